@@ -1,0 +1,28 @@
+"""Every settled or rolled-back bet has its stored authorization.
+
+When it fails, a bet was closed without the breakdown fixed at its acceptance: nobody can say whose money it paid with.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+from wallet_runtime.contract import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED
+
+
+def run(read: Read) -> Finding:
+    """Look for house movements and settle or rollback events that no closed authorization stands behind."""
+    rows = read.rows(
+        "reconcile_bets_without_authorization",
+        settled_event=BET_SETTLED_CONFIRMED,
+        rolled_back_event=BET_ROLLED_BACK_CONFIRMED,
+        limit=SAMPLES,
+    )
+    return none_may_break(rows, holds="every closed bet has its authorization", broken="closed bets without an authorization", name=_name)
+
+
+def _name(row: Row) -> str:
+    return f"{row['kind']} {row['id']} of brand {row['brand_id']} player {row['player_id']}"
+
+
+CHECK = Check("authorizations-recorded", "Every closed bet has its authorization", ("LOC-9", "TRG-3"), run)

@@ -1,0 +1,33 @@
+"""Per brand and currency, what came in from outside equals what players hold and have staked (SPEC 1.3); points apart.
+
+When it fails, money appeared or vanished: a leg was lost, doubled, or written past the one apply path.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+from wallet_runtime.contract import POINTS_CURRENCY
+
+
+def run(read: Read) -> Finding:
+    """Sum both sides in one snapshot and name the brands where they differ."""
+    breaks = read.rows("reconcile_conservation_breaks", limit=SAMPLES)
+    pairs = 0 if breaks else read.one("reconcile_conservation_scope")["pairs"]
+    return none_may_break(
+        breaks,
+        holds=f"conserved in {pairs} brand and currency pairs",
+        broken="brand and currency pairs that do not conserve money",
+        name=_name,
+    )
+
+
+def _name(row: Row) -> str:
+    if row["currency"] == POINTS_CURRENCY:
+        return f"brand {row['brand_id']} points: {row['difference']} too many held for what was awarded, transferred and expired"
+    came_in = row["opening"] + row["psp_net_in"] + row["promo_net_issued"] - row["house_win"] + row["adjustments"]
+    held = row["cash"] + row["buckets"] + row["grants"] + row["open_stakes"]
+    return f"brand {row['brand_id']} {row['currency']}: expected {came_in}, actual {held} minor units, difference {row['difference']}"
+
+
+CHECK = Check("conservation", "Money is conserved", ("PRD-4c", "TRG-2"), run)

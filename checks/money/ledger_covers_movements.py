@@ -1,0 +1,22 @@
+"""Every recorded movement of money (cash transaction, transfer, bet, close of a bet) has immutable ledger rows.
+
+When it fails, money moved without a trace that a reconciliation could follow.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """Look for records without a ledger row of their transaction."""
+    rows = read.rows("reconcile_movements_without_ledger", limit=SAMPLES)
+    return none_may_break(rows, holds="every movement has its ledger rows", broken="movements without a ledger row", name=_name)
+
+
+def _name(row: Row) -> str:
+    return f"{row['kind']} {row['id']} of brand {row['brand_id']} player {row['player_id']}"
+
+
+CHECK = Check("ledger-covers-movements", "Every movement has ledger rows", ("LOC-8",), run)

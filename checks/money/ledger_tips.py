@@ -1,0 +1,28 @@
+"""Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.
+
+When it fails, money was changed past the ledger or a ledger row was rewritten. Nothing corrects this: find the cause first.
+"""
+
+from checks._answer import SAMPLES, account_of, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """Walk every chain in one snapshot and name the accounts that differ, with the last good row of each."""
+    drifts = read.rows("reconcile_ledger_drift", limit=SAMPLES)
+    accounts = 0 if drifts else read.one("reconcile_accounts")["accounts"]
+    return none_may_break(
+        drifts, holds=f"{accounts} accounts agree with their ledger", broken="accounts that drift from their ledger", name=_name
+    )
+
+
+def _name(row: Row) -> str:
+    return (
+        f"{account_of(row)}: expected {row['expected']}, actual {row['actual']} minor units of {row['currency']}, "
+        f"last good version {row['last_good_version']} ({row['reason']})"
+    )
+
+
+CHECK = Check("ledger-tips", "Balances equal their ledger tips", ("PRD-4c", "STG-4", "TRG-2"), run)

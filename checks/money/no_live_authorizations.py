@@ -1,0 +1,24 @@
+"""No accepted bet is open under the active topology version.
+
+When it fails, going back to the pair before would strand these stakes: settle or roll them back first (PRD-T2b).
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """List AUTHORIZED authorizations of the active pair."""
+    gate = read.one("facts_gate")
+    rows = read.rows("facts_open_bets", code=gate["topology_code"], version=gate["topology_version"], limit=SAMPLES)
+    pair = f"{gate['topology_code']} v{gate['topology_version']}"
+    return none_may_break(rows, holds=f"no open bet on {pair}", broken=f"open bets on {pair} (rubyops bets settle|rollback)", name=_name)
+
+
+def _name(row: Row) -> str:
+    return f"{row['authorization_id']} bet {row['bet_id']} at {row['provider_id']}, stake {row['stake']} minor units of {row['currency']}"
+
+
+CHECK = Check("no-live-authorizations", "No open bet on the active pair", ("PRD-T2b",), run)

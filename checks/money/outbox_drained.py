@@ -1,0 +1,40 @@
+"""No event is unpublished and every consumer group has read and acknowledged all of its streams.
+
+When it fails, stopping a consumer, re-activating or restoring now would leave events of money behind. This is a look from
+outside; the proof under a table lock with a canary event through is `rubyops drain-outbox`.
+"""
+
+from checks._answer import all_true
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+
+EXPECTED_GROUPS = tuple((f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for number in range(PARTITIONS))
+
+
+def run(read: Read) -> Finding:
+    """Count unpublished events, then look at every expected group; a lag that Redis cannot tell counts as not drained."""
+    row = read.one("facts_outbox")
+    faults = [
+        f"{row[name]} events in the {name.split('_')[0]} outbox are unpublished"
+        for name in ("wallet_unpublished", "rolling_unpublished")
+        if row[name]
+    ]
+    groups = {(group["stream"], group["group"]): group for group in read.groups()}
+    faults += [f"stream {stream} has no group {group}" for stream, group in EXPECTED_GROUPS if (stream, group) not in groups]
+    faults += [fault for group in groups.values() if (fault := _fault(group))]
+    holds = f"0 unpublished, {len(groups)} groups caught up" + (f", {row['set_aside']} events set aside" if row["set_aside"] else "")
+    return all_true(faults, holds=holds, broken="not drained", set_aside=row["set_aside"])
+
+
+def _fault(group: Row) -> str | None:
+    label = f"group {group['group']} on {group['stream']}"
+    if group["lag"] is None:
+        return f"{label}: its lag cannot be told"
+    if group["lag"] or group["pending"]:
+        return f"{label}: {group['lag']} to read, {group['pending']} not acknowledged"
+    return None
+
+
+CHECK = Check("outbox-drained", "Every event is published and consumed", ("PRD-1a",), run)

@@ -1,0 +1,24 @@
+"""Every transactional record carries the topology and policy it was made under, and these versions exist.
+
+When it fails, a later settlement or an investigation cannot tell by which rules the money moved.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """Look at ledger rows, transfers and authorizations."""
+    rows = read.rows("reconcile_records_without_snapshot", limit=SAMPLES)
+    return none_may_break(
+        rows, holds="every record names an existing topology and policy", broken="records without their snapshot", name=_name
+    )
+
+
+def _name(row: Row) -> str:
+    return f"{row['kind']} {row['id']} of brand {row['brand_id']} player {row['player_id']}"
+
+
+CHECK = Check("snapshots-present", "Records carry topology and policy", ("LOC-10",), run)

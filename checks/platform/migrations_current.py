@@ -1,0 +1,43 @@
+"""Both databases stand at the newest revision that this checkout knows.
+
+When it fails, code and schema do not belong together: statements fail, or guards that a newer revision brings are missing.
+"""
+
+from pathlib import Path
+
+import sql
+from checks._answer import all_true
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Database, Read
+
+DATABASES: tuple[Database, ...] = ("platform", "control")
+
+
+def run(read: Read) -> Finding:
+    """Compare each database's revision with the newest revision file."""
+    found = {name: revision_of(read, name) for name in DATABASES}
+    faults = [
+        f"{name} is at {found[name] or 'no revision'}, newest is {newest_revision(name)}"
+        for name in DATABASES
+        if found[name] != newest_revision(name)
+    ]
+    holds = ", ".join(f"{name} at {revision}" for name, revision in found.items())
+    return all_true(faults, holds=holds, broken="migrations are missing (rubyops migrate)", **found)
+
+
+def newest_revision(database: Database) -> str:
+    """Return the newest revision that the files of this checkout give, such as `0002`."""
+    folder = Path(sql.__file__).parent / "migrations" / database
+    return max(path.stem.split("_")[0] for path in folder.glob("[0-9]*_*.py"))
+
+
+def revision_of(read: Read, database: Database) -> str | None:
+    """Return the revision that a database stands at; None where no migration ever ran."""
+    if not read.one("facts_has_revision_table", database=database)["present"]:
+        return None
+    rows = read.rows("facts_revision", database=database)
+    return str(rows[0]["version_num"]) if rows else None
+
+
+CHECK = Check("migrations-current", "Both databases are migrated", ("LOC-2",), run)

@@ -1,0 +1,50 @@
+"""Every copy of every service runs and answers its health green; workers are judged by their progress (LOC-5).
+
+When it fails, a service is down or cannot reach its database or streams, and requests are refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from checks._answer import all_true
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Copy, HttpAnswer, Read
+from wallet_runtime.contract import API_PROCESSES
+
+RUNNING = "running"
+HEALTHY = 200
+
+
+def run(read: Read) -> Finding:
+    """Ask each copy that the driver keeps, and miss none that the platform needs."""
+    copies = [copy for copy in read.copies() if copy.process in API_PROCESSES]
+    kept = {copy.process for copy in copies}
+    faults = [f"{process}: no copy is kept" for process in API_PROCESSES if process not in kept]
+    faults += [fault for copy in copies if (fault := _fault(read, copy))]
+    return all_true(
+        faults,
+        holds=f"{len(copies)} copies of {len(API_PROCESSES)} services are healthy",
+        broken="not every service is healthy",
+        copies=len(copies),
+    )
+
+
+def _fault(read: Read, copy: Copy) -> str | None:
+    label = f"{copy.process} copy {copy.number}"
+    if copy.state != RUNNING:
+        return f"{label}: {copy.state}, expected {RUNNING}"
+    answer = read.get(copy.process, "/health", copy=copy.number)
+    return None if answer.status == HEALTHY else f"{label}: {_why(answer)}"
+
+
+def _why(answer: HttpAnswer) -> str:
+    if answer.status == 0:
+        return f"no answer ({answer.error or 'no reason given'})"
+    body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
+    red = [f"{name}: {reason}" for name, reason in dict(body.get("checks") or {}).items() if reason != "ok"]
+    red += [f"loop {name} is stale or failing" for name, loop in dict(body.get("loops") or {}).items() if not loop.get("ok")]
+    return f"health answers {answer.status}" + (f" ({'; '.join(red)})" if red else "")
+
+
+CHECK = Check("service-health", "Every service is healthy", ("LOC-4", "SMK-1", "PRD-4a"), run)

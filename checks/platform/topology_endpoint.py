@@ -1,0 +1,32 @@
+"""The topology endpoint answers the active code and version, and they are the database's.
+
+When it fails, callers route money by another topology than the one that is active, or by none.
+"""
+
+from collections.abc import Mapping
+
+from rubyops.model.finding import Finding, failed, passed
+from rubyops.model.step import Check
+from rubyops.ports import Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+PATH = "/internal/wallet/topology/active"
+
+
+def run(read: Read) -> Finding:
+    """Ask every copy of wallet_service and compare with the gate row."""
+    gate = read.one("facts_gate")
+    expected = (gate["topology_code"], gate["topology_version"])
+    if expected[0] is None:
+        return failed("no topology is active; seed and activate one: rubyops topology seed, rubyops topology activate")
+    for number in sorted(copy.number for copy in read.copies() if copy.process == WALLET_SERVICE) or (1,):
+        answer = read.get(WALLET_SERVICE, PATH, copy=number)
+        body = answer.body if isinstance(answer.body, Mapping) else {}
+        found = (body.get("topology_code"), body.get("topology_version"))
+        if answer.status != 200 or found != expected:
+            said = answer.error or f"{answer.status} {found[0]} v{found[1]}"
+            return failed(f"wallet_service copy {number} answered {said}; active is {expected[0]} v{expected[1]}")
+    return passed(f"{expected[0]} v{expected[1]}", topology_code=expected[0], topology_version=expected[1])
+
+
+CHECK = Check("topology-endpoint", "The topology endpoint gives the active version", ("SMK-2",), run)

@@ -1,0 +1,28 @@
+"""GATE-3: bucket totals equal ledger-derived totals, per brand, account and currency, and each account by itself.
+
+When it fails, the platform shows players money that its ledger does not explain.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from checks.money import conservation, ledger_tips
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """Compare totals, then every account with its tip, then conservation; the first that differs is the answer."""
+    totals = none_may_break(
+        read.rows("reconcile_bucket_totals", limit=SAMPLES), holds="totals agree", broken="totals that differ from the ledger's", name=_name
+    )
+    if not totals.ok:
+        return totals
+    parts = (ledger_tips.run(read), conservation.run(read))
+    return next((finding for finding in parts if not finding.ok), totals)
+
+
+def _name(row: Row) -> str:
+    return f"brand {row['brand_id']} {row['account']}: ledger {row['expected']}, balances {row['actual']} minor units of {row['currency']}"
+
+
+CHECK = Check("gate-03", "Ledger totals equal bucket totals", ("GATE-3", "STG-4"), run)

@@ -1,0 +1,31 @@
+"""GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances.
+
+This check reads what happened; the proof needs a bet whose player's balances change in between, which
+`rubyops gate` plays on a canary. When it fails, a rollback gives money to a source that did not pay.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding, inconclusive
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def audit(read: Read) -> Finding:
+    """Compare each rolled-back bet's ledger rows with its stored breakdown."""
+    rows = read.rows("reconcile_rollbacks_off_breakdown", limit=SAMPLES)
+    return none_may_break(
+        rows, holds="every rollback followed its stored breakdown", broken="rollbacks off their stored breakdown", name=_name
+    )
+
+
+def run(read: Read) -> Finding:
+    """Fail on a recorded breach; without the probe, clean records decide nothing."""
+    finding = audit(read)
+    return finding if not finding.ok else inconclusive("the records agree; the probe must write, run: rubyops gate")
+
+
+def _name(row: Row) -> str:
+    return f"authorization {row['authorization_id']} {row['account']}: stored {row['expected']}, returned {row['actual']} minor units"
+
+
+CHECK = Check("gate-05", "Settlement and rollback follow the stored breakdown", ("GATE-5", "TRG-4"), run)

@@ -1,0 +1,17 @@
+"""GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance.
+
+When it fails, a coupon's scope and its rolling are lost and its money can be bet anywhere.
+"""
+
+from rubyops.model.finding import Finding, inconclusive
+from rubyops.model.step import Check
+from rubyops.ports import Read
+
+
+def run(read: Read) -> Finding:
+    """Nothing issues coupon grants yet, so nothing about them can be proved."""
+    del read
+    return inconclusive("not built yet: coupon grants come with the promotion service")
+
+
+CHECK = Check("gate-06", "Coupon grants are kept apart", ("GATE-6",), run)

@@ -1,0 +1,30 @@
+"""GATE-7: points can neither be bet nor withdrawn.
+
+This check reads what happened; that the platform refuses it is probed by `rubyops gate` on a canary. When it fails, points
+that cost nothing were turned into money past their conversion.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding, inconclusive
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+from wallet_runtime.contract import POINTS_CURRENCY
+
+
+def audit(read: Read) -> Finding:
+    """Look for bets and withdrawals in points."""
+    rows = read.rows("reconcile_points_in_bets", points=POINTS_CURRENCY, limit=SAMPLES)
+    return none_may_break(rows, holds="no bet or withdrawal moved points", broken="bets or withdrawals that moved points", name=_name)
+
+
+def run(read: Read) -> Finding:
+    """Fail on a recorded breach; without the probe, clean records decide nothing."""
+    finding = audit(read)
+    return finding if not finding.ok else inconclusive("the records agree; the probe must write, run: rubyops gate")
+
+
+def _name(row: Row) -> str:
+    return f"{row['kind']} {row['id']} of brand {row['brand_id']} player {row['player_id']}"
+
+
+CHECK = Check("gate-07", "Points cannot be bet or withdrawn", ("GATE-7",), run)

@@ -1,0 +1,31 @@
+"""GATE-8: no activation can leave balances or records unreachable.
+
+This check reads what the active topology reaches now; that a candidate which drops a bucket in use is refused is probed by
+`rubyops gate`. When it fails, players own money that no command can touch.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding, inconclusive
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def audit(read: Read) -> Finding:
+    """Look for references to buckets that the active topology does not have."""
+    rows = read.rows("reconcile_unreachable_references", limit=SAMPLES)
+    return none_may_break(
+        rows, holds="everything held is reachable", broken="kinds of references out of reach of the active topology", name=_name
+    )
+
+
+def run(read: Read) -> Finding:
+    """Fail on something out of reach; without the probe, a clean look decides nothing."""
+    finding = audit(read)
+    return finding if not finding.ok else inconclusive("everything held is reachable; the probe must write, run: rubyops gate")
+
+
+def _name(row: Row) -> str:
+    return f"{row['references_count']} x {row['held_by']} in {row['topology_code']}/{row['bucket_type_code']}"
+
+
+CHECK = Check("gate-08", "Activation cannot strand balances", ("GATE-8",), run)

@@ -1,0 +1,25 @@
+"""Closing an accepted bet as the operator: what settle and rollback share."""
+
+from rubyops.errors import Refused
+from rubyops.ports import Read, Row
+
+
+def stored_bet(read: Read, authorization_id: str) -> Row:
+    """Return the bet's stored authorization. Raises `Refused` when there is none."""
+    rows = read.rows("facts_bet", authorization_id=authorization_id)
+    if not rows:
+        raise Refused(f"No authorization {authorization_id} is stored; nothing was changed.", next_command="rubyops bets list")
+    return rows[0]
+
+
+def close_body(bet: Row) -> dict[str, object]:
+    """Name a bet as the wallet's settle and rollback routes want it named."""
+    return {name: bet[name] for name in ("player_id", "provider_id", "bet_id")}
+
+
+def closed_otherwise(bet: Row, wanted: str) -> Refused:
+    """Build the refusal for a bet that ended another way."""
+    payout = "" if bet["payout"] is None else f" with payout {bet['payout']} minor units of {bet['currency']}"
+    return Refused(
+        f"Bet {bet['bet_id']} ({bet['authorization_id']}) is {bet['state']}{payout}, so it cannot be {wanted}; nothing was changed."
+    )

@@ -1,0 +1,75 @@
+"""The pair of topology and policy versions that is one deployment unit (A7), and which pairs there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rubyops.errors import Refused
+from rubyops.ports import Read, Row
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A topology version with the policy version that is for it."""
+
+    topology_code: str
+    topology_version: int
+    policy_key: str
+    policy_version: int
+
+    def __str__(self) -> str:
+        """Name the pair for a person."""
+        return f"{self.topology_code} v{self.topology_version} with policy {self.policy_key} v{self.policy_version}"
+
+    @classmethod
+    def of(cls, row: Row) -> "Pair":
+        """Read the pair from a row that names all four."""
+        return cls(row["topology_code"], row["topology_version"], row["policy_key"], row["policy_version"])
+
+
+def active_pair(read: Read) -> Pair | None:
+    """Return the pair that money moves by now; None before the first activation."""
+    gate = read.one("facts_gate")
+    return None if gate["topology_code"] is None else Pair.of(gate)
+
+
+def pair_before(history: Sequence[Row]) -> Pair | None:
+    """Return the pair that was active before the present one, or None.
+
+    Going back to an earlier pair takes the later ones off: after v1, v2, v1 nothing is before v1, so that rolling back twice
+    never leads forward again to the candidate.
+    """
+    stack: list[Pair] = []
+    for row in history:
+        pair = Pair.of(row)
+        if pair in stack:
+            del stack[stack.index(pair) + 1 :]
+        else:
+            stack.append(pair)
+    return stack[-2] if len(stack) > 1 else None
+
+
+def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_version: int) -> Pair:
+    """Return the saved pair of a topology version; policy version 0 takes the newest one that is for it. Raises `Refused`."""
+    saved = [row["version"] for row in read.rows("facts_topologies") if row["code"] == code]
+    if version not in saved:
+        raise Refused(
+            f"Topology {code} v{version} is not saved here; saved versions: {', '.join(map(str, saved)) or 'none'}.",
+            next_command="rubyops topology seed",
+        )
+    policies = [row for row in read.rows("facts_policies") if row["policy_key"] == policy_key]
+    matching = [row["version"] for row in policies if (row["topology_code"], row["topology_version"]) == (code, version)]
+    wanted = policy_version or max(matching, default=0)
+    if wanted not in matching:
+        found = ", ".join(f"v{row['version']} for {row['topology_code']} v{row['topology_version']}" for row in policies) or "none"
+        raise Refused(
+            f"No policy {policy_key}{f' v{policy_version}' if policy_version else ''} is for {code} v{version}; saved: {found} (A7-2)."
+        )
+    return Pair(code, version, policy_key, wanted)
+
+
+def saved_versions(read: Read, code: str) -> list[int]:
+    """Return the saved versions of a topology code. Raises `Refused` when there is none."""
+    saved = [int(row["version"]) for row in read.rows("facts_topologies") if row["code"] == code]
+    if not saved:
+        raise Refused(f"No version of topology {code} is saved here.", next_command="rubyops topology seed")
+    return saved

@@ -1,0 +1,66 @@
+"""Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger.
+
+When: before the ledger decides withdrawals (LE-4). Blast radius: rows that are missing; existing ones are skipped and players
+that cannot be converted exactly are listed, never guessed. Undo: none needed while nothing decides by the ledger.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.errors import Refused
+from rubyops.model.effect import Backfill
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import EnvironmentFacts, Read, Row
+
+COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
+SUITE_PREFIX = "backfill-dry-run:"
+
+
+@dataclass(frozen=True)
+class Params:
+    """Batch size, an optional tenant, and for a run without a recorded dry-run the number of rows it is to create."""
+
+    batch_size: int = 1000
+    tenant_id: str | None = None
+    dry_run: bool = False
+    expect_created: int | None = None
+
+
+def scope(tenant_id: str | None) -> str:
+    """Name what a backfill reaches, as its recorded dry-run is kept under."""
+    return tenant_id or "all"
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the rows created; refuse a run whose scope was never shown by a dry-run, or whose typed count is wrong."""
+    preview = read.one("backfill_preview", tenant_id=params.tenant_id)
+    counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
+    if not counts["created"] and not counts["errors"]:
+        return NoOp(f"nothing to create: {counts['skipped_exists']} of {counts['scanned']} players have their wallet balance")
+    facts: dict[str, object] = {**counts}
+    if not params.dry_run:
+        facts["differs from dry-run"] = _difference(params, counts, read.results(SUITE_PREFIX + scope(params.tenant_id)))
+    return Wanted((Backfill(params.batch_size, params.tenant_id),), facts)
+
+
+def _difference(params: Params, counts: dict[str, int], shown: Row | None) -> dict[str, str]:
+    if params.expect_created is not None:
+        if params.expect_created != counts["created"]:
+            raise Refused(
+                f"Backfill refused: {params.expect_created} rows were announced, {counts['created']} are missing; nothing was written."
+            )
+        return {}
+    if shown is None:
+        raise Refused(
+            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for this commit; nothing was written.",
+            next_command="rubyops backfill --dry-run" + (f" --tenant-id {params.tenant_id}" if params.tenant_id else ""),
+        )
+    return {name: f"{shown[name]} -> {counts[name]}" for name in COUNTERS if name in shown and int(shown[name]) != counts[name]}
+
+
+def records(params: Params, facts: EnvironmentFacts) -> str:
+    """Name what a dry-run of this scope is kept under, for the real run to compare with."""
+    del facts
+    return SUITE_PREFIX + scope(params.tenant_id)
+
+
+COMMAND = Command("backfill", "Create missing wallet balances of legacy players", Params, plan, records=records)

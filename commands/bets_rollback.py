@@ -1,0 +1,34 @@
+"""Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it.
+
+When: an open bet stands in the way of a rollback, and the provider has no result for it.
+Blast radius: that bet's player. Undo: none; the provider must take a new bet.
+"""
+
+from dataclasses import dataclass
+
+from commands._bets import close_body, closed_otherwise, stored_bet
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+
+@dataclass(frozen=True)
+class Params:
+    """The authorization."""
+
+    authorization: str
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the bet rolled back unless it is; refuse a settled one, whose winnings may be spent."""
+    bet = stored_bet(read, params.authorization)
+    if bet["state"] in ("ROLLED_BACK", "TOMBSTONE"):
+        return NoOp(f"bet {bet['bet_id']} is rolled back already")
+    if bet["state"] != "AUTHORIZED":
+        raise closed_otherwise(bet, "rolled back")
+    effect = CallService(WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback", close_body(bet), brand_id=bet["brand_id"])
+    return Wanted((effect,), {"stake": f"{bet['stake']} minor units of {bet['currency']}", "returns to": bet["funding"]})
+
+
+COMMAND = Command("bets-rollback", "Roll one accepted bet back as the operator", Params, plan)

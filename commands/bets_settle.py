@@ -1,0 +1,38 @@
+"""Settle one accepted bet as the operator, for a provider that cannot.
+
+When: an open bet stands in the way of a rollback, and the provider's own statement says how it ended.
+Blast radius: that bet's player. Undo: `rubyops bets rollback`, while the winnings are not spent.
+"""
+
+from dataclasses import dataclass
+
+from commands._bets import close_body, closed_otherwise, stored_bet
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+
+@dataclass(frozen=True)
+class Params:
+    """The authorization and the payout in major units, such as "12.50"; "0" is a lost bet."""
+
+    authorization: str
+    payout: str
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the bet settled unless it is; refuse one that was rolled back."""
+    bet = stored_bet(read, params.authorization)
+    if bet["state"] == "SETTLED":
+        return NoOp(f"bet {bet['bet_id']} is settled already, payout {bet['payout']} minor units of {bet['currency']}")
+    if bet["state"] != "AUTHORIZED":
+        raise closed_otherwise(bet, "settled")
+    body = {**close_body(bet), "payout": params.payout}
+    effect = CallService(WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle", body, brand_id=bet["brand_id"])
+    return Wanted(
+        (effect,), {"stake": f"{bet['stake']} minor units of {bet['currency']}", "funding": bet["funding"], "payout": params.payout}
+    )
+
+
+COMMAND = Command("bets-settle", "Settle one accepted bet as the operator", Params, plan, undo="rubyops bets rollback")

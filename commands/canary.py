@@ -1,0 +1,24 @@
+"""Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d).
+
+When: last before thaw, and whenever in doubt. It passes a freeze. Blast radius: one canary player. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.model.effect import RecordVerification, RunFlow
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """No parameters: there is one round trip."""
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the round trip, then the part of the verification recorded."""
+    del params, read
+    return Wanted((RunFlow("canary"), RecordVerification("canary")), {})
+
+
+COMMAND = Command("canary", "Send one canary's money the whole way round", Params, plan)

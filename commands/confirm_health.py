@@ -1,0 +1,27 @@
+"""Confirm health: every process green and every worker making progress, and keep that as part of this freeze's verification.
+
+When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `control`. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.model.effect import RecordVerification, WaitFor
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """How long the platform may take to become green, in seconds."""
+
+    timeout_seconds: int = 30
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Wait for both checks, then record."""
+    del read
+    bound = float(params.timeout_seconds)
+    return Wanted((WaitFor("service-health", bound), WaitFor("forward-progress", bound), RecordVerification("health")), {})
+
+
+COMMAND = Command("confirm-health", "Confirm health and progress for this freeze", Params, plan, guard_money=False)

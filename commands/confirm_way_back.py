@@ -1,0 +1,29 @@
+"""Confirm that the way back to the pair before is open: there is such a pair, and no accepted bet would be stranded (PRD-T2b).
+
+When: in a tier 2 rollback, after the ingress freeze and before sealing, while open bets can still be settled or rolled back.
+Blast radius: none. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from commands._pairs import active_pair
+from commands._way_back import pair_to_go_back_to, refuse_open_bets
+from rubyops.model.step import Command, NoOp
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """No parameters: the present pair is the one to be left."""
+
+
+def plan(params: Params, read: Read) -> NoOp:
+    """Refuse, or say that nothing is in the way."""
+    del params
+    target, present = pair_to_go_back_to(read), active_pair(read)
+    if present is not None:
+        refuse_open_bets(read, present)
+    return NoOp(f"nothing stands in the way from {present} to {target}")
+
+
+COMMAND = Command("confirm-way-back", "Confirm that the pair before can be re-activated", Params, plan, guard_money=False)

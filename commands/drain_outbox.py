@@ -1,0 +1,47 @@
+"""Drain: prove that no event of money is left anywhere between a money transaction and its consumers.
+
+When: after freezing and before consumers stop, a pair is re-activated or a snapshot is restored (PRD-1a).
+Blast radius: none; the publisher and the consumers do their usual work, one canary event goes through. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.errors import Refused
+from rubyops.model.effect import ConfirmDrained
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import OPEN
+
+
+@dataclass(frozen=True)
+class Params:
+    """How long the backlog may take, in seconds."""
+
+    timeout_seconds: int = 60
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the proof; refuse while producers may still add events."""
+    level = read.one("facts_freeze", database="control")["level"]
+    if level == OPEN:
+        raise Refused(
+            "Drain refused: money is not frozen, so new events keep coming and 'drained' would mean nothing.", next_command="rubyops freeze"
+        )
+    outbox = read.one("facts_outbox")
+    facts: dict[str, object] = {
+        "level": level,
+        "unpublished": outbox["wallet_unpublished"] + outbox["rolling_unpublished"],
+        "oldest_age_ms": outbox["oldest_age_ms"] or 0,
+        "set_aside": outbox["set_aside"],
+    }
+    return Wanted((ConfirmDrained(float(params.timeout_seconds)),), facts)
+
+
+COMMAND = Command(
+    "drain-outbox",
+    "Prove that every event is published and consumed",
+    Params,
+    plan,
+    guard_money=False,
+    unplannable="the backlog is known once money is frozen",
+)

@@ -1,0 +1,36 @@
+"""Play one end-to-end flow on players made for it (LOC-7, STG-3).
+
+When: on a rollout, or to look at one flow alone. Blast radius: canary players only. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from checks.release.gate_02 import SUITE_PREFIX
+from commands.flows import FLOWS
+from rubyops.errors import UsageError
+from rubyops.model.effect import RunFlow
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import EnvironmentFacts, Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """The flow's source id, such as FLOW-1."""
+
+    name: str
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the flow played; an unknown name is wrong usage."""
+    if params.name not in FLOWS:
+        raise UsageError(f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}", next_command="rubyops flow --help")
+    return Wanted((RunFlow(params.name),), {"topology": read.environment.topology})
+
+
+def records(params: Params, facts: EnvironmentFacts) -> str:
+    """Name the suite that a rollout's flows are kept under, which GATE-2 reads."""
+    del params
+    return SUITE_PREFIX + facts.topology
+
+
+COMMAND = Command("flow", "Play one end-to-end flow on canary players", Params, plan, records=records)

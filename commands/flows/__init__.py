@@ -1,0 +1,29 @@
+"""Every flow by its source id: real calls from the gateway on players made for it, judged by what they leave behind.
+
+A flow raises `CheckFailed` with what was expected and what was found; what it returns goes to the journal.
+"""
+
+from collections.abc import Callable
+
+from commands.flows import canary, gates, reconciliation, rollback, rollings, smoke
+from rubyops.ports import Actor
+
+Flow = Callable[[Actor], dict[str, object]]
+
+FLOWS: dict[str, Flow] = {
+    "SMK-4": smoke.snapshot,
+    "SMK-5": smoke.sports_bet,
+    "SMK-6": smoke.casino_bet,
+    "SMK-7": smoke.duplicate,
+    "SMK-8": smoke.mismatch,
+    "FLOW-1": rollings.sports,
+    "FLOW-2": rollings.live,
+    "FLOW-3": rollings.slots,
+    "FLOW-13": rollback.restores_breakdown,
+    "canary": canary.round_trip,
+    "reconciliation": reconciliation.forced_cycle,
+    "GATE-5": gates.stored_breakdown,
+    "GATE-7": gates.points,
+    "GATE-8": gates.reachable,
+    "GATE-10": gates.legacy_token,
+}

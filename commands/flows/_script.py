@@ -1,0 +1,202 @@
+"""What flows are written with: one canary player's deposits, bets, withdrawals, and expectations that say what was found.
+
+A flow may be played again under the same request ids after the operator's process died half-way, and every answer is then a
+replay. So what lies in between is judged by answers and by the ledger, which only grows; balances are judged at the end.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from rubyops.errors import CheckFailed
+from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Row
+from wallet_runtime.contract import (
+    CASH_AVAILABLE,
+    CASH_PENDING,
+    CURRENCY_EXPONENTS,
+    LIVE,
+    PROVIDERS,
+    RUBY_SPLIT_V1,
+    RUBY_UNIFIED_V1,
+    SLOTS,
+    SPORTS,
+)
+
+OK = (200, 201)
+EVENT_PATH_SECONDS = 20.0  # outbox, stream, rolling, completion, wallet: usually well under one second
+POLL_SECONDS = 0.05
+LEDGER_ROWS_MAX = 500
+WITHDRAWABLE = "WITHDRAWABLE"
+NORMAL_BUCKETS = {
+    RUBY_SPLIT_V1: {SPORTS: "SPORTS_NORMAL", LIVE: "CASINO_NORMAL", SLOTS: "CASINO_NORMAL"},
+    RUBY_UNIFIED_V1: {SPORTS: "NORMAL", LIVE: "NORMAL", SLOTS: "NORMAL"},
+}
+
+
+@dataclass(frozen=True)
+class Bet:
+    """An accepted bet: its ids and its funding in minor units per account, as the wallet answered it."""
+
+    provider: str
+    bet_id: str
+    round_id: str
+    authorization_id: str
+    funding: dict[str, int]
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Script:
+    """One flow's actor with one player. `title` opens every sentence about a failed expectation, `label` keeps players' ids apart."""
+
+    title: str
+    label: str
+    actor: Actor
+    player: CanaryPlayer
+
+    @property
+    def topology(self) -> str:
+        """The code of the environment's topology."""
+        return self.actor.read.environment.topology
+
+    def key(self, key: str) -> str:
+        """Name one call of this player among all calls of the flow."""
+        return f"{self.label}/{key}"
+
+    def normal(self, provider: str) -> str:
+        """Name the normal bucket that serves this provider."""
+        return NORMAL_BUCKETS[self.topology][PROVIDERS[provider]]
+
+    def account(self, bucket: str) -> str:
+        """Name a bucket's ledger account."""
+        return f"{self.topology}/{bucket}"
+
+    def minor(self, amount: object) -> int:
+        """Turn an amount as the wire gives it (major units, text) into minor units; anything else fails the flow."""
+        try:
+            scaled = Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
+        except InvalidOperation:
+            raise CheckFailed(f"{self.title}: expected an amount in {self.player.currency}, found {amount!r}") from None
+        self.expect("an amount's places", scaled == scaled.to_integral_value(), True)
+        return int(scaled)
+
+    def expect(self, what: str, found: object, expected: object) -> None:
+        """Raise `CheckFailed` unless found equals expected."""
+        if found != expected:
+            raise CheckFailed(
+                f"{self.title}: {what}: expected {expected}, found {found}",
+                details={
+                    "expected": str(expected),
+                    "found": str(found),
+                    "brand_id": self.player.brand_id,
+                    "player_id": self.player.player_id,
+                },
+            )
+
+    def accepted(self, what: str, answer: HttpAnswer) -> Mapping[str, Any]:
+        """Return the body of an answer that must be a success."""
+        self.expect(what, _said(answer) if answer.status not in OK or not isinstance(answer.body, Mapping) else "accepted", "accepted")
+        body: Mapping[str, Any] = answer.body
+        return body
+
+    def refused(self, what: str, answer: HttpAnswer, statuses: Sequence[int], code: str | None = None) -> None:
+        """Demand a refusal with one of these statuses, and with this error code where one is given."""
+        self.expect(
+            what,
+            answer.status if answer.status in statuses else _said(answer),
+            answer.status if answer.status in statuses else f"one of {tuple(statuses)}",
+        )
+        if code is not None:
+            self.expect(f"{what}: code", answer.body.get("code") if isinstance(answer.body, Mapping) else None, code)
+
+    def deposit(self, amount: str, *, key: str, bucket: str | None = None) -> Mapping[str, Any]:
+        """Deposit, into a bucket where one is named."""
+        body = {"amount": amount, "currency": self.player.currency} | ({"bucket": bucket} if bucket else {})
+        answer = self.actor.as_player(self.player, "POST", "/api/v1/player/wallet/deposit", body, key=self.key(key))
+        return self.accepted(f"deposit of {amount}", answer)
+
+    def authorize(self, provider: str, amount: str, *, key: str, **more: object) -> HttpAnswer:
+        """Ask for a bet as the provider, whatever the answer."""
+        body = {
+            "player_id": self.player.player_id,
+            "bet_id": self.actor.derived_id(self.key(f"bet-{key}")),
+            "round_id": self.actor.derived_id(self.key(f"round-{key}")),
+            "amount": amount,
+            "currency": self.player.currency,
+            **more,
+        }
+        return self.actor.as_provider(provider, self.player, "/v2/bets/authorize", body, key=self.key(f"authorize-{key}"))
+
+    def bet(self, provider: str, amount: str, *, key: str) -> Bet:
+        """Have a bet accepted; its stored funding must sum to the stake."""
+        answer = self.accepted(f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key))
+        funding: dict[str, int] = {}
+        for share in answer["funding"]:
+            funding[share["account"]] = funding.get(share["account"], 0) + self.minor(share["amount"])
+        self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
+        ids = (self.actor.derived_id(self.key(f"bet-{key}")), self.actor.derived_id(self.key(f"round-{key}")))
+        return Bet(provider, *ids, str(answer["authorization_id"]), funding, answer)
+
+    def settle(self, bet: Bet, payout: str, *, key: str) -> None:
+        """Settle a bet as its provider."""
+        body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id, "payout": payout}
+        answer = self.actor.as_provider(bet.provider, self.player, "/v2/bets/settle", body, key=self.key(f"settle-{key}"))
+        self.accepted(f"settlement with {payout}", answer)
+
+    def rollback(self, bet: Bet, *, key: str) -> None:
+        """Roll a bet back as its provider."""
+        body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
+        answer = self.actor.as_provider(bet.provider, self.player, "/v2/bets/rollback", body, key=self.key(f"rollback-{key}"))
+        self.accepted("rollback", answer)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Read the player's snapshot from the gateway."""
+        return self.accepted("the player's snapshot", self.actor.as_player(self.player, "GET", "/api/v1/player/wallet"))
+
+    def holdings(self) -> dict[str, int]:
+        """Return what the snapshot says the player holds now: minor units per account, without empty ones."""
+        snapshot = self.snapshot()
+        held = {self.account(bucket["bucket_type_code"]): self.minor(bucket["balance"]) for bucket in snapshot["buckets"]}
+        held[CASH_AVAILABLE], held[CASH_PENDING] = self.minor(snapshot["cash"]["available"]), self.minor(snapshot["cash"]["pending"])
+        return {account: amount for account, amount in held.items() if amount}
+
+    def ledger(self) -> list[Row]:
+        """Return the player's ledger rows."""
+        return self.actor.read.rows(
+            "reconcile_ledger_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id, limit=LEDGER_ROWS_MAX
+        )
+
+    def legs(self, bet: Bet, which: str) -> dict[str, int]:
+        """Return what a bet's `authorize` or `close` moved on the player's accounts: minor units per account."""
+        rows = self.actor.read.rows("facts_bet_legs", authorization_id=bet.authorization_id)
+        return {row["account"]: row["delta"] for row in rows if row["which"] == which}
+
+    def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Look until it holds; raise `CheckFailed` when it does not within the bound of the event path."""
+        deadline = time.monotonic() + EVENT_PATH_SECONDS
+        while not holds():
+            if time.monotonic() > deadline:
+                raise CheckFailed(f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; it did not happen")
+            time.sleep(POLL_SECONDS)
+
+    def tips_agree(self) -> None:
+        """Demand that every account of the player equals the tip of its ledger."""
+        rows = self.actor.read.rows("reconcile_tips_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id)
+        self.expect("accounts with a ledger", bool(rows), True)
+        for row in rows:
+            tip = (row["tip_balance"] or 0, row["tip_version"] or 0)
+            self.expect(f"balance and version of {row['account']} beside its ledger tip", (row["balance"], row["version"]), tip)
+
+
+def begin(title: str, actor: Actor, label: str = "one") -> Script:
+    """Start a flow with a canary player of its own."""
+    return Script(title, label, actor, actor.player(label))
+
+
+def _said(answer: HttpAnswer) -> str:
+    if answer.status == 0:
+        return f"no answer ({answer.error or 'no reason given'})"
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    return f"{answer.status} {body.get('code', '')} {body.get('message', '')}".strip()

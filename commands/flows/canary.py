@@ -1,0 +1,29 @@
+"""The canary (PRD-4d): deposit, bet, settle, withdraw, and balances that agree with the ledger tip.
+
+It waits for no event, because a sealed wallet lets nothing but the canary's own calls pass: what is bet goes to a bucket and
+stays short of its rolling, what is withdrawn goes to cash.
+"""
+
+from commands.flows._script import begin
+from commands.flows.money import pay_out
+from rubyops.ports import Actor
+
+PROVIDER = "mocksports"
+DEPOSIT = "10.00"
+STAKE = "2.00"
+PAYOUT = "3.00"
+
+
+def round_trip(actor: Actor) -> dict[str, object]:
+    """Send one player's money the whole way round."""
+    script = begin("canary", actor)
+    bucket = script.normal(PROVIDER)
+    script.deposit(DEPOSIT, key="to-bucket", bucket=bucket)
+    script.deposit(DEPOSIT, key="to-cash")
+    bet = script.bet(PROVIDER, STAKE, key="trip")
+    script.settle(bet, PAYOUT, key="trip")
+    pay_out(script, DEPOSIT)
+    left = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
+    script.expect("what the player holds at the end", script.holdings(), {script.account(bucket): left})
+    script.tips_agree()
+    return {"player_id": script.player.player_id, "authorization_id": bet.authorization_id, "withdrawn": DEPOSIT}

@@ -1,0 +1,74 @@
+"""Pieces of money's way that several flows share: rolling a deposit over, and taking money out."""
+
+from functools import partial
+
+from commands.flows._script import WITHDRAWABLE, Script
+from rubyops.errors import CheckFailed
+from rubyops.ports import Row
+from wallet_runtime.contract import CASH_PENDING
+
+BETS_MAX = 50
+
+
+def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
+    """Deposit into the provider's normal bucket and bet it, paid back in full, until its rolling releases it; return the bets played.
+
+    How many bets it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at.
+    """
+    bucket, stake = script.normal(provider), script.minor(amount)
+    script.deposit(amount, key=f"{key}-deposit", bucket=bucket)
+    for number in range(1, BETS_MAX + 1):
+        bet = script.bet(provider, amount, key=f"{key}-{number}")
+        script.settle(bet, amount, key=f"{key}-{number}")
+        script.wait_until(
+            f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
+        )
+        if _first_rolling(script, bucket)["is_full"]:
+            script.wait_until(f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}", partial(_is_released, script, bucket))
+            return number
+    raise CheckFailed(f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not")
+
+
+def to_cash(script: Script, amount: str) -> None:
+    """Move withdrawable money to cash."""
+    body = {"amount": amount, "currency": script.player.currency}
+    answer = script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key("to-cash"))
+    script.accepted("withdrawal to cash", answer)
+
+
+def pay_out(script: Script, amount: str) -> None:
+    """Request the withdrawal of cash, have it approved and marked as paid."""
+    body = {"amount": amount, "currency": script.player.currency}
+    actor, player = script.actor, script.player
+    answer = script.accepted(
+        "withdrawal request", actor.as_player(player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw"))
+    )
+    transaction = answer["transaction"]
+    path = f"/api/v1/finance/withdrawals/{transaction.get('tx_id') or transaction['transaction_id']}"
+    review = {"action": "approve", "reason": f"{script.title} canary"}
+    script.accepted("approval of the withdrawal", actor.as_admin("POST", f"{path}/review", review, key=script.key("review"), player=player))
+    script.accepted(
+        "payment of the withdrawal", actor.as_admin("POST", f"{path}/mark-paid", {}, key=script.key("mark-paid"), player=player)
+    )
+    moved, found = script.minor(amount), [row["delta"] for row in script.ledger() if row["account"] == CASH_PENDING]
+    script.expect(f"ledger rows of {CASH_PENDING}", found, [moved, -moved])
+
+
+def _first_rolling(script: Script, bucket: str) -> Row:
+    rows = script.actor.read.rows(
+        "facts_first_rolling",
+        brand_id=script.player.brand_id,
+        player_id=script.player.player_id,
+        topology_code=script.topology,
+        bucket_type_code=bucket,
+    )
+    return rows[0] if rows else {"turnover": 0, "is_full": False, "is_released": False}
+
+
+def _counts(script: Script, bucket: str, turnover: int) -> bool:
+    rolling = _first_rolling(script, bucket)
+    return bool(rolling["is_full"] or rolling["turnover"] >= turnover)
+
+
+def _is_released(script: Script, bucket: str) -> bool:
+    return bool(_first_rolling(script, bucket)["is_released"])

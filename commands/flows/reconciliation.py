@@ -1,0 +1,45 @@
+"""Forced reconciliation (PRD-T2c, PRD-4c): a cycle of wallet_service finds nothing, its gauge says 0, and so do the views."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from checks.money import conservation, ledger_tips
+from rubyops.errors import CheckFailed
+from rubyops.ports import Actor, HttpAnswer, Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+TITLE = "reconciliation"
+PATH = "/internal/wallet/v2/reconciliation/run"
+GAUGE = "wallet_ledger_reconciliation_drift_buckets"
+_LINE = re.compile(rf"^{GAUGE}(?:\{{[^}}]*\}})? (\S+)$", re.MULTILINE)
+
+
+def forced_cycle(actor: Actor) -> dict[str, object]:
+    """Force a cycle, then look for oneself in one snapshot."""
+    answer = actor.as_operator(WALLET_SERVICE, "POST", PATH, {}, key="cycle")
+    body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
+    if answer.status != 200:
+        raise CheckFailed(f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip())
+    for finding in (ledger_tips.run(actor.read), conservation.run(actor.read)):
+        if not finding.ok:
+            raise CheckFailed(f"{TITLE}: {finding.summary}", details=finding.details)
+    found = (body.get("drift_buckets"), body.get("conservation_breaks"))
+    if found != (0, 0):
+        raise CheckFailed(
+            f"{TITLE}: expected 0 drifts and 0 breaks, the cycle found {found[0]} and {found[1]}", details={"samples": body.get("samples")}
+        )
+    return {"drift_buckets": 0, "conservation_breaks": 0, GAUGE: _gauge(actor.read)}
+
+
+def _gauge(read: Read) -> str:
+    """Return what the copies' gauges say; each cycle sets it on the copy that ran it."""
+    answers = [read.get(WALLET_SERVICE, "/metrics", copy=copy.number) for copy in read.copies() if copy.process == WALLET_SERVICE]
+    values = [value for answer in answers for value in _LINE.findall(_text(answer))]
+    if not values or any(value not in ("0", "0.0") for value in values):
+        raise CheckFailed(f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}")
+    return "0"
+
+
+def _text(answer: HttpAnswer) -> str:
+    return answer.body if isinstance(answer.body, str) else ""

@@ -1,0 +1,75 @@
+"""SMK-4 to SMK-8: what must work after any change, in seconds."""
+
+from collections.abc import Mapping
+
+from commands.flows._script import Script, begin
+from rubyops.ports import Actor
+from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH
+
+# The stake is less than the deposit's rolling asks for, so that nothing completes: a sealed wallet would refuse the release.
+AMOUNT = "10.00"
+STAKE = "2.00"
+PAYOUT = "3.50"
+
+
+def snapshot(actor: Actor) -> dict[str, object]:
+    """SMK-4: the player's snapshot carries the active topology's code and version."""
+    script = begin("SMK-4", actor)
+    gate = actor.read.one("facts_gate")
+    found = script.snapshot().get("topology")
+    topology: Mapping[str, object] = found if isinstance(found, Mapping) else {}
+    script.expect(
+        "topology of the snapshot", (topology.get("code"), topology.get("version")), (gate["topology_code"], gate["topology_version"])
+    )
+    return {"topology": gate["topology_code"], "version": gate["topology_version"]}
+
+
+def sports_bet(actor: Actor) -> dict[str, object]:
+    """SMK-5: a small sports bet authorizes, settles and leaves ledger rows."""
+    return _bet_with_ledger_rows(begin("SMK-5", actor), "mocksports")
+
+
+def casino_bet(actor: Actor) -> dict[str, object]:
+    """SMK-6: a small casino bet does the same."""
+    return _bet_with_ledger_rows(begin("SMK-6", actor), "mocklive")
+
+
+def duplicate(actor: Actor) -> dict[str, object]:
+    """SMK-7: a request that comes twice is answered alike and moves money once."""
+    script = begin("SMK-7", actor)
+    script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
+    first = script.bet("mocksports", STAKE, key="twin")
+    second = script.accepted("the same bet again", script.authorize("mocksports", STAKE, key="twin"))
+    script.expect("the answer to the same bet again", second, first.answer)
+    script.settle(first, PAYOUT, key="twin")
+    script.settle(first, PAYOUT, key="twin")
+    script.expect("what the bet took", script.legs(first, "authorize"), {account: -amount for account, amount in first.funding.items()})
+    script.expect("what the settlement paid in all", sum(script.legs(first, "close").values()), script.minor(PAYOUT))
+    held = script.minor(AMOUNT) - script.minor(STAKE) + script.minor(PAYOUT)
+    script.expect("what the player holds in all", sum(script.holdings().values()), held)
+    script.tips_agree()
+    return {"authorization_id": first.authorization_id}
+
+
+def mismatch(actor: Actor) -> dict[str, object]:
+    """SMK-8: a request id that comes back with another payload is refused and moves nothing."""
+    script = begin("SMK-8", actor)
+    script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
+    bet = script.bet("mocksports", "1.00", key="twin")
+    script.refused(
+        "the same request id with another amount", script.authorize("mocksports", "2.00", key="twin"), (409,), IDEMPOTENCY_PAYLOAD_MISMATCH
+    )
+    script.rollback(bet, key="twin")
+    script.expect("what the player holds afterwards", sum(script.holdings().values()), script.minor(AMOUNT))
+    script.tips_agree()
+    return {"authorization_id": bet.authorization_id}
+
+
+def _bet_with_ledger_rows(script: Script, provider: str) -> dict[str, object]:
+    script.deposit(AMOUNT, key="deposit", bucket=script.normal(provider))
+    bet = script.bet(provider, STAKE, key="one")
+    script.settle(bet, PAYOUT, key="one")
+    script.expect("ledger rows of the bet", script.legs(bet, "authorize"), {account: -amount for account, amount in bet.funding.items()})
+    script.expect("ledger rows of the settlement", sum(script.legs(bet, "close").values()), script.minor(PAYOUT))
+    script.tips_agree()
+    return {"authorization_id": bet.authorization_id, "account": ", ".join(bet.funding)}

@@ -1,0 +1,27 @@
+"""Probe one release gate that only a write can prove: on canary players, or with calls that must be refused.
+
+When: as a step of `rubyops gate`. Blast radius: canary players only. Undo: not needed. In a dry-run it decides nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rubyops.model.effect import RunFlow
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """The gate's id."""
+
+    gate: Literal["GATE-5", "GATE-7", "GATE-8", "GATE-10"]
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the gate's probe played."""
+    del read
+    return Wanted((RunFlow(params.gate),), {})
+
+
+COMMAND = Command("gate-probe", "Probe one release gate on canary players", Params, plan, guard_money=False)

@@ -1,0 +1,48 @@
+"""Activate another version of a policy that is for the active topology (A7-11).
+
+When: a change of funding, destinations or rolling rules that needs no other buckets. Blast radius: bets accepted from then
+on; accepted bets keep the policy they were accepted under. Undo: activate the version before.
+"""
+
+from dataclasses import dataclass
+
+from commands._pairs import active_pair
+from rubyops.errors import Refused
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
+
+
+@dataclass(frozen=True)
+class Params:
+    """The policy version to activate."""
+
+    version: int
+    policy_key: str = DEFAULT_POLICY_KEY
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the version active unless it is; refuse one that is not saved or is for another topology."""
+    present = active_pair(read)
+    if present is None:
+        raise Refused("No topology is active, so no policy can be: activate the pair.", next_command="rubyops topology activate")
+    label = f"Policy {params.policy_key} v{params.version}"
+    found = [row for row in read.rows("facts_policies") if (row["policy_key"], row["version"]) == (params.policy_key, params.version)]
+    if not found:
+        raise Refused(f"{label} is not saved here.", next_command="rubyops policy show")
+    policy = found[0]
+    if (policy["topology_code"], policy["topology_version"]) != (present.topology_code, present.topology_version):
+        raise Refused(
+            f"{label} is for {policy['topology_code']} v{policy['topology_version']}; "
+            f"active is {present.topology_code} v{present.topology_version}. "
+            "A policy alone is activated only for the active topology (A7-11).",
+            next_command="rubyops topology activate",
+        )
+    if policy["state"] == "ACTIVE":
+        return NoOp(f"{label} is active already")
+    path = f"/internal/wallet/policy/{params.policy_key}/activate"
+    return Wanted((CallService(WALLET_SERVICE, "PUT", path, {"version": params.version}),), {"from": str(present)})
+
+
+COMMAND = Command("policy-activate", "Activate a policy for the active topology", Params, plan)

@@ -1,0 +1,25 @@
+"""Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).
+
+When: after any change of state, before thaw. It never corrects: a drift that nobody has explained stays for a person.
+Blast radius: reads, one line in the reconciliation's history, one gauge. Undo: not needed.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.model.effect import RecordVerification, RunFlow
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """No parameters: the whole ledger."""
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the forced cycle with 0 drifts, then the part of the verification recorded."""
+    del params, read
+    return Wanted((RunFlow("reconciliation"), RecordVerification("reconciliation")), {})
+
+
+COMMAND = Command("reconcile-ledger", "Force a reconciliation and demand drift 0", Params, plan, guard_money=False)

@@ -1,0 +1,32 @@
+"""Make legacy players over the seed tenants, for rehearsals.
+
+When: on a fresh environment. Blast radius: the player tables of an environment that has no legacy player yet; never wallet
+tables. Undo: none; the environment's data folder is its own.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.model.effect import SeedPlayers
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """How many players; 0 takes the environment's own number."""
+
+    count: int = 0
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the players where none exist."""
+    count = params.count or read.environment.seed_players
+    found = read.one("facts_legacy_players")
+    if found["players"]:
+        return NoOp(f"{found['players']} legacy players exist over {found['tenants']} tenants")
+    if not count:
+        return NoOp("this environment is to have no legacy players")
+    return Wanted((SeedPlayers(count),), {"players": count})
+
+
+COMMAND = Command("seed-players", "Make legacy players for rehearsals", Params, plan)

@@ -1,0 +1,80 @@
+"""Activate a topology version together with its policy, in one transaction of wallet_service (A7).
+
+When: on a rollout (`version: newest` or a number), and on a tier 2 rollback (`version: previous`, PRD-T2b).
+Blast radius: every money command from then on; balances stay, because the buckets stay (A7-8 is checked by wallet_service).
+Undo: `rubyops rollback --tier 2`.
+"""
+
+from dataclasses import dataclass
+
+from commands._facts import money_in_reach
+from commands._pairs import Pair, active_pair, saved_pair, saved_versions
+from commands._way_back import pair_to_go_back_to, refuse_open_bets
+from rubyops.errors import UsageError
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
+
+PREVIOUS = "previous"
+NEWEST = "newest"
+CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Params:
+    """Which pair: a version number, `newest`, `previous`, or `current` (the active one; where none is, the oldest saved one).
+
+    An empty code is the environment's own, policy version 0 the newest that is for the topology version. With `only_first`
+    nothing is done where any pair is active already.
+    """
+
+    version: str = PREVIOUS
+    code: str = ""
+    policy_key: str = DEFAULT_POLICY_KEY
+    policy_version: int = 0
+    only_first: bool = False
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the pair active unless it is; going back refuses while accepted bets are open on the candidate."""
+    present = active_pair(read)
+    if params.only_first and present is not None:
+        return NoOp(f"{present} is active, so no first pair is needed")
+    if params.version == CURRENT and present is not None:
+        return NoOp(f"{present} is active already")
+    target = _target(params, read)
+    if target == present:
+        return NoOp(f"{target} is active already")
+    if params.version == PREVIOUS and present is not None:
+        refuse_open_bets(read, present)
+    return Wanted((_activation(target, present),), {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)})
+
+
+def _target(params: Params, read: Read) -> Pair:
+    if params.version == PREVIOUS:
+        return pair_to_go_back_to(read)
+    code = params.code or read.environment.topology
+    return saved_pair(read, code, _version(params.version, read, code), params.policy_key, params.policy_version)
+
+
+def _version(text: str, read: Read, code: str) -> int:
+    if text in (NEWEST, CURRENT):
+        saved = saved_versions(read, code)
+        return max(saved) if text == NEWEST else min(saved)
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"topology version {text!r} is not known (allowed: a number, {NEWEST}, {PREVIOUS}, {CURRENT})")
+    return int(text)
+
+
+def _activation(target: Pair, present: Pair | None) -> CallService:
+    start = None if present is None else {"topology_code": present.topology_code, "topology_version": present.topology_version}
+    body: dict[str, object] = {
+        "version": target.topology_version,
+        "policy": {"policy_key": target.policy_key, "version": target.policy_version},
+        "from": start,
+    }
+    return CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/topology/{target.topology_code}/activate", body)
+
+
+COMMAND = Command("topology-activate", "Activate a topology with its policy", Params, plan, undo="rubyops rollback --tier 2")

@@ -1,0 +1,46 @@
+"""Save the environment's topology seed and its policies as drafts.
+
+When: on a fresh environment, before the first activation (LOC-3). Blast radius: drafts only; money moves by what is active.
+Undo: not needed, a draft that is never activated does nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rubyops.errors import Refused
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
+
+SEED_PATHS = {
+    RUBY_SPLIT_V1: "/internal/wallet/topology/seed-ruby-split-v1",
+    RUBY_UNIFIED_V1: "/internal/wallet/topology/seed-ruby-unified-v1",
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """The seed; empty takes the environment's own."""
+
+    code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = ""
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the drafts unless they are saved; refuse a second seed beside another one."""
+    code = params.code or read.environment.topology
+    saved = read.rows("facts_topologies")
+    others = sorted({row["code"] for row in saved} - {code})
+    if others:
+        raise Refused(
+            f"Seeding {code} refused: {', '.join(others)} is loaded here, and an environment has exactly one seed (LOC-3). "
+            "Show the other topology in an environment of its own.",
+            next_command="rubyops --help",
+        )
+    versions = [f"v{row['version']}" for row in saved]
+    if versions:
+        return NoOp(f"{code} {', '.join(versions)} is saved")
+    return Wanted((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
+
+
+COMMAND = Command("topology-seed", "Save the environment's topology seed as drafts", Params, plan)

@@ -1,0 +1,131 @@
+"""A canary's hands: real calls from the gateway on, each under an id that this effect, flow and key always give."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from uuid import NAMESPACE_URL, uuid5
+
+from rubyops.adapters.database import Link
+from rubyops.adapters.driver import Driver
+from rubyops.adapters.http import CallClient, encode
+from rubyops.errors import CheckFailed, UsageError
+from rubyops.ports import CanaryPlayer, HttpAnswer, Mark, Read
+from wallet_runtime import contract
+
+# Canaries live under a brand of their own, so that no customer's brand ever sees one.
+CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
+PASS_SECONDS = 600
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+ADMIN_TOKEN = "ADMIN_TOKEN"
+
+
+def derived(effect_id: str, flow: str, key: str) -> str:
+    """Return the id that an effect, a flow and a key always give."""
+    return str(uuid5(NAMESPACE_URL, f"{effect_id}/{flow}/{key}"))
+
+
+class CanaryActor:
+    """Implements the `Actor` port for one flow of one effect."""
+
+    def __init__(self, driver: Driver, client: CallClient, link: Link, read: Read, mark: Mark, flow: str) -> None:  # noqa: PLR0913
+        """Act as whatever the flow needs; `link` is the operators' role, for canary passes."""
+        self._driver = driver
+        self._client = client
+        self._link = link
+        self._read = read
+        self._mark = mark
+        self._flow = flow
+
+    @property
+    def read(self) -> Read:
+        """The same questions that a check may ask."""
+        return self._read
+
+    def derived_id(self, key: str) -> str:
+        """Return the id that this effect, flow and key always give."""
+        return derived(self._mark.effect_id, self._flow, key)
+
+    def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
+        """Create, or find again, the canary player of that label, with a session and, while money is frozen, a pass."""
+        player_id = self.derived_id(f"player/{label}")
+        body = {"brand_id": CANARY_BRAND, "player_id": player_id, "currency": currency, "canary": True}
+        answer = self.as_operator(contract.PLAYER_SERVICE, "POST", "/internal/players", body, key=f"create/{label}", brand_id=CANARY_BRAND)
+        if answer.status not in (200, 201):
+            raise CheckFailed(
+                f"{self._flow}: no canary player: player_service answered {answer.status} {answer.error or answer.body}, expected 201"
+            )
+        return CanaryPlayer(CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id))
+
+    def as_player(
+        self, player: CanaryPlayer, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None
+    ) -> HttpAnswer:
+        """Call the gateway as the player."""
+        headers = {"Authorization": f"Bearer {player.session}", contract.BRAND_HEADER: player.brand_id, **_canary(player)}
+        if key is not None:
+            headers |= {IDEMPOTENCY_HEADER: self.derived_id(key), contract.REQUEST_ID_HEADER: self.derived_id(key)}
+        return self._client.send(contract.GATEWAY, method, path, headers, encode(body))
+
+    def as_provider(self, provider: str, player: CanaryPlayer, path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+        """Call a gateway provider route, signed as that provider over the raw body."""
+        if provider not in contract.PROVIDERS:
+            raise UsageError(f"there is no provider {provider!r} (known: {', '.join(contract.PROVIDERS)})")
+        raw = encode(body) or b""
+        secret = self._driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
+        headers = {
+            contract.PROVIDER_HEADER: provider,
+            contract.PROVIDER_SIGNATURE_HEADER: hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
+            contract.REQUEST_ID_HEADER: self.derived_id(key),
+            contract.BRAND_HEADER: player.brand_id,
+            **_canary(player),
+        }
+        return self._client.send(contract.GATEWAY, "POST", path, headers, raw)
+
+    def as_admin(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, player: CanaryPlayer | None = None
+    ) -> HttpAnswer:
+        """Call admin_service with the back office's bearer token."""
+        headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}
+        headers |= self._ids(key, player.brand_id if player else None) | (_canary(player) if player else {})
+        return self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body))
+
+    def as_operator(
+        self,
+        process: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
+        brand_id: str | None = None,
+    ) -> HttpAnswer:
+        """Call an internal route as the operator."""
+        headers = {**self._client.operator_headers(brand_id), **self._ids(key, None)}
+        return self._client.send(process, method, path, headers, encode(body))
+
+    def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
+        """GET a route with these headers alone."""
+        return self._client.send(process, "GET", path, headers, None)
+
+    def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
+        named = {contract.REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
+        return named | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
+
+    def _pass(self, player_id: str) -> str | None:
+        if self._read.one("facts_freeze", database="control")["level"] == contract.OPEN:
+            return None
+        token = secrets.token_urlsafe(24)
+        self._link.rows(
+            "ops_issue_canary_pass",
+            token_hash=hashlib.sha256(token.encode()).digest(),
+            run_id=self._mark.run_id,
+            token=self._mark.token,
+            brand_id=CANARY_BRAND,
+            player_id=player_id,
+            seconds=PASS_SECONDS,
+        )
+        return token
+
+
+def _canary(player: CanaryPlayer) -> dict[str, str]:
+    return {contract.CANARY_HEADER: player.canary_token} if player.canary_token else {}

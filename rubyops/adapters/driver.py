@@ -1,0 +1,44 @@
+"""What the adapters need of an environment's driver, whichever it is."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from rubyops.model.secret import Secret
+from rubyops.ports import Copy, Database
+
+
+class Driver(Protocol):
+    """Knows where everything of one environment is, and can start and stop it. Raises `Unreachable`."""
+
+    def dsn(self, role: str, database: Database) -> Secret:
+        """Return the connection URL of a role."""
+
+    def redis_url(self, user: str = ...) -> Secret:
+        """Return the URL of a Redis user."""
+
+    def process_url(self, process: str, copy: int = 1) -> str:
+        """Return the address of a copy, whether it runs or not."""
+
+    def secret(self, name: str) -> Secret:
+        """Return a secret by the name of the environment variable that carries it."""
+
+    def is_up(self) -> bool:
+        """Whether the servers of the environment run."""
+
+    def copies(self) -> list[Copy]:
+        """List every copy of every process."""
+
+    def ensure_up(self, progress: Callable[[str], None]) -> None:
+        """Bring up whatever is not up."""
+
+    def migrate(self, progress: Callable[[str], None]) -> None:
+        """Bring both databases to the newest schema."""
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Start every copy of these processes and wait until each answers."""
+
+    def stop(self, processes: Sequence[str]) -> None:
+        """Stop every copy of these processes."""
+
+    def down(self) -> bool:
+        """Stop everything; return whether anything ran."""

@@ -1,0 +1,53 @@
+"""Who and where we are, told so that another process on this machine can see whether we still live."""
+
+import getpass
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+from rubyops.ports import Holder
+
+_START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the command name
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def this_process() -> Holder:
+    """Describe the present process as the holder of a lock."""
+    pid = os.getpid()
+    return Holder(_user(), socket.gethostname(), _boot(), pid, _started(pid) or 0)
+
+
+def is_gone(holder: Holder) -> bool:
+    """Whether the holder is known to be dead: it ran on this machine since this boot and its process is no more.
+
+    A process id that was given to another process since is told apart by its start time. Of another machine nothing is known.
+    """
+    if holder.host != socket.gethostname() or holder.boot != _boot() or not holder.boot:
+        return False
+    return _started(holder.pid) != holder.started
+
+
+def _started(pid: int) -> int | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    # A zombie has died; only its parent does not know yet.
+    return None if fields[0] in ("Z", "X") else int(fields[_START_TIME_FIELD])
+
+
+@cache
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

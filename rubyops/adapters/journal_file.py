@@ -1,0 +1,101 @@
+"""The journals of an environment: one append-only file per run, synced line by line."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from rubyops.errors import JournalUnwritable, LockHeld, UsageError
+
+SUFFIX = ".ndjson"
+
+
+class JournalFile:
+    """One run's file, open for appending by this process alone."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        """Open the file, which must be new when `create` is set. Raises `JournalUnwritable`, or `LockHeld` when a process has it."""
+        self._path = path
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(path, flags, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if create:
+                _sync_folder(path.parent)
+        except BlockingIOError:
+            raise LockHeld(
+                f"run {path.stem} is being carried out by another process; nothing was changed",
+                next_command=f"rubyops runs show {path.stem}",
+            ) from None
+        except OSError as error:
+            raise JournalUnwritable(
+                f"the journal {path} cannot be written ({error.strerror}), so nothing is done. Make room or mend the permissions."
+            ) from error
+
+    def append(self, line: str) -> None:
+        """Add one line and return only when it is on the disk. Raises `JournalUnwritable`."""
+        data = (line + "\n").encode()
+        try:
+            written = os.write(self._descriptor, data)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise JournalUnwritable(f"the journal {self._path} cannot be written ({error.strerror}); nothing more is done") from error
+        if written != len(data):
+            raise JournalUnwritable(f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; nothing more is done")
+
+    def drop_torn_end(self) -> int:
+        """Cut what a killed process left of a line it never finished; return how many bytes. Such a line was never acted on."""
+        text = self._path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            os.ftruncate(self._descriptor, whole)
+            os.fsync(self._descriptor)
+        return len(text) - whole
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._descriptor)
+
+
+class JournalFolder:
+    """All journals of one environment, oldest first."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; it need not exist."""
+        self._folder = folder
+
+    def create(self, run_id: str) -> JournalFile:
+        """Begin the journal of a new run."""
+        return JournalFile(self._path(run_id), create=True)
+
+    def reopen(self, run_id: str) -> JournalFile:
+        """Open a run's journal to go on with it."""
+        self.read(run_id)
+        return JournalFile(self._path(run_id), create=False)
+
+    def runs(self) -> list[str]:
+        """List the ids of all runs, oldest first."""
+        return sorted(path.stem for path in self._folder.glob(f"r-*{SUFFIX}"))
+
+    def read(self, run_id: str) -> tuple[list[str], bool]:
+        """Return a journal's lines and whether the last one is whole. Raises `UsageError` for an unknown run."""
+        try:
+            text = self._path(run_id).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            raise UsageError(f"there is no run {run_id} in {self._folder}", next_command="rubyops runs list") from None
+        except OSError as error:
+            raise UsageError(f"the journal of {run_id} cannot be read: {error.strerror}") from error
+        return text.splitlines(), text.endswith("\n") or not text
+
+    def _path(self, run_id: str) -> Path:
+        if "/" in run_id or not run_id.startswith("r-"):
+            raise UsageError(f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f", next_command="rubyops runs list")
+        return self._folder / (run_id + SUFFIX)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,246 @@
+"""The `local` driver: brings an environment up, takes it down, and tells where everything of it is."""
+
+import fcntl
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from rubyops.adapters.local import binaries, keyring, layout, leftovers
+from rubyops.adapters.local.keyring import Keyring
+from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, Program, copy_name, copy_url
+from rubyops.adapters.local.liveness import await_live
+from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.servers import CONTROL_DATABASE, PLATFORM_DATABASE, READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.supervisor import STARTED, Supervisor
+from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
+from rubyops.model.environment import Environment
+from rubyops.model.secret import Secret
+from rubyops.ports import Copy, Database
+from wallet_runtime import contract
+
+SERVER_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+LOCK_SECONDS = 120.0
+DATABASES: dict[Database, str] = {"platform": PLATFORM_DATABASE, "control": CONTROL_DATABASE}
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+Progress = Callable[[str], None]
+
+
+class LocalDriver:
+    """One environment on this machine. Making one reads its folder and starts nothing."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Refuse an environment whose servers are named by URL: this driver brings its own."""
+        named = [name for name in ("database_url", "control_database_url", "redis_url") if getattr(environment, name) is not None]
+        if named:
+            message = f"Environment {environment.name!r} sets {', '.join(named)}, but the local driver starts its own servers. Remove them."
+            raise UsageError(message)
+        self.environment = environment
+        self._home = environment.home
+        self._supervisor = Supervisor(self._home)
+
+    # --- where everything is
+
+    def dsn(self, role: str, database: Database) -> Secret:
+        """Return the connection URL of a role; `Unreachable` when the environment was never brought up."""
+        port = self._port(POSTGRES)
+        return layout.dsn(Postgres(Path(), self._home / POSTGRES, port), self._keys(), role, DATABASES[database])
+
+    def redis_url(self, user: str = SERVICES_USER) -> Secret:
+        """Return the URL of a Valkey user: `ruby` does everything, `rubyops_read` only reads."""
+        if user not in (SERVICES_USER, READ_USER):
+            raise RubyopsError(f"No Valkey user is named {user!r}; known are {SERVICES_USER}, {READ_USER}.")
+        password = self._keys()[keyring.redis_password(user)].reveal()
+        return Secret(Valkey(Path(), self._home / VALKEY, self._port(VALKEY)).url(user, password))
+
+    def process_url(self, process: str, copy: int = 1) -> str:
+        """Return the address of a copy, whether it runs or not."""
+        return copy_url(self._port(copy_name(process, copy)))
+
+    def secret(self, name: str) -> Secret:
+        """Return a secret by the name of the environment variable that carries it, such as INTERNAL_SERVICE_TOKEN_RUBYOPS."""
+        return self._keys()[name]
+
+    # --- what runs
+
+    def is_up(self) -> bool:
+        """Whether the supervisor answers and keeps both servers running; single processes may be stopped."""
+        try:
+            states = self._supervisor.states()
+        except Unreachable:
+            return False
+        return all(name in states and states[name].state in STARTED for name in (POSTGRES, VALKEY))
+
+    def copies(self) -> list[Copy]:
+        """List every copy of every process with its state, `stopped` when nothing keeps it; empty when never brought up."""
+        book = self._book()
+        try:
+            states = self._supervisor.states()
+        except Unreachable:
+            states = {}
+        found = []
+        for process, number in layout.copy_names(self.environment):
+            name = copy_name(process, number)
+            port, state = book.remembered(name), states.get(name)
+            if port is not None:
+                found.append(Copy(process, number, copy_url(port), state.pid if state else 0, state.state if state else "stopped"))
+        return found
+
+    # --- changes
+
+    def ensure_up(self, progress: Progress) -> None:
+        """Bring up whatever is not up: servers, schema, passwords, processes. Safe to repeat and safe to run twice at once."""
+        self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        with self._lock():
+            keys, book = self._prepare()
+            postgres, valkey = self._servers(book)
+            servers = layout.server_programs(postgres, valkey)
+            platform = Platform(self.environment, keys, postgres, valkey, self._copy_ports(book), _version())
+            self._keep([*servers, *platform.programs()], progress)
+            progress(f"PostgreSQL on port {postgres.port}, Valkey on port {valkey.port}")
+            self._supervisor.start(servers)
+            postgres.await_ready(keys[keyring.role_password(SUPERUSER)].reveal(), SERVER_SECONDS)
+            self.migrate(progress)
+            progress(f"{len(platform.programs())} processes")
+            self._supervisor.start(platform.programs())
+            valkey.await_ready(keys[keyring.redis_password(SERVICES_USER)].reveal(), SERVER_SECONDS)
+            self._await_live(platform.programs())
+            progress(f"all {len(platform.programs())} answer")
+
+    def migrate(self, progress: Progress) -> None:
+        """Bring both databases to the newest schema and every role to its password; PostgreSQL must run."""
+        from rubyops.adapters import migrations  # sqlalchemy and alembic take a second that reading has no use for
+
+        keys = self._keys()
+        superuser = self.dsn(SUPERUSER, "platform").reveal().removesuffix(PLATFORM_DATABASE) + POSTGRES
+        for which, name in DATABASES.items():
+            migrations.ensure_database(superuser, name)
+            before = migrations.current(self.dsn(SUPERUSER, which), which)
+            migrations.upgrade(self.dsn(SUPERUSER, which), which)
+            after = migrations.current(self.dsn(SUPERUSER, which), which)
+            progress(f"schema of {which} at {', '.join(after)}" + ("" if before == after else f" (was {', '.join(before) or 'empty'})"))
+        migrations.provision_passwords(superuser, {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
+
+    def down(self) -> bool:
+        """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran."""
+        if not self._home.exists():
+            return False
+        with self._lock():
+            return self._down()
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Start every copy of these processes and wait until each answers; `Unreachable` when the environment is not up."""
+        programs = self._programs(processes)
+        self._supervisor.start(programs)
+        self._await_live(programs)
+
+    def stop(self, processes: Sequence[str]) -> None:
+        """Stop every copy of these processes; the supervisor does not bring them back until they are started."""
+        self._supervisor.stop(self._programs(processes))
+
+    # --- the parts
+
+    def _down(self) -> bool:
+        ran = self._supervisor.shutdown()
+        return leftovers.end_leftovers(self._home) > 0 or ran
+
+    def _prepare(self) -> tuple[Keyring, PortBook]:
+        for folder in ("logs", "journal", "exports", "results"):
+            (self._home / folder).mkdir(mode=0o700, exist_ok=True)
+        keys = Keyring(self._home / "secrets.json")
+        if keys.empty and (self._home / POSTGRES / "PG_VERSION").exists():
+            raise RubyopsError(
+                f"{self._home} holds databases but secrets.json, which has their passwords, is gone. "
+                f"Put it back, or remove {self._home} to begin anew without its data."
+            )
+        keys.complete()
+        return keys, self._book()
+
+    def _servers(self, book: PortBook) -> tuple[Postgres, Valkey]:
+        running = self._running()
+        bins = binaries.runnable_postgres_bin(self._home.parent)
+        postgres = Postgres(bins, self._home / POSTGRES, book.usable(POSTGRES, ours=POSTGRES in running))
+        valkey = Valkey(binaries.valkey_server(), self._home / VALKEY, book.usable(VALKEY, ours=VALKEY in running))
+        keys = self._keys()
+        postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
+        valkey.configure({user: keys[keyring.redis_password(user)].reveal() for user in (SERVICES_USER, READ_USER)})
+        return postgres, valkey
+
+    def _copy_ports(self, book: PortBook) -> dict[str, int]:
+        running = self._running()
+        names = [copy_name(process, copy) for process, copy in layout.copy_names(self.environment)]
+        return {name: book.usable(name, ours=name in running) for name in names}
+
+    def _running(self) -> set[str]:
+        """Name the programs that the supervisor runs; without one, whatever it left behind is ended first."""
+        if not self._supervisor.is_alive():
+            self._down()
+            return set()
+        return {name for name, state in self._supervisor.states().items() if state.pid}
+
+    def _keep(self, programs: list[Program], progress: Progress) -> None:
+        """Have a supervisor with exactly these programs: one with others (a port or the code's version changed) makes room."""
+        wanted = self._supervisor.configuration(programs, CHECKOUT)
+        if self._supervisor.is_alive():
+            if self._supervisor.is_configured(wanted):
+                return
+            progress("settings or version changed: everything is restarted")
+            self._down()
+        self._supervisor.launch(wanted)
+
+    def _programs(self, processes: Sequence[str]) -> list[Program]:
+        unknown = [process for process in processes if process not in contract.PROCESSES]
+        if unknown:
+            raise UsageError(f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(contract.PROCESSES)}.")
+        wanted = [(process, copy) for process, copy in layout.copy_names(self.environment) if process in processes]
+        return [Program(copy_name(process, copy), layout.PLATFORM_GROUP, 30, (), {}) for process, copy in wanted]
+
+    def _await_live(self, programs: Sequence[Program]) -> None:
+        await_live(self._supervisor, self._home, {program.name: copy_url(self._port(program.name)) for program in programs})
+
+    def _book(self) -> PortBook:
+        return PortBook(self._home / "ports.json")
+
+    def _keys(self) -> Keyring:
+        return Keyring(self._home / "secrets.json")
+
+    def _port(self, name: str) -> int:
+        port = self._book().remembered(name)
+        if port is None:
+            wanted = f"rubyops up {self.environment.name}"
+            raise Unreachable(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
+        return port
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Let one process at a time bring this environment up or down."""
+        with (self._home / "up.lock").open("w") as file:
+            deadline = time.monotonic() + LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        message = f"Another rubyops has been starting or stopping {self.environment.name!r} for {LOCK_SECONDS:g} s."
+                        raise LockHeld(message) from None
+                    time.sleep(LOOK_SECONDS)
+            yield
+
+
+def _version() -> str:
+    """Name the code that the processes run: the package's version and, in a checkout, its commit."""
+    command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    try:
+        package = metadata.version("rubyops")
+    except metadata.PackageNotFoundError:
+        package = "0"
+    return f"{package}+{commit}" if commit else package

@@ -1,0 +1,84 @@
+"""The passwords, tokens and keys of one environment: generated on first use, kept in `secrets.json` that only its owner reads."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
+from rubyops.errors import RubyopsError
+from rubyops.model.secret import Secret
+from wallet_runtime import contract
+
+CONTROL_ROLE = "control_service"
+READ_ROLE = "rubyops_read"
+OPERATOR_ROLE = "rubyops_ops"
+LOGIN_ROLES = (*contract.PROCESSES, CONTROL_ROLE, READ_ROLE, OPERATOR_ROLE)
+SESSION_KEY = "PLAYER_SESSION_KEY"
+ADMIN_TOKEN = "ADMIN_TOKEN"
+_BYTES = 24
+
+
+def role_password(role: str) -> str:
+    """Name the secret that is a database role's password."""
+    return f"DATABASE_PASSWORD_{role.upper()}"
+
+
+def redis_password(user: str) -> str:
+    """Name the secret that is a Valkey user's password."""
+    return f"REDIS_PASSWORD_{user.upper()}"
+
+
+def token(caller: str) -> str:
+    """Name the secret by which a caller proves itself; it is also the environment variable that carries it."""
+    return f"{contract.TOKEN_VARIABLE_PREFIX}{caller.upper()}"
+
+
+def provider_secret(provider: str) -> str:
+    """Name the secret a provider signs with; it is also the environment variable that carries it."""
+    return f"{contract.PROVIDER_SECRET_PREFIX}{provider.upper()}"
+
+
+NAMES = (
+    *(role_password(role) for role in (SUPERUSER, *LOGIN_ROLES)),
+    *(redis_password(user) for user in (SERVICES_USER, READ_USER)),
+    *(token(caller) for caller in (*contract.PROCESSES, contract.OPERATOR)),
+    *(provider_secret(provider) for provider in contract.PROVIDERS),
+    SESSION_KEY,
+    ADMIN_TOKEN,
+)
+
+
+class Keyring:
+    """Reads one environment's secrets; those that are not there yet are made by `complete`."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file at `path`, if there is one."""
+        self._path = path
+        self._values: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    @property
+    def empty(self) -> bool:
+        """True before anything was generated."""
+        return not self._values
+
+    def complete(self) -> None:
+        """Generate what is missing. Values are safe in URLs, shells and configuration files."""
+        missing = [name for name in NAMES if name not in self._values]
+        if not missing:
+            return
+        self._values |= {name: secrets.token_urlsafe(_BYTES) for name in missing}
+        unfinished = self._path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(self._values, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(self._path)
+
+    def __getitem__(self, name: str) -> Secret:
+        """Return one secret; `RubyopsError` for a name that does not exist."""
+        try:
+            return Secret(self._values[name])
+        except KeyError:
+            raise RubyopsError(f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}.") from None

@@ -1,0 +1,124 @@
+"""Every program of one environment, with its command line and environment variables, as the supervisor is told to keep it."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rubyops.adapters.local import keyring
+from rubyops.adapters.local.keyring import Keyring
+from rubyops.adapters.local.servers import CONTROL_DATABASE, HOST, PLATFORM_DATABASE, SERVICES_USER, Postgres, Valkey
+from rubyops.model.environment import Environment
+from rubyops.model.secret import Secret
+from wallet_runtime import contract
+
+POSTGRES = "postgres"
+VALKEY = "valkey"
+PLATFORM_GROUP = "platform"
+HOME_MARK = "RUBYOPS_ENVIRONMENT_HOME"  # by this variable a process of a dead supervisor is known
+BRAND_ENFORCEMENT = "enforce"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to keep: programs of one group stop together, groups stop from the highest priority to the lowest."""
+
+    name: str
+    group: str
+    priority: int
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    user: str | None = None
+    stop_signal: str = "TERM"
+
+    @property
+    def full_name(self) -> str:
+        """The supervisor's own name for it."""
+        return f"{self.group}:{self.name}"
+
+
+def copy_name(process: str, copy: int) -> str:
+    """Name one copy of a process, for its port, its log and the supervisor."""
+    return f"{process}-{copy}"
+
+
+def copy_names(environment: Environment) -> list[tuple[str, int]]:
+    """List (process, copy) of everything that the environment runs, in the contract's order."""
+    return [(process, copy) for process in contract.PROCESSES for copy in range(1, environment.copies + 1)]
+
+
+def server_programs(postgres: Postgres, valkey: Valkey) -> list[Program]:
+    """Build the two servers. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
+    return [
+        Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), {}, postgres.user, "INT"),
+        Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}),
+    ]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the processes of one environment are told: servers, secrets, each other's addresses."""
+
+    environment: Environment
+    keys: Keyring
+    postgres: Postgres
+    valkey: Valkey
+    ports: dict[str, int]
+    version: str
+
+    def programs(self) -> list[Program]:
+        """Build every copy of every process."""
+        return [self._program(process, copy) for process, copy in copy_names(self.environment)]
+
+    def _program(self, process: str, copy: int) -> Program:
+        command = (sys.executable, "-m", "wallet_runtime", process)
+        return Program(copy_name(process, copy), PLATFORM_GROUP, 30, command, self._variables(process, copy))
+
+    def _variables(self, process: str, copy: int) -> dict[str, str]:
+        variables = {
+            HOME_MARK: str(self.environment.home),
+            "ENVIRONMENT": self.environment.kind,
+            "VERSION": self.version,
+            "PORT": str(self.ports[copy_name(process, copy)]),
+            "COPY": str(copy),
+            "DATABASE_URL": self._dsn(process, PLATFORM_DATABASE),
+            "CONTROL_DATABASE_URL": self._dsn(keyring.CONTROL_ROLE, CONTROL_DATABASE),
+            "REDIS_URL": self.valkey.url(SERVICES_USER, self._reveal(keyring.redis_password(SERVICES_USER))),
+            contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
+        }
+        # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
+        variables |= {f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)]) for other in contract.API_PROCESSES}
+        return variables | {name: self._reveal(name) for name in _secrets_of(process)}
+
+    def _dsn(self, role: str, database: str) -> str:
+        return self.postgres.dsn(role, self._reveal(keyring.role_password(role)), database)
+
+    def _reveal(self, name: str) -> str:
+        return self.keys[name].reveal()
+
+
+def dsn(postgres: Postgres, keys: Keyring, role: str, database: str) -> Secret:
+    """Build the connection URL of a role."""
+    return Secret(postgres.dsn(role, keys[keyring.role_password(role)].reveal(), database))
+
+
+def copy_url(port: int) -> str:
+    """Build the address of a copy."""
+    return f"http://{HOST}:{port}"
+
+
+def log_file(home: Path, program: str) -> Path:
+    """Name the file where a program's output goes."""
+    return home / "logs" / f"{program}.log"
+
+
+def _secrets_of(process: str) -> list[str]:
+    """Name the secrets that a process needs and no others: its own token, its callers', and those of its doors."""
+    callers = {caller for (target, _, _), admitted in contract.ROUTE_CALLERS.items() if target == process for caller in admitted}
+    names = [keyring.token(caller) for caller in sorted({process, *callers})]
+    if process == contract.GATEWAY:
+        names += [keyring.provider_secret(provider) for provider in contract.PROVIDERS]
+    if process in (contract.GATEWAY, contract.PLAYER_SERVICE):
+        names.append(keyring.SESSION_KEY)
+    if process in (contract.GATEWAY, contract.ADMIN_SERVICE):
+        names.append(keyring.ADMIN_TOKEN)
+    return names

@@ -1,0 +1,62 @@
+"""Waits until started processes answer, and tells early which one cannot and why."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from rubyops.adapters.local.layout import log_file
+from rubyops.adapters.local.supervisor import Supervisor
+from rubyops.errors import TimedOut, Unreachable
+
+LIVE_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+STARTS_MAX = 3
+LOG_LINES = 12
+
+
+def await_live(supervisor: Supervisor, home: Path, urls: Mapping[str, str]) -> None:
+    """Wait until every copy answers /health with whatever status: it lives, and readiness is another question.
+
+    `urls` is {copy name: address}. `Unreachable` for a copy that was given up or keeps ending, `TimedOut` after 60 s.
+    """
+    waiting, pids = dict(urls), {name: set[int]() for name in urls}
+    deadline = time.monotonic() + LIVE_SECONDS
+    with httpx.Client(timeout=2.0, trust_env=False) as client:
+        while True:
+            waiting = {name: url for name, url in waiting.items() if not _answers(client, url)}
+            if not waiting:
+                return
+            _refuse(supervisor, home, waiting, pids)
+            if time.monotonic() > deadline:
+                name = next(iter(waiting))
+                told = f"The end of the log of {name}:\n{_tail(home, name)}"
+                raise TimedOut(f"{', '.join(waiting)}: no answer within {LIVE_SECONDS:g} s. {told}")
+            time.sleep(LOOK_SECONDS)
+
+
+def _refuse(supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids: Mapping[str, set[int]]) -> None:
+    states = supervisor.states()
+    for name, url in waiting.items():
+        pids[name].add(states[name].pid)
+        if states[name].state in ("fatal", "stopped") or len(pids[name] - {0}) > STARTS_MAX:
+            raise Unreachable(
+                f"{name} keeps ending and does not answer on {url} ({states[name].state}). The end of its log:\n{_tail(home, name)}",
+                details={"copies": list(waiting)},
+            )
+
+
+def _answers(client: httpx.Client, url: str) -> bool:
+    try:
+        client.get(f"{url}/health")
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def _tail(home: Path, name: str) -> str:
+    try:
+        return "\n".join(log_file(home, name).read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
+    except OSError as fault:
+        return f"(no log: {fault})"

@@ -1,0 +1,162 @@
+"""One PostgreSQL cluster and one Valkey server in folders of ours: made on first use, started by whoever keeps them.
+
+Both listen on 127.0.0.1 alone, by TCP: a unix socket's path is limited to 107 bytes and a state folder may be deeper.
+"""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import redis
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from rubyops.adapters.local import binaries
+from rubyops.errors import RubyopsError, Unreachable
+
+HOST = "127.0.0.1"
+SUPERUSER = "postgres"
+PLATFORM_DATABASE = "ruby"
+CONTROL_DATABASE = "control"
+SERVICES_USER = "ruby"
+READ_USER = "rubyops_read"
+
+# Sixteen processes with a pool for each database fit below max_connections; money is acknowledged only when it is on disk.
+POSTGRES_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "300",
+    "shared_buffers": "128MB",
+    "synchronous_commit": "on",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %u@%d ",
+    "max_wal_size": "1GB",
+}
+VALKEY_RULES = {
+    SERVICES_USER: "~* &* +@all",
+    READ_USER: "%R~* resetchannels -@all +@read -@write +ping +hello +auth +select +echo +quit +time +info +xinfo +acl|whoami"
+    " +client|setinfo +client|setname +client|getname +client|id",
+}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A cluster in `data`, of the programs in `bin_dir`, on TCP `port`; `user` is whom it runs as when not ourselves."""
+
+    bin_dir: Path
+    data: Path
+    port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def user(self) -> str | None:
+        """Whom the server has to run as; None is whoever we are."""
+        return binaries.postgres_user()
+
+    def create(self, password: str) -> bool:
+        """Make the cluster with `password` for the superuser, unless it is there; return whether it was made."""
+        if (self.data / "PG_VERSION").exists():
+            return False
+        binaries.own_by_postgres(self.data)
+        with tempfile.NamedTemporaryFile("w", dir=self.data.parent) as secret:
+            secret.write(password)
+            secret.flush()
+            os.chown(secret.name, self.data.stat().st_uid, -1)
+            access = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret.name}"]
+            command = [str(self.bin_dir / "initdb"), "-D", str(self.data), "--no-locale", "-E", "UTF8", *access]
+            made = subprocess.run(command, user=self.user, cwd="/", capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise RubyopsError(f"initdb could not make the PostgreSQL cluster in {self.data}: {made.stderr.strip()[-600:]}")
+        return True
+
+    def command(self) -> list[str]:
+        """Build the command line that runs the server in the foreground."""
+        settings = {**POSTGRES_SETTINGS, **self.settings, "port": str(self.port)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.bin_dir / "postgres"), "-D", str(self.data), *options]
+
+    def dsn(self, role: str, password: str, database: str) -> str:
+        """Build the connection URL of a role; passwords of ours hold no character that a URL would need to escape."""
+        return f"postgresql://{role}:{password}@{HOST}:{self.port}/{database}"
+
+    def await_ready(self, password: str, seconds: float) -> None:
+        """Wait until the superuser can connect; `Unreachable` after `seconds`."""
+        dsn = self.dsn(SUPERUSER, password, "postgres")
+        try:
+            for attempt in _until(seconds, psycopg.OperationalError):
+                with attempt, psycopg.connect(dsn, connect_timeout=2):
+                    pass
+        except RetryError as fault:
+            raise Unreachable(f"PostgreSQL did not answer on {HOST}:{self.port} within {seconds:g} s: {_cause(fault)}") from fault
+
+
+@dataclass(frozen=True)
+class Valkey:
+    """A Valkey server in `folder` on TCP `port`, with append-only file and the two users of `VALKEY_RULES`."""
+
+    program: Path
+    folder: Path
+    port: int
+
+    def configure(self, passwords: Mapping[str, str]) -> None:
+        """Write the configuration (0600; of passwords only the digests)."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()}
+        users = [f"user {user} reset on #{digests[user]} {rules}" for user, rules in VALKEY_RULES.items()]
+        lines = [
+            f"bind {HOST}",
+            f"port {self.port}",
+            f'dir "{self.folder}"',
+            f'pidfile "{self.pid_file}"',
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            "databases 64",
+            "maxmemory-policy noeviction",
+            "user default off",
+            *users,
+        ]
+        self.config_file.touch(mode=0o600)
+        self.config_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration that `command` reads."""
+        return self.folder / "valkey.conf"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the running server leaves its process id."""
+        return self.folder / "valkey.pid"
+
+    def command(self) -> list[str]:
+        """Build the command line that runs the server in the foreground."""
+        return [str(self.program), str(self.config_file)]
+
+    def url(self, user: str, password: str, database: int = 0) -> str:
+        """Build the connection URL of a user."""
+        return f"redis://{user}:{password}@{HOST}:{self.port}/{database}"
+
+    def await_ready(self, password: str, seconds: float) -> None:
+        """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""
+        try:
+            with redis.Redis.from_url(self.url(SERVICES_USER, password), socket_timeout=2) as client:
+                for attempt in _until(seconds, redis.RedisError):
+                    with attempt:
+                        client.ping()
+        except RetryError as fault:
+            raise Unreachable(f"Valkey did not answer on {HOST}:{self.port} within {seconds:g} s: {_cause(fault)}") from fault
+
+
+def _until(seconds: float, fault: type[Exception]) -> Retrying:
+    return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.05), retry=retry_if_exception_type(fault))
+
+
+def _cause(fault: RetryError) -> str:
+    return str(fault.last_attempt.exception()).strip()

@@ -1,0 +1,109 @@
+"""Bring a database to a schema revision and give its roles their passwords.
+
+A run holds an advisory lock of its session, so that two of them never interleave: a lock of the transaction would fall
+off between two revisions. The roles belong to the cluster; the platform's revisions come first because they make them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql as composed
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
+
+import sql
+from rubyops.errors import TimedOut
+from rubyops.ports import Database
+
+FOLDER = Path(sql.__file__).parent / "migrations"
+VERSION_SCHEMA = "public"
+LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
+LOCK_SECONDS = 60
+
+
+def upgrade(dsn: str, which: Database, revision: str = "heads") -> None:
+    """Apply every revision up to `revision`; nothing happens when the database is there already. Needs the superuser."""
+    with _locked(dsn, which) as (config, connection):
+        command.upgrade(config, revision)
+        connection.exec_driver_sql(sql.query("grant_schema_version"))
+        connection.commit()
+
+
+def downgrade(dsn: str, which: Database, revision: str = "base") -> None:
+    """Take revisions back down to `revision`. Needs the superuser."""
+    with _locked(dsn, which) as (config, _):
+        command.downgrade(config, revision)
+
+
+def heads(which: Database) -> tuple[str, ...]:
+    """Name the newest revisions that this code knows."""
+    return tuple(ScriptDirectory.from_config(_config(which)).get_heads())
+
+
+def current(dsn: str, which: Database) -> tuple[str, ...]:
+    """Name the revisions that the database stands at; empty before the first one. Any role that may read the version will do."""
+    with _connection(dsn) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table_schema": VERSION_SCHEMA})
+        return tuple(context.get_current_heads())
+
+
+def ensure_database(dsn: str, name: str) -> bool:
+    """Create the database `name` unless it is there; return whether it was created. `dsn` is the superuser's, of any database."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        if connection.execute(sql.query("database_exists"), {"name": name}).fetchone():
+            return False
+        connection.execute(_statement("create_database", name=composed.Identifier(name)))
+        return True
+
+
+def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
+    """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
+    with psycopg.connect(dsn) as connection:
+        for role, password in passwords.items():
+            verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+            connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
+
+
+def _statement(name: str, /, **parts: composed.Composable) -> composed.Composed:
+    return composed.SQL(sql.query(name)).format(**parts)
+
+
+def _config(which: Database) -> Config:
+    config = Config()
+    config.set_main_option("script_location", _escaped(FOLDER))
+    config.set_main_option("version_locations", _escaped(FOLDER / which))
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+@contextmanager
+def _connection(dsn: str) -> Iterator[Connection]:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
+    with _connection(dsn) as connection:
+        try:
+            connection.exec_driver_sql(sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": f"{LOCK_SECONDS}s"})
+        except OperationalError as fault:
+            if not isinstance(fault.orig, psycopg.errors.LockNotAvailable):
+                raise
+            raise TimedOut(f"Another migration of the {which} database has gone on for {LOCK_SECONDS} s. Wait, then repeat.") from fault
+        connection.commit()
+        config = _config(which)
+        config.attributes["connection"] = connection
+        config.attributes["version_schema"] = VERSION_SCHEMA
+        yield config, connection

@@ -1,0 +1,138 @@
+"""The engine's hands: the operators' role, the operator's token and the driver."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_fixed,
+)
+
+from rubyops.adapters import export as exporting
+from rubyops.adapters.actor import CANARY_BRAND, CanaryActor, derived
+from rubyops.adapters.database import Busy, Link
+from rubyops.adapters.driver import Driver
+from rubyops.adapters.http import CallClient, encode
+from rubyops.errors import Unreachable
+from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, Read
+from wallet_runtime import contract
+
+ROLE = "rubyops_ops"
+GATE_SECONDS = 10.0
+GATE_PAUSE_SECONDS = 0.05
+CALL_ATTEMPTS = 4
+_PASSING = (0, 502, 504)
+
+
+class Operator:
+    """Implements the `Operate` port."""
+
+    def __init__(self, driver: Driver, platform: Link, read: Read, exports: Path) -> None:
+        """Act on this environment; nothing is connected before the first act."""
+        self._driver = driver
+        self._link = platform
+        self._read = read
+        self._exports = exports
+        self._client = CallClient(driver)
+
+    def start_platform(self, progress: Callable[[str], None]) -> None:
+        """Start everything that is not running, migrated to the newest schema."""
+        self._driver.ensure_up(progress)
+        self._link.close()
+
+    def stop(self, processes: Sequence[str]) -> None:
+        """Stop every copy of these processes."""
+        self._driver.stop(processes)
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Start every copy of these processes."""
+        self._driver.start(processes)
+
+    def migrate(self) -> dict[str, object]:
+        """Bring both databases to the newest schema."""
+        told: list[str] = []
+        self._driver.migrate(told.append)
+        return {"schema": told}
+
+    def seed_players(self, count: int) -> int:
+        """Create legacy players where none exist."""
+        return int(self._link.one("ops_seed_players", count=count)["created"])
+
+    def has_money(self) -> bool:
+        """Whether the database answers and holds the wallet's tables."""
+        try:
+            return bool(self._link.one("ops_has_money")["ready"])
+        except Unreachable:
+            return False
+
+    def advance_fence(self, token: int) -> None:
+        """Mirror a fencing token. Raises `LockLost` when a newer one is there."""
+        self._link.rows("ops_advance_fence", token=token)
+
+    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Mirror the freeze; the gate is asked for again and again, because money commands pass it in between."""
+        patient = Retrying(
+            retry=retry_if_exception_type(Busy), stop=stop_after_delay(GATE_SECONDS), wait=wait_fixed(GATE_PAUSE_SECONDS), reraise=True
+        )
+        patient(self._link.rows, "ops_mirror_freeze", effect_id=mark.effect_id, token=mark.token, level=level, epoch=epoch)
+
+    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
+        """Call one route; an answer that never came is asked for again under the same request id, which replays."""
+        headers = {**self._client.operator_headers(brand_id), contract.REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, mark.effect_id))}
+        patient = Retrying(
+            retry=retry_if_result(_is_passing),
+            stop=stop_after_attempt(CALL_ATTEMPTS),
+            wait=wait_exponential(0.2, max=2),
+            retry_error_callback=_last_answer,
+        )
+        return patient(self._client.send, process, method, path, headers, encode(body))
+
+    def actor(self, mark: Mark, flow: str) -> Actor:
+        """Return the hands of one flow of this effect."""
+        return CanaryActor(self._driver, self._client, self._link, self._read, mark, flow)
+
+    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+        """Copy the tables in one snapshot."""
+        return exporting.export_tables(self._link, self._exports, mark.effect_id, tables)
+
+    def count_unpublished(self, lock_timeout_ms: int) -> int | None:
+        """Count unpublished events under a table lock; None when an open transaction kept the lock."""
+        try:
+            return int(self._link.one("ops_count_unpublished", lock_timeout_ms=lock_timeout_ms)["unpublished"])
+        except Busy:
+            return None
+
+    def publish_canary(self, mark: Mark) -> str:
+        """Write this effect's canary event once."""
+        player = derived(mark.effect_id, "outbox", "player")
+        return str(self._link.one("ops_publish_canary", effect_id=mark.effect_id, brand_id=CANARY_BRAND, player_id=player)["event_id"])
+
+    def canary_arrived(self, event_id: str) -> bool:
+        """Whether the canary event is in the consumer's inbox."""
+        return bool(self._link.one("ops_canary_arrived", event_id=event_id)["arrived"])
+
+    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+        """Do the next batch after this run's checkpoint, up to the bound that its first batch fixed."""
+        self._link.rows("backfill_batch", run_id=mark.run_id, token=mark.token, tenant_id=tenant_id, limit=limit)
+        row = self._link.one("backfill_progress", run_id=mark.run_id)
+        return BatchCount(
+            row["scanned"], row["created"], row["skipped_exists"], row["errors"], None if row["finished"] else str(row["last_key"])
+        )
+
+
+def _is_passing(answer: HttpAnswer) -> bool:
+    return answer.status in _PASSING
+
+
+def _last_answer(state: RetryCallState) -> HttpAnswer:
+    if state.outcome is None:
+        raise Unreachable("no call was made")
+    answer: HttpAnswer = state.outcome.result()
+    return answer

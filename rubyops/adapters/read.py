@@ -1,0 +1,74 @@
+"""Everything that checks and planning may ask, through roles and clients that cannot write."""
+
+from collections.abc import Sequence
+
+from rubyops.adapters.database import Link
+from rubyops.adapters.driver import Driver
+from rubyops.adapters.http import GetClient
+from rubyops.adapters.results import Results
+from rubyops.adapters.streams import StreamReader
+from rubyops.errors import WriteAttempted
+from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
+
+ROLE = "rubyops_read"
+
+
+class Reader:
+    """Implements the `Read` port."""
+
+    def __init__(self, facts: EnvironmentFacts, driver: Driver, results: Results) -> None:
+        """Read this environment; nothing is connected before the first question."""
+        self._facts = facts
+        self._driver = driver
+        self._results = results
+        self._client = GetClient(driver)
+        self._streams = StreamReader(lambda: driver.redis_url(ROLE))
+        self._links: dict[Database, Link] = {
+            "platform": Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {facts.name}", read_only=True),
+            "control": Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {facts.name}", read_only=True),
+        }
+
+    @property
+    def environment(self) -> EnvironmentFacts:
+        """The environment's own facts."""
+        return self._facts
+
+    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+        """Run a named query in a READ ONLY transaction as the SELECT-only role."""
+        return self._links[database].rows(query, **values)
+
+    def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
+        """Run a named query that always returns exactly one row."""
+        return self._links[database].one(query, **values)
+
+    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+        """GET a route of a copy of a process as the operator."""
+        return self._client.get(process, path, copy=copy, brand_id=brand_id)
+
+    def copies(self) -> Sequence[Copy]:
+        """List every copy that the driver keeps."""
+        return self._driver.copies()
+
+    def groups(self) -> list[Row]:
+        """List stream consumer groups."""
+        return self._streams.groups()
+
+    def results(self, suite: str) -> Row | None:
+        """Return the newest recorded result of a suite for this commit."""
+        return self._results.newest(suite)
+
+    def proof(self) -> dict[str, object]:
+        """Say how much was read and that none of it was given a transaction id. Raises `WriteAttempted` when one was."""
+        transactions = sum(link.transactions for link in self._links.values())
+        writes = sum(link.writes for link in self._links.values())
+        if writes:
+            raise WriteAttempted(
+                f"{writes} of {transactions} transactions of the reader were given a transaction id: something was written"
+            )
+        return {
+            "database_role": ROLE,
+            "read_only_transactions": transactions,
+            "transaction_ids_assigned": writes,
+            "redis_user": ROLE,
+            "http": "GET only",
+        }

@@ -1,0 +1,191 @@
+"""The one place where adapters, commands, checks and playbooks are put together. Nothing connects before it is asked to."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import playbooks
+from rubyops import config
+from rubyops.adapters.control import ControlDatabase
+from rubyops.adapters.database import Link
+from rubyops.adapters.driver import Driver
+from rubyops.adapters.host import this_process
+from rubyops.adapters.http import CallClient, encode
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.local import binaries
+from rubyops.adapters.local.driver import LocalDriver
+from rubyops.adapters.operate import ROLE, Operator
+from rubyops.adapters.read import Reader
+from rubyops.adapters.results import Results
+from rubyops.engine.playbook import Library, load_playbook, suggest
+from rubyops.engine.report import Reporter, Silent
+from rubyops.engine.session import Session
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Flow, Tools
+from rubyops.errors import RubyopsError, UsageError
+from rubyops.model.environment import Environment
+from rubyops.model.finding import Finding
+from rubyops.model.secret import MASK
+from rubyops.model.step import Check, Command, Playbook, Step
+from rubyops.ports import EnvironmentFacts, HttpAnswer
+from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
+from wallet_runtime import contract
+
+SECRETS = (
+    *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in (*contract.PROCESSES, contract.OPERATOR)),
+    *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
+    "ADMIN_TOKEN",
+    "PLAYER_SESSION_KEY",
+)
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """Everything of one environment that the command line works with."""
+
+    environment: Environment
+    driver: Driver
+    reader: Reader
+    control: ControlDatabase
+    journals: JournalFolder
+    tools: Tools
+    results: Results
+
+    def session(self, reporter: Reporter, stop: StopWish) -> Session:
+        """Return the front door of the engine."""
+        return Session(self.tools, self.journals, this_process(), Scrubber(self.driver), reporter, stop)
+
+    def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
+        """POST a question that changes nothing, such as the validation of a document."""
+        client = CallClient(self.driver)
+        return client.send(process, "POST", path, client.operator_headers(None), encode(body))
+
+
+class Scrubber:
+    """Takes the environment's secrets out of text. They are read once they exist: a new environment gets them when it starts."""
+
+    def __init__(self, driver: Driver) -> None:
+        """Ask this driver for the secrets."""
+        self._driver = driver
+        self._values: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        """Return the text with every secret masked."""
+        for name in SECRETS:
+            if name not in self._values:
+                self._look(name)
+        for value in self._values.values():
+            text = text.replace(value, MASK)
+        return text
+
+    def _look(self, name: str) -> None:
+        try:
+            value = self._driver.secret(name).reveal()
+        except (RubyopsError, KeyError):
+            # A secret that this environment does not have cannot leak either.
+            return
+        if value:
+            self._values[name] = value
+
+
+def open_toolkit(name: str | None) -> Toolkit:
+    """Wire the named environment, `local` when none is named. Raises `UsageError`."""
+    environment = config.environment(name)
+    driver = LocalDriver(environment)
+    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit())
+    journals = JournalFolder(environment.home / "journal")
+    results = Results(environment.home / "results", journals, facts.commit)
+    reader = Reader(facts, driver, results)
+    control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
+    platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
+    operator = Operator(driver, platform, reader, environment.home / "exports")
+
+    def check(name: str) -> Finding:
+        return find_check(name).run(reader)
+
+    tools = Tools(reader, control, operator, check, find_command, find_flow, reader.proof)
+    return Toolkit(environment, driver, reader, control, journals, tools, results)
+
+
+def quiet_session(toolkit: Toolkit) -> Session:
+    """Return the engine's front door for looking only."""
+    return toolkit.session(Silent(), StopWish())
+
+
+def configuration(name: str | None) -> list[dict[str, object]]:
+    """List every environment, or the named one, with the file it was read from."""
+    known = config.load_environments()
+    chosen = [config.environment(name)] if name else list(known.values())
+    source = str(config.environments_file())
+    return [{**{field.name: getattr(item, field.name) for field in fields(item)}, "source": source} for item in chosen]
+
+
+def server_programs() -> str:
+    """Say where PostgreSQL and Valkey are. Raises `UsageError` when one of them is not to be found."""
+    return f"PostgreSQL {binaries.postgres_bin()}, Valkey {binaries.valkey_server()}"
+
+
+def find_command(name: str) -> Command[Any]:
+    """Import a command by its name. Raises `UsageError`."""
+    _known(name, COMMANDS, "command")
+    found: Command[Any] = import_module(COMMANDS[name].place).COMMAND
+    return found
+
+
+def find_check(name: str) -> Check:
+    """Import a check by its name. Raises `UsageError`."""
+    _known(name, CHECKS, "check")
+    found: Check = import_module(CHECKS[name].place).CHECK
+    return found
+
+
+def find_flow(name: str) -> Flow:
+    """Return a flow by its name. Raises `UsageError`."""
+    flows: Mapping[str, Flow] = import_module("commands.flows").FLOWS
+    _known(name, flows, "flow")
+    return flows[name]
+
+
+def library() -> Library:
+    """Return the names that a playbook may use."""
+    return Library(tuple(COMMANDS), tuple(CHECKS), find_command, find_check)
+
+
+def playbook(name: str, given: Mapping[str, str] | None = None) -> Playbook:
+    """Load a playbook that comes with rubyops by its name, or any file by its path."""
+    return load_playbook(playbook_path(name), library(), given)
+
+
+def playbook_path(name: str) -> Path:
+    """Return the file of a playbook, by name or path. Raises `UsageError`."""
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return Path(name)
+    _known(name, PLAYBOOKS, "playbook")
+    return Path(str(playbooks.__file__)).parent / PLAYBOOKS[name].place
+
+
+def single_step(name: str, params: object) -> Playbook:
+    """Make the playbook of one step that a command typed by hand is."""
+    step = Step(name, find_command(name).summary, "command", name, params, (), 0)
+    return Playbook(name, step.title, "task", (step,), {}, "the command line")
+
+
+def _known(name: str, table: Mapping[str, object], what: str) -> None:
+    if name not in table:
+        raise UsageError(f"there is no {what} {name!r}{suggest(name, list(table))} (known: {', '.join(table)})")
+
+
+@cache
+def commit() -> str:
+    """Name the commit of this checkout, marked `-dirty` when files differ from it; `unknown` outside of a repository."""
+    command = ["git", "-C", str(config.CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

@@ -1,0 +1,50 @@
+"""A click group that knows its commands from a table and imports one only when it is used."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+
+class Lazy(NamedTuple):
+    """Where a command is made: `module` has `maker`, called with `arguments`, or a click command of that name without any."""
+
+    module: str
+    maker: str
+    summary: str
+    arguments: tuple[str, ...] | None = None
+
+
+class LazyGroup(click.Group):
+    """Lists, completes and explains its commands from the table alone."""
+
+    def __init__(self, table: Mapping[str, Lazy], **settings: Any) -> None:
+        """Take the table of names."""
+        super().__init__(**settings)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command that is asked for."""
+        entry = self._table.get(cmd_name)
+        if entry is None:
+            return None
+        found = getattr(import_module(entry.module), entry.maker)
+        command: click.Command = found if entry.arguments is None else found(*entry.arguments)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in self._table.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names without importing any command."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=entry.summary) for name, entry in self._table.items() if name.startswith(incomplete)]

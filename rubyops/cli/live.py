@@ -1,0 +1,108 @@
+"""Follows a run: short lines for a person, events for a program, and a sign of life where nothing moves."""
+
+import threading
+import time
+from typing import Any
+
+from rubyops.cli.console import Console
+from rubyops.engine.report import Outcome, StepResult
+from rubyops.model.step import Playbook, Step
+
+HEARTBEAT_SECONDS = 30.0
+_TOLD = ("effects", "undo", "cannot_be_known_yet")
+
+
+class Live:
+    """A reporter that writes as things happen. Steps that are shown as results go to stdout, the rest to stderr."""
+
+    def __init__(self, console: Console, environment: str) -> None:
+        """Speak through this console about this environment."""
+        self._console = console
+        self._environment = environment
+        self._place = ""
+        self._began = time.monotonic()
+        self._moving = threading.Event()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
+        """Show every step of a plan."""
+        self._console.event("plan", digest=digest, playbook=playbook.name, steps=[as_row(result) for result in results])
+        if len(results) == 1:
+            return
+        self._console.say(f"Plan {digest} · {playbook.title} · {self._environment}")
+        for number, result in enumerate(results, 1):
+            self._console.say(f"  {number:2} {result.title}: {_first_line(result.summary)}")
+            unknown = result.details.get("cannot_be_known_yet")
+            if unknown:
+                self._console.say(f"     cannot be known yet: {unknown}")
+
+    def run_started(self, run_id: str, playbook: Playbook, *, resumed: bool) -> None:
+        """Name the run and how to stop it."""
+        self._console.event("run_started", run=run_id, playbook=playbook.name, resumed=resumed)
+        self._console.say(f"Run {run_id}{' goes on' if resumed else ''} (Ctrl-C stops it safely)")
+
+    def step_started(self, number: int, total: int, step: Step) -> None:
+        """Remember where we are."""
+        self._place = f"[{number}/{total}] "
+        self._began = time.monotonic()
+        self._step = step.title
+        self._moving.set()
+        self._console.event("step_started", number=number, total=total, step=step.id, title=step.title)
+
+    def effect_started(self, effect_id: str, words: str) -> None:
+        """Say what is being done."""
+        self._console.event("effect_started", effect=effect_id, words=words)
+        self._console.say(f"    {words} ...")
+
+    def effect_finished(self, effect_id: str, outcome: Outcome) -> None:
+        """Tell programs how it ended; a person reads it with the step."""
+        self._console.event("effect_finished", effect=effect_id, status=outcome.status, summary=outcome.summary, details=outcome.details)
+
+    def step_finished(self, result: StepResult, seconds: float) -> None:
+        """Write the step's line."""
+        self._moving.clear()
+        self._console.event("step_finished", seconds=round(seconds, 3), **as_row(result))
+        ids = f" ({', '.join(result.covers)})" if result.covers else ""
+        took = f"{seconds:6.1f} s  " if seconds else ""
+        self._console.data(f"{self._console.mark(result.status)} {self._place}{result.title}{ids}  {took}{result.summary}")
+
+        if not seconds:
+            self._facts(result)
+
+    def _facts(self, result: StepResult) -> None:
+        """Show, for a step that was only looked at, the facts that its plan was made from."""
+        facts = {name: value for name, value in result.details.items() if name not in _TOLD and not isinstance(value, list | dict)}
+        if facts:
+            self._console.data("    " + " · ".join(f"{name} {_figure(value)}" for name, value in facts.items()))
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+        self._console.event("note", text=text)
+        self._console.say(f"    {text}")
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            if self._moving.is_set():
+                self._console.say(f"    still at {self._place}{self._step} ({time.monotonic() - self._began:.0f} s)")
+
+
+def as_row(result: StepResult) -> dict[str, Any]:
+    """Write a step's result as the line of `results` that programs read."""
+    return {
+        "id": result.id,
+        "title": result.title,
+        "status": result.status,
+        "summary": result.summary,
+        "details": result.details,
+        "covers": list(result.covers),
+    }
+
+
+def _figure(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _first_line(text: str) -> str:
+    lines = text.splitlines()
+    return lines[0] + (" ..." if len(lines) > 1 else "") if lines else ""

@@ -1,0 +1,155 @@
+"""The command line's root: a table of lines, and the one place where every way to end becomes an exit code."""
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from rubyops.cli.lazy import Lazy, LazyGroup
+from rubyops.model.exit_code import ExitCode
+from rubyops.registry import COMMANDS, Entry
+
+
+def _step(name: str) -> Lazy:
+    return Lazy("rubyops.cli.steps", "step_command", _short(COMMANDS[name]), (name,))
+
+
+def _short(entry: Entry) -> str:
+    return entry.summary.rstrip(".")
+
+
+def _group(name: str, table: dict[str, Lazy], help_text: str) -> Lazy:
+    _GROUPS[name] = LazyGroup(table, name=name, help=help_text)
+    return Lazy(__name__, "group", help_text, (name,))
+
+
+def group(name: str) -> click.Group:
+    """Return a group of the table by name."""
+    return _GROUPS[name]
+
+
+_GROUPS: dict[str, click.Group] = {}
+_PLATFORM, _SHOW, _RUNS = "rubyops.cli.platform", "rubyops.cli.show", "rubyops.cli.runs"
+TABLE: dict[str, Lazy] = {
+    "rollout": _group(
+        "rollout",
+        {
+            "local": Lazy(
+                "rubyops.cli.playbooks", "rollout_local", "Roll out on this machine, play the flows, and stop again unless --keep-up"
+            ),
+            "staging": Lazy(
+                "rubyops.cli.playbooks", "rollout_staging", "Roll out to staging: its own data and ports, two copies of each process"
+            ),
+        },
+        "Roll the platform out and prove that it works",
+    ),
+    "rollback": Lazy(
+        "rubyops.cli.playbooks", "rollback", "Take the platform back: freeze and drain (tier 0), or re-activate the previous pair (tier 2)"
+    ),
+    "backfill": _step("backfill"),
+    "gate": Lazy("rubyops.cli.playbooks", "named_playbook", "Probe the release gates; exit 5 unless every one of them holds", ("gate",)),
+    "up": _step("up"),
+    "down": Lazy(_PLATFORM, "down", "Stop every process and the servers; data stays"),
+    "status": Lazy(_PLATFORM, "status", "Show versions, progress, outbox, freeze level and lock"),
+    "doctor": Lazy(_PLATFORM, "doctor", "Look for what would stop rubyops from working, with the command that mends it"),
+    "migrate": _step("migrate"),
+    "freeze": _step("freeze"),
+    "thaw": _step("thaw"),
+    "drain-outbox": _step("drain-outbox"),
+    "stop-consumers": _step("stop-consumers"),
+    "start-consumers": _step("start-consumers"),
+    "topology": _group(
+        "topology",
+        {
+            "show": Lazy(_SHOW, "topology_show", "Show the active topology and the saved versions"),
+            "validate": Lazy(_SHOW, "topology_validate", "Try a topology document against every rule; saves nothing"),
+            "seed": _step("topology-seed"),
+            "activate": _step("topology-activate"),
+        },
+        "Show, validate and activate topologies",
+    ),
+    "policy": _group(
+        "policy",
+        {
+            "show": Lazy(_SHOW, "policy_show", "Show the active policies and the saved versions"),
+            "validate": Lazy(_SHOW, "policy_validate", "Try a policy document with the topology it names; saves nothing"),
+            "activate": _step("policy-activate"),
+        },
+        "Show, validate and activate policies",
+    ),
+    "bets": _group(
+        "bets",
+        {
+            "list": Lazy(_SHOW, "bets_list", "List accepted bets that are neither settled nor rolled back"),
+            "settle": _step("bets-settle"),
+            "rollback": _step("bets-rollback"),
+        },
+        "List open bets, settle or roll back one",
+    ),
+    "trace": Lazy(_SHOW, "trace", "Follow one bet or player through ledger, events and rollings"),
+    "export": _step("export"),
+    "seed-players": _step("seed-players"),
+    "reconcile": _group("reconcile", {"ledger": _step("reconcile-ledger")}, "Force a reconciliation"),
+    "smoke": _step("smoke"),
+    "canary": _step("canary"),
+    "flow": _step("flow"),
+    "verify": Lazy("rubyops.cli.playbooks", "named_playbook", "Run the verification that a thaw asks for", ("verify",)),
+    "plan": Lazy("rubyops.cli.playbooks", "plan", "Show what a playbook would do today"),
+    "run": Lazy("rubyops.cli.playbooks", "run", "Carry a playbook out, by name or file"),
+    "playbook": _group(
+        "playbook",
+        {
+            "list": Lazy(_RUNS, "playbook_list", "List the playbooks that come with rubyops"),
+            "validate": Lazy(_RUNS, "playbook_validate", "Type a playbook file and list every fault with its line"),
+            "show": Lazy(_RUNS, "playbook_show", "Show the steps of a playbook"),
+        },
+        "List, validate and show playbooks",
+    ),
+    "runs": _group(
+        "runs",
+        {
+            "list": Lazy(_RUNS, "runs_list", "List runs, newest first"),
+            "show": Lazy(_RUNS, "runs_show", "Show the steps and effects of a run"),
+            "resume": Lazy("rubyops.cli.playbooks", "resume", "Go on with a run that was killed, stopped or failed"),
+            "verify": Lazy(_RUNS, "runs_verify", "Look for changed, missing, reordered or cut-off journal lines"),
+        },
+        "List, show, resume and verify runs",
+    ),
+    "lock": _group("lock", {"show": Lazy(_RUNS, "lock_show", "Show who holds the environment's lock")}, "Show the lock"),
+    "config": _group(
+        "config", {"show": Lazy(_SHOW, "config_show", "Show the environments and where each value comes from")}, "Show the configuration"
+    ),
+    "completion": Lazy("rubyops.cli.meta", "completion", "Print the script that completes rubyops in your shell"),
+    "help": Lazy("rubyops.cli.meta", "help_topic", "Explain a topic, such as exit-codes"),
+}
+
+
+cli = LazyGroup(
+    TABLE,
+    name="rubyops",
+    help="Roll out, check, freeze and take back a wallet platform, which is in the box.",
+    epilog="Exit codes: rubyops help exit-codes. An environment other than local is always named: -e NAME.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one line and return its exit code; click's own ends are mapped to ours."""
+    try:
+        code = cli.main(arguments, prog_name="rubyops", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except BrokenPipeError:
+        _leave_closed_pipe()
+    return int(code) if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _leave_closed_pipe() -> NoReturn:
+    """End quietly when whoever read our output has left, as `head` does; nothing more can be said."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - kept open until the process ends
+    raise SystemExit(int(ExitCode.FAILED))

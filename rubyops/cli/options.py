@@ -1,0 +1,53 @@
+"""Options that every line has, and the frame around it that turns errors into words and exit codes."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from rubyops.cli.console import Console, envelope
+from rubyops.errors import RubyopsError
+from rubyops.model.exit_code import ExitCode
+
+Body = Callable[..., int | None]
+
+
+def line(body: Body) -> Callable[..., int]:
+    """Frame a command's body: it is given `console` and `environment` and returns its exit code (None is done)."""
+
+    @click.option(
+        "--output", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True, help="For a person, or for a program."
+    )
+    @click.option("-e", "--environment", metavar="NAME", default=None, help="The environment to act on; local when none is named.")
+    @functools.wraps(body)
+    def framed(*arguments: Any, output: Any, environment: str | None, **values: Any) -> int:
+        console = Console(output)
+        try:
+            return int(body(*arguments, console=console, environment=environment, **values) or ExitCode.DONE)
+        except RubyopsError as error:
+            return tell_error(console, environment, error)
+
+    return framed
+
+
+def tell_error(console: Console, environment: str | None, error: RubyopsError) -> int:
+    """Say what happened and the next command, to a person and to a program."""
+    console.say(f"{console.paint('error', 'failed')}: {error.message}")
+    if error.next_command:
+        console.say(f"Next: {error.next_command}")
+    code = int(error.exit_code)
+    told = {"message": error.message, "next": error.next_command, "details": error.details}
+    console.answer(envelope("rubyops.error/v1", environment or "local", [], exit_code=code, error=told))
+    return code
+
+
+def run_options(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every line that runs steps."""
+    for option in (
+        click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 when there is something to change."),
+        click.option("--confirm", metavar="NAME", default=None, help="Confirm a changing run by the environment's name, as a script does."),
+        click.option("--dry-run", is_flag=True, help="Show what would be done, and prove that looking wrote nothing."),
+    ):
+        body = option(body)
+    return body

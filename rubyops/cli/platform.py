@@ -1,0 +1,202 @@
+"""Lines about the platform as a whole: status, down, doctor."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from rubyops import bootstrap
+from rubyops.bootstrap import Toolkit
+from rubyops.cli.console import Console, envelope, row
+from rubyops.cli.options import line
+from rubyops.errors import LockHeld, RubyopsError, Unreachable
+from rubyops.model.exit_code import ExitCode
+from rubyops.ports import Copy
+
+STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
+READINESS = ("service-health", "forward-progress", "freeze-acknowledged")
+DISK_NEEDED_BYTES = 1_000_000_000
+PYTHON_NEEDED = (3, 11)
+_RUNNING = "running"
+
+
+@click.command("down")
+@line
+def down(*, console: Console, environment: str | None) -> int:
+    """Stop every process and the servers of the environment. Data stays."""
+    toolkit = bootstrap.open_toolkit(environment)
+    if toolkit.control.reachable():
+        held = toolkit.control.lock()
+        if held is not None and not held.gone:
+            raise LockHeld(f"run {held.run_id} of {held.holder.who} is at work; nothing was stopped", next_command="rubyops lock show")
+    ran = toolkit.driver.down()
+    words = "everything is stopped" if ran else "nothing was running"
+    console.data(f"{toolkit.environment.name}: {words}")
+    console.answer(envelope(DOWN_SCHEMA, toolkit.environment.name, [row("down", "Platform", words, status="ok" if ran else "noop")]))
+    return ExitCode.DONE
+
+
+@click.command("status")
+@line
+def status(*, console: Console, environment: str | None) -> int:
+    """Show what runs, by forward progress, and what money is doing: exit 4 when it is down, 5 when a part is not ready."""
+    toolkit = bootstrap.open_toolkit(environment)
+    if not toolkit.control.reachable():
+        raise Unreachable(f"{toolkit.environment.name} is down", next_command=f"rubyops up -e {toolkit.environment.name}")
+    copies = [_copy_row(toolkit, copy) for copy in toolkit.reader.copies()]
+    console.table([[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies],
+                  ["process", "state", "health", "version", "loops"])  # fmt: skip
+    facts = [
+        _freeze_row(toolkit),
+        _pair_row(toolkit),
+        _outbox_row(toolkit),
+        _lock_row(toolkit),
+        *(_check_row(toolkit, name) for name in READINESS),
+    ]
+    console.data("")
+    for item in facts:
+        console.data(f"{console.mark(item['status'])} {item['title']:12} {item['summary']}")
+    code = ExitCode.DONE if all(item["status"] in ("ok", "noop") for item in facts) else ExitCode.CHECK_FAILED
+    console.answer(envelope(STATUS_SCHEMA, toolkit.environment.name, [*copies, *facts], exit_code=int(code)))
+    return code
+
+
+def _copy_row(toolkit: Toolkit, copy: Copy) -> dict[str, Any]:
+    name = f"{copy.process} {copy.number}"
+    details: dict[str, Any] = {"state": copy.state, "pid": copy.pid, "url": copy.url, "version": None}
+    if copy.state != _RUNNING:
+        return row(name, name, "", details, status="failed")
+    answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
+    body = answer.body if isinstance(answer.body, dict) else {}
+    loops: dict[str, Any] = body.get("loops") or {}
+    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze")}
+    words = ", ".join(f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items())
+    return row(name, name, words or (answer.error or ""), details, status="ok" if answer.status == 200 else "failed")  # noqa: PLR2004
+
+
+def _freeze_row(toolkit: Toolkit) -> dict[str, Any]:
+    state = toolkit.control.freeze()
+    words = (
+        "open"
+        if state.level == "open"
+        else f"FROZEN ({state.level}) since {state.changed_at:%H:%M:%S} UTC by run {state.run_id}: {state.reason or 'no reason given'}"
+    )
+    return row("freeze", "money", f"{words}, epoch {state.epoch}", {"level": state.level, "epoch": state.epoch, "run": state.run_id})
+
+
+def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
+    gate = _asked(lambda: toolkit.reader.one("facts_gate"))
+    if gate is None or gate["topology_code"] is None:
+        return row("topology", "topology", "none is active", status="noop")
+    words = f"{gate['topology_code']} v{gate['topology_version']} with policy {gate['policy_key']} v{gate['policy_version']}"
+    return row("topology", "topology", words, gate)
+
+
+def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
+    outbox = _asked(lambda: toolkit.reader.one("facts_outbox"))
+    if outbox is None:
+        return row("outbox", "outbox", "no schema yet", status="noop")
+    groups = toolkit.reader.groups()
+    lag = sum(group["lag"] or 0 for group in groups)
+    oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
+    words = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished{oldest}; consumers {lag} behind"
+    return row("outbox", "outbox", words, {**outbox, "lag": lag})
+
+
+def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
+    held = toolkit.control.lock()
+    if held is None:
+        return row("lock", "lock", "free", status="noop")
+    words = f"run {held.run_id} of {held.holder.who} on {held.holder.host}" + (
+        f"; its process is gone: rubyops runs resume {held.run_id}" if held.gone else ""
+    )
+    return row("lock", "lock", words, {"run": held.run_id, "gone": held.gone})
+
+
+def _check_row(toolkit: Toolkit, name: str) -> dict[str, Any]:
+    finding = toolkit.tools.check(name)
+    return row(name, name, finding.summary, finding.details, status=finding.status)
+
+
+def _asked(question: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return question()
+    except Unreachable:
+        # Before the first migration there is nothing to tell; that the servers answer was seen already.
+        return None
+
+
+@click.command("doctor")
+@line
+def doctor(*, console: Console, environment: str | None) -> int:
+    """Look for what would stop rubyops from working here, each with the command that mends it."""
+    toolkit = bootstrap.open_toolkit(environment)
+    rows = [_python(), _home(toolkit), _disk(toolkit), _servers(), _journals(toolkit), _platform(toolkit), _stale_lock(toolkit)]
+    for item in rows:
+        console.data(f"{console.mark(item['status'])} {item['title']:16} {item['summary']}")
+        if item["details"].get("do"):
+            console.data(f"    do: {item['details']['do']}")
+    code = ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
+    console.answer(envelope(DOCTOR_SCHEMA, toolkit.environment.name, rows, exit_code=int(code)))
+    return code
+
+
+def _verdict(identity: str, title: str, good: bool, summary: str, do: str) -> dict[str, Any]:
+    return row(identity, title, summary, {} if good else {"do": do}, status="ok" if good else "failed")
+
+
+def _python() -> dict[str, Any]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    return _verdict(
+        "python", "Python", sys.version_info >= PYTHON_NEEDED, found, "install Python 3.11 or newer and make the environment anew"
+    )
+
+
+def _home(toolkit: Toolkit) -> dict[str, Any]:
+    home = toolkit.environment.home
+    try:
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        probe = home / ".doctor"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return _verdict("home", "state folder", False, f"{home}: {error.strerror}", "export RUBYOPS_HOME=/a/folder/that/can/be/written")
+    return _verdict("home", "state folder", True, str(home), "")
+
+
+def _disk(toolkit: Toolkit) -> dict[str, Any]:
+    home = toolkit.environment.home
+    free = shutil.disk_usage(home if home.exists() else home.parent).free
+    return _verdict("disk", "disk", free >= DISK_NEEDED_BYTES, f"{free // 1_000_000:,} MB free", f"make room on the file system of {home}")
+
+
+def _servers() -> dict[str, Any]:
+    try:
+        words = bootstrap.server_programs()
+    except RubyopsError as error:
+        return _verdict("servers", "server programs", False, error.message, "scripts/rubyops, which installs them")
+    return _verdict("servers", "server programs", True, words, "")
+
+
+def _journals(toolkit: Toolkit) -> dict[str, Any]:
+    session = bootstrap.quiet_session(toolkit)
+    broken = [run_id for run_id in toolkit.journals.runs()[-50:] if session.chain_faults(run_id)]
+    words = f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}" if broken else "the newest journals are sound"
+    return _verdict("journals", "journals", not broken, words, f"rubyops runs verify {broken[0] if broken else ''}")
+
+
+def _platform(toolkit: Toolkit) -> dict[str, Any]:
+    if not toolkit.control.reachable():
+        return row("platform", "platform", "is down", {"do": f"rubyops up -e {toolkit.environment.name}"}, status="noop")
+    return row("platform", "platform", "answers")
+
+
+def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:
+    held = toolkit.control.lock() if toolkit.control.reachable() else None
+    if held is None or not held.gone:
+        return row("lock", "lock", "free" if held is None else f"held by run {held.run_id}")
+    return _verdict(
+        "lock", "lock", False, f"run {held.run_id} died holding it", f"rubyops runs resume {held.run_id} -e {toolkit.environment.name}"
+    )

@@ -1,0 +1,154 @@
+"""Lines that run whole playbooks."""
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from rubyops import bootstrap
+from rubyops.bootstrap import Toolkit
+from rubyops.cli.console import Console, envelope
+from rubyops.cli.live import Live, as_row
+from rubyops.cli.options import line, run_options
+from rubyops.cli.session import carry_out, go_on
+from rubyops.engine.planner import planned_results
+from rubyops.engine.stop import StopWish
+from rubyops.errors import UsageError
+from rubyops.model.exit_code import ExitCode
+from rubyops.registry import PLAYBOOKS
+
+LOCAL, STAGING = "local", "staging"
+PLAN_SCHEMA = "rubyops.plan/v1"
+
+
+@click.command("local")
+@click.option("--keep-up", is_flag=True, help="Leave the platform running.")
+@run_options
+@line
+def rollout_local(
+    *, console: Console, environment: str | None, keep_up: bool, dry_run: bool, confirm: str | None, detailed_exitcode: bool
+) -> int:
+    """Start the platform, bring a topology live, move money through every flow, and check it.
+
+    A platform that was not running before is stopped again at the end, whatever the result, unless --keep-up is given.
+    """
+    toolkit = bootstrap.open_toolkit(environment)
+    with _as_it_was(console, toolkit, keep_up=keep_up or dry_run):
+        code = carry_out(
+            console, toolkit, bootstrap.playbook("rollout-local"), dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode
+        )
+    _try_next(console, toolkit, keep_up=keep_up, code=code)
+    return code
+
+
+@click.command("staging")
+@run_options
+@line
+def rollout_staging(*, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+    """Roll out to staging, or to the environment named by -e, and leave it running."""
+    named = environment or STAGING
+    # The line itself names staging; another environment is confirmed like anywhere else.
+    confirmed = confirm or (STAGING if named == STAGING else None)
+    toolkit = bootstrap.open_toolkit(named)
+    return carry_out(
+        console, toolkit, bootstrap.playbook("rollout-staging"), dry_run=dry_run, confirm=confirmed, detailed_exitcode=detailed_exitcode
+    )
+
+
+@click.command("rollback")
+@click.option("--tier", type=click.Choice(["0", "2"]), required=True, help="0: freeze and drain alone. 2: re-activate the previous pair.")
+@run_options
+@line
+def rollback(*, console: Console, environment: str | None, tier: str, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+    """Take the platform back, by the lowest tier that resolves the incident. Every tier freezes first; tier 0 never thaws."""
+    toolkit = bootstrap.open_toolkit(environment)
+    playbook = bootstrap.playbook(f"rollback-tier-{tier}")
+    return carry_out(console, toolkit, playbook, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+
+
+def named_playbook(name: str) -> click.Command:
+    """Make the line of a playbook that has its own name."""
+
+    @run_options
+    @line
+    def body(*, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+        toolkit = bootstrap.open_toolkit(environment)
+        return carry_out(console, toolkit, bootstrap.playbook(name), dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+
+    return click.command(name=name, help=PLAYBOOKS[name].summary)(body)
+
+
+@click.command("run")
+@click.argument("playbook")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the playbook a value.")
+@run_options
+@line
+def run(  # noqa: PLR0913 - one parameter per option
+    *,
+    console: Console,
+    environment: str | None,
+    playbook: str,
+    given: tuple[str, ...],
+    dry_run: bool,
+    confirm: str | None,
+    detailed_exitcode: bool,
+) -> int:
+    """Carry out PLAYBOOK, the name of one that comes with rubyops or the path of a file."""
+    loaded = bootstrap.playbook(playbook, _parameters(given))
+    toolkit = bootstrap.open_toolkit(environment)
+    return carry_out(console, toolkit, loaded, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+
+
+@click.command("plan")
+@click.argument("playbook")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the playbook a value.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to change.")
+@line
+def plan(*, console: Console, environment: str | None, playbook: str, given: tuple[str, ...], detailed_exitcode: bool) -> int:
+    """Show what PLAYBOOK would do today, step by step; changes nothing."""
+    loaded = bootstrap.playbook(playbook, _parameters(given))
+    toolkit = bootstrap.open_toolkit(environment)
+    made = toolkit.session(Live(Console("text"), toolkit.environment.name), StopWish()).plan(loaded)
+    code = ExitCode.HAS_CHANGES if detailed_exitcode and made.changes else ExitCode.DONE
+    rows = [as_row(result) for result in planned_results(made, toolkit.tools)]
+    for item in rows:
+        console.data(f"{console.mark(item['status'])} {item['title']}: {item['summary']}")
+    console.answer(envelope(PLAN_SCHEMA, toolkit.environment.name, rows, exit_code=int(code), plan_digest=made.digest))
+    return int(code)
+
+
+@click.command("resume")
+@click.argument("run_id", metavar="RUN")
+@line
+def resume(*, console: Console, environment: str | None, run_id: str) -> int:
+    """Go on with RUN where it was killed, stopped or failed; what is done is not done again."""
+    return go_on(console, bootstrap.open_toolkit(environment), run_id)
+
+
+def _parameters(given: tuple[str, ...]) -> dict[str, str]:
+    wrong = [text for text in given if "=" not in text]
+    if wrong:
+        raise UsageError(f"--set takes NAME=VALUE, found {wrong[0]!r}")
+    pairs = (text.partition("=") for text in given)
+    return {name: value for name, _, value in pairs}
+
+
+@contextlib.contextmanager
+def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator[None]:
+    was_up = toolkit.driver.is_up()
+    try:
+        yield
+    finally:
+        if not was_up and not keep_up and toolkit.driver.is_up():
+            console.say("Stopping the platform again (it was not running before; --keep-up keeps it) ...")
+            toolkit.driver.down()
+
+
+def _try_next(console: Console, toolkit: Toolkit, *, keep_up: bool, code: int) -> None:
+    if code != ExitCode.DONE:
+        return
+    named = "" if toolkit.environment.name == LOCAL else f" -e {toolkit.environment.name}"
+    lines = ["status", "gate", "rollback --tier 2 --dry-run", "backfill --dry-run"]
+    console.say("Try next:")
+    for words in lines if keep_up else ["up", *lines]:
+        console.say(f"  .venv/bin/rubyops {words}{named}")

@@ -1,0 +1,170 @@
+"""Lines about past runs, their journals, the lock and playbook files."""
+
+from typing import Any
+
+import click
+
+from rubyops import bootstrap
+from rubyops.cli.console import Console, envelope, row
+from rubyops.cli.options import line
+from rubyops.engine.history import read_history
+from rubyops.engine.journal import read_chain
+from rubyops.errors import Refused
+from rubyops.model.exit_code import ExitCode
+from rubyops.registry import PLAYBOOKS
+
+RUNS_SHOWN = 20
+
+
+@click.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=RUNS_SHOWN, show_default=True, help="How many, newest first.")
+@line
+def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
+    """List runs, newest first, with what they were for and how they ended."""
+    toolkit = bootstrap.open_toolkit(environment)
+    rows = [_run_row(toolkit.journals.read(run_id), run_id) for run_id in reversed(toolkit.journals.runs()[-limit:])]
+    headers = ["run", "playbook", "started", "state", "exit"]
+    console.table(
+        [
+            [item["id"], item["title"], item["details"].get("started_at"), item["summary"], item["details"].get("exit_code")]
+            for item in rows
+        ],
+        headers,
+    )
+    console.answer(envelope("rubyops.runs/v1", toolkit.environment.name, rows))
+    return ExitCode.DONE
+
+
+def _run_row(read: tuple[list[str], bool], run_id: str) -> dict[str, Any]:
+    chain = read_chain(read[0], ends_whole=read[1])
+    try:
+        history = read_history(chain.lines)
+    except Refused as error:
+        return row(run_id, "?", error.message, status="unknown")
+    details = {
+        "started_at": history.started["time"][:19],
+        "exit_code": history.exit_code,
+        "who": history.started["who"],
+        "dry_run": history.started["dry_run"],
+    }
+    ended = {"finished": "ok", "planned": "noop", "failed": "failed"}.get(history.state, "unknown")
+    return row(run_id, history.started["playbook"]["name"], history.state, details, status=ended)
+
+
+@click.command("show")
+@click.argument("run_id", metavar="RUN")
+@line
+def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
+    """Show the steps of RUN, each effect's intent and outcome, and what is in doubt."""
+    toolkit = bootstrap.open_toolkit(environment)
+    lines, whole = toolkit.journals.read(run_id)
+    chain = read_chain(lines, ends_whole=whole)
+    history = read_history(chain.lines)
+    console.data(
+        f"{run_id} {history.started['playbook']['title']} · {history.state} · by {history.started['who']} on {history.started['host']} · commit {history.started['commit'][:12]}"
+    )
+    for item in chain.lines:
+        text = _line_words(item)
+        if text:
+            console.data(f"{item['time'][11:23]}  {text}")
+    rows = [
+        row(step_id, step_id, record.summary, record.details, status=record.status or "unknown")
+        for step_id, record in history.steps.items()
+    ]
+    run = {"id": run_id, "playbook": history.started["playbook"]["name"], "started_at": history.started["time"], "state": history.state}
+    console.answer(envelope("rubyops.run/v1", toolkit.environment.name, rows, run=run))
+    if history.state not in ("finished", "planned"):
+        console.say(f"Next: rubyops runs resume {run_id} -e {toolkit.environment.name}")
+    return ExitCode.DONE
+
+
+def _line_words(item: dict[str, Any]) -> str | None:
+    match item["type"]:
+        case "intent":
+            return f"  intent   {item['effect_id'].partition('/')[2]:28} {item['words']}"
+        case "outcome":
+            return f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}"
+        case "step_finished":
+            return f"step {item['step']}: {item['status']}: {item['summary']}"
+        case "lock_taken":
+            return f"lock taken under token {item['token']}"
+        case "run_resumed":
+            return f"resumed by process {item['pid']}"
+        case "run_finished":
+            return f"run {item['state']}, exit {item['exit_code']}"
+        case _:
+            return None
+
+
+@click.command("verify")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@line
+def runs_verify(*, console: Console, environment: str | None, run_id: str | None) -> int:
+    """Look in the journal of RUN, or in all of them, for changed, missing, reordered and cut-off lines."""
+    toolkit = bootstrap.open_toolkit(environment)
+    session = bootstrap.quiet_session(toolkit)
+    rows = []
+    for name in [run_id] if run_id else toolkit.journals.runs():
+        faults = session.faults(name)
+        rows.append(row(name, name, "; ".join(faults) or "sound", {"faults": faults}, status="failed" if faults else "ok"))
+        console.data(f"{console.mark(rows[-1]['status'])} {name}  {rows[-1]['summary']}")
+    code = ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
+    console.answer(envelope("rubyops.journals/v1", toolkit.environment.name, rows, exit_code=int(code)))
+    return code
+
+
+@click.command("show")
+@line
+def lock_show(*, console: Console, environment: str | None) -> int:
+    """Show who holds the environment's lock, since when, and whether the process still lives."""
+    toolkit = bootstrap.open_toolkit(environment)
+    held = toolkit.control.lock()
+    if held is None:
+        console.data("free")
+        console.answer(envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", "free", status="noop")]))
+        return ExitCode.DONE
+    words = f"run {held.run_id} of {held.holder.who} on {held.holder.host}, process {held.holder.pid}, since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, token {held.token}"
+    console.data(words)
+    if held.gone:
+        console.say(f"That process is gone.\nNext: rubyops runs resume {held.run_id} -e {toolkit.environment.name}")
+    details = {"run": held.run_id, "token": held.token, "gone": held.gone, "expires_at": held.expires_at}
+    console.answer(envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", words, details)]))
+    return ExitCode.DONE
+
+
+@click.command("list")
+@line
+def playbook_list(*, console: Console, environment: str | None) -> int:
+    """List the playbooks that come with rubyops."""
+    console.table([[name, entry.summary] for name, entry in PLAYBOOKS.items()], ["playbook", "title"])
+    console.answer(
+        envelope("rubyops.playbooks/v1", environment, [row(name, entry.summary, entry.place) for name, entry in PLAYBOOKS.items()])
+    )
+    return ExitCode.DONE
+
+
+@click.command("validate")
+@click.argument("file")
+@line
+def playbook_validate(*, console: Console, environment: str | None, file: str) -> int:
+    """Type the playbook FILE and list every fault with file, line and column; runs nothing."""
+    loaded = bootstrap.playbook(file)
+    console.data(f"{loaded.source}: valid, {len(loaded.steps)} steps")
+    console.answer(envelope("rubyops.playbook/v1", environment, [row(loaded.name, loaded.title, f"{len(loaded.steps)} steps")]))
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("playbook")
+@line
+def playbook_show(*, console: Console, environment: str | None, playbook: str) -> int:
+    """Show the steps of PLAYBOOK and the source lines they cover."""
+    loaded = bootstrap.playbook(playbook)
+    rows = [row(step.id, step.title, f"{step.kind}: {step.name}", {"covers": step.covers, "line": step.line}) for step in loaded.steps]
+    console.data(f"{loaded.title} ({loaded.kind})")
+    console.table(
+        [[item["id"], item["title"], item["summary"], ", ".join(item["details"]["covers"])] for item in rows],
+        ["step", "title", "does", "covers"],
+    )
+    console.answer(envelope("rubyops.playbook/v1", environment, rows))
+    return ExitCode.DONE

@@ -1,0 +1,133 @@
+"""How the command line carries a playbook out: signals, confirmation, the recap and the answer."""
+
+import contextlib
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import click
+
+from rubyops.bootstrap import Toolkit
+from rubyops.cli.console import Console, envelope
+from rubyops.cli.live import Live, as_row
+from rubyops.engine.planner import Plan
+from rubyops.engine.report import RunReport
+from rubyops.engine.session import Session
+from rubyops.engine.stop import StopWish
+from rubyops.errors import Refused
+from rubyops.model.environment import Environment
+from rubyops.model.exit_code import ExitCode
+from rubyops.model.step import Playbook
+
+RUN_SCHEMA = "rubyops.run/v1"
+
+
+def carry_out(
+    console: Console, toolkit: Toolkit, playbook: Playbook, *, dry_run: bool, confirm: str | None, detailed_exitcode: bool = False
+) -> int:
+    """Rehearse or run a playbook, tell how it went, and return the exit code."""
+    with _stoppable(console) as stop:
+        session = toolkit.session(Live(console, toolkit.environment.name), stop)
+        if dry_run:
+            report = session.rehearse(playbook)
+        else:
+            report = session.start(playbook, lambda plan: _confirm(plan, toolkit.environment, confirm))
+    code = (
+        ExitCode.HAS_CHANGES
+        if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
+        else report.exit_code
+    )
+    return tell(console, report, code)
+
+
+def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
+    """Resume a run and tell how it went."""
+    with _stoppable(console) as stop:
+        session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
+        report = session.resume(run_id)
+    return tell(console, report, report.exit_code)
+
+
+def tell(console: Console, report: RunReport, code: ExitCode) -> int:
+    """Write the recap for a person and the answer for a program."""
+    for text in _recap(report, code):
+        console.say(text)
+    console.answer(_envelope(report, code))
+    return int(code)
+
+
+def _recap(report: RunReport, code: ExitCode) -> Iterator[str]:
+    counts = Counter(result.status for result in report.results)
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    if report.message:
+        yield report.message
+    if report.proof:
+        yield "Nothing was written: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items())
+    if report.freeze is not None:
+        yield "Money is open" if report.freeze == "open" else f"Money is FROZEN ({report.freeze})"
+    words = " · ".join(f"{status} {count}" for status, count in counts.items())
+    yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
+    if report.next_command:
+        yield f"Next: {report.next_command}"
+
+
+def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
+    run = {
+        "id": report.run_id,
+        "playbook": report.playbook,
+        "started_at": report.started_at.isoformat(),
+        "finished_at": report.finished_at.isoformat(),
+        "plan_digest": report.plan_digest,
+        "state": report.state,
+    }
+    rows = [as_row(result) for result in report.results]
+    more: dict[str, Any] = {
+        "message": report.message,
+        "next": report.next_command,
+        "freeze": report.freeze,
+        "details": report.details,
+        "proof": report.proof,
+    }
+    return envelope(RUN_SCHEMA, report.environment, rows, exit_code=int(code), run=run, **more)
+
+
+def _would_change(report: RunReport) -> bool:
+    return any("effects" in result.details for result in report.results)
+
+
+def _confirm(plan: Plan, environment: Environment, given: str | None) -> None:
+    """Ask for the environment's name before a run that can harm it; without a terminal, say which flag to use."""
+    if given is not None and given != environment.name:
+        raise Refused(f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed")
+    if given is not None or not environment.confirm or not plan.changes or not plan.needs_confirmation:
+        return
+    flag = f"--confirm {environment.name}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused(f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed")
+    typed = click.prompt(f"Only the name of the environment is accepted (or {flag})", err=True, default="", show_default=False)
+    if typed != environment.name:
+        raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")
+
+
+@contextlib.contextmanager
+def _stoppable(console: Console) -> Iterator[StopWish]:
+    """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point."""
+    stop = StopWish()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        if stop.wished:
+            console.say("Still stopping. A kill now leaves the present effect in doubt; `rubyops runs resume` settles it.")
+            return
+        stop.ask(terminated=number != signal.SIGINT)
+        console.say("Stopping at the next safe point ...")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

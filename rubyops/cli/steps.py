@@ -1,0 +1,90 @@
+"""Makes the line of a command from its Params: a field is an option, or an argument where the line reads better so."""
+
+import types
+from dataclasses import MISSING, Field, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+
+from rubyops import bootstrap
+from rubyops.cli.console import Console
+from rubyops.cli.options import line, run_options
+from rubyops.cli.session import carry_out
+from rubyops.engine.playbook import type_params
+from rubyops.errors import UsageError
+from rubyops.registry import COMMANDS
+
+# The fields that are typed without an option, in this order.
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "topology-activate": ("code", "version"),
+    "policy-activate": ("version",),
+    "bets-settle": ("authorization",),
+    "bets-rollback": ("authorization",),
+    "flow": ("name",),
+    "gate-probe": ("gate",),
+}
+# A field of this name is the line's own --dry-run.
+DRY_RUN_FIELD = "dry_run"
+
+
+def step_command(name: str) -> click.Command:
+    """Make the click command of a registered command."""
+    params = bootstrap.find_command(name).params
+
+    @line
+    def body(
+        *, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool, **values: Any
+    ) -> int:
+        given = {key: value for key, value in values.items() if value is not None}
+        if any(field.name == DRY_RUN_FIELD for field in fields(params)):
+            given[DRY_RUN_FIELD] = dry_run
+        typed, wrong = type_params(params, given)
+        if wrong:
+            raise UsageError("; ".join(message for _, message in wrong))
+        playbook = bootstrap.single_step(name, params(**typed))
+        toolkit = bootstrap.open_toolkit(environment)
+        return carry_out(console, toolkit, playbook, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+
+    command = click.command(name=name, help=_help(name))(run_options(body))
+    hints = get_type_hints(params)
+    shown = [field for field in fields(params) if field.name != DRY_RUN_FIELD]
+    command.params[:0] = [_parameter(name, field, hints[field.name]) for field in _ordered(name, shown)]
+    return command
+
+
+def _help(name: str) -> str:
+    module = __import__(COMMANDS[name].place, fromlist=["__doc__"])
+    return "\n\n".join(part.replace("\n", " ") for part in str(module.__doc__).strip().split("\n\n"))
+
+
+def _ordered(name: str, shown: list[Field[Any]]) -> list[Field[Any]]:
+    first = ARGUMENTS.get(name, ())
+    return sorted(shown, key=lambda field: first.index(field.name) if field.name in first else len(first))
+
+
+def _parameter(name: str, field: Field[Any], hint: Any) -> click.Parameter:
+    required = field.default is MISSING and field.default_factory is MISSING
+    kind, flag = _click_type(hint)
+    if field.name in ARGUMENTS.get(name, ()):
+        return click.Argument([field.name], required=required, type=kind, default=None)
+    default = None if required or field.default in ("", None) else field.default
+    option = "--" + field.name.replace("_", "-")
+    text = str(field.metadata.get("help", ""))
+    if flag:
+        return click.Option([option, field.name], is_flag=True, default=None, help=text or None)
+    return click.Option([option, field.name], required=required, type=kind, default=None, help=_with_default(text, default))
+
+
+def _with_default(text: str, default: object) -> str | None:
+    told = f"[default: {default}]" if default not in (None, MISSING) else ""
+    return " ".join(part for part in (text, told) if part) or None
+
+
+def _click_type(hint: Any) -> tuple[click.ParamType[Any] | type, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is Literal:
+        return click.Choice([value for value in get_args(hint) if value]), False
+    if hint is bool:
+        return bool, True
+    return (hint if hint in (int, float, str) else str), False

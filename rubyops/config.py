@@ -1,0 +1,143 @@
+"""Reads the environments file once into frozen values, or refuses it with file, line, column, found and allowed."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from rubyops.errors import UsageError
+from rubyops.model.environment import DriverName, Environment, EnvironmentKind, TopologyCode
+from rubyops.model.secret import Secret
+from rubyops.yaml_tree import Fault, Node, read_tree
+
+SCHEMA = "rubyops.environments/v1"
+FILE_VARIABLE = "RUBYOPS_ENVIRONMENTS"
+HOME_VARIABLE = "RUBYOPS_HOME"
+DEFAULT_ENVIRONMENT = "local"
+ROOT_HOME = Path("/var/lib/rubyops")
+CHECKOUT = Path(__file__).resolve().parent.parent
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_FAULT_PATH = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN_KEY = re.compile(r"unknown field `(.*?)`")
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    kind: EnvironmentKind
+    driver: DriverName
+    topology: TopologyCode
+    copies: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    seed_players: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 100_000
+    confirm: bool = True
+    database_url: str | None = None
+    control_database_url: str | None = None
+    redis_url: str | None = None
+
+
+def environment(name: str | None = None) -> Environment:
+    """Return the named environment, `local` when none is named; `UsageError` for an unknown name or a file that is not valid."""
+    known = load_environments()
+    wanted = name or DEFAULT_ENVIRONMENT
+    if wanted not in known:
+        raise UsageError(f"There is no environment {wanted!r} in {environments_file()}; it has: {', '.join(known)}.")
+    return known[wanted]
+
+
+def environments_file() -> Path:
+    """Name the file in use: RUBYOPS_ENVIRONMENTS, else the one that ships with rubyops."""
+    return Path(os.environ.get(FILE_VARIABLE) or Path(__file__).parent / "environments.yaml")
+
+
+def load_environments(path: Path | None = None) -> dict[str, Environment]:
+    """Read every environment of the file; raises `UsageError` with all faults at once."""
+    source = path or environments_file()
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UsageError(f"The environments file {source} cannot be read: {fault}. Mend it, or unset {FILE_VARIABLE}.") from None
+    faults: list[Fault] = []
+    root = read_tree(text, faults)
+    entries = _entries(root, faults) if root is not None else {}
+    if faults:
+        ordered = sorted(faults, key=lambda fault: (fault.place.line, fault.place.column))
+        lines = [f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}" for fault in ordered]
+        raise UsageError("\n".join(["The environments file is not valid; nothing was done.", *lines]))
+    return {name: _environment(name, entry) for name, entry in entries.items()}
+
+
+def state_home(name: str) -> Path:
+    """Return the folder of an environment: below RUBYOPS_HOME, else `.rubyops` in the checkout, else below /var/lib for root."""
+    return _homes() / name
+
+
+def _homes() -> Path:
+    named = os.environ.get(HOME_VARIABLE)
+    if named:
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return ROOT_HOME / f"{CHECKOUT.name}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
+    return CHECKOUT / ".rubyops"
+
+
+def _environment(name: str, entry: _Entry) -> Environment:
+    urls = {key: Secret(url) for key in ("database_url", "control_database_url", "redis_url") if (url := getattr(entry, key)) is not None}
+    return Environment(
+        name, entry.kind, entry.driver, entry.topology, entry.copies, entry.seed_players, entry.confirm, state_home(name), **urls
+    )
+
+
+def _entries(root: Node, faults: list[Fault]) -> dict[str, _Entry]:
+    top = root.value if isinstance(root.value, dict) else {}
+    for key, (at, _) in top.items():
+        if key not in ("schema", "environments"):
+            faults.append(Fault(at.place, f"unknown key {key!r} (allowed: schema, environments)"))
+    schema = top["schema"][1] if "schema" in top else root
+    if schema.value != SCHEMA:
+        found = repr(schema.value) if schema is not root else "nothing"
+        faults.append(Fault(schema.place, f"schema is {found} (allowed: {SCHEMA})"))
+    listed = top["environments"][1] if "environments" in top else root
+    if listed is root or not isinstance(listed.value, dict) or not listed.value:
+        faults.append(Fault(listed.place, "environments must be a mapping of at least one name to its settings"))
+        return {}
+    entries = {name: _entry(name, at, node, faults) for name, (at, node) in listed.value.items()}
+    return {name: entry for name, entry in entries.items() if entry is not None}
+
+
+def _entry(name: str, at: Node, node: Node, faults: list[Fault]) -> _Entry | None:
+    if not _NAME.fullmatch(name):
+        faults.append(Fault(at.place, f"environment name {name!r} (allowed: a small letter, then up to 31 of a-z, 0-9 and -)"))
+    try:
+        return msgspec.convert(node.plain(), _Entry)
+    except msgspec.ValidationError as fault:
+        faults.append(_placed(str(fault), node))
+        return None
+
+
+def _placed(message: str, node: Node) -> Fault:
+    entries: Mapping[str, tuple[Node, Node]] = node.value if isinstance(node.value, dict) else {}
+    unknown, path = _UNKNOWN_KEY.search(message), _FAULT_PATH.search(message)
+    key = unknown[1] if unknown else path[1] if path else ""
+    text = _FAULT_PATH.sub("", message)
+    if key not in entries:
+        return Fault(node.place, f"{text} (allowed: {', '.join(_Entry.__struct_fields__)})")
+    at, value = entries[key]
+    allowed = f" (allowed: {_allowed(key)})"
+    return Fault(at.place, text + allowed) if unknown else Fault(value.place, f"{key}: {text}, found {value.plain()!r}{allowed}")
+
+
+def _allowed(key: str) -> str:
+    words = {
+        "kind": "local, staging, production",
+        "driver": "local",
+        "topology": "RUBY_SPLIT_V1, RUBY_UNIFIED_V1",
+        "copies": "1 to 8",
+        "seed_players": "0 to 10000000",
+        "confirm": "true, false",
+        "database_url": "a URL",
+        "control_database_url": "a URL",
+        "redis_url": "a URL",
+    }
+    return words.get(key, ", ".join(_Entry.__struct_fields__))

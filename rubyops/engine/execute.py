@@ -1,0 +1,208 @@
+"""Carries out each kind of effect through the ports. The only place where a run changes anything."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, assert_never
+
+from rubyops.engine.report import Outcome
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Tools
+from rubyops.errors import OutcomeUnknown, Refused, RubyopsError, TimedOut
+from rubyops.model import effect as e
+from rubyops.model.finding import Finding
+from rubyops.ports import HttpAnswer, Mark
+
+OUTBOX_LOCK_TIMEOUT_MS = 500
+STABLE_LOOKS = 3
+LOOK_SECONDS = 0.1
+PROGRESS_SECONDS = 2.0
+DRAINED_CHECK = "outbox-drained"
+_CLIENT_FAULTS = range(400, 500)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What carrying out an effect needs: tools, where progress goes, the wish to stop, and the check that the lock is ours."""
+
+    tools: Tools
+    progress: Callable[[str], None]
+    stop: StopWish
+    hold: Callable[[], None]
+
+
+def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: PLR0911, PLR0912 - one case per kind, counted by the type checker
+    """Do one effect and say how it ended; raises a `RubyopsError` where it did not succeed."""
+    operate = hands.tools.operate
+    match effect:
+        case e.StartPlatform():
+            operate.start_platform(hands.progress)
+            return Outcome("ok", "every process runs", {"copies": len(hands.tools.read.copies())})
+        case e.StopProcesses(processes):
+            operate.stop(processes)
+            return Outcome("ok", f"stopped {', '.join(processes)}")
+        case e.StartProcesses(processes):
+            operate.start(processes)
+            return Outcome("ok", f"started {', '.join(processes)}")
+        case e.Migrate():
+            revisions = operate.migrate()
+            return Outcome("ok", "schema is current", dict(revisions))
+        case e.SeedPlayers(count):
+            created = operate.seed_players(count)
+            return Outcome("ok" if created else "noop", f"{created:,} players created", {"created": created})
+        case e.SetFreeze():
+            return _set_freeze(effect, mark, hands)
+        case e.WaitFor():
+            return _wait_for(effect, hands)
+        case e.CallService():
+            return _call(effect, mark, hands)
+        case e.RunFlow(flow):
+            return _play(flow, mark, hands)
+        case e.ExportTables(tables):
+            manifest = operate.export(mark, tables)
+            return Outcome("ok", f"{len(tables)} tables in {manifest['folder']}", manifest)
+        case e.ConfirmDrained(timeout_seconds):
+            return _confirm_drained(timeout_seconds, mark, hands)
+        case e.Backfill():
+            return _backfill(effect, mark, hands)
+        case e.RecordVerification(kind):
+            epoch = hands.tools.control.record_verification(mark, kind)
+            return Outcome("ok", f"{kind} recorded at freeze epoch {epoch}", {"freeze_epoch": epoch})
+        case _:
+            assert_never(effect)
+
+
+def _set_freeze(effect: e.SetFreeze, mark: Mark, hands: Hands) -> Outcome:
+    epoch, applied = hands.tools.control.set_freeze(mark, effect.level, effect.reason)
+    hands.tools.operate.mirror_freeze(mark, effect.level, epoch)
+    words = f"freeze level is {effect.level} (epoch {epoch})" + ("" if applied else ", as this effect had set it before")
+    return Outcome("ok", words, {"level": effect.level, "epoch": epoch})
+
+
+def _wait_for(effect: e.WaitFor, hands: Hands) -> Outcome:
+    def look() -> Finding | None:
+        finding = hands.tools.check(effect.check)
+        seen[:] = [finding]
+        return finding if finding.ok else None
+
+    seen: list[Finding] = []
+    began = time.monotonic()
+    finding = _until(look, effect.timeout_seconds, effect.interval_seconds, hands)
+    if finding is None:
+        last = seen[-1].summary if seen else "it was never looked at"
+        raise TimedOut(
+            f"{effect.check} did not hold within {effect.timeout_seconds:g} s: {last}", details=seen[-1].details if seen else None
+        )
+    return Outcome("ok", finding.summary, {"seconds": round(time.monotonic() - began, 3)})
+
+
+def _until(look: Callable[[], T | None], timeout_seconds: float, interval_seconds: float, hands: Hands) -> T | None:
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if time.monotonic() >= deadline:
+            return None
+        hands.stop.pause(interval_seconds)
+        hands.stop.obey()
+        hands.hold()
+
+
+def _call(effect: e.CallService, mark: Mark, hands: Hands) -> Outcome:
+    answer = hands.tools.operate.call(mark, effect.process, effect.method, effect.path, effect.body, effect.brand_id)
+    where = f"{effect.method} {effect.path} on {effect.process}"
+    if 200 <= answer.status < 300:
+        return Outcome("ok", f"{where} answered {answer.status}", {"status": answer.status, "answer": answer.body})
+    message = f"{where} {_said(answer)}"
+    details: dict[str, object] = {"status": answer.status, "answer": answer.body}
+    if answer.status in _CLIENT_FAULTS or _code(answer) is not None:
+        raise Refused(message, details=details)
+    raise OutcomeUnknown(f"{message}; whether it took effect is unknown. Its request id makes a repeat safe.", details=details)
+
+
+def _code(answer: HttpAnswer) -> str | None:
+    return str(answer.body["code"]) if isinstance(answer.body, Mapping) and "code" in answer.body and answer.status == 503 else None
+
+
+def _said(answer: HttpAnswer) -> str:
+    if answer.status == 0:
+        return f"gave no answer ({answer.error})"
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    return f"answered {answer.status} {body.get('code', '')}: {body.get('message', answer.body)}"
+
+
+def _play(flow: str, mark: Mark, hands: Hands) -> Outcome:
+    script = hands.tools.flow(flow)
+    answer = script(hands.tools.operate.actor(mark, flow))
+    details = dict(answer) if isinstance(answer, Mapping) else {}
+    return Outcome("ok", f"{flow} passed", details)
+
+
+def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcome:
+    """Count under the lock first, then send the canary, then ask for several quiet looks with the canary arrived."""
+    seen: list[str] = []
+    canary: list[str] = []
+    looks: list[int] = []
+
+    def look() -> bool | None:
+        trouble = _undrained(hands)
+        if trouble is None and not canary:
+            canary.append(hands.tools.operate.publish_canary(mark))
+            trouble = "the canary event was just written"
+        elif trouble is None and not hands.tools.operate.canary_arrived(canary[0]):
+            trouble = f"canary event {canary[0]} has not come through to the consumer's inbox"
+        if trouble is not None:
+            seen[:] = [trouble]
+            looks.clear()
+            return None
+        looks.append(1)
+        return True if len(looks) >= STABLE_LOOKS else None
+
+    began = time.monotonic()
+    if _until(look, timeout_seconds, LOOK_SECONDS, hands) is None:
+        raise TimedOut(f"not drained within {timeout_seconds:g} s: {seen[-1] if seen else 'it was not quiet for long enough'}")
+    seconds = round(time.monotonic() - began, 3)
+    return Outcome(
+        "ok",
+        f"drained: 0 unpublished under the table lock, canary event through, {STABLE_LOOKS} quiet looks",
+        {"canary": canary[0], "seconds": seconds},
+    )
+
+
+def _undrained(hands: Hands) -> str | None:
+    left = hands.tools.operate.count_unpublished(OUTBOX_LOCK_TIMEOUT_MS)
+    if left is None:
+        return "a transaction that writes events is still open"
+    if left:
+        return f"{left} events are unpublished"
+    finding = hands.tools.check(DRAINED_CHECK)
+    return None if finding.ok else finding.summary
+
+
+def _backfill(effect: e.Backfill, mark: Mark, hands: Hands) -> Outcome:
+    told = time.monotonic()
+    while True:
+        hands.stop.obey()
+        hands.hold()
+        count = hands.tools.operate.backfill_batch(mark, effect.tenant_id, effect.batch_size)
+        if count.last_key is None:
+            break
+        if time.monotonic() - told >= PROGRESS_SECONDS:
+            told = time.monotonic()
+            hands.progress(f"{count.scanned:,} scanned, {count.created:,} created")
+    figures = {
+        "scanned": count.scanned,
+        "created": count.created,
+        "skipped_exists": count.skipped_exists,
+        "updated_forced": 0,
+        "errors": count.errors,
+    }
+    words = " · ".join(f"{name} {value:,}" for name, value in figures.items())
+    if count.errors:
+        raise RubyopsError(
+            f"{words}; the rows that could not be converted exactly are listed in wallet.backfill_error, the rest stays",
+            details=dict(figures),
+        )
+    return Outcome("ok", words, dict(figures))

@@ -1,0 +1,57 @@
+"""Keeps a run's lock alive and asks, before every effect, whether it is still ours."""
+
+import threading
+from types import TracebackType
+
+from rubyops.errors import LockLost, Unreachable
+from rubyops.ports import Control, Holder
+
+HEARTBEAT_SECONDS = 3.0
+
+
+class Lease:
+    """The lock of one run: taken, renewed by a thread, given back at the end."""
+
+    def __init__(self, control: Control, run_id: str, holder: Holder) -> None:
+        """Take the lock, or raise `LockHeld`."""
+        self._control = control
+        self._run_id = run_id
+        self._ended = threading.Event()
+        self._lost: LockLost | None = None
+        self.token = control.acquire(run_id, holder)
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise `LockLost` when another run has taken over; asked before every effect."""
+        if self._lost is not None:
+            raise self._lost
+        self._control.renew(self._run_id, self.token)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            try:
+                self._control.renew(self._run_id, self.token)
+            except LockLost as error:
+                self._lost = error
+                return
+            except Unreachable:
+                # The lease may still hold; whoever is about to act asks again and gets the error there.
+                continue
+
+    def __enter__(self) -> "Lease":
+        """Hold the lock."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Give the lock back."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop the heartbeat and give the lock back; a control database that is gone lets it expire instead."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+        try:
+            self._control.release(self._run_id, self.token)
+        except Unreachable:
+            return

@@ -1,0 +1,384 @@
+"""Carries a playbook out, step by step: money invariants, plan again under the lock, journal around every effect.
+
+The order is the promise. An intent is on the disk before its effect begins and an outcome before the next one does, the
+lock is asked for before every effect, and a run that cannot go on leaves money at least as frozen as it found it.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rubyops.engine import failpoint
+from rubyops.engine.describe import describe
+from rubyops.engine.effect_data import to_data
+from rubyops.engine.execute import Hands, carry_out
+from rubyops.engine.guard import first_broken
+from rubyops.engine.history import History, StepRecord
+from rubyops.engine.journal import Journal
+from rubyops.engine.lease import Lease
+from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
+from rubyops.engine.probe import settle
+from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Tools
+from rubyops.errors import CheckFailed, Interrupted, JournalUnwritable, LockLost, OutcomeUnknown, Refused, RubyopsError, TimedOut, Unreachable
+from rubyops.model.effect import Effect, Migrate, SetFreeze, StartPlatform
+from rubyops.model.exit_code import ExitCode
+from rubyops.model.finding import Finding
+from rubyops.model.status import Status
+from rubyops.model.step import Command, Step
+from rubyops.ports import Holder, Mark
+
+STRICTNESS = {"open": 0, "ingress": 1, "sealed": 2}
+
+
+@dataclass
+class Runner:
+    """One run of one playbook. `history` is what its journal says when the run was begun by an earlier process."""
+
+    run_id: str
+    plan: Plan
+    tools: Tools
+    journal: Journal
+    holder: Holder
+    reporter: Reporter
+    stop: StopWish
+    history: History | None = None
+    _lease: Lease | None = field(default=None, init=False)
+    _effects: int = field(default=0, init=False)
+    _changed: bool = field(default=False, init=False)
+    _results: list[StepResult] = field(default_factory=list, init=False)
+    _broken: list[str] = field(default_factory=list, init=False)
+
+    def run(self) -> RunReport:
+        """Do every step that is not done yet; every end of it, good or bad, is in the journal and in the report."""
+        started = datetime.now(UTC)
+        self._changed = self.history.changed if self.history else False
+        error: RubyopsError | None = None
+        try:
+            self._steps()
+        except RubyopsError as fault:
+            error = fault
+        try:
+            return self._end(started, error)
+        finally:
+            self.journal.close()
+            if self._lease is not None:
+                self._lease.close()
+
+    # --- steps
+
+    def _steps(self) -> None:
+        self._join()
+        self._refuse_other_freeze()
+        total = len(self.plan.steps)
+        for number, shown in enumerate(self.plan.steps, 1):
+            record = self.history.steps.get(shown.step.id) if self.history else None
+            if record is not None and record.done:
+                self._results.append(_earlier(shown.step, record))
+                continue
+            self.stop.obey()
+            self.reporter.step_started(number, total, shown.step)
+            self.journal.write("step_started", step=shown.step.id)
+            self._verify_or_stop(shown, record or StepRecord())
+        if self._broken:
+            raise CheckFailed(f"{len(self._broken)} of {total} did not hold: {', '.join(self._broken)}", details={"failed": self._broken})
+
+    def _verify_or_stop(self, shown: StepPlan, record: StepRecord) -> None:
+        """Do a step. A verification looks at everything before it fails; any other playbook stops where something is wrong."""
+        try:
+            self._step(shown, record)
+        except (CheckFailed, TimedOut):
+            if self.plan.playbook.kind != "verification":
+                raise
+            self._broken.append(shown.step.id)
+
+    def _step(self, shown: StepPlan, record: StepRecord) -> None:
+        began = time.monotonic()
+        step = shown.step
+        try:
+            result = self._check(step) if step.kind == "check" else self._command(shown, record)
+        except Interrupted:
+            raise
+        except RubyopsError as error:
+            self._finish_step(StepResult(step.id, step.title, status_of(error), error.message, error.details, step.covers), began)
+            raise
+        self._finish_step(result, began)
+        if result.status in ("failed", "inconclusive"):
+            raise CheckFailed(f"{step.name} {result.status}: {result.summary}", details={"ids": list(step.covers), **result.details})
+
+    def _finish_step(self, result: StepResult, began: float) -> None:
+        self._results.append(result)
+        self.journal.write("step_finished", step=result.id, status=result.status, summary=result.summary, details=result.details)
+        self.reporter.step_finished(result, time.monotonic() - began)
+
+    def _check(self, step: Step) -> StepResult:
+        finding = self.tools.check(step.name)
+        return StepResult(step.id, step.title, finding.status, finding.summary, finding.details, step.covers)
+
+    def _command(self, shown: StepPlan, record: StepRecord) -> StepResult:
+        step = shown.step
+        command = self.tools.command(step.name)
+        self._join()
+        remaining = record.remaining()
+        if remaining is None:
+            return self._fresh(shown, command, record)
+        number, effects, doubtful = remaining
+        self.reporter.note(f"step {step.id} goes on at effect {number}" + (", which is in doubt" if doubtful else ""))
+        return self._effects_of(step, command, record, effects, number, doubtful=doubtful, facts={})
+
+    def _fresh(self, shown: StepPlan, command: Command[object], record: StepRecord) -> StepResult:
+        step = shown.step
+        now = plan_step(step, self.tools)
+        if now.kind == "wanted" and self._lease is None:
+            # What was shown as nothing to do has become work: it is planned again once the lock is ours.
+            self._join(needed=True)
+            now = plan_step(step, self.tools) if self._lease is not None else now
+        if now.error is not None:
+            raise now.error
+        if not same_as_shown(shown, now, unplannable=command.unplannable, changed_before=self._changed):
+            raise Refused(
+                f"step {step.id} was shown as [{_words(shown)}] and would now be [{_words(now)}]: the plan is stale, and this step changed nothing",
+                details={"shown": [to_data(item) for item in shown.effects], "now": [to_data(item) for item in now.effects]},
+            )
+        first = record.last + 1
+        self.journal.write(
+            "step_planned",
+            step=step.id,
+            first=first,
+            effects=[to_data(item) for item in now.effects],
+            facts=now.facts or {},
+            reason=now.reason,
+        )
+        if now.kind == "noop":
+            return StepResult(step.id, step.title, "noop", now.reason, dict(now.facts or {}), step.covers)
+        return self._effects_of(step, command, record, list(now.effects), first, doubtful=False, facts=dict(now.facts or {}))
+
+    def _effects_of(
+        self,
+        step: Step,
+        command: Command[object],
+        record: StepRecord,
+        effects: list[Effect],
+        first: int,
+        *,
+        doubtful: bool,
+        facts: dict[str, object],
+    ) -> StepResult:
+        last = max(record.last, first + len(effects) - 1)
+        self._assert_money(step, command, "before", last)
+        details, outcomes = facts, list[Outcome]()
+        for offset, effect in enumerate(effects):
+            self.stop.obey()
+            outcome = self._effect(step, effect, first + offset, doubtful=doubtful and offset == 0)
+            outcomes.append(outcome)
+            details.update(outcome.details)
+        self._assert_money(step, command, "after", last)
+        status: Status = "noop" if outcomes and all(outcome.status == "noop" for outcome in outcomes) else "ok"
+        summary = "; ".join(outcome.summary for outcome in outcomes) or "already done before"
+        return StepResult(step.id, step.title, status, summary, details, step.covers)
+
+    # --- effects
+
+    def _effect(self, step: Step, effect: Effect, number: int, *, doubtful: bool = False, guard: bool = False) -> Outcome:
+        self._effects += 1
+        mark = self._mark(step, effect, number)
+        if doubtful and settle(effect, self.tools.read) == "applied":
+            outcome = Outcome("ok", f"found done: {describe(effect)}")
+            self._note_outcome(step, mark, number, outcome)
+            return outcome
+        failpoint.reach("before-intent", self._effects)
+        self.journal.write(
+            "intent",
+            step=step.id,
+            number=number,
+            effect_id=mark.effect_id,
+            effect=to_data(effect),
+            words=describe(effect),
+            token=mark.token,
+            guard=guard,
+        )
+        failpoint.reach("after-intent", self._effects)
+        self.reporter.effect_started(mark.effect_id, describe(effect))
+        outcome = self._carry_out(step, effect, mark, number)
+        failpoint.reach("after-effect", self._effects)
+        self._note_outcome(step, mark, number, outcome)
+        failpoint.reach("after-outcome", self._effects)
+        self._changed = True
+        return outcome
+
+    def _carry_out(self, step: Step, effect: Effect, mark: Mark, number: int) -> Outcome:
+        hands = Hands(self.tools, self.reporter.note, self.stop, self._hold)
+        try:
+            outcome = carry_out(effect, mark, hands)
+            if isinstance(effect, StartPlatform | Migrate):
+                self._join(wallet_is_new=True)
+        except Interrupted:
+            raise
+        except RubyopsError as error:
+            self._note_outcome(step, mark, number, Outcome(status_of(error), error.message, error.details))
+            raise
+        except Exception as fault:
+            unknown = OutcomeUnknown(f"{describe(effect)} ended in an unexpected {type(fault).__name__}: {fault}")
+            self._note_outcome(step, mark, number, Outcome("unknown", unknown.message))
+            raise unknown from fault
+        return outcome
+
+    def _note_outcome(self, step: Step, mark: Mark, number: int, outcome: Outcome) -> None:
+        self.journal.write(
+            "outcome",
+            step=step.id,
+            number=number,
+            effect_id=mark.effect_id,
+            status=outcome.status,
+            summary=outcome.summary,
+            details=outcome.details,
+        )
+        self.reporter.effect_finished(mark.effect_id, outcome)
+
+    def _mark(self, step: Step, effect: Effect, number: int) -> Mark:
+        effect_id = f"{self.run_id}/{step.id}/{number}"
+        if self._lease is None:
+            if not isinstance(effect, StartPlatform):
+                raise Unreachable("control does not answer, so the lock of the environment cannot be taken", next_command=self._line("up"))
+            return Mark(effect_id, self.run_id, 0, self.holder.who)
+        self._lease.check()
+        return Mark(effect_id, self.run_id, self._lease.token, self.holder.who)
+
+    # --- lock
+
+    def _join(self, *, needed: bool = False, wallet_is_new: bool = False) -> None:
+        """Take the lock as soon as control answers. Only starting the platform may come before that."""
+        if self._lease is not None:
+            if wallet_is_new and self.tools.operate.has_money():
+                self.tools.operate.advance_fence(self._lease.token)
+            return
+        if not (needed or wallet_is_new or self.plan.changes or self.history is not None):
+            return
+        if not self.tools.control.reachable():
+            return
+        self._lease = Lease(self.tools.control, self.run_id, self.holder)
+        self.journal.anchor_to(self._anchor)
+        self.journal.write("lock_taken", token=self._lease.token)
+        if self.tools.operate.has_money():
+            self.tools.operate.advance_fence(self._lease.token)
+
+    def _anchor(self, sequence: int, digest: str) -> None:
+        try:
+            self.tools.control.anchor(self.run_id, sequence, digest)
+        except Unreachable:
+            # The file is the journal; its anchor may lag while control is away, and verification allows for that.
+            return
+
+    def _hold(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
+
+    def _refuse_other_freeze(self) -> None:
+        """Refuse to go on in another freeze than the one that this run left: somebody may have thawed meanwhile."""
+        if self.history is None or self.history.freeze_epoch is None or self._lease is None:
+            return
+        state = self.tools.control.freeze()
+        if state.epoch != self.history.freeze_epoch and state.run_id != self.run_id:
+            raise Refused(
+                f"the freeze was changed since by run {state.run_id} (now {state.level}, epoch {state.epoch}); this run left it at epoch {self.history.freeze_epoch}",
+                next_command=self._line("status"),
+            )
+
+    # --- money
+
+    def _assert_money(self, step: Step, command: Command[object], when: str, last: int) -> None:
+        if not command.guard_money or not self.tools.operate.has_money():
+            return
+        broken = first_broken(self.tools.check)
+        if broken is None:
+            return
+        name, finding = broken
+        frozen = self._freeze_for(step, finding, name, last) if finding.status == "failed" else self.tools.control.freeze().level
+        raise Refused(
+            f"money invariant {name} does not hold {when} step {step.id}: {finding.summary}. Money is {_frozen(frozen)}",
+            next_command=self._line("reconcile ledger"),
+            details={"invariant": name, **finding.details},
+        )
+
+    def _freeze_for(self, step: Step, finding: Finding, name: str, last: int) -> str:
+        level = self.tools.control.freeze().level
+        if STRICTNESS[level] >= STRICTNESS["ingress"]:
+            return level
+        self._effect(step, SetFreeze("ingress", f"{name}: {finding.summary}"[:300]), last + 1, guard=True)
+        return "ingress"
+
+    # --- end
+
+    def _end(self, started: datetime, error: RubyopsError | None) -> RunReport:
+        report = RunReport(
+            run_id=self.run_id, playbook=self.plan.playbook.name, environment=self.tools.read.environment.name, started_at=started,
+            finished_at=datetime.now(UTC), plan_digest=self.plan.digest, state=_state(error), exit_code=error.exit_code if error else ExitCode.DONE,
+            results=(*self._results, *self._pending()), message=error.message if error else None, next_command=self._next(error),
+            freeze=self._freeze_level(), details=error.details if error else {},
+        )  # fmt: skip
+        if not isinstance(error, JournalUnwritable):
+            self._record_suites(report)
+            self.journal.write(
+                "run_finished",
+                state=report.state,
+                exit_code=int(report.exit_code),
+                message=report.message,
+                next_command=report.next_command,
+                freeze=report.freeze,
+            )
+        return report
+
+    def _record_suites(self, report: RunReport) -> None:
+        """Keep what a whole rollout proved, so that a release gate of the same commit can count it."""
+        if self.plan.playbook.kind != "rollout":
+            return
+        named = {plan.step.id: suite for plan in self.plan.steps if (suite := self._suite(plan.step)) is not None}
+        for suite in dict.fromkeys(named.values()):
+            steps = {result.id: result.status for result in report.results if named.get(result.id) == suite}
+            self.journal.write("recorded", suite=suite, result={"passed": all(status == "ok" for status in steps.values()), "steps": steps})
+
+    def _suite(self, step: Step) -> str | None:
+        records = self.tools.command(step.name).records if step.kind == "command" else None
+        return records(step.params, self.tools.read.environment) if records is not None else None
+
+    def _pending(self) -> list[StepResult]:
+        seen = {result.id for result in self._results}
+        return [
+            StepResult(p.step.id, p.step.title, "skipped", "not reached", covers=p.step.covers)
+            for p in self.plan.steps
+            if p.step.id not in seen
+        ]
+
+    def _freeze_level(self) -> str | None:
+        try:
+            return self.tools.control.freeze().level if self.tools.control.reachable() else None
+        except Unreachable:
+            return None
+
+    def _next(self, error: RubyopsError | None) -> str | None:
+        if error is None or error.next_command or isinstance(error, LockLost):
+            return error.next_command if error else None
+        return self._line(f"runs resume {self.run_id}")
+
+    def _line(self, words: str) -> str:
+        return f"rubyops {words} -e {self.tools.read.environment.name}"
+
+
+def _state(error: RubyopsError | None) -> str:
+    if error is None:
+        return "finished"
+    return "stopped" if isinstance(error, Interrupted) else "failed"
+
+
+def _earlier(step: Step, record: StepRecord) -> StepResult:
+    status: Status = "noop" if record.status == "noop" else "ok"
+    return StepResult(step.id, step.title, status, record.summary, {**record.details, "done_before_resume": True}, step.covers)
+
+
+def _words(plan: StepPlan) -> str:
+    return "; ".join(describe(effect) for effect in plan.effects) or f"{plan.kind}: {plan.reason}"
+
+
+def _frozen(level: str) -> str:
+    return "OPEN" if level == "open" else f"FROZEN ({level})"

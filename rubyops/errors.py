@@ -1,0 +1,84 @@
+"""What can go wrong in the toolkit. The class is the vocabulary: its docstring is the default message."""
+
+from rubyops.model.exit_code import ExitCode
+
+
+class RubyopsError(Exception):
+    """The command failed."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str | None = None, *, next_command: str | None = None, details: dict[str, object] | None = None) -> None:
+        """Say what happened, the command that goes on from here, and facts a program may read."""
+        self.message = message or (self.__doc__ or "").strip()
+        self.next_command = next_command
+        self.details = details or {}
+        super().__init__(self.message)
+
+
+class UsageError(RubyopsError):
+    """The command line or a document it names is not valid."""
+
+    exit_code = ExitCode.USAGE
+
+
+class PlaybookInvalid(UsageError):
+    """The playbook is not valid."""
+
+
+class Refused(RubyopsError):
+    """A guard refused; nothing was changed."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class LockHeld(Refused):
+    """Another run holds the environment's lock."""
+
+
+class LockLost(Refused):
+    """This run was overtaken by another one; it changes nothing any more."""
+
+
+class JournalUnwritable(Refused):
+    """The journal cannot be written, so nothing is done."""
+
+
+class Unreachable(RubyopsError):
+    """The environment cannot be reached."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class CheckFailed(RubyopsError):
+    """A check failed."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class TimedOut(RubyopsError):
+    """The awaited state did not come in time."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
+class OutcomeUnknown(RubyopsError):
+    """The outcome of an effect is unknown."""
+
+    exit_code = ExitCode.UNKNOWN
+
+
+class WriteAttempted(Refused):
+    """A reading part of the toolkit tried to write, and the server refused it."""
+
+
+class Interrupted(RubyopsError):
+    """Stopped at a safe point, as asked."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Terminated(Interrupted):
+    """Stopped at a safe point by SIGTERM."""
+
+    exit_code = ExitCode.TERMINATED

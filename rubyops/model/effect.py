@@ -1,0 +1,126 @@
+"""The closed list of what a step may ask the engine to do to an environment.
+
+A command yields these values and executes nothing itself, so the preview and the run are the same code.
+`rubyops.engine.execute` carries each one out, `rubyops.engine.describe` says each one in words; the type checker
+notices in both places when a kind is added here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FreezeLevel = Literal["open", "ingress", "sealed"]
+VerificationKind = Literal["health", "smoke", "reconciliation", "canary"]
+
+
+@dataclass(frozen=True)
+class StartPlatform:
+    """Start servers, apply migrations and start every process of the environment that is not running (local driver)."""
+
+
+@dataclass(frozen=True)
+class StopProcesses:
+    """Stop these processes, every copy of each."""
+
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StartProcesses:
+    """Start these processes, every copy of each."""
+
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Migrate:
+    """Bring both databases to the newest schema."""
+
+
+@dataclass(frozen=True)
+class SeedPlayers:
+    """Create `count` legacy players over the seed tenants, where none exist."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class SetFreeze:
+    """Set the platform's freeze level in `control` and mirror it into the fence row of the operated database."""
+
+    level: FreezeLevel
+    reason: str
+
+
+@dataclass(frozen=True)
+class WaitFor:
+    """Look at a check until it holds, at most `timeout_seconds`; changes nothing."""
+
+    check: str
+    timeout_seconds: float
+    interval_seconds: float = 0.2
+
+
+@dataclass(frozen=True)
+class CallService:
+    """Call one route of one process as the operator, with a request id derived from the effect's own id."""
+
+    process: str
+    method: Literal["POST", "PUT"]
+    path: str
+    body: dict[str, object] = field(default_factory=dict)
+    brand_id: str | None = None
+
+
+@dataclass(frozen=True)
+class RunFlow:
+    """Play one flow or smoke case on players made for it; its request ids derive from the effect's id, so a repeat replays."""
+
+    flow: str
+
+
+@dataclass(frozen=True)
+class ExportTables:
+    """Copy these wallet tables, in one snapshot, into the environment's export folder, with counts and digests."""
+
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ConfirmDrained:
+    """Prove under a table lock that no event is unpublished, every group has caught up and a canary event got through."""
+
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """Create wallet balances for legacy players in key order up to a bound fixed at the start."""
+
+    batch_size: int
+    tenant_id: str | None
+
+
+@dataclass(frozen=True)
+class RecordVerification:
+    """Record in `control` that this part of the verification passed at the present freeze epoch and level."""
+
+    kind: VerificationKind
+
+
+Effect = (
+    StartPlatform
+    | StopProcesses
+    | StartProcesses
+    | Migrate
+    | SeedPlayers
+    | SetFreeze
+    | WaitFor
+    | CallService
+    | RunFlow
+    | ExportTables
+    | ConfirmDrained
+    | Backfill
+    | RecordVerification
+)
+
+READ_ONLY: tuple[type, ...] = (WaitFor,)

@@ -1,0 +1,79 @@
+"""What a command is, what a check is, and what a playbook makes of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from rubyops.model.effect import Effect
+from rubyops.model.finding import Finding
+from rubyops.ports import EnvironmentFacts, Read
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class NoOp:
+    """Nothing to do, and the sentence that says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The effects a step wants, in order, and the facts a person should see beside them."""
+
+    effects: tuple[Effect, ...]
+    facts: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Command(Generic[P]):
+    """A step that may change something: its typed parameters and the pure function from facts to effects.
+
+    `plan` raises `Refused` where a guard forbids the step. `undo` names the command line that takes it back. `records` names
+    the suite under which a dry-run's facts, and a whole rollout's result, are kept for this commit (`Read.results`).
+    """
+
+    name: str
+    summary: str
+    params: type[P]
+    plan: Callable[[P, Read], Wanted | NoOp]
+    undo: str | None = None
+    guard_money: bool = True
+    unplannable: str | None = None
+    records: Callable[[P, EnvironmentFacts], str] | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question about the environment that changes nothing. `ids` are the source lines it answers."""
+
+    name: str
+    title: str
+    ids: tuple[str, ...]
+    run: Callable[[Read], Finding]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a loaded playbook: a command with its parameters, or a check, and where it stands in the file."""
+
+    id: str
+    title: str
+    kind: Literal["command", "check"]
+    name: str
+    params: object
+    covers: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """A validated playbook. `rollback` ones freeze first; `parameters` are what the file's `${...}` were filled with."""
+
+    name: str
+    title: str
+    kind: Literal["rollout", "rollback", "verification", "task"]
+    steps: tuple[Step, ...]
+    parameters: dict[str, object]
+    source: str

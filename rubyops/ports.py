@@ -1,0 +1,285 @@
+"""What the engine, the commands and the checks need of the outside world, narrower than any driver.
+
+`Read` is all that checks and planning get: it has no verb that changes anything, so a check cannot write, by type.
+`Actor` is what flows get: calls to live services as players and providers. `Operate` is what the engine alone gets.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from rubyops.model.finding import Finding
+
+Row = dict[str, Any]
+Database = Literal["platform", "control"]
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """A service's answer. `status` 0 means that no answer came; `error` then says why."""
+
+    status: int
+    body: Any
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One running copy of a process, as its driver sees it. `state` is the supervisor's word, in lower case."""
+
+    process: str
+    number: int
+    url: str
+    pid: int
+    state: str
+
+
+@dataclass(frozen=True)
+class EnvironmentFacts:
+    """What a step may know of the environment it acts on."""
+
+    name: str
+    topology: str
+    copies: int
+    seed_players: int
+    commit: str
+
+
+class Read(Protocol):
+    """Everything that can be asked; nothing that can be changed. Raises `Unreachable` when a server does not answer."""
+
+    @property
+    def environment(self) -> EnvironmentFacts:
+        """The environment's own facts."""
+
+    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+        """Run a named query of `sql/queries` as the SELECT-only role and return its rows as dicts."""
+
+    def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
+        """Run a named query that always returns exactly one row."""
+
+    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+        """GET a route of a copy of a process as the operator; an unreachable copy is status 0, never an exception."""
+
+    def copies(self) -> Sequence[Copy]:
+        """List every copy that the driver keeps, running or not."""
+
+    def groups(self) -> list[Row]:
+        """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
+
+    def results(self, suite: str) -> Row | None:
+        """The newest recorded result of a test suite or flow run for this very commit, or None."""
+
+
+class Actor(Protocol):
+    """A canary's hands: real calls to live services, each under a request id derived from the run."""
+
+    def player(self, label: str, *, currency: str = "EUR") -> "CanaryPlayer":
+        """Create (or find again) the canary player of this run with that label, with a session and a canary pass."""
+
+    def as_player(self, player: "CanaryPlayer", method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None) -> HttpAnswer:
+        """Call the gateway as the player; `key` makes the Idempotency-Key (derived from run, flow and key)."""
+
+    def as_provider(self, provider: str, player: "CanaryPlayer", path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+        """Call a gateway provider route, signed as that provider; `key` makes the request id (derived from run, flow and key)."""
+
+    def as_admin(self, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, player: "CanaryPlayer | None" = None) -> HttpAnswer:
+        """Call admin_service with the back-office bearer token; with a player, in his brand and under his canary pass."""
+
+    def as_operator(self, process: str, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, brand_id: str | None = None) -> HttpAnswer:
+        """Call an internal route as the operator."""
+
+    def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
+        """GET a route of a process with these headers alone, without any token of ours: what must be refused."""
+
+    def derived_id(self, key: str) -> str:
+        """The id (round, bet, request) that this run, flow and key always give."""
+
+    @property
+    def read(self) -> Read:
+        """The same questions that a check may ask."""
+
+
+@dataclass(frozen=True)
+class CanaryPlayer:
+    """A player made for one flow of one run."""
+
+    brand_id: str
+    player_id: str
+    currency: str
+    session: str
+    canary_token: str | None
+
+
+class CheckRunner(Protocol):
+    """Runs a check by its name; what `WaitFor` looks through."""
+
+    def __call__(self, name: str) -> Finding:
+        """Return the finding of the named check."""
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that carries out a run: enough to tell, on the same machine, whether it still lives."""
+
+    who: str
+    host: str
+    boot: str
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Under what an effect acts: its own id, its run, the run's fencing token and the person behind it."""
+
+    effect_id: str
+    run_id: str
+    token: int
+    by: str
+
+
+@dataclass(frozen=True)
+class FreezeState:
+    """The freeze as `control` has it. `run_id` is the run that set it."""
+
+    level: str
+    epoch: int
+    reason: str
+    run_id: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class LockState:
+    """The one lock of an environment: who holds it, under which token, and whether its holder is known to be gone."""
+
+    run_id: str
+    holder: Holder
+    token: int
+    acquired_at: datetime
+    expires_at: datetime
+    gone: bool
+
+
+@dataclass(frozen=True)
+class BatchCount:
+    """What one batch of the backfill did. `last_key` is None once nothing is left below the bound."""
+
+    scanned: int
+    created: int
+    skipped_exists: int
+    errors: int
+    last_key: str | None
+
+
+class Control(Protocol):
+    """The operators' own memory, outside of the database operated on. Raises `Unreachable` when it does not answer."""
+
+    def reachable(self) -> bool:
+        """Whether the control database answers and has its schema."""
+
+    def freeze(self) -> FreezeState:
+        """Read the present freeze state."""
+
+    def set_freeze(self, mark: Mark, level: str, reason: str) -> tuple[int, bool]:
+        """Set the level once per effect id; return its epoch and whether this call did it. Raises `LockLost`."""
+
+    def acquire(self, run_id: str, holder: Holder) -> int:
+        """Take the environment's lock and return a new fencing token, or raise `LockHeld` naming who has it."""
+
+    def renew(self, run_id: str, token: int) -> None:
+        """Prolong the lease, or raise `LockLost` when it is no longer ours."""
+
+    def release(self, run_id: str, token: int) -> None:
+        """Give the lock back; nothing happens when it is no longer ours."""
+
+    def lock(self) -> LockState | None:
+        """Say who holds the lock."""
+
+    def anchor(self, run_id: str, sequence: int, digest: str) -> None:
+        """Keep the newest line of a journal, so that a cut-off one shows."""
+
+    def head(self, run_id: str) -> tuple[int, str] | None:
+        """Return the newest anchored line of a journal: its sequence number and digest."""
+
+    def record_verification(self, mark: Mark, kind: str) -> int:
+        """Record a passed part of the verification at the present freeze epoch, and return that epoch."""
+
+
+class JournalFile(Protocol):
+    """The lines of one run, on the operator's disk. Raises `JournalUnwritable`."""
+
+    def append(self, line: str) -> None:
+        """Add one line and return only when it is on the disk."""
+
+    def drop_torn_end(self) -> int:
+        """Cut what is left of a line that was never finished, and so never acted on; return how many bytes."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+class Operate(Protocol):
+    """The engine's hands: everything that changes an environment. Raises `Unreachable` when a server does not answer."""
+
+    def start_platform(self, progress: Callable[[str], None]) -> None:
+        """Start everything of the environment that is not running, migrated to the newest schema."""
+
+    def stop(self, processes: Sequence[str]) -> None:
+        """Stop every copy of these processes."""
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Start every copy of these processes."""
+
+    def migrate(self) -> dict[str, object]:
+        """Bring both databases to the newest schema; return the revision of each."""
+
+    def seed_players(self, count: int) -> int:
+        """Create legacy players where none exist, and return how many were created."""
+
+    def has_money(self) -> bool:
+        """Whether the operated database answers and holds the wallet's tables."""
+
+    def advance_fence(self, token: int) -> None:
+        """Mirror a new fencing token into the operated database. Raises `LockLost` when a newer one is there."""
+
+    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Mirror the freeze into the fence row that every money transaction reads."""
+
+    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
+        """Call one route as the operator, under the request id that this effect always has."""
+
+    def actor(self, mark: Mark, flow: str) -> Actor:
+        """Return the hands of one flow of this effect."""
+
+    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+        """Copy the tables in one snapshot; return the folder and per table its rows and sha256."""
+
+    def count_unpublished(self, lock_timeout_ms: int) -> int | None:
+        """Count unpublished events under a lock that no writer can be inside of; None when the lock was not free."""
+
+    def publish_canary(self, mark: Mark) -> str:
+        """Write this effect's canary event to the outbox, once, and return the event's id."""
+
+    def canary_arrived(self, event_id: str) -> bool:
+        """Whether the canary event is in the consumer's inbox."""
+
+    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+        """Do the next batch of this run after its checkpoint; the counters are those of the whole run so far."""
+
+
+class Journals(Protocol):
+    """The journals of all runs of an environment. Raises `UsageError` for a run that is not there."""
+
+    def create(self, run_id: str) -> JournalFile:
+        """Begin the journal of a new run. Raises `JournalUnwritable`."""
+
+    def reopen(self, run_id: str) -> JournalFile:
+        """Open a run's journal to go on with it. Raises `LockHeld` when a living process has it open."""
+
+    def runs(self) -> list[str]:
+        """List the ids of all runs, oldest first."""
+
+    def read(self, run_id: str) -> tuple[list[str], bool]:
+        """Return a journal's lines and whether the last one is whole."""

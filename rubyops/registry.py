@@ -1,0 +1,145 @@
+"""Every command, check and playbook by name: all that `rubyops` knows of them before one is used.
+
+These are literal tables, so that help and completion import nothing; a test compares them with the folders. A summary is the
+first line of the module's docstring, or the playbook's title.
+"""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a name leads: a module, or a file below `playbooks`; and its one line of help."""
+
+    place: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "backfill": Entry(
+        "commands.backfill", "Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger."
+    ),
+    "bets-rollback": Entry(
+        "commands.bets_rollback", "Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it."
+    ),
+    "bets-settle": Entry("commands.bets_settle", "Settle one accepted bet as the operator, for a provider that cannot."),
+    "canary": Entry(
+        "commands.canary", "Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d)."
+    ),
+    "confirm-health": Entry(
+        "commands.confirm_health",
+        "Confirm health: every process green and every worker making progress, and keep that as part of this freeze's verification.",
+    ),
+    "confirm-way-back": Entry(
+        "commands.confirm_way_back",
+        "Confirm that the way back to the pair before is open: there is such a pair, and no accepted bet would be stranded (PRD-T2b).",
+    ),
+    "drain-outbox": Entry(
+        "commands.drain_outbox", "Drain: prove that no event of money is left anywhere between a money transaction and its consumers."
+    ),
+    "export": Entry("commands.export_tables", "Export the wallet's tables in one snapshot, for an investigation (PRD-T2a, NPR-3)."),
+    "flow": Entry("commands.flow", "Play one end-to-end flow on players made for it (LOC-7, STG-3)."),
+    "freeze": Entry("commands.freeze", "Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`)."),
+    "gate-probe": Entry(
+        "commands.gate_probe", "Probe one release gate that only a write can prove: on canary players, or with calls that must be refused."
+    ),
+    "migrate": Entry("commands.migrate", "Migrate both databases to the newest schema of this checkout."),
+    "policy-activate": Entry("commands.policy_activate", "Activate another version of a policy that is for the active topology (A7-11)."),
+    "reconcile-ledger": Entry(
+        "commands.reconcile_ledger",
+        "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
+    ),
+    "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
+    "smoke": Entry("commands.smoke", "Smoke: real bets on players made for it, and what a duplicate request gets (SMK-4 to SMK-8)."),
+    "start-consumers": Entry(
+        "commands.start_consumers", "Start the processes that consume wallet events, and wait until they make progress."
+    ),
+    "up": Entry("commands.start_platform", "Start the platform: servers, newest schema, every process that does not run."),
+    "stop-consumers": Entry("commands.stop_consumers", "Stop the processes that consume wallet events; the publisher stays up."),
+    "thaw": Entry("commands.thaw", "Thaw: let money start again, after this freeze was verified."),
+    "topology-activate": Entry(
+        "commands.topology_activate", "Activate a topology version together with its policy, in one transaction of wallet_service (A7)."
+    ),
+    "topology-seed": Entry("commands.topology_seed", "Save the environment's topology seed and its policies as drafts."),
+}
+
+CHECKS: dict[str, Entry] = {
+    "authorizations-recorded": Entry(
+        "checks.money.authorizations_recorded", "Every settled or rolled-back bet has its stored authorization."
+    ),
+    "conservation": Entry(
+        "checks.money.conservation",
+        "Per brand and currency, what came in from outside equals what players hold and have staked (SPEC 1.3); points apart.",
+    ),
+    "ledger-covers-movements": Entry(
+        "checks.money.ledger_covers_movements",
+        "Every recorded movement of money (cash transaction, transfer, bet, close of a bet) has immutable ledger rows.",
+    ),
+    "ledger-tips": Entry(
+        "checks.money.ledger_tips",
+        "Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.",
+    ),
+    "no-live-authorizations": Entry("checks.money.no_live_authorizations", "No accepted bet is open under the active topology version."),
+    "outbox-age": Entry("checks.money.outbox_age", "No event waits in an outbox for longer than the limit."),
+    "outbox-drained": Entry(
+        "checks.money.outbox_drained", "No event is unpublished and every consumer group has read and acknowledged all of its streams."
+    ),
+    "snapshots-present": Entry(
+        "checks.money.snapshots_present",
+        "Every transactional record carries the topology and policy it was made under, and these versions exist.",
+    ),
+    "forward-progress": Entry(
+        "checks.platform.forward_progress", "Workers do useful turns and every running copy's heartbeat is fresh: progress, not mere life."
+    ),
+    "freeze-acknowledged": Entry(
+        "checks.platform.freeze_acknowledged",
+        "The freeze level in `control` is in the operated database's fence row and every running copy has acknowledged it.",
+    ),
+    "migrations-current": Entry(
+        "checks.platform.migrations_current", "Both databases stand at the newest revision that this checkout knows."
+    ),
+    "policy-endpoint": Entry(
+        "checks.platform.policy_endpoint",
+        "The policy endpoint answers exactly the active policies of the database, each bound to the active topology.",
+    ),
+    "service-health": Entry(
+        "checks.platform.service_health",
+        "Every copy of every service runs and answers its health green; workers are judged by their progress (LOC-5).",
+    ),
+    "single-seed": Entry(
+        "checks.platform.single_seed",
+        "Exactly one topology seed is loaded, at most one pair of it is active, and the pair belongs together.",
+    ),
+    "topology-endpoint": Entry(
+        "checks.platform.topology_endpoint", "The topology endpoint answers the active code and version, and they are the database's."
+    ),
+    "gate-01": Entry("checks.release.gate_01", "GATE-1: the test suite of topology and policy passed for this very commit."),
+    "gate-02": Entry(
+        "checks.release.gate_02", "GATE-2: the local end-to-end flows passed for this very commit and this environment's topology."
+    ),
+    "gate-03": Entry(
+        "checks.release.gate_03",
+        "GATE-3: bucket totals equal ledger-derived totals, per brand, account and currency, and each account by itself.",
+    ),
+    "gate-04": Entry("checks.release.gate_04", "GATE-4: no money movement bypasses wallet_service."),
+    "gate-05": Entry(
+        "checks.release.gate_05", "GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances."
+    ),
+    "gate-06": Entry(
+        "checks.release.gate_06", "GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance."
+    ),
+    "gate-07": Entry("checks.release.gate_07", "GATE-7: points can neither be bet nor withdrawn."),
+    "gate-08": Entry("checks.release.gate_08", "GATE-8: no activation can leave balances or records unreachable."),
+    "gate-09": Entry("checks.release.gate_09", "GATE-9: alerting exists for critical wallet failures."),
+    "gate-10": Entry("checks.release.gate_10", "GATE-10: no process has the legacy shared token, and none accepts it."),
+}
+
+PLAYBOOKS: dict[str, Entry] = {
+    "gate": Entry("gate.yaml", "The release gate, all ten, each proved on the running platform"),
+    "rollback-tier-0": Entry("rollback-tier-0.yaml", "Freeze and drain alone; it never thaws by itself"),
+    "rollback-tier-2": Entry("rollback-tier-2.yaml", "Take the activation back to the pair before"),
+    "rollout-local": Entry("rollout-local.yaml", "Start the platform here, activate its topology, prove that money goes the whole way"),
+    "rollout-staging": Entry(
+        "rollout-staging.yaml", "Deploy, freeze, drain, activate the candidate, prove it on canaries while frozen, thaw"
+    ),
+    "verify": Entry("verify.yaml", "Verify the platform, and keep each part that passed for this freeze"),
+}

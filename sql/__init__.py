@@ -1,0 +1,56 @@
+"""Named SQL: every statement of the project lives in `sql/queries/<owner>.sql` under a `-- name:` line.
+
+A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement with `%(named)s`
+parameters. A name used twice, an empty block or a block without its sentence is refused at load.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$")
+
+
+class QueryFileError(Exception):
+    """A query file is not well formed."""
+
+
+@cache
+def load() -> dict[str, str]:
+    """Read every query file once; the key is the query's name."""
+    queries: dict[str, str] = {}
+    for path in sorted((HERE / "queries").glob("*.sql")):
+        for name, text in _blocks(path):
+            if name in queries:
+                raise QueryFileError(f"{path.name}: query {name!r} is defined twice")
+            queries[name] = text
+    return queries
+
+
+def query(name: str) -> str:
+    """Return one statement; stores call this at import, so that an unknown name stops the start."""
+    try:
+        return load()[name]
+    except KeyError:
+        raise QueryFileError(f"no query is named {name!r} in sql/queries") from None
+
+
+def _blocks(path: Path) -> list[tuple[str, str]]:
+    found: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        match = _NAME.match(line)
+        if match:
+            found.append((match[1], []))
+        elif found:
+            found[-1][1].append(line)
+        elif line.strip() and not line.startswith("--"):
+            raise QueryFileError(f"{path.name}:{number}: SQL before the first '-- name:' line")
+    return [(name, _statement(path, name, lines)) for name, lines in found]
+
+
+def _statement(path: Path, name: str, lines: list[str]) -> str:
+    body = "\n".join(line for line in lines if not line.startswith("--")).strip()
+    if not body or not any(line.startswith("-- ") for line in lines):
+        raise QueryFileError(f"{path.name}: query {name!r} needs a sentence of purpose and a statement")
+    return body

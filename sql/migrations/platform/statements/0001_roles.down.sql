@@ -1,0 +1,2 @@
+-- Roles belong to the cluster and may serve other databases, so they stay.
+GRANT USAGE ON SCHEMA public TO PUBLIC;

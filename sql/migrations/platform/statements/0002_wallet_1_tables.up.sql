@@ -1,0 +1,304 @@
+-- Everything that wallet_service owns. Amounts are bigint minor units; brand_id is the tenant of the cash tables.
+CREATE SCHEMA wallet;
+
+-- Documents -----------------------------------------------------------------------------------------------------------
+CREATE TABLE wallet.wallet_currency (
+    code      text PRIMARY KEY,
+    exponent  smallint NOT NULL CHECK (exponent BETWEEN 0 AND 8)
+);
+INSERT INTO wallet.wallet_currency VALUES ('KRW', 0), ('USD', 2), ('EUR', 2), ('TRY', 2), ('BTC', 8), ('PTS', 0);
+
+CREATE TABLE wallet.wallet_topology (
+    code         text NOT NULL,
+    version      integer NOT NULL CHECK (version > 0),
+    state        text NOT NULL DEFAULT 'DRAFT' CHECK (state IN ('DRAFT', 'ACTIVE', 'SUPERSEDED')),
+    document     jsonb NOT NULL,
+    saved_by     text NOT NULL,
+    saved_at     timestamptz NOT NULL DEFAULT now(),
+    activated_at timestamptz,
+    PRIMARY KEY (code, version)
+);
+CREATE UNIQUE INDEX wallet_topology_one_active ON wallet.wallet_topology ((true)) WHERE state = 'ACTIVE';
+
+CREATE TABLE wallet.wallet_policy (
+    policy_key       text NOT NULL,
+    version          integer NOT NULL CHECK (version > 0),
+    topology_code    text NOT NULL,
+    topology_version integer NOT NULL,
+    state            text NOT NULL DEFAULT 'DRAFT' CHECK (state IN ('DRAFT', 'ACTIVE', 'SUPERSEDED')),
+    document         jsonb NOT NULL,
+    saved_by         text NOT NULL,
+    saved_at         timestamptz NOT NULL DEFAULT now(),
+    activated_at     timestamptz,
+    PRIMARY KEY (policy_key, version)
+);
+CREATE UNIQUE INDEX wallet_policy_one_active ON wallet.wallet_policy (policy_key) WHERE state = 'ACTIVE';
+
+CREATE TABLE wallet.wallet_activation (
+    activation_no         bigint PRIMARY KEY,
+    topology_code         text NOT NULL,
+    topology_version      integer NOT NULL,
+    policy_key            text NOT NULL,
+    policy_version        integer NOT NULL,
+    from_topology_code    text,
+    from_topology_version integer,
+    from_policy_version   integer,
+    caller                text NOT NULL,
+    request_id            text NOT NULL,
+    activated_at          timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (caller, request_id)
+);
+
+-- The gate row: the active pair, and the fence that freezing and overtaken operators are stopped by.
+CREATE TABLE wallet.wallet_gate (
+    one              smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    topology_code    text,
+    topology_version integer,
+    policy_key       text,
+    policy_version   integer,
+    activation_no    bigint NOT NULL DEFAULT 0,
+    freeze_level     text NOT NULL DEFAULT 'open' CHECK (freeze_level IN ('open', 'ingress', 'sealed')),
+    freeze_epoch     bigint NOT NULL DEFAULT 0,
+    fence_token      bigint NOT NULL DEFAULT 0,
+    restore_epoch    bigint NOT NULL DEFAULT 0
+);
+INSERT INTO wallet.wallet_gate DEFAULT VALUES;
+
+CREATE TABLE wallet.wallet_canary_pass (
+    token_hash   bytea PRIMARY KEY,
+    run_id       text NOT NULL,
+    fence_token  bigint NOT NULL,
+    brand_id     uuid NOT NULL,
+    player_id    uuid NOT NULL,
+    expires_at   timestamptz NOT NULL
+);
+
+-- Accounts ------------------------------------------------------------------------------------------------------------
+-- The player's row is the compare-and-swap point of every money command: it serialises them and orders their events.
+CREATE TABLE wallet.wallet_player (
+    brand_id   uuid NOT NULL,
+    player_id  uuid NOT NULL,
+    currency   text NOT NULL REFERENCES wallet.wallet_currency,
+    status     text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked')),
+    canary     boolean NOT NULL DEFAULT false,
+    version    bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, player_id)
+) WITH (fillfactor = 80);
+
+CREATE TABLE wallet.wallet_bucket (
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    topology_code    text NOT NULL,
+    bucket_type_code text NOT NULL,
+    account          text NOT NULL GENERATED ALWAYS AS (topology_code || '/' || bucket_type_code) STORED,
+    currency         text NOT NULL REFERENCES wallet.wallet_currency,
+    balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_bucket_not_negative CHECK (balance >= 0),
+    version          bigint NOT NULL DEFAULT 0,
+    hash             bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (brand_id, player_id, topology_code, bucket_type_code)
+) WITH (fillfactor = 80);
+
+CREATE TABLE wallet.wallet_coupon_grant (
+    grant_id         uuid PRIMARY KEY,
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    topology_code    text NOT NULL,
+    coupon_log_id    text NOT NULL,
+    account          text NOT NULL GENERATED ALWAYS AS ('GRANT/' || grant_id::text) STORED,
+    scope            jsonb NOT NULL,
+    currency         text NOT NULL REFERENCES wallet.wallet_currency,
+    amount           bigint NOT NULL CHECK (amount > 0),
+    balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_coupon_grant_not_negative CHECK (balance >= 0),
+    version          bigint NOT NULL DEFAULT 0,
+    hash             bytea NOT NULL DEFAULT '',
+    state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'REVERSED', 'EXPIRED')),
+    expires_at       timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (brand_id, coupon_log_id)
+) WITH (fillfactor = 80);
+CREATE INDEX wallet_coupon_grant_player ON wallet.wallet_coupon_grant (brand_id, player_id);
+
+CREATE TABLE wallet.wallet_balances (
+    tenant_id              uuid NOT NULL,
+    player_id              uuid NOT NULL,
+    currency               text NOT NULL REFERENCES wallet.wallet_currency,
+    balance_real_available bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_available_not_negative CHECK (balance_real_available >= 0),
+    balance_real_pending   bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_pending_not_negative CHECK (balance_real_pending >= 0),
+    available_version      bigint NOT NULL DEFAULT 0,
+    available_hash         bytea NOT NULL DEFAULT '',
+    pending_version        bigint NOT NULL DEFAULT 0,
+    pending_hash           bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (tenant_id, player_id)
+) WITH (fillfactor = 80);
+
+CREATE VIEW wallet.wallet_account AS
+    SELECT brand_id, player_id, account, currency, balance, version, hash FROM wallet.wallet_bucket
+    UNION ALL SELECT tenant_id, player_id, 'CASH/AVAILABLE', currency, balance_real_available, available_version, available_hash FROM wallet.wallet_balances
+    UNION ALL SELECT tenant_id, player_id, 'CASH/PENDING', currency, balance_real_pending, pending_version, pending_hash FROM wallet.wallet_balances
+    UNION ALL SELECT brand_id, player_id, account, currency, balance, version, hash FROM wallet.wallet_coupon_grant;
+
+-- Records -------------------------------------------------------------------------------------------------------------
+CREATE TABLE wallet.wallet_ledger (
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    account          text NOT NULL,
+    version          bigint NOT NULL,
+    delta            bigint NOT NULL,
+    balance_after    bigint NOT NULL CHECK (balance_after >= 0),
+    currency         text NOT NULL,
+    command          text NOT NULL,
+    request_id       text NOT NULL,
+    transaction_id   uuid NOT NULL,
+    topology_code    text NOT NULL,
+    topology_version integer NOT NULL,
+    policy_key       text NOT NULL,
+    policy_version   integer NOT NULL,
+    restore_epoch    bigint NOT NULL,
+    hash             bytea NOT NULL,
+    xid              xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    created_at       timestamptz NOT NULL
+) PARTITION BY RANGE (created_at);
+CREATE INDEX wallet_ledger_transaction ON wallet.wallet_ledger (transaction_id);
+
+CREATE TABLE wallet.wallet_counter_entry (
+    transaction_id uuid NOT NULL,
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    currency       text NOT NULL,
+    account        text NOT NULL CHECK (account IN ('PSP', 'HOUSE', 'PROMO', 'OPENING', 'ADJ', 'ISSUED', 'REDEEMED', 'EXPIRED')),
+    delta          bigint NOT NULL,
+    command        text NOT NULL,
+    request_id     text NOT NULL,
+    xid            xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    created_at     timestamptz NOT NULL
+);
+CREATE INDEX wallet_counter_entry_sums ON wallet.wallet_counter_entry (brand_id, currency, account);
+CREATE INDEX wallet_counter_entry_transaction ON wallet.wallet_counter_entry (transaction_id);
+
+CREATE TABLE wallet.wallet_bet_authorization (
+    authorization_id         uuid PRIMARY KEY,
+    brand_id                 uuid NOT NULL,
+    player_id                uuid NOT NULL,
+    provider_id              text NOT NULL,
+    provider_type            text NOT NULL,
+    bet_id                   text NOT NULL,
+    round_id                 text NOT NULL,
+    currency                 text NOT NULL,
+    stake                    bigint NOT NULL CHECK (stake >= 0),
+    payout                   bigint CHECK (payout >= 0),
+    state                    text NOT NULL CHECK (state IN ('AUTHORIZED', 'SETTLED', 'ROLLED_BACK', 'TOMBSTONE')),
+    funding                  jsonb NOT NULL,
+    payout_shares            jsonb,
+    policy_snapshot          jsonb NOT NULL,
+    topology_code            text NOT NULL,
+    topology_version         integer NOT NULL,
+    policy_key               text NOT NULL,
+    policy_version           integer NOT NULL,
+    authorize_transaction_id uuid,
+    close_transaction_id     uuid,
+    first_close_transaction_id uuid,
+    canary                   boolean NOT NULL DEFAULT false,
+    created_at               timestamptz NOT NULL DEFAULT now(),
+    closed_at                timestamptz,
+    UNIQUE (brand_id, provider_id, bet_id)
+) WITH (fillfactor = 80);
+CREATE INDEX wallet_bet_authorization_open ON wallet.wallet_bet_authorization (brand_id, player_id) WHERE state = 'AUTHORIZED';
+
+CREATE TABLE wallet.wallet_transfer (
+    transfer_id      uuid PRIMARY KEY,
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    kind             text NOT NULL CHECK (kind IN ('EDGE', 'DEPOSIT', 'WITHDRAWAL', 'RELEASE', 'POINTS', 'MOVE')),
+    from_account     text NOT NULL,
+    to_account       text NOT NULL,
+    currency         text NOT NULL,
+    amount           bigint NOT NULL CHECK (amount >= 0),
+    topology_code    text NOT NULL,
+    topology_version integer NOT NULL,
+    policy_key       text NOT NULL,
+    policy_version   integer NOT NULL,
+    transaction_id   uuid NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE wallet.ledger_transactions (
+    transaction_id  uuid PRIMARY KEY,
+    tenant_id       uuid NOT NULL,
+    player_id       uuid NOT NULL,
+    type            text NOT NULL CHECK (type IN ('deposit', 'withdrawal')),
+    state           text NOT NULL,
+    amount          bigint NOT NULL CHECK (amount > 0),
+    currency        text NOT NULL,
+    provider_ref    text,
+    idempotency_key text NOT NULL,
+    reviewed_by     text,
+    reviewed_at     timestamptz,
+    balance_after   bigint,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    CHECK (CASE type WHEN 'deposit' THEN state IN ('captured')
+                     ELSE state IN ('requested', 'approved', 'rejected', 'canceled', 'paid', 'payout_failed') END)
+);
+CREATE INDEX ledger_transactions_player ON wallet.ledger_transactions (tenant_id, player_id, created_at);
+
+-- wallet_service's own row per active rolling obligation, for A7-8 and for the release of a bucket.
+CREATE TABLE wallet.wallet_rolling_obligation (
+    rolling_id       uuid PRIMARY KEY,
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    topology_code    text NOT NULL,
+    bucket_type_code text NOT NULL,
+    currency         text NOT NULL,
+    amount           bigint NOT NULL CHECK (amount > 0),
+    state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'CANCELED', 'EXPIRED')),
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    closed_at        timestamptz
+);
+CREATE INDEX wallet_rolling_obligation_active ON wallet.wallet_rolling_obligation (brand_id, player_id) WHERE state = 'ACTIVE';
+
+CREATE TABLE wallet.wallet_idempotency (
+    brand_id       uuid NOT NULL,
+    caller         text NOT NULL,
+    route          text NOT NULL,
+    request_id     text NOT NULL CHECK (length(request_id) BETWEEN 1 AND 255),
+    fingerprint    bytea NOT NULL,
+    status         smallint NOT NULL,
+    body           jsonb NOT NULL,
+    transaction_id uuid NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, caller, route, request_id)
+);
+
+CREATE TABLE wallet.wallet_outbox (
+    outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id       uuid NOT NULL UNIQUE,
+    partition_no   smallint NOT NULL CHECK (partition_no BETWEEN 0 AND 7),
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    player_version bigint NOT NULL,
+    event_type     text NOT NULL,
+    schema_version integer NOT NULL DEFAULT 1,
+    payload        jsonb NOT NULL,
+    occurred_at    timestamptz NOT NULL,
+    restore_epoch  bigint NOT NULL,
+    published_at   timestamptz,
+    attempts       integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 80);
+CREATE INDEX wallet_outbox_unpublished ON wallet.wallet_outbox (partition_no, outbox_id) WHERE published_at IS NULL;
+
+CREATE TABLE wallet.wallet_outbox_partition (
+    partition_no smallint PRIMARY KEY,
+    last_served  timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO wallet.wallet_outbox_partition (partition_no) SELECT generate_series(0, 7);
+
+CREATE TABLE wallet.wallet_reconciliation (
+    cycle_id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at          timestamptz NOT NULL,
+    finished_at         timestamptz NOT NULL,
+    drift_buckets       bigint NOT NULL,
+    conservation_breaks bigint NOT NULL,
+    samples             jsonb NOT NULL,
+    forced_by           text NOT NULL
+);

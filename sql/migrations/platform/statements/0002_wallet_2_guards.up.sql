@@ -1,0 +1,51 @@
+-- What the database itself refuses: changing a ledger row, a counter entry, or a document that is no draft any more.
+CREATE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% on % is refused: its rows are immutable', TG_OP, TG_TABLE_NAME USING ERRCODE = 'RW002';
+END $$;
+
+CREATE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.document <> OLD.document OR NEW.state = 'DRAFT') THEN
+        RAISE EXCEPTION '% % version is %: only a draft may change (A7-9)', TG_TABLE_NAME, OLD.version, OLD.state USING ERRCODE = 'RW009';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_topology FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
+CREATE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_policy FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
+
+-- Triggers are made per table and fire even for replication roles: TRUNCATE triggers are not inherited by partitions.
+CREATE FUNCTION wallet.make_immutable(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER immutable_rows BEFORE UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION wallet.refuse_change()', p_table);
+    EXECUTE format('CREATE TRIGGER immutable_table BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_change()', p_table);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER immutable_rows', p_table);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER immutable_table', p_table);
+END $$;
+SELECT wallet.make_immutable('wallet.wallet_counter_entry');
+CREATE TRIGGER immutable_table BEFORE TRUNCATE ON wallet.wallet_ledger FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_change();
+ALTER TABLE wallet.wallet_ledger ENABLE ALWAYS TRIGGER immutable_table;
+
+-- One partition a month, made ahead, each with its own unique key, triggers and grants. Returns how many were made.
+CREATE FUNCTION wallet.ensure_ledger_partitions(p_months_ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    first_day timestamptz;
+    part      text;
+    made      integer := 0;
+BEGIN
+    FOR month IN -1 .. p_months_ahead LOOP
+        first_day := date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + make_interval(months => month);
+        part := 'wallet_ledger_' || to_char(first_day AT TIME ZONE 'UTC', 'YYYYMM');
+        CONTINUE WHEN to_regclass('wallet.' || part) IS NOT NULL;
+        EXECUTE format('CREATE TABLE wallet.%I PARTITION OF wallet.wallet_ledger FOR VALUES FROM (%L) TO (%L)', part, first_day,
+                       (first_day AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC');
+        EXECUTE format('CREATE UNIQUE INDEX %I ON wallet.%I (brand_id, player_id, account, version)', part || '_key', part);
+        PERFORM wallet.make_immutable(('wallet.' || part)::regclass);
+        EXECUTE format('ALTER TABLE wallet.%I OWNER TO wallet_owner', part);
+        EXECUTE format('GRANT SELECT ON wallet.%I TO rubyops_read, rubyops_ops, wallet_service', part);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END $$;
+SELECT wallet.ensure_ledger_partitions(6);

@@ -1,0 +1,299 @@
+-- The one path by which money moves. wallet_service decides in Python on what read_state gave; apply_command makes it so.
+
+-- Key of the advisory lock that money commands share and that activation and freezing take alone.
+CREATE FUNCTION wallet.gate_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 7221450191::bigint $$;
+
+-- The hash of a ledger row over the previous one of the same account; reconciliation recomputes it with this very function.
+CREATE FUNCTION wallet.ledger_hash(
+    p_previous bytea, p_brand uuid, p_player uuid, p_account text, p_version bigint, p_delta bigint, p_balance_after bigint,
+    p_currency text, p_command text, p_request_id text, p_transaction uuid, p_topology text, p_topology_version integer,
+    p_policy text, p_policy_version integer, p_restore_epoch bigint, p_created_at timestamptz
+) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(p_previous || convert_to(
+        p_brand::text || '|' || p_player::text || '|' || p_account || '|' || p_version || '|' || p_delta || '|' || p_balance_after || '|' ||
+        p_currency || '|' || p_command || '|' || p_request_id || '|' || p_transaction::text || '|' || p_topology || '|' ||
+        p_topology_version || '|' || p_policy || '|' || p_policy_version || '|' || p_restore_epoch || '|' ||
+        (extract(epoch FROM p_created_at) * 1000000)::bigint, 'UTF8'))
+$$;
+
+-- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
+-- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id or cash_transaction_id where they apply.
+CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'gate', (SELECT to_jsonb(g) - 'one' FROM wallet_gate g),
+        'stored', (SELECT jsonb_build_object('fingerprint', encode(i.fingerprint, 'hex'), 'status', i.status, 'body', i.body)
+                     FROM wallet_idempotency i
+                    WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route'
+                      AND i.request_id = c->>'request_id'),
+        'player', (SELECT jsonb_build_object('currency', p.currency, 'status', p.status, 'canary', p.canary, 'version', p.version)
+                     FROM wallet_player p WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid),
+        'buckets', (SELECT coalesce(jsonb_object_agg(b.account, b.balance), '{}')
+                      FROM wallet_bucket b WHERE b.brand_id = (c->>'brand_id')::uuid AND b.player_id = (c->>'player_id')::uuid),
+        'cash', (SELECT jsonb_build_object('available', w.balance_real_available, 'pending', w.balance_real_pending)
+                   FROM wallet_balances w WHERE w.tenant_id = (c->>'brand_id')::uuid AND w.player_id = (c->>'player_id')::uuid),
+        'obligations', (SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id, 'topology_code', o.topology_code,
+                                                                     'bucket_type_code', o.bucket_type_code, 'amount', o.amount)), '[]')
+                          FROM wallet_rolling_obligation o
+                         WHERE o.brand_id = (c->>'brand_id')::uuid AND o.player_id = (c->>'player_id')::uuid AND o.state = 'ACTIVE'),
+        'open_stakes', (SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet_bet_authorization s
+                         WHERE s.brand_id = (c->>'brand_id')::uuid AND s.player_id = (c->>'player_id')::uuid AND s.state = 'AUTHORIZED'),
+        'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
+                                              'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state)
+                      FROM wallet_rolling_obligation r
+                     WHERE c ? 'rolling_id' AND r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = (c->>'brand_id')::uuid),
+        'authorization', (SELECT to_jsonb(a) FROM wallet_bet_authorization a
+                           WHERE c ? 'bet_id' AND a.brand_id = (c->>'brand_id')::uuid AND a.provider_id = c->>'provider_id'
+                             AND a.bet_id = c->>'bet_id'),
+        'cash_transaction', (SELECT to_jsonb(t) FROM ledger_transactions t
+                              WHERE c ? 'cash_transaction_id' AND t.transaction_id = (c->>'cash_transaction_id')::uuid
+                                AND t.tenant_id = (c->>'brand_id')::uuid))
+$$;
+
+-- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
+CREATE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, c jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
+    SELECT g.freeze_level = 'open'
+        OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean)
+        OR (c->>'canary_token' IS NOT NULL AND EXISTS (
+               SELECT FROM wallet_canary_pass k
+                WHERE k.token_hash = sha256(convert_to(c->>'canary_token', 'UTF8')) AND k.fence_token = g.fence_token
+                  AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp()))
+$$;
+
+-- Move one account by one leg and write its ledger row. Rows of accounts are made when first used.
+CREATE FUNCTION wallet.move_account(c jsonb, leg jsonb, p_restore_epoch bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+DECLARE
+    brand     uuid := (c->>'brand_id')::uuid;
+    player    uuid := (c->>'player_id')::uuid;
+    named     text := leg->>'account';
+    amount    bigint := (leg->>'delta')::bigint;
+    unit      text := leg->>'currency';
+    command   text := c->>'command';
+    request   text := c->>'request_id';
+    tx        uuid := (c->>'transaction_id')::uuid;
+    t_code    text := c->'pair'->>'topology_code';
+    t_version integer := (c->'pair'->>'topology_version')::integer;
+    p_key     text := c->'pair'->>'policy_key';
+    p_version integer := (c->'pair'->>'policy_version')::integer;
+    at        timestamptz := now();
+    moved     record;
+BEGIN
+    FOR attempt IN 1 .. 2 LOOP
+        IF named = 'CASH/AVAILABLE' THEN
+            UPDATE wallet_balances w
+               SET balance_real_available = w.balance_real_available + amount, available_version = w.available_version + 1,
+                   available_hash = ledger_hash(w.available_hash, brand, player, named, w.available_version + 1, amount,
+                       w.balance_real_available + amount, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+             WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
+            RETURNING w.balance_real_available AS balance, w.available_version AS version, w.available_hash AS hash INTO moved;
+        ELSIF named = 'CASH/PENDING' THEN
+            UPDATE wallet_balances w
+               SET balance_real_pending = w.balance_real_pending + amount, pending_version = w.pending_version + 1,
+                   pending_hash = ledger_hash(w.pending_hash, brand, player, named, w.pending_version + 1, amount,
+                       w.balance_real_pending + amount, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+             WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
+            RETURNING w.balance_real_pending AS balance, w.pending_version AS version, w.pending_hash AS hash INTO moved;
+        ELSIF named LIKE 'GRANT/%' THEN
+            UPDATE wallet_coupon_grant g
+               SET balance = g.balance + amount, version = g.version + 1,
+                   hash = ledger_hash(g.hash, brand, player, named, g.version + 1, amount, g.balance + amount, unit, command, request,
+                       tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+             WHERE g.grant_id = substr(named, 7)::uuid AND g.brand_id = brand AND g.player_id = player AND g.currency = unit
+            RETURNING g.balance, g.version, g.hash INTO moved;
+        ELSE
+            UPDATE wallet_bucket b
+               SET balance = b.balance + amount, version = b.version + 1,
+                   hash = ledger_hash(b.hash, brand, player, named, b.version + 1, amount, b.balance + amount, unit, command, request,
+                       tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+             WHERE b.brand_id = brand AND b.player_id = player AND b.topology_code = split_part(named, '/', 1)
+               AND b.bucket_type_code = split_part(named, '/', 2) AND b.currency = unit
+            RETURNING b.balance, b.version, b.hash INTO moved;
+        END IF;
+        EXIT WHEN FOUND;
+        IF attempt = 2 OR named LIKE 'GRANT/%' OR amount < 0 THEN
+            RAISE EXCEPTION 'account % of player % in % does not exist or holds too little', named, player, unit USING ERRCODE = 'RW003';
+        END IF;
+        PERFORM wallet.open_account(brand, player, named, unit);
+    END LOOP;
+    INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
+                               topology_code, topology_version, policy_key, policy_version, restore_epoch, hash, created_at)
+    VALUES (brand, player, named, moved.version, amount, moved.balance, unit, command, request, tx, t_code, t_version, p_key, p_version,
+            p_restore_epoch, moved.hash, at);
+END $$;
+
+-- Make the empty row of an account on its first use.
+CREATE FUNCTION wallet.open_account(p_brand uuid, p_player uuid, p_account text, p_currency text) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+BEGIN
+    IF p_account LIKE 'CASH/%' THEN
+        INSERT INTO wallet_balances (tenant_id, player_id, currency) VALUES (p_brand, p_player, p_currency);
+    ELSE
+        INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
+        VALUES (p_brand, p_player, split_part(p_account, '/', 1), split_part(p_account, '/', 2), p_currency);
+    END IF;
+END $$;
+
+-- Move every leg; refuse what does not sum to zero in a currency. Returns what went into open stakes (minus what left them).
+CREATE FUNCTION wallet.move_legs(c jsonb, p_restore_epoch bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+DECLARE
+    leg     jsonb;
+    money   bigint := 0;
+    points  bigint := 0;
+    stake   bigint := 0;
+    amount  bigint;
+    account text;
+BEGIN
+    FOR leg IN SELECT value FROM jsonb_array_elements(c->'legs') LOOP
+        amount := (leg->>'delta')::bigint;
+        account := leg->>'account';
+        IF leg->>'currency' = 'PTS' THEN points := points + amount; ELSE money := money + amount; END IF;
+        IF leg->>'currency' NOT IN ('PTS', c->>'currency') THEN
+            RAISE EXCEPTION 'a leg in % cannot belong to a command in %', leg->>'currency', c->>'currency' USING ERRCODE = 'RW003';
+        ELSIF account = 'STAKE' THEN
+            stake := stake + amount;
+        ELSIF strpos(account, '/') > 0 THEN
+            PERFORM wallet.move_account(c, leg, p_restore_epoch);
+        ELSE
+            INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, created_at)
+            VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, leg->>'currency', account, amount,
+                    c->>'command', c->>'request_id', now());
+        END IF;
+    END LOOP;
+    IF money <> 0 OR points <> 0 THEN
+        RAISE EXCEPTION 'legs of % do not sum to zero: % money, % points', c->>'command', money, points USING ERRCODE = 'RW003';
+    END IF;
+    RETURN stake;
+END $$;
+
+-- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake.
+CREATE FUNCTION wallet.put_authorization(c jsonb, a jsonb, p_stake_moved bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+DECLARE
+    closed_stake bigint;
+BEGIN
+    IF a->>'state' IN ('AUTHORIZED', 'TOMBSTONE') THEN
+        INSERT INTO wallet_bet_authorization (authorization_id, brand_id, player_id, provider_id, provider_type, bet_id, round_id, currency, stake,
+            state, funding, policy_snapshot, topology_code, topology_version, policy_key, policy_version, authorize_transaction_id, canary)
+        VALUES ((a->>'authorization_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, a->>'provider_id', a->>'provider_type',
+            a->>'bet_id', a->>'round_id', c->>'currency', (a->>'stake')::bigint, a->>'state', a->'funding', a->'policy_snapshot',
+            c->'pair'->>'topology_code', (c->'pair'->>'topology_version')::integer, c->'pair'->>'policy_key',
+            (c->'pair'->>'policy_version')::integer, (c->>'transaction_id')::uuid, (c->>'canary')::boolean);
+        IF p_stake_moved <> (a->>'stake')::bigint THEN
+            RAISE EXCEPTION 'stake % differs from the % moved', a->>'stake', p_stake_moved USING ERRCODE = 'RW003';
+        END IF;
+        RETURN;
+    END IF;
+    UPDATE wallet_bet_authorization b
+       SET state = a->>'state', payout = coalesce((a->>'payout')::bigint, b.payout), payout_shares = coalesce(a->'payout_shares', b.payout_shares),
+           close_transaction_id = (c->>'transaction_id')::uuid,
+           first_close_transaction_id = coalesce(b.first_close_transaction_id, (c->>'transaction_id')::uuid), closed_at = now()
+     WHERE b.authorization_id = (a->>'authorization_id')::uuid AND b.state = a->>'from_state' AND b.player_id = (c->>'player_id')::uuid
+    RETURNING CASE WHEN a->>'from_state' = 'AUTHORIZED' THEN b.stake ELSE 0 END INTO closed_stake;
+    IF NOT FOUND OR closed_stake <> -p_stake_moved THEN
+        RAISE EXCEPTION 'authorization % is not % or its stake is not the % moved', a->>'authorization_id', a->>'from_state', -p_stake_moved
+            USING ERRCODE = 'RW003';
+    END IF;
+END $$;
+
+-- Open a cash transaction, or move it from the state the decision saw.
+CREATE FUNCTION wallet.put_cash_transaction(c jsonb, t jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+BEGIN
+    IF t->>'from_state' IS NULL THEN
+        INSERT INTO ledger_transactions (transaction_id, tenant_id, player_id, type, state, amount, currency, provider_ref, idempotency_key, balance_after)
+        VALUES ((t->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'type', t->>'state', (t->>'amount')::bigint,
+                c->>'currency', t->>'provider_ref', c->>'request_id', (t->>'balance_after')::bigint);
+        RETURN;
+    END IF;
+    UPDATE ledger_transactions x
+       SET state = t->>'state', updated_at = now(), reviewed_by = coalesce(t->>'reviewed_by', x.reviewed_by),
+           reviewed_at = CASE WHEN t ? 'reviewed_by' THEN now() ELSE x.reviewed_at END
+     WHERE x.transaction_id = (t->>'transaction_id')::uuid AND x.state = t->>'from_state' AND x.player_id = (c->>'player_id')::uuid;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'cash transaction % is not %', t->>'transaction_id', t->>'from_state' USING ERRCODE = 'RW003';
+    END IF;
+END $$;
+
+-- Write the records and events that a decision asked for beside its legs.
+CREATE FUNCTION wallet.put_records(c jsonb, g wallet.wallet_gate, p_player_version bigint, p_stake_moved bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+BEGIN
+    IF c ? 'authorization' THEN
+        PERFORM wallet.put_authorization(c, c->'authorization', p_stake_moved);
+    ELSIF p_stake_moved <> 0 THEN
+        RAISE EXCEPTION 'a stake of % moved without an authorization', p_stake_moved USING ERRCODE = 'RW003';
+    END IF;
+    IF c ? 'cash_transaction' THEN
+        PERFORM wallet.put_cash_transaction(c, c->'cash_transaction');
+    END IF;
+    INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
+                                 policy_key, policy_version, transaction_id)
+    SELECT (t->>'transfer_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'kind', t->>'from_account', t->>'to_account',
+           c->>'currency', (t->>'amount')::bigint, c->'pair'->>'topology_code', (c->'pair'->>'topology_version')::integer,
+           c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer, (c->>'transaction_id')::uuid
+      FROM jsonb_array_elements(coalesce(c->'transfers', '[]')) t;
+    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)
+    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code', c->>'currency',
+           (o->>'amount')::bigint
+      FROM jsonb_array_elements(coalesce(c->'obligations_opened', '[]')) o;
+    UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
+      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
+     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
+    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
+    SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, p_player_version,
+           e->>'event_type', e->'payload', now(), g.restore_epoch
+      FROM jsonb_array_elements(coalesce(c->'events', '[]')) e;
+END $$;
+
+-- What a request id was answered before, or a mismatch when it comes back with another payload.
+CREATE FUNCTION wallet.stored_answer(c jsonb) RETURNS jsonb LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
+    SELECT CASE WHEN encode(i.fingerprint, 'hex') = c->>'fingerprint'
+                THEN jsonb_build_object('outcome', 'replayed', 'status', i.status, 'body', i.body)
+                ELSE jsonb_build_object('outcome', 'mismatch') END
+      FROM wallet_idempotency i
+     WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route' AND i.request_id = c->>'request_id'
+$$;
+
+-- Apply one decided command, or change nothing. Outcomes: applied, replayed, mismatch, frozen; RW001 when the world moved on.
+CREATE FUNCTION wallet.apply_command(c jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    gate       wallet_gate;
+    seen       bigint := (c->>'player_version')::bigint;
+    stake      bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(wallet.gate_lock());
+    SELECT * INTO gate FROM wallet_gate;
+    IF NOT wallet.passes_freeze(gate, c) THEN
+        RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
+    END IF;
+    INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
+    VALUES ((c->>'brand_id')::uuid, c->>'caller', c->>'route', c->>'request_id', decode(c->>'fingerprint', 'hex'),
+            (c->>'status')::smallint, c->'body', (c->>'transaction_id')::uuid)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN wallet.stored_answer(c);
+    END IF;
+    UPDATE wallet_player p SET version = seen + 1
+     WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid AND p.version = seen;
+    IF NOT FOUND OR gate.activation_no <> (c->>'activation_no')::bigint THEN
+        RAISE EXCEPTION 'decided on player version % and activation %', seen, c->>'activation_no' USING ERRCODE = 'RW001';
+    END IF;
+    stake := wallet.move_legs(c, gate.restore_epoch);
+    PERFORM wallet.put_records(c, gate, seen + 1, stake);
+    RETURN jsonb_build_object('outcome', 'applied');
+END $$;
+
+-- Register a player and the one currency of his wallet; a repeat with the same currency is no change.
+CREATE FUNCTION wallet.register_player(p_brand uuid, p_player uuid, p_currency text, p_canary boolean) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    held text;
+BEGIN
+    INSERT INTO wallet_player (brand_id, player_id, currency, canary) VALUES (p_brand, p_player, p_currency, p_canary) ON CONFLICT DO NOTHING;
+    SELECT currency INTO held FROM wallet_player WHERE brand_id = p_brand AND player_id = p_player;
+    RETURN held;
+END $$;

@@ -1,0 +1,121 @@
+-- Activation, freezing and what operators may do. All take the gate lock alone, so no money command is half-way through.
+
+-- Take the gate alone for this transaction; money commands wait at most this function's lock time-out.
+CREATE FUNCTION wallet.lock_gate() RETURNS wallet.wallet_gate
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
+DECLARE
+    gate wallet_gate;
+BEGIN
+    PERFORM pg_advisory_xact_lock(wallet.gate_lock());
+    SELECT * INTO gate FROM wallet_gate FOR UPDATE;
+    RETURN gate;
+END $$;
+
+-- Every (topology, bucket) that money, a grant, an open stake or a rolling obligation refers to (A7-8), with how many do.
+CREATE VIEW wallet.live_reference AS
+    SELECT topology_code, bucket_type_code, 'balance' AS held_by, count(*) AS references_count
+      FROM wallet.wallet_bucket WHERE balance <> 0 GROUP BY 1, 2
+    UNION ALL
+    SELECT topology_code, '', 'coupon grant', count(*) FROM wallet.wallet_coupon_grant WHERE state = 'ACTIVE' GROUP BY 1
+    UNION ALL
+    SELECT split_part(reach.account, '/', 1), split_part(reach.account, '/', 2), 'open stake', count(*)
+      FROM wallet.wallet_bet_authorization a, jsonb_array_elements_text(a.policy_snapshot->'reaches') AS reach(account)
+     WHERE a.state = 'AUTHORIZED' GROUP BY 1, 2
+    UNION ALL
+    SELECT topology_code, bucket_type_code, 'rolling obligation', count(*)
+      FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' GROUP BY 1, 2;
+
+-- Make a pair the active one. The caller holds the gate (lock_gate) in the same transaction and has validated the pair.
+CREATE FUNCTION wallet.switch_active(p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
+                                     p_caller text, p_request_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    gate wallet_gate;
+BEGIN
+    SELECT * INTO gate FROM wallet_gate FOR UPDATE;
+    UPDATE wallet_policy SET state = 'SUPERSEDED' WHERE policy_key = p_policy AND state = 'ACTIVE' AND version <> p_policy_version;
+    UPDATE wallet_topology SET state = 'SUPERSEDED' WHERE state = 'ACTIVE' AND (code, version) <> (p_topology, p_topology_version);
+    UPDATE wallet_topology SET state = 'ACTIVE', activated_at = now() WHERE (code, version) = (p_topology, p_topology_version);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'topology % version % does not exist', p_topology, p_topology_version USING ERRCODE = 'RW003';
+    END IF;
+    UPDATE wallet_policy SET state = 'ACTIVE', activated_at = now() WHERE (policy_key, version) = (p_policy, p_policy_version)
+       AND (topology_code, topology_version) = (p_topology, p_topology_version);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'policy % version % does not exist for topology % version %', p_policy, p_policy_version, p_topology, p_topology_version
+            USING ERRCODE = 'RW003';
+    END IF;
+    INSERT INTO wallet_activation (activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code,
+                                   from_topology_version, from_policy_version, caller, request_id)
+    VALUES (gate.activation_no + 1, p_topology, p_topology_version, p_policy, p_policy_version, gate.topology_code, gate.topology_version,
+            gate.policy_version, p_caller, p_request_id);
+    UPDATE wallet_gate SET topology_code = p_topology, topology_version = p_topology_version, policy_key = p_policy,
+                           policy_version = p_policy_version, activation_no = gate.activation_no + 1;
+    RETURN gate.activation_no + 1;
+END $$;
+
+-- Raise the fence to a run's token. A token that was overtaken is refused here and in every function below.
+CREATE FUNCTION wallet.advance_fence(p_token bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    held bigint;
+BEGIN
+    UPDATE wallet_gate SET fence_token = p_token WHERE fence_token <= p_token RETURNING fence_token INTO held;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
+    END IF;
+    RETURN held;
+END $$;
+
+CREATE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+BEGIN
+    IF (SELECT fence_token FROM wallet_gate) <> p_token THEN
+        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
+    END IF;
+END $$;
+
+-- Mirror the freeze level of `control` into the fence row; when it commits, no money command that saw the old level is left.
+CREATE FUNCTION wallet.set_freeze(p_effect_id text, p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(wallet.gate_lock());
+    PERFORM wallet.assert_fence(p_token);
+    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch WHERE freeze_epoch <= p_epoch;
+    RETURN (SELECT freeze_epoch FROM wallet_gate);
+END $$;
+
+-- Let one canary player through the freeze for a while, under the run that holds the fence.
+CREATE FUNCTION wallet.issue_canary_pass(p_token_hash bytea, p_run_id text, p_token bigint, p_brand_id uuid, p_player_id uuid,
+                                         p_expires_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM wallet.assert_fence(p_token);
+    PERFORM 1 FROM wallet_player WHERE brand_id = p_brand_id AND player_id = p_player_id AND canary;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'player % is not a canary', p_player_id USING ERRCODE = 'RW003';
+    END IF;
+    DELETE FROM wallet_canary_pass WHERE expires_at < now();
+    INSERT INTO wallet_canary_pass VALUES (p_token_hash, p_run_id, p_token, p_brand_id, p_player_id, p_expires_at) ON CONFLICT DO NOTHING;
+END $$;
+
+-- Count unpublished events while no writer can be half-way: the table lock waits for open transactions, then the count is exact.
+CREATE FUNCTION wallet.count_unpublished(p_lock_timeout_ms integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', p_lock_timeout_ms || 'ms', true);
+    LOCK TABLE wallet_outbox IN SHARE MODE;
+    RETURN (SELECT count(*) FROM wallet_outbox WHERE published_at IS NULL);
+END $$;
+
+-- Put one event through the outbox that moves nothing, to see that events arrive; the same effect gives the same event.
+CREATE FUNCTION wallet.publish_canary(p_effect_id text, p_brand_id uuid, p_player_id uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    event uuid := md5(p_effect_id)::uuid;
+BEGIN
+    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
+    SELECT event, 0, p_brand_id, p_player_id, 0, 'OUTBOX_CANARY', '{}', now(), g.restore_epoch FROM wallet_gate g
+    ON CONFLICT DO NOTHING;
+    RETURN event;
+END $$;

@@ -1,0 +1,28 @@
+-- Who owns and who may call what. No role that can log in may write a table of money.
+DO $$
+DECLARE
+    item record;
+BEGIN
+    ALTER SCHEMA wallet OWNER TO wallet_owner;
+    FOR item IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c
+                 WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
+        EXECUTE format('ALTER %s %s OWNER TO wallet_owner', CASE item.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, item.name);
+    END LOOP;
+    FOR item IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'wallet'::regnamespace LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO wallet_owner', item.name);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', item.name);
+    END LOOP;
+END $$;
+GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rubyops_ops;
+GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
+GRANT EXECUTE ON FUNCTION wallet.ledger_hash(bytea, uuid, uuid, text, bigint, bigint, bigint, text, text, text, uuid, text, integer, text, integer,
+                                             bigint, timestamptz) TO wallet_service, rubyops_read, rubyops_ops;
+GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(jsonb), wallet.register_player(uuid, uuid, text, boolean),
+    wallet.lock_gate(), wallet.switch_active(text, integer, text, integer, text, text), wallet.ensure_ledger_partitions(integer) TO wallet_service;
+GRANT INSERT, UPDATE ON wallet.wallet_topology, wallet.wallet_policy TO wallet_service;
+GRANT INSERT ON wallet.wallet_reconciliation TO wallet_service;
+GRANT SELECT, UPDATE (published_at, attempts) ON wallet.wallet_outbox TO wallet_worker;
+GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
+GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.set_freeze(text, bigint, text, bigint),
+    wallet.issue_canary_pass(bytea, text, bigint, uuid, uuid, timestamptz), wallet.count_unpublished(integer),
+    wallet.publish_canary(text, uuid, uuid) TO rubyops_ops;

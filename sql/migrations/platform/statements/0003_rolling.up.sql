@@ -1,0 +1,192 @@
+-- Wagering requirements: their records, what they consumed of the wallet's stream, and what they publish.
+CREATE SCHEMA rolling;
+-- A wait is bounded for the processes of the event path too: their default would be none.
+ALTER ROLE wallet_worker SET lock_timeout = '2s';
+ALTER ROLE wallet_worker SET statement_timeout = '10s';
+ALTER ROLE rolling_worker SET lock_timeout = '2s';
+ALTER ROLE rolling_worker SET statement_timeout = '10s';
+ALTER ROLE rolling_service SET lock_timeout = '2s';
+ALTER ROLE rolling_service SET statement_timeout = '10s';
+
+-- RS-10: a brand's own rules; a column that is NULL, or a brand without a row, takes the default of rolling/domain.py.
+CREATE TABLE rolling.brand_config (
+    brand_id             uuid PRIMARY KEY,
+    completion_ratio_bps integer CHECK (completion_ratio_bps BETWEEN 0 AND 1000000),
+    expires_after        interval CHECK (expires_after > interval '0'),
+    cancel_allowed       boolean,
+    updated_at           timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE rolling.player_rolling (
+    rolling_id        uuid PRIMARY KEY,
+    brand_id          uuid NOT NULL,
+    player_id         uuid NOT NULL,
+    topology_code     text NOT NULL,
+    bucket_type_code  text NOT NULL,
+    provider_types    text[] NOT NULL CHECK (cardinality(provider_types) > 0),
+    currency          text NOT NULL,
+    amount            bigint NOT NULL CHECK (amount >= 0),
+    multiplier        numeric NOT NULL CHECK (multiplier >= 0),
+    required_turnover bigint NOT NULL CHECK (required_turnover >= 0),
+    -- What has to be turned over here: the required turnover times the brand's completion ratio, rounded up.
+    target_turnover   bigint NOT NULL CHECK (target_turnover >= 0),
+    turnover          bigint NOT NULL DEFAULT 0 CHECK (turnover BETWEEN 0 AND target_turnover),
+    state             text NOT NULL CHECK (state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION', 'COMPLETED', 'CANCELED', 'EXPIRED')),
+    reference_id      text NOT NULL,
+    reason            text NOT NULL,
+    remarks           text NOT NULL DEFAULT '',
+    coupon_log_id     uuid,
+    event_id          uuid NOT NULL,
+    restore_epoch     bigint NOT NULL,
+    revision          bigint NOT NULL DEFAULT 1,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL DEFAULT now(),
+    expires_at        timestamptz,
+    closed_at         timestamptz,
+    closed_by         text
+);
+CREATE INDEX player_rolling_player ON rolling.player_rolling (player_id, brand_id, created_at);
+CREATE INDEX player_rolling_expiry ON rolling.player_rolling (expires_at) WHERE state = 'ACTIVE' AND expires_at IS NOT NULL;
+
+-- What ROLLING_COMPLETED and ROLLING_CANCELED say of a closed rolling; amounts are minor units as strings.
+CREATE FUNCTION rolling.closed_payload(r rolling.player_rolling) RETURNS jsonb LANGUAGE sql STABLE
+RETURN jsonb_build_object(
+    'rolling_id', r.rolling_id, 'state', r.state, 'topology_code', r.topology_code, 'bucket_type_code', r.bucket_type_code,
+    'currency', r.currency, 'amount', r.amount::text, 'required_turnover', r.required_turnover::text,
+    'turnover', r.turnover::text, 'reference_id', r.reference_id, 'coupon_log_id', r.coupon_log_id, 'closed_by', r.closed_by);
+
+-- What one bet counted toward one rolling, so that its rollback takes exactly that back.
+CREATE TABLE rolling.rolling_turnover (
+    rolling_id        uuid NOT NULL REFERENCES rolling.player_rolling,
+    authorization_id  text NOT NULL,
+    bet_id            text NOT NULL,
+    brand_id          uuid NOT NULL,
+    player_id         uuid NOT NULL,
+    amount            bigint NOT NULL CHECK (amount > 0),
+    event_id          uuid NOT NULL,
+    counted_at        timestamptz NOT NULL DEFAULT now(),
+    reversed_event_id uuid,
+    reversed_at       timestamptz,
+    PRIMARY KEY (authorization_id, rolling_id)
+);
+CREATE INDEX rolling_turnover_rolling ON rolling.rolling_turnover (rolling_id);
+
+-- One row per rolling whose completion the wallet has not confirmed yet.
+CREATE TABLE rolling.rolling_retry (
+    rolling_id    uuid PRIMARY KEY REFERENCES rolling.player_rolling,
+    brand_id      uuid NOT NULL,
+    player_id     uuid NOT NULL,
+    attempts      integer NOT NULL DEFAULT 0,
+    failures      integer NOT NULL DEFAULT 0,
+    -- How many answers were refusals: the wallet repeats a stored refusal for its request id, so the next try needs another.
+    refusals      integer NOT NULL DEFAULT 0,
+    next_at       timestamptz NOT NULL DEFAULT now(),
+    last_error    text,
+    created_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX rolling_retry_due ON rolling.rolling_retry (next_at);
+
+CREATE TABLE rolling.rolling_finding (
+    finding_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rolling_id       uuid NOT NULL REFERENCES rolling.player_rolling,
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    kind             text NOT NULL,
+    amount           bigint NOT NULL,
+    authorization_id text NOT NULL,
+    event_id         uuid NOT NULL,
+    status           text NOT NULL DEFAULT 'OPEN' CHECK (status IN ('OPEN', 'RESOLVED')),
+    found_at         timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (rolling_id, event_id)
+);
+
+-- The claim of an event: whoever inserts the row applies the event, in the same transaction.
+CREATE TABLE rolling.rolling_inbox (
+    event_id       uuid PRIMARY KEY,
+    event_type     text NOT NULL,
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    player_version bigint NOT NULL,
+    schema_version integer NOT NULL,
+    restore_epoch  bigint NOT NULL,
+    occurred_at    timestamptz NOT NULL,
+    stream         text NOT NULL,
+    entry_id       text NOT NULL,
+    received_at    timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE rolling.rolling_event_failure (
+    event_id   uuid PRIMARY KEY,
+    brand_id   uuid NOT NULL,
+    player_id  uuid NOT NULL,
+    tries      integer NOT NULL,
+    last_error text NOT NULL,
+    last_at    timestamptz NOT NULL DEFAULT now()
+);
+
+-- Events set aside. An unresolved row holds up its player: later events of that player come here too, in order.
+-- An entry that is not a well-formed event keeps its text; ids that could not be read are NULL.
+CREATE TABLE rolling.rolling_dead_letter (
+    dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream         text NOT NULL,
+    entry_id       text NOT NULL,
+    event_id       uuid UNIQUE,
+    event_type     text,
+    brand_id       uuid,
+    player_id      uuid,
+    fields         jsonb NOT NULL,
+    reason         text NOT NULL CHECK (reason IN ('MALFORMED', 'FAILED', 'HELD_UP')),
+    error          text NOT NULL,
+    tries          integer NOT NULL,
+    set_aside_at   timestamptz NOT NULL DEFAULT now(),
+    resolved_at    timestamptz,
+    UNIQUE (stream, entry_id)
+);
+CREATE INDEX rolling_dead_letter_open ON rolling.rolling_dead_letter (player_id) WHERE resolved_at IS NULL;
+
+-- The live copies of rolling_worker, and which of them consumes a partition.
+CREATE TABLE rolling.rolling_consumer (
+    holder  text PRIMARY KEY,
+    seen_at timestamptz NOT NULL
+);
+CREATE TABLE rolling.rolling_partition (
+    partition_no smallint PRIMARY KEY,
+    holder       text,
+    expires_at   timestamptz NOT NULL DEFAULT 'epoch'
+);
+INSERT INTO rolling.rolling_partition (partition_no) SELECT generate_series(0, 7);
+
+CREATE TABLE rolling.rolling_outbox (
+    outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id       uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    partition_no   smallint NOT NULL DEFAULT 0 CHECK (partition_no = 0),
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    player_version bigint NOT NULL,
+    event_type     text NOT NULL,
+    schema_version integer NOT NULL DEFAULT 1,
+    payload        jsonb NOT NULL,
+    occurred_at    timestamptz NOT NULL DEFAULT now(),
+    restore_epoch  bigint NOT NULL,
+    published_at   timestamptz,
+    attempts       integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 80);
+CREATE INDEX rolling_outbox_unpublished ON rolling.rolling_outbox (partition_no, outbox_id) WHERE published_at IS NULL;
+CREATE TABLE rolling.rolling_outbox_partition (
+    partition_no smallint PRIMARY KEY,
+    last_served  timestamptz NOT NULL DEFAULT 'epoch'
+);
+INSERT INTO rolling.rolling_outbox_partition (partition_no) VALUES (0);
+
+GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
+GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
+GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
+REVOKE ALL ON FUNCTION rolling.closed_payload(rolling.player_rolling) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rolling.closed_payload(rolling.player_rolling) TO rolling_service, rolling_worker;
+GRANT INSERT ON rolling.rolling_outbox TO rolling_service, rolling_worker;
+GRANT INSERT ON rolling.player_rolling, rolling.rolling_finding, rolling.rolling_inbox, rolling.rolling_dead_letter TO rolling_worker;
+GRANT INSERT, UPDATE ON rolling.rolling_turnover TO rolling_worker;
+GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry TO rolling_worker;
+GRANT INSERT, UPDATE, DELETE ON rolling.rolling_event_failure, rolling.rolling_consumer TO rolling_worker;
+GRANT UPDATE ON rolling.rolling_partition, rolling.rolling_outbox_partition TO rolling_worker;
+GRANT UPDATE (published_at, attempts) ON rolling.rolling_outbox TO rolling_worker;

@@ -1,0 +1,139 @@
+-- Facts about the platform that checks and commands plan on. None of these changes anything.
+
+-- name: facts_freeze
+-- The freeze level in `control`, its epoch, and who set it.
+SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_state;
+
+-- name: facts_service_copies
+-- Every copy that ever reported, the freeze epoch it acknowledged, and the age of its heartbeat.
+SELECT process, copy, version, pid, acknowledged_epoch, ready, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+  FROM control.service_copy ORDER BY process, copy;
+
+-- name: facts_verifications
+-- Which parts of the verification passed at a freeze epoch.
+SELECT kind, run_id, passed_at FROM control.verification WHERE freeze_epoch = %(freeze_epoch)s ORDER BY kind;
+
+-- name: facts_has_revision_table
+-- Whether any migration ever ran on this database.
+SELECT to_regclass('public.alembic_version') IS NOT NULL AS present;
+
+-- name: facts_revision
+-- The schema revision that the database stands at.
+SELECT version_num FROM public.alembic_version;
+
+-- name: facts_gate
+-- The active pair and the fence row.
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch, fence_token, restore_epoch
+  FROM wallet.wallet_gate;
+
+-- name: facts_topologies
+-- Every saved topology version and its state.
+SELECT code, version, state FROM wallet.wallet_topology ORDER BY code, version;
+
+-- name: facts_policies
+-- Every saved policy version, the topology it is for, and its state.
+SELECT policy_key, version, topology_code, topology_version, state FROM wallet.wallet_policy ORDER BY policy_key, version;
+
+-- name: facts_active_policies
+-- The policies in force.
+SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy WHERE state = 'ACTIVE' ORDER BY policy_key;
+
+-- name: facts_activations
+-- The history of activations, oldest first.
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version, activated_at
+  FROM wallet.wallet_activation ORDER BY activation_no;
+
+-- name: facts_open_bets
+-- Accepted bets that are neither settled nor rolled back, optionally of one topology version; `total` and `stake_total` count all.
+SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, bet_id, round_id, currency, stake, topology_code, topology_version,
+       created_at, count(*) OVER () AS total
+  FROM wallet.wallet_bet_authorization
+ WHERE state = 'AUTHORIZED' AND (%(code)s::text IS NULL OR (topology_code = %(code)s::text AND topology_version = %(version)s::integer))
+ ORDER BY created_at, authorization_id LIMIT %(limit)s;
+
+-- name: facts_bet
+-- One bet by its authorization id.
+SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, provider_type, bet_id, round_id, currency, stake, payout, state, funding,
+       topology_code, topology_version
+  FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(authorization_id)s;
+
+-- name: facts_money_in_reach
+-- How many players hold money, and how many minor units per currency.
+SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance)::bigint AS amount
+  FROM wallet.wallet_account WHERE balance <> 0 GROUP BY currency ORDER BY currency;
+
+-- name: facts_outbox
+-- Unpublished events of both outboxes, the age of the oldest, and events that were set aside.
+SELECT (SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL) AS wallet_unpublished,
+       (SELECT count(*) FROM rolling.rolling_outbox WHERE published_at IS NULL) AS rolling_unpublished,
+       (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS set_aside,
+       greatest(0, extract(epoch FROM clock_timestamp() - least(
+           (SELECT min(occurred_at) FROM wallet.wallet_outbox WHERE published_at IS NULL),
+           (SELECT min(occurred_at) FROM rolling.rolling_outbox WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
+
+-- name: facts_write_grants
+-- Roles other than the owner and superusers that can write a table of money, on every partition, or call what moves money without being wallet_service.
+WITH role AS (
+    SELECT r.oid, r.rolname FROM pg_roles r
+     WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'pg\_%%' AND r.rolname <> 'wallet_owner'
+), money_table AS (
+    SELECT c.oid, c.oid::regclass::text AS name FROM pg_class c
+     WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p')
+       AND (c.relname = ANY (%(tables)s::text[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass))
+), offence AS (
+    SELECT role.rolname, money_table.name AS object, privilege
+      FROM role CROSS JOIN money_table CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+     WHERE has_table_privilege(role.oid, money_table.oid, privilege)
+        OR (privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege(role.oid, money_table.oid, privilege))
+    UNION ALL
+    SELECT role.rolname, p.oid::regprocedure::text, 'EXECUTE' FROM role CROSS JOIN pg_proc p
+     WHERE p.pronamespace = 'wallet'::regnamespace AND p.proname = ANY (%(money_functions)s::text[])
+       AND role.rolname <> %(only_caller)s AND has_function_privilege(role.oid, p.oid, 'EXECUTE')
+    UNION ALL
+    SELECT role.rolname, 'wallet_owner', 'MEMBER' FROM role WHERE pg_has_role(role.oid, 'wallet_owner', 'MEMBER')
+)
+SELECT rolname, object, privilege, count(*) OVER () AS total FROM offence ORDER BY 1, 2, 3 LIMIT %(limit)s;
+
+-- name: facts_missing_guards
+-- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE or TRUNCATE that always fires.
+WITH guarded AS (
+    SELECT c.oid, c.relkind FROM pg_class c
+     WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass)
+        OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass)
+), needed AS (
+    SELECT g.oid, action.name, action.bit FROM guarded g
+      CROSS JOIN (VALUES ('UPDATE', 16), ('DELETE', 8), ('TRUNCATE', 32)) AS action(name, bit)
+     WHERE g.relkind = 'r' OR action.name = 'TRUNCATE'
+)
+SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS total FROM needed n
+ WHERE NOT EXISTS (SELECT FROM pg_trigger t
+                    WHERE t.tgrelid = n.oid AND t.tgfoid = 'wallet.refuse_change'::regproc AND t.tgenabled = 'A'
+                      AND (t.tgtype & n.bit) <> 0 AND (t.tgtype & 2) <> 0)
+ ORDER BY 1, 2 LIMIT %(limit)s;
+
+-- name: facts_legacy_players
+-- How many players exist that no canary run made, over how many tenants.
+SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player WHERE NOT canary;
+
+-- name: facts_first_rolling
+-- The oldest rolling of one player's bucket: its turnover so far, whether that is all of it, and whether the wallet has released it.
+SELECT r.turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
+  FROM rolling.player_rolling r
+  LEFT JOIN wallet.wallet_rolling_obligation o ON o.rolling_id = r.rolling_id
+ WHERE r.brand_id = %(brand_id)s::uuid AND r.player_id = %(player_id)s::uuid
+   AND r.topology_code = %(topology_code)s AND r.bucket_type_code = %(bucket_type_code)s
+ ORDER BY r.created_at, r.rolling_id LIMIT 1;
+
+-- name: facts_bet_legs
+-- What a bet's acceptance and its close moved on the player's accounts.
+SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize' ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
+  FROM wallet.wallet_bet_authorization a
+  JOIN wallet.wallet_ledger l ON l.transaction_id IN (a.authorize_transaction_id, a.close_transaction_id)
+ WHERE a.authorization_id::text = %(authorization_id)s GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: facts_active_documents
+-- The documents of the active pair.
+SELECT t.document AS topology, p.document AS policy
+  FROM wallet.wallet_gate g
+  JOIN wallet.wallet_topology t ON (t.code, t.version) = (g.topology_code, g.topology_version)
+  JOIN wallet.wallet_policy p ON (p.policy_key, p.version) = (g.policy_key, g.policy_version);

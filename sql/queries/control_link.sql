@@ -1,0 +1,21 @@
+-- name: control_read_freeze
+-- The level that the operators set; every copy reads it five times a second.
+SELECT level, epoch FROM control.freeze_state;
+
+-- name: control_write_heartbeat
+-- Register this copy, say which freeze epoch it acts on and whether it is ready. A new pid is a new start.
+INSERT INTO control.service_copy AS c (process, copy, url, version, pid, acknowledged_epoch, ready, detail)
+VALUES (%(process)s, %(copy)s, %(url)s, %(version)s, %(pid)s, %(acknowledged_epoch)s, %(ready)s, %(detail)s)
+ON CONFLICT (process, copy) DO UPDATE
+   SET url = excluded.url,
+       version = excluded.version,
+       started_at = CASE WHEN c.pid = excluded.pid THEN c.started_at ELSE clock_timestamp() END,
+       pid = excluded.pid,
+       heartbeat_at = clock_timestamp(),
+       acknowledged_epoch = excluded.acknowledged_epoch,
+       ready = excluded.ready,
+       detail = excluded.detail;
+
+-- name: health_database
+-- The least question that shows that the database answers this role.
+SELECT 1 AS answer;

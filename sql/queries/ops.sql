@@ -1,0 +1,83 @@
+-- What the operators' role may do to the platform's database, and what an operator asks of one bet or player.
+
+-- name: ops_has_money
+-- Whether the wallet's tables are there yet.
+SELECT to_regclass('wallet.wallet_gate') IS NOT NULL AS ready;
+
+-- name: ops_transaction_wrote
+-- Whether the present transaction was given an id, which PostgreSQL does only for one that writes.
+SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS wrote;
+
+-- name: ops_advance_fence
+-- Mirror a run's fencing token into the fence row.
+SELECT wallet.advance_fence(%(token)s::bigint) AS token;
+
+-- name: ops_mirror_freeze
+-- Mirror the freeze into the fence row; waits a bounded time for the gate.
+SELECT wallet.set_freeze(%(effect_id)s::text, %(token)s::bigint, %(level)s::text, %(epoch)s::bigint) AS epoch;
+
+-- name: ops_issue_canary_pass
+-- Let one canary player through the freeze.
+SELECT wallet.issue_canary_pass(%(token_hash)s::bytea, %(run_id)s::text, %(token)s::bigint, %(brand_id)s::uuid, %(player_id)s::uuid,
+                                clock_timestamp() + make_interval(secs => %(seconds)s::double precision));
+
+-- name: ops_count_unpublished
+-- Count unpublished events under a lock that no open writer can be inside of.
+SELECT wallet.count_unpublished(%(lock_timeout_ms)s::integer) AS unpublished;
+
+-- name: ops_publish_canary
+-- Write this effect's canary event once; the same effect gives the same event.
+SELECT wallet.publish_canary(%(effect_id)s::text, %(brand_id)s::uuid, %(player_id)s::uuid)::text AS event_id;
+
+-- name: ops_canary_arrived
+-- Whether the consumer has claimed the canary event.
+SELECT EXISTS (SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s::uuid) AS arrived;
+
+-- name: ops_seed_players
+-- Create legacy players where none exist.
+SELECT player.seed_legacy_players(%(count)s::integer) AS created;
+
+-- name: ops_export_table
+-- Copy one table whole; {table} is a quoted identifier.
+COPY (SELECT * FROM {table}) TO STDOUT (FORMAT csv, HEADER);
+
+-- name: ops_trace_subject
+-- What an id names: a bet by authorization or bet id, or a player.
+SELECT 'bet' AS kind, authorization_id::text AS id, brand_id::text, player_id::text
+  FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(id)s OR bet_id = %(id)s
+UNION ALL
+SELECT 'player', player_id::text, brand_id::text, player_id::text FROM wallet.wallet_player WHERE player_id::text = %(id)s
+ LIMIT 2;
+
+-- name: ops_trace_bet
+-- One bet: its stake, state, funding and the pair it was accepted under.
+SELECT authorization_id::text, bet_id, round_id, provider_id, state, stake, payout, currency, funding, topology_code, topology_version,
+       policy_key, policy_version, created_at, closed_at
+  FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(id)s;
+
+-- name: ops_trace_accounts
+-- Every account of a player with its balance and version.
+SELECT account, currency, balance, version FROM wallet.wallet_account
+ WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY account;
+
+-- name: ops_trace_ledger
+-- A player's newest ledger rows, or those of one bet's transactions, oldest first.
+SELECT * FROM (
+    SELECT l.created_at, l.command, l.account, l.version, l.delta, l.balance_after, l.currency, l.request_id, l.transaction_id::text
+      FROM wallet.wallet_ledger l
+     WHERE l.brand_id = %(brand_id)s::uuid AND l.player_id = %(player_id)s::uuid
+       AND (%(authorization_id)s::text IS NULL OR l.transaction_id IN (
+            SELECT unnest(ARRAY[a.authorize_transaction_id, a.close_transaction_id]) FROM wallet.wallet_bet_authorization a
+             WHERE a.authorization_id::text = %(authorization_id)s::text))
+     ORDER BY l.created_at DESC, l.version DESC LIMIT %(limit)s::integer) AS newest
+ ORDER BY created_at, version;
+
+-- name: ops_trace_rollings
+-- A player's rollings: what is required, what is turned over, and the state.
+SELECT rolling_id::text, bucket_type_code, currency, amount, target_turnover, turnover, state, reason, created_at, closed_at
+  FROM rolling.player_rolling WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY created_at;
+
+-- name: ops_trace_events
+-- A player's newest events and when each was published.
+SELECT event_id::text, event_type, player_version, occurred_at, published_at, attempts FROM wallet.wallet_outbox
+ WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY outbox_id DESC LIMIT %(limit)s::integer;

@@ -1,0 +1,262 @@
+-- rolling_service and rolling_worker: rollings, what bets counted toward them, completion, expiry, and who consumes what.
+
+-- name: rolling_consumer_beat
+-- Say that this copy lives, forget copies that fell silent, and count the live ones.
+WITH beat AS (
+    INSERT INTO rolling.rolling_consumer (holder, seen_at)
+    VALUES (%(holder)s, clock_timestamp())
+    ON CONFLICT (holder) DO UPDATE SET seen_at = clock_timestamp()
+), silent AS (
+    DELETE FROM rolling.rolling_consumer
+     WHERE holder <> %(holder)s AND seen_at < clock_timestamp() - make_interval(secs => %(lease_seconds)s)
+    RETURNING holder
+)
+SELECT 1 + count(*) AS live
+  FROM rolling.rolling_consumer
+ WHERE holder <> %(holder)s AND seen_at >= clock_timestamp() - make_interval(secs => %(lease_seconds)s);
+
+-- name: rolling_consumer_leave
+-- Forget a copy that stops, and free its partitions at once.
+WITH gone AS (
+    DELETE FROM rolling.rolling_consumer WHERE holder = %(holder)s
+)
+UPDATE rolling.rolling_partition SET holder = NULL, expires_at = 'epoch' WHERE holder = %(holder)s;
+
+-- name: rolling_lease_renew
+-- Prolong the leases that this copy still has; one that expired but was not taken over is still ours.
+UPDATE rolling.rolling_partition
+   SET expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+ WHERE holder = %(holder)s
+RETURNING partition_no;
+
+-- name: rolling_lease_release
+-- Give partitions up to copies that have fewer.
+UPDATE rolling.rolling_partition
+   SET holder = NULL, expires_at = 'epoch'
+ WHERE holder = %(holder)s AND partition_no = ANY (%(partitions)s::smallint[]);
+
+-- name: rolling_lease_take
+-- Take up to so many partitions that nobody holds or whose holder let the lease expire.
+UPDATE rolling.rolling_partition p
+   SET holder = %(holder)s, expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+  FROM (SELECT partition_no FROM rolling.rolling_partition
+         WHERE expires_at < clock_timestamp()
+         ORDER BY partition_no
+         LIMIT %(limit)s
+           FOR UPDATE SKIP LOCKED) free
+ WHERE p.partition_no = free.partition_no
+RETURNING p.partition_no;
+
+-- name: rolling_claim
+-- Claim an event for this transaction, unless the lease was lost, or an event set aside holds its player up.
+WITH lease AS (
+    SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
+), done AS (
+    SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s
+), hold AS (
+    SELECT FROM rolling.rolling_dead_letter WHERE player_id = %(player_id)s AND resolved_at IS NULL LIMIT 1
+), won AS (
+    INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version, schema_version, restore_epoch,
+                                       occurred_at, stream, entry_id)
+    SELECT %(event_id)s, %(event_type)s, %(brand_id)s, %(player_id)s, %(player_version)s, %(schema_version)s, %(restore_epoch)s,
+           %(occurred_at)s, %(stream)s, %(entry_id)s
+     WHERE EXISTS (SELECT FROM lease) AND NOT EXISTS (SELECT FROM hold)
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id
+)
+SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM done) AS done,
+       EXISTS (SELECT FROM hold) AS held_up, EXISTS (SELECT FROM won) AS won;
+
+-- name: rolling_event_failed
+-- Count a failed try to apply an event and return how many there were.
+INSERT INTO rolling.rolling_event_failure AS f (event_id, brand_id, player_id, tries, last_error)
+VALUES (%(event_id)s, %(brand_id)s, %(player_id)s, 1, %(error)s)
+ON CONFLICT (event_id) DO UPDATE SET tries = f.tries + 1, last_error = EXCLUDED.last_error, last_at = now()
+RETURNING tries;
+
+-- name: rolling_set_aside
+-- Keep an entry that cannot be applied, or that waits behind one, while this copy holds the lease; a repeat changes nothing.
+WITH lease AS (
+    SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
+), kept AS (
+    INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_type, brand_id, player_id, fields, reason, error, tries)
+    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_type)s::text, %(brand_id)s::uuid, %(player_id)s::uuid, %(fields)s::jsonb,
+           %(reason)s, %(error)s, %(tries)s
+      FROM lease
+    ON CONFLICT DO NOTHING
+    RETURNING dead_letter_id
+)
+SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM kept) AS kept;
+
+-- name: rolling_brand_rules
+-- A brand's own rules; NULL where the default holds.
+SELECT completion_ratio_bps, expires_after, cancel_allowed FROM rolling.brand_config WHERE brand_id = %(brand_id)s;
+
+-- name: rolling_insert
+-- Create a rolling; one that asks for no turnover is due for completion at once.
+WITH retry AS (
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
+    SELECT %(rolling_id)s, %(brand_id)s, %(player_id)s WHERE %(state)s::text = 'COMPLETING'
+)
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+                                    multiplier, required_turnover, target_turnover, state, reference_id, reason, remarks, event_id,
+                                    restore_epoch, created_at, expires_at)
+VALUES (%(rolling_id)s, %(brand_id)s, %(player_id)s, %(topology_code)s, %(bucket_type_code)s, %(provider_types)s, %(currency)s, %(amount)s,
+        %(multiplier)s::text::numeric, %(required_turnover)s, %(target_turnover)s, %(state)s::text, %(reference_id)s, %(reason)s, %(remarks)s,
+        %(event_id)s, %(restore_epoch)s, %(created_at)s, %(expires_at)s);
+
+-- name: rolling_active_of_player
+-- Lock a player's active rollings, oldest first.
+SELECT rolling_id, topology_code, bucket_type_code, provider_types, currency, target_turnover, turnover
+  FROM rolling.player_rolling
+ WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND state = 'ACTIVE'
+ ORDER BY created_at, rolling_id
+   FOR UPDATE;
+
+-- name: rolling_count_turnover
+-- Record what a bet counted toward each rolling; a rolling with nothing left to turn over is due for completion.
+WITH counted AS (
+    SELECT * FROM jsonb_to_recordset(%(counted)s::jsonb) AS c (rolling_id uuid, amount bigint, completes boolean)
+), recorded AS (
+    INSERT INTO rolling.rolling_turnover (rolling_id, authorization_id, bet_id, brand_id, player_id, amount, event_id)
+    SELECT rolling_id, %(authorization_id)s, %(bet_id)s, %(brand_id)s, %(player_id)s, amount, %(event_id)s FROM counted
+), due AS (
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
+    SELECT rolling_id, %(brand_id)s, %(player_id)s FROM counted WHERE completes
+)
+UPDATE rolling.player_rolling r
+   SET turnover = r.turnover + c.amount, state = CASE WHEN c.completes THEN 'COMPLETING' ELSE r.state END,
+       revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+  FROM counted c
+ WHERE r.rolling_id = c.rolling_id;
+
+-- name: rolling_counted_by_bet
+-- Lock the rollings that a bet counted toward, with what it counted and has not been taken back.
+SELECT t.rolling_id, t.amount, r.state
+  FROM rolling.rolling_turnover t
+  JOIN rolling.player_rolling r USING (rolling_id)
+ WHERE t.authorization_id = %(authorization_id)s AND t.brand_id = %(brand_id)s AND t.player_id = %(player_id)s AND t.reversed_at IS NULL
+ ORDER BY r.created_at, r.rolling_id
+   FOR UPDATE OF r;
+
+-- name: rolling_completion_attempts
+-- Lock the completions of rollings, so that none is tried meanwhile, with how often the wallet was asked.
+SELECT rolling_id, attempts FROM rolling.rolling_retry WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) ORDER BY rolling_id FOR UPDATE;
+
+-- name: rolling_take_back
+-- Take a bet's turnover back; where the rolling's completion stands, keep its turnover and leave a finding.
+WITH taken AS (
+    SELECT * FROM jsonb_to_recordset(%(taken)s::jsonb) AS t (rolling_id uuid, amount bigint, lowers boolean, reopens boolean)
+), reversed AS (
+    UPDATE rolling.rolling_turnover u
+       SET reversed_at = now(), reversed_event_id = %(event_id)s
+      FROM taken t
+     WHERE u.authorization_id = %(authorization_id)s AND u.rolling_id = t.rolling_id
+), called_off AS (
+    DELETE FROM rolling.rolling_retry q USING taken t WHERE q.rolling_id = t.rolling_id AND t.reopens
+), found AS (
+    INSERT INTO rolling.rolling_finding (rolling_id, brand_id, player_id, kind, amount, authorization_id, event_id)
+    SELECT rolling_id, %(brand_id)s, %(player_id)s, %(kind)s, amount, %(authorization_id)s, %(event_id)s FROM taken WHERE NOT lowers
+)
+UPDATE rolling.player_rolling r
+   SET turnover = r.turnover - t.amount, state = CASE WHEN t.reopens THEN 'ACTIVE' ELSE r.state END,
+       revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+  FROM taken t
+ WHERE r.rolling_id = t.rolling_id AND t.lowers;
+
+-- name: rolling_completion_due
+-- Take the completion that is due longest for one try; the next is put off, in case this process dies in it.
+UPDATE rolling.rolling_retry q
+   SET attempts = q.attempts + 1, next_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+  FROM (SELECT rolling_id FROM rolling.rolling_retry
+         WHERE next_at <= clock_timestamp()
+         ORDER BY next_at
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED) due
+ WHERE q.rolling_id = due.rolling_id
+RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals;
+
+-- name: rolling_completion_done
+-- The wallet has completed the rolling: close it and say so, in one transaction; a late second answer changes nothing.
+WITH completed AS (
+    UPDATE rolling.player_rolling r
+       SET state = 'COMPLETED', closed_by = 'completion', closed_at = now(), updated_at = now(), revision = r.revision + 1
+     WHERE r.rolling_id = %(rolling_id)s AND r.state IN ('COMPLETING', 'FAILED_COMPLETION')
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+), settled AS (
+    DELETE FROM rolling.rolling_retry q USING completed c WHERE q.rolling_id = c.rolling_id
+)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM completed;
+
+-- name: rolling_completion_failed
+-- Put a completion off after a failed try; past the bound it is listed as failed, and is still tried.
+WITH failed AS (
+    UPDATE rolling.player_rolling r
+       SET state = 'FAILED_COMPLETION', updated_at = now(), revision = r.revision + 1
+     WHERE r.rolling_id = %(rolling_id)s AND r.state = 'COMPLETING' AND %(failures)s >= %(failures_bound)s
+)
+UPDATE rolling.rolling_retry
+   SET failures = %(failures)s, refusals = %(refusals)s, last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+ WHERE rolling_id = %(rolling_id)s;
+
+-- name: rolling_completion_deferred
+-- Put a completion off because money is frozen; that is no failure.
+UPDATE rolling.rolling_retry
+   SET last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+ WHERE rolling_id = %(rolling_id)s;
+
+-- name: rolling_trouble
+-- What a person has to look at: completions past their bound, events set aside, open findings.
+SELECT (SELECT count(*) FROM rolling.rolling_retry WHERE failures >= %(failures_bound)s) AS failed_completions,
+       (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS dead_letters,
+       (SELECT count(*) FROM rolling.rolling_finding WHERE status = 'OPEN') AS findings;
+
+-- name: rolling_expire
+-- Close active rollings past their time, and say so.
+WITH lapsed AS (
+    SELECT rolling_id FROM rolling.player_rolling
+     WHERE state = 'ACTIVE' AND expires_at <= now()
+     ORDER BY expires_at
+     LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED
+), expired AS (
+    UPDATE rolling.player_rolling r
+       SET state = 'EXPIRED', closed_by = 'expiry', closed_at = now(), updated_at = now(), revision = r.revision + 1
+      FROM lapsed
+     WHERE r.rolling_id = lapsed.rolling_id
+    RETURNING r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM expired;
+
+-- name: rolling_cancel
+-- Close an active rolling by a person's decision, and say so.
+WITH canceled AS (
+    UPDATE rolling.player_rolling r
+       SET state = 'CANCELED', closed_by = %(closed_by)s, closed_at = now(), updated_at = now(), revision = r.revision + 1
+     WHERE r.rolling_id = %(rolling_id)s AND r.brand_id = %(brand_id)s AND r.state = 'ACTIVE'
+    RETURNING r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM canceled;
+
+-- name: rolling_one
+-- One rolling of a brand.
+SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount, required_turnover, target_turnover, turnover,
+       state, reference_id, reason, coupon_log_id, created_at, expires_at, closed_at, closed_by
+  FROM rolling.player_rolling
+ WHERE rolling_id = %(rolling_id)s AND brand_id = %(brand_id)s;
+
+-- name: rolling_of_player
+-- A player's rollings in a brand, newest first.
+SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount, required_turnover, target_turnover, turnover,
+       state, reference_id, reason, coupon_log_id, created_at, expires_at, closed_at, closed_by
+  FROM rolling.player_rolling
+ WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s
+ ORDER BY created_at DESC, rolling_id
+ LIMIT %(limit)s;
+
+-- name: rolling_player_elsewhere
+-- Whether a player has rollings, but only in other brands.
+SELECT count(*) > 0 AND NOT bool_or(brand_id = %(brand_id)s) AS elsewhere FROM rolling.player_rolling WHERE player_id = %(player_id)s;

@@ -1,0 +1,100 @@
+-- name: wallet_read_state
+-- Everything one money decision needs, in one trip.
+SELECT wallet.read_state(%(command)s::jsonb)::text AS state
+
+-- name: wallet_apply_command
+-- Make one decided command true, or change nothing; the one path by which money moves.
+SELECT wallet.apply_command(%(command)s::jsonb) AS outcome
+
+-- name: wallet_register_player
+-- Create the player's wallet row, or return the currency it has.
+SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text, %(canary)s::boolean) AS currency
+
+-- name: wallet_player_of_transaction
+-- Find whose cash transaction this is, within one brand.
+SELECT player_id FROM wallet.ledger_transactions WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid
+
+-- name: wallet_pair
+-- The two documents of a pair; documents of active and superseded versions never change, so callers may keep them.
+SELECT t.document AS topology, p.document AS policy
+  FROM wallet.wallet_topology t, wallet.wallet_policy p
+ WHERE (t.code, t.version) = (%(topology_code)s::text, %(topology_version)s::integer)
+   AND (p.policy_key, p.version) = (%(policy_key)s::text, %(policy_version)s::integer)
+
+-- name: wallet_gate
+-- The gate row: active pair, activation number and freeze.
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch FROM wallet.wallet_gate
+
+-- name: wallet_lock_gate
+-- Take the gate alone for the rest of the transaction, waiting 250 ms at most.
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch FROM wallet.lock_gate()
+
+-- name: wallet_topology_version
+-- One stored topology version.
+SELECT code, version, state, document FROM wallet.wallet_topology WHERE code = %(code)s::text AND version = %(version)s::integer
+
+-- name: wallet_topology_versions
+-- All versions of one topology code, newest first.
+SELECT code, version, state, document, saved_by, saved_at, activated_at
+  FROM wallet.wallet_topology WHERE code = %(code)s::text ORDER BY version DESC
+
+-- name: wallet_policy_version
+-- One stored policy version.
+SELECT policy_key, version, state, topology_code, topology_version, document
+  FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
+
+-- name: wallet_policy_versions
+-- All versions under one policy key, newest first.
+SELECT policy_key, version, state, topology_code, topology_version, document, saved_by, saved_at, activated_at
+  FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text ORDER BY version DESC
+
+-- name: wallet_active_policies
+-- The active policy of each key.
+SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy WHERE state = 'ACTIVE' ORDER BY policy_key
+
+-- name: wallet_save_topology
+-- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
+INSERT INTO wallet.wallet_topology AS held (code, version, document, saved_by)
+VALUES (%(code)s::text, %(version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
+ON CONFLICT (code, version) DO UPDATE SET document = EXCLUDED.document, saved_by = EXCLUDED.saved_by, saved_at = now()
+ WHERE held.state = 'DRAFT'
+RETURNING code, version, state
+
+-- name: wallet_save_policy
+-- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
+INSERT INTO wallet.wallet_policy AS held (policy_key, version, topology_code, topology_version, document, saved_by)
+VALUES (%(policy_key)s::text, %(version)s::integer, %(topology_code)s::text, %(topology_version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
+ON CONFLICT (policy_key, version) DO UPDATE
+   SET document = EXCLUDED.document, topology_code = EXCLUDED.topology_code, topology_version = EXCLUDED.topology_version,
+       saved_by = EXCLUDED.saved_by, saved_at = now()
+ WHERE held.state = 'DRAFT'
+RETURNING policy_key, version, state
+
+-- name: wallet_live_references
+-- What money, grants, open stakes and rollings refer to (A7-8).
+SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3
+
+-- name: wallet_activation_by_request
+-- What an activation request was answered before.
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version
+  FROM wallet.wallet_activation WHERE caller = %(caller)s::text AND request_id = %(request_id)s::text
+
+-- name: wallet_switch_active
+-- Make a validated pair the active one, under the gate lock that this transaction holds.
+SELECT wallet.switch_active(%(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text, %(policy_version)s::integer,
+                            %(caller)s::text, %(request_id)s::text) AS activation_no
+
+-- name: wallet_ensure_partitions
+-- Make the ledger's partitions of the coming months.
+SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
+
+-- name: wallet_record_reconciliation
+-- Keep the result of a reconciliation cycle.
+INSERT INTO wallet.wallet_reconciliation (started_at, finished_at, drift_buckets, conservation_breaks, samples, forced_by)
+VALUES (%(started_at)s::timestamptz, clock_timestamp(), %(drift_buckets)s::bigint, %(conservation_breaks)s::bigint, %(samples)s::jsonb, %(forced_by)s::text)
+RETURNING cycle_id, started_at, finished_at, drift_buckets, conservation_breaks, samples
+
+-- name: wallet_last_reconciliation
+-- The newest reconciliation cycle.
+SELECT cycle_id, started_at, finished_at, drift_buckets, conservation_breaks, samples
+  FROM wallet.wallet_reconciliation ORDER BY cycle_id DESC LIMIT 1

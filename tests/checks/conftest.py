@@ -1,0 +1,24 @@
+"""What the money checks are tested on."""
+
+import pytest
+
+from tests.checks.live import LiveRead
+from tests.checks.money import Money
+from tests.cluster import TestDatabase
+
+
+@pytest.fixture
+def money(platform_db: TestDatabase) -> Money:
+    """A platform with a deposit, one settled bet, one rolled-back and one open bet."""
+    money = Money(platform_db).prepare()
+    money.deposit(10_000)
+    money.settle(money.bet(1_000), 1_000, 1_500)
+    money.roll_back(money.bet(700), 700)
+    money.bet(500)
+    return money
+
+
+@pytest.fixture
+def read(money: Money) -> LiveRead:
+    """The checks' view of that platform."""
+    return LiveRead(databases={"platform": money.database})

@@ -1,0 +1,114 @@
+"""A platform database with an active pair, one player and real money moved through the wallet's one apply path."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+import wallet_runtime
+from tests.cluster import TestDatabase
+
+SEEDS = Path(wallet_runtime.__file__).parent / "wallet" / "seeds"
+BRAND = "10000000-0000-0000-0000-000000000001"
+PLAYER = "20000000-0000-0000-0000-000000000001"
+NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
+Leg = tuple[str, int]
+
+
+@dataclass
+class Money:
+    """Moves money in one test's database; `history` counts the player's commands."""
+
+    database: TestDatabase
+    history: int = 0
+    pair: dict[str, Any] = field(
+        default_factory=lambda: {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1, "policy_key": "default", "policy_version": 1}
+    )
+
+    def prepare(self) -> "Money":
+        """Save and activate the seed's first pair, and register the player."""
+        seed = json.loads((SEEDS / "ruby_split_v1.1.json").read_text())
+        with self.superuser() as connection:
+            connection.execute(
+                "INSERT INTO wallet.wallet_topology (code, version, state, document, saved_by) "
+                "VALUES ('RUBY_SPLIT_V1', 1, 'ACTIVE', %s, 'test')",
+                [Jsonb(seed["topology"])],
+            )
+            connection.execute(
+                "INSERT INTO wallet.wallet_policy (policy_key, version, topology_code, topology_version, state, document, saved_by) "
+                "VALUES ('default', 1, 'RUBY_SPLIT_V1', 1, 'ACTIVE', %s, 'test')",
+                [Jsonb(seed["policy"])],
+            )
+            connection.execute(
+                "UPDATE wallet.wallet_gate SET topology_code = 'RUBY_SPLIT_V1', topology_version = 1, policy_key = 'default', "
+                "policy_version = 1, activation_no = 1"
+            )
+            connection.execute("SELECT wallet.register_player(%s, %s, 'EUR', false)", [BRAND, PLAYER])
+        return self
+
+    def superuser(self) -> psycopg.Connection[Any]:
+        """Connect past every guard: for planting faults."""
+        return psycopg.connect(self.database.superuser_dsn, autocommit=True)
+
+    def plant(self, *statements: str) -> None:
+        """Run statements as the superuser, with ordinary triggers off; those that always fire must be switched off by name."""
+        with self.superuser() as connection:
+            connection.execute("SET session_replication_role = replica")
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def move(self, command: str, legs: Sequence[Leg], **records: Any) -> str:
+        """Apply one command as wallet_service and return its transaction id."""
+        transaction = str(uuid.uuid4())
+        body = {
+            "brand_id": BRAND, "player_id": PLAYER, "caller": "test", "route": command, "request_id": transaction, "fingerprint": "00",
+            "status": 200, "body": {}, "transaction_id": transaction, "activation_no": 1, "player_version": self.history, "currency": "EUR",
+            "command": command, "starts_new": True, "canary": False, "pair": self.pair,
+            "legs": [{"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs],
+            **{name: {**value, "transaction_id": transaction} if name == "cash_transaction" else value for name, value in records.items()},
+        }  # fmt: skip
+        with psycopg.connect(self.database.dsn("wallet_service"), autocommit=True) as connection:
+            answer = connection.execute("SELECT wallet.apply_command(%s)", [Jsonb(body)]).fetchone()
+        assert answer is not None and answer[0] == {"outcome": "applied"}
+        self.history += 1
+        return transaction
+
+    def deposit(self, amount: int) -> str:
+        """Deposit to cash and on into the sports bucket."""
+        cash = {"type": "deposit", "state": "captured", "amount": amount}
+        legs = [("PSP", -amount), ("CASH/AVAILABLE", amount), ("CASH/AVAILABLE", -amount), (NORMAL, amount)]
+        return self.move("DEPOSIT_APPROVE", legs, cash_transaction=cash)
+
+    def bet(self, amount: int) -> str:
+        """Take a stake from the sports bucket and return the authorization id."""
+        authorization = str(uuid.uuid4())
+        record = {
+            "authorization_id": authorization, "provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": authorization,
+            "round_id": "r", "stake": amount, "state": "AUTHORIZED", "funding": [{"account": NORMAL, "amount": amount}],
+            "policy_snapshot": {"destinations": {NORMAL: [NORMAL, NORMAL]}, "reaches": [NORMAL]},
+        }  # fmt: skip
+        self.move("BET_AUTHORIZE", [(NORMAL, -amount), ("STAKE", amount)], authorization=record)
+        return authorization
+
+    def settle(self, authorization: str, stake: int, payout: int) -> str:
+        """Settle a bet into the sports bucket."""
+        record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "SETTLED", "payout": payout, "payout_shares": []}
+        legs = [leg for leg in (("STAKE", -stake), ("HOUSE", stake - payout), (NORMAL, payout)) if leg[1]]
+        return self.move("BET_SETTLE", legs, authorization=record)
+
+    def roll_back(self, authorization: str, stake: int, account: str = NORMAL) -> str:
+        """Roll an open bet back, to its source or, as a planted fault, to another account."""
+        record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "ROLLED_BACK"}
+        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], authorization=record)
+
+    def partition(self) -> str:
+        """Name the ledger partition of this month."""
+        with self.superuser() as connection:
+            row = connection.execute("SELECT tableoid::regclass::text FROM wallet.wallet_ledger LIMIT 1").fetchone()
+        assert row is not None
+        return str(row[0])

@@ -1,0 +1,155 @@
+"""Each money check is green on honest money and red, naming the row, under the fault it exists for."""
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.money import (
+    authorizations_recorded,
+    conservation,
+    ledger_covers_movements,
+    ledger_tips,
+    no_live_authorizations,
+    outbox_age,
+    snapshots_present,
+)
+from checks.release import gate_03, gate_04, gate_05, gate_07, gate_08
+from rubyops.model.finding import Finding
+from rubyops.ports import Read
+from tests.checks.live import LiveRead
+from tests.checks.money import BRAND, NORMAL, PLAYER, Money
+
+Look = Callable[[Read], Finding]
+UNGUARD = "ALTER TABLE {0} DISABLE TRIGGER immutable_rows"
+GREEN: dict[str, Look] = {
+    "ledger-tips": ledger_tips.run,
+    "conservation": conservation.run,
+    "ledger-covers-movements": ledger_covers_movements.run,
+    "authorizations-recorded": authorizations_recorded.run,
+    "snapshots-present": snapshots_present.run,
+    "outbox-age": outbox_age.run,
+    "gate-03": gate_03.run,
+    "gate-04": gate_04.run,
+    "gate-05": gate_05.audit,
+    "gate-07": gate_07.audit,
+    "gate-08": gate_08.audit,
+}
+
+
+def assert_red(finding: Finding, *words: str) -> None:
+    assert finding.status == "failed"
+    for word in words:
+        assert word in finding.summary
+
+
+def test_honest_money_is_green(read: LiveRead) -> None:
+    assert {name: look(read).summary for name, look in GREEN.items() if not look(read).ok} == {}
+
+
+def test_an_edited_balance_is_named_with_its_last_good_version(money: Money, read: LiveRead) -> None:
+    money.plant("UPDATE wallet.wallet_bucket SET balance = balance + 1")
+    where = (f"brand {BRAND} player {PLAYER} {NORMAL}", "expected 10000, actual 10001", "last good version 6")
+    assert_red(ledger_tips.run(read), *where)
+    assert_red(conservation.run(read), BRAND, "difference 1")
+    assert_red(gate_03.run(read), f"brand {BRAND} {NORMAL}: ledger 10000, balances 10001")
+
+
+def test_an_edited_ledger_row_is_found_though_balances_agree(money: Money, read: LiveRead) -> None:
+    part = money.partition()
+    money.plant(UNGUARD.format(part), f"UPDATE {part} SET request_id = 'forged' WHERE account = '{NORMAL}' AND version = 2")
+    assert_red(ledger_tips.run(read), NORMAL, "last good version 1", "ledger row 2 was changed")
+    assert conservation.run(read).ok
+
+
+def test_a_removed_movement_is_found(money: Money, read: LiveRead) -> None:
+    part = money.partition()
+    money.plant(UNGUARD.format(part), f"DELETE FROM {part}")
+    assert_red(ledger_covers_movements.run(read), "movements without a ledger row: 6")
+    assert_red(ledger_tips.run(read), "no ledger row")
+
+
+def test_a_removed_authorization_is_found(money: Money, read: LiveRead) -> None:
+    money.plant("DELETE FROM wallet.wallet_bet_authorization WHERE state = 'SETTLED'")
+    assert_red(authorizations_recorded.run(read), "house movement", PLAYER)
+
+
+def test_an_emptied_policy_snapshot_is_found(money: Money, read: LiveRead) -> None:
+    money.plant("UPDATE wallet.wallet_bet_authorization SET policy_snapshot = '{}' WHERE state = 'AUTHORIZED'")
+    assert_red(snapshots_present.run(read), "authorization", PLAYER)
+
+
+def test_a_topology_that_no_longer_exists_is_found(money: Money, read: LiveRead) -> None:
+    money.plant("DELETE FROM wallet.wallet_topology")
+    assert_red(snapshots_present.run(read), "records without their snapshot")
+
+
+def test_open_bets_are_listed(money: Money, read: LiveRead) -> None:
+    assert_red(
+        no_live_authorizations.run(read),
+        "open bets on RUBY_SPLIT_V1 v1 (rubyops bets settle|rollback): 1",
+        "mocksports",
+        "stake 500 minor units of EUR",
+    )
+    money.plant("UPDATE wallet.wallet_bet_authorization SET state = 'SETTLED' WHERE state = 'AUTHORIZED'")
+    assert no_live_authorizations.run(read).ok
+
+
+def test_an_old_unpublished_event_is_red(money: Money, read: LiveRead) -> None:
+    money.plant(
+        "INSERT INTO wallet.wallet_outbox "
+        "(event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch) "
+        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 'X', '{{}}', now() - interval '1 minute', 0)"
+    )
+    assert_red(outbox_age.run(read), "1 unpublished", "allowed 5000 ms")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("GRANT UPDATE ON wallet.wallet_bucket TO game_service", "game_service has UPDATE on wallet.wallet_bucket"),
+        ("GRANT INSERT (balance) ON wallet.wallet_bucket TO player_service", "player_service has INSERT"),
+        ("GRANT DELETE ON {partition} TO wallet_service", "wallet_service has DELETE on {partition}"),
+        (
+            "GRANT EXECUTE ON FUNCTION wallet.apply_command(jsonb) TO admin_service",
+            "admin_service has EXECUTE on wallet.apply_command(jsonb)",
+        ),
+        ("GRANT INSERT ON wallet.wallet_balances TO PUBLIC", "has INSERT on wallet.wallet_balances"),
+        ("ALTER TABLE {partition} DISABLE TRIGGER immutable_rows", "{partition} may be changed by DELETE"),
+        ("ALTER TABLE {partition} ENABLE TRIGGER immutable_table", "{partition} may be changed by TRUNCATE"),
+        ("DROP TRIGGER immutable_table ON wallet.wallet_ledger", "wallet.wallet_ledger may be changed by TRUNCATE"),
+        ("DROP TRIGGER immutable_rows ON wallet.wallet_counter_entry", "wallet.wallet_counter_entry may be changed by DELETE"),
+    ],
+)
+def test_each_bypass_turns_gate_4_red(money: Money, read: LiveRead, fault: str, words: str) -> None:
+    part = money.partition()
+    money.plant(fault.format(partition=part))
+    assert_red(gate_04.run(read), words.format(partition=part))
+
+
+def test_a_lost_leg_turns_gate_4_red(money: Money, read: LiveRead) -> None:
+    money.plant(
+        "ALTER TABLE wallet.wallet_counter_entry DISABLE TRIGGER immutable_rows",
+        "DELETE FROM wallet.wallet_counter_entry WHERE account = 'PSP'",
+    )
+    money.plant("ALTER TABLE wallet.wallet_counter_entry ENABLE ALWAYS TRIGGER immutable_rows")
+    assert_red(gate_04.run(read), "transactions that do not sum to zero: 1", "10000 minor units of EUR")
+
+
+def test_a_rollback_to_another_source_turns_gate_5_red(money: Money, read: LiveRead) -> None:
+    money.roll_back(money.bet(300), 300, account="RUBY_SPLIT_V1/CASINO_NORMAL")
+    assert_red(gate_05.run(read), "CASINO_NORMAL: stored 0, returned 300")
+
+
+def test_a_bet_in_points_turns_gate_7_red(money: Money, read: LiveRead) -> None:
+    money.plant("UPDATE wallet.wallet_bet_authorization SET currency = 'PTS' WHERE state = 'AUTHORIZED'")
+    assert_red(gate_07.run(read), "bets or withdrawals that moved points: 1")
+
+
+def test_money_in_a_bucket_that_is_gone_turns_gate_8_red(money: Money, read: LiveRead) -> None:
+    money.plant("UPDATE wallet.wallet_topology SET document = jsonb_set(document, '{buckets}', '[]')")
+    assert_red(gate_08.run(read), f"1 x balance in {NORMAL}")
+
+
+@pytest.mark.parametrize("look", [gate_05.run, gate_07.run, gate_08.run])
+def test_clean_records_alone_decide_nothing(read: LiveRead, look: Look) -> None:
+    assert look(read).status == "inconclusive"

@@ -1,0 +1,50 @@
+"""Every query of the checks runs on an empty platform as the SELECT-only role."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import sql
+from tests.checks.live import LiveRead
+from tests.cluster import TestDatabase
+
+OWNED = ("checks", "reconciliation")
+CONTROL = ("facts_freeze", "facts_service_copies", "facts_verifications")
+NOBODY = "00000000-0000-0000-0000-000000000000"
+VALUES: dict[str, Any] = {
+    "limit": 5,
+    "code": None,
+    "version": None,
+    "freeze_epoch": 0,
+    "tables": ["wallet_ledger"],
+    "money_functions": ["apply_command"],
+    "only_caller": "wallet_service",
+    "authorization_id": NOBODY,
+    "brand_id": NOBODY,
+    "player_id": NOBODY,
+    "topology_code": "X",
+    "bucket_type_code": "Y",
+    "points": "PTS",
+    "settled_event": "S",
+    "rolled_back_event": "R",
+}
+
+
+def _names() -> list[str]:
+    folder = Path(sql.__file__).parent / "queries"
+    return [
+        line.split()[-1] for owner in OWNED for line in (folder / f"{owner}.sql").read_text().splitlines() if line.startswith("-- name: ")
+    ]
+
+
+def test_every_query_runs_as_the_reader(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+    read = LiveRead(databases={"platform": platform_db, "control": control_db})
+    for name in _names():
+        read.rows(name, database="control" if name in CONTROL else "platform", **VALUES)
+
+
+def test_the_reader_cannot_write(platform_db: TestDatabase) -> None:
+    with psycopg.connect(platform_db.dsn("rubyops_read")) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("UPDATE wallet.wallet_gate SET fence_token = 1")

@@ -1,0 +1,52 @@
+"""A `Read` whose every answer is data: what planning is tested on, and what checks are tested on where no database is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
+
+ENVIRONMENT = EnvironmentFacts(name="test", topology="RUBY_SPLIT_V1", copies=1, seed_players=100, commit="0123456789abcdef")
+
+
+@dataclass
+class MemoryRead:
+    """Rows by query name, copies, health answers by (process, copy, path), stream groups and recorded results.
+
+    A query that was given no rows is an error of the test, so that no command reads what its case does not say.
+    """
+
+    facts: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    kept: Sequence[Copy] = ()
+    answers: Mapping[tuple[str, int, str], HttpAnswer] = field(default_factory=dict)
+    stream_groups: Sequence[Row] = ()
+    recorded: Mapping[str, Row] = field(default_factory=dict)
+    environment: EnvironmentFacts = ENVIRONMENT
+    asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+        """Return the case's rows of a query."""
+        self.asked.append((query, values))
+        if query not in self.facts:
+            raise AssertionError(f"the case gives no rows for query {query!r}")
+        return [dict(row) for row in self.facts[query]]
+
+    def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
+        """Return the only row of a query."""
+        (row,) = self.rows(query, database=database, **values)
+        return row
+
+    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+        """Return the answer of a copy; one that was given none does not answer."""
+        return self.answers.get((process, copy, path), HttpAnswer(0, None, "connection refused"))
+
+    def copies(self) -> Sequence[Copy]:
+        """Return the copies that the driver keeps."""
+        return self.kept
+
+    def groups(self) -> list[Row]:
+        """Return the consumer groups."""
+        return [dict(group) for group in self.stream_groups]
+
+    def results(self, suite: str) -> Row | None:
+        """Return a recorded result."""
+        return self.recorded.get(suite)

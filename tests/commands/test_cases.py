@@ -1,0 +1,64 @@
+"""Every case file below tests/cases: facts and parameters, and exactly the effects, the refusal or the no-op they must give."""
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from rubyops.engine.playbook import type_params
+from rubyops.errors import RubyopsError
+from rubyops.model.effect import Effect
+from rubyops.model.step import Command, NoOp
+from rubyops.ports import Copy
+from rubyops.registry import COMMANDS
+from tests.commands.memory import ENVIRONMENT, MemoryRead
+
+CASES = Path(__file__).parent.parent / "cases"
+FILES = sorted(CASES.glob("*/*.yaml"))
+OUTCOMES = ("effects", "refused", "usage", "noop")
+
+
+def _command(name: str) -> Command[Any]:
+    command: Command[Any] = importlib.import_module(COMMANDS[name].place).COMMAND
+    return command
+
+
+def _read(case: dict[str, Any]) -> MemoryRead:
+    copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
+    environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
+    return MemoryRead(facts=case.get("facts", {}), kept=copies, recorded=case.get("results", {}), environment=environment)
+
+
+def _outcome(name: str, case: dict[str, Any]) -> dict[str, Any]:
+    command = _command(name)
+    typed, wrong = type_params(command.params, case.get("params", {}))
+    assert not wrong
+    try:
+        wanted = command.plan(command.params(**typed), _read(case))
+    except RubyopsError as error:
+        key = "refused" if error.exit_code == 3 else "usage"
+        return {key: {"message": error.message, "next": error.next_command}}
+    if isinstance(wanted, NoOp):
+        return {"noop": wanted.reason}
+    return {"effects": [_plain(effect) for effect in wanted.effects]}
+
+
+def _plain(effect: Effect) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps({"effect": type(effect).__name__, **dataclasses.asdict(effect)}))
+    return plain
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path) -> None:
+    case = YAML(typ="safe").load(path)
+    expected = {key: case[key] for key in OUTCOMES if key in case}
+    assert len(expected) == 1, f"a case expects exactly one of {', '.join(OUTCOMES)}"
+    assert _outcome(path.parent.name, case) == expected
+
+
+def test_every_command_has_cases_and_no_case_lacks_its_command() -> None:
+    assert {path.parent.name for path in FILES} == set(COMMANDS)

@@ -1,0 +1,155 @@
+"""The local driver on the real platform: up and down, taken ports, killed servers and supervisors."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from rubyops import config
+from rubyops.adapters.local import leftovers
+from rubyops.adapters.local.driver import LocalDriver
+from rubyops.adapters.local.keyring import LOGIN_ROLES
+from rubyops.adapters.local.ports import is_free
+from rubyops.adapters.local.servers import HOST, SUPERUSER
+from rubyops.errors import Unreachable, UsageError
+from rubyops.model.secret import Secret
+from rubyops.ports import Database
+from wallet_runtime import contract
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+
+def quiet(_: str) -> None:
+    """Ignore progress."""
+
+
+@pytest.fixture
+def driver(homes: Path) -> Iterator[LocalDriver]:
+    driver = LocalDriver(config.environment("local"))
+    yield driver
+    driver.down()
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def write(driver: LocalDriver, text: str) -> object:
+    with psycopg.connect(driver.dsn(SUPERUSER, "platform")) as connection:
+        cursor = connection.execute(text.encode())
+        return cursor.fetchone() if cursor.description else None
+
+
+def ports(driver: LocalDriver) -> dict[str, int]:
+    urls = {copy.process: copy.url for copy in driver.copies()} | {"redis": driver.redis_url().reveal().rpartition("/")[0]}
+    return {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
+
+
+@contextmanager
+def occupied(*taken: int) -> Iterator[None]:
+    sockets = [socket.create_server((HOST, port)) for port in taken]
+    try:
+        yield
+    finally:
+        for held in sockets:
+            held.close()
+
+
+def test_up_twice_then_down_leaves_nothing(driver: LocalDriver) -> None:
+    home = driver.environment.home
+    assert not driver.is_up()
+    assert not driver.copies()
+    with pytest.raises(Unreachable, match="never brought up"):
+        driver.dsn("rubyops_read", "platform")
+    driver.ensure_up(quiet)
+    pids = {copy.process: copy.pid for copy in driver.copies()}
+    assert driver.is_up()
+    assert set(pids) == set(contract.PROCESSES)
+    said: list[str] = []
+    driver.ensure_up(said.append)
+    assert {copy.process: copy.pid for copy in driver.copies()} == pids, said
+    for role in LOGIN_ROLES:
+        database: Database = "control" if role == "control_service" else "platform"
+        with psycopg.connect(driver.dsn(role, database)) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (role,)
+    with redis.Redis.from_url(driver.redis_url("rubyops_read")) as reader, pytest.raises(redis.exceptions.NoPermissionError):
+        reader.set("key", "value")
+    for private in ("secrets.json", "supervisor/supervisord.conf", "valkey/valkey.conf"):
+        assert (home / private).stat().st_mode & 0o077 == 0
+    known = ports(driver)
+    assert driver.down()
+    assert not driver.down()
+    assert all(map(is_free, known.values()))
+    assert leftovers.end_leftovers(home) == 0
+
+
+def test_ports_that_somebody_took_are_replaced_and_data_stays(driver: LocalDriver) -> None:
+    driver.ensure_up(quiet)
+    before = ports(driver)
+    write(driver, "CREATE TABLE public.kept (n int); INSERT INTO public.kept VALUES (7)")
+    driver.down()
+    with occupied(before["gateway"], before["redis"]):
+        driver.ensure_up(quiet)
+        after = ports(driver)
+        assert write(driver, "SELECT n FROM public.kept") == (7,)
+        moved = {name for name in before if before[name] != after[name]}
+        assert moved == {"gateway", "redis"}
+    driver.down()
+    driver.ensure_up(quiet)
+    assert ports(driver) == after
+
+
+def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) -> None:
+    driver.ensure_up(quiet)
+    home = driver.environment.home
+    postmaster = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGKILL)
+    driver.ensure_up(quiet)
+    assert int((home / "postgres" / "postmaster.pid").read_text().split()[0]) != postmaster
+    orphans = [copy.pid for copy in driver.copies()]
+    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not leftovers.is_alive(supervisor))
+    assert not driver.is_up()
+    driver.ensure_up(quiet)
+    assert driver.is_up()
+    assert not any(map(leftovers.is_alive, orphans))
+    assert write(driver, "SELECT 1") == (1,)
+
+
+def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:
+    driver.ensure_up(quiet)
+    driver.stop(["wallet_worker", "gateway"])
+    states = {copy.process: copy.state for copy in driver.copies()}
+    assert {name for name, state in states.items() if state == "stopped"} == {"wallet_worker", "gateway"}
+    driver.start(["gateway"])
+    assert httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).status_code
+    with pytest.raises(UsageError, match="No process is named 'walet_worker'; known are gateway"):
+        driver.stop(["walet_worker"])
+
+
+def test_servers_of_somebody_else_are_refused(homes: Path) -> None:
+    environment = replace(config.environment("local"), database_url=Secret("postgresql://elsewhere/ruby"))
+    with pytest.raises(UsageError, match="sets database_url"):
+        LocalDriver(environment)
+
+
+def test_databases_without_their_passwords_are_refused(driver: LocalDriver) -> None:
+    data = driver.environment.home / "postgres"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("17\n")
+    with pytest.raises(Exception, match=r"secrets\.json, which has their passwords, is gone"):
+        driver.ensure_up(quiet)

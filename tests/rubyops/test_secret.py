@@ -1,0 +1,11 @@
+"""A secret never shows itself, and drivers can use it."""
+
+from rubyops.model.secret import Secret
+
+
+def test_a_secret_is_masked_wherever_it_is_shown() -> None:
+    secret = Secret("hunter2")
+    shown = [str(secret), repr(secret), f"{secret}", f"{secret!r}", "%s" % secret, "{}".format(secret), repr([secret]), f"{secret:>10}"]  # noqa: UP031, UP032
+    assert not any("hunter2" in text for text in shown)
+    assert secret.reveal() == "hunter2"
+    assert secret.encode() == b"hunter2"

@@ -1,0 +1,34 @@
+"""The fixtures of this folder give what they promise."""
+
+import psycopg
+import pytest
+import redis
+
+from tests.cluster import Cluster, TestDatabase
+
+
+def test_a_test_has_its_own_control_database(control_db: TestDatabase) -> None:
+    with psycopg.connect(control_db.dsn("rubyops_read")) as connection:
+        assert connection.execute("SELECT level FROM control.freeze_state").fetchone() == ("open",)
+
+
+def test_the_read_user_of_valkey_reads_and_nothing_else(cluster: Cluster, redis_url: str) -> None:
+    number = int(redis_url.rpartition("/")[2])
+    with redis.Redis.from_url(redis_url) as writer, redis.Redis.from_url(cluster.redis_url(number, "rubyops_read")) as reader:
+        writer.xadd("events", {"n": "1"})
+        writer.xgroup_create("events", "group", "0")
+        assert reader.xlen("events") == 1
+        assert reader.xinfo_groups("events")[0]["lag"] == 1
+        assert reader.info("server")["redis_version"]
+        changes: list[tuple[str | int, ...]] = [
+            ("SET", "key", "1"),
+            ("XADD", "events", "*", "n", "2"),
+            ("XREADGROUP", "GROUP", "group", "me", "STREAMS", "events", ">"),
+            ("EVAL", "return redis.call('SET','a','b')", 0),
+            ("PUBLISH", "channel", "x"),
+            ("FLUSHALL",),
+            ("CONFIG", "GET", "*"),
+        ]
+        for change in changes:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                reader.execute_command(*change)

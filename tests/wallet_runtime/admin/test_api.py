@@ -1,0 +1,125 @@
+"""The back office: every command leaves its audit row, and the wallet decides."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, serving
+from wallet_runtime import contract
+from wallet_runtime.admin.api import SERVICE
+from wallet_runtime.plumbing.app import Answer
+from wallet_runtime.plumbing.errors import PassedThrough
+
+ADMIN = {"Authorization": "Bearer admin-token", "X-Brand-Id": str(BRAND), "X-Request-Id": "q1"}
+ACTIVE = Answer(200, {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1})
+
+
+@dataclass
+class Office:
+    """The admin service, the wallet behind it, and a look at the audit."""
+
+    admin: Served
+    wallet: FarService
+    superuser_dsn: str
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
+        return self.admin.client.request(method, f"/api/v1/{path}", json=body, headers={**ADMIN, **headers})
+
+    def audit(self) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.superuser_dsn) as connection:
+            return connection.execute("SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY audit_id").fetchall()
+
+
+@pytest.fixture
+def office(platform_db: TestDatabase) -> Iterator[Office]:
+    wallet = FarService(contract.WALLET_SERVICE, {"/internal/wallet/topology/active": ACTIVE})
+    with serving(wallet.service()) as far, serving(SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")) as admin:
+        yield Office(admin, wallet, platform_db.superuser_dsn)
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer wrong", "Bearer admin-token2", "Bearer Admin-Token", "Bearer t\xfcrk", "admin-token", "Basic admin-token", "Bearer"]
+)
+def test_without_the_bearer_token_nobody_gets_in(office: Office, value: str) -> None:
+    headers = [(b"Authorization", value.encode("latin-1"))]
+    assert office.admin.client.get("/api/v1/topology/RUBY_SPLIT_V1", headers=headers).status_code == 401
+    assert not office.wallet.calls
+
+
+def test_documents_are_passed_on_and_audited(office: Office) -> None:
+    for kind, code in (("topology", "RUBY_SPLIT_V1"), ("policy", "default")):
+        assert office.send("GET", f"{kind}/{code}").status_code == 200
+        assert office.send("PUT", f"{kind}/{code}", {"version": 3}).status_code == 200
+        assert office.wallet.calls[-1].body == {"version": 3}
+    assert [row[0] for row in office.audit()] == ["topology.save", "policy.save"]
+
+
+def test_a_new_topology_version_needs_its_policy_document(office: Office) -> None:
+    refusal = office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 2})
+    assert (refusal.status_code, refusal.json()["code"], refusal.json()["details"]["rule"]) == (422, "POLICY_DOCUMENT_REQUIRED", "A7-12")
+    body = {"version": 2, "policy_document": {"policy_key": "default"}, "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1}}
+    assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", body).status_code == 200
+    assert office.wallet.calls[-1].body == body
+    assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 1}).status_code == 200
+
+
+def test_where_nothing_is_active_a_policy_document_is_needed(office: Office) -> None:
+    office.wallet.answers["/internal/wallet/topology/active"] = PassedThrough(404, "NO_ACTIVE_TOPOLOGY", "none", details={})
+    assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 1}).json()["code"] == "POLICY_DOCUMENT_REQUIRED"
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_review_is_sent_on_with_its_reason(office: Office, action: str) -> None:
+    assert office.send("POST", f"finance/withdrawals/{PLAYER}/review", {"action": action, "reason": "seen"}).status_code == 200
+    call = office.wallet.calls[-1]
+    assert (call.route, call.body) == (f"/internal/wallet/v2/withdrawals/{action}", {"transaction_id": str(PLAYER), "reason": "seen"})
+    assert (call.request_id, call.brand_id) == ("q1", BRAND)
+    assert office.audit() == [(f"withdrawal.{action}", str(PLAYER), "seen", 200, None)]
+
+
+@pytest.mark.parametrize(
+    ("transaction", "body", "expected"),
+    [
+        (str(PLAYER), {"action": "maybe", "reason": "x"}, (400, "INVALID_ACTION")),
+        (str(PLAYER), {"action": "reject"}, (400, "REASON_REQUIRED")),
+        (str(PLAYER), {"action": "reject", "reason": "  "}, (400, "REASON_REQUIRED")),
+        ("no-uuid", {"action": "approve"}, (404, "TX_NOT_FOUND")),
+        (str(PLAYER), {"action": 1}, (422, "INVALID")),
+    ],
+)
+def test_a_review_that_is_not_valid_is_sent_nowhere(
+    office: Office, transaction: str, body: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    answer = office.send("POST", f"finance/withdrawals/{transaction}/review", body)
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert not office.wallet.calls
+    assert not office.audit()
+
+
+def test_a_refusal_of_the_wallet_is_audited_and_passed_on(office: Office) -> None:
+    refusal = PassedThrough(409, "ILLEGAL_TRANSACTION_STATE_TRANSITION", "no", details={"from_state": "paid"})
+    office.wallet.answers["/internal/wallet/v2/withdrawals/mark-paid"] = refusal
+    answer = office.send("POST", f"finance/withdrawals/{PLAYER}/mark-paid", {})
+    assert (answer.status_code, answer.json()["details"]) == (409, {"from_state": "paid"})
+    assert office.audit() == [("withdrawal.mark-paid", str(PLAYER), None, 409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")]
+
+
+def test_a_path_part_stays_one_part(office: Office) -> None:
+    assert office.send("GET", "topology/a%3Fb").status_code == 200
+    assert office.wallet.calls[-1].path == {"code": "a?b"}
+
+
+def test_the_audit_cannot_be_rewritten_by_its_service(platform_db: TestDatabase) -> None:
+    with psycopg.connect(platform_db.dsn("admin_service")) as connection:
+        for statement in (
+            b"DELETE FROM admin.command_audit",
+            b"UPDATE admin.command_audit SET actor = 'x'",
+            b"TRUNCATE admin.command_audit",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(statement)

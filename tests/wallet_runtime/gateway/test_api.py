@@ -1,0 +1,187 @@
+"""The public door: who gets in, what a freeze stops, and what is passed on."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, provider, serving
+from wallet_runtime import contract
+from wallet_runtime.gateway.api import SERVICE
+from wallet_runtime.plumbing.app import Answer
+from wallet_runtime.plumbing.auth import issue_session
+from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.settings import Secret
+
+BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
+BODIES = {"authorize": {**BET, "amount": "10.00", "currency": "EUR"}, "settle": {**BET, "payout": "0"}, "rollback": BET}
+SESSION = issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
+MONEY = {"amount": "5.00", "currency": "EUR"}
+
+
+@dataclass
+class Door:
+    """The gateway, and the two services behind it."""
+
+    gateway: Served
+    game: FarService
+    player: FarService
+
+    def bet(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
+        raw = json.dumps(body or BODIES[command]).encode()
+        return self.gateway.client.post(f"/v2/bets/{command}", content=raw, headers=provider("mocksports", raw, **headers))
+
+    def pay(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
+        given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1", **headers}
+        return self.gateway.client.post(f"/api/v1/player/wallet/{command}", json=body or MONEY, headers=given)
+
+
+@pytest.fixture
+def door(platform_db: TestDatabase) -> Iterator[Door]:
+    game, player = FarService(contract.GAME_SERVICE), FarService(contract.PLAYER_SERVICE)
+    with serving(game.service()) as far_game, serving(player.service()) as far_player:
+        urls = {"GAME_SERVICE_URL": str(far_game.client.base_url), "PLAYER_SERVICE_URL": str(far_player.client.base_url)}
+        with serving(SERVICE, platform_db, **{name: url.rstrip("/") for name, url in urls.items()}) as gateway:
+            yield Door(gateway, game, player)
+
+
+def code_of(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def test_a_bet_is_passed_on_with_its_provider_and_ids(door: Door) -> None:
+    assert door.bet("authorize", request_id="r-7").json() == {"route": "/internal/game/bets/authorize"}
+    (call,) = door.game.calls
+    assert call.body == {"provider_id": "mocksports", **BODIES["authorize"]}
+    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("gateway", "r-7", BRAND, None)
+
+
+@pytest.mark.parametrize("field", ["sources", "buckets", "policy", "funding", "provider_id", "topology_code"])
+def test_a_callback_cannot_name_sources_buckets_or_policy(door: Door, field: str) -> None:
+    for command, body in BODIES.items():
+        assert code_of(door.bet(command, {**body, field: "x"})) == (422, "INVALID")
+    assert not door.game.calls
+
+
+def test_an_amount_that_is_a_number_is_a_422(door: Door) -> None:
+    assert code_of(door.bet("authorize", {**BODIES["authorize"], "amount": 10})) == (422, "INVALID")
+    assert code_of(door.bet("settle", {**BODIES["settle"], "payout": 0})) == (422, "INVALID")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Provider-Signature": ""},
+        {"X-Provider-Signature": "00"},
+        {"X-Provider-Signature": "not hex"},
+        {"X-Provider-Id": "mocklive"},
+        {"X-Provider-Id": "unknown"},
+        {"X-Provider-Id": ""},
+    ],
+)
+def test_a_signature_that_does_not_fit_is_a_401(door: Door, headers: dict[str, str]) -> None:
+    assert code_of(door.bet("authorize", **headers)) == (401, "UNAUTHORIZED")
+    assert not door.game.calls
+
+
+def test_the_far_side_answers_with_its_own_words(door: Door) -> None:
+    refusal = PassedThrough(409, "INSUFFICIENT_FUNDS", "the allowed sources hold 1.00 EUR", details={"available": "1.00"})
+    door.game.answers["/internal/game/bets/authorize"] = refusal
+    answer = door.bet("authorize")
+    assert code_of(answer) == (409, "INSUFFICIENT_FUNDS")
+    assert (answer.json()["message"], answer.json()["details"]) == ("the allowed sources hold 1.00 EUR", {"available": "1.00"})
+    busy = PassedThrough(503, "BUSY", "later", details={}, retry_after=7)
+    door.game.answers["/internal/game/bets/authorize"] = busy
+    assert door.bet("authorize").headers["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("level", "passing"),
+    [("open", {"authorize", "settle", "rollback", "deposit"}), ("ingress", {"settle", "rollback"}), ("sealed", set())],
+)
+def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[str]) -> None:
+    door.gateway.freeze(level)
+    answers = {command: door.bet(command) for command in BODIES} | {"deposit": door.pay("deposit")}
+    assert {command for command, answer in answers.items() if answer.status_code == 200} == passing
+    for command in set(answers) - passing:
+        assert code_of(answers[command]) == (503, "MAINTENANCE")
+        assert answers[command].headers["Retry-After"]
+    assert (
+        door.gateway.client.get(
+            "/api/v1/player/wallet", headers={"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
+        ).status_code
+        == 200
+    )
+
+
+def test_a_canary_token_is_passed_on_for_the_wallet_to_judge(door: Door) -> None:
+    door.gateway.freeze("sealed")
+    assert door.bet("authorize", **{"X-Canary-Token": "pass-1"}).status_code == 200
+    assert door.pay("deposit", **{"X-Canary-Token": "pass-2"}).status_code == 200
+    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == ("pass-1", "pass-2")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"), [("deposit", "deposit"), ("withdraw", "withdraw"), ("wallet-withdrawal", "wallet-withdrawal")]
+)
+def test_a_players_command_goes_on_for_the_sessions_own_player(door: Door, command: str, path: str) -> None:
+    assert door.pay(command).status_code == 200
+    (call,) = door.player.calls
+    assert (call.route, call.path) == (f"/internal/players/{{player_id}}/{path}", {"player_id": str(PLAYER)})
+    assert (call.request_id, call.body) == (f"{PLAYER}.k1", MONEY)
+
+
+def test_a_players_money_needs_an_idempotency_key(door: Door) -> None:
+    given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
+    answer = door.gateway.client.post("/api/v1/player/wallet/deposit", json=MONEY, headers=given)
+    assert code_of(answer) == (400, "IDEMPOTENCY_KEY_REQUIRED")
+    assert code_of(door.pay("deposit", **{"Idempotency-Key": "k" * 201})) == (422, "INVALID")
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        ".",
+        "x",
+        "a.b.c.d",
+        SESSION[:-1] + ("0" if SESSION[-1] != "0" else "1"),
+        SESSION.replace(str(PLAYER), str(BRAND)),
+        issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) - 1),
+        issue_session(Secret("another-key"), BRAND, PLAYER, int(time.time()) + 60),
+    ],
+)
+def test_a_session_that_is_not_good_is_a_401(door: Door, session: str) -> None:
+    assert code_of(door.pay("deposit", Authorization=f"Bearer {session}")) == (401, "UNAUTHORIZED")
+    assert code_of(door.pay("deposit", Authorization=session)) == (401, "UNAUTHORIZED")
+
+
+def test_a_session_of_another_brand_is_refused(door: Door) -> None:
+    assert code_of(door.pay("deposit", **{"X-Brand-Id": str(PLAYER)})) == (403, "FORBIDDEN")
+    assert not door.player.calls
+
+
+def test_the_back_office_closes_the_door_for_new_business(door: Door) -> None:
+    admin = {"Authorization": "Bearer admin-token"}
+    client = door.gateway.client
+    assert client.put("/api/v1/maintenance", json={"is_active": True}, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.put("/api/v1/maintenance", json={"is_active": True, "message": "back at noon"}, headers=admin).json()["is_active"] is True
+    refusal = door.bet("authorize")
+    assert (*code_of(refusal), refusal.json()["message"]) == (503, "MAINTENANCE", "back at noon")
+    assert door.bet("settle").status_code == 200
+    client.put("/api/v1/maintenance", json={"is_active": False}, headers=admin)
+    assert door.bet("authorize").status_code == 200
+
+
+def test_a_far_side_that_is_down_is_a_503(door: Door) -> None:
+    answer = door.gateway.client.get("/api/v1/wallet/topology")
+    assert code_of(answer) == (503, "UNAVAILABLE")
+
+
+def test_an_answer_passes_byte_for_byte(door: Door) -> None:
+    door.game.answers["/internal/game/bets/settle"] = Answer(200, b'{"payout": "0.00"}')
+    assert door.bet("settle").content == b'{"payout": "0.00"}'

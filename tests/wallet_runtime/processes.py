@@ -1,0 +1,20 @@
+"""A process's context on the test's servers, without starting the process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import environment_for
+from wallet_runtime.plumbing.context import Context, open_context
+from wallet_runtime.plumbing.settings import read_settings
+
+
+@contextmanager
+def open_process(process: str, platform_db: TestDatabase, redis_url: str, **environ: str) -> Iterator[Context]:
+    """Open the context that `process` would have; other processes are where nobody listens, unless `environ` names them."""
+    settings = read_settings(process, environment_for(process, 1024, platform_db.dsn(process), REDIS_URL=redis_url, **environ))
+    context = open_context(settings)
+    try:
+        yield context
+    finally:
+        context.close()

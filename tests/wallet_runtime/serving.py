@@ -1,0 +1,165 @@
+"""A service on a real socket for one test: settings, context and uvicorn in a thread; and a stand-in for a far service."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import uvicorn
+
+from tests.cluster import TestDatabase
+from wallet_runtime import contract
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
+from wallet_runtime.plumbing.auth import sign
+from wallet_runtime.plumbing.context import Context, open_context
+from wallet_runtime.plumbing.control_link import Freeze
+from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.health import Health
+from wallet_runtime.plumbing.settings import Secret, read_settings, token_variable
+
+BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
+PLAYER = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
+NO_SERVER = "postgresql://nobody@127.0.0.1:1/nothing"
+START_SECONDS_MAX = 10.0
+REPOSITORY = Path(__file__).parents[2]
+
+
+def environment_for(process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str) -> dict[str, str]:
+    """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
+    tokens = {token_variable(caller): f"token-of-{caller}" for caller in (*contract.PROCESSES, contract.OPERATOR)}
+    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
+    secrets = {f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in contract.PROVIDERS}
+    return {
+        **tokens,
+        **urls,
+        **secrets,
+        "ENVIRONMENT": "test",
+        "PORT": str(port),
+        "COPY": "1",
+        "DATABASE_URL": platform,
+        "CONTROL_DATABASE_URL": control,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "MULTI_BRAND_ENFORCEMENT": "enforce",
+        "PLAYER_SESSION_KEY": "session-key",
+        "ADMIN_TOKEN": "admin-token",
+        **more,
+    }
+
+
+def free_port() -> int:
+    """Find a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Served:
+    """A service that is running: its context, and a client with the service's own url."""
+
+    context: Context
+    client: httpx.Client
+
+    def freeze(self, level: str, epoch: int = 1) -> None:
+        """Set the freeze level that this copy believes in, where the test runs no link to `control`."""
+        self.context.control._freeze = Freeze(level, epoch)
+
+
+@contextmanager
+def serving(service: Service, platform: TestDatabase | None = None, **more: str) -> Iterator[Served]:
+    """Serve one service, at freeze level "open", with the database role of its process."""
+    port = free_port()
+    database = NO_SERVER if platform is None else platform.dsn(service.process)
+    context = open_context(read_settings(service.process, environment_for(service.process, port, database, **more)))
+    health = Health(context, service.checks, ())
+    config = uvicorn.Config(build_app(service, context, health), port=port, lifespan="off", log_config=None, loop="asyncio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        await_until(lambda: server.started)
+        served = Served(context, client)
+        served.freeze(contract.OPEN, 0)
+        try:
+            yield served
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            context.close()
+
+
+def await_until(condition: Any, seconds: float = START_SECONDS_MAX) -> None:
+    """Look until a condition holds, or fail."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the awaited state did not come in time"
+        time.sleep(0.02)
+
+
+@dataclass
+class FarService:
+    """A far process whose answers the test chooses; it keeps every call that reached it."""
+
+    process: str
+    answers: dict[str, Answer | PassedThrough] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+
+    def service(self) -> Service:
+        """Describe it as a service with every route that the contract gives it."""
+        routes = [
+            Route(method, path, self._answer, None if method == "GET" else dict)
+            for process, method, path in contract.ROUTE_CALLERS
+            if process == self.process
+        ]
+        return Service(self.process, tuple(routes))
+
+    def _answer(self, context: Context, call: Call) -> Answer:
+        self.calls.append(call)
+        answer = self.answers.get(call.route, Answer(200, {"route": call.route}))
+        if isinstance(answer, PassedThrough):
+            raise answer
+        return answer
+
+
+def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str) -> dict[str, str]:
+    """Make the headers of an internal caller."""
+    headers = {contract.CALLER_HEADER: caller, contract.TOKEN_HEADER: f"token-of-{caller}", **more}
+    if brand is not None:
+        headers[contract.BRAND_HEADER] = str(brand)
+    if request_id is not None:
+        headers[contract.REQUEST_ID_HEADER] = request_id
+    return headers
+
+
+def provider(name: str, raw: bytes, request_id: str = "request-1", **more: str) -> dict[str, str]:
+    """Make the headers of a game provider over a raw body."""
+    return {
+        contract.PROVIDER_HEADER: name,
+        contract.PROVIDER_SIGNATURE_HEADER: sign(Secret(f"secret-of-{name}"), raw),
+        contract.REQUEST_ID_HEADER: request_id,
+        contract.BRAND_HEADER: str(BRAND),
+        "Content-Type": "application/json",
+        **more,
+    }
+
+
+def start_process(process: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start `python -m wallet_runtime <process>` with this environment and nothing else of ours in it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "wallet_runtime", process],
+        cwd=REPOSITORY,
+        env={**kept, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )

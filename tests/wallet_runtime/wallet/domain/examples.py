@@ -1,0 +1,47 @@
+"""Ready pairs and states for the tests of the rules."""
+
+import json
+from importlib import resources
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from wallet_runtime.wallet.domain.documents import read_policy, read_topology
+from wallet_runtime.wallet.domain.state import ActivePair, Authorization, Gate, Player, Request, State
+
+BRAND, PLAYER = UUID(int=1), UUID(int=2)
+
+
+def pair(name: str) -> ActivePair:
+    """Read a seed as an active pair."""
+    document = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_text())
+    return ActivePair(read_topology(document["topology"]), read_policy(document["policy"]))
+
+
+SPLIT = pair("ruby_split_v1.1.json")
+
+
+def state(buckets: dict[str, int], **more: Any) -> State:
+    """Build a player's state with balances per bucket code of the split topology."""
+    gate = Gate(activation_no=1, freeze_level="open", freeze_epoch=0, topology_code=SPLIT.topology.code, topology_version=1)
+    held = {SPLIT.topology.account(code): amount for code, amount in buckets.items()}
+    return State(gate=gate, buckets=held, obligations=more.pop("obligations", ()), player=Player("EUR", "active", False, 1), **more)
+
+
+def request(number: int = 1) -> Request:
+    """Build a request of the example player; the number makes its transaction id."""
+    return Request(BRAND, PLAYER, "test", "route", f"request-{number}", "ab", UUID(int=100 + number))
+
+
+def stored(decision_authorization: dict[str, Any], **changes: Any) -> Authorization:
+    """Read a decision's authorization back as the database would return it."""
+    row = msgspec.to_builtins(decision_authorization) | {
+        "player_id": str(PLAYER),
+        "currency": "EUR",
+        "topology_code": "RUBY_SPLIT_V1",
+        "topology_version": 1,
+        "policy_key": "default",
+        "policy_version": 1,
+    }
+    return msgspec.convert(row | changes, Authorization)

@@ -1,0 +1,272 @@
+"""The one path of money on a real database: replays, races, freezes, fences, and what the database itself refuses."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cluster import ROLES, TestDatabase
+from tests.wallet_runtime.wallet.conftest import Player
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import Maintenance
+from wallet_runtime.wallet.domain import bets, cash, rolling
+from wallet_runtime.wallet.store.documents import ActivePairMoved, Documents, PairWish
+from wallet_runtime.wallet.store.money import InFlight, InvariantRefused, PayloadMismatch
+from wallet_runtime.wallet.store.reconciliation import Reconciliation
+
+DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
+BET = {"provider_id": "mocksports", "bet_id": "b1"}
+AUTHORIZE = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
+
+
+def _held(look: psycopg.Connection) -> list[Any]:
+    return look.execute("SELECT account, balance, version FROM wallet.wallet_account ORDER BY 1").fetchall()
+
+
+def test_a_replay_is_answered_as_before_and_moves_nothing(player: Player, look: psycopg.Connection) -> None:
+    first = player.perform(cash.deposit, DEPOSIT, request_id="same")
+    before = _held(look)
+    assert player.perform(cash.deposit, DEPOSIT, request_id="same") == first
+    assert _held(look) == before
+
+
+def test_another_payload_under_the_same_id_is_refused(player: Player, look: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT, request_id="same")
+    before = _held(look)
+    with pytest.raises(PayloadMismatch):
+        player.perform(cash.deposit, cash.Deposit(1, "EUR"), request_id="same", fingerprint="cd")
+    assert _held(look) == before
+
+
+def test_a_refusal_is_repeated_even_when_it_would_pass_now(player: Player) -> None:
+    refused = player.perform(bets.authorize, AUTHORIZE, request_id="early", **BET)
+    assert refused[1]["code"] == "INSUFFICIENT_FUNDS"
+    player.perform(cash.deposit, DEPOSIT)
+    assert player.perform(bets.authorize, AUTHORIZE, request_id="early", **BET) == refused
+
+
+def test_fifty_twins_have_one_effect(player: Player, look: psycopg.Connection) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: player.perform(cash.deposit, DEPOSIT, request_id="twin"), range(50)))
+    assert all(answer == answers[0] for answer in answers)
+    assert look.execute("SELECT count(*) FROM wallet.ledger_transactions").fetchone() == (1,)
+
+
+def test_parallel_bets_of_one_player_never_overdraw(player: Player, look: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+
+    def bet(number: int) -> int:
+        command = bets.Authorize("mocksports", "SPORTS", f"b{number}", "r1", 4_000, "EUR")
+        return player.perform(bets.authorize, command, request_id=f"bet-{number}", provider_id="mocksports", bet_id=f"b{number}")[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(pool.map(bet, range(6)))
+    assert statuses == [200, 200, 409, 409, 409, 409]
+    assert dict((account, balance) for account, balance, _ in _held(look))["RUBY_SPLIT_V1/SPORTS_NORMAL"] == 2_000
+
+
+def test_a_twin_of_an_unfinished_request_is_told_so(player: Player, look: psycopg.Connection, wallet: Database) -> None:
+    with look.transaction():
+        look.execute(CLAIM, [player.brand_id])
+        with pytest.raises(InFlight):
+            player.perform(cash.deposit, DEPOSIT, request_id="twin")
+
+
+def test_ingress_stops_what_is_new_and_lets_what_is_open_end(player: Player, operator: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    player.perform(bets.authorize, AUTHORIZE, **BET)
+    operator.execute("SELECT wallet.set_freeze('e1', 1, 'ingress', 1)")
+    for rule, command, reads in ((cash.deposit, DEPOSIT, {}), (bets.authorize, AUTHORIZE, {"provider_id": "mocksports", "bet_id": "b2"})):
+        with pytest.raises(Maintenance) as error:
+            player.perform(rule, command, **reads)
+        assert error.value.retry_after and error.value.details == {"freeze_level": "ingress"}
+    assert player.perform(bets.settle, bets.Settle("mocksports", "b1", "1"), **BET)[0] == 200
+    operator.execute("SELECT wallet.set_freeze('e2', 1, 'sealed', 2)")
+    with pytest.raises(Maintenance):
+        player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **BET)
+
+
+def test_a_canary_pass_is_bound_to_its_player_run_and_time(player: Player, operator: psycopg.Connection, wallet: Database) -> None:
+    operator.execute("SELECT wallet.set_freeze('e1', 1, 'sealed', 1)")
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    issue = "SELECT wallet.issue_canary_pass(%s, 'r-1', %s, %s, %s, %s)"
+    for token, expires in (("good", soon), ("late", datetime.now(UTC) - timedelta(seconds=1))):
+        operator.execute(issue, [sha256(token.encode()).digest(), 1, player.brand_id, player.player_id, expires])
+    assert player.perform(cash.deposit, DEPOSIT, canary_token="good")[0] == 200
+    stranger = Player(player.money)
+    for who, token in ((player, "late"), (player, "none"), (stranger, "good")):
+        with pytest.raises(Maintenance):
+            who.perform(cash.deposit, DEPOSIT, canary_token=token)
+    operator.execute("SELECT wallet.advance_fence(2)")
+    with pytest.raises(Maintenance):
+        player.perform(cash.deposit, DEPOSIT, canary_token="good")
+
+
+def test_an_overtaken_token_changes_nothing(operator: psycopg.Connection, look: psycopg.Connection) -> None:
+    operator.execute("SELECT wallet.advance_fence(7)")
+    for call in ("set_freeze('e', 1, 'sealed', 1)", "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
+        with pytest.raises(psycopg.errors.DatabaseError) as error:
+            operator.execute(f"SELECT wallet.{call}".encode())
+        assert error.value.sqlstate == "RB001"
+    assert look.execute("SELECT freeze_level, fence_token FROM wallet.wallet_gate").fetchone() == ("open", 7)
+
+
+def test_the_last_rolling_of_a_bucket_releases_it(player: Player, look: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    player.perform(cash.deposit, DEPOSIT)
+    ids = [str(row[0]) for row in look.execute("SELECT rolling_id FROM wallet.wallet_rolling_obligation ORDER BY created_at")]
+    first = player.perform(rolling.complete, rolling.Complete(ids[0]), rolling_id=ids[0])
+    assert first[1]["released"] == "0.00"
+    last = player.perform(rolling.complete, rolling.Complete(ids[1]), rolling_id=ids[1])
+    assert last[1]["released"] == "200.00"
+    assert dict((account, balance) for account, balance, _ in _held(look))["RUBY_SPLIT_V1/WITHDRAWABLE"] == 20_000
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"legs": [{"account": "CASH/AVAILABLE", "delta": 1, "currency": "EUR"}]},
+        {"legs": [{"account": "PSP", "delta": -1, "currency": "EUR"}, {"account": "STAKE", "delta": 1, "currency": "EUR"}]},
+        {"legs": [{"account": "PSP", "delta": 1, "currency": "EUR"}, {"account": "CASH/AVAILABLE", "delta": -1, "currency": "EUR"}]},
+        {"legs": [{"account": "PSP", "delta": -1, "currency": "USD"}, {"account": "CASH/AVAILABLE", "delta": 1, "currency": "USD"}]},
+    ],
+    ids=["not zero", "stake without a bet", "negative", "another currency"],
+)
+def test_the_database_refuses_what_rules_must_never_decide(
+    player: Player, look: psycopg.Connection, damage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*arguments: Any) -> Any:
+        import msgspec
+
+        from wallet_runtime.wallet.domain.decision import Leg
+
+        return msgspec.structs.replace(cash.deposit(*arguments), legs=msgspec.convert(damage["legs"], tuple[Leg, ...]), events=())
+
+    wrong.__name__ = "deposit"
+    before = _held(look)
+    with pytest.raises(InvariantRefused):
+        player.perform(wrong, cash.Deposit(1, "EUR"))
+    assert _held(look) == before
+    assert look.execute("SELECT count(*) FROM wallet.wallet_idempotency").fetchone() == (0,)
+
+
+PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass"
+COLUMNS = """
+SELECT table_name, min(column_name::text) FROM information_schema.columns
+ WHERE table_schema = 'wallet' AND is_generated = 'NEVER' GROUP BY 1
+"""
+CLAIM = """
+INSERT INTO wallet.wallet_idempotency VALUES (%s, 'test', 'deposit', 'twin', '\\xab', 200, '{}', gen_random_uuid())
+"""
+MONEY_TABLES = (
+    "wallet_bucket",
+    "wallet_balances",
+    "wallet_coupon_grant",
+    "wallet_ledger",
+    "wallet_counter_entry",
+    "wallet_bet_authorization",
+    "wallet_transfer",
+    "ledger_transactions",
+    "wallet_rolling_obligation",
+    "wallet_idempotency",
+    "wallet_player",
+    "wallet_gate",
+    "wallet_activation",
+)
+STATEMENTS = (
+    "UPDATE wallet.{0} SET {1} = {1}",
+    "DELETE FROM wallet.{0}",
+    "TRUNCATE wallet.{0}",
+    "INSERT INTO wallet.{0} ({1}) SELECT {1} FROM wallet.{0}",
+)
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "control_service"])
+def test_no_login_role_can_write_a_table_of_money(platform_db: TestDatabase, look: psycopg.Connection, role: str) -> None:
+    partitions = [str(row[0]) for row in look.execute(PARTITIONS)]
+    assert len(partitions) >= 7
+    tables = [*MONEY_TABLES, *(name.removeprefix("wallet.") for name in partitions)]
+    columns: dict[str, str] = dict(look.execute(COLUMNS))
+    with psycopg.connect(platform_db.dsn(role), autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        for table in tables:
+            for statement in STATEMENTS:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement.format(table, columns[table]).encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("ALTER TABLE wallet.wallet_ledger DISABLE TRIGGER ALL")
+
+
+def test_even_the_owner_cannot_change_the_ledger_without_dropping_its_guards(player: Player, look: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    partitions = [str(row[0]) for row in look.execute(PARTITIONS)]
+    for table in ("wallet.wallet_ledger", *partitions, "wallet.wallet_counter_entry"):
+        with pytest.raises(psycopg.errors.DatabaseError) as error:
+            look.execute(f"TRUNCATE {table}".encode())
+        assert error.value.sqlstate == "RW002"
+    look.execute("SET session_replication_role = replica")
+    for statement in ("UPDATE wallet.wallet_ledger SET delta = 1", "DELETE FROM wallet.wallet_counter_entry"):
+        with pytest.raises(psycopg.errors.DatabaseError) as error:
+            look.execute(statement.encode())
+        assert error.value.sqlstate == "RW002"
+
+
+def _wish(version: int, start: int | None, request_id: str) -> PairWish:
+    code = None if start is None else "RUBY_SPLIT_V1"
+    return PairWish("RUBY_SPLIT_V1", version, "default", version, code, start, "test", request_id)
+
+
+def test_activation_is_idempotent_and_names_its_start(wallet: Database, player: Player, look: psycopg.Connection) -> None:
+    documents = Documents(wallet)
+    player.perform(cash.deposit, DEPOSIT)
+    first = documents.activate(_wish(2, 1, "up"))
+    assert documents.activate(_wish(2, 1, "up"))["activation_no"] == first["activation_no"] == 2
+    with pytest.raises(ActivePairMoved):
+        documents.activate(_wish(1, 1, "late"))
+    assert documents.activate(_wish(2, 1, "again"))["changed"] is False
+    documents.activate(_wish(1, 2, "back"))
+    assert look.execute("SELECT count(*) FROM wallet.wallet_activation").fetchone() == (3,)
+    states: dict[int, str] = dict(look.execute("SELECT version, state FROM wallet.wallet_topology WHERE code = 'RUBY_SPLIT_V1'"))
+    assert states == {1: "ACTIVE", 2: "SUPERSEDED"}
+
+
+def test_two_activations_at_once_have_one_winner(wallet: Database, look: psycopg.Connection) -> None:
+    documents = Documents(wallet)
+
+    def activate(number: int) -> bool:
+        try:
+            return bool(documents.activate(_wish(2, 1, f"race-{number}"))["changed"])
+        except ActivePairMoved:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(activate, range(4))) == [False, False, False, True]
+
+
+DRIFTS = (
+    ("UPDATE wallet.wallet_bucket SET balance = balance + 1", "the balance differs"),
+    ("UPDATE wallet.wallet_balances SET balance_real_available = balance_real_available + 1", "the balance differs"),
+    ("ALTER TABLE {p} DISABLE TRIGGER ALL; UPDATE {p} SET delta = delta + 1 WHERE version = 1", "ledger row 1 was changed"),
+    ("ALTER TABLE {p} DISABLE TRIGGER ALL; UPDATE {p} SET request_id = 'x' WHERE version = 2", "ledger row 2 was changed"),
+    ("ALTER TABLE {p} DISABLE TRIGGER ALL; DELETE FROM {p} WHERE version = 1", "the row before it is missing"),
+)
+
+
+@pytest.mark.parametrize(("damage", "reason"), DRIFTS, ids=[str(number) for number in range(len(DRIFTS))])
+def test_a_superusers_edit_is_found_and_named(wallet: Database, player: Player, look: psycopg.Connection, damage: str, reason: str) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    player.perform(cash.deposit, DEPOSIT)
+    player.perform(cash.deposit, cash.Deposit(500, "EUR"))
+    reconciliation = Reconciliation(wallet)
+    assert reconciliation.run("test")["drift_buckets"] == 0
+    partition = look.execute("SELECT tableoid::regclass::text FROM wallet.wallet_ledger LIMIT 1").fetchone()
+    assert partition is not None
+    for statement in damage.format(p=partition[0]).split("; "):
+        look.execute(statement.encode())
+    found = reconciliation.run("test")
+    assert found["drift_buckets"] >= 1
+    assert reason in json.dumps(found["samples"]) and str(player.player_id) in json.dumps(found["samples"])

@@ -1,0 +1,38 @@
+"""`python -m wallet_runtime <process>`: read the settings, then run that process until a signal ends it."""
+
+import os
+import sys
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.settings import SettingsError, read_settings
+
+EXIT_USAGE = 2
+EXIT_SETTINGS = 78
+EXIT_FAILED = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named process; return 2 for wrong usage, 78 for settings at fault, 1 for a port that is taken."""
+    if len(arguments) != 1 or arguments[0] not in contract.PROCESSES:
+        print(f"usage: python -m wallet_runtime <process>, one of: {', '.join(contract.PROCESSES)}", file=sys.stderr)
+        return EXIT_USAGE
+    process = arguments[0]
+    try:
+        settings = read_settings(process, os.environ)
+    except SettingsError as error:
+        print(f"{process} does not start, because its settings are at fault:", file=sys.stderr)
+        print("\n".join(f"  {fault}" for fault in error.faults), file=sys.stderr)
+        return EXIT_SETTINGS
+    # Imported after the settings were found good, so that a fault is told at once.
+    from wallet_runtime import services  # noqa: PLC0415
+    from wallet_runtime.plumbing.server import CannotListen, run  # noqa: PLC0415
+
+    try:
+        return run(services.load(process), settings)
+    except CannotListen as error:
+        print(f"{process} does not start: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

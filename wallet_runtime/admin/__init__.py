@@ -1,0 +1,1 @@
+"""admin_service: the back office's commands, each of them audited."""

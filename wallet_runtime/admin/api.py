@@ -1,0 +1,151 @@
+"""Routes of the back office. Each changing one leaves an audit row, sends one command to its service and passes the answer on."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from wallet_runtime import contract
+from wallet_runtime.admin import store
+from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
+from wallet_runtime.plumbing import auth
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.errors import ApiError, NotFound, PassedThrough
+from wallet_runtime.plumbing.fields import Reason
+from wallet_runtime.plumbing.headers import parse_uuid
+from wallet_runtime.plumbing.service_client import ServiceClient
+
+TOPOLOGY = "/internal/wallet/topology"
+POLICY = "/internal/wallet/policy"
+
+_Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
+
+
+class PairStart(Body):
+    """The topology version that an activation starts from."""
+
+    topology_code: str
+    topology_version: int
+
+
+class Activation(Body, omit_defaults=True):
+    """Which version to activate, its policy, and the pair that the activation starts from (null: none was active)."""
+
+    version: int
+    policy_document: dict[str, Any] | None = None
+    from_pair: PairStart | None = msgspec.field(name="from", default=None)
+
+
+class Review(Body):
+    """A decision over a requested withdrawal."""
+
+    action: str
+    reason: Reason = ""
+
+
+class Payment(Body, omit_defaults=True):
+    """A note to a withdrawal that was paid by hand."""
+
+    reason: Reason | None = None
+
+
+def show_topology(context: Context, call: Call) -> Answer:
+    """Answer the versions of a topology."""
+    return _read(context, call, f"{TOPOLOGY}/{_segment(call, 'code')}")
+
+
+def save_topology(context: Context, call: Call) -> Answer:
+    """Save a topology draft (A7-9: never over an ACTIVE or SUPERSEDED version)."""
+    return _command(context, call, "topology.save", "PUT", f"{TOPOLOGY}/{_segment(call, 'code')}", call.body)
+
+
+def activate_topology(context: Context, call: Call) -> Answer:
+    """Activate a topology together with its policy document (A7-12)."""
+    wanted: Activation = call.body
+    code = _segment(call, "code")
+    if wanted.policy_document is None:
+        confirm_already_active(code, wanted.version, _active_topology(context, call))
+    return _command(context, call, "topology.activate", "PUT", f"{TOPOLOGY}/{code}/activate", wanted)
+
+
+def show_policy(context: Context, call: Call) -> Answer:
+    """Answer the versions of a policy."""
+    return _read(context, call, f"{POLICY}/{_segment(call, 'policy_key')}")
+
+
+def save_policy(context: Context, call: Call) -> Answer:
+    """Save a policy draft."""
+    return _command(context, call, "policy.save", "PUT", f"{POLICY}/{_segment(call, 'policy_key')}", call.body)
+
+
+def review_withdrawal(context: Context, call: Call) -> Answer:
+    """Approve or reject a requested withdrawal."""
+    wanted: Review = call.body
+    path = review_path(wanted.action, wanted.reason)
+    return _withdrawal_command(context, call, f"withdrawal.{wanted.action}", path, wanted.reason or None)
+
+
+def mark_paid(context: Context, call: Call) -> Answer:
+    """Say that an approved withdrawal was paid by hand; the same again changes nothing."""
+    wanted: Payment = call.body
+    return _withdrawal_command(context, call, "withdrawal.mark-paid", "/internal/wallet/v2/withdrawals/mark-paid", wanted.reason)
+
+
+def _read(context: Context, call: Call, path: str) -> Answer:
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", path)
+
+
+def _withdrawal_command(context: Context, call: Call, command: str, path: str, reason: str | None) -> Answer:
+    call.brand()
+    transaction_id = parse_uuid(call.path["transaction_id"])
+    if transaction_id is None:
+        raise TransactionNotFound
+    body = {"transaction_id": str(transaction_id)} | ({} if reason is None else {"reason": reason})
+    return _command(context, call, command, "POST", path, body, audit=(str(transaction_id), reason))
+
+
+def _command(context: Context, call: Call, command: str, method: str, path: str, body: object, *, audit: _Audit | None = None) -> Answer:
+    """Record the command, send it, record the answer. Without its audit row a command is not sent."""
+    target, reason = audit or (path, None)
+    audited = store.AuditedCommand(call.caller, command, target, call.brand_id, call.request_id, reason, body)
+    audit_id = store.record_command(context.database, audited)
+    try:
+        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, body)
+    except ApiError as error:
+        store.record_answer(context.database, audit_id, status=error.status, code=error.code)
+        raise
+    store.record_answer(context.database, audit_id, status=answer.status, code=None)
+    return answer
+
+
+def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:
+    """Ask which topology is active; None where none is."""
+    try:
+        answer = ServiceClient(context).call(contract.WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id)
+    except PassedThrough as error:
+        if error.status == NotFound.status:
+            return None
+        raise
+    active: dict[str, Any] = answer.body
+    return active
+
+
+def _segment(call: Call, name: str) -> str:
+    """Return a part of the path so that it stays one part of the next path."""
+    return quote(call.path[name], safe="")
+
+
+SERVICE = Service(
+    contract.ADMIN_SERVICE,
+    routes=(
+        Route("GET", "/api/v1/topology/{code}", show_topology, access=auth.admin),
+        Route("PUT", "/api/v1/topology/{code}", save_topology, dict, auth.admin),
+        Route("PUT", "/api/v1/topology/{code}/activate", activate_topology, Activation, auth.admin),
+        Route("GET", "/api/v1/policy/{policy_key}", show_policy, access=auth.admin),
+        Route("PUT", "/api/v1/policy/{policy_key}", save_policy, dict, auth.admin),
+        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/review", review_withdrawal, Review, auth.admin),
+        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/mark-paid", mark_paid, Payment, auth.admin),
+    ),
+)

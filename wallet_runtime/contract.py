@@ -1,0 +1,125 @@
+"""Names that the wallet platform and its operators share: processes, headers, routes, streams, error codes.
+
+Pure constants: this module imports nothing, because it is the only part of the runtime that the toolkit may see.
+"""
+
+# --- processes (SPEC 1.1). An API process answers its own routes; a worker only /health and /metrics.
+GATEWAY = "gateway"
+WALLET_SERVICE = "wallet_service"
+WALLET_WORKER = "wallet_worker"
+ROLLING_SERVICE = "rolling_service"
+ROLLING_WORKER = "rolling_worker"
+GAME_SERVICE = "game_service"
+PLAYER_SERVICE = "player_service"
+ADMIN_SERVICE = "admin_service"
+API_PROCESSES = (GATEWAY, WALLET_SERVICE, ROLLING_SERVICE, GAME_SERVICE, PLAYER_SERVICE, ADMIN_SERVICE)
+WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
+PROCESSES = API_PROCESSES + WORKER_PROCESSES
+OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
+
+# --- headers
+CALLER_HEADER = "X-Caller-Service"
+TOKEN_HEADER = "X-Internal-Service-Token"
+BRAND_HEADER = "X-Brand-Id"
+REQUEST_ID_HEADER = "X-Request-Id"
+CANARY_HEADER = "X-Canary-Token"
+PROVIDER_HEADER = "X-Provider-Id"
+PROVIDER_SIGNATURE_HEADER = "X-Provider-Signature"
+
+# --- environment variables that name a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
+TOKEN_VARIABLE_PREFIX = "INTERNAL_SERVICE_TOKEN_"
+LEGACY_TOKEN_VARIABLE = "INTERNAL_SERVICE_TOKEN"
+PROVIDER_SECRET_PREFIX = "PROVIDER_SECRET_"
+BRAND_ENFORCEMENT_VARIABLE = "MULTI_BRAND_ENFORCEMENT"
+BRAND_ENFORCEMENT_VALUES = ("off", "observe", "enforce")
+FAILPOINT_VARIABLE = "RUBY_FAILPOINT"
+
+# --- game providers of the platform, and the provider type each one serves
+SPORTS = "SPORTS"
+LIVE = "LIVE"
+SLOTS = "SLOTS"
+PROVIDER_TYPES = (SPORTS, LIVE, SLOTS)
+PROVIDERS = {"mocksports": SPORTS, "mocklive": LIVE, "mockslots": SLOTS}
+
+# --- currencies: code -> decimal places of the minor unit
+CURRENCY_EXPONENTS = {"KRW": 0, "USD": 2, "EUR": 2, "TRY": 2, "BTC": 8}
+POINTS_CURRENCY = "PTS"
+
+# --- accounts. Cash accounts are per player; counter-accounts are per brand and currency.
+CASH_AVAILABLE = "CASH/AVAILABLE"
+CASH_PENDING = "CASH/PENDING"
+COUNTER_ACCOUNTS = ("PSP", "HOUSE", "PROMO", "OPENING", "ADJ", "ISSUED", "REDEEMED", "EXPIRED")
+
+# --- events and the partitioned stream that carries them
+WALLET_STREAM_PREFIX = "wallet.events."  # + partition number
+ROLLING_STREAM = "rolling.events"
+PARTITIONS = 8
+ROLLING_GROUP = "rolling_worker"
+BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
+BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
+ROLLING_REQUIRED = "ROLLING_REQUIRED"
+ROLLING_COMPLETED_CONFIRMED = "ROLLING_COMPLETED_CONFIRMED"
+DEPOSIT_APPROVED = "DEPOSIT_APPROVED"
+WITHDRAW_APPROVED = "WITHDRAW_APPROVED"
+ROLLING_COMPLETED = "ROLLING_COMPLETED"
+ROLLING_CANCELED = "ROLLING_CANCELED"
+OUTBOX_CANARY = "OUTBOX_CANARY"
+
+# --- freeze levels (SPEC 1.6)
+OPEN = "open"
+INGRESS = "ingress"
+SEALED = "sealed"
+FREEZE_LEVELS = (OPEN, INGRESS, SEALED)
+
+# --- topology seeds
+RUBY_SPLIT_V1 = "RUBY_SPLIT_V1"
+RUBY_UNIFIED_V1 = "RUBY_UNIFIED_V1"
+TOPOLOGY_CODES = (RUBY_SPLIT_V1, RUBY_UNIFIED_V1)
+DEFAULT_POLICY_KEY = "default"
+
+# --- stable error codes of the platform
+MAINTENANCE = "MAINTENANCE"
+IDEMPOTENCY_KEY_REQUIRED = "IDEMPOTENCY_KEY_REQUIRED"
+IDEMPOTENCY_IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
+IDEMPOTENCY_PAYLOAD_MISMATCH = "IDEMPOTENCY_PAYLOAD_MISMATCH"
+INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+
+# --- who may call which internal route: (process, method, path template) -> callers. Code, tests and docs read this table.
+ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
+    (WALLET_SERVICE, "GET", "/internal/wallet/topology/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/policy/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/players"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "GET", "/internal/wallet/v2/players/{player_id}/snapshot"): (PLAYER_SERVICE, ADMIN_SERVICE, GATEWAY, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/authorize"): (GAME_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): (GAME_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (GAME_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/deposits/approve"): (PLAYER_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/wallet"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/request"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/approve"): (ADMIN_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/reject"): (ADMIN_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/mark-paid"): (ADMIN_SERVICE, PLAYER_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/rollings/complete"): (ROLLING_WORKER, ROLLING_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/v2/reconciliation/last"): (ADMIN_SERVICE, OPERATOR),
+    (ROLLING_SERVICE, "GET", "/internal/rolling/players/{player_id}"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/{rolling_id}/cancel"): (ADMIN_SERVICE,),
+    (GAME_SERVICE, "POST", "/internal/game/bets/authorize"): (GATEWAY,),
+    (GAME_SERVICE, "POST", "/internal/game/bets/settle"): (GATEWAY,),
+    (GAME_SERVICE, "POST", "/internal/game/bets/rollback"): (GATEWAY,),
+    (GAME_SERVICE, "GET", "/internal/game/providers/{provider_id}/statement"): (ADMIN_SERVICE, OPERATOR),
+    (PLAYER_SERVICE, "POST", "/internal/players"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
+    (PLAYER_SERVICE, "GET", "/internal/players/{player_id}/wallet"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/deposit"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/withdraw"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/wallet-withdrawal"): (GATEWAY,),
+}

@@ -1,0 +1,169 @@
+"""Routes of game_service. Providers come through the gateway, which has checked who they are."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from wallet_runtime import contract
+from wallet_runtime.game import domain, store
+from wallet_runtime.game.store import Callback
+from wallet_runtime.plumbing import money
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.errors import Invalid, PassedThrough
+from wallet_runtime.plumbing.fields import ForeignId, Reason
+from wallet_runtime.plumbing.service_client import ServiceClient
+
+PAGE_SIZE_MAX = 500
+
+
+class Authorize(Body):
+    """A stake that a provider asks for, in major units. `source` is the player's choice where the policy lets him choose."""
+
+    provider_id: str
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    amount: str
+    currency: str
+    game_id: ForeignId | None = None
+    source: ForeignId | None = None
+
+
+class Settle(Body):
+    """The payout of a bet in major units; "0" is a real settlement."""
+
+    provider_id: str
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    payout: str
+
+
+class Rollback(Body):
+    """A bet that the provider takes back."""
+
+    provider_id: str
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    reason: Reason | None = None
+
+
+def authorize(context: Context, call: Call) -> Answer:
+    """Record the round and the callback, then have the wallet authorize the bet."""
+    asked: Authorize = call.body
+    kind_of_play = domain.provider_type(asked.provider_id)
+    stake = money.parse_amount(asked.amount, asked.currency)
+    callback = _callback(call, "authorize", asked, asked.amount)
+    store.record_authorize(context.database, callback, currency=asked.currency, stake=stake, game_id=asked.game_id)
+    body = {
+        "player_id": asked.player_id,
+        "provider_id": asked.provider_id,
+        "provider_type": kind_of_play,
+        "bet_id": asked.bet_id,
+        "round_id": asked.round_id,
+        "amount": asked.amount,
+        "currency": asked.currency,
+    }
+    if asked.source is not None:
+        body["source"] = asked.source
+    return _ask_wallet(context, call, callback, body, payout=None)
+
+
+def settle(context: Context, call: Call) -> Answer:
+    """Record the callback, then have the wallet settle the bet."""
+    asked: Settle = call.body
+    domain.provider_type(asked.provider_id)
+    callback = _callback(call, "settle", asked, asked.payout)
+    currency = store.record_close(context.database, callback)
+    payout = None if currency is None else money.parse_amount(asked.payout, currency, zero_allowed=True)
+    body = {"player_id": asked.player_id, "provider_id": asked.provider_id, "bet_id": asked.bet_id, "payout": asked.payout}
+    return _ask_wallet(context, call, callback, body, payout=payout)
+
+
+def rollback(context: Context, call: Call) -> Answer:
+    """Record the callback, then have the wallet roll the bet back."""
+    asked: Rollback = call.body
+    domain.provider_type(asked.provider_id)
+    callback = _callback(call, "rollback", asked, None)
+    store.record_close(context.database, callback)
+    body = {"player_id": asked.player_id, "provider_id": asked.provider_id, "bet_id": asked.bet_id}
+    return _ask_wallet(context, call, callback, body, payout=None)
+
+
+def show_statement(context: Context, call: Call) -> Answer:
+    """Answer what the mock provider believes of its bets placed in [from, to): {provider_id, bets, next_cursor}.
+
+    `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without it; `limit` at most 500.
+    """
+    provider_id = call.path["provider_id"]
+    domain.provider_type(provider_id)
+    limit = _number(call, "limit", PAGE_SIZE_MAX, highest=PAGE_SIZE_MAX)
+    rows = store.read_statement(
+        context.database,
+        provider_id,
+        call.brand_id,
+        placed_from=_time(call, "from"),
+        placed_to=_time(call, "to"),
+        cursor=_number(call, "cursor", 0, highest=money.MINOR_UNITS_MAX),
+        limit=limit,
+    )
+    next_cursor = str(rows[-1]["sequence"]) if len(rows) == limit else None
+    return Answer(200, {"provider_id": provider_id, "bets": [_statement_line(row) for row in rows], "next_cursor": next_cursor})
+
+
+def _callback(call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollback, amount: str | None) -> Callback:
+    return Callback(kind, call.brand(), asked.provider_id, call.command_id(), asked.bet_id, asked.round_id, asked.player_id, amount)
+
+
+def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any], *, payout: int | None) -> Answer:
+    """Pass the command on and keep the final answer; an answer that decides nothing leaves the callback open."""
+    path = f"/internal/wallet/v2/bets/{callback.kind}"
+    try:
+        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body)
+    except PassedThrough as error:
+        if domain.is_final(error.status):
+            store.record_outcome(context.database, callback, status=error.status, code=error.code, payout=None)
+        raise
+    store.record_outcome(context.database, callback, status=answer.status, code=None, payout=payout)
+    return answer
+
+
+def _statement_line(row: dict[str, Any]) -> dict[str, Any]:
+    """Write one bet with its amounts as the wire's strings in major units."""
+    payout = None if row["payout"] is None else money.format_amount(row["payout"], row["currency"])
+    line = {name: value for name, value in row.items() if name != "sequence"}
+    return {**line, "stake": money.format_amount(row["stake"], row["currency"]), "payout": payout}
+
+
+def _time(call: Call, name: str) -> datetime:
+    text = call.query.get(name, "")
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise Invalid(f"query parameter {name} must be a time with a zone such as 2026-11-20T00:00:00Z, found {text[:40]!r}")
+    return value
+
+
+def _number(call: Call, name: str, default: int, *, highest: int) -> int:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > highest:
+        raise Invalid(f"query parameter {name} must be a whole number up to {highest}, found {text[:20]!r}")
+    return int(text)
+
+
+SERVICE = Service(
+    contract.GAME_SERVICE,
+    routes=(
+        Route("POST", "/internal/game/bets/authorize", authorize, Authorize),
+        Route("POST", "/internal/game/bets/settle", settle, Settle),
+        Route("POST", "/internal/game/bets/rollback", rollback, Rollback),
+        Route("GET", "/internal/game/providers/{provider_id}/statement", show_statement),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Rounds, callbacks and the mock providers' bets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sql import query
+from wallet_runtime.game.domain import Kind, state_after
+from wallet_runtime.plumbing.database import Database, Row
+
+_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = "game_record_authorize", "game_record_close", "game_record_outcome", "game_statement"
+for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT):
+    query(_name)
+
+
+@dataclass(frozen=True)
+class Callback:
+    """One callback of a provider. `amount` is the wire's text: a stake, a payout, or None for a rollback."""
+
+    kind: Kind
+    brand_id: UUID
+    provider_id: str
+    request_id: str
+    bet_id: str
+    round_id: str
+    player_id: UUID
+    amount: str | None
+
+
+def record_authorize(database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None) -> None:
+    """Record the round, the callback and the bet before the wallet is asked. `stake` is in minor units."""
+    with database.session() as session:
+        session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
+
+
+def record_close(database: Database, callback: Callback) -> str | None:
+    """Record a settle or rollback before the wallet is asked; return the bet's currency where this side knows the bet."""
+    with database.session() as session:
+        currency: str | None = session.one(_CLOSE, **_named(callback), kind=callback.kind)["currency"]
+    return currency
+
+
+def record_outcome(database: Database, callback: Callback, *, status: int, code: str | None, payout: int | None) -> None:
+    """Keep the wallet's final answer and move the bet in the provider's books. `payout` is in minor units."""
+    state, from_states = state_after(callback.kind, status)
+    with database.session() as session:
+        session.run(
+            _OUTCOME,
+            **_named(callback),
+            kind=callback.kind,
+            status=status,
+            code=code,
+            payout=payout,
+            state=state,
+            from_states=list(from_states),
+        )
+
+
+def read_statement(
+    database: Database, provider_id: str, brand_id: UUID | None, *, placed_from: datetime, placed_to: datetime, cursor: int, limit: int
+) -> list[Row]:
+    """Return one page of a provider's bets, oldest first."""
+    with database.session() as session:
+        return session.all(
+            _STATEMENT,
+            provider_id=provider_id,
+            brand_id=brand_id,
+            placed_from=placed_from,
+            placed_to=placed_to,
+            cursor=cursor,
+            limit=limit,
+        )
+
+
+def _named(callback: Callback) -> dict[str, object]:
+    return {
+        "brand_id": callback.brand_id,
+        "provider_id": callback.provider_id,
+        "request_id": callback.request_id,
+        "bet_id": callback.bet_id,
+        "round_id": callback.round_id,
+        "player_id": callback.player_id,
+        "amount": callback.amount,
+    }

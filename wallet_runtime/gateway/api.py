@@ -1,0 +1,167 @@
+"""Public routes: providers with a signature, players with a session, and the back office's maintenance switch."""
+
+from uuid import UUID
+
+import msgspec
+
+from wallet_runtime import contract
+from wallet_runtime.gateway import store
+from wallet_runtime.gateway.domain import confirm_no_maintenance, confirm_open, player_request_id
+from wallet_runtime.plumbing import auth
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.fields import ForeignId, Reason
+from wallet_runtime.plumbing.service_client import ServiceClient
+
+
+class Authorize(Body, omit_defaults=True):
+    """A provider's stake. There is no field for buckets or policy: a callback cannot name them (STG-7)."""
+
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    amount: str
+    currency: str
+    game_id: ForeignId | None = None
+    source: ForeignId | None = None
+
+
+class Settle(Body):
+    """A provider's payout for a bet."""
+
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    payout: str
+
+
+class Rollback(Body, omit_defaults=True):
+    """A provider takes a bet back."""
+
+    player_id: UUID
+    bet_id: ForeignId
+    round_id: ForeignId
+    reason: Reason | None = None
+
+
+class Deposit(Body, omit_defaults=True):
+    """A player's deposit, to cash or on into a bucket."""
+
+    amount: str
+    currency: str
+    bucket: ForeignId | None = None
+
+
+class Withdrawal(Body):
+    """A player's withdrawal."""
+
+    amount: str
+    currency: str
+
+
+class MaintenanceSwitch(Body):
+    """The back office's switch."""
+
+    is_active: bool
+    message: Reason = ""
+
+
+def authorize(context: Context, call: Call) -> Answer:
+    """Pass a new bet on, unless new business is stopped."""
+    return _provider_command(context, call, "authorize", starts_new=True)
+
+
+def settle(context: Context, call: Call) -> Answer:
+    """Pass a settlement on; ingress freeze does not stop it."""
+    return _provider_command(context, call, "settle", starts_new=False)
+
+
+def rollback(context: Context, call: Call) -> Answer:
+    """Pass a rollback on; ingress freeze does not stop it."""
+    return _provider_command(context, call, "rollback", starts_new=False)
+
+
+def show_wallet(context: Context, call: Call) -> Answer:
+    """Answer the player's own snapshot; reads work at every freeze level."""
+    call.brand()
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet")
+
+
+def deposit(context: Context, call: Call) -> Answer:
+    """Take a player's deposit."""
+    return _player_command(context, call, "deposit")
+
+
+def withdraw(context: Context, call: Call) -> Answer:
+    """Take a player's request for a withdrawal."""
+    return _player_command(context, call, "withdraw")
+
+
+def withdraw_from_wallet(context: Context, call: Call) -> Answer:
+    """Move a player's withdrawable money to cash."""
+    return _player_command(context, call, "wallet-withdrawal")
+
+
+def show_topology(context: Context, call: Call) -> Answer:
+    """Answer the active topology's code and version, as the wallet says them."""
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active")
+
+
+def show_policy(context: Context, call: Call) -> Answer:
+    """Answer the active policies' keys and versions, as the wallet says them."""
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/policy/active")
+
+
+def show_maintenance(context: Context, call: Call) -> Answer:
+    """Answer {is_active, message, changed_at}."""
+    return Answer(200, store.read_maintenance(context.database))
+
+
+def set_maintenance(context: Context, call: Call) -> Answer:
+    """Close or open the door for new business: bets, deposits and withdrawals."""
+    wanted: MaintenanceSwitch = call.body
+    return Answer(200, store.write_maintenance(context.database, is_active=wanted.is_active, message=wanted.message))
+
+
+def _provider_command(context: Context, call: Call, command: str, *, starts_new: bool) -> Answer:
+    call.brand()
+    call.command_id()
+    _confirm_allowed(context, call, starts_new=starts_new)
+    body = {"provider_id": call.caller, **msgspec.to_builtins(call.body)}
+    return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/bets/{command}", body)
+
+
+def _player_command(context: Context, call: Call, command: str) -> Answer:
+    call.brand()
+    player_id = call.player()
+    request_id = player_request_id(player_id, call.idempotency_key())
+    _confirm_allowed(context, call, starts_new=True)
+    path = f"/internal/players/{player_id}/{command}"
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "POST", path, call.body, request_id=request_id)
+
+
+def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
+    is_canary = call.canary_token is not None
+    confirm_open(context.control.freeze.level, starts_new=starts_new, is_canary=is_canary)
+    if starts_new and not is_canary:
+        switch = store.read_maintenance(context.database)
+        confirm_no_maintenance(switch["is_active"], switch["message"])
+
+
+SERVICE = Service(
+    contract.GATEWAY,
+    routes=(
+        Route("POST", "/v2/bets/authorize", authorize, Authorize, auth.provider),
+        Route("POST", "/v2/bets/settle", settle, Settle, auth.provider),
+        Route("POST", "/v2/bets/rollback", rollback, Rollback, auth.provider),
+        Route("GET", "/api/v1/player/wallet", show_wallet, access=auth.player),
+        Route("POST", "/api/v1/player/wallet/deposit", deposit, Deposit, auth.player),
+        Route("POST", "/api/v1/player/wallet/withdraw", withdraw, Withdrawal, auth.player),
+        Route("POST", "/api/v1/player/wallet/wallet-withdrawal", withdraw_from_wallet, Withdrawal, auth.player),
+        Route("GET", "/api/v1/wallet/topology", show_topology, access=auth.public),
+        Route("GET", "/api/v1/wallet/policy", show_policy, access=auth.public),
+        Route("GET", "/api/v1/maintenance", show_maintenance, access=auth.public),
+        Route("PUT", "/api/v1/maintenance", set_maintenance, MaintenanceSwitch, auth.admin),
+    ),
+)

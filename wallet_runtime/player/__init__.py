@@ -1,0 +1,1 @@
+"""player_service: players, their sessions, and deposits and withdrawals on their behalf."""

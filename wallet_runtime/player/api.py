@@ -1,0 +1,112 @@
+"""Routes of player_service. All are internal: players themselves come through the gateway."""
+
+from uuid import UUID
+
+from wallet_runtime import contract
+from wallet_runtime.player import store
+from wallet_runtime.player.domain import agreed_brand, choose_player_id, confirm_same
+from wallet_runtime.plumbing import money
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.auth import SESSION_SECONDS, issue_session
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.service_client import ServiceClient
+
+
+class NewPlayer(Body):
+    """A registration. Without `player_id` the brand and the request id decide it, so that a repeat finds it again."""
+
+    currency: str
+    brand_id: UUID | None = None
+    player_id: UUID | None = None
+    canary: bool = False
+
+
+class Deposit(Body):
+    """Money in, in major units, to cash or on into a bucket."""
+
+    amount: str
+    currency: str
+    bucket: str | None = None
+
+
+class Withdrawal(Body):
+    """Money out, in major units."""
+
+    amount: str
+    currency: str
+
+
+def register(context: Context, call: Call) -> Answer:
+    """Create a player here and at the wallet, once; answer {player_id, currency, session} with a fresh session."""
+    wanted: NewPlayer = call.body
+    brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
+    money.exponent(wanted.currency)
+    player_id = choose_player_id(brand_id, wanted.player_id, request_id)
+    player = store.create(context.database, brand_id, player_id, currency=wanted.currency, canary=wanted.canary)
+    confirm_same(player, wanted.currency, wanted.canary)
+    ServiceClient(context).forward(
+        call,
+        contract.WALLET_SERVICE,
+        "POST",
+        "/internal/wallet/v2/players",
+        {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary},
+    )
+    return Answer(201, {"player_id": player_id, "currency": wanted.currency, "session": _session(context, brand_id, player_id)})
+
+
+def show_wallet(context: Context, call: Call) -> Answer:
+    """Answer the wallet's snapshot of a player of this brand."""
+    call.brand()
+    player_id = call.path_uuid("player_id")
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", f"/internal/wallet/v2/players/{player_id}/snapshot")
+
+
+def deposit(context: Context, call: Call) -> Answer:
+    """Have a deposit captured at the PSP (the mock one captures at once) and credited; answer {transaction, balance}."""
+    wanted: Deposit = call.body
+    further = {"psp_reference": f"mockpsp-{call.command_id()}"}
+    if wanted.bucket is not None:
+        further["bucket"] = wanted.bucket
+    return _move(context, call, "/internal/wallet/v2/deposits/approve", wanted.amount, wanted.currency, further)
+
+
+def withdraw(context: Context, call: Call) -> Answer:
+    """Request a withdrawal: cash available -> pending; answer {transaction, balance}."""
+    wanted: Withdrawal = call.body
+    return _move(context, call, "/internal/wallet/v2/withdrawals/request", wanted.amount, wanted.currency, {})
+
+
+def withdraw_from_wallet(context: Context, call: Call) -> Answer:
+    """Move money from the WITHDRAWABLE bucket to cash; answer {transaction, balance}."""
+    wanted: Withdrawal = call.body
+    return _move(context, call, "/internal/wallet/v2/withdrawals/wallet", wanted.amount, wanted.currency, {})
+
+
+def _move(context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]) -> Answer:
+    """Check the form of the money, that the player is of this brand, and let the wallet decide the rest."""
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    call.command_id()
+    money.parse_amount(amount, currency)
+    store.read(context.database, brand_id, player_id)
+    body = {"player_id": player_id, "amount": amount, "currency": currency, **further}
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body)
+
+
+def _session(context: Context, brand_id: UUID, player_id: UUID) -> str:
+    key = context.settings.player_session_key
+    if key is None:
+        raise AssertionError("player_service was started without PLAYER_SESSION_KEY")
+    return issue_session(key, brand_id, player_id, int(context.clock()) + SESSION_SECONDS)
+
+
+SERVICE = Service(
+    contract.PLAYER_SERVICE,
+    routes=(
+        Route("POST", "/internal/players", register, NewPlayer),
+        Route("GET", "/internal/players/{player_id}/wallet", show_wallet),
+        Route("POST", "/internal/players/{player_id}/deposit", deposit, Deposit),
+        Route("POST", "/internal/players/{player_id}/withdraw", withdraw, Withdrawal),
+        Route("POST", "/internal/players/{player_id}/wallet-withdrawal", withdraw_from_wallet, Withdrawal),
+    ),
+)

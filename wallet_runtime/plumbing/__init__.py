@@ -1,0 +1,1 @@
+"""What every service needs, once: settings, database, web application, credentials, loops, metrics."""

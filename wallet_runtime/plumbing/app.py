@@ -1,0 +1,286 @@
+"""From routes to an ASGI application: one path for every request, whatever service answers it.
+
+read the route -> bounded body -> credentials -> headers -> typed body -> the handler in a thread -> one answer shape.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+import msgspec
+import structlog
+from starlette.routing import Route as PathRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing import auth, body, metrics
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.envelope import Envelope, send_answer
+from wallet_runtime.plumbing.errors import (
+    BodyTooLarge,
+    BrandRequired,
+    Busy,
+    Forbidden,
+    IdempotencyKeyRequired,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    RequestIdRequired,
+    RequestTooSlow,
+)
+from wallet_runtime.plumbing.headers import Headers, parse_uuid
+from wallet_runtime.plumbing.health import Check, Health
+from wallet_runtime.plumbing.loop import Loop
+
+BODY_SECONDS_MAX = 10.0
+THREADS_MAX = 16
+WAITING_MAX = 128
+INTERNAL_PREFIX = "/internal/"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler returns: a status, a body for msgspec (or ready JSON bytes), and further headers."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, after its credentials and its form were found good.
+
+    `caller` is an internal process, a provider's id, "player", "admin" or "public". `request_id` is the client's
+    X-Request-Id, or a new one where it sent none. `route` is the route's path template.
+    """
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    brand_id: UUID | None
+    player_id: UUID | None
+    caller: str
+    request_id: str
+    canary_token: str | None
+    headers: Headers
+    route: str = ""
+
+    def brand(self) -> UUID:
+        """Return the brand, or raise `BrandRequired` (422)."""
+        if self.brand_id is None:
+            raise BrandRequired
+        return self.brand_id
+
+    def player(self) -> UUID:
+        """Return the player whose session this is."""
+        if self.player_id is None:
+            raise Forbidden("this route is for a player's session")
+        return self.player_id
+
+    def command_id(self) -> str:
+        """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
+        if self.headers.identifier(contract.REQUEST_ID_HEADER) is None:
+            metrics.IDEMPOTENCY_KEYS_MISSING.inc()
+            raise RequestIdRequired
+        return self.request_id
+
+    def idempotency_key(self) -> str:
+        """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
+        key = self.headers.identifier("Idempotency-Key")
+        if key is None:
+            metrics.IDEMPOTENCY_KEYS_MISSING.inc()
+            raise IdempotencyKeyRequired
+        return key
+
+    def path_uuid(self, name: str) -> UUID:
+        """Return a part of the path as a UUID; anything else names nothing (404)."""
+        value = parse_uuid(self.path[name])
+        if value is None:
+            raise NotFound(f"{name} {self.path[name][:40]!r} is not a UUID, so there is nothing under it")
+        return value
+
+
+Handler = Callable[[Context, Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route. `body` is a `Body` subclass, or `dict` for a free document; None takes no body.
+
+    Internal routes admit who `contract.ROUTE_CALLERS` lists; every other route names its `access`.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    body: Any = None
+    access: auth.Access = auth.internal
+
+
+def no_loops(context: Context) -> tuple[Loop, ...]:
+    """Be the `loops` of a process that has none."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process: its routes, its loops (made when its context is open) and the checks of its own for readiness."""
+
+    process: str
+    routes: tuple[Route, ...] = ()
+    loops: Callable[[Context], tuple[Loop, ...]] = no_loops
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+
+def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
+    """Build the application; an internal route that the contract does not know stops the start."""
+    by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
+    threads = _Threads()
+    for route in service.routes:
+        if route.access is auth.internal and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS:
+            raise AssertionError(f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS")
+        by_path[route.path][route.method] = _Endpoint(route, context, threads)
+    if health is not None:
+        by_path["/health"]["GET"] = health
+    by_path["/metrics"]["GET"] = _serve_metrics
+    # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
+    paths = sorted(by_path, key=lambda path: ("{" in path, path))
+    router = Router(
+        [PathRoute(path, _ByMethod(path, by_path[path]), methods=None) for path in paths],
+        redirect_slashes=False,
+        default=_nothing_here,
+    )
+    return Envelope(router)
+
+
+class _ByMethod:
+    """One path: hands the request to the endpoint of its method, or answers 405 with Allow."""
+
+    def __init__(self, template: str, endpoints: dict[str, ASGIApp]) -> None:
+        self._template = template
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route_template"] = self._template
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            allowed = ", ".join(sorted(self._endpoints))
+            raise MethodNotAllowed(f"{self._template} takes {allowed}, not {scope['method'][:16]}", details={"allow": allowed})
+        await endpoint(scope, receive, send)
+
+
+class _Threads:
+    """The bounded pool that handlers run in; what waits beyond the bound is told to come back."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """Run a handler in a thread, or raise `Busy` where too many requests wait already."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS_MAX)
+        if self._limiter.statistics().tasks_waiting >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} requests are waiting already; repeat the request later")
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class _Endpoint:
+    """One route as an ASGI application."""
+
+    def __init__(self, route: Route, context: Context, threads: _Threads) -> None:
+        self._route = route
+        self._context = context
+        self._threads = threads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = await _read_body(scope, receive)
+        route = self._route
+        headers: Headers = scope["headers_read"]
+        identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, headers, raw))
+        call = Call(
+            path=_path_of(scope),
+            query=_query_of(scope),
+            body=None if route.body is None else body.parse(raw, headers.get("Content-Type"), route.body),
+            brand_id=_brand_of(headers, identity),
+            player_id=identity.player_id,
+            caller=identity.caller,
+            request_id=headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"],
+            canary_token=headers.identifier(contract.CANARY_HEADER),
+            headers=headers,
+            route=route.path,
+        )
+        answer = await self._threads.run(lambda: self._handle(call))
+        payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _handle(self, call: Call) -> Answer:
+        """Run the handler in its thread, with the request's id and brand on every log line."""
+        with structlog.contextvars.bound_contextvars(request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)):
+            return self._route.handler(self._context, call)
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """Read the whole body, at most 64 KiB in at most ten seconds."""
+    announced = scope["headers_read"].get("Content-Length")
+    if announced is not None and (not announced.isdigit() or int(announced[:12]) > body.BODY_BYTES_MAX):
+        raise BodyTooLarge(f"the body may hold {body.BODY_BYTES_MAX} bytes, {announced[:12]} were announced")
+    chunks: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(BODY_SECONDS_MAX):
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestTooSlow("the client went away before its body was complete")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > body.BODY_BYTES_MAX:
+                raise BodyTooLarge(f"the body may hold {body.BODY_BYTES_MAX} bytes")
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+    raise RequestTooSlow(f"the body did not arrive within {BODY_SECONDS_MAX:g} s")
+
+
+def _path_of(scope: Scope) -> dict[str, str]:
+    path: dict[str, str] = scope["path_params"]
+    if any("\0" in value for value in path.values()):
+        raise NotFound
+    return path
+
+
+def _query_of(scope: Scope) -> dict[str, str]:
+    """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
+    try:
+        pairs = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=32, errors="strict")
+    except ValueError:
+        raise Invalid("the query string is not valid") from None
+    values = dict(pairs)
+    if len(values) != len(pairs) or any("\0" in value for value in values.values()):
+        raise Invalid("a query parameter was sent more than once, or holds a NUL character")
+    return values
+
+
+def _brand_of(headers: Headers, identity: auth.Identity) -> UUID | None:
+    """Take the brand from the header; a session's own brand must agree with it."""
+    brand_id = headers.brand_id()
+    if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
+        raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")
+    return brand_id
+
+
+async def _serve_metrics(scope: Scope, receive: Receive, send: Send) -> None:
+    await send_answer(scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE})
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound(f"no route is at {scope['path'][:100]!r}")
+
+

@@ -1,0 +1,174 @@
+"""PostgreSQL by query name: a small pool, rows as dicts, driver errors translated in this one place."""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
+
+from sql import query
+from wallet_runtime.plumbing.errors import ApiError, Busy, Unavailable
+
+Row = dict[str, Any]
+POOL_TIMEOUT_SECONDS = 2.0
+CONNECT_TIMEOUT_SECONDS = 3
+TCP_USER_TIMEOUT_MILLISECONDS = 10_000
+_BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
+_CONNECTION_CLASSES = ("08", "57P")
+
+
+class DatabaseError(Exception):
+    """The database refused a statement. Stores read `sqlstate` and turn their own codes into the service's errors."""
+
+    def __init__(self, error: psycopg.Error) -> None:
+        """Keep the server's own words: `sqlstate`, `message`, `detail`, `constraint` and `context`."""
+        self.sqlstate = error.sqlstate or ""
+        self.message = error.diag.message_primary or str(error)
+        self.detail = error.diag.message_detail or ""
+        self.constraint = error.diag.constraint_name or ""
+        self.context = error.diag.context or ""
+        super().__init__(f"{self.sqlstate} {self.message}")
+
+
+class Session:
+    """One borrowed connection. Values are named as in the statement; a dict is sent as jsonb (a list: wrap it in `json`)."""
+
+    def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
+        """Wrap a connection that the caller has borrowed."""
+        self._connection = connection
+
+    def one(self, query_name: str, /, **values: object) -> Row:
+        """Run a statement that always returns exactly one row; anything else is a programming error."""
+        rows = self.all(query_name, **values)
+        if len(rows) != 1:
+            raise AssertionError(f"query {query_name} returned {len(rows)} rows where exactly one was promised")
+        return rows[0]
+
+    def maybe(self, query_name: str, /, **values: object) -> Row | None:
+        """Run a statement that returns at most one row."""
+        rows = self.all(query_name, **values)
+        if len(rows) > 1:
+            raise AssertionError(f"query {query_name} returned {len(rows)} rows where at most one was promised")
+        return rows[0] if rows else None
+
+    def all(self, query_name: str, /, **values: object) -> list[Row]:
+        """Run a statement and return every row."""
+        return self._execute(query_name, values).fetchall()
+
+    def run(self, query_name: str, /, **values: object) -> int:
+        """Run a statement for its effect and return the number of rows it touched."""
+        return self._execute(query_name, values).rowcount
+
+    def _execute(self, query_name: str, values: dict[str, object]) -> psycopg.Cursor[DictRow]:
+        # The text comes from sql/queries only, so it is a literal of this repository. Errors are translated here, so that a
+        # store can read them while it still holds the session.
+        with translated(self._connection.info.dbname):
+            return self._connection.execute(query(query_name).encode(), {name: _sendable(value) for name, value in values.items()})
+
+
+class Database:
+    """A pool of autocommit connections to one database as one role."""
+
+    def __init__(self, url: str, name: str, *, pool_min: int = 1, pool_max: int = 8, prepare_threshold: int | None = 0) -> None:
+        """Prepare the pool; nothing connects before `open`. `name` shows in pg_stat_activity."""
+        self.name = name
+        self.pool_max = pool_max
+        self._prepare_threshold = prepare_threshold
+        self._pool = ConnectionPool(
+            url,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": name,
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "tcp_user_timeout": TCP_USER_TIMEOUT_MILLISECONDS,
+            },
+            min_size=pool_min,
+            max_size=pool_max,
+            timeout=POOL_TIMEOUT_SECONDS,
+            max_waiting=pool_max * 8,
+            num_workers=1,
+            reconnect_timeout=5,
+            configure=self._configure,
+            check=refuse_dead,
+            open=False,
+            name=name,
+        )
+
+    def open(self) -> "Database":
+        """Start connecting in the background; an absent server shows as `Unavailable` in calls and red in readiness."""
+        self._pool.open(wait=False)
+        return self
+
+    def close(self) -> None:
+        """Close every connection, waiting at most two seconds for the pool's own thread."""
+        self._pool.close(timeout=2.0)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Borrow a connection in autocommit: every statement is its own transaction."""
+        with translated(self.name), self._pool.connection() as connection:
+            yield Session(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Borrow a connection inside one transaction, committed at the end of the block and rolled back on any error."""
+        with translated(self.name), self._pool.connection() as connection, connection.transaction():
+            yield Session(connection)
+
+    def _configure(self, connection: psycopg.Connection[DictRow]) -> None:
+        prepare_connection(connection, self._prepare_threshold)
+
+
+def json(value: object) -> Jsonb:
+    """Wrap a list or a scalar so that it is sent as jsonb."""
+    return Jsonb(value)
+
+
+def _sendable(value: object) -> object:
+    return Jsonb(value) if isinstance(value, dict) else value
+
+
+def prepare_connection(connection: psycopg.Connection[DictRow], prepare_threshold: int | None) -> None:
+    """Set the house's habits on a new connection: when to prepare statements, and jsonb through msgspec."""
+    connection.prepare_threshold = prepare_threshold
+    set_json_dumps(msgspec.json.encode, connection)
+    set_json_loads(msgspec.json.decode, connection)
+
+
+def refuse_dead(connection: psycopg.Connection[DictRow]) -> None:
+    """Refuse an idle connection that the server has closed, without a round trip: nothing may be waiting on its socket."""
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    if watch.poll(0):
+        # Closed on this side too, or the pool would take it back as a good one.
+        connection.close()
+        raise psycopg.OperationalError("the server closed this idle connection")
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turn the driver's errors into the house's: `Busy`, `Unavailable`, or `DatabaseError` for a store to read."""
+    try:
+        yield
+    except (PoolTimeout, TooManyRequests):
+        raise Busy(f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; repeat the request later") from None
+    except psycopg.Error as error:
+        raise _translate(error, name) from error
+
+
+def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
+    state = error.sqlstate
+    if state in _BUSY_STATES:
+        busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
+        busy.context = error.diag.context or ""
+        return busy
+    if isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(_CONNECTION_CLASSES)):
+        return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
+    return DatabaseError(error)

@@ -1,0 +1,151 @@
+"""What a handler may answer instead of success: one class per meaning, its docstring is the default message.
+
+`status` is the HTTP status, `code` the stable upper-case code of the error shape (SPEC 1.6).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """The request could not be carried out."""
+
+    status = 500
+    code = "INTERNAL"
+
+    def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None, retry_after: int | None = None) -> None:
+        """Say what happened; `details` are facts for a program, `retry_after` is in whole seconds."""
+        self.message = message or (self.__doc__ or "").strip()
+        self.details = dict(details or {})
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+class BadRequest(ApiError):
+    """The request is not well formed."""
+
+    status = 400
+    code = "BAD_REQUEST"
+
+
+class IdempotencyKeyRequired(BadRequest):
+    """This route moves money: send an Idempotency-Key header, and the same one when you repeat the request."""
+
+    code = "IDEMPOTENCY_KEY_REQUIRED"
+
+
+class RequestIdRequired(BadRequest):
+    """This route changes something: send an X-Request-Id header, and the same one when you repeat the request."""
+
+    code = "REQUEST_ID_REQUIRED"
+
+
+class Unauthorized(ApiError):
+    """The credentials are missing, wrong or malformed."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(ApiError):
+    """The caller is known, but may not do this."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
+class NotFound(ApiError):
+    """There is nothing here under that name."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
+class MethodNotAllowed(ApiError):
+    """This path does not take that method."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+
+
+class RequestTooSlow(ApiError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "REQUEST_TIMEOUT"
+
+
+class Conflict(ApiError):
+    """The request does not fit the present state."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class BodyTooLarge(ApiError):
+    """The body is larger than this service reads."""
+
+    status = 413
+    code = "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(ApiError):
+    """The body must be application/json in UTF-8."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class Invalid(ApiError):
+    """The request is understood, but a value in it is not valid."""
+
+    status = 422
+    code = "INVALID"
+
+
+class BrandRequired(Invalid):
+    """This route belongs to one brand: send its id in the X-Brand-Id header."""
+
+    code = "BRAND_REQUIRED"
+
+
+class Unavailable(ApiError):
+    """A part that this request needs does not answer; repeat it later under the same request id."""
+
+    status = 503
+    code = "UNAVAILABLE"
+
+    def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None, retry_after: int | None = 1) -> None:
+        """Say what does not answer; a 503 always names a time to retry."""
+        super().__init__(message, details=details, retry_after=retry_after)
+
+
+class Busy(Unavailable):
+    """The service is at its limit; nothing was changed. Repeat the request later."""
+
+    code = "BUSY"
+    # What the database was waiting for, in its own words; never shown to a caller.
+    context = ""
+
+
+class Maintenance(Unavailable):
+    """Money does not move now, by an operator's decision; nothing was changed. Repeat the request later."""
+
+    code = "MAINTENANCE"
+
+
+class OutcomeUnknown(ApiError):
+    """The other side took the request but its answer did not arrive: repeat it under the same request id to learn it."""
+
+    status = 504
+    code = "OUTCOME_UNKNOWN"
+
+
+class PassedThrough(ApiError):
+    """Another service answered with an error."""
+
+    def __init__(self, status: int, code: str, message: str, *, details: Mapping[str, Any], retry_after: int | None = None) -> None:
+        """Carry the other side's status, code, message and details as they came."""
+        super().__init__(message, details=details, retry_after=retry_after)
+        self.status = status
+        self.code = code

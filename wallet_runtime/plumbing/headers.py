@@ -1,0 +1,72 @@
+"""Request headers as the house reads them: by name, once each, printable."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.errors import Invalid
+
+HEADER_VALUE_LENGTH_MAX = 255
+UUID_LENGTH = 36
+
+
+class Headers:
+    """Headers by lower-case name; a header that was sent twice is refused when it is read."""
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take the server's raw pairs."""
+        self._values: dict[str, str] = {}
+        self._repeated: set[str] = set()
+        for raw_name, raw_value in pairs:
+            name = raw_name.decode("latin-1").lower()
+            if name in self._values:
+                self._repeated.add(name)
+            self._values[name] = raw_value.decode("latin-1")
+
+    def get(self, name: str) -> str | None:
+        """Return the value, None where the header is absent; raise `Invalid` (422) where it was sent more than once."""
+        lower = name.lower()
+        if lower in self._repeated:
+            raise Invalid(f"header {name} was sent more than once; send it once")
+        return self._values.get(lower)
+
+    def identifier(self, name: str) -> str | None:
+        """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces, or `Invalid` (422)."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all("!" <= character <= "~" for character in value):
+            raise Invalid(f"header {name} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces")
+        return value
+
+    def brand_id(self) -> UUID | None:
+        """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""
+        value = self.get(contract.BRAND_HEADER)
+        return None if value is None else _uuid_of(value, f"header {contract.BRAND_HEADER}")
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """Return the UUID that a text of 36 characters writes in the usual form, or None."""
+    if len(text) != UUID_LENGTH or not text.isascii():
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _uuid_of(text: str, where: str) -> UUID:
+    value = parse_uuid(text)
+    if value is None:
+        raise Invalid(f"{where} must be a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, found {text[:40]!r}")
+    return value
+
+
+def bearer(headers: Headers) -> str | None:
+    """Return the token of `Authorization: Bearer <token>`, None where there is none in that form."""
+    value = headers.get("Authorization")
+    if value is None or not value.startswith("Bearer "):
+        return None
+    return value.removeprefix("Bearer ") or None
+
+

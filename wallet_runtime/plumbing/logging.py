@@ -1,0 +1,63 @@
+"""JSON logs on stdout: one line per event with the request's id and brand, and no secret, token or payload."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+
+_SECRET_WORDS = ("token", "secret", "signature", "authorization", "password", "session", "key", "body", "payload")
+_ALLOWED_NAMES = frozenset({"policy_key", "idempotency_key"})
+
+EventFields = MutableMapping[str, Any]
+
+
+def configure(process: str, copy: int) -> None:
+    """Send structlog and the standard library's loggers to stdout, one JSON object per line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Plain tracebacks: structlog's own dict formatter would print local variables, and with them secrets.
+            structlog.processors.format_exc_info,
+            mask_secrets,
+            structlog.processors.JSONRenderer(serializer=_encode),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process, copy=copy)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLines(process, copy))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def mask_secrets(logger: object, method: str, fields: EventFields) -> EventFields:
+    """Replace the value of every field whose name says that it is secret, or that it is a whole payload."""
+    for name in fields:
+        lower = name.lower()
+        if lower not in _ALLOWED_NAMES and any(word in lower for word in _SECRET_WORDS):
+            fields[name] = "****"
+    return fields
+
+
+class _JsonLines(logging.Formatter):
+    """Writes a library's log record in the same shape; its own message only, since arguments may hold anything."""
+
+    def __init__(self, process: str, copy: int) -> None:
+        super().__init__()
+        self._fixed = {"process": process, "copy": copy}
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {**self._fixed, "event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return _encode(fields)
+
+
+def _encode(fields: EventFields, **_: object) -> str:
+    return msgspec.json.encode(fields, enc_hook=str).decode()

@@ -1,0 +1,98 @@
+"""A worker's loop: a thread that takes turns, and the truth about how well it goes (RS-6)."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+FAILURES_MAX = 5
+BACK_OFF_SECONDS_MAX = 5.0
+
+log = structlog.get_logger("loop")
+
+
+@dataclass(frozen=True)
+class LoopState:
+    """How a loop is doing: age of its last good turn, its limit, failures in a row, and the verdict."""
+
+    age_seconds: float
+    limit_seconds: float
+    failures: int
+    ok: bool
+
+
+class Loop:
+    """Runs `turn() -> int` again and again: at once while it finds work, else every `interval_seconds`.
+
+    A turn returns how many things it moved (0 when there was nothing to do) and raises when it failed. The loop is well
+    while its last good turn is at most `limit_seconds` old and fewer than `FAILURES_MAX` turns failed in a row: a turn
+    that hangs makes it old, a turn that fails again and again spends the budget, though the process lives.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], int], interval_seconds: float, limit_seconds: float) -> None:
+        """Name the loop; it does nothing before `start`."""
+        self.name = name
+        self.limit_seconds = limit_seconds
+        self._turn = turn
+        self._interval_seconds = interval_seconds
+        self._failures = 0
+        self._good_at = time.monotonic()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin taking turns in a thread of its own."""
+        self._good_at = time.monotonic()
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Let the present turn be the last one; returns at once."""
+        self._stopping.set()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the last turn; False when it did not end in time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """True once the loop was asked to stop; a long turn looks here between its parts."""
+        return self._stopping.is_set()
+
+    def age_seconds(self) -> float:
+        """Return the time since the last turn that ended well."""
+        return time.monotonic() - self._good_at
+
+    def failures(self) -> int:
+        """Return how many turns failed in a row."""
+        return self._failures
+
+    def state(self) -> LoopState:
+        """Return how the loop is doing now."""
+        age, failures = self.age_seconds(), self._failures
+        return LoopState(round(age, 3), self.limit_seconds, failures, age <= self.limit_seconds and failures < FAILURES_MAX)
+
+    def take_turn(self) -> int:
+        """Take one turn and keep the books; a failure is logged, counted and answered with 0."""
+        try:
+            moved = self._turn()
+        except Exception as error:
+            self._failures += 1
+            log.exception("loop turn failed", loop=self.name, failures=self._failures, error=type(error).__name__)
+            return 0
+        self._failures = 0
+        self._good_at = time.monotonic()
+        return moved
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            moved = self.take_turn()
+            self._stopping.wait(0 if moved else self._pause_seconds())
+
+    def _pause_seconds(self) -> float:
+        """Wait the interval; after failures twice as long for each, up to a bound."""
+        back_off: float = self._interval_seconds * 2 ** min(self._failures, 10)
+        return max(self._interval_seconds, min(back_off, BACK_OFF_SECONDS_MAX))

@@ -1,0 +1,68 @@
+"""Amounts: a decimal string in major units on the wire, an integer in minor units everywhere else (SPEC 1.2)."""
+
+import re
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.errors import Invalid
+
+MINOR_UNITS_MAX = 2**63 - 1
+_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
+_EXPONENTS = {**contract.CURRENCY_EXPONENTS, contract.POINTS_CURRENCY: 0}
+
+
+class InvalidAmount(Invalid):
+    """The amount is not valid."""
+
+    code = "INVALID_AMOUNT"
+
+
+class InvalidCurrency(Invalid):
+    """The currency is not one of the platform's."""
+
+    code = "INVALID_CURRENCY"
+
+
+def exponent(currency: str) -> int:
+    """Return the number of decimal places of a currency; raise `InvalidCurrency` (422) for an unknown one."""
+    try:
+        return _EXPONENTS[currency]
+    except KeyError:
+        raise InvalidCurrency(
+            f"currency {currency[:16]!r} is not known; known are {', '.join(sorted(contract.CURRENCY_EXPONENTS))}"
+        ) from None
+
+
+def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int:
+    """Turn "12.50" into minor units; raise `InvalidAmount` (422) for signs, exponents, too many places, overflow and zero.
+
+    A zero is valid only where the caller says so (a payout of nothing is a real settlement).
+    """
+    places = exponent(currency)
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
+    fraction = match[2] or ""
+    if len(fraction) > places:
+        raise InvalidAmount(f"{currency} has {places} decimal places, found {len(fraction)} in {text!r}")
+    minor = int(match[1] + fraction.ljust(places, "0"))
+    if minor > MINOR_UNITS_MAX:
+        raise InvalidAmount(f"amount {text} is larger than the platform can hold")
+    if minor == 0 and not zero_allowed:
+        raise InvalidAmount("amount must be more than zero")
+    return minor
+
+
+def canonical_amount(text: str) -> str:
+    """Return the one spelling of an amount ("10", "10.0" and "10.00" are one), before its currency is known; 422 for no amount."""
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
+    fraction = (match[2] or "").rstrip("0")
+    return f"{match[1]}.{fraction}" if fraction else match[1]
+
+
+def format_amount(minor: int, currency: str) -> str:
+    """Turn minor units into the wire's string with exactly the currency's places: 1250 EUR is "12.50"."""
+    places = exponent(currency)
+    sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"

@@ -1,0 +1,223 @@
+"""A process's settings: read once from the environment, frozen, with every fault reported together."""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from wallet_runtime import contract
+
+REDIS_PROCESSES = (*contract.WORKER_PROCESSES, contract.ROLLING_SERVICE)
+PROVIDER_PROCESSES = (contract.GATEWAY,)
+SESSION_PROCESSES = (contract.GATEWAY, contract.PLAYER_SERVICE)
+ADMIN_PROCESSES = (contract.GATEWAY, contract.ADMIN_SERVICE)
+PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """The process cannot start with these settings."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        """Keep every fault, so that an operator sees them all at once."""
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class Secret:
+    """A secret value that never shows itself: `str` and `repr` are masked, comparison takes constant time."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Keep the value as bytes."""
+        self._value = value.encode()
+
+    def reveal(self) -> bytes:
+        """Return the value itself, for a header or a key."""
+        return self._value
+
+    def matches(self, given: bytes) -> bool:
+        """Compare bytes in constant time."""
+        return hmac.compare_digest(self._value, given)
+
+    def __repr__(self) -> str:
+        """Show a mask of fixed width."""
+        return "Secret(****)"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one process was started with. Secrets are held as `Secret`; urls carry passwords, so they are never shown."""
+
+    process: str
+    environment: str
+    host: str
+    port: int
+    copy: int
+    advertised_url: str
+    version: str
+    database_url: Secret
+    control_database_url: Secret
+    redis_url: Secret | None
+    prepare_threshold: int | None
+    brand_enforcement: str
+    service_urls: Mapping[str, str]
+    own_token: Secret | None
+    caller_tokens: Mapping[str, Secret]
+    provider_secrets: Mapping[str, Secret]
+    player_session_key: Secret | None
+    admin_token: Secret | None
+    legacy_token_present: bool
+
+    @property
+    def is_worker(self) -> bool:
+        """True for a process that answers no routes of its own."""
+        return self.process in contract.WORKER_PROCESSES
+
+
+def token_variable(caller: str) -> str:
+    """Name the environment variable of a caller's token: gateway -> INTERNAL_SERVICE_TOKEN_GATEWAY."""
+    return contract.TOKEN_VARIABLE_PREFIX + caller.upper()
+
+
+def called_by(process: str) -> tuple[str, ...]:
+    """List the processes whose routes admit `process`, in the contract's order."""
+    targets = {target for (target, _, _), callers in contract.ROUTE_CALLERS.items() if process in callers}
+    return tuple(name for name in contract.PROCESSES if name in targets)
+
+
+def admitted_by(process: str) -> tuple[str, ...]:
+    """List the callers that some route of `process` admits, in alphabetical order."""
+    return tuple(sorted({caller for (target, _, _), callers in contract.ROUTE_CALLERS.items() if target == process for caller in callers}))
+
+
+class _Reader:
+    """Reads variables and collects faults instead of stopping at the first one."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.environ.get(name, default)
+        if not value:
+            self.faults.append(f"{name} is required and is not set")
+            return ""
+        if value != value.strip():
+            self.faults.append(f"{name} begins or ends with white space or a newline; remove it")
+        return value
+
+    def number(self, name: str, default: str | None = None, *, lowest: int, highest: int) -> int:
+        value = self.text(name, default)
+        if not (value.isascii() and value.isdigit()) or not lowest <= int(value[:10]) <= highest:
+            if value:
+                self.faults.append(f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}")
+            return lowest
+        return int(value)
+
+    def secret(self, name: str, *, required: bool = True) -> Secret | None:
+        value = self.environ.get(name)
+        if value is None:
+            if required:
+                self.faults.append(f"{name} is required and is not set")
+            return None
+        if not value.strip():
+            self.faults.append(f"{name} is set but empty; give it a value or remove it")
+        elif value != value.strip():
+            self.faults.append(f"{name} begins or ends with white space or a newline; remove it")
+        return Secret(value)
+
+    def url(self, name: str) -> Secret:
+        return Secret(self.text(name))
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.environ.get(name)
+        if value not in allowed:
+            found = "it is not set" if value is None else f"found {value[:40]!r}"
+            self.faults.append(f"{name} must be one of {', '.join(allowed)}; {found}")
+            return allowed[0]
+        return value
+
+    def checked(self, holds: bool, fault: str) -> None:
+        if not holds:
+            self.faults.append(fault)
+
+
+def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
+    """Read and check everything `process` needs; raise `SettingsError` naming every variable that is at fault."""
+    if process not in contract.PROCESSES:
+        raise SettingsError([f"no process is named {process!r}; known are {', '.join(contract.PROCESSES)}"])
+    read = _Reader(environ)
+    tokens = _tokens(read, process)
+    host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", lowest=1, highest=65535)
+    settings = Settings(
+        process=process,
+        environment=read.text("ENVIRONMENT"),
+        host=host,
+        port=port,
+        copy=read.number("COPY", "1", lowest=1, highest=10_000),
+        advertised_url=read.text("ADVERTISED_URL", f"http://{host}:{port}"),
+        version=environ.get("VERSION") or _installed_version(),
+        database_url=read.url("DATABASE_URL"),
+        control_database_url=read.url("CONTROL_DATABASE_URL"),
+        redis_url=read.url("REDIS_URL") if process in REDIS_PROCESSES else None,
+        prepare_threshold=_prepare_threshold(read),
+        brand_enforcement=read.one_of(contract.BRAND_ENFORCEMENT_VARIABLE, contract.BRAND_ENFORCEMENT_VALUES),
+        service_urls={target: read.text(f"{target.upper()}_URL") for target in called_by(process)},
+        own_token=tokens.get(process),
+        caller_tokens={caller: tokens[caller] for caller in admitted_by(process) if caller in tokens},
+        provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
+        player_session_key=read.secret("PLAYER_SESSION_KEY") if process in SESSION_PROCESSES else None,
+        admin_token=read.secret("ADMIN_TOKEN") if process in ADMIN_PROCESSES else None,
+        legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
+    )
+    read.checked(
+        not (settings.environment == PRODUCTION and environ.get(contract.FAILPOINT_VARIABLE)),
+        f"{contract.FAILPOINT_VARIABLE} is set; it is for tests and never for production",
+    )
+    if read.faults:
+        raise SettingsError(read.faults)
+    return settings
+
+
+def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
+    """Read the process's own token and those of the callers it admits; a caller without a token is simply not admitted."""
+    found: dict[str, Secret] = {}
+    if called_by(process):
+        _keep(found, process, read.secret(token_variable(process)))
+    for caller in admitted_by(process):
+        if caller != process:
+            _keep(found, caller, read.secret(token_variable(caller), required=False))
+    owners: dict[bytes, str] = {}
+    for caller, token in found.items():
+        first = owners.setdefault(token.reveal(), caller)
+        read.checked(first == caller, f"{token_variable(caller)} and {token_variable(first)} hold one token; every caller needs its own")
+    return found
+
+
+def _keep(found: dict[str, Secret], name: str, secret: Secret | None) -> None:
+    if secret is not None:
+        found[name] = secret
+
+
+def _provider_secrets(read: _Reader) -> dict[str, Secret]:
+    found: dict[str, Secret] = {}
+    for provider in contract.PROVIDERS:
+        _keep(found, provider, read.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()))
+    return found
+
+
+def _prepare_threshold(read: _Reader) -> int | None:
+    """Prepare hot statements at once; `off` is for a pooler that hands a session to another client between statements."""
+    if read.environ.get("PREPARE_THRESHOLD") == "off":
+        return None
+    return read.number("PREPARE_THRESHOLD", "0", lowest=0, highest=1000)
+
+
+def _installed_version() -> str:
+    try:
+        return metadata.version("rubyops")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+

@@ -1,0 +1,90 @@
+"""rolling_service: what a player has to turn over, and its cancellation by the back office (RS-1, RS-2)."""
+
+from typing import Any
+from uuid import UUID
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.database import Row
+from wallet_runtime.plumbing.errors import Conflict, NotFound
+from wallet_runtime.plumbing.health import OK
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.plumbing.streams import Streams, StreamsError, open_streams
+from wallet_runtime.rolling import domain, store
+
+AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
+
+
+class RollingNotActive(Conflict):
+    """Only an ACTIVE rolling can be canceled."""
+
+    code = "ROLLING_NOT_ACTIVE"
+
+
+class CancellationNotAllowed(Conflict):
+    """This brand's rules do not allow a rolling to be canceled."""
+
+    code = "ROLLING_CANCELLATION_NOT_ALLOWED"
+
+
+def list_rollings(context: Context, call: Call) -> Answer:
+    """Answer a player's rollings, newest first, at most 200; 404 for a player of another brand."""
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    with context.database.session() as session:
+        rows = store.of_player(session, brand_id, player_id)
+        if not rows and store.is_of_another_brand(session, brand_id, player_id):
+            raise NotFound(f"player {player_id} is not of this brand")
+    return Answer(200, {"player_id": str(player_id), "rollings": [_shown(row) for row in rows]})
+
+
+def cancel_rolling(context: Context, call: Call) -> Answer:
+    """Cancel an ACTIVE rolling; the same again answers the same. 404 for another brand's, 409 for any other state."""
+    brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
+    with context.database.transaction() as session:
+        if not store.brand_rules(session, brand_id).cancel_allowed:
+            raise CancellationNotAllowed
+        store.cancel(session, brand_id, rolling_id, closed_by=call.caller)
+        row = store.find(session, brand_id, rolling_id)
+        if row is None:
+            raise _no_rolling(rolling_id)
+        if row["state"] != domain.CANCELED:
+            message = f"rolling {rolling_id} is {row['state']}; only an ACTIVE one can be canceled"
+            raise RollingNotActive(message, details={"state": row["state"]})
+    return Answer(200, {"rolling": _shown(row)})
+
+
+def _no_rolling(rolling_id: UUID) -> NotFound:
+    return NotFound(f"this brand has no rolling {rolling_id}")
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Show a row: amounts as strings in major units, times and ids as msgspec writes them."""
+    return {**row, **{name: format_amount(row[name], row["currency"]) for name in AMOUNTS}}
+
+
+class RedisCheck:
+    """The check that Redis answers (RS-7); connects at the first look."""
+
+    def __init__(self) -> None:
+        """Connect to nothing yet."""
+        self._streams: Streams | None = None
+
+    def look(self, context: Context) -> str:
+        """Say "ok" when Redis answers, else why not."""
+        self._streams = self._streams or open_streams(context.settings)
+        try:
+            self._streams.ping()
+        except StreamsError as error:
+            return str(error)
+        return OK
+
+
+SERVICE = Service(
+    contract.ROLLING_SERVICE,
+    routes=(
+        Route("GET", "/internal/rolling/players/{player_id}", list_rollings),
+        Route("POST", "/internal/rolling/{rolling_id}/cancel", cancel_rolling),
+    ),
+    checks={"redis": RedisCheck().look},
+)

@@ -1,0 +1,309 @@
+"""The rolling service's rows: the one place that names its queries. Each function runs in the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing import inbox
+from wallet_runtime.plumbing.database import Row, Session, json
+from wallet_runtime.plumbing.headers import parse_uuid
+from wallet_runtime.plumbing.inbox import Delivery, Event
+from wallet_runtime.plumbing.streams import Entry
+from wallet_runtime.rolling.domain import (
+    DEFAULT_RULES,
+    REVERSED_AFTER_COMPLETION,
+    BrandRules,
+    Counted,
+    CountedBefore,
+    Opening,
+    Requirement,
+    RolledBackBet,
+    Rolling,
+    SettledBet,
+    TakenBack,
+)
+
+EXPIRY_BATCH_MAX = 200
+LIST_LENGTH_MAX = 200
+ERROR_LENGTH_MAX = 500
+
+
+class LeaseLost(Exception):
+    """Another copy consumes the partition now; what this one still holds of it is the other's to apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A partition that this copy consumes, as long as the row still names it."""
+
+    partition_no: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What the inbox says of an event: applied before, held up behind one that was set aside, or ours to apply now."""
+
+    done: bool
+    held_up: bool
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A completion that is due, taken for one try, with how often it failed and how many of those were refusals."""
+
+    rolling_id: UUID
+    brand_id: UUID
+    player_id: UUID
+    failures: int
+    refusals: int
+
+    @property
+    def request_id(self) -> str:
+        """The wallet's idempotency key: one for the rolling, and after a refusal, which is stored, one for the next try."""
+        first = f"rolling-complete-{self.rolling_id}"
+        return f"{first}-{self.refusals}" if self.refusals else first
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """Why a completion failed, whether the wallet refused it, and when the next try is."""
+
+    error: str
+    refused: bool
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Why an entry is set aside: MALFORMED, FAILED after `tries`, or HELD_UP behind an earlier one of its player."""
+
+    reason: str
+    error: str
+    tries: int = 0
+
+
+# --- leases of partitions
+
+
+def beat(session: Session, holder: str, lease_seconds: float) -> int:
+    """Say that this copy lives; return how many copies do."""
+    live: int = session.one("rolling_consumer_beat", holder=holder, lease_seconds=lease_seconds)["live"]
+    return live
+
+
+def renew_leases(session: Session, holder: str, lease_seconds: float) -> set[int]:
+    """Prolong this copy's leases; return the partitions it has."""
+    return _partitions(session.all("rolling_lease_renew", holder=holder, lease_seconds=lease_seconds))
+
+
+def take_leases(session: Session, holder: str, lease_seconds: float, limit: int) -> set[int]:
+    """Take free partitions; return those taken."""
+    return _partitions(session.all("rolling_lease_take", holder=holder, lease_seconds=lease_seconds, limit=limit))
+
+
+def release_leases(session: Session, holder: str, partitions: Sequence[int]) -> None:
+    """Give partitions up."""
+    session.run("rolling_lease_release", holder=holder, partitions=list(partitions))
+
+
+def leave(session: Session, holder: str) -> None:
+    """Free everything this copy has, at its end."""
+    session.run("rolling_consumer_leave", holder=holder)
+
+
+def _partitions(rows: Sequence[Row]) -> set[int]:
+    return {row["partition_no"] for row in rows}
+
+
+# --- events
+
+
+def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:
+    """Claim an event in the transaction of its effect. Raises LeaseLost."""
+    row = inbox.claim(session, "rolling_claim", delivery, partition_no=lease.partition_no, holder=lease.holder)
+    if not row["leased"]:
+        raise LeaseLost
+    return Claimed(row["done"], row["held_up"], row["won"])
+
+
+def count_failure(session: Session, event: Event, error: str) -> int:
+    """Count a failed try of an event; return how many there were."""
+    tries: int = session.one(
+        "rolling_event_failed", event_id=event.event_id, brand_id=event.brand_id, player_id=event.player_id, error=error[:ERROR_LENGTH_MAX]
+    )["tries"]
+    return tries
+
+
+def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: SetAside) -> bool:
+    """Keep an entry as a dead letter; False when it was kept before. Raises LeaseLost."""
+    fields = entry.fields or {}
+    row = session.one(
+        "rolling_set_aside",
+        partition_no=lease.partition_no,
+        holder=lease.holder,
+        stream=stream,
+        entry_id=entry.entry_id,
+        fields=json(_storable(fields)),
+        event_type=_storable(fields).get("event_type"),
+        **{name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")},
+        reason=why.reason,
+        error=why.error.replace("\0", "")[:ERROR_LENGTH_MAX],
+        tries=why.tries,
+    )
+    if not row["leased"]:
+        raise LeaseLost
+    kept: bool = row["kept"]
+    return kept
+
+
+def _storable(fields: Mapping[str, str]) -> dict[str, str]:
+    # PostgreSQL takes neither NUL nor a lone surrogate in jsonb; whoever reads a dead letter can do without them.
+    return {name: value.replace("\0", "").encode("utf-8", "replace").decode() for name, value in fields.items()}
+
+
+# --- rollings and their turnover
+
+
+def brand_rules(session: Session, brand_id: UUID) -> BrandRules:
+    """Return a brand's rules: its own where it has them, else the defaults (RS-10)."""
+    row = session.maybe("rolling_brand_rules", brand_id=brand_id) or {}
+    return BrandRules(**{**asdict(DEFAULT_RULES), **{name: value for name, value in row.items() if value is not None}})
+
+
+def insert(session: Session, event: Event, requirement: Requirement, opening: Opening) -> None:
+    """Create a rolling with the id that the wallet gave it."""
+    session.run(
+        "rolling_insert",
+        rolling_id=requirement.rolling_id,
+        brand_id=event.brand_id,
+        player_id=event.player_id,
+        topology_code=requirement.topology_code,
+        bucket_type_code=requirement.bucket_type_code,
+        provider_types=list(requirement.provider_types),
+        currency=requirement.currency,
+        amount=requirement.amount,
+        multiplier=requirement.multiplier,
+        required_turnover=requirement.required_turnover,
+        target_turnover=opening.target_turnover,
+        state=opening.state,
+        reference_id=requirement.reference_id,
+        reason=requirement.reason,
+        remarks=requirement.remarks,
+        event_id=event.event_id,
+        restore_epoch=event.restore_epoch,
+        created_at=event.occurred_at,
+        expires_at=opening.expires_at,
+    )
+
+
+def active_rollings(session: Session, event: Event) -> list[Rolling]:
+    """Lock and return the player's ACTIVE rollings, oldest first."""
+    rows = session.all("rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id)
+    return [Rolling(**{**row, "provider_types": frozenset(row["provider_types"])}) for row in rows]
+
+
+def record_turnover(session: Session, event: Event, bet: SettledBet, counted: Sequence[Counted]) -> None:
+    """Record what a bet counted; a rolling that it completes becomes due for completion."""
+    session.run(
+        "rolling_count_turnover",
+        counted=json([{"rolling_id": str(each.rolling_id), "amount": each.amount, "completes": each.completes} for each in counted]),
+        authorization_id=bet.authorization_id,
+        bet_id=bet.bet_id,
+        **_of(event),
+    )
+
+
+def counted_by_bet(session: Session, event: Event, bet: RolledBackBet) -> list[CountedBefore]:
+    """Lock the rollings that a bet counted toward, and their completions; return what it counted."""
+    rows = session.all("rolling_counted_by_bet", authorization_id=bet.authorization_id, brand_id=event.brand_id, player_id=event.player_id)
+    tried = session.all("rolling_completion_attempts", rolling_ids=[row["rolling_id"] for row in rows])
+    attempts = {row["rolling_id"]: row["attempts"] for row in tried}
+    return [CountedBefore(row["rolling_id"], row["amount"], row["state"], attempts.get(row["rolling_id"], 0)) for row in rows]
+
+
+def record_take_back(session: Session, event: Event, bet: RolledBackBet, taken: Sequence[TakenBack]) -> None:
+    """Carry out a reversal of turnover, with a finding wherever the completion stands."""
+    session.run(
+        "rolling_take_back",
+        taken=json([{**asdict(each), "rolling_id": str(each.rolling_id)} for each in taken]),
+        authorization_id=bet.authorization_id,
+        kind=REVERSED_AFTER_COMPLETION,
+        **_of(event),
+    )
+
+
+def _of(event: Event) -> dict[str, Any]:
+    return {
+        "brand_id": event.brand_id,
+        "player_id": event.player_id,
+        "event_id": event.event_id,
+        "restore_epoch": event.restore_epoch,
+    }
+
+
+# --- completion, expiry, cancellation
+
+
+def take_due_completion(session: Session, lease_seconds: float) -> Completion | None:
+    """Take the completion that is due longest for one try of at most `lease_seconds`."""
+    row = session.maybe("rolling_completion_due", lease_seconds=lease_seconds)
+    return Completion(**row) if row else None
+
+
+def complete(session: Session, rolling_id: UUID) -> bool:
+    """Close a rolling that the wallet has completed and announce it; False when that was done before."""
+    return session.run("rolling_completion_done", rolling_id=rolling_id, event_type=contract.ROLLING_COMPLETED) == 1
+
+
+def put_off_failed(session: Session, completion: Completion, put_off: PutOff, failures_bound: int) -> None:
+    """Count a failed completion; from `failures_bound` on it is listed as FAILED_COMPLETION."""
+    session.run(
+        "rolling_completion_failed",
+        rolling_id=completion.rolling_id,
+        failures=completion.failures + 1,
+        refusals=completion.refusals + put_off.refused,
+        failures_bound=failures_bound,
+        error=put_off.error[:ERROR_LENGTH_MAX],
+        delay_seconds=put_off.delay_seconds,
+    )
+
+
+def put_off_frozen(session: Session, completion: Completion, error: str, *, delay_seconds: float) -> None:
+    """Say when a completion that met a freeze is tried next."""
+    error = error[:ERROR_LENGTH_MAX]
+    session.run("rolling_completion_deferred", rolling_id=completion.rolling_id, error=error, delay_seconds=delay_seconds)
+
+
+def trouble(session: Session, failures_bound: int) -> Row:
+    """Count `failed_completions`, `dead_letters` and `findings` that wait for a person."""
+    return session.one("rolling_trouble", failures_bound=failures_bound)
+
+
+def expire(session: Session) -> int:
+    """Close a batch of ACTIVE rollings past their time and announce them; return how many."""
+    return session.run("rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=contract.ROLLING_CANCELED)
+
+
+def cancel(session: Session, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
+    """Close an ACTIVE rolling and announce it; False when it is not ACTIVE or not there."""
+    event_type = contract.ROLLING_CANCELED
+    return session.run("rolling_cancel", rolling_id=rolling_id, brand_id=brand_id, closed_by=closed_by, event_type=event_type) == 1
+
+
+def find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row | None:
+    """Return one rolling of a brand."""
+    return session.maybe("rolling_one", rolling_id=rolling_id, brand_id=brand_id)
+
+
+def of_player(session: Session, brand_id: UUID, player_id: UUID) -> list[Row]:
+    """Return a player's rollings in a brand, newest first, at most 200."""
+    return session.all("rolling_of_player", player_id=player_id, brand_id=brand_id, limit=LIST_LENGTH_MAX)
+
+
+def is_of_another_brand(session: Session, brand_id: UUID, player_id: UUID) -> bool:
+    """Say whether the player has rollings, but only in other brands."""
+    return bool(session.one("rolling_player_elsewhere", player_id=player_id, brand_id=brand_id)["elsewhere"])

@@ -1,0 +1,100 @@
+"""rolling_worker: consumes the wallet's events, publishes rolling's own, expires and completes rollings (RS-6)."""
+
+import os
+import time
+from uuid import uuid4
+
+from prometheus_client import Gauge
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.app import Service
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.health import OK
+from wallet_runtime.plumbing.loop import Loop
+from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
+from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.streams import open_streams
+from wallet_runtime.rolling import store
+from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
+from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.switches import Switches, read_switches
+
+CONSUMER_PAUSE_SECONDS = 0.01  # the consumer itself waits for entries inside its turn
+CONSUMER_STALLED_SECONDS = 15.0
+EXPIRY_SECONDS = 1.0
+EXPIRY_STALLED_SECONDS = 15.0
+COMPLETION_SECONDS = 0.1
+COMPLETION_STALLED_SECONDS = 20.0  # a try at the wallet takes up to two bounded calls
+TROUBLE_SECONDS = 5.0
+
+ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: contract.ROLLING_STREAM)
+TROUBLE = Gauge("rolling_trouble", "What waits for a person: failed completions, dead letters, findings.", ["kind"])
+
+
+class Expiry:
+    """Closes rollings past their time, and shows what waits for a person."""
+
+    def __init__(self, database: Database) -> None:
+        """Take what a turn needs."""
+        self._database = database
+        self._trouble_at = float("-inf")
+
+    def turn(self) -> int:
+        """Expire a batch; return how many rollings it closed."""
+        with self._database.session() as session:
+            expired = store.expire(session)
+            if time.monotonic() - self._trouble_at >= TROUBLE_SECONDS:
+                for kind, count in store.trouble(session, FAILURES_BOUND).items():
+                    TROUBLE.labels(kind).set(count)
+                self._trouble_at = time.monotonic()
+        return expired
+
+
+class Worker:
+    """The process's parts, made when its context is open."""
+
+    publisher: Publisher | None = None
+    completion: CompletionRetry | None = None
+
+    def loops(self, context: Context) -> tuple[Loop, ...]:
+        """Make the loops that are switched on."""
+        return self.make_loops(context, read_switches(os.environ))
+
+    def make_loops(self, context: Context, switches: Switches) -> tuple[Loop, ...]:
+        """Make the chosen loops, each with its own bound on staleness."""
+        loops: list[Loop] = []
+        streams = open_streams(context.settings)
+        if switches.event_consumer:
+            loops.append(_consumer_loop(Consumer(context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}")))
+        if switches.outbox_poller:
+            self.publisher = Publisher(ROLLING_OUTBOX, context.database, streams)
+            loops.append(Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS))
+        if switches.expiry_scheduler:
+            loops.append(Loop("expiry_scheduler", Expiry(context.database).turn, EXPIRY_SECONDS, EXPIRY_STALLED_SECONDS))
+        if switches.completion_retry:
+            self.completion = CompletionRetry(context.database, ServiceClient(context))
+            loops.append(Loop("completion_retry", self.completion.turn, COMPLETION_SECONDS, COMPLETION_STALLED_SECONDS))
+        return tuple(loops)
+
+    def check_publishing(self, context: Context) -> str:
+        """Judge what the publisher got done lately."""
+        return self.publisher.health() if self.publisher else OK
+
+    def check_completion(self, context: Context) -> str:
+        """Judge what the completion retry got done lately."""
+        return self.completion.health() if self.completion else OK
+
+
+def _consumer_loop(consumer: Consumer) -> Loop:
+    loop = Loop("event_consumer", consumer.turn, CONSUMER_PAUSE_SECONDS, CONSUMER_STALLED_SECONDS)
+    consumer.leave_when(lambda: loop.stopping)
+    return loop
+
+
+_worker = Worker()
+SERVICE = Service(
+    contract.ROLLING_WORKER,
+    loops=_worker.loops,
+    checks={"publishing": _worker.check_publishing, "completion": _worker.check_completion},
+)

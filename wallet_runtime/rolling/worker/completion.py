@@ -1,0 +1,93 @@
+"""The completion retry loop: asks the wallet to release a finished rolling's money until it has (RS-1).
+
+The request id is the rolling's, so that a repeat after a lost answer is answered as the first one was.
+"""
+
+import structlog
+from prometheus_client import Counter
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing import failpoint
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.tally import Tally
+from wallet_runtime.rolling import domain, store
+from wallet_runtime.rolling.store import Completion, PutOff
+
+COMPLETE_PATH = "/internal/wallet/v2/rollings/complete"
+TRY_SECONDS_MAX = 30.0  # longer than the client's own bound with its repeat
+FAILURES_BOUND = 10
+REFUSED_STATUS = 409
+SLOW_RETRY_SECONDS = 300.0
+FROZEN_RETRY_SECONDS = 1.0
+HEALTH_WINDOW_SECONDS = 60.0
+HEALTH_FAILURES_MIN = 3
+
+COMPLETIONS = Counter("rolling_completions_total", "Tries to complete a rolling at the wallet.", ["outcome"])
+
+log = structlog.get_logger("rolling")
+
+
+class CompletionRetry:
+    """Completes what is due, one rolling a turn."""
+
+    def __init__(self, database: Database, client: ServiceClient) -> None:
+        """Take what a turn needs."""
+        self._database = database
+        self._client = client
+        self._tally = Tally("completing a rolling", HEALTH_WINDOW_SECONDS, failures_min=HEALTH_FAILURES_MIN)
+
+    def turn(self) -> int:
+        """Try the completion that is due longest; 0 when none is. A failed try is put off and recorded, never lost."""
+        with self._database.session() as session:
+            completion = store.take_due_completion(session, TRY_SECONDS_MAX)
+        if completion is None:
+            return 0
+        try:
+            self._ask_wallet(completion)
+        except ApiError as error:
+            self._put_off(completion, error)
+        else:
+            failpoint.reach("rolling.after_completion")
+            with self._database.session() as session:
+                store.complete(session, completion.rolling_id)
+            self._tally.add(True)
+            COMPLETIONS.labels("completed").inc()
+        return 1
+
+    def health(self) -> str:
+        """Say "ok", `Degraded` when some of the last minute's tries failed, or the reason when all did."""
+        return self._tally.verdict()
+
+    def _ask_wallet(self, completion: Completion) -> None:
+        self._client.call(
+            contract.WALLET_SERVICE,
+            "POST",
+            COMPLETE_PATH,
+            {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)},
+            brand_id=completion.brand_id,
+            request_id=completion.request_id,
+        )
+
+    def _put_off(self, completion: Completion, error: ApiError) -> None:
+        reason = f"{error.code}: {error.message}"
+        if error.code == contract.MAINTENANCE:
+            with self._database.session() as session:
+                store.put_off_frozen(session, completion, reason, delay_seconds=FROZEN_RETRY_SECONDS)
+            COMPLETIONS.labels("frozen").inc()
+            return
+        failures = completion.failures + 1
+        delay_seconds = domain.retry_delay_seconds(failures, bound=FAILURES_BOUND, slow_seconds=SLOW_RETRY_SECONDS)
+        with self._database.session() as session:
+            put_off = PutOff(reason, error.status == REFUSED_STATUS, delay_seconds)
+            store.put_off_failed(session, completion, put_off, FAILURES_BOUND)
+        self._tally.add(False)
+        COMPLETIONS.labels("failed").inc()
+        log.error(
+            "rolling completion failed and is tried again",
+            rolling_id=str(completion.rolling_id),
+            failures=failures,
+            next_try_seconds=delay_seconds,
+            error=reason,
+        )

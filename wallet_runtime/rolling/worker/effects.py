@@ -1,0 +1,48 @@
+"""What each event of the wallet does to rollings, in the transaction that claims it."""
+
+from collections.abc import Callable, Mapping
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.database import Session
+from wallet_runtime.plumbing.inbox import Event, read_payload
+from wallet_runtime.rolling import domain, store
+from wallet_runtime.rolling.domain import Requirement, RolledBackBet, SettledBet
+
+Effect = Callable[[Session, Event], None]
+
+
+def require_rolling(session: Session, event: Event) -> None:
+    """Create the rolling that a deposit, transfer or award asks for (RS-2)."""
+    requirement = read_payload(event, Requirement)
+    opening = domain.open_rolling(requirement, store.brand_rules(session, event.brand_id), event.occurred_at)
+    store.insert(session, event, requirement, opening)
+
+
+def count_settled_bet(session: Session, event: Event) -> None:
+    """Count a settled bet's stake toward the player's rollings (RS-8)."""
+    bet = read_payload(event, SettledBet)
+    counted = domain.count_turnover(bet, store.active_rollings(session, event))
+    if counted:
+        store.record_turnover(session, event, bet, counted)
+
+
+def take_back_bet(session: Session, event: Event) -> None:
+    """Take a rolled-back bet's turnover back exactly; a bet that was never settled had counted none."""
+    bet = read_payload(event, RolledBackBet)
+    if bet.was != domain.SETTLED:
+        return
+    taken = domain.take_back(store.counted_by_bet(session, event, bet))
+    if taken:
+        store.record_take_back(session, event, bet, taken)
+
+
+def only_receive(session: Session, event: Event) -> None:
+    """Do nothing further: the inbox row is the proof that a canary event came through."""
+
+
+EFFECTS: Mapping[str, Effect] = {
+    contract.ROLLING_REQUIRED: require_rolling,
+    contract.BET_SETTLED_CONFIRMED: count_settled_bet,
+    contract.BET_ROLLED_BACK_CONFIRMED: take_back_bet,
+    contract.OUTBOX_CANARY: only_receive,
+}

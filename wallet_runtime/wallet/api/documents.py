@@ -1,0 +1,165 @@
+"""Routes of topology, policy and activation: parse, call the store, translate."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.plumbing.app import Answer, Call, Route
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.errors import NotFound
+from wallet_runtime.wallet.store.documents import Documents, PairWish, PolicyRequired
+
+
+class PolicyReference(Body, frozen=True):
+    """A stored policy version."""
+
+    policy_key: str
+    version: int
+
+
+class TopologyReference(Body, frozen=True):
+    """The topology version that an activation starts from."""
+
+    topology_code: str
+    topology_version: int
+
+
+class ActivateTopologyBody(Body, frozen=True):
+    """Which version to activate, with its policy by reference or as a document, and the pair it starts from (null: none)."""
+
+    version: int
+    policy: PolicyReference | None = None
+    policy_document: dict[str, Any] | None = None
+    from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
+
+
+class ActivatePolicyBody(Body, frozen=True):
+    """Which version of the policy to activate; it must be for the active topology (A7-11)."""
+
+    version: int
+    from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
+
+
+class ValidateBody(Body, frozen=True):
+    """A pair of documents to try against every rule, without changing anything."""
+
+    topology_document: dict[str, Any]
+    policy_document: dict[str, Any]
+
+
+class NoActivePair(NotFound):
+    """No topology and policy are active."""
+
+    code = "NO_ACTIVE_TOPOLOGY"
+
+
+def active_topology(context: Context, call: Call) -> Answer:
+    """Show the active topology (GET /internal/wallet/topology/active)."""
+    documents = Documents(context.database)
+    gate = documents.gate()
+    if gate["topology_code"] is None:
+        raise NoActivePair
+    document = documents.topology(gate["topology_code"], gate["topology_version"])
+    shown = {key: gate[key] for key in ("topology_code", "topology_version", "activation_no")}
+    return Answer(200, shown | {"document": document})
+
+
+def active_policies(context: Context, call: Call) -> Answer:
+    """Show the active policy of each key (GET /internal/wallet/policy/active)."""
+    return Answer(200, {"policies": Documents(context.database).active_policies()})
+
+
+def topology_versions(context: Context, call: Call) -> Answer:
+    """List the versions of a topology code."""
+    return Answer(200, {"versions": Documents(context.database).topology_versions(call.path["code"])})
+
+
+def policy_versions(context: Context, call: Call) -> Answer:
+    """List the versions under a policy key."""
+    return Answer(200, {"versions": Documents(context.database).policy_versions(call.path["policy_key"])})
+
+
+def save_topology(context: Context, call: Call) -> Answer:
+    """Save a draft; the body is the document."""
+    return Answer(200, Documents(context.database).save_topology(call.path["code"], call.body, call.caller))
+
+
+def save_policy(context: Context, call: Call) -> Answer:
+    """Save a draft; the body is the document."""
+    return Answer(200, Documents(context.database).save_policy(call.path["policy_key"], call.body, call.caller))
+
+
+def seed(code: str, context: Context, call: Call) -> Answer:
+    """Save the shipped drafts of a topology code; a repeat changes nothing."""
+    return Answer(200, {"saved": Documents(context.database).seed(code, call.caller)})
+
+
+def validate(context: Context, call: Call) -> Answer:
+    """Try a pair against every rule (POST /internal/wallet/topology/validate); always 200, the violations say it."""
+    body: ValidateBody = call.body
+    violations = Documents(context.database).validate(body.topology_document, body.policy_document)
+    return Answer(200, {"valid": not violations, "violations": violations})
+
+
+def activate_topology(context: Context, call: Call) -> Answer:
+    """Activate a topology and its policy together."""
+    body: ActivateTopologyBody = call.body
+    documents = Documents(context.database)
+    policy = _policy_reference(body)
+    if policy is None:
+        gate = documents.gate()
+        if (gate["topology_code"], gate["topology_version"]) != (call.path["code"], body.version):
+            raise PolicyRequired
+        policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
+    wish = _wish(call, call.path["code"], body.version, policy, body.from_pair)
+    return Answer(200, documents.activate(wish, body.policy_document))
+
+
+def activate_policy(context: Context, call: Call) -> Answer:
+    """Activate a policy version over the active topology."""
+    body: ActivatePolicyBody = call.body
+    documents = Documents(context.database)
+    gate = documents.gate()
+    if gate["topology_code"] is None:
+        raise NoActivePair
+    policy = PolicyReference(policy_key=call.path["policy_key"], version=body.version)
+    start = body.from_pair or TopologyReference(topology_code=gate["topology_code"], topology_version=gate["topology_version"])
+    return Answer(200, documents.activate(_wish(call, gate["topology_code"], gate["topology_version"], policy, start)))
+
+
+def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
+    if body.policy_document is not None:
+        return msgspec.convert({key: body.policy_document.get(key) for key in ("policy_key", "version")}, PolicyReference)
+    return body.policy
+
+
+def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: TopologyReference | None) -> PairWish:
+    return PairWish(
+        topology_code=code,
+        topology_version=version,
+        policy_key=policy.policy_key,
+        policy_version=policy.version,
+        from_topology_code=start.topology_code if start else None,
+        from_topology_version=start.topology_version if start else None,
+        caller=call.caller,
+        request_id=call.command_id(),
+    )
+
+
+PREFIX = "/internal/wallet"
+ROUTES = (
+    Route("GET", f"{PREFIX}/topology/active", active_topology),
+    Route("GET", f"{PREFIX}/policy/active", active_policies),
+    Route("GET", f"{PREFIX}/topology/{{code}}", topology_versions),
+    Route("PUT", f"{PREFIX}/topology/{{code}}", save_topology, dict),
+    Route("PUT", f"{PREFIX}/topology/{{code}}/activate", activate_topology, ActivateTopologyBody),
+    Route("POST", f"{PREFIX}/topology/validate", validate, ValidateBody),
+    Route("POST", f"{PREFIX}/topology/seed-ruby-split-v1", partial(seed, RUBY_SPLIT_V1), dict),
+    Route("POST", f"{PREFIX}/topology/seed-ruby-unified-v1", partial(seed, RUBY_UNIFIED_V1), dict),
+    Route("GET", f"{PREFIX}/policy/{{policy_key}}", policy_versions),
+    Route("PUT", f"{PREFIX}/policy/{{policy_key}}", save_policy, dict),
+    Route("PUT", f"{PREFIX}/policy/{{policy_key}}/activate", activate_policy, ActivatePolicyBody),
+)

@@ -1,0 +1,225 @@
+"""Cash in and out: captured deposits, wallet withdrawals, and the withdrawal's states (SPEC 1.3 and section 4)."""
+
+from decimal import ROUND_CEILING, Decimal
+from uuid import uuid5
+
+import msgspec
+
+from wallet_runtime.contract import (
+    CASH_AVAILABLE,
+    CASH_PENDING,
+    DEPOSIT_APPROVED,
+    INSUFFICIENT_FUNDS,
+    ROLLING_REQUIRED,
+    WITHDRAW_APPROVED,
+)
+from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, cash_balance, event, refuse
+from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.state import ActivePair, CashTransaction, Request, State
+
+DEPOSIT, TO_CASH = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL"
+REQUEST, APPROVE, REJECT, MARK_PAID = "WITHDRAW_REQUEST", "WITHDRAW_APPROVE", "WITHDRAW_REJECT", "WITHDRAW_MARK_PAID"
+# state -> where it may go; the same state again is a no-op, anything else is illegal.
+TRANSITIONS = {"requested": ("approved", "rejected", "canceled"), "approved": ("paid", "payout_failed")}
+
+
+class BucketInvalid(Invalid):
+    """A deposit goes to cash, or to a normal bucket of the active topology."""
+
+    code = "BUCKET_INVALID"
+
+
+class TransactionNotFound(NotFound):
+    """No cash transaction has this id."""
+
+    code = "TX_NOT_FOUND"
+
+
+class Deposit(msgspec.Struct, frozen=True):
+    """A deposit that the PSP has captured (minor units), with the normal bucket it is meant for, if any."""
+
+    amount: int
+    currency: str
+    bucket: str | None = None
+    psp_reference: str | None = None
+
+
+class Withdraw(msgspec.Struct, frozen=True):
+    """An amount (minor units) to move towards the player's own account."""
+
+    amount: int
+    currency: str
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A decision over a requested or approved withdrawal, by whom."""
+
+    transaction_id: str
+    reviewed_by: str
+
+
+def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) -> Decision:
+    """PSP -> cash available, then cash -> the named bucket, whose rolling the policy asks for."""
+    bucket = _deposit_bucket(pair, command.bucket)
+    money = command.currency
+    legs = [Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money)]
+    events = [event(request.transaction_id, request.player_id, DEPOSIT_APPROVED, {"amount": str(command.amount), "currency": money})]
+    opened: tuple[dict[str, object], ...] = ()
+    transfers: tuple[dict[str, object], ...] = ()
+    if bucket is not None:
+        account = pair.topology.account(bucket.code)
+        legs += [Leg(CASH_AVAILABLE, -command.amount, money), Leg(account, command.amount, money)]
+        transfers = (_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, command.amount),)
+        opened, required = _deposit_rolling(request, command, pair, bucket)
+        events += required
+    cash = cash_balance(state, money, available=0 if bucket else command.amount)
+    record = _record(request, "deposit", "captured", command.amount) | {"provider_ref": command.psp_reference}
+    return Decision(
+        command=DEPOSIT,
+        status=200,
+        body={"transaction": _shown(request, "deposit", "captured", command.amount, money), "balance": cash},
+        pair=pair.reference,
+        starts_new=True,
+        legs=tuple(legs),
+        cash_transaction=record,
+        transfers=transfers,
+        obligations_opened=opened,
+        events=tuple(events),
+    )
+
+
+def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
+    """WITHDRAWABLE -> cash available."""
+    account = pair.topology.account(pair.topology.withdrawable.code)
+    held = state.balance(account)
+    if held < command.amount:
+        return _short(TO_CASH, pair, 409, held, command.currency, "the withdrawable bucket holds")
+    return Decision(
+        command=TO_CASH,
+        status=200,
+        body={"transfer_id": str(request.transaction_id), "balance": cash_balance(state, command.currency, available=command.amount)},
+        pair=pair.reference,
+        starts_new=True,
+        legs=(Leg(account, -command.amount, command.currency), Leg(CASH_AVAILABLE, command.amount, command.currency)),
+        transfers=(_transfer(request, "WITHDRAWAL", account, CASH_AVAILABLE, command.amount),),
+    )
+
+
+def request_withdrawal(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
+    """Cash available -> pending, and a withdrawal that waits for review."""
+    free = state.cash.available if state.cash else 0
+    if free < command.amount:
+        return _short(REQUEST, pair, 400, free, command.currency, "available cash is")
+    return Decision(
+        command=REQUEST,
+        status=200,
+        body={
+            "transaction": _shown(request, "withdrawal", "requested", command.amount, command.currency),
+            "balance": cash_balance(state, command.currency, available=-command.amount, pending=command.amount),
+        },
+        pair=pair.reference,
+        starts_new=True,
+        legs=(Leg(CASH_AVAILABLE, -command.amount, command.currency), Leg(CASH_PENDING, command.amount, command.currency)),
+        cash_transaction=_record(request, "withdrawal", "requested", command.amount) | {"balance_after": free - command.amount},
+    )
+
+
+def approve(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
+    """Allow the payout, by a person's decision; no money moves yet."""
+    return _move(request, command, state, pair, APPROVE, "approved", ())
+
+
+def reject(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
+    """Pending -> available again."""
+    return _move(request, command, state, pair, REJECT, "rejected", (CASH_PENDING, CASH_AVAILABLE))
+
+
+def mark_paid(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
+    """Pending -> PSP: the money has left."""
+    return _move(request, command, state, pair, MARK_PAID, "paid", (CASH_PENDING, "PSP"))
+
+
+def _move(request: Request, command: Review, state: State, pair: ActivePair, name: str, target: str, path: tuple[str, ...]) -> Decision:
+    held = state.cash_transaction
+    if held is None or held.type != "withdrawal":
+        raise TransactionNotFound
+    answer = {"transaction": {"tx_id": held.transaction_id, "type": held.type, "state": target}}
+    if held.state == target:
+        return Decision(command=name, status=200, body=answer, pair=pair.reference, starts_new=False)
+    if target not in TRANSITIONS.get(held.state, ()):
+        message = f"a withdrawal cannot go from {held.state} to {target}"
+        states = {"from_state": held.state, "to_state": target, "tx_type": held.type}
+        return refuse(name, pair, 409, "ILLEGAL_TRANSACTION_STATE_TRANSITION", message, starts_new=False, **states)
+    legs = tuple(Leg(account, sign * held.amount, held.currency) for account, sign in zip(path, (-1, 1), strict=False))
+    return Decision(
+        command=name,
+        status=200,
+        body=answer,
+        pair=pair.reference,
+        starts_new=False,
+        legs=legs,
+        cash_transaction=_moved(held, target, command.reviewed_by),
+        events=_paid_event(request, held) if target == "paid" else (),
+    )
+
+
+def _moved(held: CashTransaction, target: str, reviewed_by: str) -> dict[str, object]:
+    move: dict[str, object] = {"transaction_id": held.transaction_id, "from_state": held.state, "state": target}
+    return move if target == "paid" else move | {"reviewed_by": reviewed_by}
+
+
+def _paid_event(request: Request, held: CashTransaction) -> tuple[Event, ...]:
+    payload = {"transaction_id": held.transaction_id, "amount": str(held.amount), "currency": held.currency}
+    return (event(request.transaction_id, request.player_id, WITHDRAW_APPROVED, payload),)
+
+
+def _deposit_bucket(pair: ActivePair, code: str | None) -> Bucket | None:
+    if code is None:
+        return None
+    bucket = pair.topology.bucket(code)
+    if bucket is None or bucket.kind != "normal":
+        normal = [b.code for b in pair.topology.buckets if b.kind == "normal"]
+        raise BucketInvalid(f"bucket {code!r} cannot take a deposit; the active topology takes {', '.join(normal)}")
+    return bucket
+
+
+def _deposit_rolling(
+    request: Request, command: Deposit, pair: ActivePair, bucket: Bucket
+) -> tuple[tuple[dict[str, object], ...], list[Event]]:
+    """Build the obligation and the event that ask for turnover; none where the policy asks for none."""
+    multiplier = Decimal(pair.policy.rolling.deposit.get(bucket.code, "0"))
+    required = int((command.amount * multiplier).to_integral_value(ROUND_CEILING))
+    if required == 0:
+        return (), []
+    rolling_id = uuid5(request.transaction_id, "rolling")
+    where = {"rolling_id": str(rolling_id), "topology_code": pair.topology.code, "bucket_type_code": bucket.code}
+    payload = where | {
+        "provider_types": list(bucket.provider_types),
+        "currency": command.currency,
+        "amount": str(command.amount),
+        "multiplier": str(multiplier),
+        "required_turnover": str(required),
+        "reference_id": f"deposit:{request.transaction_id}",
+        "reason": "deposit",
+    }
+    return (where | {"amount": command.amount},), [event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload)]
+
+
+def _transfer(request: Request, kind: str, source: str, target: str, amount: int) -> dict[str, object]:
+    return {"transfer_id": str(request.transaction_id), "kind": kind, "from_account": source, "to_account": target, "amount": amount}
+
+
+def _record(request: Request, kind: str, state: str, amount: int) -> dict[str, object]:
+    return {"transaction_id": str(request.transaction_id), "type": kind, "state": state, "amount": amount}
+
+
+def _shown(request: Request, kind: str, state: str, amount: int, currency: str) -> dict[str, str]:
+    shown = {"tx_id": str(request.transaction_id), "type": kind, "state": state}
+    return shown | {"amount": format_amount(amount, currency), "currency": currency}
+
+
+def _short(name: str, pair: ActivePair, status: int, held: int, currency: str, words: str) -> Decision:
+    available = format_amount(held, currency)
+    return refuse(name, pair, status, INSUFFICIENT_FUNDS, f"{words} {available} {currency}", starts_new=True, available=available)

@@ -1,0 +1,34 @@
+"""What a player holds, with the active topology and policy it is held under (SMK-4)."""
+
+from typing import Any
+from uuid import UUID
+
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.state import ActivePair, State
+
+
+def snapshot(brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair) -> dict[str, Any]:
+    """Show every account of a player; it carries no time, so two snapshots of unmoved money are equal."""
+    cash = state.cash
+    buckets = [
+        {
+            "bucket_type_code": bucket.code,
+            "kind": bucket.kind,
+            "balance": format_amount(state.balance(pair.topology.account(bucket.code)), "PTS" if bucket.kind == "points" else currency),
+        }
+        for bucket in pair.topology.buckets
+    ]
+    return {
+        "brand_id": str(brand_id),
+        "player_id": str(player_id),
+        "currency": currency,
+        "topology": {"code": pair.topology.code, "version": pair.topology.version},
+        "policy": {"key": pair.policy.policy_key, "version": pair.policy.version},
+        "cash": {
+            "available": format_amount(cash.available if cash else 0, currency),
+            "pending": format_amount(cash.pending if cash else 0, currency),
+        },
+        "buckets": buckets,
+        "grants": [],
+        "open_stakes": format_amount(state.open_stakes, currency),
+    }

@@ -1,0 +1,191 @@
+"""The rules that a topology and its policy must keep before they may be activated (A7-1 to A7-8).
+
+Every rule is one generator of violations; all broken rules are reported together, each with its path in the document.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from wallet_runtime.contract import PROVIDER_TYPES
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS, Policy, Topology
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One broken rule: its id, the path in the document, and a sentence."""
+
+    rule: str
+    path: str
+    message: str
+
+
+class LiveReference(msgspec.Struct, frozen=True):
+    """How many balances, grants, open stakes or rolling obligations refer to a bucket."""
+
+    topology_code: str
+    bucket_type_code: str
+    held_by: str
+    references_count: int
+
+
+def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
+    """Return every broken rule of A7-1 to A7-7 for this topology with this policy."""
+    return [
+        *_structure(topology),
+        *_policy_targets_topology(topology, policy),
+        *_every_provider_type_is_funded(topology, policy),
+        *_destinations(topology, policy),
+        *_points_targets(topology, policy),
+        *_edges(topology),
+        *_rolling(topology, policy),
+    ]
+
+
+def validate_live_state(topology: Topology, active: Topology | None, references: Sequence[LiveReference]) -> list[Violation]:
+    """Return A7-8: what is held in a bucket that this topology lacks, or whose meaning it changes."""
+    return [violation for reference in references for violation in _reachable(topology, active, reference)]
+
+
+def _structure(topology: Topology) -> Iterator[Violation]:
+    codes = [bucket.code for bucket in topology.buckets]
+    for index, bucket in enumerate(topology.buckets):
+        path = f"topology.buckets[{index}]"
+        if not bucket.code or "/" in bucket.code or codes.index(bucket.code) != index:
+            yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} is empty, holds a '/' or stands twice")
+        if bucket.kind in ("normal", "bonus") and not bucket.provider_types:
+            yield Violation("A7-1", f"{path}.provider_types", f"bucket {bucket.code} of kind {bucket.kind} serves no provider type")
+    for kind in ("withdrawable", "points"):
+        found = [bucket.code for bucket in topology.buckets if bucket.kind == kind]
+        if len(found) != 1:
+            yield Violation("A7-1", "topology.buckets", f"exactly one {kind} bucket is needed, found {found or 'none'}")
+    if topology.version < 1 or not topology.code or "/" in topology.code:
+        yield Violation("A7-1", "topology", "code must not be empty or hold a '/', and version must be 1 or more")
+
+
+def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    if (policy.topology.code, policy.topology.version) != (topology.code, topology.version):
+        yield Violation(
+            "A7-2",
+            "policy.topology",
+            f"the policy is for {policy.topology.code} version {policy.topology.version}, "
+            f"not for {topology.code} version {topology.version}",
+        )
+
+
+def _every_provider_type_is_funded(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    for provider_type in PROVIDER_TYPES:
+        if provider_type not in policy.funding:
+            yield Violation("A7-3", f"policy.funding.{provider_type}", f"provider type {provider_type} has no funding rule")
+    for provider_type, rule in policy.funding.items():
+        path = f"policy.funding.{provider_type}"
+        if provider_type not in PROVIDER_TYPES:
+            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+        if not rule.sources and rule.withdrawable == "not_usable":
+            yield Violation("A7-3", f"{path}.sources", "the rule has no source at all")
+        for index, source in enumerate(rule.sources):
+            yield from _source(topology, provider_type, rule.sources, index, f"{path}.sources[{index}]", source)
+        for currency, amount in rule.max_bet_under_bonus.items():
+            yield from _limit(f"{path}.max_bet_under_bonus.{currency}", currency, amount)
+
+
+def _source(topology: Topology, provider_type: str, sources: tuple[str, ...], index: int, path: str, source: str) -> Iterator[Violation]:
+    bucket = topology.bucket(source)
+    if bucket is None:
+        yield Violation("A7-4", path, f"source {source!r} is not a bucket of {topology.code} version {topology.version}")
+    elif bucket.kind not in STAKEABLE_KINDS:
+        yield Violation("A7-4", path, f"source {source!r} is of kind {bucket.kind}, which can never be staked")
+    elif bucket.kind == "withdrawable":
+        yield Violation("A7-3", path, "the withdrawable bucket is placed by the rule's `withdrawable`, not listed as a source")
+    elif provider_type not in bucket.provider_types:
+        yield Violation("A7-3", path, f"bucket {source} does not serve provider type {provider_type}")
+    if sources.index(source) != index:
+        yield Violation("A7-3", path, f"source {source!r} stands twice")
+
+
+def _limit(path: str, currency: str, amount: str) -> Iterator[Violation]:
+    try:
+        parse_amount(amount, currency)
+    except Invalid as error:
+        yield Violation("A7-3", path, error.message)
+
+
+def _destinations(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    for bucket in topology.buckets:
+        if bucket.kind in STAKEABLE_KINDS and bucket.code not in policy.destinations:
+            yield Violation("A7-5", f"policy.destinations.{bucket.code}", f"winnings of {bucket.code} have no destination")
+    for source, destination in policy.destinations.items():
+        for when, target in (("before", destination.before), ("after", destination.after)):
+            yield from _destination(topology, source, target, f"policy.destinations.{source}.{when}")
+
+
+def _destination(topology: Topology, source_code: str, target_code: str, path: str) -> Iterator[Violation]:
+    source, target = topology.bucket(source_code), topology.bucket(target_code)
+    if source is None or source.kind not in STAKEABLE_KINDS:
+        yield Violation("A7-5", path, f"{source_code!r} is not a bucket that can be staked")
+    elif target is None:
+        yield Violation("A7-5", path, f"destination {target_code!r} is not a bucket of {topology.code} version {topology.version}")
+    elif source.kind == "bonus" and not (target.code == source.code or target.kind == "normal"):
+        yield Violation(
+            "A7-5", path, f"winnings of {source_code} stay there or go to a normal bucket, not to {target_code} ({target.kind})"
+        )
+    elif source.kind != "bonus" and target.kind not in ("normal", "withdrawable"):
+        yield Violation("A7-5", path, f"{source_code} winnings go to a normal or withdrawable bucket, not to {target_code} ({target.kind})")
+
+
+def _points_targets(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    known = {target.bucket for target in topology.points_targets}
+    listed = [(f"topology.points_targets[{i}].bucket", target.bucket) for i, target in enumerate(topology.points_targets)]
+    listed += [(f"policy.points_targets[{i}]", code) for i, code in enumerate(policy.points_targets)]
+    for path, code in listed:
+        bucket = topology.bucket(code)
+        if bucket is None or bucket.kind != "normal":
+            yield Violation("A7-6", path, f"points target {code!r} is not a normal bucket of {topology.code} version {topology.version}")
+        elif code not in known:
+            yield Violation("A7-6", path, f"points target {code!r} is not offered by the topology")
+
+
+def _edges(topology: Topology) -> Iterator[Violation]:
+    for index, edge in enumerate(topology.transfer_edges):
+        path = f"topology.transfer_edges[{index}]"
+        for end, code in (("from_bucket", edge.from_bucket), ("to_bucket", edge.to_bucket)):
+            if edge.active and topology.bucket(code) is None:
+                yield Violation("A7-7", f"{path}.{end}", f"active edge joins {code!r}, which is not a bucket")
+        if edge.from_bucket == edge.to_bucket:
+            yield Violation("A7-7", path, f"edge joins {edge.from_bucket!r} with itself")
+
+
+def _rolling(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    for reason, multipliers in (("deposit", policy.rolling.deposit), ("bonus", policy.rolling.bonus), ("points", policy.rolling.points)):
+        for code, multiplier in multipliers.items():
+            path = f"policy.rolling.{reason}.{code}"
+            if topology.bucket(code) is None:
+                yield Violation("A7-1", path, f"{code!r} is not a bucket of {topology.code} version {topology.version}")
+            if not _is_multiplier(multiplier):
+                yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiplier!r}')
+
+
+def _is_multiplier(text: str) -> bool:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return False
+    return value.is_finite() and 0 <= value <= 1000 and text.isascii() and text == text.strip()
+
+
+def _reachable(topology: Topology, active: Topology | None, reference: LiveReference) -> Iterator[Violation]:
+    held = f"{reference.references_count} x {reference.held_by} in {reference.topology_code}/{reference.bucket_type_code or 'grants'}"
+    if reference.topology_code != topology.code:
+        yield Violation("A7-8", "topology.code", f"{held} would be out of reach: the active code would be {topology.code}")
+        return
+    if not reference.bucket_type_code:
+        return
+    new = topology.bucket(reference.bucket_type_code)
+    old = active.bucket(reference.bucket_type_code) if active is not None and active.code == topology.code else None
+    if new is None:
+        yield Violation("A7-8", "topology.buckets", f"{held} would be out of reach: the bucket is missing")
+    elif old is not None and (new.kind != old.kind or set(new.provider_types) != set(old.provider_types)):
+        index = topology.buckets.index(new)
+        yield Violation("A7-8", f"topology.buckets[{index}]", f"{held} would change its meaning: kind or provider types differ")

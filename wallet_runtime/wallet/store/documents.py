@@ -1,0 +1,254 @@
+"""Topology and policy documents: drafts, validation, and the one transaction that activates both (ADR-007)."""
+
+from importlib import resources
+from typing import Any
+
+import msgspec
+import tenacity
+
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.plumbing.database import Database, Row, Session
+from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
+from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
+from wallet_runtime.wallet.domain.validation import LiveReference, Violation, validate_live_state, validate_pair
+
+SEEDS = {
+    RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
+    RUBY_UNIFIED_V1: ("ruby_unified_v1.1.json",),
+}
+ACTIVATION_ATTEMPTS_MAX = 20
+
+
+class StructureInvalid(Invalid):
+    """The document does not have the published structure."""
+
+    code = "A7_1_STRUCTURE"
+
+
+class NotADraft(Conflict):
+    """This version is active or superseded; save the change under a new version (A7-9)."""
+
+    code = "A7_9_NOT_A_DRAFT"
+
+
+class ActivationRefused(Conflict):
+    """The pair breaks rules that activation demands; nothing was changed."""
+
+    code = "ACTIVATION_REFUSED"
+
+
+class ActivePairMoved(Conflict):
+    """Another pair is active than the one this activation starts from; look again before activating."""
+
+    code = "ACTIVE_PAIR_MOVED"
+
+
+class PolicyRequired(Invalid):
+    """A topology version that is not active yet needs its policy with it (A7-10)."""
+
+    code = "A7_10_POLICY_REQUIRED"
+
+
+class DocumentNotFound(NotFound):
+    """No document is stored under this code and version."""
+
+    code = "DOCUMENT_NOT_FOUND"
+
+
+class PairWish(msgspec.Struct, frozen=True):
+    """Which pair to activate, from which pair, by whom and under which request id."""
+
+    topology_code: str
+    topology_version: int
+    policy_key: str
+    policy_version: int
+    from_topology_code: str | None
+    from_topology_version: int | None
+    caller: str
+    request_id: str
+
+
+class Documents:
+    """Documents of one wallet_service copy over its database."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database."""
+        self._database = database
+
+    def gate(self) -> Row:
+        """Return the gate row: active pair, activation number, freeze."""
+        with self._database.session() as session:
+            return session.one("wallet_gate")
+
+    def topology_versions(self, code: str) -> list[Row]:
+        """List the versions of a topology code, newest first (404 when there is none)."""
+        return self._versions("wallet_topology_versions", code=code)
+
+    def policy_versions(self, policy_key: str) -> list[Row]:
+        """List the versions under a policy key, newest first (404 when there is none)."""
+        return self._versions("wallet_policy_versions", policy_key=policy_key)
+
+    def active_policies(self) -> list[Row]:
+        """List the active policy of each key."""
+        with self._database.session() as session:
+            return session.all("wallet_active_policies")
+
+    def topology(self, code: str, version: int) -> dict[str, Any]:
+        """Return one stored topology document."""
+        with self._database.session() as session:
+            return msgspec.to_builtins(_stored_topology(session, code, version)[0])  # type: ignore[no-any-return]
+
+    def save_topology(self, code: str, document: dict[str, Any], saved_by: str) -> Row:
+        """Save a topology draft; 422 for its structure or another code than the path's, 409 when it is no draft."""
+        with self._database.transaction() as session:
+            return _save_topology(session, code, document, saved_by)
+
+    def save_policy(self, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
+        """Save a policy draft; 422 for its structure or another key than the path's, 409 when it is no draft."""
+        with self._database.transaction() as session:
+            return _save_policy(session, policy_key, document, saved_by)
+
+    def seed(self, code: str, saved_by: str) -> list[Row]:
+        """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are."""
+        saved: list[Row] = []
+        with self._database.transaction() as session:
+            for name in SEEDS[code]:
+                pair = msgspec.json.decode(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_bytes())
+                topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
+                if session.maybe("wallet_topology_version", code=topology.code, version=topology.version) is None:
+                    saved.append(_save_topology(session, topology.code, pair["topology"], saved_by))
+                if session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version) is None:
+                    saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
+        return saved
+
+    def validate(self, topology_document: dict[str, Any], policy_document: dict[str, Any]) -> list[Violation]:
+        """Return every rule that this pair would break if it were activated now (A7-1 to A7-8); changes nothing."""
+        topology, policy = _typed_topology(topology_document), _typed_policy(policy_document)
+        with self._database.session() as session:
+            return [*validate_pair(topology, policy), *_live_violations(session, session.one("wallet_gate"), topology)]
+
+    def activate(self, wish: PairWish, policy_document: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
+
+        Money waits for the gate at most its lock time-out; where the gate cannot be had, this waits and tries again.
+        Raises `ActivationRefused` (409) with every violation, `ActivePairMoved` (409) when the start is another pair.
+        """
+        retry = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Busy),
+            wait=tenacity.wait_random(0.05, 0.2),
+            stop=tenacity.stop_after_attempt(ACTIVATION_ATTEMPTS_MAX),
+            reraise=True,
+        )
+        return retry(self._activate_once, wish, policy_document)
+
+    def _activate_once(self, wish: PairWish, policy_document: dict[str, Any] | None) -> dict[str, Any]:
+        with self._database.transaction() as session:
+            gate = session.one("wallet_lock_gate")
+            done = session.maybe("wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id)
+            if done is not None:
+                return {"changed": True, **done}
+            if policy_document is not None:
+                _save_policy(session, wish.policy_key, policy_document, wish.caller)
+            if _is_active(gate, wish):
+                return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
+            if (gate["topology_code"], gate["topology_version"]) != (wish.from_topology_code, wish.from_topology_version):
+                raise ActivePairMoved(details={"active": _pair_of(gate)})
+            _refuse_violations(_violations(session, gate, wish))
+            activation = session.one(
+                "wallet_switch_active",
+                **{key: value for key, value in msgspec.structs.asdict(wish).items() if not key.startswith("from_")},
+            )
+            return {"changed": True, **activation, **_wished(wish), "from_topology_code": gate["topology_code"]}
+
+    def _versions(self, query_name: str, **key: str) -> list[Row]:
+        with self._database.session() as session:
+            rows = session.all(query_name, **key)
+        if not rows:
+            raise DocumentNotFound(f"no version is stored under {', '.join(key.values())!r}")
+        return rows
+
+
+def _violations(session: Session, gate: Row, wish: PairWish) -> list[Violation]:
+    topology, _ = _stored_topology(session, wish.topology_code, wish.topology_version)
+    row = session.maybe("wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version)
+    if row is None:
+        raise DocumentNotFound(f"policy {wish.policy_key} version {wish.policy_version} is not stored")
+    return [*validate_pair(topology, _typed_policy(row["document"])), *_live_violations(session, gate, topology)]
+
+
+def _live_violations(session: Session, gate: Row, topology: Topology) -> list[Violation]:
+    active = None
+    if gate["topology_code"] is not None:
+        active, _ = _stored_topology(session, gate["topology_code"], gate["topology_version"])
+    references = msgspec.convert(session.all("wallet_live_references"), list[LiveReference])
+    return validate_live_state(topology, active, references)
+
+
+def _refuse_violations(violations: list[Violation]) -> None:
+    if violations:
+        raise ActivationRefused(
+            f"{len(violations)} rules are broken, the first: {violations[0].rule} at {violations[0].path}: {violations[0].message}",
+            details={"violations": msgspec.to_builtins(violations)},
+        )
+
+
+def _stored_topology(session: Session, code: str, version: int) -> tuple[Topology, str]:
+    row = session.maybe("wallet_topology_version", code=code, version=version)
+    if row is None:
+        raise DocumentNotFound(f"topology {code} version {version} is not stored")
+    return _typed_topology(row["document"]), str(row["state"])
+
+
+def _save_topology(session: Session, code: str, document: dict[str, Any], saved_by: str) -> Row:
+    topology = _typed_topology(document)
+    if topology.code != code:
+        raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
+    row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
+    if row is None:
+        raise NotADraft(f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)")
+    return row
+
+
+def _save_policy(session: Session, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
+    policy = _typed_policy(document)
+    if policy.policy_key != policy_key:
+        message = f"policy_key: the document is for {policy.policy_key!r}, the request names {policy_key!r}"
+        raise StructureInvalid(message, details={"path": "policy_key"})
+    row = session.maybe(
+        "wallet_save_policy",
+        policy_key=policy_key,
+        version=policy.version,
+        topology_code=policy.topology.code,
+        topology_version=policy.topology.version,
+        document=document,
+        saved_by=saved_by,
+    )
+    if row is None:
+        raise NotADraft(f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)")
+    return row
+
+
+def _typed_topology(document: object) -> Topology:
+    try:
+        return read_topology(document)
+    except DocumentInvalid as error:
+        raise StructureInvalid(f"topology: {error}", details={"rule": "A7-1"}) from None
+
+
+def _typed_policy(document: object) -> Policy:
+    try:
+        return read_policy(document)
+    except DocumentInvalid as error:
+        raise StructureInvalid(f"policy: {error}", details={"rule": "A7-1"}) from None
+
+
+def _is_active(gate: Row, wish: PairWish) -> bool:
+    return _pair_of(gate) == _wished(wish)
+
+
+def _pair_of(gate: Row) -> dict[str, Any]:
+    return {key: gate[key] for key in ("topology_code", "topology_version", "policy_key", "policy_version")}
+
+
+def _wished(wish: PairWish) -> dict[str, Any]:
+    return _pair_of(msgspec.structs.asdict(wish))

@@ -1,0 +1,199 @@
+"""The one path of every money command: read in one trip, decide by pure rules, apply in one trip.
+
+`perform` is the only caller of `wallet.apply_command`. Both trips are single statements in autocommit, so nothing is held
+open while Python thinks; if the player or the activation moved in between, apply changes nothing and the command is
+decided again on the new state.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.plumbing.database import Database, DatabaseError, Session
+from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
+from wallet_runtime.plumbing import failpoint
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.documents import Policy, Topology
+from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State
+
+ATTEMPTS_MAX = 12
+STALE = "RW001"
+UNIQUE = "23505"
+NEGATIVE = "23514"
+CLAIM_TABLE = "wallet_idempotency"
+
+Decide = Callable[[State, ActivePair], Decision]
+log = structlog.get_logger("wallet")
+COMMANDS = Counter("wallet_commands_total", "Money commands decided.", ["command", "outcome"])
+MISMATCHES = Counter("wallet_idempotency_mismatch_total", "Request ids that came back with another payload.")
+STALE_RETRIES = Counter("wallet_command_stale_total", "Commands decided again because the player or the activation had moved.")
+REFUSED_BY_DATABASE = Counter("wallet_invariant_refused_total", "Commands that the database refused.", ["sqlstate"])
+NEGATIVE_PREVENTED = Counter("wallet_negative_balance_prevented_total", "Commands stopped by a balance that would turn negative.")
+
+
+class PlayerNotFound(NotFound):
+    """This brand has no player by this id."""
+
+    code = "PLAYER_NOT_FOUND"
+
+
+class NoActiveTopology(Unavailable):
+    """No topology and policy are active, so no money can move."""
+
+    code = "NO_ACTIVE_TOPOLOGY"
+
+
+class PayloadMismatch(Conflict):
+    """This request id was used before with another payload."""
+
+    code = IDEMPOTENCY_PAYLOAD_MISMATCH
+
+
+class InFlight(Conflict):
+    """A request with this id is being carried out right now; ask again."""
+
+    code = IDEMPOTENCY_IN_FLIGHT
+
+
+class InvariantRefused(ApiError):
+    """The database refused the command because it would break an invariant of money; nothing was changed."""
+
+    code = "INVARIANT_REFUSED"
+
+
+class Money:
+    """Money commands of one wallet_service copy over its database."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database; documents of used pairs are kept too, they never change once active."""
+        self._database = database
+        self._pairs: dict[PairReference, ActivePair] = {}
+
+    def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
+        """Carry one command out once and for all; return its final status and body.
+
+        `reads` names what to read beside the player: provider_id and bet_id, rolling_id, or cash_transaction_id.
+        Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
+        `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
+        """
+        with self._database.session() as session:
+            for _ in range(ATTEMPTS_MAX):
+                state = _read(session, request, reads)
+                if state.stored is not None:
+                    return _replay(request, state.stored.fingerprint, state.stored.status, state.stored.body)
+                decision = self._decide(session, state, decide)
+                outcome = _apply(session, request, state, decision)
+                if outcome is not None:
+                    return _answer(request, decision, outcome)
+                STALE_RETRIES.inc()
+        raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
+
+    def look(self, request: Request) -> tuple[State, ActivePair]:
+        """Read a player's state and the active pair, for a snapshot."""
+        with self._database.session() as session:
+            state = _read(session, request, {})
+            if state.player is None:
+                raise PlayerNotFound
+            return state, self._active_pair(session, state)
+
+    def register(self, brand_id: UUID, player_id: UUID, currency: str, canary: bool) -> str:
+        """Create the player's wallet; return the currency it has, which a repeat cannot change."""
+        with self._database.session() as session:
+            row = session.one("wallet_register_player", brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
+            return str(row["currency"])
+
+    def owner_of_transaction(self, brand_id: UUID, transaction_id: UUID) -> UUID | None:
+        """Find whose cash transaction this is, within the brand."""
+        with self._database.session() as session:
+            row = session.maybe("wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id)
+            return None if row is None else UUID(str(row["player_id"]))
+
+    def _decide(self, session: Session, state: State, decide: Decide) -> Decision:
+        if state.player is None:
+            raise PlayerNotFound
+        return decide(state, self._active_pair(session, state))
+
+    def _active_pair(self, session: Session, state: State) -> ActivePair:
+        gate = state.gate
+        if gate.topology_code is None or gate.topology_version is None or gate.policy_key is None or gate.policy_version is None:
+            raise NoActiveTopology
+        reference = PairReference(gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version)
+        pair = self._pairs.get(reference)
+        if pair is None:
+            row = session.one("wallet_pair", **msgspec.structs.asdict(reference))
+            pair = ActivePair(msgspec.convert(row["topology"], Topology), msgspec.convert(row["policy"], Policy))
+            self._pairs[reference] = pair
+        return pair
+
+
+@cache
+def money_of(database: Database) -> Money:
+    """Return the process's one `Money` over a database, with the documents it has read so far."""
+    return Money(database)
+
+
+def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
+    wanted = {
+        "brand_id": request.brand_id,
+        "player_id": request.player_id,
+        "caller": request.caller,
+        "route": request.route,
+        "request_id": request.request_id,
+        **reads,
+    }
+    row = session.one("wallet_read_state", command=msgspec.json.encode(wanted).decode())
+    return msgspec.json.decode(row["state"], type=State)
+
+
+def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any] | None:
+    """Apply a decision; None means that the world moved on and nothing was changed."""
+    assert state.player is not None
+    wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
+    wanted |= msgspec.structs.asdict(request)
+    wanted |= {"player_version": state.player.version, "activation_no": state.gate.activation_no}
+    wanted |= {"currency": state.player.currency, "canary": state.player.canary}
+    try:
+        outcome: dict[str, Any] = session.one("wallet_apply_command", command=msgspec.json.encode(wanted).decode())["outcome"]
+    except DatabaseError as error:
+        if error.sqlstate in (STALE, UNIQUE):
+            return None
+        raise _refused(error) from error
+    except Busy as busy:
+        raise InFlight if CLAIM_TABLE in busy.context else busy from busy
+    failpoint.reach("wallet.after_commit")
+    return outcome
+
+
+def _refused(error: DatabaseError) -> InvariantRefused:
+    """Count and log what only a fault in the rules can cause: the database's own refusal."""
+    REFUSED_BY_DATABASE.labels(error.sqlstate).inc()
+    if error.sqlstate == NEGATIVE:
+        NEGATIVE_PREVENTED.inc()
+    log.error("the database refused a decided command", sqlstate=error.sqlstate, reason=error.message)
+    return InvariantRefused(details={"sqlstate": error.sqlstate})
+
+
+def _answer(request: Request, decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    kind = outcome["outcome"]
+    if kind == "frozen":
+        COMMANDS.labels(decision.command, "frozen").inc()
+        raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
+    if kind == "mismatch":
+        return _replay(request, "", 0, {})
+    if kind == "replayed":
+        return int(outcome["status"]), outcome["body"]
+    COMMANDS.labels(decision.command, "refused" if decision.refused else "applied").inc()
+    return decision.status, decision.body
+
+
+def _replay(request: Request, fingerprint: str, status: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    if fingerprint != request.fingerprint:
+        MISMATCHES.inc()
+        raise PayloadMismatch
+    return status, body
