@@ -99,7 +99,7 @@ def open_toolkit(name: str | None) -> Toolkit:
     driver = LocalDriver(environment)
     facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit())
     journals = JournalFolder(environment.home / "journal")
-    results = Results(environment.home / "results", journals, facts.commit)
+    results = Results(config.results_home(), journals, facts.commit)
     reader = Reader(facts, driver, results)
     control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
     platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")

@@ -73,6 +73,11 @@ def state_home(name: str) -> Path:
     return _homes() / name
 
 
+def results_home() -> Path:
+    """Return the folder of recorded test results; they belong to a commit, not to an environment, whose name cannot begin with a dot."""
+    return _homes() / ".results"
+
+
 def _homes() -> Path:
     named = os.environ.get(HOME_VARIABLE)
     if named:

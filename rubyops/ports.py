@@ -69,7 +69,7 @@ class Read(Protocol):
         """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
 
     def results(self, suite: str) -> Row | None:
-        """The newest recorded result of a test suite or flow run for this very commit, or None."""
+        """Return the newest recorded result of a test suite or flow run for this very commit, or None."""
 
 
 class Actor(Protocol):
@@ -78,23 +78,42 @@ class Actor(Protocol):
     def player(self, label: str, *, currency: str = "EUR") -> "CanaryPlayer":
         """Create (or find again) the canary player of this run with that label, with a session and a canary pass."""
 
-    def as_player(self, player: "CanaryPlayer", method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None) -> HttpAnswer:
+    def as_player(
+        self, player: "CanaryPlayer", method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None
+    ) -> HttpAnswer:
         """Call the gateway as the player; `key` makes the Idempotency-Key (derived from run, flow and key)."""
 
     def as_provider(self, provider: str, player: "CanaryPlayer", path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
         """Call a gateway provider route, signed as that provider; `key` makes the request id (derived from run, flow and key)."""
 
-    def as_admin(self, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, player: "CanaryPlayer | None" = None) -> HttpAnswer:
+    def as_admin(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
+        player: "CanaryPlayer | None" = None,
+    ) -> HttpAnswer:
         """Call admin_service with the back-office bearer token; with a player, in his brand and under his canary pass."""
 
-    def as_operator(self, process: str, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, brand_id: str | None = None) -> HttpAnswer:
+    def as_operator(
+        self,
+        process: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
+        brand_id: str | None = None,
+    ) -> HttpAnswer:
         """Call an internal route as the operator."""
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
         """GET a route of a process with these headers alone, without any token of ours: what must be refused."""
 
     def derived_id(self, key: str) -> str:
-        """The id (round, bet, request) that this run, flow and key always give."""
+        """Return the id (round, bet, request) that this run, flow and key always give."""
 
     @property
     def read(self) -> Read:

@@ -1,6 +1,7 @@
 """The release gates that only a call can prove: GATE-5, GATE-7, GATE-8, GATE-10. Each first reads what its check reads."""
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,13 @@ from commands.flows.rollback import PROVIDER, bet_from_two_sources
 from rubyops.errors import CheckFailed
 from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer
-from wallet_runtime.contract import CALLER_HEADER, GATEWAY, OPERATOR, POINTS_CURRENCY, SPORTS, TOKEN_HEADER, WALLET_SERVICE
+from wallet_runtime.contract import CALLER_HEADER, GATEWAY, OPERATOR, POINTS_CURRENCY, PROVIDER_TYPES, ROUTE_CALLERS, TOKEN_HEADER, WALLET_SERVICE
 
 VALIDATE = "/internal/wallet/topology/validate"
 PROBE_VERSION = 1_000_000  # a version that no document has, so that nothing saved is meant
-REFUSALS = (400, 403, 409, 422)
+# Points are refused as such. A 409 would only say that the canary has none, which proves nothing.
+NEVER = (422,)
+_PATH_PART = re.compile(r"\{\w+\}")
 
 
 def stored_breakdown(actor: Actor) -> dict[str, object]:
@@ -36,18 +39,23 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
 
 
 def points(actor: Actor) -> dict[str, object]:
-    """GATE-7: a policy that funds bets with points is refused, and so are a bet and a withdrawal in points."""
+    """GATE-7: a policy that funds bets with points or turns them into withdrawable money is refused; so are a bet and a withdrawal."""
     _demand("GATE-7", gate_07.audit(actor.read))
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
     topology, policy = _documents(script)
-    _accepted_pair(script, topology, policy)
-    policy["funding"][SPORTS]["sources"].append(bucket)
-    _violates(script, "a policy that funds bets with points", topology, policy, "A7-4")
-    script.refused("a bet that names points as its source", script.authorize(PROVIDER, "1.00", key="points", source=bucket), REFUSALS)
+    for rule in ("A7-4", "A7-6"):
+        _keeps(script, topology, policy, rule)
+    for provider_type in PROVIDER_TYPES:
+        funded = copy.deepcopy(policy)
+        funded["funding"][provider_type]["sources"].append(bucket)
+        _violates(script, f"a policy that funds {provider_type} bets with points", topology, funded, "A7-4")
+    target = {**policy, "points_targets": [_bucket_of_kind(script, "withdrawable")]}
+    _violates(script, "a policy that turns points into withdrawable money", topology, target, "A7-6")
+    script.refused("a bet that names points as its source", script.authorize(PROVIDER, "1.00", key="points", source=bucket), NEVER)
     body = {"amount": "1", "currency": POINTS_CURRENCY}
     answer = actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key("points"))
-    script.refused("a withdrawal of points", answer, REFUSALS)
+    script.refused("a withdrawal of points", answer, NEVER)
     return {"bucket": bucket}
 
 
@@ -58,7 +66,7 @@ def reachable(actor: Actor) -> dict[str, object]:
     bucket = script.normal(PROVIDER)
     script.deposit("5.00", key="held", bucket=bucket)
     topology, policy = _documents(script)
-    _accepted_pair(script, topology, policy)
+    _keeps(script, topology, policy, "A7-8")
     without = {**topology, "buckets": [item for item in topology["buckets"] if item["code"] != bucket]}
     _violates(script, f"a topology without {bucket}, which holds money", without, policy, "A7-8")
     changed = copy.deepcopy(topology)
@@ -68,15 +76,25 @@ def reachable(actor: Actor) -> dict[str, object]:
 
 
 def legacy_token(actor: Actor) -> dict[str, object]:
-    """GATE-10: no copy has the legacy shared token, and a call that shows one is 401."""
+    """GATE-10: no copy has the legacy shared token, and every process that others call answers 401 to a call that shows one."""
     _demand("GATE-10", gate_10.audit(actor.read))
     script = begin("GATE-10", actor)
-    path = "/internal/wallet/topology/active"
-    for caller in (GATEWAY, OPERATOR):
-        answer = actor.as_stranger(WALLET_SERVICE, path, {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"})
-        script.refused(f"a call as {caller} with a shared token", answer, (401,))
-    script.refused("a call without a token", actor.as_stranger(WALLET_SERVICE, path, {}), (401,))
-    return {"process": WALLET_SERVICE}
+    doors = _doors(script)
+    for process, path in doors.items():
+        for caller in (GATEWAY, OPERATOR):
+            answer = actor.as_stranger(process, path, {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"})
+            script.refused(f"a call of {process} as {caller} with a shared token", answer, (401,))
+        script.refused(f"a call of {process} without a token", actor.as_stranger(process, path, {}), (401,))
+    return {"processes": list(doors)}
+
+
+def _doors(script: Script) -> dict[str, str]:
+    """Choose one internal route to GET of every process that has any; a credential is looked at before what the path names."""
+    found: dict[str, str] = {}
+    for process, method, path in ROUTE_CALLERS:
+        if method == "GET":
+            found.setdefault(process, _PATH_PART.sub(script.player.player_id, path))
+    return found
 
 
 def _demand(title: str, finding: Finding) -> None:
@@ -96,10 +114,13 @@ def _validate(script: Script, topology: Mapping[str, Any], policy: Mapping[str, 
     return script.actor.as_operator(WALLET_SERVICE, "POST", VALIDATE, {"topology_document": topology, "policy_document": policy})
 
 
-def _accepted_pair(script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
-    """Demand that the unchanged pair is valid, so that a refusal of the changed one means something."""
-    answer = _validate(script, topology, policy)
-    script.expect("violations of the active pair's own documents", _rules(script.accepted("validation of the active pair", answer)), [])
+def _keeps(script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str) -> None:
+    """Demand that the unchanged pair keeps this rule, so that a refusal of the changed one means something.
+
+    Its other rules are other gates' business.
+    """
+    body = script.accepted("validation of the active pair", _validate(script, topology, policy))
+    script.expect(f"rule {rule} among the violations of the active pair's own documents", rule in _rules(body), False)
 
 
 def _violates(script: Script, what: str, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str) -> None:

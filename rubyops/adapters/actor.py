@@ -82,7 +82,13 @@ class CanaryActor:
         return self._client.send(contract.GATEWAY, "POST", path, headers, raw)
 
     def as_admin(
-        self, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None, player: CanaryPlayer | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
+        player: CanaryPlayer | None = None,
     ) -> HttpAnswer:
         """Call admin_service with the back office's bearer token."""
         headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}

@@ -1,6 +1,7 @@
 """One connection of one role to one database, made on first use and again after it broke, with every driver error in our words."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,6 +78,7 @@ class Link:
                 self._dsn(), autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_SECONDS, options=options, prepare_threshold=None
             )
             self._connection.read_only = self._read_only or None
+            weakref.finalize(self, self._connection.close)  # whoever drops the link need not know that it was connected
         return self._connection
 
     def close(self) -> None:

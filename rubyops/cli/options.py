@@ -10,6 +10,7 @@ from rubyops.cli.console import Console, envelope
 from rubyops.errors import RubyopsError
 from rubyops.model.exit_code import ExitCode
 
+DEFAULT = "local"
 Body = Callable[..., int | None]
 
 
@@ -35,11 +36,19 @@ def tell_error(console: Console, environment: str | None, error: RubyopsError) -
     """Say what happened and the next command, to a person and to a program."""
     console.say(f"{console.paint('error', 'failed')}: {error.message}")
     if error.next_command:
-        console.say(f"Next: {error.next_command}")
+        console.say(f"Next: {in_environment(error.next_command, environment)}")
     code = int(error.exit_code)
-    told = {"message": error.message, "next": error.next_command, "details": error.details}
+    told = {"message": error.message, "next": in_environment(error.next_command, environment), "details": error.details}
     console.answer(envelope("rubyops.error/v1", environment or "local", [], exit_code=code, error=told))
     return code
+
+
+def in_environment(lines: str | None, environment: str | None) -> str | None:
+    """Name the environment in suggested lines, which are parted by `|`, where it is not the one that is meant without a name."""
+    if lines is None or environment in (None, DEFAULT):
+        return lines
+    parts = [part.strip() for part in lines.split("|")]
+    return "   |   ".join(part if " -e " in part or not part.startswith("rubyops ") else f"{part} -e {environment}" for part in parts)
 
 
 def run_options(body: Callable[..., Any]) -> Callable[..., Any]:

@@ -46,8 +46,8 @@ def status(*, console: Console, environment: str | None) -> int:
     if not toolkit.control.reachable():
         raise Unreachable(f"{toolkit.environment.name} is down", next_command=f"rubyops up -e {toolkit.environment.name}")
     copies = [_copy_row(toolkit, copy) for copy in toolkit.reader.copies()]
-    console.table([[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies],
-                  ["process", "state", "health", "version", "loops"])  # fmt: skip
+    shown = [[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies]
+    console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
         _freeze_row(toolkit),
         _pair_row(toolkit),
@@ -101,7 +101,8 @@ def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
     groups = toolkit.reader.groups()
     lag = sum(group["lag"] or 0 for group in groups)
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
-    words = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished{oldest}; consumers {lag} behind"
+    unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
+    words = f"{unpublished}{oldest}; consumers {lag} behind"
     return row("outbox", "outbox", words, {**outbox, "lag": lag})
 
 

@@ -1,5 +1,6 @@
 """Lines about past runs, their journals, the lock and playbook files."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -60,13 +61,12 @@ def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     lines, whole = toolkit.journals.read(run_id)
     chain = read_chain(lines, ends_whole=whole)
     history = read_history(chain.lines)
-    console.data(
-        f"{run_id} {history.started['playbook']['title']} · {history.state} · by {history.started['who']} on {history.started['host']} · commit {history.started['commit'][:12]}"
-    )
+    started = history.started
+    by = f"{started['who']} on {started['host']}"
+    console.data(f"{run_id} {started['playbook']['title']} · {history.state} · by {by} · commit {started['commit'][:12]}")
     for item in chain.lines:
-        text = _line_words(item)
-        if text:
-            console.data(f"{item['time'][11:23]}  {text}")
+        if item["type"] in _WORDS:
+            console.data(f"{item['time'][11:23]}  {_WORDS[item['type']](item)}")
     rows = [
         row(step_id, step_id, record.summary, record.details, status=record.status or "unknown")
         for step_id, record in history.steps.items()
@@ -78,22 +78,14 @@ def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     return ExitCode.DONE
 
 
-def _line_words(item: dict[str, Any]) -> str | None:
-    match item["type"]:
-        case "intent":
-            return f"  intent   {item['effect_id'].partition('/')[2]:28} {item['words']}"
-        case "outcome":
-            return f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}"
-        case "step_finished":
-            return f"step {item['step']}: {item['status']}: {item['summary']}"
-        case "lock_taken":
-            return f"lock taken under token {item['token']}"
-        case "run_resumed":
-            return f"resumed by process {item['pid']}"
-        case "run_finished":
-            return f"run {item['state']}, exit {item['exit_code']}"
-        case _:
-            return None
+_WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "intent": lambda item: f"  intent   {item['effect_id'].partition('/')[2]:28} {item['words']}",
+    "outcome": lambda item: f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}",
+    "step_finished": lambda item: f"step {item['step']}: {item['status']}: {item['summary']}",
+    "lock_taken": lambda item: f"lock taken under token {item['token']}",
+    "run_resumed": lambda item: f"resumed by process {item['pid']}",
+    "run_finished": lambda item: f"run {item['state']}, exit {item['exit_code']}",
+}
 
 
 @click.command("verify")
@@ -123,7 +115,8 @@ def lock_show(*, console: Console, environment: str | None) -> int:
         console.data("free")
         console.answer(envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", "free", status="noop")]))
         return ExitCode.DONE
-    words = f"run {held.run_id} of {held.holder.who} on {held.holder.host}, process {held.holder.pid}, since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, token {held.token}"
+    holder = f"{held.holder.who} on {held.holder.host}, process {held.holder.pid}"
+    words = f"run {held.run_id} of {holder}, since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, token {held.token}"
     console.data(words)
     if held.gone:
         console.say(f"That process is gone.\nNext: rubyops runs resume {held.run_id} -e {toolkit.environment.name}")

@@ -13,6 +13,7 @@ import click
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
+from rubyops.cli.options import in_environment
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
@@ -71,7 +72,7 @@ def _recap(report: RunReport, code: ExitCode) -> Iterator[str]:
     words = " · ".join(f"{status} {count}" for status, count in counts.items())
     yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
     if report.next_command:
-        yield f"Next: {report.next_command}"
+        yield f"Next: {in_environment(report.next_command, report.environment)}"
 
 
 def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
     rows = [as_row(result) for result in report.results]
     more: dict[str, Any] = {
         "message": report.message,
-        "next": report.next_command,
+        "next": in_environment(report.next_command, report.environment),
         "freeze": report.freeze,
         "details": report.details,
         "proof": report.proof,

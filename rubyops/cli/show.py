@@ -173,8 +173,10 @@ def _trace(toolkit: Toolkit, subject: Row) -> dict[str, list[Row]]:
 def config_show(*, console: Console, environment: str | None) -> int:
     """Show every environment, the file it comes from and the folder of its state; secrets stay hidden."""
     rows = bootstrap.configuration(environment)
-    console.table([[item["name"], item["kind"], item["driver"], item["topology"], item["copies"], item["confirm"], item["home"]] for item in rows],
-                  ["environment", "kind", "driver", "topology", "copies", "confirm", "state"])  # fmt: skip
+    columns = ["name", "kind", "driver", "topology", "copies", "confirm", "home"]
+    console.table([[item[column] for column in columns] for item in rows], columns)
     console.say(f"read from {rows[0]['source']}")
-    console.answer(envelope("rubyops.config/v1", environment, [row(str(item["name"]), str(item["name"]), str(item["home"]), item) for item in rows]))
+    console.answer(
+        envelope("rubyops.config/v1", environment, [row(str(item["name"]), str(item["name"]), str(item["home"]), item) for item in rows])
+    )
     return ExitCode.DONE

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan, planned_result
 from rubyops.engine.report import Reporter, RunReport, StepResult
+from rubyops.engine.suites import record_facts
 from rubyops.engine.tools import Tools
 from rubyops.model.exit_code import ExitCode
 
@@ -21,24 +22,15 @@ def dry_run(run_id: str, plan: Plan, tools: Tools, journal: Journal, reporter: R
     code = _exit_code(results, plan, decisive=decisive)
     for result in results:
         reporter.step_finished(result, 0.0)
-    journal.write(
-        "dry_run", plan_digest=plan.digest, proof=proof, results=[[result.id, result.status, result.summary] for result in results]
-    )
-    for step in plan.steps:
-        suite = _suite(step, tools)
-        if suite is not None and step.kind == "wanted" and not step.plays:
-            journal.write("recorded", suite=suite, result={"passed": True, **(step.facts or {})})
+    told = [[row.id, row.status, row.summary] for row in results]
+    journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
+    record_facts(plan.steps, tools, journal)
     journal.write("run_finished", state="planned", exit_code=int(code), message=None, next_command=None, freeze=None)
     journal.close()
     return RunReport(
-        run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started, finished_at=datetime.now(UTC),
-        plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
+        run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
+        finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
     )  # fmt: skip
-
-
-def _suite(plan: StepPlan, tools: Tools) -> str | None:
-    records = tools.command(plan.step.name).records if plan.step.kind == "command" else None
-    return records(plan.step.params, tools.read.environment) if records is not None else None
 
 
 def _look(plan: StepPlan, tools: Tools, *, decisive: bool) -> StepResult:

@@ -100,6 +100,7 @@ class _Reader:
         self.library = library
         self.faults: list[Fault] = []
         self.used: set[str] = set()
+        self.unusable: set[str] = set()
 
     def fault(self, place: Place, message: str) -> None:
         self.faults.append(Fault(place, message))
@@ -152,7 +153,10 @@ class _Reader:
             declared = None
         for name, (at, node) in declared.value.items() if declared is not None else ():
             places[name] = at.place
+            faults = len(self.faults)
             values[name] = self.parameter(name, node, given.get(name))
+            if len(self.faults) > faults:
+                self.unusable.add(name)
         for name in given:
             if name not in values:
                 self.fault(
@@ -242,6 +246,9 @@ class _Reader:
             return None
         given = filled.value if filled is not None else {}
         params = self.library.command(name).params
+        if self.unusable.intersection(_REFERENCE.findall(str(node.value["with"][1].plain()) if filled is not None else "")):
+            # A parameter that is itself at fault was reported already; what it fills cannot be judged.
+            return None
         typed, wrong = type_params(params, {key: value.plain() for key, (_, value) in given.items()})
         for key, message in wrong:
             self.fault(given[key][1].place if key in given else node.place, f"{name}: {message}")

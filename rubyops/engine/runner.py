@@ -12,7 +12,7 @@ from rubyops.engine import failpoint
 from rubyops.engine.describe import describe
 from rubyops.engine.effect_data import to_data
 from rubyops.engine.execute import Hands, carry_out
-from rubyops.engine.guard import first_broken
+from rubyops.engine.guard import first_broken, refuse_other_freeze
 from rubyops.engine.history import History, StepRecord
 from rubyops.engine.journal import Journal
 from rubyops.engine.lease import Lease
@@ -20,8 +20,19 @@ from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
 from rubyops.engine.probe import settle
 from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
 from rubyops.engine.stop import StopWish
+from rubyops.engine.suites import record_rollout
 from rubyops.engine.tools import Tools
-from rubyops.errors import CheckFailed, Interrupted, JournalUnwritable, LockLost, OutcomeUnknown, Refused, RubyopsError, TimedOut, Unreachable
+from rubyops.errors import (
+    CheckFailed,
+    Interrupted,
+    JournalUnwritable,
+    LockLost,
+    OutcomeUnknown,
+    Refused,
+    RubyopsError,
+    TimedOut,
+    Unreachable,
+)
 from rubyops.model.effect import Effect, Migrate, SetFreeze, StartPlatform
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.finding import Finding
@@ -29,6 +40,7 @@ from rubyops.model.status import Status
 from rubyops.model.step import Command, Step
 from rubyops.ports import Holder, Mark
 
+FREEZE_CHECK = "freeze-acknowledged"
 STRICTNESS = {"open": 0, "ingress": 1, "sealed": 2}
 
 
@@ -70,7 +82,8 @@ class Runner:
 
     def _steps(self) -> None:
         self._join()
-        self._refuse_other_freeze()
+        if self.history is not None and self._lease is not None:
+            refuse_other_freeze(self.run_id, self.history.freeze_epoch, self.tools.control, next_command=self._line("status"))
         total = len(self.plan.steps)
         for number, shown in enumerate(self.plan.steps, 1):
             record = self.history.steps.get(shown.step.id) if self.history else None
@@ -78,6 +91,7 @@ class Runner:
                 self._results.append(_earlier(shown.step, record))
                 continue
             self.stop.obey()
+            failpoint.pause_before(shown.step.id)
             self.reporter.step_started(number, total, shown.step)
             self.journal.write("step_started", step=shown.step.id)
             self._verify_or_stop(shown, record or StepRecord())
@@ -88,7 +102,10 @@ class Runner:
         """Do a step. A verification looks at everything before it fails; any other playbook stops where something is wrong."""
         try:
             self._step(shown, record)
-        except (CheckFailed, TimedOut):
+        except (CheckFailed, TimedOut) as error:
+            if self.plan.playbook.kind == "rollback" and (shown is self.plan.steps[0] or shown.step.name == FREEZE_CHECK):
+                message = f"the freeze is not confirmed by every copy, so the rollback goes no further: {error.message}"
+                raise Refused(message, next_command=self._line("status"), details=error.details) from error
             if self.plan.playbook.kind != "verification":
                 raise
             self._broken.append(shown.step.id)
@@ -138,7 +155,8 @@ class Runner:
             raise now.error
         if not same_as_shown(shown, now, unplannable=command.unplannable, changed_before=self._changed):
             raise Refused(
-                f"step {step.id} was shown as [{_words(shown)}] and would now be [{_words(now)}]: the plan is stale, and this step changed nothing",
+                f"step {step.id} was shown as [{_words(shown)}] and would now be [{_words(now)}]: "
+                "the plan is stale, and this step changed nothing",
                 details={"shown": [to_data(item) for item in shown.effects], "now": [to_data(item) for item in now.effects]},
             )
         first = record.last + 1
@@ -274,17 +292,6 @@ class Runner:
         if self._lease is not None:
             self._lease.check()
 
-    def _refuse_other_freeze(self) -> None:
-        """Refuse to go on in another freeze than the one that this run left: somebody may have thawed meanwhile."""
-        if self.history is None or self.history.freeze_epoch is None or self._lease is None:
-            return
-        state = self.tools.control.freeze()
-        if state.epoch != self.history.freeze_epoch and state.run_id != self.run_id:
-            raise Refused(
-                f"the freeze was changed since by run {state.run_id} (now {state.level}, epoch {state.epoch}); this run left it at epoch {self.history.freeze_epoch}",
-                next_command=self._line("status"),
-            )
-
     # --- money
 
     def _assert_money(self, step: Step, command: Command[object], when: str, last: int) -> None:
@@ -313,34 +320,15 @@ class Runner:
     def _end(self, started: datetime, error: RubyopsError | None) -> RunReport:
         report = RunReport(
             run_id=self.run_id, playbook=self.plan.playbook.name, environment=self.tools.read.environment.name, started_at=started,
-            finished_at=datetime.now(UTC), plan_digest=self.plan.digest, state=_state(error), exit_code=error.exit_code if error else ExitCode.DONE,
+            finished_at=datetime.now(UTC), plan_digest=self.plan.digest, state=_state(error),
+            exit_code=error.exit_code if error else ExitCode.DONE,
             results=(*self._results, *self._pending()), message=error.message if error else None, next_command=self._next(error),
             freeze=self._freeze_level(), details=error.details if error else {},
         )  # fmt: skip
         if not isinstance(error, JournalUnwritable):
-            self._record_suites(report)
-            self.journal.write(
-                "run_finished",
-                state=report.state,
-                exit_code=int(report.exit_code),
-                message=report.message,
-                next_command=report.next_command,
-                freeze=report.freeze,
-            )
+            record_rollout(self.plan, report.results, self.tools, self.journal)
+            self.journal.write("run_finished", state=report.state, exit_code=int(report.exit_code), **_farewell(report))
         return report
-
-    def _record_suites(self, report: RunReport) -> None:
-        """Keep what a whole rollout proved, so that a release gate of the same commit can count it."""
-        if self.plan.playbook.kind != "rollout":
-            return
-        named = {plan.step.id: suite for plan in self.plan.steps if (suite := self._suite(plan.step)) is not None}
-        for suite in dict.fromkeys(named.values()):
-            steps = {result.id: result.status for result in report.results if named.get(result.id) == suite}
-            self.journal.write("recorded", suite=suite, result={"passed": all(status == "ok" for status in steps.values()), "steps": steps})
-
-    def _suite(self, step: Step) -> str | None:
-        records = self.tools.command(step.name).records if step.kind == "command" else None
-        return records(step.params, self.tools.read.environment) if records is not None else None
 
     def _pending(self) -> list[StepResult]:
         seen = {result.id for result in self._results}
@@ -359,7 +347,8 @@ class Runner:
     def _next(self, error: RubyopsError | None) -> str | None:
         if error is None or error.next_command or isinstance(error, LockLost):
             return error.next_command if error else None
-        return self._line(f"runs resume {self.run_id}")
+        again = f"run {self.plan.playbook.name}" if self.plan.playbook.kind == "verification" else f"runs resume {self.run_id}"
+        return self._line(again)
 
     def _line(self, words: str) -> str:
         return f"rubyops {words} -e {self.tools.read.environment.name}"
@@ -369,6 +358,10 @@ def _state(error: RubyopsError | None) -> str:
     if error is None:
         return "finished"
     return "stopped" if isinstance(error, Interrupted) else "failed"
+
+
+def _farewell(report: RunReport) -> dict[str, str | None]:
+    return {"message": report.message, "next_command": report.next_command, "freeze": report.freeze}
 
 
 def _earlier(step: Step, record: StepRecord) -> StepResult:

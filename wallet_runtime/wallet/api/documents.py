@@ -13,21 +13,21 @@ from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.wallet.store.documents import Documents, PairWish, PolicyRequired
 
 
-class PolicyReference(Body, frozen=True):
+class PolicyReference(Body):
     """A stored policy version."""
 
     policy_key: str
     version: int
 
 
-class TopologyReference(Body, frozen=True):
+class TopologyReference(Body):
     """The topology version that an activation starts from."""
 
     topology_code: str
     topology_version: int
 
 
-class ActivateTopologyBody(Body, frozen=True):
+class ActivateTopologyBody(Body):
     """Which version to activate, with its policy by reference or as a document, and the pair it starts from (null: none)."""
 
     version: int
@@ -36,14 +36,14 @@ class ActivateTopologyBody(Body, frozen=True):
     from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
 
 
-class ActivatePolicyBody(Body, frozen=True):
+class ActivatePolicyBody(Body):
     """Which version of the policy to activate; it must be for the active topology (A7-11)."""
 
     version: int
     from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
 
 
-class ValidateBody(Body, frozen=True):
+class ValidateBody(Body):
     """A pair of documents to try against every rule, without changing anything."""
 
     topology_document: dict[str, Any]

@@ -31,7 +31,7 @@ class CurrencyMismatch(Invalid):
     code = "CURRENCY_MISMATCH"
 
 
-class AuthorizeBody(Body, frozen=True):
+class AuthorizeBody(Body):
     """A stake to take, as game_service reports it."""
 
     player_id: UUID
@@ -44,7 +44,7 @@ class AuthorizeBody(Body, frozen=True):
     source: str | None = None
 
 
-class SettleBody(Body, frozen=True):
+class SettleBody(Body):
     """A result; `payout` is zero for a lost bet."""
 
     player_id: UUID
@@ -53,7 +53,7 @@ class SettleBody(Body, frozen=True):
     payout: str
 
 
-class RollbackBody(Body, frozen=True):
+class RollbackBody(Body):
     """A bet to take back."""
 
     player_id: UUID
@@ -61,7 +61,7 @@ class RollbackBody(Body, frozen=True):
     bet_id: str
 
 
-class DepositBody(Body, frozen=True):
+class DepositBody(Body):
     """A deposit that the PSP has captured."""
 
     player_id: UUID
@@ -71,7 +71,7 @@ class DepositBody(Body, frozen=True):
     psp_reference: str | None = None
 
 
-class WithdrawBody(Body, frozen=True):
+class WithdrawBody(Body):
     """An amount to move towards the player's own account."""
 
     player_id: UUID
@@ -79,21 +79,21 @@ class WithdrawBody(Body, frozen=True):
     currency: str
 
 
-class ReviewBody(Body, frozen=True):
+class ReviewBody(Body):
     """A withdrawal to decide over; `reason` is kept by the back office's audit."""
 
     transaction_id: UUID
     reason: str | None = None
 
 
-class CompleteBody(Body, frozen=True):
+class CompleteBody(Body):
     """A rolling whose turnover is reached."""
 
     player_id: UUID
     rolling_id: UUID
 
 
-class PlayerBody(Body, frozen=True):
+class PlayerBody(Body):
     """A player to open a wallet for."""
 
     player_id: UUID

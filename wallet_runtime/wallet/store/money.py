@@ -15,9 +15,9 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.plumbing import failpoint
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
-from wallet_runtime.plumbing import failpoint
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State
@@ -97,7 +97,7 @@ class Money:
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
         with self._database.session() as session:
-            state = _read(session, request, {})
+            state = _read(session, request, {"with_open_stakes": "yes"})
             if state.player is None:
                 raise PlayerNotFound
             return state, self._active_pair(session, state)

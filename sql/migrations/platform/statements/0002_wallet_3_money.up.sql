@@ -1,4 +1,5 @@
 -- The one path by which money moves. wallet_service decides in Python on what read_state gave; apply_command makes it so.
+-- The helpers have no search_path of their own: only apply_command may call them, and setting it again for each costs a bet.
 
 -- Key of the advisory lock that money commands share and that activation and freezing take alone.
 CREATE FUNCTION wallet.gate_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 7221450191::bigint $$;
@@ -17,53 +18,62 @@ CREATE FUNCTION wallet.ledger_hash(
 $$;
 
 -- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
--- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id or cash_transaction_id where they apply.
+-- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id, rolling_id, cash_transaction_id or
+-- with_open_stakes where they apply.
 CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    brand  uuid := (c->>'brand_id')::uuid;
+    player uuid := (c->>'player_id')::uuid;
+BEGIN
+    RETURN jsonb_build_object(
         'gate', (SELECT to_jsonb(g) - 'one' FROM wallet_gate g),
         'stored', (SELECT jsonb_build_object('fingerprint', encode(i.fingerprint, 'hex'), 'status', i.status, 'body', i.body)
                      FROM wallet_idempotency i
-                    WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route'
+                    WHERE i.brand_id = brand AND i.caller = c->>'caller' AND i.route = c->>'route'
                       AND i.request_id = c->>'request_id'),
         'player', (SELECT jsonb_build_object('currency', p.currency, 'status', p.status, 'canary', p.canary, 'version', p.version)
-                     FROM wallet_player p WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid),
+                     FROM wallet_player p WHERE p.brand_id = brand AND p.player_id = player),
         'buckets', (SELECT coalesce(jsonb_object_agg(b.account, b.balance), '{}')
-                      FROM wallet_bucket b WHERE b.brand_id = (c->>'brand_id')::uuid AND b.player_id = (c->>'player_id')::uuid),
+                      FROM wallet_bucket b WHERE b.brand_id = brand AND b.player_id = player),
         'cash', (SELECT jsonb_build_object('available', w.balance_real_available, 'pending', w.balance_real_pending)
-                   FROM wallet_balances w WHERE w.tenant_id = (c->>'brand_id')::uuid AND w.player_id = (c->>'player_id')::uuid),
+                   FROM wallet_balances w WHERE w.tenant_id = brand AND w.player_id = player),
         'obligations', (SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id, 'topology_code', o.topology_code,
                                                                      'bucket_type_code', o.bucket_type_code, 'amount', o.amount)), '[]')
                           FROM wallet_rolling_obligation o
-                         WHERE o.brand_id = (c->>'brand_id')::uuid AND o.player_id = (c->>'player_id')::uuid AND o.state = 'ACTIVE'),
-        'open_stakes', (SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet_bet_authorization s
-                         WHERE s.brand_id = (c->>'brand_id')::uuid AND s.player_id = (c->>'player_id')::uuid AND s.state = 'AUTHORIZED'),
+                         WHERE o.brand_id = brand AND o.player_id = player AND o.state = 'ACTIVE'),
+        -- Only a snapshot shows it; a bet must not become dearer with every bet that is open.
+        'open_stakes', CASE WHEN c ? 'with_open_stakes' THEN (
+                           SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet_bet_authorization s
+                            WHERE s.brand_id = brand AND s.player_id = player AND s.state = 'AUTHORIZED') ELSE 0 END,
         'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
                                               'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state)
                       FROM wallet_rolling_obligation r
-                     WHERE c ? 'rolling_id' AND r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = (c->>'brand_id')::uuid),
+                     WHERE c ? 'rolling_id' AND r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = brand),
         'authorization', (SELECT to_jsonb(a) FROM wallet_bet_authorization a
-                           WHERE c ? 'bet_id' AND a.brand_id = (c->>'brand_id')::uuid AND a.provider_id = c->>'provider_id'
+                           WHERE c ? 'bet_id' AND a.brand_id = brand AND a.provider_id = c->>'provider_id'
                              AND a.bet_id = c->>'bet_id'),
         'cash_transaction', (SELECT to_jsonb(t) FROM ledger_transactions t
                               WHERE c ? 'cash_transaction_id' AND t.transaction_id = (c->>'cash_transaction_id')::uuid
-                                AND t.tenant_id = (c->>'brand_id')::uuid))
-$$;
+                                AND t.tenant_id = brand));
+END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
 CREATE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, c jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
-    SELECT g.freeze_level = 'open'
-        OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean)
-        OR (c->>'canary_token' IS NOT NULL AND EXISTS (
-               SELECT FROM wallet_canary_pass k
-                WHERE k.token_hash = sha256(convert_to(c->>'canary_token', 'UTF8')) AND k.fence_token = g.fence_token
-                  AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp()))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF g.freeze_level = 'open' OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean) THEN
+        RETURN true;
+    END IF;
+    RETURN c->>'canary_token' IS NOT NULL AND EXISTS (
+        SELECT FROM wallet_canary_pass k
+         WHERE k.token_hash = sha256(convert_to(c->>'canary_token', 'UTF8')) AND k.fence_token = g.fence_token
+           AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp());
+END $$;
 
 -- Move one account by one leg and write its ledger row. Rows of accounts are made when first used.
 CREATE FUNCTION wallet.move_account(c jsonb, leg jsonb, p_restore_epoch bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     brand     uuid := (c->>'brand_id')::uuid;
     player    uuid := (c->>'player_id')::uuid;
@@ -125,7 +135,7 @@ END $$;
 
 -- Make the empty row of an account on its first use.
 CREATE FUNCTION wallet.open_account(p_brand uuid, p_player uuid, p_account text, p_currency text) RETURNS void
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF p_account LIKE 'CASH/%' THEN
         INSERT INTO wallet_balances (tenant_id, player_id, currency) VALUES (p_brand, p_player, p_currency);
@@ -137,7 +147,7 @@ END $$;
 
 -- Move every leg; refuse what does not sum to zero in a currency. Returns what went into open stakes (minus what left them).
 CREATE FUNCTION wallet.move_legs(c jsonb, p_restore_epoch bigint) RETURNS bigint
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     leg     jsonb;
     money   bigint := 0;
@@ -170,7 +180,7 @@ END $$;
 
 -- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake.
 CREATE FUNCTION wallet.put_authorization(c jsonb, a jsonb, p_stake_moved bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     closed_stake bigint;
 BEGIN
@@ -200,7 +210,7 @@ END $$;
 
 -- Open a cash transaction, or move it from the state the decision saw.
 CREATE FUNCTION wallet.put_cash_transaction(c jsonb, t jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF t->>'from_state' IS NULL THEN
         INSERT INTO ledger_transactions (transaction_id, tenant_id, player_id, type, state, amount, currency, provider_ref, idempotency_key, balance_after)
@@ -217,9 +227,34 @@ BEGIN
     END IF;
 END $$;
 
+-- Write the transfers of a decision.
+CREATE FUNCTION wallet.put_transfers(c jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
+                                 policy_key, policy_version, transaction_id)
+    SELECT (t->>'transfer_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'kind', t->>'from_account', t->>'to_account',
+           c->>'currency', (t->>'amount')::bigint, c->'pair'->>'topology_code', (c->'pair'->>'topology_version')::integer,
+           c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer, (c->>'transaction_id')::uuid
+      FROM jsonb_array_elements(c->'transfers') t;
+END $$;
+
+-- Open and close rolling obligations.
+CREATE FUNCTION wallet.put_obligations(c jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)
+    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code', c->>'currency',
+           (o->>'amount')::bigint
+      FROM jsonb_array_elements(coalesce(c->'obligations_opened', '[]')) o;
+    UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
+      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
+     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
+END $$;
+
 -- Write the records and events that a decision asked for beside its legs.
 CREATE FUNCTION wallet.put_records(c jsonb, g wallet.wallet_gate, p_player_version bigint, p_stake_moved bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF c ? 'authorization' THEN
         PERFORM wallet.put_authorization(c, c->'authorization', p_stake_moved);
@@ -229,31 +264,26 @@ BEGIN
     IF c ? 'cash_transaction' THEN
         PERFORM wallet.put_cash_transaction(c, c->'cash_transaction');
     END IF;
-    INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
-                                 policy_key, policy_version, transaction_id)
-    SELECT (t->>'transfer_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'kind', t->>'from_account', t->>'to_account',
-           c->>'currency', (t->>'amount')::bigint, c->'pair'->>'topology_code', (c->'pair'->>'topology_version')::integer,
-           c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer, (c->>'transaction_id')::uuid
-      FROM jsonb_array_elements(coalesce(c->'transfers', '[]')) t;
-    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)
-    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code', c->>'currency',
-           (o->>'amount')::bigint
-      FROM jsonb_array_elements(coalesce(c->'obligations_opened', '[]')) o;
-    UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
-      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
-     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
-    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
-    SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, p_player_version,
-           e->>'event_type', e->'payload', now(), g.restore_epoch
-      FROM jsonb_array_elements(coalesce(c->'events', '[]')) e;
+    IF c ? 'transfers' THEN
+        PERFORM wallet.put_transfers(c);
+    END IF;
+    IF c ? 'obligations_opened' OR c ? 'obligations_closed' THEN
+        PERFORM wallet.put_obligations(c);
+    END IF;
+    IF c ? 'events' THEN
+        INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
+        SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, p_player_version,
+               e->>'event_type', e->'payload', now(), g.restore_epoch
+          FROM jsonb_array_elements(c->'events') e;
+    END IF;
 END $$;
 
 -- What a request id was answered before, or a mismatch when it comes back with another payload.
-CREATE FUNCTION wallet.stored_answer(c jsonb) RETURNS jsonb LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
+CREATE FUNCTION wallet.stored_answer(c jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN encode(i.fingerprint, 'hex') = c->>'fingerprint'
                 THEN jsonb_build_object('outcome', 'replayed', 'status', i.status, 'body', i.body)
                 ELSE jsonb_build_object('outcome', 'mismatch') END
-      FROM wallet_idempotency i
+      FROM wallet.wallet_idempotency i
      WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route' AND i.request_id = c->>'request_id'
 $$;
 

@@ -1,0 +1,85 @@
+"""What every benchmark needs: a PostgreSQL of its own, pgbench, and pairs of figures told as ratios."""
+
+import re
+import secrets
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rubyops.adapters import migrations
+from rubyops.adapters.local import binaries
+from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.servers import SUPERUSER, Postgres
+
+PLATFORM, REFERENCE = "ruby", "reference"
+SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "100"}
+_TPS = re.compile(r"tps = ([0-9.]+)")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running server with a migrated platform database and pgbench's own tables."""
+
+    postgres: Postgres
+    password: str
+
+    def dsn(self, database: str = PLATFORM) -> str:
+        """Return the superuser's URL of a database."""
+        return self.postgres.dsn(SUPERUSER, self.password, database)
+
+    def pgbench(self, *arguments: str, database: str) -> float:
+        """Run pgbench and return its transactions a second."""
+        command = [str(self.postgres.bin_dir / "pgbench"), *arguments, self.dsn(database)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = _TPS.search(done.stdout)
+        if done.returncode or found is None or "number of failed transactions: 0 " not in done.stdout:
+            sys.exit(f"pgbench did not do what was asked:\n{done.stdout}\n{done.stderr}")
+        return float(found[1])
+
+
+@contextmanager
+def server(scale: int) -> Iterator[Bench]:
+    """Start a PostgreSQL with both databases; stop it and remove its data at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="rubyops-bench-"))
+    folder.chmod(0o711)
+    password = secrets.token_hex(8)
+    port = PortBook(folder / "ports.json").usable("postgres")
+    postgres = Postgres(binaries.runnable_postgres_bin(folder), folder / "postgres", port, SETTINGS)
+    bench = Bench(postgres, password)
+    control = [str(postgres.bin_dir / "pg_ctl"), "-D", str(postgres.data), "-l", str(postgres.data / "server.log")]
+    try:
+        postgres.create(password)
+        options = shlex.join(postgres.command()[3:])
+        subprocess.run([*control, "start", "-W", "-o", options], user=postgres.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        postgres.await_ready(password, 30)
+        for name in (PLATFORM, REFERENCE):
+            migrations.ensure_database(bench.dsn("postgres"), name)
+        migrations.upgrade(bench.dsn(), "platform")
+        subprocess.run(
+            [str(postgres.bin_dir / "pgbench"), "-i", "-q", "-s", str(scale), bench.dsn(REFERENCE)], check=True, capture_output=True
+        )
+        yield bench
+    finally:
+        subprocess.run([*control, "stop", "-m", "immediate"], user=postgres.user, cwd="/", check=False, stdout=subprocess.DEVNULL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def compare(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]) -> float:
+    """Run both in turn `rounds` times, the order swapped each time; print every pair and return the median ratio."""
+    ratios = []
+    for number in range(rounds):
+        first = reference() if number % 2 == 0 else None
+        value = measured()
+        base = first if first is not None else reference()
+        ratios.append(value / base)
+        print(f"  {name} {number + 1}: {value:,.0f}/s against {base:,.0f}/s = {ratios[-1]:.2f}", flush=True)
+    median = statistics.median(ratios)
+    print(f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs)", flush=True)
+    return median

@@ -1,0 +1,145 @@
+"""Doubles of the engine's ports for tests of the engine itself. They remember what was asked of them and do nothing else.
+
+The lock, the freeze and the journal have no double here: their tests use the real control database and real files.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rubyops.errors import Unreachable
+from rubyops.model.finding import Finding, passed
+from rubyops.ports import Actor, BatchCount, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, Row
+
+FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
+
+
+class StillRead:
+    """A reader that answers from a table of query names; a name that is not in it is `Unreachable`, as on a platform that is down."""
+
+    def __init__(self, rows: Mapping[str, list[Row]] | None = None) -> None:
+        """Answer from this table."""
+        self.table = dict(rows or {})
+        self.running: list[Copy] = []
+
+    @property
+    def environment(self) -> EnvironmentFacts:
+        """The facts of an environment named test."""
+        return FACTS
+
+    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+        """Return the table's rows."""
+        if query not in self.table:
+            raise Unreachable(f"the test's {database} database does not answer {query}")
+        return self.table[query]
+
+    def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
+        """Return the table's only row."""
+        (row,) = self.rows(query, database=database, **values)
+        return row
+
+    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+        """Answer that nobody is there."""
+        return HttpAnswer(0, None, "a double")
+
+    def copies(self) -> Sequence[Copy]:
+        """Return the running copies."""
+        return self.running
+
+    def groups(self) -> list[Row]:
+        """Return no group."""
+        return []
+
+    def results(self, suite: str) -> Row | None:
+        """Return no result."""
+        return None
+
+
+class RecordingOperate:
+    """Hands that note each act as (verb, effect id or subject) and call `on_act`, where a test may break things."""
+
+    def __init__(self, on_act: Callable[[str, str], None] = lambda verb, subject: None) -> None:
+        """Remember nothing yet; money exists."""
+        self.acts: list[tuple[str, str]] = []
+        self.money = True
+        self.answer = HttpAnswer(200, {})
+        self._on_act = on_act
+
+    def _act(self, verb: str, subject: str) -> None:
+        self._on_act(verb, subject)
+        self.acts.append((verb, subject))
+
+    def start_platform(self, progress: Callable[[str], None]) -> None:
+        """Note it."""
+        self._act("start_platform", "")
+
+    def stop(self, processes: Sequence[str]) -> None:
+        """Note it."""
+        self._act("stop", ",".join(processes))
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Note it."""
+        self._act("start", ",".join(processes))
+
+    def migrate(self) -> dict[str, object]:
+        """Note it."""
+        self._act("migrate", "")
+        return {}
+
+    def seed_players(self, count: int) -> int:
+        """Note it."""
+        self._act("seed", str(count))
+        return count
+
+    def has_money(self) -> bool:
+        """Say what the test wants."""
+        return self.money
+
+    def advance_fence(self, token: int) -> None:
+        """Note it."""
+        self._act("fence", str(token))
+
+    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Note it."""
+        self._act("mirror", level)
+
+    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
+        """Note it and give the test's answer."""
+        self._act("call", mark.effect_id)
+        return self.answer
+
+    def actor(self, mark: Mark, flow: str) -> Actor:
+        """Refuse: a flow needs a platform."""
+        raise Unreachable("there is no actor in a test of the engine")
+
+    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+        """Note it."""
+        self._act("export", mark.effect_id)
+        return {"folder": "nowhere"}
+
+    def count_unpublished(self, lock_timeout_ms: int) -> int | None:
+        """Count none."""
+        return 0
+
+    def publish_canary(self, mark: Mark) -> str:
+        """Note it."""
+        self._act("canary", mark.effect_id)
+        return mark.effect_id
+
+    def canary_arrived(self, event_id: str) -> bool:
+        """Say that it arrived."""
+        return True
+
+    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+        """Note it and be done."""
+        self._act("batch", mark.effect_id)
+        return BatchCount(0, 0, 0, 0, None)
+
+
+def always_ok(name: str) -> Finding:
+    """Find every check in order."""
+    return passed(f"{name} holds")
+
+
+def nothing_written() -> dict[str, Any]:
+    """Give the proof of a reader that touched no database."""
+    return {"read_only_transactions": 0, "transaction_ids_assigned": 0}

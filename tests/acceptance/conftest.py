@@ -1,0 +1,43 @@
+"""One live platform per test worker, brought up once by the line that brings it up for a person, and left open after each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.platform import Answer, Home, Live
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    """The worker's folder of environments."""
+    made = Home()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
+    """The split platform, kept running, and how its rollout ended."""
+    platform = Live(home, "local")
+    try:
+        yield platform, platform.run("rollout", "local", "--keep-up")
+    finally:
+        platform.close()
+        platform.run("down")
+
+
+@pytest.fixture(scope="session")
+def platform(first_rollout: tuple[Live, Answer]) -> Live:
+    """The split platform, rolled out."""
+    running, answer = first_rollout
+    assert answer.code == 0, answer.told
+    return running
+
+
+@pytest.fixture
+def live(platform: Live) -> Iterator[Live]:
+    """The split platform at version 1, open and well; made so again after the test, through the doors that a person has."""
+    yield platform
+    platform.settle_down()
+    platform.make_open()
+    platform.activate(1)

@@ -1,0 +1,357 @@
+"""A live platform for acceptance tests: the real command line in processes of its own, its servers past every guard, its front door.
+
+One folder of state per test worker holds up to three small environments, of the kinds that ship.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import redis
+from psycopg.rows import dict_row
+
+from rubyops import config
+from rubyops.adapters.local.driver import LocalDriver
+from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.engine.failpoint import VARIABLE
+from rubyops.ports import Database
+from wallet_runtime import contract
+
+ENVIRONMENTS = """\
+schema: rubyops.environments/v1
+environments:
+  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copies: 1, seed_players: 2000, confirm: false}
+  local-unified: {kind: local, driver: local, topology: RUBY_UNIFIED_V1, copies: 1, seed_players: 2000, confirm: false}
+  staging: {kind: staging, driver: local, topology: RUBY_SPLIT_V1, copies: 2, seed_players: 2000, confirm: false}
+"""
+CHECKOUT = Path(__file__).resolve().parents[2]
+CURRENCY = "EUR"
+RUN_SECONDS_MAX = 180
+SETTLE_SECONDS_MAX = 30.0
+LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one line of rubyops ended: its exit code, its JSON answer (empty when it was killed) and what it told a person."""
+
+    code: int
+    body: dict[str, Any]
+    told: str
+
+    def covered(self) -> set[str]:
+        """The source ids of the steps that passed."""
+        return {identity for row in self.body["results"] if row["status"] in ("ok", "noop") for identity in row["covers"]}
+
+    def step(self, identity: str) -> dict[str, Any]:
+        """The result row of one step."""
+        (row,) = [row for row in self.body["results"] if row["id"] == identity]
+        return dict(row)
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return str(self.body["run"]["id"])
+
+
+@dataclass(frozen=True)
+class Player:
+    """A player of a brand, with a session."""
+
+    brand_id: str
+    player_id: str
+    session: str
+
+
+@dataclass(frozen=True)
+class Bet:
+    """A bet that a provider asked for."""
+
+    provider: str
+    player: Player
+    bet_id: str
+    answer: httpx.Response
+
+    @property
+    def authorization_id(self) -> str:
+        """The id of the stored authorization."""
+        return str(self.answer.json()["authorization_id"])
+
+
+class Home:
+    """One folder of state with its environments file, as a person would name them to rubyops by two variables."""
+
+    def __init__(self) -> None:
+        """Make the folder; PostgreSQL may have to run as another user, who must be able to pass through."""
+        self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
+        self.folder.chmod(0o711)
+        self.file = self.folder / "environments.yaml"
+        self.file.write_text(ENVIRONMENTS, encoding="utf-8")
+
+    def environ(self, failpoint: str | None = None) -> dict[str, str]:
+        """The variables that rubyops is run with."""
+        named = {config.HOME_VARIABLE: str(self.folder), config.FILE_VARIABLE: str(self.file)}
+        return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Live:
+    """One environment of a home, and every way to act on it from outside."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        """Name the environment; nothing is started."""
+        self._home = home
+        known = config.load_environments(home.file)[name]
+        self.environment = replace(known, home=home.folder / name)
+        self.driver = LocalDriver(self.environment)
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.environment.name
+
+    # --- the command line
+
+    def start(self, *words: str, failpoint: str | None = None) -> "subprocess.Popen[str]":
+        """Start one line of rubyops on this environment."""
+        command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
+        environ = self._home.environ(failpoint)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=CHECKOUT)
+
+    def run(self, *words: str, failpoint: str | None = None) -> Answer:
+        """Run one line of rubyops on this environment to its end."""
+        return finish(self.start(*words, failpoint=failpoint))
+
+    def done(self, *words: str) -> Answer:
+        """Run a line that must end well."""
+        answer = self.run(*words)
+        assert answer.code == 0, f"{words} ended with {answer.code}: {answer.told}"
+        return answer
+
+    @contextmanager
+    def paused_before(self, step: str, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run a line until it stands still before a step; it goes on when the block is left."""
+        process = self.start(*words, failpoint=f"pause-before:{step}")
+        try:
+            wait_until(lambda: process.poll() is not None or _stands_still(process.pid), f"rubyops reaches step {step}")
+            assert process.returncode is None, f"{words} ended before it reached step {step}: {finish(process).told}"
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+
+    def journal(self, run_id: str) -> list[dict[str, Any]]:
+        """Read a run's journal."""
+        text = (self.environment.home / "journal" / f"{run_id}.ndjson").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def newest_run(self) -> str:
+        """Name the run that began last."""
+        return max(path.stem for path in (self.environment.home / "journal").glob("r-*.ndjson"))
+
+    # --- the servers
+
+    def superuser(self, database: Database = "platform") -> psycopg.Connection[dict[str, Any]]:
+        """Connect past every guard: for planting faults and looking at everything."""
+        return psycopg.connect(self.driver.dsn(SUPERUSER, database), autocommit=True, row_factory=dict_row)
+
+    def rows(self, statement: str, *values: object, database: Database = "platform") -> list[dict[str, Any]]:
+        """Ask as the superuser, on a connection that stays."""
+        connection = self._connections.get(database)
+        if connection is None or connection.closed:
+            connection = self._connections[database] = self.superuser(database)
+        return connection.execute(statement.encode(), values).fetchall()
+
+    def one(self, statement: str, *values: object, database: Database = "platform") -> dict[str, Any]:
+        """Ask for exactly one row."""
+        (row,) = self.rows(statement, *values, database=database)
+        return row
+
+    @cached_property
+    def _connections(self) -> dict[Database, psycopg.Connection[dict[str, Any]]]:
+        return {}
+
+    @cached_property
+    def streams(self) -> "redis.Redis[bytes]":
+        """The services' own Valkey user."""
+        return redis.Redis.from_url(self.driver.redis_url())
+
+    def close(self) -> None:
+        """Let go of the servers."""
+        for connection in self._connections.values():
+            connection.close()
+        if "streams" in self.__dict__:
+            self.streams.close()
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    # --- the front door
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        return httpx.Client(timeout=15, trust_env=False)
+
+    def as_operator(self, process: str, method: str, path: str, body: object = None, *, brand_id: str | None = None) -> httpx.Response:
+        """Call an internal route as the operator, under a request id of its own."""
+        headers = {
+            contract.CALLER_HEADER: contract.OPERATOR,
+            contract.TOKEN_HEADER: self.driver.secret(contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()).reveal(),
+            contract.REQUEST_ID_HEADER: str(uuid4()),
+            **({contract.BRAND_HEADER: brand_id} if brand_id else {}),
+        }
+        return self._client.request(method, self.driver.process_url(process) + path, headers=headers, json=body)
+
+    def as_player(self, player: Player, method: str, path: str, body: object = None) -> httpx.Response:
+        """Call the gateway as a player, under a key of its own."""
+        headers = {
+            "Authorization": f"Bearer {player.session}",
+            contract.BRAND_HEADER: player.brand_id,
+            "Idempotency-Key": str(uuid4()),
+            contract.REQUEST_ID_HEADER: str(uuid4()),
+        }
+        return self._client.request(method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body)
+
+    def as_provider(self, provider: str, player: Player, path: str, body: Mapping[str, object]) -> httpx.Response:
+        """Call a provider's route of the gateway, signed over the raw body."""
+        raw = json.dumps(body).encode()
+        secret = self.driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
+        headers = {
+            "Content-Type": "application/json",
+            contract.PROVIDER_HEADER: provider,
+            contract.PROVIDER_SIGNATURE_HEADER: hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
+            contract.REQUEST_ID_HEADER: str(uuid4()),
+            contract.BRAND_HEADER: player.brand_id,
+        }
+        return self._client.post(self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw)
+
+    # --- players and money
+
+    def player(self) -> Player:
+        """Register an ordinary player of a brand of his own."""
+        brand_id, player_id = str(uuid4()), str(uuid4())
+        body = {"brand_id": brand_id, "player_id": player_id, "currency": CURRENCY}
+        answer = self.as_operator(contract.PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id)
+        assert answer.status_code == 201, answer.text
+        return Player(brand_id, player_id, answer.json()["session"])
+
+    def deposit(self, player: Player, amount: str, bucket: str | None = None) -> httpx.Response:
+        """Ask for a deposit, to cash or on into a bucket, where the policy makes a rolling of it."""
+        body = {"amount": amount, "currency": CURRENCY, **({"bucket": bucket} if bucket else {})}
+        return self.as_player(player, "POST", "/api/v1/player/wallet/deposit", body)
+
+    def bet(self, provider: str, player: Player, amount: str) -> Bet:
+        """Ask for a bet, whatever the answer."""
+        bet_id = str(uuid4())
+        body = {"player_id": player.player_id, "bet_id": bet_id, "round_id": bet_id, "amount": amount, "currency": CURRENCY}
+        return Bet(provider, player, bet_id, self.as_provider(provider, player, "/v2/bets/authorize", body))
+
+    def settle(self, bet: Bet, payout: str) -> httpx.Response:
+        """Ask for a settlement."""
+        body = {"player_id": bet.player.player_id, "bet_id": bet.bet_id, "round_id": bet.bet_id, "payout": payout}
+        return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
+
+    def holdings(self, player: Player) -> dict[str, Any]:
+        """What the gateway says the player holds: the snapshot without the pair that it is held under."""
+        answer = self.as_player(player, "GET", "/api/v1/player/wallet")
+        assert answer.status_code == 200, answer.text
+        return {name: value for name, value in answer.json().items() if name not in ("topology", "policy")}
+
+    def rollings(self, player: Player) -> list[dict[str, Any]]:
+        """The player's rollings as their own service keeps them."""
+        return self.rows(
+            "SELECT rolling_id::text, bucket_type_code, amount, target_turnover, turnover, state FROM rolling.player_rolling "
+            "WHERE brand_id = %s AND player_id = %s ORDER BY rolling_id",
+            player.brand_id,
+            player.player_id,
+        )
+
+    # --- the platform's state
+
+    def gate(self) -> dict[str, Any]:
+        """The gate row."""
+        return self.one("SELECT * FROM wallet.wallet_gate")
+
+    def level(self) -> str:
+        """The freeze level that `control` has."""
+        return str(self.one("SELECT level FROM control.freeze_state", database="control")["level"])
+
+    def activate(self, version: int) -> None:
+        """Make another version of the split seed's pair the active one, unless it is."""
+        gate = self.gate()
+        if gate["topology_version"] == version:
+            return
+        body = {
+            "version": version,
+            "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": version},
+            "from": {"topology_code": gate["topology_code"], "topology_version": gate["topology_version"]},
+        }
+        path = f"/internal/wallet/topology/{gate['topology_code']}/activate"
+        answer = self.as_operator(contract.WALLET_SERVICE, "PUT", path, body)
+        assert answer.status_code == 200, answer.text
+
+    def make_open(self) -> None:
+        """Thaw the way a person would, if money is frozen."""
+        if self.level() != contract.OPEN:
+            self.done("verify")
+            self.done("thaw", "--reason", "the next test")
+
+    def settle_down(self) -> None:
+        """Wait until every process is up and well and every event has gone the whole way."""
+        wait_until(lambda: self.run("status").code == 0 and self._is_quiet(), "the platform is well and its events are through")
+
+    def _is_quiet(self) -> bool:
+        left = self.one("SELECT count(*) AS events FROM wallet.wallet_outbox WHERE published_at IS NULL")["events"]
+        return left == 0 and all(copy.state == "running" for copy in self.driver.copies())
+
+    def pids(self, process: str) -> list[int]:
+        """The process ids of every copy of a process."""
+        return [copy.pid for copy in self.driver.copies() if copy.process == process]
+
+    @contextmanager
+    def stopped(self, process: str) -> Iterator[None]:
+        """Have every copy of a process stand still, alive but without a turn, as long as the block lasts."""
+        pids = self.pids(process)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+
+def finish(process: "subprocess.Popen[str]") -> Answer:
+    """Wait for a line of rubyops to end and read what it said."""
+    out, told = process.communicate(timeout=RUN_SECONDS_MAX)
+    return Answer(process.returncode, json.loads(out) if out.strip() else {}, told)
+
+
+def _stands_still(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Look until it holds; fail after the bound."""
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {SETTLE_SECONDS_MAX:g} s: {what}"
+        time.sleep(LOOK_SECONDS)

@@ -1,0 +1,74 @@
+"""Exports, recorded results and stream groups, on real servers and files."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from rubyops.adapters.database import Link
+from rubyops.adapters.export import export_tables
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.results import Results
+from rubyops.adapters.streams import StreamReader
+from rubyops.engine.journal import Journal
+from rubyops.errors import RubyopsError, Unreachable
+from tests.cluster import TestDatabase
+
+TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
+
+
+def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Path) -> None:
+    link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
+    manifest = export_tables(link, tmp_path, "r-1/export/1", TABLES)
+    folder = tmp_path / "r-1-export-1"
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", *sorted(f"{table}.csv" for table in TABLES)]
+    data = (folder / "wallet_currency.csv").read_bytes()
+    told = json.loads((folder / "manifest.json").read_text())["tables"]["wallet_currency"]
+    assert (told["rows"], told["sha256"]) == (len(list(csv.reader(data.decode().splitlines()))) - 1, hashlib.sha256(data).hexdigest())
+    assert export_tables(link, tmp_path, "r-1/export/1", TABLES) == manifest
+    with pytest.raises(RubyopsError, match="has no schema|refused"):
+        export_tables(link, tmp_path, "r-1/export/2", ("wallet_topology", "no_such_table"))
+    assert not (tmp_path / "r-1-export-2").exists()
+    assert link.one("ops_has_money")["ready"], "the connection is as it was"
+
+
+def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(platform_db: TestDatabase) -> None:
+    link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
+    link.rows("ops_advance_fence", token=7)
+    link.rows("ops_mirror_freeze", effect_id="r-1/f/1", token=7, level="ingress", epoch=3)
+    with psycopg.connect(platform_db.superuser_dsn) as connection:
+        assert connection.execute("SELECT freeze_level, freeze_epoch FROM wallet.wallet_gate").fetchone() == ("ingress", 3)
+    with pytest.raises(RubyopsError, match="taken over"):
+        link.rows("ops_advance_fence", token=6)
+
+
+def test_results_come_from_files_and_from_journals_of_this_commit(tmp_path: Path) -> None:
+    journals = JournalFolder(tmp_path / "journal")
+    journal = Journal(journals.create("r-1"), {"run": "r-1", "commit": "abc"}, scrub=str)
+    journal.write("recorded", suite="flows:X", result={"passed": True})
+    journal.close()
+    results = Results(tmp_path / "results", journals, "abc")
+    assert (results.newest("flows:X") or {})["passed"] is True
+    assert results.newest("flows:Y") is None
+    results.record("tests", {"passed": False, "recorded_at": "2026-01-01T00:00:00"})
+    assert (results.newest("tests") or {})["passed"] is False
+    assert Results(tmp_path / "results", journals, "other").newest("flows:X") is None
+
+
+def test_groups_tell_lag_and_pending(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.xgroup_create("wallet.events.0", "rolling_worker", id="0", mkstream=True)
+        client.xadd("wallet.events.0", {"a": "1"})
+        client.xadd("wallet.events.0", {"a": "2"})
+        client.xreadgroup("rolling_worker", "me", {"wallet.events.0": ">"}, count=1)
+    (group,) = StreamReader(lambda: redis_url).groups()
+    assert group == {"stream": "wallet.events.0", "group": "rolling_worker", "lag": 1, "pending": 1, "length": 2}
+
+
+def test_a_redis_that_is_not_there_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="Redis cannot be reached"):
+        StreamReader(lambda: "redis://127.0.0.1:1/0").groups()

@@ -1,0 +1,152 @@
+"""The command line itself: what it imports, how it ends, and what it says to programs."""
+
+import ast
+import json
+import os
+import resource
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from rubyops import bootstrap
+from rubyops.cli.lazy import LazyGroup
+from rubyops.cli.main import cli
+from rubyops.cli.session import _confirm
+from rubyops.config import CHECKOUT
+from rubyops.engine.planner import Plan, StepPlan
+from rubyops.errors import Refused
+from rubyops.model.effect import Effect, Migrate, SetFreeze
+from rubyops.model.environment import Environment
+from rubyops.model.exit_code import ExitCode
+from rubyops.model.step import Playbook, Step
+from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS, Entry
+
+DRIVERS = ("psycopg", "sqlalchemy", "alembic", "redis", "httpx", "ruamel", "msgspec", "tabulate", "rich")
+CPU_TIMES_MAX = 3.0
+
+
+def rubyops(*arguments: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "RUBYOPS_HOME": str(home), **environ}
+    return subprocess.run(
+        [sys.executable, "-m", "rubyops", *arguments], capture_output=True, text=True, env=environment, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["rollout", "--help"], ["topology", "-h"]])
+def test_help_imports_no_driver(arguments: list[str]) -> None:
+    look = f"print([m for m in {DRIVERS!r} if m in sys.modules], file=sys.stderr)"
+    code = f"import sys; from rubyops.cli.main import run; run({arguments!r}); {look}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_completion_imports_no_driver(tmp_path: Path) -> None:
+    done = rubyops(home=tmp_path, _RUBYOPS_COMPLETE="bash_complete", COMP_WORDS="rubyops ro", COMP_CWORD="1")
+    assert done.stdout.split() == ["plain,rollout", "plain,rollback"]
+
+
+def test_help_takes_little_more_time_than_importing_click() -> None:
+    def cpu(*command: str) -> float:
+        best = 1e9
+        for _ in range(5):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, *command], capture_output=True, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return best
+
+    assert cpu("-m", "rubyops", "--help") < CPU_TIMES_MAX * cpu("-c", "import click")
+
+
+def test_every_line_of_the_table_can_be_made() -> None:
+    def walk(group: LazyGroup) -> int:
+        context = click.Context(group)
+        found = 0
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            assert command.get_help(click.Context(command))
+            found += walk(command) if isinstance(command, LazyGroup) else 1
+        return found
+
+    assert walk(cli) > 40
+
+
+@pytest.mark.parametrize(("table", "folder"), [(COMMANDS, "commands"), (CHECKS, "checks")])
+def test_every_module_of_the_folder_is_in_the_table(table: dict[str, Entry], folder: str) -> None:
+    marker = {"commands": "COMMAND", "checks": "CHECK"}[folder]
+    modules = {str(path.relative_to(CHECKOUT).with_suffix("")).replace(os.sep, ".") for path in (CHECKOUT / folder).rglob("*.py")
+               if f"\n{marker} = " in path.read_text(encoding="utf-8")}  # fmt: skip
+    assert modules == {entry.place for entry in table.values()}
+    for name, entry in table.items():
+        assert getattr(import_module(entry.place), marker).name == name
+        path = CHECKOUT / (entry.place.replace(".", os.sep) + ".py")
+        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0] == entry.summary
+
+
+def test_every_playbook_is_in_the_table_and_loads() -> None:
+    assert {path.name for path in (CHECKOUT / "playbooks").glob("*.yaml")} == {entry.place for entry in PLAYBOOKS.values()}
+    for name, entry in PLAYBOOKS.items():
+        assert bootstrap.playbook(name).title == entry.summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["no-such"], ExitCode.USAGE, "No such command"),
+        (["rollback", "--tier", "7"], ExitCode.USAGE, "'7' is not one of"),
+        (["freeze", "--levl", "sealed"], ExitCode.USAGE, "--level"),
+        (["status", "-e", "nowhere"], ExitCode.USAGE, "nowhere"),
+        (["status"], ExitCode.UNREACHABLE, "is down"),
+        (["gate", "--dry-run"], ExitCode.UNREACHABLE, "never brought up"),
+        (["run", "rollout-lokal"], ExitCode.USAGE, "did you mean 'rollout-local'?"),
+        (["runs", "resume", "r-0"], ExitCode.USAGE, "there is no run r-0"),
+        (["help", "exit-codes"], ExitCode.DONE, "outcome of an effect is unknown"),
+    ],
+)
+def test_every_end_has_its_exit_code(arguments: list[str], code: ExitCode, words: str, tmp_path: Path) -> None:
+    done = rubyops(*arguments, home=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout + done.stderr
+
+
+def test_json_is_alone_on_stdout_even_when_it_fails(tmp_path: Path) -> None:
+    done = rubyops("status", "--output", "json", home=tmp_path)
+    answer = json.loads(done.stdout)
+    assert (answer["ok"], answer["exit_code"], answer["environment"], answer["results"]) == (False, 4, "local", [])
+    assert done.returncode == ExitCode.UNREACHABLE
+
+
+def test_ndjson_begins_with_the_version_and_ends_with_the_summary(tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in rubyops("playbook", "list", "--output", "ndjson", home=tmp_path).stdout.splitlines()]
+    assert [line["type"] for line in lines] == ["version", "summary"]
+    assert lines[-1]["exit_code"] == 0
+
+
+def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m rubyops playbook show rollout-local | true"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "RUBYOPS_HOME": str(tmp_path)}, check=False
+    )
+    assert "Traceback" not in done.stderr
+
+
+def plan_of(*effects: Effect) -> Plan:
+    step = Step("one", "one", "command", "migrate", None, (), 1)
+    return Plan(Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "wanted", effects),), "p-1")
+
+
+def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) -> None:
+    staging = Environment("staging", "staging", "local", "RUBY_SPLIT_V1", 2, 0, True, tmp_path)
+    with pytest.raises(Refused, match="--confirm staging"):
+        _confirm(plan_of(Migrate()), staging, None)
+    with pytest.raises(Refused, match="'stagin'"):
+        _confirm(plan_of(Migrate()), staging, "stagin")
+    _confirm(plan_of(Migrate()), staging, "staging")
+    _confirm(plan_of(SetFreeze("ingress", "")), staging, None)  # freezing must stay easy
+    with pytest.raises(Refused, match="--confirm staging"):
+        _confirm(plan_of(SetFreeze("open", "")), staging, None)

@@ -1,0 +1,97 @@
+"""A playbook of two tiny commands, carried out by the real engine on a real control database and real files.
+
+Run as a program it is what the kill tests kill: acts land in a file that survives the process.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rubyops.adapters.control import ControlDatabase
+from rubyops.adapters.database import Link
+from rubyops.adapters.host import this_process
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.engine.playbook import Library
+from rubyops.engine.report import Silent
+from rubyops.engine.session import Session
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Tools
+from rubyops.model.effect import CallService, SetFreeze, StartProcesses, StopProcesses
+from rubyops.model.finding import passed
+from rubyops.model.step import Check, Command, Playbook, Step, Wanted
+from rubyops.ports import CheckRunner, Read
+from rubyops.testing import RecordingOperate, StillRead, always_ok, nothing_written
+
+
+@dataclass(frozen=True)
+class Params:
+    """How often to call, and a word."""
+
+    calls: int = 1
+    word: str = ""
+
+
+def _several(params: Params, read: Read) -> Wanted:
+    del read
+    return Wanted(tuple(CallService("wallet_service", "POST", f"/{number}") for number in range(params.calls)), {"word": params.word})
+
+
+def _freeze(params: Params, read: Read) -> Wanted:
+    del params, read
+    return Wanted((SetFreeze("ingress", "a test"),), {})
+
+
+def _restart(params: Params, read: Read) -> Wanted:
+    del params, read
+    return Wanted((StopProcesses(("rolling_worker",)), StartProcesses(("rolling_worker",))), {})
+
+
+COMMANDS: dict[str, Command[Any]] = {
+    "freeze": Command("freeze", "Freeze", Params, _freeze, guard_money=False),
+    "several": Command("several", "Call several times", Params, _several),
+    "restart": Command("restart", "Stop and start", Params, _restart),
+}
+CHECKS = {"fine": Check("fine", "Fine", ("GATE-1",), lambda read: passed("fine"))}
+LIBRARY = Library(tuple(COMMANDS), tuple(CHECKS), COMMANDS.__getitem__, CHECKS.__getitem__)
+
+
+def playbook(*steps: tuple[str, str, Params | None], kind: Any = "task") -> Playbook:
+    """Make a playbook of (id, command or check, params)."""
+    made = tuple(Step(name, name, "command" if name_ in COMMANDS else "check", name_, params, (), 1) for name, name_, params in steps)
+    return Playbook("tiny", "Tiny", kind, made, {}, "a test")
+
+
+def session(
+    control_dsn: str, home: Path, operate: RecordingOperate, *, check: CheckRunner = always_ok, read: StillRead | None = None
+) -> Session:
+    """Wire the engine to a real control database and a real journal folder."""
+    control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
+    reader = read or StillRead({"facts_freeze": [{"level": "open"}]})
+    tools = Tools(reader, control, operate, check, COMMANDS.__getitem__, _no_flow, nothing_written)
+    return Session(tools, JournalFolder(home / "journal"), this_process(), lambda text: text, Silent(), StopWish())
+
+
+def _no_flow(name: str) -> Any:
+    raise KeyError(name)
+
+
+def main(control_dsn: str, home: str, run_id: str) -> None:
+    """Run the kill tests' playbook, or resume a run of it."""
+    acts = Path(home) / "acts.ndjson"
+
+    def remember(verb: str, subject: str) -> None:
+        with acts.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([verb, subject]) + "\n")
+
+    engine = session(control_dsn, Path(home), RecordingOperate(remember))
+    killed = playbook(
+        ("freeze", "freeze", Params()), ("several", "several", Params(calls=2)), ("restart", "restart", Params()), ("last", "fine", None)
+    )
+    report = engine.resume(run_id) if run_id else engine.start(killed, lambda plan: None)
+    sys.exit(int(report.exit_code))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
