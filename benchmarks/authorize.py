@@ -1,6 +1,6 @@
 """A bet authorization against pgbench tpcb-like: its SQL alone, and the whole store path from Python (read, rules, apply).
 
-    python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000]
+python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000]
 """
 
 import argparse
@@ -90,7 +90,11 @@ def main() -> None:
             return bench.pgbench("-f", str(SCRIPT), "-D", f"share={asked.players // asked.clients}", *common, database="ruby")
 
         compare("authorize, SQL by pgbench", asked.rounds, reference, sql_alone)
-        compare("authorize, store path from Python", asked.rounds, reference, lambda: store_path(bench, asked.seconds, asked.clients, asked.players))
+
+        def whole_path() -> float:
+            return store_path(bench, asked.seconds, asked.clients, asked.players)
+
+        compare("authorize, store path from Python", asked.rounds, reference, whole_path)
 
 
 if __name__ == "__main__":

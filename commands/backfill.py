@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rubyops.errors import Refused
 from rubyops.model.effect import Backfill
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import EnvironmentFacts, Read, Row
 
 COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
@@ -19,10 +19,10 @@ SUITE_PREFIX = "backfill-dry-run:"
 class Params:
     """Batch size, an optional tenant, and for a run without a recorded dry-run the number of rows it is to create."""
 
-    batch_size: int = 1000
-    tenant_id: str | None = None
+    batch_size: int = option("players in a batch", 1000)
+    tenant_id: str | None = option("only this tenant (a UUID)", None)
     dry_run: bool = False
-    expect_created: int | None = None
+    expect_created: int | None = option("the count of rows you expect, in place of a recorded dry-run", None)
 
 
 def scope(tenant_id: str | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from commands._bets import close_body, closed_otherwise, stored_bet
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -18,7 +18,7 @@ class Params:
     """The authorization and the payout in major units, such as "12.50"; "0" is a lost bet."""
 
     authorization: str
-    payout: str
+    payout: str = option("winnings in major units of the bet's currency, \"0\" for a lost bet")
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

@@ -6,7 +6,7 @@ When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `c
 from dataclasses import dataclass
 
 from rubyops.model.effect import RecordVerification, WaitFor
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Wanted, option
 from rubyops.ports import Read
 
 
@@ -14,7 +14,7 @@ from rubyops.ports import Read
 class Params:
     """How long the platform may take to become green, in seconds."""
 
-    timeout_seconds: int = 30
+    timeout_seconds: int = option("longest wait, in seconds", 30)
 
 
 def plan(params: Params, read: Read) -> Wanted:

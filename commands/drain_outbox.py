@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rubyops.errors import Refused
 from rubyops.model.effect import ConfirmDrained
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import OPEN
 
@@ -17,7 +17,7 @@ from wallet_runtime.contract import OPEN
 class Params:
     """How long the backlog may take, in seconds."""
 
-    timeout_seconds: int = 60
+    timeout_seconds: int = option("longest wait, in seconds", 60)
 
 
 def plan(params: Params, read: Read) -> Wanted:

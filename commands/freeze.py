@@ -11,7 +11,7 @@ from typing import Literal
 from checks.platform import freeze_acknowledged
 from commands._facts import acknowledged_within
 from rubyops.model.effect import SetFreeze
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import FREEZE_LEVELS
 
@@ -20,8 +20,8 @@ from wallet_runtime.contract import FREEZE_LEVELS
 class Params:
     """The level to reach and why; the reason is kept in the freeze history."""
 
-    level: Literal["ingress", "sealed"] = "ingress"
-    reason: str = ""
+    level: Literal["ingress", "sealed"] = option("ingress: nothing new starts; sealed: no money is written", "ingress")
+    reason: str = option("why, kept in the freeze history", "")
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

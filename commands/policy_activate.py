@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from commands._pairs import active_pair
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
 
@@ -19,7 +19,7 @@ class Params:
     """The policy version to activate."""
 
     version: int
-    policy_key: str = DEFAULT_POLICY_KEY
+    policy_key: str = option("which policy", DEFAULT_POLICY_KEY)
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

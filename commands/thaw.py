@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from commands._facts import VERIFICATION_KINDS, acknowledged_within
 from rubyops.errors import Refused
 from rubyops.model.effect import SetFreeze
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import OPEN
 
@@ -18,7 +18,7 @@ from wallet_runtime.contract import OPEN
 class Params:
     """Why money may move again; kept in the freeze history."""
 
-    reason: str = ""
+    reason: str = option("why, kept in the freeze history", "")
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

@@ -12,7 +12,7 @@ from commands._pairs import Pair, active_pair, saved_pair, saved_versions
 from commands._way_back import pair_to_go_back_to, refuse_open_bets
 from rubyops.errors import UsageError
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
 
@@ -31,9 +31,9 @@ class Params:
 
     version: str = PREVIOUS
     code: str = ""
-    policy_key: str = DEFAULT_POLICY_KEY
-    policy_version: int = 0
-    only_first: bool = False
+    policy_key: str = option("which policy", DEFAULT_POLICY_KEY)
+    policy_version: int = option("its version; 0 takes the newest for this topology version", 0)
+    only_first: bool = option("do nothing where any pair is active already", False)
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
 
@@ -23,7 +23,7 @@ SEED_PATHS = {
 class Params:
     """The seed; empty takes the environment's own."""
 
-    code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = ""
+    code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = option("which seed; the environment's own when left out", "")
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

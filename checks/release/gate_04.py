@@ -1,14 +1,15 @@
 """GATE-4: no money movement bypasses wallet_service.
 
-Proved from the catalog (who could write, on every partition, and which triggers always fire) and from the records (every
-transaction sums to zero). When it fails, balances can change, or have changed, without the rules and without a trace.
+Proved from the catalog (who could write, on every partition, or call what writes; which triggers always fire) and from the records
+(every transaction sums to zero and has a request behind it). When it fails, balances can change, or have changed, without the rules
+and without a trace.
 """
 
 from checks._answer import SAMPLES, none_may_break
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract import PROCESSES, WALLET_SERVICE
 
 MONEY_TABLES = (
     "wallet_player",
@@ -23,36 +24,61 @@ MONEY_TABLES = (
     "wallet_idempotency",
     "ledger_transactions",
 )
-MONEY_FUNCTIONS = ("apply_command", "move_legs", "move_account", "open_account", "put_records", "put_authorization", "put_cash_transaction")
+OPERATOR_ROLE = "rubyops_ops"
+PLATFORM_ROLES = (*PROCESSES, "control_service", "rubyops_read", OPERATOR_ROLE)
+# Who may call which function that runs with its owner's rights. Any other one is a way past wallet_service.
+CALLS = {
+    WALLET_SERVICE: ("apply_command", "read_state", "register_player", "lock_gate", "switch_active", "ensure_ledger_partitions"),
+    OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary", "backfill_batch"),
+}
 
 
 def run(read: Read) -> Finding:
     """Look at grants, then at triggers, then at the records; the first that is broken is the answer."""
-    grants = none_may_break(
+    parts = (_grants(read), _guards(read), _sums(read), _requests(read))
+    return next((finding for finding in parts if not finding.ok), parts[0])
+
+
+def _grants(read: Read) -> Finding:
+    return none_may_break(
         read.rows(
             "facts_write_grants",
             tables=list(MONEY_TABLES),
-            money_functions=list(MONEY_FUNCTIONS),
-            only_caller=WALLET_SERVICE,
+            known_calls=[f"{role} wallet.{name}" for role, names in CALLS.items() for name in names],
+            platform_roles=list(PLATFORM_ROLES),
             limit=SAMPLES,
         ),
         holds="only wallet_service's apply path can write money tables",
         broken="grants that let others write money",
         name=lambda row: f"{row['rolname']} has {row['privilege']} on {row['object']}",
     )
-    guards = none_may_break(
+
+
+def _guards(read: Read) -> Finding:
+    return none_may_break(
         read.rows("facts_missing_guards", limit=SAMPLES),
         holds="every immutable table is guarded",
         broken="guards of immutable tables that are missing or switched off",
         name=lambda row: f"{row['object']} may be changed by {row['action']}",
     )
-    sums = none_may_break(
+
+
+def _sums(read: Read) -> Finding:
+    return none_may_break(
         read.rows("reconcile_unbalanced_transactions", limit=SAMPLES),
         holds="every transaction sums to zero",
         broken="transactions that do not sum to zero",
         name=_transaction,
     )
-    return next((finding for finding in (grants, guards, sums) if not finding.ok), grants)
+
+
+def _requests(read: Read) -> Finding:
+    return none_may_break(
+        read.rows("reconcile_movements_without_request", limit=SAMPLES),
+        holds="every movement has a request behind it",
+        broken="movements that no request of wallet_service stands behind",
+        name=lambda row: f"{row['command']} {row['transaction_id']} of brand {row['brand_id']} player {row['player_id']}",
+    )
 
 
 def _transaction(row: Row) -> str:

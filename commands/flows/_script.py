@@ -111,6 +111,14 @@ class Script:
         if code is not None:
             self.expect(f"{what}: code", answer.body.get("code") if isinstance(answer.body, Mapping) else None, code)
 
+    def field(self, what: str, body: object, *names: str) -> Any:
+        """Return what stands under these names in an answer; an answer without it fails the flow."""
+        found: Any = body
+        for name in names:
+            self.expect(f"{name} in {what}", isinstance(found, Mapping) and name in found, True)
+            found = found[name]
+        return found
+
     def deposit(self, amount: str, *, key: str, bucket: str | None = None) -> Mapping[str, Any]:
         """Deposit, into a bucket where one is named."""
         body = {"amount": amount, "currency": self.player.currency} | ({"bucket": bucket} if bucket else {})
@@ -133,11 +141,12 @@ class Script:
         """Have a bet accepted; its stored funding must sum to the stake."""
         answer = self.accepted(f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key))
         funding: dict[str, int] = {}
-        for share in answer["funding"]:
-            funding[share["account"]] = funding.get(share["account"], 0) + self.minor(share["amount"])
+        for share in self.field("the answer to the bet", answer, "funding"):
+            account, part = self.field("a share", share, "account"), self.field("a share", share, "amount")
+            funding[account] = funding.get(account, 0) + self.minor(part)
         self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
         ids = (self.actor.derived_id(self.key(f"bet-{key}")), self.actor.derived_id(self.key(f"round-{key}")))
-        return Bet(provider, *ids, str(answer["authorization_id"]), funding, answer)
+        return Bet(provider, *ids, str(self.field("the answer to the bet", answer, "authorization_id")), funding, answer)
 
     def settle(self, bet: Bet, payout: str, *, key: str) -> None:
         """Settle a bet as its provider."""
@@ -157,9 +166,11 @@ class Script:
 
     def holdings(self) -> dict[str, int]:
         """Return what the snapshot says the player holds now: minor units per account, without empty ones."""
-        snapshot = self.snapshot()
-        held = {self.account(bucket["bucket_type_code"]): self.minor(bucket["balance"]) for bucket in snapshot["buckets"]}
-        held[CASH_AVAILABLE], held[CASH_PENDING] = self.minor(snapshot["cash"]["available"]), self.minor(snapshot["cash"]["pending"])
+        where, snapshot, held = "the snapshot", self.snapshot(), dict[str, int]()
+        for bucket in self.field(where, snapshot, "buckets"):
+            held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(self.field(where, bucket, "balance"))
+        for account, name in ((CASH_AVAILABLE, "available"), (CASH_PENDING, "pending")):
+            held[account] = self.minor(self.field(where, snapshot, "cash", name))
         return {account: amount for account, amount in held.items() if amount}
 
     def ledger(self) -> list[Row]:
@@ -182,12 +193,14 @@ class Script:
             time.sleep(POLL_SECONDS)
 
     def tips_agree(self) -> None:
-        """Demand that every account of the player equals the tip of its ledger."""
+        """Demand that every account of the player equals the tip of its ledger, and that no row of it is missing."""
         rows = self.actor.read.rows("reconcile_tips_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id)
         self.expect("accounts with a ledger", bool(rows), True)
         for row in rows:
             tip = (row["tip_balance"] or 0, row["tip_version"] or 0)
-            self.expect(f"balance and version of {row['account']} beside its ledger tip", (row["balance"], row["version"]), tip)
+            held = (row["balance"], row["version"])
+            self.expect(f"balance and version of {row['account']} beside its ledger tip", held, tip)
+            self.expect(f"balance and version of {row['account']} beside the sum and number of its rows", held, (row["sum"], row["rows"]))
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:

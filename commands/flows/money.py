@@ -1,5 +1,6 @@
 """Pieces of money's way that several flows share: rolling a deposit over, and taking money out."""
 
+from decimal import ROUND_CEILING, Decimal
 from functools import partial
 
 from commands.flows._script import WITHDRAWABLE, Script
@@ -8,22 +9,27 @@ from rubyops.ports import Row
 from wallet_runtime.contract import CASH_PENDING
 
 BETS_MAX = 50
+FULL_RATIO_BPS = 10_000
 
 
 def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
     """Deposit into the provider's normal bucket and bet it, paid back in full, until its rolling releases it; return the bets played.
 
-    How many bets it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at.
+    How many bets it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at. Each bet
+    is paid by this bucket alone, whatever else the player holds.
     """
     bucket, stake = script.normal(provider), script.minor(amount)
     script.deposit(amount, key=f"{key}-deposit", bucket=bucket)
     for number in range(1, BETS_MAX + 1):
         bet = script.bet(provider, amount, key=f"{key}-{number}")
+        script.expect("the funding breakdown", bet.funding, {script.account(bucket): stake})
         script.settle(bet, amount, key=f"{key}-{number}")
         script.wait_until(
             f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
         )
-        if _first_rolling(script, bucket)["is_full"]:
+        rolling = first_rolling(script, bucket)
+        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], _owed(script, bucket, stake, rolling))
+        if rolling["is_full"]:
             script.wait_until(f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}", partial(_is_released, script, bucket))
             return number
     raise CheckFailed(f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not")
@@ -43,8 +49,7 @@ def pay_out(script: Script, amount: str) -> None:
     answer = script.accepted(
         "withdrawal request", actor.as_player(player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw"))
     )
-    transaction = answer["transaction"]
-    path = f"/api/v1/finance/withdrawals/{transaction.get('tx_id') or transaction['transaction_id']}"
+    path = f"/api/v1/finance/withdrawals/{script.field('the withdrawal', answer, 'transaction', 'tx_id')}"
     review = {"action": "approve", "reason": f"{script.title} canary"}
     script.accepted("approval of the withdrawal", actor.as_admin("POST", f"{path}/review", review, key=script.key("review"), player=player))
     script.accepted(
@@ -54,7 +59,8 @@ def pay_out(script: Script, amount: str) -> None:
     script.expect(f"ledger rows of {CASH_PENDING}", found, [moved, -moved])
 
 
-def _first_rolling(script: Script, bucket: str) -> Row:
+def first_rolling(script: Script, bucket: str) -> Row:
+    """Return the oldest rolling of the player's bucket; one that does not exist yet counts nothing."""
     rows = script.actor.read.rows(
         "facts_first_rolling",
         brand_id=script.player.brand_id,
@@ -65,10 +71,17 @@ def _first_rolling(script: Script, bucket: str) -> Row:
     return rows[0] if rows else {"turnover": 0, "is_full": False, "is_released": False}
 
 
+def _owed(script: Script, bucket: str, amount: int, rolling: Row) -> int:
+    """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
+    multiplier = script.actor.read.one("facts_active_documents")["policy"]["rolling"]["deposit"].get(bucket, "0")
+    required = int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
+    return int(-(-required * int(rolling["completion_ratio_bps"]) // FULL_RATIO_BPS))
+
+
 def _counts(script: Script, bucket: str, turnover: int) -> bool:
-    rolling = _first_rolling(script, bucket)
+    rolling = first_rolling(script, bucket)
     return bool(rolling["is_full"] or rolling["turnover"] >= turnover)
 
 
 def _is_released(script: Script, bucket: str) -> bool:
-    return bool(_first_rolling(script, bucket)["is_released"])
+    return bool(first_rolling(script, bucket)["is_released"])

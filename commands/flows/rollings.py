@@ -1,10 +1,11 @@
 """FLOW-1, FLOW-2, FLOW-3: a normal deposit, bets and settlements, rolling, and the money withdrawn."""
 
-from commands.flows._script import WITHDRAWABLE, begin
-from commands.flows.money import pay_out, roll_over, to_cash
+from commands.flows._script import NORMAL_BUCKETS, WITHDRAWABLE, Script, begin
+from commands.flows.money import first_rolling, pay_out, roll_over, to_cash
 from rubyops.ports import Actor
 
 AMOUNT = "20.00"
+BESIDE = "5.00"
 
 
 def sports(actor: Actor) -> dict[str, object]:
@@ -24,14 +25,25 @@ def slots(actor: Actor) -> dict[str, object]:
 
 def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
     script = begin(title, actor)
+    beside = _hold_beside(script, script.normal(provider))
     bets = roll_over(script, provider, AMOUNT, key="way")
     bucket, amount = script.account(script.normal(provider)), script.minor(AMOUNT)
     rows = [(row["account"], row["delta"]) for row in script.ledger()]
     script.expect(
         f"the release of {bucket} in the ledger", (bucket, -amount) in rows and (script.account(WITHDRAWABLE), amount) in rows, True
     )
+    for other in beside:
+        script.expect(f"the turnover that bets paid by {bucket} count for {other}", first_rolling(script, other)["turnover"], 0)
     to_cash(script, AMOUNT)
     pay_out(script, AMOUNT)
-    script.expect("what the player holds at the end", script.holdings(), {})
+    script.expect("what the player holds at the end", script.holdings(), {script.account(other): script.minor(BESIDE) for other in beside})
     script.tips_agree()
     return {"player_id": script.player.player_id, "bucket": bucket, "bets": bets, "withdrawn": AMOUNT}
+
+
+def _hold_beside(script: Script, bucket: str) -> list[str]:
+    """Put some money into every other normal bucket that the topology has: what serves other games must stay as it is."""
+    others = sorted(set(NORMAL_BUCKETS[script.topology].values()) - {bucket})
+    for other in others:
+        script.deposit(BESIDE, key=f"beside-{other}", bucket=other)
+    return others

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+from click.exceptions import NoSuchCommand
 from click.shell_completion import CompletionItem
 
 
@@ -37,6 +38,13 @@ class LazyGroup(click.Group):
         found = getattr(import_module(entry.module), entry.maker)
         command: click.Command = found if entry.arguments is None else found(*entry.arguments)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve as click does; what is not found is compared with the table, because nothing is loaded that click could compare with."""
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as missing:
+            raise NoSuchCommand(missing.command_name, possibilities=self._table, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

@@ -116,6 +116,10 @@ class Runner:
         try:
             result = self._check(step) if step.kind == "check" else self._command(shown, record)
         except Interrupted:
+            # No `step_finished` line: the step is open, and a resume goes on inside of it.
+            self._results.append(
+                StepResult(step.id, step.title, "unknown", "stopped inside this step; a resume goes on there", covers=step.covers)
+            )
             raise
         except RubyopsError as error:
             self._finish_step(StepResult(step.id, step.title, status_of(error), error.message, error.details, step.covers), began)

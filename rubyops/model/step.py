@@ -1,14 +1,19 @@
 """What a command is, what a check is, and what a playbook makes of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Generic, Literal, TypeVar
 
 from rubyops.model.effect import Effect
 from rubyops.model.finding import Finding
 from rubyops.ports import EnvironmentFacts, Read
 
 P = TypeVar("P")
+
+
+def option(text: str, default: Any = MISSING) -> Any:
+    """Declare a field of a command's Params with the help text that its option shows; without a default it is required."""
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ SELECT (SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL) AS
            (SELECT min(occurred_at) FROM rolling.rolling_outbox WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
 
 -- name: facts_write_grants
--- Roles other than the owner and superusers that can write a table of money, on every partition, or call what moves money without being wallet_service.
+-- Roles other than the owner that can write a table of money, on every partition, or call a function that runs with its owner's rights
+-- without standing in the list of who may call which; the platform's own roles that are above all grants; an owner that can log in.
 WITH role AS (
     SELECT r.oid, r.rolname FROM pg_roles r
      WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'pg\_%%' AND r.rolname <> 'wallet_owner'
@@ -86,11 +87,18 @@ WITH role AS (
      WHERE has_table_privilege(role.oid, money_table.oid, privilege)
         OR (privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege(role.oid, money_table.oid, privilege))
     UNION ALL
-    SELECT role.rolname, p.oid::regprocedure::text, 'EXECUTE' FROM role CROSS JOIN pg_proc p
-     WHERE p.pronamespace = 'wallet'::regnamespace AND p.proname = ANY (%(money_functions)s::text[])
-       AND role.rolname <> %(only_caller)s AND has_function_privilege(role.oid, p.oid, 'EXECUTE')
+    SELECT role.rolname, p.oid::regprocedure::text, 'EXECUTE'
+      FROM role CROSS JOIN pg_proc p JOIN pg_roles o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.prosecdef AND (o.rolsuper OR o.rolname = 'wallet_owner') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+       AND has_function_privilege(role.oid, p.oid, 'EXECUTE')
+       AND role.rolname || ' ' || n.nspname || '.' || p.proname <> ALL (%(known_calls)s::text[])
     UNION ALL
     SELECT role.rolname, 'wallet_owner', 'MEMBER' FROM role WHERE pg_has_role(role.oid, 'wallet_owner', 'MEMBER')
+    UNION ALL
+    SELECT r.rolname, 'the whole cluster', CASE WHEN r.rolsuper THEN 'SUPERUSER' ELSE 'CREATEROLE' END FROM pg_roles r
+     WHERE r.rolname = ANY (%(platform_roles)s::text[]) AND (r.rolsuper OR r.rolcreaterole)
+    UNION ALL
+    SELECT r.rolname, 'itself', 'LOGIN' FROM pg_roles r WHERE r.rolname = 'wallet_owner' AND r.rolcanlogin
 )
 SELECT rolname, object, privilege, count(*) OVER () AS total FROM offence ORDER BY 1, 2, 3 LIMIT %(limit)s;
 
@@ -107,7 +115,7 @@ WITH guarded AS (
 )
 SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS total FROM needed n
  WHERE NOT EXISTS (SELECT FROM pg_trigger t
-                    WHERE t.tgrelid = n.oid AND t.tgfoid = 'wallet.refuse_change'::regproc AND t.tgenabled = 'A'
+                    WHERE t.tgrelid = n.oid AND t.tgfoid = 'wallet.refuse_change'::regproc AND t.tgenabled = 'A' AND t.tgqual IS NULL
                       AND (t.tgtype & n.bit) <> 0 AND (t.tgtype & 2) <> 0)
  ORDER BY 1, 2 LIMIT %(limit)s;
 
@@ -116,9 +124,12 @@ SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS to
 SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player WHERE NOT canary;
 
 -- name: facts_first_rolling
--- The oldest rolling of one player's bucket: its turnover so far, whether that is all of it, and whether the wallet has released it.
-SELECT r.turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
+-- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is reached, whether the wallet has
+-- released it, and the part of a required turnover (in hundredths of a percent) that the player's brand asks for.
+SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released,
+       coalesce(b.completion_ratio_bps, 10000) AS completion_ratio_bps
   FROM rolling.player_rolling r
+  LEFT JOIN rolling.brand_config b ON b.brand_id = r.brand_id
   LEFT JOIN wallet.wallet_rolling_obligation o ON o.rolling_id = r.rolling_id
  WHERE r.brand_id = %(brand_id)s::uuid AND r.player_id = %(player_id)s::uuid
    AND r.topology_code = %(topology_code)s AND r.bucket_type_code = %(bucket_type_code)s

@@ -37,6 +37,18 @@ SELECT brand_id::text, account, currency, coalesce(booked.amount, 0) AS expected
 SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS total
   FROM wallet.transaction_sum WHERE difference <> 0 ORDER BY abs(difference) DESC, transaction_id LIMIT %(limit)s;
 
+-- name: reconcile_movements_without_request
+-- Transactions that moved money though no claimed request of wallet_service and no backfill run stands behind them (GATE-4).
+WITH movement AS (
+    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_ledger
+    UNION SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_counter_entry
+)
+SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text, count(*) OVER () AS total FROM movement m
+ WHERE CASE WHEN m.command = 'BACKFILL' THEN NOT EXISTS (SELECT FROM wallet.backfill_run r WHERE r.run_id = m.request_id)
+            ELSE NOT EXISTS (SELECT FROM wallet.wallet_idempotency i
+                              WHERE (i.transaction_id, i.brand_id, i.request_id) = (m.transaction_id, m.brand_id, m.request_id)) END
+ ORDER BY 1 LIMIT %(limit)s;
+
 -- name: reconcile_movements_without_ledger
 -- Recorded movements of money (cash, transfers, bets) that left no ledger row (LOC-8).
 WITH movement AS (
@@ -100,15 +112,16 @@ SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS to
  ORDER BY r.kind, r.id LIMIT %(limit)s;
 
 -- name: reconcile_rollbacks_off_breakdown
--- Rolled-back bets that were never settled and whose money did not return to exactly the stored funding breakdown (GATE-5).
+-- Rolled-back bets that were never settled and whose money did not return to exactly the stored funding breakdown (GATE-5). Canaries
+-- are judged by what plays them: a release that was found wrong on a canary could else never be mended.
 WITH stored AS (
     SELECT a.authorization_id, f.value->>'account' AS account, sum((f.value->>'amount')::bigint) AS amount
       FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
-     WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL GROUP BY 1, 2
+     WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 ), returned AS (
     SELECT a.authorization_id, l.account, sum(l.delta) AS amount
       FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l ON l.transaction_id = a.close_transaction_id
-     WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL GROUP BY 1, 2
+     WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 )
 SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS expected, coalesce(returned.amount, 0)::bigint AS actual,
        count(*) OVER () AS total
@@ -141,10 +154,11 @@ SELECT r.topology_code, r.bucket_type_code, r.held_by, r.references_count, count
  ORDER BY 1, 2, 3 LIMIT %(limit)s;
 
 -- name: reconcile_tips_of_player
--- One player's accounts beside the newest ledger row of each (the canary's proof that ledger tip and balance agree).
-SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balance, l.version AS tip_version
+-- One player's accounts beside the newest ledger row of each, and how many rows there are (the canary's proof that ledger and balance agree).
+SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balance, l.version AS tip_version,
+       coalesce(l.rows, 0) AS rows, coalesce(l.sum, 0)::bigint AS sum
   FROM wallet.wallet_account a
-  LEFT JOIN LATERAL (SELECT balance_after, version FROM wallet.wallet_ledger l
+  LEFT JOIN LATERAL (SELECT balance_after, version, count(*) OVER () AS rows, sum(delta) OVER () AS sum FROM wallet.wallet_ledger l
                       WHERE l.brand_id = a.brand_id AND l.player_id = a.player_id AND l.account = a.account
                       ORDER BY l.version DESC LIMIT 1) l ON true
  WHERE a.brand_id = %(brand_id)s::uuid AND a.player_id = %(player_id)s::uuid ORDER BY a.account;

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.kill_matrix import Matrix, prepare
 from tests.acceptance.platform import Answer, Home, Live
 
 
@@ -41,3 +42,18 @@ def live(platform: Live) -> Iterator[Live]:
     platform.settle_down()
     platform.make_open()
     platform.activate(1)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(platform: Live) -> Matrix:
+    """What a tier 2 rollback does that nobody disturbs."""
+    platform.settle_down()
+    platform.make_open()
+    return prepare(platform)
+
+
+@pytest.fixture
+def matrix(undisturbed: Matrix, live: Live) -> Matrix:
+    """The same, on a platform that is made open and well again after the test."""
+    del live
+    return undisturbed

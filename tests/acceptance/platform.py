@@ -148,16 +148,17 @@ class Live:
         return answer
 
     @contextmanager
-    def paused_before(self, step: str, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Run a line until it stands still before a step; it goes on when the block is left."""
+    def paused_before(self, step: str, *words: str) -> Iterator["Paused"]:
+        """Run a line until it stands still before a step; unless it was told to go on, it is killed when the block is left."""
         process = self.start(*words, failpoint=f"pause-before:{step}")
         try:
             wait_until(lambda: process.poll() is not None or _stands_still(process.pid), f"rubyops reaches step {step}")
             assert process.returncode is None, f"{words} ended before it reached step {step}: {finish(process).told}"
-            yield process
+            yield Paused(process)
         finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGCONT)
+            if process.poll() is None:
+                process.kill()
+                finish(process)
 
     def journal(self, run_id: str) -> list[dict[str, Any]]:
         """Read a run's journal."""
@@ -316,11 +317,21 @@ class Live:
 
     def settle_down(self) -> None:
         """Wait until every process is up and well and every event has gone the whole way."""
-        wait_until(lambda: self.run("status").code == 0 and self._is_quiet(), "the platform is well and its events are through")
+        wait_until(self._is_well, "every process is well and every event is through")
 
-    def _is_quiet(self) -> bool:
-        left = self.one("SELECT count(*) AS events FROM wallet.wallet_outbox WHERE published_at IS NULL")["events"]
-        return left == 0 and all(copy.state == "running" for copy in self.driver.copies())
+    def _is_well(self) -> bool:
+        beating = "ready AND heartbeat_at > clock_timestamp() - interval '1 second'"
+        copies = self.one(f"SELECT count(*) FILTER (WHERE {beating}) AS well FROM control.service_copy", database="control")
+        return copies["well"] == len(contract.PROCESSES) * self.environment.copies and self._unpublished() == 0 and self._unread() == 0
+
+    def _unpublished(self) -> int:
+        tables = ("wallet.wallet_outbox", "rolling.rolling_outbox")
+        return sum(self.one(f"SELECT count(*) AS left FROM {table} WHERE published_at IS NULL")["left"] for table in tables)
+
+    def _unread(self) -> int:
+        names = [f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)]
+        groups = [group for name in names for group in self.streams.xinfo_groups(name)]
+        return sum((group["lag"] or 0) + group["pending"] for group in groups)
 
     def pids(self, process: str) -> list[int]:
         """The process ids of every copy of a process."""
@@ -337,6 +348,18 @@ class Live:
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A line of rubyops that stands still between two steps, while the platform goes on."""
+
+    process: "subprocess.Popen[str]"
+
+    def go_on(self) -> Answer:
+        """Let it go on to its end."""
+        self.process.send_signal(signal.SIGCONT)
+        return finish(self.process)
 
 
 def finish(process: "subprocess.Popen[str]") -> Answer:

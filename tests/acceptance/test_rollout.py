@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.acceptance.faults import BUCKET, Damage, edited_balance, edited_ledger_row
-from tests.acceptance.platform import Answer, Home, Live, Player, finish
+from tests.acceptance.platform import Answer, Home, Live, Player
 from wallet_runtime.contract import INGRESS, OPEN, ROLLING_WORKER, WALLET_WORKER
 
 pytestmark = pytest.mark.slow
@@ -61,13 +61,8 @@ def test_money_edited_before_the_run_freezes_it(live: Live, holder: Player, edit
 @pytest.mark.fault
 @EDITS
 def test_money_edited_during_the_final_checks_fails_them(live: Live, holder: Player, edit: Edit) -> None:
-    with live.paused_before(FINAL_MONEY_CHECK, *ROLLOUT) as run:
-        planted = edit(live, holder)
-        damage = planted.__enter__()
-    try:
-        answer = finish(run)
-    finally:
-        planted.__exit__(None, None, None)
+    with live.paused_before(FINAL_MONEY_CHECK, *ROLLOUT) as run, edit(live, holder) as damage:
+        answer = run.go_on()
     assert (answer.code, answer.step(FINAL_MONEY_CHECK)["status"]) == (5, "failed")
     assert live.level() == OPEN
     assert_named(damage, answer)

@@ -211,7 +211,7 @@ class LocalDriver:
     def _port(self, name: str) -> int:
         port = self._book().remembered(name)
         if port is None:
-            wanted = f"rubyops up {self.environment.name}"
+            wanted = f"rubyops up -e {self.environment.name}"
             raise Unreachable(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
         return port
 

@@ -1,0 +1,135 @@
+"""kill -9 of rubyops at one point of every effect of the tier 2 rollback, a run and a resume for each, and what must come of it.
+
+One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every killed one must leave the
+same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds.
+"""
+
+import json
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from rubyops.engine.failpoint import Point
+from tests.acceptance.platform import Live, Player
+
+ROLLBACK = ("rollback", "--tier", "2")
+PAIR_BEFORE, CANDIDATE = 1, 2
+FREEZES = ["ingress", "sealed", "open"]
+EXPORTED_TABLES = 7
+# What a canary's flows leave behind, by kind: each of their movements, events and stored answers, under one effect once.
+LEFT_BEHIND = """
+    SELECT 'ledger ' || command || ' ' || split_part(account, '/', 2) AS kind, sum(delta)::bigint AS amount, count(*) AS rows
+      FROM wallet.wallet_ledger WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'cash ' || type || ' ' || state, sum(amount)::bigint, count(*) FROM wallet.ledger_transactions
+     WHERE tenant_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'bet ' || state, sum(stake)::bigint, count(*) FROM wallet.wallet_bet_authorization WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'event ' || event_type, 0, count(*) FROM wallet.wallet_outbox WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'answer ' || route, 0, count(*) FROM wallet.wallet_idempotency WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'player', 0, count(*) FROM wallet.wallet_player WHERE brand_id = ANY(%s)
+    UNION ALL SELECT 'reconciliation', sum(drift_buckets + conservation_breaks)::bigint, count(*) FROM wallet.wallet_reconciliation
+     WHERE forced_by = 'rubyops'
+    UNION ALL SELECT 'activation', 0, count(*) FROM wallet.wallet_activation
+"""
+Left = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A platform with players under the candidate, and what one undisturbed rollback did there."""
+
+    live: Live
+    players: tuple[Player, ...]
+    effects: tuple[str, ...]
+    holdings: list[dict[str, Any]]
+    left: Left
+
+    def kill_at_each(self, point: Point) -> None:
+        """Go through every effect; afterwards every one of these journals is sound."""
+        runs = [self.kill_at(point, number) for number in range(1, len(self.effects) + 1)]
+        sound = {row["id"] for row in self.live.done("runs", "verify").body["results"] if row["status"] == "ok"}
+        assert sound >= set(runs)
+        assert len(set(runs)) == len(self.effects)
+
+    def kill_at(self, point: Point, number: int) -> str:
+        """Kill a rollback at this point of its n-th effect, resume it, and demand the same end; return the run's id."""
+        live, where = self.live, f"{point} of effect {number} ({self.effects[number - 1]})"
+        live.activate(CANDIDATE)
+        before = _left_behind(live)
+        killed = live.run(*ROLLBACK, failpoint=f"{point}:{number}")
+        assert killed.code == -signal.SIGKILL, f"{where}: not killed, but ended with {killed.code}: {killed.told}"
+        run_id = live.newest_run()
+        assert _reached(live, run_id) == (self.effects[:number] if point != "before-intent" else self.effects[: number - 1]), where
+        resumed = live.run("runs", "resume", run_id)
+        assert (resumed.code, resumed.run_id) == (0, run_id), f"{where}: {resumed.told}"
+        self._assert_same_end(run_id, before, where)
+        return run_id
+
+    def _assert_same_end(self, run_id: str, before: Left, where: str) -> None:
+        live = self.live
+        gate = live.gate()
+        assert (gate["topology_version"], gate["policy_version"], gate["freeze_level"], live.level()) == (1, 1, "open", "open"), where
+        assert [live.holdings(player) for player in self.players] == self.holdings, where
+        live.settle_down()
+        assert _difference(before, _left_behind(live)) == self.left, where
+        assert _freezes(live, run_id) == FREEZES, where
+        assert _ended_once(live, run_id) == dict.fromkeys(self.effects, 1), where
+        assert_one_export(live, run_id, where)
+
+
+def prepare(live: Live) -> Matrix:
+    """Make players under the candidate and roll back once without disturbance."""
+    live.activate(CANDIDATE)
+    players = tuple(live.player() for _ in range(2))
+    for player, bucket, provider in zip(players, ("SPORTS_NORMAL", "CASINO_NORMAL"), ("mocksports", "mocklive"), strict=True):
+        assert live.deposit(player, "40.00", bucket).status_code == 200
+        assert live.settle(live.bet(provider, player, "4.00"), "5.00").status_code == 200
+    live.settle_down()
+    holdings = [live.holdings(player) for player in players]
+    before = _left_behind(live)
+    answer = live.done(*ROLLBACK)
+    live.settle_down()
+    made = Matrix(live, players, _reached(live, answer.run_id), holdings, _difference(before, _left_behind(live)))
+    made._assert_same_end(answer.run_id, before, "the undisturbed rollback")
+    return made
+
+
+def assert_one_export(live: Live, run_id: str, where: str) -> None:
+    """One finished export of all tables is there, and nothing half-done beside it."""
+    (folder,) = [path for path in (live.environment.home / "exports").iterdir() if run_id in path.name]
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["folder"] == str(folder), where
+    assert len(manifest["tables"]) == EXPORTED_TABLES, where
+    assert all((folder / f"{table}.csv").stat().st_size == facts["bytes"] for table, facts in manifest["tables"].items()), where
+
+
+def _reached(live: Live, run_id: str) -> tuple[str, ...]:
+    """Name the effects whose intent is in the journal, in order, without the run's id."""
+    intents = [line["effect_id"].partition("/")[2] for line in live.journal(run_id) if line["type"] == "intent"]
+    return tuple(dict.fromkeys(intents))
+
+
+def _ended_once(live: Live, run_id: str) -> dict[str, int]:
+    """Count, per effect, the outcomes that say it is done."""
+    counts: dict[str, int] = {}
+    for line in live.journal(run_id):
+        if line["type"] == "outcome" and line["status"] in ("ok", "noop"):
+            effect = line["effect_id"].partition("/")[2]
+            counts[effect] = counts.get(effect, 0) + 1
+    return counts
+
+
+def _freezes(live: Live, run_id: str) -> list[str]:
+    rows = live.rows("SELECT level FROM control.freeze_history WHERE run_id = %s ORDER BY epoch", run_id, database="control")
+    return [row["level"] for row in rows]
+
+
+def _left_behind(live: Live) -> Left:
+    canaries = [row["brand_id"] for row in live.rows("SELECT DISTINCT brand_id FROM wallet.wallet_player WHERE canary")]
+    rows = live.rows(LEFT_BEHIND, *[canaries] * LEFT_BEHIND.count("%s"))
+    return {row["kind"]: (row["amount"] or 0, row["rows"]) for row in rows}
+
+
+def _difference(before: Left, after: Left) -> Left:
+    """What came to be in between, by kind; kinds of which nothing did are left out."""
+    grown = {kind: (amount - before.get(kind, (0, 0))[0], rows - before.get(kind, (0, 0))[1]) for kind, (amount, rows) in after.items()}
+    return {kind: change for kind, change in grown.items() if change != (0, 0)}

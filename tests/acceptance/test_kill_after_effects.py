@@ -1,0 +1,13 @@
+"""rubyops is killed after each effect of the tier 2 rollback: before its outcome is on the disk, and after (fault 36)."""
+
+import pytest
+
+from rubyops.engine.failpoint import Point
+from tests.acceptance.kill_matrix import Matrix
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+
+@pytest.mark.parametrize("point", ["after-effect", "after-outcome"])
+def test_killed_after_each_effect(matrix: Matrix, point: Point) -> None:
+    matrix.kill_at_each(point)
