@@ -37,7 +37,7 @@ from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from wallet_runtime import contract
 
 SECRETS = (
-    *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in (*contract.PROCESSES, contract.OPERATOR)),
+    *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in contract.CALLERS),
     *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
     "ADMIN_TOKEN",
     "PLAYER_SESSION_KEY",

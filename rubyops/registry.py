@@ -44,6 +44,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "migrate": Entry("commands.migrate", "Migrate both databases to the newest schema of this checkout."),
     "policy-activate": Entry("commands.policy_activate", "Activate another version of a policy that is for the active topology (A7-11)."),
+    "policy-save": Entry("commands.policy_save", "Save a policy document as a draft (A7-9: never over a version that was active)."),
     "reconcile-ledger": Entry(
         "commands.reconcile_ledger",
         "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Entry] = {
     "topology-activate": Entry(
         "commands.topology_activate", "Activate a topology version together with its policy, in one transaction of wallet_service (A7)."
     ),
+    "topology-save": Entry("commands.topology_save", "Save a topology document as a draft (A7-9: never over a version that was active)."),
     "topology-seed": Entry("commands.topology_seed", "Save the environment's topology seed and its policies as drafts."),
 }
 

@@ -15,7 +15,9 @@ ADMIN_SERVICE = "admin_service"
 API_PROCESSES = (GATEWAY, WALLET_SERVICE, ROLLING_SERVICE, GAME_SERVICE, PLAYER_SERVICE, ADMIN_SERVICE)
 WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
+PROMOTION_SERVICE = "promotion_service"  # a caller that is no process here yet; its token can be issued all the same
 OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
+CALLERS = (*PROCESSES, PROMOTION_SERVICE, OPERATOR)
 
 # --- headers
 CALLER_HEADER = "X-Caller-Service"
@@ -33,6 +35,7 @@ PROVIDER_SECRET_PREFIX = "PROVIDER_SECRET_"
 BRAND_ENFORCEMENT_VARIABLE = "MULTI_BRAND_ENFORCEMENT"
 BRAND_ENFORCEMENT_VALUES = ("off", "observe", "enforce")
 FAILPOINT_VARIABLE = "RUBY_FAILPOINT"
+ANCHOR_FILE_VARIABLE = "LEDGER_ANCHOR_FILE"  # where wallet_service appends the seals of closed ledger months
 
 # --- game providers of the platform, and the provider type each one serves
 SPORTS = "SPORTS"
@@ -58,7 +61,10 @@ ROLLING_GROUP = "rolling_worker"
 BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
 BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
 ROLLING_REQUIRED = "ROLLING_REQUIRED"
+ROLLING_REVOKED = "ROLLING_REVOKED"  # the wallet has taken back what a rolling was for
 ROLLING_COMPLETED_CONFIRMED = "ROLLING_COMPLETED_CONFIRMED"
+TRANSFER_COMPLETED = "TRANSFER_COMPLETED"
+POINTS_TRANSFERRED = "POINTS_TRANSFERRED"
 DEPOSIT_APPROVED = "DEPOSIT_APPROVED"
 WITHDRAW_APPROVED = "WITHDRAW_APPROVED"
 ROLLING_COMPLETED = "ROLLING_COMPLETED"
@@ -83,11 +89,15 @@ IDEMPOTENCY_KEY_REQUIRED = "IDEMPOTENCY_KEY_REQUIRED"
 IDEMPOTENCY_IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
 IDEMPOTENCY_PAYLOAD_MISMATCH = "IDEMPOTENCY_PAYLOAD_MISMATCH"
 INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+OPEN_STAKES = "OPEN_STAKES"
 
 # --- who may call which internal route: (process, method, path template) -> callers. Code, tests and docs read this table.
 ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "GET", "/internal/wallet/topology/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/policy/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/topology"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/policy"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/activations"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),
@@ -108,7 +118,24 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/approve"): (ADMIN_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/reject"): (ADMIN_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/mark-paid"): (ADMIN_SERVICE, PLAYER_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel"): (PLAYER_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/payout-failed"): (ADMIN_SERVICE, PLAYER_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/transfers"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/transfers/legacy"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bonuses/issue"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bonuses/reverse"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bonuses/expire"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/points/award"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer"): (PLAYER_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/points/expire"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/adjustments/request"): (ADMIN_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/adjustments/approve"): (ADMIN_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/adjustments/reject"): (ADMIN_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/rollings/complete"): (ROLLING_WORKER, ROLLING_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/rollings/close"): (ROLLING_WORKER, ROLLING_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/coupon-grants/issue"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/coupon-grants/reverse"): (PROMOTION_SERVICE, ADMIN_SERVICE),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/coupon-grants/expire"): (PROMOTION_SERVICE, ADMIN_SERVICE),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/v2/reconciliation/last"): (ADMIN_SERVICE, OPERATOR),
     (ROLLING_SERVICE, "GET", "/internal/rolling/players/{player_id}"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
@@ -122,4 +149,8 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/deposit"): (GATEWAY,),
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/withdraw"): (GATEWAY,),
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/wallet-withdrawal"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/withdrawals/{transaction_id}/cancel"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/transfer"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/legacy-transfer"): (GATEWAY,),
+    (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
 }

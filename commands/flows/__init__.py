@@ -5,7 +5,7 @@ A flow raises `CheckFailed` with what was expected and what was found; what it r
 
 from collections.abc import Callable
 
-from commands.flows import canary, gates, reconciliation, rollback, rollings, smoke
+from commands.flows import canary, coupons, gates, reconciliation, rollback, rollings, smoke, withdrawable
 from rubyops.ports import Actor
 
 Flow = Callable[[Actor], dict[str, object]]
@@ -19,6 +19,10 @@ FLOWS: dict[str, Flow] = {
     "FLOW-1": rollings.sports,
     "FLOW-2": rollings.live,
     "FLOW-3": rollings.slots,
+    "FLOW-5": coupons.sports_only,
+    "FLOW-6": coupons.casino_only,
+    "FLOW-7": coupons.provider_only,
+    "FLOW-12": withdrawable.every_policy,
     "FLOW-13": rollback.restores_breakdown,
     "canary": canary.round_trip,
     "reconciliation": reconciliation.forced_cycle,

@@ -137,9 +137,9 @@ class Script:
         }
         return self.actor.as_provider(provider, self.player, "/v2/bets/authorize", body, key=self.key(f"authorize-{key}"))
 
-    def bet(self, provider: str, amount: str, *, key: str) -> Bet:
+    def bet(self, provider: str, amount: str, *, key: str, **more: object) -> Bet:
         """Have a bet accepted; its stored funding must sum to the stake."""
-        answer = self.accepted(f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key))
+        answer = self.accepted(f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more))
         funding: dict[str, int] = {}
         for share in self.field("the answer to the bet", answer, "funding"):
             account, part = self.field("a share", share, "account"), self.field("a share", share, "amount")

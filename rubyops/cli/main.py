@@ -31,6 +31,7 @@ def group(name: str) -> click.Group:
 
 _GROUPS: dict[str, click.Group] = {}
 _PLATFORM, _SHOW, _RUNS = "rubyops.cli.platform", "rubyops.cli.show", "rubyops.cli.runs"
+_DOCUMENTS = "rubyops.cli.documents"
 TABLE: dict[str, Lazy] = {
     "rollout": _group(
         "rollout",
@@ -64,8 +65,12 @@ TABLE: dict[str, Lazy] = {
         {
             "show": Lazy(_SHOW, "topology_show", "Show the active topology and the saved versions"),
             "validate": Lazy(_SHOW, "topology_validate", "Try a topology document against every rule; saves nothing"),
+            "schema": Lazy(_DOCUMENTS, "schema_command", "Print the JSON Schema of a topology document", ("topology",)),
             "seed": _step("topology-seed"),
+            "save": _step("topology-save"),
             "activate": _step("topology-activate"),
+            "history": Lazy(_DOCUMENTS, "history_command", "List the activations of topologies, oldest first", ("topology",)),
+            "diff": Lazy(_DOCUMENTS, "diff_command", "Show what differs between two saved versions of a topology", ("topology",)),
         },
         "Show, validate and activate topologies",
     ),
@@ -74,7 +79,11 @@ TABLE: dict[str, Lazy] = {
         {
             "show": Lazy(_SHOW, "policy_show", "Show the active policies and the saved versions"),
             "validate": Lazy(_SHOW, "policy_validate", "Try a policy document with the topology it names; saves nothing"),
+            "schema": Lazy(_DOCUMENTS, "schema_command", "Print the JSON Schema of a policy document", ("policy",)),
+            "save": _step("policy-save"),
             "activate": _step("policy-activate"),
+            "history": Lazy(_DOCUMENTS, "history_command", "List the activations of policies, oldest first", ("policy",)),
+            "diff": Lazy(_DOCUMENTS, "diff_command", "Show what differs between two saved versions of a policy", ("policy",)),
         },
         "Show, validate and activate policies",
     ),

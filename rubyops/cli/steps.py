@@ -18,6 +18,8 @@ from rubyops.registry import COMMANDS
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "topology-activate": ("code", "version"),
     "policy-activate": ("version",),
+    "topology-save": ("file",),
+    "policy-save": ("file",),
     "bets-settle": ("authorization",),
     "bets-rollback": ("authorization",),
     "flow": ("name",),

@@ -40,7 +40,8 @@ SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_p
 
 -- name: facts_activations
 -- The history of activations, oldest first.
-SELECT activation_no, topology_code, topology_version, policy_key, policy_version, activated_at
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version,
+       from_policy_version, caller, activated_at
   FROM wallet.wallet_activation ORDER BY activation_no;
 
 -- name: facts_open_bets

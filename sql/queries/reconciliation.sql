@@ -60,6 +60,9 @@ WITH movement AS (
     SELECT 'transfer ' || kind, transfer_id::text, brand_id, player_id FROM wallet.wallet_transfer t
      WHERE amount <> 0 AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = t.transaction_id)
     UNION ALL
+    SELECT 'coupon grant', grant_id::text, brand_id, player_id FROM wallet.wallet_coupon_grant g
+     WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = g.transaction_id)
+    UNION ALL
     SELECT 'bet', authorization_id::text, brand_id, player_id FROM wallet.wallet_bet_authorization a
      WHERE state <> 'TOMBSTONE' AND stake <> 0
        AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = a.authorize_transaction_id)
@@ -100,6 +103,9 @@ WITH record AS (
     SELECT 'transfer', transfer_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, true
       FROM wallet.wallet_transfer
     UNION ALL
+    SELECT 'coupon grant', grant_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, true
+      FROM wallet.wallet_coupon_grant
+    UNION ALL
     SELECT 'authorization', authorization_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version,
            jsonb_typeof(policy_snapshot) = 'object' AND policy_snapshot <> '{}' AND jsonb_array_length(funding) > 0
       FROM wallet.wallet_bet_authorization WHERE state <> 'TOMBSTONE'
@@ -115,12 +121,17 @@ SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS to
 -- Rolled-back bets that were never settled and whose money did not return to exactly the stored funding breakdown (GATE-5). Canaries
 -- are judged by what plays them: a release that was found wrong on a canary could else never be mended.
 WITH stored AS (
-    SELECT a.authorization_id, f.value->>'account' AS account, sum((f.value->>'amount')::bigint) AS amount
-      FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
+    -- What a coupon grant paid that was completed before the rollback is withdrawable by then.
+    SELECT a.authorization_id, CASE WHEN g.grant_id IS NULL THEN f.value->>'account' ELSE a.policy_snapshot->>'withdrawable' END AS account,
+           sum((f.value->>'amount')::bigint) AS amount
+      FROM wallet.wallet_bet_authorization a CROSS JOIN jsonb_array_elements(a.funding) f
+      LEFT JOIN wallet.wallet_coupon_grant g
+             ON g.brand_id = a.brand_id AND g.account = f.value->>'account' AND g.state = 'COMPLETED' AND g.closed_at <= a.closed_at
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 ), returned AS (
+    -- Credits alone: what came back to an expired or reversed grant went on to PROMO in the same command.
     SELECT a.authorization_id, l.account, sum(l.delta) AS amount
-      FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l ON l.transaction_id = a.close_transaction_id
+      FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l ON l.transaction_id = a.close_transaction_id AND l.delta > 0
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 )
 SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS expected, coalesce(returned.amount, 0)::bigint AS actual,

@@ -105,6 +105,58 @@ VALUES (%(rolling_id)s, %(brand_id)s, %(player_id)s, %(topology_code)s, %(bucket
         %(multiplier)s::text::numeric, %(required_turnover)s, %(target_turnover)s, %(state)s::text, %(reference_id)s, %(reason)s, %(remarks)s,
         %(event_id)s, %(restore_epoch)s, %(created_at)s, %(expires_at)s);
 
+-- name: rolling_progress
+-- Lock some of a player's rollings, oldest first.
+SELECT rolling_id, state, target_turnover, turnover
+  FROM rolling.player_rolling
+ WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s AND brand_id = %(brand_id)s
+ ORDER BY created_at, rolling_id
+   FOR UPDATE;
+
+-- name: rolling_move
+-- Move whole rollings to the bucket that their money went to; what was counted toward them stays counted.
+UPDATE rolling.player_rolling
+   SET topology_code = %(topology_code)s, bucket_type_code = %(bucket_type_code)s, provider_types = %(provider_types)s,
+       revision = revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+ WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s;
+
+-- name: rolling_hand_on
+-- Take a part of the open turnover off each rolling and make it one of its own, as old as the one it comes from.
+WITH part AS (
+    SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid, turnover bigint, state text)
+), lowered AS (
+    UPDATE rolling.player_rolling r
+       SET target_turnover = r.target_turnover - p.turnover, revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+      FROM part p
+     WHERE r.rolling_id = p.rolling_id
+), made AS (
+    INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+                                        multiplier, required_turnover, target_turnover, state, reference_id, reason, remarks, event_id,
+                                        restore_epoch, created_at, expires_at, closed_at, closed_by)
+    SELECT p.becomes, r.brand_id, r.player_id, %(topology_code)s, %(bucket_type_code)s, %(provider_types)s, r.currency, %(amount)s,
+           r.multiplier, p.turnover, p.turnover, p.state, %(reference_id)s, 'transfer', 'part of rolling ' || r.rolling_id, %(event_id)s,
+           %(restore_epoch)s, r.created_at, r.expires_at, CASE WHEN p.state IN ('CANCELED', 'EXPIRED') THEN now() END,
+           CASE WHEN p.state IN ('CANCELED', 'EXPIRED') THEN r.closed_by END
+      FROM part p
+      JOIN rolling.player_rolling r USING (rolling_id)
+    RETURNING rolling_id, brand_id, player_id, state
+)
+INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
+SELECT rolling_id, brand_id, player_id FROM made WHERE state <> 'ACTIVE';
+
+-- name: rolling_revoke
+-- Close a rolling whose money the wallet has taken back, call its completion off, and say so.
+WITH revoked AS (
+    UPDATE rolling.player_rolling r
+       SET state = %(state)s, closed_by = 'wallet', closed_at = now(), updated_at = now(), revision = r.revision + 1
+     WHERE r.rolling_id = %(rolling_id)s AND r.player_id = %(player_id)s AND r.state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION')
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+), called_off AS (
+    DELETE FROM rolling.rolling_retry q USING revoked WHERE q.rolling_id = revoked.rolling_id
+)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM revoked;
+
 -- name: rolling_active_of_player
 -- Lock a player's active rollings, oldest first.
 SELECT rolling_id, topology_code, bucket_type_code, provider_types, currency, target_turnover, turnover
@@ -174,7 +226,8 @@ UPDATE rolling.rolling_retry q
          LIMIT 1
            FOR UPDATE SKIP LOCKED) due
  WHERE q.rolling_id = due.rolling_id
-RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals;
+RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals,
+          (SELECT r.state FROM rolling.player_rolling r WHERE r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED')) AS closed;
 
 -- name: rolling_completion_done
 -- The wallet has completed the rolling: close it and say so, in one transaction; a late second answer changes nothing.
@@ -189,6 +242,11 @@ WITH completed AS (
 INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM completed;
 
+-- name: rolling_close_done
+-- The wallet knows that a rolling was canceled or has lapsed.
+DELETE FROM rolling.rolling_retry q USING rolling.player_rolling r
+ WHERE q.rolling_id = %(rolling_id)s AND r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED');
+
 -- name: rolling_completion_failed
 -- Put a completion off after a failed try; past the bound it is listed as failed, and is still tried.
 WITH failed AS (
@@ -201,9 +259,9 @@ UPDATE rolling.rolling_retry
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_completion_deferred
--- Put a completion off because money is frozen; that is no failure.
+-- Put a completion off because money is frozen or staked; that is no failure.
 UPDATE rolling.rolling_retry
-   SET last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+   SET refusals = %(refusals)s, last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_trouble
@@ -213,7 +271,7 @@ SELECT (SELECT count(*) FROM rolling.rolling_retry WHERE failures >= %(failures_
        (SELECT count(*) FROM rolling.rolling_finding WHERE status = 'OPEN') AS findings;
 
 -- name: rolling_expire
--- Close active rollings past their time, and say so.
+-- Close active rollings past their time, say so, and have the wallet told.
 WITH lapsed AS (
     SELECT rolling_id FROM rolling.player_rolling
      WHERE state = 'ACTIVE' AND expires_at <= now()
@@ -225,18 +283,22 @@ WITH lapsed AS (
        SET state = 'EXPIRED', closed_by = 'expiry', closed_at = now(), updated_at = now(), revision = r.revision + 1
       FROM lapsed
      WHERE r.rolling_id = lapsed.rolling_id
-    RETURNING r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+), told AS (
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id, player_id FROM expired
 )
 INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM expired;
 
 -- name: rolling_cancel
--- Close an active rolling by a person's decision, and say so.
+-- Close an active rolling by a person's decision, say so, and have the wallet told.
 WITH canceled AS (
     UPDATE rolling.player_rolling r
        SET state = 'CANCELED', closed_by = %(closed_by)s, closed_at = now(), updated_at = now(), revision = r.revision + 1
      WHERE r.rolling_id = %(rolling_id)s AND r.brand_id = %(brand_id)s AND r.state = 'ACTIVE'
-    RETURNING r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+), told AS (
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id, player_id FROM canceled
 )
 INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM canceled;

@@ -14,6 +14,10 @@ SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currenc
 -- Find whose cash transaction this is, within one brand.
 SELECT player_id FROM wallet.ledger_transactions WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid
 
+-- name: wallet_player_of_adjustment
+-- Find whose account an adjustment is about, within one brand.
+SELECT player_id FROM wallet.wallet_adjustment WHERE brand_id = %(brand_id)s::uuid AND adjustment_id = %(adjustment_id)s::uuid
+
 -- name: wallet_pair
 -- The two documents of a pair; documents of active and superseded versions never change, so callers may keep them.
 SELECT t.document AS topology, p.document AS policy
@@ -47,6 +51,21 @@ SELECT policy_key, version, state, topology_code, topology_version, document
 -- All versions under one policy key, newest first.
 SELECT policy_key, version, state, topology_code, topology_version, document, saved_by, saved_at, activated_at
   FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text ORDER BY version DESC
+
+-- name: wallet_topologies
+-- Every saved topology version.
+SELECT code, version, state, saved_by, saved_at, activated_at FROM wallet.wallet_topology ORDER BY code, version
+
+-- name: wallet_policies
+-- Every saved policy version and the topology it is for.
+SELECT policy_key, version, topology_code, topology_version, state, saved_by, saved_at, activated_at
+  FROM wallet.wallet_policy ORDER BY policy_key, version
+
+-- name: wallet_activations
+-- Activations, newest first.
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version,
+       from_policy_version, caller, request_id, activated_at
+  FROM wallet.wallet_activation ORDER BY activation_no DESC LIMIT %(limit)s::integer
 
 -- name: wallet_active_policies
 -- The active policy of each key.
@@ -87,14 +106,3 @@ SELECT wallet.switch_active(%(topology_code)s::text, %(topology_version)s::integ
 -- name: wallet_ensure_partitions
 -- Make the ledger's partitions of the coming months.
 SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
-
--- name: wallet_record_reconciliation
--- Keep the result of a reconciliation cycle.
-INSERT INTO wallet.wallet_reconciliation (started_at, finished_at, drift_buckets, conservation_breaks, samples, forced_by)
-VALUES (%(started_at)s::timestamptz, clock_timestamp(), %(drift_buckets)s::bigint, %(conservation_breaks)s::bigint, %(samples)s::jsonb, %(forced_by)s::text)
-RETURNING cycle_id, started_at, finished_at, drift_buckets, conservation_breaks, samples
-
--- name: wallet_last_reconciliation
--- The newest reconciliation cycle.
-SELECT cycle_id, started_at, finished_at, drift_buckets, conservation_breaks, samples
-  FROM wallet.wallet_reconciliation ORDER BY cycle_id DESC LIMIT 1

@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def environment_for(process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str) -> dict[str, str]:
     """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
-    tokens = {token_variable(caller): f"token-of-{caller}" for caller in (*contract.PROCESSES, contract.OPERATOR)}
+    tokens = {token_variable(caller): f"token-of-{caller}" for caller in contract.CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
     secrets = {f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in contract.PROVIDERS}
     return {

@@ -1,5 +1,6 @@
 """Routes of the back office. Each changing one leaves an audit row, sends one command to its service and passes the answer on."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,11 +15,26 @@ from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import ApiError, NotFound, PassedThrough
 from wallet_runtime.plumbing.fields import Reason
-from wallet_runtime.plumbing.headers import parse_uuid
+from wallet_runtime.plumbing.headers import UUID_LENGTH, parse_uuid
 from wallet_runtime.plumbing.service_client import ServiceClient
 
 TOPOLOGY = "/internal/wallet/topology"
 POLICY = "/internal/wallet/policy"
+ACTIVATIONS = "/internal/wallet/activations"
+COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
+
+# What the back office asks of the wallet for a player, the same path behind both prefixes.
+MOVEMENTS = (
+    "bonuses/issue",
+    "bonuses/reverse",
+    "bonuses/expire",
+    "points/award",
+    "points/expire",
+    "adjustments/request",
+    "adjustments/approve",
+    "adjustments/reject",
+)
+REASON_LENGTH = 500
 
 _Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 
@@ -70,6 +86,16 @@ def activate_topology(context: Context, call: Call) -> Answer:
     return _command(context, call, "topology.activate", "PUT", f"{TOPOLOGY}/{code}/activate", wanted)
 
 
+def list_documents(path: str, context: Context, call: Call) -> Answer:
+    """Answer every saved version, or the history of activations."""
+    return _read(context, call, path)
+
+
+def activate_policy(context: Context, call: Call) -> Answer:
+    """Activate a policy version alone; wallet_service refuses one for another topology (A7-11)."""
+    return _command(context, call, "policy.activate", "PUT", f"{POLICY}/{_segment(call, 'policy_key')}/activate", call.body)
+
+
 def show_policy(context: Context, call: Call) -> Answer:
     """Answer the versions of a policy."""
     return _read(context, call, f"{POLICY}/{_segment(call, 'policy_key')}")
@@ -91,6 +117,28 @@ def mark_paid(context: Context, call: Call) -> Answer:
     """Say that an approved withdrawal was paid by hand; the same again changes nothing."""
     wanted: Payment = call.body
     return _withdrawal_command(context, call, "withdrawal.mark-paid", "/internal/wallet/v2/withdrawals/mark-paid", wanted.reason)
+
+
+def coupon(action: str, context: Context, call: Call) -> Answer:
+    """Issue, reverse or expire a coupon grant; wallet_service reads the body, and refuses an amount where it takes none (A8-5)."""
+    call.brand()
+    about = str(call.body.get("coupon_log_id"))[:UUID_LENGTH]
+    return _command(context, call, f"coupon.{action}", "POST", f"{COUPON_GRANTS}/{action}", call.body, audit=(about, None))
+
+
+def payout_failed(context: Context, call: Call) -> Answer:
+    """Say that the PSP could not pay an approved withdrawal out; its money is the player's again."""
+    wanted: Payment = call.body
+    return _withdrawal_command(context, call, "withdrawal.payout-failed", "/internal/wallet/v2/withdrawals/payout-failed", wanted.reason)
+
+
+def movement(path: str, context: Context, call: Call) -> Answer:
+    """Send a bonus, points or an adjustment on; wallet_service reads the body. The audit keeps whom it is about, and the reason."""
+    call.brand()
+    about = next((str(call.body[name])[:UUID_LENGTH] for name in ("adjustment_id", "bonus_id", "player_id") if name in call.body), path)
+    reason = call.body.get("reason") or call.body.get("reference")
+    audit = (about, None if reason is None else str(reason)[:REASON_LENGTH])
+    return _command(context, call, path.replace("/", "."), "POST", f"/internal/wallet/v2/{path}", call.body, audit=audit)
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:
@@ -140,6 +188,10 @@ def _segment(call: Call, name: str) -> str:
 SERVICE = Service(
     contract.ADMIN_SERVICE,
     routes=(
+        Route("GET", "/api/v1/topology", partial(list_documents, TOPOLOGY), access=auth.admin),
+        Route("GET", "/api/v1/policy", partial(list_documents, POLICY), access=auth.admin),
+        Route("GET", "/api/v1/activations", partial(list_documents, ACTIVATIONS), access=auth.admin),
+        Route("PUT", "/api/v1/policy/{policy_key}/activate", activate_policy, dict, auth.admin),
         Route("GET", "/api/v1/topology/{code}", show_topology, access=auth.admin),
         Route("PUT", "/api/v1/topology/{code}", save_topology, dict, auth.admin),
         Route("PUT", "/api/v1/topology/{code}/activate", activate_topology, Activation, auth.admin),
@@ -147,5 +199,10 @@ SERVICE = Service(
         Route("PUT", "/api/v1/policy/{policy_key}", save_policy, dict, auth.admin),
         Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/review", review_withdrawal, Review, auth.admin),
         Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/mark-paid", mark_paid, Payment, auth.admin),
+        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/payout-failed", payout_failed, Payment, auth.admin),
+        *(Route("POST", f"/api/v1/{path}", partial(movement, path), dict, auth.admin) for path in MOVEMENTS),
+        Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
+        Route("POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin),
+        Route("POST", "/api/v1/coupon-grants/expire", partial(coupon, "expire"), dict, auth.admin),
     ),
 )

@@ -1,5 +1,6 @@
 """Public routes: providers with a signature, players with a session, and the back office's maintenance switch."""
 
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -54,10 +55,30 @@ class Deposit(Body, omit_defaults=True):
 
 
 class Withdrawal(Body):
-    """A player's withdrawal."""
+    """An amount that a player withdraws, or moves by a legacy alias."""
 
     amount: str
     currency: str
+
+
+class Transfer(Body):
+    """A player's transfer between two buckets."""
+
+    from_bucket: ForeignId
+    to_bucket: ForeignId
+    amount: str
+    currency: str
+
+
+class PointsTransfer(Body):
+    """A player's points to turn into money."""
+
+    points: str
+    target: ForeignId
+
+
+class Empty(Body):
+    """Nothing to say beside the path."""
 
 
 class MaintenanceSwitch(Body):
@@ -103,6 +124,28 @@ def withdraw_from_wallet(context: Context, call: Call) -> Answer:
     return _player_command(context, call, "wallet-withdrawal")
 
 
+def cancel_withdrawal(context: Context, call: Call) -> Answer:
+    """Take a player's own withdrawal back; it starts nothing new, so only a seal stops it."""
+    return _player_command(context, call, f"withdrawals/{call.path_uuid('transaction_id')}/cancel", starts_new=False)
+
+
+def transfer(context: Context, call: Call) -> Answer:
+    """Move a player's money between two buckets."""
+    return _player_command(context, call, "transfer")
+
+
+def legacy_transfer(from_side: str, context: Context, call: Call) -> Answer:
+    """Move a player's money between sports and casino by the old names: real in split, a no-op in unified (FLOW-11)."""
+    wanted: Withdrawal = call.body
+    body = {"from_side": from_side, "amount": wanted.amount, "currency": wanted.currency}
+    return _player_command(context, call, "legacy-transfer", body=body)
+
+
+def transfer_points(context: Context, call: Call) -> Answer:
+    """Turn a player's points into money."""
+    return _player_command(context, call, "points-transfer")
+
+
 def show_topology(context: Context, call: Call) -> Answer:
     """Answer the active topology's code and version, as the wallet says them."""
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active")
@@ -132,13 +175,13 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
     return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/bets/{command}", body)
 
 
-def _player_command(context: Context, call: Call, command: str) -> Answer:
+def _player_command(context: Context, call: Call, command: str, *, body: object = None, starts_new: bool = True) -> Answer:
     call.brand()
     player_id = call.player()
     request_id = player_request_id(player_id, call.idempotency_key())
-    _confirm_allowed(context, call, starts_new=True)
+    _confirm_allowed(context, call, starts_new=starts_new)
     path = f"/internal/players/{player_id}/{command}"
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "POST", path, call.body, request_id=request_id)
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "POST", path, body or call.body, request_id=request_id)
 
 
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
@@ -159,6 +202,11 @@ SERVICE = Service(
         Route("POST", "/api/v1/player/wallet/deposit", deposit, Deposit, auth.player),
         Route("POST", "/api/v1/player/wallet/withdraw", withdraw, Withdrawal, auth.player),
         Route("POST", "/api/v1/player/wallet/wallet-withdrawal", withdraw_from_wallet, Withdrawal, auth.player),
+        Route("POST", "/api/v1/player/wallet/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty, auth.player),
+        Route("POST", "/api/v1/player/wallet/transfer", transfer, Transfer, auth.player),
+        Route("POST", "/api/v1/player/wallet/sports-to-casino", partial(legacy_transfer, "sports"), Withdrawal, auth.player),
+        Route("POST", "/api/v1/player/wallet/casino-to-sports", partial(legacy_transfer, "casino"), Withdrawal, auth.player),
+        Route("POST", "/api/v1/player/wallet/points/transfer", transfer_points, PointsTransfer, auth.player),
         Route("GET", "/api/v1/wallet/topology", show_topology, access=auth.public),
         Route("GET", "/api/v1/wallet/policy", show_policy, access=auth.public),
         Route("GET", "/api/v1/maintenance", show_maintenance, access=auth.public),

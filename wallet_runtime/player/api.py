@@ -1,5 +1,6 @@
 """Routes of player_service. All are internal: players themselves come through the gateway."""
 
+from typing import Literal
 from uuid import UUID
 
 from wallet_runtime import contract
@@ -35,6 +36,34 @@ class Withdrawal(Body):
 
     amount: str
     currency: str
+
+
+class Transfer(Body):
+    """Money between two buckets, in major units."""
+
+    from_bucket: str
+    to_bucket: str
+    amount: str
+    currency: str
+
+
+class LegacyTransfer(Body):
+    """Money between the normal wallets of sports and casino, in major units."""
+
+    from_side: Literal["sports", "casino"]
+    amount: str
+    currency: str
+
+
+class PointsTransfer(Body):
+    """Whole points to turn into money of a bucket."""
+
+    points: str
+    target: str
+
+
+class Empty(Body):
+    """Nothing to say beside the path."""
 
 
 def register(context: Context, call: Call) -> Answer:
@@ -83,6 +112,38 @@ def withdraw_from_wallet(context: Context, call: Call) -> Answer:
     return _move(context, call, "/internal/wallet/v2/withdrawals/wallet", wanted.amount, wanted.currency, {})
 
 
+def transfer(context: Context, call: Call) -> Answer:
+    """Move money between two buckets along an edge of the topology."""
+    wanted: Transfer = call.body
+    ends = {"from_bucket": wanted.from_bucket, "to_bucket": wanted.to_bucket}
+    return _move(context, call, "/internal/wallet/v2/transfers", wanted.amount, wanted.currency, ends)
+
+
+def legacy_transfer(context: Context, call: Call) -> Answer:
+    """Move money between the normal wallets of sports and casino; the wallet answers a no-op where they are one."""
+    wanted: LegacyTransfer = call.body
+    return _move(context, call, "/internal/wallet/v2/transfers/legacy", wanted.amount, wanted.currency, {"from_side": wanted.from_side})
+
+
+def transfer_points(context: Context, call: Call) -> Answer:
+    """Turn a player's points into money of one of the policy's targets."""
+    wanted: PointsTransfer = call.body
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    call.command_id()
+    store.read(context.database, brand_id, player_id)
+    body = {"player_id": player_id, "points": wanted.points, "target": wanted.target}
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body)
+
+
+def cancel_withdrawal(context: Context, call: Call) -> Answer:
+    """Take a player's own withdrawal back before it is approved."""
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    call.command_id()
+    store.read(context.database, brand_id, player_id)
+    body = {"player_id": player_id, "transaction_id": call.path_uuid("transaction_id")}
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body)
+
+
 def _move(context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]) -> Answer:
     """Check the form of the money, that the player is of this brand, and let the wallet decide the rest."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
@@ -108,5 +169,9 @@ SERVICE = Service(
         Route("POST", "/internal/players/{player_id}/deposit", deposit, Deposit),
         Route("POST", "/internal/players/{player_id}/withdraw", withdraw, Withdrawal),
         Route("POST", "/internal/players/{player_id}/wallet-withdrawal", withdraw_from_wallet, Withdrawal),
+        Route("POST", "/internal/players/{player_id}/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty),
+        Route("POST", "/internal/players/{player_id}/transfer", transfer, Transfer),
+        Route("POST", "/internal/players/{player_id}/legacy-transfer", legacy_transfer, LegacyTransfer),
+        Route("POST", "/internal/players/{player_id}/points-transfer", transfer_points, PointsTransfer),
     ),
 )

@@ -68,6 +68,7 @@ class Settings:
     player_session_key: Secret | None
     admin_token: Secret | None
     legacy_token_present: bool
+    anchor_file: str | None = None
 
     @property
     def is_worker(self) -> bool:
@@ -170,6 +171,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         player_session_key=read.secret("PLAYER_SESSION_KEY") if process in SESSION_PROCESSES else None,
         admin_token=read.secret("ADMIN_TOKEN") if process in ADMIN_PROCESSES else None,
         legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
+        anchor_file=environ.get(contract.ANCHOR_FILE_VARIABLE) or None,
     )
     read.checked(
         not (settings.environment == PRODUCTION and environ.get(contract.FAILPOINT_VARIABLE)),

@@ -6,7 +6,7 @@ Amounts are whole minor units of the rolling's currency.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -47,7 +47,7 @@ DEFAULT_RULES = BrandRules()
 
 
 class Requirement(Struct, frozen=True):
-    """The payload of ROLLING_REQUIRED."""
+    """The payload of ROLLING_REQUIRED. `beside` names rollings whose open turnover is a part of what is required here."""
 
     rolling_id: UUID
     topology_code: str
@@ -60,6 +60,35 @@ class Requirement(Struct, frozen=True):
     reference_id: str
     reason: str
     remarks: str = ""
+    beside: tuple[UUID, ...] = ()
+
+
+class Carried(Struct, frozen=True):
+    """A rolling that a transfer takes along: `becomes` is the same id when it moves itself, else that of the part it hands on."""
+
+    rolling_id: UUID
+    becomes: UUID
+
+
+class Transfer(Struct, frozen=True):
+    """The payload of TRANSFER_COMPLETED: `amount` of the `balance` that the source bucket had, and the rollings that owe for it."""
+
+    transfer_id: str
+    topology_code: str
+    from_bucket: str
+    to_bucket: str
+    provider_types: tuple[str, ...]
+    currency: str
+    amount: Amount
+    balance: Amount
+    rollings: tuple[Carried, ...] = ()
+
+
+class Revocation(Struct, frozen=True):
+    """The payload of ROLLING_REVOKED: the wallet has taken back what the rolling was for."""
+
+    rolling_id: UUID
+    state: Literal["CANCELED", "EXPIRED"]
 
 
 class FundingShare(Struct, frozen=True):
@@ -121,6 +150,31 @@ class Rolling:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rolling is, in whatever state."""
+
+    rolling_id: UUID
+    state: str
+    target_turnover: int
+    turnover: int
+
+    @property
+    def open_turnover(self) -> int:
+        """What is left to turn over; a rolling whose completion is under way or done has nothing left."""
+        return self.target_turnover - self.turnover
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """A part of a rolling's open turnover that becomes a rolling of its own, and that one's first state."""
+
+    rolling_id: UUID
+    becomes: UUID
+    turnover: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """Turnover that one bet adds to one rolling; `completes` when nothing is left to turn over."""
 
@@ -154,11 +208,37 @@ class TakenBack:
         return not self.lowers
 
 
-def open_rolling(requirement: Requirement, rules: BrandRules, occurred_at: datetime) -> Opening:
-    """Apply the brand's rules to a requirement; a target that is not whole is rounded up, so that no turnover is let off."""
-    target = -(-requirement.required_turnover * rules.completion_ratio_bps // FULL_RATIO_BPS)
+def open_rolling(requirement: Requirement, rules: BrandRules, occurred_at: datetime, *, open_beside: int = 0) -> Opening:
+    """Apply the brand's rules to a requirement; a target that is not whole is rounded up, so that no turnover is let off.
+
+    `open_beside` is what other rollings ask for the same money already: only the rest is asked for here.
+    """
+    target = max(0, -(-requirement.required_turnover * rules.completion_ratio_bps // FULL_RATIO_BPS) - open_beside)
     expires_at = occurred_at + rules.expires_after if rules.expires_after is not None else None
     return Opening(target, expires_at, ACTIVE if target else COMPLETING)
+
+
+def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ...]:
+    """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, rounded down.
+
+    A rolling that moves as a whole is not divided. What was reached or closed before hands on nothing to turn over, and its
+    part ends in the same way. Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
+    """
+    known = {progress.rolling_id: progress for progress in found}
+    if not 0 < transfer.amount <= transfer.balance:
+        raise InconsistentEvent(f"transfer {transfer.transfer_id} moves {transfer.amount} of a balance of {transfer.balance}")
+    missing = [str(carried.rolling_id) for carried in transfer.rollings if carried.rolling_id not in known]
+    if missing:
+        raise InconsistentEvent(f"transfer {transfer.transfer_id} takes rollings along that are not there: {', '.join(missing)}")
+    parts = [carried for carried in transfer.rollings if carried.becomes != carried.rolling_id]
+    return tuple(_hand_on_one(transfer, carried, known[carried.rolling_id]) for carried in parts)
+
+
+def _hand_on_one(transfer: Transfer, carried: Carried, source: Progress) -> HandedOn:
+    turnover = source.open_turnover * transfer.amount // transfer.balance
+    if source.state in (CANCELED, EXPIRED):
+        return HandedOn(carried.rolling_id, carried.becomes, turnover, source.state)
+    return HandedOn(carried.rolling_id, carried.becomes, turnover, ACTIVE if turnover else COMPLETING)
 
 
 def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counted, ...]:

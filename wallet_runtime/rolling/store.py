@@ -17,12 +17,16 @@ from wallet_runtime.rolling.domain import (
     BrandRules,
     Counted,
     CountedBefore,
+    HandedOn,
     Opening,
+    Progress,
     Requirement,
+    Revocation,
     RolledBackBet,
     Rolling,
     SettledBet,
     TakenBack,
+    Transfer,
 )
 
 EXPIRY_BATCH_MAX = 200
@@ -53,18 +57,22 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completion that is due, taken for one try, with how often it failed and how many of those were refusals."""
+    """An end of a rolling that the wallet does not know yet, taken for one try, with its failures and how many were refusals.
+
+    `closed` is CANCELED or EXPIRED for a rolling that ended without its turnover, None for one to complete.
+    """
 
     rolling_id: UUID
     brand_id: UUID
     player_id: UUID
     failures: int
     refusals: int
+    closed: str | None = None
 
     @property
     def request_id(self) -> str:
         """The wallet's idempotency key: one for the rolling, and after a refusal, which is stored, one for the next try."""
-        first = f"rolling-complete-{self.rolling_id}"
+        first = f"rolling-{'close' if self.closed else 'complete'}-{self.rolling_id}"
         return f"{first}-{self.refusals}" if self.refusals else first
 
 
@@ -200,6 +208,56 @@ def insert(session: Session, event: Event, requirement: Requirement, opening: Op
     )
 
 
+def progress(session: Session, event: Event, rolling_ids: Sequence[UUID]) -> list[Progress]:
+    """Lock rollings of the event's player and return how far they are; ids that he does not have are left out."""
+    if not rolling_ids:
+        return []
+    rows = session.all("rolling_progress", rolling_ids=list(rolling_ids), player_id=event.player_id, brand_id=event.brand_id)
+    return [Progress(**row) for row in rows]
+
+
+def move_rollings(session: Session, event: Event, transfer: Transfer, rolling_ids: Sequence[UUID]) -> None:
+    """Let rollings count what is staked from the bucket that their money went to."""
+    if rolling_ids:
+        session.run(
+            "rolling_move",
+            rolling_ids=list(rolling_ids),
+            player_id=event.player_id,
+            topology_code=transfer.topology_code,
+            bucket_type_code=transfer.to_bucket,
+            provider_types=list(transfer.provider_types),
+            restore_epoch=event.restore_epoch,
+        )
+
+
+def record_handed_on(session: Session, event: Event, transfer: Transfer, handed_on: Sequence[HandedOn]) -> None:
+    """Take parts off rollings and make them rollings of the other bucket."""
+    if handed_on:
+        parts = [{**asdict(each), "rolling_id": str(each.rolling_id), "becomes": str(each.becomes)} for each in handed_on]
+        session.run(
+            "rolling_hand_on",
+            parts=json(parts),
+            topology_code=transfer.topology_code,
+            bucket_type_code=transfer.to_bucket,
+            provider_types=list(transfer.provider_types),
+            amount=transfer.amount,
+            reference_id=f"transfer:{transfer.transfer_id}",
+            event_id=event.event_id,
+            restore_epoch=event.restore_epoch,
+        )
+
+
+def revoke(session: Session, event: Event, revocation: Revocation) -> None:
+    """Close a rolling that the wallet has closed already, and announce it."""
+    session.run(
+        "rolling_revoke",
+        rolling_id=revocation.rolling_id,
+        player_id=event.player_id,
+        state=revocation.state,
+        event_type=contract.ROLLING_CANCELED,
+    )
+
+
 def active_rollings(session: Session, event: Event) -> list[Rolling]:
     """Lock and return the player's ACTIVE rollings, oldest first."""
     rows = session.all("rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id)
@@ -259,6 +317,11 @@ def complete(session: Session, rolling_id: UUID) -> bool:
     return session.run("rolling_completion_done", rolling_id=rolling_id, event_type=contract.ROLLING_COMPLETED) == 1
 
 
+def confirm_closed(session: Session, rolling_id: UUID) -> None:
+    """Note that the wallet knows of a rolling that ended without its turnover."""
+    session.run("rolling_close_done", rolling_id=rolling_id)
+
+
 def put_off_failed(session: Session, completion: Completion, put_off: PutOff, failures_bound: int) -> None:
     """Count a failed completion; from `failures_bound` on it is listed as FAILED_COMPLETION."""
     session.run(
@@ -272,10 +335,15 @@ def put_off_failed(session: Session, completion: Completion, put_off: PutOff, fa
     )
 
 
-def put_off_frozen(session: Session, completion: Completion, error: str, *, delay_seconds: float) -> None:
-    """Say when a completion that met a freeze is tried next."""
-    error = error[:ERROR_LENGTH_MAX]
-    session.run("rolling_completion_deferred", rolling_id=completion.rolling_id, error=error, delay_seconds=delay_seconds)
+def put_off(session: Session, completion: Completion, why: PutOff) -> None:
+    """Say when a completion that has to wait, and has not failed, is tried next."""
+    session.run(
+        "rolling_completion_deferred",
+        rolling_id=completion.rolling_id,
+        refusals=completion.refusals + why.refused,
+        error=why.error[:ERROR_LENGTH_MAX],
+        delay_seconds=why.delay_seconds,
+    )
 
 
 def trouble(session: Session, failures_bound: int) -> Row:

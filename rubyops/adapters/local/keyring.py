@@ -42,7 +42,7 @@ def provider_secret(provider: str) -> str:
 NAMES = (
     *(role_password(role) for role in (SUPERUSER, *LOGIN_ROLES)),
     *(redis_password(user) for user in (SERVICES_USER, READ_USER)),
-    *(token(caller) for caller in (*contract.PROCESSES, contract.OPERATOR)),
+    *(token(caller) for caller in contract.CALLERS),
     *(provider_secret(provider) for provider in contract.PROVIDERS),
     SESSION_KEY,
     ADMIN_TOKEN,

@@ -85,6 +85,8 @@ class Platform:
             "REDIS_URL": self.valkey.url(SERVICES_USER, self._reveal(keyring.redis_password(SERVICES_USER))),
             contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
+        if process == contract.WALLET_SERVICE:
+            variables[contract.ANCHOR_FILE_VARIABLE] = str(self.environment.home / "exports" / "ledger-anchors.ndjson")
         # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
         variables |= {f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)]) for other in contract.API_PROCESSES}
         return variables | {name: self._reveal(name) for name in _secrets_of(process)}

@@ -150,3 +150,10 @@ def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) ->
     _confirm(plan_of(SetFreeze("ingress", "")), staging, None)  # freezing must stay easy
     with pytest.raises(Refused, match="--confirm staging"):
         _confirm(plan_of(SetFreeze("open", "")), staging, None)
+
+
+@pytest.mark.parametrize("kind", ["topology", "policy"])
+def test_the_published_schema_is_printed_without_a_platform(kind: str, tmp_path: Path) -> None:
+    done = rubyops(kind, "schema", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((CHECKOUT / "docs" / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8"))

@@ -59,6 +59,19 @@ def test_documents_are_passed_on_and_audited(office: Office) -> None:
     assert [row[0] for row in office.audit()] == ["topology.save", "policy.save"]
 
 
+@pytest.mark.parametrize("path", ["topology", "policy", "activations"])
+def test_lists_and_history_are_passed_on_without_an_audit_row(office: Office, path: str) -> None:
+    assert office.send("GET", path).status_code == 200
+    assert office.wallet.calls[-1].route == f"/internal/wallet/{path}"
+    assert not office.audit()
+
+
+def test_a_policy_is_activated_alone_and_audited(office: Office) -> None:
+    assert office.send("PUT", "policy/default/activate", {"version": 3}).status_code == 200
+    assert office.wallet.calls[-1].body == {"version": 3}
+    assert [row[:2] for row in office.audit()] == [("policy.activate", "/internal/wallet/policy/default/activate")]
+
+
 def test_a_new_topology_version_needs_its_policy_document(office: Office) -> None:
     refusal = office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 2})
     assert (refusal.status_code, refusal.json()["code"], refusal.json()["details"]["rule"]) == (422, "POLICY_DOCUMENT_REQUIRED", "A7-12")
@@ -123,3 +136,17 @@ def test_the_audit_cannot_be_rewritten_by_its_service(platform_db: TestDatabase)
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(statement)
+
+
+@pytest.mark.parametrize("path", ["bonuses/issue", "bonuses/expire", "points/award", "adjustments/request", "adjustments/approve"])
+def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, path: str) -> None:
+    body = {"player_id": str(PLAYER), "amount": "5.00", "reason": "found twice"}
+    assert office.send("POST", path, body).status_code == 200
+    call = office.wallet.calls[-1]
+    assert (call.route, call.body, call.brand_id) == (f"/internal/wallet/v2/{path}", body, BRAND)
+    assert office.audit() == [(path.replace("/", "."), str(PLAYER), "found twice", 200, None)]
+
+
+def test_a_failed_payout_is_sent_on(office: Office) -> None:
+    assert office.send("POST", f"finance/withdrawals/{PLAYER}/payout-failed", {"reason": "bank says no"}).status_code == 200
+    assert office.audit() == [("withdrawal.payout-failed", str(PLAYER), "bank says no", 200, None)]

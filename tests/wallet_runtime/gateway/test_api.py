@@ -185,3 +185,32 @@ def test_a_far_side_that_is_down_is_a_503(door: Door) -> None:
 def test_an_answer_passes_byte_for_byte(door: Door) -> None:
     door.game.answers["/internal/game/bets/settle"] = Answer(200, b'{"payout": "0.00"}')
     assert door.bet("settle").content == b'{"payout": "0.00"}'
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "sent"),
+    [
+        ("transfer", {"from_bucket": "A", "to_bucket": "B", **MONEY}, {"from_bucket": "A", "to_bucket": "B", **MONEY}),
+        ("sports-to-casino", MONEY, {"from_side": "sports", **MONEY}),
+        ("casino-to-sports", MONEY, {"from_side": "casino", **MONEY}),
+        ("points/transfer", {"points": "5", "target": "A"}, {"points": "5", "target": "A"}),
+    ],
+)
+def test_transfers_are_passed_on_and_start_something_new(door: Door, command: str, body: dict[str, str], sent: dict[str, str]) -> None:
+    assert door.pay(command, body).status_code == 200
+    (call,) = door.player.calls
+    assert (call.body, call.request_id, call.path["player_id"]) == (sent, f"{PLAYER}.k1", str(PLAYER))
+    assert code_of(door.pay(command, {**body, "sources": "x"})) == (422, "INVALID")
+    door.gateway.freeze("ingress")
+    assert code_of(door.pay(command, body)) == (503, "MAINTENANCE")
+
+
+def test_a_withdrawal_can_be_taken_back_while_nothing_new_starts(door: Door) -> None:
+    door.gateway.freeze("ingress")
+    answer = door.gateway.client.post(
+        f"/api/v1/player/wallet/withdrawals/{PLAYER}/cancel",
+        json={},
+        headers={"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1"},
+    )
+    assert answer.status_code == 200
+    assert door.player.calls[0].path == {"player_id": str(PLAYER), "transaction_id": str(PLAYER)}

@@ -118,3 +118,25 @@ def test_legacy_players_are_the_same_every_time_and_some_do_not_convert(platform
 def test_the_services_role_can_add_players_and_nothing_else(platform_db: TestDatabase, statement: str) -> None:
     with psycopg.connect(platform_db.dsn("player_service")) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "path", "sent"),
+    [
+        ("transfer", {"from_bucket": "A", "to_bucket": "B", "amount": "5.00", "currency": "EUR"}, "transfers", None),
+        ("legacy-transfer", {"from_side": "sports", "amount": "5.00", "currency": "EUR"}, "transfers/legacy", None),
+        ("points-transfer", {"points": "5", "target": "A"}, "points/transfer", None),
+        (f"withdrawals/{PLAYER}/cancel", {}, "withdrawals/cancel", {"transaction_id": str(PLAYER)}),
+    ],
+)
+def test_movements_go_to_the_wallet_for_a_player_of_this_brand_only(
+    desk: Desk, command: str, body: dict[str, str], path: str, sent: dict[str, str] | None
+) -> None:
+    desk.register(player_id=str(PLAYER))
+    url = f"/internal/players/{PLAYER}/{command}"
+    assert desk.player.client.post(url, json=body, headers=internal("gateway")).status_code == 200
+    call = desk.wallet.calls[-1]
+    assert (call.route, call.body) == (f"/internal/wallet/v2/{path}", {"player_id": str(PLAYER), **(body if sent is None else sent)})
+    known = len(desk.wallet.calls)
+    assert desk.player.client.post(url, json=body, headers=internal("gateway", brand=uuid4())).status_code == 404
+    assert len(desk.wallet.calls) == known

@@ -10,17 +10,21 @@ from hypothesis import strategies as st
 from wallet_runtime.rolling import domain
 from wallet_runtime.rolling.domain import (
     ACTIVE,
+    CANCELED,
     COMPLETED,
     COMPLETING,
     EXPIRED,
     FAILED_COMPLETION,
     BrandRules,
+    Carried,
     CountedBefore,
     FundingShare,
     InconsistentEvent,
+    Progress,
     Requirement,
     Rolling,
     SettledBet,
+    Transfer,
 )
 
 SPLIT = "RUBY_SPLIT_V1"
@@ -140,3 +144,52 @@ def test_a_rolling_lapses_by_its_brands_rule_only() -> None:
 def test_retries_back_off_and_then_go_on_slowly() -> None:
     delays = [domain.retry_delay_seconds(failures, bound=10, slow_seconds=300.0) for failures in range(1, 12)]
     assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 300.0, 300.0]
+
+
+def a_transfer(amount: int, balance: int, *rollings: Carried) -> Transfer:
+    return Transfer("t1", SPLIT, "SPORTS_NORMAL", "CASINO_NORMAL", ("LIVE", "SLOTS"), "KRW", amount, balance, rollings)
+
+
+@given(target=st.integers(1, 10**12), turned=st.integers(0, 10**12), balance=st.integers(1, 10**12), part=st.integers(1, 10**12))
+def test_what_a_transfer_hands_on_is_in_proportion_and_neither_lost_nor_doubled(target: int, turned: int, balance: int, part: int) -> None:
+    source = Progress(uuid4(), ACTIVE, target, min(turned, target - 1))
+    amount = min(part, balance)
+    (handed,) = domain.hand_on(a_transfer(amount, balance, Carried(source.rolling_id, uuid4())), [source])
+    left = source.target_turnover - handed.turnover - source.turnover
+    assert left + handed.turnover == source.open_turnover and left >= 0
+    assert handed.turnover * balance <= source.open_turnover * amount < (handed.turnover + 1) * balance
+    assert handed.state == (ACTIVE if handed.turnover else COMPLETING)
+
+
+@pytest.mark.parametrize(
+    ("state", "turnover", "expected"),
+    [
+        (COMPLETING, 100, (COMPLETING, 0)),
+        (FAILED_COMPLETION, 100, (COMPLETING, 0)),
+        (COMPLETED, 100, (COMPLETING, 0)),
+        (EXPIRED, 40, (EXPIRED, 30)),
+        (CANCELED, 40, (CANCELED, 30)),
+    ],
+)
+def test_what_has_ended_hands_its_end_on(state: str, turnover: int, expected: tuple[str, int]) -> None:
+    source = Progress(uuid4(), state, 100, turnover)
+    (handed,) = domain.hand_on(a_transfer(1, 2, Carried(source.rolling_id, uuid4())), [source])
+    assert (handed.state, handed.turnover) == expected
+
+
+def test_a_rolling_that_moves_as_a_whole_is_not_divided() -> None:
+    source = Progress(uuid4(), ACTIVE, 100, 0)
+    assert domain.hand_on(a_transfer(2, 2, Carried(source.rolling_id, source.rolling_id)), [source]) == ()
+
+
+@pytest.mark.parametrize(("amount", "balance", "known"), [(3, 2, True), (0, 2, True), (1, 2, False)])
+def test_a_transfer_that_cannot_be_is_refused(amount: int, balance: int, known: bool) -> None:
+    source = Progress(uuid4(), ACTIVE, 100, 0)
+    with pytest.raises(InconsistentEvent):
+        domain.hand_on(a_transfer(amount, balance, Carried(source.rolling_id, uuid4())), [source] if known else [])
+
+
+@pytest.mark.parametrize(("beside", "expected"), [(0, (100, ACTIVE)), (30, (70, ACTIVE)), (100, (0, COMPLETING)), (130, (0, COMPLETING))])
+def test_a_generated_rolling_asks_only_for_what_did_not_come_along(beside: int, expected: tuple[int, str]) -> None:
+    opening = domain.open_rolling(required(100), BrandRules(), NOON, open_beside=beside)
+    assert (opening.target_turnover, opening.state) == expected

@@ -9,12 +9,13 @@ import pytest
 
 from tests.wallet_runtime.wallet.ledger_model import Broken, History
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.wallet.domain import bets, funding
+from wallet_runtime.wallet.domain import adjustments, bets, funding
 from wallet_runtime.wallet.domain.state import Request, Share
 from wallet_runtime.wallet.store.money import Money
 
 HISTORIES_PER_BATCH = 25
 COMMANDS = 50
+LONG = 250  # a win, its spending, a refill and a late rollback in this order need some time
 
 
 @pytest.mark.slow
@@ -29,11 +30,11 @@ def test_histories_keep_every_invariant(wallet: Database, look: psycopg.Connecti
     assert refused[0] > 50 and applied[0] > 500, "the histories must reach refusals and movements alike"
 
 
-def _caught(wallet: Database, look: psycopg.Connection) -> bool:
+def _caught(wallet: Database, look: psycopg.Connection, commands: int = COMMANDS) -> bool:
     """Whether any of twenty histories breaks an invariant."""
     try:
         for seed in range(20):
-            History(wallet, seed=9_000 + seed).run(COMMANDS, look)
+            History(wallet, seed=9_000 + seed).run(commands, look)
     except Broken:
         return True
     return False
@@ -75,6 +76,18 @@ def test_a_rollback_to_the_wrong_source_is_caught(wallet: Database, look: psycop
     assert _caught(wallet, look)
 
 
+def test_an_adjustment_by_one_person_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database wants two persons, whatever the rule thinks of it."""
+    monkeypatch.setattr(adjustments, "_is_same", lambda one, other: False)
+    assert _caught(wallet, look)
+
+
+def test_a_refill_that_hides_spent_winnings_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at the balance of today alone takes winnings back that have gone."""
+    monkeypatch.setattr(bets, "_kept", lambda account, state: state.balance(account))
+    assert _caught(wallet, look, LONG)
+
+
 def test_unplanted_histories_of_the_same_seeds_pass(wallet: Database, look: psycopg.Connection) -> None:
-    """The three tests above are worth something only because these seeds hold without a bug."""
-    assert not _caught(wallet, look)
+    """The tests above are worth something only because these seeds hold without a bug."""
+    assert not _caught(wallet, look, LONG)

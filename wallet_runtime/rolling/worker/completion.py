@@ -1,6 +1,7 @@
-"""The completion retry loop: asks the wallet to release a finished rolling's money until it has (RS-1).
+"""The completion retry loop: tells the wallet of every end of a rolling until it knows (RS-1).
 
-The request id is the rolling's, so that a repeat after a lost answer is answered as the first one was.
+A finished rolling's money is released there; one that was canceled or has lapsed frees its account of the obligation. The
+request id is the rolling's, so that a repeat after a lost answer is answered as the first one was.
 """
 
 import structlog
@@ -16,11 +17,13 @@ from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.store import Completion, PutOff
 
 COMPLETE_PATH = "/internal/wallet/v2/rollings/complete"
+CLOSE_PATH = "/internal/wallet/v2/rollings/close"
 TRY_SECONDS_MAX = 30.0  # longer than the client's own bound with its repeat
 FAILURES_BOUND = 10
 REFUSED_STATUS = 409
 SLOW_RETRY_SECONDS = 300.0
 FROZEN_RETRY_SECONDS = 1.0
+STAKED_RETRY_SECONDS = 15.0
 HEALTH_WINDOW_SECONDS = 60.0
 HEALTH_FAILURES_MIN = 3
 
@@ -51,9 +54,12 @@ class CompletionRetry:
         else:
             failpoint.reach("rolling.after_completion")
             with self._database.session() as session:
-                store.complete(session, completion.rolling_id)
+                if completion.closed:
+                    store.confirm_closed(session, completion.rolling_id)
+                else:
+                    store.complete(session, completion.rolling_id)
             self._tally.add(True)
-            COMPLETIONS.labels("completed").inc()
+            COMPLETIONS.labels("closed" if completion.closed else "completed").inc()
         return 1
 
     def health(self) -> str:
@@ -61,21 +67,24 @@ class CompletionRetry:
         return self._tally.verdict()
 
     def _ask_wallet(self, completion: Completion) -> None:
+        named = {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)}
         self._client.call(
             contract.WALLET_SERVICE,
             "POST",
-            COMPLETE_PATH,
-            {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)},
+            CLOSE_PATH if completion.closed else COMPLETE_PATH,
+            named | {"state": completion.closed} if completion.closed else named,
             brand_id=completion.brand_id,
             request_id=completion.request_id,
         )
 
     def _put_off(self, completion: Completion, error: ApiError) -> None:
         reason = f"{error.code}: {error.message}"
-        if error.code == contract.MAINTENANCE:
+        waits = {contract.MAINTENANCE: ("frozen", FROZEN_RETRY_SECONDS), contract.OPEN_STAKES: ("staked", STAKED_RETRY_SECONDS)}
+        if error.code in waits:
+            outcome, delay_seconds = waits[error.code]
             with self._database.session() as session:
-                store.put_off_frozen(session, completion, reason, delay_seconds=FROZEN_RETRY_SECONDS)
-            COMPLETIONS.labels("frozen").inc()
+                store.put_off(session, completion, PutOff(reason, error.status == REFUSED_STATUS, delay_seconds))
+            COMPLETIONS.labels(outcome).inc()
             return
         failures = completion.failures + 1
         delay_seconds = domain.retry_delay_seconds(failures, bound=FAILURES_BOUND, slow_seconds=SLOW_RETRY_SECONDS)

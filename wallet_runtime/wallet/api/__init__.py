@@ -4,17 +4,22 @@ from wallet_runtime.contract import WALLET_SERVICE
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.wallet.api import documents, money, reconciliation
-from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.api import coupons, documents, money, movements, reconciliation
 
 RECONCILIATION_SECONDS = 3600
 RECONCILIATION_LIMIT_SECONDS = 2 * RECONCILIATION_SECONDS + 600
+FOLD_SECONDS = 60
+FOLD_LIMIT_SECONDS = 600
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the hourly `ledger_reconciliation` task."""
-    turn = Reconciliation(context.database).hourly_turn
-    return (Loop("ledger_reconciliation", turn, RECONCILIATION_SECONDS, RECONCILIATION_LIMIT_SECONDS),)
+    """Make the hourly `ledger_reconciliation` task, and the one that folds counter-accounts into running sums."""
+    task = reconciliation.reconciliation_of(context)
+    return (
+        Loop("ledger_reconciliation", task.hourly_turn, RECONCILIATION_SECONDS, RECONCILIATION_LIMIT_SECONDS),
+        Loop("counter_fold", task.fold_turn, FOLD_SECONDS, FOLD_LIMIT_SECONDS),
+    )
 
 
-SERVICE = Service(process=WALLET_SERVICE, routes=money.ROUTES + documents.ROUTES + reconciliation.ROUTES, loops=loops)
+ROUTES = money.ROUTES + movements.ROUTES + coupons.ROUTES + documents.ROUTES + reconciliation.ROUTES
+SERVICE = Service(process=WALLET_SERVICE, routes=ROUTES, loops=loops)

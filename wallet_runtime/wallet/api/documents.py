@@ -1,7 +1,7 @@
 """Routes of topology, policy and activation: parse, call the store, translate."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,6 +11,8 @@ from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.wallet.store.documents import Documents, PairWish, PolicyRequired
+
+HISTORY_MAX = 200
 
 
 class PolicyReference(Body):
@@ -44,10 +46,10 @@ class ActivatePolicyBody(Body):
 
 
 class ValidateBody(Body):
-    """A pair of documents to try against every rule, without changing anything."""
+    """A pair of documents to try against every rule, without changing anything; without a policy, the topology's own rules."""
 
     topology_document: dict[str, Any]
-    policy_document: dict[str, Any]
+    policy_document: dict[str, Any] | None = None
 
 
 class NoActivePair(NotFound):
@@ -82,6 +84,16 @@ def policy_versions(context: Context, call: Call) -> Answer:
     return Answer(200, {"versions": Documents(context.database).policy_versions(call.path["policy_key"])})
 
 
+def saved(kind: Literal["topology", "policy"], context: Context, call: Call) -> Answer:
+    """List every saved version, of every code or key."""
+    return Answer(200, {"versions": Documents(context.database).saved(kind)})
+
+
+def history(context: Context, call: Call) -> Answer:
+    """List the newest activations (GET /internal/wallet/activations)."""
+    return Answer(200, {"activations": Documents(context.database).history(HISTORY_MAX)})
+
+
 def save_topology(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
     return Answer(200, Documents(context.database).save_topology(call.path["code"], call.body, call.caller))
@@ -112,7 +124,7 @@ def activate_topology(context: Context, call: Call) -> Answer:
     if policy is None:
         gate = documents.gate()
         if (gate["topology_code"], gate["topology_version"]) != (call.path["code"], body.version):
-            raise PolicyRequired
+            raise PolicyRequired(details={"rule": "A7-10", "path": "policy_document"})
         policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
     wish = _wish(call, call.path["code"], body.version, policy, body.from_pair)
     return Answer(200, documents.activate(wish, body.policy_document))
@@ -126,6 +138,7 @@ def activate_policy(context: Context, call: Call) -> Answer:
     if gate["topology_code"] is None:
         raise NoActivePair
     policy = PolicyReference(policy_key=call.path["policy_key"], version=body.version)
+    documents.refuse_other_topology(gate, policy.policy_key, policy.version)
     start = body.from_pair or TopologyReference(topology_code=gate["topology_code"], topology_version=gate["topology_version"])
     return Answer(200, documents.activate(_wish(call, gate["topology_code"], gate["topology_version"], policy, start)))
 
@@ -153,6 +166,9 @@ PREFIX = "/internal/wallet"
 ROUTES = (
     Route("GET", f"{PREFIX}/topology/active", active_topology),
     Route("GET", f"{PREFIX}/policy/active", active_policies),
+    Route("GET", f"{PREFIX}/topology", partial(saved, "topology")),
+    Route("GET", f"{PREFIX}/policy", partial(saved, "policy")),
+    Route("GET", f"{PREFIX}/activations", history),
     Route("GET", f"{PREFIX}/topology/{{code}}", topology_versions),
     Route("PUT", f"{PREFIX}/topology/{{code}}", save_topology, dict),
     Route("PUT", f"{PREFIX}/topology/{{code}}/activate", activate_topology, ActivateTopologyBody),

@@ -1,21 +1,36 @@
 """Routes of reconciliation: force a cycle, read the last one."""
 
 from wallet_runtime.plumbing.app import Answer, Call, Route
+from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.store.anchors import Anchors
+from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
+
+
+class CycleBody(Body):
+    """How deep a forced cycle looks; the deepest where nothing is said."""
+
+    mode: Mode = "hashes"
+
+
+def reconciliation_of(context: Context) -> Reconciliation:
+    """Return the process's reconciliation over its database, with its anchors."""
+    settings = context.settings
+    return Reconciliation(context.database, Anchors(settings.control_database_url.reveal().decode(), settings.anchor_file))
 
 
 def run(context: Context, call: Call) -> Answer:
     """Force a cycle (POST /internal/wallet/v2/reconciliation/run) and answer its figures."""
-    return Answer(200, Reconciliation(context.database).run(call.caller))
+    body: CycleBody = call.body
+    return Answer(200, reconciliation_of(context).run(call.caller, body.mode))
 
 
 def last(context: Context, call: Call) -> Answer:
     """Show the newest cycle (GET /internal/wallet/v2/reconciliation/last)."""
-    return Answer(200, Reconciliation(context.database).last())
+    return Answer(200, reconciliation_of(context).last())
 
 
 ROUTES = (
-    Route("POST", "/internal/wallet/v2/reconciliation/run", run, dict),
+    Route("POST", "/internal/wallet/v2/reconciliation/run", run, CycleBody),
     Route("GET", "/internal/wallet/v2/reconciliation/last", last),
 )

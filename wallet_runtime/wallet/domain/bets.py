@@ -7,9 +7,21 @@ import msgspec
 from wallet_runtime.contract import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import funding
+from wallet_runtime.wallet.domain import coupons, funding
 from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
-from wallet_runtime.wallet.domain.state import ActivePair, Authorization, PairReference, PolicySnapshot, Request, Share, State
+from wallet_runtime.wallet.domain.documents import GRANT
+from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Authorization,
+    Grant,
+    PairReference,
+    PolicySnapshot,
+    Request,
+    Share,
+    State,
+    is_grant,
+)
 
 AUTHORIZE, SETTLE, ROLLBACK = "BET_AUTHORIZE", "BET_SETTLE", "BET_ROLLBACK"
 
@@ -62,13 +74,16 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
     if state.player is not None and state.player.status == "blocked":
         return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
     rule = pair.policy.funding[command.provider_type]
+    fitting, others = _split_by_scope(command, state)
+    if rule.mode == "selection" and command.source in [grant.account for grant in others]:
+        return _out_of_scope(pair, command, others)
+    paying = funding.Coupons(tuple(grant.account for grant in fitting), pair.policy.coupons.place == "first")
     try:
-        shares = funding.fund(pair.topology, rule, state, command.stake, command.source)
+        shares = funding.fund(pair.topology, rule, state, command.stake, command.source, paying)
     except funding.SourceNotAllowed as error:
         raise SourceInvalid(str(error)) from None
     except funding.NotEnough as short:
-        available = format_amount(short.available, command.currency)
-        return _refuse_new(pair, INSUFFICIENT_FUNDS, f"the allowed sources hold {available} {command.currency}", available=available)
+        return _short(pair, command, others if rule.mode == "combined" else (), short.available)
     limit = funding.over_bonus_limit(pair.topology, rule, shares, command.stake, command.currency)
     if limit is not None:
         most = format_amount(limit, command.currency)
@@ -84,14 +99,11 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
     if bet.state == "SETTLED" and bet.payout == payout:
         return Decision(command=SETTLE, status=200, body=_body(bet, bet.state, bet.payout), pair=pair, starts_new=False)
     if bet.state != "AUTHORIZED":
-        return refuse(SETTLE, pair, 409, "BET_NOT_OPEN", f"bet {bet.bet_id} is {bet.state}", starts_new=False, state=bet.state)
+        return _not_open(bet, pair)
     parts = funding.split_payout(payout, bet.funding)
-    paid = _merge(Share(_destination(bet, share.account, state), part) for share, part in zip(bet.funding, parts, strict=True) if part)
-    legs = (
-        Leg(STAKE, -bet.stake, bet.currency),
-        Leg("HOUSE", bet.stake - payout, bet.currency),
-        *(Leg(share.account, share.amount, bet.currency) for share in paid),
-    )
+    due = _merge(Share(_destination(bet, share.account, state), part) for share, part in zip(bet.funding, parts, strict=True) if part)
+    paid, legs_in = _landed(due, bet, state)
+    legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
     return Decision(
         command=SETTLE,
         status=200,
@@ -118,21 +130,21 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     reference = _pair_of(bet)
     if bet.state in ("ROLLED_BACK", "TOMBSTONE"):
         return Decision(command=ROLLBACK, status=200, body=_body(bet, bet.state, bet.payout), pair=reference, starts_new=False)
-    returned = tuple(Leg(share.account, share.amount, bet.currency) for share in bet.funding)
+    _, returned = _landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
         return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned))
-    shares = bet.payout_shares or ()
-    short = [share.account for share in shares if state.balance(share.account) < share.amount]
+    # What went on to PROMO can always be had back from there; everything else has to lie where it was paid to.
+    shares = [share for share in bet.payout_shares or () if share.account != PROMO]
+    short = [share.account for share in shares if _kept(share.account, state) < share.amount]
     if short:
-        message = f"winnings of bet {bet.bet_id} are no longer whole in {', '.join(short)}; nothing was taken back"
-        return refuse(ROLLBACK, reference, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short)
-    taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in shares)
+        return _winnings_spent(bet, reference, short)
+    taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in bet.payout_shares or ())
     house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
     return _rolled_back(request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta))
 
 
 def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]) -> Decision:
-    snapshot = _snapshot(pair, shares)
+    snapshot = _snapshot(pair, command.provider_type, shares)
     currency = command.currency
     record = {
         "authorization_id": request.transaction_id,
@@ -196,13 +208,31 @@ def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePa
     return Decision(command=ROLLBACK, status=200, body=body, pair=pair.reference, starts_new=False, authorization=record)
 
 
-def _snapshot(pair: ActivePair, shares: tuple[Share, ...]) -> PolicySnapshot:
+def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -> PolicySnapshot:
     destinations = {}
     for share in shares:
-        rule = pair.policy.destinations[share.account.partition("/")[2]]
-        destinations[share.account] = (pair.topology.account(rule.before), pair.topology.account(rule.after))
+        if is_grant(share.account):
+            rule = coupons.winnings(pair.policy.coupons, provider_type)
+        else:
+            rule = pair.policy.destinations[share.account.partition("/")[2]]
+        before, after = (share.account if code == GRANT else pair.topology.account(code) for code in (rule.before, rule.after))
+        destinations[share.account] = (before, after)
+    withdrawable = pair.topology.account(pair.topology.withdrawable.code)
     reaches = {account for pair_of in destinations.values() for account in pair_of} | set(destinations)
-    return PolicySnapshot(destinations=destinations, reaches=tuple(sorted(reaches)))
+    buckets = {withdrawable if is_grant(account) else account for account in reaches}
+    return PolicySnapshot(destinations=destinations, reaches=tuple(sorted(buckets)), withdrawable=withdrawable)
+
+
+def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
+    """Return where shares come to rest, and the legs that bring them there, those through a closed grant among them."""
+    resting: list[Share] = []
+    passing: list[Leg] = []
+    for share in due:
+        *through, last = coupons.landing(share.account, state, bet.policy_snapshot.withdrawable)
+        passing += [Leg(account, delta, bet.currency) for account in through for delta in (share.amount, -share.amount)]
+        resting.append(Share(last, share.amount))
+    merged = _merge(resting)
+    return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
 
 
 def _destination(bet: Authorization, account: str, state: State) -> str:
@@ -255,3 +285,49 @@ def _event_payload(bet: Authorization, payout: int) -> dict[str, object]:
 
 def _refuse_new(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
     return refuse(AUTHORIZE, pair, 409, code, message, starts_new=True, **details)
+
+
+def _split_by_scope(command: Authorize, state: State) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
+    """Part the grants that may be staked at all into those whose scope covers this bet, and the others."""
+    grants = coupons.usable(state.grants)
+    fitting = tuple(grant for grant in grants if coupons.covers(grant.scope, command.provider_id, command.provider_type))
+    return fitting, tuple(grant for grant in grants if grant not in fitting)
+
+
+def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held: int) -> Decision:
+    """Refuse a bet for its coupons' scope where that alone is the reason, and else for lack of funds."""
+    if held + sum(grant.balance for grant in others) >= command.stake:
+        return _out_of_scope(pair, command, others)
+    available = format_amount(held, command.currency)
+    return _refuse_new(pair, INSUFFICIENT_FUNDS, f"the allowed sources hold {available} {command.currency}", available=available)
+
+
+def _out_of_scope(pair: ActivePair, command: Authorize, others: tuple[Grant, ...]) -> Decision:
+    """Refuse a bet that only coupons of another scope could pay: they say where they may be staked."""
+    scopes = [{"grant_id": grant.grant_id, "scope": msgspec.to_builtins(grant.scope)} for grant in others]
+    message = f"the player's coupons may not be staked at {command.provider_id} ({command.provider_type})"
+    return _refuse_new(pair, "COUPON_SCOPE", message, coupons=scopes)
+
+
+def _not_open(bet: Authorization, pair: PairReference) -> Decision:
+    """Refuse to settle a bet that is settled with another payout, rolled back, or was rolled back before it came."""
+    if bet.state == "SETTLED":
+        paid = format_amount(bet.payout or 0, bet.currency)
+        message = f"bet {bet.bet_id} is settled with a payout of {paid} {bet.currency}; a settlement is whole and final"
+        return refuse(SETTLE, pair, 409, "BET_ALREADY_SETTLED", message, starts_new=False, state=bet.state, payout=paid)
+    return refuse(SETTLE, pair, 409, "BET_NOT_OPEN", f"bet {bet.bet_id} is {bet.state}", starts_new=False, state=bet.state)
+
+
+def _kept(account: str, state: State) -> int:
+    """Return how much of what was paid to an account still lies there: what came in later does not replace what has gone."""
+    held = state.balance(account)
+    return min(held, state.low_water.get(account, held))
+
+
+def _winnings_spent(bet: Authorization, pair: PairReference, short: list[str]) -> Decision:
+    """Refuse to take a settled bet back in part, and leave a finding for a person."""
+    message = f"winnings of bet {bet.bet_id} are no longer whole in {', '.join(short)}; nothing was taken back"
+    refusal = refuse(ROLLBACK, pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short)
+    details = {"bet_id": bet.bet_id, "provider_id": bet.provider_id, "payout": str(bet.payout), "currency": bet.currency, "accounts": short}
+    finding = {"kind": "ROLLBACK_REFUSED", "subject": bet.authorization_id, "details": details}
+    return msgspec.structs.replace(refusal, findings=(finding,))

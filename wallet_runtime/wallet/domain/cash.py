@@ -1,8 +1,5 @@
 """Cash in and out: captured deposits, wallet withdrawals, and the withdrawal's states (SPEC 1.3 and section 4)."""
 
-from decimal import ROUND_CEILING, Decimal
-from uuid import uuid5
-
 import msgspec
 
 from wallet_runtime.contract import (
@@ -10,17 +7,19 @@ from wallet_runtime.contract import (
     CASH_PENDING,
     DEPOSIT_APPROVED,
     INSUFFICIENT_FUNDS,
-    ROLLING_REQUIRED,
     WITHDRAW_APPROVED,
 )
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, cash_balance, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
 from wallet_runtime.wallet.domain.state import ActivePair, CashTransaction, Request, State
 
 DEPOSIT, TO_CASH = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL"
 REQUEST, APPROVE, REJECT, MARK_PAID = "WITHDRAW_REQUEST", "WITHDRAW_APPROVE", "WITHDRAW_REJECT", "WITHDRAW_MARK_PAID"
+CANCEL, PAYOUT_FAILED = "WITHDRAW_CANCEL", "WITHDRAW_PAYOUT_FAILED"
+REVIEWED = ("approved", "rejected")
 # state -> where it may go; the same state again is a no-op, anything else is illegal.
 TRANSITIONS = {"requested": ("approved", "rejected", "canceled"), "approved": ("paid", "payout_failed")}
 
@@ -65,15 +64,15 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
     bucket = _deposit_bucket(pair, command.bucket)
     money = command.currency
     legs = [Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money)]
-    events = [event(request.transaction_id, request.player_id, DEPOSIT_APPROVED, {"amount": str(command.amount), "currency": money})]
-    opened: tuple[dict[str, object], ...] = ()
+    required = Required()
     transfers: tuple[dict[str, object], ...] = ()
     if bucket is not None:
         account = pair.topology.account(bucket.code)
         legs += [Leg(CASH_AVAILABLE, -command.amount, money), Leg(account, command.amount, money)]
         transfers = (_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, command.amount),)
-        opened, required = _deposit_rolling(request, command, pair, bucket)
-        events += required
+        multiplier = pair.policy.rolling.deposit.get(bucket.code, "0")
+        required = require_turnover(request, pair, Turnover(bucket, command.amount, money, multiplier, "deposit"))
+    approved = event(request.transaction_id, request.player_id, DEPOSIT_APPROVED, {"amount": str(command.amount), "currency": money})
     cash = cash_balance(state, money, available=0 if bucket else command.amount)
     record = _record(request, "deposit", "captured", command.amount) | {"provider_ref": command.psp_reference}
     return Decision(
@@ -85,8 +84,8 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
         legs=tuple(legs),
         cash_transaction=record,
         transfers=transfers,
-        obligations_opened=opened,
-        events=tuple(events),
+        obligations_opened=required.opened,
+        events=(approved, *required.events),
     )
 
 
@@ -141,9 +140,19 @@ def mark_paid(request: Request, command: Review, state: State, pair: ActivePair)
     return _move(request, command, state, pair, MARK_PAID, "paid", (CASH_PENDING, "PSP"))
 
 
+def cancel(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
+    """Pending -> available again, by the player's own wish, as long as nobody has approved the withdrawal."""
+    return _move(request, command, state, pair, CANCEL, "canceled", (CASH_PENDING, CASH_AVAILABLE))
+
+
+def fail_payout(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
+    """Pending -> available again: the PSP could not pay an approved withdrawal out."""
+    return _move(request, command, state, pair, PAYOUT_FAILED, "payout_failed", (CASH_PENDING, CASH_AVAILABLE))
+
+
 def _move(request: Request, command: Review, state: State, pair: ActivePair, name: str, target: str, path: tuple[str, ...]) -> Decision:
     held = state.cash_transaction
-    if held is None or held.type != "withdrawal":
+    if held is None or held.type != "withdrawal" or held.player_id != str(request.player_id):
         raise TransactionNotFound
     answer = {"transaction": {"tx_id": held.transaction_id, "type": held.type, "state": target}}
     if held.state == target:
@@ -167,7 +176,7 @@ def _move(request: Request, command: Review, state: State, pair: ActivePair, nam
 
 def _moved(held: CashTransaction, target: str, reviewed_by: str) -> dict[str, object]:
     move: dict[str, object] = {"transaction_id": held.transaction_id, "from_state": held.state, "state": target}
-    return move if target == "paid" else move | {"reviewed_by": reviewed_by}
+    return move | {"reviewed_by": reviewed_by} if target in REVIEWED else move
 
 
 def _paid_event(request: Request, held: CashTransaction) -> tuple[Event, ...]:
@@ -183,28 +192,6 @@ def _deposit_bucket(pair: ActivePair, code: str | None) -> Bucket | None:
         normal = [b.code for b in pair.topology.buckets if b.kind == "normal"]
         raise BucketInvalid(f"bucket {code!r} cannot take a deposit; the active topology takes {', '.join(normal)}")
     return bucket
-
-
-def _deposit_rolling(
-    request: Request, command: Deposit, pair: ActivePair, bucket: Bucket
-) -> tuple[tuple[dict[str, object], ...], list[Event]]:
-    """Build the obligation and the event that ask for turnover; none where the policy asks for none."""
-    multiplier = Decimal(pair.policy.rolling.deposit.get(bucket.code, "0"))
-    required = int((command.amount * multiplier).to_integral_value(ROUND_CEILING))
-    if required == 0:
-        return (), []
-    rolling_id = uuid5(request.transaction_id, "rolling")
-    where = {"rolling_id": str(rolling_id), "topology_code": pair.topology.code, "bucket_type_code": bucket.code}
-    payload = where | {
-        "provider_types": list(bucket.provider_types),
-        "currency": command.currency,
-        "amount": str(command.amount),
-        "multiplier": str(multiplier),
-        "required_turnover": str(required),
-        "reference_id": f"deposit:{request.transaction_id}",
-        "reason": "deposit",
-    }
-    return (where | {"amount": command.amount},), [event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload)]
 
 
 def _transfer(request: Request, kind: str, source: str, target: str, amount: int) -> dict[str, object]:

@@ -46,6 +46,12 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     transfers: tuple[dict[str, Any], ...] = ()
     obligations_opened: tuple[dict[str, Any], ...] = ()
     obligations_closed: tuple[dict[str, Any], ...] = ()
+    obligations_changed: tuple[dict[str, Any], ...] = ()
+    bonus: dict[str, Any] | None = None
+    adjustment: dict[str, Any] | None = None
+    grants_opened: tuple[dict[str, Any], ...] = ()
+    grants_closed: tuple[dict[str, Any], ...] = ()
+    findings: tuple[dict[str, Any], ...] = ()
     events: tuple[Event, ...] = ()
 
     @property

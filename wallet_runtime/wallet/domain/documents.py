@@ -4,19 +4,31 @@ A document is what was published and activated, so it is read strictly: an unkno
 a `DocumentInvalid` that names the path. Rules between fields live in `validation`.
 """
 
-from typing import Literal, TypeVar
+from itertools import islice
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+
+from wallet_runtime.wallet.domain.structure import FAULTS_MAX, Fault, faults
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 BucketKind = Literal["normal", "bonus", "withdrawable", "points"]
 ProviderType = Literal["SPORTS", "LIVE", "SLOTS"]
 WithdrawableUse = Literal["not_usable", "last", "first"]
+ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
+GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
 D = TypeVar("D", "Topology", "Policy")
 
 
 class DocumentInvalid(Exception):
     """The document does not have the published structure (A7-1)."""
+
+    def __init__(self, found: tuple[Fault, ...]) -> None:
+        """Keep every fault of the document, each with its path."""
+        self.faults = found
+        super().__init__("; ".join(f"{fault.path or 'the document'}: {fault.message}" for fault in found))
 
 
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +49,11 @@ class TransferEdge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PointsTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bucket that points may become money in: `minor_units_per_point` per currency."""
+    """A bucket that points may become money in, and its rate: so many minor units, per currency, for every `per_points` points."""
 
     bucket: str
-    minor_units_per_point: dict[str, int] = {}
+    minor_units_per_point: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
+    per_points: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,12 +102,34 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: str
 
 
+class CouponRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How coupon grants are used.
+
+    `place` says whether grants pay before or after a combined rule's own sources; `withdrawable` keeps its own place around
+    both. `winnings` says per provider type where a grant's winnings go while its rolling is active and after: `GRANT`, the
+    grant itself (also where a provider type is not named), or a normal bucket. `rolling` is the multiple of the amount that a
+    coupon of each scope asks for; a scope that is not named is not offered. `release_cap` is the most that completing it
+    releases, as a multiple of the amount; a scope that is not named has no cap.
+    """
+
+    place: Literal["first", "last"] = "first"
+    winnings: dict[str, Destination] = {}
+    rolling: dict[ScopeKind, str] = {}
+    release_cap: dict[ScopeKind, str] = {}
+
+
 class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Turnover that money must make before it is withdrawable, as a multiple of the amount ("1", "2.5")."""
+    """Turnover that money must make before it is withdrawable, as a multiple of the amount ("1", "2.5").
+
+    `transfer` is for edges that generate a rolling; a bucket that it does not name takes the multiple of a deposit.
+    `bonus_cap` is the most that completing a bonus releases, as a multiple of it; the rest goes back to PROMO.
+    """
 
     deposit: dict[str, str] = {}
     bonus: dict[str, str] = {}
     points: dict[str, str] = {}
+    transfer: dict[str, str] = {}
+    bonus_cap: dict[str, str] = {}
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,20 +142,27 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     destinations: dict[str, Destination]
     rolling: RollingRule = RollingRule()
     points_targets: tuple[str, ...] = ()
+    coupons: CouponRule = CouponRule()
 
 
 def read_topology(document: object) -> Topology:
-    """Type a topology document; raise `DocumentInvalid` with the path of the first fault."""
+    """Type a topology document; raise `DocumentInvalid` with every fault and its path."""
     return _read(document, Topology)
 
 
 def read_policy(document: object) -> Policy:
-    """Type a policy document; raise `DocumentInvalid` with the path of the first fault."""
+    """Type a policy document; raise `DocumentInvalid` with every fault and its path."""
     return _read(document, Policy)
+
+
+def published_schema(kind: type[Topology] | type[Policy]) -> dict[str, Any]:
+    """Return the JSON Schema of a document, as it is published."""
+    return {"$schema": SCHEMA_DIALECT, **msgspec.json.schema(kind)}
 
 
 def _read(document: object, kind: type[D]) -> D:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise DocumentInvalid(str(error)) from None
+        found = tuple(islice(faults(document, kind), FAULTS_MAX))
+        raise DocumentInvalid(found or (Fault("", str(error)),)) from None

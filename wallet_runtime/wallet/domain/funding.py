@@ -1,8 +1,10 @@
 """How a stake is paid and how a payout is split: pure arithmetic over a rule and balances, the same on every run."""
 
+import msgspec
+
 from wallet_runtime.plumbing.money import parse_amount
-from wallet_runtime.wallet.domain.documents import FundingRule, Topology
-from wallet_runtime.wallet.domain.state import Share, State
+from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS, FundingRule, Topology
+from wallet_runtime.wallet.domain.state import Share, State, is_grant
 
 
 class SourceNotAllowed(Exception):
@@ -18,30 +20,45 @@ class NotEnough(Exception):
         super().__init__(str(available))
 
 
-def allowed_sources(topology: Topology, rule: FundingRule) -> tuple[str, ...]:
-    """List bucket codes in the order they pay: the rule's sources with the withdrawable bucket first, last or not at all."""
-    withdrawable = (topology.withdrawable.code,)
-    if rule.withdrawable == "first":
-        return withdrawable + rule.sources
-    return rule.sources + withdrawable if rule.withdrawable == "last" else rule.sources
+class Coupons(msgspec.Struct, frozen=True):
+    """The accounts of the grants that may pay this bet, in the order they are used up, and whether they pay before the rule's sources."""
+
+    accounts: tuple[str, ...] = ()
+    pay_first: bool = True
 
 
-def fund(topology: Topology, rule: FundingRule, state: State, stake: int, source: str | None) -> tuple[Share, ...]:
-    """Take a stake from the sources that the rule allows, each as far as it reaches, in order.
+NO_COUPONS = Coupons()
 
-    A selection rule needs `source` and is never topped up from another; a combined rule refuses one (`SourceNotAllowed`).
-    Raises `NotEnough` when the sources together hold less than the stake.
+
+def paying_order(topology: Topology, rule: FundingRule, coupons: Coupons = NO_COUPONS) -> tuple[str, ...]:
+    """List the accounts that may pay, in order: grants before or after the rule's sources, withdrawable around both or not at all.
+
+    Points are never among them, whatever a document says.
     """
-    sources = allowed_sources(topology, rule)
+    stakeable = [code for code in rule.sources if (bucket := topology.bucket(code)) is not None and bucket.kind in STAKEABLE_KINDS]
+    sources = tuple(topology.account(code) for code in stakeable)
+    order = coupons.accounts + sources if coupons.pay_first else sources + coupons.accounts
+    withdrawable = (topology.account(topology.withdrawable.code),)
+    if rule.withdrawable == "first":
+        return withdrawable + order
+    return order + withdrawable if rule.withdrawable == "last" else order
+
+
+def fund(
+    topology: Topology, rule: FundingRule, state: State, stake: int, source: str | None, coupons: Coupons = NO_COUPONS
+) -> tuple[Share, ...]:
+    """Take a stake from the accounts that the rule allows, each as far as it reaches, in order.
+
+    A selection rule needs `source` (a bucket code, or a grant's account) and is never topped up from another; a combined rule
+    refuses one (`SourceNotAllowed`). Raises `NotEnough` when the accounts together hold less than the stake.
+    """
+    accounts = paying_order(topology, rule, coupons)
     if rule.mode == "selection":
-        if source not in sources:
-            raise SourceNotAllowed(f"pick one source of {', '.join(sources)}; found {source!r}")
-        sources = (source,)
+        accounts = (_picked(accounts, source),)
     elif source is not None:
         raise SourceNotAllowed("this provider type is paid by the server's own order; a source cannot be named")
     shares, left = [], stake
-    for code in sources:
-        account = topology.account(code)
+    for account in accounts:
         part = min(left, state.balance(account))
         if part > 0:
             shares.append(Share(account, part))
@@ -52,7 +69,7 @@ def fund(topology: Topology, rule: FundingRule, state: State, stake: int, source
 
 
 def over_bonus_limit(topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str) -> int | None:
-    """Return the limit in minor units that a stake with any bonus share exceeds, or None."""
+    """Return the limit in minor units that a stake with any bonus or grant share exceeds, or None."""
     limit = rule.max_bet_under_bonus.get(currency)
     if limit is None or not any(_is_bonus(topology, share.account) for share in shares):
         return None
@@ -73,6 +90,13 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def _picked(accounts: tuple[str, ...], source: str | None) -> str:
+    by_name = {account if is_grant(account) else account.partition("/")[2]: account for account in accounts}
+    if source not in by_name:
+        raise SourceNotAllowed(f"pick one source of {', '.join(by_name)}; found {source!r}")
+    return by_name[source]
+
+
 def _is_bonus(topology: Topology, account: str) -> bool:
     bucket = topology.bucket(account.partition("/")[2])
-    return bucket is not None and bucket.kind == "bonus"
+    return is_grant(account) or (bucket is not None and bucket.kind == "bonus")

@@ -1,14 +1,18 @@
-"""Release of a bucket when its last active rolling completes: the bucket's money becomes withdrawable (SPEC 1.5)."""
+"""The end of a rolling at the wallet: completed, its account's money becomes withdrawable; closed, a bonus is lost (SPEC 1.5)."""
+
+from typing import Literal
 
 import msgspec
 
-from wallet_runtime.contract import ROLLING_COMPLETED_CONFIRMED
+from wallet_runtime.contract import OPEN_STAKES, ROLLING_COMPLETED_CONFIRMED
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain import coupons
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
-from wallet_runtime.wallet.domain.state import ActivePair, Request, State
+from wallet_runtime.wallet.domain.obligations import PROMO, pass_cap_on, release
+from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
-COMPLETE = "ROLLING_COMPLETE"
+COMPLETE, CLOSE = "ROLLING_COMPLETE", "ROLLING_CLOSE"
 
 
 class RollingNotFound(NotFound):
@@ -18,40 +22,114 @@ class RollingNotFound(NotFound):
 
 
 class Complete(msgspec.Struct, frozen=True):
-    """rolling_service reports that a rolling's turnover is reached; it names no amount, the bucket's own balance decides."""
+    """rolling_service reports that a rolling's turnover is reached; it names no amount, the account's own balance decides."""
 
     rolling_id: str
 
 
+class Close(msgspec.Struct, frozen=True):
+    """rolling_service reports that a rolling was canceled by a person, or lapsed, before its turnover was reached."""
+
+    rolling_id: str
+    state: Literal["CANCELED", "EXPIRED"]
+
+
 def complete(request: Request, command: Complete, state: State, pair: ActivePair) -> Decision:
-    """Close the obligation; with the last one of its bucket gone, move the bucket's balance to WITHDRAWABLE."""
-    owed = state.rolling
-    if owed is None or owed.player_id != str(request.player_id) or state.player is None:
-        raise RollingNotFound(f"no rolling obligation {command.rolling_id} of this player")
+    """Close the obligation; with the last one of its bucket gone, release the bucket up to its cap to WITHDRAWABLE."""
+    owed = _obligation(request, command.rolling_id, state)
+    if owed.grant_id is not None:
+        return coupons.complete(request, owed, state, pair)
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
         message = f"rolling {command.rolling_id} is {owed.state} on {owed.topology_code}; {pair.topology.code} is active"
         return refuse(COMPLETE, pair, 409, "ROLLING_NOT_COMPLETABLE", message, starts_new=False, state=owed.state)
-    currency = state.player.currency
-    source = pair.topology.account(owed.bucket_type_code)
-    target = pair.topology.account(pair.topology.withdrawable.code)
-    last = owed.state == "ACTIVE" and not state.has_active_rolling(source, besides=owed.rolling_id)
-    released = state.balance(source) if last and source != target else 0
-    body = {"rolling_id": owed.rolling_id, "state": "COMPLETED", "released": format_amount(released, currency), "currency": currency}
     if owed.state == "COMPLETED":
-        return Decision(command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False)
-    payload = {"rolling_id": owed.rolling_id, "released": str(released), "currency": currency, "from_account": source, "to_account": target}
+        return Decision(command=COMPLETE, status=200, body=_body(owed, state, 0), pair=pair.reference, starts_new=False)
+    others = tuple(o for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+    if others:
+        return _completed(request, owed, state, pair, changed=pass_cap_on(owed, others))
+    target = pair.topology.account(pair.topology.withdrawable.code)
+    if owed.account == target:
+        return _completed(request, owed, state, pair)
+    released, legs = release(owed.account, target, state.balance(owed.account), owed.cap, _currency(state))
+    return _completed(request, owed, state, pair, legs=legs, released=released)
+
+
+def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
+    """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays.
+
+    Money in a normal bucket stays there: it may be played with, and only its winnings become withdrawable.
+    """
+    owed = _obligation(request, command.rolling_id, state)
+    if owed.state == "COMPLETED":
+        message = f"rolling {command.rolling_id} is COMPLETED, its money is released"
+        return refuse(CLOSE, pair, 409, "ROLLING_ALREADY_COMPLETED", message, starts_new=False, state=owed.state)
+    if owed.state != "ACTIVE":
+        return Decision(command=CLOSE, status=200, body=_body(owed, state, 0, owed.state), pair=pair.reference, starts_new=False)
+    currency = _currency(state)
+    given = _is_promotional(owed, state, pair)
+    staked = state.staked.get(owed.account, 0) if given and owed.grant_id is None else 0
+    if staked:
+        message = f"open bets hold {format_amount(staked, currency)} {currency} of {owed.bucket_type_code}, which would be taken back"
+        return refuse(CLOSE, pair, 409, OPEN_STAKES, message, starts_new=False)
+    taken = state.balance(owed.account) if given else 0
+    grants = ({"grant_id": owed.grant_id, "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED"},) if owed.grant_id else ()
+    return Decision(
+        command=CLOSE,
+        status=200,
+        body=_body(owed, state, 0, command.state) | {"taken_back": format_amount(taken, currency)},
+        pair=pair.reference,
+        starts_new=False,
+        legs=(Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else (),
+        grants_closed=grants,
+        obligations_closed=({"rolling_id": owed.rolling_id, "state": command.state},),
+    )
+
+
+def _obligation(request: Request, rolling_id: str, state: State) -> Obligation:
+    owed = state.rolling
+    if owed is None or owed.player_id != str(request.player_id):
+        raise RollingNotFound(f"no rolling obligation {rolling_id} of this player")
+    return owed
+
+
+def _is_promotional(owed: Obligation, state: State, pair: ActivePair) -> bool:
+    """Tell whether what the account holds was given, and nothing else asks turnover of it."""
+    bucket = pair.topology.bucket(owed.bucket_type_code) if owed.topology_code == pair.topology.code else None
+    given = owed.grant_id is not None or (bucket is not None and bucket.kind == "bonus")
+    return given and not state.has_active_rolling(owed.account, besides=owed.rolling_id)
+
+
+def _completed(
+    request: Request,
+    owed: Obligation,
+    state: State,
+    pair: ActivePair,
+    *,
+    legs: tuple[Leg, ...] = (),
+    released: int = 0,
+    changed: tuple[dict[str, object], ...] = (),
+) -> Decision:
+    moved = {"from_account": owed.account, "to_account": pair.topology.account(pair.topology.withdrawable.code)}
+    payload = {"rolling_id": owed.rolling_id, "released": str(released), "currency": _currency(state)} | moved
     return Decision(
         command=COMPLETE,
         status=200,
-        body=body,
+        body=_body(owed, state, released),
         pair=pair.reference,
         starts_new=False,
-        legs=(Leg(source, -released, currency), Leg(target, released, currency)) if released else (),
-        transfers=(_release(request, source, target, released),) if released else (),
+        legs=legs,
+        transfers=({"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released} | moved,) if released else (),
         obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
+        obligations_changed=changed,
         events=(event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),),
     )
 
 
-def _release(request: Request, source: str, target: str, amount: int) -> dict[str, object]:
-    return {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "from_account": source, "to_account": target, "amount": amount}
+def _body(owed: Obligation, state: State, released: int, ended: str = "COMPLETED") -> dict[str, object]:
+    currency = _currency(state)
+    return {"rolling_id": owed.rolling_id, "state": ended, "released": format_amount(released, currency), "currency": currency}
+
+
+def _currency(state: State) -> str:
+    assert state.player is not None
+    return state.player.currency

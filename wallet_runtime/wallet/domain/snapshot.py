@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.domain.state import ActivePair, Grant, State
 
 
 def snapshot(brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair) -> dict[str, Any]:
@@ -29,6 +31,19 @@ def snapshot(brand_id: UUID, player_id: UUID, currency: str, state: State, pair:
             "pending": format_amount(cash.pending if cash else 0, currency),
         },
         "buckets": buckets,
-        "grants": [],
+        "grants": [_grant(grant) for grant in state.grants],
         "open_stakes": format_amount(state.open_stakes, currency),
+    }
+
+
+def _grant(grant: Grant) -> dict[str, Any]:
+    """Show one coupon grant; grants stand one by one, there is no coupon balance to show (GATE-6)."""
+    return {
+        "grant_id": grant.grant_id,
+        "coupon_log_id": grant.coupon_log_id,
+        "scope": msgspec.to_builtins(grant.scope),
+        "amount": format_amount(grant.amount, grant.currency),
+        "balance": format_amount(grant.balance, grant.currency),
+        "expires_at": grant.expires_at,
+        "usable": not grant.lapsed,
     }

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from wallet_runtime.wallet.domain.documents import Policy, Topology
+from wallet_runtime.wallet.domain.documents import GRANT, Policy, ScopeKind, Topology
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -45,7 +45,10 @@ class Cash(msgspec.Struct, frozen=True):
 
 
 class Obligation(msgspec.Struct, frozen=True):
-    """A rolling that a bucket still owes, or one that was asked for by id."""
+    """A rolling that a bucket or grant still owes, or one that was asked for by id.
+
+    `cap` is the most that completing it releases of its account; None for all there is.
+    """
 
     rolling_id: str
     topology_code: str
@@ -53,6 +56,46 @@ class Obligation(msgspec.Struct, frozen=True):
     amount: int
     state: str = "ACTIVE"
     player_id: str = ""
+    grant_id: str | None = None
+    cap: int | None = None
+
+    @property
+    def account(self) -> str:
+        """Name the account that owes: a bucket, or the coupon grant that the rolling was made for."""
+        return f"{GRANT}/{self.grant_id}" if self.grant_id else f"{self.topology_code}/{self.bucket_type_code}"
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which games a coupon may be staked in; `provider_ids` belong to the scope `provider` alone."""
+
+    kind: ScopeKind
+    provider_ids: tuple[str, ...] = ()
+
+
+def is_grant(account: str) -> bool:
+    """Tell a coupon grant's account from a bucket's."""
+    return account.startswith(f"{GRANT}/")
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A coupon grant: a row with its own balance. `lapsed` says that its time is over, whether or not it was expired yet."""
+
+    grant_id: str
+    player_id: str
+    coupon_log_id: str
+    topology_code: str
+    scope: Scope
+    currency: str
+    amount: int
+    balance: int
+    state: str
+    lapsed: bool = False
+    expires_at: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Name the ledger account of this grant: `GRANT/<grant_id>`."""
+        return f"{GRANT}/{self.grant_id}"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -66,11 +109,13 @@ class PolicySnapshot(msgspec.Struct, frozen=True):
     """What settlement of a bet needs of the policy, fixed when the bet was authorized.
 
     `destinations` maps each funding account to (account while its rolling is active, account after). `reaches` lists
-    every account that settlement or rollback may pay, for A7-8.
+    every bucket account that settlement or rollback may pay, for A7-8. `withdrawable` is where a share goes whose grant is
+    completed.
     """
 
     destinations: dict[str, tuple[str, str]] = {}
     reaches: tuple[str, ...] = ()
+    withdrawable: str = ""
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -106,8 +151,46 @@ class CashTransaction(msgspec.Struct, frozen=True):
     currency: str
 
 
+class Bonus(msgspec.Struct, frozen=True):
+    """A bonus as it was issued. `low_water` is the least that its bucket has held since (None: it never came there)."""
+
+    bonus_id: str
+    player_id: str
+    topology_code: str
+    bucket_type_code: str
+    currency: str
+    amount: int
+    reference: str
+    state: str
+    rolling_id: str | None = None
+    low_water: int | None = None
+
+    @property
+    def account(self) -> str:
+        """Name the bucket account that the bonus was issued to."""
+        return f"{self.topology_code}/{self.bucket_type_code}"
+
+
+class Adjustment(msgspec.Struct, frozen=True):
+    """A correction of one account that was asked for; `amount` is signed, seen from the account."""
+
+    adjustment_id: str
+    player_id: str
+    account: str
+    currency: str
+    amount: int
+    reason: str
+    state: str
+    requested_by: str
+    decided_by: str | None = None
+
+
 class State(msgspec.Struct, frozen=True):
-    """Everything one decision may look at."""
+    """Everything one decision may look at.
+
+    Read only where the command asks for it: `staked`, what open bets hold of each account, and `low_water`, the least that
+    each account has held since a settled bet's winnings came there.
+    """
 
     gate: Gate
     buckets: dict[str, int]
@@ -119,14 +202,27 @@ class State(msgspec.Struct, frozen=True):
     rolling: Obligation | None = None
     authorization: Authorization | None = None
     cash_transaction: CashTransaction | None = None
+    grants: tuple[Grant, ...] = ()
+    coupon: Grant | None = None
+    bonus: Bonus | None = None
+    adjustment: Adjustment | None = None
+    staked: dict[str, int] = {}
+    low_water: dict[str, int] = {}
 
     def balance(self, account: str) -> int:
-        """Balance of a bucket account; an account never used holds nothing."""
-        return self.buckets.get(account, 0)
+        """Balance of a bucket or grant account; an account never used holds nothing."""
+        grant = self.grant(account)
+        return grant.balance if grant is not None else self.buckets.get(account, 0)
+
+    def grant(self, account: str) -> Grant | None:
+        """Find a coupon grant by its account, among those that are active or that the bet at hand was paid from."""
+        if not is_grant(account):
+            return None
+        return next((grant for grant in self.grants if grant.account == account), None)
 
     def has_active_rolling(self, account: str, *, besides: str | None = None) -> bool:
-        """Tell whether a rolling (other than `besides`) is still active on this bucket account."""
-        return any(f"{o.topology_code}/{o.bucket_type_code}" == account and o.rolling_id != besides for o in self.obligations)
+        """Tell whether a rolling (other than `besides`) is still active on this bucket or grant account."""
+        return any(owed.account == account and owed.rolling_id != besides for owed in self.obligations)
 
 
 class ActivePair(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 Every rule is one generator of violations; all broken rules are reported together, each with its path in the document.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -11,7 +11,19 @@ import msgspec
 from wallet_runtime.contract import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import parse_amount
-from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS, Policy, Topology
+from wallet_runtime.wallet.domain.documents import (
+    GRANT,
+    STAKEABLE_KINDS,
+    D,
+    DocumentInvalid,
+    Policy,
+    RollingRule,
+    Topology,
+    read_policy,
+    read_topology,
+)
+
+RESERVED_CODES = (GRANT, "CASH")  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -31,6 +43,29 @@ class LiveReference(msgspec.Struct, frozen=True):
     references_count: int
 
 
+def validate_documents(topology_document: object, policy_document: object) -> tuple[Topology | None, list[Violation]]:
+    """Return every broken rule of A7-1 to A7-7 for two documents as they were sent, and the topology where it can be read.
+
+    Faults of structure are listed whole, for both documents; rules that need a document which cannot be read, or a policy
+    where none (None) was sent, are left out.
+    """
+    topology, topology_faults = _read("topology", topology_document, read_topology)
+    policy, policy_faults = _read("policy", policy_document, read_policy) if policy_document is not None else (None, [])
+    violations = [*topology_faults, *policy_faults]
+    if topology is not None and policy is not None:
+        violations += validate_pair(topology, policy)
+    elif topology is not None:
+        violations += [*_structure(topology), *_edges(topology)]
+    return topology, violations
+
+
+def _read(name: str, document: object, read: Callable[[object], D]) -> tuple[D | None, list[Violation]]:
+    try:
+        return read(document), []
+    except DocumentInvalid as error:
+        return None, [Violation("A7-1", f"{name}.{fault.path}".rstrip("."), fault.message) for fault in error.faults]
+
+
 def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
     """Return every broken rule of A7-1 to A7-7 for this topology with this policy."""
     return [
@@ -41,6 +76,7 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
         *_points_targets(topology, policy),
         *_edges(topology),
         *_rolling(topology, policy),
+        *_coupons(topology, policy),
     ]
 
 
@@ -61,6 +97,11 @@ def _structure(topology: Topology) -> Iterator[Violation]:
         found = [bucket.code for bucket in topology.buckets if bucket.kind == kind]
         if len(found) != 1:
             yield Violation("A7-1", "topology.buckets", f"exactly one {kind} bucket is needed, found {found or 'none'}")
+    for index, bucket in enumerate(topology.buckets):
+        if bucket.code == GRANT:
+            yield Violation("A7-1", f"topology.buckets[{index}].code", f"{GRANT} names coupon grants; call the bucket otherwise")
+    if topology.code in RESERVED_CODES:
+        yield Violation("A7-1", "topology.code", f"{' and '.join(RESERVED_CODES)} name other accounts; call the topology otherwise")
     if topology.version < 1 or not topology.code or "/" in topology.code:
         yield Violation("A7-1", "topology", "code must not be empty or hold a '/', and version must be 1 or more")
 
@@ -158,13 +199,30 @@ def _edges(topology: Topology) -> Iterator[Violation]:
 
 
 def _rolling(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    for reason, multipliers in (("deposit", policy.rolling.deposit), ("bonus", policy.rolling.bonus), ("points", policy.rolling.points)):
-        for code, multiplier in multipliers.items():
-            path = f"policy.rolling.{reason}.{code}"
+    for reason in msgspec.structs.fields(RollingRule):
+        for code, multiplier in getattr(policy.rolling, reason.name).items():
+            path = f"policy.rolling.{reason.name}.{code}"
             if topology.bucket(code) is None:
                 yield Violation("A7-1", path, f"{code!r} is not a bucket of {topology.code} version {topology.version}")
             if not _is_multiplier(multiplier):
                 yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiplier!r}')
+
+
+def _coupons(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    for provider_type, destination in policy.coupons.winnings.items():
+        path = f"policy.coupons.winnings.{provider_type}"
+        if provider_type not in PROVIDER_TYPES:
+            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+        for when, target in (("before", destination.before), ("after", destination.after)):
+            bucket = topology.bucket(target)
+            if target != GRANT and (bucket is None or bucket.kind != "normal"):
+                message = f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket, not to {target!r}"
+                yield Violation("A7-5", f"{path}.{when}", message)
+    for name, multiples in (("rolling", policy.coupons.rolling), ("release_cap", policy.coupons.release_cap)):
+        for scope, multiple in multiples.items():
+            if not _is_multiplier(multiple):
+                path = f"policy.coupons.{name}.{scope}"
+                yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiple!r}')
 
 
 def _is_multiplier(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Topology and policy documents: drafts, validation, and the one transaction that activates both (ADR-007)."""
 
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import tenacity
@@ -10,13 +10,14 @@ from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.database import Database, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
-from wallet_runtime.wallet.domain.validation import LiveReference, Violation, validate_live_state, validate_pair
+from wallet_runtime.wallet.domain.validation import LiveReference, Violation, validate_documents, validate_live_state, validate_pair
 
 SEEDS = {
     RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
     RUBY_UNIFIED_V1: ("ruby_unified_v1.1.json",),
 }
 ACTIVATION_ATTEMPTS_MAX = 20
+MESSAGE_LENGTH_MAX = 500
 
 
 class StructureInvalid(Invalid):
@@ -47,6 +48,12 @@ class PolicyRequired(Invalid):
     """A topology version that is not active yet needs its policy with it (A7-10)."""
 
     code = "A7_10_POLICY_REQUIRED"
+
+
+class PolicyForOtherTopology(Conflict):
+    """A policy alone is activated only for the active topology (A7-11)."""
+
+    code = "A7_11_POLICY_FOR_OTHER_TOPOLOGY"
 
 
 class DocumentNotFound(NotFound):
@@ -88,6 +95,16 @@ class Documents:
         """List the versions under a policy key, newest first (404 when there is none)."""
         return self._versions("wallet_policy_versions", policy_key=policy_key)
 
+    def saved(self, kind: Literal["topology", "policy"]) -> list[Row]:
+        """List every saved version of every topology code or policy key, without the documents."""
+        with self._database.session() as session:
+            return session.all("wallet_topologies" if kind == "topology" else "wallet_policies")
+
+    def history(self, limit: int) -> list[Row]:
+        """List activations, newest first: which pair, from which one, by whom and when."""
+        with self._database.session() as session:
+            return session.all("wallet_activations", limit=limit)
+
     def active_policies(self) -> list[Row]:
         """List the active policy of each key."""
         with self._database.session() as session:
@@ -121,11 +138,25 @@ class Documents:
                     saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
         return saved
 
-    def validate(self, topology_document: dict[str, Any], policy_document: dict[str, Any]) -> list[Violation]:
+    def validate(self, topology_document: dict[str, Any], policy_document: dict[str, Any] | None) -> list[Violation]:
         """Return every rule that this pair would break if it were activated now (A7-1 to A7-8); changes nothing."""
-        topology, policy = _typed_topology(topology_document), _typed_policy(policy_document)
+        topology, violations = validate_documents(topology_document, policy_document)
+        if topology is None:
+            return violations
         with self._database.session() as session:
-            return [*validate_pair(topology, policy), *_live_violations(session, session.one("wallet_gate"), topology)]
+            return [*violations, *_live_violations(session, session.one("wallet_gate"), topology)]
+
+    def refuse_other_topology(self, gate: Row, policy_key: str, version: int) -> None:
+        """Raise `PolicyForOtherTopology` (409) unless this policy version is for the active topology (A7-11)."""
+        with self._database.session() as session:
+            row = session.maybe("wallet_policy_version", policy_key=policy_key, version=version)
+        if row is None:
+            raise DocumentNotFound(f"policy {policy_key} version {version} is not stored")
+        target = (row["topology_code"], row["topology_version"])
+        if target != (gate["topology_code"], gate["topology_version"]):
+            message = f"policy {policy_key} version {version} is for {target[0]} version {target[1]}; active is "
+            message += f"{gate['topology_code']} version {gate['topology_version']}. Activate the topology with its policy instead (A7-11)."
+            raise PolicyForOtherTopology(message, details={"rule": "A7-11", "path": "policy.topology", "active": _pair_of(gate)})
 
     def activate(self, wish: PairWish, policy_document: dict[str, Any] | None = None) -> dict[str, Any]:
         """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
@@ -205,7 +236,10 @@ def _save_topology(session: Session, code: str, document: dict[str, Any], saved_
         raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
     row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
     if row is None:
-        raise NotADraft(f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)")
+        raise NotADraft(
+            f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)",
+            details={"rule": "A7-9", "path": "topology.version"},
+        )
     return row
 
 
@@ -224,7 +258,10 @@ def _save_policy(session: Session, policy_key: str, document: dict[str, Any], sa
         saved_by=saved_by,
     )
     if row is None:
-        raise NotADraft(f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)")
+        raise NotADraft(
+            f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)",
+            details={"rule": "A7-9", "path": "policy.version"},
+        )
     return row
 
 
@@ -232,14 +269,19 @@ def _typed_topology(document: object) -> Topology:
     try:
         return read_topology(document)
     except DocumentInvalid as error:
-        raise StructureInvalid(f"topology: {error}", details={"rule": "A7-1"}) from None
+        raise _structure_invalid("topology", error) from None
 
 
 def _typed_policy(document: object) -> Policy:
     try:
         return read_policy(document)
     except DocumentInvalid as error:
-        raise StructureInvalid(f"policy: {error}", details={"rule": "A7-1"}) from None
+        raise _structure_invalid("policy", error) from None
+
+
+def _structure_invalid(name: str, error: DocumentInvalid) -> StructureInvalid:
+    violations = [{"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message} for fault in error.faults]
+    return StructureInvalid(f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations})
 
 
 def _is_active(gate: Row, wish: PairWish) -> bool:

@@ -78,7 +78,7 @@ class Money:
     def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
         """Carry one command out once and for all; return its final status and body.
 
-        `reads` names what to read beside the player: provider_id and bet_id, rolling_id, or cash_transaction_id.
+        `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it.
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
@@ -112,6 +112,12 @@ class Money:
         """Find whose cash transaction this is, within the brand."""
         with self._database.session() as session:
             row = session.maybe("wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id)
+            return None if row is None else UUID(str(row["player_id"]))
+
+    def owner_of_adjustment(self, brand_id: UUID, adjustment_id: UUID) -> UUID | None:
+        """Find whose account an adjustment is about, within the brand."""
+        with self._database.session() as session:
+            row = session.maybe("wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id)
             return None if row is None else UUID(str(row["player_id"]))
 
     def _decide(self, session: Session, state: State, decide: Decide) -> Decision:

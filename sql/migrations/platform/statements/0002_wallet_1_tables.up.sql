@@ -96,6 +96,7 @@ CREATE TABLE wallet.wallet_bucket (
     balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_bucket_not_negative CHECK (balance >= 0),
     version          bigint NOT NULL DEFAULT 0,
     hash             bytea NOT NULL DEFAULT '',
+    previous_hash    bytea NOT NULL DEFAULT '',
     PRIMARY KEY (brand_id, player_id, topology_code, bucket_type_code)
 ) WITH (fillfactor = 80);
 
@@ -112,9 +113,15 @@ CREATE TABLE wallet.wallet_coupon_grant (
     balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_coupon_grant_not_negative CHECK (balance >= 0),
     version          bigint NOT NULL DEFAULT 0,
     hash             bytea NOT NULL DEFAULT '',
+    previous_hash    bytea NOT NULL DEFAULT '',
     state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'REVERSED', 'EXPIRED')),
+    topology_version integer NOT NULL,
+    policy_key       text NOT NULL,
+    policy_version   integer NOT NULL,
+    transaction_id   uuid NOT NULL,
     expires_at       timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now(),
+    closed_at        timestamptz,
     UNIQUE (brand_id, coupon_log_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX wallet_coupon_grant_player ON wallet.wallet_coupon_grant (brand_id, player_id);
@@ -127,8 +134,10 @@ CREATE TABLE wallet.wallet_balances (
     balance_real_pending   bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_pending_not_negative CHECK (balance_real_pending >= 0),
     available_version      bigint NOT NULL DEFAULT 0,
     available_hash         bytea NOT NULL DEFAULT '',
+    previous_available_hash bytea NOT NULL DEFAULT '',
     pending_version        bigint NOT NULL DEFAULT 0,
     pending_hash           bytea NOT NULL DEFAULT '',
+    previous_pending_hash  bytea NOT NULL DEFAULT '',
     PRIMARY KEY (tenant_id, player_id)
 ) WITH (fillfactor = 80);
 
@@ -155,6 +164,8 @@ CREATE TABLE wallet.wallet_ledger (
     policy_key       text NOT NULL,
     policy_version   integer NOT NULL,
     restore_epoch    bigint NOT NULL,
+    -- Of the account's row before this one, so that every row can be judged by itself and a walk needs no order.
+    previous_hash    bytea NOT NULL DEFAULT '',
     hash             bytea NOT NULL,
     xid              xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at       timestamptz NOT NULL
@@ -170,10 +181,12 @@ CREATE TABLE wallet.wallet_counter_entry (
     delta          bigint NOT NULL,
     command        text NOT NULL,
     request_id     text NOT NULL,
+    restore_epoch  bigint NOT NULL,
     xid            xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    created_at     timestamptz NOT NULL
+    created_at     timestamptz NOT NULL,
+    -- Points have counter-accounts of their own, so that money and points are conserved apart.
+    CHECK ((currency = 'PTS') = (account IN ('ISSUED', 'REDEEMED', 'EXPIRED')))
 );
-CREATE INDEX wallet_counter_entry_sums ON wallet.wallet_counter_entry (brand_id, currency, account);
 CREATE INDEX wallet_counter_entry_transaction ON wallet.wallet_counter_entry (transaction_id);
 
 CREATE TABLE wallet.wallet_bet_authorization (
@@ -249,11 +262,16 @@ CREATE TABLE wallet.wallet_rolling_obligation (
     player_id        uuid NOT NULL,
     topology_code    text NOT NULL,
     bucket_type_code text NOT NULL,
+    -- The coupon grant that owes; the bucket is empty then.
+    grant_id         uuid REFERENCES wallet.wallet_coupon_grant,
     currency         text NOT NULL,
     amount           bigint NOT NULL CHECK (amount > 0),
+    -- The most that completing it releases of its account; NULL for all there is.
+    cap              bigint CHECK (cap >= 0),
     state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'CANCELED', 'EXPIRED')),
     created_at       timestamptz NOT NULL DEFAULT now(),
-    closed_at        timestamptz
+    closed_at        timestamptz,
+    CHECK ((grant_id IS NULL) = (bucket_type_code <> ''))
 );
 CREATE INDEX wallet_rolling_obligation_active ON wallet.wallet_rolling_obligation (brand_id, player_id) WHERE state = 'ACTIVE';
 
@@ -293,10 +311,25 @@ CREATE TABLE wallet.wallet_outbox_partition (
 );
 INSERT INTO wallet.wallet_outbox_partition (partition_no) SELECT generate_series(0, 7);
 
+-- What the rules refused and a person has to look at, once per subject: such as a settled bet whose winnings are gone.
+CREATE TABLE wallet.wallet_finding (
+    finding_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL,
+    subject    text NOT NULL,
+    brand_id   uuid NOT NULL,
+    player_id  uuid NOT NULL,
+    details    jsonb NOT NULL,
+    status     text NOT NULL DEFAULT 'OPEN' CHECK (status IN ('OPEN', 'RESOLVED')),
+    request_id text NOT NULL,
+    found_at   timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (kind, subject)
+);
+
 CREATE TABLE wallet.wallet_reconciliation (
     cycle_id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     started_at          timestamptz NOT NULL,
     finished_at         timestamptz NOT NULL,
+    mode                text NOT NULL CHECK (mode IN ('incremental', 'full', 'hashes')),
     drift_buckets       bigint NOT NULL,
     conservation_breaks bigint NOT NULL,
     samples             jsonb NOT NULL,

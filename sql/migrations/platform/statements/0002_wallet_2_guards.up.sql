@@ -6,13 +6,26 @@ END $$;
 
 CREATE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.document <> OLD.document OR NEW.state = 'DRAFT') THEN
+    -- Of a version that was ever active nothing may change but its state and when it was activated.
+    IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.state = 'DRAFT'
+        OR to_jsonb(NEW) - ARRAY['state', 'activated_at'] <> to_jsonb(OLD) - ARRAY['state', 'activated_at']) THEN
         RAISE EXCEPTION '% % version is %: only a draft may change (A7-9)', TG_TABLE_NAME, OLD.version, OLD.state USING ERRCODE = 'RW009';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 CREATE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_topology FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
 CREATE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_policy FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
+
+-- A grant that is no longer active holds nothing once its command is done: what returns to it has gone on in the same command.
+CREATE FUNCTION wallet.refuse_money_in_closed_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM wallet.wallet_coupon_grant g WHERE g.grant_id = NEW.grant_id AND g.state <> 'ACTIVE' AND g.balance <> 0) THEN
+        RAISE EXCEPTION 'coupon grant % is closed and would still hold money', NEW.grant_id USING ERRCODE = 'RW003';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE ON wallet.wallet_coupon_grant
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wallet.refuse_money_in_closed_grant();
 
 -- Triggers are made per table and fire even for replication roles: TRUNCATE triggers are not inherited by partitions.
 CREATE FUNCTION wallet.make_immutable(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$

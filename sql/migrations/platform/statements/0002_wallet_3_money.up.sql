@@ -5,21 +5,28 @@
 CREATE FUNCTION wallet.gate_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 7221450191::bigint $$;
 
 -- The hash of a ledger row over the previous one of the same account; reconciliation recomputes it with this very function.
+-- record_send writes each field with its type and length, so that no two rows have the same bytes; texts go as UTF-8 bytes, which no
+-- session's client encoding changes.
 CREATE FUNCTION wallet.ledger_hash(
     p_previous bytea, p_brand uuid, p_player uuid, p_account text, p_version bigint, p_delta bigint, p_balance_after bigint,
     p_currency text, p_command text, p_request_id text, p_transaction uuid, p_topology text, p_topology_version integer,
     p_policy text, p_policy_version integer, p_restore_epoch bigint, p_created_at timestamptz
-) RETURNS bytea LANGUAGE sql STABLE AS $$
-    SELECT sha256(p_previous || convert_to(
-        p_brand::text || '|' || p_player::text || '|' || p_account || '|' || p_version || '|' || p_delta || '|' || p_balance_after || '|' ||
-        p_currency || '|' || p_command || '|' || p_request_id || '|' || p_transaction::text || '|' || p_topology || '|' ||
-        p_topology_version || '|' || p_policy || '|' || p_policy_version || '|' || p_restore_epoch || '|' ||
-        (extract(epoch FROM p_created_at) * 1000000)::bigint, 'UTF8'))
+) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT sha256(p_previous || record_send(ROW(p_brand, p_player, convert_to(p_account, 'UTF8'), p_version, p_delta, p_balance_after,
+        p_currency, p_command, convert_to(p_request_id, 'UTF8'), p_transaction, convert_to(p_topology, 'UTF8'), p_topology_version,
+        convert_to(p_policy, 'UTF8'), p_policy_version, p_restore_epoch, p_created_at)))
+$$;
+
+-- A coupon grant as the rules see it.
+CREATE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('grant_id', g.grant_id, 'player_id', g.player_id, 'coupon_log_id', g.coupon_log_id, 'topology_code', g.topology_code,
+                              'scope', g.scope, 'currency', g.currency, 'amount', g.amount, 'balance', g.balance, 'state', g.state,
+                              'expires_at', g.expires_at, 'lapsed', coalesce(g.expires_at <= now(), false))
 $$;
 
 -- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
--- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id, rolling_id, cash_transaction_id or
--- with_open_stakes where they apply.
+-- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id, rolling_id, cash_transaction_id,
+-- coupon_log_id or with_open_stakes where they apply.
 CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -39,7 +46,8 @@ BEGIN
         'cash', (SELECT jsonb_build_object('available', w.balance_real_available, 'pending', w.balance_real_pending)
                    FROM wallet_balances w WHERE w.tenant_id = brand AND w.player_id = player),
         'obligations', (SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id, 'topology_code', o.topology_code,
-                                                                     'bucket_type_code', o.bucket_type_code, 'amount', o.amount)), '[]')
+                                                                     'bucket_type_code', o.bucket_type_code, 'amount', o.amount,
+                                                                     'grant_id', o.grant_id, 'cap', o.cap)), '[]')
                           FROM wallet_rolling_obligation o
                          WHERE o.brand_id = brand AND o.player_id = player AND o.state = 'ACTIVE'),
         -- Only a snapshot shows it; a bet must not become dearer with every bet that is open.
@@ -47,15 +55,27 @@ BEGIN
                            SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet_bet_authorization s
                             WHERE s.brand_id = brand AND s.player_id = player AND s.state = 'AUTHORIZED') ELSE 0 END,
         'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
-                                              'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state)
+                                              'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state,
+                                              'grant_id', r.grant_id, 'cap', r.cap)
                       FROM wallet_rolling_obligation r
                      WHERE c ? 'rolling_id' AND r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = brand),
         'authorization', (SELECT to_jsonb(a) FROM wallet_bet_authorization a
                            WHERE c ? 'bet_id' AND a.brand_id = brand AND a.provider_id = c->>'provider_id'
                              AND a.bet_id = c->>'bet_id'),
+        -- In the order they are used up. Closed grants only where the bet at hand was paid from them, or paid out to them.
+        'grants', (SELECT coalesce(jsonb_agg(wallet.grant_json(g) ORDER BY g.expires_at NULLS LAST, g.created_at, g.grant_id), '[]')
+                     FROM wallet_coupon_grant g
+                    WHERE g.brand_id = brand AND g.player_id = player
+                      AND (g.state = 'ACTIVE' OR c ? 'bet_id' AND EXISTS (
+                           SELECT FROM wallet_bet_authorization a
+                            WHERE a.brand_id = brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id'
+                              AND a.funding || coalesce(a.payout_shares, '[]') @> jsonb_build_array(jsonb_build_object('account', g.account))))),
+        'coupon', (SELECT wallet.grant_json(g) FROM wallet_coupon_grant g
+                    WHERE c ? 'coupon_log_id' AND g.brand_id = brand AND g.coupon_log_id = c->>'coupon_log_id'),
         'cash_transaction', (SELECT to_jsonb(t) FROM ledger_transactions t
                               WHERE c ? 'cash_transaction_id' AND t.transaction_id = (c->>'cash_transaction_id')::uuid
-                                AND t.tenant_id = brand));
+                                AND t.tenant_id = brand))
+        || CASE WHEN c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN wallet.read_movement(c, brand, player) ELSE '{}' END;
 END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
@@ -78,7 +98,7 @@ DECLARE
     brand     uuid := (c->>'brand_id')::uuid;
     player    uuid := (c->>'player_id')::uuid;
     named     text := leg->>'account';
-    amount    bigint := (leg->>'delta')::bigint;
+    change    bigint := (leg->>'delta')::bigint;
     unit      text := leg->>'currency';
     command   text := c->>'command';
     request   text := c->>'request_id';
@@ -93,44 +113,48 @@ BEGIN
     FOR attempt IN 1 .. 2 LOOP
         IF named = 'CASH/AVAILABLE' THEN
             UPDATE wallet_balances w
-               SET balance_real_available = w.balance_real_available + amount, available_version = w.available_version + 1,
-                   available_hash = ledger_hash(w.available_hash, brand, player, named, w.available_version + 1, amount,
-                       w.balance_real_available + amount, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+               SET balance_real_available = w.balance_real_available + change, available_version = w.available_version + 1,
+                   previous_available_hash = w.available_hash,
+                   available_hash = ledger_hash(w.available_hash, brand, player, named, w.available_version + 1, change,
+                       w.balance_real_available + change, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
-            RETURNING w.balance_real_available AS balance, w.available_version AS version, w.available_hash AS hash INTO moved;
+            RETURNING w.balance_real_available AS balance, w.available_version AS version, w.available_hash AS hash,
+                      w.previous_available_hash AS previous INTO moved;
         ELSIF named = 'CASH/PENDING' THEN
             UPDATE wallet_balances w
-               SET balance_real_pending = w.balance_real_pending + amount, pending_version = w.pending_version + 1,
-                   pending_hash = ledger_hash(w.pending_hash, brand, player, named, w.pending_version + 1, amount,
-                       w.balance_real_pending + amount, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
+               SET balance_real_pending = w.balance_real_pending + change, pending_version = w.pending_version + 1,
+                   previous_pending_hash = w.pending_hash,
+                   pending_hash = ledger_hash(w.pending_hash, brand, player, named, w.pending_version + 1, change,
+                       w.balance_real_pending + change, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
-            RETURNING w.balance_real_pending AS balance, w.pending_version AS version, w.pending_hash AS hash INTO moved;
+            RETURNING w.balance_real_pending AS balance, w.pending_version AS version, w.pending_hash AS hash,
+                      w.previous_pending_hash AS previous INTO moved;
         ELSIF named LIKE 'GRANT/%' THEN
             UPDATE wallet_coupon_grant g
-               SET balance = g.balance + amount, version = g.version + 1,
-                   hash = ledger_hash(g.hash, brand, player, named, g.version + 1, amount, g.balance + amount, unit, command, request,
+               SET balance = g.balance + change, version = g.version + 1, previous_hash = g.hash,
+                   hash = ledger_hash(g.hash, brand, player, named, g.version + 1, change, g.balance + change, unit, command, request,
                        tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE g.grant_id = substr(named, 7)::uuid AND g.brand_id = brand AND g.player_id = player AND g.currency = unit
-            RETURNING g.balance, g.version, g.hash INTO moved;
+            RETURNING g.balance, g.version, g.hash, g.previous_hash AS previous INTO moved;
         ELSE
             UPDATE wallet_bucket b
-               SET balance = b.balance + amount, version = b.version + 1,
-                   hash = ledger_hash(b.hash, brand, player, named, b.version + 1, amount, b.balance + amount, unit, command, request,
+               SET balance = b.balance + change, version = b.version + 1, previous_hash = b.hash,
+                   hash = ledger_hash(b.hash, brand, player, named, b.version + 1, change, b.balance + change, unit, command, request,
                        tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE b.brand_id = brand AND b.player_id = player AND b.topology_code = split_part(named, '/', 1)
                AND b.bucket_type_code = split_part(named, '/', 2) AND b.currency = unit
-            RETURNING b.balance, b.version, b.hash INTO moved;
+            RETURNING b.balance, b.version, b.hash, b.previous_hash AS previous INTO moved;
         END IF;
         EXIT WHEN FOUND;
-        IF attempt = 2 OR named LIKE 'GRANT/%' OR amount < 0 THEN
+        IF attempt = 2 OR named LIKE 'GRANT/%' OR change < 0 THEN
             RAISE EXCEPTION 'account % of player % in % does not exist or holds too little', named, player, unit USING ERRCODE = 'RW003';
         END IF;
         PERFORM wallet.open_account(brand, player, named, unit);
     END LOOP;
     INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
-                               topology_code, topology_version, policy_key, policy_version, restore_epoch, hash, created_at)
-    VALUES (brand, player, named, moved.version, amount, moved.balance, unit, command, request, tx, t_code, t_version, p_key, p_version,
-            p_restore_epoch, moved.hash, at);
+                               topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
+    VALUES (brand, player, named, moved.version, change, moved.balance, unit, command, request, tx, t_code, t_version, p_key, p_version,
+            p_restore_epoch, moved.previous, moved.hash, at);
 END $$;
 
 -- Make the empty row of an account on its first use.
@@ -160,16 +184,21 @@ BEGIN
         amount := (leg->>'delta')::bigint;
         account := leg->>'account';
         IF leg->>'currency' = 'PTS' THEN points := points + amount; ELSE money := money + amount; END IF;
-        IF leg->>'currency' NOT IN ('PTS', c->>'currency') THEN
+        IF leg->>'currency' = 'PTS' AND (account = 'STAKE' OR account LIKE 'CASH/%') THEN
+            RAISE EXCEPTION 'points can neither be bet nor withdrawn: no leg to %', account USING ERRCODE = 'RW003';
+        ELSIF leg->>'currency' NOT IN ('PTS', c->>'currency') THEN
             RAISE EXCEPTION 'a leg in % cannot belong to a command in %', leg->>'currency', c->>'currency' USING ERRCODE = 'RW003';
         ELSIF account = 'STAKE' THEN
             stake := stake + amount;
         ELSIF strpos(account, '/') > 0 THEN
             PERFORM wallet.move_account(c, leg, p_restore_epoch);
+        ELSIF account = 'ADJ' AND c->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
+            RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
         ELSE
-            INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, created_at)
+            INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch,
+                                              created_at)
             VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, leg->>'currency', account, amount,
-                    c->>'command', c->>'request_id', now());
+                    c->>'command', c->>'request_id', p_restore_epoch, now());
         END IF;
     END LOOP;
     IF money <> 0 OR points <> 0 THEN
@@ -239,13 +268,43 @@ BEGIN
       FROM jsonb_array_elements(c->'transfers') t;
 END $$;
 
+-- Make the empty rows of new coupon grants, before the legs that fill them.
+CREATE FUNCTION wallet.open_grants(c jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO wallet_coupon_grant (grant_id, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, coupon_log_id,
+                                     scope, currency, amount, expires_at, transaction_id)
+    SELECT (o->>'grant_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->'pair'->>'topology_code',
+           (c->'pair'->>'topology_version')::integer, c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer,
+           o->>'coupon_log_id', o->'scope', c->>'currency', (o->>'amount')::bigint, (o->>'expires_at')::timestamptz,
+           (c->>'transaction_id')::uuid
+      FROM jsonb_array_elements(c->'grants_opened') o;
+END $$;
+
+-- Close active coupon grants; the legs have emptied them.
+CREATE FUNCTION wallet.close_grants(c jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    wanted integer := jsonb_array_length(c->'grants_closed');
+    closed integer;
+BEGIN
+    UPDATE wallet_coupon_grant g SET state = o->>'state', closed_at = now()
+      FROM jsonb_array_elements(c->'grants_closed') o
+     WHERE g.grant_id = (o->>'grant_id')::uuid AND g.brand_id = (c->>'brand_id')::uuid AND g.player_id = (c->>'player_id')::uuid
+       AND g.state = 'ACTIVE';
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    IF closed <> wanted THEN
+        RAISE EXCEPTION 'of % coupon grants to close % are active', wanted, closed USING ERRCODE = 'RW003';
+    END IF;
+END $$;
+
 -- Open and close rolling obligations.
 CREATE FUNCTION wallet.put_obligations(c jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)
-    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code', c->>'currency',
-           (o->>'amount')::bigint
+    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, cap)
+    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code',
+           (o->>'grant_id')::uuid, c->>'currency', (o->>'amount')::bigint, (o->>'cap')::bigint
       FROM jsonb_array_elements(coalesce(c->'obligations_opened', '[]')) o;
     UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
       FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
@@ -269,6 +328,18 @@ BEGIN
     END IF;
     IF c ? 'obligations_opened' OR c ? 'obligations_closed' THEN
         PERFORM wallet.put_obligations(c);
+    END IF;
+    IF c ? 'grants_closed' THEN
+        PERFORM wallet.close_grants(c);
+    END IF;
+    IF c ? 'findings' THEN
+        INSERT INTO wallet_finding (kind, subject, brand_id, player_id, details, request_id)
+        SELECT f->>'kind', f->>'subject', (c->>'brand_id')::uuid, (c->>'player_id')::uuid, f->'details', c->>'request_id'
+          FROM jsonb_array_elements(c->'findings') f
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF c ?| ARRAY['bonus', 'adjustment', 'obligations_changed', 'obligations_closed'] THEN
+        PERFORM wallet.put_movement(c);
     END IF;
     IF c ? 'events' THEN
         INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
@@ -311,6 +382,9 @@ BEGIN
      WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid AND p.version = seen;
     IF NOT FOUND OR gate.activation_no <> (c->>'activation_no')::bigint THEN
         RAISE EXCEPTION 'decided on player version % and activation %', seen, c->>'activation_no' USING ERRCODE = 'RW001';
+    END IF;
+    IF c ? 'grants_opened' THEN
+        PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
     PERFORM wallet.put_records(c, gate, seen + 1, stake);

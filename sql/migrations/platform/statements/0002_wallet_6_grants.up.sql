@@ -21,6 +21,11 @@ GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(jsonb),
     wallet.lock_gate(), wallet.switch_active(text, integer, text, integer, text, text), wallet.ensure_ledger_partitions(integer) TO wallet_service;
 GRANT INSERT, UPDATE ON wallet.wallet_topology, wallet.wallet_policy TO wallet_service;
 GRANT INSERT ON wallet.wallet_reconciliation TO wallet_service;
+GRANT UPDATE ON wallet.wallet_reconciliation_turn TO wallet_service;
+GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
+GRANT EXECUTE ON FUNCTION wallet.walk_ledger(text, integer), wallet.fold_counters(), wallet.seal_month(text) TO wallet_service;
+GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.explain_drift(uuid, uuid, text, bigint, bigint, bytea), wallet.month_digest(text),
+    wallet.position(xid8), wallet.link(bigint, bigint, bytea, bigint) TO wallet_service, rubyops_read, rubyops_ops;
 GRANT SELECT, UPDATE (published_at, attempts) ON wallet.wallet_outbox TO wallet_worker;
 GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.set_freeze(text, bigint, text, bigint),

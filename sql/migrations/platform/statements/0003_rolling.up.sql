@@ -71,7 +71,7 @@ CREATE TABLE rolling.rolling_turnover (
 );
 CREATE INDEX rolling_turnover_rolling ON rolling.rolling_turnover (rolling_id);
 
--- One row per rolling whose completion the wallet has not confirmed yet.
+-- One row per rolling whose end the wallet has not confirmed yet: it is to complete, or was canceled, or has lapsed.
 CREATE TABLE rolling.rolling_retry (
     rolling_id    uuid PRIMARY KEY REFERENCES rolling.player_rolling,
     brand_id      uuid NOT NULL,
@@ -183,7 +183,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker,
 GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
 REVOKE ALL ON FUNCTION rolling.closed_payload(rolling.player_rolling) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rolling.closed_payload(rolling.player_rolling) TO rolling_service, rolling_worker;
-GRANT INSERT ON rolling.rolling_outbox TO rolling_service, rolling_worker;
+GRANT INSERT ON rolling.rolling_outbox, rolling.rolling_retry TO rolling_service, rolling_worker;
 GRANT INSERT ON rolling.player_rolling, rolling.rolling_finding, rolling.rolling_inbox, rolling.rolling_dead_letter TO rolling_worker;
 GRANT INSERT, UPDATE ON rolling.rolling_turnover TO rolling_worker;
 GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry TO rolling_worker;

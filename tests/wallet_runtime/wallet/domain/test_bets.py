@@ -1,12 +1,13 @@
 """The life of a bet as a table: every state against every command, and what each decision moves."""
 
+import msgspec
 import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state, stored
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import Authorization, Obligation, Share
+from wallet_runtime.wallet.domain.state import Authorization, Obligation, Player, Share
 
 AUTHORIZE = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 60, "EUR")
 HELD = {"SPORTS_NORMAL": 50, "WITHDRAWABLE": 50}
@@ -71,15 +72,53 @@ def test_a_rollback_before_its_bet_leaves_a_tombstone_that_refuses_it() -> None:
     assert late.status == 409 and late.body["code"] == "BET_ALREADY_ROLLED_BACK"
 
 
+def test_winnings_that_left_and_came_again_are_spent() -> None:
+    settled = _bet(state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},))
+    held = state({"WITHDRAWABLE": 500}, authorization=settled, low_water={WITHDRAWABLE: 100})
+    refused = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), held, SPLIT)
+    assert refused.body["code"] == "WINNINGS_SPENT" and refused.legs == ()
+    assert [(finding["kind"], finding["subject"]) for finding in refused.findings] == [("ROLLBACK_REFUSED", settled.authorization_id)]
+
+
+def test_two_stakes_on_one_round_are_two_bets() -> None:
+    second = bets.Authorize("mocksports", "SPORTS", "b2", "r1", 40, "EUR")
+    decision = bets.authorize(request(2), second, state({"WITHDRAWABLE": 40}), SPLIT)
+    assert decision.status == 200 and decision.authorization is not None
+    assert decision.authorization["round_id"] == _bet().round_id
+    assert decision.authorization["authorization_id"] != _authorized().body["authorization_id"]
+
+
+def test_a_blocked_players_open_bets_end_and_new_ones_are_refused() -> None:
+    blocked = msgspec.structs.replace(state(HELD), player=Player("EUR", "blocked", False, 1))
+    assert bets.authorize(request(), AUTHORIZE, blocked, SPLIT).body["code"] == "PLAYER_BLOCKED"
+    held = msgspec.structs.replace(blocked, authorization=_bet())
+    assert bets.settle(request(2), bets.Settle("mocksports", "b1", "1.00"), held, SPLIT).status == 200
+    assert bets.rollback(request(2), bets.Rollback("mocksports", "b1"), held, SPLIT).status == 200
+
+
 @pytest.mark.parametrize(
-    ("held", "payout", "status"),
-    [("SETTLED", "1.00", 200), ("SETTLED", "1.01", 409), ("ROLLED_BACK", "1.00", 409), ("TOMBSTONE", "1.00", 409)],
+    ("held", "code"), [("AUTHORIZED", "EXISTS"), ("SETTLED", "EXISTS"), ("ROLLED_BACK", "EXISTS"), ("TOMBSTONE", "ROLLED_BACK")]
 )
-def test_settle_again(held: str, payout: str, status: int) -> None:
+def test_a_bet_id_is_used_once(held: str, code: str) -> None:
+    decision = bets.authorize(request(2), AUTHORIZE, state(HELD, authorization=_bet(state=held)), SPLIT)
+    assert (decision.status, decision.body["code"], decision.legs) == (409, f"BET_ALREADY_{code}", ())
+
+
+@pytest.mark.parametrize(
+    ("held", "payout", "status", "code"),
+    [
+        ("SETTLED", "1.00", 200, None),
+        ("SETTLED", "1.01", 409, "BET_ALREADY_SETTLED"),
+        ("SETTLED", "0", 409, "BET_ALREADY_SETTLED"),
+        ("ROLLED_BACK", "1.00", 409, "BET_NOT_OPEN"),
+        ("TOMBSTONE", "1.00", 409, "BET_NOT_OPEN"),
+    ],
+)
+def test_settle_again(held: str, payout: str, status: int, code: str | None) -> None:
     decision = bets.settle(
         request(2), bets.Settle("mocksports", "b1", payout), state({}, authorization=_bet(state=held, payout=100)), SPLIT
     )
-    assert decision.status == status and not decision.legs
+    assert (decision.status, decision.body.get("code")) == (status, code) and not decision.legs and decision.authorization is None
 
 
 @pytest.mark.parametrize("held", ["ROLLED_BACK", "TOMBSTONE"])

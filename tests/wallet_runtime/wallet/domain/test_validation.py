@@ -47,6 +47,13 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
     ("A7-5", "policy.destinations.SPORTS_NORMAL.after", lambda t, p: p["destinations"]["SPORTS_NORMAL"].update(after="SPORTS_BONUS")),
     ("A7-5", "policy.destinations.SPORTS_BONUS.after", lambda t, p: p["destinations"]["SPORTS_BONUS"].update(after="WITHDRAWABLE")),
     ("A7-5", "policy.destinations.WITHDRAWABLE", lambda t, p: _drop(p["destinations"], "WITHDRAWABLE")),
+    ("A7-1", "topology.code", lambda t, p: t.update(code="GRANT")),
+    ("A7-1", "topology.buckets[0].code", lambda t, p: t["buckets"][0].update(code="GRANT")),
+    ("A7-1", "policy.coupons.rolling.sports", lambda t, p: p["coupons"]["rolling"].update(sports="-1")),
+    ("A7-1", "policy.coupons.release_cap.casino", lambda t, p: p["coupons"]["release_cap"].update(casino="much")),
+    ("A7-3", "policy.coupons.winnings.CHESS", lambda t, p: p["coupons"]["winnings"].update(CHESS={"before": "GRANT", "after": "GRANT"})),
+    ("A7-5", "policy.coupons.winnings.LIVE.after", lambda t, p: p["coupons"]["winnings"]["LIVE"].update(after="WITHDRAWABLE")),
+    ("A7-5", "policy.coupons.winnings.LIVE.before", lambda t, p: p["coupons"]["winnings"]["LIVE"].update(before="NOWHERE")),
     ("A7-6", "policy.points_targets[0]", lambda t, p: p.update(points_targets=["SPORTS_BONUS"])),
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
 ]

@@ -1,0 +1,113 @@
+"""Reconciliation beside the bare aggregate query: the version walk, the full walk with hashes, and a cycle after a few changes.
+
+python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes 1000]
+
+The bare query sums deltas per account, which is the least that any reconciliation of balances has to do.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.bench import Bench, server
+
+SCALE = 1
+BARE = "SELECT count(*), sum(total) FROM (SELECT sum(delta) AS total FROM wallet.wallet_ledger GROUP BY brand_id, player_id, account) a"
+CYCLE = "SELECT drift_total, walked_total FROM wallet.walk_ledger(%s, 20)"
+STATEMENTS = Path(__file__).with_name("reconciliation.sql").read_text(encoding="utf-8").split(";\n")
+MOST = {"full": 5.0, "hashes": 12.0}
+INCREMENTAL_MOST = 0.05
+
+
+def prepare(connection: psycopg.Connection, rows: int, accounts: int) -> None:
+    """Write sound chains set by set: one version of every account at a time, as play would interleave them."""
+    accounts_made, first_of_each, next_of_each, finish = (text.encode() for text in STATEMENTS[:4])
+    connection.execute(accounts_made, {"accounts": accounts})
+    connection.execute(first_of_each)
+    for version in range(2, rows // accounts + 1):
+        connection.execute(next_of_each, {"version": version, "limit": accounts})
+    connection.execute(finish)
+    connection.execute("VACUUM ANALYZE wallet.wallet_ledger")
+    connection.execute("VACUUM ANALYZE wallet.wallet_bucket")
+
+
+def change(connection: psycopg.Connection, version: int, changes: int) -> None:
+    """Move some accounts once more."""
+    _, _, next_of_each, finish = (text.encode() for text in STATEMENTS[:4])
+    connection.execute(next_of_each, {"version": version, "limit": changes})
+    connection.execute(finish)
+
+
+def cycle(connection: psycopg.Connection, mode: str, walked: int) -> float:
+    """Run one cycle, see that it found the ledger sound and walked what it should; return its seconds."""
+    began = time.monotonic()
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        found = connection.execute(CYCLE, [mode]).fetchone()
+    seconds = time.monotonic() - began
+    if found != (0, walked):
+        sys.exit(f"the {mode} cycle found (drifts, rows) {found}, expected (0, {walked})")
+    return seconds
+
+
+def bare(connection: psycopg.Connection) -> float:
+    """Run the bare aggregate; return its seconds."""
+    began = time.monotonic()
+    connection.execute(BARE.encode()).fetchone()
+    return time.monotonic() - began
+
+
+def ratios(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]) -> float:
+    """Run both in turn, print every pair, return the median ratio."""
+    found = []
+    for number in range(rounds):
+        base, value = reference(), measured()
+        found.append(value / base)
+        print(f"  {name} {number + 1}: {value:.3f} s against {base:.3f} s = {found[-1]:.3f}", flush=True)
+    median = statistics.median(found)
+    print(f"{name}: median {median:.3f} (spread {min(found):.3f} to {max(found):.3f}, {rounds} pairs)", flush=True)
+    return median
+
+
+def measure(bench: Bench, asked: argparse.Namespace) -> bool:
+    """Measure everything; tell whether each ratio is within its bound."""
+    with psycopg.connect(bench.dsn(), autocommit=True) as connection:
+        prepare(connection, asked.rows, asked.accounts)
+        rows, version = asked.rows // asked.accounts * asked.accounts, asked.rows // asked.accounts
+        cycle(connection, "hashes", rows)
+        good = [
+            ratios(f"{mode} against bare", asked.rounds, lambda: bare(connection), lambda mode=mode: cycle(connection, mode, rows)) <= most  # type: ignore[misc]
+            for mode, most in MOST.items()
+        ]
+        turn = [version]
+
+        def after_changes() -> float:
+            turn[0] += 1
+            change(connection, turn[0], asked.changes)
+            return cycle(connection, "incremental", asked.changes)
+
+        def all_hashes() -> float:
+            return cycle(connection, "hashes", rows + (turn[0] - version) * asked.changes)
+
+        name = f"incremental after {asked.changes} changes against hashes"
+        good.append(ratios(name, asked.rounds, all_hashes, after_changes) <= INCREMENTAL_MOST)
+    return all(good)
+
+
+def main() -> None:
+    """Print the ratios; exit 1 when one is over its bound."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, value in (("rounds", 5), ("rows", 1_000_000), ("accounts", 20_000), ("changes", 1000)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    asked = parser.parse_args()
+    with server(SCALE) as bench:
+        sys.exit(0 if measure(bench, asked) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""How a document file becomes the call that saves it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rubyops.errors import Refused, UsageError
+from rubyops.model.effect import CallService
+from rubyops.model.step import Wanted
+from rubyops.ports import Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+DOCUMENT_BYTES_MAX = 64 * 1024
+DRAFT = "DRAFT"
+
+
+def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
+    """Want the document in the file saved as a draft; refuse a version that was ever active (A7-9).
+
+    `kind` is "topology" or "policy"; `key` is the document's field that names it.
+    """
+    document = _document(Path(file))
+    name, version = document.get(key), document.get("version")
+    if not isinstance(name, str) or not isinstance(version, int):
+        raise UsageError(
+            f"{file} is no {kind} document: it needs {key} (text) and version (whole number)", next_command=f"rubyops {kind} schema"
+        )
+    rows = read.rows("facts_topologies" if kind == "topology" else "facts_policies")
+    saved = {row["version"]: row["state"] for row in rows if row[key] == name}
+    if saved.get(version, DRAFT) != DRAFT:
+        raise Refused(
+            f"{kind.capitalize()} {name} v{version} is {saved[version]}, and only a draft may change: save it as v{max(saved) + 1} (A7-9).",
+            next_command=f"rubyops {kind} show",
+        )
+    effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)
+    return Wanted((effect,), {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"})
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > DOCUMENT_BYTES_MAX:
+            raise UsageError(f"{path} is larger than {DOCUMENT_BYTES_MAX:,} bytes; no document is")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is not a JSON object")
+    return document

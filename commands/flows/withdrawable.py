@@ -1,0 +1,78 @@
+"""FLOW-12: a bet of a player who holds withdrawable money, under every withdrawable policy that the active policy configures."""
+
+from decimal import Decimal
+from typing import Any
+
+from commands.flows._script import WITHDRAWABLE, Bet, Script, begin
+from commands.flows.money import roll_over
+from rubyops.errors import CheckFailed
+from rubyops.ports import Actor
+from wallet_runtime.contract import INSUFFICIENT_FUNDS, PROVIDERS
+
+PART = "10.00"
+STAKE = "15.00"  # more than either part, so that the order shows
+
+
+def every_policy(actor: Actor) -> dict[str, object]:
+    """FLOW-12: for each provider type, withdrawable money pays last, first or not at all, as its rule says."""
+    policy = actor.read.one("facts_active_documents")["policy"]
+    played = {}
+    for provider, provider_type in PROVIDERS.items():
+        script = begin("FLOW-12", actor, provider)
+        rule = policy["funding"][provider_type]
+        use = rule.get("withdrawable", "last")
+        _earn(script, policy, provider)
+        bet = _pick(script, provider, use) if rule["mode"] == "selection" else _in_order(script, provider, use)
+        script.settle(bet, PART if sum(bet.funding.values()) == script.minor(PART) else STAKE, key="paid")
+        script.expect("where the winnings went", script.legs(bet, "close"), _destinations(script, policy, bet))
+        script.expect("what the player holds in all at the end", sum(script.holdings().values()), 2 * script.minor(PART))
+        script.tips_agree()
+        played[provider] = {"withdrawable": use, "funding": bet.funding}
+    return {"played": played}
+
+
+def _earn(script: Script, policy: dict[str, Any], provider: str) -> None:
+    """Earn withdrawable money, and hold as much normal money beside it."""
+    combined = [name for name, kind in PROVIDERS.items() if policy["funding"][kind]["mode"] == "combined"]
+    if not combined:
+        raise CheckFailed(f"{script.title}: expected a provider type under a combined rule to earn withdrawable money with, found none")
+    roll_over(script, provider if provider in combined else combined[0], PART, key="earn")
+    script.deposit(PART, key="beside", bucket=script.normal(provider))
+
+
+def _in_order(script: Script, provider: str, use: str) -> Bet:
+    part, stake = script.minor(PART), script.minor(STAKE)
+    normal, withdrawable = script.account(script.normal(provider)), script.account(WITHDRAWABLE)
+    if use == "not_usable":
+        refusal = script.authorize(provider, STAKE, key="beyond")
+        script.refused("a bet that only withdrawable money could pay", refusal, (409,), INSUFFICIENT_FUNDS)
+        return _bet(script, provider, PART, {normal: part})
+    first, second = (withdrawable, normal) if use == "first" else (normal, withdrawable)
+    return _bet(script, provider, STAKE, {first: part, second: stake - part})
+
+
+def _pick(script: Script, provider: str, use: str) -> Bet:
+    """Name the withdrawable bucket where the player picks; where it may not be picked, naming it is refused."""
+    if use == "not_usable":
+        refusal = script.authorize(provider, PART, key="picked", source=WITHDRAWABLE)
+        script.refused("a bet that names the withdrawable bucket", refusal, (422,))
+        return _bet(script, provider, PART, {script.account(script.normal(provider)): script.minor(PART)}, script.normal(provider))
+    return _bet(script, provider, PART, {script.account(WITHDRAWABLE): script.minor(PART)}, WITHDRAWABLE)
+
+
+def _bet(script: Script, provider: str, amount: str, funding: dict[str, int], source: str | None = None) -> Bet:
+    bet = script.bet(provider, amount, key="paid", **({"source": source} if source else {}))
+    script.expect("the funding breakdown", bet.funding, funding)
+    script.expect("what the bet took", script.legs(bet, "authorize"), {account: -part for account, part in funding.items()})
+    return bet
+
+
+def _destinations(script: Script, policy: dict[str, Any], bet: Bet) -> dict[str, int]:
+    """Say where a payout of just the stake goes: the deposit's rolling is still active, withdrawable money never has one."""
+    due: dict[str, int] = {}
+    for account, part in bet.funding.items():
+        code = account.partition("/")[2]
+        rolls = Decimal(policy["rolling"]["deposit"].get(code, "0")) > 0
+        target = script.account(policy["destinations"][code]["before" if rolls else "after"])
+        due[target] = due.get(target, 0) + part
+    return due

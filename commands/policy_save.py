@@ -1,0 +1,26 @@
+"""Save a policy document as a draft (A7-9: never over a version that was active).
+
+When: before a new version is validated and activated. Blast radius: one draft; money moves by what is active.
+Undo: not needed, a draft that is never activated does nothing.
+"""
+
+from dataclasses import dataclass
+
+from commands._documents import plan_save
+from rubyops.model.step import Command, Wanted
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """The file with the document, as JSON."""
+
+    file: str
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the draft saved; refuse a version that is active or superseded."""
+    return plan_save("policy", "policy_key", params.file, read)
+
+
+COMMAND = Command("policy-save", "Save a policy draft", Params, plan)

@@ -1,0 +1,1 @@
+DROP TABLE control.ledger_anchor;

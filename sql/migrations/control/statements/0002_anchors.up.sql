@@ -1,0 +1,10 @@
+-- Digests of closed ledger months, kept out of reach of whoever can rewrite the wallet's database.
+CREATE TABLE control.ledger_anchor (
+    partition   text PRIMARY KEY,
+    row_count   bigint NOT NULL,
+    digest      text NOT NULL,
+    sealed_at   timestamptz NOT NULL,
+    anchored_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT ON control.ledger_anchor TO control_service;
+GRANT SELECT ON control.ledger_anchor TO rubyops_read, rubyops_ops;

@@ -1,0 +1,146 @@
+-- Movements that are neither bet, cash nor coupon: records of bonuses and of adjustments by two persons, and what their rules read.
+
+CREATE TABLE wallet.wallet_bonus (
+    bonus_id         uuid PRIMARY KEY,
+    brand_id         uuid NOT NULL,
+    player_id        uuid NOT NULL,
+    topology_code    text NOT NULL,
+    bucket_type_code text NOT NULL,
+    currency         text NOT NULL REFERENCES wallet.wallet_currency,
+    amount           bigint NOT NULL CHECK (amount > 0),
+    reference        text NOT NULL,
+    rolling_id       uuid,
+    state            text NOT NULL DEFAULT 'ISSUED' CHECK (state IN ('ISSUED', 'COMPLETED', 'REVERSED', 'EXPIRED')),
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    closed_at        timestamptz
+);
+CREATE INDEX wallet_bonus_player ON wallet.wallet_bonus (brand_id, player_id);
+CREATE INDEX wallet_bonus_rolling ON wallet.wallet_bonus (rolling_id) WHERE state = 'ISSUED';
+
+-- A correction of one account. It is applied by another person than the one who asked for it, or not at all.
+CREATE TABLE wallet.wallet_adjustment (
+    adjustment_id  uuid PRIMARY KEY,
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    account        text NOT NULL,
+    currency       text NOT NULL REFERENCES wallet.wallet_currency,
+    amount         bigint NOT NULL CHECK (amount <> 0),
+    reason         text NOT NULL CHECK (reason <> ''),
+    state          text NOT NULL DEFAULT 'REQUESTED' CHECK (state IN ('REQUESTED', 'APPLIED', 'REJECTED')),
+    requested_by   text NOT NULL CHECK (requested_by <> ''),
+    requested_at   timestamptz NOT NULL DEFAULT now(),
+    decided_by     text,
+    decided_at     timestamptz,
+    transaction_id uuid,
+    CONSTRAINT wallet_adjustment_two_persons CHECK (state <> 'APPLIED' OR lower(decided_by) <> lower(requested_by)),
+    CHECK ((state = 'REQUESTED') = (decided_by IS NULL))
+);
+CREATE INDEX wallet_adjustment_player ON wallet.wallet_adjustment (brand_id, player_id);
+
+-- The least that an account has held since a transaction moved it, that transaction's own result included: money that came in
+-- with it lies there whole exactly if this is at least as much, however much came in later. A bet that was made after it and
+-- rolled back again counts as never made: it gave back the very money it had taken. NULL when the transaction did not move it.
+CREATE FUNCTION wallet.low_water(p_brand uuid, p_player uuid, p_account text, p_transaction uuid) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    WITH start AS (
+        SELECT version, balance_after, created_at FROM wallet.wallet_ledger
+         WHERE transaction_id = p_transaction AND brand_id = p_brand AND player_id = p_player AND account = p_account
+         ORDER BY version DESC LIMIT 1
+    ), later AS MATERIALIZED (
+        SELECT l.version, l.delta, l.transaction_id
+          FROM wallet.wallet_ledger l, start s
+         WHERE l.brand_id = p_brand AND l.player_id = p_player AND l.account = p_account
+           AND l.version > s.version AND l.created_at >= s.created_at
+    ), undone AS (
+        SELECT t.transaction_id
+          FROM later l
+          JOIN wallet.wallet_bet_authorization a ON a.authorization_id = l.transaction_id AND a.state = 'ROLLED_BACK',
+               LATERAL (VALUES (a.authorize_transaction_id), (a.first_close_transaction_id), (a.close_transaction_id)) t (transaction_id)
+    ), held AS (
+        SELECT sum(delta) OVER (ORDER BY version) AS moved FROM later l
+         WHERE NOT EXISTS (SELECT FROM undone u WHERE u.transaction_id = l.transaction_id)
+    )
+    SELECT s.balance_after + least(0, (SELECT min(moved) FROM held))::bigint FROM start s
+$$;
+
+-- What decisions about bonuses, adjustments, transfers and winnings need beside the common state; read_state adds it.
+-- Input: bonus_id, adjustment_id, with_stakes (open stakes per account), with_winnings (low water of a settled bet's payout).
+CREATE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'bonus', (SELECT to_jsonb(b) || jsonb_build_object('low_water', wallet.low_water(p_brand, b.player_id,
+                                                           b.topology_code || '/' || b.bucket_type_code, b.bonus_id))
+                    FROM wallet.wallet_bonus b WHERE b.bonus_id = (c->>'bonus_id')::uuid AND b.brand_id = p_brand),
+        'adjustment', (SELECT to_jsonb(x) FROM wallet.wallet_adjustment x
+                        WHERE x.adjustment_id = (c->>'adjustment_id')::uuid AND x.brand_id = p_brand),
+        'staked', CASE WHEN c ? 'with_stakes' THEN (
+            SELECT coalesce(jsonb_object_agg(account, amount), '{}')
+              FROM (SELECT f->>'account' AS account, sum((f->>'amount')::bigint) AS amount
+                      FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
+                     WHERE a.brand_id = p_brand AND a.player_id = p_player AND a.state = 'AUTHORIZED' GROUP BY 1) open_stake) ELSE '{}' END,
+        'low_water', CASE WHEN c ? 'with_winnings' THEN (
+            SELECT coalesce(jsonb_object_agg(s->>'account', coalesce(wallet.low_water(p_brand, a.player_id, s->>'account', a.close_transaction_id), 0)), '{}')
+              FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.payout_shares) s
+             WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END)
+$$;
+
+-- Record a bonus, or close one from the state that the decision saw.
+CREATE FUNCTION wallet.put_bonus(c jsonb, b jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF b->>'from_state' IS NULL THEN
+        INSERT INTO wallet_bonus (bonus_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount, reference, rolling_id)
+        VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->'pair'->>'topology_code',
+                b->>'bucket_type_code', c->>'currency', (b->>'amount')::bigint, b->>'reference', (b->>'rolling_id')::uuid);
+        RETURN;
+    END IF;
+    UPDATE wallet_bonus x SET state = b->>'state', closed_at = now()
+     WHERE x.bonus_id = (b->>'bonus_id')::uuid AND x.player_id = (c->>'player_id')::uuid AND x.state = b->>'from_state';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'bonus % is not %', b->>'bonus_id', b->>'from_state' USING ERRCODE = 'RW003';
+    END IF;
+END $$;
+
+-- Record the wish for an adjustment, or a second person's decision over it; what is applied must be exactly what was asked for.
+CREATE FUNCTION wallet.put_adjustment(c jsonb, a jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF a->>'state' = 'REQUESTED' THEN
+        INSERT INTO wallet_adjustment (adjustment_id, brand_id, player_id, account, currency, amount, reason, requested_by)
+        VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, a->>'account', c->>'currency',
+                (a->>'amount')::bigint, a->>'reason', a->>'requested_by');
+        RETURN;
+    END IF;
+    UPDATE wallet_adjustment x
+       SET state = a->>'state', decided_by = a->>'decided_by', decided_at = now(),
+           transaction_id = CASE WHEN a->>'state' = 'APPLIED' THEN (c->>'transaction_id')::uuid END
+     WHERE x.adjustment_id = (a->>'adjustment_id')::uuid AND x.player_id = (c->>'player_id')::uuid AND x.state = 'REQUESTED'
+       AND (a->>'state' = 'REJECTED' OR c->'legs' = jsonb_build_array(
+                jsonb_build_object('account', 'ADJ', 'delta', -x.amount, 'currency', x.currency),
+                jsonb_build_object('account', x.account, 'delta', x.amount, 'currency', x.currency)));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'adjustment % is not REQUESTED, or what was moved is not what was asked for', a->>'adjustment_id' USING ERRCODE = 'RW003';
+    END IF;
+END $$;
+
+-- Write the records of these movements, and change obligations that a transfer took along.
+CREATE FUNCTION wallet.put_movement(c jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF c ? 'bonus' THEN
+        PERFORM wallet.put_bonus(c, c->'bonus');
+    END IF;
+    IF c ? 'adjustment' THEN
+        PERFORM wallet.put_adjustment(c, c->'adjustment');
+    END IF;
+    UPDATE wallet_rolling_obligation r
+       SET bucket_type_code = coalesce(o->>'bucket_type_code', r.bucket_type_code),
+           cap = CASE WHEN o ? 'cap' THEN (o->>'cap')::bigint ELSE r.cap END
+      FROM jsonb_array_elements(coalesce(c->'obligations_changed', '[]')) o
+     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
+    -- A bonus ends with its rolling, whoever ended that.
+    UPDATE wallet_bonus b
+       SET state = CASE o->>'state' WHEN 'COMPLETED' THEN 'COMPLETED' WHEN 'EXPIRED' THEN 'EXPIRED' ELSE 'REVERSED' END, closed_at = now()
+      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
+     WHERE b.rolling_id = (o->>'rolling_id')::uuid AND b.player_id = (c->>'player_id')::uuid AND b.state = 'ISSUED';
+END $$;

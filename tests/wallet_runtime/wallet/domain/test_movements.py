@@ -1,0 +1,335 @@
+"""Transfers, bonuses, points, adjustments and releases: what each decision moves, and what is refused."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.domain import adjustments, bonus, cash, points, rolling, transfers
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.documents import PointsTarget, TransferEdge
+from wallet_runtime.wallet.domain.obligations import pass_cap_on
+from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Bonus, Cash, CashTransaction, Obligation, State
+from wallet_runtime.wallet.domain.state import Player as Owner
+
+UNIFIED = pair("ruby_unified_v1.1.json")
+SPORTS, CASINO = "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL"
+BONUS, WITHDRAWABLE, POINTS = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE", "RUBY_SPLIT_V1/POINTS"
+TO_CASINO = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 40, "EUR")
+
+
+def owed(name: str, bucket: str = "SPORTS_NORMAL", **more: Any) -> Obligation:
+    return Obligation(name, "RUBY_SPLIT_V1", bucket, 100, player_id=str(PLAYER), **more)
+
+
+def legs(decision: Decision) -> dict[str, int]:
+    assert sum(leg.delta for leg in decision.legs if leg.currency != "PTS") == 0
+    assert sum(leg.delta for leg in decision.legs if leg.currency == "PTS") == 0
+    return {leg.account: leg.delta for leg in decision.legs}
+
+
+def code(decision: Decision) -> tuple[int, str]:
+    assert not decision.legs and not decision.obligations_opened and not decision.events
+    return decision.status, decision.body["code"]
+
+
+def blocked(given: State) -> State:
+    return msgspec.structs.replace(given, player=Owner("EUR", "blocked", False, 1))
+
+
+# --- transfers
+
+
+def test_a_part_of_the_balance_takes_a_part_of_each_rolling_along() -> None:
+    decision = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))), SPLIT)
+    assert legs(decision) == {SPORTS: -40, CASINO: 40}
+    (completed,) = decision.events
+    carried = completed.payload["rollings"]
+    assert completed.event_type == "TRANSFER_COMPLETED"
+    assert (completed.payload["amount"], completed.payload["balance"]) == ("40", "100")
+    assert [each["rolling_id"] for each in carried] == ["a", "b"]
+    assert [each["becomes"] for each in carried] == [each["rolling_id"] for each in decision.obligations_opened]
+    assert [(each["bucket_type_code"], each["cap"]) for each in decision.obligations_opened] == [
+        ("CASINO_NORMAL", 2),
+        ("CASINO_NORMAL", None),
+    ]
+    assert decision.obligations_changed == ({"rolling_id": "a", "cap": 5},)
+    again = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))), SPLIT)
+    assert again == decision
+
+
+def test_the_whole_balance_takes_the_rollings_themselves_along() -> None:
+    decision = transfers.transfer(
+        request(), TO_CASINO, state({"SPORTS_NORMAL": 40}, obligations=(owed("a"), owed("c", "CASINO_NORMAL"))), SPLIT
+    )
+    assert decision.obligations_changed == ({"rolling_id": "a", "bucket_type_code": "CASINO_NORMAL"},)
+    assert decision.events[0].payload["rollings"] == [{"rolling_id": "a", "becomes": "a"}] and not decision.obligations_opened
+
+
+def edged(rolling_mode: str, **ends: str) -> ActivePair:
+    ends = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"} | ends
+    edge = TransferEdge(active=True, rolling=rolling_mode, **ends)  # type: ignore[arg-type]
+    policy_rolling = msgspec.structs.replace(SPLIT.policy.rolling, transfer={"CASINO_NORMAL": "2.5"})
+    return ActivePair(
+        msgspec.structs.replace(SPLIT.topology, transfer_edges=(edge,)), msgspec.structs.replace(SPLIT.policy, rolling=policy_rolling)
+    )
+
+
+def test_a_generating_edge_asks_for_turnover_beside_what_comes_along() -> None:
+    decision = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a"),)), edged("generate"))
+    completed, required = decision.events
+    (carried,) = completed.payload["rollings"]
+    assert (required.event_type, required.payload["required_turnover"], required.payload["reason"]) == (
+        "ROLLING_REQUIRED",
+        "100",
+        "transfer",
+    )
+    assert required.payload["beside"] == [carried["becomes"]]
+    assert len(decision.obligations_opened) == 2
+    free = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}), edged("generate"))
+    assert free.events[1].payload["beside"] == [] and len(free.obligations_opened) == 1
+
+
+def test_a_transfer_is_refused_whole() -> None:
+    held = state({"SPORTS_NORMAL": 100, "POINTS": 9}, obligations=(owed("a"),), staked={SPORTS: 1})
+    assert code(transfers.transfer(request(), TO_CASINO, held, SPLIT)) == (409, "OPEN_STAKES")
+    assert code(transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 39}), SPLIT)) == (409, "INSUFFICIENT_FUNDS")
+    assert code(transfers.transfer(request(), TO_CASINO, blocked(held), SPLIT)) == (409, "PLAYER_BLOCKED")
+    for ends in (("SPORTS_NORMAL", "WITHDRAWABLE"), ("WITHDRAWABLE", "SPORTS_NORMAL"), ("POINTS", "SPORTS_NORMAL")):
+        assert code(transfers.transfer(request(), transfers.Transfer(*ends, 1, "EUR"), held, SPLIT)) == (409, "TRANSFER_NOT_ALLOWED")
+    with pytest.raises(ApiError) as unknown:
+        transfers.transfer(request(), transfers.Transfer("NOPE", "SPORTS_NORMAL", 1, "EUR"), held, SPLIT)
+    assert (unknown.value.status, unknown.value.code) == (422, "BUCKET_INVALID")
+
+
+@pytest.mark.parametrize("ends", [{"to_bucket": "WITHDRAWABLE"}, {"from_bucket": "POINTS"}, {"to_bucket": "POINTS"}])
+def test_no_edge_leads_to_withdrawable_or_joins_points(ends: dict[str, str]) -> None:
+    active = edged("inherit", **ends)
+    edge = active.topology.transfer_edges[0]
+    held = state({"SPORTS_NORMAL": 10, "POINTS": 10})
+    decision = transfers.transfer(request(), transfers.Transfer(edge.from_bucket, edge.to_bucket, 1, "EUR"), held, active)
+    assert code(decision) == (409, "TRANSFER_NOT_ALLOWED")
+
+
+def test_money_that_is_staked_but_owes_nothing_may_leave_a_rest_behind() -> None:
+    free = state({"SPORTS_NORMAL": 100}, staked={SPORTS: 60})
+    assert legs(transfers.transfer(request(), TO_CASINO, free, SPLIT)) == {SPORTS: -40, CASINO: 40}
+
+
+def test_the_legacy_alias_moves_in_split_and_answers_a_no_op_in_unified() -> None:
+    command = transfers.LegacyTransfer("casino", 5, "EUR")
+    assert legs(transfers.legacy_transfer(request(), command, state({"CASINO_NORMAL": 5}), SPLIT)) == {CASINO: -5, SPORTS: 5}
+    nothing = transfers.legacy_transfer(request(), command, state({}), UNIFIED)
+    assert (nothing.status, nothing.body["state"], nothing.body["amount"], nothing.legs) == (200, "NOOP", "0.00", ())
+
+
+# --- bonuses
+
+
+def issued(**more: Any) -> Bonus:
+    given = {"state": "ISSUED", "rolling_id": "r", "low_water": 100} | more
+    return Bonus("b", str(PLAYER), "RUBY_SPLIT_V1", "SPORTS_BONUS", "EUR", 100, "campaign", **given)
+
+
+def test_a_bonus_comes_with_its_rolling_and_its_cap() -> None:
+    decision = bonus.issue(request(), bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign", 300), state({}), SPLIT)
+    assert legs(decision) == {"PROMO": -100, BONUS: 100}
+    assert decision.events[0].payload["required_turnover"] == "1000"
+    assert decision.obligations_opened[0]["cap"] == 300
+    assert decision.bonus is not None and decision.bonus["rolling_id"] == decision.obligations_opened[0]["rolling_id"]
+    capped = msgspec.structs.replace(SPLIT.policy.rolling, bonus_cap={"SPORTS_BONUS": "2.5"})
+    by_policy = ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, rolling=capped))
+    again = bonus.issue(request(), bonus.Issue("SPORTS_BONUS", 101, "EUR", "campaign", 300), state({}), by_policy)
+    assert again.obligations_opened[0]["cap"] == 252
+    with pytest.raises(ApiError) as wrong:
+        bonus.issue(request(), bonus.Issue("SPORTS_NORMAL", 1, "EUR", "campaign"), state({}), SPLIT)
+    assert wrong.value.status == 422
+
+
+def test_a_bonus_is_reversed_whole() -> None:
+    held = state({"SPORTS_BONUS": 130}, bonus=issued(), obligations=(owed("r", "SPORTS_BONUS"),))
+    decision = bonus.reverse(request(), bonus.End("b"), held, SPLIT)
+    assert legs(decision) == {BONUS: -100, "PROMO": 100}
+    assert decision.obligations_closed == ({"rolling_id": "r", "state": "CANCELED"},)
+    assert [each.event_type for each in decision.events] == ["ROLLING_REVOKED"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"bonus": issued(low_water=99)}, "BONUS_SPENT"),
+        ({"bonus": issued(low_water=None)}, "BONUS_SPENT"),
+        ({"bonus": issued(), "obligations": (owed("r", "CASINO_BONUS"),)}, "BONUS_SPENT"),
+        ({"bonus": issued(), "staked": {BONUS: 1}}, "OPEN_STAKES"),
+        ({"bonus": issued(state="COMPLETED")}, "BONUS_NOT_OPEN"),
+        ({"bonus": issued(state="EXPIRED")}, "BONUS_NOT_OPEN"),
+    ],
+)
+def test_a_bonus_that_is_not_whole_is_not_reversed(given: dict[str, Any], expected: str) -> None:
+    assert code(bonus.reverse(request(), bonus.End("b"), state({"SPORTS_BONUS": 500}, **given), SPLIT)) == (409, expected)
+
+
+def test_expiry_takes_what_is_left() -> None:
+    alone = bonus.expire(request(), bonus.End("b"), state({"SPORTS_BONUS": 130}, bonus=issued(low_water=20)), SPLIT)
+    assert legs(alone) == {BONUS: -130, "PROMO": 130}
+    shared = state({"SPORTS_BONUS": 130}, bonus=issued(low_water=20), obligations=(owed("r", "SPORTS_BONUS"), owed("s", "SPORTS_BONUS")))
+    assert legs(bonus.expire(request(), bonus.End("b"), shared, SPLIT)) == {BONUS: -100, "PROMO": 100}
+    spent = bonus.expire(request(), bonus.End("b"), state({}, bonus=issued(low_water=0)), SPLIT)
+    assert legs(spent) == {} and spent.bonus is not None
+    again = bonus.expire(request(2), bonus.End("b"), state({"SPORTS_BONUS": 5}, bonus=issued(state="EXPIRED")), SPLIT)
+    assert (again.status, again.legs, again.bonus) == (200, (), None)
+    with pytest.raises(bonus.BonusNotFound):
+        bonus.expire(request(), bonus.End("b"), state({}), SPLIT)
+
+
+# --- points
+
+
+def test_points_are_awarded_and_expire_in_their_own_currency() -> None:
+    award = points.award(request(), points.Points(30, "mission"), state({}), SPLIT)
+    assert legs(award) == {"ISSUED": -30, POINTS: 30} and award.starts_new
+    expiry = points.expire(request(), points.Points(30, "year"), state({"POINTS": 30}), SPLIT)
+    assert legs(expiry) == {POINTS: -30, "EXPIRED": 30} and expiry.body["held"] == "0"
+    assert code(points.expire(request(), points.Points(31, "year"), state({"POINTS": 30}), SPLIT)) == (409, "INSUFFICIENT_FUNDS")
+
+
+def test_points_become_money_with_a_rolling() -> None:
+    decision = points.transfer(request(), points.PointsTransfer(30, "CASINO_NORMAL"), state({"POINTS": 30}), SPLIT)
+    assert legs(decision) == {POINTS: -30, "REDEEMED": 30, "PROMO": -30, CASINO: 30}
+    assert [each.event_type for each in decision.events] == ["POINTS_TRANSFERRED", "ROLLING_REQUIRED"]
+    assert decision.obligations_opened[0]["bucket_type_code"] == "CASINO_NORMAL"
+
+
+def test_points_are_refused_whole() -> None:
+    held = state({"POINTS": 30})
+    rate = PointsTarget("SPORTS_NORMAL", {"EUR": 5}, per_points=3)
+    odd = ActivePair(msgspec.structs.replace(SPLIT.topology, points_targets=(rate,)), SPLIT.policy)
+    exact = points.transfer(request(), points.PointsTransfer(9, "SPORTS_NORMAL"), held, odd)
+    assert legs(exact) == {POINTS: -9, "REDEEMED": 9, "PROMO": -15, SPORTS: 15}
+    assert code(points.transfer(request(), points.PointsTransfer(10, "SPORTS_NORMAL"), held, odd)) == (409, "POINTS_NOT_EXACT")
+    krw = msgspec.structs.replace(held, player=Owner("KRW", "active", False, 1))
+    assert code(points.transfer(request(), points.PointsTransfer(9, "SPORTS_NORMAL"), krw, odd)) == (409, "POINTS_RATE_MISSING")
+    assert code(points.transfer(request(), points.PointsTransfer(31, "SPORTS_NORMAL"), held, SPLIT)) == (409, "INSUFFICIENT_FUNDS")
+    assert code(points.transfer(request(), points.PointsTransfer(1, "SPORTS_NORMAL"), blocked(held), SPLIT)) == (409, "PLAYER_BLOCKED")
+    for target in ("SPORTS_BONUS", "WITHDRAWABLE", "POINTS", "NOPE"):
+        with pytest.raises(points.PointsTargetInvalid):
+            points.transfer(request(), points.PointsTransfer(1, target), held, SPLIT)
+
+
+# --- release and close
+
+
+def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
+    due = owed("r", "SPORTS_BONUS", cap=100)
+    decision = rolling.complete(request(), rolling.Complete("r"), state({"SPORTS_BONUS": 130}, rolling=due, obligations=(due,)), SPLIT)
+    assert legs(decision) == {BONUS: -130, WITHDRAWABLE: 100, "PROMO": 30}
+    assert decision.body["released"] == "1.00" and decision.transfers[0]["amount"] == 100
+
+
+def test_caps_of_one_release_add_up_and_one_without_lifts_them_all() -> None:
+    assert pass_cap_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == ({"rolling_id": "b", "cap": 15},)
+    assert pass_cap_on(owed("a"), (owed("b", cap=5), owed("c"))) == ({"rolling_id": "b", "cap": None},)
+    assert pass_cap_on(owed("a", cap=10), (owed("b"),)) == ()
+    due = owed("a", cap=10)
+    held = state({"SPORTS_NORMAL": 130}, rolling=due, obligations=(due, owed("b", cap=5)))
+    decision = rolling.complete(request(), rolling.Complete("a"), held, SPLIT)
+    assert not decision.legs and decision.obligations_changed == ({"rolling_id": "b", "cap": 15},)
+
+
+def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
+    due, other = owed("r", "SPORTS_BONUS"), owed("s", "SPORTS_BONUS")
+    close = rolling.Close("r", "EXPIRED")
+    alone = state({"SPORTS_BONUS": 130}, rolling=due, obligations=(due,))
+    assert legs(rolling.close(request(), close, alone, SPLIT)) == {BONUS: -130, "PROMO": 130}
+    assert legs(rolling.close(request(), close, msgspec.structs.replace(alone, obligations=(due, other)), SPLIT)) == {}
+    assert code(rolling.close(request(), close, msgspec.structs.replace(alone, staked={BONUS: 1}), SPLIT)) == (409, "OPEN_STAKES")
+    normal = owed("r")
+    kept = rolling.close(request(), close, state({"SPORTS_NORMAL": 5}, rolling=normal, obligations=(normal,)), SPLIT)
+    assert not kept.legs and kept.obligations_closed == ({"rolling_id": "r", "state": "EXPIRED"},)
+    done = state({}, rolling=owed("r", state="COMPLETED"))
+    assert code(rolling.close(request(), close, done, SPLIT)) == (409, "ROLLING_ALREADY_COMPLETED")
+    again = rolling.close(request(), close, state({}, rolling=owed("r", state="CANCELED")), SPLIT)
+    assert (again.status, again.body["state"], again.obligations_closed) == (200, "CANCELED", ())
+
+
+# --- adjustments
+
+
+def asked(**more: Any) -> Adjustment:
+    given = {"account": SPORTS, "amount": -30, "state": "REQUESTED", "requested_by": "ann"} | more
+    return Adjustment("x", str(PLAYER), currency="EUR", reason="found twice", **given)
+
+
+def test_an_adjustment_moves_only_when_another_person_applies_it() -> None:
+    command = adjustments.Ask("SPORTS_NORMAL", "debit", 30, "EUR", "found twice", "ann")
+    wish = adjustments.ask(request(), command, state({}), SPLIT)
+    assert not wish.legs and wish.adjustment is not None and wish.adjustment["amount"] == -30
+    held = state({"SPORTS_NORMAL": 30}, adjustment=asked())
+    assert legs(adjustments.approve(request(2), adjustments.Decide("x", "bob"), held, SPLIT)) == {"ADJ": 30, SPORTS: -30}
+    for same in ("ann", "Ann ", "ANN"):
+        with pytest.raises(adjustments.SamePerson):
+            adjustments.approve(request(2), adjustments.Decide("x", same), held, SPLIT)
+    assert adjustments.reject(request(2), adjustments.Decide("x", "ann"), held, SPLIT).legs == ()
+
+
+def test_adjustments_that_cannot_be() -> None:
+    decide = adjustments.Decide("x", "bob")
+    assert code(adjustments.approve(request(), decide, state({"SPORTS_NORMAL": 29}, adjustment=asked()), SPLIT)) == (
+        409,
+        "INSUFFICIENT_FUNDS",
+    )
+    assert code(adjustments.approve(request(), decide, state({}, adjustment=asked(account="X/Y")), SPLIT)) == (
+        409,
+        "ADJUSTMENT_OUT_OF_REACH",
+    )
+    assert code(adjustments.approve(request(), decide, state({}, adjustment=asked(state="REJECTED")), SPLIT)) == (409, "ADJUSTMENT_DECIDED")
+    assert code(adjustments.reject(request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT)) == (409, "ADJUSTMENT_DECIDED")
+    assert adjustments.approve(request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT).status == 200
+    with pytest.raises(adjustments.AdjustmentNotFound):
+        adjustments.approve(request(), decide, state({}), SPLIT)
+    for account in ("POINTS", "CASH/PENDING", "NOPE", "HOUSE"):
+        with pytest.raises(adjustments.AccountInvalid):
+            adjustments.ask(request(), adjustments.Ask(account, "credit", 1, "EUR", "r", "ann"), state({}), SPLIT)
+
+
+def test_cash_can_be_adjusted() -> None:
+    held = state({}, adjustment=asked(account="CASH/AVAILABLE", amount=-5), cash=Cash(available=5))
+    assert legs(adjustments.approve(request(), adjustments.Decide("x", "bob"), held, SPLIT)) == {"ADJ": 5, "CASH/AVAILABLE": -5}
+
+
+# --- withdrawals
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "after", "moves"),
+    [
+        (cash.cancel, "requested", "canceled", True),
+        (cash.fail_payout, "approved", "payout_failed", True),
+        (cash.cancel, "canceled", "canceled", False),
+        (cash.fail_payout, "payout_failed", "payout_failed", False),
+        (cash.cancel, "approved", None, False),
+        (cash.cancel, "paid", None, False),
+        (cash.fail_payout, "requested", None, False),
+        (cash.fail_payout, "paid", None, False),
+        (cash.mark_paid, "payout_failed", None, False),
+        (cash.approve, "canceled", None, False),
+    ],
+)
+def test_the_states_of_a_withdrawal(rule: Any, before: str, after: str | None, moves: bool) -> None:
+    held = CashTransaction("t", str(PLAYER), "withdrawal", before, 70, "EUR")
+    decision = rule(request(), cash.Review("t", "x"), state({}, cash_transaction=held), SPLIT)
+    if after is None:
+        assert code(decision) == (409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")
+        return
+    assert decision.body["transaction"]["state"] == after
+    assert legs(decision) == ({"CASH/PENDING": -70, "CASH/AVAILABLE": 70} if moves else {})
+    if moves:
+        assert decision.cash_transaction is not None and "reviewed_by" not in decision.cash_transaction
+
+
+def test_another_players_withdrawal_is_not_found() -> None:
+    foreign = CashTransaction("t", "somebody", "withdrawal", "requested", 70, "EUR")
+    with pytest.raises(cash.TransactionNotFound):
+        cash.cancel(request(), cash.Review("t", "x"), state({}, cash_transaction=foreign), SPLIT)

@@ -1,0 +1,320 @@
+"""Documents on a real database: each rule of activation refuses by itself, changes nothing, and says where (A7-1 to A7-13)."""
+
+import copy
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib import resources
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import internal, serving
+from tests.wallet_runtime.wallet.conftest import Player
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.api import SERVICE
+from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.money import money_of
+
+Document = dict[str, Any]
+CODE = "RUBY_SPLIT_V1"
+DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
+NEXT = 7
+
+
+def _pair() -> tuple[Document, Document]:
+    """Return the active pair's documents as version 7 of both."""
+    pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_split_v1.1.json").read_text())
+    topology, policy = pair["topology"] | {"version": NEXT}, pair["policy"] | {"version": NEXT}
+    return topology, policy | {"topology": {"code": CODE, "version": NEXT}}
+
+
+class Office:
+    """wallet_service over HTTP, as admin_service calls it, and a look at what is stored."""
+
+    def __init__(self, client: httpx.Client, look: psycopg.Connection) -> None:
+        """Count requests, so that none repeats another."""
+        self.client, self.look, self.count = client, look, 0
+
+    def send(self, method: str, path: str, body: Document | None = None) -> httpx.Response:
+        self.count += 1
+        headers = internal("admin_service", request_id=f"office-{self.count}")
+        return self.client.request(method, f"/internal/wallet/{path}", json=body, headers=headers)
+
+    def activate(self, topology: Document, policy: Document, version: int | None = NEXT) -> httpx.Response:
+        """Save the topology and activate it with its policy document, from the active pair."""
+        saved = self.send("PUT", f"topology/{topology['code']}", topology)
+        assert saved.status_code == 200, saved.text
+        start = {"topology_code": CODE, "topology_version": 1}
+        return self.send("PUT", f"topology/{topology['code']}/activate", {"version": version, "policy_document": policy, "from": start})
+
+    def stored(self) -> list[Any]:
+        """Return everything that an activation could change."""
+        gate = self.look.execute("SELECT to_jsonb(g) FROM wallet.wallet_gate g").fetchall()
+        return [
+            *gate,
+            *self.look.execute("SELECT code, version, state FROM wallet.wallet_topology WHERE state <> 'DRAFT' ORDER BY 1, 2"),
+            *self.look.execute("SELECT to_jsonb(p) FROM wallet.wallet_policy p ORDER BY p.policy_key, p.version"),
+            *self.look.execute("SELECT to_jsonb(a) FROM wallet.wallet_activation a ORDER BY a.activation_no"),
+        ]
+
+
+@pytest.fixture
+def office(wallet: Database, platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Office]:
+    with serving(SERVICE, platform_db) as served:
+        yield Office(served.client, look)
+
+
+Damage = Callable[[Document, Document], object]
+BROKEN: tuple[tuple[str, str, Damage], ...] = (
+    ("A7-1", "topology.buckets", lambda t, p: t["buckets"].pop(5)),
+    ("A7-1", "policy.rolling.deposit.SPORTS_NORMAL", lambda t, p: p["rolling"]["deposit"].update(SPORTS_NORMAL="many")),
+    ("A7-2", "policy.topology", lambda t, p: p["topology"].update(version=6)),
+    ("A7-3", "policy.funding.LIVE", lambda t, p: p["funding"].pop("LIVE")),
+    ("A7-4", "policy.funding.SPORTS.sources[0]", lambda t, p: p["funding"]["SPORTS"].update(sources=["NOWHERE"])),
+    ("A7-5", "policy.destinations.SPORTS_BONUS.after", lambda t, p: p["destinations"]["SPORTS_BONUS"].update(after="WITHDRAWABLE")),
+    ("A7-6", "policy.points_targets[0]", lambda t, p: p.update(points_targets=["SPORTS_BONUS"])),
+    ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
+    ("A7-8", "topology.buckets[0]", lambda t, p: t["buckets"][0].update(provider_types=["SPORTS", "LIVE"])),
+)
+
+
+@pytest.mark.parametrize(("rule", "path", "damage"), BROKEN, ids=[f"{rule} {path}" for rule, path, _ in BROKEN])
+def test_each_broken_rule_is_refused_and_changes_nothing(office: Office, player: Player, rule: str, path: str, damage: Damage) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    topology, policy = _pair()
+    damage(topology, policy)
+    before = office.stored()
+    refusal = office.activate(topology, policy)
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "ACTIVATION_REFUSED")
+    violations = refusal.json()["details"]["violations"]
+    assert (rule, path) in [(violation["rule"], violation["path"]) for violation in violations]
+    assert {violation["rule"] for violation in violations} == {rule}
+    assert office.stored() == before
+
+
+def test_all_broken_rules_are_told_in_one_refusal(office: Office, player: Player) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    topology, policy = _pair()
+    for _, _, damage in BROKEN[1:]:
+        damage(topology, policy)
+    refusal = office.activate(topology, policy)
+    assert {v["rule"] for v in refusal.json()["details"]["violations"]} == {f"A7-{number}" for number in range(1, 9)}
+
+
+def test_a_fault_of_structure_is_a_422_with_every_path(office: Office) -> None:
+    topology, policy = _pair()
+    topology["buckets"][0]["kind"], topology["version"] = "gold", "seven"
+    refusal = office.send("PUT", f"topology/{CODE}", topology)
+    assert (refusal.status_code, refusal.json()["code"]) == (422, "A7_1_STRUCTURE")
+    assert [v["path"] for v in refusal.json()["details"]["violations"]] == ["topology.version", "topology.buckets[0].kind"]
+    told = office.send("POST", "topology/validate", {"topology_document": topology, "policy_document": policy | {"funding": 5}}).json()
+    assert [v["path"] for v in told["violations"]] == ["topology.version", "topology.buckets[0].kind", "policy.funding"]
+
+
+OPEN_BET = {"provider_id": "mocksports", "bet_id": "b1"}
+
+
+def _hold(player: Player, what: str, look: psycopg.Connection) -> None:
+    """Leave exactly one kind of reference to SPORTS_NORMAL."""
+    if what == "rolling obligation":
+        player.perform(cash.deposit, DEPOSIT)
+        player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", "b1", "r1", 10_000, "EUR"), **OPEN_BET)
+        player.perform(bets.settle, bets.Settle("mocksports", "b1", "0"), **OPEN_BET)
+    elif what == "open stake":
+        player.perform(cash.deposit, DEPOSIT)
+        player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", "b1", "r1", 10_000, "EUR"), **OPEN_BET)
+        look.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED'")
+    else:
+        player.perform(cash.deposit, DEPOSIT)
+        look.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED'")
+
+
+@pytest.mark.parametrize("what", ["balance", "open stake", "rolling obligation"])
+def test_a7_8_names_what_holds_a_bucket_that_would_go(office: Office, player: Player, look: psycopg.Connection, what: str) -> None:
+    _hold(player, what, look)
+    topology, policy = _pair()
+    for bucket in topology["buckets"]:
+        bucket["code"] = bucket["code"].replace("SPORTS_NORMAL", "SPORTS_OTHER")
+    renamed = json.loads(json.dumps(policy).replace("SPORTS_NORMAL", "SPORTS_OTHER"))
+    topology = json.loads(json.dumps(topology).replace("SPORTS_NORMAL", "SPORTS_OTHER"))
+    violations = office.activate(topology, renamed).json()["details"]["violations"]
+    assert {v["rule"] for v in violations} == {"A7-8"}
+    assert any(f"1 x {what} in {CODE}/SPORTS_NORMAL" in v["message"] for v in violations), violations
+
+
+def test_a7_9_a_save_never_overwrites_an_active_or_superseded_version(office: Office, look: psycopg.Connection) -> None:
+    topology, policy = _pair()
+    assert office.activate(topology, policy).status_code == 200
+    for version in (1, NEXT):  # superseded, active
+        for kind, key, document in (("topology", CODE, topology), ("policy", "default", policy)):
+            before = office.stored()
+            refusal = office.send("PUT", f"{kind}/{key}", copy.deepcopy(document) | {"version": version})
+            assert (refusal.status_code, refusal.json()["code"]) == (409, "A7_9_NOT_A_DRAFT")
+            assert refusal.json()["details"] == {"rule": "A7-9", "path": f"{kind}.version"}
+            assert office.stored() == before
+    draft = policy | {"version": 8}
+    for multiplier in ("2", "3"):
+        draft = json.loads(json.dumps(draft))
+        draft["rolling"]["deposit"]["SPORTS_NORMAL"] = multiplier
+        assert office.send("PUT", "policy/default", draft).status_code == 200
+    kept = look.execute("SELECT document->'rolling'->'deposit'->>'SPORTS_NORMAL' FROM wallet.wallet_policy WHERE version = 8").fetchone()
+    assert kept == ("3",)
+
+
+@pytest.mark.parametrize("table", ["wallet_topology", "wallet_policy"])
+@pytest.mark.parametrize("change", ["document = '{}'", "version = 99", "saved_by = 'x'", "state = 'DRAFT'"])
+def test_a7_9_the_database_itself_keeps_what_was_active(wallet: Database, look: psycopg.Connection, table: str, change: str) -> None:
+    for statement in (f"UPDATE wallet.{table} SET {change} WHERE state = 'ACTIVE'", f"DELETE FROM wallet.{table} WHERE state = 'ACTIVE'"):
+        with pytest.raises(psycopg.errors.DatabaseError) as error:
+            look.execute(statement.encode())
+        assert error.value.sqlstate == "RW009"
+
+
+def test_a7_10_a_topology_without_a_policy_is_activated_only_where_it_is_active(office: Office) -> None:
+    topology, _ = _pair()
+    office.send("PUT", f"topology/{CODE}", topology)
+    before = office.stored()
+    refusal = office.send("PUT", f"topology/{CODE}/activate", {"version": NEXT, "from": {"topology_code": CODE, "topology_version": 1}})
+    assert (refusal.status_code, refusal.json()["code"]) == (422, "A7_10_POLICY_REQUIRED")
+    assert refusal.json()["details"] == {"rule": "A7-10", "path": "policy_document"}
+    assert office.stored() == before
+    again = office.send("PUT", f"topology/{CODE}/activate", {"version": 1})
+    assert (again.status_code, again.json()["changed"]) == (200, False)
+    assert office.stored() == before
+
+
+def test_a7_11_a_policy_alone_is_activated_only_for_the_active_topology(office: Office) -> None:
+    topology, policy = _pair()
+    office.send("PUT", f"topology/{CODE}", topology)
+    office.send("PUT", "policy/default", policy)
+    before = office.stored()
+    refusal = office.send("PUT", "policy/default/activate", {"version": NEXT})
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "A7_11_POLICY_FOR_OTHER_TOPOLOGY")
+    assert (refusal.json()["details"]["rule"], refusal.json()["details"]["path"]) == ("A7-11", "policy.topology")
+    assert office.stored() == before
+    office.send("PUT", "policy/default", policy | {"version": 8, "topology": {"code": CODE, "version": 1}})
+    assert office.send("PUT", "policy/default/activate", {"version": 8}).json()["changed"] is True
+
+
+def test_a7_13_a_superseded_pair_comes_back_by_reference_under_the_same_checks(office: Office, player: Player) -> None:
+    topology, policy = _pair()
+    topology["buckets"].append({"code": "EXTRA", "kind": "normal", "provider_types": ["SPORTS"]})
+    policy["destinations"]["EXTRA"] = {"before": "EXTRA", "after": "EXTRA"}
+    assert office.activate(topology, policy).status_code == 200
+    versions = office.look.execute("SELECT count(*) FROM wallet.wallet_topology").fetchone()
+    back = {"version": 1, "policy": {"policy_key": "default", "version": 1}, "from": {"topology_code": CODE, "topology_version": NEXT}}
+    player.perform(cash.deposit, cash.Deposit(500, "EUR", "EXTRA"))
+    before = office.stored()
+    refusal = office.send("PUT", f"topology/{CODE}/activate", back)
+    assert {v["rule"] for v in refusal.json()["details"]["violations"]} == {"A7-8"}
+    assert office.stored() == before
+    office.look.execute("UPDATE wallet.wallet_bucket SET balance = 0")
+    office.look.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED'")
+    done = office.send("PUT", f"topology/{CODE}/activate", back)
+    assert (done.status_code, done.json()["changed"]) == (200, True), done.text
+    assert office.look.execute("SELECT count(*) FROM wallet.wallet_topology").fetchone() == versions
+    history = office.send("GET", "activations").json()["activations"]
+    assert [row["topology_version"] for row in history] == [1, NEXT, 1]
+    assert {row["state"] for row in office.send("GET", "topology").json()["versions"] if row["version"] in (1, NEXT)} == {
+        "ACTIVE",
+        "SUPERSEDED",
+    }
+
+
+# Activation under load --------------------------------------------------------------------------------------------------------
+
+LOCK_TIMEOUT = """
+SELECT option_value FROM pg_options_to_table((SELECT proconfig FROM pg_proc WHERE oid = 'wallet.lock_gate'::regproc))
+ WHERE option_name = 'lock_timeout'
+"""
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = %s"
+
+
+def _wish(version: int, start: int, name: str) -> PairWish:
+    return PairWish(CODE, version, "default", version, CODE, start, "test", name)
+
+
+def test_money_waits_for_an_activation_no_longer_than_its_lock_timeout(
+    wallet: Database, player: Player, look: psycopg.Connection, platform_db: TestDatabase
+) -> None:
+    """A money command that never ends keeps the gate; an activation queues behind it, and other money behind the activation.
+
+    That other money gets through while the first still holds the gate is proof that the activation stood back by itself.
+    """
+    player.perform(cash.deposit, DEPOSIT)
+    done: list[int] = []
+    with psycopg.connect(platform_db.superuser_dsn) as endless:
+        endless.execute("SELECT pg_advisory_xact_lock_shared(wallet.gate_lock())")
+        activation = threading.Thread(target=lambda: Documents(wallet).activate(_wish(2, 1, "patient")))
+        activation.start()
+        _await(look, WAITING, "ExclusiveLock")
+        money = threading.Thread(target=lambda: done.append(player.perform(cash.deposit, DEPOSIT, request_id="behind")[0]))
+        money.start()
+        money.join(30)
+        assert done == [200]
+    activation.join(30)
+    assert look.execute("SELECT topology_version FROM wallet.wallet_gate").fetchone() == (2,)
+
+
+def _await(look: psycopg.Connection, question: str, *values: object) -> None:
+    until = time.monotonic() + 10
+    while look.execute(question.encode(), values).fetchone() == (0,):
+        assert time.monotonic() < until, "nobody waited for the gate"
+        time.sleep(0.005)
+
+
+def _await_progress(done: dict[Player, int], failed: list[ApiError]) -> None:
+    """Let every player get one more command through, so that activations meet commands at every point of their way."""
+    before, until = dict(done), time.monotonic() + 30
+    while not failed and any(done[player] == before[player] for player in before):
+        assert time.monotonic() < until, "money stands still"
+        time.sleep(0.001)
+
+
+def test_activations_under_load_fail_no_money_command(wallet: Database, platform_db: TestDatabase, look: psycopg.Connection) -> None:
+    """Every session of the money's role gives up after twice the activation's lock time-out; that none does is PostgreSQL's word."""
+    row = look.execute(LOCK_TIMEOUT.encode()).fetchone()
+    assert row is not None
+    most_milliseconds = 2 * int(str(row[0]).removesuffix("ms"))
+    look.execute(f"ALTER ROLE wallet_service IN DATABASE {platform_db.name} SET lock_timeout = {most_milliseconds}".encode())
+    bounded = Database(platform_db.dsn("wallet_service"), "bounded", pool_max=6).open()
+    players = [Player(money_of(bounded)) for _ in range(4)]
+    for player in players:
+        player.perform(cash.deposit, cash.Deposit(1_000_000, "EUR", "SPORTS_NORMAL"))
+    stop, failed, longest, done = threading.Event(), list[ApiError](), [0.0], dict.fromkeys(players, 0)
+
+    def play(player: Player) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            began = time.monotonic()
+            command = bets.Authorize("mocksports", "SPORTS", f"b{number}", "r1", 1, "EUR")
+            try:
+                assert player.perform(bets.authorize, command, provider_id="mocksports", bet_id=f"b{number}")[0] == 200
+            except ApiError as error:
+                failed.append(error)
+            longest[0] = max(longest[0], time.monotonic() - began)
+            done[player] = number
+
+    threads = [threading.Thread(target=play, args=[player]) for player in players]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(20):
+            Documents(wallet).activate(_wish(2 - number % 2, 1 + number % 2, f"flip-{number}"))
+            _await_progress(done, failed)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        bounded.close()
+    print(f"longest money command beside 20 activations: {longest[0] * 1000:.0f} ms; each wait was bounded by {most_milliseconds} ms")
+    assert not failed, failed[0].message
+    assert look.execute("SELECT activation_no FROM wallet.wallet_gate").fetchone() == (21,)

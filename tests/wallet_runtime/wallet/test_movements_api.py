@@ -1,0 +1,134 @@
+"""The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP: who may call, what they answer."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import PLAYER, internal, serving
+from tests.wallet_runtime.wallet.ledger_model import activate_split
+from wallet_runtime import contract
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.wallet.api import SERVICE
+
+Answered = tuple[int, dict[str, Any]]
+EUR = {"currency": "EUR"}
+
+
+class Wallet:
+    """The service with RUBY_SPLIT_V1 active and one player, asked by whoever may."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        """Open the player's wallet."""
+        self.client = client
+        assert self.post("players", contract.PLAYER_SERVICE, **EUR)[0] == 200
+
+    def post(self, path: str, caller: str = contract.ADMIN_SERVICE, player: UUID | None = PLAYER, **body: Any) -> Answered:
+        """Send one command under a new request id."""
+        named = {"player_id": str(player)} if player else {}
+        headers = internal(caller, request_id=str(uuid4()))
+        answer = self.client.post(f"/internal/wallet/v2/{path}", json=named | body, headers=headers)
+        return answer.status_code, answer.json()
+
+    def deposit(self, amount: str, bucket: str) -> None:
+        """Credit a deposit to a bucket."""
+        assert self.post("deposits/approve", contract.PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR)[0] == 200
+
+
+@pytest.fixture
+def wallet(platform_db: TestDatabase) -> Iterator[Wallet]:
+    database = Database(platform_db.dsn("wallet_service"), "seed", pool_max=2).open()
+    activate_split(database)
+    database.close()
+    with serving(SERVICE, platform_db) as served:
+        yield Wallet(served.client)
+
+
+def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
+    wallet.deposit("9.00", "SPORTS_NORMAL")
+    ends = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"}
+    status, answer = wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", **ends, **EUR)
+    assert (status, answer["state"], answer["amount"], answer["rolling"], len(answer["rollings"])) == (
+        200,
+        "COMPLETED",
+        "3.00",
+        "inherit",
+        1,
+    )
+    status, answer = wallet.post("transfers/legacy", contract.PLAYER_SERVICE, from_side="casino", amount="3.00", **EUR)
+    assert (status, answer["from_bucket"], answer["to_bucket"]) == (200, "CASINO_NORMAL", "SPORTS_NORMAL")
+    assert wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", currency="USD", **ends)[1]["code"] == "CURRENCY_MISMATCH"
+    assert wallet.post("transfers", contract.PLAYER_SERVICE, amount=3, **ends, **EUR)[0] == 422
+    assert wallet.post("transfers", contract.GATEWAY, amount="3", **ends, **EUR)[0] == 403
+
+
+def test_a_bonus(wallet: Wallet) -> None:
+    status, answer = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c1", max_release="0.80", **EUR)
+    assert status == 200
+    status, answer = wallet.post("bonuses/reverse", bonus_id=answer["bonus_id"])
+    assert (status, answer["state"], answer["taken_back"]) == (200, "REVERSED", "1.00")
+    _, answer = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c2", **EUR)
+    assert wallet.post("bonuses/expire", bonus_id=answer["bonus_id"])[1]["state"] == "EXPIRED"
+    assert wallet.post("bonuses/expire", bonus_id=str(uuid4()))[1]["code"] == "BONUS_NOT_FOUND"
+    assert wallet.post("bonuses/issue", bucket="POINTS", amount="1.00", reference="c2", **EUR)[1]["code"] == "BUCKET_INVALID"
+
+
+def test_points(wallet: Wallet) -> None:
+    assert wallet.post("points/award", points="100", reference="m1")[1]["held"] == "100"
+    answer = wallet.post("points/transfer", contract.PLAYER_SERVICE, points="60", target="SPORTS_NORMAL")
+    assert (answer[0], answer[1]["amount"], answer[1]["points"]) == (200, "0.60", "60")
+    assert wallet.post("points/expire", points="40", reference="year")[1]["held"] == "0"
+    for points in ("1.5", "-1", "0", "1e3", 5):
+        assert wallet.post("points/award", points=points, reference="m1")[0] == 422
+
+
+def test_points_are_no_source_of_a_bet_and_no_withdrawal(wallet: Wallet) -> None:
+    wallet.post("points/award", points="100", reference="m1")
+    bet = {"provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": "b1", "round_id": "r1", "amount": "1.00"}
+    assert wallet.post("bets/authorize", contract.GAME_SERVICE, **bet, **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
+    assert wallet.post("bets/authorize", contract.GAME_SERVICE, source="POINTS", **bet, **EUR)[0] == 422
+    assert wallet.post("withdrawals/wallet", contract.PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
+
+
+def test_an_adjustment(wallet: Wallet) -> None:
+    wish = {"account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice", "requested_by": "ann"}
+    status, answer = wallet.post("adjustments/request", **wish, **EUR)
+    assert (status, answer["state"]) == (200, "REQUESTED")
+    named = {"player": None, "adjustment_id": answer["adjustment_id"]}
+    assert wallet.post("adjustments/approve", decided_by="ann", **named)[:1] == (403,)
+    assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"
+    assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"
+    assert wallet.post("adjustments/reject", decided_by="bob", **named)[1]["code"] == "ADJUSTMENT_DECIDED"
+    assert wallet.post("adjustments/approve", contract.ADMIN_SERVICE, None, adjustment_id=str(uuid4()), decided_by="bob")[0] == 404
+    for wrong in ({"reason": " "}, {"requested_by": " "}, {"direction": "both"}, {"account": "POINTS"}, {"amount": "-5"}):
+        assert wallet.post("adjustments/request", **wish | wrong, **EUR)[0] == 422
+
+
+def test_a_withdrawal_is_canceled_by_its_own_player_only(wallet: Wallet) -> None:
+    assert wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="9.00", **EUR)[0] == 200
+    transaction = wallet.post("withdrawals/request", contract.PLAYER_SERVICE, amount="9.00", **EUR)[1]["transaction"]["tx_id"]
+    other = uuid4()
+    assert wallet.post("players", contract.PLAYER_SERVICE, other, **EUR)[0] == 200
+    assert wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, other, transaction_id=transaction)[1]["code"] == "TX_NOT_FOUND"
+    assert wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, transaction_id=transaction)[1]["transaction"]["state"] == "canceled"
+    late = wallet.post("withdrawals/payout-failed", contract.ADMIN_SERVICE, None, transaction_id=transaction)
+    assert (late[0], late[1]["code"]) == (409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")
+
+
+def test_a_rolling_that_lapsed_takes_its_bonus_with_it(wallet: Wallet, superuser: psycopg.Connection[Any]) -> None:
+    rolling_id = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c1", **EUR)[1]["rolling_id"]
+    for _ in range(2):
+        closed = wallet.post("rollings/close", contract.ROLLING_WORKER, rolling_id=rolling_id, state="EXPIRED")
+        assert (closed[0], closed[1]["state"]) == (200, "EXPIRED")
+    assert superuser.execute("SELECT sum(balance)::bigint FROM wallet.wallet_bucket").fetchone() == (0,)
+
+
+def test_nobody_else_may_call(wallet: Wallet) -> None:
+    routes = [path for process, method, path in contract.ROUTE_CALLERS if (process, method) == (contract.WALLET_SERVICE, "POST")]
+    for path in routes:
+        for caller in set(contract.CALLERS) - set(contract.ROUTE_CALLERS[contract.WALLET_SERVICE, "POST", path]):
+            assert wallet.client.post(path, json={}, headers=internal(caller)).status_code in (401, 403), (path, caller)

@@ -1,0 +1,52 @@
+"""What every route of money shares: name the request, perform the command, translate the answer."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from wallet_runtime.plumbing.app import Answer, Call
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ActivePair, Request, State
+from wallet_runtime.wallet.store.money import money_of
+
+# Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a second one.
+TRANSACTIONS = UUID("6e0f6a4e-3f0b-5a0a-9d7e-5a6f1f0c7b11")
+PREFIX = "/internal/wallet/v2"
+Rule = Callable[[Request, Any, State, ActivePair], Decision]
+
+
+class CurrencyMismatch(Invalid):
+    """A player has one currency, and this is another one."""
+
+    code = "CURRENCY_MISMATCH"
+
+
+def perform(
+    context: Context, call: Call, player_id: UUID, command: msgspec.Struct, rule: Rule, reads: dict[str, str], currency: str = ""
+) -> Answer:
+    """Perform one command; the fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload."""
+    call.command_id()
+    request = name_request(call, player_id, command)
+
+    def decide(state: State, pair: ActivePair) -> Decision:
+        if currency and state.player is not None and state.player.currency != currency:
+            raise CurrencyMismatch(f"the player's wallet is in {state.player.currency}, not in {currency}")
+        return rule(request, command, state, pair)
+
+    status, answer = money_of(context.database).perform(request, reads, decide)
+    if status >= 400:
+        answer = answer | {"request_id": call.request_id}
+    return Answer(status, answer)
+
+
+def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:
+    """Name who asks for what under which id; the transaction id derives from brand, caller, route and request id."""
+    brand, route = call.brand(), call.route
+    payload = msgspec.json.encode([player_id, command], order="deterministic")
+    transaction_id = uuid5(TRANSACTIONS, f"{brand}|{call.caller}|{route}|{call.request_id}")
+    return Request(brand, player_id, call.caller, route, call.request_id, sha256(payload).hexdigest(), transaction_id, call.canary_token)

@@ -1,0 +1,95 @@
+"""Routes of coupon grants, for promotion_service and the back office; a closed grant is named by its coupon log id alone."""
+
+from datetime import UTC, datetime
+from functools import partial, wraps
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from wallet_runtime.plumbing.app import Answer, Call, Route
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
+from wallet_runtime.wallet.domain import coupons
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
+
+log = structlog.get_logger("wallet")
+COMPLETIONS_FAILED = Counter("wallet_coupon_completion_failed_total", "Rollings of coupons that completed without their grant (A8-3).")
+
+
+class IssueBody(Body):
+    """A coupon to give: its log id, amount and scope, and when it lapses (RFC 3339 with an offset), if ever.
+
+    One that has lapsed already can only be reversed or expired.
+    """
+
+    player_id: UUID
+    coupon_log_id: UUID
+    amount: str
+    currency: str
+    scope: Scope
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class CloseBody(Body):
+    """A coupon to take back whole. It has no amount: the grant row's own counts, and one that is sent is a 422 (A8-5)."""
+
+    player_id: UUID
+    coupon_log_id: UUID
+
+
+def issue(context: Context, call: Call) -> Answer:
+    """Issue a coupon grant (POST /internal/wallet/v2/coupon-grants/issue)."""
+    body: IssueBody = call.body
+    command = coupons.Issue(
+        coupon_log_id=str(body.coupon_log_id),
+        amount=parse_amount(body.amount, body.currency),
+        currency=body.currency,
+        scope=coupons.read_scope(body.scope),
+        expires_at=body.expires_at.astimezone(UTC).isoformat() if body.expires_at else None,
+    )
+    return perform(context, call, body.player_id, command, coupons.issue, {"coupon_log_id": command.coupon_log_id}, body.currency)
+
+
+def close(rule: Rule, context: Context, call: Call) -> Answer:
+    """Reverse or expire a coupon grant, whole."""
+    body: CloseBody = call.body
+    command = coupons.Close(str(body.coupon_log_id))
+    return perform(context, call, body.player_id, command, rule, {"coupon_log_id": command.coupon_log_id, "with_stakes": "yes"})
+
+
+def loud(rule: Rule) -> Rule:
+    """Wrap the completion of rollings: one that is for a coupon and does not release its grant is counted and logged (A8-3)."""
+
+    @wraps(rule)
+    def complete(request: Request, command: Any, state: State, pair: ActivePair) -> Decision:
+        owed = state.rolling
+        try:
+            decision = rule(request, command, state, pair)
+        except ApiError as error:
+            if owed is not None and owed.grant_id is not None:
+                _say_failed(owed.rolling_id, owed.grant_id, error.message)
+            raise
+        if decision.refused and owed is not None and owed.grant_id is not None:
+            _say_failed(owed.rolling_id, owed.grant_id, str(decision.body.get("message")))
+        return decision
+
+    return complete
+
+
+def _say_failed(rolling_id: str, grant_id: str, reason: str) -> None:
+    COMPLETIONS_FAILED.inc()
+    log.error("a coupon's rolling completed without its grant", rolling_id=rolling_id, grant_id=grant_id, reason=reason)
+
+
+ROUTES = (
+    Route("POST", f"{PREFIX}/coupon-grants/issue", issue, IssueBody),
+    Route("POST", f"{PREFIX}/coupon-grants/reverse", partial(close, coupons.reverse), CloseBody),
+    Route("POST", f"{PREFIX}/coupon-grants/expire", partial(close, coupons.expire), CloseBody),
+)

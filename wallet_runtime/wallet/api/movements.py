@@ -1,0 +1,203 @@
+"""Routes of transfers, bonuses, points, adjustments and the end of rollings: parse, perform, translate."""
+
+from functools import partial
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from wallet_runtime.plumbing.app import Answer, Call, Route
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.fields import ForeignId
+from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
+from wallet_runtime.wallet.api.coupons import loud
+from wallet_runtime.wallet.domain import adjustments, bonus, points, rolling, transfers
+from wallet_runtime.wallet.store.money import money_of
+
+Said = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
+Person = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A\S(.*\S)?\Z")]
+WITH_STAKES = {"with_stakes": "yes"}
+
+
+class TransferBody(Body):
+    """A transfer between two buckets of the active topology."""
+
+    player_id: UUID
+    from_bucket: str
+    to_bucket: str
+    amount: str
+    currency: str
+
+
+class LegacyTransferBody(Body):
+    """A transfer between the normal wallets of sports and casino, as the legacy aliases name them."""
+
+    player_id: UUID
+    from_side: Literal["sports", "casino"]
+    amount: str
+    currency: str
+
+
+class BonusBody(Body):
+    """A bonus to issue; `max_release` is the most that its rolling may make withdrawable."""
+
+    player_id: UUID
+    bucket: str
+    amount: str
+    currency: str
+    reference: ForeignId
+    max_release: str | None = None
+
+
+class BonusEndBody(Body):
+    """A bonus to take back."""
+
+    player_id: UUID
+    bonus_id: UUID
+
+
+class PointsBody(Body):
+    """Whole points, as a string of digits, and what they are awarded for, or why they expire."""
+
+    player_id: UUID
+    points: str
+    reference: ForeignId
+
+
+class PointsTransferBody(Body):
+    """Whole points to turn into money of a bucket."""
+
+    player_id: UUID
+    points: str
+    target: str
+
+
+class AdjustmentBody(Body):
+    """A correction that one person asks for."""
+
+    player_id: UUID
+    account: str
+    direction: Literal["credit", "debit"]
+    amount: str
+    currency: str
+    reason: Said
+    requested_by: Person
+
+
+class AdjustmentDecisionBody(Body):
+    """Another person's decision over it."""
+
+    adjustment_id: UUID
+    decided_by: Person
+
+
+class CompleteBody(Body):
+    """A rolling whose turnover is reached."""
+
+    player_id: UUID
+    rolling_id: UUID
+
+
+class CloseBody(Body):
+    """A rolling that ended without its turnover."""
+
+    player_id: UUID
+    rolling_id: UUID
+    state: Literal["CANCELED", "EXPIRED"]
+
+
+def transfer(context: Context, call: Call) -> Answer:
+    """Move money along an edge (POST /internal/wallet/v2/transfers)."""
+    body: TransferBody = call.body
+    command = transfers.Transfer(body.from_bucket, body.to_bucket, parse_amount(body.amount, body.currency), body.currency)
+    return perform(context, call, body.player_id, command, transfers.transfer, WITH_STAKES, body.currency)
+
+
+def legacy_transfer(context: Context, call: Call) -> Answer:
+    """Move money between sports and casino (POST /internal/wallet/v2/transfers/legacy); a no-op where they are one bucket."""
+    body: LegacyTransferBody = call.body
+    command = transfers.LegacyTransfer(body.from_side, parse_amount(body.amount, body.currency), body.currency)
+    return perform(context, call, body.player_id, command, transfers.legacy_transfer, WITH_STAKES, body.currency)
+
+
+def issue_bonus(context: Context, call: Call) -> Answer:
+    """Issue a bonus (POST /internal/wallet/v2/bonuses/issue)."""
+    body: BonusBody = call.body
+    cap = None if body.max_release is None else parse_amount(body.max_release, body.currency, zero_allowed=True)
+    command = bonus.Issue(body.bucket, parse_amount(body.amount, body.currency), body.currency, body.reference, cap)
+    return perform(context, call, body.player_id, command, bonus.issue, {}, body.currency)
+
+
+def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
+    """Reverse or expire a bonus (POST /internal/wallet/v2/bonuses/reverse, .../expire)."""
+    body: BonusEndBody = call.body
+    reads = WITH_STAKES | {"bonus_id": str(body.bonus_id)}
+    return perform(context, call, body.player_id, bonus.End(str(body.bonus_id)), rule, reads)
+
+
+def move_points(rule: Rule, context: Context, call: Call) -> Answer:
+    """Award points or let them expire (POST /internal/wallet/v2/points/award, .../expire)."""
+    body: PointsBody = call.body
+    return perform(context, call, body.player_id, points.Points(_points(body.points), body.reference), rule, {})
+
+
+def transfer_points(context: Context, call: Call) -> Answer:
+    """Turn points into money (POST /internal/wallet/v2/points/transfer)."""
+    body: PointsTransferBody = call.body
+    return perform(context, call, body.player_id, points.PointsTransfer(_points(body.points), body.target), points.transfer, {})
+
+
+def request_adjustment(context: Context, call: Call) -> Answer:
+    """Ask for an adjustment (POST /internal/wallet/v2/adjustments/request)."""
+    body: AdjustmentBody = call.body
+    amount = parse_amount(body.amount, body.currency)
+    command = adjustments.Ask(body.account, body.direction, amount, body.currency, body.reason.strip(), body.requested_by)
+    return perform(context, call, body.player_id, command, adjustments.ask, {}, body.currency)
+
+
+def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
+    """Apply or reject an adjustment (POST /internal/wallet/v2/adjustments/approve, .../reject); the player is its own."""
+    body: AdjustmentDecisionBody = call.body
+    owner = money_of(context.database).owner_of_adjustment(call.brand(), body.adjustment_id)
+    if owner is None:
+        raise adjustments.AdjustmentNotFound
+    command = adjustments.Decide(str(body.adjustment_id), body.decided_by)
+    return perform(context, call, owner, command, rule, {"adjustment_id": str(body.adjustment_id)})
+
+
+def complete_rolling(context: Context, call: Call) -> Answer:
+    """Complete a rolling (POST /internal/wallet/v2/rollings/complete)."""
+    body: CompleteBody = call.body
+    command = rolling.Complete(str(body.rolling_id))
+    return perform(context, call, body.player_id, command, loud(rolling.complete), {"rolling_id": str(body.rolling_id)})
+
+
+def close_rolling(context: Context, call: Call) -> Answer:
+    """Close a rolling that was canceled or has lapsed (POST /internal/wallet/v2/rollings/close)."""
+    body: CloseBody = call.body
+    command = rolling.Close(str(body.rolling_id), body.state)
+    reads = WITH_STAKES | {"rolling_id": str(body.rolling_id)}
+    return perform(context, call, body.player_id, command, rolling.close, reads)
+
+
+def _points(text: str) -> int:
+    return parse_amount(text, "PTS")
+
+
+ROUTES = (
+    Route("POST", f"{PREFIX}/transfers", transfer, TransferBody),
+    Route("POST", f"{PREFIX}/transfers/legacy", legacy_transfer, LegacyTransferBody),
+    Route("POST", f"{PREFIX}/bonuses/issue", issue_bonus, BonusBody),
+    Route("POST", f"{PREFIX}/bonuses/reverse", partial(end_bonus, bonus.reverse), BonusEndBody),
+    Route("POST", f"{PREFIX}/bonuses/expire", partial(end_bonus, bonus.expire), BonusEndBody),
+    Route("POST", f"{PREFIX}/points/award", partial(move_points, points.award), PointsBody),
+    Route("POST", f"{PREFIX}/points/transfer", transfer_points, PointsTransferBody),
+    Route("POST", f"{PREFIX}/points/expire", partial(move_points, points.expire), PointsBody),
+    Route("POST", f"{PREFIX}/adjustments/request", request_adjustment, AdjustmentBody),
+    Route("POST", f"{PREFIX}/adjustments/approve", partial(decide_adjustment, adjustments.approve), AdjustmentDecisionBody),
+    Route("POST", f"{PREFIX}/adjustments/reject", partial(decide_adjustment, adjustments.reject), AdjustmentDecisionBody),
+    Route("POST", f"{PREFIX}/rollings/complete", complete_rolling, CompleteBody),
+    Route("POST", f"{PREFIX}/rollings/close", close_rolling, CloseBody),
+)

@@ -1,0 +1,155 @@
+"""Adjustment of one account against ADJ: asked for by one person with a reason, applied by another (SPEC 1.3).
+
+The database holds it too: no ADJ leg without an adjustment that is applied with it, exactly as asked for, by two persons.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
+from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
+from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
+from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Request, State
+
+REQUEST, APPROVE, REJECT = "ADJUSTMENT_REQUEST", "ADJUSTMENT_APPROVE", "ADJUSTMENT_REJECT"
+COUNTER = "ADJ"
+
+
+class AccountInvalid(Invalid):
+    """Only available cash and money buckets of the active topology can be adjusted; points and grants have their own ways."""
+
+    code = "ACCOUNT_INVALID"
+
+
+class AdjustmentNotFound(NotFound):
+    """This brand has no adjustment by that id."""
+
+    code = "ADJUSTMENT_NOT_FOUND"
+
+
+class SamePerson(Forbidden):
+    """An adjustment is applied by another person than the one who asked for it."""
+
+    code = "SAME_PERSON"
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """An amount (minor units, more than zero) to add to or take from an account: `CASH/AVAILABLE` or a bucket code."""
+
+    account: str
+    direction: Literal["credit", "debit"]
+    amount: int
+    currency: str
+    reason: str
+    requested_by: str
+
+
+class Decide(msgspec.Struct, frozen=True):
+    """A second person's decision over an adjustment."""
+
+    adjustment_id: str
+    decided_by: str
+
+
+def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decision:
+    """Record what one person wants corrected, and why; nothing moves yet."""
+    signed = command.amount if command.direction == "credit" else -command.amount
+    record: dict[str, Any] = {
+        "state": "REQUESTED",
+        "account": _account(pair, command.account),
+        "amount": signed,
+        "reason": command.reason,
+        "requested_by": command.requested_by,
+    }
+    wanted = Adjustment(
+        adjustment_id=str(request.transaction_id),
+        player_id=str(request.player_id),
+        currency=command.currency,
+        **record,
+    )
+    return Decision(command=REQUEST, status=200, body=_body(wanted, "REQUESTED"), pair=pair.reference, starts_new=False, adjustment=record)
+
+
+def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
+    """ADJ <-> the account, exactly as asked for; a debit that the account cannot bear is refused and stays asked for."""
+    wanted = _named(request, state)
+    if _is_same(wanted.requested_by, command.decided_by):
+        raise SamePerson(f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by}; another person has to apply it")
+    if wanted.state != "REQUESTED":
+        return _again(APPROVE, wanted, pair, "APPLIED")
+    if wanted.account != CASH_AVAILABLE and not wanted.account.startswith(f"{pair.topology.code}/"):
+        message = f"{wanted.account} is not of the active topology {pair.topology.code}; reject it and ask anew"
+        return refuse(APPROVE, pair, 409, "ADJUSTMENT_OUT_OF_REACH", message, starts_new=False)
+    held = (state.cash.available if state.cash else 0) if wanted.account == CASH_AVAILABLE else state.balance(wanted.account)
+    if held + wanted.amount < 0:
+        available = format_amount(held, wanted.currency)
+        message = f"{wanted.account} holds {available} {wanted.currency}"
+        return refuse(APPROVE, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=False, available=available)
+    return Decision(
+        command=APPROVE,
+        status=200,
+        body=_body(wanted, "APPLIED", command.decided_by),
+        pair=pair.reference,
+        starts_new=False,
+        legs=(Leg(COUNTER, -wanted.amount, wanted.currency), Leg(wanted.account, wanted.amount, wanted.currency)),
+        adjustment={"adjustment_id": wanted.adjustment_id, "state": "APPLIED", "decided_by": command.decided_by},
+    )
+
+
+def reject(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
+    """Close what was asked for without moving anything; whoever asked may do this too."""
+    wanted = _named(request, state)
+    if wanted.state != "REQUESTED":
+        return _again(REJECT, wanted, pair, "REJECTED")
+    return Decision(
+        command=REJECT,
+        status=200,
+        body=_body(wanted, "REJECTED", command.decided_by),
+        pair=pair.reference,
+        starts_new=False,
+        adjustment={"adjustment_id": wanted.adjustment_id, "state": "REJECTED", "decided_by": command.decided_by},
+    )
+
+
+def _again(name: str, wanted: Adjustment, pair: ActivePair, target: str) -> Decision:
+    if wanted.state == target:
+        return Decision(command=name, status=200, body=_body(wanted, target, wanted.decided_by), pair=pair.reference, starts_new=False)
+    message = f"adjustment {wanted.adjustment_id} is {wanted.state} already"
+    return refuse(name, pair, 409, "ADJUSTMENT_DECIDED", message, starts_new=False, state=wanted.state)
+
+
+def _named(request: Request, state: State) -> Adjustment:
+    if state.adjustment is None or state.adjustment.player_id != str(request.player_id):
+        raise AdjustmentNotFound
+    return state.adjustment
+
+
+def _account(pair: ActivePair, name: str) -> str:
+    bucket = pair.topology.bucket(name)
+    if name == CASH_AVAILABLE:
+        return name
+    if bucket is None or bucket.kind not in STAKEABLE_KINDS:
+        known = ", ".join([CASH_AVAILABLE, *(b.code for b in pair.topology.buckets if b.kind in STAKEABLE_KINDS)])
+        raise AccountInvalid(f"account {name[:64]!r} cannot be adjusted; possible are {known}")
+    return pair.topology.account(bucket.code)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.strip().lower() == other.strip().lower()
+
+
+def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> dict[str, object]:
+    return {
+        "adjustment_id": wanted.adjustment_id,
+        "state": state,
+        "account": wanted.account,
+        "direction": "credit" if wanted.amount > 0 else "debit",
+        "amount": format_amount(abs(wanted.amount), wanted.currency),
+        "currency": wanted.currency,
+        "reason": wanted.reason,
+        "requested_by": wanted.requested_by,
+        "decided_by": decided_by,
+    }

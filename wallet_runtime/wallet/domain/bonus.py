@@ -1,0 +1,165 @@
+"""Bonuses: PROMO -> a bonus bucket with the rolling that the policy asks for, and back (SPEC 1.3)."""
+
+from decimal import Decimal
+
+import msgspec
+
+from wallet_runtime.contract import OPEN_STAKES
+from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
+from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, require_turnover, revoked
+from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Request, State
+
+ISSUE, REVERSE, EXPIRE = "BONUS_ISSUE", "BONUS_REVERSE", "BONUS_EXPIRE"
+
+
+class BonusBucketInvalid(Invalid):
+    """A bonus goes to a bonus bucket of the active topology."""
+
+    code = "BUCKET_INVALID"
+
+
+class BonusNotFound(NotFound):
+    """This player has no bonus by that id."""
+
+    code = "BONUS_NOT_FOUND"
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """A bonus to give (minor units): what for, and the most that its rolling may release (None: all it has become)."""
+
+    bucket: str
+    amount: int
+    currency: str
+    reference: str
+    max_release: int | None = None
+
+
+class End(msgspec.Struct, frozen=True):
+    """The bonus to take back; the amount is the one it was issued with."""
+
+    bonus_id: str
+
+
+def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
+    """PROMO -> the bonus bucket; the rolling comes in the same command."""
+    bucket = _bonus_bucket(pair, command.bucket)
+    if state.player is not None and state.player.status == "blocked":
+        return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", "the player is blocked; no bonus is issued", starts_new=True)
+    multiplier = pair.policy.rolling.bonus.get(bucket.code, "0")
+    wanted = Turnover(bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair))
+    required = require_turnover(request, pair, wanted)
+    record = {"bucket_type_code": bucket.code, "amount": command.amount, "reference": command.reference, "rolling_id": required.rolling_id}
+    body = {
+        "bonus_id": str(request.transaction_id),
+        "state": "ISSUED",
+        "bucket": bucket.code,
+        "amount": format_amount(command.amount, command.currency),
+        "currency": command.currency,
+        "reference": command.reference,
+        "rolling_id": required.rolling_id,
+    }
+    account = pair.topology.account(bucket.code)
+    return Decision(
+        command=ISSUE,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=True,
+        legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
+        bonus=record,
+        obligations_opened=required.opened,
+        events=required.events,
+    )
+
+
+def reverse(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
+    """Take a bonus back to PROMO whole, or refuse: when a part of it was ever spent, released, transferred or is staked.
+
+    What was won with it stays in the bucket. A refill by other money does not make a spent bonus whole again.
+    """
+    bonus = _named(request, state)
+    refused = _refuse_end(REVERSE, bonus, state, pair, "REVERSED")
+    if refused is not None:
+        return refused
+    whole = min(state.balance(bonus.account), bonus.low_water or 0)
+    if whole < bonus.amount and bonus.state == "ISSUED":
+        left = format_amount(whole, bonus.currency)
+        message = f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched; nothing was taken back"
+        return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
+    return _ended(REVERSE, request, bonus, pair, "REVERSED", bonus.amount)
+
+
+def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
+    """Take back to PROMO what is left of a bonus: with the bucket's last rolling all that it holds, else the bonus at most."""
+    bonus = _named(request, state)
+    refused = _refuse_end(EXPIRE, bonus, state, pair, "EXPIRED")
+    if refused is not None:
+        return refused
+    held = state.balance(bonus.account)
+    shared = state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
+    return _ended(EXPIRE, request, bonus, pair, "EXPIRED", min(held, bonus.amount) if shared else held)
+
+
+def _cap(command: Issue, pair: ActivePair) -> int | None:
+    """Return the lower of the campaign's cap and the policy's, which is rounded down; None without either."""
+    multiple = pair.policy.rolling.bonus_cap.get(command.bucket)
+    caps = [] if multiple is None else [int(command.amount * Decimal(multiple))]
+    return min(caps + ([] if command.max_release is None else [command.max_release]), default=None)
+
+
+def _ended(command: str, request: Request, bonus: Bonus, pair: ActivePair, target: str, amount: int) -> Decision:
+    taken = amount if bonus.state == "ISSUED" else 0
+    body = {
+        "bonus_id": bonus.bonus_id,
+        "state": target,
+        "taken_back": format_amount(taken, bonus.currency),
+        "currency": bonus.currency,
+        "reference": bonus.reference,
+    }
+    if bonus.state == target:
+        return Decision(command=command, status=200, body=body, pair=pair.reference, starts_new=False)
+    ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
+    return Decision(
+        command=command,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=False,
+        legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency)) if taken else (),
+        bonus={"bonus_id": bonus.bonus_id, "from_state": "ISSUED", "state": target},
+        obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},) if bonus.rolling_id else (),
+        events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
+    )
+
+
+def _refuse_end(command: str, bonus: Bonus, state: State, pair: ActivePair, target: str) -> Decision | None:
+    if bonus.state not in ("ISSUED", target):
+        message = f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be {target.lower()}"
+        return refuse(command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state)
+    carried_off = any(o.rolling_id == bonus.rolling_id and o.account != bonus.account for o in state.obligations)
+    if bonus.state == "ISSUED" and carried_off:
+        message = f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code}; what became of it is not taken back"
+        return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
+    staked = state.staked.get(bonus.account, 0)
+    if bonus.state == "ISSUED" and staked:
+        stake = format_amount(staked, bonus.currency)
+        message = f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code}; settle or roll them back first"
+        return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False, open_stakes=stake)
+    return None
+
+
+def _named(request: Request, state: State) -> Bonus:
+    if state.bonus is None or state.bonus.player_id != str(request.player_id):
+        raise BonusNotFound
+    return state.bonus
+
+
+def _bonus_bucket(pair: ActivePair, code: str) -> Bucket:
+    bucket = pair.topology.bucket(code)
+    if bucket is None or bucket.kind != "bonus":
+        known = ", ".join(b.code for b in pair.topology.buckets if b.kind == "bonus")
+        raise BonusBucketInvalid(f"bucket {code[:64]!r} cannot take a bonus; the active topology takes {known or 'none'}")
+    return bucket

@@ -1,0 +1,256 @@
+"""Coupon grants: rows with a balance and a scope of their own, never summed into one coupon balance (SPEC 1.3, A8).
+
+A grant is named by its coupon log id. What it is worth stands in its own row: no command brings an amount once it is issued.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from uuid import uuid5
+
+import msgspec
+
+from wallet_runtime.contract import LIVE, PROVIDER_TYPES, PROVIDERS, ROLLING_COMPLETED_CONFIRMED, ROLLING_REQUIRED, SLOTS, SPORTS
+from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
+from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
+from wallet_runtime.wallet.domain.obligations import PROMO, release, revoked
+from wallet_runtime.wallet.domain.state import ActivePair, Grant, Obligation, Request, Scope, State, is_grant
+
+ISSUE, REVERSE, EXPIRE, COMPLETE = "COUPON_ISSUE", "COUPON_REVERSE", "COUPON_EXPIRE", "COUPON_COMPLETE"
+TYPES_OF_SCOPE: dict[ScopeKind, tuple[str, ...]] = {"sports": (SPORTS,), "casino": (LIVE, SLOTS), "all_games": PROVIDER_TYPES}
+ITSELF = Destination(GRANT, GRANT)
+
+
+class ScopeInvalid(Invalid):
+    """A scope is sports, casino or all_games, or provider with the ids of known providers."""
+
+    code = "COUPON_SCOPE_INVALID"
+
+
+class GrantNotFound(NotFound):
+    """This player has no coupon grant by that id; nothing else is taken in its place (A8-3, A8-4)."""
+
+    code = "COUPON_GRANT_NOT_FOUND"
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """A coupon that promotion gives: its amount in minor units, its scope, and when it lapses (ISO 8601 with an offset), if ever."""
+
+    coupon_log_id: str
+    amount: int
+    currency: str
+    scope: Scope
+    expires_at: str | None = None
+
+
+class Close(msgspec.Struct, frozen=True):
+    """The coupon to reverse or to expire, whole; the amount is the grant row's own (A8-5)."""
+
+    coupon_log_id: str
+
+
+def read_scope(scope: Scope) -> Scope:
+    """Return the scope with its providers in order and once each; raise `ScopeInvalid` for one that names no game."""
+    unknown = [provider for provider in scope.provider_ids if provider not in PROVIDERS]
+    if (scope.kind == "provider") != bool(scope.provider_ids) or unknown:
+        found = f"{scope.kind} with {', '.join(scope.provider_ids)[:80] or 'no providers'}"
+        raise ScopeInvalid(f"only the scope provider takes provider_ids, of {', '.join(PROVIDERS)}; found {found}")
+    return Scope(scope.kind, tuple(sorted(set(scope.provider_ids))))
+
+
+def covers(scope: Scope, provider_id: str, provider_type: str) -> bool:
+    """Tell whether a coupon of this scope may be staked at this provider."""
+    return provider_id in scope.provider_ids if scope.kind == "provider" else provider_type in TYPES_OF_SCOPE[scope.kind]
+
+
+def usable(grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    """Return the grants that may be staked at all: active, and not past their time."""
+    return tuple(grant for grant in grants if grant.state == "ACTIVE" and not grant.lapsed)
+
+
+def winnings(rule: CouponRule, provider_type: str) -> Destination:
+    """Return where winnings of a grant go for this provider type."""
+    return rule.winnings.get(provider_type, ITSELF)
+
+
+def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
+    """PROMO -> a grant of its own, with the rolling that the policy asks for in the same command (A8-2)."""
+    if state.coupon is not None:
+        message = f"coupon log {command.coupon_log_id} has its grant already, and it is {state.coupon.state}"
+        return _refuse(ISSUE, pair, "COUPON_ALREADY_ISSUED", message, starts_new=True, state=state.coupon.state)
+    if state.player is not None and state.player.status == "blocked":
+        return _refuse(ISSUE, pair, "PLAYER_BLOCKED", "the player is blocked; no coupon is issued", starts_new=True)
+    multiplier = pair.policy.coupons.rolling.get(command.scope.kind)
+    if multiplier is None:
+        offered = sorted(pair.policy.coupons.rolling)
+        message = f"the active policy offers no coupon of scope {command.scope.kind}; it offers {', '.join(offered) or 'none'}"
+        return _refuse(ISSUE, pair, "COUPON_NOT_OFFERED", message, starts_new=True, offered=offered)
+    grant_id, rolling_id = str(uuid5(request.transaction_id, "grant")), str(uuid5(request.transaction_id, "rolling"))
+    account = f"{GRANT}/{grant_id}"
+    body = {
+        "grant_id": grant_id,
+        "coupon_log_id": command.coupon_log_id,
+        "state": "ACTIVE",
+        "amount": format_amount(command.amount, command.currency),
+        "currency": command.currency,
+        "scope": msgspec.to_builtins(command.scope),
+        "expires_at": command.expires_at,
+        "rolling_id": rolling_id,
+    }
+    owed = {"rolling_id": rolling_id, "topology_code": pair.topology.code, "bucket_type_code": "", "grant_id": grant_id}
+    return Decision(
+        command=ISSUE,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=True,
+        legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
+        grants_opened=(msgspec.structs.asdict(command) | {"grant_id": grant_id},),
+        obligations_opened=(owed | {"amount": command.amount, "cap": _cap(command, pair.policy.coupons)},),
+        events=(_required(request, command, grant_id, rolling_id, multiplier),),
+    )
+
+
+def reverse(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
+    """Take a grant back to PROMO, whole; refused while accepted bets hold a part of it."""
+    grant = _named(request, state)
+    staked = state.staked.get(grant.account, 0)
+    if grant.state == "ACTIVE" and staked:
+        stake = format_amount(staked, grant.currency)
+        message = f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id}; settle or roll them back first"
+        return _refuse(REVERSE, pair, "COUPON_STAKED", message, open_stake=stake)
+    return _take_back(request, REVERSE, grant, state, pair, "REVERSED")
+
+
+def expire(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
+    """Take a lapsed grant back to PROMO; what open bets hold of it follows when they close."""
+    grant = _named(request, state)
+    if grant.state == "ACTIVE" and not grant.lapsed:
+        message = f"coupon log {grant.coupon_log_id} lapses at {grant.expires_at or 'no time at all'}; before that it can be reversed"
+        return _refuse(EXPIRE, pair, "COUPON_NOT_LAPSED", message, expires_at=grant.expires_at)
+    return _take_back(request, EXPIRE, grant, state, pair, "EXPIRED")
+
+
+def complete(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
+    """Release exactly the grant that this rolling was made for to WITHDRAWABLE (A8-3 to A8-5).
+
+    Raises `GrantNotFound` where that grant is not there to be released: no other grant, rolling or balance takes its place.
+    """
+    grant = state.grant(owed.account)
+    if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
+        raise GrantNotFound(f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active; nothing was released")
+    if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
+        message = f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state} on {owed.topology_code}"
+        return _refuse(COMPLETE, pair, "ROLLING_NOT_COMPLETABLE", message, state=owed.state)
+    if grant is None or owed.state == "COMPLETED":
+        assert state.player is not None
+        body = _completed_body(owed, 0, state.player.currency)
+        return Decision(command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False)
+    return _released(request, owed, grant, pair)
+
+
+def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
+    """Return the accounts that money returning to `account` passes, the last of which keeps it.
+
+    A bucket or an active grant keeps it. To an expired or reversed grant it is credited and taken back to PROMO; to a
+    completed one it does not return, it goes to `withdrawable`. Raises `GrantNotFound` for a grant that is gone.
+    """
+    if not is_grant(account):
+        return (account,)
+    grant = state.grant(account)
+    if grant is None:
+        raise GrantNotFound(f"account {account} of this bet has no grant; nothing was moved")
+    if grant.state == "COMPLETED":
+        return (withdrawable,)
+    return (account,) if grant.state == "ACTIVE" else (account, PROMO)
+
+
+def _named(request: Request, state: State) -> Grant:
+    if state.coupon is None or state.coupon.player_id != str(request.player_id):
+        raise GrantNotFound
+    return state.coupon
+
+
+def _take_back(request: Request, command: str, grant: Grant, state: State, pair: ActivePair, target: str) -> Decision:
+    """Close a grant and its rolling; a grant that was closed this way before stays as it is."""
+    taken = grant.balance if grant.state == "ACTIVE" else 0
+    body = {
+        "grant_id": grant.grant_id,
+        "coupon_log_id": grant.coupon_log_id,
+        "state": target,
+        "taken_back": format_amount(taken, grant.currency),
+        "currency": grant.currency,
+    }
+    if grant.state == target:
+        return Decision(command=command, status=200, body=body, pair=pair.reference, starts_new=False)
+    if grant.state != "ACTIVE":
+        message = f"coupon log {grant.coupon_log_id} is {grant.state}; only an active coupon can be {target.lower()}"
+        return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)
+    legs = (Leg(grant.account, -taken, grant.currency), Leg(PROMO, taken, grant.currency)) if taken else ()
+    ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
+    rollings = [owed.rolling_id for owed in state.obligations if owed.account == grant.account]
+    return Decision(
+        command=command,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=False,
+        legs=legs,
+        grants_closed=({"grant_id": grant.grant_id, "state": target},),
+        obligations_closed=tuple({"rolling_id": rolling_id, "state": ended} for rolling_id in rollings),
+        events=tuple(revoked(request, rolling_id, ended, index) for index, rolling_id in enumerate(rollings)),
+    )
+
+
+def _required(request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str) -> Event:
+    """Ask for turnover. The grant is the rolling's funding source, so that only its own stakes count for it."""
+    required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
+    types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(TYPES_OF_SCOPE.get(command.scope.kind, ()))
+    token = f"coupon_log:{command.coupon_log_id}"
+    payload = {
+        "rolling_id": rolling_id,
+        "topology_code": GRANT,
+        "bucket_type_code": grant_id,
+        "provider_types": sorted(types),
+        "currency": command.currency,
+        "amount": str(command.amount),
+        "multiplier": multiplier,
+        "required_turnover": str(required),
+        "reference_id": token,
+        "reason": "coupon",
+        "remarks": token,
+    }
+    return event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload)
+
+
+def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair) -> Decision:
+    target = pair.topology.account(pair.topology.withdrawable.code)
+    released, legs = release(grant.account, target, grant.balance, owed.cap, grant.currency)
+    moved = {"from_account": grant.account, "to_account": target}
+    payload = {"rolling_id": owed.rolling_id, "released": str(released), "currency": grant.currency} | moved
+    return Decision(
+        command=COMPLETE,
+        status=200,
+        body=_completed_body(owed, released, grant.currency),
+        pair=pair.reference,
+        starts_new=False,
+        legs=legs,
+        transfers=({"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released} | moved,) if released else (),
+        grants_closed=({"grant_id": grant.grant_id, "state": "COMPLETED"},),
+        obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
+        events=(event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),),
+    )
+
+
+def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str, object]:
+    return {"rolling_id": owed.rolling_id, "state": "COMPLETED", "released": format_amount(released, currency), "currency": currency}
+
+
+def _cap(command: Issue, rule: CouponRule) -> int | None:
+    """Return the most that completion may release, rounded down to a minor unit; None where the policy sets no cap."""
+    multiple = rule.release_cap.get(command.scope.kind)
+    return None if multiple is None else int((command.amount * Decimal(multiple)).to_integral_value(ROUND_FLOOR))
+
+
+def _refuse(command: str, pair: ActivePair, code: str, message: str, *, starts_new: bool = False, **details: object) -> Decision:
+    return refuse(command, pair, 409, code, message, starts_new=starts_new, **details)

@@ -1,0 +1,134 @@
+"""Points: awarded, turned into money at the topology's rate, expired. They can neither be bet nor withdrawn (GATE-7).
+
+They are a currency of their own (PTS, whole), with counter-accounts of their own, so that they are conserved apart from money.
+"""
+
+import msgspec
+
+from wallet_runtime.contract import INSUFFICIENT_FUNDS, POINTS_CURRENCY, POINTS_TRANSFERRED
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
+from wallet_runtime.wallet.domain.documents import Bucket, PointsTarget
+from wallet_runtime.wallet.domain.obligations import PROMO, Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.state import ActivePair, Request, State
+
+AWARD, TRANSFER, EXPIRE = "POINTS_AWARD", "POINTS_TRANSFER", "POINTS_EXPIRE"
+
+
+class PointsTargetInvalid(Invalid):
+    """Points become money only in a normal bucket that both the topology and the policy offer."""
+
+    code = "POINTS_TARGET_INVALID"
+
+
+class Points(msgspec.Struct, frozen=True):
+    """How many points to award or to let expire, and what for."""
+
+    points: int
+    reference: str
+
+
+class PointsTransfer(msgspec.Struct, frozen=True):
+    """How many points to turn into money of which bucket."""
+
+    points: int
+    target: str
+
+
+def award(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:
+    """ISSUED -> the points bucket."""
+    return _moved(AWARD, request, command, state, pair, command.points, "ISSUED")
+
+
+def expire(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:
+    """Points bucket -> EXPIRED; whole or refused, the refusal says how many are held."""
+    held = _held(state, pair)
+    if held < command.points:
+        return _short(EXPIRE, pair, held, starts_new=False)
+    return _moved(EXPIRE, request, command, state, pair, -command.points, "EXPIRED")
+
+
+def transfer(request: Request, command: PointsTransfer, state: State, pair: ActivePair) -> Decision:
+    """Points -> REDEEMED, and PROMO -> the target at the topology's rate, with its rolling; exact, or refused."""
+    target, rate = _target(pair, command.target)
+    assert state.player is not None
+    currency = state.player.currency
+    held = _held(state, pair)
+    if state.player.status == "blocked":
+        return refuse(TRANSFER, pair, 409, "PLAYER_BLOCKED", "the player is blocked; his points stay points", starts_new=True)
+    if held < command.points:
+        return _short(TRANSFER, pair, held, starts_new=True)
+    minor_units = rate.minor_units_per_point.get(currency)
+    if minor_units is None:
+        offered = sorted(rate.minor_units_per_point)
+        message = f"{target.code} has no rate for points into {currency}; it has one for {', '.join(offered) or 'nothing'}"
+        return refuse(TRANSFER, pair, 409, "POINTS_RATE_MISSING", message, starts_new=True, currencies=offered)
+    value, rest = divmod(command.points * minor_units, rate.per_points)
+    if rest or not value:
+        message = f"{command.points} points are no whole amount of {currency} at {minor_units} minor units per {rate.per_points} points"
+        return refuse(TRANSFER, pair, 409, "POINTS_NOT_EXACT", message, starts_new=True, per_points=rate.per_points)
+    multiplier = pair.policy.rolling.points.get(target.code, "0")
+    required = require_turnover(request, pair, Turnover(target, value, currency, multiplier, "points"))
+    return _redeemed(request, command, pair, value, currency, required)
+
+
+def _redeemed(request: Request, command: PointsTransfer, pair: ActivePair, value: int, currency: str, required: Required) -> Decision:
+    source, target = _account(pair), pair.topology.account(command.target)
+    moved = {"points": str(command.points), "target": command.target, "currency": currency, "rolling_id": required.rolling_id}
+    record = {"transfer_id": str(request.transaction_id), "kind": "POINTS", "from_account": source, "to_account": target, "amount": value}
+    announced = event(request.transaction_id, request.player_id, POINTS_TRANSFERRED, moved | {"amount": str(value)})
+    return Decision(
+        command=TRANSFER,
+        status=200,
+        body={"transfer_id": str(request.transaction_id), "state": "COMPLETED", "amount": format_amount(value, currency)} | moved,
+        pair=pair.reference,
+        starts_new=True,
+        legs=(
+            Leg(source, -command.points, POINTS_CURRENCY),
+            Leg("REDEEMED", command.points, POINTS_CURRENCY),
+            Leg(PROMO, -value, currency),
+            Leg(target, value, currency),
+        ),
+        transfers=(record,),
+        obligations_opened=required.opened,
+        events=(announced, *required.events),
+    )
+
+
+def _moved(name: str, request: Request, command: Points, state: State, pair: ActivePair, delta: int, counter: str) -> Decision:
+    body = {
+        "transaction_id": str(request.transaction_id),
+        "points": str(command.points),
+        "held": str(_held(state, pair) + delta),
+        "reference": command.reference,
+    }
+    return Decision(
+        command=name,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=delta > 0,
+        legs=(Leg(counter, -delta, POINTS_CURRENCY), Leg(_account(pair), delta, POINTS_CURRENCY)),
+    )
+
+
+def _target(pair: ActivePair, code: str) -> tuple[Bucket, PointsTarget]:
+    bucket = pair.topology.bucket(code)
+    rate = next((target for target in pair.topology.points_targets if target.bucket == code), None)
+    if bucket is None or bucket.kind != "normal" or rate is None or code not in pair.policy.points_targets:
+        offered = ", ".join(pair.policy.points_targets) or "none"
+        raise PointsTargetInvalid(f"points cannot become money in {code[:64]!r}; the active policy offers {offered}")
+    return bucket, rate
+
+
+def _account(pair: ActivePair) -> str:
+    return pair.topology.account(next(bucket.code for bucket in pair.topology.buckets if bucket.kind == "points"))
+
+
+def _held(state: State, pair: ActivePair) -> int:
+    return state.balance(_account(pair))
+
+
+def _short(name: str, pair: ActivePair, held: int, *, starts_new: bool) -> Decision:
+    return refuse(name, pair, 409, INSUFFICIENT_FUNDS, f"the player holds {held} points", starts_new=starts_new, available=str(held))

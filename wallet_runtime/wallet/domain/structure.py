@@ -1,0 +1,76 @@
+"""Every fault in the structure of a document, where a decoder stops at the first one (A7-1)."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+FAULTS_MAX = 100
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong at one path of a document, such as `buckets[0].kind`."""
+
+    path: str
+    message: str
+
+
+def faults(value: object, kind: Any, path: str = "") -> Iterator[Fault]:
+    """Compare a decoded document with a type: a `Struct` that forbids unknown fields, a tuple, a dict, or a leaf."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _of_struct(value, kind, path)
+    elif get_origin(kind) is tuple:
+        yield from _of_list(value, get_args(kind)[0], path)
+    elif get_origin(kind) is dict:
+        key_kind, item_kind = get_args(kind)
+        yield from _of_map(value, key_kind, item_kind, path)
+    else:
+        yield from _of_leaf(value, kind, path)
+
+
+def _of_struct(value: object, kind: type[msgspec.Struct], path: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(path, f"an object is needed, found {_shown(value)}")
+        return
+    hints = get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        if field.name in value:
+            yield from faults(value[field.name], hints[field.name], _join(path, field.name))
+        elif field.required:
+            yield Fault(_join(path, field.name), "this field is required and is missing")
+    known = ", ".join(hints)
+    for name in value.keys() - hints.keys():
+        yield Fault(_join(path, str(name)), f"there is no such field; known are {known}")
+
+
+def _of_list(value: object, kind: Any, path: str) -> Iterator[Fault]:
+    if not isinstance(value, list):
+        yield Fault(path, f"a list is needed, found {_shown(value)}")
+        return
+    for index, item in enumerate(value):
+        yield from faults(item, kind, f"{path}[{index}]")
+
+
+def _of_map(value: object, key_kind: Any, kind: Any, path: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(path, f"an object is needed, found {_shown(value)}")
+        return
+    for key, item in value.items():
+        yield from _of_leaf(key, key_kind, _join(path, str(key)))
+        yield from faults(item, kind, _join(path, str(key)))
+
+
+def _of_leaf(value: object, kind: Any, path: str) -> Iterator[Fault]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        allowed = f"allowed are {', '.join(get_args(kind))}" if get_origin(kind) is Literal else str(error)
+        yield Fault(path, f"{allowed}; found {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

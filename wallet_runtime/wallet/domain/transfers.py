@@ -1,0 +1,194 @@
+"""A player's transfer along an active edge of the topology, and the legacy aliases that name games instead of buckets (SPEC 1.3).
+
+Turnover that the money owes goes with it: with the whole balance the rollings themselves move to the other bucket, with a
+part of it each rolling hands on its part of what is still open, rounded down. How much is open only rolling_worker knows, at
+the very place in the player's order of events where the transfer stands; so the wallet names the rollings, the amount and the
+balance, and rolling_worker does the division. An edge that generates a rolling does the same and then asks for a rolling by
+policy, over only as much turnover as the money did not bring along: what is owed is neither lost nor doubled.
+"""
+
+from typing import Any, Literal
+from uuid import uuid5
+
+import msgspec
+
+from wallet_runtime.contract import INSUFFICIENT_FUNDS, LIVE, OPEN_STAKES, SPORTS, TRANSFER_COMPLETED
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
+from wallet_runtime.wallet.domain.documents import Bucket, Topology, TransferEdge
+from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
+
+TRANSFER = "WALLET_TRANSFER"
+NOT_ALLOWED = "TRANSFER_NOT_ALLOWED"
+TYPE_OF_SIDE = {"sports": SPORTS, "casino": LIVE}
+TARGET_KINDS = ("normal", "bonus")
+SOURCE_KINDS = ("normal", "bonus", "withdrawable")
+
+
+class BucketUnknown(Invalid):
+    """The active topology has no such bucket."""
+
+    code = "BUCKET_INVALID"
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """An amount (minor units) to move from one bucket to another."""
+
+    from_bucket: str
+    to_bucket: str
+    amount: int
+    currency: str
+
+
+class LegacyTransfer(msgspec.Struct, frozen=True):
+    """An amount (minor units) to move from the normal wallet of one side to that of the other, whatever buckets these are."""
+
+    from_side: Literal["sports", "casino"]
+    amount: int
+    currency: str
+
+
+class _Carried(msgspec.Struct, frozen=True):
+    """What goes along with the money: obligations that move or hand a part on, and under which id rolling_worker finds them."""
+
+    rollings: tuple[dict[str, str], ...]
+    opened: tuple[dict[str, Any], ...]
+    changed: tuple[dict[str, Any], ...]
+
+
+def transfer(request: Request, command: Transfer, state: State, pair: ActivePair) -> Decision:
+    """Move an amount along an active edge, with its turnover; whole or refused."""
+    topology = pair.topology
+    source, target = _bucket(topology, command.from_bucket), _bucket(topology, command.to_bucket)
+    edge = _edge(topology, source, target)
+    if edge is None:
+        return _refuse_edge(pair, command)
+    if state.player is not None and state.player.status == "blocked":
+        return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; his money stays where it is")
+    account = topology.account(source.code)
+    held = state.balance(account)
+    if held < command.amount:
+        available = format_amount(held, command.currency)
+        return _refuse(pair, INSUFFICIENT_FUNDS, f"bucket {source.code} holds {available} {command.currency}", available=available)
+    owed = tuple(o for o in state.obligations if o.account == account)
+    if owed and state.staked.get(account, 0):
+        staked = format_amount(state.staked[account], command.currency)
+        message = f"open bets hold {staked} {command.currency} of {source.code}, which still owes turnover; transfer when they are settled"
+        return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
+    return _transferred(request, command, pair, target, held, edge, _carry(request, pair, target, owed, command.amount, held))
+
+
+def legacy_transfer(request: Request, command: LegacyTransfer, state: State, pair: ActivePair) -> Decision:
+    """Move between the normal wallets of sports and casino; where they are one bucket there is nothing to move (FLOW-11)."""
+    to_side = "casino" if command.from_side == "sports" else "sports"
+    source, target = _normal(pair.topology, command.from_side), _normal(pair.topology, to_side)
+    if source != target:
+        return transfer(request, Transfer(source.code, target.code, command.amount, command.currency), state, pair)
+    body = {"transfer_id": str(request.transaction_id), "state": "NOOP", "from_bucket": source.code, "to_bucket": target.code}
+    moved = {"amount": format_amount(0, command.currency), "currency": command.currency}
+    return Decision(command=TRANSFER, status=200, body=body | moved, pair=pair.reference, starts_new=True)
+
+
+def _carry(request: Request, pair: ActivePair, target: Bucket, owed: tuple[Obligation, ...], amount: int, held: int) -> _Carried:
+    """Name what becomes of each rolling of the source; a cap is divided like the turnover, rounded down."""
+    if amount == held:
+        return _Carried(
+            rollings=tuple({"rolling_id": o.rolling_id, "becomes": o.rolling_id} for o in owed),
+            opened=(),
+            changed=tuple({"rolling_id": o.rolling_id, "bucket_type_code": target.code} for o in owed),
+        )
+    ids = {o.rolling_id: str(uuid5(request.transaction_id, f"rolling/{o.rolling_id}")) for o in owed}
+    caps = {o.rolling_id: o.cap * amount // held for o in owed if o.cap is not None}
+    where = {"topology_code": pair.topology.code, "bucket_type_code": target.code}
+    return _Carried(
+        rollings=tuple({"rolling_id": before, "becomes": after} for before, after in ids.items()),
+        opened=tuple(where | {"rolling_id": ids[o.rolling_id], "amount": amount, "cap": caps.get(o.rolling_id)} for o in owed),
+        changed=tuple({"rolling_id": o.rolling_id, "cap": o.cap - caps[o.rolling_id]} for o in owed if o.cap is not None),
+    )
+
+
+def _transferred(
+    request: Request, command: Transfer, pair: ActivePair, target: Bucket, held: int, edge: TransferEdge, carried: _Carried
+) -> Decision:
+    source_account, target_account = pair.topology.account(command.from_bucket), pair.topology.account(target.code)
+    generated = _generated(request, command, pair, target, carried) if edge.rolling == "generate" else Required()
+    currency = command.currency
+    body = {
+        "transfer_id": str(request.transaction_id),
+        "state": "COMPLETED",
+        "from_bucket": command.from_bucket,
+        "to_bucket": target.code,
+        "amount": format_amount(command.amount, currency),
+        "currency": currency,
+        "rolling": edge.rolling,
+        "rollings": [each["becomes"] for each in carried.rollings] + ([generated.rolling_id] if generated.rolling_id else []),
+    }
+    record = {"transfer_id": str(request.transaction_id), "kind": "EDGE", "amount": command.amount}
+    return Decision(
+        command=TRANSFER,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=True,
+        legs=(Leg(source_account, -command.amount, currency), Leg(target_account, command.amount, currency)),
+        transfers=(record | {"from_account": source_account, "to_account": target_account},),
+        obligations_opened=carried.opened + generated.opened,
+        obligations_changed=carried.changed,
+        events=(_completed(request, command, pair, target, held, carried), *generated.events),
+    )
+
+
+def _generated(request: Request, command: Transfer, pair: ActivePair, target: Bucket, carried: _Carried) -> Required:
+    rule = pair.policy.rolling
+    multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
+    beside = tuple(each["becomes"] for each in carried.rollings)
+    return require_turnover(request, pair, Turnover(target, command.amount, command.currency, multiplier, "transfer", beside=beside))
+
+
+def _completed(request: Request, command: Transfer, pair: ActivePair, target: Bucket, held: int, carried: _Carried) -> Event:
+    payload = {
+        "transfer_id": str(request.transaction_id),
+        "topology_code": pair.topology.code,
+        "from_bucket": command.from_bucket,
+        "to_bucket": target.code,
+        "provider_types": list(target.provider_types),
+        "currency": command.currency,
+        "amount": str(command.amount),
+        "balance": str(held),
+        "rollings": list(carried.rollings),
+    }
+    return event(request.transaction_id, request.player_id, TRANSFER_COMPLETED, payload)
+
+
+def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | None:
+    """Find the active edge. Points are no money to transfer, and nothing becomes withdrawable by a transfer."""
+    if source.kind not in SOURCE_KINDS or target.kind not in TARGET_KINDS:
+        return None
+    ends = (source.code, target.code)
+    return next((edge for edge in topology.transfer_edges if edge.active and (edge.from_bucket, edge.to_bucket) == ends), None)
+
+
+def _bucket(topology: Topology, code: str) -> Bucket:
+    bucket = topology.bucket(code)
+    if bucket is None:
+        raise BucketUnknown(f"{code[:64]!r} is no bucket; the active topology has {', '.join(b.code for b in topology.buckets)}")
+    return bucket
+
+
+def _normal(topology: Topology, side: str) -> Bucket:
+    found = [b for b in topology.buckets if b.kind == "normal" and TYPE_OF_SIDE[side] in b.provider_types]
+    if not found:
+        raise BucketUnknown(f"{topology.code} has no normal bucket for {side}")
+    return found[0]
+
+
+def _refuse_edge(pair: ActivePair, command: Transfer) -> Decision:
+    edges = [f"{edge.from_bucket} -> {edge.to_bucket}" for edge in pair.topology.transfer_edges if edge.active]
+    message = f"no active edge leads from {command.from_bucket} to {command.to_bucket}; active are {', '.join(edges) or 'none'}"
+    return _refuse(pair, NOT_ALLOWED, message, edges=edges)
+
+
+def _refuse(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
+    return refuse(TRANSFER, pair, 409, code, message, starts_new=True, **details)
