@@ -121,6 +121,10 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     returned = tuple(Leg(share.account, share.amount, bet.currency) for share in bet.funding)
     if bet.state == "AUTHORIZED":
         return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned))
+    gone = [share.account for share in bet.funding if not _is_open(pair, share.account)]
+    if gone:
+        message = f"the active topology has no {', '.join(gone)} to give the stake of bet {bet.bet_id} back to; nothing was taken back"
+        return refuse(ROLLBACK, reference, 409, "SOURCE_GONE", message, starts_new=False, accounts=gone)
     shares = bet.payout_shares or ()
     short = [share.account for share in shares if state.balance(share.account) < share.amount]
     if short:
@@ -208,6 +212,11 @@ def _snapshot(pair: ActivePair, shares: tuple[Share, ...]) -> PolicySnapshot:
 def _destination(bet: Authorization, account: str, state: State) -> str:
     before, after = bet.policy_snapshot.destinations[account]
     return before if state.has_active_rolling(account) else after
+
+
+def _is_open(pair: ActivePair, account: str) -> bool:
+    code, _, bucket = account.partition("/")
+    return code == pair.topology.code and pair.topology.bucket(bucket) is not None
 
 
 def _authorization(state: State, request: Request) -> Authorization:

@@ -13,6 +13,9 @@ from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS, Policy, Topology
 
+# These begin the names of accounts that are no buckets.
+RESERVED_CODES = ("CASH", "GRANT")
+
 
 class Violation(msgspec.Struct, frozen=True):
     """One broken rule: its id, the path in the document, and a sentence."""
@@ -61,8 +64,9 @@ def _structure(topology: Topology) -> Iterator[Violation]:
         found = [bucket.code for bucket in topology.buckets if bucket.kind == kind]
         if len(found) != 1:
             yield Violation("A7-1", "topology.buckets", f"exactly one {kind} bucket is needed, found {found or 'none'}")
-    if topology.version < 1 or not topology.code or "/" in topology.code:
-        yield Violation("A7-1", "topology", "code must not be empty or hold a '/', and version must be 1 or more")
+    if topology.version < 1 or not topology.code or "/" in topology.code or topology.code in RESERVED_CODES:
+        reserved = ", ".join(RESERVED_CODES)
+        yield Violation("A7-1", "topology", f"code must not be empty, hold a '/' or be one of {reserved}, and version must be 1 or more")
 
 
 def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Violation]:

@@ -6,7 +6,8 @@ END $$;
 
 CREATE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.document <> OLD.document OR NEW.state = 'DRAFT') THEN
+    IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.state = 'DRAFT'
+                                 OR to_jsonb(NEW) - 'state' - 'activated_at' <> to_jsonb(OLD) - 'state' - 'activated_at') THEN
         RAISE EXCEPTION '% % version is %: only a draft may change (A7-9)', TG_TABLE_NAME, OLD.version, OLD.state USING ERRCODE = 'RW009';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
