@@ -20,7 +20,7 @@ def line(body: Body) -> Callable[..., int]:
     @click.option(
         "--output", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True, help="For a person, or for a program."
     )
-    @click.option("-e", "--environment", metavar="NAME", default=None, help="The environment to act on; local when none is named.")
+    @click.option("-e", "--environment", metavar="NAME", default=None, help="The environment to act on; when none is named, local (and for `rollout staging`, staging).")
     @functools.wraps(body)
     def framed(*arguments: Any, output: Any, environment: str | None, **values: Any) -> int:
         console = Console(output)

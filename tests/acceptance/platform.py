@@ -3,8 +3,6 @@
 One folder of state per test worker holds up to three small environments, of the kinds that ship.
 """
 
-import hashlib
-import hmac
 import json
 import os
 import shutil
@@ -27,6 +25,7 @@ import redis
 from psycopg.rows import dict_row
 
 from rubyops import config
+from rubyops.adapters.actor import provider_signature
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.engine.failpoint import VARIABLE
@@ -232,14 +231,14 @@ class Live:
         return self._client.request(method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body)
 
     def as_provider(self, provider: str, player: Player, path: str, body: Mapping[str, object]) -> httpx.Response:
-        """Call a provider's route of the gateway, signed over the raw body."""
-        raw = json.dumps(body).encode()
+        """Call a provider's route of the gateway, signed as that provider."""
+        raw, request_id = json.dumps(body).encode(), str(uuid4())
         secret = self.driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
             "Content-Type": "application/json",
             contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
-            contract.REQUEST_ID_HEADER: str(uuid4()),
+            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, player.brand_id, request_id, raw),
+            contract.REQUEST_ID_HEADER: request_id,
             contract.BRAND_HEADER: player.brand_id,
         }
         return self._client.post(self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw)
@@ -310,7 +309,9 @@ class Live:
         assert answer.status_code == 200, answer.text
 
     def make_open(self) -> None:
-        """Thaw the way a person would, if money is frozen."""
+        """Start what is stopped and thaw what is frozen, the way a person would."""
+        if any(copy.state != "running" for copy in self.driver.copies()):
+            self.done("up")
         if self.level() != contract.OPEN:
             self.done("verify")
             self.done("thaw", "--reason", "the next test")

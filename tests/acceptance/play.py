@@ -1,6 +1,7 @@
-"""Plays flows side by side on a live platform: `python -m tests.acceptance.play ENVIRONMENT SECONDS FLOW...` prints what each said.
+"""Plays flows on a live platform: `python -m tests.acceptance.play ENVIRONMENT FLOW,FLOW FLOW,FLOW` prints what each said.
 
-SECONDS is how long a flow may wait for an event. A process of its own, because a toolkit's connections live as long as its process.
+The first are meant to pass, and may wait for an event as long as in a run; the second are meant to turn red, and wait in vain for less.
+A process of its own, because a toolkit's connections live as long as its process.
 """
 
 import json
@@ -13,6 +14,8 @@ from commands.flows import FLOWS, _script
 from rubyops import bootstrap
 from rubyops.errors import CheckFailed
 from rubyops.ports import Mark
+
+IN_VAIN_SECONDS = 2.5  # an event takes well under a second
 
 
 def play(environment: str, name: str) -> str | None:
@@ -27,11 +30,18 @@ def play(environment: str, name: str) -> str | None:
     return None
 
 
-def main(environment: str, seconds: str, *names: str) -> None:
-    """Print {flow: None or its message}."""
-    _script.EVENT_PATH_SECONDS = float(seconds)
-    with ThreadPoolExecutor(len(names)) as pool:
-        print(json.dumps(dict(zip(names, pool.map(partial(play, environment), names), strict=True))))
+def side_by_side(environment: str, names: str) -> dict[str, str | None]:
+    """Play flows, named in one text, at the same time; return {flow: None or its message}."""
+    flows = [name for name in names.split(",") if name]
+    with ThreadPoolExecutor(len(FLOWS)) as pool:
+        return dict(zip(flows, pool.map(partial(play, environment), flows), strict=True))
+
+
+def main(environment: str, passing: str, failing: str) -> None:
+    """Print what every flow said."""
+    said = side_by_side(environment, passing)
+    _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS
+    print(json.dumps(said | side_by_side(environment, failing)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wallet_runtime.contract import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
+from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import funding
@@ -57,7 +57,7 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
     """Fix the funding breakdown by the active policy and move it from its sources to the open stake."""
     held = state.authorization
     if held is not None:
-        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else "BET_ALREADY_EXISTS"
+        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
         return _refuse_new(pair, code, f"bet {command.bet_id} of this provider is already {held.state}", state=held.state)
     if state.player is not None and state.player.status == "blocked":
         return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
