@@ -1,8 +1,8 @@
 """kill -9 of rubyops at one point of every effect of the tier 2 rollback, a run and a resume for each, and what must come of it.
 
 One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every killed one must leave the
-same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To halve the rounds a run is
-killed twice, far apart: its second kill hits a process that was itself resuming.
+same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To halve
+the rounds a run is killed twice, far apart: its second kill hits a process that was itself resuming.
 """
 
 import json

@@ -20,7 +20,7 @@ CHANGED_BY_THE_PLATFORM = {
     "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
     "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
 }
-# Below the environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
+# In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
 # signs of life above, and what they keep is compared as tables and streams. Logs are where processes tell that they were asked.
 NOT_COMPARED = ("journal", "postgres", "valkey", "logs")
 ROLES = ("rubyops_read", "rubyops_ops", SUPERUSER)
@@ -47,7 +47,7 @@ def take(live: Live) -> Picture:
     tables: dict[str, str] = {}
     for database in ("platform", "control"):
         tables |= _tables(live, database)
-    return Picture(tables, _streams(live), _files(live.environment.home))
+    return Picture(tables, _streams(live), _files(live.home.folder))
 
 
 def _tables(live: Live, database: Database) -> dict[str, str]:
@@ -76,17 +76,21 @@ def _tables(live: Live, database: Database) -> dict[str, str]:
 def _streams(live: Live) -> dict[str, list[Any]]:
     seen: dict[str, list[Any]] = {}
     for key in live.streams.scan_iter():
-        kind = live.streams.type(key)
-        groups = [{name: group[name] for name in ("name", "pending", "last-delivered-id")} for group in live.streams.xinfo_groups(key)]
-        seen[f"stream {key.decode()}"] = [kind, live.streams.xlen(key), groups]
+        if live.streams.type(key) == b"stream":
+            groups = [{name: group[name] for name in ("name", "pending", "last-delivered-id")} for group in live.streams.xinfo_groups(key)]
+            seen[f"stream {key.decode()}"] = [live.streams.xlen(key), groups]
+        else:
+            seen[f"key {key.decode()}"] = [live.streams.dump(key)]
     return seen
 
 
 def _files(home: Path) -> dict[str, str]:
+    """Hash every file below the folder of all environments, but in the folders that are not compared."""
     found = {}
     for folder, folders, names in os.walk(home):
         inside = Path(folder).relative_to(home)
-        folders[:] = [name for name in folders if str(inside / name) not in NOT_COMPARED]
+        if len(inside.parts) == 1:
+            folders[:] = [name for name in folders if name not in NOT_COMPARED]
         for name in [*names, *folders]:
             path = Path(folder) / name
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -118,7 +118,7 @@ class Live:
 
     def __init__(self, home: Home, name: str) -> None:
         """Name the environment; nothing is started."""
-        self._home = home
+        self.home = home
         known = config.load_environments(home.file)[name]
         self.environment = replace(known, home=home.folder / name)
         self.driver = LocalDriver(self.environment)
@@ -133,7 +133,7 @@ class Live:
     def start(self, *words: str, failpoint: str | None = None) -> "subprocess.Popen[str]":
         """Start one line of rubyops on this environment."""
         command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
-        environ = self._home.environ(failpoint)
+        environ = self.home.environ(failpoint)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=CHECKOUT)
 
     def run(self, *words: str, failpoint: str | None = None) -> Answer:
@@ -191,7 +191,7 @@ class Live:
         return {}
 
     @cached_property
-    def streams(self) -> "redis.Redis[bytes]":
+    def streams(self) -> redis.Redis:
         """The services' own Valkey user."""
         return redis.Redis.from_url(self.driver.redis_url())
 

@@ -51,7 +51,6 @@ class Stage:
 
 SPLIT = (
     Fault(WALLET_SERVICE, "snapshot without topology version", ("SMK-4",)),
-    Fault(WALLET_SERVICE, "snapshot without topology code", ("SMK-4",)),
     Fault(WALLET_SERVICE, "repeat refused", ("SMK-7",)),
     Fault(WALLET_SERVICE, "mismatch accepted", ("SMK-8",)),
     Fault(WALLET_SERVICE, "rollback to the first source", ("FLOW-13",)),
@@ -71,15 +70,20 @@ SPLIT = (
     Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-13")),
     Fault(GAME_SERVICE, "repeat is a new bet", ("SMK-7", "SMK-8")),
 )
-# One normal bucket serves all games here, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
-NEEDS_TWO_BUCKETS = {
-    "sports take casino money",
-    "live takes sports money",
-    "slots take sports money",
-    "slots by the sports rule",
-    "turnover counts everywhere",
+# One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
+ON_UNIFIED_TOO = {
+    "snapshot without topology version",
+    "repeat refused",
+    "mismatch accepted",
+    "rollback to the first source",
+    "cash deposit stays pending",
+    "winnings released early",
+    "release missing",
+    "sports turnover not counted",
+    "live turnover not counted",
+    "slots turnover not counted",
 }
-UNIFIED = tuple(fault for fault in SPLIT if fault.rule not in NEEDS_TWO_BUCKETS)
+UNIFIED = tuple(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO)
 LOST_ROWS = (
     (RUBY_SPLIT_V1, "SPORTS_NORMAL", SPORTS_MONEY),
     (RUBY_SPLIT_V1, "CASINO_NORMAL", CASINO_MONEY),
