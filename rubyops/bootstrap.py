@@ -1,4 +1,7 @@
-"""The one place where adapters, commands, checks and playbooks are put together. Nothing connects before it is asked to."""
+"""The one place where adapters, commands, checks and playbooks are put together. Nothing connects before it is asked to.
+
+Adapters that bring a driver are imported when an environment is opened: completion and `--help` of every line come here too.
+"""
 
 import os
 import subprocess
@@ -7,20 +10,14 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import playbooks
 from rubyops import config
-from rubyops.adapters.control import ControlDatabase
-from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.host import this_process
-from rubyops.adapters.http import CallClient, encode
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.local import binaries
-from rubyops.adapters.local.driver import LocalDriver
-from rubyops.adapters.operate import ROLE, Operator
-from rubyops.adapters.read import Reader
 from rubyops.adapters.results import Results
 from rubyops.engine.playbook import Library, load_playbook, suggest
 from rubyops.engine.report import Reporter, Silent
@@ -36,6 +33,10 @@ from rubyops.ports import EnvironmentFacts, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from wallet_runtime import contract
 
+if TYPE_CHECKING:
+    from rubyops.adapters.control import ControlDatabase
+    from rubyops.adapters.read import Reader
+
 SECRETS = (
     *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in contract.CALLERS),
     *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
@@ -50,8 +51,8 @@ class Toolkit:
 
     environment: Environment
     driver: Driver
-    reader: Reader
-    control: ControlDatabase
+    reader: "Reader"
+    control: "ControlDatabase"
     journals: JournalFolder
     tools: Tools
     results: Results
@@ -62,6 +63,8 @@ class Toolkit:
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
         """POST a question that changes nothing, such as the validation of a document."""
+        from rubyops.adapters.http import CallClient, encode
+
         client = CallClient(self.driver)
         return client.send(process, "POST", path, client.operator_headers(None), encode(body))
 
@@ -95,6 +98,12 @@ class Scrubber:
 
 def open_toolkit(name: str | None) -> Toolkit:
     """Wire the named environment, `local` when none is named. Raises `UsageError`."""
+    from rubyops.adapters.control import ControlDatabase
+    from rubyops.adapters.database import Link
+    from rubyops.adapters.local.driver import LocalDriver
+    from rubyops.adapters.operate import ROLE, Operator
+    from rubyops.adapters.read import Reader
+
     environment = config.environment(name)
     driver = LocalDriver(environment)
     facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit())

@@ -27,6 +27,13 @@ REQUEST_ID_HEADER = "X-Request-Id"
 CANARY_HEADER = "X-Canary-Token"
 PROVIDER_HEADER = "X-Provider-Id"
 PROVIDER_SIGNATURE_HEADER = "X-Provider-Signature"
+IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
+
+# --- a provider's signature: HMAC-SHA256 with its secret over this text. `timestamp` is in Unix seconds, `brand` and `request_id` are
+# the headers as sent ("" for one that was not), `body_hash` is the SHA-256 of the raw body; both digests are lower-case hex.
+PROVIDER_SIGNED_TEXT = "{method}\n{path}\n{brand}\n{timestamp}\n{request_id}\n{body_hash}"
+PROVIDER_SIGNATURE_VALUE = "t={timestamp},v1={digest}"
+PROVIDER_SIGNATURE_SECONDS = 300  # how far the timestamp may be from the gateway's clock, to either side
 
 # --- environment variables that name a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
 TOKEN_VARIABLE_PREFIX = "INTERNAL_SERVICE_TOKEN_"
@@ -90,6 +97,7 @@ IDEMPOTENCY_IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
 IDEMPOTENCY_PAYLOAD_MISMATCH = "IDEMPOTENCY_PAYLOAD_MISMATCH"
 INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
 OPEN_STAKES = "OPEN_STAKES"
+BET_ALREADY_EXISTS = "BET_ALREADY_EXISTS"
 
 # --- who may call which internal route: (process, method, path template) -> callers. Code, tests and docs read this table.
 ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {

@@ -24,6 +24,7 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
         bet = script.bet(provider, amount, key=f"{key}-{number}")
         script.expect("the funding breakdown", bet.funding, {script.account(bucket): stake})
         script.settle(bet, amount, key=f"{key}-{number}")
+        script.expect(f"where the winnings of {bucket} go while its rolling is open", script.legs(bet, "close"), bet.funding)
         script.wait_until(
             f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
         )

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,13 +17,22 @@ from wallet_runtime import contract
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
 PASS_SECONDS = 600
-IDEMPOTENCY_HEADER = "Idempotency-Key"
 ADMIN_TOKEN = "ADMIN_TOKEN"
 
 
 def derived(effect_id: str, flow: str, key: str) -> str:
     """Return the id that an effect, a flow and a key always give."""
     return str(uuid5(NAMESPACE_URL, f"{effect_id}/{flow}/{key}"))
+
+
+def provider_signature(secret: str, path: str, brand_id: str, request_id: str, raw: bytes) -> str:
+    """Sign a provider's POST as of now, the way the gateway checks it (`contract.PROVIDER_SIGNED_TEXT`)."""
+    timestamp, body_hash = int(time.time()), hashlib.sha256(raw).hexdigest()
+    text = contract.PROVIDER_SIGNED_TEXT.format(
+        method="POST", path=path, brand=brand_id, timestamp=timestamp, request_id=request_id, body_hash=body_hash
+    )
+    digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return contract.PROVIDER_SIGNATURE_VALUE.format(timestamp=timestamp, digest=digest)
 
 
 class CanaryActor:
@@ -63,19 +73,20 @@ class CanaryActor:
         """Call the gateway as the player."""
         headers = {"Authorization": f"Bearer {player.session}", contract.BRAND_HEADER: player.brand_id, **_canary(player)}
         if key is not None:
-            headers |= {IDEMPOTENCY_HEADER: self.derived_id(key), contract.REQUEST_ID_HEADER: self.derived_id(key)}
+            headers |= {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key), contract.REQUEST_ID_HEADER: self.derived_id(key)}
         return self._client.send(contract.GATEWAY, method, path, headers, encode(body))
 
     def as_provider(self, provider: str, player: CanaryPlayer, path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
-        """Call a gateway provider route, signed as that provider over the raw body."""
+        """Call a gateway provider route, signed as that provider."""
         if provider not in contract.PROVIDERS:
             raise UsageError(f"there is no provider {provider!r} (known: {', '.join(contract.PROVIDERS)})")
         raw = encode(body) or b""
         secret = self._driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
+        request_id = self.derived_id(key)
         headers = {
             contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
-            contract.REQUEST_ID_HEADER: self.derived_id(key),
+            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, player.brand_id, request_id, raw),
+            contract.REQUEST_ID_HEADER: request_id,
             contract.BRAND_HEADER: player.brand_id,
             **_canary(player),
         }

@@ -13,6 +13,7 @@ from psycopg import sql as composed
 
 import sql
 from rubyops.adapters.database import Link
+from rubyops.adapters.durable import sync_folder, write_new
 from rubyops.errors import RubyopsError
 
 SCHEMA = "wallet"
@@ -38,10 +39,10 @@ def export_tables(link: Link, exports: Path, effect_id: str, tables: Sequence[st
             "taken_at": datetime.now(UTC).isoformat(),
             "tables": _copy_all(link, unfinished, tables),
         }
-        _write(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
-        _sync(unfinished)
+        write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        sync_folder(unfinished)
         unfinished.rename(final)
-        _sync(exports)
+        sync_folder(exports)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise RubyopsError(
@@ -74,18 +75,3 @@ def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: 
             file.flush()
             os.fsync(file.fileno())
         return {"rows": cursor.rowcount, "bytes": size, "sha256": digest.hexdigest()}
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,6 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from rubyops.adapters.durable import sync_folder
 from rubyops.errors import JournalUnwritable, LockHeld, UsageError
 
 SUFFIX = ".ndjson"
@@ -21,7 +22,7 @@ class JournalFile:
             self._descriptor = os.open(path, flags, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if create:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except BlockingIOError:
             raise LockHeld(
                 f"run {path.stem} is being carried out by another process; nothing was changed",
@@ -91,11 +92,3 @@ class JournalFolder:
         if "/" in run_id or not run_id.startswith("r-"):
             raise UsageError(f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f", next_command="rubyops runs list")
         return self._folder / (run_id + SUFFIX)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TextIO
 
-from tabulate import tabulate  # type: ignore[import-untyped]
-
 Output = Literal["text", "json", "ndjson"]
 EVENTS_SCHEMA = "rubyops.events/v1"
 _COLOURS = {"ok": "32", "noop": "36", "failed": "31", "refused": "31", "inconclusive": "33", "unknown": "35", "skipped": "2"}
@@ -47,6 +45,8 @@ class Console:
 
     def table(self, rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
         """Write a table for a person; numbers stay as they are."""
+        from tabulate import tabulate  # type: ignore[import-untyped]
+
         self.data(tabulate([[_cell(cell) for cell in row] for row in rows], headers=headers, tablefmt="plain", disable_numparse=True))
 
     def mark(self, status: str) -> str:

@@ -11,6 +11,7 @@ from rubyops.errors import RubyopsError
 from rubyops.model.exit_code import ExitCode
 
 DEFAULT = "local"
+ENVIRONMENT_HELP = "The environment to act on; when none is named, local (and for `rollout staging`, staging)."
 Body = Callable[..., int | None]
 
 
@@ -20,7 +21,7 @@ def line(body: Body) -> Callable[..., int]:
     @click.option(
         "--output", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True, help="For a person, or for a program."
     )
-    @click.option("-e", "--environment", metavar="NAME", default=None, help="The environment to act on; local when none is named.")
+    @click.option("-e", "--environment", metavar="NAME", default=None, help=ENVIRONMENT_HELP)
     @functools.wraps(body)
     def framed(*arguments: Any, output: Any, environment: str | None, **values: Any) -> int:
         console = Console(output)

@@ -60,7 +60,7 @@ SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, pro
 
 -- name: facts_money_in_reach
 -- How many players hold money, and how many minor units per currency.
-SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance)::bigint AS amount
+SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance) AS amount
   FROM wallet.wallet_account WHERE balance <> 0 GROUP BY currency ORDER BY currency;
 
 -- name: facts_outbox

@@ -1,40 +1,40 @@
 -- name: game_record_authorize
--- Before the wallet is asked: the round, the callback (counting repeats) and the bet as its provider believes it to be.
+-- Before the wallet is asked: the round, the callback (counting repeats) and the bet as its provider believes it to be. A try that was
+-- refused, or never got its answer, says nothing of this one: until the wallet has accepted a bet it is what the newest try says.
 WITH opened AS (
     INSERT INTO game.round (brand_id, provider_id, round_id, player_id, game_id)
     VALUES (%(brand_id)s, %(provider_id)s, %(round_id)s, %(player_id)s, %(game_id)s)
     ON CONFLICT (brand_id, provider_id, round_id, player_id) DO NOTHING
 ), placed AS (
-    INSERT INTO game.bet (brand_id, provider_id, bet_id, round_id, player_id, currency, stake, state)
+    INSERT INTO game.bet AS b (brand_id, provider_id, bet_id, round_id, player_id, currency, stake, state)
     VALUES (%(brand_id)s, %(provider_id)s, %(bet_id)s, %(round_id)s, %(player_id)s, %(currency)s, %(stake)s, 'PENDING')
-    ON CONFLICT (brand_id, provider_id, bet_id) DO NOTHING
+    ON CONFLICT (brand_id, provider_id, bet_id) DO UPDATE
+       SET round_id = excluded.round_id, player_id = excluded.player_id, currency = excluded.currency, stake = excluded.stake,
+           state = 'PENDING', changed_at = clock_timestamp()
+     WHERE b.state IN ('PENDING', 'REFUSED')
 )
 INSERT INTO game.callback AS c (brand_id, provider_id, kind, request_id, bet_id, round_id, player_id, amount)
 VALUES (%(brand_id)s, %(provider_id)s, 'authorize', %(request_id)s, %(bet_id)s, %(round_id)s, %(player_id)s, %(amount)s)
 ON CONFLICT (brand_id, provider_id, kind, request_id) DO UPDATE SET attempts = c.attempts + 1;
 
 -- name: game_record_close
--- Before the wallet is asked to settle or roll back: the callback, counting repeats, and the bet's currency where it is known.
-WITH called AS (
-    INSERT INTO game.callback AS c (brand_id, provider_id, kind, request_id, bet_id, round_id, player_id, amount)
-    VALUES (%(brand_id)s, %(provider_id)s, %(kind)s, %(request_id)s, %(bet_id)s, %(round_id)s, %(player_id)s, %(amount)s)
-    ON CONFLICT (brand_id, provider_id, kind, request_id) DO UPDATE SET attempts = c.attempts + 1
-    RETURNING c.provider_id
-)
-SELECT b.currency
-  FROM called
-  LEFT JOIN game.bet b ON b.brand_id = %(brand_id)s AND b.provider_id = called.provider_id AND b.bet_id = %(bet_id)s;
+-- Before the wallet is asked to settle or roll back: the callback, counting repeats.
+INSERT INTO game.callback AS c (brand_id, provider_id, kind, request_id, bet_id, round_id, player_id, amount)
+VALUES (%(brand_id)s, %(provider_id)s, %(kind)s, %(request_id)s, %(bet_id)s, %(round_id)s, %(player_id)s, %(amount)s)
+ON CONFLICT (brand_id, provider_id, kind, request_id) DO UPDATE SET attempts = c.attempts + 1;
 
 -- name: game_record_outcome
--- After the wallet's answer: keep it, and move the bet in the provider's books; only the player's own bet moves.
+-- After the wallet's answer: keep it, and move the bet in the provider's books. Whose bet it is and what it is worth follows the
+-- answered callback and the wallet's answer: another try may have written over both in between.
 WITH answered AS (
     UPDATE game.callback
        SET status = %(status)s, code = %(code)s, answered_at = clock_timestamp()
      WHERE brand_id = %(brand_id)s AND provider_id = %(provider_id)s AND kind = %(kind)s AND request_id = %(request_id)s
 )
 UPDATE game.bet
-   SET state = %(state)s, payout = coalesce(%(payout)s::bigint, payout), changed_at = clock_timestamp()
- WHERE brand_id = %(brand_id)s AND provider_id = %(provider_id)s AND bet_id = %(bet_id)s AND player_id = %(player_id)s
+   SET state = %(state)s, round_id = %(round_id)s, player_id = %(player_id)s, currency = coalesce(%(currency)s::text, currency),
+       stake = coalesce(%(stake)s::bigint, stake), payout = coalesce(%(payout)s::bigint, payout), changed_at = clock_timestamp()
+ WHERE brand_id = %(brand_id)s AND provider_id = %(provider_id)s AND bet_id = %(bet_id)s
    AND state = ANY (%(from_states)s::text[]);
 
 -- name: game_statement

@@ -22,10 +22,10 @@ SELECT count(*) AS accounts FROM wallet.wallet_account;
 -- name: reconcile_bucket_totals
 -- Totals per brand, account kind and currency by balances against the same totals by ledger rows (STG-4, GATE-3).
 WITH held AS (
-    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(balance)::bigint AS amount
+    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(balance) AS amount
       FROM wallet.wallet_account GROUP BY 1, 2, 3
 ), booked AS (
-    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(delta)::bigint AS amount
+    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(delta) AS amount
       FROM wallet.wallet_ledger GROUP BY 1, 2, 3
 )
 SELECT brand_id::text, account, currency, coalesce(booked.amount, 0) AS expected, coalesce(held.amount, 0) AS actual, count(*) OVER () AS total

@@ -37,24 +37,30 @@ UPDATE rolling.rolling_partition
 
 -- name: rolling_lease_take
 -- Take up to so many partitions that nobody holds or whose holder let the lease expire.
+-- Materialized, because a subquery may be run again for every row it is joined to, and each run would lock others.
+WITH free AS MATERIALIZED (
+    SELECT partition_no FROM rolling.rolling_partition
+     WHERE expires_at < clock_timestamp()
+     ORDER BY partition_no
+     LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED
+)
 UPDATE rolling.rolling_partition p
    SET holder = %(holder)s, expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
-  FROM (SELECT partition_no FROM rolling.rolling_partition
-         WHERE expires_at < clock_timestamp()
-         ORDER BY partition_no
-         LIMIT %(limit)s
-           FOR UPDATE SKIP LOCKED) free
+  FROM free
  WHERE p.partition_no = free.partition_no
 RETURNING p.partition_no;
 
 -- name: rolling_claim
--- Claim an event for this transaction, unless the lease was lost, or an event set aside holds its player up.
+-- Claim an event for this transaction, unless the lease was lost, or an event set aside holds its player up. A player is one of a
+-- brand; what was set aside without a brand may be of any, so it holds up whoever has that id.
 WITH lease AS (
     SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), done AS (
     SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s
 ), hold AS (
-    SELECT FROM rolling.rolling_dead_letter WHERE player_id = %(player_id)s AND resolved_at IS NULL LIMIT 1
+    SELECT FROM rolling.rolling_dead_letter
+     WHERE player_id = %(player_id)s AND coalesce(brand_id, %(brand_id)s) = %(brand_id)s AND resolved_at IS NULL LIMIT 1
 ), won AS (
     INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version, schema_version, restore_epoch,
                                        occurred_at, stream, entry_id)
@@ -218,13 +224,17 @@ UPDATE rolling.player_rolling r
 
 -- name: rolling_completion_due
 -- Take the completion that is due longest for one try; the next is put off, in case this process dies in it.
+-- Materialized for the reason given at rolling_lease_take: this must take one.
+WITH due AS MATERIALIZED (
+    SELECT rolling_id FROM rolling.rolling_retry
+     WHERE next_at <= clock_timestamp()
+     ORDER BY next_at
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+)
 UPDATE rolling.rolling_retry q
    SET attempts = q.attempts + 1, next_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
-  FROM (SELECT rolling_id FROM rolling.rolling_retry
-         WHERE next_at <= clock_timestamp()
-         ORDER BY next_at
-         LIMIT 1
-           FOR UPDATE SKIP LOCKED) due
+  FROM due
  WHERE q.rolling_id = due.rolling_id
 RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals,
           (SELECT r.state FROM rolling.player_rolling r WHERE r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED')) AS closed;

@@ -39,16 +39,16 @@ def platform(first_rollout: tuple[Live, Answer]) -> Live:
 def live(platform: Live) -> Iterator[Live]:
     """The split platform at version 1, open and well; made so again after the test, through the doors that a person has."""
     yield platform
-    platform.settle_down()
     platform.make_open()
+    platform.settle_down()
     platform.activate(1)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(platform: Live) -> Matrix:
     """What a tier 2 rollback does that nobody disturbs."""
-    platform.settle_down()
     platform.make_open()
+    platform.settle_down()
     return prepare(platform)
 
 

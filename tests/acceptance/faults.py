@@ -73,12 +73,9 @@ def _rewrite(live: Live, player: Player, tip: dict[str, Any], units: int) -> Non
     partition = composed.Identifier(schema, table)
     with live.superuser() as connection, connection.transaction():
         _switch_guard(connection, partition, "DISABLE")
-        connection.execute(
-            composed.SQL(
-                "UPDATE {} SET delta = delta + %s, balance_after = balance_after + %s WHERE player_id = %s AND account = %s AND version = %s"
-            ).format(partition),
-            [units, units, player.player_id, ACCOUNT, tip["version"]],
-        )
+        change = composed.SQL("UPDATE {} SET delta = delta + %s, balance_after = balance_after + %s").format(partition)
+        where = composed.SQL(" WHERE player_id = %s AND account = %s AND version = %s")
+        connection.execute(change + where, [units, units, player.player_id, ACCOUNT, tip["version"]])
         _switch_guard(connection, partition, "ENABLE ALWAYS")
 
 

@@ -3,8 +3,6 @@
 One folder of state per test worker holds up to three small environments, of the kinds that ship.
 """
 
-import hashlib
-import hmac
 import json
 import os
 import shutil
@@ -27,6 +25,7 @@ import redis
 from psycopg.rows import dict_row
 
 from rubyops import config
+from rubyops.adapters.actor import provider_signature
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.engine.failpoint import VARIABLE
@@ -119,7 +118,7 @@ class Live:
 
     def __init__(self, home: Home, name: str) -> None:
         """Name the environment; nothing is started."""
-        self._home = home
+        self.home = home
         known = config.load_environments(home.file)[name]
         self.environment = replace(known, home=home.folder / name)
         self.driver = LocalDriver(self.environment)
@@ -134,7 +133,7 @@ class Live:
     def start(self, *words: str, failpoint: str | None = None) -> "subprocess.Popen[str]":
         """Start one line of rubyops on this environment."""
         command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
-        environ = self._home.environ(failpoint)
+        environ = self.home.environ(failpoint)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=CHECKOUT)
 
     def run(self, *words: str, failpoint: str | None = None) -> Answer:
@@ -192,7 +191,7 @@ class Live:
         return {}
 
     @cached_property
-    def streams(self) -> "redis.Redis[bytes]":
+    def streams(self) -> redis.Redis:
         """The services' own Valkey user."""
         return redis.Redis.from_url(self.driver.redis_url())
 
@@ -232,14 +231,14 @@ class Live:
         return self._client.request(method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body)
 
     def as_provider(self, provider: str, player: Player, path: str, body: Mapping[str, object]) -> httpx.Response:
-        """Call a provider's route of the gateway, signed over the raw body."""
-        raw = json.dumps(body).encode()
+        """Call a provider's route of the gateway, signed as that provider."""
+        raw, request_id = json.dumps(body).encode(), str(uuid4())
         secret = self.driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
             "Content-Type": "application/json",
             contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
-            contract.REQUEST_ID_HEADER: str(uuid4()),
+            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, player.brand_id, request_id, raw),
+            contract.REQUEST_ID_HEADER: request_id,
             contract.BRAND_HEADER: player.brand_id,
         }
         return self._client.post(self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw)
@@ -310,7 +309,9 @@ class Live:
         assert answer.status_code == 200, answer.text
 
     def make_open(self) -> None:
-        """Thaw the way a person would, if money is frozen."""
+        """Start what is stopped and thaw what is frozen, the way a person would."""
+        if any(copy.state != "running" for copy in self.driver.copies()):
+            self.done("up")
         if self.level() != contract.OPEN:
             self.done("verify")
             self.done("thaw", "--reason", "the next test")

@@ -1,5 +1,7 @@
 """A service on a real socket for one test: settings, context and uvicorn in a thread; and a stand-in for a far service."""
 
+import hashlib
+import hmac
 import os
 import socket
 import subprocess
@@ -19,12 +21,11 @@ import uvicorn
 from tests.cluster import TestDatabase
 from wallet_runtime import contract
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
-from wallet_runtime.plumbing.auth import sign
 from wallet_runtime.plumbing.context import Context, open_context
 from wallet_runtime.plumbing.control_link import Freeze
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.health import Health
-from wallet_runtime.plumbing.settings import Secret, read_settings, token_variable
+from wallet_runtime.plumbing.settings import read_settings, token_variable
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 PLAYER = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
@@ -141,11 +142,14 @@ def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None 
     return headers
 
 
-def provider(name: str, raw: bytes, request_id: str = "request-1", **more: str) -> dict[str, str]:
-    """Make the headers of a game provider over a raw body."""
+def provider(name: str, path: str, raw: bytes, *, request_id: str = "request-1", **more: str) -> dict[str, str]:
+    """Make the headers of a game provider's POST, signed as of now."""
+    timestamp = int(time.time())
+    text = "\n".join(("POST", path, str(BRAND), str(timestamp), request_id, hashlib.sha256(raw).hexdigest()))
+    digest = hmac.new(f"secret-of-{name}".encode(), text.encode(), hashlib.sha256).hexdigest()
     return {
         contract.PROVIDER_HEADER: name,
-        contract.PROVIDER_SIGNATURE_HEADER: sign(Secret(f"secret-of-{name}"), raw),
+        contract.PROVIDER_SIGNATURE_HEADER: f"t={timestamp},v1={digest}",
         contract.REQUEST_ID_HEADER: request_id,
         contract.BRAND_HEADER: str(BRAND),
         "Content-Type": "application/json",

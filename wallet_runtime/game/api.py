@@ -13,6 +13,7 @@ from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, PassedThrough
 from wallet_runtime.plumbing.fields import ForeignId, Reason
+from wallet_runtime.plumbing.headers import scoped_id
 from wallet_runtime.plumbing.service_client import ServiceClient
 
 PAGE_SIZE_MAX = 500
@@ -69,18 +70,18 @@ def authorize(context: Context, call: Call) -> Answer:
     }
     if asked.source is not None:
         body["source"] = asked.source
-    return _ask_wallet(context, call, callback, body, payout=None)
+    return _ask_wallet(context, call, callback, body)
 
 
 def settle(context: Context, call: Call) -> Answer:
-    """Record the callback, then have the wallet settle the bet."""
+    """Record the callback, then have the wallet settle the bet: it alone knows for certain in which currency the bet is."""
     asked: Settle = call.body
     domain.provider_type(asked.provider_id)
+    money.canonical_amount(asked.payout)
     callback = _callback(call, "settle", asked, asked.payout)
-    currency = store.record_close(context.database, callback)
-    payout = None if currency is None else money.parse_amount(asked.payout, currency, zero_allowed=True)
+    store.record_close(context.database, callback)
     body = {"player_id": asked.player_id, "provider_id": asked.provider_id, "bet_id": asked.bet_id, "payout": asked.payout}
-    return _ask_wallet(context, call, callback, body, payout=payout)
+    return _ask_wallet(context, call, callback, body)
 
 
 def rollback(context: Context, call: Call) -> Answer:
@@ -90,7 +91,7 @@ def rollback(context: Context, call: Call) -> Answer:
     callback = _callback(call, "rollback", asked, None)
     store.record_close(context.database, callback)
     body = {"player_id": asked.player_id, "provider_id": asked.provider_id, "bet_id": asked.bet_id}
-    return _ask_wallet(context, call, callback, body, payout=None)
+    return _ask_wallet(context, call, callback, body)
 
 
 def show_statement(context: Context, call: Call) -> Answer:
@@ -115,19 +116,33 @@ def show_statement(context: Context, call: Call) -> Answer:
 
 
 def _callback(call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollback, amount: str | None) -> Callback:
-    return Callback(kind, call.brand(), asked.provider_id, call.command_id(), asked.bet_id, asked.round_id, asked.player_id, amount)
+    request_id = call.command_id()
+    return Callback(
+        kind,
+        call.brand(),
+        asked.provider_id,
+        request_id,
+        asked.bet_id,
+        asked.round_id,
+        asked.player_id,
+        amount,
+        scoped_id(asked.provider_id, request_id, contract.REQUEST_ID_HEADER),
+    )
 
 
-def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any], *, payout: int | None) -> Answer:
-    """Pass the command on and keep the final answer; an answer that decides nothing leaves the callback open."""
+def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any]) -> Answer:
+    """Pass the command on and keep the final answer; an answer that decides nothing leaves the callback open.
+
+    To the wallet all providers are one caller: the provider's name in the request id keeps their ids apart.
+    """
     path = f"/internal/wallet/v2/bets/{callback.kind}"
     try:
-        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body)
+        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id)
     except PassedThrough as error:
-        if domain.is_final(error.status):
-            store.record_outcome(context.database, callback, status=error.status, code=error.code, payout=None)
+        if domain.is_final(error.status, error.code):
+            store.record_outcome(context.database, callback, status=error.status, code=error.code, terms=domain.Terms())
         raise
-    store.record_outcome(context.database, callback, status=answer.status, code=None, payout=payout)
+    store.record_outcome(context.database, callback, status=answer.status, code=None, terms=domain.read_terms(answer.body))
     return answer
 
 

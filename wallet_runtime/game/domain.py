@@ -1,19 +1,25 @@
 """The rules of game_service: what a provider serves, and how a wallet's answer moves a bet in the provider's books."""
 
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import NotFound
+from wallet_runtime.plumbing.money import parse_amount
 
 Kind = Literal["authorize", "settle", "rollback"]
 
 _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 404, 409, 422})
+# The request id carries another payload, or a twin is at work under it: neither says anything of this command.
+_UNDECIDED = frozenset({contract.IDEMPOTENCY_IN_FLIGHT, contract.IDEMPOTENCY_PAYLOAD_MISMATCH})
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
 _FROM_STATES = {
     "authorize": ("PENDING", "REFUSED"),
-    # PENDING, too: a provider that never got the answer to its authorize may close a bet that the wallet did accept.
-    "settle": ("PENDING", "AUTHORIZED"),
+    # PENDING and REFUSED, too: the wallet may have accepted a bet by a try whose answer never came here.
+    "settle": ("PENDING", "REFUSED", "AUTHORIZED"),
     "rollback": ("PENDING", "REFUSED", "AUTHORIZED", "SETTLED"),
 }
 
@@ -24,6 +30,21 @@ class UnknownProvider(NotFound):
     code = "PROVIDER_NOT_FOUND"
 
 
+class _Answered(msgspec.Struct, frozen=True):
+    currency: str | None = None
+    stake: str | None = None
+    payout: str | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A bet's currency and amounts (minor units) as the wallet answered them; None for what it did not say."""
+
+    currency: str | None = None
+    stake: int | None = None
+    payout: int | None = None
+
+
 def provider_type(provider_id: str) -> str:
     """Return SPORTS, LIVE or SLOTS for a provider, or raise `UnknownProvider` (404)."""
     try:
@@ -32,15 +53,29 @@ def provider_type(provider_id: str) -> str:
         raise UnknownProvider(f"no game provider has the id {provider_id[:40]!r}; known are {', '.join(contract.PROVIDERS)}") from None
 
 
-def is_final(status: int) -> bool:
+def read_terms(answer: bytes) -> Terms:
+    """Read a bet's terms from the wallet's answer; one that knows no stake, as of a rollback before its bet, knows none."""
+    said = msgspec.json.decode(answer, type=_Answered)
+    stake = _minor(said.stake, said.currency)
+    return Terms(said.currency, stake, _minor(said.payout, said.currency)) if stake else Terms()
+
+
+def _minor(amount: str | None, currency: str | None) -> int | None:
+    return parse_amount(amount, currency, zero_allowed=True) if amount is not None and currency else None
+
+
+def is_final(status: int, code: str | None = None) -> bool:
     """Tell whether an answer of the wallet settles the matter; 401, 403 and every 5xx leave it open for a repeat."""
-    return status in _SUCCESS or status in _REFUSALS
+    return status in _SUCCESS or (status in _REFUSALS and code not in _UNDECIDED)
 
 
-def state_after(kind: Kind, status: int) -> tuple[str | None, tuple[str, ...]]:
-    """Return the bet's next state and the states it may come from; None where this answer does not move the bet."""
+def state_after(kind: Kind, status: int, code: str | None = None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the bet's next state and the states it may come from; None where this answer does not move the bet.
+
+    That a bet exists already refuses this try only: an earlier one was accepted.
+    """
     if status in _SUCCESS:
         return _ACCEPTED_STATE[kind], _FROM_STATES[kind]
-    if kind == "authorize" and status in _REFUSALS:
+    if kind == "authorize" and is_final(status, code) and code != contract.BET_ALREADY_EXISTS:
         return "REFUSED", ("PENDING",)
     return None, ()

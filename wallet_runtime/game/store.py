@@ -1,11 +1,11 @@
 """Rounds, callbacks and the mock providers' bets."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sql import query
-from wallet_runtime.game.domain import Kind, state_after
+from wallet_runtime.game.domain import Kind, Terms, state_after
 from wallet_runtime.plumbing.database import Database, Row
 
 _AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = "game_record_authorize", "game_record_close", "game_record_outcome", "game_statement"
@@ -15,7 +15,10 @@ for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT):
 
 @dataclass(frozen=True)
 class Callback:
-    """One callback of a provider. `amount` is the wire's text: a stake, a payout, or None for a rollback."""
+    """One callback of a provider, with the request id that the wallet gets for it.
+
+    `amount` is the wire's text: a stake, a payout, or None for a rollback.
+    """
 
     kind: Kind
     brand_id: UUID
@@ -25,6 +28,7 @@ class Callback:
     round_id: str
     player_id: UUID
     amount: str | None
+    wallet_request_id: str
 
 
 def record_authorize(database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None) -> None:
@@ -33,16 +37,15 @@ def record_authorize(database: Database, callback: Callback, *, currency: str, s
         session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
 
 
-def record_close(database: Database, callback: Callback) -> str | None:
-    """Record a settle or rollback before the wallet is asked; return the bet's currency where this side knows the bet."""
+def record_close(database: Database, callback: Callback) -> None:
+    """Record a settle or rollback before the wallet is asked."""
     with database.session() as session:
-        currency: str | None = session.one(_CLOSE, **_named(callback), kind=callback.kind)["currency"]
-    return currency
+        session.run(_CLOSE, **_named(callback), kind=callback.kind)
 
 
-def record_outcome(database: Database, callback: Callback, *, status: int, code: str | None, payout: int | None) -> None:
-    """Keep the wallet's final answer and move the bet in the provider's books. `payout` is in minor units."""
-    state, from_states = state_after(callback.kind, status)
+def record_outcome(database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms) -> None:
+    """Keep the wallet's final answer and move the bet in the provider's books, to the terms that the wallet says it has."""
+    state, from_states = state_after(callback.kind, status, code)
     with database.session() as session:
         session.run(
             _OUTCOME,
@@ -50,7 +53,7 @@ def record_outcome(database: Database, callback: Callback, *, status: int, code:
             kind=callback.kind,
             status=status,
             code=code,
-            payout=payout,
+            **asdict(terms),
             state=state,
             from_states=list(from_states),
         )

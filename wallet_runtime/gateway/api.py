@@ -7,12 +7,13 @@ import msgspec
 
 from wallet_runtime import contract
 from wallet_runtime.gateway import store
-from wallet_runtime.gateway.domain import confirm_no_maintenance, confirm_open, player_request_id
+from wallet_runtime.gateway.domain import confirm_no_maintenance, confirm_open
 from wallet_runtime.plumbing import auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.fields import ForeignId, Reason
+from wallet_runtime.plumbing.headers import scoped_id
 from wallet_runtime.plumbing.service_client import ServiceClient
 
 
@@ -178,13 +179,18 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
 def _player_command(context: Context, call: Call, command: str, *, body: object = None, starts_new: bool = True) -> Answer:
     call.brand()
     player_id = call.player()
-    request_id = player_request_id(player_id, call.idempotency_key())
+    request_id = scoped_id(player_id, call.idempotency_key(), contract.IDEMPOTENCY_KEY_HEADER)
     _confirm_allowed(context, call, starts_new=starts_new)
     path = f"/internal/players/{player_id}/{command}"
     return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "POST", path, body or call.body, request_id=request_id)
 
 
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
+    """Let the request on to the wallet, or refuse it (503 MAINTENANCE).
+
+    A canary token opens this door and no other: only commands that end at the wallet come by here, the token goes on with
+    them, and the wallet moves nothing for one that is no valid pass. A route that the wallet does not judge must not ask here.
+    """
     is_canary = call.canary_token is not None
     confirm_open(context.control.freeze.level, starts_new=starts_new, is_canary=is_canary)
     if starts_new and not is_canary:

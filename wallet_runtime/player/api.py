@@ -70,7 +70,8 @@ def register(context: Context, call: Call) -> Answer:
     """Create a player here and at the wallet, once; answer {player_id, currency, session} with a fresh session."""
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
-    money.exponent(wanted.currency)
+    if wanted.currency not in contract.CURRENCY_EXPONENTS:
+        raise money.InvalidCurrency(f"a player is in one of {', '.join(contract.CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}")
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
     player = store.create(context.database, brand_id, player_id, currency=wanted.currency, canary=wanted.canary)
     confirm_same(player, wanted.currency, wanted.canary)

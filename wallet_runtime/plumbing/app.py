@@ -93,7 +93,7 @@ class Call:
 
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
-        key = self.headers.identifier("Idempotency-Key")
+        key = self.headers.identifier(contract.IDEMPOTENCY_KEY_HEADER)
         if key is None:
             metrics.IDEMPOTENCY_KEYS_MISSING.inc()
             raise IdempotencyKeyRequired
@@ -203,7 +203,7 @@ class _Endpoint:
         raw = await _read_body(scope, receive)
         route = self._route
         headers: Headers = scope["headers_read"]
-        identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, headers, raw))
+        identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, scope["path"], headers, raw))
         call = Call(
             path=_path_of(scope),
             query=_query_of(scope),

@@ -6,6 +6,7 @@ credentials get one and the same 401; a valid caller on a route that does not ad
 
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from wallet_runtime.plumbing.settings import Secret, Settings
 
 SESSION_SECONDS = 12 * 3600
 _NOBODY = Secret("nobody has this token")
+_PROVIDER_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that asks to be let in: the route it asks for, its headers and its raw body."""
+    """A request that asks to be let in: the route and path it asks for, its headers and its raw body."""
 
     method: str
     template: str
+    path: str
     headers: Headers
     raw: bytes
 
@@ -63,12 +66,17 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def provider(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit a game provider by the HMAC-SHA256 (hex) of the raw body with its own secret."""
+    """Admit a game provider by its own secret's signature over what it asks, of whom and when (`contract.PROVIDER_SIGNED_TEXT`).
+
+    A signature that is older than 300 s, or as much ahead, is none.
+    """
     name = _header(attempt.headers, contract.PROVIDER_HEADER)
     known = name in settings.provider_secrets
-    expected = sign(settings.provider_secrets.get(name, _NOBODY), attempt.raw)
-    given = _header(attempt.headers, contract.PROVIDER_SIGNATURE_HEADER).lower()
-    if not hmac.compare_digest(expected.encode(), given.encode("utf-8")) or not known:
+    given = _PROVIDER_SIGNATURE.fullmatch(_header(attempt.headers, contract.PROVIDER_SIGNATURE_HEADER))
+    if given is None or abs(time.time() - int(given[1])) > contract.PROVIDER_SIGNATURE_SECONDS:
+        raise Unauthorized
+    expected = sign(settings.provider_secrets.get(name, _NOBODY), _provider_text(attempt, given[1]))
+    if not hmac.compare_digest(expected.encode(), given[2].encode()) or not known:
         raise Unauthorized
     return Identity(name)
 
@@ -107,6 +115,17 @@ def read_session(key: Secret, token: str, now: float) -> Identity:
     if now >= int(expires_at):
         raise Unauthorized
     return Identity("player", parse_uuid(brand), parse_uuid(player_id))
+
+
+def _provider_text(attempt: Attempt, timestamp: str) -> bytes:
+    return contract.PROVIDER_SIGNED_TEXT.format(
+        method=attempt.method,
+        path=attempt.path,
+        brand=_header(attempt.headers, contract.BRAND_HEADER),
+        timestamp=timestamp,
+        request_id=_header(attempt.headers, contract.REQUEST_ID_HEADER),
+        body_hash=hashlib.sha256(attempt.raw).hexdigest(),
+    ).encode()
 
 
 def _header(headers: Headers, name: str) -> str:

@@ -66,7 +66,7 @@ async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
             "status": error.status,
             "code": error.code,
             "message": error.message,
-            "request_id": scope["request_id"],
+            "request_id": _sent(scope["headers_read"], contract.IDEMPOTENCY_KEY_HEADER) or scope["request_id"],
             "details": error.details,
         }
     )
@@ -87,11 +87,16 @@ def _error_headers(error: ApiError) -> dict[str, str]:
 
 
 def _request_id(headers: Headers) -> str:
-    """Take the client's id, or make one; one that is not valid is refused later, by the route that reads it."""
+    """Take the client's id, a player's key where that is all he sent, or make one."""
+    return _sent(headers, contract.REQUEST_ID_HEADER) or _sent(headers, contract.IDEMPOTENCY_KEY_HEADER) or str(uuid4())
+
+
+def _sent(headers: Headers, name: str) -> str | None:
+    """Read an id that the client chose; one that is not valid is refused later, by the route that reads it."""
     try:
-        return headers.identifier(contract.REQUEST_ID_HEADER) or str(uuid4())
+        return headers.identifier(name)
     except Invalid:
-        return str(uuid4())
+        return None
 
 
 def _measure(scope: Scope, status: int, seconds: float) -> None:

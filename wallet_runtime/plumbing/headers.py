@@ -7,6 +7,7 @@ from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import Invalid
 
 HEADER_VALUE_LENGTH_MAX = 255
+CLIENT_ID_LENGTH_MAX = 200
 UUID_LENGTH = 36
 
 
@@ -43,6 +44,16 @@ class Headers:
         """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""
         value = self.get(contract.BRAND_HEADER)
         return None if value is None else _uuid_of(value, f"header {contract.BRAND_HEADER}")
+
+
+def scoped_id(owner: object, identifier: str, header: str) -> str:
+    """Make a request id of the one that a client chose in `header`, so that those of two players or two providers never meet.
+
+    Raises `Invalid` (422) for more than 200 characters: the owner's own id has to fit in, too.
+    """
+    if len(identifier) > CLIENT_ID_LENGTH_MAX:
+        raise Invalid(f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, found {len(identifier)}")
+    return f"{owner}.{identifier}"
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -5,7 +5,8 @@ import re
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import Invalid
 
-MINOR_UNITS_MAX = 2**63 - 1
+# Of one command. A balance is a bigint: thousands of the largest deposits fit into it, and sums are taken as numeric.
+MINOR_UNITS_MAX = 10**15
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
 _EXPONENTS = {**contract.CURRENCY_EXPONENTS, contract.POINTS_CURRENCY: 0}
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from wallet_runtime import contract
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.database import Row
+from wallet_runtime.plumbing.database import Row, Session
 from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.health import OK
 from wallet_runtime.plumbing.money import format_amount
@@ -23,7 +23,7 @@ class RollingNotActive(Conflict):
 
 
 class CancellationNotAllowed(Conflict):
-    """This brand's rules do not allow a rolling to be canceled."""
+    """Rollings of this brand may not be canceled: the wallet would not release the bucket's money. They end by being turned over."""
 
     code = "ROLLING_CANCELLATION_NOT_ALLOWED"
 
@@ -39,23 +39,29 @@ def list_rollings(context: Context, call: Call) -> Answer:
 
 
 def cancel_rolling(context: Context, call: Call) -> Answer:
-    """Cancel an ACTIVE rolling; the same again answers the same. 404 for another brand's, 409 for any other state."""
+    """Cancel an ACTIVE rolling; the same again answers the same. 404 for another brand's, 409 for any other state.
+
+    409 for every brand whose `rolling.brand_config` does not say `cancel_allowed`, and that is the default: the wallet does not
+    consume ROLLING_CANCELED, so it keeps the obligation ACTIVE and the bucket's money locked.
+    """
     brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
     with context.database.transaction() as session:
+        _find(session, brand_id, rolling_id)
         if not store.brand_rules(session, brand_id).cancel_allowed:
             raise CancellationNotAllowed
         store.cancel(session, brand_id, rolling_id, closed_by=call.caller)
-        row = store.find(session, brand_id, rolling_id)
-        if row is None:
-            raise _no_rolling(rolling_id)
+        row = _find(session, brand_id, rolling_id)
         if row["state"] != domain.CANCELED:
             message = f"rolling {rolling_id} is {row['state']}; only an ACTIVE one can be canceled"
             raise RollingNotActive(message, details={"state": row["state"]})
     return Answer(200, {"rolling": _shown(row)})
 
 
-def _no_rolling(rolling_id: UUID) -> NotFound:
-    return NotFound(f"this brand has no rolling {rolling_id}")
+def _find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row:
+    row = store.find(session, brand_id, rolling_id)
+    if row is None:
+        raise NotFound(f"this brand has no rolling {rolling_id}")
+    return row
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -35,12 +35,13 @@ class BrandRules:
     """Rules of a brand (RS-10); the values here are the global defaults.
 
     `completion_ratio_bps` is the part of the required turnover that completes a rolling, in hundredths of a percent.
-    `expires_after` of None means that a rolling never expires. `cancel_allowed` governs cancellation by a person.
+    `expires_after` of None means that a rolling never expires. `cancel_allowed` governs cancellation by a person;
+    as long as the wallet does not follow it, a canceled rolling locks its bucket's money for good.
     """
 
     completion_ratio_bps: int = FULL_RATIO_BPS
     expires_after: timedelta | None = None
-    cancel_allowed: bool = True
+    cancel_allowed: bool = False
 
 
 DEFAULT_RULES = BrandRules()

@@ -12,6 +12,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.game.api import SERVICE
+from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
 
 BET = {"provider_id": "mocksports", "player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
@@ -40,6 +41,9 @@ class Table:
     def answer(self, command: str, status: int, code: str) -> None:
         self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = PassedThrough(status, code, "no", details={})
 
+    def accept(self, command: str, stake: str, currency: str, payout: str | None = None) -> None:
+        self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = Answer(200, {"stake": stake, "currency": currency, "payout": payout})
+
     def row(self, text: str) -> tuple[Any, ...] | None:
         with psycopg.connect(self.superuser_dsn) as connection:
             return connection.execute(text.encode()).fetchone()
@@ -63,7 +67,7 @@ def test_the_wallet_is_asked_with_the_providers_type_and_nothing_more(table: Tab
     (call,) = table.wallet.calls
     wanted = {name: value for name, value in BODIES["authorize"].items() if name != "game_id"}
     assert call.body == {**wanted, "provider_type": "SPORTS"}
-    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("game_service", "q1", BRAND, "pass")
+    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("game_service", "mocksports.q1", BRAND, "pass")
     table.call("settle", "q2")
     table.call("rollback", "q3")
     assert [set(call.body) for call in table.wallet.calls[1:]] == [
@@ -75,6 +79,7 @@ def test_the_wallet_is_asked_with_the_providers_type_and_nothing_more(table: Tab
 def test_the_books_follow_a_bet(table: Table) -> None:
     table.call("authorize")
     assert table.bet() == ("AUTHORIZED", 1000, None, "EUR")
+    table.accept("settle", "10.00", "EUR", "25.50")
     table.call("settle", "q2")
     assert table.bet() == ("SETTLED", 1000, 2550, "EUR")
     assert table.row("SELECT count(*) FROM game.round WHERE round_id = 'r1' AND game_id = 'g1'") == (1,)
@@ -94,6 +99,58 @@ def test_a_refusal_is_kept_and_an_open_answer_is_not(table: Table) -> None:
     assert table.call("authorize").status_code == 409
     assert table.bet() == ("REFUSED", 1000, None, "EUR")
     assert table.row("SELECT status, code, attempts FROM game.callback") == (409, "INSUFFICIENT_FUNDS", 2)
+
+
+def test_ids_of_two_providers_never_meet_at_the_wallet(table: Table) -> None:
+    for provider_id in ("mocksports", "mocklive"):
+        table.call("rollback", "same", provider_id=provider_id)
+    assert [call.request_id for call in table.wallet.calls] == ["mocksports.same", "mocklive.same"]
+    answer = table.call("rollback", "q" * 201)
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+    assert table.row("SELECT count(*) FROM game.callback WHERE request_id <> 'same'") == (0,)
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "INSUFFICIENT_FUNDS"), (422, "CURRENCY_MISMATCH"), (504, "OUTCOME_UNKNOWN")])
+def test_a_first_try_that_came_to_nothing_leaves_nothing_in_the_book(table: Table, status: int, code: str) -> None:
+    table.answer("authorize", status, code)
+    table.call("authorize", "wrong", amount="9", currency="KRW", player_id=str(BRAND), round_id="r0")
+    table.accept("authorize", "10.00", "EUR")
+    assert table.call("authorize", "right").status_code == 200
+    assert table.bet() == ("AUTHORIZED", 1000, None, "EUR")
+    assert table.row("SELECT player_id, round_id FROM game.bet") == (PLAYER, "r1")
+
+
+def test_a_bet_that_the_wallet_has_is_not_refused_in_the_book(table: Table) -> None:
+    table.answer("authorize", 504, "OUTCOME_UNKNOWN")
+    table.call("authorize", "q1")
+    table.answer("authorize", 409, "BET_ALREADY_EXISTS")
+    table.call("authorize", "q2", amount="9", currency="KRW", player_id=str(BRAND))
+    assert table.bet() == ("PENDING", 9, None, "KRW")
+    table.accept("settle", "10.00", "EUR", "25.50")
+    assert table.call("settle", "q3").status_code == 200
+    assert table.bet() == ("SETTLED", 1000, 2550, "EUR")
+    assert table.row("SELECT player_id FROM game.bet") == (PLAYER,)
+
+
+def test_a_settlement_is_not_measured_by_a_refused_trys_currency(table: Table) -> None:
+    table.answer("authorize", 409, "INSUFFICIENT_FUNDS")
+    table.call("authorize", currency="KRW", amount="10")
+    table.accept("settle", "10.00", "EUR", "25.50")
+    assert table.call("settle", "q2").status_code == 200
+    assert table.bet() == ("SETTLED", 1000, 2550, "EUR")
+
+
+def test_a_request_id_with_another_payload_keeps_the_answer_of_the_first(table: Table) -> None:
+    table.call("settle")
+    table.answer("settle", 409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+    table.call("settle", payout="1")
+    assert table.row("SELECT status, code, attempts FROM game.callback") == (200, None, 2)
+
+
+@pytest.mark.parametrize("payout", ["-1", "1e3", "", "x"])
+def test_a_payout_that_is_no_amount_is_refused_before_anything_is_recorded(table: Table, payout: str) -> None:
+    assert table.call("settle", payout=payout).json()["code"] == "INVALID_AMOUNT"
+    assert table.row("SELECT count(*) FROM game.callback") == (0,)
 
 
 def test_closing_a_bet_that_this_side_never_saw_is_the_wallets_to_judge(table: Table) -> None:

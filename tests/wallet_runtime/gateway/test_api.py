@@ -33,8 +33,8 @@ class Door:
     player: FarService
 
     def bet(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
-        raw = json.dumps(body or BODIES[command]).encode()
-        return self.gateway.client.post(f"/v2/bets/{command}", content=raw, headers=provider("mocksports", raw, **headers))
+        raw, path = json.dumps(body or BODIES[command]).encode(), f"/v2/bets/{command}"
+        return self.gateway.client.post(path, content=raw, headers=provider("mocksports", path, raw, **headers))
 
     def pay(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
         given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1", **headers}
@@ -77,8 +77,9 @@ def test_an_amount_that_is_a_number_is_a_422(door: Door) -> None:
     "headers",
     [
         {"X-Provider-Signature": ""},
-        {"X-Provider-Signature": "00"},
-        {"X-Provider-Signature": "not hex"},
+        {"X-Provider-Signature": "not a signature"},
+        {"X-Brand-Id": str(PLAYER)},
+        {"X-Request-Id": "another"},
         {"X-Provider-Id": "mocklive"},
         {"X-Provider-Id": "unknown"},
         {"X-Provider-Id": ""},
@@ -87,6 +88,16 @@ def test_an_amount_that_is_a_number_is_a_422(door: Door) -> None:
 def test_a_signature_that_does_not_fit_is_a_401(door: Door, headers: dict[str, str]) -> None:
     assert code_of(door.bet("authorize", **headers)) == (401, "UNAUTHORIZED")
     assert not door.game.calls
+
+
+def test_a_signature_is_for_one_route_and_one_body(door: Door) -> None:
+    raw = json.dumps(BODIES["settle"]).encode()
+    headers = provider("mocksports", "/v2/bets/settle", raw)
+    client = door.gateway.client
+    assert client.post("/v2/bets/settle", content=raw, headers=headers).status_code == 200
+    assert client.post("/v2/bets/settle", content=raw.replace(b'"0"', b'"9"'), headers=headers).status_code == 401
+    assert client.post("/v2/bets/rollback", content=raw, headers=headers).status_code == 401
+    assert len(door.game.calls) == 1
 
 
 def test_the_far_side_answers_with_its_own_words(door: Door) -> None:
@@ -134,6 +145,13 @@ def test_a_players_command_goes_on_for_the_sessions_own_player(door: Door, comma
     (call,) = door.player.calls
     assert (call.route, call.path) == (f"/internal/players/{{player_id}}/{path}", {"player_id": str(PLAYER)})
     assert (call.request_id, call.body) == (f"{PLAYER}.k1", MONEY)
+
+
+def test_an_error_names_the_key_that_the_player_sent(door: Door) -> None:
+    door.gateway.freeze("ingress")
+    for headers in ({}, {"X-Request-Id": "r-1"}):
+        assert door.pay("deposit", **headers).json()["request_id"] == "k1"
+    assert door.bet("authorize", request_id="r-2").json()["request_id"] == "r-2"
 
 
 def test_a_players_money_needs_an_idempotency_key(door: Door) -> None:

@@ -40,7 +40,7 @@ def test_an_amount_becomes_minor_units(text: str, currency: str, minor: int) -> 
         "9" * 30,
         "1" * 5000,
     ]
-    + ["92233720368547758.08"],
+    + ["10000000000000.01"],
 )
 def test_what_is_not_an_amount_is_refused(text: str) -> None:
     with pytest.raises(InvalidAmount):
@@ -48,7 +48,7 @@ def test_what_is_not_an_amount_is_refused(text: str) -> None:
 
 
 def test_the_largest_amount_and_zero_where_it_is_allowed() -> None:
-    assert parse_amount("92233720368547758.07", "EUR") == MINOR_UNITS_MAX
+    assert parse_amount("10000000000000.00", "EUR") == MINOR_UNITS_MAX
     assert parse_amount("0.00", "EUR", zero_allowed=True) == 0
 
 

@@ -27,6 +27,10 @@ def cancel(client: httpx.Client, rolling_id: UUID, brand_id: UUID, caller: str =
     return client.post(f"/internal/rolling/{rolling_id}/cancel", headers=internal(caller, brand=brand_id))
 
 
+def allow(superuser: psycopg.Connection[Any], brand_id: UUID) -> None:
+    superuser.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [brand_id])
+
+
 def test_a_players_rollings_are_listed_in_their_brand_only(client: httpx.Client, line: Line) -> None:
     player = Player()
     older, newer = line.wallet.require(player, 1250, currency="EUR"), line.wallet.require(player, 70)
@@ -50,8 +54,11 @@ def test_only_listed_callers_are_let_in(client: httpx.Client) -> None:
     assert cancel(client, uuid4(), uuid4(), caller=contract.GATEWAY).status_code == 403
 
 
-def test_the_back_office_cancels_once_and_it_is_announced(client: httpx.Client, line: Line, look: Look) -> None:
+def test_the_back_office_cancels_once_and_it_is_announced(
+    client: httpx.Client, line: Line, superuser: psycopg.Connection[Any], look: Look
+) -> None:
     player = Player()
+    allow(superuser, player.brand_id)
     rolling_id = line.wallet.require(player, 50)
     line.run()
     assert cancel(client, rolling_id, uuid4()).status_code == 404
@@ -64,8 +71,9 @@ def test_the_back_office_cancels_once_and_it_is_announced(client: httpx.Client, 
     assert look("SELECT turnover FROM rolling.player_rolling") == [(0,)]
 
 
-def test_a_rolling_that_completes_cannot_be_canceled(client: httpx.Client, line: Line) -> None:
+def test_a_rolling_that_completes_cannot_be_canceled(client: httpx.Client, line: Line, superuser: psycopg.Connection[Any]) -> None:
     player = Player()
+    allow(superuser, player.brand_id)
     rolling_id = line.wallet.require(player, 50)
     line.wallet.settle(player, 50)
     line.run()
@@ -73,12 +81,18 @@ def test_a_rolling_that_completes_cannot_be_canceled(client: httpx.Client, line:
     assert (answer.status_code, answer.json()["code"], answer.json()["details"]) == (409, "ROLLING_NOT_ACTIVE", {"state": "COMPLETING"})
 
 
-def test_a_brand_may_forbid_cancellation(client: httpx.Client, line: Line, superuser: psycopg.Connection[Any], look: Look) -> None:
+@pytest.mark.parametrize("configured", [False, True])
+def test_without_a_brands_own_word_nothing_is_canceled(
+    configured: bool, client: httpx.Client, line: Line, superuser: psycopg.Connection[Any], look: Look
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 50)
     line.run()
-    superuser.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, false)", [player.brand_id])
-    assert cancel(client, rolling_id, player.brand_id).json()["code"] == "ROLLING_CANCELLATION_NOT_ALLOWED"
+    if configured:
+        superuser.execute("INSERT INTO rolling.brand_config (brand_id) VALUES (%s)", [player.brand_id])
+    answer = cancel(client, rolling_id, player.brand_id)
+    assert (answer.status_code, answer.json()["code"]) == (409, "ROLLING_CANCELLATION_NOT_ALLOWED")
+    assert "may not be canceled" in answer.json()["message"]
     assert look("SELECT state FROM rolling.player_rolling") == [("ACTIVE",)]
 
 

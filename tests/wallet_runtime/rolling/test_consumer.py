@@ -164,6 +164,21 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(line: Line
     assert look("SELECT fields->>'payload' LIKE %s FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'", f"%{held}%") == [(True,)]
 
 
+def test_an_event_set_aside_holds_up_its_own_brands_player(line: Line, look: Look) -> None:
+    poisoned = Player(2)
+    namesake = Player(2, player_id=poisoned.player_id)
+    line.wallet.require(poisoned, 2**70)
+    first = line.wallet.require(namesake, 100)
+    line.run(turns=1)
+    assert look(TURNOVER, first) == [(0, "ACTIVE")], "the other brand's player waited for the poison's tries"
+    turn_until_set_aside(line, look)
+    line.wallet.settle(namesake, 10)
+    line.wallet.settle(poisoned, 10)
+    line.run()
+    assert look(TURNOVER, first) == [(10, "ACTIVE")]
+    assert look("SELECT brand_id, reason FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'") == [(poisoned.brand_id, "HELD_UP")]
+
+
 def test_an_event_that_contradicts_itself_is_set_aside_at_once(line: Line, look: Look) -> None:
     player = Player()
     payload = {"authorization_id": "a", "bet_id": "b", "provider_type": "SPORTS", "currency": "KRW", "stake": "10", "funding": []}
@@ -183,6 +198,9 @@ def test_an_event_without_a_brand_fails_closed(line: Line, look: Look, redis_url
         server.xadd(wallet_stream(1), fields)
     line.run()
     assert look("SELECT reason, brand_id, player_id FROM rolling.rolling_dead_letter") == [("MALFORMED", None, player.player_id)]
+    line.wallet.settle(player, 10)
+    line.run()
+    assert look("SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'") == [(1,)]
     assert look("SELECT count(*) FROM rolling.player_rolling") == [(0,)]
 
 

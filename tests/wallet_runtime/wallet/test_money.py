@@ -5,17 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from tests.cluster import ROLES, TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance
 from wallet_runtime.wallet.domain import bets, cash, rolling
-from wallet_runtime.wallet.store.documents import ActivePairMoved, Documents, PairWish
-from wallet_runtime.wallet.store.money import InFlight, InvariantRefused, PayloadMismatch
+from wallet_runtime.wallet.store.documents import ActivePairMoved, Documents, PairWish, RequestReused
+from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, PayloadMismatch, money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
@@ -106,6 +107,39 @@ def test_a_canary_pass_is_bound_to_its_player_run_and_time(player: Player, opera
         player.perform(cash.deposit, DEPOSIT, canary_token="good")
 
 
+def test_a_token_that_is_no_pass_is_refused_even_when_money_is_open(player: Player, look: psycopg.Connection) -> None:
+    with pytest.raises(Maintenance):
+        player.perform(cash.deposit, DEPOSIT, canary_token="junk")
+    assert _held(look) == []
+
+
+def test_a_blocked_player_keeps_his_money_and_open_bets_still_end(player: Player, look: psycopg.Connection) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    player.perform(cash.deposit, cash.Deposit(500, "EUR"))
+    player.perform(bets.authorize, AUTHORIZE, **BET)
+    look.execute("UPDATE wallet.wallet_player SET status = 'blocked'")
+    for rule in (cash.to_cash, cash.request_withdrawal):
+        assert player.perform(rule, cash.Withdraw(1, "EUR"))[1]["code"] == "PLAYER_BLOCKED"
+    assert player.perform(bets.settle, bets.Settle("mocksports", "b1", "1"), **BET)[0] == 200
+
+
+def test_a_player_is_never_in_points(wallet: Database, look: psycopg.Connection) -> None:
+    with pytest.raises(DatabaseError, match="23514"):
+        money_of(wallet).register(uuid4(), uuid4(), "PTS", False)
+
+
+def test_a_balance_beyond_counting_is_refused_and_reconciliation_still_counts(player: Player, wallet: Database) -> None:
+    most = cash.Deposit(2**63 - 1, "EUR")
+    assert player.perform(cash.deposit, most)[0] == 200
+    with pytest.raises(BalanceLimit):
+        player.perform(cash.deposit, cash.Deposit(1, "EUR"))
+    other = Player(player.money)
+    other.brand_id = player.brand_id
+    other.money.register(other.brand_id, other.player_id, "EUR", True)
+    assert other.perform(cash.deposit, most)[0] == 200
+    assert Reconciliation(wallet).run("test")["conservation_breaks"] == 0
+
+
 def test_an_overtaken_token_changes_nothing(operator: psycopg.Connection, look: psycopg.Connection) -> None:
     operator.execute("SELECT wallet.advance_fence(7)")
     for call in ("set_freeze('e', 1, 'sealed', 1)", "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
@@ -133,8 +167,15 @@ def test_the_last_rolling_of_a_bucket_releases_it(player: Player, look: psycopg.
         {"legs": [{"account": "PSP", "delta": -1, "currency": "EUR"}, {"account": "STAKE", "delta": 1, "currency": "EUR"}]},
         {"legs": [{"account": "PSP", "delta": 1, "currency": "EUR"}, {"account": "CASH/AVAILABLE", "delta": -1, "currency": "EUR"}]},
         {"legs": [{"account": "PSP", "delta": -1, "currency": "USD"}, {"account": "CASH/AVAILABLE", "delta": 1, "currency": "USD"}]},
+        {"legs": [{"account": "PSP", "delta": -1, "currency": "EUR"}, {"account": "NOWHERE/X", "delta": 1, "currency": "EUR"}]},
+        {
+            "legs": [
+                {"account": "PSP", "delta": -1, "currency": "EUR"},
+                {"account": "RUBY_UNIFIED_V1/NORMAL", "delta": 1, "currency": "EUR"},
+            ]
+        },
     ],
-    ids=["not zero", "stake without a bet", "negative", "another currency"],
+    ids=["not zero", "stake without a bet", "negative", "another currency", "no such bucket", "bucket of a draft"],
 )
 def test_the_database_refuses_what_rules_must_never_decide(
     player: Player, look: psycopg.Connection, damage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -227,6 +268,8 @@ def test_activation_is_idempotent_and_names_its_start(wallet: Database, player: 
     assert documents.activate(_wish(2, 1, "up"))["activation_no"] == first["activation_no"] == 2
     with pytest.raises(ActivePairMoved):
         documents.activate(_wish(1, 1, "late"))
+    with pytest.raises(RequestReused):
+        documents.activate(_wish(1, 2, "up"))
     assert documents.activate(_wish(2, 1, "again"))["changed"] is False
     documents.activate(_wish(1, 2, "back"))
     assert look.execute("SELECT count(*) FROM wallet.wallet_activation").fetchone() == (3,)

@@ -226,7 +226,7 @@ def test_points_are_conserved_apart_from_money(player: Player, look: psycopg.Con
     assert player.perform(points.transfer, points.PointsTransfer(60, "CASINO_NORMAL"))[1]["amount"] == "0.60"
     assert player.perform(points.expire, points.Points(30, "year"))[0] == 200
     assert held(look) == {"POINTS": 10, "CASINO_NORMAL": 60}
-    sums = dict(look.execute("SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1").fetchall())
+    sums: dict[str, int] = dict(look.execute("SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1").fetchall())
     assert sums == {"ISSUED": -100, "REDEEMED": 60, "EXPIRED": 30, "PROMO": -60}
     assert look.execute("SELECT currency FROM wallet.wallet_bucket WHERE bucket_type_code = 'POINTS'").fetchall() == [("PTS",)]
 

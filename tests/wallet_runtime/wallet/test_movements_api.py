@@ -16,7 +16,7 @@ from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 Answered = tuple[int, dict[str, Any]]
-EUR = {"currency": "EUR"}
+EUR: dict[str, Any] = {"currency": "EUR"}
 
 
 class Wallet:
@@ -50,7 +50,7 @@ def wallet(platform_db: TestDatabase) -> Iterator[Wallet]:
 
 def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
     wallet.deposit("9.00", "SPORTS_NORMAL")
-    ends = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"}
+    ends: dict[str, Any] = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"}
     status, answer = wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", **ends, **EUR)
     assert (status, answer["state"], answer["amount"], answer["rolling"], len(answer["rollings"])) == (
         200,
@@ -88,17 +88,17 @@ def test_points(wallet: Wallet) -> None:
 
 def test_points_are_no_source_of_a_bet_and_no_withdrawal(wallet: Wallet) -> None:
     wallet.post("points/award", points="100", reference="m1")
-    bet = {"provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": "b1", "round_id": "r1", "amount": "1.00"}
+    bet: dict[str, Any] = {"provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": "b1", "round_id": "r1", "amount": "1.00"}
     assert wallet.post("bets/authorize", contract.GAME_SERVICE, **bet, **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
     assert wallet.post("bets/authorize", contract.GAME_SERVICE, source="POINTS", **bet, **EUR)[0] == 422
     assert wallet.post("withdrawals/wallet", contract.PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
 
 
 def test_an_adjustment(wallet: Wallet) -> None:
-    wish = {"account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice", "requested_by": "ann"}
+    wish: dict[str, Any] = {"account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice", "requested_by": "ann"}
     status, answer = wallet.post("adjustments/request", **wish, **EUR)
     assert (status, answer["state"]) == (200, "REQUESTED")
-    named = {"player": None, "adjustment_id": answer["adjustment_id"]}
+    named: dict[str, Any] = {"player": None, "adjustment_id": answer["adjustment_id"]}
     assert wallet.post("adjustments/approve", decided_by="ann", **named)[:1] == (403,)
     assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"
     assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"

@@ -31,6 +31,8 @@ LEASE_SECONDS = 5.0
 TRIES_MAX = 5
 FIRST_RETRY_SECONDS = 0.05
 
+Owner = tuple[UUID, UUID]  # the brand and the player whose event it is
+
 EVENTS = Counter("rolling_events_total", "Events of the wallet that were dealt with.", ["event_type", "outcome"])
 SET_ASIDE = Counter("rolling_events_set_aside_total", "Events set aside as dead letters.", ["reason"])
 CREATION_FAILURES = Counter("rolling_creation_failures_total", "Tries to create a required rolling that failed.")
@@ -113,7 +115,7 @@ class Consumer:
         """Deal with everything pending in a partition, oldest first; a player whose event has to wait is passed over."""
         stream, lease = wallet_stream(partition_no), Lease(partition_no, self._holder)
         finished, after = 0, "0"
-        passed_over: set[UUID] = set()
+        passed_over: set[Owner] = set()
         try:
             while entries := self._streams.pending(stream, contract.ROLLING_GROUP, CONSUMER, after=after, count=PAGE_ENTRIES):
                 finished += self._work_through_page(lease, stream, entries, passed_over)
@@ -128,7 +130,7 @@ class Consumer:
             self._unfinished.discard(partition_no)
         return finished
 
-    def _work_through_page(self, lease: Lease, stream: str, entries: list[Entry], passed_over: set[UUID]) -> int:
+    def _work_through_page(self, lease: Lease, stream: str, entries: list[Entry], passed_over: set[Owner]) -> int:
         done: list[str] = []
         try:
             for entry in entries:
@@ -139,7 +141,7 @@ class Consumer:
             self._streams.acknowledge(stream, contract.ROLLING_GROUP, done)
         return len(done)
 
-    def _deal_with(self, lease: Lease, stream: str, entry: Entry, passed_over: set[UUID]) -> bool:
+    def _deal_with(self, lease: Lease, stream: str, entry: Entry, passed_over: set[Owner]) -> bool:
         """Apply one entry or set it aside; False when it has to wait, and its player's later ones with it."""
         try:
             if entry.fields is None:
@@ -150,13 +152,14 @@ class Consumer:
             return True
         if event.event_type not in EFFECTS:
             return True
-        if event.player_id in passed_over or self._retry_at.get(event.event_id, 0.0) > time.monotonic():
-            passed_over.add(event.player_id)
+        owner = event.brand_id, event.player_id
+        if owner in passed_over or self._retry_at.get(event.event_id, 0.0) > time.monotonic():
+            passed_over.add(owner)
             return False
         if self._try(lease, Delivery(stream, entry, event)):
             self._retry_at.pop(event.event_id, None)
             return True
-        passed_over.add(event.player_id)
+        passed_over.add(owner)
         return False
 
     def _try(self, lease: Lease, delivery: Delivery) -> bool:

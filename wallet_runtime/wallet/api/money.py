@@ -3,12 +3,12 @@
 from functools import partial
 from uuid import UUID
 
-from wallet_runtime.contract import PROVIDER_TYPES
+from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
 from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid
-from wallet_runtime.plumbing.money import canonical_amount, exponent, parse_amount
+from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, CurrencyMismatch, Rule, name_request, perform
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.snapshot import snapshot
@@ -150,7 +150,8 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
 def register_player(context: Context, call: Call) -> Answer:
     """Open a player's wallet in one currency (POST /internal/wallet/v2/players); a repeat is no change, another currency a 422."""
     body: PlayerBody = call.body
-    exponent(body.currency)
+    if body.currency not in CURRENCY_EXPONENTS:
+        raise InvalidCurrency(f"a wallet is in one of {', '.join(CURRENCY_EXPONENTS)}, found {body.currency[:16]!r}")
     held = money_of(context.database).register(call.brand(), body.player_id, body.currency, body.canary)
     if held != body.currency:
         raise CurrencyMismatch(f"the player's wallet is in {held}, not in {body.currency}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wallet_runtime.contract import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
+from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import coupons, funding
@@ -69,7 +69,7 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
     """Fix the funding breakdown by the active policy and move it from its sources to the open stake."""
     held = state.authorization
     if held is not None:
-        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else "BET_ALREADY_EXISTS"
+        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
         return _refuse_new(pair, code, f"bet {command.bet_id} of this provider is already {held.state}", state=held.state)
     if state.player is not None and state.player.status == "blocked":
         return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
@@ -133,6 +133,10 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     _, returned = _landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
         return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned))
+    gone = [share.account for share in bet.funding if not is_grant(share.account) and not _is_open(pair, share.account)]
+    if gone:
+        message = f"the active topology has no {', '.join(gone)} to give the stake of bet {bet.bet_id} back to; nothing was taken back"
+        return refuse(ROLLBACK, reference, 409, "SOURCE_GONE", message, starts_new=False, accounts=gone)
     # What went on to PROMO can always be had back from there; everything else has to lie where it was paid to.
     shares = [share for share in bet.payout_shares or () if share.account != PROMO]
     short = [share.account for share in shares if _kept(share.account, state) < share.amount]
@@ -238,6 +242,11 @@ def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[t
 def _destination(bet: Authorization, account: str, state: State) -> str:
     before, after = bet.policy_snapshot.destinations[account]
     return before if state.has_active_rolling(account) else after
+
+
+def _is_open(pair: ActivePair, account: str) -> bool:
+    code, _, bucket = account.partition("/")
+    return code == pair.topology.code and pair.topology.bucket(bucket) is not None
 
 
 def _authorization(state: State, request: Request) -> Authorization:

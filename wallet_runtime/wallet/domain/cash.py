@@ -91,6 +91,8 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
 
 def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
     """WITHDRAWABLE -> cash available."""
+    if _blocked(state):
+        return _refuse_blocked(TO_CASH, pair)
     account = pair.topology.account(pair.topology.withdrawable.code)
     held = state.balance(account)
     if held < command.amount:
@@ -108,6 +110,8 @@ def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair)
 
 def request_withdrawal(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
     """Cash available -> pending, and a withdrawal that waits for review."""
+    if _blocked(state):
+        return _refuse_blocked(REQUEST, pair)
     free = state.cash.available if state.cash else 0
     if free < command.amount:
         return _short(REQUEST, pair, 400, free, command.currency, "available cash is")
@@ -205,6 +209,14 @@ def _record(request: Request, kind: str, state: str, amount: int) -> dict[str, o
 def _shown(request: Request, kind: str, state: str, amount: int, currency: str) -> dict[str, str]:
     shown = {"tx_id": str(request.transaction_id), "type": kind, "state": state}
     return shown | {"amount": format_amount(amount, currency), "currency": currency}
+
+
+def _blocked(state: State) -> bool:
+    return state.player is not None and state.player.status == "blocked"
+
+
+def _refuse_blocked(name: str, pair: ActivePair) -> Decision:
+    return refuse(name, pair, 409, "PLAYER_BLOCKED", "the player is blocked; his money stays where it is", starts_new=True)
 
 
 def _short(name: str, pair: ActivePair, status: int, held: int, currency: str, words: str) -> Decision:

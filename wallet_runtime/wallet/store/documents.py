@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 import tenacity
 
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.database import Database, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
@@ -42,6 +42,12 @@ class ActivePairMoved(Conflict):
     """Another pair is active than the one this activation starts from; look again before activating."""
 
     code = "ACTIVE_PAIR_MOVED"
+
+
+class RequestReused(Conflict):
+    """This request id activated another pair before."""
+
+    code = IDEMPOTENCY_PAYLOAD_MISMATCH
 
 
 class PolicyRequired(Invalid):
@@ -177,6 +183,8 @@ class Documents:
             gate = session.one("wallet_lock_gate")
             done = session.maybe("wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id)
             if done is not None:
+                if _pair_of(done) != _wished(wish):
+                    raise RequestReused(details={"activated": _pair_of(done)})
                 return {"changed": True, **done}
             if policy_document is not None:
                 _save_policy(session, wish.policy_key, policy_document, wish.caller)

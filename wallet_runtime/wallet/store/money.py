@@ -26,6 +26,7 @@ ATTEMPTS_MAX = 12
 STALE = "RW001"
 UNIQUE = "23505"
 NEGATIVE = "23514"
+OUT_OF_RANGE = "22003"
 CLAIM_TABLE = "wallet_idempotency"
 
 Decide = Callable[[State, ActivePair], Decision]
@@ -65,6 +66,12 @@ class InvariantRefused(ApiError):
     """The database refused the command because it would break an invariant of money; nothing was changed."""
 
     code = "INVARIANT_REFUSED"
+
+
+class BalanceLimit(Conflict):
+    """The account would hold more than the platform can count; nothing was changed."""
+
+    code = "BALANCE_LIMIT"
 
 
 class Money:
@@ -176,8 +183,10 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
     return outcome
 
 
-def _refused(error: DatabaseError) -> InvariantRefused:
+def _refused(error: DatabaseError) -> ApiError:
     """Count and log what only a fault in the rules can cause: the database's own refusal."""
+    if error.sqlstate == OUT_OF_RANGE:
+        return BalanceLimit()
     REFUSED_BY_DATABASE.labels(error.sqlstate).inc()
     if error.sqlstate == NEGATIVE:
         NEGATIVE_PREVENTED.inc()

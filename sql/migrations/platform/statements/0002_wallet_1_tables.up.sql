@@ -78,7 +78,7 @@ CREATE TABLE wallet.wallet_canary_pass (
 CREATE TABLE wallet.wallet_player (
     brand_id   uuid NOT NULL,
     player_id  uuid NOT NULL,
-    currency   text NOT NULL REFERENCES wallet.wallet_currency,
+    currency   text NOT NULL REFERENCES wallet.wallet_currency CHECK (currency <> 'PTS'),
     status     text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked')),
     canary     boolean NOT NULL DEFAULT false,
     version    bigint NOT NULL DEFAULT 0,
@@ -129,7 +129,7 @@ CREATE INDEX wallet_coupon_grant_player ON wallet.wallet_coupon_grant (brand_id,
 CREATE TABLE wallet.wallet_balances (
     tenant_id              uuid NOT NULL,
     player_id              uuid NOT NULL,
-    currency               text NOT NULL REFERENCES wallet.wallet_currency,
+    currency               text NOT NULL REFERENCES wallet.wallet_currency CHECK (currency <> 'PTS'),
     balance_real_available bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_available_not_negative CHECK (balance_real_available >= 0),
     balance_real_pending   bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_pending_not_negative CHECK (balance_real_pending >= 0),
     available_version      bigint NOT NULL DEFAULT 0,

@@ -1,8 +1,8 @@
 -- The one path by which money moves. wallet_service decides in Python on what read_state gave; apply_command makes it so.
 -- The helpers have no search_path of their own: only apply_command may call them, and setting it again for each costs a bet.
 
--- Key of the advisory lock that money commands share and that activation and freezing take alone.
-CREATE FUNCTION wallet.gate_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 7221450191::bigint $$;
+-- The gate lock is a table lock on wallet_gate: money commands share it (ROW SHARE, which does not even touch shared memory while
+-- nobody waits), activation and freezing take it alone (EXCLUSIVE). No login role can take either; readers and dumps disturb neither.
 
 -- The hash of a ledger row over the previous one of the same account; reconciliation recomputes it with this very function.
 -- record_send writes each field with its type and length, so that no two rows have the same bytes; texts go as UTF-8 bytes, which no
@@ -79,13 +79,14 @@ BEGIN
 END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
+-- A token that is no valid pass is refused at every level: whoever sends one must not gain by it, wherever else it was believed.
 CREATE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, c jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF g.freeze_level = 'open' OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean) THEN
-        RETURN true;
+    IF c->>'canary_token' IS NULL THEN
+        RETURN g.freeze_level = 'open' OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean);
     END IF;
-    RETURN c->>'canary_token' IS NOT NULL AND EXISTS (
+    RETURN EXISTS (
         SELECT FROM wallet_canary_pass k
          WHERE k.token_hash = sha256(convert_to(c->>'canary_token', 'UTF8')) AND k.fence_token = g.fence_token
            AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp());
@@ -164,6 +165,11 @@ BEGIN
     IF p_account LIKE 'CASH/%' THEN
         INSERT INTO wallet_balances (tenant_id, player_id, currency) VALUES (p_brand, p_player, p_currency);
     ELSE
+        PERFORM 1 FROM wallet_topology t, jsonb_array_elements(t.document->'buckets') b
+          WHERE t.code = split_part(p_account, '/', 1) AND t.state <> 'DRAFT' AND b->>'code' = split_part(p_account, '/', 2);
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no activated topology has a bucket %', p_account USING ERRCODE = 'RW003';
+        END IF;
         INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
         VALUES (p_brand, p_player, split_part(p_account, '/', 1), split_part(p_account, '/', 2), p_currency);
     END IF;
@@ -186,7 +192,7 @@ BEGIN
         IF leg->>'currency' = 'PTS' THEN points := points + amount; ELSE money := money + amount; END IF;
         IF leg->>'currency' = 'PTS' AND (account = 'STAKE' OR account LIKE 'CASH/%') THEN
             RAISE EXCEPTION 'points can neither be bet nor withdrawn: no leg to %', account USING ERRCODE = 'RW003';
-        ELSIF leg->>'currency' NOT IN ('PTS', c->>'currency') THEN
+        ELSIF leg->>'currency' <> 'PTS' AND leg->>'currency' IS DISTINCT FROM c->>'currency' OR leg->>'currency' IS NULL THEN
             RAISE EXCEPTION 'a leg in % cannot belong to a command in %', leg->>'currency', c->>'currency' USING ERRCODE = 'RW003';
         ELSIF account = 'STAKE' THEN
             stake := stake + amount;
@@ -224,6 +230,9 @@ BEGIN
             RAISE EXCEPTION 'stake % differs from the % moved', a->>'stake', p_stake_moved USING ERRCODE = 'RW003';
         END IF;
         RETURN;
+    END IF;
+    IF (a->>'from_state') || '>' || (a->>'state') NOT IN ('AUTHORIZED>SETTLED', 'AUTHORIZED>ROLLED_BACK', 'SETTLED>ROLLED_BACK') THEN
+        RAISE EXCEPTION 'a bet never goes from % to %', a->>'from_state', a->>'state' USING ERRCODE = 'RW003';
     END IF;
     UPDATE wallet_bet_authorization b
        SET state = a->>'state', payout = coalesce((a->>'payout')::bigint, b.payout), payout_shares = coalesce(a->'payout_shares', b.payout_shares),
@@ -364,11 +373,12 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gate       wallet_gate;
     seen       bigint := (c->>'player_version')::bigint;
+    held       text;
     stake      bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(wallet.gate_lock());
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
-    IF NOT wallet.passes_freeze(gate, c) THEN
+    IF wallet.passes_freeze(gate, c) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
     END IF;
     INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
@@ -379,9 +389,13 @@ BEGIN
         RETURN wallet.stored_answer(c);
     END IF;
     UPDATE wallet_player p SET version = seen + 1
-     WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid AND p.version = seen;
+     WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid AND p.version = seen
+    RETURNING p.currency INTO held;
     IF NOT FOUND OR gate.activation_no <> (c->>'activation_no')::bigint THEN
         RAISE EXCEPTION 'decided on player version % and activation %', seen, c->>'activation_no' USING ERRCODE = 'RW001';
+    END IF;
+    IF held IS DISTINCT FROM c->>'currency' THEN
+        RAISE EXCEPTION 'the player''s wallet is in %, the command in %', held, c->>'currency' USING ERRCODE = 'RW003';
     END IF;
     IF c ? 'grants_opened' THEN
         PERFORM wallet.open_grants(c);

@@ -6,7 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_tim
 DECLARE
     gate wallet_gate;
 BEGIN
-    PERFORM pg_advisory_xact_lock(wallet.gate_lock());
+    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
     RETURN gate;
 END $$;
@@ -32,6 +32,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gate wallet_gate;
 BEGIN
+    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
     UPDATE wallet_policy SET state = 'SUPERSEDED' WHERE policy_key = p_policy AND state = 'ACTIVE' AND version <> p_policy_version;
     UPDATE wallet_topology SET state = 'SUPERSEDED' WHERE state = 'ACTIVE' AND (code, version) <> (p_topology, p_topology_version);
@@ -60,6 +61,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     held bigint;
 BEGIN
+    -- Tokens come from a sequence; a leap would lock out every run that follows.
+    IF p_token > (SELECT fence_token FROM wallet_gate) + 1000000 THEN
+        RAISE EXCEPTION 'fencing token % is not one that control has given', p_token USING ERRCODE = 'RB001';
+    END IF;
     UPDATE wallet_gate SET fence_token = p_token WHERE fence_token <= p_token RETURNING fence_token INTO held;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
@@ -79,7 +84,7 @@ END $$;
 CREATE FUNCTION wallet.set_freeze(p_effect_id text, p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(wallet.gate_lock());
+    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     PERFORM wallet.assert_fence(p_token);
     UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch WHERE freeze_epoch <= p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);

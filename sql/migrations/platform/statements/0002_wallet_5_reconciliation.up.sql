@@ -279,27 +279,27 @@ CREATE VIEW wallet.conservation AS
         SELECT brand_id, currency, 'counter' AS part, account, amount FROM wallet.counter_total
         UNION ALL
         SELECT brand_id, currency, CASE WHEN account LIKE 'CASH/%' THEN 'cash' WHEN account LIKE 'GRANT/%' THEN 'grants' ELSE 'buckets' END, '',
-               sum(balance)::bigint FROM wallet.wallet_account GROUP BY 1, 2, 3
+               sum(balance) FROM wallet.wallet_account GROUP BY 1, 2, 3
         UNION ALL
-        SELECT brand_id, currency, 'open_stakes', '', sum(stake)::bigint
+        SELECT brand_id, currency, 'open_stakes', '', sum(stake)
           FROM wallet.wallet_bet_authorization WHERE state = 'AUTHORIZED' GROUP BY 1, 2
     )
     SELECT brand_id, currency,
-           coalesce(-sum(amount) FILTER (WHERE account = 'OPENING'), 0)::bigint AS opening,
-           coalesce(-sum(amount) FILTER (WHERE account = 'PSP'), 0)::bigint AS psp_net_in,
-           coalesce(-sum(amount) FILTER (WHERE account = 'PROMO'), 0)::bigint AS promo_net_issued,
-           coalesce(sum(amount) FILTER (WHERE account = 'HOUSE'), 0)::bigint AS house_win,
-           coalesce(-sum(amount) FILTER (WHERE account = 'ADJ'), 0)::bigint AS adjustments,
-           coalesce(sum(amount) FILTER (WHERE part = 'cash'), 0)::bigint AS cash,
-           coalesce(sum(amount) FILTER (WHERE part = 'buckets'), 0)::bigint AS buckets,
-           coalesce(sum(amount) FILTER (WHERE part = 'grants'), 0)::bigint AS grants,
-           coalesce(sum(amount) FILTER (WHERE part = 'open_stakes'), 0)::bigint AS open_stakes,
-           sum(amount)::bigint AS difference
+           coalesce(-sum(amount) FILTER (WHERE account = 'OPENING'), 0) AS opening,
+           coalesce(-sum(amount) FILTER (WHERE account = 'PSP'), 0) AS psp_net_in,
+           coalesce(-sum(amount) FILTER (WHERE account = 'PROMO'), 0) AS promo_net_issued,
+           coalesce(sum(amount) FILTER (WHERE account = 'HOUSE'), 0) AS house_win,
+           coalesce(-sum(amount) FILTER (WHERE account = 'ADJ'), 0) AS adjustments,
+           coalesce(sum(amount) FILTER (WHERE part = 'cash'), 0) AS cash,
+           coalesce(sum(amount) FILTER (WHERE part = 'buckets'), 0) AS buckets,
+           coalesce(sum(amount) FILTER (WHERE part = 'grants'), 0) AS grants,
+           coalesce(sum(amount) FILTER (WHERE part = 'open_stakes'), 0) AS open_stakes,
+           sum(amount) AS difference
       FROM parts GROUP BY brand_id, currency;
 
 -- One row per transaction: its ledger rows, its counter-accounts and the stake it opened or closed sum to zero.
 CREATE VIEW wallet.transaction_sum AS
-    SELECT transaction_id, currency, sum(delta)::bigint AS difference, count(*) AS legs FROM (
+    SELECT transaction_id, currency, sum(delta) AS difference, count(*) AS legs FROM (
         SELECT transaction_id, currency, delta FROM wallet.wallet_ledger
         UNION ALL SELECT transaction_id, currency, delta FROM wallet.wallet_counter_entry
         UNION ALL SELECT authorize_transaction_id, currency, stake FROM wallet.wallet_bet_authorization WHERE state <> 'TOMBSTONE'

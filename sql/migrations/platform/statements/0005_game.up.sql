@@ -52,4 +52,4 @@ GRANT USAGE ON SCHEMA game TO game_service, rubyops_read, rubyops_ops;
 GRANT SELECT ON ALL TABLES IN SCHEMA game TO game_service, rubyops_read, rubyops_ops;
 GRANT INSERT ON game.round, game.callback, game.bet TO game_service;
 GRANT UPDATE (attempts, answered_at, status, code) ON game.callback TO game_service;
-GRANT UPDATE (payout, state, changed_at) ON game.bet TO game_service;
+GRANT UPDATE (round_id, player_id, currency, stake, payout, state, changed_at) ON game.bet TO game_service;

@@ -30,7 +30,7 @@ CREATE VIEW wallet.backfill_candidate AS
     SELECT p.tenant_id, p.player_id, p.currency,
            p.balance_real_available * 10::numeric ^ c.exponent AS available,
            p.balance_real_held * 10::numeric ^ c.exponent AS pending,
-           w.player_id IS NOT NULL AS held,
+           p.status, p.canary, w.player_id IS NOT NULL AS held,
            CASE WHEN w.player_id IS NOT NULL THEN NULL
                 WHEN c.code IS NULL THEN 'currency ' || p.currency || ' is not known'
                 WHEN r.currency <> p.currency THEN 'the wallet is in ' || r.currency || ', the player in ' || p.currency
@@ -94,7 +94,7 @@ BEGIN
       ORDER BY p.tenant_id, p.player_id FOR SHARE OF p;
     -- Every later part reads what was really inserted, not the source: a wallet that appeared meanwhile is left alone.
     WITH source AS (
-        SELECT c.tenant_id, c.player_id, c.currency, c.available::bigint AS available, c.pending::bigint AS pending
+        SELECT c.tenant_id, c.player_id, c.currency, c.status, c.canary, c.available::bigint AS available, c.pending::bigint AS pending
           FROM backfill_candidate c
          WHERE (c.tenant_id, c.player_id) > (p_after_tenant, p_after_player)
            AND (c.tenant_id, c.player_id) <= (p_upto_tenant, p_upto_player)
@@ -109,7 +109,8 @@ BEGIN
         ON CONFLICT DO NOTHING
         RETURNING b.*, md5('backfill/' || b.tenant_id || '/' || b.player_id)::uuid AS tx
     ), registered AS (
-        INSERT INTO wallet_player (brand_id, player_id, currency) SELECT tenant_id, player_id, currency FROM inserted ON CONFLICT DO NOTHING
+        INSERT INTO wallet_player (brand_id, player_id, currency, status, canary)
+        SELECT s.tenant_id, s.player_id, s.currency, s.status, s.canary FROM source s ON CONFLICT DO NOTHING
     ), booked AS (
         INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
                                    topology_code, topology_version, policy_key, policy_version, restore_epoch, hash, created_at)
@@ -140,7 +141,7 @@ DECLARE
     failed bigint;
     made   bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(wallet.gate_lock());
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
     PERFORM wallet.assert_fence(p_token);
     IF (SELECT freeze_level FROM wallet_gate) = 'sealed' THEN
         RAISE EXCEPTION 'money is sealed: a backfill writes balances' USING ERRCODE = 'RB002';

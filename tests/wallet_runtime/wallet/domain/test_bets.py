@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state, stored
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
@@ -63,6 +63,13 @@ def test_rollback_of_a_settled_bet_is_whole_or_refused() -> None:
     assert [(leg.account, leg.delta) for leg in whole.legs] == [(WITHDRAWABLE, -101), ("HOUSE", 41), (NORMAL, 50), (WITHDRAWABLE, 10)]
     spent = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({"WITHDRAWABLE": 100}, authorization=settled), SPLIT)
     assert spent.refused and spent.body["code"] == "WINNINGS_SPENT" and not spent.legs
+
+
+def test_a_settled_bet_is_not_taken_back_into_a_bucket_that_is_gone() -> None:
+    settled = _bet(state="SETTLED", payout=0, payout_shares=())
+    unified = pair("ruby_unified_v1.1.json")
+    refused = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=settled), unified)
+    assert refused.refused and refused.body["code"] == "SOURCE_GONE" and not refused.legs
 
 
 def test_a_rollback_before_its_bet_leaves_a_tombstone_that_refuses_it() -> None:

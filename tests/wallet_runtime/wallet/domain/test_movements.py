@@ -129,7 +129,7 @@ def test_the_legacy_alias_moves_in_split_and_answers_a_no_op_in_unified() -> Non
 
 
 def issued(**more: Any) -> Bonus:
-    given = {"state": "ISSUED", "rolling_id": "r", "low_water": 100} | more
+    given: dict[str, Any] = {"state": "ISSUED", "rolling_id": "r", "low_water": 100} | more
     return Bonus("b", str(PLAYER), "RUBY_SPLIT_V1", "SPORTS_BONUS", "EUR", 100, "campaign", **given)
 
 
@@ -258,7 +258,7 @@ def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
 
 
 def asked(**more: Any) -> Adjustment:
-    given = {"account": SPORTS, "amount": -30, "state": "REQUESTED", "requested_by": "ann"} | more
+    given: dict[str, Any] = {"account": SPORTS, "amount": -30, "state": "REQUESTED", "requested_by": "ann"} | more
     return Adjustment("x", str(PLAYER), currency="EUR", reason="found twice", **given)
 
 

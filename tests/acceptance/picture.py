@@ -1,0 +1,132 @@
+"""A picture of everything that an environment keeps, to show that a dry-run changed none of it, and the server's own word on that."""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.ports import Database
+from tests.acceptance.platform import Live, wait_until
+
+# What the running platform changes by itself, by column and with the reason; every other column of these tables is compared.
+CHANGED_BY_THE_PLATFORM = {
+    "control.service_copy": {"heartbeat_at", "detail"},  # each copy's sign of life, five times a second, with the age of its loops' turns
+    "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
+    "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
+}
+# In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
+# signs of life above, and what they keep is compared as tables and streams. Logs are where processes tell that they were asked.
+NOT_COMPARED = ("journal", "postgres", "valkey", "logs")
+ROLES = ("rubyops_read", "rubyops_ops", SUPERUSER)
+LOGGED = re.compile(r" (?P<role>\w+)@\w+ LOG:  duration: \S+ ms  (?:statement|execute [^:]*): (?P<words>.*)$", re.MULTILINE)
+LOG_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Hashes of all tables and sequences of both databases, what the streams hold, and a hash of every file."""
+
+    tables: dict[str, str]
+    streams: dict[str, list[Any]]
+    files: dict[str, str]
+
+    def differences(self, other: "Picture") -> list[str]:
+        """Name everything that is not the same."""
+        pairs = ((self.tables, other.tables), (self.streams, other.streams), (self.files, other.files))
+        return sorted(name for one, two in pairs for name in {*one, *two} if dict(one).get(name) != dict(two).get(name))
+
+
+def take(live: Live) -> Picture:
+    """Look at everything now."""
+    tables: dict[str, str] = {}
+    for database in ("platform", "control"):
+        tables |= _tables(live, database)
+    return Picture(tables, _streams(live), _files(live.home.folder))
+
+
+def _tables(live: Live, database: Database) -> dict[str, str]:
+    columns: dict[str, list[str]] = {}
+    for row in live.rows(
+        "SELECT n.nspname || '.' || c.relname AS name, a.attname AS attribute "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
+        "ORDER BY 1, a.attnum",
+        database=database,
+    ):
+        if row["attribute"] not in CHANGED_BY_THE_PLATFORM.get(row["name"], ()):
+            columns.setdefault(row["name"], []).append(f'"{row["attribute"]}"')
+    hashes = {
+        name: live.one(
+            f"SELECT count(*) || ' ' || coalesce(md5(string_agg(line, '' ORDER BY line)), '') AS hash "
+            f"FROM (SELECT md5(ROW({', '.join(listed)})::text) AS line FROM {name}) AS lines",
+            database=database,
+        )["hash"]
+        for name, listed in columns.items()
+    }
+    sequences = live.rows("SELECT schemaname || '.' || sequencename AS name, last_value FROM pg_sequences", database=database)
+    return {**hashes, **{row["name"]: str(row["last_value"]) for row in sequences}}
+
+
+def _streams(live: Live) -> dict[str, list[Any]]:
+    seen: dict[str, list[Any]] = {}
+    for key in live.streams.scan_iter():
+        if live.streams.type(key) == b"stream":
+            groups = [{name: group[name] for name in ("name", "pending", "last-delivered-id")} for group in live.streams.xinfo_groups(key)]
+            seen[f"stream {key.decode()}"] = [live.streams.xlen(key), groups]
+        else:
+            seen[f"key {key.decode()}"] = [live.streams.dump(key)]
+    return seen
+
+
+def _files(home: Path) -> dict[str, str]:
+    """Hash every file below the folder of all environments, but in the folders that are not compared."""
+    found = {}
+    for folder, folders, names in os.walk(home):
+        inside = Path(folder).relative_to(home)
+        if len(inside.parts) == 1:
+            folders[:] = [name for name in folders if name not in NOT_COMPARED]
+        for name in [*names, *folders]:
+            path = Path(folder) / name
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            found[str(inside / name)] = f"{path.lstat().st_mode:o} {path.lstat().st_mtime_ns} {content}"
+    return found
+
+
+@dataclass
+class ServerLog:
+    """What PostgreSQL logged of new sessions: the roles that rubyops took, and how each of its transactions began."""
+
+    roles: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def server_log(live: Live) -> Iterator[ServerLog]:
+    """Have PostgreSQL log every statement of new sessions of each role that rubyops could take; the log is read when the block ends."""
+    log, path = ServerLog(), live.environment.home / "logs" / "postgres.log"
+    before = path.stat().st_size
+    with live.superuser() as connection:
+        for role in ROLES:
+            connection.execute(f"ALTER ROLE {role} SET log_min_duration_statement = 0".encode())
+        try:
+            yield log
+        finally:
+            for role in ROLES:
+                connection.execute(f"ALTER ROLE {role} RESET log_min_duration_statement".encode())
+    # The supervisor writes the file behind our back; it is complete when it has stopped growing.
+    wait_until(lambda: _is_still(path), "the server's log is written")
+    logged = list(LOGGED.finditer(path.read_bytes()[before:].decode()))
+    log.roles = {match["role"] for match in logged}
+    log.begun = {match["words"] for match in logged if match["words"].startswith(("BEGIN", "START"))}
+
+
+def _is_still(path: Path) -> bool:
+    size = path.stat().st_size
+    time.sleep(LOG_SECONDS)
+    return path.stat().st_size == size

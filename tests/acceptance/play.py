@@ -1,0 +1,48 @@
+"""Plays flows on a live platform: `python -m tests.acceptance.play ENVIRONMENT FLOW,FLOW FLOW,FLOW` prints what each said.
+
+The first are meant to pass, and may wait for an event as long as in a run; the second are meant to turn red, and wait in vain for less.
+A process of its own, because a toolkit's connections live as long as its process.
+"""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from uuid import uuid4
+
+from commands.flows import FLOWS, _script
+from rubyops import bootstrap
+from rubyops.errors import CheckFailed
+from rubyops.ports import Mark
+
+IN_VAIN_SECONDS = 2.5  # an event takes well under a second
+
+
+def play(environment: str, name: str) -> str | None:
+    """Play one flow on players of its own; return None when it passed, else what it expected and found."""
+    toolkit = bootstrap.open_toolkit(environment)
+    run_id = f"test-{uuid4()}"
+    actor = toolkit.tools.operate.actor(Mark(f"{run_id}/{name}/1", run_id, 0, "test"), name)
+    try:
+        FLOWS[name](actor)
+    except CheckFailed as failure:
+        return failure.message
+    return None
+
+
+def side_by_side(environment: str, names: str) -> dict[str, str | None]:
+    """Play flows, named in one text, at the same time; return {flow: None or its message}."""
+    flows = [name for name in names.split(",") if name]
+    with ThreadPoolExecutor(len(FLOWS)) as pool:
+        return dict(zip(flows, pool.map(partial(play, environment), flows), strict=True))
+
+
+def main(environment: str, passing: str, failing: str) -> None:
+    """Print what every flow said."""
+    said = side_by_side(environment, passing)
+    _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS
+    print(json.dumps(said | side_by_side(environment, failing)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

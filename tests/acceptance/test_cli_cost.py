@@ -1,0 +1,67 @@
+"""What it costs to ask rubyops for help or for the end of a word: no driver is imported, and little more CPU time than click takes."""
+
+import os
+import re
+import subprocess
+import sys
+from statistics import median
+from typing import NamedTuple
+
+import pytest
+
+from tests.acceptance.platform import CHECKOUT
+
+DRIVERS = {"psycopg", "psycopg_pool", "redis", "httpx", "sqlalchemy", "alembic", "supervisor"}
+# The only bound on time in the tests: a ratio of two measurements of the same machine in the same minute.
+CPU_TIMES_MAX = 3.0
+MEASUREMENTS = 9
+IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)
+
+
+class Asked(NamedTuple):
+    """One question to rubyops: its words, or the words that a shell wants completed."""
+
+    words: tuple[str, ...] = ()
+    completing: str = ""
+
+    def environ(self) -> dict[str, str]:
+        """The variables that a shell sets when it wants the last of some words completed."""
+        if not self.completing:
+            return dict(os.environ)
+        wanted = {"_RUBYOPS_COMPLETE": "bash_complete", "COMP_WORDS": self.completing, "COMP_CWORD": str(self.completing.count(" "))}
+        return {**os.environ, **wanted}
+
+
+HELP, NAMES = Asked(("--help",)), Asked(completing="rubyops ro")
+QUESTIONS = [
+    pytest.param(HELP, "gate", id="help"),
+    pytest.param(Asked(("rollback", "--help")), "--tier", id="help of a line"),
+    pytest.param(NAMES, "rollback", id="completing a name"),
+    pytest.param(Asked(completing="rubyops topology a"), "activate", id="completing a name in a group"),
+    pytest.param(Asked(completing="rubyops rollback --t"), "--tier", id="completing an option"),
+]
+
+
+@pytest.mark.parametrize(("asked", "answered"), QUESTIONS)
+def test_no_driver_is_imported(asked: Asked, answered: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "rubyops", *asked.words]
+    done = subprocess.run(command, env=asked.environ(), cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    imported = {name.partition(".")[0] for name in IMPORTED.findall(done.stderr)}
+    assert "click" in imported
+    assert imported & DRIVERS == set()
+    assert answered in done.stdout
+
+
+@pytest.mark.parametrize("asked", [HELP, NAMES], ids=["help", "completing a name"])
+def test_cpu_time_is_near_that_of_importing_click(asked: Asked) -> None:
+    ratios = [cpu_seconds(asked, "-m", "rubyops", *asked.words) / cpu_seconds(Asked(), "-c", "import click") for _ in range(MEASUREMENTS)]
+    assert median(ratios) < CPU_TIMES_MAX
+
+
+def cpu_seconds(asked: Asked, *words: str) -> float:
+    """Return the user and system time that one Python process took."""
+    process = subprocess.Popen([sys.executable, *words], env=asked.environ(), cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime

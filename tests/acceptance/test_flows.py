@@ -1,0 +1,156 @@
+"""Every flow passes on a healthy platform of either topology, and exactly the flows that a broken rule concerns turn red under it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.acceptance.mutant import mutated
+from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
+from wallet_runtime.contract import GAME_SERVICE, ROLLING_WORKER, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
+SMOKE = ("SMK-4", "SMK-5", "SMK-6", "SMK-7", "SMK-8")
+ALL = (*SMOKE, *ROLL_OVER, "FLOW-13", "canary")
+WITH_BETS = tuple(name for name in ALL if name != "SMK-4")
+SPORTS_MONEY = ("SMK-5", "SMK-7", "SMK-8", "FLOW-1", "FLOW-13", "canary")
+CASINO_MONEY = ("SMK-6", "FLOW-2", "FLOW-3")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A broken rule, and the flows that must notice; all others must pass."""
+
+    process: str
+    rule: str
+    red: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A live platform and the home that its toolkit is told of."""
+
+    home: Home
+    live: Live
+
+    def red(self, expected: tuple[str, ...] = ()) -> dict[str, str]:
+        """Play all flows; return those that turned red, with what they said. Those that are expected to are not waited for so long."""
+        passing = [name for name in ALL if name not in expected]
+        command = [sys.executable, "-m", "tests.acceptance.play", self.live.name, ",".join(passing), ",".join(expected)]
+        played = subprocess.run(
+            command, env=self.home.environ(), cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False
+        )
+        assert played.returncode == 0, played.stderr
+        return {name: words for name, words in json.loads(played.stdout).items() if words is not None}
+
+
+SPLIT = (
+    Fault(WALLET_SERVICE, "snapshot without topology version", ("SMK-4",)),
+    Fault(WALLET_SERVICE, "repeat refused", ("SMK-7",)),
+    Fault(WALLET_SERVICE, "mismatch accepted", ("SMK-8",)),
+    Fault(WALLET_SERVICE, "rollback to the first source", ("FLOW-13",)),
+    Fault(WALLET_SERVICE, "sports take casino money", ("FLOW-1",)),
+    Fault(WALLET_SERVICE, "live takes sports money", ("FLOW-2",)),
+    Fault(WALLET_SERVICE, "slots take sports money", ("FLOW-3",)),
+    Fault(WALLET_SERVICE, "slots by the sports rule", ("FLOW-3",)),
+    Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary",)),
+    Fault(WALLET_SERVICE, "paid without moving", (*ROLL_OVER, "canary")),
+    Fault(WALLET_SERVICE, "winnings released early", (*ROLL_OVER, "FLOW-13", "canary")),
+    Fault(WALLET_SERVICE, "release missing", (*ROLL_OVER, "FLOW-13")),
+    Fault(WALLET_SERVICE, "answers without funding", WITH_BETS),
+    Fault(ROLLING_WORKER, "sports turnover not counted", ("FLOW-1", "FLOW-13")),
+    Fault(ROLLING_WORKER, "live turnover not counted", ("FLOW-2",)),
+    Fault(ROLLING_WORKER, "slots turnover not counted", ("FLOW-3",)),
+    Fault(ROLLING_WORKER, "turnover counts everywhere", ROLL_OVER),
+    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-13")),
+    Fault(GAME_SERVICE, "repeat is a new bet", ("SMK-7", "SMK-8")),
+)
+# One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
+ON_UNIFIED_TOO = {
+    "snapshot without topology version",
+    "repeat refused",
+    "mismatch accepted",
+    "rollback to the first source",
+    "cash deposit stays pending",
+    "winnings released early",
+    "release missing",
+    "sports turnover not counted",
+    "live turnover not counted",
+    "slots turnover not counted",
+}
+UNIFIED = tuple(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO)
+LOST_ROWS = (
+    (RUBY_SPLIT_V1, "SPORTS_NORMAL", SPORTS_MONEY),
+    (RUBY_SPLIT_V1, "CASINO_NORMAL", CASINO_MONEY),
+    (RUBY_UNIFIED_V1, "NORMAL", WITH_BETS),
+)
+
+
+@pytest.fixture(scope="module")
+def stages() -> Iterator[dict[str, Stage]]:
+    """A platform of either topology, of this module's own: some faults leave damage in the ledger that nothing mends."""
+    home = Home()
+    running = {RUBY_SPLIT_V1: Live(home, "local"), RUBY_UNIFIED_V1: Live(home, "local-unified")}
+    try:
+        for live in running.values():
+            live.done("rollout", "local", "--keep-up")
+        yield {topology: Stage(home, live) for topology, live in running.items()}
+    finally:
+        for live in running.values():
+            live.close()
+            live.run("down")
+        home.remove()
+
+
+@pytest.mark.parametrize("topology", [RUBY_SPLIT_V1, RUBY_UNIFIED_V1])
+def test_every_flow_passes_on_a_healthy_platform(stages: dict[str, Stage], topology: str) -> None:
+    assert stages[topology].red() == {}
+
+
+@pytest.mark.parametrize("fault", SPLIT, ids=lambda fault: fault.rule)
+def test_split_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fault) -> None:
+    stage = stages[RUBY_SPLIT_V1]
+    _assert_noticed(stage, mutated(stage.live, fault.process, fault.rule), fault.red)
+
+
+@pytest.mark.parametrize("fault", UNIFIED, ids=lambda fault: fault.rule)
+def test_unified_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fault) -> None:
+    stage = stages[RUBY_UNIFIED_V1]
+    _assert_noticed(stage, mutated(stage.live, fault.process, fault.rule), fault.red)
+
+
+@pytest.mark.parametrize(("topology", "bucket", "red"), LOST_ROWS)
+def test_flows_notice_a_ledger_row_that_is_missing(stages: dict[str, Stage], topology: str, bucket: str, red: tuple[str, ...]) -> None:
+    stage = stages[topology]
+    _assert_noticed(stage, _losing_rows(stage.live, "BET_AUTHORIZE", f"{topology}/{bucket}"), red)
+
+
+@pytest.mark.parametrize("topology", [RUBY_SPLIT_V1, RUBY_UNIFIED_V1])
+def test_every_flow_passes_again_after_all_faults(stages: dict[str, Stage], topology: str) -> None:
+    assert stages[topology].red() == {}
+
+
+def _assert_noticed(stage: Stage, fault: AbstractContextManager[None], red: tuple[str, ...]) -> None:
+    with fault:
+        noticed = stage.red(red)
+    assert set(noticed) == set(red), noticed
+
+
+@contextmanager
+def _losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
+    """Have the database swallow the ledger rows of one command on one account, as a wrong partition or rule would."""
+    with closing(live.superuser()) as connection:
+        connection.execute("CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        connection.execute(
+            "CREATE TRIGGER lose_row BEFORE INSERT ON wallet.wallet_ledger FOR EACH ROW "
+            f"WHEN (NEW.command = '{command}' AND NEW.account = '{account}') EXECUTE FUNCTION wallet.lose_row()"
+        )
+        try:
+            yield
+        finally:
+            connection.execute("DROP FUNCTION wallet.lose_row() CASCADE")

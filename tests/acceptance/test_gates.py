@@ -1,0 +1,386 @@
+"""Each built release gate is green on a healthy platform, and alone turns red under a fault planted for it on live services."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from checks.release import gate_01, gate_02
+from rubyops import bootstrap
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.results import Results
+from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
+from tests.acceptance.mutant import mutated
+from tests.acceptance.platform import Answer, Home, Live, Player
+from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, LEGACY_TOKEN_VARIABLE, PLAYER_SERVICE, RUBY_SPLIT_V1, WALLET_SERVICE
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+NOT_BUILT = ("gate-06", "gate-09")
+HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
+TESTS, FLOWS = gate_01.SUITE, gate_02.SUITE_PREFIX + RUBY_SPLIT_V1
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The live platform, the recorded results of this commit, and a player with money in the sports bucket."""
+
+    live: Live
+    results: Results
+    holder: Player
+
+    def record(self, suite: str, *, passed: bool) -> Path:
+        """Record a result of this commit, newer than any other."""
+        return self.results.record(suite, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat()})
+
+
+Plant = Callable[[Stage], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault."""
+
+    name: str
+    gate: str
+    words: str
+    plant: Plant
+    status: str = "failed"
+
+
+@pytest.fixture
+def stage(live: Live, home: Home) -> Stage:
+    """A healthy platform on which every built gate can be green."""
+    made = Stage(live, Results(home.folder / ".results", JournalFolder(Path()), bootstrap.commit()), live.player())
+    for suite in (TESTS, FLOWS):
+        made.record(suite, passed=True)
+    for amount in ("30.00", "20.00"):
+        assert live.deposit(made.holder, amount, BUCKET).status_code == 200
+    live.settle_down()
+    return made
+
+
+# --- how faults are planted
+
+
+def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
+    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one."""
+
+    @contextmanager
+    def plant(stage: Stage) -> Iterator[None]:
+        part = str(stage.live.one("SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger")["name"])
+        with closing(stage.live.superuser()) as connection:
+            try:
+                _run(connection, planted, part)
+                yield
+            finally:
+                _run(connection, undo, part)
+
+    return plant
+
+
+def rule(process: str, name: str) -> Plant:
+    """Run a process with a broken rule."""
+    return lambda stage: mutated(stage.live, process, name)
+
+
+@contextmanager
+def no_result(stage: Stage, suite: str) -> Iterator[None]:
+    """Forget a suite's result."""
+    stage.record(suite, passed=True).unlink()
+    try:
+        yield
+    finally:
+        stage.record(suite, passed=True)
+
+
+@contextmanager
+def failing_result(stage: Stage, suite: str) -> Iterator[None]:
+    """Have the newest result of a suite be a failure."""
+    stage.record(suite, passed=False)
+    try:
+        yield
+    finally:
+        stage.record(suite, passed=True)
+
+
+@contextmanager
+def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
+    """Move a unit from one player's bucket to another's of the same brand, past the ledger: no total shows it."""
+    other = _brand_mate(stage)
+    assert stage.live.deposit(other, "10.00", BUCKET).status_code == 200
+    change = "UPDATE wallet.wallet_bucket SET balance = balance + %s WHERE player_id = %s AND bucket_type_code = %s"
+
+    def move(connection: Connection, units: int) -> None:
+        connection.execute(change, [-units, stage.holder.player_id, BUCKET])
+        connection.execute(change, [units, other.player_id, BUCKET])
+
+    with closing(stage.live.superuser()) as connection:
+        move(connection, 1)
+        try:
+            yield
+        finally:
+            move(connection, -1)
+
+
+@contextmanager
+def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
+    """Change what a ledger row says of its policy: every amount stays as it is, and only the chain of hashes shows it."""
+    change = "UPDATE wallet.wallet_ledger SET policy_version = policy_version + %s WHERE player_id = %s AND account = %s AND version = 1"
+
+    def rewrite(versions: int) -> None:
+        with unguarded(stage.live) as connection:
+            connection.execute(change, [versions, stage.holder.player_id, ACCOUNT])
+
+    rewrite(1)
+    try:
+        yield
+    finally:
+        rewrite(-1)
+
+
+@contextmanager
+def unbalanced_transactions(stage: Stage) -> Iterator[None]:
+    """Let the house lose a unit in one transaction and win it in another: in all, money is conserved."""
+    found = stage.live.rows("SELECT transaction_id FROM wallet.wallet_counter_entry WHERE player_id = %s", stage.holder.player_id)
+    assert len(found) == 2
+    with unguarded(stage.live) as connection:
+        for row, delta in zip(found, (-1, 1), strict=True):
+            connection.execute(
+                "INSERT INTO wallet.wallet_counter_entry "
+                "(transaction_id, brand_id, player_id, currency, account, delta, command, request_id, created_at) "
+                "SELECT transaction_id, brand_id, player_id, currency, 'HOUSE', %s, command, request_id, created_at "
+                "FROM wallet.wallet_counter_entry WHERE transaction_id = %s",
+                [delta, row["transaction_id"]],
+            )
+    try:
+        yield
+    finally:
+        with unguarded(stage.live) as connection:
+            connection.execute(
+                "DELETE FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND player_id = %s", [stage.holder.player_id]
+            )
+
+
+@contextmanager
+def movement_by_hand(stage: Stage) -> Iterator[None]:
+    """Give a player money with every leg, version and hash in order, but not through wallet_service."""
+    transaction_id = str(uuid4())
+    gate = stage.live.gate()
+    command = {
+        "brand_id": stage.holder.brand_id,
+        "player_id": stage.holder.player_id,
+        "currency": "EUR",
+        "command": "DEPOSIT_APPROVE",
+        "request_id": "by hand",
+        "transaction_id": transaction_id,
+        "pair": {name: gate[name] for name in ("topology_code", "topology_version", "policy_key", "policy_version")},
+        "legs": [{"account": "HOUSE", "delta": -100, "currency": "EUR"}, {"account": ACCOUNT, "delta": 100, "currency": "EUR"}],
+    }
+    with closing(stage.live.superuser()) as connection, connection.transaction():
+        connection.execute("SET LOCAL search_path = wallet, pg_temp")
+        connection.execute("SELECT wallet.move_legs(%s::jsonb, 0)", [json.dumps(command)])
+    try:
+        yield
+    finally:
+        with unguarded(stage.live) as connection:
+            for table in ("wallet.wallet_ledger", "wallet.wallet_counter_entry"):
+                connection.execute(f"DELETE FROM {table} WHERE transaction_id = %s".encode(), [transaction_id])
+            connection.execute(
+                "UPDATE wallet.wallet_bucket b SET balance = l.balance_after, version = l.version, hash = l.hash "
+                "FROM wallet.wallet_ledger l "
+                "WHERE (l.player_id, l.account, l.version) = (b.player_id, b.account, b.version - 1) "
+                "AND b.player_id = %s AND b.account = %s",
+                [stage.holder.player_id, ACCOUNT],
+            )
+
+
+@contextmanager
+def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
+    """Put points among the sources of the policy in force, past validation and past the guard of active documents."""
+    held = stage.live.one("SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy WHERE state = 'ACTIVE'")
+    document = json.loads(held["document"])
+    document["funding"]["SPORTS"]["sources"].append("POINTS")
+    change = "UPDATE wallet.wallet_policy SET document = %s::jsonb WHERE (policy_key, version) = (%s, %s)"
+    key = [held["policy_key"], held["version"]]
+    with closing(stage.live.superuser()) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(change, [json.dumps(document), *key])
+        try:
+            yield
+        finally:
+            connection.execute(change, [held["document"], *key])
+
+
+@contextmanager
+def blind_live_references(stage: Stage) -> Iterator[None]:
+    """Replace what tells validation where money is by something that sees nothing."""
+    view = stage.live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(";")
+    with closing(stage.live.superuser()) as connection:
+        connection.execute(f"CREATE OR REPLACE VIEW wallet.live_reference AS SELECT * FROM ({view}) AS everything WHERE false".encode())
+        try:
+            yield
+        finally:
+            connection.execute(f"CREATE OR REPLACE VIEW wallet.live_reference AS {view}".encode())
+
+
+@contextmanager
+def unguarded(live: Live) -> Iterator[Connection]:
+    """Give the superuser one transaction in which rows of the ledger may be changed."""
+    with closing(live.superuser()) as connection, connection.transaction():
+        tables = connection.execute(
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass "
+            "UNION ALL SELECT 'wallet.wallet_counter_entry'"
+        ).fetchall()
+        for word in ("DISABLE", "ENABLE ALWAYS"):
+            for table in tables:
+                connection.execute(f"ALTER TABLE {table['name']} {word} TRIGGER immutable_rows".encode())
+            if word == "DISABLE":
+                yield connection
+
+
+def _brand_mate(stage: Stage) -> Player:
+    brand_id, player_id = stage.holder.brand_id, str(uuid4())
+    body = {"brand_id": brand_id, "player_id": player_id, "currency": "EUR"}
+    answer = stage.live.as_operator(PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id)
+    assert answer.status_code == 201, answer.text
+    return Player(brand_id, player_id, answer.json()["session"])
+
+
+def _run(connection: Connection, texts: tuple[str, ...], part: str) -> None:
+    for text in texts:
+        connection.execute(text.format(partition=part).encode())
+
+
+# --- the table
+
+QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
+BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
+APPLY = "EXECUTE ON FUNCTION wallet.apply_command(jsonb)"
+GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
+FAULTS = (
+    Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
+    Fault("tests failed", "gate-01", "failed for commit", partial(failing_result, suite=TESTS)),
+    Fault("flows failed", "gate-02", "failed for commit", partial(failing_result, suite=FLOWS)),
+    Fault("a balance edited", "gate-03", "totals that differ", lambda stage: edited_balance(stage.live, stage.holder)),
+    Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
+    Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),
+    Fault(
+        "a service may insert into a money table",
+        "gate-04",
+        "game_service has INSERT on wallet.wallet_bucket",
+        statements(
+            "GRANT INSERT ON wallet.wallet_bucket TO game_service", undo=("REVOKE INSERT ON wallet.wallet_bucket FROM game_service",)
+        ),
+    ),
+    Fault(
+        "a service may update one column",
+        "gate-04",
+        "player_service has UPDATE on wallet.wallet_bucket",
+        statements(f"GRANT {BUCKET_GRANT} TO player_service", undo=(f"REVOKE {BUCKET_GRANT} FROM player_service",)),
+    ),
+    Fault(
+        "a worker may update a ledger partition",
+        "gate-04",
+        "wallet_worker has UPDATE on wallet.wallet_ledger_",
+        statements("GRANT UPDATE ON {partition} TO wallet_worker", undo=("REVOKE UPDATE ON {partition} FROM wallet_worker",)),
+    ),
+    Fault(
+        "a service may call the apply path",
+        "gate-04",
+        "game_service has EXECUTE on wallet.apply_command(jsonb)",
+        statements(f"GRANT {APPLY} TO game_service", undo=(f"REVOKE {APPLY} FROM game_service",)),
+    ),
+    Fault(
+        "a function beside the apply path",
+        "gate-04",
+        "game_service has EXECUTE on wallet.quick_fix(uuid,bigint)",
+        statements(
+            f"CREATE FUNCTION {QUICK_FIX} RETURNS void LANGUAGE sql SECURITY DEFINER AS "
+            "'UPDATE wallet.wallet_bucket SET balance = balance + $2 WHERE player_id = $1'",
+            f"REVOKE ALL ON FUNCTION {QUICK_FIX} FROM PUBLIC",
+            f"GRANT EXECUTE ON FUNCTION {QUICK_FIX} TO game_service",
+            undo=(f"DROP FUNCTION {QUICK_FIX}",),
+        ),
+    ),
+    Fault(
+        "a service is a member of the owner",
+        "gate-04",
+        "game_service has MEMBER on wallet_owner",
+        # As a member it also has every right of the owner: that this one is named among them is what counts.
+        statements(
+            "ALTER ROLE game_service NOINHERIT",
+            "GRANT wallet_owner TO game_service",
+            undo=("REVOKE wallet_owner FROM game_service", "ALTER ROLE game_service INHERIT"),
+        ),
+    ),
+    Fault(
+        "a service is above all grants",
+        "gate-04",
+        "game_service has SUPERUSER on the whole cluster",
+        statements("ALTER ROLE game_service SUPERUSER", undo=("ALTER ROLE game_service NOSUPERUSER",)),
+    ),
+    Fault(
+        "a guard of the ledger is switched off",
+        "gate-04",
+        "may be changed by DELETE",
+        statements(
+            "ALTER TABLE {partition} DISABLE TRIGGER immutable_rows",
+            undo=("ALTER TABLE {partition} ENABLE ALWAYS TRIGGER immutable_rows",),
+        ),
+    ),
+    Fault("transactions that do not sum to zero", "gate-04", "transactions that do not sum to zero: 2", unbalanced_transactions),
+    Fault("a movement written by hand", "gate-04", "movements that no request of wallet_service stands behind: 1", movement_by_hand),
+    Fault("rollback by today's balances", "gate-05", "what the rollback returned", rule(WALLET_SERVICE, "rollback by today's balances")),
+    Fault("settlement by today's balances", "gate-05", "where the winnings went", rule(WALLET_SERVICE, "settlement by today's balances")),
+    Fault("validation lets points be staked", "gate-07", "rule A7-4 among", rule(WALLET_SERVICE, "points may be staked")),
+    Fault("validation lets points be withdrawable", "gate-07", "rule A7-6 among", rule(WALLET_SERVICE, "points may become withdrawable")),
+    Fault("a withdrawal in points is taken", "gate-07", "a withdrawal of points", rule(PLAYER_SERVICE, "points withdrawn as money")),
+    Fault("the policy in force bets points", "gate-07", "the active pair's own documents", points_in_the_active_policy),
+    Fault("validation sees no money", "gate-08", "rule A7-8 among", blind_live_references),
+    Fault("validation does not look at money", "gate-08", "which holds money", rule(WALLET_SERVICE, "anything may be stranded")),
+    Fault("validation misses a change of meaning", "gate-08", "means bonus money", rule(WALLET_SERVICE, "meaning may change")),
+    Fault(
+        "a rolling out of reach",
+        "gate-08",
+        "1 x rolling obligation in GHOST_V1/NORMAL",
+        statements(
+            f"{GHOST} VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'GHOST_V1', 'NORMAL', 'EUR', 1)",
+            undo=("DELETE FROM wallet.wallet_rolling_obligation WHERE topology_code = 'GHOST_V1'",),
+        ),
+    ),
+    Fault(
+        "a process has the legacy token",
+        "gate-10",
+        f"admin_service copy 1 has {LEGACY_TOKEN_VARIABLE} set",
+        lambda stage: mutated(stage.live, ADMIN_SERVICE, **{LEGACY_TOKEN_VARIABLE: "shared by all"}),
+    ),
+    Fault("the wallet takes a shared token", "gate-10", "a call of wallet_service as", rule(WALLET_SERVICE, "any token will do")),
+    Fault("another process takes a shared token", "gate-10", "a call of game_service as", rule(GAME_SERVICE, "any token will do")),
+)
+
+
+def test_every_built_gate_is_green_on_a_healthy_platform(stage: Stage) -> None:
+    answer = stage.live.run("gate")
+    assert (answer.code, _statuses(answer)) == (5, HEALTHY)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_gate_alone_turns_red_and_green_again(stage: Stage, fault: Fault) -> None:
+    with fault.plant(stage):
+        answer = stage.live.run("gate")
+    assert (answer.code, _statuses(answer)) == (5, {**HEALTHY, fault.gate: fault.status})
+    assert fault.words in str(answer.step(fault.gate))
+    assert _statuses(stage.live.run("gate")) == HEALTHY
+
+
+def _statuses(answer: Answer) -> dict[str, str]:
+    return {row["id"]: row["status"] for row in answer.body["results"]}
