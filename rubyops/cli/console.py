@@ -45,7 +45,7 @@ class Console:
 
     def table(self, rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
         """Write a table for a person; numbers stay as they are."""
-        from tabulate import tabulate  # type: ignore[import-untyped]
+        from tabulate import tabulate
 
         self.data(tabulate([[_cell(cell) for cell in row] for row in rows], headers=headers, tablefmt="plain", disable_numparse=True))
 
