@@ -97,7 +97,7 @@ class _Reader:
     """Walks one document and keeps every fault it meets."""
 
     def __init__(self, library: Library) -> None:
-        self.library = library
+        self.known = library
         self.faults: list[Fault] = []
         self.used: set[str] = set()
         self.unusable: set[str] = set()
@@ -237,7 +237,7 @@ class _Reader:
         return self.check_step(node, step_id or "", title, covers)
 
     def command_step(self, node: Node, step_id: str, title: str, covers: tuple[str, ...], filled: Node | None) -> Step | None:
-        name = self.word(node, "command", allowed=tuple(self.library.commands))
+        name = self.word(node, "command", allowed=tuple(self.known.commands))
         if name is None:
             return None
         place = filled.place if filled is not None else node.place
@@ -245,7 +245,7 @@ class _Reader:
             self.fault(place, f"with is a mapping of parameters, found {_kind(filled)}")
             return None
         given = filled.value if filled is not None else {}
-        params = self.library.command(name).params
+        params = self.known.command(name).params
         if self.unusable.intersection(_REFERENCE.findall(str(node.value["with"][1].plain()) if filled is not None else "")):
             # A parameter that is itself at fault was reported already; what it fills cannot be judged.
             return None
@@ -255,7 +255,7 @@ class _Reader:
         return None if wrong else Step(step_id, title, "command", name, params(**typed), covers, node.place.line)
 
     def check_step(self, node: Node, step_id: str, title: str, covers: tuple[str, ...]) -> Step | None:
-        name = self.word(node, "check", allowed=tuple(self.library.checks))
+        name = self.word(node, "check", allowed=tuple(self.known.checks))
         if "with" in node.value:
             self.fault(node.value["with"][0].place, "a check takes no parameters; remove with:")
         return None if name is None else Step(step_id, title, "check", name, None, covers, node.place.line)
