@@ -18,7 +18,7 @@ class Params:
     """The authorization and the payout in major units, such as "12.50"; "0" is a lost bet."""
 
     authorization: str
-    payout: str = option("winnings in major units of the bet's currency, \"0\" for a lost bet")
+    payout: str = option('winnings in major units of the bet\'s currency, "0" for a lost bet')
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:

@@ -137,6 +137,7 @@ class CheckRunner(Protocol):
     def __call__(self, name: str) -> Finding:
         """Return the finding of the named check."""
 
+
 @dataclass(frozen=True)
 class Holder:
     """The process that carries out a run: enough to tell, on the same machine, whether it still lives."""

@@ -100,6 +100,7 @@ OPEN_STAKES = "OPEN_STAKES"
 BET_ALREADY_EXISTS = "BET_ALREADY_EXISTS"
 
 # --- who may call which internal route: (process, method, path template) -> callers. Code, tests and docs read this table.
+# fmt: off
 ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "GET", "/internal/wallet/topology/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/policy/active"): (GATEWAY, GAME_SERVICE, PLAYER_SERVICE, ROLLING_SERVICE, ROLLING_WORKER, ADMIN_SERVICE, OPERATOR),
@@ -162,3 +163,4 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/legacy-transfer"): (GATEWAY,),
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
 }
+# fmt: on

@@ -156,8 +156,8 @@ def unbalanced_transactions(stage: Stage) -> Iterator[None]:
         for row, delta in zip(found, (-1, 1), strict=True):
             connection.execute(
                 "INSERT INTO wallet.wallet_counter_entry "
-                "(transaction_id, brand_id, player_id, currency, account, delta, command, request_id, created_at) "
-                "SELECT transaction_id, brand_id, player_id, currency, 'HOUSE', %s, command, request_id, created_at "
+                "(transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at) "
+                "SELECT transaction_id, brand_id, player_id, currency, 'HOUSE', %s, command, request_id, restore_epoch, created_at "
                 "FROM wallet.wallet_counter_entry WHERE transaction_id = %s",
                 [delta, row["transaction_id"]],
             )

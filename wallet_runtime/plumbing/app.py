@@ -282,5 +282,3 @@ async def _serve_metrics(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
     raise NotFound(f"no route is at {scope['path'][:100]!r}")
-
-

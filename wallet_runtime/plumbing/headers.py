@@ -79,5 +79,3 @@ def bearer(headers: Headers) -> str | None:
     if value is None or not value.startswith("Bearer "):
         return None
     return value.removeprefix("Bearer ") or None
-
-

@@ -221,5 +221,3 @@ def _installed_version() -> str:
         return metadata.version("rubyops")
     except metadata.PackageNotFoundError:
         return "0"
-
-

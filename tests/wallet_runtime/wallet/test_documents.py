@@ -234,7 +234,9 @@ LOCK_TIMEOUT = """
 SELECT option_value FROM pg_options_to_table((SELECT proconfig FROM pg_proc WHERE oid = 'wallet.lock_gate'::regproc))
  WHERE option_name = 'lock_timeout'
 """
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = %s"
+WAITING = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND relation = 'wallet.wallet_gate'::regclass AND NOT granted AND mode = %s"
+)
 
 
 def _wish(version: int, start: int, name: str) -> PairWish:
@@ -251,7 +253,7 @@ def test_money_waits_for_an_activation_no_longer_than_its_lock_timeout(
     player.perform(cash.deposit, DEPOSIT)
     done: list[int] = []
     with psycopg.connect(platform_db.superuser_dsn) as endless:
-        endless.execute("SELECT pg_advisory_xact_lock_shared(wallet.gate_lock())")
+        endless.execute("LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE")
         activation = threading.Thread(target=lambda: Documents(wallet).activate(_wish(2, 1, "patient")))
         activation.start()
         _await(look, WAITING, "ExclusiveLock")
