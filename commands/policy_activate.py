@@ -4,6 +4,7 @@ When: a change of funding, destinations or rolling rules that needs no other buc
 on; accepted bets keep the policy they were accepted under. Undo: activate the version before.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from commands._pairs import active_pair
@@ -42,7 +43,8 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     if policy["state"] == "ACTIVE":
         return NoOp(f"{label} is active already")
     path = f"/internal/wallet/policy/{params.policy_key}/activate"
-    return Wanted((CallService(WALLET_SERVICE, "PUT", path, {"version": params.version}),), {"from": str(present)})
+    body: dict[str, object] = {"version": params.version, "from": dataclasses.asdict(present)}
+    return Wanted((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
 
 
 COMMAND = Command("policy-activate", "Activate a policy for the active topology", Params, plan)

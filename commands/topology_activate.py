@@ -5,6 +5,7 @@ Blast radius: every money command from then on; balances stay, because the bucke
 Undo: `rubyops rollback --tier 2`.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from commands._facts import money_in_reach
@@ -68,7 +69,7 @@ def _version(text: str, read: Read, code: str) -> int:
 
 
 def _activation(target: Pair, present: Pair | None) -> CallService:
-    start = None if present is None else {"topology_code": present.topology_code, "topology_version": present.topology_version}
+    start = None if present is None else dataclasses.asdict(present)
     body: dict[str, object] = {
         "version": target.topology_version,
         "policy": {"policy_key": target.policy_key, "version": target.policy_version},

@@ -29,10 +29,6 @@ SELECT t.document AS topology, p.document AS policy
 -- The gate row: active pair, activation number and freeze.
 SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch FROM wallet.wallet_gate
 
--- name: wallet_lock_gate
--- Take the gate alone for the rest of the transaction, waiting 250 ms at most.
-SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch FROM wallet.lock_gate()
-
 -- name: wallet_topology_version
 -- One stored topology version.
 SELECT code, version, state, document FROM wallet.wallet_topology WHERE code = %(code)s::text AND version = %(version)s::integer
@@ -98,11 +94,22 @@ SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.li
 SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version
   FROM wallet.wallet_activation WHERE caller = %(caller)s::text AND request_id = %(request_id)s::text
 
--- name: wallet_switch_active
--- Make a validated pair the active one, under the gate lock that this transaction holds.
-SELECT wallet.switch_active(%(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text, %(policy_version)s::integer,
-                            %(caller)s::text, %(request_id)s::text) AS activation_no
+-- name: wallet_keep_topology
+-- One stored topology version, which nobody else may change or activate before this transaction ends.
+SELECT code, version, state, document FROM wallet.wallet_topology WHERE code = %(code)s::text AND version = %(version)s::integer
+   FOR NO KEY UPDATE
 
--- name: wallet_ensure_partitions
--- Make the ledger's partitions of the coming months.
-SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
+-- name: wallet_keep_policy
+-- One stored policy version, which nobody else may change or activate before this transaction ends.
+SELECT policy_key, version, state, topology_code, topology_version, document
+  FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
+   FOR NO KEY UPDATE
+
+-- name: wallet_bound_activation
+-- Bound what this transaction may still keep money waiting with: one statement, and the pause before its commit.
+SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config('idle_in_transaction_session_timeout', '2s', true)
+
+-- name: wallet_switch_active
+-- Make a validated pair the active one and hold the gate until the commit; it must be the next statement's.
+SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text,
+                            %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text) AS activation_no

@@ -39,11 +39,13 @@ REASON_LENGTH = 500
 _Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 
 
-class PairStart(Body):
-    """The topology version that an activation starts from."""
+class PairStart(Body, omit_defaults=True):
+    """The pair that an activation starts from; its policy may be left out."""
 
     topology_code: str
     topology_version: int
+    policy_key: str | None = None
+    policy_version: int | None = None
 
 
 class Activation(Body, omit_defaults=True):

@@ -19,7 +19,7 @@ POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
 _BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
-_CONNECTION_CLASSES = ("08", "57P")
+_CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 
 
 class DatabaseError(Exception):
@@ -169,6 +169,6 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
         busy.context = error.diag.context or ""
         return busy
-    if isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(_CONNECTION_CLASSES)):
+    if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
     return DatabaseError(error)

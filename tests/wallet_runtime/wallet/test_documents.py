@@ -2,8 +2,6 @@
 
 import copy
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
@@ -16,11 +14,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import internal, serving
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.domain import bets, cash
-from wallet_runtime.wallet.store.documents import Documents, PairWish
-from wallet_runtime.wallet.store.money import money_of
 
 Document = dict[str, Any]
 CODE = "RUBY_SPLIT_V1"
@@ -226,97 +221,3 @@ def test_a7_13_a_superseded_pair_comes_back_by_reference_under_the_same_checks(o
         "ACTIVE",
         "SUPERSEDED",
     }
-
-
-# Activation under load --------------------------------------------------------------------------------------------------------
-
-LOCK_TIMEOUT = """
-SELECT option_value FROM pg_options_to_table((SELECT proconfig FROM pg_proc WHERE oid = 'wallet.lock_gate'::regproc))
- WHERE option_name = 'lock_timeout'
-"""
-WAITING = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND relation = 'wallet.wallet_gate'::regclass AND NOT granted AND mode = %s"
-)
-
-
-def _wish(version: int, start: int, name: str) -> PairWish:
-    return PairWish(CODE, version, "default", version, CODE, start, "test", name)
-
-
-def test_money_waits_for_an_activation_no_longer_than_its_lock_timeout(
-    wallet: Database, player: Player, look: psycopg.Connection, platform_db: TestDatabase
-) -> None:
-    """A money command that never ends keeps the gate; an activation queues behind it, and other money behind the activation.
-
-    That other money gets through while the first still holds the gate is proof that the activation stood back by itself.
-    """
-    player.perform(cash.deposit, DEPOSIT)
-    done: list[int] = []
-    with psycopg.connect(platform_db.superuser_dsn) as endless:
-        endless.execute("LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE")
-        activation = threading.Thread(target=lambda: Documents(wallet).activate(_wish(2, 1, "patient")))
-        activation.start()
-        _await(look, WAITING, "ExclusiveLock")
-        money = threading.Thread(target=lambda: done.append(player.perform(cash.deposit, DEPOSIT, request_id="behind")[0]))
-        money.start()
-        money.join(30)
-        assert done == [200]
-    activation.join(30)
-    assert look.execute("SELECT topology_version FROM wallet.wallet_gate").fetchone() == (2,)
-
-
-def _await(look: psycopg.Connection, question: str, *values: object) -> None:
-    until = time.monotonic() + 10
-    while look.execute(question.encode(), values).fetchone() == (0,):
-        assert time.monotonic() < until, "nobody waited for the gate"
-        time.sleep(0.005)
-
-
-def _await_progress(done: dict[Player, int], failed: list[ApiError]) -> None:
-    """Let every player get one more command through, so that activations meet commands at every point of their way."""
-    before, until = dict(done), time.monotonic() + 30
-    while not failed and any(done[player] == before[player] for player in before):
-        assert time.monotonic() < until, "money stands still"
-        time.sleep(0.001)
-
-
-def test_activations_under_load_fail_no_money_command(wallet: Database, platform_db: TestDatabase, look: psycopg.Connection) -> None:
-    """Every session of the money's role gives up after twice the activation's lock time-out; that none does is PostgreSQL's word."""
-    row = look.execute(LOCK_TIMEOUT.encode()).fetchone()
-    assert row is not None
-    most_milliseconds = 2 * int(str(row[0]).removesuffix("ms"))
-    look.execute(f"ALTER ROLE wallet_service IN DATABASE {platform_db.name} SET lock_timeout = {most_milliseconds}".encode())
-    bounded = Database(platform_db.dsn("wallet_service"), "bounded", pool_max=6).open()
-    players = [Player(money_of(bounded)) for _ in range(4)]
-    for player in players:
-        player.perform(cash.deposit, cash.Deposit(1_000_000, "EUR", "SPORTS_NORMAL"))
-    stop, failed, longest, done = threading.Event(), list[ApiError](), [0.0], dict.fromkeys(players, 0)
-
-    def play(player: Player) -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            began = time.monotonic()
-            command = bets.Authorize("mocksports", "SPORTS", f"b{number}", "r1", 1, "EUR")
-            try:
-                assert player.perform(bets.authorize, command, provider_id="mocksports", bet_id=f"b{number}")[0] == 200
-            except ApiError as error:
-                failed.append(error)
-            longest[0] = max(longest[0], time.monotonic() - began)
-            done[player] = number
-
-    threads = [threading.Thread(target=play, args=[player]) for player in players]
-    for thread in threads:
-        thread.start()
-    try:
-        for number in range(20):
-            Documents(wallet).activate(_wish(2 - number % 2, 1 + number % 2, f"flip-{number}"))
-            _await_progress(done, failed)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        bounded.close()
-    print(f"longest money command beside 20 activations: {longest[0] * 1000:.0f} ms; each wait was bounded by {most_milliseconds} ms")
-    assert not failed, failed[0].message
-    assert look.execute("SELECT activation_no FROM wallet.wallet_gate").fetchone() == (21,)

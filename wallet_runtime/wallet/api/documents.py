@@ -22,11 +22,13 @@ class PolicyReference(Body):
     version: int
 
 
-class TopologyReference(Body):
-    """The topology version that an activation starts from."""
+class PairStart(Body):
+    """The pair that an activation starts from; without its policy, any policy of that topology version will do."""
 
     topology_code: str
     topology_version: int
+    policy_key: str | None = None
+    policy_version: int | None = None
 
 
 class ActivateTopologyBody(Body):
@@ -35,14 +37,14 @@ class ActivateTopologyBody(Body):
     version: int
     policy: PolicyReference | None = None
     policy_document: dict[str, Any] | None = None
-    from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
+    from_pair: PairStart | None = msgspec.field(name="from", default=None)
 
 
 class ActivatePolicyBody(Body):
     """Which version of the policy to activate; it must be for the active topology (A7-11)."""
 
     version: int
-    from_pair: TopologyReference | None = msgspec.field(name="from", default=None)
+    from_pair: PairStart | None = msgspec.field(name="from", default=None)
 
 
 class ValidateBody(Body):
@@ -139,7 +141,7 @@ def activate_policy(context: Context, call: Call) -> Answer:
         raise NoActivePair
     policy = PolicyReference(policy_key=call.path["policy_key"], version=body.version)
     documents.refuse_other_topology(gate, policy.policy_key, policy.version)
-    start = body.from_pair or TopologyReference(topology_code=gate["topology_code"], topology_version=gate["topology_version"])
+    start = body.from_pair or msgspec.convert({name: gate[name] for name in PairStart.__struct_fields__}, PairStart)
     return Answer(200, documents.activate(_wish(call, gate["topology_code"], gate["topology_version"], policy, start)))
 
 
@@ -149,7 +151,7 @@ def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
     return body.policy
 
 
-def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: TopologyReference | None) -> PairWish:
+def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: PairStart | None) -> PairWish:
     return PairWish(
         topology_code=code,
         topology_version=version,
@@ -157,6 +159,8 @@ def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: T
         policy_version=policy.version,
         from_topology_code=start.topology_code if start else None,
         from_topology_version=start.topology_version if start else None,
+        from_policy_key=start.policy_key if start else None,
+        from_policy_version=start.policy_version if start else None,
         caller=call.caller,
         request_id=call.command_id(),
     )

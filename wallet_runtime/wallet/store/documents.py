@@ -6,8 +6,8 @@ from typing import Any, Literal
 import msgspec
 import tenacity
 
-from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
-from wallet_runtime.plumbing.database import Database, Row, Session
+from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, SEALED
+from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
 from wallet_runtime.wallet.domain.validation import LiveReference, Violation, validate_documents, validate_live_state, validate_pair
@@ -17,7 +17,12 @@ SEEDS = {
     RUBY_UNIFIED_V1: ("ruby_unified_v1.1.json",),
 }
 ACTIVATION_ATTEMPTS_MAX = 20
+# An activation has so long for its one statement that keeps money waiting, and where money is sealed, so long for a long look at it.
+SWITCH_MILLISECONDS = 250
+SEALED_SWITCH_MILLISECONDS = 30_000
+WORLD_MOVED = "RW001"
 MESSAGE_LENGTH_MAX = 500
+NO_POLICY = (None, None)
 
 
 class StructureInvalid(Invalid):
@@ -69,7 +74,7 @@ class DocumentNotFound(NotFound):
 
 
 class PairWish(msgspec.Struct, frozen=True):
-    """Which pair to activate, from which pair, by whom and under which request id."""
+    """Which pair to activate, from which pair (its policy may be left out), by whom and under which request id."""
 
     topology_code: str
     topology_version: int
@@ -79,6 +84,8 @@ class PairWish(msgspec.Struct, frozen=True):
     from_topology_version: int | None
     caller: str
     request_id: str
+    from_policy_key: str | None = None
+    from_policy_version: int | None = None
 
 
 class Documents:
@@ -167,8 +174,10 @@ class Documents:
     def activate(self, wish: PairWish, policy_document: dict[str, Any] | None = None) -> dict[str, Any]:
         """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
 
-        Money waits for the gate at most its lock time-out; where the gate cannot be had, this waits and tries again.
-        Raises `ActivationRefused` (409) with every violation, `ActivePairMoved` (409) when the start is another pair.
+        The pair is validated first, without keeping anybody waiting; the last statement takes the gate, sees that nothing of
+        what was validated has moved, and switches. Money waits for that statement at most: it ends after `SWITCH_MILLISECONDS`,
+        and where the gate cannot be had, this waits and tries again. Raises `ActivationRefused` (409) with every violation,
+        `ActivePairMoved` (409) when the start is another pair.
         """
         retry = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Busy),
@@ -180,7 +189,7 @@ class Documents:
 
     def _activate_once(self, wish: PairWish, policy_document: dict[str, Any] | None) -> dict[str, Any]:
         with self._database.transaction() as session:
-            gate = session.one("wallet_lock_gate")
+            gate = session.one("wallet_gate")
             done = session.maybe("wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id)
             if done is not None:
                 if _pair_of(done) != _wished(wish):
@@ -190,13 +199,9 @@ class Documents:
                 _save_policy(session, wish.policy_key, policy_document, wish.caller)
             if _is_active(gate, wish):
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
-            if (gate["topology_code"], gate["topology_version"]) != (wish.from_topology_code, wish.from_topology_version):
-                raise ActivePairMoved(details={"active": _pair_of(gate)})
+            _refuse_other_start(gate, wish)
             _refuse_violations(_violations(session, gate, wish))
-            activation = session.one(
-                "wallet_switch_active",
-                **{key: value for key, value in msgspec.structs.asdict(wish).items() if not key.startswith("from_")},
-            )
+            activation = _switch(session, gate, wish)
             return {"changed": True, **activation, **_wished(wish), "from_topology_code": gate["topology_code"]}
 
     def _versions(self, query_name: str, **key: str) -> list[Row]:
@@ -207,9 +212,34 @@ class Documents:
         return rows
 
 
+def _refuse_other_start(gate: Row, wish: PairWish) -> None:
+    """Raise `ActivePairMoved` unless the active pair is the one that the activation starts from; a policy only where it names one."""
+    topology = (wish.from_topology_code, wish.from_topology_version)
+    policy = (wish.from_policy_key, wish.from_policy_version)
+    active = _pair_of(gate)
+    if topology != tuple(active.values())[:2] or policy not in (NO_POLICY, tuple(active.values())[2:]):
+        raise ActivePairMoved(details={"active": active})
+
+
+def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
+    """Take the gate and switch, in the transaction's last statement. Raises `Busy` when what was validated has moved since."""
+    sealed = gate["freeze_level"] == SEALED
+    session.run("wallet_bound_activation", milliseconds=str(SEALED_SWITCH_MILLISECONDS if sealed else SWITCH_MILLISECONDS))
+    try:
+        return session.one(
+            "wallet_switch_active",
+            activation_no=gate["activation_no"],
+            **{key: value for key, value in msgspec.structs.asdict(wish).items() if not key.startswith("from_")},
+        )
+    except DatabaseError as error:
+        if error.sqlstate != WORLD_MOVED:
+            raise
+        raise Busy("another activation, or money, came in between; repeat the request under the same request id") from error
+
+
 def _violations(session: Session, gate: Row, wish: PairWish) -> list[Violation]:
-    topology, _ = _stored_topology(session, wish.topology_code, wish.topology_version)
-    row = session.maybe("wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version)
+    topology, _ = _stored_topology(session, wish.topology_code, wish.topology_version, keep=True)
+    row = session.maybe("wallet_keep_policy", policy_key=wish.policy_key, version=wish.policy_version)
     if row is None:
         raise DocumentNotFound(f"policy {wish.policy_key} version {wish.policy_version} is not stored")
     return [*validate_pair(topology, _typed_policy(row["document"])), *_live_violations(session, gate, topology)]
@@ -231,8 +261,8 @@ def _refuse_violations(violations: list[Violation]) -> None:
         )
 
 
-def _stored_topology(session: Session, code: str, version: int) -> tuple[Topology, str]:
-    row = session.maybe("wallet_topology_version", code=code, version=version)
+def _stored_topology(session: Session, code: str, version: int, *, keep: bool = False) -> tuple[Topology, str]:
+    row = session.maybe("wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version)
     if row is None:
         raise DocumentNotFound(f"topology {code} version {version} is not stored")
     return _typed_topology(row["document"]), str(row["state"])

@@ -5,6 +5,7 @@ open while Python thinks; if the player or the activation moved in between, appl
 decided again on the new state.
 """
 
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -23,7 +24,9 @@ from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State
 
 ATTEMPTS_MAX = 12
+ACTIVATIONS_SECONDS_MAX = 10.0
 STALE = "RW001"
+PAIR_MOVED = "RW010"
 UNIQUE = "23505"
 NEGATIVE = "23514"
 OUT_OF_RANGE = "22003"
@@ -74,6 +77,10 @@ class BalanceLimit(Conflict):
     code = "BALANCE_LIMIT"
 
 
+class PairMoved(Exception):
+    """Another pair was activated since the command was decided; nothing was changed."""
+
+
 class Money:
     """Money commands of one wallet_service copy over its database."""
 
@@ -89,16 +96,23 @@ class Money:
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
+        attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         with self._database.session() as session:
-            for _ in range(ATTEMPTS_MAX):
+            # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
+            while attempts < ATTEMPTS_MAX and time.monotonic() < until:
                 state = _read(session, request, reads)
                 if state.stored is not None:
                     return _replay(request, state.stored.fingerprint, state.stored.status, state.stored.body)
                 decision = self._decide(session, state, decide)
-                outcome = _apply(session, request, state, decision)
+                try:
+                    outcome = _apply(session, request, state, decision)
+                except PairMoved:
+                    STALE_RETRIES.inc()
+                    continue
                 if outcome is not None:
                     return _answer(request, decision, outcome)
                 STALE_RETRIES.inc()
+                attempts += 1
         raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
 
     def look(self, request: Request) -> tuple[State, ActivePair]:
@@ -165,7 +179,7 @@ def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
 
 
 def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any] | None:
-    """Apply a decision; None means that the world moved on and nothing was changed."""
+    """Apply a decision; None, or `PairMoved`, means that the world moved on and nothing was changed."""
     assert state.player is not None
     wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
     wanted |= msgspec.structs.asdict(request)
@@ -174,6 +188,8 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
     try:
         outcome: dict[str, Any] = session.one("wallet_apply_command", command=msgspec.json.encode(wanted).decode())["outcome"]
     except DatabaseError as error:
+        if error.sqlstate == PAIR_MOVED:
+            raise PairMoved from None
         if error.sqlstate in (STALE, UNIQUE):
             return None
         raise _refused(error) from error

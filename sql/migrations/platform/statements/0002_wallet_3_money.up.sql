@@ -367,7 +367,8 @@ CREATE FUNCTION wallet.stored_answer(c jsonb) RETURNS jsonb LANGUAGE sql STABLE 
      WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route' AND i.request_id = c->>'request_id'
 $$;
 
--- Apply one decided command, or change nothing. Outcomes: applied, replayed, mismatch, frozen; RW001 when the world moved on.
+-- Apply one decided command, or change nothing. Outcomes: applied, replayed, mismatch, frozen; when the world
+-- moved on RW001 for the player and RW010 for the active pair.
 CREATE FUNCTION wallet.apply_command(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -381,6 +382,9 @@ BEGIN
     IF wallet.passes_freeze(gate, c) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
     END IF;
+    IF gate.activation_no <> (c->>'activation_no')::bigint THEN
+        RAISE EXCEPTION 'decided on activation %, now it is %', c->>'activation_no', gate.activation_no USING ERRCODE = 'RW010';
+    END IF;
     INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
     VALUES ((c->>'brand_id')::uuid, c->>'caller', c->>'route', c->>'request_id', decode(c->>'fingerprint', 'hex'),
             (c->>'status')::smallint, c->'body', (c->>'transaction_id')::uuid)
@@ -391,8 +395,8 @@ BEGIN
     UPDATE wallet_player p SET version = seen + 1
      WHERE p.brand_id = (c->>'brand_id')::uuid AND p.player_id = (c->>'player_id')::uuid AND p.version = seen
     RETURNING p.currency INTO held;
-    IF NOT FOUND OR gate.activation_no <> (c->>'activation_no')::bigint THEN
-        RAISE EXCEPTION 'decided on player version % and activation %', seen, c->>'activation_no' USING ERRCODE = 'RW001';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'decided on player version %', seen USING ERRCODE = 'RW001';
     END IF;
     IF held IS DISTINCT FROM c->>'currency' THEN
         RAISE EXCEPTION 'the player''s wallet is in %, the command in %', held, c->>'currency' USING ERRCODE = 'RW003';

@@ -1,16 +1,5 @@
 -- Activation, freezing and what operators may do. All take the gate lock alone, so no money command is half-way through.
 
--- Take the gate alone for this transaction; money commands wait at most this function's lock time-out.
-CREATE FUNCTION wallet.lock_gate() RETURNS wallet.wallet_gate
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
-DECLARE
-    gate wallet_gate;
-BEGIN
-    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
-    SELECT * INTO gate FROM wallet_gate FOR UPDATE;
-    RETURN gate;
-END $$;
-
 -- Every (topology, bucket) that money, a grant, an open stake or a rolling obligation refers to (A7-8), with how many do.
 CREATE VIEW wallet.live_reference AS
     SELECT topology_code, bucket_type_code, 'balance' AS held_by, count(*) AS references_count
@@ -25,15 +14,52 @@ CREATE VIEW wallet.live_reference AS
     SELECT topology_code, bucket_type_code, 'rolling obligation', count(*)
       FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' GROUP BY 1, 2;
 
--- Make a pair the active one. The caller holds the gate (lock_gate) in the same transaction and has validated the pair.
-CREATE FUNCTION wallet.switch_active(p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
+-- Whether a bucket of one topology document is the same in another: its kind, and the provider types it serves.
+CREATE FUNCTION wallet.keeps_bucket(p_buckets jsonb, p_bucket jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM jsonb_array_elements(p_buckets) b
+         WHERE b->>'code' = p_bucket->>'code' AND b->>'kind' = p_bucket->>'kind'
+           AND coalesce(b->'provider_types', '[]') @> coalesce(p_bucket->'provider_types', '[]')
+           AND coalesce(p_bucket->'provider_types', '[]') @> coalesce(b->'provider_types', '[]'))
+$$;
+
+-- Whether a topology version would leave anything out of reach, or change what it is for (A7-8). Under the active pair money can reach
+-- only the active version's buckets, so where all of these stay as they are nobody needs to look at the money itself.
+CREATE FUNCTION wallet.strands(p_active_code text, p_active_version integer, p_code text, p_version integer) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    held  jsonb := (SELECT document->'buckets' FROM wallet_topology WHERE (code, version) = (p_active_code, p_active_version));
+    after jsonb := (SELECT document->'buckets' FROM wallet_topology WHERE (code, version) = (p_code, p_version));
+BEGIN
+    IF p_active_code = p_code AND NOT EXISTS (SELECT FROM jsonb_array_elements(held) o WHERE NOT wallet.keeps_bucket(after, o)) THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM live_reference r
+         WHERE r.topology_code <> p_code
+            OR r.bucket_type_code <> '' AND NOT EXISTS (SELECT FROM jsonb_array_elements(after) b WHERE b->>'code' = r.bucket_type_code)
+            OR p_active_code = p_code AND EXISTS (SELECT FROM jsonb_array_elements(held) o
+                                                   WHERE o->>'code' = r.bucket_type_code AND NOT wallet.keeps_bucket(after, o)));
+END $$;
+
+-- Make a pair the active one, if the pair that the caller validated it against still is; RW001 when the world moved on. The gate is
+-- held alone from here to the commit, and nothing but this statement runs in between. Money waits as long as this waits for the gate
+-- and holds it: the lock time-out below, and the statement time-out that the caller has set, bound both.
+CREATE FUNCTION wallet.switch_active(p_activation_no bigint, p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
                                      p_caller text, p_request_id text) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '150ms' AS $$
 DECLARE
     gate wallet_gate;
 BEGIN
     LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
+    IF gate.activation_no <> p_activation_no THEN
+        RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW001';
+    END IF;
+    IF wallet.strands(gate.topology_code, gate.topology_version, p_topology, p_topology_version) THEN
+        RAISE EXCEPTION 'money moved into a bucket that topology % version % does not keep', p_topology, p_topology_version
+            USING ERRCODE = 'RW001';
+    END IF;
     UPDATE wallet_policy SET state = 'SUPERSEDED' WHERE policy_key = p_policy AND state = 'ACTIVE' AND version <> p_policy_version;
     UPDATE wallet_topology SET state = 'SUPERSEDED' WHERE state = 'ACTIVE' AND (code, version) <> (p_topology, p_topology_version);
     UPDATE wallet_topology SET state = 'ACTIVE', activated_at = now() WHERE (code, version) = (p_topology, p_topology_version);
