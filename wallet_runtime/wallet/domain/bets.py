@@ -130,10 +130,12 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     reference = _pair_of(bet)
     if bet.state in ("ROLLED_BACK", "TOMBSTONE"):
         return Decision(command=ROLLBACK, status=200, body=_body(bet, bet.state, bet.payout), pair=reference, starts_new=False)
-    _, returned = _landed(bet.funding, bet, state)
+    resting, returned = _landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
         return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned))
-    gone = [share.account for share in bet.funding if not is_grant(share.account) and not _is_open(pair, share.account)]
+    # Where shares come to rest, not where they came from: that of a completed grant goes to WITHDRAWABLE.
+    buckets = [share.account for share in resting if share.account != PROMO and not is_grant(share.account)]
+    gone = [account for account in buckets if not _is_open(pair, account)]
     if gone:
         message = f"the active topology has no {', '.join(gone)} to give the stake of bet {bet.bet_id} back to; nothing was taken back"
         return refuse(ROLLBACK, reference, 409, "SOURCE_GONE", message, starts_new=False, accounts=gone)
