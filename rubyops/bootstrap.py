@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SECRETS = (
     *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in contract.CALLERS),
     *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
-    "ADMIN_TOKEN",
+    *(contract.ADMIN_TOKEN_PREFIX + person for person in ("OPERATOR", "REVIEWER")),
     "PLAYER_SESSION_KEY",
 )
 

@@ -17,7 +17,7 @@ from wallet_runtime import contract
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
 PASS_SECONDS = 600
-ADMIN_TOKEN = "ADMIN_TOKEN"
+ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
 
 
 def derived(effect_id: str, flow: str, key: str) -> str:

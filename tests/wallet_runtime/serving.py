@@ -51,7 +51,8 @@ def environment_for(process: str, port: int, platform: str = NO_SERVER, control:
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "MULTI_BRAND_ENFORCEMENT": "enforce",
         "PLAYER_SESSION_KEY": "session-key",
-        "ADMIN_TOKEN": "admin-token",
+        "ADMIN_TOKEN_ANN": "admin-token",
+        "ADMIN_TOKEN_BOB": "token-of-bob",
         **more,
     }
 

@@ -13,7 +13,7 @@ from wallet_runtime.plumbing import auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.errors import ApiError, NotFound, PassedThrough
+from wallet_runtime.plumbing.errors import ApiError, Invalid, NotFound, PassedThrough
 from wallet_runtime.plumbing.fields import Reason
 from wallet_runtime.plumbing.headers import UUID_LENGTH, parse_uuid
 from wallet_runtime.plumbing.service_client import ServiceClient
@@ -30,10 +30,9 @@ MOVEMENTS = (
     "bonuses/expire",
     "points/award",
     "points/expire",
-    "adjustments/request",
-    "adjustments/approve",
-    "adjustments/reject",
 )
+# An adjustment takes two persons: the field that says who sends it. The token does, so the body may not.
+ADJUSTMENTS = {"adjustments/request": "requested_by", "adjustments/approve": "decided_by", "adjustments/reject": "decided_by"}
 REASON_LENGTH = 500
 
 _Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
@@ -135,16 +134,27 @@ def payout_failed(context: Context, call: Call) -> Answer:
 
 
 def movement(path: str, context: Context, call: Call) -> Answer:
-    """Send a bonus, points or an adjustment on; wallet_service reads the body. The audit keeps whom it is about, and the reason."""
-    call.brand()
-    about = next((str(call.body[name])[:UUID_LENGTH] for name in ("adjustment_id", "bonus_id", "player_id") if name in call.body), path)
-    reason = call.body.get("reason") or call.body.get("reference")
-    audit = (about, None if reason is None else str(reason)[:REASON_LENGTH])
-    return _command(context, call, path.replace("/", "."), "POST", f"/internal/wallet/v2/{path}", call.body, audit=audit)
+    """Send a bonus or points on; wallet_service reads the body. The audit keeps whom it is about, and the reason."""
+    return _movement(context, call, path, call.body)
+
+
+def adjustment(path: str, person_field: str, context: Context, call: Call) -> Answer:
+    """Send on who wants an adjustment, or decides over it: the person whose token this is (SPEC 1.3, two persons)."""
+    if person_field in call.body:
+        raise Invalid(f"{person_field} is the person who sends this; leave it out", details={"field": person_field})
+    return _movement(context, call, path, call.body | {person_field: call.caller})
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", path)
+
+
+def _movement(context: Context, call: Call, path: str, body: dict[str, Any]) -> Answer:
+    call.brand()
+    about = next((str(body[name])[:UUID_LENGTH] for name in ("adjustment_id", "bonus_id", "player_id") if name in body), path)
+    reason = body.get("reason") or body.get("reference")
+    audit = (about, None if reason is None else str(reason)[:REASON_LENGTH])
+    return _command(context, call, path.replace("/", "."), "POST", f"/internal/wallet/v2/{path}", body, audit=audit)
 
 
 def _withdrawal_command(context: Context, call: Call, command: str, path: str, reason: str | None) -> Answer:
@@ -203,6 +213,7 @@ SERVICE = Service(
         Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/mark-paid", mark_paid, Payment, auth.admin),
         Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/payout-failed", payout_failed, Payment, auth.admin),
         *(Route("POST", f"/api/v1/{path}", partial(movement, path), dict, auth.admin) for path in MOVEMENTS),
+        *(Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin) for path, field in ADJUSTMENTS.items()),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/expire", partial(coupon, "expire"), dict, auth.admin),

@@ -57,7 +57,7 @@ class Answer:
 class Call:
     """One request, after its credentials and its form were found good.
 
-    `caller` is an internal process, a provider's id, "player", "admin" or "public". `request_id` is the client's
+    `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
     X-Request-Id, or a new one where it sent none. `route` is the route's path template.
     """
 

@@ -1,6 +1,7 @@
 """A process's settings: read once from the environment, frozen, with every fault reported together."""
 
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,6 +13,7 @@ PROVIDER_PROCESSES = (contract.GATEWAY,)
 SESSION_PROCESSES = (contract.GATEWAY, contract.PLAYER_SERVICE)
 ADMIN_PROCESSES = (contract.GATEWAY, contract.ADMIN_SERVICE)
 PRODUCTION = "production"
+_PERSON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 class SettingsError(Exception):
@@ -66,7 +68,7 @@ class Settings:
     caller_tokens: Mapping[str, Secret]
     provider_secrets: Mapping[str, Secret]
     player_session_key: Secret | None
-    admin_token: Secret | None
+    admin_tokens: Mapping[str, Secret]
     legacy_token_present: bool
     anchor_file: str | None = None
 
@@ -169,7 +171,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         caller_tokens={caller: tokens[caller] for caller in admitted_by(process) if caller in tokens},
         provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
         player_session_key=read.secret("PLAYER_SESSION_KEY") if process in SESSION_PROCESSES else None,
-        admin_token=read.secret("ADMIN_TOKEN") if process in ADMIN_PROCESSES else None,
+        admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
         legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
         anchor_file=environ.get(contract.ANCHOR_FILE_VARIABLE) or None,
     )
@@ -190,11 +192,28 @@ def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
     for caller in admitted_by(process):
         if caller != process:
             _keep(found, caller, read.secret(token_variable(caller), required=False))
-    owners: dict[bytes, str] = {}
-    for caller, token in found.items():
-        first = owners.setdefault(token.reveal(), caller)
-        read.checked(first == caller, f"{token_variable(caller)} and {token_variable(first)} hold one token; every caller needs its own")
+    _check_distinct(read, {token_variable(caller): token for caller, token in found.items()}, "caller")
     return found
+
+
+def _admin_tokens(read: _Reader) -> dict[str, Secret]:
+    """Read the persons of the back office: `ADMIN_TOKEN_ANN` is ann's; at least one, and each with a token of her own."""
+    names = sorted(name for name in read.environ if name.startswith(contract.ADMIN_TOKEN_PREFIX))
+    read.checked(bool(names), f"{contract.ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set")
+    found: dict[str, Secret] = {}
+    for name in names:
+        person = name.removeprefix(contract.ADMIN_TOKEN_PREFIX)
+        read.checked(_PERSON.fullmatch(person) is not None, f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter")
+        _keep(found, person.lower(), read.secret(name))
+    _check_distinct(read, {contract.ADMIN_TOKEN_PREFIX + person.upper(): token for person, token in found.items()}, "person")
+    return found
+
+
+def _check_distinct(read: _Reader, tokens: Mapping[str, Secret], whose: str) -> None:
+    owners: dict[bytes, str] = {}
+    for name, token in tokens.items():
+        first = owners.setdefault(token.reveal(), name)
+        read.checked(first == name, f"{name} and {first} hold one token; every {whose} needs its own")
 
 
 def _keep(found: dict[str, Secret], name: str, secret: Secret | None) -> None:

@@ -15,7 +15,8 @@ READ_ROLE = "rubyops_read"
 OPERATOR_ROLE = "rubyops_ops"
 LOGIN_ROLES = (*contract.PROCESSES, CONTROL_ROLE, READ_ROLE, OPERATOR_ROLE)
 SESSION_KEY = "PLAYER_SESSION_KEY"
-ADMIN_TOKEN = "ADMIN_TOKEN"
+ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
+ADMIN_TOKENS = (ADMIN_TOKEN, f"{contract.ADMIN_TOKEN_PREFIX}REVIEWER")  # what takes two persons can be rehearsed
 _BYTES = 24
 
 
@@ -45,7 +46,7 @@ NAMES = (
     *(token(caller) for caller in contract.CALLERS),
     *(provider_secret(provider) for provider in contract.PROVIDERS),
     SESSION_KEY,
-    ADMIN_TOKEN,
+    *ADMIN_TOKENS,
 )
 
 

@@ -122,5 +122,5 @@ def _secrets_of(process: str) -> list[str]:
     if process in (contract.GATEWAY, contract.PLAYER_SERVICE):
         names.append(keyring.SESSION_KEY)
     if process in (contract.GATEWAY, contract.ADMIN_SERVICE):
-        names.append(keyring.ADMIN_TOKEN)
+        names += keyring.ADMIN_TOKENS
     return names

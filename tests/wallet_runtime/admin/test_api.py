@@ -34,6 +34,11 @@ class Office:
         with psycopg.connect(self.superuser_dsn) as connection:
             return connection.execute("SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY audit_id").fetchall()
 
+    def actors(self) -> list[str]:
+        """Whose commands these were, oldest first."""
+        with psycopg.connect(self.superuser_dsn) as connection:
+            return [str(row[0]) for row in connection.execute("SELECT actor FROM admin.command_audit ORDER BY audit_id")]
+
 
 @pytest.fixture
 def office(platform_db: TestDatabase) -> Iterator[Office]:
@@ -138,13 +143,26 @@ def test_the_audit_cannot_be_rewritten_by_its_service(platform_db: TestDatabase)
                 connection.execute(statement)
 
 
-@pytest.mark.parametrize("path", ["bonuses/issue", "bonuses/expire", "points/award", "adjustments/request", "adjustments/approve"])
+@pytest.mark.parametrize("path", ["bonuses/issue", "bonuses/expire", "points/award"])
 def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, path: str) -> None:
     body = {"player_id": str(PLAYER), "amount": "5.00", "reason": "found twice"}
     assert office.send("POST", path, body).status_code == 200
     call = office.wallet.calls[-1]
     assert (call.route, call.body, call.brand_id) == (f"/internal/wallet/v2/{path}", body, BRAND)
     assert office.audit() == [(path.replace("/", "."), str(PLAYER), "found twice", 200, None)]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("adjustments/request", "requested_by"), ("adjustments/approve", "decided_by"), ("adjustments/reject", "decided_by")],
+)
+def test_the_person_of_an_adjustment_is_whose_token_it_is(office: Office, path: str, field: str) -> None:
+    body = {"player_id": str(PLAYER), "reason": "found twice"}
+    assert office.send("POST", path, body, Authorization="Bearer token-of-bob").status_code == 200
+    assert office.wallet.calls[-1].body == body | {field: "bob"}
+    claimed = office.send("POST", path, body | {field: "cleo"}, Authorization="Bearer token-of-bob")
+    assert (claimed.status_code, claimed.json()["details"]) == (422, {"field": field})
+    assert office.actors() == ["bob"], "what is refused here was never sent"
 
 
 def test_a_failed_payout_is_sent_on(office: Office) -> None:

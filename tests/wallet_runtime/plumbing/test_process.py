@@ -30,11 +30,11 @@ def test_wrong_usage_names_the_processes(argument: str) -> None:
 
 
 def test_settings_at_fault_stop_the_start_and_are_named() -> None:
-    process = start_process("gateway", environment_for("gateway", free_port(), MULTI_BRAND_ENFORCEMENT="on", ADMIN_TOKEN=""))
+    process = start_process("gateway", environment_for("gateway", free_port(), MULTI_BRAND_ENFORCEMENT="on", ADMIN_TOKEN_ANN=""))
     output = process.communicate(timeout=20)[0].decode()
     assert process.returncode == 78
     assert "MULTI_BRAND_ENFORCEMENT must be one of off, observe, enforce; found 'on'" in output
-    assert "ADMIN_TOKEN is set but empty" in output
+    assert "ADMIN_TOKEN_ANN is set but empty" in output
 
 
 def test_a_port_that_is_taken_is_said_plainly() -> None:

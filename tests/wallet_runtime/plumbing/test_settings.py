@@ -72,3 +72,23 @@ def test_a_secret_never_shows_itself() -> None:
 def test_preparing_statements_can_be_switched_off_for_a_pooler() -> None:
     assert read_settings("gateway", environment_for("gateway", 8000, PREPARE_THRESHOLD="off")).prepare_threshold is None
     assert read_settings("gateway", environment_for("gateway", 8000)).prepare_threshold == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"ADMIN_TOKEN_BOB": "admin-token"}, "ADMIN_TOKEN_BOB and ADMIN_TOKEN_ANN hold one token; every person needs its own"),
+        ({"ADMIN_TOKEN_": "token"}, "ADMIN_TOKEN_ names no person"),
+        ({"ADMIN_TOKEN_b": "token"}, "ADMIN_TOKEN_b names no person"),
+    ],
+)
+def test_every_person_of_the_back_office_has_a_name_and_a_token(more: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        read_settings("admin_service", environment_for("admin_service", 8000, **more))
+
+
+def test_a_back_office_without_persons_does_not_start() -> None:
+    environ = {name: value for name, value in environment_for("admin_service", 8000).items() if not name.startswith("ADMIN_TOKEN_")}
+    with pytest.raises(SettingsError, match="ADMIN_TOKEN_<PERSON> is required for one person at least"):
+        read_settings("admin_service", environ)
+    assert set(read_settings("admin_service", environment_for("admin_service", 8000)).admin_tokens) == {"ann", "bob"}

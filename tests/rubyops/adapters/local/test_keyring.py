@@ -26,4 +26,4 @@ def test_an_unknown_name_is_refused_without_showing_a_value(tmp_path: Path) -> N
     keys.complete()
     with pytest.raises(RubyopsError, match="No secret is named 'NOPE'") as refused:
         keys["NOPE"]
-    assert keys["ADMIN_TOKEN"].reveal() not in refused.value.message
+    assert keys["ADMIN_TOKEN_OPERATOR"].reveal() not in refused.value.message
