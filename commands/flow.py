@@ -6,10 +6,10 @@ When: on a rollout, or to look at one flow alone. Blast radius: canary players o
 from dataclasses import dataclass
 
 from checks.release.gate_02 import SUITE_PREFIX
-from commands.flows import FLOWS
+from commands.flows import FLOWS, ONLY_ON
 from rubyops.errors import UsageError
 from rubyops.model.effect import RunFlow
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import EnvironmentFacts, Read
 
 
@@ -20,10 +20,13 @@ class Params:
     name: str
 
 
-def plan(params: Params, read: Read) -> Wanted:
-    """Want the flow played; an unknown name is wrong usage."""
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the flow played; an unknown name is wrong usage, and a flow of another topology has nothing to play here."""
     if params.name not in FLOWS:
         raise UsageError(f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}", next_command="rubyops flow --help")
+    only = ONLY_ON.get(params.name, read.environment.topology)
+    if only != read.environment.topology:
+        return NoOp(f"{params.name} is played on {only} alone; this environment's topology is {read.environment.topology}")
     return Wanted((RunFlow(params.name),), {"topology": read.environment.topology})
 
 

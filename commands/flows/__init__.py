@@ -5,8 +5,22 @@ A flow raises `CheckFailed` with what was expected and what was found; what it r
 
 from collections.abc import Callable
 
-from commands.flows import canary, coupons, gates, reconciliation, rollback, rollings, smoke, withdrawable
+from commands.flows import (
+    bonuses,
+    callbacks,
+    canary,
+    coupons,
+    gates,
+    points,
+    reconciliation,
+    rollback,
+    rollings,
+    smoke,
+    transfers,
+    withdrawable,
+)
 from rubyops.ports import Actor
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 Flow = Callable[[Actor], dict[str, object]]
 
@@ -19,11 +33,17 @@ FLOWS: dict[str, Flow] = {
     "FLOW-1": rollings.sports,
     "FLOW-2": rollings.live,
     "FLOW-3": rollings.slots,
+    "FLOW-4": bonuses.both_active,
     "FLOW-5": coupons.sports_only,
     "FLOW-6": coupons.casino_only,
     "FLOW-7": coupons.provider_only,
+    "FLOW-8": points.to_every_target,
+    "FLOW-9": transfers.sports_to_casino,
+    "FLOW-10": transfers.casino_to_sports,
+    "FLOW-11": transfers.aliases_move_nothing,
     "FLOW-12": withdrawable.every_policy,
     "FLOW-13": rollback.restores_breakdown,
+    "STG-7": callbacks.cannot_override,
     "canary": canary.round_trip,
     "reconciliation": reconciliation.forced_cycle,
     "GATE-5": gates.stored_breakdown,
@@ -31,3 +51,6 @@ FLOWS: dict[str, Flow] = {
     "GATE-8": gates.reachable,
     "GATE-10": gates.legacy_token,
 }
+
+# Flows that mean something on one topology alone; elsewhere their step has nothing to do.
+ONLY_ON: dict[str, str] = {"FLOW-9": RUBY_SPLIT_V1, "FLOW-10": RUBY_SPLIT_V1, "FLOW-11": RUBY_UNIFIED_V1}

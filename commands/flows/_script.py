@@ -18,6 +18,7 @@ from wallet_runtime.contract import (
     CURRENCY_EXPONENTS,
     LIVE,
     PROVIDERS,
+    ROLLING_SERVICE,
     RUBY_SPLIT_V1,
     RUBY_UNIFIED_V1,
     SLOTS,
@@ -33,6 +34,11 @@ NORMAL_BUCKETS = {
     RUBY_SPLIT_V1: {SPORTS: "SPORTS_NORMAL", LIVE: "CASINO_NORMAL", SLOTS: "CASINO_NORMAL"},
     RUBY_UNIFIED_V1: {SPORTS: "NORMAL", LIVE: "NORMAL", SLOTS: "NORMAL"},
 }
+BONUS_BUCKETS = {
+    RUBY_SPLIT_V1: {SPORTS: "SPORTS_BONUS", LIVE: "CASINO_BONUS", SLOTS: "CASINO_BONUS"},
+    RUBY_UNIFIED_V1: {SPORTS: "BONUS", LIVE: "BONUS", SLOTS: "BONUS"},
+}
+ROLLING_AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,10 @@ class Script:
             raise CheckFailed(f"{self.title}: expected an amount in {self.player.currency}, found {amount!r}") from None
         self.expect("an amount's places", scaled == scaled.to_integral_value(), True)
         return int(scaled)
+
+    def major(self, units: int) -> str:
+        """Write minor units as the wire wants them."""
+        return str(Decimal(units).scaleb(-CURRENCY_EXPONENTS[self.player.currency]))
 
     def expect(self, what: str, found: object, expected: object) -> None:
         """Raise `CheckFailed` unless found equals expected."""
@@ -148,6 +158,11 @@ class Script:
         ids = (self.actor.derived_id(self.key(f"bet-{key}")), self.actor.derived_id(self.key(f"round-{key}")))
         return Bet(provider, *ids, str(self.field("the answer to the bet", answer, "authorization_id")), funding, answer)
 
+    def choose(self, provider: str, source: str) -> HttpAnswer:
+        """Say as the player what bets at this provider are to be paid from, whatever the answer."""
+        body = {"provider_type": PROVIDERS[provider], "source": source}
+        return self.actor.as_player(self.player, "PUT", "/api/v1/player/wallet/funding-choice", body)
+
     def settle(self, bet: Bet, payout: str, *, key: str) -> None:
         """Settle a bet as its provider."""
         body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id, "payout": payout}
@@ -178,6 +193,13 @@ class Script:
         return self.actor.read.rows(
             "reconcile_ledger_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id, limit=LEDGER_ROWS_MAX
         )
+
+    def rollings(self) -> dict[str, Row]:
+        """Return the player's rollings as rolling_service answers them, by id; amounts in minor units."""
+        path = f"/internal/rolling/players/{self.player.player_id}"
+        answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
+        rows = self.field("the player's rollings", self.accepted("the player's rollings", answer), "rollings")
+        return {str(row["rolling_id"]): {**row, **{name: self.minor(row[name]) for name in ROLLING_AMOUNTS}} for row in rows}
 
     def legs(self, bet: Bet, which: str) -> dict[str, int]:
         """Return what a bet's `authorize` or `close` moved on the player's accounts: minor units per account."""

@@ -62,6 +62,7 @@ def points(actor: Actor) -> dict[str, object]:
     target = {**policy, "points_targets": [_bucket_of_kind(script, "withdrawable")]}
     _violates(script, "a policy that turns points into withdrawable money", topology, target, "A7-6")
     script.refused("a bet that names points as its source", script.authorize(PROVIDER, "1.00", key="points", source=bucket), NEVER)
+    script.refused("the choice of points as the source of bets", script.choose(PROVIDER, bucket), NEVER)
     body = {"amount": "1", "currency": POINTS_CURRENCY}
     answer = actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key("points"))
     script.refused("a withdrawal of points", answer, NEVER)

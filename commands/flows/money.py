@@ -29,7 +29,7 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
             f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
         )
         rolling = first_rolling(script, bucket)
-        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], _owed(script, bucket, stake, rolling))
+        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], _owed(script, bucket, stake))
         if rolling["is_full"]:
             script.wait_until(f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}", partial(_is_released, script, bucket))
             return number
@@ -72,11 +72,16 @@ def first_rolling(script: Script, bucket: str) -> Row:
     return rows[0] if rows else {"turnover": 0, "is_full": False, "is_released": False}
 
 
-def _owed(script: Script, bucket: str, amount: int, rolling: Row) -> int:
+def part_of_brand(script: Script, required: int) -> int:
+    """Return what of a required turnover (minor units) the player's brand asks for, rounded up (RS-10)."""
+    ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)["completion_ratio_bps"]
+    return -(-required * int(ratio) // FULL_RATIO_BPS)
+
+
+def _owed(script: Script, bucket: str, amount: int) -> int:
     """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
     multiplier = script.actor.read.one("facts_active_documents")["policy"]["rolling"]["deposit"].get(bucket, "0")
-    required = int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
-    return int(-(-required * int(rolling["completion_ratio_bps"]) // FULL_RATIO_BPS))
+    return part_of_brand(script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING)))
 
 
 def _counts(script: Script, bucket: str, turnover: int) -> bool:

@@ -10,6 +10,7 @@ from rubyops.ports import Actor
 from wallet_runtime.contract import INSUFFICIENT_FUNDS, PROVIDERS
 
 PART = "10.00"
+SOURCE_INVALID = "SOURCE_INVALID"
 STAKE = "15.00"  # more than either part, so that the order shows
 
 
@@ -52,16 +53,16 @@ def _in_order(script: Script, provider: str, use: str) -> Bet:
 
 
 def _pick(script: Script, provider: str, use: str) -> Bet:
-    """Name the withdrawable bucket where the player picks; where it may not be picked, naming it is refused."""
+    """Pick the withdrawable bucket where the player picks; where it may not be picked, that is refused."""
+    part, picked = script.minor(PART), script.normal(provider) if use == "not_usable" else WITHDRAWABLE
     if use == "not_usable":
-        refusal = script.authorize(provider, PART, key="picked", source=WITHDRAWABLE)
-        script.refused("a bet that names the withdrawable bucket", refusal, (422,))
-        return _bet(script, provider, PART, {script.account(script.normal(provider)): script.minor(PART)}, script.normal(provider))
-    return _bet(script, provider, PART, {script.account(WITHDRAWABLE): script.minor(PART)}, WITHDRAWABLE)
+        script.refused("the choice of the withdrawable bucket", script.choose(provider, WITHDRAWABLE), (422,), SOURCE_INVALID)
+    script.accepted(f"the choice of {picked}", script.choose(provider, picked))
+    return _bet(script, provider, PART, {script.account(picked): part})
 
 
-def _bet(script: Script, provider: str, amount: str, funding: dict[str, int], source: str | None = None) -> Bet:
-    bet = script.bet(provider, amount, key="paid", **({"source": source} if source else {}))
+def _bet(script: Script, provider: str, amount: str, funding: dict[str, int]) -> Bet:
+    bet = script.bet(provider, amount, key="paid")
     script.expect("the funding breakdown", bet.funding, funding)
     script.expect("what the bet took", script.legs(bet, "authorize"), {account: -part for account, part in funding.items()})
     return bet

@@ -7,6 +7,8 @@ from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import Tools
 
+PASSED = ("ok", "noop")
+
 
 def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> None:
     """After a dry-run, keep the facts of every step that would have changed something: the real run is compared with them."""
@@ -19,7 +21,7 @@ def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> N
 def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal) -> None:
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
-    A rollout that ended before its flows says nothing about them.
+    A rollout that ended before its flows says nothing about them. A step that had nothing to do here, and said why, did not fail.
     """
     if plan.playbook.kind != "rollout":
         return
@@ -27,8 +29,8 @@ def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, jour
     for suite in dict.fromkeys(named.values()):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         tried = [status for status in steps.values() if status != "skipped"]
-        if len(tried) == len(steps) or any(status != "ok" for status in tried):
-            journal.write("recorded", suite=suite, result={"passed": all(status == "ok" for status in tried), "steps": steps})
+        if len(tried) == len(steps) or any(status not in PASSED for status in tried):
+            journal.write("recorded", suite=suite, result={"passed": all(status in PASSED for status in tried), "steps": steps})
 
 
 def _suite_of(plan: StepPlan, tools: Tools) -> str | None:

@@ -125,16 +125,18 @@ SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS to
 SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player WHERE NOT canary;
 
 -- name: facts_first_rolling
--- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is reached, whether the wallet has
--- released it, and the part of a required turnover (in hundredths of a percent) that the player's brand asks for.
-SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released,
-       coalesce(b.completion_ratio_bps, 10000) AS completion_ratio_bps
+-- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is reached, and whether the wallet has
+-- released it.
+SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
   FROM rolling.player_rolling r
-  LEFT JOIN rolling.brand_config b ON b.brand_id = r.brand_id
   LEFT JOIN wallet.wallet_rolling_obligation o ON o.rolling_id = r.rolling_id
  WHERE r.brand_id = %(brand_id)s::uuid AND r.player_id = %(player_id)s::uuid
    AND r.topology_code = %(topology_code)s AND r.bucket_type_code = %(bucket_type_code)s
  ORDER BY r.created_at, r.rolling_id LIMIT 1;
+
+-- name: facts_completion_ratio
+-- The part of a required turnover, in hundredths of a percent, that a brand asks for.
+SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE brand_id = %(brand_id)s::uuid), 10000) AS completion_ratio_bps;
 
 -- name: facts_bet_legs
 -- What a bet's acceptance and its close moved on the player's accounts.

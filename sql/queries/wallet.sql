@@ -10,6 +10,14 @@ SELECT wallet.apply_command(%(command)s::jsonb) AS outcome
 -- Create the player's wallet row, or return the currency it has.
 SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text, %(canary)s::boolean) AS currency
 
+-- name: wallet_choose_source
+-- Keep what a player wants bets of one provider type to be paid from; tell whether a freeze forbade it.
+SELECT wallet.choose_source(%(choice)s::jsonb) AS outcome
+
+-- name: wallet_funding_choices
+-- What a player has chosen, per provider type.
+SELECT provider_type, source FROM wallet.wallet_funding_choice WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid
+
 -- name: wallet_player_of_transaction
 -- Find whose cash transaction this is, within one brand.
 SELECT player_id FROM wallet.ledger_transactions WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid

@@ -12,8 +12,8 @@ from wallet_runtime.contract import INGRESS, OPEN, ROLLING_WORKER, WALLET_WORKER
 pytestmark = pytest.mark.slow
 PROVED = {
     *(f"SMK-{number}" for number in range(1, 9)),
-    *(f"FLOW-{number}" for number in (1, 2, 3, 13)),
-    *(f"LOC-{number}" for number in (1, 2, 3, 4, 5, 8, 9, 10)),
+    *(f"FLOW-{number}" for number in range(1, 14)),
+    *(f"LOC-{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10)),
 }
 ROLLOUT = ("rollout", "local", "--keep-up")
 FINAL_MONEY_CHECK = "tips"

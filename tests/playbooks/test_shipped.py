@@ -10,10 +10,11 @@ from rubyops.registry import PLAYBOOKS
 
 FOLDER = Path(playbooks.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-LOCAL = {*(f"LOC-{n}" for n in (1, 2, 3, 4, 5, 7, 8, 9, 10)), *(f"SMK-{n}" for n in range(1, 9)), *(f"FLOW-{n}" for n in (1, 2, 3, 13))}
+FLOWS = {f"FLOW-{n}" for n in range(1, 14)}
+LOCAL = {*(f"LOC-{n}" for n in (1, 2, 3, 4, 5, 7, 8, 9, 10)), *(f"SMK-{n}" for n in range(1, 9)), *FLOWS}
 COVERS = {
     "rollout-local": LOCAL,
-    "rollout-staging": {"STG-1", "STG-2", "STG-3", "STG-4"},
+    "rollout-staging": {"STG-1", "STG-2", "STG-3", "STG-4", "STG-7", *FLOWS},
     "rollback-tier-0": {"PRD-0", "PRD-1a"},
     "rollback-tier-2": {"PRD-0", "PRD-1a", "PRD-1b", "PRD-T2a", "PRD-T2b", "PRD-T2c", "PRD-4a", "PRD-4b", "PRD-4c", "PRD-4d", "PRD-4e"},
     "verify": {"PRD-4a", "PRD-4b", "PRD-4c", "PRD-4d"},

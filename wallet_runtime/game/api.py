@@ -20,7 +20,7 @@ PAGE_SIZE_MAX = 500
 
 
 class Authorize(Body):
-    """A stake that a provider asks for, in major units. `source` is the player's choice where the policy lets him choose."""
+    """A stake that a provider asks for, in major units. What pays for it stands in the policy and the player's own choice."""
 
     provider_id: str
     player_id: UUID
@@ -29,7 +29,6 @@ class Authorize(Body):
     amount: str
     currency: str
     game_id: ForeignId | None = None
-    source: ForeignId | None = None
 
 
 class Settle(Body):
@@ -68,8 +67,6 @@ def authorize(context: Context, call: Call) -> Answer:
         "amount": asked.amount,
         "currency": asked.currency,
     }
-    if asked.source is not None:
-        body["source"] = asked.source
     return _ask_wallet(context, call, callback, body)
 
 

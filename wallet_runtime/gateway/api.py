@@ -1,6 +1,7 @@
 """Public routes: providers with a signature, players with a session, and the back office's maintenance switch."""
 
 from functools import partial
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,7 @@ from wallet_runtime.plumbing.service_client import ServiceClient
 
 
 class Authorize(Body, omit_defaults=True):
-    """A provider's stake. There is no field for buckets or policy: a callback cannot name them (STG-7)."""
+    """A provider's stake. There is no field for sources, buckets or policy: a callback cannot name them (STG-7)."""
 
     player_id: UUID
     bet_id: ForeignId
@@ -26,7 +27,6 @@ class Authorize(Body, omit_defaults=True):
     amount: str
     currency: str
     game_id: ForeignId | None = None
-    source: ForeignId | None = None
 
 
 class Settle(Body):
@@ -76,6 +76,13 @@ class PointsTransfer(Body):
 
     points: str
     target: ForeignId
+
+
+class FundingChoice(Body):
+    """What a player wants bets of one provider type to be paid from, where the policy lets him pick."""
+
+    provider_type: Literal["SPORTS", "LIVE", "SLOTS"]
+    source: ForeignId
 
 
 class Empty(Body):
@@ -147,6 +154,20 @@ def transfer_points(context: Context, call: Call) -> Answer:
     return _player_command(context, call, "points-transfer")
 
 
+def show_funding_choice(context: Context, call: Call) -> Answer:
+    """Answer what the player may pick as the source of his bets, and what he has picked."""
+    call.brand()
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice")
+
+
+def choose_funding(context: Context, call: Call) -> Answer:
+    """Take the player's choice of a source; providers' callbacks have no way to say it. It starts nothing, so only a seal stops it."""
+    call.brand()
+    _confirm_allowed(context, call, starts_new=False)
+    path = f"/internal/players/{call.player()}/funding-choice"
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "PUT", path, call.body)
+
+
 def show_topology(context: Context, call: Call) -> Answer:
     """Answer the active topology's code and version, as the wallet says them."""
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active")
@@ -205,6 +226,8 @@ SERVICE = Service(
         Route("POST", "/v2/bets/settle", settle, Settle, auth.provider),
         Route("POST", "/v2/bets/rollback", rollback, Rollback, auth.provider),
         Route("GET", "/api/v1/player/wallet", show_wallet, access=auth.player),
+        Route("GET", "/api/v1/player/wallet/funding-choice", show_funding_choice, access=auth.player),
+        Route("PUT", "/api/v1/player/wallet/funding-choice", choose_funding, FundingChoice, auth.player),
         Route("POST", "/api/v1/player/wallet/deposit", deposit, Deposit, auth.player),
         Route("POST", "/api/v1/player/wallet/withdraw", withdraw, Withdrawal, auth.player),
         Route("POST", "/api/v1/player/wallet/wallet-withdrawal", withdraw_from_wallet, Withdrawal, auth.player),

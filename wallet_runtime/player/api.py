@@ -62,6 +62,13 @@ class PointsTransfer(Body):
     target: str
 
 
+class FundingChoice(Body):
+    """The source that bets of one provider type are to be paid from; wallet_service knows which ones there are."""
+
+    provider_type: str
+    source: str
+
+
 class Empty(Body):
     """Nothing to say beside the path."""
 
@@ -136,6 +143,16 @@ def transfer_points(context: Context, call: Call) -> Answer:
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body)
 
 
+def show_funding_choice(context: Context, call: Call) -> Answer:
+    """Answer what the player may pick as the source of his bets, and what he has picked."""
+    return _funding_choice(context, call, "GET")
+
+
+def choose_funding(context: Context, call: Call) -> Answer:
+    """Have the wallet keep the player's choice. It is the same when it comes twice, so it needs no key."""
+    return _funding_choice(context, call, "PUT")
+
+
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
     """Take a player's own withdrawal back before it is approved."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
@@ -143,6 +160,13 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "transaction_id": call.path_uuid("transaction_id")}
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body)
+
+
+def _funding_choice(context: Context, call: Call, method: str) -> Answer:
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    store.read(context.database, brand_id, player_id)
+    path = f"/internal/wallet/v2/players/{player_id}/funding-choice"
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, call.body)
 
 
 def _move(context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]) -> Answer:
@@ -167,6 +191,8 @@ SERVICE = Service(
     routes=(
         Route("POST", "/internal/players", register, NewPlayer),
         Route("GET", "/internal/players/{player_id}/wallet", show_wallet),
+        Route("GET", "/internal/players/{player_id}/funding-choice", show_funding_choice),
+        Route("PUT", "/internal/players/{player_id}/funding-choice", choose_funding, FundingChoice),
         Route("POST", "/internal/players/{player_id}/deposit", deposit, Deposit),
         Route("POST", "/internal/players/{player_id}/withdraw", withdraw, Withdrawal),
         Route("POST", "/internal/players/{player_id}/wallet-withdrawal", withdraw_from_wallet, Withdrawal),

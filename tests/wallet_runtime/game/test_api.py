@@ -161,7 +161,17 @@ def test_closing_a_bet_that_this_side_never_saw_is_the_wallets_to_judge(table: T
 
 
 @pytest.mark.parametrize(
-    "change", [{"amount": "10.001"}, {"amount": "0"}, {"currency": "XXX"}, {"bet_id": ""}, {"bet_id": "a b"}, {"bet_id": "b\n"}]
+    "change",
+    [
+        {"amount": "10.001"},
+        {"amount": "0"},
+        {"currency": "XXX"},
+        {"bet_id": ""},
+        {"bet_id": "a b"},
+        {"bet_id": "b\n"},
+        {"source": "SPORTS_NORMAL"},
+        {"policy": "default"},
+    ],
 )
 def test_a_bad_stake_is_refused_before_anything_is_recorded(table: Table, change: dict[str, str]) -> None:
     assert table.call("authorize", **change).status_code == 422

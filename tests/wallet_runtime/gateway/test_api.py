@@ -61,11 +61,30 @@ def test_a_bet_is_passed_on_with_its_provider_and_ids(door: Door) -> None:
     assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("gateway", "r-7", BRAND, None)
 
 
-@pytest.mark.parametrize("field", ["sources", "buckets", "policy", "funding", "provider_id", "topology_code"])
+@pytest.mark.parametrize("field", ["source", "sources", "bucket", "buckets", "policy", "funding", "provider_id", "topology_code", "choice"])
 def test_a_callback_cannot_name_sources_buckets_or_policy(door: Door, field: str) -> None:
     for command, body in BODIES.items():
-        assert code_of(door.bet(command, {**body, field: "x"})) == (422, "INVALID")
+        refused = door.bet(command, {**body, field: "x"})
+        assert (*code_of(refused), f"`{field}`" in refused.json()["message"]) == (422, "INVALID", True)
     assert not door.game.calls
+
+
+def test_a_choice_is_the_players_own_and_goes_on_without_a_key(door: Door) -> None:
+    path, given = "/api/v1/player/wallet/funding-choice", {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
+    choice = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
+    client = door.gateway.client
+    assert client.put(path, json=choice, headers=given).status_code == 200
+    assert client.get(path, headers=given).status_code == 200
+    assert [(call.body, call.brand_id, call.path) for call in door.player.calls] == [
+        (body, BRAND, {"player_id": str(PLAYER)}) for body in (choice, None)
+    ]
+    assert client.put(path, json=choice).status_code == 401
+    assert client.put(path, json={**choice, "provider_type": "ROULETTE"}, headers=given).status_code == 422
+    raw = json.dumps(choice).encode()
+    assert client.put(path, content=raw, headers=provider("mocklive", path, raw)).status_code == 401
+    for level, status in (("ingress", 200), ("sealed", 503)):
+        door.gateway.freeze(level)
+        assert client.put(path, json=choice, headers=given).status_code == status
 
 
 def test_an_amount_that_is_a_number_is_a_422(door: Door) -> None:

@@ -140,3 +140,15 @@ def test_movements_go_to_the_wallet_for_a_player_of_this_brand_only(
     known = len(desk.wallet.calls)
     assert desk.player.client.post(url, json=body, headers=internal("gateway", brand=uuid4())).status_code == 404
     assert len(desk.wallet.calls) == known
+
+
+def test_a_choice_goes_to_the_wallet_for_a_player_of_this_brand_only(desk: Desk) -> None:
+    desk.register(player_id=str(PLAYER))
+    url, choice = f"/internal/players/{PLAYER}/funding-choice", {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
+    assert desk.player.client.put(url, json=choice, headers=internal("gateway")).status_code == 200
+    assert desk.player.client.get(url, headers=internal("gateway")).status_code == 200
+    known = [(call.route, call.body) for call in desk.wallet.calls[-2:]]
+    assert known == [("/internal/wallet/v2/players/{player_id}/funding-choice", body) for body in (choice, None)]
+    assert desk.player.client.put(url, json=choice, headers=internal("gateway", brand=uuid4())).status_code == 404
+    assert desk.player.client.put(url, json=choice, headers=internal("game_service")).status_code in (401, 403)
+    assert len(desk.wallet.calls) == 3

@@ -4,7 +4,7 @@ from wallet_runtime.contract import WALLET_SERVICE
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.wallet.api import coupons, documents, money, movements, reconciliation
+from wallet_runtime.wallet.api import choices, coupons, documents, money, movements, reconciliation
 
 RECONCILIATION_SECONDS = 3600
 RECONCILIATION_LIMIT_SECONDS = 2 * RECONCILIATION_SECONDS + 600
@@ -21,5 +21,5 @@ def loops(context: Context) -> tuple[Loop, ...]:
     )
 
 
-ROUTES = money.ROUTES + movements.ROUTES + coupons.ROUTES + documents.ROUTES + reconciliation.ROUTES
+ROUTES = money.ROUTES + choices.ROUTES + movements.ROUTES + coupons.ROUTES + documents.ROUTES + reconciliation.ROUTES
 SERVICE = Service(process=WALLET_SERVICE, routes=ROUTES, loops=loops)

@@ -25,7 +25,6 @@ class AuthorizeBody(Body):
     round_id: str
     amount: str
     currency: str
-    source: str | None = None
 
 
 class SettleBody(Body):
@@ -97,7 +96,6 @@ def authorize(context: Context, call: Call) -> Answer:
         round_id=_identifier("round_id", body.round_id),
         stake=parse_amount(body.amount, body.currency),
         currency=body.currency,
-        source=body.source,
     )
     return perform(context, call, body.player_id, command, bets.authorize, _bet_reads(command), body.currency)
 

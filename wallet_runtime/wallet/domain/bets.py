@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import msgspec
 
 from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
-from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import coupons, funding
-from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
+from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, ReadMore, event, refuse, shares_event, shares_json
 from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.obligations import PROMO
 from wallet_runtime.wallet.domain.state import (
@@ -26,12 +26,6 @@ from wallet_runtime.wallet.domain.state import (
 AUTHORIZE, SETTLE, ROLLBACK = "BET_AUTHORIZE", "BET_SETTLE", "BET_ROLLBACK"
 
 
-class SourceInvalid(Invalid):
-    """The named source cannot pay this bet."""
-
-    code = "SOURCE_INVALID"
-
-
 class AuthorizationNotFound(NotFound):
     """No bet was authorized under this id."""
 
@@ -39,7 +33,7 @@ class AuthorizationNotFound(NotFound):
 
 
 class Authorize(msgspec.Struct, frozen=True):
-    """A provider asks to take a stake (minor units); `source` only under a selection rule."""
+    """A provider asks to take a stake (minor units). What pays for it is no provider's business."""
 
     provider_id: str
     provider_type: str
@@ -47,7 +41,6 @@ class Authorize(msgspec.Struct, frozen=True):
     round_id: str
     stake: int
     currency: str
-    source: str | None = None
 
 
 class Settle(msgspec.Struct, frozen=True):
@@ -67,21 +60,19 @@ class Rollback(msgspec.Struct, frozen=True):
 
 def authorize(request: Request, command: Authorize, state: State, pair: ActivePair) -> Decision:
     """Fix the funding breakdown by the active policy and move it from its sources to the open stake."""
-    held = state.authorization
-    if held is not None:
-        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
-        return _refuse_new(pair, code, f"bet {command.bet_id} of this provider is already {held.state}", state=held.state)
-    if state.player is not None and state.player.status == "blocked":
-        return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
+    refused = _refuse_at_once(command, state, pair)
+    if refused is not None:
+        return refused
     rule = pair.policy.funding[command.provider_type]
     fitting, others = _split_by_scope(command, state)
-    if rule.mode == "selection" and command.source in [grant.account for grant in others]:
-        return _out_of_scope(pair, command, others)
+    choice = _choice(command, state) if rule.mode == "selection" else None
+    if rule.mode == "selection" and (choice is None or choice in [grant.account for grant in others]):
+        return _refuse_choice(pair, command, choice, others)
     paying = funding.Coupons(tuple(grant.account for grant in fitting), pair.policy.coupons.place == "first")
     try:
-        shares = funding.fund(pair.topology, rule, state, command.stake, command.source, paying)
+        shares = funding.fund(pair.topology, rule, state, command.stake, choice, paying)
     except funding.SourceNotAllowed as error:
-        raise SourceInvalid(str(error)) from None
+        return _refuse_new(pair, "FUNDING_CHOICE_NOT_ALLOWED", f"the player's choice cannot pay this bet: {error}", choice=choice)
     except funding.NotEnough as short:
         return _short(pair, command, others if rule.mode == "combined" else (), short.available)
     limit = funding.over_bonus_limit(pair.topology, rule, shares, command.stake, command.currency)
@@ -303,6 +294,32 @@ def _split_by_scope(command: Authorize, state: State) -> tuple[tuple[Grant, ...]
     grants = coupons.usable(state.grants)
     fitting = tuple(grant for grant in grants if coupons.covers(grant.scope, command.provider_id, command.provider_type))
     return fitting, tuple(grant for grant in grants if grant not in fitting)
+
+
+def _choice(command: Authorize, state: State) -> str | None:
+    """Return what the player picked for this provider type; only a selection rule looks, so only its bets pay for the look."""
+    if state.choice is msgspec.UNSET:
+        raise ReadMore(choice_for=command.provider_type)
+    return state.choice
+
+
+def _refuse_at_once(command: Authorize, state: State, pair: ActivePair) -> Decision | None:
+    """Refuse a bet that is there already, or that its player may not make at all."""
+    held = state.authorization
+    if held is not None:
+        code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
+        return _refuse_new(pair, code, f"bet {command.bet_id} of this provider is already {held.state}", state=held.state)
+    if state.player is not None and state.player.status == "blocked":
+        return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
+    return None
+
+
+def _refuse_choice(pair: ActivePair, command: Authorize, choice: str | None, others: tuple[Grant, ...]) -> Decision:
+    """Refuse a bet whose player has picked nothing, or a coupon that may not be staked here."""
+    if choice is not None:
+        return _out_of_scope(pair, command, others)
+    message = f"bets of {command.provider_type} are paid from one source that the player picks, and he has picked none"
+    return _refuse_new(pair, "FUNDING_CHOICE_REQUIRED", message)
 
 
 def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held: int) -> Decision:

@@ -60,6 +60,15 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status >= 400
 
 
+class ReadMore(Exception):
+    """A rule of the active policy needs what was not read; `reads` asks for it, and the command is decided again."""
+
+    def __init__(self, **reads: str) -> None:
+        """Name what is missing, in the words of `wallet.read_state`."""
+        self.reads = reads
+        super().__init__(", ".join(reads))
+
+
 def refuse(
     command: str, pair: ActivePair | PairReference, status: int, code: str, message: str, *, starts_new: bool, **details: object
 ) -> Decision:

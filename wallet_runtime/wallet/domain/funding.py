@@ -90,8 +90,13 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def by_source(accounts: tuple[str, ...]) -> dict[str, str]:
+    """Name accounts the way a player picks them: a bucket by its code, a coupon grant by its account."""
+    return {account if is_grant(account) else account.partition("/")[2]: account for account in accounts}
+
+
 def _picked(accounts: tuple[str, ...], source: str | None) -> str:
-    by_name = {account if is_grant(account) else account.partition("/")[2]: account for account in accounts}
+    by_name = by_source(accounts)
     if source not in by_name:
         raise SourceNotAllowed(f"pick one source of {', '.join(by_name)}; found {source!r}")
     return by_name[source]

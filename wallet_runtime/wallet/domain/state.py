@@ -188,8 +188,8 @@ class Adjustment(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything one decision may look at.
 
-    Read only where the command asks for it: `staked`, what open bets hold of each account, and `low_water`, the least that
-    each account has held since a settled bet's winnings came there.
+    Read only where the command asks for it: `staked`, what open bets hold of each account; `low_water`, the least that each
+    account has held since a settled bet's winnings came there; `choice`, the source that the player picked (None: no one yet).
     """
 
     gate: Gate
@@ -208,6 +208,7 @@ class State(msgspec.Struct, frozen=True):
     adjustment: Adjustment | None = None
     staked: dict[str, int] = {}
     low_water: dict[str, int] = {}
+    choice: str | None | msgspec.UnsetType = msgspec.UNSET
 
     def balance(self, account: str) -> int:
         """Balance of a bucket or grant account; an account never used holds nothing."""

@@ -19,7 +19,7 @@ from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_M
 from wallet_runtime.plumbing import failpoint
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
-from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State
 
@@ -92,7 +92,8 @@ class Money:
     def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
         """Carry one command out once and for all; return its final status and body.
 
-        `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it.
+        `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
+        finds something missing has it read too.
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
@@ -103,9 +104,12 @@ class Money:
                 state = _read(session, request, reads)
                 if state.stored is not None:
                     return _replay(request, state.stored.fingerprint, state.stored.status, state.stored.body)
-                decision = self._decide(session, state, decide)
                 try:
+                    decision = self._decide(session, state, decide)
                     outcome = _apply(session, request, state, decision)
+                except ReadMore as more:
+                    reads = reads | more.reads
+                    continue
                 except PairMoved:
                     STALE_RETRIES.inc()
                     continue

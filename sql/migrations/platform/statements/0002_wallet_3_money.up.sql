@@ -75,7 +75,8 @@ BEGIN
         'cash_transaction', (SELECT to_jsonb(t) FROM ledger_transactions t
                               WHERE c ? 'cash_transaction_id' AND t.transaction_id = (c->>'cash_transaction_id')::uuid
                                 AND t.tenant_id = brand))
-        || CASE WHEN c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN wallet.read_movement(c, brand, player) ELSE '{}' END;
+        || CASE WHEN c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN wallet.read_movement(c, brand, player) ELSE '{}' END
+        || CASE WHEN c ? 'choice_for' THEN wallet.read_choice(c, brand, player) ELSE '{}' END;
 END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.

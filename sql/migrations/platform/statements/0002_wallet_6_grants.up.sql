@@ -17,8 +17,9 @@ GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rub
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.ledger_hash(bytea, uuid, uuid, text, bigint, bigint, bigint, text, text, text, uuid, text, integer, text, integer,
                                              bigint, timestamptz) TO wallet_service, rubyops_read, rubyops_ops;
-GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(jsonb), wallet.register_player(uuid, uuid, text, boolean),
-    wallet.switch_active(bigint, text, integer, text, integer, text, text), wallet.ensure_ledger_partitions(integer) TO wallet_service;
+GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(jsonb), wallet.choose_source(jsonb),
+    wallet.register_player(uuid, uuid, text, boolean), wallet.switch_active(bigint, text, integer, text, integer, text, text),
+    wallet.ensure_ledger_partitions(integer) TO wallet_service;
 -- Drafts only: the states of documents are moved by switch_active.
 GRANT INSERT (code, version, document, saved_by), UPDATE (document, saved_by, saved_at) ON wallet.wallet_topology TO wallet_service;
 GRANT INSERT (policy_key, version, topology_code, topology_version, document, saved_by),

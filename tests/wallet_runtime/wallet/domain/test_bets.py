@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state, stored
-from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Authorization, Obligation, Player, Share
@@ -142,9 +141,6 @@ def test_refusals_of_authorize() -> None:
     rich = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 10_001, "EUR")
     limited = bets.authorize(request(), rich, state({"SPORTS_BONUS": 1, "SPORTS_NORMAL": 20_000}), SPLIT)
     assert limited.body["code"] == "MAX_BET_UNDER_BONUS"
-    with pytest.raises(ApiError) as named:
-        bets.authorize(request(), bets.Authorize("mocksports", "SPORTS", "b1", "r1", 1, "EUR", "POINTS"), state(HELD), SPLIT)
-    assert (named.value.status, named.value.code) == (422, "SOURCE_INVALID")
 
 
 def test_a_bet_of_another_player_is_not_found() -> None:

@@ -41,8 +41,9 @@ def rule_of(provider_type: str, **changes: Any) -> ActivePair:
     return msgspec.structs.replace(SPLIT, policy=msgspec.structs.replace(SPLIT.policy, funding=changed))
 
 
-def bet(held: State, stake: int, provider: str = "mocksports", source: str | None = None, pair: ActivePair = SPLIT) -> Decision:
-    return bets.authorize(request(), bets.Authorize(provider, PROVIDERS[provider], "b1", "r1", stake, "EUR", source), held, pair)
+def bet(held: State, stake: int, provider: str = "mocksports", choice: str | None = None, pair: ActivePair = SPLIT) -> Decision:
+    held = msgspec.structs.replace(held, choice=choice)
+    return bets.authorize(request(), bets.Authorize(provider, PROVIDERS[provider], "b1", "r1", stake, "EUR"), held, pair)
 
 
 def funding(decision: Decision) -> dict[str, int]:
@@ -109,12 +110,10 @@ def test_the_scope_is_the_reason_only_where_it_is() -> None:
 def test_selection_may_pick_one_grant_and_nothing_tops_it_up() -> None:
     pair = rule_of("SPORTS", mode="selection")
     held = state({"SPORTS_NORMAL": 50}, grants=(grant(balance=20), grant("g2", scope=CASINO)))
-    assert funding(bet(held, 20, source="GRANT/g1", pair=pair)) == {"GRANT/g1": 20}
-    assert bet(held, 21, source="GRANT/g1", pair=pair).body["code"] == "INSUFFICIENT_FUNDS"
-    assert bet(held, 1, source="GRANT/g2", pair=pair).body["code"] == "COUPON_SCOPE"
-    for source, rules in (("GRANT/g9", pair), ("GRANT/g1", SPLIT), ("GRANT/g2", SPLIT)):
-        with pytest.raises(bets.SourceInvalid):
-            bet(held, 1, source=source, pair=rules)
+    assert funding(bet(held, 20, choice="GRANT/g1", pair=pair)) == {"GRANT/g1": 20}
+    assert bet(held, 21, choice="GRANT/g1", pair=pair).body["code"] == "INSUFFICIENT_FUNDS"
+    assert bet(held, 1, choice="GRANT/g2", pair=pair).body["code"] == "COUPON_SCOPE"
+    assert bet(held, 1, choice="GRANT/g9", pair=pair).body["code"] == "FUNDING_CHOICE_NOT_ALLOWED"
 
 
 def test_a_grant_share_puts_the_bet_under_the_bonus_limit() -> None:

@@ -1,0 +1,108 @@
+"""FLOW-9, FLOW-10: a transfer between sports and casino takes its part of the open turnover along. FLOW-11: the legacy aliases."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from commands.flows._script import Script, begin
+from commands.flows.money import part_of_brand
+from rubyops.ports import Actor, Row
+
+ALIASES = ("sports-to-casino", "casino-to-sports")
+DEPOSIT = "9.00"
+STAKE = "3.00"
+PAYOUT = "4.00"
+PART = "3.33"  # of the 10.00 that the bucket then holds: a part of the turnover that is no whole number, so that rounding shows
+THERE = "1.00"
+
+
+def sports_to_casino(actor: Actor) -> dict[str, object]:
+    """FLOW-9: sports -> casino normal, rolling inherited."""
+    return _inherits(begin("FLOW-9", actor), "mocksports", "mocklive", "sports-to-casino")
+
+
+def casino_to_sports(actor: Actor) -> dict[str, object]:
+    """FLOW-10: casino -> sports normal, rolling inherited."""
+    return _inherits(begin("FLOW-10", actor), "mocklive", "mocksports", "casino-to-sports")
+
+
+def aliases_move_nothing(actor: Actor) -> dict[str, object]:
+    """FLOW-11: where sports and casino are one bucket, the legacy aliases answer a no-op."""
+    script = begin("FLOW-11", actor)
+    bucket = script.normal("mocksports")
+    script.deposit(DEPOSIT, key="deposit", bucket=bucket)
+    for alias in ALIASES:
+        answer = _by_alias(script, alias, PART)
+        found = tuple(script.field(f"the answer of {alias}", answer, name) for name in ("state", "from_bucket", "to_bucket", "amount"))
+        script.expect(f"the answer of {alias}", found, ("NOOP", bucket, bucket, "0.00"))
+    moved = [(row["account"], row["delta"]) for row in script.ledger() if row["account"] == script.account(bucket)]
+    script.expect(f"ledger rows of {bucket}", moved, [(script.account(bucket), script.minor(DEPOSIT))])
+    script.wait_until("the deposit's rolling exists", lambda: bool(script.rollings()))
+    script.expect("rollings of the player", [rolling["reason"] for rolling in script.rollings().values()], ["deposit"])
+    script.expect("what the player holds at the end", script.holdings(), {script.account(bucket): script.minor(DEPOSIT)})
+    script.tips_agree()
+    return {"player_id": script.player.player_id, "bucket": bucket, "aliases": list(ALIASES)}
+
+
+def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str, object]:
+    source, target = script.normal(provider), script.normal(other)
+    script.deposit(DEPOSIT, key="deposit", bucket=source)
+    bet = script.bet(provider, STAKE, key="before")
+    script.settle(bet, PAYOUT, key="before")
+    inherited = _move_part(script, source, target)
+    _took_its_part(script, inherited, target)
+    there = script.bet(other, THERE, key="there")
+    script.expect(f"the funding of a bet at {other}", there.funding, {script.account(target): script.minor(THERE)})
+    script.settle(there, THERE, key="there")
+    script.wait_until(
+        f"the inherited rolling counts a bet at {other}", lambda: script.rollings()[inherited]["turnover"] == script.minor(THERE)
+    )
+    rest = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT) - script.minor(PART)
+    _by_alias(script, alias, script.major(rest))
+    script.wait_until(f"the deposit's rolling goes to {target} with the rest", lambda: _of_deposit(script)["bucket_type_code"] == target)
+    script.expect("what the player holds at the end", script.holdings(), {script.account(target): rest + script.minor(PART)})
+    script.tips_agree()
+    return {
+        "player_id": script.player.player_id,
+        "from": source,
+        "to": target,
+        "inherited": script.rollings()[inherited]["required_turnover"],
+    }
+
+
+def _move_part(script: Script, source: str, target: str) -> str:
+    """Transfer a part; return the id of the one rolling that goes with it."""
+    body = {"from_bucket": source, "to_bucket": target, "amount": PART, "currency": script.player.currency}
+    path = "/api/v1/player/wallet/transfer"
+    answer = script.accepted(f"a transfer of {PART}", script.actor.as_player(script.player, "POST", path, body, key=script.key("part")))
+    script.expect("what the edge does with rollings", script.field("the transfer", answer, "rolling"), "inherit")
+    rollings = script.field("the transfer", answer, "rollings")
+    script.expect("rollings that go with the transfer", len(rollings), 1)
+    moved = {(row["account"], row["delta"]) for row in script.ledger()}
+    legs = {(script.account(source), -script.minor(PART)), (script.account(target), script.minor(PART))}
+    script.expect("ledger rows of the transfer", legs & moved, legs)
+    return str(rollings[0])
+
+
+def _took_its_part(script: Script, inherited: str, target: str) -> None:
+    """Demand that the new rolling owes its part of what was open, rounded down, and that the old one owes just the rest."""
+    script.wait_until(f"rolling_service has the rolling inherited by {target}", lambda: inherited in script.rollings())
+    known, old = script.rollings()[inherited], _of_deposit(script)
+    asked = old["target_turnover"] + known["required_turnover"]
+    script.expect("what the deposit's rolling and its part ask for together", asked, part_of_brand(script, old["required_turnover"]))
+    held = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
+    expected = (asked - script.minor(STAKE)) * script.minor(PART) // held
+    found = tuple(known[name] for name in ("bucket_type_code", "reason", "state", "amount", "required_turnover"))
+    script.expect("the inherited rolling", found, (target, "transfer", "ACTIVE", script.minor(PART), expected))
+
+
+def _by_alias(script: Script, alias: str, amount: str) -> Mapping[str, Any]:
+    body = {"amount": amount, "currency": script.player.currency}
+    answer = script.actor.as_player(script.player, "POST", f"/api/v1/player/wallet/{alias}", body, key=script.key(alias))
+    return script.accepted(f"{amount} by {alias}", answer)
+
+
+def _of_deposit(script: Script) -> Row:
+    """Return the rolling of the flow's one deposit, wherever its money is by now."""
+    found = [rolling for rolling in script.rollings().values() if rolling["reason"] == "deposit"]
+    script.expect("rollings of the deposit", len(found), 1)
+    return found[0]

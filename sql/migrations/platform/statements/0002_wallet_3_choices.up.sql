@@ -1,0 +1,36 @@
+-- What a player wants his bets to be paid from, per provider type, where the policy lets him pick one source (a selection rule).
+-- It is the player's word, kept before any bet: a provider's callback has no field for it.
+CREATE TABLE wallet.wallet_funding_choice (
+    brand_id      uuid NOT NULL,
+    player_id     uuid NOT NULL,
+    provider_type text NOT NULL CHECK (provider_type IN ('SPORTS', 'LIVE', 'SLOTS')),
+    -- A bucket code, or a coupon grant's account. Whether the rule of the day allows it, authorize judges.
+    source        text NOT NULL CHECK (length(source) BETWEEN 1 AND 128),
+    chosen_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, player_id, provider_type)
+) WITH (fillfactor = 80);
+
+-- What authorize needs of it; read_state adds it where it is asked for (choice_for), so that other commands do not pay for it.
+CREATE FUNCTION wallet.read_choice(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('choice', (SELECT f.source FROM wallet.wallet_funding_choice f
+                                          WHERE f.brand_id = p_brand AND f.player_id = p_player AND f.provider_type = c->>'choice_for'))
+$$;
+
+-- Keep a choice; the newest stands. It moves no money and starts nothing, so an ingress freeze lets it pass and a seal does not: what
+-- is sealed is dumped and restored, and a choice that was confirmed must not be lost with it. Outcomes: kept, frozen.
+CREATE FUNCTION wallet.choose_source(c jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    gate wallet_gate;
+BEGIN
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
+    SELECT * INTO gate FROM wallet_gate;
+    IF wallet.passes_freeze(gate, c || '{"starts_new": false}') IS NOT TRUE THEN
+        RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
+    END IF;
+    INSERT INTO wallet_funding_choice (brand_id, player_id, provider_type, source)
+    VALUES ((c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'provider_type', c->>'source')
+    ON CONFLICT (brand_id, player_id, provider_type) DO UPDATE SET source = EXCLUDED.source, chosen_at = now();
+    RETURN jsonb_build_object('outcome', 'kept');
+END $$;

@@ -1,0 +1,42 @@
+"""Routes of the player's choice of a funding source: the one place where a source can be named (SPEC 1.6)."""
+
+from typing import Literal
+
+from wallet_runtime.plumbing.app import Answer, Call, Route
+from wallet_runtime.plumbing.body import Body
+from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.fields import ForeignId
+from wallet_runtime.wallet.api.command import PREFIX, name_request
+from wallet_runtime.wallet.domain import choices
+from wallet_runtime.wallet.store import choices as store
+from wallet_runtime.wallet.store.money import money_of
+
+
+class ChoiceBody(Body):
+    """The source that bets of one provider type are to be paid from, from now on."""
+
+    provider_type: Literal["SPORTS", "LIVE", "SLOTS"]
+    source: ForeignId
+
+
+def choose(context: Context, call: Call) -> Answer:
+    """Keep a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice); one not allowed today is a 422."""
+    body: ChoiceBody = call.body
+    request = name_request(call, call.path_uuid("player_id"), None)
+    choice = choices.Choice(body.provider_type, body.source)
+    state, pair = money_of(context.database).look(request)
+    choices.confirm(choice, state, pair)
+    store.keep(context.database, request, choice)
+    return Answer(200, choice)
+
+
+def show(context: Context, call: Call) -> Answer:
+    """Show what a player may pick and has picked (GET /internal/wallet/v2/players/{player_id}/funding-choice)."""
+    request = name_request(call, call.path_uuid("player_id"), None)
+    state, pair = money_of(context.database).look(request)
+    kept = store.kept(context.database, request.brand_id, request.player_id)
+    return Answer(200, {"choices": choices.show(kept, state, pair)})
+
+
+PATH = f"{PREFIX}/players/{{player_id}}/funding-choice"
+ROUTES = (Route("GET", PATH, show), Route("PUT", PATH, choose, ChoiceBody))

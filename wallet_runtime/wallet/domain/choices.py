@@ -1,0 +1,59 @@
+"""What a player may pick his bets to be paid from: under a selection rule one allowed source, under a combined one nothing (SPEC 1.3)."""
+
+from typing import Any
+
+import msgspec
+
+from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.wallet.domain import coupons, funding
+from wallet_runtime.wallet.domain.state import ActivePair, State
+
+
+class SourceInvalid(Invalid):
+    """The named source cannot pay bets of this provider type under the active policy."""
+
+    code = "SOURCE_INVALID"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The source (a bucket code, or `GRANT/<grant_id>`) that bets of one provider type are to be paid from."""
+
+    provider_type: str
+    source: str
+
+
+def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ...]:
+    """List the sources that the player may pick today; a coupon counts where any provider of the type takes it."""
+    rule = pair.policy.funding[provider_type]
+    if rule.mode != "selection":
+        return ()
+    providers = [provider for provider, served in PROVIDERS.items() if served == provider_type]
+    grants = [
+        grant.account
+        for grant in coupons.usable(state.grants)
+        if any(coupons.covers(grant.scope, provider, provider_type) for provider in providers)
+    ]
+    return tuple(funding.by_source(funding.paying_order(pair.topology, rule, funding.Coupons(tuple(grants)))))
+
+
+def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
+    """Refuse (422) a source that the active rule does not let the player pick."""
+    sources = allowed(choice.provider_type, state, pair)
+    if not sources:
+        raise SourceInvalid(f"bets of {choice.provider_type} are paid in the server's own order; a source cannot be named")
+    if choice.source not in sources:
+        raise SourceInvalid(f"bets of {choice.provider_type} can be paid from one of {', '.join(sources)}; found {choice.source[:64]!r}")
+
+
+def show(kept: dict[str, str], state: State, pair: ActivePair) -> list[dict[str, Any]]:
+    """Show per provider type its rule's mode, what may be picked today, and what was picked, allowed or not."""
+    return [
+        {
+            "provider_type": provider_type,
+            "mode": rule.mode,
+            "allowed": list(allowed(provider_type, state, pair)),
+            "source": kept.get(provider_type),
+        }
+        for provider_type, rule in pair.policy.funding.items()
+    ]

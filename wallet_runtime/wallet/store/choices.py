@@ -1,0 +1,35 @@
+"""Players' choices of a funding source. They move no money, so they are no command; the newest one stands."""
+
+from uuid import UUID
+
+import msgspec
+
+from sql import query
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import Maintenance
+from wallet_runtime.wallet.domain.choices import Choice
+from wallet_runtime.wallet.domain.state import Request
+
+_KEEP, _READ = "wallet_choose_source", "wallet_funding_choices"
+for _name in (_KEEP, _READ):
+    query(_name)
+
+
+def keep(database: Database, request: Request, choice: Choice) -> None:
+    """Keep a choice; raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass."""
+    wanted = {
+        "brand_id": request.brand_id,
+        "player_id": request.player_id,
+        "canary_token": request.canary_token,
+        **msgspec.structs.asdict(choice),
+    }
+    with database.session() as session:
+        outcome = session.one(_KEEP, choice=msgspec.json.encode(wanted).decode())["outcome"]
+    if outcome["outcome"] == "frozen":
+        raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
+
+
+def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:
+    """Return what a player has chosen: source by provider type."""
+    with database.session() as session:
+        return {str(row["provider_type"]): str(row["source"]) for row in session.all(_READ, brand_id=brand_id, player_id=player_id)}
