@@ -1,5 +1,7 @@
 -- The one path by which money moves. wallet_service decides in Python on what read_state gave; apply_command makes it so.
 -- The helpers have no search_path of their own: only apply_command may call them, and setting it again for each costs a bet.
+-- Both keep generic plans: one made for a command's own keys looks cheaper, and would be planned anew for every command.
+-- Helpers are called in expressions, which costs a tenth of a PERFORM; that is why each returns something.
 
 -- The gate lock is a table lock on wallet_gate: money commands share it (ROW SHARE, which does not even touch shared memory while
 -- nobody waits), activation and freezing take it alone (EXCLUSIVE). No login role can take either; readers and dumps disturb neither.
@@ -24,17 +26,58 @@ CREATE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb LA
                               'expires_at', g.expires_at, 'lapsed', coalesce(g.expires_at <= now(), false))
 $$;
 
+-- A bet and, after the active grants, the closed ones that it was paid from or has paid out to.
+CREATE FUNCTION wallet.read_bet(c jsonb, p_brand uuid, p_player uuid, p_grants jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    bet    wallet.wallet_bet_authorization;
+    closed jsonb;
+BEGIN
+    SELECT * INTO bet FROM wallet_bet_authorization a
+     WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id';
+    IF NOT FOUND THEN
+        RETURN '{}';
+    END IF;
+    SELECT jsonb_agg(wallet.grant_json(g) ORDER BY g.expires_at NULLS LAST, g.created_at, g.grant_id) INTO closed
+      FROM wallet_coupon_grant g
+     WHERE g.brand_id = p_brand AND g.player_id = p_player AND g.state <> 'ACTIVE'
+       AND bet.funding || coalesce(bet.payout_shares, '[]') @> jsonb_build_array(jsonb_build_object('account', g.account));
+    RETURN jsonb_build_object('authorization', to_jsonb(bet), 'grants', p_grants || coalesce(closed, '[]'));
+END $$;
+
+-- What a command names, or asks for, beside the player's own state. Open stakes are for a snapshot alone: a bet must not become dearer
+-- with every bet that is open.
+CREATE FUNCTION wallet.read_named(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'open_stakes', CASE WHEN c ? 'with_open_stakes' THEN (
+                           SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet.wallet_bet_authorization s
+                            WHERE s.brand_id = p_brand AND s.player_id = p_player AND s.state = 'AUTHORIZED') ELSE 0 END,
+        'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
+                                              'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state,
+                                              'grant_id', r.grant_id, 'cap', r.cap)
+                      FROM wallet.wallet_rolling_obligation r
+                     WHERE r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = p_brand),
+        'coupon', (SELECT wallet.grant_json(g) FROM wallet.wallet_coupon_grant g
+                    WHERE g.brand_id = p_brand AND g.coupon_log_id = c->>'coupon_log_id'),
+        'cash_transaction', (SELECT to_jsonb(t) FROM wallet.ledger_transactions t
+                              WHERE t.transaction_id = (c->>'cash_transaction_id')::uuid AND t.tenant_id = p_brand))
+$$;
+
 -- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
 -- Input: brand_id, player_id, caller, route, request_id, and provider_id + bet_id, rolling_id, cash_transaction_id,
 -- coupon_log_id or with_open_stakes where they apply.
 CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     brand  uuid := (c->>'brand_id')::uuid;
     player uuid := (c->>'player_id')::uuid;
+    state  jsonb;
 BEGIN
-    RETURN jsonb_build_object(
-        'gate', (SELECT to_jsonb(g) - 'one' FROM wallet_gate g),
+    SELECT jsonb_build_object(
+        'gate', (SELECT jsonb_build_object('activation_no', g.activation_no, 'freeze_level', g.freeze_level, 'freeze_epoch', g.freeze_epoch,
+                                           'topology_code', g.topology_code, 'topology_version', g.topology_version,
+                                           'policy_key', g.policy_key, 'policy_version', g.policy_version) FROM wallet_gate g),
         'stored', (SELECT jsonb_build_object('fingerprint', encode(i.fingerprint, 'hex'), 'status', i.status, 'body', i.body)
                      FROM wallet_idempotency i
                     WHERE i.brand_id = brand AND i.caller = c->>'caller' AND i.route = c->>'route'
@@ -50,33 +93,22 @@ BEGIN
                                                                      'grant_id', o.grant_id, 'cap', o.cap)), '[]')
                           FROM wallet_rolling_obligation o
                          WHERE o.brand_id = brand AND o.player_id = player AND o.state = 'ACTIVE'),
-        -- Only a snapshot shows it; a bet must not become dearer with every bet that is open.
-        'open_stakes', CASE WHEN c ? 'with_open_stakes' THEN (
-                           SELECT coalesce(sum(s.stake), 0)::bigint FROM wallet_bet_authorization s
-                            WHERE s.brand_id = brand AND s.player_id = player AND s.state = 'AUTHORIZED') ELSE 0 END,
-        'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
-                                              'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state,
-                                              'grant_id', r.grant_id, 'cap', r.cap)
-                      FROM wallet_rolling_obligation r
-                     WHERE c ? 'rolling_id' AND r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = brand),
-        'authorization', (SELECT to_jsonb(a) FROM wallet_bet_authorization a
-                           WHERE c ? 'bet_id' AND a.brand_id = brand AND a.provider_id = c->>'provider_id'
-                             AND a.bet_id = c->>'bet_id'),
-        -- In the order they are used up. Closed grants only where the bet at hand was paid from them, or paid out to them.
+        -- In the order they are used up.
         'grants', (SELECT coalesce(jsonb_agg(wallet.grant_json(g) ORDER BY g.expires_at NULLS LAST, g.created_at, g.grant_id), '[]')
-                     FROM wallet_coupon_grant g
-                    WHERE g.brand_id = brand AND g.player_id = player
-                      AND (g.state = 'ACTIVE' OR c ? 'bet_id' AND EXISTS (
-                           SELECT FROM wallet_bet_authorization a
-                            WHERE a.brand_id = brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id'
-                              AND a.funding || coalesce(a.payout_shares, '[]') @> jsonb_build_array(jsonb_build_object('account', g.account))))),
-        'coupon', (SELECT wallet.grant_json(g) FROM wallet_coupon_grant g
-                    WHERE c ? 'coupon_log_id' AND g.brand_id = brand AND g.coupon_log_id = c->>'coupon_log_id'),
-        'cash_transaction', (SELECT to_jsonb(t) FROM ledger_transactions t
-                              WHERE c ? 'cash_transaction_id' AND t.transaction_id = (c->>'cash_transaction_id')::uuid
-                                AND t.tenant_id = brand))
-        || CASE WHEN c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN wallet.read_movement(c, brand, player) ELSE '{}' END
-        || CASE WHEN c ? 'choice_for' THEN wallet.read_choice(c, brand, player) ELSE '{}' END;
+                     FROM wallet_coupon_grant g WHERE g.brand_id = brand AND g.player_id = player AND g.state = 'ACTIVE')) INTO state;
+    IF c ? 'bet_id' THEN
+        state := state || wallet.read_bet(c, brand, player, state->'grants');
+    END IF;
+    IF c ?| ARRAY['with_open_stakes', 'rolling_id', 'coupon_log_id', 'cash_transaction_id'] THEN
+        state := state || wallet.read_named(c, brand, player);
+    END IF;
+    IF c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN
+        state := state || wallet.read_movement(c, brand, player);
+    END IF;
+    IF c ? 'choice_for' THEN
+        state := state || wallet.read_choice(c, brand, player);
+    END IF;
+    RETURN state;
 END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
@@ -93,8 +125,8 @@ BEGIN
            AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp());
 END $$;
 
--- Move one account by one leg and write its ledger row. Rows of accounts are made when first used.
-CREATE FUNCTION wallet.move_account(c jsonb, leg jsonb, p_restore_epoch bigint) RETURNS void
+-- Move one account by one leg and write its ledger row; return the account's new version. Rows of accounts are made when first used.
+CREATE FUNCTION wallet.move_account(c jsonb, leg jsonb, p_restore_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     brand     uuid := (c->>'brand_id')::uuid;
@@ -110,7 +142,10 @@ DECLARE
     p_key     text := c->'pair'->>'policy_key';
     p_version integer := (c->'pair'->>'policy_version')::integer;
     at        timestamptz := now();
-    moved     record;
+    new_balance  bigint;
+    new_version  bigint;
+    new_hash     bytea;
+    old_hash     bytea;
 BEGIN
     FOR attempt IN 1 .. 2 LOOP
         IF named = 'CASH/AVAILABLE' THEN
@@ -120,8 +155,8 @@ BEGIN
                    available_hash = ledger_hash(w.available_hash, brand, player, named, w.available_version + 1, change,
                        w.balance_real_available + change, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
-            RETURNING w.balance_real_available AS balance, w.available_version AS version, w.available_hash AS hash,
-                      w.previous_available_hash AS previous INTO moved;
+            RETURNING w.balance_real_available, w.available_version, w.available_hash, w.previous_available_hash
+                 INTO new_balance, new_version, new_hash, old_hash;
         ELSIF named = 'CASH/PENDING' THEN
             UPDATE wallet_balances w
                SET balance_real_pending = w.balance_real_pending + change, pending_version = w.pending_version + 1,
@@ -129,15 +164,15 @@ BEGIN
                    pending_hash = ledger_hash(w.pending_hash, brand, player, named, w.pending_version + 1, change,
                        w.balance_real_pending + change, unit, command, request, tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE w.tenant_id = brand AND w.player_id = player AND w.currency = unit
-            RETURNING w.balance_real_pending AS balance, w.pending_version AS version, w.pending_hash AS hash,
-                      w.previous_pending_hash AS previous INTO moved;
+            RETURNING w.balance_real_pending, w.pending_version, w.pending_hash, w.previous_pending_hash
+                 INTO new_balance, new_version, new_hash, old_hash;
         ELSIF named LIKE 'GRANT/%' THEN
             UPDATE wallet_coupon_grant g
                SET balance = g.balance + change, version = g.version + 1, previous_hash = g.hash,
                    hash = ledger_hash(g.hash, brand, player, named, g.version + 1, change, g.balance + change, unit, command, request,
                        tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE g.grant_id = substr(named, 7)::uuid AND g.brand_id = brand AND g.player_id = player AND g.currency = unit
-            RETURNING g.balance, g.version, g.hash, g.previous_hash AS previous INTO moved;
+            RETURNING g.balance, g.version, g.hash, g.previous_hash INTO new_balance, new_version, new_hash, old_hash;
         ELSE
             UPDATE wallet_bucket b
                SET balance = b.balance + change, version = b.version + 1, previous_hash = b.hash,
@@ -145,7 +180,7 @@ BEGIN
                        tx, t_code, t_version, p_key, p_version, p_restore_epoch, at)
              WHERE b.brand_id = brand AND b.player_id = player AND b.topology_code = split_part(named, '/', 1)
                AND b.bucket_type_code = split_part(named, '/', 2) AND b.currency = unit
-            RETURNING b.balance, b.version, b.hash, b.previous_hash AS previous INTO moved;
+            RETURNING b.balance, b.version, b.hash, b.previous_hash INTO new_balance, new_version, new_hash, old_hash;
         END IF;
         EXIT WHEN FOUND;
         IF attempt = 2 OR named LIKE 'GRANT/%' OR change < 0 THEN
@@ -155,8 +190,9 @@ BEGIN
     END LOOP;
     INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
                                topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
-    VALUES (brand, player, named, moved.version, change, moved.balance, unit, command, request, tx, t_code, t_version, p_key, p_version,
-            p_restore_epoch, moved.previous, moved.hash, at);
+    VALUES (brand, player, named, new_version, change, new_balance, unit, command, request, tx, t_code, t_version, p_key, p_version,
+            p_restore_epoch, old_hash, new_hash, at);
+    RETURN new_version;
 END $$;
 
 -- Make the empty row of an account on its first use.
@@ -184,10 +220,13 @@ DECLARE
     money   bigint := 0;
     points  bigint := 0;
     stake   bigint := 0;
+    moved   bigint;
     amount  bigint;
     account text;
 BEGIN
-    FOR leg IN SELECT value FROM jsonb_array_elements(c->'legs') LOOP
+    -- Counted, because a loop over a query costs more than what it loops over.
+    FOR place IN 0 .. coalesce(jsonb_array_length(c->'legs'), 0) - 1 LOOP
+        leg := c->'legs'->place;
         amount := (leg->>'delta')::bigint;
         account := leg->>'account';
         IF leg->>'currency' = 'PTS' THEN points := points + amount; ELSE money := money + amount; END IF;
@@ -198,7 +237,7 @@ BEGIN
         ELSIF account = 'STAKE' THEN
             stake := stake + amount;
         ELSIF strpos(account, '/') > 0 THEN
-            PERFORM wallet.move_account(c, leg, p_restore_epoch);
+            moved := wallet.move_account(c, leg, p_restore_epoch);
         ELSIF account = 'ADJ' AND c->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
             RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
         ELSE
@@ -214,8 +253,8 @@ BEGIN
     RETURN stake;
 END $$;
 
--- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake.
-CREATE FUNCTION wallet.put_authorization(c jsonb, a jsonb, p_stake_moved bigint) RETURNS void
+-- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake. Returns the state it is in now.
+CREATE FUNCTION wallet.put_authorization(c jsonb, a jsonb, p_stake_moved bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     closed_stake bigint;
@@ -230,7 +269,7 @@ BEGIN
         IF p_stake_moved <> (a->>'stake')::bigint THEN
             RAISE EXCEPTION 'stake % differs from the % moved', a->>'stake', p_stake_moved USING ERRCODE = 'RW003';
         END IF;
-        RETURN;
+        RETURN a->>'state';
     END IF;
     IF (a->>'from_state') || '>' || (a->>'state') NOT IN ('AUTHORIZED>SETTLED', 'AUTHORIZED>ROLLED_BACK', 'SETTLED>ROLLED_BACK') THEN
         RAISE EXCEPTION 'a bet never goes from % to %', a->>'from_state', a->>'state' USING ERRCODE = 'RW003';
@@ -245,6 +284,7 @@ BEGIN
         RAISE EXCEPTION 'authorization % is not % or its stake is not the % moved', a->>'authorization_id', a->>'from_state', -p_stake_moved
             USING ERRCODE = 'RW003';
     END IF;
+    RETURN a->>'state';
 END $$;
 
 -- Open a cash transaction, or move it from the state the decision saw.
@@ -321,12 +361,14 @@ BEGIN
      WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
 END $$;
 
--- Write the records and events that a decision asked for beside its legs.
-CREATE FUNCTION wallet.put_records(c jsonb, g wallet.wallet_gate, p_player_version bigint, p_stake_moved bigint) RETURNS void
+-- Write the records and events that a decision asked for beside its legs; return the state of the bet it was about.
+CREATE FUNCTION wallet.put_records(c jsonb, p_restore_epoch bigint, p_player_version bigint, p_stake_moved bigint) RETURNS text
 LANGUAGE plpgsql AS $$
+DECLARE
+    bet_state text;
 BEGIN
     IF c ? 'authorization' THEN
-        PERFORM wallet.put_authorization(c, c->'authorization', p_stake_moved);
+        bet_state := wallet.put_authorization(c, c->'authorization', p_stake_moved);
     ELSIF p_stake_moved <> 0 THEN
         RAISE EXCEPTION 'a stake of % moved without an authorization', p_stake_moved USING ERRCODE = 'RW003';
     END IF;
@@ -354,9 +396,10 @@ BEGIN
     IF c ? 'events' THEN
         INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
         SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, p_player_version,
-               e->>'event_type', e->'payload', now(), g.restore_epoch
+               e->>'event_type', e->'payload', now(), p_restore_epoch
           FROM jsonb_array_elements(c->'events') e;
     END IF;
+    RETURN bet_state;
 END $$;
 
 -- What a request id was answered before, or a mismatch when it comes back with another payload.
@@ -371,12 +414,13 @@ $$;
 -- Apply one decided command, or change nothing. Outcomes: applied, replayed, mismatch, frozen; when the world
 -- moved on RW001 for the player and RW010 for the active pair.
 CREATE FUNCTION wallet.apply_command(c jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     gate       wallet_gate;
     seen       bigint := (c->>'player_version')::bigint;
     held       text;
     stake      bigint;
+    bet_state  text;
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
@@ -406,7 +450,7 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    PERFORM wallet.put_records(c, gate, seen + 1, stake);
+    bet_state := wallet.put_records(c, gate.restore_epoch, seen + 1, stake);
     RETURN jsonb_build_object('outcome', 'applied');
 END $$;
 
