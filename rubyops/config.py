@@ -17,6 +17,8 @@ from rubyops.yaml_tree import Fault, Node, read_tree
 SCHEMA = "rubyops.environments/v1"
 FILE_VARIABLE = "RUBYOPS_ENVIRONMENTS"
 HOME_VARIABLE = "RUBYOPS_HOME"
+# What names the servers of an environment whose entry does not.
+URL_VARIABLES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 DEFAULT_ENVIRONMENT = "local"
 ROOT_HOME = Path("/var/lib/rubyops")
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -33,7 +35,6 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed_players: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 100_000
     confirm: bool = True
     database_url: str | None = None
-    control_database_url: str | None = None
     redis_url: str | None = None
 
 
@@ -88,7 +89,7 @@ def _homes() -> Path:
 
 
 def _environment(name: str, entry: _Entry) -> Environment:
-    urls = {key: Secret(url) for key in ("database_url", "control_database_url", "redis_url") if (url := getattr(entry, key)) is not None}
+    urls = {key: Secret(url) for key, variable in URL_VARIABLES.items() if (url := getattr(entry, key) or os.environ.get(variable))}
     return Environment(
         name, entry.kind, entry.driver, entry.topology, entry.copies, entry.seed_players, entry.confirm, state_home(name), **urls
     )
@@ -142,7 +143,6 @@ def _allowed(key: str) -> str:
         "seed_players": "0 to 10000000",
         "confirm": "true, false",
         "database_url": "a URL",
-        "control_database_url": "a URL",
         "redis_url": "a URL",
     }
     return words.get(key, ", ".join(_Entry.__struct_fields__))

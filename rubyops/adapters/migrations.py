@@ -1,6 +1,6 @@
 """Bring a database to a schema revision and give its roles their passwords.
 
-A run holds an advisory lock of its session, so that two of them never interleave: a lock of the transaction would fall
+A run holds an advisory lock of a session, so that two of them never interleave: a lock of the transaction would fall
 off between two revisions. The roles belong to the cluster; the platform's revisions come first because they make them.
 """
 
@@ -14,8 +14,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql as composed
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, NullPool, create_engine
-from sqlalchemy.exc import OperationalError
 
 import sql
 from rubyops.errors import TimedOut
@@ -24,7 +24,8 @@ from rubyops.ports import Database
 FOLDER = Path(sql.__file__).parent / "migrations"
 VERSION_SCHEMA = "public"
 LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
-LOCK_SECONDS = 60
+LOCK_TIMEOUT = "60s"
+MAINTENANCE_DATABASE = "postgres"
 
 
 def upgrade(dsn: str, which: Database, revision: str = "heads") -> None:
@@ -59,12 +60,13 @@ def ensure_database(dsn: str, name: str) -> bool:
         if connection.execute(sql.query("database_exists"), {"name": name}).fetchone():
             return False
         connection.execute(_statement("create_database", name=composed.Identifier(name)))
+        connection.execute(_statement("set_database_time_zone", name=composed.Identifier(name)))
         return True
 
 
 def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
-    with psycopg.connect(dsn) as connection:
+    with _alone(dsn), psycopg.connect(dsn) as connection:
         for role, password in passwords.items():
             verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
             connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
@@ -95,15 +97,21 @@ def _connection(dsn: str) -> Iterator[Connection]:
 
 @contextmanager
 def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
-    with _connection(dsn) as connection:
-        try:
-            connection.exec_driver_sql(sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": f"{LOCK_SECONDS}s"})
-        except OperationalError as fault:
-            if not isinstance(fault.orig, psycopg.errors.LockNotAvailable):
-                raise
-            raise TimedOut(f"Another migration of the {which} database has gone on for {LOCK_SECONDS} s. Wait, then repeat.") from fault
+    with _alone(dsn), _connection(dsn) as connection:
+        connection.exec_driver_sql(sql.query("bound_waiting"), {"lock_timeout": LOCK_TIMEOUT})
         connection.commit()
         config = _config(which)
         config.attributes["connection"] = connection
         config.attributes["version_schema"] = VERSION_SCHEMA
         yield config, connection
+
+
+@contextmanager
+def _alone(dsn: str) -> Iterator[None]:
+    """Have nobody else change schemas or roles on this server: roles are the server's, and two changes of one at once fail."""
+    with psycopg.connect(make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), autocommit=True) as connection:
+        try:
+            connection.execute(sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT})
+        except psycopg.errors.LockNotAvailable as fault:
+            raise TimedOut(f"Another migration on this server has gone on for {LOCK_TIMEOUT}. Wait, then repeat.") from fault
+        yield

@@ -17,7 +17,7 @@ class Environment:
 
     `copies` is how many copies of each process run, `seed_players` how many legacy players a new platform is given.
     With `confirm` a changing run must be confirmed by the environment's name. The URLs name servers that are not
-    the driver's own; None means that the driver brings its own.
+    the driver's own, `database_url` as a superuser and with the platform's database; None means that the driver brings its own.
     """
 
     name: str
@@ -29,5 +29,4 @@ class Environment:
     confirm: bool
     home: Path
     database_url: Secret | None = None
-    control_database_url: Secret | None = None
     redis_url: Secret | None = None

@@ -28,6 +28,16 @@ def test_the_shipped_environments(homes: Path) -> None:
     assert known["staging"].home == homes / "staging" == config.state_home("staging")
 
 
+def test_variables_name_servers_where_the_file_does_not(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (config.environment().database_url, config.environment().redis_url) == (None, None)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://from-variable/ruby")
+    monkeypatch.setenv("REDIS_URL", "redis://from-variable/0")
+    path = homes / "environments.yaml"
+    path.write_text(HEAD + "  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, database_url: 'postgresql://from-file/ruby'}\n")
+    monkeypatch.setenv(config.FILE_VARIABLE, str(path))
+    assert (config.environment().database_url, config.environment().redis_url) == ("postgresql://from-file/ruby", "redis://from-variable/0")
+
+
 def test_an_unknown_environment_is_told_which_there_are(homes: Path) -> None:
     with pytest.raises(UsageError, match=r"no environment 'stagin'.*local, local-unified, staging"):
         config.environment("stagin")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from rubyops.adapters.local import binaries, keyring, layout, leftovers
 from rubyops.adapters.local.keyring import Keyring
-from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, Program, copy_name, copy_url
+from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, PostgresServer, Program, RedisServer, copy_name, copy_url
 from rubyops.adapters.local.liveness import await_live
+from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import CONTROL_DATABASE, PLATFORM_DATABASE, READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
 from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
 from rubyops.model.environment import Environment
@@ -24,7 +25,6 @@ from wallet_runtime import contract
 SERVER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 LOCK_SECONDS = 120.0
-DATABASES: dict[Database, str] = {"platform": PLATFORM_DATABASE, "control": CONTROL_DATABASE}
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 Progress = Callable[[str], None]
@@ -34,28 +34,26 @@ class LocalDriver:
     """One environment on this machine. Making one reads its folder and starts nothing."""
 
     def __init__(self, environment: Environment) -> None:
-        """Refuse an environment whose servers are named by URL: this driver brings its own."""
-        named = [name for name in ("database_url", "control_database_url", "redis_url") if getattr(environment, name) is not None]
-        if named:
-            message = f"Environment {environment.name!r} sets {', '.join(named)}, but the local driver starts its own servers. Remove them."
-            raise UsageError(message)
+        """Find out which servers it lives on. Raises `UsageError` for URLs that are not valid or name others than before."""
         self.environment = environment
         self._home = environment.home
         self._supervisor = Supervisor(self._home)
+        self._places = Places(environment)
 
     # --- where everything is
 
     def dsn(self, role: str, database: Database) -> Secret:
         """Return the connection URL of a role; `Unreachable` when the environment was never brought up."""
-        port = self._port(POSTGRES)
-        return layout.dsn(Postgres(Path(), self._home / POSTGRES, port), self._keys(), role, DATABASES[database])
+        postgres = self._places.postgres or Postgres(Path(), self._home / POSTGRES, self._port(POSTGRES))
+        return layout.dsn(postgres, self._keys(), role, database)
 
     def redis_url(self, user: str = SERVICES_USER) -> Secret:
-        """Return the URL of a Valkey user: `ruby` does everything, `rubyops_read` only reads."""
+        """Return the URL of a Redis user: `ruby` does everything, `rubyops_read` only reads."""
         if user not in (SERVICES_USER, READ_USER):
-            raise RubyopsError(f"No Valkey user is named {user!r}; known are {SERVICES_USER}, {READ_USER}.")
+            raise RubyopsError(f"No Redis user is named {user!r}; known are {SERVICES_USER}, {READ_USER}.")
         password = self._keys()[keyring.redis_password(user)].reveal()
-        return Secret(Valkey(Path(), self._home / VALKEY, self._port(VALKEY)).url(user, password))
+        valkey = self._places.redis or Valkey(Path(), self._home / VALKEY, self._port(VALKEY))
+        return Secret(valkey.url(user, password))
 
     def process_url(self, process: str, copy: int = 1) -> str:
         """Return the address of a copy, whether it runs or not."""
@@ -68,12 +66,12 @@ class LocalDriver:
     # --- what runs
 
     def is_up(self) -> bool:
-        """Whether the supervisor answers and keeps both servers running; single processes may be stopped."""
+        """Whether the supervisor answers and keeps the servers that are ours running; single processes may be stopped."""
         try:
             states = self._supervisor.states()
         except Unreachable:
             return False
-        return all(name in states and states[name].state in STARTED for name in (POSTGRES, VALKEY))
+        return all(name in states and states[name].state in STARTED for name in self._places.own)
 
     def copies(self) -> list[Copy]:
         """List every copy of every process with its state, `stopped` when nothing keeps it; empty when never brought up."""
@@ -101,7 +99,7 @@ class LocalDriver:
             servers = layout.server_programs(postgres, valkey)
             platform = Platform(self.environment, keys, postgres, valkey, self._copy_ports(book), _version())
             self._keep([*servers, *platform.programs()], progress)
-            progress(f"PostgreSQL on port {postgres.port}, Valkey on port {valkey.port}")
+            progress(f"PostgreSQL on {postgres.where}, Redis on {valkey.where}")
             self._supervisor.start(servers)
             postgres.await_ready(keys[keyring.role_password(SUPERUSER)].reveal(), SERVER_SECONDS)
             self.migrate(progress)
@@ -116,8 +114,9 @@ class LocalDriver:
         from rubyops.adapters import migrations  # sqlalchemy and alembic take a second that reading has no use for
 
         keys = self._keys()
-        superuser = self.dsn(SUPERUSER, "platform").reveal().removesuffix(PLATFORM_DATABASE) + POSTGRES
-        for which, name in DATABASES.items():
+        postgres = self._places.postgres or Postgres(Path(), self._home / POSTGRES, self._port(POSTGRES))
+        superuser = postgres.dsn(SUPERUSER, keys[keyring.role_password(SUPERUSER)].reveal(), migrations.MAINTENANCE_DATABASE)
+        for which, name in postgres.databases.items():
             migrations.ensure_database(superuser, name)
             before = migrations.current(self.dsn(SUPERUSER, which), which)
             migrations.upgrade(self.dsn(SUPERUSER, which), which)
@@ -126,7 +125,10 @@ class LocalDriver:
         migrations.provision_passwords(superuser, {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
 
     def down(self) -> bool:
-        """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran."""
+        """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran.
+
+        Servers that were named by URL are somebody else's: they run on, with everything of this environment in them.
+        """
         if not self._home.exists():
             return False
         with self._lock():
@@ -160,14 +162,24 @@ class LocalDriver:
         keys.complete()
         return keys, self._book()
 
-    def _servers(self, book: PortBook) -> tuple[Postgres, Valkey]:
-        running = self._running()
-        bins = binaries.runnable_postgres_bin(self._home.parent)
-        postgres = Postgres(bins, self._home / POSTGRES, book.usable(POSTGRES, ours=POSTGRES in running))
-        valkey = Valkey(binaries.valkey_server(), self._home / VALKEY, book.usable(VALKEY, ours=VALKEY in running))
-        keys = self._keys()
-        postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
+    def _servers(self, book: PortBook) -> tuple[PostgresServer, RedisServer]:
+        """Make the servers that are ours, and move into those that are not."""
+        running, keys = self._running(), self._keys()
+        postgres: PostgresServer
+        valkey: RedisServer
+        if self._places.postgres is None:
+            bins = binaries.runnable_postgres_bin(self._home.parent)
+            postgres = Postgres(bins, self._home / POSTGRES, book.usable(POSTGRES, ours=POSTGRES in running))
+            postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
+        else:
+            postgres = self._places.postgres
+            postgres.accept({role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
+        if self._places.redis is None:
+            valkey = Valkey(binaries.valkey_server(), self._home / VALKEY, book.usable(VALKEY, ours=VALKEY in running))
+        else:
+            valkey = self._places.redis
         valkey.configure({user: keys[keyring.redis_password(user)].reveal() for user in (SERVICES_USER, READ_USER)})
+        self._places.remember()
         return postgres, valkey
 
     def _copy_ports(self, book: PortBook) -> dict[str, int]:

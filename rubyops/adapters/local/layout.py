@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rubyops.adapters.local import keyring
+from rubyops.adapters.local.given import GivenPostgres, GivenRedis
 from rubyops.adapters.local.keyring import Keyring
-from rubyops.adapters.local.servers import CONTROL_DATABASE, HOST, PLATFORM_DATABASE, SERVICES_USER, Postgres, Valkey
+from rubyops.adapters.local.servers import HOST, SERVICES_USER, Postgres, Valkey
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
+from rubyops.ports import Database
 from wallet_runtime import contract
 
 POSTGRES = "postgres"
@@ -16,6 +18,8 @@ VALKEY = "valkey"
 PLATFORM_GROUP = "platform"
 HOME_MARK = "RUBYOPS_ENVIRONMENT_HOME"  # by this variable a process of a dead supervisor is known
 BRAND_ENFORCEMENT = "enforce"
+PostgresServer = Postgres | GivenPostgres
+RedisServer = Valkey | GivenRedis
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,14 @@ def copy_names(environment: Environment) -> list[tuple[str, int]]:
     return [(process, copy) for process in contract.PROCESSES for copy in range(1, environment.copies + 1)]
 
 
-def server_programs(postgres: Postgres, valkey: Valkey) -> list[Program]:
-    """Build the two servers. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
-    return [
-        Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), {}, postgres.user, "INT"),
-        Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}),
-    ]
+def server_programs(postgres: PostgresServer, valkey: RedisServer) -> list[Program]:
+    """Build the servers that are ours. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
+    programs = []
+    if isinstance(postgres, Postgres):
+        programs.append(Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), {}, postgres.user, "INT"))
+    if isinstance(valkey, Valkey):
+        programs.append(Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}))
+    return programs
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,8 @@ class Platform:
 
     environment: Environment
     keys: Keyring
-    postgres: Postgres
-    valkey: Valkey
+    postgres: PostgresServer
+    valkey: RedisServer
     ports: dict[str, int]
     version: str
 
@@ -80,8 +86,8 @@ class Platform:
             "VERSION": self.version,
             "PORT": str(self.ports[copy_name(process, copy)]),
             "COPY": str(copy),
-            "DATABASE_URL": self._dsn(process, PLATFORM_DATABASE),
-            "CONTROL_DATABASE_URL": self._dsn(keyring.CONTROL_ROLE, CONTROL_DATABASE),
+            "DATABASE_URL": self._dsn(process, "platform"),
+            "CONTROL_DATABASE_URL": self._dsn(keyring.CONTROL_ROLE, "control"),
             "REDIS_URL": self.valkey.url(SERVICES_USER, self._reveal(keyring.redis_password(SERVICES_USER))),
             contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
@@ -91,16 +97,16 @@ class Platform:
         variables |= {f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)]) for other in contract.API_PROCESSES}
         return variables | {name: self._reveal(name) for name in _secrets_of(process)}
 
-    def _dsn(self, role: str, database: str) -> str:
-        return self.postgres.dsn(role, self._reveal(keyring.role_password(role)), database)
+    def _dsn(self, role: str, database: Database) -> str:
+        return dsn(self.postgres, self.keys, role, database).reveal()
 
     def _reveal(self, name: str) -> str:
         return self.keys[name].reveal()
 
 
-def dsn(postgres: Postgres, keys: Keyring, role: str, database: str) -> Secret:
+def dsn(postgres: PostgresServer, keys: Keyring, role: str, database: Database) -> Secret:
     """Build the connection URL of a role."""
-    return Secret(postgres.dsn(role, keys[keyring.role_password(role)].reveal(), database))
+    return Secret(postgres.dsn(role, keys[keyring.role_password(role)].reveal(), postgres.databases[database]))
 
 
 def copy_url(port: int) -> str:

@@ -17,6 +17,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from rubyops.adapters.local import binaries
 from rubyops.errors import RubyopsError, Unreachable
+from rubyops.ports import Database
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -38,10 +39,11 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "max_wal_size": "1GB",
 }
-VALKEY_RULES = {
+ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
+    # Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
     READ_USER: "%R~* resetchannels -@all +@read -@write +ping +hello +auth +select +echo +quit +time +info +xinfo +acl|whoami"
-    " +client|setinfo +client|setname +client|getname +client|id",
+    " +client|setname +client|getname +client|id",
 }
 
 
@@ -53,6 +55,16 @@ class Postgres:
     data: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def databases(self) -> Mapping[Database, str]:
+        """The names of both databases."""
+        return {"platform": PLATFORM_DATABASE, "control": CONTROL_DATABASE}
+
+    @property
+    def where(self) -> str:
+        """Where the server listens."""
+        return f"port {self.port}"
 
     @property
     def user(self) -> str | None:
@@ -98,7 +110,7 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Valkey:
-    """A Valkey server in `folder` on TCP `port`, with append-only file and the two users of `VALKEY_RULES`."""
+    """A Valkey server in `folder` on TCP `port`, with append-only file and the two users of `ACCESS_RULES`."""
 
     program: Path
     folder: Path
@@ -108,7 +120,7 @@ class Valkey:
         """Write the configuration (0600; of passwords only the digests)."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()}
-        users = [f"user {user} reset on #{digests[user]} {rules}" for user, rules in VALKEY_RULES.items()]
+        users = [f"user {user} reset on #{digests[user]} {rules}" for user, rules in ACCESS_RULES.items()]
         lines = [
             f"bind {HOST}",
             f"port {self.port}",
@@ -126,6 +138,11 @@ class Valkey:
         self.config_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     @property
+    def where(self) -> str:
+        """Where the server listens."""
+        return f"port {self.port}"
+
+    @property
     def config_file(self) -> Path:
         """The configuration that `command` reads."""
         return self.folder / "valkey.conf"
@@ -139,9 +156,9 @@ class Valkey:
         """Build the command line that runs the server in the foreground."""
         return [str(self.program), str(self.config_file)]
 
-    def url(self, user: str, password: str, database: int = 0) -> str:
+    def url(self, user: str, password: str) -> str:
         """Build the connection URL of a user."""
-        return f"redis://{user}:{password}@{HOST}:{self.port}/{database}"
+        return f"redis://{user}:{password}@{HOST}:{self.port}/0"
 
     def await_ready(self, password: str, seconds: float) -> None:
         """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""

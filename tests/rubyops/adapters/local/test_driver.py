@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,7 +20,6 @@ from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import is_free
 from rubyops.adapters.local.servers import HOST, SUPERUSER
 from rubyops.errors import Unreachable, UsageError
-from rubyops.model.secret import Secret
 from rubyops.ports import Database
 from wallet_runtime import contract
 
@@ -139,12 +137,6 @@ def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:
     assert httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).status_code
     with pytest.raises(UsageError, match="No process is named 'walet_worker'; known are gateway"):
         driver.stop(["walet_worker"])
-
-
-def test_servers_of_somebody_else_are_refused(homes: Path) -> None:
-    environment = replace(config.environment("local"), database_url=Secret("postgresql://elsewhere/ruby"))
-    with pytest.raises(UsageError, match="sets database_url"):
-        LocalDriver(environment)
 
 
 def test_databases_without_their_passwords_are_refused(driver: LocalDriver) -> None:

@@ -1,0 +1,189 @@
+"""Servers that somebody else runs, named by a URL: what must be so before an environment lives there, and where everything of it is.
+
+An environment takes two databases, the platform's roles and one logical Redis database with two users, and touches nothing else.
+Roles belong to the whole PostgreSQL server, so environments that share one share the roles' passwords, or the second is refused.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+import psycopg
+import redis
+
+import sql
+from rubyops.adapters.local.servers import ACCESS_RULES, SUPERUSER
+from rubyops.errors import Refused, Unreachable, UsageError
+from rubyops.model.secret import Secret
+from rubyops.ports import Database
+
+MARK = "rubyops:environment"  # the key by which a logical database tells whose it is
+MAINTENANCE_DATABASE = "postgres"
+OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
+CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class GivenPostgres:
+    """A PostgreSQL, by a superuser's URL whose path names the platform's database; `control` stands beside it."""
+
+    url: Secret
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a URL that does not say everything."""
+        parts = _split(
+            self.url, ("postgresql", "postgres"), "DATABASE_URL (database_url)", "postgresql://SUPERUSER:PASSWORD@HOST:PORT/DATABASE"
+        )
+        if not parts.path.strip("/") or "/" in parts.path[1:]:
+            raise UsageError(f"DATABASE_URL (database_url) names no database on {parts.hostname}: postgresql://.../DATABASE is needed.")
+
+    @property
+    def databases(self) -> Mapping[Database, str]:
+        """The names of both databases."""
+        name = urlsplit(self.url.reveal()).path[1:]
+        return {"platform": name, "control": f"{name}_control"}
+
+    @property
+    def user(self) -> str:
+        """The superuser's name there."""
+        return urlsplit(self.url.reveal()).username or ""
+
+    @property
+    def where(self) -> str:
+        """The server and the platform's database, without a password."""
+        parts = urlsplit(self.url.reveal())
+        return f"{parts.hostname}:{parts.port or 5432}/{self.databases['platform']}"
+
+    def dsn(self, role: str, password: str, database: str) -> str:
+        """Build the connection URL of a role; the superuser is whoever the given URL names, with the password given there."""
+        parts = urlsplit(self.url.reveal())
+        netloc = parts.netloc if role == SUPERUSER else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+        return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
+
+    def accept(self, passwords: Mapping[str, str]) -> None:
+        """Raise `Refused` unless the server is new enough, the URL a superuser's, the databases ours or empty, and the roles ours."""
+        try:
+            self._refuse_foreign(passwords)
+            for database in self.databases.values():
+                self._refuse_filled(database)
+        except psycopg.OperationalError as fault:
+            raise Unreachable(f"PostgreSQL on {self.where} cannot be reached: {fault}") from fault
+
+    def _refuse_foreign(self, passwords: Mapping[str, str]) -> None:
+        with psycopg.connect(self.dsn(SUPERUSER, "", MAINTENANCE_DATABASE), connect_timeout=CONNECT_SECONDS) as connection:
+            major = connection.info.server_version // 10_000
+            if major < OLDEST_POSTGRES:
+                raise Refused(f"PostgreSQL on {self.where} is version {major}; {OLDEST_POSTGRES} or newer is needed.")
+            if connection.info.parameter_status("is_superuser") != "on":
+                raise Refused(f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; roles and guards need one.")
+            stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)}).fetchall()
+        others = [role for role, verifier in stored if verifier is not None and not _is_of(verifier, passwords[role])]
+        if others:
+            raise Refused(
+                f"PostgreSQL on {self.where} has the roles {', '.join(others)} with other passwords: another environment lives there. "
+                "Roles belong to the whole server. Name another server, or begin this environment's secrets.json with "
+                "the DATABASE_PASSWORD_* lines of the other one's."
+            )
+
+    def _refuse_filled(self, database: str) -> None:
+        try:
+            with psycopg.connect(self.dsn(SUPERUSER, "", database), connect_timeout=CONNECT_SECONDS) as connection:
+                foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchall()
+        except psycopg.OperationalError as fault:
+            if fault.sqlstate or f'database "{database}" does not exist' not in str(fault):
+                raise
+            return
+        if foreign:
+            raise Refused(f"The database {database!r} on {self.where} holds {foreign[0][0]}, which is not ours. Name another database.")
+
+    def await_ready(self, password: str, seconds: float) -> None:
+        """Nothing to wait for: `accept` has spoken to the server."""
+
+
+@dataclass(frozen=True)
+class GivenRedis:
+    """A Redis or Valkey, by the URL of a user who may manage users; its path is the number of the logical database, 0 when left out.
+
+    `owner` says whose the logical database is, to whoever finds it taken.
+    """
+
+    given: Secret
+    owner: str
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a URL that does not say everything."""
+        parts = _split(self.given, ("redis", "rediss"), "REDIS_URL (redis_url)", "redis://:PASSWORD@HOST:PORT/NUMBER")
+        if parts.path.strip("/") and not parts.path[1:].isdecimal():
+            raise UsageError(f"REDIS_URL (redis_url) ends in {parts.path!r}; the number of a logical database is needed, such as /0.")
+
+    @property
+    def number(self) -> int:
+        """The logical database."""
+        return int(urlsplit(self.given.reveal()).path[1:] or 0)
+
+    @property
+    def where(self) -> str:
+        """The server and the logical database, without a password."""
+        parts = urlsplit(self.given.reveal())
+        return f"{parts.hostname}:{parts.port or 6379}/{self.number}"
+
+    def user(self, user: str) -> str:
+        """Name a user of this environment on the server; users belong to the whole server."""
+        return f"{user}-{self.number}"
+
+    def url(self, user: str, password: str) -> str:
+        """Build the connection URL of a user."""
+        parts = urlsplit(self.given.reveal())
+        netloc = f"{self.user(user)}:{password}@{parts.netloc.rpartition('@')[2]}"
+        return urlunsplit(parts._replace(netloc=netloc, path=f"/{self.number}"))
+
+    def configure(self, passwords: Mapping[str, str]) -> None:
+        """Take the logical database and make its two users. `Refused` when it is somebody else's."""
+        try:
+            with redis.Redis.from_url(self.given.reveal(), socket_timeout=CONNECT_SECONDS, decode_responses=True) as client:
+                version = str(client.info("server")["redis_version"])
+                if int(version.partition(".")[0]) < OLDEST_REDIS:
+                    raise Refused(f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed.")
+                self._claim(client)
+                for user, password in passwords.items():
+                    digest = hashlib.sha256(password.encode()).hexdigest()
+                    client.execute_command("ACL", "SETUSER", self.user(user), "reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
+        except redis.ResponseError as fault:
+            raise Refused(f"Redis on {self.where} refused to make the environment's users: {fault}.") from fault
+        except redis.RedisError as fault:
+            raise Unreachable(f"Redis on {self.where} cannot be reached: {fault}") from fault
+
+    def _claim(self, client: redis.Redis) -> None:
+        if client.set(MARK, self.owner, nx=True):
+            if client.dbsize() == 1:
+                return
+            client.delete(MARK)
+            raise Refused(f"Logical database {self.number} of Redis on {self.where} holds keys that are not ours. Name an empty one.")
+        owner: object = client.get(MARK)
+        if owner != self.owner:
+            raise Refused(f"Logical database {self.number} of Redis on {self.where} belongs to the platform on {owner}. Name another one.")
+
+    def await_ready(self, password: str, seconds: float) -> None:
+        """Nothing to wait for: `configure` has spoken to the server."""
+
+
+def _split(url: Secret, schemes: tuple[str, ...], name: str, form: str) -> SplitResult:
+    parts = urlsplit(url.reveal())
+    if parts.scheme not in schemes or not parts.hostname:
+        raise UsageError(f"{name} is not a URL of the form {form}.")
+    return parts
+
+
+def _is_of(verifier: str, password: str) -> bool:
+    """Whether a stored SCRAM verifier (`SCRAM-SHA-256$iterations:salt$stored:server`) is that of a password."""
+    mechanism, _, rest = verifier.partition("$")
+    if mechanism != "SCRAM-SHA-256":
+        return False
+    costs, _, keys = rest.partition("$")
+    iterations, _, salt = costs.partition(":")
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    return hmac.compare_digest(stored, base64.b64decode(keys.partition(":")[0]))

@@ -1,0 +1,74 @@
+"""Which servers an environment lives on: its own, or those that a URL named when it was first brought up. It does not change later."""
+
+import json
+import os
+from pathlib import Path
+
+from rubyops.adapters.local.given import GivenPostgres, GivenRedis
+from rubyops.adapters.local.layout import POSTGRES, VALKEY
+from rubyops.errors import UsageError
+from rubyops.model.environment import Environment
+from rubyops.model.secret import Secret
+
+FILE = "servers.json"
+
+
+class Places:
+    """The given servers of one environment; None where it has its own."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Take the URLs of the environment, or those remembered. `UsageError` when they name another place than was remembered."""
+        self._file = environment.home / FILE
+        known = _read(self._file)
+        self.postgres = self._postgres(environment, known)
+        self.redis = self._redis(environment, known)
+
+    @property
+    def own(self) -> list[str]:
+        """The programs of the servers that are the environment's own."""
+        return [name for name, given in ((POSTGRES, self.postgres), (VALKEY, self.redis)) if given is None]
+
+    def remember(self) -> None:
+        """Keep the URLs (0600), so that later commands need not be told again, and cannot be led elsewhere."""
+        urls = {
+            "database_url": self.postgres.url.reveal() if self.postgres else None,
+            "redis_url": self.redis.given.reveal() if self.redis else None,
+        }
+        if urls == _read(self._file):
+            return
+        unfinished = self._file.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(urls, file, indent=2)
+        unfinished.rename(self._file)
+
+    def _postgres(self, environment: Environment, known: dict[str, str | None]) -> GivenPostgres | None:
+        named = GivenPostgres(environment.database_url) if environment.database_url else None
+        if "database_url" not in known:
+            return named
+        before = GivenPostgres(Secret(url)) if (url := known["database_url"]) else None
+        _refuse_move(environment.name, "PostgreSQL", before.where if before else None, named.where if named else None)
+        return named or before
+
+    def _redis(self, environment: Environment, known: dict[str, str | None]) -> GivenRedis | None:
+        owner = self.postgres.where if self.postgres else f"{environment.home}"
+        named = GivenRedis(environment.redis_url, owner) if environment.redis_url else None
+        if "redis_url" not in known:
+            return named
+        before = GivenRedis(Secret(url), owner) if (url := known["redis_url"]) else None
+        _refuse_move(environment.name, "Redis", before.where if before else None, named.where if named else None)
+        return named or before
+
+
+def _refuse_move(name: str, server: str, before: str | None, named: str | None) -> None:
+    """Let a URL go that is not set any more; one that names another place would split the environment in two."""
+    if named is not None and named != before:
+        first = f"the {server} on {before}" if before else f"a {server} of its own"
+        raise UsageError(
+            f"Environment {name!r} was brought up with {first}, but is now told {named}. "
+            "What it holds is in the first. Take the URL back, or use another environment."
+        )
+
+
+def _read(file: Path) -> dict[str, str | None]:
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
