@@ -1,12 +1,11 @@
-"""A real PostgreSQL and a real Valkey for the whole test run, shared by its workers and stopped when the last has ended."""
+"""A real PostgreSQL and a real Redis for the whole test run, from the run's source, shared by its workers and left as they were found."""
 
 import fcntl
 import itertools
 import json
 import os
-import shlex
+import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,37 +17,28 @@ import redis
 from psycopg import sql as composed
 
 from rubyops.adapters import migrations
-from rubyops.adapters.local import binaries
-from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.given import GivenPostgres, GivenRedis
+from rubyops.adapters.local.keyring import LOGIN_ROLES, role_password
+from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
+from rubyops.model.secret import Secret
 from rubyops.ports import Database
+from tests import sources
+from tests.sources import MADE_BY_MIGRATIONS, NotUsable, Started
 
 FOLDER_VARIABLE = "RUBYOPS_TEST_CLUSTER"
-PASSWORD = "test"
-ROLES = (
-    "gateway",
-    "wallet_service",
-    "wallet_worker",
-    "rolling_service",
-    "rolling_worker",
-    "game_service",
-    "player_service",
-    "admin_service",
-    "control_service",
-    "rubyops_read",
-    "rubyops_ops",
-)
-FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "5min", "max_connections": "400"}
+PREFIX = "rubyops_test_"
+# Made once, in the process that starts the workers; given servers may be open to others while the run's roles are there.
+PASSWORD = os.environ.setdefault("RUBYOPS_TEST_PASSWORD", secrets.token_hex(12))
 _database_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class TestDatabase:
-    """One test's own database: connection URLs of the superuser and of every role (password `test`)."""
+    """One test's own database: connection URLs of the superuser and of every role."""
 
     __test__ = False
 
-    postgres: Postgres
+    postgres: GivenPostgres
     name: str
 
     @property
@@ -60,104 +50,193 @@ class TestDatabase:
         """The URL of a role that the migrations made, such as `wallet_service`."""
         return self.postgres.dsn(role, PASSWORD, self.name)
 
+    def end_sessions(self, application: str) -> None:
+        """Have the server end every session of this name in this database; the server has others'."""
+        with psycopg.connect(self.superuser_dsn) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+                [application],
+            )
+
 
 @dataclass(frozen=True)
 class Cluster:
-    """The two servers of this test run."""
+    """The two servers of this test run; everything that it makes there is named with `prefix`."""
 
-    postgres: Postgres
-    valkey: Valkey
+    servers: Started
+    folder: Path
+
+    @property
+    def prefix(self) -> str:
+        """What the names of this run's databases begin with."""
+        return PREFIX + self.folder.name[-8:]
+
+    @property
+    def postgres(self) -> GivenPostgres:
+        """The PostgreSQL."""
+        return GivenPostgres(Secret(f"{self.servers.postgres}/{self.prefix}"))
+
+    @property
+    def superuser_dsn(self) -> str:
+        """The superuser's URL of a database that is nobody's."""
+        return self.postgres.dsn(SUPERUSER, PASSWORD, migrations.MAINTENANCE_DATABASE)
+
+    def template(self, which: Database) -> str:
+        """Name the migrated database that tests' own are cloned from."""
+        return f"{self.prefix}_{which}"
+
+    def database_name(self, what: str) -> str:
+        """Make a name that no other test uses."""
+        return f"{self.prefix}_{what}_{os.getpid()}_{next(_database_numbers)}"
 
     @contextmanager
     def database(self, which: Database) -> Iterator[TestDatabase]:
         """Clone the migrated template for one test and drop the clone after it."""
-        name = f"{which}_{os.getpid()}_{next(_database_numbers)}"
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, _template(which))
+        name = self.database_name(which)
+        self.run("CREATE DATABASE {} TEMPLATE {}", name, self.template(which))
         try:
             yield TestDatabase(self.postgres, name)
         finally:
-            self._run("DROP DATABASE {} WITH (FORCE)", name)
+            self.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def redis(self, number: int) -> GivenRedis:
+        """One logical database."""
+        return GivenRedis(Secret(f"{self.servers.redis}/{number}"), self.prefix)
 
     def redis_url(self, number: int, user: str = SERVICES_USER) -> str:
-        """The URL of one logical database of the Valkey server."""
-        return self.valkey.url(user, PASSWORD, number)
+        """The URL of a user of one logical database that `take_logical_database` gave."""
+        return self.redis(number).url(user, PASSWORD)
 
-    def _run(self, text: str, *names: str) -> None:
-        with psycopg.connect(self.postgres.dsn(SUPERUSER, PASSWORD, "postgres"), autocommit=True) as connection:
+    def take_logical_database(self) -> int:
+        """Find a logical database that is empty and that nobody else in this run has taken. Raises `NotUsable` when there is none."""
+        with _locked(self.folder / "redis.lock"):
+            taken = self.taken()
+            for number in itertools.count():
+                if number not in taken and self._is_empty(number):
+                    (self.folder / "redis.json").write_text(json.dumps([*taken, number]))
+                    return number
+        raise AssertionError("counting has no end")
+
+    def taken(self) -> list[int]:
+        """List the logical databases that this run has taken."""
+        book = self.folder / "redis.json"
+        return list(json.loads(book.read_text())) if book.exists() else []
+
+    def servers_for(self, home: Path) -> dict[str, str]:
+        """Give an environment, whose folder is made here, two databases and a logical one to be, and the passwords of the roles."""
+        home.mkdir(mode=0o711)
+        (home / "secrets.json").touch(mode=0o600)
+        (home / "secrets.json").write_text(json.dumps({role_password(role): PASSWORD for role in LOGIN_ROLES}), encoding="utf-8")
+        database = self.database_name(home.name.replace("-", "_"))
+        return {
+            "database_url": self.postgres.dsn(SUPERUSER, PASSWORD, database),
+            "redis_url": self.redis(self.take_logical_database()).given.reveal(),
+        }
+
+    def run(self, text: str, *names: str) -> None:
+        """Run a statement as the superuser, its names put in as identifiers."""
+        with psycopg.connect(self.superuser_dsn, autocommit=True) as connection:
             connection.execute(composed.SQL(text).format(*map(composed.Identifier, names)))
+
+    def _is_empty(self, number: int) -> bool:
+        try:
+            with redis.Redis.from_url(f"{self.servers.redis}/{number}") as client:
+                return bool(client.dbsize() == 0)
+        except redis.ResponseError as fault:
+            raise NotUsable(f"Redis has no empty logical database for the tests up to number {number}: {fault}") from fault
 
 
 def make_folder() -> None:
     """Choose the run's folder, in the process that starts the workers; they inherit its name."""
-    folder = tempfile.mkdtemp(prefix="rubyops-tests-")
-    os.chmod(folder, 0o711)  # PostgreSQL may have to run as another user
-    os.environ[FOLDER_VARIABLE] = folder
+    folder = Path(tempfile.gettempdir()) / f"rubyops-tests-{secrets.token_hex(4)}"
+    folder.mkdir()
+    folder.chmod(0o711)  # PostgreSQL may have to run as another user
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    if sources.chosen().shared:
+        connect()
 
 
 def connect() -> Cluster:
-    """Start the servers, or find them started by another worker; `needed` migrations run once."""
+    """Start the servers, or find them started by another worker."""
     folder = Path(os.environ[FOLDER_VARIABLE])
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        started = folder / "started.json"
-        if started.exists():
-            return _cluster(folder, json.loads(started.read_text()))
-        book = PortBook(folder / "ports.json")
-        ports = {name: book.usable(name) for name in ("postgres", "valkey")}
-        cluster = _cluster(folder, ports)
-        _start(cluster, folder)
-        started.write_text(json.dumps(ports))
-        return cluster
+    started = folder / "started.json"
+    with _locked(folder / "lock"):
+        if not started.exists():
+            (folder / "starting").touch()
+            cluster = Cluster(sources.chosen().start(folder, PASSWORD), folder)
+            if sources.chosen().shared:
+                _drop_databases(cluster, PREFIX)
+            started.write_text(json.dumps(cluster.servers))
+        return Cluster(Started(*json.loads(started.read_text())), folder)
 
 
 def prepare(cluster: Cluster, which: Database) -> None:
     """Make the migrated template of one database, unless another worker has."""
-    with (Path(os.environ[FOLDER_VARIABLE]) / f"{which}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        superuser = cluster.postgres.dsn(SUPERUSER, PASSWORD, "postgres")
-        name = _template(which)
-        done = Path(os.environ[FOLDER_VARIABLE]) / f"{which}.done"
+    with _locked(cluster.folder / f"{which}.lock"):
+        done = cluster.folder / f"{which}.done"
         if done.exists():
             return
-        migrations.ensure_database(superuser, name)
+        name = cluster.template(which)
+        migrations.ensure_database(cluster.superuser_dsn, name)
         migrations.upgrade(cluster.postgres.dsn(SUPERUSER, PASSWORD, name), which)
-        with psycopg.connect(superuser) as connection:
+        with psycopg.connect(cluster.superuser_dsn) as connection:
             known = {str(row[0]) for row in connection.execute("SELECT rolname FROM pg_roles")}
-        migrations.provision_passwords(superuser, {role: PASSWORD for role in ROLES if role in known})
+        migrations.provision_passwords(cluster.superuser_dsn, {role: PASSWORD for role in LOGIN_ROLES if role in known})
         done.touch()
 
 
+def prepare_redis(cluster: Cluster) -> int:
+    """Take a logical database and make its users; return its number."""
+    number = cluster.take_logical_database()
+    cluster.redis(number).configure({SERVICES_USER: PASSWORD, READ_USER: PASSWORD})
+    return number
+
+
+def versions() -> str:
+    """Say which servers the run has; empty when no test asked for one."""
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    if not (folder / "started.json").exists():
+        return ""
+    cluster = connect()
+    with psycopg.connect(cluster.superuser_dsn) as connection, redis.Redis.from_url(cluster.servers.redis) as client:
+        known = client.info("server")
+        store = f"Valkey {known['valkey_version']}" if "valkey_version" in known else f"Redis {known['redis_version']}"
+        return f"PostgreSQL {connection.info.parameter_status('server_version')}, {store}"
+
+
 def stop() -> None:
-    """Stop the servers if any worker started them, and remove the run's folder."""
+    """Stop the servers if any worker started them, or take everything of the run out of those that run on; remove the run's folder."""
+    if FOLDER_VARIABLE not in os.environ:
+        return
     folder = Path(os.environ.pop(FOLDER_VARIABLE))
-    if (folder / "started.json").exists():
-        cluster = _cluster(folder, json.loads((folder / "started.json").read_text()))
-        _pg_ctl(cluster.postgres, "stop", "-m", "immediate")
-        with redis.Redis.from_url(cluster.redis_url(0)) as client:
-            client.shutdown(nosave=True, now=True, force=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if sources.chosen().shared and (folder / "started.json").exists():
+            _leave(Cluster(Started(*json.loads((folder / "started.json").read_text())), folder))
+        if (folder / "starting").exists():
+            sources.chosen().stop(folder, PASSWORD)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _template(which: Database) -> str:
-    return f"{which}_template"
+def _leave(cluster: Cluster) -> None:
+    _drop_databases(cluster, cluster.prefix)
+    for role in MADE_BY_MIGRATIONS:
+        cluster.run("DROP ROLE IF EXISTS {}", role)
+    for number in cluster.taken():
+        with redis.Redis.from_url(f"{cluster.servers.redis}/{number}") as client:
+            client.flushdb()
+            client.acl_deluser(*(cluster.redis(number).user(user) for user in (SERVICES_USER, READ_USER)))
 
 
-def _cluster(folder: Path, ports: dict[str, int]) -> Cluster:
-    postgres = Postgres(binaries.runnable_postgres_bin(folder), folder / "postgres", ports["postgres"], FAST)
-    return Cluster(postgres, Valkey(binaries.valkey_server(), folder / "valkey", ports["valkey"]))
+def _drop_databases(cluster: Cluster, prefix: str) -> None:
+    with psycopg.connect(cluster.superuser_dsn) as connection:
+        ours = connection.execute("SELECT datname::text FROM pg_database WHERE starts_with(datname::text, %s)", [prefix]).fetchall()
+    for (name,) in ours:
+        cluster.run("DROP DATABASE {} WITH (FORCE)", name)
 
 
-def _start(cluster: Cluster, folder: Path) -> None:
-    cluster.postgres.create(PASSWORD)
-    cluster.valkey.configure({SERVICES_USER: PASSWORD, READ_USER: PASSWORD})
-    options = shlex.join(cluster.postgres.command()[3:])
-    _pg_ctl(cluster.postgres, "start", "-W", "-l", str(cluster.postgres.data / "server.log"), "-o", options)
-    detached = ["--daemonize", "yes", "--appendonly", "no", "--logfile", str(folder / "valkey.log")]
-    subprocess.run([*cluster.valkey.command(), *detached], check=True)
-    cluster.postgres.await_ready(PASSWORD, 30)
-    cluster.valkey.await_ready(PASSWORD, 30)
-
-
-def _pg_ctl(postgres: Postgres, *arguments: str) -> None:
-    command = [str(postgres.bin_dir / "pg_ctl"), "-D", str(postgres.data), *arguments]
-    subprocess.run(command, user=postgres.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

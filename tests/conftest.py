@@ -1,20 +1,28 @@
-"""Fixtures that every test may use. Servers start on first use, once per run, and are real."""
+"""Fixtures that every test may use, on servers of the run's source. They are real, and started on first use, once per run."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 import redis
 
+from rubyops import config as product
+from tests import alone, sources
 from tests import cluster as servers
 from tests.cluster import Cluster, TestDatabase
 
-FIRST_REDIS_DATABASE = 1
+EMBEDDED_ONLY = "embedded_only"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the folder of the run's servers in the process that starts the workers."""
+    """Choose the servers of the run in the process that starts the workers; a variable that names a person's own is not for tests."""
+    for variable in product.URL_VARIABLES.values():
+        os.environ.pop(variable, None)
     if not hasattr(config, "workerinput"):
-        servers.make_folder()
+        try:
+            servers.make_folder()
+        except sources.NotUsable as fault:
+            raise pytest.UsageError(str(fault)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -23,9 +31,36 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         servers.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, on other sources, what only the embedded servers can show; the reasons are told at the end of the run."""
+    for item in items:
+        mark = item.get_closest_marker(EMBEDDED_ONLY)
+        if mark and sources.name() != "embedded":
+            item.add_marker(pytest.mark.skip(reason=f"{EMBEDDED_ONLY}: {mark.kwargs['reason']}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Where all platforms of the run share one server, run a test that changes a role for everybody while no other test runs."""
+    with alone.turn(exclusive=item.get_closest_marker("alters_roles") is not None):
+        return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which servers the tests ran on, and what was left out there."""
+    left_out: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+        if EMBEDDED_ONLY in reason:
+            left_out[reason] = left_out.get(reason, 0) + 1
+    told = [f"servers: {sources.name()}, {servers.versions() or 'not asked for'}"]
+    told += [f"{count} not run here, {reason.removeprefix('Skipped: ')}" for reason, count in left_out.items()]
+    terminalreporter.write_line("; ".join(told))
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The run's PostgreSQL and Valkey, without any database of ours in them."""
+    """The run's PostgreSQL and Redis, without any database of ours in them."""
     return servers.connect()
 
 
@@ -57,11 +92,16 @@ def control_db(control_template: Cluster) -> Iterator[TestDatabase]:
         yield database
 
 
+@pytest.fixture(scope="session")
+def logical_database(cluster: Cluster) -> int:
+    """The number of a logical Redis database that no other worker uses."""
+    return servers.prepare_redis(cluster)
+
+
 @pytest.fixture
-def redis_url(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    """The URL of an empty Valkey database that no other worker uses; emptied before each test."""
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "gw0")
-    url = cluster.redis_url(FIRST_REDIS_DATABASE + int(worker.removeprefix("gw")))
+def redis_url(cluster: Cluster, logical_database: int) -> str:
+    """The URL of the worker's logical Redis database, emptied before each test."""
+    url = cluster.redis_url(logical_database)
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url

@@ -5,6 +5,7 @@ import pytest
 import redis
 
 from tests.cluster import Cluster, TestDatabase
+from tests.sources import MADE_BY_MIGRATIONS
 
 
 def test_a_test_has_its_own_control_database(control_db: TestDatabase) -> None:
@@ -12,9 +13,20 @@ def test_a_test_has_its_own_control_database(control_db: TestDatabase) -> None:
         assert connection.execute("SELECT level FROM control.freeze_state").fetchone() == ("open",)
 
 
-def test_the_read_user_of_valkey_reads_and_nothing_else(cluster: Cluster, redis_url: str) -> None:
-    number = int(redis_url.rpartition("/")[2])
-    with redis.Redis.from_url(redis_url) as writer, redis.Redis.from_url(cluster.redis_url(number, "rubyops_read")) as reader:
+def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+    known = {*MADE_BY_MIGRATIONS, platform_db.postgres.user}
+    for database in (platform_db, control_db):
+        with psycopg.connect(database.superuser_dsn) as connection:
+            used = connection.execute(
+                "SELECT DISTINCT refobjid::regrole::text FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass "
+                "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            ).fetchall()
+        assert used
+        assert {role for (role,) in used} <= known
+
+
+def test_the_read_user_of_redis_reads_and_nothing_else(cluster: Cluster, redis_url: str, logical_database: int) -> None:
+    with redis.Redis.from_url(redis_url) as writer, redis.Redis.from_url(cluster.redis_url(logical_database, "rubyops_read")) as reader:
         writer.xadd("events", {"n": "1"})
         writer.xgroup_create("events", "group", "0")
         assert reader.xlen("events") == 1

@@ -30,15 +30,17 @@ from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.engine.failpoint import VARIABLE
 from rubyops.ports import Database
+from tests import sources
+from tests.cluster import connect
 from wallet_runtime import contract
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
-ENVIRONMENTS = """\
-schema: rubyops.environments/v1
-environments:
-  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copies: 1, seed_players: 2000, confirm: false}
-  local-unified: {kind: local, driver: local, topology: RUBY_UNIFIED_V1, copies: 1, seed_players: 2000, confirm: false}
-  staging: {kind: staging, driver: local, topology: RUBY_SPLIT_V1, copies: 2, seed_players: 2000, confirm: false}
-"""
+ENVIRONMENTS: dict[str, dict[str, object]] = {
+    "local": {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1},
+    "local-unified": {"kind": "local", "topology": RUBY_UNIFIED_V1, "copies": 1},
+    "staging": {"kind": "staging", "topology": RUBY_SPLIT_V1, "copies": 2},
+}
+IN_COMMON: dict[str, object] = {"driver": "local", "seed_players": 2000, "confirm": False}
 CHECKOUT = Path(__file__).resolve().parents[2]
 CURRENCY = "EUR"
 RUN_SECONDS_MAX = 180
@@ -101,12 +103,20 @@ class Home:
         self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
         self.folder.chmod(0o711)
         self.file = self.folder / "environments.yaml"
-        self.file.write_text(ENVIRONMENTS, encoding="utf-8")
+        entries = {name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()}
+        # JSON is YAML, too.
+        self.file.write_text(json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2), encoding="utf-8")
 
     def environ(self, failpoint: str | None = None) -> dict[str, str]:
         """The variables that rubyops is run with."""
         named = {config.HOME_VARIABLE: str(self.folder), config.FILE_VARIABLE: str(self.file)}
         return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
+
+    def _servers(self, name: str) -> dict[str, object]:
+        """Name the servers of an environment: none where the run's are embedded, because it then brings its own; else the run's."""
+        if sources.name() == "embedded":
+            return {}
+        return dict(connect().servers_for(self.folder / name))
 
     def remove(self) -> None:
         """Delete everything."""

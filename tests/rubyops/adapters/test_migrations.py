@@ -1,7 +1,5 @@
 """Migrations go up, down and up again, one at a time, and leave passwords in no log."""
 
-import itertools
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
@@ -13,7 +11,6 @@ from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.cluster import PASSWORD, Cluster, TestDatabase
 
-_numbers = itertools.count()
 SCHEMAS = "SELECT coalesce(array_agg(nspname::text ORDER BY 1), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
 
 
@@ -27,11 +24,10 @@ def value(dsn: str, text: str) -> object:
 @pytest.fixture
 def empty_dsn(platform_template: Cluster) -> str:
     """An empty database of the test's own, beside the templates."""
-    postgres = platform_template.postgres
-    name, superuser = f"empty_{os.getpid()}_{next(_numbers)}", postgres.dsn(SUPERUSER, PASSWORD, "postgres")
-    assert migrations.ensure_database(superuser, name)
-    assert not migrations.ensure_database(superuser, name)
-    return postgres.dsn(SUPERUSER, PASSWORD, name)
+    name = platform_template.database_name("empty")
+    assert migrations.ensure_database(platform_template.superuser_dsn, name)
+    assert not migrations.ensure_database(platform_template.superuser_dsn, name)
+    return platform_template.postgres.dsn(SUPERUSER, PASSWORD, name)
 
 
 @pytest.mark.parametrize("which", get_args(Database))

@@ -61,8 +61,7 @@ def test_a_stop_leaves_the_copy_not_ready(link: ControlLink, control_db: TestDat
 def test_a_broken_connection_heals_and_the_last_level_stays(link: ControlLink, control_db: TestDatabase) -> None:
     set_level(control_db, "ingress")
     await_until(lambda: link.freeze.level == "ingress", 1.0)
-    with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateway-1-control'")
+    control_db.end_sessions("gateway-1-control")
     assert link.freeze.level == "ingress"
     set_level(control_db, "open")
     await_until(lambda: link.freeze.level == "open", 2.0)

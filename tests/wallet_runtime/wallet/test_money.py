@@ -10,7 +10,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.cluster import ROLES, TestDatabase
+from rubyops.adapters.local.keyring import LOGIN_ROLES
+from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance
@@ -226,7 +227,7 @@ STATEMENTS = (
 )
 
 
-@pytest.mark.parametrize("role", [role for role in ROLES if role != "control_service"])
+@pytest.mark.parametrize("role", [role for role in LOGIN_ROLES if role != "control_service"])
 def test_no_login_role_can_write_a_table_of_money(platform_db: TestDatabase, look: psycopg.Connection, role: str) -> None:
     partitions = [str(row[0]) for row in look.execute(PARTITIONS)]
     assert len(partitions) >= 7

@@ -1,0 +1,25 @@
+"""Turns of tests, for one that must not run beside any other: roles belong to a whole PostgreSQL server."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import sources
+from tests.cluster import FOLDER_VARIABLE
+
+
+@contextmanager
+def turn(*, exclusive: bool) -> Iterator[None]:
+    """Wait for the turn and keep it as long as the block lasts. With embedded servers each platform has its own, so nobody waits."""
+    if sources.name() == "embedded":
+        yield
+        return
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    with (folder / "turn.lock").open("w") as own:
+        # Whoever waits holds the gate, so that a stream of others cannot overtake it for ever.
+        with (folder / "gate.lock").open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(own, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
