@@ -109,7 +109,7 @@ def test_legacy_players_are_the_same_every_time_and_some_do_not_convert(platform
         ).fetchone()
     assert figures is not None
     assert figures[:4] == (20, 5, 4, 4)
-    assert figures[4] == "40da1499876a43cfaee33aa31366d365"
+    assert figures[4] == "b632b1ee1c80e499a13ee748505bb02f"
 
 
 @pytest.mark.parametrize(

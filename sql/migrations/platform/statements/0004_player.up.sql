@@ -42,7 +42,7 @@ BEGIN
            CASE WHEN n % 399 <> 0 THEN available * (10::numeric ^ -exponent)::numeric(20, 8)
                 WHEN n / 399 % 3 = 0 THEN NULL
                 WHEN n / 399 % 3 = 1 THEN -1 - available
-                ELSE available + 10::numeric ^ -(exponent + 1) END,
+                ELSE available + round(10::numeric ^ -(exponent + 1), exponent + 1) END, -- by itself, ^ shows as many places as the version likes
            CASE WHEN n % 10 = 0 THEN held * (10::numeric ^ -exponent)::numeric(20, 8) ELSE 0 END,
            '2024-01-01 00:00:00+00'::timestamptz + n * interval '7 minutes'
       FROM drawn;
