@@ -66,6 +66,7 @@ WALLET_STREAM_PREFIX = "wallet.events."  # + partition number
 ROLLING_STREAM = "rolling.events"
 PARTITIONS = 8
 ROLLING_GROUP = "rolling_worker"
+WALLET_STREAM_GROUPS = (ROLLING_GROUP,)  # who must have got through with an event before it may be trimmed
 BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
 BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
 ROLLING_REQUIRED = "ROLLING_REQUIRED"
@@ -168,6 +169,7 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "GET", "/internal/wallet/v2/reconciliation/last"): (ADMIN_SERVICE, OPERATOR),
     (ROLLING_SERVICE, "GET", "/internal/rolling/players/{player_id}"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
     (ROLLING_SERVICE, "POST", "/internal/rolling/{rolling_id}/cancel"): (ADMIN_SERVICE,),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (OPERATOR,),
     (GAME_SERVICE, "POST", "/internal/game/bets/authorize"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/settle"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/rollback"): (GATEWAY,),

@@ -96,6 +96,20 @@ TABLE: dict[str, Lazy] = {
         },
         "List open bets, settle or roll back one",
     ),
+    "events": _group(
+        "events",
+        {
+            "dead-letter": _group(
+                "dead-letter",
+                {
+                    "list": Lazy(_SHOW, "dead_letter_list", "List events that were set aside, oldest first"),
+                    "replay": _step("dead-letter-replay"),
+                },
+                "List events that were set aside, have one tried again",
+            )
+        },
+        "Look at events that were set aside",
+    ),
     "trace": Lazy(_SHOW, "trace", "Follow one bet or player through ledger, events and rollings"),
     "export": _step("export"),
     "seed-players": _step("seed-players"),

@@ -136,6 +136,22 @@ def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
     return ExitCode.DONE
 
 
+@click.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=BETS_MAX, show_default=True, help="How many at most, oldest first.")
+@line
+def dead_letter_list(*, console: Console, environment: str | None, limit: int) -> int:
+    """List events that were set aside: those that failed hold their player up, HELD_UP ones wait behind them."""
+    toolkit = bootstrap.open_toolkit(environment)
+    letters = toolkit.reader.rows("facts_dead_letters", dead_letter_id=None, limit=limit)
+    headers = ["dead_letter_id", "event_type", "reason", "tries", "player_id", "set_aside_at", "replay_requested_at", "error"]
+    console.table([[letter[name] for name in headers] for letter in letters], headers)
+    total = letters[0]["total"] if letters else 0
+    console.say(f"{total} events set aside" + (f", {limit} shown" if total > limit else ""))
+    rows = [row(str(letter["dead_letter_id"]), f"event {letter['event_id']}", letter["error"], letter) for letter in letters]
+    console.answer(envelope("rubyops.dead-letters/v1", toolkit.environment.name, rows, total=total))
+    return ExitCode.DONE
+
+
 @click.command("trace")
 @click.argument("subject", metavar="BET|PLAYER")
 @line

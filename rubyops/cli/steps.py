@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "policy-save": ("file",),
     "bets-settle": ("authorization",),
     "bets-rollback": ("authorization",),
+    "dead-letter-replay": ("number",),
     "flow": ("name",),
     "gate-probe": ("gate",),
 }

@@ -39,9 +39,13 @@ SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS tot
 
 -- name: reconcile_movements_without_request
 -- Transactions that moved money though no claimed request of wallet_service and no backfill run stands behind them (GATE-4).
-WITH movement AS (
-    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_ledger
-    UNION SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_counter_entry
+-- Claims are kept for a time only, so it looks at what moved since.
+WITH kept AS (
+    SELECT kept_since FROM wallet.wallet_retention WHERE kind = 'idempotency'
+), movement AS (
+    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_ledger, kept WHERE created_at >= kept_since
+    UNION
+    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_counter_entry, kept WHERE created_at >= kept_since
 )
 SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text, count(*) OVER () AS total FROM movement m
  WHERE CASE WHEN m.command = 'BACKFILL' THEN NOT EXISTS (SELECT FROM wallet.backfill_run r WHERE r.run_id = m.request_id)

@@ -101,6 +101,28 @@ class Streams:
             with _translated():
                 self._redis.xack(stream, group, *entry_ids)
 
+    def trim(self, stream: str, groups: Sequence[str], before_ms: int) -> int:
+        """Remove entries older than a Unix time in ms that every one of `groups` has acknowledged; return how many went.
+
+        Nothing goes while a group is missing: it has read nothing yet.
+        """
+        floor = (before_ms, 0)
+        with _translated():
+            if not self._redis.exists(stream):
+                return 0
+            delivered = {str(found["name"]): str(found["last-delivered-id"]) for found in self._redis.xinfo_groups(stream)}
+            for group in groups:
+                if group not in delivered:
+                    return 0
+                pending: Any = self._redis.xpending(stream, group)
+                floor = min(floor, _position(pending["min"] or delivered[group]))
+            return int(self._redis.xtrim(stream, minid=f"{floor[0]}-{floor[1]}", approximate=False))
+
+
+def _position(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
 
 def open_streams(settings: Settings) -> Streams:
     """Open the process's Redis; nothing connects before the first call."""

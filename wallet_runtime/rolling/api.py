@@ -11,8 +11,9 @@ from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.health import OK
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.plumbing.streams import Streams, StreamsError, open_streams
-from wallet_runtime.rolling import domain, store
+from wallet_runtime.rolling import dead_letters, domain, store
 
+ID_DIGITS = 19  # any number of so many digits fits a bigint
 AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
 
 
@@ -26,6 +27,12 @@ class CancellationNotAllowed(Conflict):
     """Rollings of this brand may not be canceled: the wallet would not release the bucket's money. They end by being turned over."""
 
     code = "ROLLING_CANCELLATION_NOT_ALLOWED"
+
+
+class DeadLetterHeldUp(Conflict):
+    """This event did not fail, it waits behind one of its player that did; replay that one."""
+
+    code = "DEAD_LETTER_HELD_UP"
 
 
 def list_rollings(context: Context, call: Call) -> Answer:
@@ -55,6 +62,24 @@ def cancel_rolling(context: Context, call: Call) -> Answer:
             message = f"rolling {rolling_id} is {row['state']}; only an ACTIVE one can be canceled"
             raise RollingNotActive(message, details={"state": row["state"]})
     return Answer(200, {"rolling": _shown(row)})
+
+
+def replay_dead_letter(context: Context, call: Call) -> Answer:
+    """Have an event that was set aside tried again, and then what waits behind it; the same again answers the same.
+
+    404 when there is none by that number, 409 for one that only waits behind another.
+    """
+    number = call.path["dead_letter_id"]
+    if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
+        raise NotFound(f"no event that was set aside has the number {number[:40]!r}")
+    with context.database.transaction() as session:
+        asked = dead_letters.request_replay(session, int(number), call.caller)
+        letter = dead_letters.find(session, int(number))
+    if letter is None:
+        raise NotFound(f"no event that was set aside has the number {number}")
+    if not asked and letter["resolved_at"] is None:
+        raise DeadLetterHeldUp
+    return Answer(200, {"dead_letter_id": int(number), "resolved": letter["resolved_at"] is not None})
 
 
 def _find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row:
@@ -91,6 +116,7 @@ SERVICE = Service(
     routes=(
         Route("GET", "/internal/rolling/players/{player_id}", list_rollings),
         Route("POST", "/internal/rolling/{rolling_id}/cancel", cancel_rolling),
+        Route("POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay", replay_dead_letter),
     ),
     checks={"redis": RedisCheck().look},
 )

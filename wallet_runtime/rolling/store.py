@@ -1,6 +1,6 @@
 """The rolling service's rows: the one place that names its queries. Each function runs in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -8,9 +8,7 @@ from uuid import UUID
 from wallet_runtime import contract
 from wallet_runtime.plumbing import inbox
 from wallet_runtime.plumbing.database import Row, Session, json
-from wallet_runtime.plumbing.headers import parse_uuid
 from wallet_runtime.plumbing.inbox import Delivery, Event
-from wallet_runtime.plumbing.streams import Entry
 from wallet_runtime.rolling.domain import (
     DEFAULT_RULES,
     REVERSED_AFTER_COMPLETION,
@@ -85,15 +83,6 @@ class PutOff:
     delay_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """Why an entry is set aside: MALFORMED, FAILED after `tries`, or HELD_UP behind an earlier one of its player."""
-
-    reason: str
-    error: str
-    tries: int = 0
-
-
 # --- leases of partitions
 
 
@@ -144,33 +133,6 @@ def count_failure(session: Session, event: Event, error: str) -> int:
         "rolling_event_failed", event_id=event.event_id, brand_id=event.brand_id, player_id=event.player_id, error=error[:ERROR_LENGTH_MAX]
     )["tries"]
     return tries
-
-
-def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: SetAside) -> bool:
-    """Keep an entry as a dead letter; False when it was kept before. Raises LeaseLost."""
-    fields = entry.fields or {}
-    row = session.one(
-        "rolling_set_aside",
-        partition_no=lease.partition_no,
-        holder=lease.holder,
-        stream=stream,
-        entry_id=entry.entry_id,
-        fields=json(_storable(fields)),
-        event_type=_storable(fields).get("event_type"),
-        **{name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")},
-        reason=why.reason,
-        error=why.error.replace("\0", "")[:ERROR_LENGTH_MAX],
-        tries=why.tries,
-    )
-    if not row["leased"]:
-        raise LeaseLost
-    kept: bool = row["kept"]
-    return kept
-
-
-def _storable(fields: Mapping[str, str]) -> dict[str, str]:
-    # PostgreSQL takes neither NUL nor a lone surrogate in jsonb; whoever reads a dead letter can do without them.
-    return {name: value.replace("\0", "").encode("utf-8", "replace").decode() for name, value in fields.items()}
 
 
 # --- rollings and their turnover

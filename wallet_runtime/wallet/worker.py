@@ -1,16 +1,28 @@
-"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned wallet stream, in order per player.
+"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned wallet stream, in order per player, and removes what is old.
 
 It keeps publishing while money is frozen: a drain waits for it.
 """
 
+import os
+
 from wallet_runtime import contract
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
-from wallet_runtime.plumbing.streams import open_streams, wallet_stream
+from wallet_runtime.plumbing.retention import INTERVAL_SECONDS, Entries, Keep, Retention, Rows, read_keep
+from wallet_runtime.plumbing.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
+from wallet_runtime.plumbing.streams import Streams, open_streams, wallet_stream
 
 WALLET_OUTBOX = Outbox("wallet", wallet_stream)
+
+
+def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
+    """Make what removes published events, old answers and entries that every consumer has got through with."""
+    rows = (Rows("wallet_prune_outbox", keep.outbox), Rows("wallet_prune_idempotency", keep.idempotency))
+    entries = tuple(Entries(wallet_stream(number), contract.WALLET_STREAM_GROUPS, keep.stream) for number in range(contract.PARTITIONS))
+    return Retention(database, streams, rows, entries)
 
 
 class Worker:
@@ -19,9 +31,14 @@ class Worker:
     publisher: Publisher | None = None
 
     def loops(self, context: Context) -> tuple[Loop, ...]:
-        """Make the publisher's loop."""
-        self.publisher = Publisher(WALLET_OUTBOX, context.database, open_streams(context.settings))
-        return (Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS),)
+        """Make the publisher's loop and the one that removes what is old."""
+        streams = open_streams(context.settings)
+        self.publisher = Publisher(WALLET_OUTBOX, context.database, streams)
+        keeper = retention_of(context.database, streams, read_keep(os.environ))
+        return (
+            Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS),
+            Loop("retention", keeper.turn, INTERVAL_SECONDS, RETENTION_STALLED_SECONDS),
+        )
 
     def check_publishing(self, context: Context) -> str:
         """Judge what the publisher got done lately."""

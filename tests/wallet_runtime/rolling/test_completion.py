@@ -19,6 +19,7 @@ from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.health import OK
 from wallet_runtime.plumbing.outbox import Publisher
+from wallet_runtime.plumbing.retention import Keep
 from wallet_runtime.plumbing.service_client import ServiceClient
 from wallet_runtime.plumbing.settings import SettingsError
 from wallet_runtime.plumbing.streams import Streams
@@ -176,16 +177,16 @@ def test_switches_are_on_by_default_and_unknown_values_stop_the_start() -> None:
 
 
 def test_the_worker_runs_the_loops_that_are_switched_on(context: Context) -> None:
-    names = [loop.name for loop in Worker().make_loops(context, read_switches({}))]
-    assert names == ["event_consumer", "outbox_publisher", "expiry_scheduler", "completion_retry"]
+    names = [loop.name for loop in Worker().make_loops(context, read_switches({}), Keep())]
+    assert names == ["event_consumer", "outbox_publisher", "expiry_scheduler", "completion_retry", "retention"]
     off = read_switches({"ENABLE_EVENT_CONSUMER": "off", "ENABLE_OUTBOX_POLLER": "0"})
     worker = Worker()
-    assert [loop.name for loop in worker.make_loops(context, off)] == ["expiry_scheduler", "completion_retry"]
+    assert [loop.name for loop in worker.make_loops(context, off, Keep())] == ["expiry_scheduler", "completion_retry", "retention"]
     assert worker.check_publishing(context) == worker.check_completion(context) == OK
 
 
 def test_a_stopping_consumer_frees_its_partitions(context: Context, look: Look) -> None:
-    consumer_loop = Worker().make_loops(context, read_switches({}))[0]
+    consumer_loop = Worker().make_loops(context, read_switches({}), Keep())[0]
     consumer_loop.take_turn()
     held = "SELECT count(*) FROM rolling.rolling_partition WHERE holder IS NOT NULL"
     assert look(held) == [(8,)]

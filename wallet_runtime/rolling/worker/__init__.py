@@ -1,4 +1,4 @@
-"""rolling_worker: consumes the wallet's events, publishes rolling's own, expires and completes rollings (RS-6)."""
+"""rolling_worker: consumes the wallet's events, publishes rolling's own, expires and completes rollings (RS-6), removes what is old."""
 
 import os
 import time
@@ -13,8 +13,11 @@ from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.health import OK
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
+from wallet_runtime.plumbing.retention import INTERVAL_SECONDS as RETENTION_SECONDS
+from wallet_runtime.plumbing.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
+from wallet_runtime.plumbing.retention import Entries, Keep, Retention, Rows, read_keep
 from wallet_runtime.plumbing.service_client import ServiceClient
-from wallet_runtime.plumbing.streams import open_streams
+from wallet_runtime.plumbing.streams import Streams, open_streams
 from wallet_runtime.rolling import store
 from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
 from wallet_runtime.rolling.worker.consumer import Consumer
@@ -30,6 +33,12 @@ TROUBLE_SECONDS = 5.0
 
 ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: contract.ROLLING_STREAM)
 TROUBLE = Gauge("rolling_trouble", "What waits for a person: failed completions, dead letters, findings.", ["kind"])
+
+
+def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
+    """Make what removes published events, claims of events, and entries; nobody consumes rolling's stream yet, so time alone decides."""
+    rows = (Rows("rolling_prune_outbox", keep.outbox), Rows("rolling_prune_inbox", keep.inbox))
+    return Retention(database, streams, rows, (Entries(contract.ROLLING_STREAM, (), keep.stream),))
 
 
 class Expiry:
@@ -59,12 +68,12 @@ class Worker:
 
     def loops(self, context: Context) -> tuple[Loop, ...]:
         """Make the loops that are switched on."""
-        return self.make_loops(context, read_switches(os.environ))
+        return self.make_loops(context, read_switches(os.environ), read_keep(os.environ))
 
-    def make_loops(self, context: Context, switches: Switches) -> tuple[Loop, ...]:
-        """Make the chosen loops, each with its own bound on staleness."""
-        loops: list[Loop] = []
+    def make_loops(self, context: Context, switches: Switches, keep: Keep) -> tuple[Loop, ...]:
+        """Make the chosen loops, each with its own bound on staleness, and the one that removes what is old."""
         streams = open_streams(context.settings)
+        loops: list[Loop] = []
         if switches.event_consumer:
             loops.append(_consumer_loop(Consumer(context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}")))
         if switches.outbox_poller:
@@ -75,7 +84,8 @@ class Worker:
         if switches.completion_retry:
             self.completion = CompletionRetry(context.database, ServiceClient(context))
             loops.append(Loop("completion_retry", self.completion.turn, COMPLETION_SECONDS, COMPLETION_STALLED_SECONDS))
-        return tuple(loops)
+        keeper = retention_of(context.database, streams, keep)
+        return *loops, Loop("retention", keeper.turn, RETENTION_SECONDS, RETENTION_STALLED_SECONDS)
 
     def check_publishing(self, context: Context) -> str:
         """Judge what the publisher got done lately."""

@@ -18,10 +18,12 @@ from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.inbox import Delivery, Event, MalformedEvent, read_event
 from wallet_runtime.plumbing.streams import Entry, GroupMissing, Streams, wallet_stream
-from wallet_runtime.rolling import store
+from wallet_runtime.rolling import dead_letters, store
+from wallet_runtime.rolling.dead_letters import HELD_UP, SetAside
 from wallet_runtime.rolling.domain import InconsistentEvent
-from wallet_runtime.rolling.store import Lease, LeaseLost, SetAside
+from wallet_runtime.rolling.store import Lease, LeaseLost
 from wallet_runtime.rolling.worker.effects import EFFECTS
+from wallet_runtime.rolling.worker.replay import replay
 
 CONSUMER = "rolling_worker"
 FETCH_COUNT = 50
@@ -61,9 +63,9 @@ class Consumer:
 
     def turn(self) -> int:
         """Fetch what is new and work through what is pending; return how many entries were finished."""
-        self._keep_leases()
+        finished = self._replay() if self._keep_leases() else 0
         self._fetch()
-        finished = sum(self._work_through(partition_no) for partition_no in sorted(self._unfinished & self._held))
+        finished += sum(self._work_through(partition_no) for partition_no in sorted(self._unfinished & self._held))
         if self._stopping():
             self.leave()
         return finished
@@ -74,11 +76,24 @@ class Consumer:
             store.leave(session, self._holder)
         self._held.clear()
 
-    def _keep_leases(self) -> None:
-        """Renew three times per lease, and hold a fair share: no more than the partitions divided by the live copies."""
+    def _replay(self) -> int:
+        """Try again what a person asked for."""
+        replayed = 0
+        for partition_no in sorted(self._held):
+            try:
+                replayed += replay(self._database, Lease(partition_no, self._holder))
+            except LeaseLost:
+                self._held.discard(partition_no)
+        return replayed
+
+    def _keep_leases(self) -> bool:
+        """Renew three times per lease, and hold a fair share: no more than the partitions divided by the live copies.
+
+        Returns whether it was time to.
+        """
         now = time.monotonic()
         if now < self._renew_at:
-            return
+            return False
         with self._database.transaction() as session:
             share = -(-contract.PARTITIONS // store.beat(session, self._holder, self._lease_seconds))
             held = store.renew_leases(session, self._holder, self._lease_seconds)
@@ -93,6 +108,7 @@ class Consumer:
         # A copy that lost its lease may have fetched entries after this one last looked: look at everything now and then.
         self._unfinished = set(self._held)
         self._renew_at = now + self._lease_seconds / 3
+        return True
 
     def _fetch(self) -> None:
         if not self._held:
@@ -187,7 +203,7 @@ class Consumer:
                 failpoint.reach("rolling.before_commit")
                 return "applied"
         if claimed.held_up and not claimed.done:
-            self._set_aside(lease, delivery.stream, delivery.entry, SetAside("HELD_UP", "an earlier event of this player is set aside"))
+            self._set_aside(lease, delivery.stream, delivery.entry, SetAside(HELD_UP, "an earlier event of this player is set aside"))
             return "held_up"
         return "repeated"
 
@@ -206,7 +222,7 @@ class Consumer:
 
     def _set_aside(self, lease: Lease, stream: str, entry: Entry, why: SetAside) -> None:
         with self._database.session() as session:
-            kept = store.set_aside(session, lease, stream, entry, why)
+            kept = dead_letters.set_aside(session, lease, stream, entry, why)
         if kept:
             SET_ASIDE.labels(why.reason).inc()
             log.error("event set aside", stream=stream, entry_id=entry.entry_id, reason=why.reason, error=why.error)

@@ -114,6 +114,7 @@ CREATE TABLE rolling.rolling_inbox (
     entry_id       text NOT NULL,
     received_at    timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX rolling_inbox_age ON rolling.rolling_inbox USING brin (received_at);
 
 CREATE TABLE rolling.rolling_event_failure (
     event_id   uuid PRIMARY KEY,
@@ -139,6 +140,8 @@ CREATE TABLE rolling.rolling_dead_letter (
     error          text NOT NULL,
     tries          integer NOT NULL,
     set_aside_at   timestamptz NOT NULL DEFAULT now(),
+    replay_requested_at timestamptz,
+    replay_requested_by text,
     resolved_at    timestamptz,
     UNIQUE (stream, entry_id)
 );
@@ -189,4 +192,7 @@ GRANT INSERT, UPDATE ON rolling.rolling_turnover TO rolling_worker;
 GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry TO rolling_worker;
 GRANT INSERT, UPDATE, DELETE ON rolling.rolling_event_failure, rolling.rolling_consumer TO rolling_worker;
 GRANT UPDATE ON rolling.rolling_partition, rolling.rolling_outbox_partition TO rolling_worker;
-GRANT UPDATE (published_at, attempts) ON rolling.rolling_outbox TO rolling_worker;
+GRANT UPDATE (published_at, attempts), DELETE ON rolling.rolling_outbox TO rolling_worker;
+GRANT DELETE ON rolling.rolling_inbox TO rolling_worker;
+GRANT UPDATE (replay_requested_at, replay_requested_by) ON rolling.rolling_dead_letter TO rolling_service;
+GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;

@@ -1,0 +1,43 @@
+"""Have an event that was set aside tried again, and then those that wait behind it.
+
+When: `rubyops events dead-letter list` shows one, and what made it fail is mended.
+Blast radius: that event's player. Undo: none; an event is applied once however often it is asked for.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.errors import Refused
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.ports import Read
+from wallet_runtime.contract import ROLLING_SERVICE
+
+LIST = "rubyops events dead-letter list"
+
+
+@dataclass(frozen=True)
+class Params:
+    """The number of the event that was set aside."""
+
+    number: int = option("the number that `rubyops events dead-letter list` shows")
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the event tried again unless it got through; refuse one that only waits behind another."""
+    rows = read.rows("facts_dead_letters", dead_letter_id=params.number, limit=1)
+    if not rows:
+        raise Refused(f"No event that was set aside has the number {params.number}; nothing was changed.", next_command=LIST)
+    letter = rows[0]
+    if letter["resolved_at"] is not None:
+        return NoOp(f"event {letter['event_id']} was replayed at {letter['resolved_at']}")
+    if letter["reason"] == "HELD_UP":
+        raise Refused(
+            f"Event {params.number} did not fail, it waits behind an earlier one of player {letter['player_id']}; replay that one.",
+            next_command=LIST,
+        )
+    effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay")
+    shown = {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
+    return Wanted((effect,), shown)
+
+
+COMMAND = Command("dead-letter-replay", "Have an event that was set aside tried again", Params, plan, undo="none: an event is applied once")

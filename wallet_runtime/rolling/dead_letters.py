@@ -1,0 +1,99 @@
+"""Events set aside: what cannot be applied, and what waits behind it; a person may have one tried again (SPEC 1.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wallet_runtime.plumbing import inbox
+from wallet_runtime.plumbing.database import Row, Session, json
+from wallet_runtime.plumbing.headers import parse_uuid
+from wallet_runtime.plumbing.inbox import Delivery
+from wallet_runtime.plumbing.streams import Entry
+from wallet_runtime.rolling.store import ERROR_LENGTH_MAX, Lease, LeaseLost
+
+HELD_UP = "HELD_UP"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Why an entry is set aside: MALFORMED, FAILED after `tries`, or HELD_UP behind an earlier one of its player."""
+
+    reason: str
+    error: str
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was set aside, with the entry it came as."""
+
+    dead_letter_id: int
+    stream: str
+    entry: Entry
+
+
+def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: SetAside) -> bool:
+    """Keep an entry as a dead letter; False when it was kept before. Raises LeaseLost."""
+    fields = entry.fields or {}
+    row = session.one(
+        "rolling_set_aside",
+        partition_no=lease.partition_no,
+        holder=lease.holder,
+        stream=stream,
+        entry_id=entry.entry_id,
+        fields=json(_storable(fields)),
+        event_type=_storable(fields).get("event_type"),
+        **{name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")},
+        reason=why.reason,
+        error=_said(why.error),
+        tries=why.tries,
+    )
+    if not row["leased"]:
+        raise LeaseLost
+    kept: bool = row["kept"]
+    return kept
+
+
+def _storable(fields: Mapping[str, str]) -> dict[str, str]:
+    # PostgreSQL takes neither NUL nor a lone surrogate in jsonb; whoever reads a dead letter can do without them.
+    return {name: value.replace("\0", "").encode("utf-8", "replace").decode() for name, value in fields.items()}
+
+
+def next_to_replay(session: Session, stream: str) -> DeadLetter | None:
+    """Find the oldest event of a stream that may be tried again and that none of its player comes before."""
+    row = session.maybe("rolling_replayable", stream=stream)
+    return None if row is None else DeadLetter(row["dead_letter_id"], row["stream"], Entry(row["entry_id"], row["fields"]))
+
+
+def claim_replay(session: Session, lease: Lease, letter: DeadLetter, delivery: Delivery) -> bool:
+    """Close the dead letter in the transaction of its effect; False when the event was applied before. Raises LeaseLost."""
+    row = inbox.claim(
+        session,
+        "rolling_claim_replay",
+        delivery,
+        partition_no=lease.partition_no,
+        holder=lease.holder,
+        dead_letter_id=letter.dead_letter_id,
+    )
+    if not row["leased"]:
+        raise LeaseLost
+    won: bool = row["won"]
+    return won
+
+
+def note_failed_replay(session: Session, letter: DeadLetter, error: str) -> None:
+    """Keep why a replay failed; the event waits for a person again."""
+    session.run("rolling_replay_failed", dead_letter_id=letter.dead_letter_id, error=_said(error))
+
+
+def request_replay(session: Session, dead_letter_id: int, by: str) -> bool:
+    """Ask for an event to be tried again; False unless it is set aside and failed by itself."""
+    return session.maybe("rolling_request_replay", dead_letter_id=dead_letter_id, by=by) is not None
+
+
+def find(session: Session, dead_letter_id: int) -> Row | None:
+    """Return the number, the reason and the time of resolution of one, or None."""
+    return session.maybe("rolling_dead_letter", dead_letter_id=dead_letter_id)
+
+
+def _said(error: str) -> str:
+    return error.replace("\0", "")[:ERROR_LENGTH_MAX]
