@@ -147,12 +147,13 @@ class Cluster:
 
 
 def make_folder() -> None:
-    """Choose the run's folder, in the process that starts the workers; they inherit its name."""
+    """Choose the run's folder, in the process that starts the workers; they inherit its name. Raises `NotUsable`."""
+    source = sources.chosen()
     folder = Path(tempfile.gettempdir()) / f"rubyops-tests-{secrets.token_hex(4)}"
     folder.mkdir()
     folder.chmod(0o711)  # PostgreSQL may have to run as another user
     os.environ[FOLDER_VARIABLE] = str(folder)
-    if sources.chosen().shared:
+    if source.shared:
         connect()
 
 

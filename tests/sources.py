@@ -144,13 +144,7 @@ class Urls:
         if missing:
             raise NotUsable(f"{VARIABLE}=urls needs {' and '.join(missing)}: a superuser's and an administrator's URL without a database.")
         started = Started(*(os.environ[name].rstrip("/") for name in (DATABASE_VARIABLE, REDIS_VARIABLE)))
-        with psycopg.connect(f"{started.postgres}/postgres") as connection:
-            asked = connection.execute(
-                "SELECT current_setting('max_connections')::int, array(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s))",
-                [list(MADE_BY_MIGRATIONS)],
-            ).fetchone()
-        assert asked is not None
-        connections, roles = asked
+        connections, roles = self._ask(started)
         if connections < CONNECTIONS_MIN:
             raise NotUsable(f"PostgreSQL has max_connections = {connections}; the suite's live platforms need {CONNECTIONS_MIN}.")
         if roles and not os.environ.get(OURS_VARIABLE):
@@ -159,6 +153,21 @@ class Urls:
                 f"server, and the run would change their passwords and drop them. Give another server, or set {OURS_VARIABLE}=1."
             )
         return started
+
+    @staticmethod
+    def _ask(started: Started) -> tuple[int, list[str]]:
+        try:
+            with psycopg.connect(f"{started.postgres}/postgres", connect_timeout=5) as connection:
+                asked = connection.execute(
+                    "SELECT current_setting('max_connections')::int, array(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s))",
+                    [list(MADE_BY_MIGRATIONS)],
+                ).fetchone()
+            with redis.Redis.from_url(started.redis, socket_timeout=5) as client:
+                client.ping()
+        except (psycopg.Error, redis.RedisError) as fault:
+            raise NotUsable(f"a server does not let the tests in: {fault}") from fault
+        assert asked is not None
+        return asked[0], asked[1]
 
     def stop(self, folder: Path, password: str) -> None:
         """Leave them running."""

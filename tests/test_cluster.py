@@ -14,7 +14,6 @@ def test_a_test_has_its_own_control_database(control_db: TestDatabase) -> None:
 
 
 def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(platform_db: TestDatabase, control_db: TestDatabase) -> None:
-    known = {*MADE_BY_MIGRATIONS, platform_db.postgres.user}
     for database in (platform_db, control_db):
         with psycopg.connect(database.superuser_dsn) as connection:
             used = connection.execute(
@@ -22,7 +21,7 @@ def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(platform
                 "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
             ).fetchall()
         assert used
-        assert {role for (role,) in used} <= known
+        assert {role for (role,) in used} <= {*MADE_BY_MIGRATIONS, connection.info.user}
 
 
 def test_the_read_user_of_redis_reads_and_nothing_else(cluster: Cluster, redis_url: str, logical_database: int) -> None:

@@ -47,11 +47,6 @@ class GivenPostgres:
         return {"platform": name, "control": f"{name}_control"}
 
     @property
-    def user(self) -> str:
-        """The superuser's name there."""
-        return urlsplit(self.url.reveal()).username or ""
-
-    @property
     def where(self) -> str:
         """The server and the platform's database, without a password."""
         parts = urlsplit(self.url.reveal())
@@ -66,13 +61,13 @@ class GivenPostgres:
     def accept(self, passwords: Mapping[str, str]) -> None:
         """Raise `Refused` unless the server is new enough, the URL a superuser's, the databases ours or empty, and the roles ours."""
         try:
-            self._refuse_foreign(passwords)
-            for database in self.databases.values():
+            for database in self._refuse_foreign(passwords):
                 self._refuse_filled(database)
         except psycopg.OperationalError as fault:
             raise Unreachable(f"PostgreSQL on {self.where} cannot be reached: {fault}") from fault
 
-    def _refuse_foreign(self, passwords: Mapping[str, str]) -> None:
+    def _refuse_foreign(self, passwords: Mapping[str, str]) -> list[str]:
+        """Judge the server; return those of the environment's databases that it has."""
         with psycopg.connect(self.dsn(SUPERUSER, "", MAINTENANCE_DATABASE), connect_timeout=CONNECT_SECONDS) as connection:
             major = connection.info.server_version // 10_000
             if major < OLDEST_POSTGRES:
@@ -80,6 +75,9 @@ class GivenPostgres:
             if connection.info.parameter_status("is_superuser") != "on":
                 raise Refused(f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; roles and guards need one.")
             stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)}).fetchall()
+            there = [
+                name for name in self.databases.values() if connection.execute(sql.query("database_exists"), {"name": name}).fetchone()
+            ]
         others = [role for role, verifier in stored if verifier is not None and not _is_of(verifier, passwords[role])]
         if others:
             raise Refused(
@@ -87,17 +85,13 @@ class GivenPostgres:
                 "Roles belong to the whole server. Name another server, or begin this environment's secrets.json with "
                 "the DATABASE_PASSWORD_* lines of the other one's."
             )
+        return there
 
     def _refuse_filled(self, database: str) -> None:
-        try:
-            with psycopg.connect(self.dsn(SUPERUSER, "", database), connect_timeout=CONNECT_SECONDS) as connection:
-                foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchall()
-        except psycopg.OperationalError as fault:
-            if fault.sqlstate or f'database "{database}" does not exist' not in str(fault):
-                raise
-            return
+        with psycopg.connect(self.dsn(SUPERUSER, "", database), connect_timeout=CONNECT_SECONDS) as connection:
+            foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchone()
         if foreign:
-            raise Refused(f"The database {database!r} on {self.where} holds {foreign[0][0]}, which is not ours. Name another database.")
+            raise Refused(f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. Name another database.")
 
     def await_ready(self, password: str, seconds: float) -> None:
         """Nothing to wait for: `accept` has spoken to the server."""
