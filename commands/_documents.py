@@ -19,7 +19,7 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
 
     `kind` is "topology" or "policy"; `key` is the document's field that names it.
     """
-    document = _document(Path(file))
+    document = read_document(file)
     name, version = document.get(key), document.get("version")
     if not isinstance(name, str) or not isinstance(version, int):
         raise UsageError(
@@ -36,7 +36,9 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
     return Wanted((effect,), {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"})
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(file: str) -> dict[str, Any]:
+    """Read a JSON object from a file. Raises `UsageError`."""
+    path = Path(file)
     try:
         if path.stat().st_size > DOCUMENT_BYTES_MAX:
             raise UsageError(f"{path} is larger than {DOCUMENT_BYTES_MAX:,} bytes; no document is")

@@ -27,6 +27,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     level, epoch = state["level"], state["epoch"]
     if level == OPEN and read.one("facts_gate")["freeze_level"] == OPEN:
         return NoOp("money is not frozen")
+    _refuse_half_a_move(read)
     passed = {row["kind"] for row in read.rows("facts_verifications", database="control", freeze_epoch=epoch)}
     missing = [kind for kind in VERIFICATION_KINDS if kind not in passed]
     if missing and level != OPEN:
@@ -36,6 +37,19 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             details={"missing": missing, "passed": sorted(passed), "level": level, "epoch": epoch},
         )
     return Wanted((SetFreeze("open", params.reason), acknowledged_within()), {"level": level, "epoch": epoch, "verified": sorted(passed)})
+
+
+def _refuse_half_a_move(read: Read) -> None:
+    for move in read.rows("topology_move_pending"):
+        if not move["finished"]:
+            raise Refused(
+                f"Thaw refused: topology move {move['run_id']} is not finished, so money lies in two topologies. Money stays frozen.",
+                next_command=f"rubyops runs resume {move['run_id']}",
+            )
+        raise Refused(
+            f"Thaw refused: {move['run_id']} moved money to {move['home']}, and {move['active']} is active. Money stays frozen.",
+            next_command=f"rubyops topology activate {move['home']} newest",
+        )
 
 
 COMMAND = Command(

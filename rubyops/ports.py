@@ -193,6 +193,18 @@ class BatchCount:
     last_key: str | None
 
 
+@dataclass(frozen=True)
+class MoveCount:
+    """How far a topology move, or its undo, is: the whole run so far. `money` is told once it is finished."""
+
+    scanned: int
+    players: int
+    legs: int
+    referring: int
+    finished: bool
+    money: tuple[Row, ...] = ()
+
+
 class Control(Protocol):
     """The operators' own memory, outside of the database operated on. Raises `Unreachable` when it does not answer."""
 
@@ -287,6 +299,11 @@ class Operate(Protocol):
 
     def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
         """Do the next batch of this run after its checkpoint; the counters are those of the whole run so far."""
+
+    def topology_move_batch(
+        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+    ) -> MoveCount:
+        """Do the next batch of a move by this document, or of the undo of a run. Raises `Refused` where a guard of the database does."""
 
 
 class Journals(Protocol):

@@ -63,6 +63,9 @@ COMMANDS: dict[str, Entry] = {
     "topology-activate": Entry(
         "commands.topology_activate", "Activate a topology version together with its policy, in one transaction of wallet_service (A7)."
     ),
+    "topology-move": Entry(
+        "commands.topology_move", "Move all that players hold in one topology's buckets to another's, or take such a move back (A7-8)."
+    ),
     "topology-save": Entry("commands.topology_save", "Save a topology document as a draft (A7-9: never over a version that was active)."),
     "topology-seed": Entry("commands.topology_seed", "Save the environment's topology seed and its policies as drafts."),
 }

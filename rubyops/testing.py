@@ -8,7 +8,7 @@ from typing import Any
 
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
-from rubyops.ports import Actor, BatchCount, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, Row
+from rubyops.ports import Actor, BatchCount, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
 
 FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
 
@@ -133,6 +133,13 @@ class RecordingOperate:
         """Note it and be done."""
         self._act("batch", mark.effect_id)
         return BatchCount(0, 0, 0, 0, None)
+
+    def topology_move_batch(
+        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+    ) -> MoveCount:
+        """Note it; there is nobody to move."""
+        self._act("topology_move_batch", mark.effect_id)
+        return MoveCount(0, 0, 0, 0, True)
 
 
 def always_ok(name: str) -> Finding:

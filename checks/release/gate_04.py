@@ -31,7 +31,8 @@ CALLS = {
     WALLET_SERVICE: ("apply_command", "read_state", "choose_source", "register_player", "switch_active", "ensure_ledger_partitions")
     + ("walk_ledger", "fold_counters", "seal_month"),
     WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
-    OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary", "backfill_batch"),
+    OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary")
+    + ("backfill_batch", "topology_move_batch"),
 }
 
 

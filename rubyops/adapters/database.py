@@ -10,12 +10,13 @@ import psycopg
 from psycopg.rows import dict_row
 
 import sql
-from rubyops.errors import LockLost, RubyopsError, TimedOut, Unreachable, WriteAttempted
+from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
 from rubyops.ports import Row
 
 CONNECT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 60_000
 OVERTAKEN = "RB001"
+GUARDED = (OVERTAKEN, "RB002", "RB003")  # then: money is not frozen as it has to be; the facts are not as they have to be
 _NO_SCHEMA = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,
@@ -104,8 +105,8 @@ class Link:
 
     def _translated(self, name: str, error: psycopg.Error) -> RubyopsError:
         first = (str(error).strip().splitlines() or ["no reason given"])[0]
-        if error.sqlstate == OVERTAKEN:
-            return LockLost(f"another run has taken over: {first}", next_command="rubyops lock show")
+        if error.sqlstate in GUARDED:
+            return _refused(error.sqlstate, first)
         if isinstance(error, _NO_SCHEMA):
             return Unreachable(f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up")
         if self._read_only and isinstance(error, _READ_ONLY):
@@ -115,3 +116,9 @@ class Link:
         if isinstance(error, psycopg.OperationalError):
             return Unreachable(f"{self._where} cannot be reached: {first}", next_command="rubyops up")
         return RubyopsError(f"{self._where} refused {name}: {first}")
+
+
+def _refused(sqlstate: str, reason: str) -> Refused:
+    if sqlstate == OVERTAKEN:
+        return LockLost(f"another run has taken over: {reason}", next_command="rubyops lock show")
+    return Refused(reason)

@@ -1,5 +1,6 @@
 """The engine's hands: the operators' role, the operator's token and the driver."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -21,7 +22,7 @@ from rubyops.adapters.database import Busy, Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode
 from rubyops.errors import Unreachable
-from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, Read
+from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read
 from wallet_runtime import contract
 
 ROLE = "rubyops_ops"
@@ -125,6 +126,25 @@ class Operator:
         return BatchCount(
             row["scanned"], row["created"], row["skipped_exists"], row["errors"], None if row["finished"] else str(row["last_key"])
         )
+
+    def topology_move_batch(
+        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+    ) -> MoveCount:
+        """Do the next batch of this run; the first one fixes what is moved and how far it reaches."""
+        sent = None if document is None else json.dumps(document)
+        self._link.rows(
+            "topology_move_batch",
+            run_id=mark.run_id,
+            token=mark.token,
+            by=mark.by,
+            document=sent,
+            digest=digest,
+            undoes=undoes,
+            limit=limit,
+        )
+        row = self._link.one("topology_move_run", run_id=mark.run_id)
+        money = tuple(self._link.rows("topology_move_money", run_id=undoes or mark.run_id)) if row["finished"] else ()
+        return MoveCount(row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money)
 
 
 def _is_passing(answer: HttpAnswer) -> bool:

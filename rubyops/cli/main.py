@@ -69,10 +69,11 @@ TABLE: dict[str, Lazy] = {
             "seed": _step("topology-seed"),
             "save": _step("topology-save"),
             "activate": _step("topology-activate"),
+            "move": _step("topology-move"),
             "history": Lazy(_DOCUMENTS, "history_command", "List the activations of topologies, oldest first", ("topology",)),
             "diff": Lazy(_DOCUMENTS, "diff_command", "Show what differs between two saved versions of a topology", ("topology",)),
         },
-        "Show, validate and activate topologies",
+        "Show, validate and activate topologies, and move money from one to another",
     ),
     "policy": _group(
         "policy",

@@ -19,6 +19,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "topology-activate": ("code", "version"),
     "policy-activate": ("version",),
     "topology-save": ("file",),
+    "topology-move": ("file",),
     "policy-save": ("file",),
     "bets-settle": ("authorization",),
     "bets-rollback": ("authorization",),

@@ -11,7 +11,7 @@ from rubyops.engine.tools import Tools
 from rubyops.errors import OutcomeUnknown, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.finding import Finding
-from rubyops.ports import HttpAnswer, Mark
+from rubyops.ports import HttpAnswer, Mark, MoveCount
 
 OUTBOX_LOCK_TIMEOUT_MS = 500
 STABLE_LOOKS = 3
@@ -66,6 +66,10 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             return _confirm_drained(timeout_seconds, mark, hands)
         case e.Backfill():
             return _backfill(effect, mark, hands)
+        case e.MoveTopology(document, digest, batch_size):
+            return _move(lambda: operate.topology_move_batch(mark, document, digest, None, batch_size), hands)
+        case e.UndoTopologyMove(run_id, digest, batch_size):
+            return _move(lambda: operate.topology_move_batch(mark, None, digest, run_id, batch_size), hands)
         case e.RecordVerification(kind):
             epoch = hands.tools.control.record_verification(mark, kind)
             return Outcome("ok", f"{kind} recorded at freeze epoch {epoch}", {"freeze_epoch": epoch})
@@ -206,3 +210,19 @@ def _backfill(effect: e.Backfill, mark: Mark, hands: Hands) -> Outcome:
             details=dict(figures),
         )
     return Outcome("ok", words, dict(figures))
+
+
+def _move(batch: Callable[[], MoveCount], hands: Hands) -> Outcome:
+    told = time.monotonic()
+    while True:
+        hands.stop.obey()
+        hands.hold()
+        count = batch()
+        if count.finished:
+            break
+        if time.monotonic() - told >= PROGRESS_SECONDS:
+            told = time.monotonic()
+            hands.progress(f"{count.scanned:,} players scanned, {count.players:,} moved")
+    figures = {"scanned": count.scanned, "players": count.players, "legs": count.legs, "referring": count.referring}
+    words = f"{count.legs:,} buckets and {count.referring:,} grants, bonuses and rollings of {count.players:,} players moved"
+    return Outcome("ok" if count.players else "noop", words, {**figures, "money": list(count.money)})

@@ -11,14 +11,16 @@ Verdict = Literal["applied", "not applied", "repeatable"]
 def settle(effect: e.Effect, read: Read) -> Verdict:
     """Look at the environment where a look decides; elsewhere a repeat is the same as doing it once.
 
-    Freezes, service calls, flows, verifications, the canary event and the backfill are keyed on the other side by the id
-    of the effect or of its run, so a repeat is answered from there. Starting, migrating and exporting aim at a state, and
+    Freezes, service calls, flows, verifications, the canary event, the backfill and topology moves are keyed on the other side by the
+    id of the effect or of its run, so a repeat is answered from there. Starting, migrating and exporting aim at a state, and
     what is already as wanted is left alone.
     """
     match effect:
         case e.StopProcesses(processes):
             return "not applied" if any(copy.process in processes and copy.pid for copy in read.copies()) else "applied"
         case e.SetFreeze() | e.CallService() | e.RunFlow() | e.RecordVerification() | e.ConfirmDrained() | e.Backfill():
+            return "repeatable"
+        case e.MoveTopology() | e.UndoTopologyMove():
             return "repeatable"
         case e.StartPlatform() | e.StartProcesses() | e.Migrate() | e.SeedPlayers() | e.ExportTables() | e.WaitFor():
             return "repeatable"

@@ -101,6 +101,24 @@ class Backfill:
 
 
 @dataclass(frozen=True)
+class MoveTopology:
+    """Move what players hold in the buckets of one topology to those of another, as the document of this digest maps them."""
+
+    document: dict[str, object]
+    digest: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class UndoTopologyMove:
+    """Move back exactly what a run moved, for everybody."""
+
+    run_id: str
+    digest: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class RecordVerification:
     """Record in `control` that this part of the verification passed at the present freeze epoch and level."""
 
@@ -120,6 +138,8 @@ Effect = (
     | ExportTables
     | ConfirmDrained
     | Backfill
+    | MoveTopology
+    | UndoTopologyMove
     | RecordVerification
 )
 

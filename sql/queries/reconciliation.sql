@@ -38,7 +38,8 @@ SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS tot
   FROM wallet.transaction_sum WHERE difference <> 0 ORDER BY abs(difference) DESC, transaction_id LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_request
--- Transactions that moved money though no claimed request of wallet_service and no backfill run stands behind them (GATE-4).
+-- Transactions that moved money though no claimed request of wallet_service, no backfill run and no topology move stands behind them
+-- (GATE-4).
 -- Claims are kept for a time only, so it looks at what moved since.
 WITH kept AS (
     SELECT kept_since FROM wallet.wallet_retention WHERE kind = 'idempotency'
@@ -49,6 +50,7 @@ WITH kept AS (
 )
 SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text, count(*) OVER () AS total FROM movement m
  WHERE CASE WHEN m.command = 'BACKFILL' THEN NOT EXISTS (SELECT FROM wallet.backfill_run r WHERE r.run_id = m.request_id)
+            WHEN m.command IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO') THEN NOT EXISTS (SELECT FROM wallet.topology_move_run r WHERE r.run_id = m.request_id)
             ELSE NOT EXISTS (SELECT FROM wallet.wallet_idempotency i
                               WHERE (i.transaction_id, i.brand_id, i.request_id) = (m.transaction_id, m.brand_id, m.request_id)) END
  ORDER BY 1 LIMIT %(limit)s;

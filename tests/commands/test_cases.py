@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from checks.money.outbox_drained import EXPECTED_GROUPS
 from rubyops.engine.playbook import type_params
 from rubyops.errors import RubyopsError
 from rubyops.model.effect import Effect
@@ -30,7 +31,11 @@ def _command(name: str) -> Command[Any]:
 def _read(case: dict[str, Any]) -> MemoryRead:
     copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
-    return MemoryRead(facts=case.get("facts", {}), kept=copies, recorded=case.get("results", {}), environment=environment)
+    caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
+    groups = caught_up if case.get("groups") == "drained" else []
+    return MemoryRead(
+        facts=case.get("facts", {}), kept=copies, recorded=case.get("results", {}), environment=environment, stream_groups=groups
+    )
 
 
 def _outcome(name: str, case: dict[str, Any]) -> dict[str, Any]:

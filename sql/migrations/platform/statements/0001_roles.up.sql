@@ -1,4 +1,4 @@
--- A least-privilege role per process, a SELECT-only role, the operators' role and the owner of money, which cannot log in.
+-- A least-privilege role per process, a SELECT-only role, the operators' role, and owners, which cannot log in.
 DO $$
 DECLARE
     name text;
@@ -9,9 +9,11 @@ BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
         END IF;
     END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'wallet_owner') THEN
-        CREATE ROLE wallet_owner NOLOGIN;
-    END IF;
+    FOREACH name IN ARRAY ARRAY['wallet_owner', 'rolling_owner'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
 END $$;
 ALTER ROLE rubyops_read SET default_transaction_read_only = on;
 ALTER ROLE wallet_service SET lock_timeout = '2s';

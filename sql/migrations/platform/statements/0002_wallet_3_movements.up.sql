@@ -51,6 +51,8 @@ LANGUAGE sql STABLE AS $$
           FROM wallet.wallet_ledger l, start s
          WHERE l.brand_id = p_brand AND l.player_id = p_player AND l.account = p_account
            AND l.version > s.version AND l.created_at >= s.created_at
+           -- A move takes an account whole to another topology, and its undo brings it whole again.
+           AND l.command NOT IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO')
     ), undone AS (
         SELECT t.transaction_id
           FROM later l

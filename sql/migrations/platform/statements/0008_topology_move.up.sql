@@ -1,0 +1,436 @@
+-- Everything that players hold in the buckets of one topology moves to those of another, in batches; and back from its own records.
+
+-- A run and how far it is. An undo has the codes of the run that it undoes.
+CREATE TABLE wallet.topology_move_run (
+    run_id       text PRIMARY KEY,
+    undoes       text UNIQUE REFERENCES wallet.topology_move_run,
+    from_code    text NOT NULL,
+    from_version integer NOT NULL,
+    to_code      text NOT NULL,
+    to_version   integer NOT NULL,
+    buckets      jsonb NOT NULL,
+    document     jsonb NOT NULL,
+    -- sha256 over the document as jsonb writes it: what the signed data-migration plan names, and a person confirmed.
+    digest       text NOT NULL,
+    confirmed_by text NOT NULL,
+    upper_brand  uuid,
+    upper_player uuid,
+    last_brand   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    last_player  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    scanned      bigint NOT NULL DEFAULT 0,
+    players      bigint NOT NULL DEFAULT 0,
+    legs         bigint NOT NULL DEFAULT 0,
+    referring    bigint NOT NULL DEFAULT 0,
+    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at  timestamptz,
+    CHECK (from_code <> to_code)
+);
+
+-- What was moved, and the versions that the two accounts had right after it: while they still have them, nothing happened since.
+CREATE TABLE wallet.topology_move_leg (
+    run_id         text NOT NULL REFERENCES wallet.topology_move_run,
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    from_bucket    text NOT NULL,
+    to_bucket      text NOT NULL,
+    currency       text NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0),
+    from_version   bigint NOT NULL,
+    to_version     bigint NOT NULL,
+    transaction_id uuid NOT NULL,
+    PRIMARY KEY (run_id, brand_id, player_id, from_bucket)
+);
+
+-- Grants, bonuses and rolling obligations that were led to the other topology, each as it was and as it became.
+CREATE TABLE wallet.topology_move_reference (
+    run_id     text NOT NULL REFERENCES wallet.topology_move_run,
+    kind       text NOT NULL CHECK (kind IN ('grant', 'bonus', 'rolling')),
+    id         uuid NOT NULL,
+    brand_id   uuid NOT NULL,
+    player_id  uuid NOT NULL,
+    was        jsonb NOT NULL,
+    became     jsonb NOT NULL,
+    -- Of a rolling: what rolling_service's own record said.
+    record_was jsonb,
+    PRIMARY KEY (run_id, kind, id)
+);
+CREATE INDEX topology_move_reference_player ON wallet.topology_move_reference (run_id, brand_id, player_id);
+
+-- rolling_service's part, offered to the wallet's owner alone: lead these rollings of a player to other buckets, and answer what their
+-- records said before. p_rollings: [{rolling_id, topology_code, bucket_type_code, provider_types}]. A live rolling that is not named
+-- and still counts in the topology that is left means that the two services do not agree: then nothing is moved.
+CREATE FUNCTION rolling.lead_rollings(p_brand uuid, p_player uuid, p_rollings jsonb, p_left_code text, p_restore_epoch bigint) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
+DECLARE
+    records jsonb;
+BEGIN
+    SELECT coalesce(jsonb_object_agg(r.rolling_id, jsonb_build_object('topology_code', r.topology_code, 'bucket_type_code', r.bucket_type_code,
+                                                                      'provider_types', r.provider_types)), '{}') INTO records
+      FROM (SELECT * FROM player_rolling held
+             WHERE held.brand_id = p_brand AND held.player_id = p_player
+               AND held.rolling_id IN (SELECT (w->>'rolling_id')::uuid FROM jsonb_array_elements(p_rollings) w)
+               FOR UPDATE) r;
+    IF (SELECT count(*) FROM jsonb_object_keys(records)) <> jsonb_array_length(p_rollings) THEN
+        RAISE EXCEPTION 'player % owes a rolling that rolling_service has no record of yet', p_player USING ERRCODE = 'RB003';
+    END IF;
+    UPDATE player_rolling r
+       SET topology_code = w->>'topology_code', bucket_type_code = w->>'bucket_type_code',
+           provider_types = ARRAY(SELECT jsonb_array_elements_text(w->'provider_types')), revision = r.revision + 1,
+           restore_epoch = p_restore_epoch, updated_at = now()
+      FROM jsonb_array_elements(p_rollings) w
+     WHERE r.rolling_id = (w->>'rolling_id')::uuid;
+    IF EXISTS (SELECT FROM player_rolling r
+                WHERE r.brand_id = p_brand AND r.player_id = p_player AND r.topology_code = p_left_code
+                  AND r.state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION')) THEN
+        RAISE EXCEPTION 'rolling_service has a live rolling of player % that the wallet does not know', p_player USING ERRCODE = 'RB003';
+    END IF;
+    RETURN records;
+END $$;
+
+-- What keeps a move of this document from beginning or going on: one row per obstacle. Nothing is changed by looking.
+CREATE FUNCTION wallet.topology_move_obstacles(d jsonb) RETURNS TABLE (obstacle text) LANGUAGE sql STABLE AS $$
+    WITH wish AS (
+        SELECT d->'from'->>'code' AS from_code, (d->'from'->>'version')::integer AS from_version,
+               d->'to'->>'code' AS to_code, (d->'to'->>'version')::integer AS to_version
+    ), source AS (
+        SELECT b->>'code' AS code, b->>'kind' AS kind FROM wallet.wallet_topology t, wish w, jsonb_array_elements(t.document->'buckets') b
+         WHERE (t.code, t.version) = (w.from_code, w.from_version)
+    ), target AS (
+        SELECT b->>'code' AS code, b->>'kind' AS kind FROM wallet.wallet_topology t, wish w, jsonb_array_elements(t.document->'buckets') b
+         WHERE (t.code, t.version) = (w.to_code, w.to_version)
+    ), pair AS (
+        SELECT m.key AS from_bucket, m.value AS to_bucket, s.kind AS from_kind, t.kind AS to_kind
+          FROM jsonb_each_text(d->'buckets') m LEFT JOIN source s ON s.code = m.key LEFT JOIN target t ON t.code = m.value
+    )
+    SELECT format('%s version %s is not the active topology', w.from_code, w.from_version) FROM wish w, wallet.wallet_gate g
+     WHERE (g.topology_code, g.topology_version) IS DISTINCT FROM (w.from_code, w.from_version)
+    UNION ALL
+    SELECT format('topology %s version %s is not saved', w.to_code, w.to_version) FROM wish w WHERE NOT EXISTS (SELECT FROM target)
+    UNION ALL
+    SELECT format('%s is another version of the same code: its buckets are reached without a move', w.to_code) FROM wish w WHERE w.from_code = w.to_code
+    UNION ALL
+    SELECT format('buckets.%s: %s', p.from_bucket,
+                  CASE WHEN p.from_kind IS NULL THEN 'is not a bucket of ' || w.from_code
+                       WHEN p.to_kind IS NULL THEN format('%s is not a bucket of %s', p.to_bucket, w.to_code)
+                       ELSE format('is of kind %s, %s of kind %s', p.from_kind, p.to_bucket, p.to_kind) END)
+      FROM pair p, wish w WHERE p.from_kind IS NULL OR p.to_kind IS DISTINCT FROM p.from_kind
+    UNION ALL
+    SELECT format('buckets.%s: is not mapped, and %s x %s refer to it', r.bucket_type_code, r.references_count, r.held_by)
+      FROM wallet.live_reference r, wish w
+     WHERE r.topology_code = w.from_code AND r.bucket_type_code <> '' AND NOT d->'buckets' ? r.bucket_type_code AND r.held_by <> 'open stake'
+    UNION ALL
+    SELECT format('%s bets are open: settle or roll them back first', count(*)) FROM wallet.wallet_bet_authorization
+     WHERE state = 'AUTHORIZED' HAVING count(*) > 0
+    UNION ALL
+    SELECT format('%s events are unpublished: drain the outbox first', count(*)) FROM wallet.wallet_outbox
+     WHERE published_at IS NULL HAVING count(*) > 0
+    UNION ALL
+    SELECT format('%s adjustments of %s wait for a second person: approve or reject them first', count(*), w.from_code)
+      FROM wallet.wallet_adjustment a, wish w WHERE a.state = 'REQUESTED' AND a.account LIKE w.from_code || '/%' GROUP BY w.from_code HAVING count(*) > 0
+$$;
+
+-- Everything that happened since a move and forbids its undo: accounts and references that are not as the move left them, and what
+-- came into the target topology without it.
+CREATE VIEW wallet.topology_move_conflict AS
+    SELECT l.run_id, l.brand_id, l.player_id, end_of.account AS subject, 'the account has moved since' AS reason
+      FROM wallet.topology_move_leg l
+      JOIN wallet.topology_move_run r USING (run_id)
+     CROSS JOIN LATERAL (VALUES (r.from_code, l.from_bucket, l.from_version), (r.to_code, l.to_bucket, l.to_version)) AS side(code, bucket, version)
+     CROSS JOIN LATERAL (SELECT side.code || '/' || side.bucket AS account) AS end_of
+      LEFT JOIN wallet.wallet_bucket b ON b.brand_id = l.brand_id AND b.player_id = l.player_id AND b.topology_code = side.code
+                                      AND b.bucket_type_code = side.bucket
+     WHERE b.version IS DISTINCT FROM side.version
+    UNION
+    SELECT f.run_id, f.brand_id, f.player_id, f.kind || ' ' || f.id, 'it has changed since'
+      FROM wallet.topology_move_reference f
+      LEFT JOIN wallet.wallet_rolling_obligation o ON f.kind = 'rolling' AND o.rolling_id = f.id
+      LEFT JOIN wallet.wallet_coupon_grant g ON f.kind = 'grant' AND g.grant_id = f.id
+      LEFT JOIN wallet.wallet_bonus x ON f.kind = 'bonus' AND x.bonus_id = f.id
+     -- Times are left out: as text they depend on who looks, and of these rows they say nothing that the state does not.
+     WHERE CASE f.kind WHEN 'rolling' THEN to_jsonb(o) WHEN 'grant' THEN to_jsonb(g) ELSE to_jsonb(x) END
+           - ARRAY['created_at', 'closed_at', 'expires_at'] IS DISTINCT FROM f.became - ARRAY['created_at', 'closed_at', 'expires_at']
+    UNION
+    SELECT r.run_id, b.brand_id, b.player_id, b.account, 'it holds money that the move did not bring'
+      FROM wallet.topology_move_run r JOIN wallet.wallet_bucket b ON b.topology_code = r.to_code AND b.balance <> 0
+     WHERE NOT EXISTS (SELECT FROM wallet.topology_move_leg l
+                        WHERE (l.run_id, l.brand_id, l.player_id, l.to_bucket) = (r.run_id, b.brand_id, b.player_id, b.bucket_type_code))
+    UNION
+    SELECT r.run_id, o.brand_id, o.player_id, 'rolling ' || o.rolling_id, 'it was made since'
+      FROM wallet.topology_move_run r JOIN wallet.wallet_rolling_obligation o ON o.topology_code = r.to_code AND o.state = 'ACTIVE'
+     WHERE NOT EXISTS (SELECT FROM wallet.topology_move_reference f WHERE (f.run_id, f.kind, f.id) = (r.run_id, 'rolling', o.rolling_id))
+    UNION
+    SELECT r.run_id, g.brand_id, g.player_id, 'grant ' || g.grant_id, 'it was made since'
+      FROM wallet.topology_move_run r JOIN wallet.wallet_coupon_grant g ON g.topology_code = r.to_code AND g.state = 'ACTIVE'
+     WHERE NOT EXISTS (SELECT FROM wallet.topology_move_reference f WHERE (f.run_id, f.kind, f.id) = (r.run_id, 'grant', g.grant_id))
+    UNION
+    SELECT r.run_id, a.brand_id, a.player_id, 'bet ' || a.authorization_id, 'it is open'
+      FROM wallet.topology_move_run r JOIN wallet.wallet_bet_authorization a ON a.state = 'AUTHORIZED';
+
+-- Move a player's legs in one transaction of the ledger: [{from, to, currency, amount}], accounts by their names. The accounts that
+-- money goes to are made here, because a topology that was never active is not one that a money command could pay into.
+CREATE FUNCTION wallet.topology_move_legs(p wallet.wallet_player, p_command text, p_run_id text, p_transaction uuid, p_legs jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    gate wallet.wallet_gate;
+BEGIN
+    SELECT * INTO gate FROM wallet_gate;
+    INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
+    SELECT DISTINCT p.brand_id, p.player_id, split_part(l->>'to', '/', 1), split_part(l->>'to', '/', 2), l->>'currency'
+      FROM jsonb_array_elements(p_legs) l
+    ON CONFLICT DO NOTHING;
+    PERFORM wallet.move_legs(jsonb_build_object(
+        'brand_id', p.brand_id, 'player_id', p.player_id, 'currency', p.currency, 'command', p_command, 'request_id', p_run_id,
+        'transaction_id', p_transaction,
+        'pair', jsonb_build_object('topology_code', gate.topology_code, 'topology_version', gate.topology_version,
+                                   'policy_key', gate.policy_key, 'policy_version', gate.policy_version),
+        'legs', (SELECT jsonb_agg(jsonb_build_object('account', side.account, 'delta', side.delta, 'currency', l->>'currency') ORDER BY number, side.delta)
+                   FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS each(l, number),
+                        LATERAL (VALUES (l->>'from', -(l->>'amount')::bigint), (l->>'to', (l->>'amount')::bigint)) AS side(account, delta))),
+        gate.restore_epoch);
+    INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
+                                 policy_key, policy_version, transaction_id)
+    SELECT md5(p_transaction || '/' || (l->>'from') || '/' || (l->>'to'))::uuid, p.brand_id, p.player_id, 'MOVE', l->>'from', l->>'to', l->>'currency', (l->>'amount')::bigint,
+           gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version, p_transaction
+      FROM jsonb_array_elements(p_legs) l;
+END $$;
+
+-- Lead a player's active grants, open bonuses and active obligations to the target topology, here and in rolling_service. Returns how many.
+CREATE FUNCTION wallet.topology_move_references(run wallet.topology_move_run, p wallet.wallet_player) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    led     bigint := 0;
+    part    bigint;
+    records jsonb;
+BEGIN
+    WITH held AS (
+        SELECT g.grant_id, to_jsonb(g) AS was FROM wallet_coupon_grant g
+         WHERE g.brand_id = p.brand_id AND g.player_id = p.player_id AND g.topology_code = run.from_code AND g.state = 'ACTIVE' FOR UPDATE
+    ), changed AS (
+        UPDATE wallet_coupon_grant g SET topology_code = run.to_code, topology_version = run.to_version
+          FROM held WHERE g.grant_id = held.grant_id RETURNING g.grant_id, held.was, to_jsonb(g) AS became
+    )
+    INSERT INTO topology_move_reference SELECT run.run_id, 'grant', c.grant_id, p.brand_id, p.player_id, c.was, c.became FROM changed c;
+    GET DIAGNOSTICS part = ROW_COUNT;
+    led := led + part;
+    WITH held AS (
+        SELECT b.bonus_id, to_jsonb(b) AS was FROM wallet_bonus b
+         WHERE b.brand_id = p.brand_id AND b.player_id = p.player_id AND b.topology_code = run.from_code AND b.state = 'ISSUED'
+           AND run.buckets ? b.bucket_type_code FOR UPDATE
+    ), changed AS (
+        UPDATE wallet_bonus b SET topology_code = run.to_code, bucket_type_code = run.buckets->>b.bucket_type_code
+          FROM held WHERE b.bonus_id = held.bonus_id RETURNING b.bonus_id, held.was, to_jsonb(b) AS became
+    )
+    INSERT INTO topology_move_reference SELECT run.run_id, 'bonus', c.bonus_id, p.brand_id, p.player_id, c.was, c.became FROM changed c;
+    GET DIAGNOSTICS part = ROW_COUNT;
+    led := led + part;
+    WITH held AS (
+        SELECT o.rolling_id, to_jsonb(o) AS was FROM wallet_rolling_obligation o
+         WHERE o.brand_id = p.brand_id AND o.player_id = p.player_id AND o.topology_code = run.from_code AND o.state = 'ACTIVE' FOR UPDATE
+    ), changed AS (
+        UPDATE wallet_rolling_obligation o
+           SET topology_code = run.to_code, bucket_type_code = CASE WHEN o.bucket_type_code = '' THEN '' ELSE run.buckets->>o.bucket_type_code END
+          FROM held WHERE o.rolling_id = held.rolling_id RETURNING o.rolling_id, held.was, to_jsonb(o) AS became
+    )
+    INSERT INTO topology_move_reference SELECT run.run_id, 'rolling', c.rolling_id, p.brand_id, p.player_id, c.was, c.became FROM changed c;
+    GET DIAGNOSTICS part = ROW_COUNT;
+    led := led + part;
+    -- The rolling of a coupon counts what is staked from its grant, wherever buckets are; only those of buckets are led elsewhere.
+    records := rolling.lead_rollings(p.brand_id, p.player_id, (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', f.id, 'topology_code', run.to_code, 'bucket_type_code', f.became->>'bucket_type_code',
+                   'provider_types', (SELECT b->'provider_types' FROM wallet_topology t, jsonb_array_elements(t.document->'buckets') b
+                                       WHERE (t.code, t.version) = (run.to_code, run.to_version) AND b->>'code' = f.became->>'bucket_type_code'))), '[]')
+          FROM topology_move_reference f
+         WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.run_id, p.brand_id, p.player_id, 'rolling') AND f.became->>'bucket_type_code' <> ''),
+        run.from_code, (SELECT restore_epoch FROM wallet_gate));
+    UPDATE topology_move_reference f SET record_was = records->f.id::text
+     WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.run_id, p.brand_id, p.player_id, 'rolling') AND records ? f.id::text;
+    RETURN led;
+END $$;
+
+-- Move one player; returns {legs, referring}.
+CREATE FUNCTION wallet.topology_move_player(run wallet.topology_move_run, p wallet.wallet_player) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    legs jsonb;
+    led  bigint;
+    tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/' || p.player_id)::uuid;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('from_bucket', b.bucket_type_code, 'to_bucket', run.buckets->>b.bucket_type_code, 'from', b.account,
+                                        'to', run.to_code || '/' || (run.buckets->>b.bucket_type_code), 'currency', b.currency, 'amount', b.balance)
+                     ORDER BY b.bucket_type_code) INTO legs
+      FROM wallet_bucket b
+     WHERE b.brand_id = p.brand_id AND b.player_id = p.player_id AND b.topology_code = run.from_code AND b.balance <> 0;
+    IF legs IS NOT NULL THEN
+        PERFORM wallet.topology_move_legs(p, 'TOPOLOGY_MOVE', run.run_id, tx, legs);
+        INSERT INTO topology_move_leg (run_id, brand_id, player_id, from_bucket, to_bucket, currency, amount, from_version, to_version, transaction_id)
+        SELECT run.run_id, p.brand_id, p.player_id, l->>'from_bucket', l->>'to_bucket', l->>'currency', (l->>'amount')::bigint, f.version, t.version, tx
+          FROM jsonb_array_elements(legs) l
+          JOIN wallet_bucket f ON (f.brand_id, f.player_id, f.topology_code, f.bucket_type_code) = (p.brand_id, p.player_id, run.from_code, l->>'from_bucket')
+          JOIN wallet_bucket t ON (t.brand_id, t.player_id, t.topology_code, t.bucket_type_code) = (p.brand_id, p.player_id, run.to_code, l->>'to_bucket');
+    END IF;
+    led := wallet.topology_move_references(run, p);
+    RETURN jsonb_build_object('legs', coalesce(jsonb_array_length(legs), 0), 'referring', led);
+END $$;
+
+-- Take one player's part of a move back, exactly as it was recorded; the caller has seen that nothing happened since.
+CREATE FUNCTION wallet.topology_move_undo_player(run wallet.topology_move_run, p wallet.wallet_player) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    legs jsonb;
+    led  bigint;
+    tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/' || p.player_id)::uuid;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('from', run.to_code || '/' || l.to_bucket, 'to', run.from_code || '/' || l.from_bucket, 'currency', l.currency,
+                                        'amount', l.amount) ORDER BY l.from_bucket) INTO legs
+      FROM topology_move_leg l WHERE (l.run_id, l.brand_id, l.player_id) = (run.undoes, p.brand_id, p.player_id);
+    IF legs IS NOT NULL THEN
+        PERFORM wallet.topology_move_legs(p, 'TOPOLOGY_MOVE_UNDO', run.run_id, tx, legs);
+    END IF;
+    UPDATE wallet_coupon_grant g SET topology_code = f.was->>'topology_code', topology_version = (f.was->>'topology_version')::integer
+      FROM topology_move_reference f
+     WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'grant') AND g.grant_id = f.id;
+    UPDATE wallet_bonus b SET topology_code = f.was->>'topology_code', bucket_type_code = f.was->>'bucket_type_code'
+      FROM topology_move_reference f
+     WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'bonus') AND b.bonus_id = f.id;
+    UPDATE wallet_rolling_obligation o SET topology_code = f.was->>'topology_code', bucket_type_code = f.was->>'bucket_type_code'
+      FROM topology_move_reference f
+     WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'rolling') AND o.rolling_id = f.id;
+    PERFORM rolling.lead_rollings(p.brand_id, p.player_id, (
+        SELECT coalesce(jsonb_agg(f.record_was || jsonb_build_object('rolling_id', f.id)), '[]') FROM topology_move_reference f
+         WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'rolling') AND f.record_was IS NOT NULL),
+        run.to_code, (SELECT restore_epoch FROM wallet_gate));
+    SELECT count(*) INTO led FROM topology_move_reference f WHERE (f.run_id, f.brand_id, f.player_id) = (run.undoes, p.brand_id, p.player_id);
+    RETURN jsonb_build_object('legs', coalesce(jsonb_array_length(legs), 0), 'referring', led);
+END $$;
+
+-- Start a run, or find it again: what it is, who confirmed which document, and how far it reaches, are fixed once.
+CREATE FUNCTION wallet.topology_move_start(p_run_id text, p_by text, d jsonb, p_digest text, p_undoes text) RETURNS wallet.topology_move_run
+LANGUAGE plpgsql AS $$
+DECLARE
+    run    wallet.topology_move_run;
+    former wallet.topology_move_run;
+    fault  record;
+BEGIN
+    SELECT * INTO run FROM topology_move_run WHERE run_id = p_run_id FOR UPDATE;
+    IF FOUND THEN
+        IF (run.digest, run.undoes) IS DISTINCT FROM (p_digest, p_undoes) THEN
+            RAISE EXCEPTION 'run % was started for another document', p_run_id USING ERRCODE = 'RB003';
+        END IF;
+        RETURN run;
+    END IF;
+    IF p_undoes IS NULL THEN
+        IF encode(sha256(convert_to(d::text, 'UTF8')), 'hex') <> p_digest THEN
+            RAISE EXCEPTION 'the document has not the digest %', p_digest USING ERRCODE = 'RB003';
+        END IF;
+        SELECT obstacle, count(*) OVER () AS total INTO fault FROM wallet.topology_move_obstacles(d) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'nothing was moved: % (% obstacles)', fault.obstacle, fault.total USING ERRCODE = 'RB003';
+        END IF;
+    ELSE
+        SELECT * INTO former FROM topology_move_run WHERE run_id = p_undoes AND undoes IS NULL AND finished_at IS NOT NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no finished move has the id %', p_undoes USING ERRCODE = 'RB003';
+        END IF;
+        SELECT c.subject, c.player_id, c.reason, count(*) OVER () AS total INTO fault FROM topology_move_conflict c WHERE c.run_id = p_undoes LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'nothing was moved back: % of player %: % (% conflicts)', fault.subject, fault.player_id, fault.reason, fault.total
+                USING ERRCODE = 'RB003';
+        END IF;
+        d := former.document;
+    END IF;
+    INSERT INTO topology_move_run (run_id, undoes, from_code, from_version, to_code, to_version, buckets, document, digest, confirmed_by,
+                                   upper_brand, upper_player)
+    SELECT p_run_id, p_undoes, d->'from'->>'code', (d->'from'->>'version')::integer, d->'to'->>'code', (d->'to'->>'version')::integer, d->'buckets', d,
+           p_digest, p_by, last.brand_id, last.player_id
+      FROM (SELECT 1) AS always
+      LEFT JOIN (SELECT brand_id, player_id FROM wallet_player ORDER BY brand_id DESC, player_id DESC LIMIT 1) AS last ON true
+    RETURNING * INTO run;
+    RETURN run;
+END $$;
+
+-- See that a finished run left nothing behind, and close it.
+CREATE FUNCTION wallet.topology_move_finish(run wallet.topology_move_run) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    stay record;
+BEGIN
+    SELECT r.* INTO stay FROM live_reference r
+     WHERE r.topology_code = CASE WHEN run.undoes IS NULL THEN run.from_code ELSE run.to_code END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% x % are still in %/%', stay.references_count, stay.held_by, stay.topology_code, stay.bucket_type_code USING ERRCODE = 'RB003';
+    END IF;
+    UPDATE topology_move_run SET finished_at = clock_timestamp() WHERE run_id = run.run_id;
+END $$;
+
+-- Do one batch in key order, and move the checkpoint and the counters with it. Returns true when nothing is left below the bound.
+CREATE FUNCTION wallet.topology_move_batch(p_run_id text, p_token bigint, p_by text, p_document jsonb, p_digest text, p_undoes text, p_limit integer)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+    run    wallet.topology_move_run;
+    p      wallet.wallet_player;
+    done   jsonb;
+    looked bigint := 0;
+BEGIN
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
+    PERFORM wallet.assert_fence(p_token);
+    IF (SELECT freeze_level FROM wallet_gate) <> 'sealed' THEN
+        RAISE EXCEPTION 'a topology is moved only while money is sealed' USING ERRCODE = 'RB002';
+    END IF;
+    run := wallet.topology_move_start(p_run_id, p_by, p_document, p_digest, p_undoes);
+    IF run.finished_at IS NOT NULL THEN
+        RETURN true;
+    END IF;
+    FOR p IN SELECT * FROM wallet_player w
+              WHERE (w.brand_id, w.player_id) > (run.last_brand, run.last_player) AND (w.brand_id, w.player_id) <= (run.upper_brand, run.upper_player)
+              ORDER BY w.brand_id, w.player_id LIMIT p_limit FOR UPDATE LOOP
+        IF run.undoes IS NULL THEN
+            done := wallet.topology_move_player(run, p);
+        ELSE
+            done := wallet.topology_move_undo_player(run, p);
+        END IF;
+        looked := looked + 1;
+        IF done <> '{"legs": 0, "referring": 0}' THEN
+            -- Whoever decided a command on what was here before decides it again.
+            UPDATE wallet_player w SET version = w.version + 1 WHERE w.brand_id = p.brand_id AND w.player_id = p.player_id;
+            run.players := run.players + 1;
+        END IF;
+        run.legs := run.legs + (done->>'legs')::bigint;
+        run.referring := run.referring + (done->>'referring')::bigint;
+        run.last_brand := p.brand_id;
+        run.last_player := p.player_id;
+    END LOOP;
+    UPDATE topology_move_run r
+       SET last_brand = run.last_brand, last_player = run.last_player, scanned = run.scanned + looked, players = run.players, legs = run.legs,
+           referring = run.referring
+     WHERE r.run_id = p_run_id;
+    IF looked < p_limit THEN
+        PERFORM wallet.topology_move_finish(run);
+    END IF;
+    RETURN looked < p_limit;
+END $$;
+
+DO $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c
+                 WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname LIKE 'topology\_move\_%' LOOP
+        EXECUTE format('ALTER %s %s OWNER TO wallet_owner', CASE item.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, item.name);
+        EXECUTE format('GRANT SELECT ON %s TO rubyops_read, rubyops_ops', item.name);
+    END LOOP;
+    FOR item IN SELECT p.oid::regprocedure AS name FROM pg_proc p
+                 WHERE p.pronamespace = 'wallet'::regnamespace AND p.proname LIKE 'topology\_move\_%' LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO wallet_owner', item.name);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', item.name);
+    END LOOP;
+END $$;
+GRANT EXECUTE ON FUNCTION wallet.topology_move_obstacles(jsonb) TO rubyops_read, rubyops_ops;
+GRANT EXECUTE ON FUNCTION wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer) TO rubyops_ops;
+
+-- The owner of rolling_service's function may change of a rolling where it counts, and nothing else; it cannot log in.
+GRANT USAGE ON SCHEMA rolling TO rolling_owner, wallet_owner;
+GRANT SELECT, UPDATE (topology_code, bucket_type_code, provider_types, revision, restore_epoch, updated_at) ON rolling.player_rolling TO rolling_owner;
+ALTER FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) OWNER TO rolling_owner;
+REVOKE ALL ON FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) TO wallet_owner;

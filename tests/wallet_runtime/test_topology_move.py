@@ -1,0 +1,430 @@
+"""A topology moved and taken back on real servers: money, grants, bonuses and rollings, in both services at once, or not at all."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import psycopg
+import pytest
+
+from sql import query
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.conftest import AsRole
+from tests.wallet_runtime.events import Outbox
+from tests.wallet_runtime.rolling.conftest import Line
+from tests.wallet_runtime.test_turnover_of_movements import bet
+from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.ledger_model import activate_split
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.outbox import Publisher
+from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
+from wallet_runtime.wallet.domain.state import Scope
+from wallet_runtime.wallet.store.documents import ActivationRefused, Documents, PairWish
+from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.worker import WALLET_OUTBOX
+
+Rows = list[tuple[Any, ...]]
+MAPPING: dict[str, Any] = {
+    "from": {"code": RUBY_SPLIT_V1, "version": 1},
+    "to": {"code": RUBY_UNIFIED_V1, "version": 1},
+    "buckets": {
+        "SPORTS_NORMAL": "NORMAL",
+        "CASINO_NORMAL": "NORMAL",
+        "SPORTS_BONUS": "BONUS",
+        "CASINO_BONUS": "BONUS",
+        "WITHDRAWABLE": "WITHDRAWABLE",
+        "POINTS": "POINTS",
+    },
+    "signed_plan": "OPS-77",
+}
+SEED = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
+POLICIES = {RUBY_SPLIT_V1: 1, RUBY_UNIFIED_V1: 10}
+LIVE = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3"
+HELD = """
+SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint FROM wallet.wallet_bucket WHERE balance <> 0
+ GROUP BY 1, 2 ORDER BY 1, 2
+"""
+# Where both services think that each live rolling counts; a coupon's counts at its grant.
+ROLLINGS = """
+SELECT o.topology_code || '/' || o.bucket_type_code, r.topology_code || '/' || r.bucket_type_code, r.provider_types, r.turnover
+  FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
+ WHERE o.state = 'ACTIVE' AND o.bucket_type_code <> '' ORDER BY 1, r.created_at
+"""
+UNSOUND = """
+SELECT 'drift', reason FROM wallet.ledger_drift
+UNION ALL SELECT 'conservation', brand_id::text FROM wallet.conservation WHERE difference <> 0
+UNION ALL SELECT 'sum', transaction_id::text FROM wallet.transaction_sum WHERE difference <> 0
+"""
+
+
+@dataclass
+class Desk:
+    """A wallet with its rolling service, an operator who holds the fence, and a superuser's eyes."""
+
+    wallet: Database
+    line: Line
+    operator: psycopg.Connection[Any]
+    superuser: psycopg.Connection[Any]
+    players: list[Player] = field(default_factory=list)
+
+    def look(self, statement: str, *values: object) -> Rows:
+        return self.superuser.execute(statement.encode(), values or None).fetchall()
+
+    def new_player(self) -> Player:
+        self.players.append(Player(money_of(self.wallet)))
+        return self.players[-1]
+
+    def rich_player(self) -> Player:
+        """A player with money in every kind of bucket, two rollings on one target, a bonus, a grant and points."""
+        player = self.new_player()
+        player.perform(cash.deposit, cash.Deposit(900, "EUR", "SPORTS_NORMAL"))
+        player.perform(cash.deposit, cash.Deposit(500, "EUR", "CASINO_NORMAL"))
+        bet(player, "turned", "mocksports", "SPORTS", 100)
+        player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 300, "EUR", "campaign", None))
+        player.perform(points.award, points.Points(70, "mission"))
+        player.perform(coupons.issue, coupons.Issue("log-1", 250, "EUR", Scope("sports"), None), coupon_log_id="log-1")
+        return player
+
+    def seal(self, level: str = "sealed") -> None:
+        self.operator.execute("SELECT wallet.set_freeze('e', 1, %s, 1 + (SELECT freeze_epoch FROM wallet.wallet_gate))", [level])
+
+    def batch(self, run_id: str, limit: int = 100, *, undoes: str | None = None, document: Any = MAPPING, token: int = 1) -> bool:
+        text = json.dumps(document)
+        digest = self.superuser.execute(query("topology_move_digest").encode(), {"document": text}).fetchone()
+        assert digest is not None
+        sent = None if undoes else text
+        values = {"run_id": run_id, "token": token, "by": "ann", "document": sent, "digest": digest[0], "undoes": undoes, "limit": limit}
+        row = self.operator.execute(query("topology_move_batch").encode(), values).fetchone()
+        assert row is not None
+        return bool(row[0])
+
+    def activate(self, code: str, start: str, name: str) -> None:
+        Documents(self.wallet).activate(PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name))
+
+    def state(self) -> Rows:
+        """Everything that an undo has to bring back, versions and hashes aside."""
+        return [
+            *self.look(HELD),
+            *self.look(ROLLINGS),
+            *self.look("SELECT topology_code, topology_version, balance, state FROM wallet.wallet_coupon_grant ORDER BY grant_id"),
+            *self.look("SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY bonus_id"),
+        ]
+
+    def conflicts(self, run_id: str) -> list[tuple[str, str, str]]:
+        rows = self.superuser.execute(query("topology_move_conflicts").encode(), {"run_id": run_id, "limit": 50}).fetchall()
+        return [(row[1], row[2], row[3]) for row in rows]
+
+
+@pytest.fixture
+def desk(
+    platform_db: TestDatabase, as_role: AsRole, streams: Streams, wallet_outbox: Outbox, superuser: psycopg.Connection[Any]
+) -> Iterator[Desk]:
+    """A wallet with the split topology active and the unified one saved; sound in the end, whatever the test did."""
+    database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=4).open()
+    activate_split(database)
+    Documents(database).save_topology(RUBY_UNIFIED_V1, SEED["topology"], "test")
+    Documents(database).save_policy("default", SEED["policy"] | {"version": POLICIES[RUBY_UNIFIED_V1]}, "test")
+    line = Line(
+        wallet_outbox, Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams), Consumer(as_role("rolling_worker"), streams, "copy-1")
+    )
+    with psycopg.connect(platform_db.dsn("rubyops_ops"), autocommit=True) as operator:
+        operator.execute("SELECT wallet.advance_fence(1)")
+        yield Desk(database, line, operator, superuser)
+    assert superuser.execute(UNSOUND.encode()).fetchall() == []
+    assert Reconciliation(database).run("test")["drift_buckets"] == 0
+    database.close()
+
+
+def refused(act: Callable[[], object]) -> str:
+    """Return the words of the database's refusal."""
+    with pytest.raises(psycopg.errors.DatabaseError) as error:
+        act()
+    assert error.value.sqlstate in ("RB001", "RB002", "RB003")
+    return str(error.value.diag.message_primary)
+
+
+def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    desk.seal()
+    before = desk.look("SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1")
+    with pytest.raises(ActivationRefused):
+        desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "too early")
+    assert desk.batch("run-1")
+    unified = RUBY_UNIFIED_V1
+    assert desk.look(HELD) == [
+        (f"{unified}/BONUS", "EUR", 300),
+        (f"{unified}/NORMAL", "EUR", 1_300),
+        (f"{unified}/POINTS", "PTS", 70),
+    ]
+    assert desk.look("SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1") == before
+    everything = ["SPORTS", "LIVE", "SLOTS"]
+    assert [(one, other, sorted(types)) for one, other, types, _ in desk.look(ROLLINGS)] == [
+        (f"{unified}/BONUS", f"{unified}/BONUS", sorted(everything)),
+        (f"{unified}/NORMAL", f"{unified}/NORMAL", sorted(everything)),
+        (f"{unified}/NORMAL", f"{unified}/NORMAL", sorted(everything)),
+    ]
+    legs = desk.look(
+        "SELECT account, delta FROM wallet.wallet_ledger WHERE command = 'TOPOLOGY_MOVE' AND currency = 'EUR' ORDER BY account, version"
+    )
+    assert legs == [
+        ("RUBY_SPLIT_V1/CASINO_NORMAL", -500),
+        ("RUBY_SPLIT_V1/SPORTS_BONUS", -300),
+        ("RUBY_SPLIT_V1/SPORTS_NORMAL", -800),
+        ("RUBY_UNIFIED_V1/BONUS", 300),
+        ("RUBY_UNIFIED_V1/NORMAL", 500),
+        ("RUBY_UNIFIED_V1/NORMAL", 800),
+    ]
+    assert {code for code, *_ in desk.look(LIVE)} == {unified}
+    recorded = desk.look("SELECT digest, confirmed_by, document->>'signed_plan', players, legs, referring FROM wallet.topology_move_run")
+    assert [row[1:] for row in recorded] == [("ann", "OPS-77", 1, 4, 6)]
+    desk.activate(unified, RUBY_SPLIT_V1, "after the move")
+    desk.seal("open")
+    accepted = player.perform(
+        bets.authorize, bets.Authorize("mocklive", "LIVE", "b2", "r", 1_300, "EUR"), provider_id="mocklive", bet_id="b2"
+    )
+    assert accepted[0] == 200, accepted
+    paid = {
+        (share["account"]): share["amount"]
+        for share in desk.look("SELECT funding FROM wallet.wallet_bet_authorization WHERE bet_id = 'b2'")[0][0]
+    }
+    assert sum(paid.values()) == 1_300 and set(paid) <= {f"{unified}/BONUS", f"{unified}/NORMAL"}
+    player.perform(bets.settle, bets.Settle("mocklive", "b2", "0"), provider_id="mocklive", bet_id="b2")
+    desk.line.run()
+    assert sum(row[3] for row in desk.look(ROLLINGS)) > 100  # turnover goes on from where it was
+
+
+def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
+    player = desk.rich_player()
+    empty = desk.new_player()
+    desk.line.run()
+    before = desk.state()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    assert desk.state() != before
+    assert desk.conflicts("run-1") == []
+    desk.batch("run-2", undoes="run-1")
+    assert desk.state() == before
+    desk.activate(RUBY_SPLIT_V1, RUBY_UNIFIED_V1, "back")
+    desk.seal("open")
+    # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the time.
+    bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
+    reversed_ = player.perform(bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")
+    assert (reversed_[0], reversed_[1]["taken_back"]) == (200, "3.00")
+    moves = desk.look(
+        "SELECT player_id, command, count(*) FROM wallet.wallet_ledger WHERE command LIKE 'TOPOLOGY%%' GROUP BY 1, 2 ORDER BY 2",
+    )
+    assert moves == [(player.player_id, "TOPOLOGY_MOVE", 8), (player.player_id, "TOPOLOGY_MOVE_UNDO", 8)]
+    assert empty.player_id not in {row[0] for row in moves}
+    desk.seal()
+    assert "no finished move" in refused(lambda: desk.batch("run-3", undoes="run-2"))
+
+
+def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk) -> None:
+    for _ in range(7):
+        desk.new_player().perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
+    desk.line.run()
+    desk.seal()
+    assert desk.batch("run-1", 3) is False
+    assert desk.look("SELECT scanned, players, legs FROM wallet.topology_move_run") == [(3, 3, 3)]
+    assert "is not mapped" in refused(lambda: desk.batch("run-2", document=_without("SPORTS_NORMAL")))
+    while not desk.batch("run-1", 3):
+        pass
+    assert desk.batch("run-1", 3)  # repeated when all is done
+    assert desk.look("SELECT scanned, players, legs FROM wallet.topology_move_run") == [(7, 7, 7)]
+    assert desk.look(HELD) == [("RUBY_UNIFIED_V1/NORMAL", "EUR", 700)]
+
+
+def _open_bet(desk: Desk) -> None:
+    player = desk.new_player()
+    player.perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
+    player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", "b", "r", 50, "EUR"), provider_id="mocksports", bet_id="b")
+
+
+def _unpublished(desk: Desk) -> None:
+    desk.new_player().perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
+    desk.new_player().perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
+
+
+def _mapping(**changes: Any) -> Any:
+    return {**MAPPING, **changes}
+
+
+def _without(bucket: str) -> Any:
+    return _mapping(buckets={source: target for source, target in MAPPING["buckets"].items() if source != bucket})
+
+
+@pytest.mark.parametrize(
+    ("prepare", "document", "published", "words"),
+    [
+        (_open_bet, MAPPING, True, "1 bets are open"),
+        (_unpublished, MAPPING, False, "events are unpublished"),
+        (Desk.rich_player, _without("CASINO_NORMAL"), True, "buckets.CASINO_NORMAL: is not mapped"),
+        (
+            Desk.rich_player,
+            _mapping(buckets=MAPPING["buckets"] | {"POINTS": "NORMAL"}),
+            True,
+            "buckets.POINTS: is of kind points, NORMAL of kind normal",
+        ),
+        (Desk.rich_player, _mapping(buckets=MAPPING["buckets"] | {"POINTS": "NOWHERE"}), True, "buckets.POINTS: NOWHERE is not a bucket"),
+        (
+            Desk.rich_player,
+            _mapping(buckets=MAPPING["buckets"] | {"GONE": "NORMAL"}),
+            True,
+            "buckets.GONE: is not a bucket of RUBY_SPLIT_V1",
+        ),
+        (Desk.rich_player, _mapping(to={"code": RUBY_UNIFIED_V1, "version": 9}), True, "is not saved"),
+        (Desk.rich_player, _mapping(**{"from": {"code": RUBY_SPLIT_V1, "version": 2}}), True, "is not the active topology"),
+    ],
+)
+def test_what_a_move_cannot_take_whole_it_does_not_begin(
+    desk: Desk, prepare: Callable[[Desk], object], document: Any, published: bool, words: str
+) -> None:
+    prepare(desk)
+    if published:
+        desk.line.run()
+    desk.seal()
+    before = desk.state()
+    obstacles = desk.superuser.execute(query("topology_move_obstacles").encode(), {"document": json.dumps(document)}).fetchall()
+    assert any(words in row[0] for row in obstacles), obstacles
+    assert refused(lambda: desk.batch("run-1", document=document)).startswith("nothing was moved")
+    assert desk.state() == before
+    assert desk.look("SELECT * FROM wallet.topology_move_run") == []
+
+
+def test_money_that_is_not_sealed_and_an_overtaken_run_move_nothing(desk: Desk) -> None:
+    desk.rich_player()
+    desk.line.run()
+    before = desk.state()
+    for level in ("open", "ingress"):
+        desk.seal(level)
+        assert "only while money is sealed" in refused(lambda: desk.batch("run-1"))
+    desk.seal()
+    assert "overtaken" in refused(lambda: desk.batch("run-1", token=0))
+    assert desk.state() == before
+
+
+def test_two_services_that_do_not_agree_stop_the_move(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    desk.seal()
+    before = desk.state()
+    known = desk.look("SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'")[0]
+    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code = 'SPORTS_NORMAL'")
+    assert f"a live rolling of player {player.player_id} that the wallet does not know" in refused(lambda: desk.batch("run-1"))
+    desk.superuser.execute(
+        "UPDATE wallet.wallet_rolling_obligation SET state = 'ACTIVE', rolling_id = gen_random_uuid() WHERE state = 'CANCELED'"
+    )
+    assert "has no record of yet" in refused(lambda: desk.batch("run-1"))
+    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET rolling_id = %s WHERE bucket_type_code = 'SPORTS_NORMAL'", known)
+    assert desk.state() == before
+
+
+def _deposit_elsewhere(desk: Desk, player: Player) -> str:
+    other = desk.new_player()
+    other.perform(cash.deposit, cash.Deposit(10, "EUR", "NORMAL"))
+    return str(other.player_id)
+
+
+def _deposit(desk: Desk, player: Player) -> str:
+    player.perform(cash.deposit, cash.Deposit(10, "EUR", "NORMAL"))
+    return str(player.player_id)
+
+
+def _end_the_bonus(desk: Desk, player: Player) -> str:
+    bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
+    assert player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0] == 200
+    return str(player.player_id)
+
+
+def _end_the_coupon(desk: Desk, player: Player) -> str:
+    assert player.perform(coupons.reverse, coupons.Close("log-1"), coupon_log_id="log-1", with_stakes="yes")[0] == 200
+    return str(player.player_id)
+
+
+def _stake(desk: Desk, player: Player) -> str:
+    player.perform(bets.authorize, bets.Authorize("mocklive", "LIVE", "b2", "r", 5, "EUR"), provider_id="mocklive", bet_id="b2")
+    return str(player.player_id)
+
+
+@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _end_the_bonus, _end_the_coupon, _stake])
+def test_an_undo_is_refused_for_everybody_once_anything_happened(desk: Desk, happen: Callable[[Desk, Player], str]) -> None:
+    player = desk.rich_player()
+    desk.new_player().perform(cash.deposit, cash.Deposit(77, "EUR", "CASINO_NORMAL"))
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    desk.seal("open")
+    whose = happen(desk, player)
+    desk.line.run()
+    desk.seal()
+    before = desk.state()
+    assert {player_id for player_id, _, _ in desk.conflicts("run-1")} == {whose}
+    assert "nothing was moved back" in refused(lambda: desk.batch("run-2", 1, undoes="run-1"))
+    assert desk.state() == before
+
+
+def test_cash_does_not_stand_in_the_way_of_an_undo(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    desk.seal("open")
+    player.perform(cash.deposit, cash.Deposit(1_000, "EUR"))
+    desk.line.run()
+    desk.seal()
+    assert desk.batch("run-2", undoes="run-1")
+
+
+def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    desk.seal("open")
+    for (rolling_id,) in desk.look("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"):
+        assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[0] == 200
+    assert ("RUBY_UNIFIED_V1/WITHDRAWABLE", "EUR", 1_300 + 300 + 250) in desk.look(HELD)
+
+
+def test_an_old_bet_is_not_rolled_back_into_a_topology_that_was_left(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    desk.seal("open")
+    reads = {"provider_id": "mocksports", "bet_id": "turned", "with_winnings": "yes"}
+    answer = player.perform(bets.rollback, bets.Rollback("mocksports", "turned"), **reads)
+    assert (answer[0], answer[1]["code"]) == (409, "SOURCE_GONE")
+
+
+def test_no_service_and_no_reader_can_move_a_topology(desk: Desk, platform_db: TestDatabase) -> None:
+    calls = ("SELECT wallet.topology_move_batch('r', 1, 'x', '{}', 'd', NULL, 1)", "SELECT rolling.lead_rollings(NULL, NULL, '[]', 'x', 0)")
+    for role in ("wallet_service", "wallet_worker", "rolling_service", "rolling_worker", "admin_service", "rubyops_read"):
+        with psycopg.connect(platform_db.dsn(role), autocommit=True) as connection:
+            for call in calls:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(call.encode())
+
+
+def test_commands_decided_before_the_move_are_decided_again(desk: Desk) -> None:
+    player = desk.rich_player()
+    versions = desk.look("SELECT version FROM wallet.wallet_player")
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    assert desk.look("SELECT version - 1 FROM wallet.wallet_player") == versions
+    with pytest.raises(ApiError):  # sealed for money commands all the while
+        player.perform(cash.deposit, cash.Deposit(1, "EUR"))
