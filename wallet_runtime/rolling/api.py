@@ -24,7 +24,7 @@ class RollingNotActive(Conflict):
 
 
 class CancellationNotAllowed(Conflict):
-    """Rollings of this brand may not be canceled: the wallet would not release the bucket's money. They end by being turned over."""
+    """This brand does not let its rollings be canceled (RS-10); they end by being turned over, or lapse."""
 
     code = "ROLLING_CANCELLATION_NOT_ALLOWED"
 
@@ -48,8 +48,8 @@ def list_rollings(context: Context, call: Call) -> Answer:
 def cancel_rolling(context: Context, call: Call) -> Answer:
     """Cancel an ACTIVE rolling; the same again answers the same. 404 for another brand's, 409 for any other state.
 
-    409 for every brand whose `rolling.brand_config` does not say `cancel_allowed`, and that is the default: the wallet does not
-    consume ROLLING_CANCELED, so it keeps the obligation ACTIVE and the bucket's money locked.
+    409 for a brand whose `rolling.brand_config` does not say `cancel_allowed`, which is the default (RS-10). The wallet is told by
+    rolling_worker, and frees what the rolling locked.
     """
     brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
     with context.database.transaction() as session:

@@ -92,7 +92,7 @@ def test_without_a_brands_own_word_nothing_is_canceled(
         superuser.execute("INSERT INTO rolling.brand_config (brand_id) VALUES (%s)", [player.brand_id])
     answer = cancel(client, rolling_id, player.brand_id)
     assert (answer.status_code, answer.json()["code"]) == (409, "ROLLING_CANCELLATION_NOT_ALLOWED")
-    assert "may not be canceled" in answer.json()["message"]
+    assert "does not let its rollings be canceled" in answer.json()["message"]
     assert look("SELECT state FROM rolling.player_rolling") == [("ACTIVE",)]
 
 
