@@ -121,3 +121,7 @@ SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config
 -- Make a validated pair the active one and hold the gate until the commit; it must be the next statement's.
 SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text,
                             %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text) AS activation_no
+
+-- name: wallet_ensure_partitions
+-- Make the ledger's partitions of the coming months.
+SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
