@@ -3,6 +3,7 @@
 Adapters that bring a driver are imported when an environment is opened: completion and `--help` of every line come here too.
 """
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -103,6 +104,7 @@ def open_toolkit(name: str | None) -> Toolkit:
     from rubyops.adapters.local.driver import LocalDriver
     from rubyops.adapters.operate import ROLE, Operator
     from rubyops.adapters.read import Reader
+    from rubyops.adapters.suites import PytestSuites
 
     environment = config.environment(name)
     driver = LocalDriver(environment)
@@ -112,7 +114,7 @@ def open_toolkit(name: str | None) -> Toolkit:
     reader = Reader(facts, driver, results)
     control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
     platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
-    operator = Operator(driver, platform, reader, environment.home / "exports")
+    operator = Operator(driver, platform, reader, environment.home / "exports", PytestSuites(config.CHECKOUT, results))
 
     def check(name: str) -> Finding:
         return find_check(name).run(reader)
@@ -191,10 +193,17 @@ def _known(name: str, table: Mapping[str, object], what: str) -> None:
 
 @cache
 def commit() -> str:
-    """Name the commit of this checkout, marked `-dirty` when files differ from it; `unknown` outside of a repository."""
-    command = ["git", "-C", str(config.CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    """Name the commit of this checkout; where files differ from it, marked `-dirty-` and with a digest of what differs.
+
+    What was proved of some changes says nothing about others. `unknown` outside of a repository.
+    """
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=10).stdout.strip()
+        named = _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").decode().strip()
+        return f"{named}-{hashlib.sha256(_git('diff', 'HEAD', '--binary')).hexdigest()[:12]}" if named.endswith("-dirty") else named
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+def _git(*words: str) -> bytes:
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    return subprocess.run(["git", "-C", str(config.CHECKOUT), *words], capture_output=True, check=True, env=environ, timeout=10).stdout

@@ -285,6 +285,9 @@ class Operate(Protocol):
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
 
+    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+        """Run test files by suite and keep the result; return per suite {passed, failed, skipped, failures}. May raise `TimedOut`."""
+
     def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
         """Copy the tables in one snapshot; return the folder and per table its rows and sha256."""
 

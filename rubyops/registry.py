@@ -59,6 +59,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "up": Entry("commands.start_platform", "Start the platform: servers, newest schema, every process that does not run."),
     "stop-consumers": Entry("commands.stop_consumers", "Stop the processes that consume wallet events; the publisher stays up."),
+    "suites": Entry(
+        "commands.suites", "Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6)."
+    ),
     "thaw": Entry("commands.thaw", "Thaw: let money start again, after this freeze was verified."),
     "topology-activate": Entry(
         "commands.topology_activate", "Activate a topology version together with its policy, in one transaction of wallet_service (A7)."

@@ -62,6 +62,7 @@ class RecordingOperate:
         self.acts: list[tuple[str, str]] = []
         self.money = True
         self.answer = HttpAnswer(200, {})
+        self.figures: dict[str, Row] = {}
         self._on_act = on_act
 
     def _act(self, verb: str, subject: str) -> None:
@@ -110,6 +111,12 @@ class RecordingOperate:
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Refuse: a flow needs a platform."""
         raise Unreachable("there is no actor in a test of the engine")
+
+    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+        """Note it and give the test's figures."""
+        while_waiting()
+        self._act("suites", ",".join(suites))
+        return self.figures
 
     def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
         """Note it."""

@@ -21,8 +21,9 @@ from rubyops.adapters.actor import CANARY_BRAND, CanaryActor, derived
 from rubyops.adapters.database import Busy, Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode
+from rubyops.adapters.suites import PytestSuites
 from rubyops.errors import Unreachable
-from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read
+from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, Row
 from wallet_runtime import contract
 
 ROLE = "rubyops_ops"
@@ -35,12 +36,13 @@ _PASSING = (0, 502, 504)
 class Operator:
     """Implements the `Operate` port."""
 
-    def __init__(self, driver: Driver, platform: Link, read: Read, exports: Path) -> None:
+    def __init__(self, driver: Driver, platform: Link, read: Read, exports: Path, suites: PytestSuites) -> None:
         """Act on this environment; nothing is connected before the first act."""
         self._driver = driver
         self._link = platform
         self._read = read
         self._exports = exports
+        self._suites = suites
         self._client = CallClient(driver)
 
     def start_platform(self, progress: Callable[[str], None]) -> None:
@@ -65,6 +67,10 @@ class Operator:
     def seed_players(self, count: int) -> int:
         """Create legacy players where none exist."""
         return int(self._link.one("ops_seed_players", count=count)["created"])
+
+    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+        """Run the checkout's own tests."""
+        return self._suites.run(suites, while_waiting)
 
     def has_money(self) -> bool:
         """Whether the database answers and holds the wallet's tables."""

@@ -26,6 +26,8 @@ def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per 
             return f"{method} {path} on {process}"
         case e.RunFlow(flow):
             return f"play {flow} on canary players"
+        case e.RunSuites(suites):
+            return f"run {len(suites)} test suites on servers of their own: {', '.join(suites)}"
         case e.ExportTables(tables):
             return f"export {len(tables)} tables in one snapshot: {', '.join(tables)}"
         case e.ConfirmDrained(timeout_seconds):
@@ -47,7 +49,7 @@ def is_mild(effect: e.Effect) -> bool:
     match effect:
         case e.SetFreeze(level):
             return level != "open"
-        case e.StartPlatform() | e.WaitFor() | e.ExportTables() | e.RecordVerification() | e.ConfirmDrained() | e.RunFlow():
+        case e.StartPlatform() | e.WaitFor() | e.ExportTables() | e.RecordVerification() | e.ConfirmDrained() | e.RunFlow() | e.RunSuites():
             return True
         case _:
             return False

@@ -8,7 +8,7 @@ from typing import TypeVar, assert_never
 from rubyops.engine.report import Outcome
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.errors import OutcomeUnknown, Refused, RubyopsError, TimedOut
+from rubyops.errors import CheckFailed, OutcomeUnknown, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.finding import Finding
 from rubyops.ports import HttpAnswer, Mark, MoveCount
@@ -59,6 +59,8 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             return _call(effect, mark, hands)
         case e.RunFlow(flow):
             return _play(flow, mark, hands)
+        case e.RunSuites(suites):
+            return _run_suites(suites, hands)
         case e.ExportTables(tables):
             manifest = operate.export(mark, tables)
             return Outcome("ok", f"{len(tables)} tables in {manifest['folder']}", manifest)
@@ -142,6 +144,20 @@ def _play(flow: str, mark: Mark, hands: Hands) -> Outcome:
     answer = script(hands.tools.operate.actor(mark, flow))
     details = dict(answer) if isinstance(answer, Mapping) else {}
     return Outcome("ok", f"{flow} passed", details)
+
+
+def _run_suites(suites: Mapping[str, tuple[str, ...]], hands: Hands) -> Outcome:
+    def look() -> None:
+        hands.stop.obey()
+        hands.hold()
+
+    began = time.monotonic()
+    figures = hands.tools.operate.run_suites(suites, look)
+    details: dict[str, object] = {"suites": figures, "seconds": round(time.monotonic() - began, 1)}
+    broken = [f"{name}: {', '.join(row['failures'])}" for name, row in figures.items() if row["failures"]]
+    if broken:
+        raise CheckFailed(f"{len(broken)} of {len(figures)} suites failed: {'; '.join(broken)}", details=details)
+    return Outcome("ok", "; ".join(f"{name} {row['passed']} passed" for name, row in figures.items()), details)
 
 
 def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcome:

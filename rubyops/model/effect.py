@@ -79,6 +79,13 @@ class RunFlow:
 
 
 @dataclass(frozen=True)
+class RunSuites:
+    """Run these test suites of the checkout, files by the name of their suite, on servers of their own."""
+
+    suites: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class ExportTables:
     """Copy these wallet tables, in one snapshot, into the environment's export folder, with counts and digests."""
 
@@ -135,6 +142,7 @@ Effect = (
     | WaitFor
     | CallService
     | RunFlow
+    | RunSuites
     | ExportTables
     | ConfirmDrained
     | Backfill
@@ -143,4 +151,4 @@ Effect = (
     | RecordVerification
 )
 
-READ_ONLY: tuple[type, ...] = (WaitFor,)
+READ_ONLY: tuple[type, ...] = (WaitFor, RunSuites)

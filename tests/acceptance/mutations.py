@@ -1,4 +1,4 @@
-"""Rules of the runtime that are broken on purpose, one at a time: `python -m tests.acceptance.mutations RULE PROCESS` runs a process so.
+"""Rules of the runtime that are broken on purpose: `python -m tests.acceptance.mutations 'RULE + RULE' PROCESS` runs a process so.
 
 Each mutation swaps one named thing before the process imports what uses it; a name that is not there any more stops the start.
 """
@@ -13,24 +13,16 @@ from uuid import uuid4
 
 import msgspec
 
+from tests.acceptance.movement_mutations import MOVEMENTS
+from tests.acceptance.swap import Rule, swap
 from wallet_runtime.contract import CASH_AVAILABLE, CASH_PENDING, LIVE, POINTS_CURRENCY, SLOTS, SPORTS
 from wallet_runtime.plumbing.settings import Settings
 
-Rule = Callable[..., Any]
 BETS = "wallet_runtime.wallet.domain.bets"
 CASH = "wallet_runtime.wallet.domain.cash"
 MONEY = "wallet_runtime.wallet.store.money"
 VALIDATION = "wallet_runtime.wallet.domain.validation"
 ROLLINGS = "wallet_runtime.rolling.domain"
-
-
-def swap(module: str, name: str, make: Callable[[Any], Any]) -> None:
-    """Put what `make` makes of a module's thing, or of its class's (`Class.name`), in its place."""
-    owner: Any = import_module(module)
-    *classes, last = name.split(".")
-    for each in classes:
-        owner = getattr(owner, each)
-    setattr(owner, last, make(getattr(owner, last)))
 
 
 def nothing() -> None:
@@ -244,8 +236,8 @@ def half_the_turnover() -> None:
     """A rolling asks for half of what the policy says."""
 
     def make(open_rolling: Rule) -> Rule:
-        def broken(*given: Any) -> Any:
-            opening = open_rolling(*given)
+        def broken(*given: Any, **more: Any) -> Any:
+            opening = open_rolling(*given, **more)
             return dataclasses.replace(opening, target_turnover=opening.target_turnover // 2)
 
         return broken
@@ -325,12 +317,14 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "repeat is a new bet": repeat_is_a_new_bet,
     "points withdrawn as money": points_are_withdrawn_as_money,
     "any token will do": any_token_will_do,
+    **MOVEMENTS,
 }
 
 
 def main(rule: str, process: str) -> int:
-    """Break the rule, then be the process."""
-    MUTATIONS[rule]()
+    """Break the rules, then be the process."""
+    for each in rule.split(" + "):
+        MUTATIONS[each]()
     return int(import_module("wallet_runtime.__main__").main([process]))
 
 

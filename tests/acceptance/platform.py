@@ -31,6 +31,7 @@ from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.engine.failpoint import VARIABLE
 from rubyops.ports import Database
 from tests import sources
+from tests.acceptance.counted import count_suites
 from tests.cluster import connect
 from wallet_runtime import contract
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
@@ -106,6 +107,7 @@ class Home:
         entries = {name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()}
         # JSON is YAML, too.
         self.file.write_text(json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2), encoding="utf-8")
+        count_suites(self.folder)
 
     def environ(self, failpoint: str | None = None) -> dict[str, str]:
         """The variables that rubyops is run with."""

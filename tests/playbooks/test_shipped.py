@@ -11,7 +11,7 @@ from rubyops.registry import PLAYBOOKS
 FOLDER = Path(playbooks.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 FLOWS = {f"FLOW-{n}" for n in range(1, 14)}
-LOCAL = {*(f"LOC-{n}" for n in (1, 2, 3, 4, 5, 7, 8, 9, 10)), *(f"SMK-{n}" for n in range(1, 9)), *FLOWS}
+LOCAL = {*(f"LOC-{n}" for n in range(1, 11)), *(f"SMK-{n}" for n in range(1, 9)), *FLOWS}
 COVERS = {
     "rollout-local": LOCAL,
     "rollout-staging": {"STG-1", "STG-2", "STG-3", "STG-4", "STG-7", *FLOWS},

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commands import suites
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
@@ -51,6 +52,7 @@ def _restart(params: Params, read: Read) -> Wanted:
 COMMANDS: dict[str, Command[Any]] = {
     "freeze": Command("freeze", "Freeze", Params, _freeze, guard_money=False),
     "several": Command("several", "Call several times", Params, _several),
+    "suites": suites.COMMAND,
     "restart": Command("restart", "Stop and start", Params, _restart),
 }
 CHECKS = {"fine": Check("fine", "Fine", ("GATE-1",), lambda read: passed("fine"))}

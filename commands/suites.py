@@ -1,0 +1,49 @@
+"""Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6).
+
+When: on a local rollout, before money moves. Blast radius: none; the tests bring servers of their own. Undo: not needed. Suites that
+passed for this very commit, changes included, are not run again.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.model.effect import RunSuites
+from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.ports import Read
+
+RECORDED = "suites"
+NO_COMMIT = "unknown"
+_WALLET = "tests/wallet_runtime/wallet"
+
+# The suites that the runbook names, each with its files; the coupon saga as far as the wallet and rolling take part in it.
+SUITES: dict[str, tuple[str, ...]] = {
+    "topology": (f"{_WALLET}/domain/test_structure.py", f"{_WALLET}/domain/test_validation.py", f"{_WALLET}/test_documents.py"),
+    "policy engine": (f"{_WALLET}/domain/test_funding.py", f"{_WALLET}/domain/test_bets.py", f"{_WALLET}/domain/test_choices.py"),
+    "wallet API": (f"{_WALLET}/test_movements_api.py", f"{_WALLET}/test_coupons_api.py", f"{_WALLET}/test_choices.py"),
+    "rolling attribution": ("tests/wallet_runtime/rolling/test_domain.py", "tests/wallet_runtime/test_turnover_of_movements.py"),
+    "points credit": (f"{_WALLET}/domain/test_points.py",),
+    "coupon saga": (f"{_WALLET}/domain/test_coupons.py", f"{_WALLET}/test_coupons.py"),
+    "gateway split-balance routes": ("tests/wallet_runtime/gateway/test_api.py",),
+    "admin validation and topology routes": ("tests/wallet_runtime/admin/test_api.py",),
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Whether to run what has passed already."""
+
+    again: bool = option("run the suites also where they passed for this very commit", False)
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the suites run, unless a result of this commit says that each of them has passed."""
+    result, commit = read.results(RECORDED), read.environment.commit
+    counted = result is not None and commit != NO_COMMIT and result["passed"] and set(result["suites"]) == set(SUITES)
+    if result is not None and counted and not params.again:
+        tests = sum(figures["passed"] for figures in result["suites"].values())
+        return NoOp(
+            f"{tests} tests of {len(SUITES)} suites passed for commit {commit[:12]} at {result['recorded_at']}: {', '.join(SUITES)}"
+        )
+    return Wanted((RunSuites(SUITES),), {})
+
+
+COMMAND = Command("suites", "Run the unit and contract suites of this checkout", Params, plan, guard_money=False)

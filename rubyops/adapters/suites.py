@@ -1,0 +1,127 @@
+"""Runs this checkout's own test suites in one pytest process, and says per suite how many tests passed and which did not (LOC-6).
+
+The tests bring their own servers: a suite never sees the environment that is being operated on, so it can harm no money.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rubyops.adapters.results import Results
+from rubyops.errors import TimedOut
+from rubyops.ports import Row
+
+SUITE = "suites"
+SECONDS_MAX = 600.0
+LOOK_SECONDS = 0.2
+STOP_SECONDS_MAX = 30.0
+WORKERS_MAX = 4
+FAILURES_NAMED_MAX = 5
+# What steers this toolkit, or a pytest that this one may run inside of, must not steer the tests; a PostgreSQL of one's own may.
+_OURS = ("RUBYOPS_", "RUBY_", "PYTEST_", "DATABASE_URL", "REDIS_URL")
+_KEPT = ("RUBYOPS_PG_BIN",)
+
+
+class PytestSuites:
+    """The suites of one checkout, and where their result is kept for this commit."""
+
+    def __init__(self, checkout: Path, results: Results) -> None:
+        """Run below this folder."""
+        self._checkout = checkout
+        self._results = results
+
+    def run(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+        """Run every file of every suite once; return per suite {passed, failed, skipped, failures} and keep that for this commit.
+
+        A file that is not there, or a suite in which nothing passed, is a failure. Raises `TimedOut`, and whatever
+        `while_waiting` raises, after it has stopped the tests.
+        """
+        files = sorted({file for named in suites.values() for file in named})
+        there = [file for file in files if (self._checkout / file).is_file()]
+        cases = self._cases(there, while_waiting) if there else {}
+        figures = {name: _figures(named, cases, there) for name, named in suites.items()}
+        passed = not any(row["failures"] for row in figures.values())
+        self._results.record(SUITE, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat(), "suites": figures})
+        return figures
+
+    def _cases(self, files: Sequence[str], while_waiting: Callable[[], None]) -> dict[str, list[Row]]:
+        with tempfile.TemporaryDirectory(prefix="rubyops-suites-") as folder:
+            report = Path(folder) / "report.xml"
+            told = self._pytest(files, report, Path(folder) / "output", while_waiting)
+            return _read_cases(report, files, told)
+
+    def _pytest(self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]) -> str:
+        options = ["-q", "-p", "no:cacheprovider", "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
+        command = [sys.executable, "-m", "pytest", *options, "-o", "junit_family=xunit1", f"--junitxml={report}", *files]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
+        with output.open("wb") as sink:
+            # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
+            tests = subprocess.Popen(
+                command, cwd=self._checkout, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+            )
+        try:
+            _wait(tests, while_waiting)
+        finally:
+            _stop(tests)
+        return output.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def _wait(tests: "subprocess.Popen[bytes]", while_waiting: Callable[[], None]) -> None:
+    deadline = time.monotonic() + SECONDS_MAX
+    while tests.poll() is None:
+        if time.monotonic() > deadline:
+            raise TimedOut(f"the test suites did not end within {SECONDS_MAX:g} s")
+        while_waiting()
+        time.sleep(LOOK_SECONDS)
+
+
+def _stop(tests: "subprocess.Popen[bytes]") -> None:
+    if tests.poll() is not None:
+        return
+    tests.send_signal(signal.SIGINT)
+    try:
+        tests.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        os.killpg(tests.pid, signal.SIGKILL)
+        tests.wait()
+
+
+def _read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
+    """Read the outcome of every test by its file; where pytest ended without a report, every file has failed with its last words."""
+    if not report.exists():
+        return {file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}] for file in files}
+    by_module = {file.removesuffix(".py").replace("/", "."): file for file in files}
+    cases: dict[str, list[Row]] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        # A module that cannot be imported is a case that is named like the module and belongs to no class.
+        module = case.get("classname") or case.get("name") or ""
+        file = next((by_module[known] for known in by_module if module == known or module.startswith(f"{known}.")), None)
+        if file is not None:
+            cases.setdefault(file, []).append({"outcome": _outcome(case), "name": case.get("name", "")})
+    return cases
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return "failed"
+    return "skipped" if case.find("skipped") is not None else "passed"
+
+
+def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]) -> Row:
+    found = [(file, case) for file in files for case in cases.get(file, [])]
+    count = {outcome: sum(case["outcome"] == outcome for _, case in found) for outcome in ("passed", "failed", "skipped")}
+    failures = [f"{file} is missing" for file in files if file not in there]
+    failures += [f"{file} has no test that passed" for file in there if file in files and not _any_passed(cases.get(file, []))]
+    failures += [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "failed"]
+    return {**count, "failures": failures[:FAILURES_NAMED_MAX]}
+
+
+def _any_passed(cases: Sequence[Row]) -> bool:
+    return any(case["outcome"] == "passed" for case in cases)

@@ -1,0 +1,22 @@
+"""LOC-6 on a live platform: the suites are run for real, kept for this commit and counted."""
+
+import pytest
+
+from commands.suites import RECORDED, SUITES
+from tests.acceptance.counted import results_of
+from tests.acceptance.platform import Home, Live
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_suites_are_run_kept_and_counted(live: Live, home: Home) -> None:
+    results = results_of(home.folder)
+    answer = live.done("suites", "--again")
+    kept = results.newest(RECORDED)
+    assert kept is not None and kept["passed"] and set(kept["suites"]) == set(SUITES)
+    assert all(figures["passed"] > 1 and not figures["failures"] for figures in kept["suites"].values())
+    assert (
+        f"gateway split-balance routes {kept['suites']['gateway split-balance routes']['passed']} passed"
+        in answer.step("suites")["summary"]
+    )
+    assert live.done("suites").step("suites")["status"] == "noop"

@@ -1,0 +1,94 @@
+"""The runner of suites on a checkout of the test's own: what passes, and every way in which a suite must not be taken for passed."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.results import Results
+from rubyops.adapters.suites import SUITE, PytestSuites
+from rubyops.errors import Interrupted
+
+FILES = {
+    "test_good.py": "def test_one(): pass\ndef test_two(): pass\n",
+    "test_bad.py": "def test_fine(): pass\ndef test_broken(): assert 1 == 2, 'planted'\n",
+    "test_unreadable.py": "import no_such_module\n",
+    "test_empty.py": "x = 1\n",
+    "test_skipped.py": "import pytest\n@pytest.mark.skip(reason='later')\ndef test_later(): pass\n",
+    "test_environment.py": "import os\ndef test_it(): assert not [n for n in os.environ if n in ('RUBYOPS_HOME', 'RUBYOPS_FAILPOINT')]\n",
+    "test_slow.py": "import pathlib, time\ndef test_it():\n    pathlib.Path('began').touch()\n    time.sleep(60)\n",
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "results", JournalFolder(tmp_path / "journal"), "c0ffee")
+
+
+@pytest.fixture
+def suites(tmp_path: Path, results: Results) -> PytestSuites:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "setup.cfg").write_text("[tool:pytest]\naddopts = --strict-markers\n")
+    for name, text in FILES.items():
+        (checkout / name).write_text(text)
+    return PytestSuites(checkout, results)
+
+
+def nothing() -> None:
+    """Do nothing while waiting."""
+
+
+def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUBYOPS_HOME", "/nowhere")
+    figures = suites.run({"good": ("test_good.py",), "clean": ("test_environment.py", "test_good.py")}, nothing)
+    assert {name: (row["passed"], row["failures"]) for name, row in figures.items()} == {"good": (2, []), "clean": (3, [])}
+    kept = results.newest(SUITE)
+    assert kept is not None and (kept["passed"], kept["suites"]) == (True, figures)
+
+
+def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: Results) -> None:
+    names = ("bad", "gone", "unreadable", "empty", "skipped")
+    figures = suites.run({"good": ("test_good.py",), **{name: (f"test_{name}.py",) for name in names}}, nothing)
+    assert {name: row["failures"] for name, row in figures.items()} == {
+        "good": [],
+        "bad": ["test_bad.py::test_broken"],
+        "gone": ["test_gone.py is missing"],
+        "unreadable": ["test_unreadable.py has no test that passed", "test_unreadable.py::test_unreadable"],
+        "empty": ["test_empty.py has no test that passed"],
+        "skipped": ["test_skipped.py has no test that passed"],
+    }
+    kept = results.newest(SUITE)
+    assert kept is not None and not kept["passed"]
+
+
+def test_one_file_that_is_gone_fails_its_suite_though_another_passes(suites: PytestSuites) -> None:
+    figures = suites.run({"both": ("test_good.py", "test_gone.py")}, nothing)
+    assert (figures["both"]["passed"], figures["both"]["failures"]) == (2, ["test_gone.py is missing"])
+    assert suites.run({"none": ("test_gone.py",)}, nothing)["none"]["failures"] == ["test_gone.py is missing"]
+
+
+def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(suites: PytestSuites, results: Results, tmp_path: Path) -> None:
+    def stop_once_begun() -> None:
+        if (tmp_path / "checkout" / "began").exists():
+            raise Interrupted
+
+    began = time.monotonic()
+    with pytest.raises(Interrupted):
+        suites.run({"slow": ("test_slow.py",)}, stop_once_begun)
+    assert results.newest(SUITE) is None
+    assert time.monotonic() - began < 50
+    assert _processes_in(tmp_path / "checkout") == []
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """Name every process that works in this folder; one that ends while it is looked at does not."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            found += [process.name] if os.readlink(process / "cwd") == str(folder) else []
+        except OSError:
+            continue
+    return found
