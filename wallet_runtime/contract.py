@@ -132,6 +132,8 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/topology/{code}/diff/{old}/{new}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "GET", "/internal/wallet/policy/{policy_key}/diff/{old}/{new}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/players"): (PLAYER_SERVICE,),

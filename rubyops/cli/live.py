@@ -12,6 +12,9 @@ HEARTBEAT_SECONDS = 30.0
 _TOLD = ("effects", "undo", "cannot_be_known_yet")
 
 
+LISTED_MAX = 40
+
+
 class Live:
     """A reporter that writes as things happen. Steps that are shown as results go to stdout, the rest to stderr."""
 
@@ -74,6 +77,12 @@ class Live:
         facts = {name: value for name, value in result.details.items() if name not in _TOLD and not isinstance(value, list | dict)}
         if facts:
             self._console.data("    " + " · ".join(f"{name} {_figure(value)}" for name, value in facts.items()))
+        for name, value in result.details.items():
+            if name not in _TOLD and isinstance(value, list | dict) and value:
+                parts = [f"{key}: {_figure(part)}" for key, part in value.items()] if isinstance(value, dict) else value
+                self._console.data(f"    {name}")
+                for part in parts[:LISTED_MAX]:
+                    self._console.data(f"      {part}")
 
     def note(self, text: str) -> None:
         """Say something in passing."""

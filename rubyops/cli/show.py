@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -61,17 +62,34 @@ def topology_validate(*, console: Console, environment: str | None, file: Path, 
 
 @click.command("validate")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--topology", type=click.Path(path_type=Path), help="The topology document that it is for; the active one if none is named.")
+@click.option(
+    "--topology",
+    type=click.Path(path_type=Path),
+    help="The topology document that it is for; the saved one that it names if none is given.",
+)
 @line
 def policy_validate(*, console: Console, environment: str | None, file: Path, topology: Path | None) -> int:
     """Try the policy document in FILE (JSON) together with its topology; saves nothing."""
-    toolkit = bootstrap.open_toolkit(environment)
-    if topology is None:
-        shown = _accepted(toolkit.reader.get(WALLET_SERVICE, f"{_PREFIX}/topology/active")) or {}
-        document = shown["document"]
-    else:
-        document = _document(topology)
-    return _validate(console, environment, file, {"topology_document": document, "policy_document": _document(file)})
+    policy = _document(file)
+    document = _named_topology(bootstrap.open_toolkit(environment), file, policy) if topology is None else _document(topology)
+    return _validate(console, environment, file, {"topology_document": document, "policy_document": policy})
+
+
+def _named_topology(toolkit: Toolkit, file: Path, policy: Any) -> Any:
+    """Return the saved topology that a policy names; without one the policy can be judged by nothing."""
+    named = policy.get("topology") if isinstance(policy, dict) else None
+    code, version = (named.get("code"), named.get("version")) if isinstance(named, dict) else (None, None)
+    if not isinstance(code, str) or not code:
+        raise UsageError(f"{file} does not name the topology that it is for (topology.code, topology.version): name a file by --topology")
+    answer = _accepted(toolkit.reader.get(WALLET_SERVICE, f"{_PREFIX}/topology/{quote(code, safe='')}"), allowed=(404,)) or {}
+    found = [item["document"] for item in answer.get("versions", []) if item["version"] == version]
+    if not found:
+        known = ", ".join(f"v{item['version']}" for item in answer.get("versions", [])) or "none"
+        raise UsageError(
+            f"topology {code} v{version}, which {file} is for, is not saved (saved: {known}): name its file by --topology",
+            next_command="rubyops topology show",
+        )
+    return found[0]
 
 
 def _validate(console: Console, environment: str | None, file: Path, body: Mapping[str, object]) -> int:
@@ -81,7 +99,7 @@ def _validate(console: Console, environment: str | None, file: Path, body: Mappi
     violations: list[Any] = answer.get("violations", [])
     for violation in violations:
         console.data(f"{console.mark('failed')} {_violation(violation)}")
-    console.data(f"{file}: {'valid' if not violations else f'{len(violations)} rules are broken'}")
+    console.data(f"{file}: {'valid' if not violations else f'{len(violations)} x a rule is broken'}")
     rows = [
         row(str(number), "rule", _violation(violation), {"violation": violation}, status="failed")
         for number, violation in enumerate(violations, 1)

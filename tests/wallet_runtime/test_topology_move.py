@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -13,8 +11,18 @@ from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
+from tests.wallet_runtime.moving import (
+    HELD,
+    LIVE,
+    MAPPING,
+    POLICIES,
+    ROLLINGS,
+    SEED,
+    UNSOUND,
+    Desk,
+    refused,
+)
 from tests.wallet_runtime.rolling.conftest import Line
-from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.ledger_model import activate_split
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
@@ -23,103 +31,10 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.outbox import Publisher
 from wallet_runtime.plumbing.streams import Streams
 from wallet_runtime.rolling.worker.consumer import Consumer
-from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
-from wallet_runtime.wallet.domain.state import Scope
-from wallet_runtime.wallet.store.documents import ActivationRefused, Documents, PairWish
-from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, rolling
+from wallet_runtime.wallet.store.documents import ActivationRefused, Documents
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
-
-Rows = list[tuple[Any, ...]]
-MAPPING: dict[str, Any] = {
-    "from": {"code": RUBY_SPLIT_V1, "version": 1},
-    "to": {"code": RUBY_UNIFIED_V1, "version": 1},
-    "buckets": {
-        "SPORTS_NORMAL": "NORMAL",
-        "CASINO_NORMAL": "NORMAL",
-        "SPORTS_BONUS": "BONUS",
-        "CASINO_BONUS": "BONUS",
-        "WITHDRAWABLE": "WITHDRAWABLE",
-        "POINTS": "POINTS",
-    },
-    "signed_plan": "OPS-77",
-}
-SEED = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
-POLICIES = {RUBY_SPLIT_V1: 1, RUBY_UNIFIED_V1: 10}
-LIVE = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3"
-HELD = """
-SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint FROM wallet.wallet_bucket WHERE balance <> 0
- GROUP BY 1, 2 ORDER BY 1, 2
-"""
-# Where both services think that each live rolling counts; a coupon's counts at its grant.
-ROLLINGS = """
-SELECT o.topology_code || '/' || o.bucket_type_code, r.topology_code || '/' || r.bucket_type_code, r.provider_types, r.turnover
-  FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
- WHERE o.state = 'ACTIVE' AND o.bucket_type_code <> '' ORDER BY 1, r.created_at
-"""
-UNSOUND = """
-SELECT 'drift', reason FROM wallet.ledger_drift
-UNION ALL SELECT 'conservation', brand_id::text FROM wallet.conservation WHERE difference <> 0
-UNION ALL SELECT 'sum', transaction_id::text FROM wallet.transaction_sum WHERE difference <> 0
-"""
-
-
-@dataclass
-class Desk:
-    """A wallet with its rolling service, an operator who holds the fence, and a superuser's eyes."""
-
-    wallet: Database
-    line: Line
-    operator: psycopg.Connection[Any]
-    superuser: psycopg.Connection[Any]
-    players: list[Player] = field(default_factory=list)
-
-    def look(self, statement: str, *values: object) -> Rows:
-        return self.superuser.execute(statement.encode(), values or None).fetchall()
-
-    def new_player(self) -> Player:
-        self.players.append(Player(money_of(self.wallet)))
-        return self.players[-1]
-
-    def rich_player(self) -> Player:
-        """A player with money in every kind of bucket, two rollings on one target, a bonus, a grant and points."""
-        player = self.new_player()
-        player.perform(cash.deposit, cash.Deposit(900, "EUR", "SPORTS_NORMAL"))
-        player.perform(cash.deposit, cash.Deposit(500, "EUR", "CASINO_NORMAL"))
-        bet(player, "turned", "mocksports", "SPORTS", 100)
-        player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 300, "EUR", "campaign", None))
-        player.perform(points.award, points.Points(70, "mission"))
-        player.perform(coupons.issue, coupons.Issue("log-1", 250, "EUR", Scope("sports"), None), coupon_log_id="log-1")
-        return player
-
-    def seal(self, level: str = "sealed") -> None:
-        self.operator.execute("SELECT wallet.set_freeze('e', 1, %s, 1 + (SELECT freeze_epoch FROM wallet.wallet_gate))", [level])
-
-    def batch(self, run_id: str, limit: int = 100, *, undoes: str | None = None, document: Any = MAPPING, token: int = 1) -> bool:
-        text = json.dumps(document)
-        digest = self.superuser.execute(query("topology_move_digest").encode(), {"document": text}).fetchone()
-        assert digest is not None
-        sent = None if undoes else text
-        values = {"run_id": run_id, "token": token, "by": "ann", "document": sent, "digest": digest[0], "undoes": undoes, "limit": limit}
-        row = self.operator.execute(query("topology_move_batch").encode(), values).fetchone()
-        assert row is not None
-        return bool(row[0])
-
-    def activate(self, code: str, start: str, name: str) -> None:
-        Documents(self.wallet).activate(PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name))
-
-    def state(self) -> Rows:
-        """Everything that an undo has to bring back, versions and hashes aside."""
-        return [
-            *self.look(HELD),
-            *self.look(ROLLINGS),
-            *self.look("SELECT topology_code, topology_version, balance, state FROM wallet.wallet_coupon_grant ORDER BY grant_id"),
-            *self.look("SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY bonus_id"),
-        ]
-
-    def conflicts(self, run_id: str) -> list[tuple[str, str, str]]:
-        rows = self.superuser.execute(query("topology_move_conflicts").encode(), {"run_id": run_id, "limit": 50}).fetchall()
-        return [(row[1], row[2], row[3]) for row in rows]
 
 
 @pytest.fixture
@@ -140,14 +55,6 @@ def desk(
     assert superuser.execute(UNSOUND.encode()).fetchall() == []
     assert Reconciliation(database).run("test")["drift_buckets"] == 0
     database.close()
-
-
-def refused(act: Callable[[], object]) -> str:
-    """Return the words of the database's refusal."""
-    with pytest.raises(psycopg.errors.DatabaseError) as error:
-        act()
-    assert error.value.sqlstate in ("RB001", "RB002", "RB003")
-    return str(error.value.diag.message_primary)
 
 
 def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
@@ -384,6 +291,27 @@ def test_cash_does_not_stand_in_the_way_of_an_undo(desk: Desk) -> None:
     desk.line.run()
     desk.seal()
     assert desk.batch("run-2", undoes="run-1")
+
+
+def test_what_a_canary_played_since_goes_back_too(desk: Desk) -> None:
+    desk.rich_player()
+    canary, late = desk.new_player(canary=True), desk.new_player(canary=True)
+    canary.perform(cash.deposit, cash.Deposit(40, "EUR", "SPORTS_NORMAL"))
+    desk.line.run()
+    desk.seal()
+    desk.batch("run-1")
+    desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
+    desk.seal("open")
+    for player in (canary, late):
+        player.perform(cash.deposit, cash.Deposit(7, "EUR", "NORMAL"))
+    desk.line.run()
+    desk.seal()
+    assert desk.conflicts("run-1") == []
+    assert desk.batch("run-2", undoes="run-1")
+    assert {code for code, *_ in desk.look(LIVE)} == {RUBY_SPLIT_V1}
+    held: dict[Any, int] = dict(desk.look("SELECT player_id, sum(balance)::bigint FROM wallet.wallet_bucket GROUP BY 1"))
+    assert (held[canary.player_id], held[late.player_id]) == (47, 7)
+    desk.activate(RUBY_SPLIT_V1, RUBY_UNIFIED_V1, "back")
 
 
 def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk) -> None:

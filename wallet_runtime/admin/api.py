@@ -78,6 +78,16 @@ def save_topology(context: Context, call: Call) -> Answer:
     return _command(context, call, "topology.save", "PUT", f"{TOPOLOGY}/{_segment(call, 'code')}", call.body)
 
 
+def validate_documents(context: Context, call: Call) -> Answer:
+    """Try a topology and a policy document against every rule; nothing is changed, so nothing is audited."""
+    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body)
+
+
+def diff(prefix: str, name: str, context: Context, call: Call) -> Answer:
+    """Answer what differs between two versions of a topology or policy."""
+    return _read(context, call, f"{prefix}/{_segment(call, name)}/diff/{_segment(call, 'old')}/{_segment(call, 'new')}")
+
+
 def activate_topology(context: Context, call: Call) -> Answer:
     """Activate a topology together with its policy document (A7-12)."""
     wanted: Activation = call.body
@@ -203,6 +213,9 @@ SERVICE = Service(
         Route("GET", "/api/v1/topology", partial(list_documents, TOPOLOGY), access=auth.admin),
         Route("GET", "/api/v1/policy", partial(list_documents, POLICY), access=auth.admin),
         Route("GET", "/api/v1/activations", partial(list_documents, ACTIVATIONS), access=auth.admin),
+        Route("POST", "/api/v1/topology/validate", validate_documents, dict, auth.admin),
+        Route("GET", "/api/v1/topology/{code}/diff/{old}/{new}", partial(diff, TOPOLOGY, "code"), access=auth.admin),
+        Route("GET", "/api/v1/policy/{policy_key}/diff/{old}/{new}", partial(diff, POLICY, "policy_key"), access=auth.admin),
         Route("PUT", "/api/v1/policy/{policy_key}/activate", activate_policy, dict, auth.admin),
         Route("GET", "/api/v1/topology/{code}", show_topology, access=auth.admin),
         Route("PUT", "/api/v1/topology/{code}", save_topology, dict, auth.admin),

@@ -45,4 +45,5 @@ def confirm_already_active(code: str, version: int, active: Mapping[str, Any] | 
     """Refuse (422) an activation without a policy document, unless this very version is active already (A7-12, A7-10)."""
     is_active = active is not None and (active["topology_code"], active["topology_version"]) == (code, version)
     if not is_active:
-        raise PolicyDocumentRequired(details={"rule": "A7-12", "path": "policy_document"})
+        told = {"rule": "A7-12", "path": "policy_document"}
+        raise PolicyDocumentRequired(details={**told, "violations": [{**told, "message": str(PolicyDocumentRequired.__doc__)}]})

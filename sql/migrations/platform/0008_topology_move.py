@@ -1,4 +1,4 @@
-"""Run `statements/0008_topology_move.up.sql` and its inverse."""
+"""Run `statements/0008_topology_move*.up.sql` and their inverse."""
 
 from sql.migrations.apply import run_statements
 

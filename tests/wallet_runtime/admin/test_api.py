@@ -71,6 +71,16 @@ def test_lists_and_history_are_passed_on_without_an_audit_row(office: Office, pa
     assert not office.audit()
 
 
+def test_validation_and_differences_are_passed_on_without_an_audit_row(office: Office) -> None:
+    body = {"topology_document": {"code": "X"}}
+    assert office.send("POST", "topology/validate", body).status_code == 200
+    assert (office.wallet.calls[-1].route, office.wallet.calls[-1].body) == ("/internal/wallet/topology/validate", body)
+    for kind, name in (("topology", "code"), ("policy", "policy_key")):
+        assert office.send("GET", f"{kind}/default/diff/1/2").status_code == 200
+        assert office.wallet.calls[-1].path == {name: "default", "old": "1", "new": "2"}
+    assert not office.audit()
+
+
 def test_a_policy_is_activated_alone_and_audited(office: Office) -> None:
     assert office.send("PUT", "policy/default/activate", {"version": 3}).status_code == 200
     assert office.wallet.calls[-1].body == {"version": 3}

@@ -13,6 +13,8 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import internal, serving
 from tests.wallet_runtime.wallet.conftest import Player
+from wallet_runtime.admin.api import SERVICE as ADMIN
+from wallet_runtime.contract import REQUEST_ID_HEADER
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.domain import bets, cash
@@ -33,9 +35,9 @@ def _pair() -> tuple[Document, Document]:
 class Office:
     """wallet_service over HTTP, as admin_service calls it, and a look at what is stored."""
 
-    def __init__(self, client: httpx.Client, look: psycopg.Connection) -> None:
+    def __init__(self, client: httpx.Client, look: psycopg.Connection, platform: TestDatabase) -> None:
         """Count requests, so that none repeats another."""
-        self.client, self.look, self.count = client, look, 0
+        self.client, self.look, self.platform, self.count = client, look, platform, 0
 
     def send(self, method: str, path: str, body: Document | None = None) -> httpx.Response:
         self.count += 1
@@ -63,7 +65,12 @@ class Office:
 @pytest.fixture
 def office(wallet: Database, platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Office]:
     with serving(SERVICE, platform_db) as served:
-        yield Office(served.client, look)
+        yield Office(served.client, look, platform_db)
+
+
+def _told(refusal: httpx.Response) -> list[tuple[str, str]]:
+    """Every rule that a refusal names, with its path."""
+    return [(violation["rule"], violation["path"]) for violation in refusal.json()["details"]["violations"]]
 
 
 Damage = Callable[[Document, Document], object]
@@ -91,6 +98,104 @@ def test_each_broken_rule_is_refused_and_changes_nothing(office: Office, player:
     violations = refusal.json()["details"]["violations"]
     assert (rule, path) in [(violation["rule"], violation["path"]) for violation in violations]
     assert {violation["rule"] for violation in violations} == {rule}
+    assert office.stored() == before
+
+
+def _active_again(office: Office) -> httpx.Response:
+    topology, policy = _pair()
+    assert office.activate(topology, policy).status_code == 200
+    return office.send("PUT", f"topology/{CODE}", topology | {"transfer_edges": []})
+
+
+def _no_policy(office: Office) -> httpx.Response:
+    return office.send("PUT", f"topology/{CODE}/activate", {"version": 2, "from": {"topology_code": CODE, "topology_version": 1}})
+
+
+def _policy_alone(office: Office) -> httpx.Response:
+    return office.send("PUT", "policy/default/activate", {"version": 2})
+
+
+def _by_the_back_office(office: Office) -> httpx.Response:
+    with serving(ADMIN, office.platform, WALLET_SERVICE_URL=str(office.client.base_url)) as admin:
+        headers = {"Authorization": "Bearer admin-token", REQUEST_ID_HEADER: "back-office"}
+        return admin.client.put(f"/api/v1/topology/{CODE}/activate", json={"version": 2}, headers=headers)
+
+
+def _sent_again(office: Office) -> httpx.Response:
+    topology, policy = _pair()
+    assert office.activate(topology, policy).status_code == 200
+    first = office.send("GET", "policy/default").json()["versions"][-1]["document"]
+    start = {"topology_code": CODE, "topology_version": NEXT}
+    return office.send("PUT", f"topology/{CODE}/activate", {"version": 1, "policy_document": first, "from": start})
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "status", "act"),
+    [
+        ("A7-9", "topology.version", 409, _active_again),
+        ("A7-10", "policy_document", 422, _no_policy),
+        ("A7-11", "policy.topology", 409, _policy_alone),
+        ("A7-12", "policy_document", 422, _by_the_back_office),
+        ("A7-13", "policy_document", 409, _sent_again),
+    ],
+)
+def test_each_rule_of_versions_is_refused_with_its_path(
+    office: Office, rule: str, path: str, status: int, act: Callable[[Office], httpx.Response]
+) -> None:
+    refusal = act(office)
+    assert (refusal.status_code, _told(refusal)) == (status, [(rule, path)])
+    after = office.stored()
+    assert [row for row in after if isinstance(row, tuple) and row[-1] == "ACTIVE"] == [
+        (CODE, NEXT if rule in ("A7-9", "A7-13") else 1, "ACTIVE")
+    ]
+
+
+@pytest.mark.parametrize("version", [0, -1, 2**31, 2**70, "2", 1.5, None, True])
+def test_a_version_that_cannot_be_one_is_a_422_everywhere(office: Office, version: object) -> None:
+    topology, policy = _pair()
+    for method, path, body in (
+        ("PUT", f"topology/{CODE}", topology | {"version": version}),
+        ("PUT", "policy/default", policy | {"version": version}),
+        ("PUT", "policy/default", policy | {"topology": {"code": CODE, "version": version}}),
+        ("PUT", f"topology/{CODE}/activate", {"version": version, "policy": {"policy_key": "default", "version": 1}}),
+        ("PUT", f"topology/{CODE}/activate", {"version": 1, "policy_document": {"policy_key": "default", "version": version}}),
+        ("PUT", "policy/default/activate", {"version": version}),
+        ("GET", f"topology/{CODE}/diff/1/{version!r}", None),
+    ):
+        assert office.send(method, path, body).status_code == 422, (method, path, body)
+
+
+@pytest.mark.parametrize("document", [5, "text", [], {}, True])
+def test_whatever_is_sent_to_be_validated_is_told_what_it_lacks(office: Office, document: object) -> None:
+    topology, _ = _pair()
+    for body, name in (
+        ({"topology_document": document}, "topology"),
+        ({"topology_document": topology, "policy_document": document}, "policy"),
+    ):
+        told = office.send("POST", "topology/validate", body).json()
+        assert told["valid"] is False
+        assert {(v["rule"], v["path"].partition(".")[0]) for v in told["violations"]} == {("A7-1", name)}
+
+
+def test_what_differs_between_two_versions(office: Office) -> None:
+    found = office.send("GET", f"topology/{CODE}/diff/1/2").json()["differences"]
+    assert {"path": "version", "old": 1, "new": 2} in found
+    assert office.send("GET", f"topology/{CODE}/diff/1/1").json() == {"differences": []}
+    assert office.send("GET", "policy/default/diff/1/2").json()["differences"]
+    missing = office.send("GET", f"topology/{CODE}/diff/1/99")
+    assert (missing.status_code, missing.json()["code"]) == (404, "DOCUMENT_NOT_FOUND")
+
+
+def test_validation_tells_of_versions_that_may_not_change_beside_all_other_rules(office: Office, player: Player) -> None:
+    player.perform(cash.deposit, DEPOSIT)
+    topology, policy = _pair()
+    topology["version"] = policy["version"] = 1
+    for _, _, damage in BROKEN[1:]:
+        damage(topology, policy)
+    before = office.stored()
+    told = office.send("POST", "topology/validate", {"topology_document": topology, "policy_document": policy}).json()
+    assert {violation["rule"] for violation in told["violations"]} == {f"A7-{number}" for number in range(1, 10)}
+    assert {("A7-9", "topology.version"), ("A7-9", "policy.version")} <= {(v["rule"], v["path"]) for v in told["violations"]}
     assert office.stored() == before
 
 
@@ -152,7 +257,7 @@ def test_a7_9_a_save_never_overwrites_an_active_or_superseded_version(office: Of
             before = office.stored()
             refusal = office.send("PUT", f"{kind}/{key}", copy.deepcopy(document) | {"version": version})
             assert (refusal.status_code, refusal.json()["code"]) == (409, "A7_9_NOT_A_DRAFT")
-            assert refusal.json()["details"] == {"rule": "A7-9", "path": f"{kind}.version"}
+            assert _told(refusal) == [("A7-9", f"{kind}.version")]
             assert office.stored() == before
     draft = policy | {"version": 8}
     for multiplier in ("2", "3"):
@@ -178,7 +283,7 @@ def test_a7_10_a_topology_without_a_policy_is_activated_only_where_it_is_active(
     before = office.stored()
     refusal = office.send("PUT", f"topology/{CODE}/activate", {"version": NEXT, "from": {"topology_code": CODE, "topology_version": 1}})
     assert (refusal.status_code, refusal.json()["code"]) == (422, "A7_10_POLICY_REQUIRED")
-    assert refusal.json()["details"] == {"rule": "A7-10", "path": "policy_document"}
+    assert _told(refusal) == [("A7-10", "policy_document")]
     assert office.stored() == before
     again = office.send("PUT", f"topology/{CODE}/activate", {"version": 1})
     assert (again.status_code, again.json()["changed"]) == (200, False)
@@ -192,7 +297,7 @@ def test_a7_11_a_policy_alone_is_activated_only_for_the_active_topology(office: 
     before = office.stored()
     refusal = office.send("PUT", "policy/default/activate", {"version": NEXT})
     assert (refusal.status_code, refusal.json()["code"]) == (409, "A7_11_POLICY_FOR_OTHER_TOPOLOGY")
-    assert (refusal.json()["details"]["rule"], refusal.json()["details"]["path"]) == ("A7-11", "policy.topology")
+    assert _told(refusal) == [("A7-11", "policy.topology")]
     assert office.stored() == before
     office.send("PUT", "policy/default", policy | {"version": 8, "topology": {"code": CODE, "version": 1}})
     assert office.send("PUT", "policy/default/activate", {"version": 8}).json()["changed"] is True

@@ -1,7 +1,7 @@
 """Routes of topology, policy and activation: parse, call the store, translate."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -9,8 +9,10 @@ from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.errors import NotFound
-from wallet_runtime.wallet.store.documents import Documents, PairWish, PolicyRequired
+from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
+from wallet_runtime.wallet.domain.validation import broken
+from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired, typed_policy
 
 HISTORY_MAX = 200
 
@@ -19,22 +21,22 @@ class PolicyReference(Body):
     """A stored policy version."""
 
     policy_key: str
-    version: int
+    version: Version
 
 
 class PairStart(Body):
     """The pair that an activation starts from; without its policy, any policy of that topology version will do."""
 
     topology_code: str
-    topology_version: int
+    topology_version: Version
     policy_key: str | None = None
-    policy_version: int | None = None
+    policy_version: Version | None = None
 
 
 class ActivateTopologyBody(Body):
     """Which version to activate, with its policy by reference or as a document, and the pair it starts from (null: none)."""
 
-    version: int
+    version: Version
     policy: PolicyReference | None = None
     policy_document: dict[str, Any] | None = None
     from_pair: PairStart | None = msgspec.field(name="from", default=None)
@@ -43,15 +45,15 @@ class ActivateTopologyBody(Body):
 class ActivatePolicyBody(Body):
     """Which version of the policy to activate; it must be for the active topology (A7-11)."""
 
-    version: int
+    version: Version
     from_pair: PairStart | None = msgspec.field(name="from", default=None)
 
 
 class ValidateBody(Body):
-    """A pair of documents to try against every rule, without changing anything; without a policy, the topology's own rules."""
+    """A pair of documents to try against every rule, whatever they are; without a policy, the topology's own rules."""
 
-    topology_document: dict[str, Any]
-    policy_document: dict[str, Any] | None = None
+    topology_document: Any
+    policy_document: Any = None
 
 
 class NoActivePair(NotFound):
@@ -86,9 +88,23 @@ def policy_versions(context: Context, call: Call) -> Answer:
     return Answer(200, {"versions": Documents(context.database).policy_versions(call.path["policy_key"])})
 
 
-def saved(kind: Literal["topology", "policy"], context: Context, call: Call) -> Answer:
+def saved(kind: Kind, context: Context, call: Call) -> Answer:
     """List every saved version, of every code or key."""
     return Answer(200, {"versions": Documents(context.database).saved(kind)})
+
+
+def diff(kind: Kind, context: Context, call: Call) -> Answer:
+    """Show what differs between two stored versions: path, old and new value."""
+    name = call.path["code" if kind == "topology" else "policy_key"]
+    found = Documents(context.database).diff(kind, name, _version(call, "old"), _version(call, "new"))
+    return Answer(200, {"differences": found})
+
+
+def _version(call: Call, name: str) -> int:
+    text = call.path[name]
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= VERSION_MAX):
+        raise Invalid(f"{name} is a version number from 1, found {text[:40]!r}")
+    return int(text)
 
 
 def history(context: Context, call: Call) -> Answer:
@@ -126,7 +142,7 @@ def activate_topology(context: Context, call: Call) -> Answer:
     if policy is None:
         gate = documents.gate()
         if (gate["topology_code"], gate["topology_version"]) != (call.path["code"], body.version):
-            raise PolicyRequired(details={"rule": "A7-10", "path": "policy_document"})
+            raise PolicyRequired(details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__)))
         policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
     wish = _wish(call, call.path["code"], body.version, policy, body.from_pair)
     return Answer(200, documents.activate(wish, body.policy_document))
@@ -147,7 +163,8 @@ def activate_policy(context: Context, call: Call) -> Answer:
 
 def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
     if body.policy_document is not None:
-        return msgspec.convert({key: body.policy_document.get(key) for key in ("policy_key", "version")}, PolicyReference)
+        policy = typed_policy(body.policy_document)
+        return PolicyReference(policy_key=policy.policy_key, version=policy.version)
     return body.policy
 
 
@@ -179,7 +196,9 @@ ROUTES = (
     Route("POST", f"{PREFIX}/topology/validate", validate, ValidateBody),
     Route("POST", f"{PREFIX}/topology/seed-ruby-split-v1", partial(seed, RUBY_SPLIT_V1), dict),
     Route("POST", f"{PREFIX}/topology/seed-ruby-unified-v1", partial(seed, RUBY_UNIFIED_V1), dict),
+    Route("GET", f"{PREFIX}/topology/{{code}}/diff/{{old}}/{{new}}", partial(diff, "topology")),
     Route("GET", f"{PREFIX}/policy/{{policy_key}}", policy_versions),
+    Route("GET", f"{PREFIX}/policy/{{policy_key}}/diff/{{old}}/{{new}}", partial(diff, "policy")),
     Route("PUT", f"{PREFIX}/policy/{{policy_key}}", save_policy, dict),
     Route("PUT", f"{PREFIX}/policy/{{policy_key}}/activate", activate_policy, ActivatePolicyBody),
 )

@@ -18,6 +18,9 @@ ProviderType = Literal["SPORTS", "LIVE", "SLOTS"]
 WithdrawableUse = Literal["not_usable", "last", "first"]
 ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
+VERSION_MAX = 2**31 - 1
+Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
 D = TypeVar("D", "Topology", "Policy")
 
@@ -34,7 +37,7 @@ class DocumentInvalid(Exception):
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of money a player can hold, and the provider types that may stake it."""
 
-    code: str
+    code: Code
     kind: BucketKind
     provider_types: tuple[ProviderType, ...] = ()
 
@@ -59,8 +62,8 @@ class PointsTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A wallet shape: code, version, buckets, edges and points targets."""
 
-    code: str
-    version: int
+    code: Code
+    version: Version
     buckets: tuple[Bucket, ...]
     transfer_edges: tuple[TransferEdge, ...] = ()
     points_targets: tuple[PointsTarget, ...] = ()
@@ -82,8 +85,8 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TopologyReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The topology that a policy is written for."""
 
-    code: str
-    version: int
+    code: Code
+    version: Version
 
 
 class FundingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,8 +138,8 @@ class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the buckets of one topology version are used."""
 
-    policy_key: str
-    version: int
+    policy_key: Code
+    version: Version
     topology: TopologyReference
     funding: dict[str, FundingRule]
     destinations: dict[str, Destination]

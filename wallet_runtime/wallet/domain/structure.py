@@ -1,6 +1,7 @@
 """Every fault in the structure of a document, where a decoder stops at the first one (A7-1)."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -13,6 +14,26 @@ class Fault(msgspec.Struct, frozen=True):
 
     path: str
     message: str
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What stands at one path of two documents; None where the path is in one of them alone."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
+    """Compare two decoded documents: one difference per leaf, or per part that only one of them has."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            yield from differences(old.get(name), new.get(name), _join(path, name))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index, (before, after) in enumerate(zip_longest(old, new)):
+            yield from differences(before, after, f"{path}[{index}]")
+    elif old != new:
+        yield Difference(path, old, new)
 
 
 def faults(value: object, kind: Any, path: str = "") -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from wallet_runtime.contract import PROVIDER_TYPES
+from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.domain.documents import (
@@ -34,6 +34,11 @@ class Violation(msgspec.Struct, frozen=True):
     message: str
 
 
+def broken(rule: str, path: str, message: str) -> dict[str, object]:
+    """Return the details of a refusal for one rule, in the shape of one for many."""
+    return {"rule": rule, "path": path, "violations": [msgspec.structs.asdict(Violation(rule, path, message))]}
+
+
 class LiveReference(msgspec.Struct, frozen=True):
     """How many balances, grants, open stakes or rolling obligations refer to a bucket."""
 
@@ -55,7 +60,7 @@ def validate_documents(topology_document: object, policy_document: object) -> tu
     if topology is not None and policy is not None:
         violations += validate_pair(topology, policy)
     elif topology is not None:
-        violations += [*_structure(topology), *_edges(topology)]
+        violations += [*_structure(topology), *_points_rates(topology), *_edges(topology)]
     return topology, violations
 
 
@@ -74,6 +79,7 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
         *_every_provider_type_is_funded(topology, policy),
         *_destinations(topology, policy),
         *_points_targets(topology, policy),
+        *_points_rates(topology),
         *_edges(topology),
         *_rolling(topology, policy),
         *_coupons(topology, policy),
@@ -89,8 +95,8 @@ def _structure(topology: Topology) -> Iterator[Violation]:
     codes = [bucket.code for bucket in topology.buckets]
     for index, bucket in enumerate(topology.buckets):
         path = f"topology.buckets[{index}]"
-        if not bucket.code or "/" in bucket.code or codes.index(bucket.code) != index:
-            yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} is empty, holds a '/' or stands twice")
+        if "/" in bucket.code or codes.index(bucket.code) != index:
+            yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} holds a '/' or stands twice")
         if bucket.kind in ("normal", "bonus") and not bucket.provider_types:
             yield Violation("A7-1", f"{path}.provider_types", f"bucket {bucket.code} of kind {bucket.kind} serves no provider type")
     for kind in ("withdrawable", "points"):
@@ -102,8 +108,8 @@ def _structure(topology: Topology) -> Iterator[Violation]:
             yield Violation("A7-1", f"topology.buckets[{index}].code", f"{GRANT} names coupon grants; call the bucket otherwise")
     if topology.code in RESERVED_CODES:
         yield Violation("A7-1", "topology.code", f"{' and '.join(RESERVED_CODES)} name other accounts; call the topology otherwise")
-    if topology.version < 1 or not topology.code or "/" in topology.code:
-        yield Violation("A7-1", "topology", "code must not be empty or hold a '/', and version must be 1 or more")
+    if "/" in topology.code:
+        yield Violation("A7-1", "topology.code", f"{topology.code!r} holds a '/', which parts a topology from its buckets")
 
 
 def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -186,6 +192,16 @@ def _points_targets(topology: Topology, policy: Policy) -> Iterator[Violation]:
             yield Violation("A7-6", path, f"points target {code!r} is not a normal bucket of {topology.code} version {topology.version}")
         elif code not in known:
             yield Violation("A7-6", path, f"points target {code!r} is not offered by the topology")
+
+
+def _points_rates(topology: Topology) -> Iterator[Violation]:
+    for index, target in enumerate(topology.points_targets):
+        path = f"topology.points_targets[{index}]"
+        if target.bucket in [other.bucket for other in topology.points_targets[:index]]:
+            yield Violation("A7-6", f"{path}.bucket", f"points target {target.bucket!r} stands twice, and only the first would count")
+        for currency in target.minor_units_per_point:
+            if currency not in CURRENCY_EXPONENTS:
+                yield Violation("A7-6", f"{path}.minor_units_per_point.{currency}", f"{currency!r} is not a currency of this platform")
 
 
 def _edges(topology: Topology) -> Iterator[Violation]:

@@ -1,5 +1,7 @@
 """Topology and policy documents: drafts, validation, and the one transaction that activates both (ADR-007)."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import resources
 from typing import Any, Literal
 
@@ -10,7 +12,15 @@ from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1,
 from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
-from wallet_runtime.wallet.domain.validation import LiveReference, Violation, validate_documents, validate_live_state, validate_pair
+from wallet_runtime.wallet.domain.structure import Difference, differences
+from wallet_runtime.wallet.domain.validation import (
+    LiveReference,
+    Violation,
+    broken,
+    validate_documents,
+    validate_live_state,
+    validate_pair,
+)
 
 SEEDS = {
     RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
@@ -23,6 +33,10 @@ SEALED_SWITCH_MILLISECONDS = 30_000
 WORLD_MOVED = "RW001"
 MESSAGE_LENGTH_MAX = 500
 NO_POLICY = (None, None)
+DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"
+
+
+Kind = Literal["topology", "policy"]
 
 
 class StructureInvalid(Invalid):
@@ -73,6 +87,12 @@ class DocumentNotFound(NotFound):
     code = "DOCUMENT_NOT_FOUND"
 
 
+class ByReference(Conflict):
+    """A pair that was active before is activated by reference, not by sending its policy again (A7-13)."""
+
+    code = "A7_13_BY_REFERENCE"
+
+
 class PairWish(msgspec.Struct, frozen=True):
     """Which pair to activate, from which pair (its policy may be left out), by whom and under which request id."""
 
@@ -108,7 +128,7 @@ class Documents:
         """List the versions under a policy key, newest first (404 when there is none)."""
         return self._versions("wallet_policy_versions", policy_key=policy_key)
 
-    def saved(self, kind: Literal["topology", "policy"]) -> list[Row]:
+    def saved(self, kind: Kind) -> list[Row]:
         """List every saved version of every topology code or policy key, without the documents."""
         with self._database.session() as session:
             return session.all("wallet_topologies" if kind == "topology" else "wallet_policies")
@@ -117,6 +137,15 @@ class Documents:
         """List activations, newest first: which pair, from which one, by whom and when."""
         with self._database.session() as session:
             return session.all("wallet_activations", limit=limit)
+
+    def diff(self, kind: Kind, name: str, old: int, new: int) -> list[Difference]:
+        """Return what differs between two stored versions of a topology code or policy key (404 when one is not there)."""
+        rows = self.topology_versions(name) if kind == "topology" else self.policy_versions(name)
+        stored = {row["version"]: row["document"] for row in rows}
+        missing = [version for version in (old, new) if version not in stored]
+        if missing:
+            raise DocumentNotFound(f"{kind} {name} has no version {missing[0]}; stored are {', '.join(map(str, sorted(stored)))}")
+        return list(differences(stored[old], stored[new]))
 
     def active_policies(self) -> list[Row]:
         """List the active policy of each key."""
@@ -151,13 +180,14 @@ class Documents:
                     saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
         return saved
 
-    def validate(self, topology_document: dict[str, Any], policy_document: dict[str, Any] | None) -> list[Violation]:
-        """Return every rule that this pair would break if it were activated now (A7-1 to A7-8); changes nothing."""
+    def validate(self, topology_document: object, policy_document: object) -> list[Violation]:
+        """Return every rule that this pair would break if it were saved and activated now (A7-1 to A7-9); changes nothing."""
         topology, violations = validate_documents(topology_document, policy_document)
         if topology is None:
             return violations
         with self._database.session() as session:
-            return [*violations, *_live_violations(session, session.one("wallet_gate"), topology)]
+            kept = _kept_versions(session, topology, topology_document, policy_document)
+            return [*violations, *kept, *_live_violations(session, session.one("wallet_gate"), topology)]
 
     def refuse_other_topology(self, gate: Row, policy_key: str, version: int) -> None:
         """Raise `PolicyForOtherTopology` (409) unless this policy version is for the active topology (A7-11)."""
@@ -169,7 +199,7 @@ class Documents:
         if target != (gate["topology_code"], gate["topology_version"]):
             message = f"policy {policy_key} version {version} is for {target[0]} version {target[1]}; active is "
             message += f"{gate['topology_code']} version {gate['topology_version']}. Activate the topology with its policy instead (A7-11)."
-            raise PolicyForOtherTopology(message, details={"rule": "A7-11", "path": "policy.topology", "active": _pair_of(gate)})
+            raise PolicyForOtherTopology(message, details={**broken("A7-11", "policy.topology", message), "active": _pair_of(gate)})
 
     def activate(self, wish: PairWish, policy_document: dict[str, Any] | None = None) -> dict[str, Any]:
         """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
@@ -196,6 +226,7 @@ class Documents:
                     raise RequestReused(details={"activated": _pair_of(done)})
                 return {"changed": True, **done}
             if policy_document is not None:
+                _refuse_superseded(session, wish)
                 _save_policy(session, wish.policy_key, policy_document, wish.caller)
             if _is_active(gate, wish):
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
@@ -210,6 +241,29 @@ class Documents:
         if not rows:
             raise DocumentNotFound(f"no version is stored under {', '.join(key.values())!r}")
         return rows
+
+
+def _refuse_superseded(session: Session, wish: PairWish) -> None:
+    """Raise `ByReference` where the policy that was sent as a document was active before (A7-13)."""
+    row = session.maybe("wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version)
+    if row is not None and row["state"] == SUPERSEDED:
+        message = f"policy {wish.policy_key} version {wish.policy_version} was active before: name it by reference (A7-13)"
+        raise ByReference(message, details=broken("A7-13", "policy_document", message))
+
+
+def _kept_versions(session: Session, topology: Topology, topology_document: object, policy_document: object) -> Iterator[Violation]:
+    """Yield A7-9 for each document that differs from a version of its name that is, or was, active."""
+    stored = [("topology", topology_document, session.maybe("wallet_topology_version", code=topology.code, version=topology.version))]
+    with suppress(DocumentInvalid):  # then its faults are told already
+        policy = None if policy_document is None else read_policy(policy_document)
+        if policy is not None:
+            row = session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version)
+            stored.append(("policy", policy_document, row))
+    for kind, document, row in stored:
+        if row is not None and row["state"] != DRAFT and row["document"] != document:
+            yield Violation(
+                "A7-9", f"{kind}.version", f"version {row['version']} is {row['state']} and reads otherwise; save a new version"
+            )
 
 
 def _refuse_other_start(gate: Row, wish: PairWish) -> None:
@@ -242,7 +296,7 @@ def _violations(session: Session, gate: Row, wish: PairWish) -> list[Violation]:
     row = session.maybe("wallet_keep_policy", policy_key=wish.policy_key, version=wish.policy_version)
     if row is None:
         raise DocumentNotFound(f"policy {wish.policy_key} version {wish.policy_version} is not stored")
-    return [*validate_pair(topology, _typed_policy(row["document"])), *_live_violations(session, gate, topology)]
+    return [*validate_pair(topology, typed_policy(row["document"])), *_live_violations(session, gate, topology)]
 
 
 def _live_violations(session: Session, gate: Row, topology: Topology) -> list[Violation]:
@@ -274,15 +328,13 @@ def _save_topology(session: Session, code: str, document: dict[str, Any], saved_
         raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
     row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
     if row is None:
-        raise NotADraft(
-            f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)",
-            details={"rule": "A7-9", "path": "topology.version"},
-        )
+        message = f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)"
+        raise NotADraft(message, details=broken("A7-9", "topology.version", message))
     return row
 
 
 def _save_policy(session: Session, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
-    policy = _typed_policy(document)
+    policy = typed_policy(document)
     if policy.policy_key != policy_key:
         message = f"policy_key: the document is for {policy.policy_key!r}, the request names {policy_key!r}"
         raise StructureInvalid(message, details={"path": "policy_key"})
@@ -296,10 +348,8 @@ def _save_policy(session: Session, policy_key: str, document: dict[str, Any], sa
         saved_by=saved_by,
     )
     if row is None:
-        raise NotADraft(
-            f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)",
-            details={"rule": "A7-9", "path": "policy.version"},
-        )
+        message = f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)"
+        raise NotADraft(message, details=broken("A7-9", "policy.version", message))
     return row
 
 
@@ -310,7 +360,8 @@ def _typed_topology(document: object) -> Topology:
         raise _structure_invalid("topology", error) from None
 
 
-def _typed_policy(document: object) -> Policy:
+def typed_policy(document: object) -> Policy:
+    """Type a policy document; raise `StructureInvalid` (422) with every fault."""
     try:
         return read_policy(document)
     except DocumentInvalid as error:

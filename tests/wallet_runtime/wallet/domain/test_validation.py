@@ -55,6 +55,17 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
     ("A7-5", "policy.coupons.winnings.LIVE.after", lambda t, p: p["coupons"]["winnings"]["LIVE"].update(after="WITHDRAWABLE")),
     ("A7-5", "policy.coupons.winnings.LIVE.before", lambda t, p: p["coupons"]["winnings"]["LIVE"].update(before="NOWHERE")),
     ("A7-6", "policy.points_targets[0]", lambda t, p: p.update(points_targets=["SPORTS_BONUS"])),
+    ("A7-6", "topology.points_targets[1].bucket", lambda t, p: t["points_targets"][1].update(bucket="SPORTS_NORMAL")),
+    (
+        "A7-6",
+        "topology.points_targets[0].minor_units_per_point.XXX",
+        lambda t, p: t["points_targets"][0]["minor_units_per_point"].update(XXX=1),
+    ),
+    ("A7-6", "policy.points_targets[1]", lambda t, p: t["points_targets"].pop(1)),
+    ("A7-7", "topology.transfer_edges[0]", lambda t, p: t["transfer_edges"][0].update(to_bucket=t["transfer_edges"][0]["from_bucket"])),
+    ("A7-1", "topology.code", lambda t, p: t.update(code="A/B")),
+    ("A7-1", "policy.rolling.bonus.NOWHERE", lambda t, p: p["rolling"].setdefault("bonus", {}).update(NOWHERE="1")),
+    ("A7-3", "policy.funding.CHESS", lambda t, p: p["funding"].update(CHESS=p["funding"]["SPORTS"])),
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
 ]
 
