@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import pair as pair_of
 from wallet_runtime.wallet.domain import bets, coupons, rolling
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import CouponRule, Destination
@@ -232,6 +233,16 @@ def test_what_returns_to_a_grant_in_every_state(held: str, ending: str) -> None:
     assert decision.authorization is not None
     resting = [(share.account, share.amount) for share in decision.authorization["payout_shares"]]
     assert resting == LANDINGS[held][-1:]
+
+
+@pytest.mark.parametrize(("held", "code"), [("ACTIVE", None), ("COMPLETED", "SOURCE_GONE"), ("EXPIRED", None)])
+def test_a_lost_bet_on_a_completed_grant_is_not_taken_back_into_a_topology_that_was_left(held: str, code: str | None) -> None:
+    accepted = bet(state({}, grants=(grant(),)), 60)
+    assert accepted.authorization is not None
+    lost = stored(accepted.authorization, state="SETTLED", payout=0, payout_shares=())
+    later = state({}, grants=(grant(balance=0, state=held),), authorization=lost)
+    decision = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), later, pair_of("ruby_unified_v1.1.json"))
+    assert decision.body.get("code") == code
 
 
 def test_a_bet_on_a_grant_reaches_buckets_alone() -> None:
