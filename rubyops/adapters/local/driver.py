@@ -44,16 +44,14 @@ class LocalDriver:
 
     def dsn(self, role: str, database: Database) -> Secret:
         """Return the connection URL of a role; `Unreachable` when the environment was never brought up."""
-        postgres = self._places.postgres or Postgres(Path(), self._home / POSTGRES, self._port(POSTGRES))
-        return layout.dsn(postgres, self._keys(), role, database)
+        return layout.dsn(self._postgres(), self._keys(), role, database)
 
     def redis_url(self, user: str = SERVICES_USER) -> Secret:
         """Return the URL of a Redis user: `ruby` does everything, `rubyops_read` only reads."""
         if user not in (SERVICES_USER, READ_USER):
             raise RubyopsError(f"No Redis user is named {user!r}; known are {SERVICES_USER}, {READ_USER}.")
-        password = self._keys()[keyring.redis_password(user)].reveal()
-        valkey = self._places.redis or Valkey(Path(), self._home / VALKEY, self._port(VALKEY))
-        return Secret(valkey.url(user, password))
+        valkey = self._redis()
+        return Secret(valkey.url(user, self._keys()[keyring.redis_password(user)].reveal()))
 
     def process_url(self, process: str, copy: int = 1) -> str:
         """Return the address of a copy, whether it runs or not."""
@@ -114,7 +112,7 @@ class LocalDriver:
         from rubyops.adapters import migrations  # sqlalchemy and alembic take a second that reading has no use for
 
         keys = self._keys()
-        postgres = self._places.postgres or Postgres(Path(), self._home / POSTGRES, self._port(POSTGRES))
+        postgres = self._postgres()
         superuser = postgres.dsn(SUPERUSER, keys[keyring.role_password(SUPERUSER)].reveal(), migrations.MAINTENANCE_DATABASE)
         for which, name in postgres.databases.items():
             migrations.ensure_database(superuser, name)
@@ -154,9 +152,9 @@ class LocalDriver:
         for folder in ("logs", "journal", "exports", "results"):
             (self._home / folder).mkdir(mode=0o700, exist_ok=True)
         keys = Keyring(self._home / "secrets.json")
-        if keys.empty and (self._home / POSTGRES / "PG_VERSION").exists():
+        if keys.empty and (self._places.known or (self._home / POSTGRES / "PG_VERSION").exists()):
             raise RubyopsError(
-                f"{self._home} holds databases but secrets.json, which has their passwords, is gone. "
+                f"{self._home} has databases but secrets.json, which has their passwords, is gone. "
                 f"Put it back, or remove {self._home} to begin anew without its data."
             )
         keys.complete()
@@ -220,12 +218,29 @@ class LocalDriver:
     def _keys(self) -> Keyring:
         return Keyring(self._home / "secrets.json")
 
+    def _postgres(self) -> PostgresServer:
+        if self._places.postgres is None:
+            return Postgres(Path(), self._home / POSTGRES, self._port(POSTGRES))
+        if not self._places.known:
+            raise self._never_up(POSTGRES)
+        return self._places.postgres
+
+    def _redis(self) -> RedisServer:
+        if self._places.redis is None:
+            return Valkey(Path(), self._home / VALKEY, self._port(VALKEY))
+        if not self._places.known:
+            raise self._never_up(VALKEY)
+        return self._places.redis
+
     def _port(self, name: str) -> int:
         port = self._book().remembered(name)
         if port is None:
-            wanted = f"rubyops up -e {self.environment.name}"
-            raise Unreachable(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
+            raise self._never_up(name)
         return port
+
+    def _never_up(self, name: str) -> Unreachable:
+        wanted = f"rubyops up -e {self.environment.name}"
+        return Unreachable(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

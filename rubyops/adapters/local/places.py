@@ -24,6 +24,11 @@ class Places:
         self.redis = self._redis(environment, known)
 
     @property
+    def known(self) -> bool:
+        """Whether the environment has moved in."""
+        return self._file.exists()
+
+    @property
     def own(self) -> list[str]:
         """The programs of the servers that are the environment's own."""
         return [name for name, given in ((POSTGRES, self.postgres), (VALKEY, self.redis)) if given is None]

@@ -59,6 +59,9 @@ def database_with(given: GivenPostgres, statement: str) -> Iterator[None]:
 @pytest.mark.slow
 def test_environment_comes_up_on_given_servers_and_leaves_them_running(environment: Environment) -> None:
     driver = LocalDriver(environment)
+    for ask in (lambda: driver.dsn("rubyops_read", "platform"), driver.redis_url):
+        with pytest.raises(Unreachable, match="never brought up"):
+            ask()
     try:
         driver.ensure_up(quiet)
         assert driver.is_up()
