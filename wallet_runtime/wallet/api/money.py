@@ -97,7 +97,7 @@ def authorize(context: Context, call: Call) -> Answer:
         stake=parse_amount(body.amount, body.currency),
         currency=body.currency,
     )
-    return perform(context, call, body.player_id, command, bets.authorize, _bet_reads(command), body.currency)
+    return perform(context, call, body.player_id, command, bets.authorize, _bet_reads(command) | bets.AUTHORIZE_READS, body.currency)
 
 
 def settle(context: Context, call: Call) -> Answer:

@@ -24,6 +24,8 @@ from wallet_runtime.wallet.domain.state import (
 )
 
 AUTHORIZE, SETTLE, ROLLBACK = "BET_AUTHORIZE", "BET_SETTLE", "BET_ROLLBACK"
+# What pays a stake are buckets and grants; neither cash nor what is owed is asked for, because every bet would pay for reading it.
+AUTHORIZE_READS = {"without_debts": "yes"}
 
 
 class AuthorizationNotFound(NotFound):

@@ -186,7 +186,7 @@ class Adjustment(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything one decision may look at.
+    """Everything one decision may look at; `cash` and `obligations` are empty for a bet's authorization, which reads neither.
 
     Read only where the command asks for it: `staked`, what open bets hold of each account; `low_water`, the least that each
     account has held since a settled bet's winnings came there; `choice`, the source that the player picked (None: no one yet).
@@ -194,7 +194,7 @@ class State(msgspec.Struct, frozen=True):
 
     gate: Gate
     buckets: dict[str, int]
-    obligations: tuple[Obligation, ...]
+    obligations: tuple[Obligation, ...] = ()
     open_stakes: int = 0
     stored: Stored | None = None
     player: Player | None = None

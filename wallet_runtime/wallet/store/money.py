@@ -219,10 +219,6 @@ def _answer(request: Request, decision: Decision, outcome: dict[str, Any]) -> tu
     if kind == "frozen":
         COMMANDS.labels(decision.command, "frozen").inc()
         raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
-    if kind == "mismatch":
-        return _replay(request, "", 0, {})
-    if kind == "replayed":
-        return int(outcome["status"]), outcome["body"]
     COMMANDS.labels(decision.command, "refused" if decision.refused else "applied").inc()
     return decision.status, decision.body
 

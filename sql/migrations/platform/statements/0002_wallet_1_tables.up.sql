@@ -1,6 +1,14 @@
 -- Everything that wallet_service owns. Amounts are bigint minor units; brand_id is the tenant of the cash tables.
 CREATE SCHEMA wallet;
 
+-- What every bet writes is checked by domains: PostgreSQL keeps a domain's check ready and asks it only for a column that is written,
+-- while it reads and plans every CHECK of a table anew for each statement.
+CREATE DOMAIN wallet.held AS bigint CONSTRAINT not_negative CHECK (VALUE >= 0);
+CREATE DOMAIN wallet.player_currency AS text CONSTRAINT no_points CHECK (VALUE <> 'PTS');
+CREATE DOMAIN wallet.player_status AS text CHECK (VALUE IN ('active', 'blocked'));
+CREATE DOMAIN wallet.bet_state AS text CHECK (VALUE IN ('AUTHORIZED', 'SETTLED', 'ROLLED_BACK', 'TOMBSTONE'));
+CREATE DOMAIN wallet.request_name AS text CHECK (length(VALUE) BETWEEN 1 AND 255);
+
 -- Documents -----------------------------------------------------------------------------------------------------------
 CREATE TABLE wallet.wallet_currency (
     code      text PRIMARY KEY,
@@ -78,13 +86,13 @@ CREATE TABLE wallet.wallet_canary_pass (
 CREATE TABLE wallet.wallet_player (
     brand_id   uuid NOT NULL,
     player_id  uuid NOT NULL,
-    currency   text NOT NULL REFERENCES wallet.wallet_currency CHECK (currency <> 'PTS'),
-    status     text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked')),
+    currency   wallet.player_currency NOT NULL REFERENCES wallet.wallet_currency,
+    status     wallet.player_status NOT NULL DEFAULT 'active',
     canary     boolean NOT NULL DEFAULT false,
     version    bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (brand_id, player_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 
 CREATE TABLE wallet.wallet_bucket (
     brand_id         uuid NOT NULL,
@@ -93,12 +101,12 @@ CREATE TABLE wallet.wallet_bucket (
     bucket_type_code text NOT NULL,
     account          text NOT NULL GENERATED ALWAYS AS (topology_code || '/' || bucket_type_code) STORED,
     currency         text NOT NULL REFERENCES wallet.wallet_currency,
-    balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_bucket_not_negative CHECK (balance >= 0),
+    balance          wallet.held NOT NULL DEFAULT 0,
     version          bigint NOT NULL DEFAULT 0,
     hash             bytea NOT NULL DEFAULT '',
     previous_hash    bytea NOT NULL DEFAULT '',
     PRIMARY KEY (brand_id, player_id, topology_code, bucket_type_code)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 
 CREATE TABLE wallet.wallet_coupon_grant (
     grant_id         uuid PRIMARY KEY,
@@ -110,7 +118,7 @@ CREATE TABLE wallet.wallet_coupon_grant (
     scope            jsonb NOT NULL,
     currency         text NOT NULL REFERENCES wallet.wallet_currency,
     amount           bigint NOT NULL CHECK (amount > 0),
-    balance          bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_coupon_grant_not_negative CHECK (balance >= 0),
+    balance          wallet.held NOT NULL DEFAULT 0,
     version          bigint NOT NULL DEFAULT 0,
     hash             bytea NOT NULL DEFAULT '',
     previous_hash    bytea NOT NULL DEFAULT '',
@@ -130,8 +138,8 @@ CREATE TABLE wallet.wallet_balances (
     tenant_id              uuid NOT NULL,
     player_id              uuid NOT NULL,
     currency               text NOT NULL REFERENCES wallet.wallet_currency CHECK (currency <> 'PTS'),
-    balance_real_available bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_available_not_negative CHECK (balance_real_available >= 0),
-    balance_real_pending   bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balances_pending_not_negative CHECK (balance_real_pending >= 0),
+    balance_real_available wallet.held NOT NULL DEFAULT 0,
+    balance_real_pending   wallet.held NOT NULL DEFAULT 0,
     available_version      bigint NOT NULL DEFAULT 0,
     available_hash         bytea NOT NULL DEFAULT '',
     previous_available_hash bytea NOT NULL DEFAULT '',
@@ -142,10 +150,10 @@ CREATE TABLE wallet.wallet_balances (
 ) WITH (fillfactor = 80);
 
 CREATE VIEW wallet.wallet_account AS
-    SELECT brand_id, player_id, account, currency, balance, version, hash FROM wallet.wallet_bucket
-    UNION ALL SELECT tenant_id, player_id, 'CASH/AVAILABLE', currency, balance_real_available, available_version, available_hash FROM wallet.wallet_balances
-    UNION ALL SELECT tenant_id, player_id, 'CASH/PENDING', currency, balance_real_pending, pending_version, pending_hash FROM wallet.wallet_balances
-    UNION ALL SELECT brand_id, player_id, account, currency, balance, version, hash FROM wallet.wallet_coupon_grant;
+    SELECT brand_id, player_id, account, currency, balance::bigint AS balance, version, hash FROM wallet.wallet_bucket
+    UNION ALL SELECT tenant_id, player_id, 'CASH/AVAILABLE', currency, balance_real_available::bigint, available_version, available_hash FROM wallet.wallet_balances
+    UNION ALL SELECT tenant_id, player_id, 'CASH/PENDING', currency, balance_real_pending::bigint, pending_version, pending_hash FROM wallet.wallet_balances
+    UNION ALL SELECT brand_id, player_id, account, currency, balance::bigint AS balance, version, hash FROM wallet.wallet_coupon_grant;
 
 -- Records -------------------------------------------------------------------------------------------------------------
 CREATE TABLE wallet.wallet_ledger (
@@ -154,7 +162,7 @@ CREATE TABLE wallet.wallet_ledger (
     account          text NOT NULL,
     version          bigint NOT NULL,
     delta            bigint NOT NULL,
-    balance_after    bigint NOT NULL CHECK (balance_after >= 0),
+    balance_after    wallet.held NOT NULL,
     currency         text NOT NULL,
     command          text NOT NULL,
     request_id       text NOT NULL,
@@ -198,9 +206,9 @@ CREATE TABLE wallet.wallet_bet_authorization (
     bet_id                   text NOT NULL,
     round_id                 text NOT NULL,
     currency                 text NOT NULL,
-    stake                    bigint NOT NULL CHECK (stake >= 0),
-    payout                   bigint CHECK (payout >= 0),
-    state                    text NOT NULL CHECK (state IN ('AUTHORIZED', 'SETTLED', 'ROLLED_BACK', 'TOMBSTONE')),
+    stake                    wallet.held NOT NULL,
+    payout                   wallet.held,
+    state                    wallet.bet_state NOT NULL,
     funding                  jsonb NOT NULL,
     payout_shares            jsonb,
     policy_snapshot          jsonb NOT NULL,
@@ -279,7 +287,7 @@ CREATE TABLE wallet.wallet_idempotency (
     brand_id       uuid NOT NULL,
     caller         text NOT NULL,
     route          text NOT NULL,
-    request_id     text NOT NULL CHECK (length(request_id) BETWEEN 1 AND 255),
+    request_id     wallet.request_name NOT NULL,
     fingerprint    bytea NOT NULL,
     status         smallint NOT NULL,
     body           jsonb NOT NULL,
