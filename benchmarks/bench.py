@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from rubyops.adapters import migrations
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.ports import PortBook
 from rubyops.adapters.local.servers import SUPERUSER, Postgres
 
-PLATFORM, REFERENCE = "ruby", "reference"
+PLATFORM, REFERENCE, CONTROL = "ruby", "reference", "control"
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "100"}
 _TPS = re.compile(r"tps = ([0-9.]+)")
 
@@ -33,6 +35,11 @@ class Bench:
     def dsn(self, database: str = PLATFORM) -> str:
         """Return the superuser's URL of a database."""
         return self.postgres.dsn(SUPERUSER, self.password, database)
+
+    def execute(self, script: str) -> None:
+        """Run SQL statements in the platform database as the superuser."""
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            connection.execute(script.encode())
 
     def pgbench(self, *arguments: str, database: str) -> float:
         """Run pgbench and return its transactions a second."""
@@ -59,9 +66,10 @@ def server(scale: int) -> Iterator[Bench]:
         options = shlex.join(postgres.command()[3:])
         subprocess.run([*control, "start", "-W", "-o", options], user=postgres.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
         postgres.await_ready(password, 30)
-        for name in (PLATFORM, REFERENCE):
+        for name in (PLATFORM, REFERENCE, CONTROL):
             migrations.ensure_database(bench.dsn("postgres"), name)
         migrations.upgrade(bench.dsn(), "platform")
+        migrations.upgrade(bench.dsn(CONTROL), "control")
         subprocess.run(
             [str(postgres.bin_dir / "pgbench"), "-i", "-q", "-s", str(scale), bench.dsn(REFERENCE)], check=True, capture_output=True
         )
@@ -71,8 +79,8 @@ def server(scale: int) -> Iterator[Bench]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def compare(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]) -> float:
-    """Run both in turn `rounds` times, the order swapped each time; print every pair and return the median ratio."""
+def compare(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float], least: float | None = None) -> bool:
+    """Run both in turn `rounds` times, the order swapped each time; print every pair and the median. True unless it is below `least`."""
     ratios = []
     for number in range(rounds):
         first = reference() if number % 2 == 0 else None
@@ -81,5 +89,6 @@ def compare(name: str, rounds: int, reference: Callable[[], float], measured: Ca
         ratios.append(value / base)
         print(f"  {name} {number + 1}: {value:,.0f}/s against {base:,.0f}/s = {ratios[-1]:.2f}", flush=True)
     median = statistics.median(ratios)
-    print(f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs)", flush=True)
-    return median
+    bound = "" if least is None else f", at least {least:.2f} wanted: {'ok' if median >= least else 'BELOW'}"
+    print(f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs){bound}", flush=True)
+    return least is None or median >= least

@@ -142,6 +142,7 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "PUT", "/internal/wallet/v2/players/{player_id}/funding-choice"): (PLAYER_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/authorize"): (GAME_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): (GAME_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): (GAME_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (GAME_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/deposits/approve"): (PLAYER_SERVICE, ADMIN_SERVICE),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/wallet"): (PLAYER_SERVICE,),

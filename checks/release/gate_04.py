@@ -28,7 +28,15 @@ OPERATOR_ROLE = "rubyops_ops"
 PLATFORM_ROLES = (*PROCESSES, "control_service", "rubyops_read", OPERATOR_ROLE)
 # Who may call which function that runs with its owner's rights. Any other one is a way past wallet_service.
 CALLS = {
-    WALLET_SERVICE: ("apply_command", "read_state", "choose_source", "register_player", "switch_active", "ensure_ledger_partitions")
+    WALLET_SERVICE: (
+        "apply_command",
+        "apply_commands",
+        "read_state",
+        "choose_source",
+        "register_player",
+        "switch_active",
+        "ensure_ledger_partitions",
+    )
     + ("walk_ledger", "fold_counters", "seal_month"),
     WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
     OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary")

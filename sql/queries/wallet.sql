@@ -6,6 +6,15 @@ SELECT wallet.read_state(%(command)s::jsonb)::text AS state
 -- Make one decided command true, or change nothing; the one path by which money moves.
 SELECT wallet.apply_command(%(command)s::jsonb) AS outcome
 
+-- name: wallet_read_states
+-- What each of many decisions needs, in the order in which they were named.
+SELECT wallet.read_state(c.wanted)::text AS state
+  FROM jsonb_array_elements(%(commands)s::jsonb) WITH ORDINALITY c (wanted, place) ORDER BY c.place
+
+-- name: wallet_apply_commands
+-- Make each of many decided commands true or leave it out, in one transaction; the outcomes are in their order.
+SELECT wallet.apply_commands(%(commands)s::jsonb) AS outcomes
+
 -- name: wallet_register_player
 -- Create the player's wallet row, or return the currency it has.
 SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text, %(canary)s::boolean) AS currency

@@ -177,15 +177,15 @@ def snapshot_without_version() -> None:
 def repeat_is_refused() -> None:
     """A request that comes twice is answered as if its payload had changed."""
 
-    def refuse(request: Any, fingerprint: str, status: int, body: Any) -> Any:
+    def refuse(request: Any, stored: Any) -> Any:
         raise import_module(MONEY).PayloadMismatch
 
-    swap(MONEY, "_replay", lambda original: refuse)
+    swap(MONEY, "replay", lambda original: refuse)
 
 
 def mismatch_is_replayed() -> None:
     """A request id with another payload gets the first one's answer."""
-    swap(MONEY, "_replay", lambda original: lambda request, fingerprint, status, body: (status, body))
+    swap(MONEY, "replay", lambda original: lambda request, stored: (stored.status, stored.body))
 
 
 # --- wallet_service: validation

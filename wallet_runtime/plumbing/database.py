@@ -18,7 +18,7 @@ Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
-_BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
+BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 
 
@@ -165,7 +165,7 @@ def translated(name: str) -> Iterator[None]:
 
 def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     state = error.sqlstate
-    if state in _BUSY_STATES:
+    if state in BUSY_STATES:
         busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
         busy.context = error.diag.context or ""
         return busy

@@ -293,12 +293,8 @@ def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
             "pair": {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1, "policy_key": "default", "policy_version": 1},
         }
         long.execute("SET search_path = wallet")
-        command["currency"], command["legs"] = (
-            "EUR",
-            [{"account": NORMAL, "delta": 7, "currency": "EUR"}, {"account": "STAKE", "delta": -7, "currency": "EUR"}],
-        )
-        names = [json.dumps(command), player.brand_id, player.player_id, "late", command["transaction_id"]]
-        long.execute("SELECT wallet.move_legs(%s::jsonb, %s, %s, %s, %s::uuid, 0)", names)
+        legs = [{"account": NORMAL, "delta": 7, "currency": "EUR"}, {"account": "STAKE", "delta": -7, "currency": "EUR"}]
+        long.execute("SELECT wallet.move_legs(%s::jsonb, 0)", [json.dumps(command | {"currency": "EUR", "legs": legs})])
         assert task.run("test", "incremental")["drift_buckets"] == 0
         long.commit()
         assert task.run("test", "incremental")["drift_buckets"] == 0

@@ -9,9 +9,10 @@ import msgspec
 
 from wallet_runtime.plumbing.app import Answer, Call
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.errors import ApiError, Invalid
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
+from wallet_runtime.wallet.store.batch import Result, Wish
 from wallet_runtime.wallet.store.money import money_of
 
 # Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a second one.
@@ -42,6 +43,20 @@ def perform(
     if status >= 400:
         answer = answer | {"request_id": call.request_id}
     return Answer(status, answer)
+
+
+def wish(request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]) -> Wish:
+    """Make a command of a batch."""
+    return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
+
+
+def told(request_id: str, result: Result) -> dict[str, Any]:
+    """Tell one result of a batch: `request_id`, `status` and `body` as the command alone would have answered."""
+    if isinstance(result, ApiError):
+        body = {"status": result.status, "code": result.code, "message": result.message, "details": result.details}
+        return {"request_id": request_id, "status": result.status, "body": body | {"request_id": request_id}}
+    status, answer = result
+    return {"request_id": request_id, "status": status, "body": answer if status < 400 else answer | {"request_id": request_id}}
 
 
 def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:

@@ -21,7 +21,7 @@ from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
-from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State
+from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
@@ -86,7 +86,7 @@ class Money:
 
     def __init__(self, database: Database) -> None:
         """Keep the database; documents of used pairs are kept too, they never change once active."""
-        self._database = database
+        self.database = database
         self._pairs: dict[PairReference, ActivePair] = {}
 
     def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
@@ -98,14 +98,14 @@ class Money:
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
-        with self._database.session() as session:
+        with self.database.session() as session:
             # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
             while attempts < ATTEMPTS_MAX and time.monotonic() < until:
                 state = _read(session, request, reads)
                 if state.stored is not None:
-                    return _replay(request, state.stored.fingerprint, state.stored.status, state.stored.body)
+                    return replay(request, state.stored)
                 try:
-                    decision = self._decide(session, state, decide)
+                    decision = self.decide(session, state, decide)
                     outcome = _apply(session, request, state, decision)
                 except ReadMore as more:
                     reads = reads | more.reads
@@ -114,14 +114,14 @@ class Money:
                     STALE_RETRIES.inc()
                     continue
                 if outcome is not None:
-                    return _answer(request, decision, outcome)
+                    return answer(decision, outcome)
                 STALE_RETRIES.inc()
                 attempts += 1
         raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
 
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
-        with self._database.session() as session:
+        with self.database.session() as session:
             state = _read(session, request, {"with_open_stakes": "yes"})
             if state.player is None:
                 raise PlayerNotFound
@@ -129,23 +129,24 @@ class Money:
 
     def register(self, brand_id: UUID, player_id: UUID, currency: str, canary: bool) -> str:
         """Create the player's wallet; return the currency it has, which a repeat cannot change."""
-        with self._database.session() as session:
+        with self.database.session() as session:
             row = session.one("wallet_register_player", brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
             return str(row["currency"])
 
     def owner_of_transaction(self, brand_id: UUID, transaction_id: UUID) -> UUID | None:
         """Find whose cash transaction this is, within the brand."""
-        with self._database.session() as session:
+        with self.database.session() as session:
             row = session.maybe("wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id)
             return None if row is None else UUID(str(row["player_id"]))
 
     def owner_of_adjustment(self, brand_id: UUID, adjustment_id: UUID) -> UUID | None:
         """Find whose account an adjustment is about, within the brand."""
-        with self._database.session() as session:
+        with self.database.session() as session:
             row = session.maybe("wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id)
             return None if row is None else UUID(str(row["player_id"]))
 
-    def _decide(self, session: Session, state: State, decide: Decide) -> Decision:
+    def decide(self, session: Session, state: State, decide: Decide) -> Decision:
+        """Decide a command by its rule on a state and the pair that was active when it was read."""
         if state.player is None:
             raise PlayerNotFound
         return decide(state, self._active_pair(session, state))
@@ -169,52 +170,60 @@ def money_of(database: Database) -> Money:
     return Money(database)
 
 
+def read_payload(request: Request, reads: dict[str, str]) -> dict[str, Any]:
+    """Build what `wallet.read_state` is asked."""
+    wanted = {"brand_id": request.brand_id, "player_id": request.player_id, "caller": request.caller}
+    return wanted | {"route": request.route, "request_id": request.request_id} | reads
+
+
+def apply_payload(request: Request, state: State, decision: Decision) -> dict[str, Any]:
+    """Build what `wallet.apply_command` is given: the decision, who asked, and on what it was decided."""
+    assert state.player is not None
+    wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
+    wanted |= msgspec.structs.asdict(request)
+    wanted |= {"player_version": state.player.version, "activation_no": state.gate.activation_no}
+    return wanted | {"currency": state.player.currency, "canary": state.player.canary}
+
+
+def encoded(payload: object) -> str:
+    """Encode a payload as the JSON text that the statements take."""
+    return msgspec.json.encode(payload).decode()
+
+
 def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
-    wanted = {
-        "brand_id": request.brand_id,
-        "player_id": request.player_id,
-        "caller": request.caller,
-        "route": request.route,
-        "request_id": request.request_id,
-        **reads,
-    }
-    row = session.one("wallet_read_state", command=msgspec.json.encode(wanted).decode())
+    row = session.one("wallet_read_state", command=encoded(read_payload(request, reads)))
     return msgspec.json.decode(row["state"], type=State)
 
 
 def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any] | None:
     """Apply a decision; None, or `PairMoved`, means that the world moved on and nothing was changed."""
-    assert state.player is not None
-    wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
-    wanted |= msgspec.structs.asdict(request)
-    wanted |= {"player_version": state.player.version, "activation_no": state.gate.activation_no}
-    wanted |= {"currency": state.player.currency, "canary": state.player.canary}
     try:
-        outcome: dict[str, Any] = session.one("wallet_apply_command", command=msgspec.json.encode(wanted).decode())["outcome"]
+        outcome: dict[str, Any] = session.one("wallet_apply_command", command=encoded(apply_payload(request, state, decision)))["outcome"]
     except DatabaseError as error:
         if error.sqlstate == PAIR_MOVED:
             raise PairMoved from None
         if error.sqlstate in (STALE, UNIQUE):
             return None
-        raise _refused(error) from error
+        raise refusal(error.sqlstate, error.message) from error
     except Busy as busy:
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy
     failpoint.reach("wallet.after_commit")
     return outcome
 
 
-def _refused(error: DatabaseError) -> ApiError:
+def refusal(sqlstate: str, message: str) -> ApiError:
     """Count and log what only a fault in the rules can cause: the database's own refusal."""
-    if error.sqlstate == OUT_OF_RANGE:
+    if sqlstate == OUT_OF_RANGE:
         return BalanceLimit()
-    REFUSED_BY_DATABASE.labels(error.sqlstate).inc()
-    if error.sqlstate == NEGATIVE:
+    REFUSED_BY_DATABASE.labels(sqlstate).inc()
+    if sqlstate == NEGATIVE:
         NEGATIVE_PREVENTED.inc()
-    log.error("the database refused a decided command", sqlstate=error.sqlstate, reason=error.message)
-    return InvariantRefused(details={"sqlstate": error.sqlstate})
+    log.error("the database refused a decided command", sqlstate=sqlstate, reason=message)
+    return InvariantRefused(details={"sqlstate": sqlstate})
 
 
-def _answer(request: Request, decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def answer(decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Return the answer of an applied decision, or raise `Maintenance` for one that the freeze stopped."""
     kind = outcome["outcome"]
     if kind == "frozen":
         COMMANDS.labels(decision.command, "frozen").inc()
@@ -223,8 +232,9 @@ def _answer(request: Request, decision: Decision, outcome: dict[str, Any]) -> tu
     return decision.status, decision.body
 
 
-def _replay(request: Request, fingerprint: str, status: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    if fingerprint != request.fingerprint:
+def replay(request: Request, stored: Stored) -> tuple[int, dict[str, Any]]:
+    """Return what this request id was answered before, or raise `PayloadMismatch`."""
+    if stored.fingerprint != request.fingerprint:
         MISMATCHES.inc()
         raise PayloadMismatch
-    return status, body
+    return stored.status, stored.body

@@ -224,14 +224,18 @@ BEGIN
 END $$;
 
 -- Move every leg; refuse what does not sum to zero in a currency. Returns what went into open stakes (minus what left them).
-CREATE FUNCTION wallet.move_legs(c jsonb, p_brand uuid, p_player uuid, p_request_id text, p_transaction uuid, p_restore_epoch bigint) RETURNS bigint
+CREATE FUNCTION wallet.move_legs(c jsonb, p_restore_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
+    brand      uuid := (c->>'brand_id')::uuid;
+    player     uuid := (c->>'player_id')::uuid;
+    request    text := c->>'request_id';
+    tx         uuid := (c->>'transaction_id')::uuid;
     legs       jsonb := c->'legs';
     pair       jsonb := c->'pair';
-    p_topology text := pair->>'topology_code';
-    p_policy   text := pair->>'policy_key';
+    t_code     text := pair->>'topology_code';
     t_version  integer := (pair->>'topology_version')::integer;
+    p_key      text := pair->>'policy_key';
     p_version  integer := (pair->>'policy_version')::integer;
     command    text := c->>'command';
     own        text := c->>'currency';
@@ -263,14 +267,14 @@ BEGIN
         IF account = 'STAKE' THEN
             stake := stake + amount;
         ELSIF strpos(account, '/') > 0 THEN
-            moved := wallet.move_account(p_brand, p_player, account, amount, unit, command, p_request_id, p_transaction, p_topology, t_version,
-                                         p_policy, p_version, p_restore_epoch);
+            moved := wallet.move_account(brand, player, account, amount, unit, command, request, tx, t_code, t_version, p_key, p_version,
+                                         p_restore_epoch);
         ELSIF account = 'ADJ' AND c->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
             RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
         ELSE
             INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch,
                                               created_at)
-            VALUES (p_transaction, p_brand, p_player, unit, account, amount, command, p_request_id, p_restore_epoch, now());
+            VALUES (tx, brand, player, unit, account, amount, command, request, p_restore_epoch, now());
         END IF;
     END LOOP;
     IF (money = 0 AND points = 0) IS NOT TRUE THEN
@@ -469,9 +473,37 @@ BEGIN
     IF c ? 'grants_opened' THEN
         PERFORM wallet.open_grants(c);
     END IF;
-    stake := wallet.move_legs(c, brand, player, request, transaction, gate.restore_epoch);
+    stake := wallet.move_legs(c, gate.restore_epoch);
     bet_state := wallet.put_records(c, brand, player, transaction, gate.restore_epoch, seen + 1, stake);
     RETURN '{"outcome": "applied"}';
+END $$;
+
+-- Apply many decided commands in one transaction, each for itself: one that cannot be is an outcome, and takes nothing of the others
+-- with it. At most 50, because past 64 open subtransactions every other snapshot gets slow. Outcomes come in the order of the commands;
+-- whoever calls has put the players in one order, so that two batches cannot wait for each other.
+CREATE FUNCTION wallet.apply_commands(p_commands jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    outcomes jsonb := '[]';
+    outcome  jsonb;
+    at       text;
+BEGIN
+    IF jsonb_array_length(p_commands) > 50 THEN
+        RAISE EXCEPTION 'at most 50 commands go together, found %', jsonb_array_length(p_commands) USING ERRCODE = 'RW003';
+    END IF;
+    FOR place IN 0 .. jsonb_array_length(p_commands) - 1 LOOP
+        BEGIN
+            outcome := wallet.apply_command(p_commands->place);
+            -- What is checked at the end of a transaction is checked at the end of each command instead.
+            SET CONSTRAINTS ALL IMMEDIATE;
+            SET CONSTRAINTS ALL DEFERRED;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS at = PG_EXCEPTION_CONTEXT;
+            outcome := jsonb_build_object('outcome', 'failed', 'sqlstate', SQLSTATE, 'message', SQLERRM, 'context', at);
+        END;
+        outcomes := outcomes || jsonb_build_array(outcome);
+    END LOOP;
+    RETURN outcomes;
 END $$;
 
 -- Register a player and the one currency of his wallet; a repeat with the same currency is no change.

@@ -1,12 +1,14 @@
 """The life of a bet as a table: every state against every command, and what each decision moves."""
 
+from typing import cast
+
 import msgspec
 import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state, stored
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import Authorization, Obligation, Player, Share
+from wallet_runtime.wallet.domain.state import Authorization, Obligation, Player, Share, State
 
 AUTHORIZE = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 60, "EUR")
 HELD = {"SPORTS_NORMAL": 50, "WITHDRAWABLE": 50}
@@ -158,3 +160,21 @@ def test_every_decision_sums_to_zero() -> None:
         bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({"WITHDRAWABLE": 101}, authorization=settled), SPLIT),
     ]
     assert [sum(leg.delta for leg in decision.legs) for decision in decisions] == [0, 0, 0, 0]
+
+
+class _Blind:
+    """A state of which neither cash nor obligations were read."""
+
+    def __init__(self, seen: State) -> None:
+        self._seen = seen
+
+    def __getattr__(self, name: str) -> object:
+        assert name not in ("cash", "obligations"), f"authorize looked at {name}, which AUTHORIZE_READS leaves out"
+        return getattr(self._seen, name)
+
+
+@pytest.mark.parametrize("stake", [60, 500])
+def test_authorize_decides_without_what_its_read_leaves_out(stake: int) -> None:
+    command = msgspec.structs.replace(AUTHORIZE, stake=stake)
+    blind = bets.authorize(request(), command, cast(State, _Blind(state(HELD))), SPLIT)
+    assert blind == bets.authorize(request(), command, state(HELD), SPLIT)

@@ -1,0 +1,45 @@
+-- Prototypes for a comparison only; nothing of the product calls them.
+DROP SCHEMA IF EXISTS bench CASCADE;
+CREATE SCHEMA bench;
+
+-- The same bet in one trip: read, and apply what was decided beforehand, on the version that was just read. The most that saving the
+-- second trip could give: no rule runs in between.
+CREATE FUNCTION bench.one_trip(p_read jsonb, p_apply jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    state jsonb := wallet.read_state(p_read);
+BEGIN
+    RETURN wallet.apply_command(p_apply || jsonb_build_object('player_version', state->'player'->'version'));
+END $$;
+
+-- The same bet decided in SQL: lock the player, take the stake from the rule's sources in their order, apply. No coupons, no limits, no
+-- selection: the least that a rule in SQL would have to do, so the most that it could give.
+CREATE FUNCTION bench.rules_in_sql(p_read jsonb, p_apply jsonb, p_stake bigint) RETURNS jsonb
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    brand   uuid := (p_read->>'brand_id')::uuid;
+    player  uuid := (p_read->>'player_id')::uuid;
+    seen    bigint;
+    left_to bigint := p_stake;
+    part    bigint;
+    legs    jsonb := '[]';
+    shares  jsonb := '[]';
+    source  record;
+BEGIN
+    SELECT p.version INTO seen FROM wallet.wallet_player p WHERE p.brand_id = brand AND p.player_id = player AND p.status = 'active' FOR UPDATE;
+    FOR source IN SELECT b.account, b.balance FROM wallet.wallet_bucket b
+                   WHERE b.brand_id = brand AND b.player_id = player AND b.topology_code = 'RUBY_SPLIT_V1'
+                     AND b.bucket_type_code IN ('SPORTS_NORMAL', 'WITHDRAWABLE') ORDER BY b.bucket_type_code LOOP
+        part := least(left_to, source.balance);
+        CONTINUE WHEN part = 0;
+        legs := legs || jsonb_build_array(jsonb_build_object('account', source.account, 'delta', -part, 'currency', 'EUR'));
+        shares := shares || jsonb_build_array(jsonb_build_object('account', source.account, 'amount', part));
+        left_to := left_to - part;
+    END LOOP;
+    IF left_to > 0 THEN
+        RAISE EXCEPTION 'insufficient funds';
+    END IF;
+    legs := legs || jsonb_build_array(jsonb_build_object('account', 'STAKE', 'delta', p_stake, 'currency', 'EUR'));
+    RETURN wallet.apply_command(p_apply || jsonb_build_object('player_version', seen, 'legs', legs,
+        'authorization', (p_apply->'authorization') || jsonb_build_object('funding', shares)));
+END $$;

@@ -1,0 +1,154 @@
+"""Players to bench with, and what the service sends for one bet: as a command from Python, and as a script for pgbench.
+
+The script is made of the very texts that the store path sends for one authorization; only ids become variables.
+"""
+
+import functools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import Pool
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+
+from benchmarks.bench import Bench
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.state import Request, State
+from wallet_runtime.wallet.store.batch import Wish, perform_many
+from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.money import Money, apply_payload, encoded, money_of, read_payload
+
+BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
+ROUTE = "/internal/wallet/v2/bets/authorize"
+FIRST_PLAYER = 100_000_000_001
+PLAYERS_PREFIX = "00000000-0000-4000-8000-"
+SAMPLE_ID, SAMPLE_VERSION = "5a3dfa54-0000-4000-8000-000000000000", 77_777_777
+DEPOSIT = cash.Deposit(100_000_000, "EUR", "SPORTS_NORMAL")
+PGBENCH_SETS = (
+    "\\set n {first} + :client_id * :share + random(0, :share - 1)",
+    "\\set a random(10000000, 99999999)",
+    "\\set b random(1000, 9999)",
+    "\\set d random(100000000000, 999999999999)",
+)
+ID = ":a || '-' || :b || '-4000-8000-' || :d"
+Turn = Callable[[Money, int], int]
+
+
+def player_id(number: int) -> UUID:
+    """Return the id of the player with this number, counted from 0; pgbench writes it in the same way."""
+    return UUID(f"{PLAYERS_PREFIX}{FIRST_PLAYER + number}")
+
+
+def prepare(bench: Bench, players: int) -> None:
+    """Activate the split topology and give every player money to stake."""
+    with opened(bench.dsn()) as money:
+        documents = Documents(money.database)
+        documents.seed("RUBY_SPLIT_V1", "bench")
+        documents.activate(PairWish("RUBY_SPLIT_V1", 1, "default", 1, None, None, "bench", "activate"))
+        for number in range(players):
+            money.register(BRAND, player_id(number), "EUR", False)
+            request = named(number, "deposit")
+            assert money.perform(request, {}, lambda state, pair, request=request: cash.deposit(request, DEPOSIT, state, pair))[0] == 200
+
+
+@contextmanager
+def opened(dsn: str) -> Iterator[Money]:
+    """Open a wallet store on one connection."""
+    database = Database(dsn, "bench", pool_max=1).open()
+    try:
+        yield money_of(database)
+    finally:
+        database.close()
+
+
+def named(number: int, name: str) -> Request:
+    """Name a request of a player as game_service would."""
+    transaction = uuid4()
+    return Request(BRAND, player_id(number), "game_service", ROUTE, f"{name}-{transaction}", "ab" * 32, transaction)
+
+
+def bet(number: int) -> Wish:
+    """Make one authorization of a player under ids of its own."""
+    request = named(number, "bet")
+    command = bets.Authorize("mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR")
+    reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.AUTHORIZE_READS
+    return Wish(request, reads, lambda state, pair: bets.authorize(request, command, state, pair))
+
+
+def single(money: Money, number: int) -> int:
+    """Authorize one bet; return 1 if it was accepted, 0 if the player moved too often meanwhile."""
+    wish = bet(number)
+    try:
+        return int(money.perform(wish.request, wish.reads, wish.decide)[0] == 200)
+    except Busy:
+        return 0
+
+
+def batch(size: int, players: int, money: Money, number: int) -> int:
+    """Authorize bets of `size` players together; return how many were accepted."""
+    results = perform_many(money, [bet((number + step) % players) for step in range(size)])
+    return sum(isinstance(result, tuple) and result[0] == 200 for result in results)
+
+
+def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int) -> float:
+    """Play in `clients` processes, each over players of its own unless there are fewer; return accepted bets a second."""
+    play = functools.partial(_play, turn, players, bench.dsn(), clients)
+    with Pool(clients) as pool:
+        pool.starmap(play, [(client, 0.2) for client in range(clients)], chunksize=1)
+        began = time.monotonic()
+        done = sum(pool.starmap(play, [(client, seconds) for client in range(clients)], chunksize=1))
+        return done / (time.monotonic() - began)
+
+
+def _play(turn: Turn, players: int, dsn: str, clients: int, client: int, seconds: float) -> int:
+    share = max(1, players // clients)
+    done, number = 0, client * 7919 + 1
+    with opened(dsn) as money:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            number = number * 48271 % 2147483647
+            done += turn(money, (client * share + number % share) % players)
+    return done
+
+
+def texts(bench: Bench) -> tuple[str, str]:
+    """Return what the service sends to read for one authorization and to apply it, with sample ids in it."""
+    with opened(bench.dsn()) as money, money.database.session() as session:
+        transaction = UUID(SAMPLE_ID)
+        request = Request(BRAND, player_id(0), "game_service", ROUTE, SAMPLE_ID, "ab" * 32, transaction)
+        command = bets.Authorize("mocksports", "SPORTS", SAMPLE_ID, "round", 10, "EUR")
+        payload = read_payload(request, {"provider_id": "mocksports", "bet_id": SAMPLE_ID} | bets.AUTHORIZE_READS)
+        row = session.one("wallet_read_state", command=encoded(payload))
+        state = msgspec.json.decode(row["state"], type=State)
+        decision = money.decide(session, state, lambda seen, pair: bets.authorize(request, command, seen, pair))
+        applied = apply_payload(request, state, decision) | {"player_version": SAMPLE_VERSION}
+        return encoded(payload), encoded(applied)
+
+
+def in_sql(text: str) -> str:
+    """Write a text of the service as an SQL expression of pgbench's variables."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    quoted = quoted.replace(str(player_id(0)), f"{PLAYERS_PREFIX}' || :n || '").replace(str(SAMPLE_VERSION), "' || :version || '")
+    return f"replace({quoted}, '{SAMPLE_ID}', {ID})::jsonb"
+
+
+def script(*statements: str) -> Path:
+    """Write a pgbench script: one player and one new id a transaction, then the statements."""
+    lines = [line.format(first=FIRST_PLAYER) if "{first}" in line else line for line in PGBENCH_SETS]
+    with tempfile.NamedTemporaryFile("w", suffix=".sql", prefix="rubyops-bench-", delete=False) as file:
+        file.write("\n".join((*lines, *statements)) + "\n")
+    return Path(file.name)
+
+
+def two_trips(bench: Bench) -> Path:
+    """Write the script of an authorization as the service sends it: a statement that reads and one that applies."""
+    read, apply = texts(bench)
+    return script(
+        f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({in_sql(read)}) s \\gset",
+        f"SELECT wallet.apply_command({in_sql(apply)});",
+    )

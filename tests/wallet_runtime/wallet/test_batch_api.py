@@ -1,0 +1,66 @@
+"""The settle-batch route over HTTP: each bet is answered as the settle route would have, under the same request id."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import PLAYER, internal, serving
+from tests.wallet_runtime.wallet.ledger_model import activate_split
+from wallet_runtime import contract
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.wallet.api import SERVICE
+
+ROOT = "/internal/wallet/v2"
+BATCH = f"{ROOT}/bets/settle-batch"
+
+
+@pytest.fixture
+def client(platform_db: TestDatabase) -> Iterator[httpx.Client]:
+    """The service with a player who has 10.00 and two open bets, b1 and b2."""
+    database = Database(platform_db.dsn("wallet_service"), "seed", pool_max=2).open()
+    activate_split(database)
+    database.close()
+    with serving(SERVICE, platform_db) as served:
+        post(served.client, "players", "p", contract.PLAYER_SERVICE, player_id=str(PLAYER), currency="EUR")
+        money: dict[str, Any] = {"player_id": str(PLAYER), "currency": "EUR", "bucket": "SPORTS_NORMAL"}
+        post(served.client, "deposits/approve", "d", contract.PLAYER_SERVICE, amount="10", **money)
+        for name in ("b1", "b2"):
+            wanted = result(name) | {"provider_type": "SPORTS", "round_id": "r", "amount": "1.00", "currency": "EUR"}
+            del wanted["payout"], wanted["request_id"]
+            assert post(served.client, "bets/authorize", f"a-{name}", **wanted)[0] == 200
+        yield served.client
+
+
+def post(client: httpx.Client, path: str, request_id: str, caller: str = contract.GAME_SERVICE, **body: Any) -> tuple[int, Any]:
+    """Send one request."""
+    answer = client.post(f"{ROOT}/{path}", json=body, headers=internal(caller, request_id=request_id))
+    return answer.status_code, answer.json()
+
+
+def result(name: str, payout: str = "2.00", request_id: str = "") -> dict[str, str]:
+    """Make one result of a batch."""
+    ids = {"request_id": request_id or f"s-{name}", "player_id": str(PLAYER)}
+    return {**ids, "provider_id": "mocksports", "bet_id": name, "payout": payout}
+
+
+def test_a_batch_answers_each_bet_as_alone(client: httpx.Client) -> None:
+    alone = result("b1")
+    del alone["request_id"]
+    first = post(client, "bets/settle", "s-b1", **alone)
+    assert first[0] == 200
+    status, answer = post(client, "bets/settle-batch", "batch", bets=[result("b1"), result("b2"), result("b3"), result("b2", "7", "other")])
+    told = [(one["request_id"], one["status"]) for one in answer["results"]]
+    assert (status, told) == (200, [("s-b1", 200), ("s-b2", 200), ("s-b3", 404), ("other", 409)])
+    assert answer["results"][0]["body"] == first[1]
+    assert [one["body"].get("code") for one in answer["results"][2:]] == ["AUTHORIZATION_NOT_FOUND", "BET_ALREADY_SETTLED"]
+    assert answer["results"][3]["body"]["request_id"] == "other"
+
+
+@pytest.mark.parametrize("bets", [[], [result(f"b{number}") for number in range(51)], [result("b1", "-1")], [{"bet_id": "b1"}]])
+def test_a_batch_that_is_not_well_formed_moves_nothing(client: httpx.Client, bets: list[dict[str, str]]) -> None:
+    assert post(client, "bets/settle-batch", "batch", bets=bets)[0] == 422
+    snapshot = client.get(f"{ROOT}/players/{PLAYER}/snapshot", headers=internal(contract.GATEWAY))
+    assert snapshot.json()["open_stakes"] == "2.00"

@@ -1,0 +1,97 @@
+"""Many commands in two trips: read for all, decide each by its own rule, apply each for itself in one transaction.
+
+A batch is a saving of trips and commits, nothing else: every command keeps its own request id, answer and refusal, exactly as if it
+had come alone. Commands of one player are taken one after the other, in the order given.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from wallet_runtime.plumbing import failpoint
+from wallet_runtime.plumbing.database import BUSY_STATES, Session
+from wallet_runtime.plumbing.errors import ApiError, Busy
+from wallet_runtime.wallet.domain.decision import Decision, ReadMore
+from wallet_runtime.wallet.domain.state import Request, State
+from wallet_runtime.wallet.store import money as one
+from wallet_runtime.wallet.store.money import Decide, Money
+
+COMMANDS_MAX = 50
+SECONDS_MAX = 10.0
+Result = tuple[int, dict[str, Any]] | ApiError
+
+
+class Wish(msgspec.Struct):
+    """A command of a batch, as `Money.perform` takes it alone, and how often the player was too quick for it."""
+
+    request: Request
+    reads: dict[str, str]
+    decide: Decide
+    attempts: int = 0
+    result: Result | None = None
+
+
+def perform_many(money: Money, wishes: Sequence[Wish]) -> list[Result]:
+    """Carry every command out once and for all; return each one's final status and body, or the error it would have raised alone.
+
+    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `Busy`; a repeat under the same request ids finishes it.
+    """
+    assert len(wishes) <= COMMANDS_MAX
+    until = time.monotonic() + SECONDS_MAX
+    with money.database.session() as session:
+        while (turn := _next_of_each_player(wishes)) and time.monotonic() < until:
+            _take(money, session, turn)
+    late = Busy("the batch took too long; repeat this request under the same request id")
+    return [late if wish.result is None else wish.result for wish in wishes]
+
+
+def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
+    """Pick the first open command of each player, sorted by player: two batches lock players in one order and cannot deadlock."""
+    first = {(wish.request.brand_id, wish.request.player_id): wish for wish in reversed(wishes) if wish.result is None}
+    return [first[key] for key in sorted(first)]
+
+
+def _take(money: Money, session: Session, turn: list[Wish]) -> None:
+    wanted = [one.read_payload(wish.request, wish.reads) for wish in turn]
+    rows = session.all("wallet_read_states", commands=one.encoded(wanted))
+    states = [msgspec.json.decode(row["state"], type=State) for row in rows]
+    decided = list(_decided(money, session, zip(turn, states, strict=True)))
+    if not decided:
+        return
+    payload = [one.apply_payload(wish.request, state, decision) for wish, state, decision in decided]
+    outcomes = session.one("wallet_apply_commands", commands=one.encoded(payload))["outcomes"]
+    failpoint.reach("wallet.after_commit")
+    for (wish, _, decision), outcome in zip(decided, outcomes, strict=True):
+        wish.result = _result(wish, decision, outcome)
+
+
+def _decided(money: Money, session: Session, turn: Iterator[tuple[Wish, State]]) -> Iterator[tuple[Wish, State, Decision]]:
+    for wish, state in turn:
+        try:
+            if state.stored is not None:
+                wish.result = one.replay(wish.request, state.stored)
+            else:
+                yield wish, state, money.decide(session, state, wish.decide)
+        except ReadMore as more:
+            wish.reads = wish.reads | more.reads
+        except ApiError as error:
+            wish.result = error
+
+
+def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result | None:
+    """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again."""
+    if outcome["outcome"] != "failed":
+        try:
+            return one.answer(decision, outcome)
+        except ApiError as error:
+            return error
+    sqlstate = outcome["sqlstate"]
+    if sqlstate in (one.PAIR_MOVED, one.STALE, one.UNIQUE):
+        one.STALE_RETRIES.inc()
+        wish.attempts += sqlstate != one.PAIR_MOVED
+        return Busy("the player's money moved too often to decide this request") if wish.attempts >= one.ATTEMPTS_MAX else None
+    if sqlstate in BUSY_STATES:
+        return one.InFlight() if one.CLAIM_TABLE in outcome["context"] else Busy("the database gave up waiting; repeat the request")
+    return one.refusal(sqlstate, outcome["message"])
