@@ -35,7 +35,7 @@ PGBENCH_SETS = (
     "\\set b random(1000, 9999)",
     "\\set d random(100000000000, 999999999999)",
 )
-ID = ":a || '-' || :b || '-4000-8000-' || :d"
+ID = ":a::text || '-' || :b::text || '-4000-8000-' || :d::text"
 Turn = Callable[[Money, int], int]
 
 
@@ -133,8 +133,9 @@ def texts(bench: Bench) -> tuple[str, str]:
 def in_sql(text: str) -> str:
     """Write a text of the service as an SQL expression of pgbench's variables."""
     quoted = "'" + text.replace("'", "''") + "'"
-    quoted = quoted.replace(str(player_id(0)), f"{PLAYERS_PREFIX}' || :n || '").replace(str(SAMPLE_VERSION), "' || :version || '")
-    return f"replace({quoted}, '{SAMPLE_ID}', {ID})::jsonb"
+    player, version = f"{PLAYERS_PREFIX}' || :n::text || '", "' || :version::text || '"
+    named = quoted.replace(str(player_id(0)), player).replace(str(SAMPLE_VERSION), version)
+    return f"replace({named}, '{SAMPLE_ID}', {ID})::jsonb"
 
 
 def script(*statements: str) -> Path:

@@ -20,7 +20,7 @@ from wallet_runtime.wallet.store.money import money_of
 
 AUTHORIZE = bets.Authorize("mocksports", "SPORTS", "b2", "r", 100, "EUR")
 READS = {"provider_id": "mocksports", "bet_id": "b2"}
-CALLS = "SELECT funcname, calls FROM pg_stat_user_functions WHERE schemaname = 'wallet' ORDER BY 1"
+CALLS = "SELECT funcname, calls FROM pg_stat_user_functions WHERE schemaname = 'wallet' AND calls > 0 ORDER BY 1"
 
 
 @pytest.fixture
