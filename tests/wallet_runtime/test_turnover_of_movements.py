@@ -11,7 +11,7 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
-from tests.wallet_runtime.wallet.ledger_model import activate_split
+from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.outbox import Publisher
 from wallet_runtime.plumbing.streams import Streams

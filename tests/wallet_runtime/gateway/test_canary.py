@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, Served, internal, provider, serving
-from tests.wallet_runtime.wallet.ledger_model import activate_split
+from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.plumbing.auth import issue_session
 from wallet_runtime.plumbing.settings import Secret

@@ -1,93 +1,119 @@
-"""500 random histories of 50 commands on real PostgreSQL, every invariant checked after every command; planted bugs are caught."""
+"""Histories of 50 and more commands, written by Hypothesis and held against the executable model (SPEC 1.2, 1.3).
 
-from typing import Any
-from uuid import uuid4
+2,000 on the rules and 200 on PostgreSQL, the same on every run. `RUBYOPS_HISTORIES=10000 pytest
+tests/wallet_runtime/wallet/test_histories.py` plays that many on the rules and a tenth of it on PostgreSQL, others on every run;
+`RUBYOPS_HISTORIES_SEED` repeats a run that failed.
+"""
 
-import msgspec
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 import pytest
+from hypothesis.errors import FlakyFailure
 
-from tests.wallet_runtime.wallet.ledger_model import Broken, History
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.wallet.histories import plants
+from tests.wallet_runtime.wallet.histories.explore import COMMANDS_MIN, explore, play
+from tests.wallet_runtime.wallet.histories.memory import Memory
+from tests.wallet_runtime.wallet.histories.postgres import Product
+from tests.wallet_runtime.wallet.histories.variants import SEEDS, variants
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.wallet.domain import adjustments, bets, funding
-from wallet_runtime.wallet.domain.state import Request, Share
-from wallet_runtime.wallet.store.money import Money
 
-HISTORIES_PER_BATCH = 25
-COMMANDS = 50
-LONG = 250  # a win, its spending, a refill and a late rollback in this order need some time
+WANTED = os.environ.get("RUBYOPS_HISTORIES")
+HISTORIES = int(WANTED or 2000)
+BATCHES = 8
+BATCH_RULES = HISTORIES // BATCHES
+BATCH_POSTGRES = max(1, HISTORIES // 10 // BATCHES)
+SEED_OF_BATCH = 1000  # batches are this far apart, so that no two play the same
+PLANT_SEED = 500_000
+PLANT_RULES, PLANT_POSTGRES = 120, 15
+CODES = tuple(SEEDS)
+BATCH = pytest.mark.parametrize("batch", range(BATCHES))
+
+
+@pytest.fixture
+def product(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Product]:
+    """An empty wallet database to play histories on."""
+    database = Database(platform_db.dsn("wallet_service"), "histories", pool_max=4).open()
+    yield Product(database, look)
+    database.close()
+
+
+@contextmanager
+def _seed(batch: int) -> Iterator[int]:
+    """Choose the seed of a batch, and name it when the batch fails."""
+    chosen = os.environ.get("RUBYOPS_HISTORIES_SEED")
+    first = int(chosen) if chosen else (secrets.randbelow(10**9) if WANTED else 1)
+    try:
+        yield first + batch * SEED_OF_BATCH
+    except BaseException as error:
+        error.add_note(f"to play it again: RUBYOPS_HISTORIES={HISTORIES} RUBYOPS_HISTORIES_SEED={first}")
+        raise
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", range(20))
-def test_histories_keep_every_invariant(wallet: Database, look: psycopg.Connection, batch: int) -> None:
-    """25 histories a batch, 20 batches: conservation, balance = ledger tip, none negative, exact rollbacks, replays move nothing."""
-    for number in range(HISTORIES_PER_BATCH):
-        History(wallet, seed=batch * HISTORIES_PER_BATCH + number).run(COMMANDS, look)
-    refused = look.execute("SELECT count(*) FROM wallet.wallet_idempotency WHERE status >= 400").fetchone()
-    applied = look.execute("SELECT count(*) FROM wallet.wallet_ledger").fetchone()
-    assert refused is not None and applied is not None
-    assert refused[0] > 50 and applied[0] > 500, "the histories must reach refusals and movements alike"
+@BATCH
+def test_the_rules_agree_with_the_model(batch: int) -> None:
+    """Every answer, balance, counter-account, rolling, bet, coupon, bonus, withdrawal and finding, after every command."""
+    with _seed(batch) as seed:
+        commands = play(Memory, variants(CODES[batch % len(CODES)]), BATCH_RULES, seed)
+    assert commands >= BATCH_RULES * COMMANDS_MIN
 
 
-def _caught(wallet: Database, look: psycopg.Connection, commands: int = COMMANDS) -> bool:
-    """Whether any of twenty histories breaks an invariant."""
+@pytest.mark.slow
+@BATCH
+def test_postgresql_agrees_with_the_model(product: Product, look: psycopg.Connection, batch: int) -> None:
+    """The same through two copies of `Money`, with chains, tips and sums read by SQL that is not the product's."""
+    pairs = variants(CODES[batch % len(CODES)])
+    product.save(pairs)
+    with _seed(batch) as seed:
+        commands = play(product.open, pairs, BATCH_POSTGRES, seed)
+    rows = look.execute("SELECT count(*), count(*) FILTER (WHERE status >= 400) FROM wallet.wallet_idempotency").fetchone()
+    assert commands >= BATCH_POSTGRES * COMMANDS_MIN
+    assert rows is not None and rows[0] > commands / 3 and rows[1] > commands / 20, "histories must reach movements and refusals alike"
+
+
+def _caught_in_rules() -> bool:
+    for code in CODES:
+        try:
+            explore(Memory, variants(code), PLANT_RULES, PLANT_SEED, shrink=False)
+        except (AssertionError, FlakyFailure):
+            return True
+    return False
+
+
+def _caught_in_postgresql(product: Product) -> bool:
+    pairs = variants(CODES[0])
+    product.save(pairs)
     try:
-        for seed in range(20):
-            History(wallet, seed=9_000 + seed).run(commands, look)
-    except Broken:
+        explore(product.open, pairs, PLANT_POSTGRES, PLANT_SEED, shrink=False)
+    except (AssertionError, FlakyFailure):
         return True
     return False
 
 
-def test_a_lost_unit_in_a_split_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounding every part down loses units wherever a payout has two destinations."""
-
-    def careless(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
-        stake = sum(share.amount for share in shares)
-        return tuple(payout * share.amount // stake for share in shares)
-
-    monkeypatch.setattr(funding, "split_payout", careless)
-    assert _caught(wallet, look)
+@pytest.mark.parametrize("bug", plants.RULES, ids=[bug.name for bug in plants.RULES])
+def test_a_bug_in_the_rules_is_caught(bug: plants.InRules, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug.plant(monkeypatch)
+    assert _caught_in_rules()
 
 
-def test_missing_dedupe_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request id minted per try makes a repeat a second command."""
-    perform = Money.perform
-
-    def forgetful(self: Money, request: Request, reads: dict[str, str], decide: Any) -> tuple[int, dict[str, Any]]:
-        return perform(self, msgspec.structs.replace(request, request_id=str(uuid4()), transaction_id=uuid4()), reads, decide)
-
-    monkeypatch.setattr(Money, "perform", forgetful)
-    assert _caught(wallet, look)
+@pytest.mark.parametrize("bug", plants.STORE, ids=[bug.name for bug in plants.STORE])
+def test_a_bug_in_the_store_is_caught(bug: plants.InRules, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug.plant(monkeypatch)
+    assert _caught_in_postgresql(product)
 
 
-def test_a_rollback_to_the_wrong_source_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Giving the whole stake back to the withdrawable bucket conserves money and keeps every tip, and is still wrong."""
-    rolled_back = bets._rolled_back
-
-    def elsewhere(leg: Any) -> Any:
-        return msgspec.structs.replace(leg, account="RUBY_SPLIT_V1/WITHDRAWABLE")
-
-    def generous(request: Request, bet: Any, legs: Any) -> Any:
-        return rolled_back(request, bet, tuple(elsewhere(leg) if leg.delta > 0 and "/" in leg.account else leg for leg in legs))
-
-    monkeypatch.setattr(bets, "_rolled_back", generous)
-    assert _caught(wallet, look)
+@pytest.mark.parametrize("bug", plants.SQL, ids=[bug.name for bug in plants.SQL])
+def test_a_bug_in_the_database_is_caught(bug: plants.InSql, product: Product, look: psycopg.Connection) -> None:
+    bug.plant(look)
+    assert _caught_in_postgresql(product)
 
 
-def test_an_adjustment_by_one_person_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database wants two persons, whatever the rule thinks of it."""
-    monkeypatch.setattr(adjustments, "_is_same", lambda one, other: False)
-    assert _caught(wallet, look)
-
-
-def test_a_refill_that_hides_spent_winnings_is_caught(wallet: Database, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking at the balance of today alone takes winnings back that have gone."""
-    monkeypatch.setattr(bets, "_kept", lambda account, state: state.balance(account))
-    assert _caught(wallet, look, LONG)
-
-
-def test_unplanted_histories_of_the_same_seeds_pass(wallet: Database, look: psycopg.Connection) -> None:
-    """The tests above are worth something only because these seeds hold without a bug."""
-    assert not _caught(wallet, look, LONG)
+def test_the_same_seeds_hold_without_a_bug(product: Product) -> None:
+    """The tests above are worth something only because of this."""
+    assert not _caught_in_rules()
+    assert not _caught_in_postgresql(product)

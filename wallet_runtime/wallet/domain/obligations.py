@@ -76,9 +76,9 @@ def pass_cap_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[
     """Let a completed rolling's cap count for its bucket's release, which comes with the last of `others`.
 
     Caps of one release add up. Money without a cap cannot be told apart from money with one, so one rolling without a cap
-    lifts the cap of the whole bucket.
+    lifts the cap of the whole bucket. The heir is the same on every run, in whatever order the database lists rollings.
     """
     if owed.cap is None:
         return tuple({"rolling_id": other.rolling_id, "cap": None} for other in others if other.cap is not None)
-    heir = others[0]
+    heir = min(others, key=lambda other: other.rolling_id)
     return () if heir.cap is None else ({"rolling_id": heir.rolling_id, "cap": heir.cap + owed.cap},)

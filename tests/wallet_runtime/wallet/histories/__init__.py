@@ -1,0 +1,1 @@
+"""Histories of money commands: an executable model, the two things it is held against, and the bugs that it must catch."""

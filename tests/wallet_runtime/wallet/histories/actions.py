@@ -1,0 +1,150 @@
+"""How a command of the model is put to the product: the rule, the typed command, and what to read for it, as the API does it."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import msgspec
+
+from tests.wallet_runtime.wallet.histories.bets import TYPES
+from tests.wallet_runtime.wallet.histories.book import PLACES
+from tests.wallet_runtime.wallet.histories.model import Action
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
+
+CALLER = "history"
+Rule = Callable[[Request, Any, State, ActivePair], Decision]
+
+
+class Put(NamedTuple):
+    """A command as the product takes it."""
+
+    rule: Rule
+    command: msgspec.Struct
+    reads: dict[str, str]
+
+
+def player_id(brand: UUID, number: int) -> UUID:
+    """Name a player of a history."""
+    return uuid5(brand, f"player {number}")
+
+
+def transaction_id(brand: UUID, kind: str, request_id: str) -> UUID:
+    """Name a transaction by its request, as the API does."""
+    return uuid5(brand, f"{kind}|{request_id}")
+
+
+def request(brand: UUID, wanted: Action, request_id: str, put: Put) -> Request:
+    """Name who asks for what, with the fingerprint of the payload."""
+    who = player_id(brand, wanted.player)
+    fingerprint = sha256(msgspec.json.encode([who, put.command], order="deterministic")).hexdigest()
+    return Request(brand, who, CALLER, wanted.kind, request_id, fingerprint, transaction_id(brand, wanted.kind, request_id))
+
+
+def put(wanted: Action, currency: str) -> Put:
+    """Put a command to the product. Rules are looked up by name at every call, so that a planted bug is met."""
+    return _PUTS[wanted.kind](dict(wanted.says), currency)
+
+
+def _authorize(says: dict[str, Any], currency: str) -> Put:
+    provider, bet = says["provider"], says["bet"]
+    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency, says["source"])
+    return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet})
+
+
+def _settle(says: dict[str, Any], currency: str) -> Put:
+    places = PLACES[currency]
+    whole, rest = divmod(says["payout"], 10**places)
+    payout = f"{whole}.{rest:0{places}d}" if places else str(whole)
+    return Put(bets.settle, bets.Settle(says["provider"], says["bet"], payout), {"provider_id": says["provider"], "bet_id": says["bet"]})
+
+
+def _rollback(says: dict[str, Any], currency: str) -> Put:
+    reads = {"provider_id": says["provider"], "bet_id": says["bet"], "with_winnings": "yes"}
+    return Put(bets.rollback, bets.Rollback(says["provider"], says["bet"]), reads)
+
+
+def _transfer(says: dict[str, Any], currency: str) -> Put:
+    return Put(transfers.transfer, transfers.Transfer(says["source"], says["target"], says["amount"], currency), {"with_stakes": "yes"})
+
+
+def _legacy(says: dict[str, Any], currency: str) -> Put:
+    command = transfers.LegacyTransfer(says["from_side"], says["amount"], currency)
+    return Put(transfers.legacy_transfer, command, {"with_stakes": "yes"})
+
+
+def _issue_bonus(says: dict[str, Any], currency: str) -> Put:
+    return Put(bonus.issue, bonus.Issue(says["bucket"], says["amount"], currency, "campaign", says["max_release"]), {})
+
+
+def _end_bonus(name: str) -> Callable[[dict[str, Any], str], Put]:
+    def end(says: dict[str, Any], currency: str) -> Put:
+        return Put(getattr(bonus, name), bonus.End(says["bonus"]), {"bonus_id": says["bonus"], "with_stakes": "yes"})
+
+    return end
+
+
+def _issue_coupon(says: dict[str, Any], currency: str) -> Put:
+    scope = coupons.read_scope(Scope(says["kind"], says["providers"]))
+    return Put(coupons.issue, coupons.Issue(says["log"], says["amount"], currency, scope, says["expires"]), {"coupon_log_id": says["log"]})
+
+
+def _end_coupon(name: str) -> Callable[[dict[str, Any], str], Put]:
+    def end(says: dict[str, Any], currency: str) -> Put:
+        return Put(getattr(coupons, name), coupons.Close(says["log"]), {"coupon_log_id": says["log"], "with_stakes": "yes"})
+
+    return end
+
+
+def _complete(says: dict[str, Any], currency: str) -> Put:
+    return Put(rolling.complete, rolling.Complete(says["rolling"]), {"rolling_id": says["rolling"]})
+
+
+def _close(says: dict[str, Any], currency: str) -> Put:
+    return Put(rolling.close, rolling.Close(says["rolling"], says["state"]), {"rolling_id": says["rolling"], "with_stakes": "yes"})
+
+
+def _review(says: dict[str, Any], currency: str) -> Put:
+    named = says["withdrawal"]
+    return Put(getattr(cash, says["verdict"]), cash.Review(named, "reviewer"), {"cash_transaction_id": named})
+
+
+def _ask(says: dict[str, Any], currency: str) -> Put:
+    command = adjustments.Ask(says["account"], says["direction"], says["amount"], currency, "found by hand", says["by"])
+    return Put(adjustments.ask, command, {})
+
+
+def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
+    def decide(says: dict[str, Any], currency: str) -> Put:
+        return Put(getattr(adjustments, name), adjustments.Decide(says["wish"], says["by"]), {"adjustment_id": says["wish"]})
+
+    return decide
+
+
+_PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
+    "deposit": lambda says, currency: Put(cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), {}),
+    "to_cash": lambda says, currency: Put(cash.to_cash, cash.Withdraw(says["amount"], currency), {}),
+    "request_withdrawal": lambda says, currency: Put(cash.request_withdrawal, cash.Withdraw(says["amount"], currency), {}),
+    "review": _review,
+    "authorize": _authorize,
+    "settle": _settle,
+    "rollback": _rollback,
+    "transfer": _transfer,
+    "legacy_transfer": _legacy,
+    "issue_bonus": _issue_bonus,
+    "reverse_bonus": _end_bonus("reverse"),
+    "expire_bonus": _end_bonus("expire"),
+    "issue_coupon": _issue_coupon,
+    "reverse_coupon": _end_coupon("reverse"),
+    "expire_coupon": _end_coupon("expire"),
+    "complete_rolling": _complete,
+    "close_rolling": _close,
+    "award_points": lambda says, currency: Put(points.award, points.Points(says["points"], "mission"), {}),
+    "expire_points": lambda says, currency: Put(points.expire, points.Points(says["points"], "year"), {}),
+    "transfer_points": lambda says, currency: Put(points.transfer, points.PointsTransfer(says["points"], says["target"]), {}),
+    "ask_adjustment": _ask,
+    "approve_adjustment": _decide("approve"),
+    "reject_adjustment": _decide("reject"),
+}

@@ -1,0 +1,177 @@
+"""What a wallet must do, said a second time: the book of accounts that every command writes in.
+
+The model is held against the product, so nothing here, in `bets`, `promotions` or `model` may import it: a fault in a shared rule
+would cancel out. Amounts are minor units; accounts are named as the ledger names them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import ceil
+from typing import Any
+from uuid import UUID, uuid5
+
+AVAILABLE, PENDING = "CASH/AVAILABLE", "CASH/PENDING"
+COUNTERS = ("PSP", "HOUSE", "PROMO", "ADJ", "ISSUED", "REDEEMED", "EXPIRED")
+STAKE = "STAKE"
+PLACES = {"EUR": 2, "KRW": 0}
+PTS = "PTS"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command must answer: status, the code of a refusal, and fields that the body must show."""
+
+    status: int
+    code: str = ""
+    shown: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+class Refusal(Exception):
+    """The command must be refused, and nothing may move."""
+
+    def __init__(self, code: str, status: int = 409) -> None:
+        """Name the refusal."""
+        super().__init__(code)
+        self.outcome = Outcome(status, code)
+
+
+@dataclass
+class Wallet:
+    """What one player has. `moves` is each account's life: (transaction, change)."""
+
+    number: int
+    currency: str
+    blocked: bool = False
+    held: Counter[str] = field(default_factory=Counter)
+    moves: dict[str, list[tuple[UUID, int]]] = field(default_factory=dict)
+
+
+@dataclass
+class Rolling:
+    """Turnover that an account owes; `cap` is the most that completing it may release."""
+
+    owner: int
+    account: str
+    cap: int | None
+    state: str = "ACTIVE"
+
+
+@dataclass
+class Coupon:
+    """A coupon grant: where it may be staked, and in which order it is used up."""
+
+    owner: int
+    account: str
+    amount: int
+    kind: str
+    providers: tuple[str, ...]
+    expires_at: str | None
+    rolling: str
+    state: str = "ACTIVE"
+    lapsed: bool = False
+
+
+@dataclass
+class Bet:
+    """A stake that was taken: from where, where its winnings go before and after rolling, and which transactions it had."""
+
+    owner: int
+    stake: int = 0
+    funding: list[tuple[str, int]] = field(default_factory=list)
+    destinations: dict[str, tuple[str, str]] = field(default_factory=dict)
+    withdrawable: str = ""
+    state: str = "AUTHORIZED"
+    payout: int | None = None
+    rested: dict[str, int] = field(default_factory=dict)
+    transactions: list[UUID] = field(default_factory=list)
+
+
+class Book:
+    """The accounts of one brand under the active documents, and what moves between them."""
+
+    def __init__(self, documents: dict[str, Any], currencies: Iterable[str]) -> None:
+        """Open a brand without money, with a wallet per currency."""
+        self.wallets = [Wallet(number, currency) for number, currency in enumerate(currencies)]
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self.rollings: dict[str, Rolling] = {}
+        self.coupons: dict[str, Coupon] = {}
+        self.bets: dict[tuple[str, str], Bet] = {}
+        self.activate(documents)
+
+    def activate(self, documents: dict[str, Any]) -> None:
+        """Make another version of the documents the active one; what was fixed before stays as it was fixed."""
+        self.topology, self.policy = documents["topology"], documents["policy"]
+        self.kinds: dict[str, str] = {bucket["code"]: bucket["kind"] for bucket in self.topology["buckets"]}
+
+    def account(self, code: str) -> str:
+        return f"{self.topology['code']}/{code}"
+
+    def bucket_of(self, kind: str) -> str:
+        """Name the account of the only bucket of a kind: withdrawable, or points."""
+        return self.account(next(code for code, its in self.kinds.items() if its == kind))
+
+    def move(self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int, currency: str = "") -> None:
+        """Move an amount between two accounts, of which either may be a counter-account or the open stake."""
+        for account, change in ((source, -amount), (target, amount)):
+            if not amount or account == STAKE:
+                continue
+            if account in COUNTERS:
+                self.counters[currency or wallet.currency, account] += change
+            else:
+                wallet.held[account] += change
+                wallet.moves.setdefault(account, []).append((tx, change))
+                assert wallet.held[account] >= 0, f"the model itself took too much from {account}"
+
+    def owing(self, account: str, wallet: Wallet, besides: str | None = None) -> dict[str, Rolling]:
+        """Find the rollings that are active on an account, in a fixed order."""
+        found = [
+            (name, one) for name, one in self.rollings.items() if (one.owner, one.account, one.state) == (wallet.number, account, "ACTIVE")
+        ]
+        return {name: one for name, one in sorted(found) if name != besides}
+
+    def owe(self, wallet: Wallet, tx: UUID, account: str, amount: int, multiple: str, cap: int | None = None) -> str | None:
+        """Ask for turnover, a multiple of the amount rounded up; none of it is no rolling."""
+        if not ceil(amount * Decimal(multiple)):
+            return None
+        name = str(uuid5(tx, "rolling"))
+        self.rollings[name] = Rolling(wallet.number, account, cap)
+        return name
+
+    def staked(self, wallet: Wallet, account: str) -> int:
+        """Sum what open bets hold of an account."""
+        open_bets = [bet for bet in self.bets.values() if bet.owner == wallet.number and bet.state == "AUTHORIZED"]
+        return sum(amount for bet in open_bets for source, amount in bet.funding if source == account)
+
+    def untouched(self, wallet: Wallet, account: str, tx: UUID) -> int:
+        """How much that came in with a transaction lies there still: never more than the least the account has held since.
+
+        A bet that was made since and was rolled back counts as never made.
+        """
+        moves = wallet.moves.get(account, [])
+        came = [index for index, (moved_by, _) in enumerate(moves) if moved_by == tx]
+        if not came:
+            return 0
+        later = moves[came[-1] + 1 :]
+        made_since = {moved_by for moved_by, _ in later}
+        undone = {
+            one
+            for bet in self.bets.values()
+            if bet.state == "ROLLED_BACK" and bet.transactions[0] in made_since
+            for one in bet.transactions
+        }
+        held = least = sum(change for _, change in moves[: came[-1] + 1])
+        for moved_by, change in later:
+            if moved_by not in undone:
+                held += change
+                least = min(least, held)
+        return min(least, wallet.held[account])
+
+    def coupon_at(self, account: str) -> Coupon | None:
+        return next((coupon for coupon in self.coupons.values() if coupon.account == account), None)
+
+    def amount(self, minor: int, currency: str) -> str:
+        """Write minor units as the wire does."""
+        places = PLACES.get(currency, 0)
+        return f"{Decimal(minor).scaleb(-places):.{places}f}"

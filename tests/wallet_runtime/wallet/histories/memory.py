@@ -1,0 +1,345 @@
+"""The rules alone: a store in memory that reads states for them and applies their decisions, as the database does.
+
+It decides nothing. What it refuses is what the database refuses too: legs that do not sum to zero, a balance below zero, a state
+that moved from another one than was seen.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tests.wallet_runtime.wallet.histories import actions
+from tests.wallet_runtime.wallet.histories.model import Action
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.domain.decision import STAKE, Decision
+from wallet_runtime.wallet.domain.documents import read_policy, read_topology
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Adjustment,
+    Authorization,
+    Bonus,
+    Cash,
+    CashTransaction,
+    Gate,
+    Grant,
+    Obligation,
+    Player,
+    Request,
+    State,
+    Stored,
+    is_grant,
+)
+
+Answer = tuple[int, dict[str, Any]]
+PAST = "2001-01-01T00:00:00Z"
+COUNTERS = ("PSP", "HOUSE", "PROMO", "OPENING", "ADJ", "ISSUED", "REDEEMED", "EXPIRED")
+
+
+class Broken(AssertionError):
+    """The rules decided what the database would refuse."""
+
+
+class Held(msgspec.Struct):
+    """One player: his row, his accounts, and the rows of his ledger as (account, transaction, change, balance after)."""
+
+    currency: str
+    status: str = "active"
+    version: int = 0
+    balances: dict[str, int] = {}
+    ledger: list[tuple[str, UUID, int, int]] = []
+
+
+class Memory:
+    """One brand in memory."""
+
+    def __init__(self, brand: UUID, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
+        """Open a brand without money, with a player per currency."""
+        self.brand = brand
+        self.players = {actions.player_id(brand, number): Held(currency) for number, currency in enumerate(currencies)}
+        self.numbers = {str(player): number for number, player in enumerate(self.players)}
+        self.level = "open"
+        self.activation_no = 0
+        self.stored: dict[tuple[str, str], Stored] = {}
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self.obligations: dict[str, Obligation] = {}
+        self.authorizations: dict[tuple[str, str], Authorization] = {}
+        self.transactions: dict[str, list[UUID]] = {}
+        self.cash_transactions: dict[str, CashTransaction] = {}
+        self.grants: dict[str, Grant] = {}
+        self.bonuses: dict[str, Bonus] = {}
+        self.adjustments: dict[str, Adjustment] = {}
+        self.findings: set[str] = set()
+        self.activate(documents)
+
+    # What happens around the commands --------------------------------------------------------------------------------------------
+
+    def activate(self, documents: dict[str, Any]) -> None:
+        self.pair = ActivePair(read_topology(documents["topology"]), read_policy(documents["policy"]))
+        self.activation_no += 1
+
+    def freeze(self, level: str) -> None:
+        self.level = level
+
+    def block(self, player: int, blocked: bool) -> None:
+        self.players[actions.player_id(self.brand, player)].status = "blocked" if blocked else "active"
+
+    def lapse(self, coupon_log_id: str) -> None:
+        grant = next(grant for grant in self.grants.values() if grant.coupon_log_id == coupon_log_id)
+        self.grants[grant.account] = msgspec.structs.replace(grant, expires_at=PAST, lapsed=True)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    # The one path of a command -----------------------------------------------------------------------------------------------------
+
+    def perform(self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None) -> Answer:
+        """Read, decide, apply, as `Money.perform` does; `meanwhile` happens between the first decision and its application."""
+        put = actions.put(wanted, self.players[actions.player_id(self.brand, wanted.player)].currency)
+        request = actions.request(self.brand, wanted, request_id, put)
+        try:
+            return self._perform(request, put, meanwhile)
+        except ApiError as error:
+            return error.status, {"code": error.code}
+
+    def _perform(self, request: Request, put: actions.Put, meanwhile: Callable[[], None] | None) -> Answer:
+        while True:
+            state = self._read(request, put.reads)
+            if state.stored is not None:
+                if state.stored.fingerprint != request.fingerprint:
+                    return 409, {"code": "IDEMPOTENCY_PAYLOAD_MISMATCH"}
+                return state.stored.status, state.stored.body
+            decision = put.rule(request, put.command, state, self.pair)
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
+            assert state.player is not None
+            if self.level == "sealed" or (self.level == "ingress" and decision.starts_new):
+                return 503, {"code": "MAINTENANCE"}
+            if (state.player.version, state.gate.activation_no) == (self.players[request.player_id].version, self.activation_no):
+                self._apply(request, decision)
+                return decision.status, decision.body
+
+    def _read(self, request: Request, reads: dict[str, str]) -> State:
+        held, who = self.players[request.player_id], str(request.player_id)
+        bet = self.authorizations.get((reads.get("provider_id", ""), reads.get("bet_id", "")))
+        shares = {share.account for share in (*bet.funding, *(bet.payout_shares or ()))} if bet else set()
+        mine = [grant for grant in self.grants.values() if grant.player_id == who and (grant.state == "ACTIVE" or grant.account in shares)]
+        balances = held.balances
+        bonus = self.bonuses.get(reads.get("bonus_id", ""))
+        return State(
+            gate=Gate(self.activation_no, self.level, 0),
+            buckets={account: amount for account, amount in balances.items() if not account.startswith(("CASH/", "GRANT/"))},
+            obligations=tuple(owed for owed in self.obligations.values() if owed.player_id == who and owed.state == "ACTIVE"),
+            stored=self.stored.get((request.route, request.request_id)),
+            player=Player(held.currency, held.status, False, held.version),
+            cash=Cash(balances.get("CASH/AVAILABLE", 0), balances.get("CASH/PENDING", 0)),
+            rolling=self.obligations.get(reads.get("rolling_id", "")),
+            authorization=bet,
+            cash_transaction=self.cash_transactions.get(reads.get("cash_transaction_id", "")),
+            grants=tuple(sorted(mine, key=lambda grant: grant.expires_at or "9999")),
+            coupon=next((grant for grant in self.grants.values() if grant.coupon_log_id == reads.get("coupon_log_id", "")), None),
+            bonus=bonus and msgspec.structs.replace(bonus, low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id))),
+            adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
+            staked=self._staked(who) if "with_stakes" in reads else {},
+            low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
+        )
+
+    def _staked(self, who: str) -> dict[str, int]:
+        staked: Counter[str] = Counter()
+        for bet in self.authorizations.values():
+            if bet.player_id == who and bet.state == "AUTHORIZED":
+                staked.update({share.account: share.amount for share in bet.funding})
+        return dict(staked)
+
+    def _winnings(self, bet: Authorization) -> dict[str, int]:
+        if bet.state != "SETTLED":
+            return {}
+        settled = self.transactions[bet.authorization_id][1]
+        return {share.account: self._low_water(bet.player_id, share.account, settled) or 0 for share in bet.payout_shares or ()}
+
+    def _low_water(self, who: str, account: str, transaction: UUID) -> int | None:
+        """Return the least that an account has held since a transaction, without bets that were made since and rolled back."""
+        rows = [row for row in self.players[UUID(who)].ledger if row[0] == account]
+        last = max((index for index, row in enumerate(rows) if row[1] == transaction), default=None)
+        if last is None:
+            return None
+        later = rows[last + 1 :]
+        seen = {str(row[1]) for row in later}
+        undone: set[UUID] = set()
+        for bet in self.authorizations.values():
+            if bet.state == "ROLLED_BACK" and bet.authorization_id in seen:
+                undone.update(self.transactions[bet.authorization_id])
+        running, low = 0, 0
+        for _, moved_by, change, _ in later:
+            running += 0 if moved_by in undone else change
+            low = min(low, running)
+        return rows[last][3] + low
+
+    # What `wallet.apply_command` does --------------------------------------------------------------------------------------------
+
+    def _apply(self, request: Request, decision: Decision) -> None:
+        held = self.players[request.player_id]
+        held.version += 1
+        self.stored[request.route, request.request_id] = Stored(request.fingerprint, decision.status, decision.body)
+        for opened in decision.grants_opened:
+            self._open_grant(request, decision, opened)
+        stake = self._move_legs(request, held, decision)
+        self._put_authorization(request, decision, stake)
+        self._put_records(request, decision, held.currency)
+        self._put_obligations(request, decision)
+        for finding in decision.findings:
+            self.findings.add(f"{finding['details']['provider_id']}/{finding['details']['bet_id']}")
+        for account, grant in self.grants.items():
+            if grant.state != "ACTIVE" and grant.balance:
+                raise Broken(f"closed grant {account} holds {grant.balance}")
+
+    def _move_legs(self, request: Request, held: Held, decision: Decision) -> int:
+        sums: Counter[str] = Counter()
+        stake = 0
+        for leg in decision.legs:
+            sums[leg.currency] += leg.delta
+            if leg.currency not in (held.currency, "PTS") or (leg.currency == "PTS" and (leg.account == STAKE or "CASH" in leg.account)):
+                raise Broken(f"a leg in {leg.currency} on {leg.account}")
+            if leg.account == STAKE:
+                stake += leg.delta
+            elif leg.account in COUNTERS:
+                self.counters[leg.currency, leg.account] += leg.delta
+            else:
+                if (leg.currency == "PTS") != leg.account.endswith("/POINTS"):
+                    raise Broken(f"{leg.account} is not in {leg.currency}")
+                self._move_account(request, held, leg.account, leg.delta)
+        if any(sums.values()):
+            raise Broken(f"the legs of {decision.command} sum to {dict(sums)}")
+        if "ADJ" in [leg.account for leg in decision.legs] and (decision.adjustment or {}).get("state") != "APPLIED":
+            raise Broken("ADJ moved without an applied adjustment")
+        return stake
+
+    def _move_account(self, request: Request, held: Held, account: str, change: int) -> None:
+        after = held.balances.get(account, 0) + change
+        if after < 0:
+            raise Broken(f"{account} would hold {after}")
+        held.balances[account] = after
+        held.ledger.append((account, request.transaction_id, change, after))
+        if is_grant(account):
+            self.grants[account] = msgspec.structs.replace(self.grants[account], balance=after)
+
+    def _open_grant(self, request: Request, decision: Decision, opened: dict[str, Any]) -> None:
+        lapsed = opened["expires_at"] is not None and opened["expires_at"] <= PAST
+        row = {"player_id": str(request.player_id), "topology_code": decision.pair.topology_code, "balance": 0, "state": "ACTIVE"}
+        grant = msgspec.convert({**opened, **row, "lapsed": lapsed, "scope": msgspec.to_builtins(opened["scope"])}, Grant)
+        self.grants[grant.account] = grant
+
+    def _put_authorization(self, request: Request, decision: Decision, stake: int) -> None:
+        record = decision.authorization
+        if record is None:
+            if stake:
+                raise Broken(f"a stake of {stake} moved without an authorization")
+            return
+        if "from_state" not in record:
+            row = msgspec.structs.asdict(decision.pair) | {"player_id": str(request.player_id)}
+            row |= {"currency": self.players[request.player_id].currency, "authorization_id": str(record["authorization_id"])}
+            self.authorizations[record["provider_id"], record["bet_id"]] = Authorization(**(record | row))
+            self.transactions[row["authorization_id"]] = [request.transaction_id]
+            moved = record["stake"]
+        else:
+            key, bet = next(item for item in self.authorizations.items() if item[1].authorization_id == record["authorization_id"])
+            if bet.state != record["from_state"]:
+                raise Broken(f"bet {bet.bet_id} is {bet.state}, not {record['from_state']}")
+            changes = {name: value for name, value in record.items() if name in ("state", "payout", "payout_shares")}
+            self.authorizations[key] = msgspec.structs.replace(bet, **changes)
+            self.transactions[bet.authorization_id].append(request.transaction_id)
+            moved = -bet.stake if bet.state == "AUTHORIZED" else 0
+        if stake != moved:
+            raise Broken(f"the stake moved is {stake}, the authorization says {moved}")
+
+    def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
+        mine = {"player_id": str(request.player_id), "currency": currency}
+        for record, rows, kind, id_name in (
+            (decision.cash_transaction, self.cash_transactions, CashTransaction, "transaction_id"),
+            (decision.bonus, self.bonuses, Bonus, "bonus_id"),
+            (decision.adjustment, self.adjustments, Adjustment, "adjustment_id"),
+        ):
+            if record is None:
+                continue
+            name = str(record.get(id_name, request.transaction_id))
+            if name not in rows:
+                fresh = {"state": "ISSUED", "topology_code": decision.pair.topology_code, id_name: name}
+                known = {field.name for field in msgspec.structs.fields(kind)}
+                rows[name] = kind(**{key: value for key, value in (fresh | record | mine).items() if key in known})  # type: ignore[index,call-overload]
+                continue
+            held = rows[name]
+            if held.state != record.get("from_state", "REQUESTED"):
+                raise Broken(f"{id_name} {name} is {held.state}, the decision saw {record.get('from_state')}")
+            rows[name] = msgspec.structs.replace(held, state=record["state"])  # type: ignore[index]
+
+    def _put_obligations(self, request: Request, decision: Decision) -> None:
+        for opened in decision.obligations_opened:
+            self.obligations[opened["rolling_id"]] = Obligation(**opened, player_id=str(request.player_id))
+        for closed in decision.grants_closed:
+            account = f"GRANT/{closed['grant_id']}"
+            if self.grants[account].state != "ACTIVE":
+                raise Broken(f"{account} is closed twice")
+            self.grants[account] = msgspec.structs.replace(self.grants[account], state=closed["state"])
+        for ended in decision.obligations_closed:
+            if (owed := self.obligations[ended["rolling_id"]]).state != "ACTIVE":
+                continue
+            self.obligations[owed.rolling_id] = msgspec.structs.replace(owed, state=ended["state"])
+            for name, bonus in self.bonuses.items():
+                if bonus.rolling_id == owed.rolling_id and bonus.state == "ISSUED":
+                    became = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED"}.get(ended["state"], "REVERSED")
+                    self.bonuses[name] = msgspec.structs.replace(bonus, state=became)
+        for changed in decision.obligations_changed:
+            changes = {name: value for name, value in changed.items() if name != "rolling_id"}
+            self.obligations[changed["rolling_id"]] = msgspec.structs.replace(self.obligations[changed["rolling_id"]], **changes)
+
+    # What is there -------------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Every account follows from its ledger, and what counter-accounts gave is what is held and staked."""
+        total: Counter[str] = Counter()
+        for (currency, _), amount in self.counters.items():
+            total[currency] += amount
+        for held in self.players.values():
+            for account, amount in held.balances.items():
+                total["PTS" if account.endswith("/POINTS") else held.currency] += amount
+                rows = [row for row in held.ledger if row[0] == account]
+                if amount != sum(row[2] for row in rows) or amount != rows[-1][3]:
+                    raise Broken(f"{account} holds {amount}, its ledger says {rows[-1]}")
+        for bet in self.authorizations.values():
+            total[bet.currency] += bet.stake if bet.state == "AUTHORIZED" else 0
+        if any(total.values()):
+            raise Broken(f"not conserved: {dict(total)}")
+
+    def view(self) -> dict[str, Any]:
+        """Everything held, in the words of `Model.view`."""
+        number = self.numbers
+        return {
+            "accounts": {
+                f"{number[str(who)]} {account}": amount
+                for who, held in self.players.items()
+                for account, amount in held.balances.items()
+                if amount
+            },
+            "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
+            "rollings": {
+                name: [number[owed.player_id], owed.state, *((owed.account, owed.cap) if owed.state == "ACTIVE" else ())]
+                for name, owed in self.obligations.items()
+            },
+            "bets": {
+                f"{provider}/{name}": [
+                    number[bet.player_id],
+                    bet.state,
+                    bet.payout,
+                    [[share.account, share.amount] for share in bet.funding],
+                ]
+                for (provider, name), bet in self.authorizations.items()
+            },
+            "coupons": {grant.coupon_log_id: grant.state for grant in self.grants.values()},
+            "bonuses": {name: bonus.state for name, bonus in self.bonuses.items()},
+            "withdrawals": {name: each.state for name, each in self.cash_transactions.items() if each.type == "withdrawal"},
+            "adjustments": {name: each.state for name, each in self.adjustments.items()},
+            "findings": sorted(self.findings),
+        }

@@ -1,0 +1,230 @@
+"""The executable model: cash, transfers and adjustments, and the rules that hold for every command (SPEC 1.3)."""
+
+import pickle
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from tests.wallet_runtime.wallet.histories.bets import Bets
+from tests.wallet_runtime.wallet.histories.book import AVAILABLE, PENDING, Outcome, Refusal, Rolling, Wallet
+from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
+
+# What an ingress freeze stops; the rest ends what was begun.
+NEW = {"deposit", "authorize", "transfer", "legacy_transfer", "issue_bonus", "issue_coupon", "award_points", "transfer_points", "to_cash"}
+NEW |= {"request_withdrawal"}
+# Answered without being decided, so never stored: the same id may be tried again.
+UNSTORED = (401, 403, 404, 422, 503)
+REVIEWS = {
+    "approve": ("approved", "requested", None),
+    "reject": ("rejected", "requested", AVAILABLE),
+    "cancel": ("canceled", "requested", AVAILABLE),
+    "mark_paid": ("paid", "approved", "PSP"),
+    "fail_payout": ("payout_failed", "approved", AVAILABLE),
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One command: its name, whose it is, and what it says."""
+
+    kind: str
+    player: int
+    says: tuple[tuple[str, Any], ...]
+
+
+def action(kind: str, player: int, /, **says: Any) -> Action:
+    """Name a command."""
+    return Action(kind, player, tuple(says.items()))
+
+
+@dataclass
+class Withdrawal:
+    """Money on its way out."""
+
+    owner: int
+    amount: int
+    state: str = "requested"
+
+
+@dataclass
+class Wish:
+    """An adjustment that somebody asked for."""
+
+    owner: int
+    account: str
+    amount: int
+    asked_by: str
+    state: str = "REQUESTED"
+
+
+class Model(Bets, Promotions):
+    """One brand's life as it must be."""
+
+    def __init__(self, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
+        """Open a brand without money, with a wallet per currency."""
+        super().__init__(documents, currencies)
+        self.bonuses: dict[str, Bonus] = {}
+        self.withdrawals: dict[str, Withdrawal] = {}
+        self.wishes: dict[str, Wish] = {}
+        self.findings: set[str] = set()
+        self.answers: dict[tuple[str, str], tuple[Action, Outcome]] = {}
+        self.freeze = "open"
+
+    def perform(self, request_id: str, wanted: Action, tx: UUID) -> Outcome:
+        """Say what must become of a command, and let it become so here."""
+        said = self.answers.get((wanted.kind, request_id))
+        if said is not None:
+            return said[1] if said[0] == wanted else Outcome(409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+        if self.freeze == "sealed" or (self.freeze == "ingress" and wanted.kind in NEW):
+            twin: Model = pickle.loads(pickle.dumps(self))  # what it would say, without letting it become so
+            tried = twin._decide(wanted, tx)
+            return tried if tried.status in UNSTORED else Outcome(503, "MAINTENANCE")
+        outcome = self._decide(wanted, tx)
+        if outcome.status not in UNSTORED:
+            self.answers[wanted.kind, request_id] = (wanted, outcome)
+        return outcome
+
+    def _decide(self, wanted: Action, tx: UUID) -> Outcome:
+        try:
+            outcome: Outcome = getattr(self, wanted.kind)(self.wallets[wanted.player], tx, **dict(wanted.says))
+        except Refusal as refusal:
+            return refusal.outcome
+        return outcome
+
+    # Cash --------------------------------------------------------------------------------------------------------------------
+
+    def deposit(self, wallet: Wallet, tx: UUID, amount: int, bucket: str | None) -> Outcome:
+        if bucket is not None and self.kinds.get(bucket) != "normal":
+            raise Refusal("BUCKET_INVALID", 422)
+        self.move(wallet, tx, "PSP", AVAILABLE, amount)
+        if bucket is not None:
+            self.move(wallet, tx, AVAILABLE, self.account(bucket), amount)
+            self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["deposit"].get(bucket, "0"))
+        return Outcome(200, "", {"balance": self._cash(wallet)})
+
+    def to_cash(self, wallet: Wallet, tx: UUID, amount: int) -> Outcome:
+        self._spend(wallet, self.bucket_of("withdrawable"), amount)
+        self.move(wallet, tx, self.bucket_of("withdrawable"), AVAILABLE, amount)
+        return Outcome(200, "", {"balance": self._cash(wallet)})
+
+    def request_withdrawal(self, wallet: Wallet, tx: UUID, amount: int) -> Outcome:
+        self._spend(wallet, AVAILABLE, amount, status=400)
+        self.move(wallet, tx, AVAILABLE, PENDING, amount)
+        self.withdrawals[str(tx)] = Withdrawal(wallet.number, amount)
+        return Outcome(200, "", {"balance": self._cash(wallet)})
+
+    def review(self, wallet: Wallet, tx: UUID, withdrawal: str, verdict: str) -> Outcome:
+        held = self.withdrawals.get(withdrawal)
+        if held is None or held.owner != wallet.number:
+            raise Refusal("TX_NOT_FOUND", 404)
+        target, must_be, goes_to = REVIEWS[verdict]
+        if held.state not in (target, must_be):
+            raise Refusal("ILLEGAL_TRANSACTION_STATE_TRANSITION")
+        if held.state == must_be and goes_to is not None:
+            self.move(wallet, tx, PENDING, goes_to, held.amount)
+        held.state = target
+        return Outcome(200)
+
+    # Between buckets -----------------------------------------------------------------------------------------------------------
+
+    def transfer(self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int) -> Outcome:
+        if source not in self.kinds or target not in self.kinds:
+            raise Refusal("BUCKET_INVALID", 422)
+        edges = [each for each in self.topology["transfer_edges"] if each.get("active", True)]
+        edge = next((each for each in edges if (each["from_bucket"], each["to_bucket"]) == (source, target)), None)
+        if edge is None:
+            raise Refusal("TRANSFER_NOT_ALLOWED")
+        start, end = self.account(source), self.account(target)
+        held, owed = wallet.held[start], self.owing(start, wallet)
+        self._spend(wallet, start, amount)
+        if owed and self.staked(wallet, start):
+            raise Refusal("OPEN_STAKES")
+        for name, each in owed.items():
+            if amount == held:
+                each.account = end
+                continue
+            part = None if each.cap is None else each.cap * amount // held
+            each.cap = None if part is None else (each.cap or 0) - part
+            self.rollings[str(uuid5(tx, f"rolling/{name}"))] = Rolling(wallet.number, end, part)
+        self.move(wallet, tx, start, end, amount)
+        if edge.get("rolling") == "generate":
+            rule = self.policy["rolling"]
+            self.owe(wallet, tx, end, amount, rule.get("transfer", {}).get(target, rule["deposit"].get(target, "0")))
+        return Outcome(200, "", {"state": "COMPLETED"})
+
+    def legacy_transfer(self, wallet: Wallet, tx: UUID, from_side: str, amount: int) -> Outcome:
+        sides = {"sports": "SPORTS", "casino": "LIVE"}
+        other = {"sports": "casino", "casino": "sports"}[from_side]
+        source, target = (
+            next(each["code"] for each in self.topology["buckets"] if each["kind"] == "normal" and sides[side] in each["provider_types"])
+            for side in (from_side, other)
+        )
+        return Outcome(200, "", {"state": "NOOP"}) if source == target else self.transfer(wallet, tx, source, target, amount)
+
+    # By two persons --------------------------------------------------------------------------------------------------------------
+
+    def ask_adjustment(self, wallet: Wallet, tx: UUID, account: str, direction: str, amount: int, by: str) -> Outcome:
+        if account != AVAILABLE and self.kinds.get(account) not in ("normal", "bonus", "withdrawable"):
+            raise Refusal("ACCOUNT_INVALID", 422)
+        named = account if account == AVAILABLE else self.account(account)
+        self.wishes[str(tx)] = Wish(wallet.number, named, amount if direction == "credit" else -amount, by)
+        return Outcome(200, "", {"state": "REQUESTED"})
+
+    def approve_adjustment(self, wallet: Wallet, tx: UUID, wish: str, by: str) -> Outcome:
+        held = self._wish(wallet, wish)
+        if by.lower() == held.asked_by.lower():
+            raise Refusal("SAME_PERSON", 403)
+        if held.state == "REJECTED":
+            raise Refusal("ADJUSTMENT_DECIDED")
+        if held.state == "REQUESTED":
+            if wallet.held[held.account] + held.amount < 0:
+                raise Refusal("INSUFFICIENT_FUNDS")
+            self.move(wallet, tx, "ADJ", held.account, held.amount)
+        held.state = "APPLIED"
+        return Outcome(200, "", {"state": "APPLIED"})
+
+    def reject_adjustment(self, wallet: Wallet, tx: UUID, wish: str, by: str) -> Outcome:
+        held = self._wish(wallet, wish)
+        if held.state == "APPLIED":
+            raise Refusal("ADJUSTMENT_DECIDED")
+        held.state = "REJECTED"
+        return Outcome(200, "", {"state": "REJECTED"})
+
+    def _wish(self, wallet: Wallet, wish: str) -> Wish:
+        held = self.wishes.get(wish)
+        if held is None or held.owner != wallet.number:
+            raise Refusal("ADJUSTMENT_NOT_FOUND", 404)
+        return held
+
+    def _spend(self, wallet: Wallet, account: str, amount: int, status: int = 409) -> None:
+        if wallet.blocked:
+            raise Refusal("PLAYER_BLOCKED")
+        if wallet.held[account] < amount:
+            raise Refusal("INSUFFICIENT_FUNDS", status)
+
+    def _cash(self, wallet: Wallet) -> dict[str, str]:
+        free, waits = wallet.held[AVAILABLE], wallet.held[PENDING]
+        named = {"available_real": free, "held_real": waits, "total_real": free + waits}
+        return {name: self.amount(value, wallet.currency) for name, value in named.items()}
+
+    # What must be there ----------------------------------------------------------------------------------------------------------
+
+    def view(self) -> dict[str, Any]:
+        """Everything that the product must hold after the same commands, in the words that both backends use."""
+        return {
+            "accounts": {f"{one.number} {account}": held for one in self.wallets for account, held in one.held.items() if held},
+            "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
+            "rollings": {
+                name: [one.owner, one.state, *((one.account, one.cap) if one.state == "ACTIVE" else ())]
+                for name, one in self.rollings.items()
+            },
+            "bets": {
+                f"{provider}/{name}": [bet.owner, bet.state, bet.payout, [list(share) for share in bet.funding]]
+                for (provider, name), bet in self.bets.items()
+            },
+            "coupons": {log: one.state for log, one in self.coupons.items()},
+            "bonuses": {name: one.state for name, one in self.bonuses.items()},
+            "withdrawals": {name: one.state for name, one in self.withdrawals.items()},
+            "adjustments": {name: one.state for name, one in self.wishes.items()},
+            "findings": sorted(self.findings),
+        }

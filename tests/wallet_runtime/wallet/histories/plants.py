@@ -1,0 +1,223 @@
+"""Bugs to plant: each a way in which rules or SQL could be wrong, all of different kinds. The machine must see every one of them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, funding, obligations, rolling, transfers
+from wallet_runtime.wallet.domain.state import Request, Share, State
+from wallet_runtime.wallet.store import money
+from wallet_runtime.wallet.store.money import Decide, Money
+
+Patch = pytest.MonkeyPatch
+replace = msgspec.structs.replace
+
+
+class InRules(NamedTuple):
+    """A fault in the rules, or in the store around them."""
+
+    name: str
+    plant: Callable[[Patch], None]
+
+
+class InSql(NamedTuple):
+    """A fault in a function of the database: what stands there, and what stands there instead."""
+
+    name: str
+    function: str
+    right: str
+    wrong: str
+
+    def plant(self, superuser: psycopg.Connection[Any]) -> None:
+        """Replace the function in this database alone."""
+        row = superuser.execute("SELECT pg_get_functiondef(%s::regproc)", [f"wallet.{self.function}"]).fetchone()
+        assert row is not None and self.right in row[0], f"{self.function} does not hold {self.right!r} any more: mend the plant"
+        superuser.execute(row[0].replace(self.right, self.wrong).encode())
+
+
+def _rest_to_the_first(patch: Patch) -> None:
+    def split(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
+        stake = sum(share.amount for share in shares)
+        parts = [payout * share.amount // stake for share in shares]
+        return (parts[0] + payout - sum(parts), *parts[1:])
+
+    patch.setattr(funding, "split_payout", split)
+
+
+def _rollback_to_the_first_source(patch: Patch) -> None:
+    right = bets._landed
+
+    def landed(due: tuple[Share, ...], bet: Any, state: State) -> Any:
+        return right((Share(due[0].account, sum(share.amount for share in due)),) if due is bet.funding else due, bet, state)
+
+    patch.setattr(bets, "_landed", landed)
+
+
+def _one_person(patch: Patch) -> None:
+    patch.setattr(adjustments, "_is_same", lambda one, other: one == other)
+
+
+def _refill_hides_spent_winnings(patch: Patch) -> None:
+    patch.setattr(bets, "_kept", lambda account, state: state.balance(account))
+
+
+def _any_scope(patch: Patch) -> None:
+    patch.setattr(coupons, "covers", lambda scope, provider_id, provider_type: True)
+
+
+def _lapsed_coupons_pay(patch: Patch) -> None:
+    patch.setattr(coupons, "usable", lambda grants: tuple(grant for grant in grants if grant.state == "ACTIVE"))
+
+
+def _no_cap_on_release(patch: Patch) -> None:
+    for module in (rolling, coupons):
+        patch.setattr(
+            module, "release", lambda source, target, held, cap, currency: obligations.release(source, target, held, None, currency)
+        )
+
+
+def _caps_rounded_up(patch: Patch) -> None:
+    right = transfers._carry
+
+    def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
+        carried = right(request, pair, target, owed, amount, held)
+        capped = tuple(each | {"cap": each["cap"] and each["cap"] + 1} for each in carried.opened)
+        return replace(carried, opened=capped)
+
+    patch.setattr(transfers, "_carry", carry)
+
+
+def _settled_by_todays_policy(patch: Patch) -> None:
+    right = bets.settle
+
+    def settle(request: Request, command: Any, state: State, pair: Any) -> Any:
+        bet = state.authorization
+        if bet is not None and bet.funding:
+            state = replace(state, authorization=replace(bet, policy_snapshot=bets._snapshot(pair, bet.provider_type, bet.funding)))
+        return right(request, command, state, pair)
+
+    patch.setattr(bets, "settle", settle)
+
+
+def _winnings_stay_after_rolling(patch: Patch) -> None:
+    patch.setattr(bets, "_destination", lambda bet, account, state: bet.policy_snapshot.destinations[account][0])
+
+
+def _paid_out_and_given_back(patch: Patch) -> None:
+    patch.setitem(cash.TRANSITIONS, "paid", ("payout_failed",))
+
+
+def _rejected_twice(patch: Patch) -> None:
+    right = cash.reject
+
+    def reject(request: Request, command: Any, state: State, pair: Any) -> Any:
+        held = state.cash_transaction
+        if held is not None and held.state == "rejected":
+            state = replace(state, cash_transaction=replace(held, state="requested"))
+        return right(request, command, state, pair)
+
+    patch.setattr(cash, "reject", reject)
+
+
+def _points_can_be_bet(patch: Patch) -> None:
+    right = funding.paying_order
+    fix = bets._snapshot
+    patch.setattr(funding, "paying_order", lambda topology, *more: (*right(topology, *more), topology.account("POINTS")))
+    patch.setattr(
+        bets, "_snapshot", lambda pair, kind, shares: fix(pair, kind, tuple(s for s in shares if not s.account.endswith("/POINTS")))
+    )
+
+
+def _withdrawable_always_usable(patch: Patch) -> None:
+    right = funding.paying_order
+
+    def order(topology: Any, rule: Any, *more: Any) -> Any:
+        return right(topology, replace(rule, withdrawable="last") if rule.withdrawable == "not_usable" else rule, *more)
+
+    patch.setattr(funding, "paying_order", order)
+
+
+def _tombstone_forgotten(patch: Patch) -> None:
+    right = bets.authorize
+
+    def authorize(request: Request, command: Any, state: State, pair: Any) -> Any:
+        held = state.authorization
+        return right(request, command, replace(state, authorization=None) if held and held.state == "TOMBSTONE" else state, pair)
+
+    patch.setattr(bets, "authorize", authorize)
+
+
+def _no_limit_under_bonus(patch: Patch) -> None:
+    patch.setattr(funding, "over_bonus_limit", lambda *arguments: None)
+
+
+def _closed_coupon_keeps_its_stake(patch: Patch) -> None:
+    right = coupons.landing
+    patch.setattr(coupons, "landing", lambda account, state, withdrawable: right(account, state, withdrawable)[:1])
+
+
+def _staked_bonus_taken_back(patch: Patch) -> None:
+    right = bonus._refuse_end
+    patch.setattr(
+        bonus, "_refuse_end", lambda command, held, state, pair, target: right(command, held, replace(state, staked={}), pair, target)
+    )
+
+
+def _turnover_lost_in_a_transfer(patch: Patch) -> None:
+    right = transfers._carry
+
+    def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
+        return right(request, pair, target, owed[:1], amount, held)
+
+    patch.setattr(transfers, "_carry", carry)
+
+
+def _request_id_minted_per_try(patch: Patch) -> None:
+    right = Money.perform
+
+    def perform(self: Money, request: Request, reads: dict[str, str], decide: Decide) -> Any:
+        return right(self, replace(request, request_id=str(uuid4()), transaction_id=uuid4()), reads, decide)
+
+    patch.setattr(Money, "perform", perform)
+
+
+def _any_payload(patch: Patch) -> None:
+    patch.setattr(money, "_replay", lambda request, fingerprint, status, body: (status, body))
+
+
+RULES = (
+    InRules("the units left by rounding go to the first source", _rest_to_the_first),
+    InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
+    InRules("one person, written in capitals, adjusts alone", _one_person),
+    InRules("a refill hides that winnings were spent", _refill_hides_spent_winnings),
+    InRules("a coupon pays outside its scope", _any_scope),
+    InRules("a lapsed coupon pays", _lapsed_coupons_pay),
+    InRules("a release knows no cap", _no_cap_on_release),
+    InRules("what a transfer inherits is rounded up", _caps_rounded_up),
+    InRules("a transfer takes one rolling along and forgets the others", _turnover_lost_in_a_transfer),
+    InRules("a bet is settled by the policy of today", _settled_by_todays_policy),
+    InRules("winnings stay where they were after the rolling is done", _winnings_stay_after_rolling),
+    InRules("a paid withdrawal is given back", _paid_out_and_given_back),
+    InRules("a withdrawal is rejected twice", _rejected_twice),
+    InRules("points can be bet", _points_can_be_bet),
+    InRules("withdrawable money pays where it may not", _withdrawable_always_usable),
+    InRules("a tombstone is forgotten", _tombstone_forgotten),
+    InRules("no limit to a bet under bonus", _no_limit_under_bonus),
+    InRules("a closed coupon keeps what returns to it", _closed_coupon_keeps_its_stake),
+    InRules("a staked bonus is taken back", _staked_bonus_taken_back),
+)
+STORE = (
+    InRules("every try has a request id of its own", _request_id_minted_per_try),
+    InRules("another payload gets the first answer", _any_payload),
+)
+SQL = (
+    InSql("a stale version is accepted", "apply_command", " AND p.version = seen", ""),
+    InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
+    InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
+    InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),
+    InSql("a bonus outlives its rolling", "put_movement", "b.state = 'ISSUED'", "false"),
+)

@@ -1,0 +1,159 @@
+"""The whole path: `Money.perform` over a real database, which is looked at with SQL of its own, not with the product's."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from tests.wallet_runtime.wallet.histories import actions
+from tests.wallet_runtime.wallet.histories.memory import PAST, Answer, Broken
+from tests.wallet_runtime.wallet.histories.model import Action
+from tests.wallet_runtime.wallet.histories.variants import Documents
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.store import documents as store
+from wallet_runtime.wallet.store.money import Money
+
+VIEW = """
+SELECT jsonb_build_object(
+    'accounts', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, balance), '{}')
+                   FROM wallet.wallet_account WHERE brand_id = %(brand)s AND balance <> 0),
+    'counters', (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM (
+                     SELECT currency || ' ' || account AS name, sum(delta)::bigint AS total
+                       FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s GROUP BY 1 HAVING sum(delta) <> 0) c),
+    'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id, jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
+                     jsonb_build_array(CASE WHEN grant_id IS NULL THEN topology_code || '/' || bucket_type_code
+                                            ELSE 'GRANT/' || grant_id END, cap)
+                     ELSE '[]' END), '{}') FROM wallet.wallet_rolling_obligation WHERE brand_id = %(brand)s),
+    'bets', (SELECT coalesce(jsonb_object_agg(provider_id || '/' || bet_id, jsonb_build_array(player_id, state, payout, (
+                     SELECT coalesce(jsonb_agg(jsonb_build_array(f->'account', f->'amount')), '[]')
+                       FROM jsonb_array_elements(funding) f))), '{}')
+               FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s),
+    'coupons', (SELECT coalesce(jsonb_object_agg(coupon_log_id, state), '{}') FROM wallet.wallet_coupon_grant WHERE brand_id = %(brand)s),
+    'bonuses', (SELECT coalesce(jsonb_object_agg(bonus_id, state), '{}') FROM wallet.wallet_bonus WHERE brand_id = %(brand)s),
+    'withdrawals', (SELECT coalesce(jsonb_object_agg(transaction_id, state), '{}')
+                      FROM wallet.ledger_transactions WHERE tenant_id = %(brand)s AND type = 'withdrawal'),
+    'adjustments', (SELECT coalesce(jsonb_object_agg(adjustment_id, state), '{}') FROM wallet.wallet_adjustment WHERE brand_id = %(brand)s),
+    'findings', (SELECT coalesce(jsonb_agg(name ORDER BY name), '[]') FROM (
+                     SELECT (details->>'provider_id') || '/' || (details->>'bet_id') AS name
+                       FROM wallet.wallet_finding WHERE brand_id = %(brand)s) f))
+"""
+# Rows that do not follow from the one before, accounts that are not their tip, and currencies that do not conserve.
+FAULTS = """
+SELECT 'row ' || account || ' ' || version FROM (
+    SELECT account, version, balance_after = delta + lag(balance_after, 1, 0::bigint) OVER chain
+                    AND version = 1 + lag(version, 1, 0::bigint) OVER chain
+                    AND previous_hash = lag(hash, 1, ''::bytea) OVER chain AS follows
+      FROM wallet.wallet_ledger WHERE brand_id = %(brand)s WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
+ WHERE NOT follows
+UNION ALL
+SELECT 'tip ' || a.account FROM wallet.wallet_account a
+  LEFT JOIN LATERAL (SELECT balance_after, version, hash FROM wallet.wallet_ledger l
+                      WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account)
+                      ORDER BY version DESC LIMIT 1) tip ON true
+ WHERE a.brand_id = %(brand)s
+   AND (a.balance, a.version, a.hash) IS DISTINCT FROM (coalesce(tip.balance_after, 0), coalesce(tip.version, 0), coalesce(tip.hash, ''))
+UNION ALL
+SELECT 'sum ' || currency FROM (
+    SELECT currency, delta AS amount FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s
+    UNION ALL SELECT currency, balance FROM wallet.wallet_account WHERE brand_id = %(brand)s
+    UNION ALL SELECT currency, stake FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s AND state = 'AUTHORIZED') part
+ GROUP BY currency HAVING sum(amount) <> 0
+"""
+
+
+class Product:
+    """A wallet database on which histories are played one after the other, each as a brand of its own."""
+
+    def __init__(self, database: Database, look: psycopg.Connection[Any]) -> None:
+        """Keep the database and two copies of the service over it."""
+        self.database, self.look = database, look
+        self.copies = [Money(database), Money(database)]
+        self.activations = itertools.count()
+
+    def save(self, pairs: list[Documents]) -> None:
+        """Save every pair, so that it can be activated by name."""
+        saved = store.Documents(self.database)
+        for pair in pairs:
+            saved.save_topology(pair["topology"]["code"], pair["topology"], "test")
+            saved.save_policy(pair["policy"]["policy_key"], pair["policy"], "test")
+
+    def open(self, brand: UUID, documents: Documents, currencies: tuple[str, ...]) -> "Brand":
+        """Begin a history."""
+        return Brand(self, brand, documents, currencies)
+
+
+class Brand:
+    """One history's brand in the database."""
+
+    def __init__(self, product: Product, brand: UUID, documents: Documents, currencies: tuple[str, ...]) -> None:
+        """Register the players and activate the documents."""
+        self.product, self.brand, self.currencies = product, brand, currencies
+        for number, currency in enumerate(currencies):
+            product.copies[0].register(brand, actions.player_id(brand, number), currency, False)
+        self.numbers = {str(actions.player_id(brand, number)): str(number) for number in range(len(currencies))}
+        self.activate(documents)
+
+    def activate(self, documents: Documents) -> None:
+        saved = store.Documents(self.product.database)
+        gate = saved.gate()
+        topology, policy = documents["topology"], documents["policy"]
+        start = (gate["topology_code"], gate["topology_version"])
+        request_id = f"activation-{next(self.product.activations)}"
+        wish = store.PairWish(topology["code"], topology["version"], policy["policy_key"], policy["version"], *start, "test", request_id)
+        saved.activate(wish)
+
+    def freeze(self, level: str) -> None:
+        self._change("UPDATE wallet.wallet_gate SET freeze_level = %s", level)
+
+    def block(self, player: int, blocked: bool) -> None:
+        status = "blocked" if blocked else "active"
+        self._change("UPDATE wallet.wallet_player SET status = %s WHERE player_id = %s", status, actions.player_id(self.brand, player))
+
+    def lapse(self, coupon_log_id: str) -> None:
+        statement = "UPDATE wallet.wallet_coupon_grant SET expires_at = %s WHERE brand_id = %s AND coupon_log_id = %s"
+        self._change(statement, PAST, self.brand, coupon_log_id)
+
+    def close(self) -> None:
+        self.freeze("open")
+
+    def perform(self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None) -> Answer:
+        """Perform a command by one of two copies of the service; `meanwhile` happens after it was first decided."""
+        put = actions.put(wanted, self.currencies[wanted.player])
+        request = actions.request(self.brand, wanted, request_id, put)
+        to_do = [] if meanwhile is None else [meanwhile]
+
+        def decide(state: State, pair: ActivePair) -> Decision:
+            decision = put.rule(request, put.command, state, pair)
+            while to_do:
+                to_do.pop()()
+            return decision
+
+        copy = self.product.copies[len(request_id) % 2]
+        try:
+            return copy.perform(request, put.reads, decide)
+        except ApiError as error:
+            return error.status, {"code": error.code, "message": error.message, "details": error.details}
+
+    def check(self) -> None:
+        found = self.product.look.execute(FAULTS, {"brand": self.brand}).fetchall()
+        if found:
+            raise Broken(f"brand {self.brand}: {found}")
+
+    def view(self) -> dict[str, Any]:
+        row = self.product.look.execute(VIEW, {"brand": self.brand}).fetchone()
+        assert row is not None
+        view: dict[str, Any] = row[0]
+        accounts = {f"{self.numbers[name[:36]]}{name[36:]}": amount for name, amount in view["accounts"].items()}
+        lists = {
+            part: {name: [int(self.numbers[values[0]]), *values[1:]] for name, values in view[part].items()}
+            for part in ("rollings", "bets")
+        }
+        return view | lists | {"accounts": accounts}
+
+    def _change(self, statement: str, *values: object) -> None:
+        self.product.look.execute(statement.encode(), values)

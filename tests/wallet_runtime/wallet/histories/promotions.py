@@ -1,0 +1,214 @@
+"""The model of what is given: bonuses, coupons and points, and of the rolling that they and other money owe."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from math import floor
+from uuid import UUID, uuid5
+
+from tests.wallet_runtime.wallet.histories.book import PTS, Book, Coupon, Outcome, Refusal, Rolling, Wallet
+
+NOW = "2026"  # histories use times long ago or far ahead
+ENDED = {"REVERSED": "CANCELED", "EXPIRED": "EXPIRED"}
+
+
+@dataclass
+class Bonus:
+    """A bonus as it was issued, by which transaction."""
+
+    owner: int
+    account: str
+    amount: int
+    issued: UUID
+    rolling: str | None
+    state: str = "ISSUED"
+
+
+class Promotions(Book):
+    """Issue and take back; complete and close rollings; award, redeem and expire points."""
+
+    bonuses: dict[str, Bonus]
+
+    def issue_bonus(self, wallet: Wallet, tx: UUID, bucket: str, amount: int, max_release: int | None) -> Outcome:
+        if self.kinds.get(bucket) != "bonus":
+            raise Refusal("BUCKET_INVALID", 422)
+        if wallet.blocked:
+            raise Refusal("PLAYER_BLOCKED")
+        multiple = self.policy["rolling"].get("bonus_cap", {}).get(bucket)
+        caps = [max_release, None if multiple is None else floor(amount * Decimal(multiple))]
+        cap = min((each for each in caps if each is not None), default=None)
+        rolling = self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["bonus"].get(bucket, "0"), cap)
+        self.move(wallet, tx, "PROMO", self.account(bucket), amount)
+        self.bonuses[str(tx)] = Bonus(wallet.number, self.account(bucket), amount, tx, rolling)
+        return Outcome(200, "", {"state": "ISSUED", "rolling_id": rolling})
+
+    def reverse_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
+        held = self._bonus(wallet, bonus, "REVERSED")
+        whole = self.untouched(wallet, held.account, held.issued)
+        if held.state == "ISSUED" and whole < held.amount:
+            raise Refusal("BONUS_SPENT")
+        return self._end_bonus(wallet, tx, held, "REVERSED", held.amount)
+
+    def expire_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
+        held = self._bonus(wallet, bonus, "EXPIRED")
+        there = wallet.held[held.account]
+        shared = self.owing(held.account, wallet, besides=held.rolling)
+        return self._end_bonus(wallet, tx, held, "EXPIRED", min(there, held.amount) if shared else there)
+
+    def issue_coupon(
+        self, wallet: Wallet, tx: UUID, log: str, amount: int, kind: str, providers: tuple[str, ...], expires: str | None
+    ) -> Outcome:
+        if log in self.coupons:
+            raise Refusal("COUPON_ALREADY_ISSUED")
+        if wallet.blocked:
+            raise Refusal("PLAYER_BLOCKED")
+        if kind not in self.policy["coupons"]["rolling"]:
+            raise Refusal("COUPON_NOT_OFFERED")
+        account, rolling = f"GRANT/{uuid5(tx, 'grant')}", str(uuid5(tx, "rolling"))
+        multiple = self.policy["coupons"]["release_cap"].get(kind)
+        self.rollings[rolling] = Rolling(wallet.number, account, None if multiple is None else floor(amount * Decimal(multiple)))
+        lapsed = expires is not None and expires < NOW
+        self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling, lapsed=lapsed)
+        self.move(wallet, tx, "PROMO", account, amount)
+        return Outcome(200, "", {"state": "ACTIVE", "rolling_id": rolling})
+
+    def reverse_coupon(self, wallet: Wallet, tx: UUID, log: str) -> Outcome:
+        coupon = self._coupon(wallet, log)
+        if coupon.state == "ACTIVE" and self.staked(wallet, coupon.account):
+            raise Refusal("COUPON_STAKED")
+        return self._end_coupon(wallet, tx, coupon, "REVERSED")
+
+    def expire_coupon(self, wallet: Wallet, tx: UUID, log: str) -> Outcome:
+        coupon = self._coupon(wallet, log)
+        if coupon.state == "ACTIVE" and not coupon.lapsed:
+            raise Refusal("COUPON_NOT_LAPSED")
+        return self._end_coupon(wallet, tx, coupon, "EXPIRED")
+
+    def complete_rolling(self, wallet: Wallet, tx: UUID, rolling: str) -> Outcome:
+        owed = self._rolling(wallet, rolling)
+        if owed.state not in ("ACTIVE", "COMPLETED"):
+            raise Refusal("ROLLING_NOT_COMPLETABLE")
+        released = 0
+        if owed.state == "ACTIVE":
+            others = self.owing(owed.account, wallet, besides=rolling)
+            if others:
+                _pass_cap_on(owed, others)
+            else:
+                released = self._release(wallet, tx, owed)
+            self._end_rolling(rolling, "COMPLETED")
+        return Outcome(200, "", {"state": "COMPLETED", "released": self.amount(released, wallet.currency)})
+
+    def close_rolling(self, wallet: Wallet, tx: UUID, rolling: str, state: str) -> Outcome:
+        owed = self._rolling(wallet, rolling)
+        if owed.state == "COMPLETED":
+            raise Refusal("ROLLING_ALREADY_COMPLETED")
+        if owed.state != "ACTIVE":
+            return Outcome(200, "", {"state": owed.state})
+        coupon = self.coupon_at(owed.account)
+        given = coupon or self.kinds.get(owed.account.partition("/")[2]) == "bonus"
+        lost = wallet.held[owed.account] if given and not self.owing(owed.account, wallet, besides=rolling) else 0
+        if given and not coupon and not self.owing(owed.account, wallet, besides=rolling) and self.staked(wallet, owed.account):
+            raise Refusal("OPEN_STAKES")
+        self.move(wallet, tx, owed.account, "PROMO", lost)
+        self._end_rolling(rolling, state)
+        return Outcome(200, "", {"state": state, "taken_back": self.amount(lost, wallet.currency)})
+
+    def award_points(self, wallet: Wallet, tx: UUID, points: int) -> Outcome:
+        self.move(wallet, tx, "ISSUED", self.bucket_of("points"), points, PTS)
+        return Outcome(200, "", {"held": str(wallet.held[self.bucket_of("points")])})
+
+    def expire_points(self, wallet: Wallet, tx: UUID, points: int) -> Outcome:
+        if wallet.held[self.bucket_of("points")] < points:
+            raise Refusal("INSUFFICIENT_FUNDS")
+        self.move(wallet, tx, self.bucket_of("points"), "EXPIRED", points, PTS)
+        return Outcome(200, "", {"held": str(wallet.held[self.bucket_of("points")])})
+
+    def transfer_points(self, wallet: Wallet, tx: UUID, points: int, target: str) -> Outcome:
+        rates = {each["bucket"]: each for each in self.topology["points_targets"] if each["bucket"] in self.policy["points_targets"]}
+        if target not in rates:
+            raise Refusal("POINTS_TARGET_INVALID", 422)
+        if wallet.blocked:
+            raise Refusal("PLAYER_BLOCKED")
+        if wallet.held[self.bucket_of("points")] < points:
+            raise Refusal("INSUFFICIENT_FUNDS")
+        worth = rates[target]["minor_units_per_point"].get(wallet.currency)
+        if worth is None:
+            raise Refusal("POINTS_RATE_MISSING")
+        value = Decimal(points) * worth / rates[target].get("per_points", 1)
+        if value != value.to_integral_value() or not value:
+            raise Refusal("POINTS_NOT_EXACT")
+        self.move(wallet, tx, self.bucket_of("points"), "REDEEMED", points, PTS)
+        self.move(wallet, tx, "PROMO", self.account(target), int(value))
+        rolling = self.owe(wallet, tx, self.account(target), int(value), self.policy["rolling"]["points"].get(target, "0"))
+        return Outcome(200, "", {"amount": self.amount(int(value), wallet.currency), "rolling_id": rolling})
+
+    def _bonus(self, wallet: Wallet, bonus: str, target: str) -> Bonus:
+        """Find a bonus that may go to the target state: not one that ended otherwise, was carried off, or is staked."""
+        held = self.bonuses.get(bonus)
+        if held is None or held.owner != wallet.number:
+            raise Refusal("BONUS_NOT_FOUND", 404)
+        if held.state not in ("ISSUED", target):
+            raise Refusal("BONUS_NOT_OPEN")
+        owed = self.rollings.get(held.rolling or "")
+        if held.state == "ISSUED" and owed and owed.state == "ACTIVE" and owed.account != held.account:
+            raise Refusal("BONUS_SPENT")
+        if held.state == "ISSUED" and self.staked(wallet, held.account):
+            raise Refusal("OPEN_STAKES")
+        return held
+
+    def _end_bonus(self, wallet: Wallet, tx: UUID, bonus: Bonus, target: str, amount: int) -> Outcome:
+        taken = amount if bonus.state == "ISSUED" else 0
+        self.move(wallet, tx, bonus.account, "PROMO", taken)
+        bonus.state = target
+        if bonus.rolling and self.rollings[bonus.rolling].state == "ACTIVE":
+            self.rollings[bonus.rolling].state = ENDED[target]
+        return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
+
+    def _coupon(self, wallet: Wallet, log: str) -> Coupon:
+        coupon = self.coupons.get(log)
+        if coupon is None or coupon.owner != wallet.number:
+            raise Refusal("COUPON_GRANT_NOT_FOUND", 404)
+        return coupon
+
+    def _end_coupon(self, wallet: Wallet, tx: UUID, coupon: Coupon, target: str) -> Outcome:
+        if coupon.state not in ("ACTIVE", target):
+            raise Refusal("COUPON_NOT_ACTIVE")
+        taken = wallet.held[coupon.account]
+        self.move(wallet, tx, coupon.account, "PROMO", taken)
+        if coupon.state == "ACTIVE":
+            coupon.state = target
+            self.rollings[coupon.rolling].state = ENDED[target]
+        return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
+
+    def _rolling(self, wallet: Wallet, rolling: str) -> Rolling:
+        owed = self.rollings.get(rolling)
+        if owed is None or owed.owner != wallet.number:
+            raise Refusal("ROLLING_NOT_FOUND", 404)
+        return owed
+
+    def _release(self, wallet: Wallet, tx: UUID, owed: Rolling) -> int:
+        held = wallet.held[owed.account]
+        released = held if owed.cap is None else min(held, owed.cap)
+        self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
+        self.move(wallet, tx, owed.account, "PROMO", held - released)
+        return released
+
+    def _end_rolling(self, rolling: str, state: str) -> None:
+        """End a rolling, and with it the coupon or bonus that it was for."""
+        owed = self.rollings[rolling]
+        owed.state = state
+        becomes = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED", "CANCELED": "REVERSED"}[state]
+        if (coupon := self.coupon_at(owed.account)) is not None:
+            coupon.state = becomes
+        for bonus in self.bonuses.values():
+            if bonus.rolling == rolling and bonus.state == "ISSUED":
+                bonus.state = becomes
+
+
+def _pass_cap_on(owed: Rolling, others: dict[str, Rolling]) -> None:
+    """Caps of one release add up; money without a cap lifts the cap of the whole account."""
+    if owed.cap is None:
+        for other in others.values():
+            other.cap = None
+        return
+    heir = next(iter(others.values()))
+    heir.cap = None if heir.cap is None else heir.cap + owed.cap

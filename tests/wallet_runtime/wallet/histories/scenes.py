@@ -1,0 +1,126 @@
+"""What a history needs more than one command in a row for: wins that are spent, coupons that end while staked, freezes."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.wallet_runtime.wallet.histories.bets import TYPES
+from tests.wallet_runtime.wallet.histories.book import AVAILABLE
+from tests.wallet_runtime.wallet.histories.machine import AMOUNT, FUTURES, PART, PICK, PROVIDER, WHO, last
+from tests.wallet_runtime.wallet.histories.model import action
+from tests.wallet_runtime.wallet.histories.steps import Steps
+
+REVIEWED = (
+    ("approve", "mark_paid", "fail_payout"),
+    ("reject", "reject", "approve"),
+    ("approve", "fail_payout", "mark_paid"),
+    ("cancel", "approve"),
+    ("approve", "cancel", "mark_paid"),
+)
+
+
+class Histories(Steps):
+    """Whole histories: single steps and scenes of several."""
+
+    @rule(who=WHO, part=PART, verdicts=st.sampled_from(REVIEWED))
+    def withdraw_and_review(self, who: int, part: str, verdicts: tuple[str, ...]) -> None:
+        """A withdrawal that is reviewed more often than it can be."""
+        self.play(action("deposit", who, amount=500, bucket=None))
+        self.play(action("request_withdrawal", who, amount=self._part(who, AVAILABLE, part)))
+        if self.model.withdrawals:
+            name, held = last(self.model.withdrawals, 0)
+            for verdict in verdicts:
+                self.play(action("review", held.owner, withdrawal=name, verdict=verdict))
+
+    @rule(who=WHO, provider=PROVIDER, part=PART, spend=st.booleans(), refill=st.booleans())
+    def win_and_take_it_back(self, who: int, provider: str, part: str, spend: bool, refill: bool) -> None:
+        """A bet that is won and rolled back; in between what was won may be spent, and other money may take its place."""
+        won = self._bet(who, provider, part, 0)
+        bet = dict(won.says)["bet"]
+        self.play(won)
+        self.play(action("settle", who, provider=provider, bet=bet, payout=777))
+        if spend:
+            for target in self.model.bets[provider, bet].rested if (provider, bet) in self.model.bets else {}:
+                self._spend(who, provider, target)
+        if refill:
+            self.play(action("deposit", who, amount=5001, bucket=self._bucket("normal", pick=0)))
+            self.play(action("ask_adjustment", who, account="WITHDRAWABLE", direction="credit", amount=5001, by="ann"))
+            self.play(action("approve_adjustment", who, wish=list(self.model.wishes)[-1], by="bob"))
+        self.play(action("rollback", who, provider=provider, bet=bet))
+
+    def _spend(self, who: int, provider: str, account: str) -> None:
+        if account == self.model.bucket_of("withdrawable"):
+            self.play(action("to_cash", who, amount=self._part(who, account, "all")))
+        else:
+            self.play(self._bet(who, provider, "all", 0))
+
+    @rule(who=WHO, provider=PROVIDER, part=PART)
+    def bet_overtaken_by_another(self, who: int, provider: str, part: str) -> None:
+        """A bet is decided, another one of the player gets in before it is applied: the first must be decided again."""
+        self.play(self._bet(who, provider, part, 0), meanwhile=self._bet(who, provider, "all", 0, "other"))
+
+    @rule(who=WHO, provider=PROVIDER, how=st.sampled_from(("expire_coupon", "EXPIRED", "CANCELED", "COMPLETED")), won=st.booleans())
+    def close_a_staked_coupon(self, who: int, provider: str, how: str, won: bool) -> None:
+        """A coupon that ends while a bet holds a part of it: what comes back to it goes on."""
+        log = f"staked-{self.count}"
+        self.play(action("issue_coupon", who, log=log, amount=5001, kind="all_games", providers=(), expires=FUTURES[2]))
+        bet = self._bet(who, provider, "some", 0)
+        self.play(bet)
+        if log in self.model.coupons:
+            self._close(who, log, how)
+        named = {name: dict(bet.says)[name] for name in ("provider", "bet")}
+        self.play(action("settle", who, **named, payout=901) if won else action("rollback", who, **named))
+
+    def _close(self, who: int, log: str, how: str) -> None:
+        coupon = self.model.coupons[log]
+        if how == "expire_coupon":
+            self._lapse(log, coupon)
+            self.play(action("expire_coupon", who, log=log))
+        elif how == "COMPLETED":
+            self.play(action("complete_rolling", who, rolling=coupon.rolling))
+        else:
+            self.play(action("close_rolling", who, rolling=coupon.rolling, state=how))
+
+    @rule(who=WHO, pick=PICK, spent=st.booleans(), refill=st.booleans())
+    def spend_a_bonus_and_reverse_it(self, who: int, pick: int, spent: bool, refill: bool) -> None:
+        """A bonus of which a part was bet, and lost or given back by a rollback; other money may have come to it since."""
+        bucket = self._bucket("bonus", pick=pick)
+        issued = action("issue_bonus", who, bucket=bucket, amount=100, max_release=None)
+        self.play(issued)
+        if not self.model.bonuses:
+            return
+        name, held = last(self.model.bonuses, 0)
+        provider = "mocksports" if pick % 2 == 0 else "mocklive"
+        source = bucket if self.model.policy["funding"][TYPES[provider]]["mode"] == "selection" else None
+        bet = {"provider": provider, "bet": f"bonus-{self.count}"}
+        self.play(action("authorize", held.owner, **bet, round="bonus", stake=60, source=source))
+        self.play(action("settle", held.owner, **bet, payout=0) if spent else action("rollback", held.owner, **bet))
+        if refill:
+            self.play(issued)
+        self.play(action("reverse_bonus", held.owner, bonus=name))
+
+    @rule(who=WHO, pick=PICK, part=PART)
+    def carry_a_bonus_along(self, who: int, pick: int, part: str) -> None:
+        """Bonuses with a cap, of which parts go along an edge, where there is one."""
+        edges = [(edge["from_bucket"], edge["to_bucket"]) for edge in self.model.topology["transfer_edges"]]
+        edges = [ends for ends in edges if self.model.kinds[ends[0]] == "bonus"]
+        source = edges[pick % len(edges)][0] if edges else self._bucket("bonus", pick=pick)
+        for cap in (333, 5001):
+            self.play(action("issue_bonus", who, bucket=source, amount=333, max_release=cap))
+        for share in ("some", part) if edges else ():
+            amount = self._part(who, self.model.account(source), share)
+            self.play(action("transfer", who, source=source, target=edges[pick % len(edges)][1], amount=amount))
+
+    @rule(level=st.sampled_from(("ingress", "sealed")), who=WHO, amount=AMOUNT, pick=PICK)
+    def freeze(self, level: str, who: int, amount: int, pick: int) -> None:
+        """Under a freeze: something new, something that ends what was begun, and a repeat; then money is open again."""
+        self.model.freeze = level
+        self.backend.freeze(level)
+        try:
+            self.play(action("deposit", who, amount=amount, bucket=self._bucket("normal", "bonus", pick=pick)))
+            if self.model.bets:
+                (provider, bet), held = last(self.model.bets, pick)
+                self.play(action("settle", held.owner, provider=provider, bet=bet, payout=amount))
+            self._compare(*self.done[pick % len(self.done)])
+        finally:
+            self.model.freeze = "open"
+            self.backend.freeze("open")

@@ -1,0 +1,285 @@
+"""200 races of each kind on real PostgreSQL: two copies of the service, threads that start together, and the money counted afterwards.
+
+Every race must end legally whoever wins, and over the 200 every winner must have been seen: else it was no race. A fault planted in
+what decides the race (the version, the claim, the gate, the activation number) must turn it red.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import psycopg
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.wallet.histories.plants import InSql
+from tests.wallet_runtime.wallet.histories.postgres import FAULTS
+from tests.wallet_runtime.wallet.histories.variants import variants
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.state import Request
+from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.money import Money
+
+RACES = 200
+PLANTED_RACES = 60
+CALLERS = 50
+HEAD_STARTS = (0.0, 0.001, 0.0, 0.003, 0.0)  # seconds, given to one side and the other in turn
+CODE = "RUBY_SPLIT_V1"
+NORMAL = f"{CODE}/SPORTS_NORMAL"
+BET = {"provider_id": "mocksports", "bet_id": "b1"}
+Answer = tuple[int, str]
+Act = Callable[[], Answer]
+HELD = "SELECT account, balance FROM wallet.wallet_account WHERE brand_id = %s AND balance <> 0"
+
+
+class Race:
+    """Two copies of wallet_service over one database, and as many threads as ever race."""
+
+    def __init__(self, platform_db: TestDatabase, look: psycopg.Connection[Any]) -> None:
+        """Open the copies and save the pairs that activations race for."""
+        self.look = look
+        dsn = platform_db.dsn("wallet_service")
+        self.databases = [Database(dsn, f"copy-{number}", pool_min=2, pool_max=CALLERS // 2).open() for number in range(2)]
+        self.money = [Money(database) for database in self.databases]
+        self.documents = [Documents(database) for database in self.databases]
+        for pair in variants(CODE):
+            self.documents[0].save_topology(CODE, pair["topology"], "test")
+            self.documents[0].save_policy("default", pair["policy"], "test")
+        self.active: int | None = None
+        assert self.activate(0, 1, "first") == (200, "1")
+        self.active = 1
+        self.threads = ThreadPoolExecutor(CALLERS)
+
+    def close(self) -> None:
+        """Stop the threads and close the copies."""
+        self.threads.shutdown()
+        for database in self.databases:
+            database.close()
+
+    def run(self, *acts: Act, late: int = -1, by: float = 0.0) -> list[Answer]:
+        """Start every act at the same moment, but for the one that is late by some seconds; return their answers."""
+        barrier = Barrier(len(acts))
+
+        def start(number: int) -> Answer:
+            barrier.wait(10)
+            if number == late:
+                time.sleep(by)
+            return acts[number]()
+
+        return list(self.threads.map(start, range(len(acts))))
+
+    def player(self, available: int = 0, normal: int = 0) -> "Racer":
+        """Register a player of a brand of his own, with some money."""
+        racer = Racer(self, uuid4())
+        for amount, bucket in ((available, None), (normal, "SPORTS_NORMAL")):
+            if amount:
+                assert racer.act(0, cash.deposit, cash.Deposit(amount, "EUR", bucket), f"deposit {bucket}")()[0] == 200
+        return racer
+
+    def activate(self, copy: int, version: int, request_id: str) -> Answer:
+        """Activate a version of both documents, starting from the one that is active now."""
+        code = None if self.active is None else CODE
+        wish = PairWish(CODE, version, "default", version, code, self.active, "test", request_id)
+        try:
+            return 200, str(self.documents[copy].activate(wish)["topology_version"])
+        except ApiError as error:
+            return _refusal(error)
+
+
+class Racer:
+    """A player whose commands race."""
+
+    def __init__(self, race: Race, brand: UUID) -> None:
+        """Register the player."""
+        self.race, self.brand, self.player = race, brand, uuid5(brand, "player")
+        race.money[0].register(brand, self.player, "EUR", False)
+
+    def act(self, copy: int, rule: Any, command: Any, request_id: str, fingerprint: str = "ab", **reads: str) -> Act:
+        """Prepare a command by one copy of the service."""
+        transaction_id = uuid5(self.brand, f"{rule.__name__} {request_id}")
+        request = Request(self.brand, self.player, "race", rule.__name__, request_id, fingerprint, transaction_id)
+
+        def perform() -> Answer:
+            try:
+                status, body = self.race.money[copy].perform(request, reads, lambda state, pair: rule(request, command, state, pair))
+            except ApiError as error:
+                return _refusal(error)
+            return status, str(body.get("code") or body.get("state") or body)
+
+        return perform
+
+    def held(self) -> dict[str, int]:
+        """Return what the player holds, after the brand's ledger was found sound."""
+        faults = self.race.look.execute(FAULTS, {"brand": self.brand}).fetchall()
+        assert not faults, faults
+        return dict(self.race.look.execute(HELD, [self.brand]).fetchall())
+
+    def bet(self) -> tuple[Any, ...]:
+        """Return state, payout and policy version of the player's only bet."""
+        statement = "SELECT state, payout, policy_version FROM wallet.wallet_bet_authorization WHERE brand_id = %s"
+        rows = self.race.look.execute(statement, [self.brand]).fetchall()
+        assert len(rows) == 1
+        return tuple(rows[0])
+
+
+def _refusal(error: ApiError) -> Answer:
+    """Return a refusal that a caller may get; anything else is a fault."""
+    assert error.status == 409, f"{error.status} {error.code}: {error.message} {error.details}"
+    return error.status, error.code
+
+
+@pytest.fixture
+def race(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Race]:
+    """A database for races."""
+    opened = Race(platform_db, look)
+    yield opened
+    opened.close()
+
+
+def rollback_against_authorize(race: Race, number: int) -> str:
+    """The bet first: it is taken and given back. The rollback first: a tombstone, and the bet is refused."""
+    racer = race.player(normal=5_000)
+    command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
+    authorize = racer.act(0, bets.authorize, command, "bet", **BET)
+    rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
+    answers = race.run(authorize, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
+    assert racer.held() == {NORMAL: 5_000}
+    if answers == [(200, "AUTHORIZED"), (200, "ROLLED_BACK")]:
+        assert racer.bet()[0] == "ROLLED_BACK"
+        return "bet first"
+    assert answers == [(409, "BET_ALREADY_ROLLED_BACK"), (200, "TOMBSTONE")]
+    assert racer.bet()[0] == "TOMBSTONE"
+    return "rollback first"
+
+
+def settle_against_rollback(race: Race, number: int) -> str:
+    """Both orders end rolled back with the stake where it was; the settlement comes first, or is refused."""
+    racer = race.player(normal=5_000)
+    command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
+    assert racer.act(0, bets.authorize, command, "bet", **BET)() == (200, "AUTHORIZED")
+    settle = racer.act(0, bets.settle, bets.Settle("mocksports", "b1", "55"), "settle", **BET)
+    rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
+    answers = race.run(settle, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
+    assert racer.held() == {NORMAL: 5_000}
+    assert racer.bet()[0] == "ROLLED_BACK" and answers[1] == (200, "ROLLED_BACK")
+    if racer.bet()[1] is None:
+        assert answers[0] == (409, "BET_NOT_OPEN")
+        return "rollback first"
+    assert answers[0] == (200, "SETTLED")
+    return "settlement first"
+
+
+def two_activations(race: Race, number: int) -> str:
+    """Both start from the same pair: one wins, the other is told that the pair has moved."""
+    assert race.active is not None
+    first, second = sorted({1, 2, 3} - {race.active})
+    acts = [lambda copy=copy, version=version: race.activate(copy, version, f"{number}-{copy}") for copy, version in enumerate((first, second))]
+    answers = race.run(*acts, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
+    assert sorted(answers)[1] == (409, "ACTIVE_PAIR_MOVED") and sorted(answers)[0][0] == 200, answers
+    row = race.look.execute("SELECT topology_version, policy_version FROM wallet.wallet_gate").fetchone()
+    winner = int(min(answers)[1])
+    assert row == (winner, winner)
+    race.active = winner
+    return f"copy {0 if winner == first else 1}"
+
+
+def activation_against_bets(race: Race, number: int) -> str:
+    """Each bet stands under the old pair and before the activation, or under the new one and after it."""
+    assert race.active is not None
+    before, after = race.active, 3 if race.active == 1 else 1  # both pay sports in the server's order
+    racers = [race.player(normal=5_000) for _ in range(4)]
+    command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
+    acts = [racer.act(copy % 2, bets.authorize, command, "bet", **BET) for copy, racer in enumerate(racers)]
+    late, by = (4 if number % 2 else -1), HEAD_STARTS[number % len(HEAD_STARTS)]
+    answers = race.run(*acts, lambda: race.activate(0, after, f"a-{number}"), late=late, by=by)
+    assert answers == [(200, "AUTHORIZED")] * 4 + [(200, str(after))]
+    race.active = after
+    switched = race.look.execute("SELECT xmin::text::bigint FROM wallet.wallet_activation WHERE request_id = %s", [f"a-{number}"]).fetchone()
+    assert switched is not None
+    seen = set()
+    for racer in racers:
+        statement = "SELECT max(xid::text::bigint) FROM wallet.wallet_ledger WHERE brand_id = %s"
+        written = race.look.execute(statement, [racer.brand]).fetchone()
+        assert racer.held() == {NORMAL: 1_000} and written is not None
+        version = racer.bet()[2]
+        assert version == (before if written[0] < switched[0] else after), f"a bet under version {version} on the wrong side of the activation"
+        seen.add("bets first" if version == before else "activation first")
+    return " and ".join(sorted(seen))
+
+
+def one_request_from_fifty_callers(race: Race, number: int) -> str:
+    """One effect and one answer. In every second race one copy's callers send another payload: one of the two is carried out."""
+    racer = race.player()
+    payloads = (100, 100 if number % 2 else 200)
+    acts = [
+        racer.act(caller % 2, cash.deposit, cash.Deposit(payloads[caller % 2], "EUR"), "same", f"{payloads[caller % 2]:04x}")
+        for caller in range(CALLERS)
+    ]
+    answers = Counter(race.run(*acts))
+    refused = {status_code for status_code in answers if status_code[0] != 200}
+    assert len(answers) - len(refused) == 1, answers
+    allowed = {"IDEMPOTENCY_IN_FLIGHT"} | ({"IDEMPOTENCY_PAYLOAD_MISMATCH"} if number % 2 == 0 else set())
+    assert {code for _, code in refused} <= allowed, answers
+    held = racer.held()
+    assert held in ({"CASH/AVAILABLE": payloads[0]}, {"CASH/AVAILABLE": payloads[1]})
+    count = race.look.execute("SELECT count(*) FROM wallet.ledger_transactions WHERE tenant_id = %s", [racer.brand]).fetchone()
+    assert count == (1,)
+    return "one payload" if number % 2 else f"copy {payloads.index(held['CASH/AVAILABLE'])}"
+
+
+def two_withdrawals(race: Race, number: int) -> str:
+    """The balance is enough for one of them."""
+    racer = race.player(available=1_000)
+    acts = [racer.act(copy, cash.request_withdrawal, cash.Withdraw(800, "EUR"), f"out-{copy}") for copy in range(2)]
+    answers = race.run(*acts, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
+    assert sorted(status for status, _ in answers) == [200, 400], answers
+    assert racer.held() == {"CASH/AVAILABLE": 200, "CASH/PENDING": 800}
+    return f"copy {[status for status, _ in answers].index(200)}"
+
+
+KINDS = {
+    rollback_against_authorize: {"bet first", "rollback first"},
+    settle_against_rollback: {"settlement first", "rollback first"},
+    two_activations: {"copy 0", "copy 1"},
+    activation_against_bets: {"bets first", "activation first"},
+    one_request_from_fifty_callers: {"copy 0", "copy 1", "one payload"},
+    two_withdrawals: {"copy 0", "copy 1"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
+def test_races_end_legally_whoever_wins(race: Race, kind: Callable[[Race, int], str]) -> None:
+    seen = Counter(kind(race, number) for number in range(RACES))
+    assert sum(seen.values()) == RACES and set(seen) >= KINDS[kind], seen
+
+
+NO_VERSION = InSql("no version is compared", "apply_command", " AND p.version = seen", "")
+NO_CLAIM = (
+    InSql("a claim that is taken stops nobody", "apply_command", "RETURN wallet.stored_answer(c);", "NULL;"),
+    InSql("no stored answer is read", "read_state", "AND i.request_id = c->>'request_id'", "AND false"),
+)
+NO_ACTIVATION_NUMBER = InSql("any activation will do", "apply_command", " OR gate.activation_no <> (c->>'activation_no')::bigint", "")
+NO_GATE = InSql("the gate is not taken", "lock_gate", "LOCK TABLE wallet_gate IN EXCLUSIVE MODE;\n    SELECT * INTO gate FROM wallet_gate FOR UPDATE;", "SELECT * INTO gate FROM wallet_gate;")
+PLANTS = (
+    (two_withdrawals, (NO_VERSION,)),
+    (settle_against_rollback, (NO_VERSION,)),
+    (one_request_from_fifty_callers, NO_CLAIM),
+    (activation_against_bets, (NO_ACTIVATION_NUMBER,)),
+    (two_activations, (NO_GATE,)),
+)
+
+
+@pytest.mark.parametrize(("kind", "bugs"), PLANTS, ids=[f"{bugs[0].name}: {kind.__name__}" for kind, bugs in PLANTS])
+def test_a_race_without_its_guard_turns_red(race: Race, kind: Callable[[Race, int], str], bugs: tuple[InSql, ...]) -> None:
+    for bug in bugs:
+        bug.plant(race.look)
+    with pytest.raises((AssertionError, psycopg.Error, Exception)):
+        for number in range(PLANTED_RACES):
+            kind(race, number)
