@@ -8,9 +8,10 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
 -- One cycle at a time; taken before the snapshot is, because LOCK needs none.
 LOCK TABLE wallet.wallet_reconciliation_turn IN SHARE ROW EXCLUSIVE MODE
 
--- name: reconciliation_age
--- How long ago all hashes were walked, in seconds; NULL when they never were.
-SELECT CASE WHEN hashed_at > '-infinity' THEN extract(epoch FROM now() - hashed_at)::bigint END AS hashed_seconds_ago FROM wallet.wallet_reconciliation_mark
+-- name: reconciliation_hashed
+-- Whether every hash was walked once; and whether the rotation stands at the beginning of a round.
+SELECT hashed_at > '-infinity' AS ever, rotated_brand = '00000000-0000-0000-0000-000000000000' AND rotated_player = rotated_brand AS round_ended
+  FROM wallet.wallet_reconciliation_mark
 
 -- name: reconciliation_walk
 -- Walk the ledger, move the checkpoints, answer drifts; always at least one row, with the totals.

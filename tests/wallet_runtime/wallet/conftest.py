@@ -10,6 +10,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.plumbing.database import Database
+from wallet_runtime.wallet.domain import cash
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.money import Money, money_of
 
@@ -72,3 +73,26 @@ class Player:
 def player(wallet: Database) -> Player:
     """A player to move money with."""
     return Player(money_of(wallet))
+
+
+@pytest.fixture
+def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
+    """A closed month with a deposit in it, made by moving the rows there as a superuser could."""
+    look.execute(
+        "CREATE TABLE wallet.wallet_ledger_202401 PARTITION OF wallet.wallet_ledger"
+        " FOR VALUES FROM ('2024-01-01 00:00Z') TO ('2024-02-01 00:00Z')"
+    )
+    look.execute("ALTER TABLE wallet.wallet_ledger_202401 OWNER TO wallet_owner")
+    look.execute("SELECT wallet.make_immutable('wallet.wallet_ledger_202401')")
+    look.execute("GRANT SELECT ON wallet.wallet_ledger_202401 TO wallet_service")
+    player.perform(cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"))
+    look.execute(
+        """
+        INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id,
+               transaction_id, topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
+        SELECT gen_random_uuid(), gen_random_uuid(), account, v, 10, v * 10, currency, command, 'old-' || v, gen_random_uuid(),
+               topology_code, topology_version, policy_key, policy_version, 0, '', sha256(v::text::bytea), '2024-01-15 12:00Z'
+          FROM wallet.wallet_ledger, generate_series(1, 50) v WHERE account LIKE '%NORMAL'
+        """
+    )
+    yield "wallet_ledger_202401"

@@ -29,7 +29,7 @@ BATCH_RULES = HISTORIES // BATCHES
 BATCH_POSTGRES = max(1, HISTORIES // 10 // BATCHES)
 SEED_OF_BATCH = 1000  # batches are this far apart, so that no two play the same
 PLANT_SEED = 500_000
-PLANT_RULES, PLANT_POSTGRES = 120, 15
+PLANT_RULES, PLANT_POSTGRES = 150, 40
 CODES = tuple(SEEDS)
 BATCH = pytest.mark.parametrize("batch", range(BATCHES))
 

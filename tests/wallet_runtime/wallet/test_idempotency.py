@@ -31,8 +31,8 @@ LIFE: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("bets/authorize", contract.GAME_SERVICE, STAKE, 200),
     ("bets/settle", contract.GAME_SERVICE, {**BET, "payout": "30"}, 200),
     ("bets/rollback", contract.GAME_SERVICE, BET, 200),
-    ("points/award", contract.PROMOTION_SERVICE, {"points": 70, "reference": "mission"}, 200),
-    ("points/transfer", contract.PLAYER_SERVICE, {"points": 70, "target": "SPORTS_NORMAL"}, 200),
+    ("points/award", contract.PROMOTION_SERVICE, {"points": "70", "reference": "mission"}, 200),
+    ("points/transfer", contract.PLAYER_SERVICE, {"points": "70", "target": "SPORTS_NORMAL"}, 200),
     ("bonuses/issue", contract.PROMOTION_SERVICE, CASH | {"bucket": "SPORTS_BONUS", "reference": "campaign"}, 200),
 )
 Post = Callable[..., tuple[int, dict[str, Any]]]
@@ -136,7 +136,7 @@ def test_an_id_belongs_to_brand_caller_and_route(post: Post, look: psycopg.Conne
     answers = [
         post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT),
         post("deposits/approve", contract.ADMIN_SERVICE, DEPOSIT),
-        post("points/award", contract.ADMIN_SERVICE, {"points": 1, "reference": "r"}),
+        post("points/award", contract.ADMIN_SERVICE, {"points": "1", "reference": "r"}),
     ]
     assert [status for status, _ in answers] == [200] * 3
     assert answers[0][1]["transaction"]["tx_id"] != answers[1][1]["transaction"]["tx_id"]

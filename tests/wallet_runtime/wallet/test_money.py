@@ -10,8 +10,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from rubyops.adapters.local.keyring import LOGIN_ROLES
-from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance
@@ -196,65 +194,9 @@ def test_the_database_refuses_what_rules_must_never_decide(
     assert look.execute("SELECT count(*) FROM wallet.wallet_idempotency").fetchone() == (0,)
 
 
-PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass"
-COLUMNS = """
-SELECT table_name, min(column_name::text) FROM information_schema.columns
- WHERE table_schema = 'wallet' AND is_generated = 'NEVER' GROUP BY 1
-"""
 CLAIM = """
 INSERT INTO wallet.wallet_idempotency VALUES (%s, 'test', 'deposit', 'twin', '\\xab', 200, '{}', gen_random_uuid())
 """
-MONEY_TABLES = (
-    "wallet_bucket",
-    "wallet_balances",
-    "wallet_coupon_grant",
-    "wallet_ledger",
-    "wallet_counter_entry",
-    "wallet_bet_authorization",
-    "wallet_transfer",
-    "ledger_transactions",
-    "wallet_rolling_obligation",
-    "wallet_idempotency",
-    "wallet_player",
-    "wallet_gate",
-    "wallet_activation",
-)
-STATEMENTS = (
-    "UPDATE wallet.{0} SET {1} = {1}",
-    "DELETE FROM wallet.{0}",
-    "TRUNCATE wallet.{0}",
-    "INSERT INTO wallet.{0} ({1}) SELECT {1} FROM wallet.{0}",
-)
-
-
-@pytest.mark.parametrize("role", [role for role in LOGIN_ROLES if role != "control_service"])
-def test_no_login_role_can_write_a_table_of_money(platform_db: TestDatabase, look: psycopg.Connection, role: str) -> None:
-    partitions = [str(row[0]) for row in look.execute(PARTITIONS)]
-    assert len(partitions) >= 7
-    tables = [*MONEY_TABLES, *(name.removeprefix("wallet.") for name in partitions)]
-    columns: dict[str, str] = dict(look.execute(COLUMNS))
-    with psycopg.connect(platform_db.dsn(role), autocommit=True) as connection:
-        connection.execute("SET default_transaction_read_only = off")
-        for table in tables:
-            for statement in STATEMENTS:
-                with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    connection.execute(statement.format(table, columns[table]).encode())
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("ALTER TABLE wallet.wallet_ledger DISABLE TRIGGER ALL")
-
-
-def test_even_the_owner_cannot_change_the_ledger_without_dropping_its_guards(player: Player, look: psycopg.Connection) -> None:
-    player.perform(cash.deposit, DEPOSIT)
-    partitions = [str(row[0]) for row in look.execute(PARTITIONS)]
-    for table in ("wallet.wallet_ledger", *partitions, "wallet.wallet_counter_entry"):
-        with pytest.raises(psycopg.errors.DatabaseError) as error:
-            look.execute(f"TRUNCATE {table}".encode())
-        assert error.value.sqlstate == "RW002"
-    look.execute("SET session_replication_role = replica")
-    for statement in ("UPDATE wallet.wallet_ledger SET delta = 1", "DELETE FROM wallet.wallet_counter_entry"):
-        with pytest.raises(psycopg.errors.DatabaseError) as error:
-            look.execute(statement.encode())
-        assert error.value.sqlstate == "RW002"
 
 
 def _wish(version: int, start: int | None, request_id: str) -> PairWish:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from wallet_runtime.wallet.store.anchors import Anchors
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
 
-MODES: tuple[Mode, ...] = ("incremental", "full", "hashes")
+MODES: tuple[Mode, ...] = ("incremental", "rotation", "full", "hashes")
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
 NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
 
@@ -322,29 +322,6 @@ def test_after_a_restore_the_first_incremental_cycle_walks_everything(
 # Sealed months ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
-    """A closed month with a deposit in it, made by moving the rows there as a superuser could."""
-    look.execute(
-        "CREATE TABLE wallet.wallet_ledger_202401 PARTITION OF wallet.wallet_ledger"
-        " FOR VALUES FROM ('2024-01-01 00:00Z') TO ('2024-02-01 00:00Z')"
-    )
-    look.execute("ALTER TABLE wallet.wallet_ledger_202401 OWNER TO wallet_owner")
-    look.execute("SELECT wallet.make_immutable('wallet.wallet_ledger_202401')")
-    look.execute("GRANT SELECT ON wallet.wallet_ledger_202401 TO wallet_service")
-    player.perform(cash.deposit, DEPOSIT)
-    look.execute(
-        """
-        INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id,
-               transaction_id, topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
-        SELECT gen_random_uuid(), gen_random_uuid(), account, v, 10, v * 10, currency, command, 'old-' || v, gen_random_uuid(),
-               topology_code, topology_version, policy_key, policy_version, 0, '', sha256(v::text::bytea), '2024-01-15 12:00Z'
-          FROM wallet.wallet_ledger, generate_series(1, 50) v WHERE account LIKE '%NORMAL'
-        """
-    )
-    yield "wallet_ledger_202401"
-
-
 def test_a_closed_month_is_sealed_and_anchored_outside(
     wallet: Database, anchors: Anchors, old_month: str, look: psycopg.Connection, tmp_path: Path
 ) -> None:
@@ -418,4 +395,4 @@ def test_the_hourly_task_seals_walks_all_once_and_then_what_is_new(
     for _ in range(2):
         task.hourly_turn()
         modes.append(task.last()["mode"])
-    assert modes == ["hashes", "incremental"]
+    assert modes == ["hashes", "rotation"]

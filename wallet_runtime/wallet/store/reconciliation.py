@@ -1,6 +1,7 @@
 """The reconciliation cycle: every account against its ledger, seals against anchors, and conservation (SPEC 1.8).
 
 It reports and never corrects. Modes: `incremental` walks what was written since the last cycle and sweeps every account;
+`rotation` does that and walks the next 24th of all players with every hash, so that 24 hourly cycles go round (ADR 10);
 `full` walks every version and balance; `hashes` walks every hash too, and recomputes running sums and every sealed month.
 """
 
@@ -14,10 +15,9 @@ from wallet_runtime.plumbing.database import Database, Row, Session, json
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.wallet.store.anchors import Anchor, Anchors
 
-Mode = Literal["incremental", "full", "hashes"]
+Mode = Literal["incremental", "rotation", "full", "hashes"]
 SAMPLES_MAX = 20
 PARTITION_MONTHS_AHEAD = 6
-HASHES_AFTER_SECONDS = 24 * 3600
 
 log = structlog.get_logger("reconciliation")
 DRIFT = Gauge("wallet_ledger_reconciliation_drift_buckets", "Accounts, sums and sealed months that do not agree, at the last cycle.")
@@ -52,7 +52,7 @@ class Reconciliation:
             session.run("reconciliation_snapshot")
             session.run("reconciliation_lock")
             total, drift, walked = _walk(session, mode)
-            sums = session.all("reconciliation_counter_drift", limit=SAMPLES_MAX) if mode == "hashes" else []
+            sums = session.all("reconciliation_counter_drift", limit=SAMPLES_MAX) if _recounts(session, mode) else []
             breaks = session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX)
             cycle = session.one(
                 "reconciliation_record",
@@ -75,12 +75,12 @@ class Reconciliation:
         return row
 
     def hourly_turn(self) -> int:
-        """See that the ledger has its coming months, seal the closed ones, and run a cycle: with all hashes once a day."""
+        """See that the ledger has its coming months, seal the closed ones, and run a cycle: all hashes once, from then on in rotation."""
         with self._database.session() as session:
             made = int(session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)["made"])
-            age = session.one("reconciliation_age")["hashed_seconds_ago"]
+            walked_once = session.one("reconciliation_hashed")["ever"]
         self.seal_closed_months()
-        self.run("hourly task", "incremental" if age is not None and age < HASHES_AFTER_SECONDS else "hashes")
+        self.run("hourly task", "rotation" if walked_once else "hashes")
         return made
 
     def fold_turn(self) -> int:
@@ -125,6 +125,11 @@ def _walk(session: Session, mode: Mode) -> tuple[int, list[Row], int]:
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
     shown = [{name: value for name, value in row.items() if name not in ("drift_total", "walked_total")} for row in rows if row["account"]]
     return total, [row | {"total": total} for row in shown], walked
+
+
+def _recounts(session: Session, mode: Mode) -> bool:
+    """Tell whether this cycle counts every entry of the counter-accounts again: with all hashes, and when a round of the rotation ends."""
+    return mode == "hashes" or (mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"]))
 
 
 def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> list[dict[str, Any]]:

@@ -337,7 +337,7 @@ CREATE TABLE wallet.wallet_reconciliation (
     cycle_id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     started_at          timestamptz NOT NULL,
     finished_at         timestamptz NOT NULL,
-    mode                text NOT NULL CHECK (mode IN ('incremental', 'full', 'hashes')),
+    mode                text NOT NULL CHECK (mode IN ('incremental', 'rotation', 'full', 'hashes')),
     drift_buckets       bigint NOT NULL,
     conservation_breaks bigint NOT NULL,
     samples             jsonb NOT NULL,

@@ -7,11 +7,14 @@ CREATE INDEX wallet_counter_entry_position ON wallet.wallet_counter_entry USING 
     WITH (pages_per_range = 32, autosummarize = on);
 
 -- Every row below this position, of this restore epoch and all earlier ones, was walked; none before the first cycle.
+-- The rotation goes round all players in key order: the next slice begins with rotated_brand and rotated_player.
 CREATE TABLE wallet.wallet_reconciliation_mark (
-    one           smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
-    restore_epoch bigint NOT NULL DEFAULT -1,
-    walked_below  bigint NOT NULL DEFAULT 0,
-    hashed_at     timestamptz NOT NULL DEFAULT '-infinity'
+    one            smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    restore_epoch  bigint NOT NULL DEFAULT -1,
+    walked_below   bigint NOT NULL DEFAULT 0,
+    hashed_at      timestamptz NOT NULL DEFAULT '-infinity',
+    rotated_brand  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    rotated_player uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 );
 INSERT INTO wallet.wallet_reconciliation_mark DEFAULT VALUES;
 
@@ -78,8 +81,26 @@ CREATE FUNCTION wallet.link(p_version bigint, p_balance bigint, p_hash bytea, p_
                 ELSE hashtextextended(encode(p_hash, 'hex') COLLATE "C", hashint8extended(p_balance, hashint8extended(p_version, p_salt))) END
 $$;
 
--- Compare accounts with their ledger in this statement's snapshot; `incremental` (rows since the mark), `full` (all versions and balances)
--- or `hashes` (all of it and every hash). Where nothing was walked yet, or the database was restored since, incremental means hashes.
+-- The players whose ledger the rotation walks next: from (brand, player) on and before the other pair, which is NULL at the end of a
+-- round. A slice is a 24th of all players, so that 24 cycles go round; keys of nobody's lie in one slice or another too.
+CREATE FUNCTION wallet.rotation_slice(OUT from_brand uuid, OUT from_player uuid, OUT before_brand uuid, OUT before_player uuid)
+LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp AS $$
+BEGIN
+    SELECT k.rotated_brand, k.rotated_player INTO from_brand, from_player FROM wallet_reconciliation_mark k;
+    SELECT p.brand_id, p.player_id INTO before_brand, before_player FROM wallet_player p
+     WHERE (p.brand_id, p.player_id) >= (from_brand, from_player)
+     ORDER BY p.brand_id, p.player_id OFFSET (SELECT greatest(1, ceil(count(*) / 24.0)) FROM wallet_player) LIMIT 1;
+END $$;
+
+CREATE FUNCTION wallet.in_slice(p_brand uuid, p_player uuid, p_from_brand uuid, p_from_player uuid, p_before_brand uuid, p_before_player uuid)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (p_brand, p_player) >= (p_from_brand, p_from_player)
+       AND (p_before_brand IS NULL OR (p_brand, p_player) < (p_before_brand, p_before_player))
+$$;
+
+-- Compare accounts with their ledger in this statement's snapshot; `incremental` (rows since the mark), `rotation` (these, and with
+-- hashes all rows of the next slice of players), `full` (all versions and balances) or `hashes` (all of it and every hash).
+-- Where nothing was walked yet, or the database was restored since, incremental and rotation mean hashes.
 -- A chain needs no order: each row's link to the row before it, and from it to the next, cancel out but for the two ends.
 -- Returns accounts that are not sound, or that moved. `settled_version` is the last row older than every open transaction;
 -- `jumbled` says that a younger row stands before an older one.
@@ -95,9 +116,13 @@ DECLARE
     salt    bigint := (random() * 4e18)::bigint;
     hashed  boolean := p_mode <> 'full';
     whole   boolean;
+    sliced  boolean;
+    slice   record;
 BEGIN
     SELECT * INTO mark FROM wallet_reconciliation_mark;
-    whole := p_mode <> 'incremental' OR mark.restore_epoch <> epoch OR mark.walked_below > wallet.position(horizon);
+    SELECT * INTO slice FROM wallet.rotation_slice();
+    whole := p_mode IN ('full', 'hashes') OR mark.restore_epoch <> epoch OR mark.walked_below > wallet.position(horizon);
+    sliced := p_mode = 'rotation' AND NOT whole;
     RETURN QUERY
     WITH picked AS (
         SELECT l.* FROM ledger_content l WHERE whole
@@ -106,6 +131,11 @@ BEGIN
         SELECT l.* FROM ledger_content l LEFT JOIN wallet_reconciliation_checkpoint c USING (brand_id, player_id, account)
          WHERE NOT whole AND wallet.position(l.xid) >= mark.walked_below AND wallet.position(l.xid) < 4611686018427387904
            AND l.restore_epoch = epoch AND c.suspect IS NOT TRUE
+           AND NOT (sliced AND in_slice(l.brand_id, l.player_id, slice.from_brand, slice.from_player, slice.before_brand, slice.before_player))
+        UNION ALL
+        SELECT l.* FROM ledger_content l LEFT JOIN wallet_reconciliation_checkpoint c USING (brand_id, player_id, account)
+         WHERE sliced AND c.suspect IS NOT TRUE
+           AND in_slice(l.brand_id, l.player_id, slice.from_brand, slice.from_player, slice.before_brand, slice.before_player)
         UNION ALL
         SELECT l.* FROM wallet_reconciliation_checkpoint c JOIN ledger_content l USING (brand_id, player_id, account)
          WHERE NOT whole AND c.suspect
@@ -121,13 +151,15 @@ BEGIN
     ), compared AS (
         SELECT brand_id, player_id, account, coalesce(a.currency, h.currency) AS currency, a.balance, a.version, a.hash,
                coalesce(a.balance, 0) AS held, coalesce(a.version, 0) AS at_version, coalesce(a.hash, '') AS at_hash,
-               CASE WHEN whole OR c.suspect THEN 0 ELSE coalesce(c.version, 0) END AS base_version,
-               CASE WHEN whole OR c.suspect THEN 0 ELSE coalesce(c.balance, 0) END AS base_balance,
-               CASE WHEN whole OR c.suspect THEN '' ELSE coalesce(c.hash, '') END AS base_hash,
+               CASE WHEN anew.walk THEN 0 ELSE coalesce(c.version, 0) END AS base_version,
+               CASE WHEN anew.walk THEN 0 ELSE coalesce(c.balance, 0) END AS base_balance,
+               CASE WHEN anew.walk THEN '' ELSE coalesce(c.hash, '') END AS base_hash,
                coalesce(c.suspect, false) AS suspect, h.walked, h.first_version, h.last_version, h.links, h.wrong, h.unsettled_from, h.settled
           FROM wallet_account a
           FULL JOIN wallet_reconciliation_checkpoint c USING (brand_id, player_id, account)
           FULL JOIN chain h USING (brand_id, player_id, account)
+         CROSS JOIN LATERAL (SELECT whole OR c.suspect IS TRUE OR sliced AND in_slice(brand_id, player_id, slice.from_brand, slice.from_player,
+                                                                                      slice.before_brand, slice.before_player) AS walk) anew
     ), judged AS (
         SELECT m.*, CASE WHEN m.walked IS NULL
                     THEN m.at_version = m.base_version AND m.held = m.base_balance AND (m.at_hash = m.base_hash OR NOT hashed)
@@ -212,8 +244,10 @@ BEGIN
     ), marked AS (
         UPDATE wallet_reconciliation_mark k
            SET restore_epoch = g.restore_epoch, walked_below = wallet.position(pg_snapshot_xmin(pg_current_snapshot())),
-               hashed_at = CASE WHEN p_mode = 'hashes' OR (p_mode = 'incremental' AND k.restore_epoch <> g.restore_epoch) THEN now() ELSE k.hashed_at END
-          FROM wallet_gate g
+               hashed_at = CASE WHEN p_mode = 'hashes' OR (p_mode <> 'full' AND k.restore_epoch <> g.restore_epoch) THEN now() ELSE k.hashed_at END,
+               rotated_brand = CASE p_mode WHEN 'rotation' THEN coalesce(t.before_brand, first.key) ELSE k.rotated_brand END,
+               rotated_player = CASE p_mode WHEN 'rotation' THEN coalesce(t.before_player, first.key) ELSE k.rotated_player END
+          FROM wallet_gate g, wallet.rotation_slice() t, (SELECT '00000000-0000-0000-0000-000000000000'::uuid AS key) first
     ), total AS (
         SELECT count(*) FILTER (WHERE NOT m.sound) AS drifts, coalesce(sum(m.walked), 0)::bigint AS walked FROM compared m
     ), shown AS (

@@ -50,7 +50,7 @@ def put(wanted: Action, currency: str) -> Put:
 
 def _authorize(says: dict[str, Any], currency: str) -> Put:
     provider, bet = says["provider"], says["bet"]
-    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency, says["source"])
+    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency)
     return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet})
 
 

@@ -25,7 +25,7 @@ class Bets(Book):
         place: str = rule["withdrawable"]
         return {"first": rest | order, "last": order | rest, "not_usable": order}[place]
 
-    def authorize(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str, stake: int, source: str | None) -> Outcome:
+    def authorize(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str, stake: int) -> Outcome:
         if (known := self.bets.get((provider, bet))) is not None:
             raise Refusal("BET_ALREADY_ROLLED_BACK" if known.state == "TOMBSTONE" else "BET_ALREADY_EXISTS")
         if wallet.blocked:
@@ -34,10 +34,8 @@ class Bets(Book):
         accounts = list(self.payers(wallet, provider).values())
         elsewhere = [coupon for coupon in self._usable(wallet) if not _covers(coupon, provider)]
         if rule["mode"] == "selection":
-            accounts = [self._picked(wallet, provider, source, elsewhere)]
+            accounts = [self._picked(wallet, provider, elsewhere)]
             elsewhere = []
-        elif source is not None:
-            raise Refusal("SOURCE_INVALID", 422)
         funding = _take(stake, [(account, wallet.held[account]) for account in accounts])
         if sum(amount for _, amount in funding) < stake:
             would_do = sum(amount for _, amount in funding) + sum(wallet.held[coupon.account] for coupon in elsewhere) >= stake
@@ -104,12 +102,15 @@ class Bets(Book):
         ]
         return sorted(mine, key=lambda coupon: coupon.expires_at or "9999")
 
-    def _picked(self, wallet: Wallet, provider: str, source: str | None, elsewhere: list[Coupon]) -> str:
+    def _picked(self, wallet: Wallet, provider: str, elsewhere: list[Coupon]) -> str:
         payers = self.payers(wallet, provider)
+        source = wallet.choices.get(TYPES[provider])
+        if source is None:
+            raise Refusal("FUNDING_CHOICE_REQUIRED")
         if source in [coupon.account for coupon in elsewhere]:
             raise Refusal("COUPON_SCOPE")
         if source not in payers:
-            raise Refusal("SOURCE_INVALID", 422)
+            raise Refusal("FUNDING_CHOICE_NOT_ALLOWED")
         return payers[source]
 
     def _limit(self, rule: dict[str, Any], wallet: Wallet, stake: int, funding: list[tuple[str, int]]) -> None:

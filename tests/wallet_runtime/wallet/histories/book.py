@@ -39,11 +39,12 @@ class Refusal(Exception):
 
 @dataclass
 class Wallet:
-    """What one player has. `moves` is each account's life: (transaction, change)."""
+    """What one player has, and has picked to pay with. `moves` is each account's life: (transaction, change)."""
 
     number: int
     currency: str
     blocked: bool = False
+    choices: dict[str, str] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
     moves: dict[str, list[tuple[UUID, int]]] = field(default_factory=dict)
 

@@ -36,6 +36,7 @@ class Backend(Protocol):
     def activate(self, documents: Documents) -> None: ...
     def freeze(self, level: str) -> None: ...
     def block(self, player: int, blocked: bool) -> None: ...
+    def choose(self, player: int, provider_type: str, source: str) -> None: ...
     def lapse(self, coupon_log_id: str) -> None: ...
     def view(self) -> dict[str, Any]: ...
     def check(self) -> None: ...
@@ -145,19 +146,21 @@ class Machine(RuleBasedStateMachine):
         """A bet of a part of what may pay it; where the player picks, mostly from where he has most."""
         wallet = self.model.wallets[who]
         payers = self.model.payers(wallet, provider)
-        source = None
         reach = sum(wallet.held[account] for account in payers.values())
         if self.model.policy["funding"][TYPES[provider]]["mode"] == "selection":
             rich = sorted(payers, key=lambda named: -wallet.held[payers[named]])
-            odd = [None, "POINTS", *(coupon.account for coupon in self.model.coupons.values())]
+            odd = ["POINTS", *(coupon.account for coupon in self.model.coupons.values())]
             source = [*rich, *rich, *odd][pick % (2 * len(rich) + len(odd))]
-            reach = wallet.held[payers.get(source or "", "")]
-        elif pick == ODD:
-            source = next(iter(payers))
+            reach = wallet.held[payers.get(source, "")]
+            if pick != ODD:
+                self._choose(who, TYPES[provider], source)
         stake = max(1, {"all": reach, "most": reach * 2 // 3, "some": reach // 3, "one": min(150, reach), "over": reach + 1}[part])
-        return action(
-            "authorize", who, provider=provider, bet=f"{name}-{self.count}", round=f"round-{pick % 4}", stake=stake, source=source
-        )
+        return action("authorize", who, provider=provider, bet=f"{name}-{self.count}", round=f"round-{pick % 4}", stake=stake)
+
+    def _choose(self, who: int, provider_type: str, source: str) -> None:
+        if self.model.wallets[who].choices.get(provider_type) != source:
+            self.model.wallets[who].choices[provider_type] = source
+            self.backend.choose(who, provider_type, source)
 
     def _lapse(self, log: str, coupon: Coupon) -> None:
         if not coupon.lapsed:

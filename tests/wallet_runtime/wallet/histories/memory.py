@@ -14,7 +14,7 @@ import msgspec
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.wallet.domain.decision import STAKE, Decision
+from wallet_runtime.wallet.domain.decision import STAKE, Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import read_policy, read_topology
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
@@ -71,6 +71,7 @@ class Memory:
         self.grants: dict[str, Grant] = {}
         self.bonuses: dict[str, Bonus] = {}
         self.adjustments: dict[str, Adjustment] = {}
+        self.choices: dict[tuple[str, str], str] = {}
         self.findings: set[str] = set()
         self.activate(documents)
 
@@ -85,6 +86,10 @@ class Memory:
 
     def block(self, player: int, blocked: bool) -> None:
         self.players[actions.player_id(self.brand, player)].status = "blocked" if blocked else "active"
+
+    def choose(self, player: int, provider_type: str, source: str) -> None:
+        """Let a player pick what pays his bets."""
+        self.choices[str(actions.player_id(self.brand, player)), provider_type] = source
 
     def lapse(self, coupon_log_id: str) -> None:
         grant = next(grant for grant in self.grants.values() if grant.coupon_log_id == coupon_log_id)
@@ -111,7 +116,11 @@ class Memory:
                 if state.stored.fingerprint != request.fingerprint:
                     return 409, {"code": "IDEMPOTENCY_PAYLOAD_MISMATCH"}
                 return state.stored.status, state.stored.body
-            decision = put.rule(request, put.command, state, self.pair)
+            try:
+                decision = put.rule(request, put.command, state, self.pair)
+            except ReadMore as more:
+                put = put._replace(reads=put.reads | more.reads)
+                continue
             if meanwhile is not None:
                 meanwhile()
                 meanwhile = None
@@ -145,6 +154,7 @@ class Memory:
             adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
             staked=self._staked(who) if "with_stakes" in reads else {},
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
+            choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
         )
 
     def _staked(self, who: str) -> dict[str, int]:

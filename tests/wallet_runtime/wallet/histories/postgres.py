@@ -13,8 +13,10 @@ from tests.wallet_runtime.wallet.histories.model import Action
 from tests.wallet_runtime.wallet.histories.variants import Documents
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.domain.state import ActivePair, Request, State
+from wallet_runtime.wallet.store import choices
 from wallet_runtime.wallet.store import documents as store
 from wallet_runtime.wallet.store.money import Money
 
@@ -113,6 +115,11 @@ class Brand:
     def block(self, player: int, blocked: bool) -> None:
         status = "blocked" if blocked else "active"
         self._change("UPDATE wallet.wallet_player SET status = %s WHERE player_id = %s", status, actions.player_id(self.brand, player))
+
+    def choose(self, player: int, provider_type: str, source: str) -> None:
+        """Let a player pick what pays his bets, as the API keeps it."""
+        asked = Request(self.brand, actions.player_id(self.brand, player), actions.CALLER, "choose", "choice", "", self.brand)
+        choices.keep(self.product.database, asked, Choice(provider_type, source))
 
     def lapse(self, coupon_log_id: str) -> None:
         statement = "UPDATE wallet.wallet_coupon_grant SET expires_at = %s WHERE brand_id = %s AND coupon_log_id = %s"

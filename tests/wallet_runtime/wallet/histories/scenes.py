@@ -90,13 +90,23 @@ class Histories(Steps):
             return
         name, held = last(self.model.bonuses, 0)
         provider = "mocksports" if pick % 2 == 0 else "mocklive"
-        source = bucket if self.model.policy["funding"][TYPES[provider]]["mode"] == "selection" else None
+        self._choose(held.owner, TYPES[provider], bucket)
         bet = {"provider": provider, "bet": f"bonus-{self.count}"}
-        self.play(action("authorize", held.owner, **bet, round="bonus", stake=60, source=source))
+        self.play(action("authorize", held.owner, **bet, round="bonus", stake=60))
         self.play(action("settle", held.owner, **bet, payout=0) if spent else action("rollback", held.owner, **bet))
         if refill:
             self.play(issued)
         self.play(action("reverse_bonus", held.owner, bonus=name))
+
+    @rule(who=WHO, pick=PICK, end=st.sampled_from(("COMPLETED", "CANCELED", "EXPIRED")))
+    def end_a_bonus_by_its_rolling(self, who: int, pick: int, end: str) -> None:
+        """A bonus with a cap whose rolling ends, and that somebody wants back after that."""
+        self.play(action("issue_bonus", who, bucket=self._bucket("bonus", pick=pick), amount=100, max_release=51))
+        if self.model.bonuses:
+            name, held = last(self.model.bonuses, 0)
+            says = {"rolling": held.rolling or name} | ({} if end == "COMPLETED" else {"state": end})
+            self.play(action("complete_rolling" if end == "COMPLETED" else "close_rolling", held.owner, **says))
+            self.play(action("reverse_bonus", held.owner, bonus=name))
 
     @rule(who=WHO, pick=PICK, part=PART)
     def carry_a_bonus_along(self, who: int, pick: int, part: str) -> None:

@@ -48,7 +48,7 @@ class Steps(Machine):
     @rule(who=WHO, pick=PICK)
     def use_a_bet_id_again(self, who: int, pick: int) -> None:
         (provider, bet), _ = last(self.model.bets, pick)
-        self.play(action("authorize", who, provider=provider, bet=bet, round="again", stake=1, source=None))
+        self.play(action("authorize", who, provider=provider, bet=bet, round="again", stake=1))
 
     @precondition(lambda self: self.model.bets)
     @rule(pick=PICK, times=st.sampled_from((2, 0, 1, 3)), odd=st.sampled_from((0, 1, 97)))
@@ -63,9 +63,12 @@ class Steps(Machine):
         (provider, bet), held = pending(self.model.bets, pick, "AUTHORIZED", "SETTLED")
         self.play(action("rollback", self._owner(held.owner, pick), provider=provider, bet=bet))
 
-    @rule(who=WHO, provider=PROVIDER)
-    def rollback_before_its_bet(self, who: int, provider: str) -> None:
-        self.play(action("rollback", who, provider=provider, bet=f"early-{self.count}"))
+    @rule(who=WHO, provider=PROVIDER, comes=st.booleans())
+    def rollback_before_its_bet(self, who: int, provider: str, comes: bool) -> None:
+        bet = f"early-{self.count}"
+        self.play(action("rollback", who, provider=provider, bet=bet))
+        if comes:
+            self.play(action("authorize", who, provider=provider, bet=bet, round="late", stake=1))
 
     # Between buckets ----------------------------------------------------------------------------------------------------------------
 
