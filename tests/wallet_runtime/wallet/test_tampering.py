@@ -7,7 +7,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.cluster import LOGIN_ROLES, TestDatabase
+from rubyops.adapters.local.keyring import LOGIN_ROLES
+from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.domain import cash, coupons

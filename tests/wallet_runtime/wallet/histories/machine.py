@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize
+from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.bets import TYPES
-from tests.wallet_runtime.wallet.histories.book import Bet, Coupon
+from tests.wallet_runtime.wallet.histories.book import Bet, Coupon, Outcome
 from tests.wallet_runtime.wallet.histories.memory import PAST, Answer
-from tests.wallet_runtime.wallet.histories.model import Action, Model, Outcome, action
+from tests.wallet_runtime.wallet.histories.model import Action, Model, action
 from tests.wallet_runtime.wallet.histories.variants import Documents
 
 LOOK_EVERY = 16
@@ -62,16 +62,18 @@ class Machine(RuleBasedStateMachine):
         self.count = 0
         self.done: list[tuple[str, Action]] = []
         self.blocked_since = {0: -1, 1: -1}
-        self.backend: Backend | None = None
+        self.begun = False
         self.life: list[Action] = []
         cls.lives.append(self.life)
 
-    @initialize(first=st.integers(0, 2))
+    backend: Backend
+
     def begin(self, first: int) -> None:
         """Open a brand under one of the pairs, and give its players something to begin with."""
         cls = type(self)
         self.model = Model(cls.pairs[first], CURRENCIES)
         self.backend = cls.open(self.brand, cls.pairs[first], CURRENCIES)
+        self.begun = True
         for who in range(len(CURRENCIES)):
             for bucket in (None, self._bucket("normal", pick=0), self._bucket("normal", pick=1)):
                 self.play(action("deposit", who, amount=3000, bucket=bucket))
@@ -80,7 +82,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Look at everything once more and let go of the backend."""
-        if self.backend is not None:
+        if self.begun:
             try:
                 self.backend.check()
             finally:

@@ -267,23 +267,24 @@ class Memory:
 
     def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
         mine = {"player_id": str(request.player_id), "currency": currency}
-        for record, rows, kind, id_name in (
+        kept: tuple[tuple[dict[str, Any] | None, dict[str, Any], type[msgspec.Struct], str], ...] = (
             (decision.cash_transaction, self.cash_transactions, CashTransaction, "transaction_id"),
             (decision.bonus, self.bonuses, Bonus, "bonus_id"),
             (decision.adjustment, self.adjustments, Adjustment, "adjustment_id"),
-        ):
+        )
+        for record, rows, kind, id_name in kept:
             if record is None:
                 continue
             name = str(record.get(id_name, request.transaction_id))
             if name not in rows:
                 fresh = {"state": "ISSUED", "topology_code": decision.pair.topology_code, id_name: name}
                 known = {field.name for field in msgspec.structs.fields(kind)}
-                rows[name] = kind(**{key: value for key, value in (fresh | record | mine).items() if key in known})  # type: ignore[index,call-overload]
+                rows[name] = kind(**{key: value for key, value in (fresh | record | mine).items() if key in known})
                 continue
             held = rows[name]
             if held.state != record.get("from_state", "REQUESTED"):
                 raise Broken(f"{id_name} {name} is {held.state}, the decision saw {record.get('from_state')}")
-            rows[name] = msgspec.structs.replace(held, state=record["state"])  # type: ignore[index]
+            rows[name] = msgspec.structs.replace(held, state=record["state"])
 
     def _put_obligations(self, request: Request, decision: Decision) -> None:
         for opened in decision.obligations_opened:

@@ -1,7 +1,7 @@
 """What a history needs more than one command in a row for: wins that are spent, coupons that end while staked, freezes."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import initialize, rule
 
 from tests.wallet_runtime.wallet.histories.bets import TYPES
 from tests.wallet_runtime.wallet.histories.book import AVAILABLE
@@ -19,7 +19,28 @@ REVIEWED = (
 
 
 class Histories(Steps):
-    """Whole histories: single steps and scenes of several."""
+    """Whole histories: a scene to begin with, then single steps and more scenes."""
+
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 6), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
+        """Begin with some money and one scene, so that every run of a few histories has each of them."""
+        self.begin(first)
+        provider = list(TYPES)[pick % len(TYPES)]
+        match scene:
+            case 0:
+                self.bet_overtaken_by_another(who, provider, part)
+            case 1:
+                self.win_and_take_it_back(who, provider, part, one, other)
+            case 2:
+                self.close_a_staked_coupon(who, provider, ("expire_coupon", "EXPIRED", "CANCELED", "COMPLETED")[pick % 4], one)
+            case 3:
+                self.spend_a_bonus_and_reverse_it(who, pick, one, other)
+            case 4:
+                self.end_a_bonus_by_its_rolling(who, pick, ("COMPLETED", "CANCELED", "EXPIRED")[pick % 3])
+            case 5:
+                self.carry_a_bonus_along(who, pick, part)
+            case _:
+                self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
 
     @rule(who=WHO, part=PART, verdicts=st.sampled_from(REVIEWED))
     def withdraw_and_review(self, who: int, part: str, verdicts: tuple[str, ...]) -> None:
