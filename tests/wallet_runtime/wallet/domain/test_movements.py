@@ -196,6 +196,7 @@ def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
 
 def test_caps_of_one_release_add_up_and_one_without_lifts_them_all() -> None:
     assert pass_cap_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == ({"rolling_id": "b", "cap": 15},)
+    assert pass_cap_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == ({"rolling_id": "b", "cap": 15},), "in any order"
     assert pass_cap_on(owed("a"), (owed("b", cap=5), owed("c"))) == ({"rolling_id": "b", "cap": None},)
     assert pass_cap_on(owed("a", cap=10), (owed("b"),)) == ()
     due = owed("a", cap=10)
