@@ -24,7 +24,7 @@ from tests.wallet_runtime.moving import (
 )
 from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
-from tests.wallet_runtime.wallet.ledger_model import activate_split
+from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
