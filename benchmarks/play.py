@@ -4,6 +4,7 @@ The script is made of the very texts that the store path sends for one authoriza
 """
 
 import functools
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -132,7 +133,8 @@ def texts(bench: Bench) -> tuple[str, str]:
 
 def in_sql(text: str) -> str:
     """Write a text of the service as an SQL expression of pgbench's variables."""
-    quoted = "'" + text.replace("'", "''") + "'"
+    # With a space after each colon, or pgbench takes `:true` for one of its variables.
+    quoted = "'" + json.dumps(json.loads(text)).replace("'", "''") + "'"
     player, version = f"{PLAYERS_PREFIX}' || :n::text || '", "' || :version::text || '"
     named = quoted.replace(str(player_id(0)), player).replace(str(SAMPLE_VERSION), version)
     return f"replace({named}, '{SAMPLE_ID}', {ID})::jsonb"
