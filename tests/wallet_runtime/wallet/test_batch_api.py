@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import PLAYER, internal, serving
-from tests.wallet_runtime.wallet.ledger_model import activate_split
+from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
-from tests.wallet_runtime.wallet.ledger_model import activate_split
+from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.test_batch import bet, result
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.domain import bets, cash
