@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,18 @@ from commands.flows import FLOWS, ONLY_ON
 from tests.acceptance.flow_table import FlowTable
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
-from wallet_runtime.contract import GAME_SERVICE, GATEWAY, ROLLING_WORKER, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, TOPOLOGY_CODES, WALLET_SERVICE
+from wallet_runtime.contract import (
+    DEFAULT_POLICY_KEY,
+    GAME_SERVICE,
+    GATEWAY,
+    LIVE,
+    ROLLING_WORKER,
+    RUBY_SPLIT_V1,
+    RUBY_UNIFIED_V1,
+    SLOTS,
+    TOPOLOGY_CODES,
+    WALLET_SERVICE,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
@@ -57,7 +68,10 @@ class Stage:
 
     def red(self, expected: tuple[str, ...] = ()) -> dict[str, str]:
         """Play all flows; return those that turned red, with what they said. Those that are expected to are not waited for so long."""
-        passing = [name for name in HERE[self.topology] if name not in expected]
+        return self.play([name for name in HERE[self.topology] if name not in expected], expected)
+
+    def play(self, passing: Sequence[str], expected: Sequence[str] = ()) -> dict[str, str]:
+        """Play these flows and the ones that are expected to turn red; return those that did."""
         command = [sys.executable, "-m", "tests.acceptance.play", self.live.name, ",".join(passing), ",".join(expected)]
         played = subprocess.run(
             command, env=self.home.environ(), cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False
@@ -160,6 +174,25 @@ def test_unified_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fau
     _assert_noticed(stage, fault, mutated(stage.live, fault.process, fault.rule))
 
 
+@pytest.mark.parametrize(
+    ("version", "live", "slots"),
+    [
+        (101, {"mode": "selection", "withdrawable": "last"}, {"withdrawable": "not_usable"}),
+        (102, {"mode": "selection", "withdrawable": "not_usable"}, {"withdrawable": "first"}),
+    ],
+)
+def test_flow_12_follows_whatever_the_policy_configures(
+    stages: dict[str, Stage], version: int, live: dict[str, str], slots: dict[str, str]
+) -> None:
+    stage = stages[RUBY_SPLIT_V1]
+    _save_pair(stage.live, version, {LIVE: live, SLOTS: slots})
+    stage.live.activate(version)
+    try:
+        assert stage.play(["FLOW-12", "STG-7"]) == {}
+    finally:
+        stage.live.activate(1)
+
+
 @pytest.mark.parametrize(("topology", "bucket", "red"), LOST_ROWS)
 def test_flows_notice_a_ledger_row_that_is_missing(stages: dict[str, Stage], topology: str, bucket: str, red: tuple[str, ...]) -> None:
     stage = stages[topology]
@@ -170,6 +203,21 @@ def test_flows_notice_a_ledger_row_that_is_missing(stages: dict[str, Stage], top
 @pytest.mark.parametrize("topology", [RUBY_SPLIT_V1, RUBY_UNIFIED_V1])
 def test_every_flow_passes_again_after_all_faults(stages: dict[str, Stage], topology: str) -> None:
     assert stages[topology].red() == {}
+
+
+def _save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> None:
+    """Save the first pair anew under another version, with other funding rules for some provider types."""
+    first = live.one(
+        "SELECT t.document AS topology, p.document AS policy FROM wallet.wallet_topology t, wallet.wallet_policy p "
+        "WHERE t.code = %s AND t.version = 1 AND p.topology_code = t.code AND p.topology_version = 1",
+        RUBY_SPLIT_V1,
+    )
+    policy = first["policy"] | {"version": version, "topology": {"code": RUBY_SPLIT_V1, "version": version}}
+    policy["funding"] = {kind: rule | rules.get(kind, {}) for kind, rule in policy["funding"].items()}
+    documents = {f"topology/{RUBY_SPLIT_V1}": first["topology"] | {"version": version}, f"policy/{DEFAULT_POLICY_KEY}": policy}
+    for path, document in documents.items():
+        answer = live.as_operator(WALLET_SERVICE, "PUT", f"/internal/wallet/{path}", document)
+        assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize(("topology", "faults"), [(RUBY_SPLIT_V1, SPLIT), (RUBY_UNIFIED_V1, UNIFIED)])
