@@ -186,7 +186,7 @@ def _request_id_minted_per_try(patch: Patch) -> None:
 
 
 def _any_payload(patch: Patch) -> None:
-    patch.setattr(money, "_replay", lambda request, fingerprint, status, body: (status, body))
+    patch.setattr(money, "replay", lambda request, stored: (stored.status, stored.body))
 
 
 RULES = (

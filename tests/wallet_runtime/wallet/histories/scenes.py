@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 6), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 7), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -39,6 +39,8 @@ class Histories(Steps):
                 self.end_a_bonus_by_its_rolling(who, pick, ("COMPLETED", "CANCELED", "EXPIRED")[pick % 3])
             case 5:
                 self.carry_a_bonus_along(who, pick, part)
+            case 6:
+                self.win_with_several_sources(who, provider, pick % 3, (1, 2, 101)[pick % 3])
             case _:
                 self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
 
@@ -67,6 +69,15 @@ class Histories(Steps):
             self.play(action("ask_adjustment", who, account="WITHDRAWABLE", direction="credit", amount=5001, by="ann"))
             self.play(action("approve_adjustment", who, wish=list(self.model.wishes)[-1], by="bob"))
         self.play(action("rollback", who, provider=provider, bet=bet))
+
+    @rule(who=WHO, provider=PROVIDER, pair=st.integers(0, 2), payout=st.sampled_from((1, 2, 101, 4003)))
+    def win_with_several_sources(self, who: int, provider: str, pair: int, payout: int) -> None:
+        """A bet of all there is, settled under another policy than it was made under, with a payout that does not divide."""
+        wanted = self._bet(who, provider, "all", 0)
+        self.play(wanted)
+        self.model.activate(type(self).pairs[pair])
+        self.backend.activate(type(self).pairs[pair])
+        self.play(action("settle", who, provider=provider, bet=dict(wanted.says)["bet"], payout=payout))
 
     def _spend(self, who: int, provider: str, account: str) -> None:
         if account == self.model.bucket_of("withdrawable"):
