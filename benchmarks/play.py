@@ -55,6 +55,8 @@ def prepare(bench: Bench, players: int) -> None:
             money.register(BRAND, player_id(number), "EUR", False)
             request = named(number, "deposit")
             assert money.perform(request, {}, lambda state, pair, request=request: cash.deposit(request, DEPOSIT, state, pair))[0] == 200
+    # As pgbench does with its own tables.
+    bench.execute("VACUUM ANALYZE")
 
 
 @contextmanager
