@@ -31,7 +31,7 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.outbox import Publisher
 from wallet_runtime.plumbing.streams import Streams
 from wallet_runtime.rolling.worker.consumer import Consumer
-from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, rolling
+from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
 from wallet_runtime.wallet.store.documents import ActivationRefused, Documents
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
@@ -246,6 +246,12 @@ def _deposit(desk: Desk, player: Player) -> str:
     return str(player.player_id)
 
 
+def _award(desk: Desk, player: Player) -> str:
+    """What moves one account and leaves no other trace: the version of that account alone tells."""
+    assert player.perform(points.award, points.Points(5, "mission"))[0] == 200
+    return str(player.player_id)
+
+
 def _end_the_bonus(desk: Desk, player: Player) -> str:
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     assert player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0] == 200
@@ -262,7 +268,7 @@ def _stake(desk: Desk, player: Player) -> str:
     return str(player.player_id)
 
 
-@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _end_the_bonus, _end_the_coupon, _stake])
+@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _award, _end_the_bonus, _end_the_coupon, _stake])
 def test_an_undo_is_refused_for_everybody_once_anything_happened(desk: Desk, happen: Callable[[Desk, Player], str]) -> None:
     player = desk.rich_player()
     desk.new_player().perform(cash.deposit, cash.Deposit(77, "EUR", "CASINO_NORMAL"))
