@@ -31,8 +31,8 @@ class Figures:
         self.bet = play.two_trips(bench)
         read, apply = play.texts(bench)
         both = f"{play.in_sql(read)}, {play.in_sql(apply.replace(str(play.SAMPLE_VERSION), '0'))}"
-        self.one_trip = play.script(f"SELECT bench.one_trip({both});")
-        self.rules = play.script(f"SELECT bench.rules_in_sql({both}, 10);")
+        self.one_trip = play.script(bench, f"SELECT bench.one_trip({both});")
+        self.rules = play.script(bench, f"SELECT bench.rules_in_sql({both}, 10);")
 
     def pgbench(self, *arguments: str, players: int = 0, database: str = PLATFORM) -> float:
         """Run pgbench with all clients for the asked seconds."""
@@ -46,7 +46,7 @@ class Figures:
 
     def rows(self, bid: str) -> Callable[[], float]:
         """Update one row with all clients (`1`), or a row each."""
-        return lambda: self.pgbench("-f", str(play.script(ONE_ROW.format(bid=bid))), database=REFERENCE)
+        return lambda: self.pgbench("-f", str(play.script(self.bench, ONE_ROW.format(bid=bid))), database=REFERENCE)
 
     def sql(self, script: Path) -> Callable[[], float]:
         """Play a pgbench script."""

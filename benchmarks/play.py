@@ -142,10 +142,10 @@ def in_sql(text: str) -> str:
     return f"replace({named}, '{SAMPLE_ID}', {ID})::jsonb"
 
 
-def script(*statements: str) -> Path:
+def script(bench: Bench, *statements: str) -> Path:
     """Write a pgbench script: one player and one new id a transaction, then the statements."""
     lines = [line.format(first=FIRST_PLAYER) if "{first}" in line else line for line in PGBENCH_SETS]
-    with tempfile.NamedTemporaryFile("w", suffix=".sql", prefix="rubyops-bench-", delete=False) as file:
+    with tempfile.NamedTemporaryFile("w", suffix=".sql", dir=bench.postgres.data.parent, delete=False) as file:
         file.write("\n".join((*lines, *statements)) + "\n")
     return Path(file.name)
 
@@ -154,6 +154,7 @@ def two_trips(bench: Bench) -> Path:
     """Write the script of an authorization as the service sends it: a statement that reads and one that applies."""
     read, apply = texts(bench)
     return script(
+        bench,
         f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({in_sql(read)}) s \\gset",
         f"SELECT wallet.apply_command({in_sql(apply)});",
     )
