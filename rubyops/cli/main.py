@@ -115,6 +115,7 @@ TABLE: dict[str, Lazy] = {
     "export": _step("export"),
     "seed-players": _step("seed-players"),
     "reconcile": _group("reconcile", {"ledger": _step("reconcile-ledger")}, "Force a reconciliation"),
+    "suites": _step("suites"),
     "smoke": _step("smoke"),
     "canary": _step("canary"),
     "flow": _step("flow"),
