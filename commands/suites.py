@@ -1,7 +1,7 @@
 """Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6).
 
 When: on a local rollout, before money moves. Blast radius: none; the tests bring servers of their own. Undo: not needed. Suites that
-passed for this very commit, changes included, are not run again.
+passed for this very commit, changes of tracked files included, are not run again.
 """
 
 from dataclasses import dataclass

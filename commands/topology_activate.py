@@ -1,6 +1,6 @@
 """Activate a topology version together with its policy, in one transaction of wallet_service (A7).
 
-When: on a rollout (`version: newest` or a number), and on a tier 2 rollback (`version: previous`, PRD-T2b).
+When: on a rollout (VERSION `current`, `newest` or a number), and on a tier 2 rollback (`previous`, PRD-T2b).
 Blast radius: every money command from then on; balances stay, because the buckets stay (A7-8 is checked by wallet_service).
 Undo: `rubyops rollback --tier 2`.
 """

@@ -118,7 +118,7 @@ CHECKS: dict[str, Entry] = {
     ),
     "single-seed": Entry(
         "checks.platform.single_seed",
-        "Exactly one topology seed is loaded, at most one pair of it is active, and the pair belongs together.",
+        "Exactly one topology seed is loaded, exactly one pair of it is active, and the pair belongs together.",
     ),
     "topology-endpoint": Entry(
         "checks.platform.topology_endpoint", "The topology endpoint answers the active code and version, and they are the database's."

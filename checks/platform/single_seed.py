@@ -1,4 +1,4 @@
-"""Exactly one topology seed is loaded, at most one pair of it is active, and the pair belongs together.
+"""Exactly one topology seed is loaded, exactly one pair of it is active, and the pair belongs together.
 
 When it fails, two product modes share one environment (every bucket key holds its topology code, so money of one is out of
 reach in the other), or money commands run by a policy that was written for another topology.

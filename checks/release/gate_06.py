@@ -9,7 +9,7 @@ from rubyops.ports import Read
 
 
 def run(read: Read) -> Finding:
-    """Nothing issues coupon grants yet, so nothing about them can be proved."""
+    """Decide nothing: grants are issued, but the proof that they stay apart is not built yet."""
     del read
     return inconclusive("not built yet: coupon grants come with the promotion service")
 

@@ -37,7 +37,7 @@ TABLE: dict[str, Lazy] = {
         "rollout",
         {
             "local": Lazy(
-                "rubyops.cli.playbooks", "rollout_local", "Roll out on this machine, play the flows, and stop again unless --keep-up"
+                "rubyops.cli.playbooks", "rollout_local", "Roll out on this machine, run suites and flows, and stop again unless --keep-up"
             ),
             "staging": Lazy(
                 "rubyops.cli.playbooks", "rollout_staging", "Roll out to staging: its own data and ports, two copies of each process"
@@ -51,7 +51,7 @@ TABLE: dict[str, Lazy] = {
     "backfill": _step("backfill"),
     "gate": Lazy("rubyops.cli.playbooks", "named_playbook", "Probe the release gates; exit 5 unless every one of them holds", ("gate",)),
     "up": _step("up"),
-    "down": Lazy(_PLATFORM, "down", "Stop every process and the servers; data stays"),
+    "down": Lazy(_PLATFORM, "down", "Stop every process and the servers that are its own; data stays"),
     "status": Lazy(_PLATFORM, "status", "Show versions, progress, outbox, freeze level and lock"),
     "doctor": Lazy(_PLATFORM, "doctor", "Look for what would stop rubyops from working, with the command that mends it"),
     "migrate": _step("migrate"),
@@ -109,7 +109,7 @@ TABLE: dict[str, Lazy] = {
                 "List events that were set aside, have one tried again",
             )
         },
-        "Look at events that were set aside",
+        "List events that were set aside, have one tried again",
     ),
     "trace": Lazy(_SHOW, "trace", "Follow one bet or player through ledger, events and rollings"),
     "export": _step("export"),
@@ -143,7 +143,7 @@ TABLE: dict[str, Lazy] = {
     ),
     "lock": _group("lock", {"show": Lazy(_RUNS, "lock_show", "Show who holds the environment's lock")}, "Show the lock"),
     "config": _group(
-        "config", {"show": Lazy(_SHOW, "config_show", "Show the environments and where each value comes from")}, "Show the configuration"
+        "config", {"show": Lazy(_SHOW, "config_show", "Show the environments, their file and their folders")}, "Show the configuration"
     ),
     "completion": Lazy("rubyops.cli.meta", "completion", "Print the script that completes rubyops in your shell"),
     "help": Lazy("rubyops.cli.meta", "help_topic", "Explain a topic, such as exit-codes"),

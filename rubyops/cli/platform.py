@@ -25,7 +25,7 @@ _RUNNING = "running"
 @click.command("down")
 @line
 def down(*, console: Console, environment: str | None) -> int:
-    """Stop every process and the servers of the environment. Data stays."""
+    """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
     if toolkit.control.reachable():
         held = toolkit.control.lock()

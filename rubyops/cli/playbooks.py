@@ -28,7 +28,7 @@ PLAN_SCHEMA = "rubyops.plan/v1"
 def rollout_local(
     *, console: Console, environment: str | None, keep_up: bool, dry_run: bool, confirm: str | None, detailed_exitcode: bool
 ) -> int:
-    """Start the platform, bring a topology live, move money through every flow, and check it.
+    """Start the platform, bring a topology live, run the suites of this checkout, move money through every flow, and check it.
 
     A platform that was not running before is stopped again at the end, whatever the result, unless --keep-up is given.
     """

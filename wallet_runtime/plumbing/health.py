@@ -67,7 +67,7 @@ class Health:
         return Report(answer["status"] != "failing", {name: answer[name] for name in ("status", "checks", "loops", "legacy_token_present")})
 
     def answer(self) -> dict[str, Any]:
-        """Return the body of `/health`; status is "ok", "degraded" (a loop's turn failed, within its budget) or "failing"."""
+        """Return the body of `/health`; status is "ok", "degraded" (a fault that is survived so far) or "failing"."""
         context, settings = self._context, self._context.settings
         checks = {**self._found, "control": context.control.check(), "stopping": "stopping" if self._stopping.is_set() else OK}
         if time.monotonic() - self._looked_at > LOOK_AGE_SECONDS_MAX:
