@@ -11,7 +11,7 @@ from rubyops.ports import Read
 def run(read: Read) -> Finding:
     """Decide nothing: grants are issued, but the proof that they stay apart is not built yet."""
     del read
-    return inconclusive("not built yet: coupon grants come with the promotion service")
+    return inconclusive("not built yet: no probe shows that grants stay apart")
 
 
 CHECK = Check("gate-06", "Coupon grants are kept apart", ("GATE-6",), run)
