@@ -252,6 +252,14 @@ def _award(desk: Desk, player: Player) -> str:
     return str(player.player_id)
 
 
+def _come_and_go(desk: Desk, player: Player) -> str:
+    """Money that came into an account which the move did not touch, and has left it again."""
+    other = desk.new_player()
+    for rule in (points.award, points.expire):
+        assert other.perform(rule, points.Points(5, "mission"))[0] == 200
+    return str(other.player_id)
+
+
 def _end_the_bonus(desk: Desk, player: Player) -> str:
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     assert player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0] == 200
@@ -268,7 +276,7 @@ def _stake(desk: Desk, player: Player) -> str:
     return str(player.player_id)
 
 
-@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _award, _end_the_bonus, _end_the_coupon, _stake])
+@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _award, _come_and_go, _end_the_bonus, _end_the_coupon, _stake])
 def test_an_undo_is_refused_for_everybody_once_anything_happened(desk: Desk, happen: Callable[[Desk, Player], str]) -> None:
     player = desk.rich_player()
     desk.new_player().perform(cash.deposit, cash.Deposit(77, "EUR", "CASINO_NORMAL"))

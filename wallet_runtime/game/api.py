@@ -165,7 +165,7 @@ def _number(call: Call, name: str, default: int, *, highest: int) -> int:
     text = call.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > highest:
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= highest):
         raise Invalid(f"query parameter {name} must be a whole number up to {highest}, found {text[:20]!r}")
     return int(text)
 

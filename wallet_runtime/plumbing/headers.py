@@ -34,16 +34,19 @@ class Headers:
     def identifier(self, name: str) -> str | None:
         """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces, or `Invalid` (422)."""
         value = self.get(name)
-        if value is None:
-            return None
-        if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all("!" <= character <= "~" for character in value):
-            raise Invalid(f"header {name} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces")
-        return value
+        return None if value is None else confirm_identifier(value, f"header {name}")
 
     def brand_id(self) -> UUID | None:
         """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""
         value = self.get(contract.BRAND_HEADER)
         return None if value is None else _uuid_of(value, f"header {contract.BRAND_HEADER}")
+
+
+def confirm_identifier(value: str, where: str) -> str:
+    """Return an id that a client chose and sent in `where`, or raise `Invalid` (422), as for `Headers.identifier`."""
+    if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all("!" <= character <= "~" for character in value):
+        raise Invalid(f"{where} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces")
+    return value
 
 
 def scoped_id(owner: object, identifier: str, header: str) -> str:

@@ -46,7 +46,7 @@ def read_event(fields: Mapping[str, str]) -> Event:
     """Type the fields of a stream entry; raise MalformedEvent with the field that is missing or wrong."""
     try:
         event = msgspec.convert({**fields, "payload": msgspec.json.decode(fields.get("payload", "null"))}, Event, strict=False)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise MalformedEvent(f"the entry is not an event: {error}") from error
     if not 1 <= event.schema_version <= SCHEMA_VERSION_MAX:
         raise MalformedEvent(f"schema version {event.schema_version} is not known here; known are 1 to {SCHEMA_VERSION_MAX}")

@@ -53,7 +53,7 @@ def read_keep(environ: Mapping[str, str]) -> Keep:
     for field in fields(Keep):
         name, least = f"{field.name.upper()}_RETENTION_HOURS", 1 if field.name == "stream" else 24
         text = environ.get(name, str(field.default))
-        if text.isascii() and text.isdigit() and least <= int(text[:10]) <= HOURS_MAX:
+        if text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= HOURS_MAX:
             hours[field.name] = int(text)
         else:
             faults.append(f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}")

@@ -112,7 +112,7 @@ class _Reader:
 
     def number(self, name: str, default: str | None = None, *, lowest: int, highest: int) -> int:
         value = self.text(name, default)
-        if not (value.isascii() and value.isdigit()) or not lowest <= int(value[:10]) <= highest:
+        if not (value.isascii() and value.isdigit() and len(value) <= 10 and lowest <= int(value) <= highest):
             if value:
                 self.faults.append(f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}")
             return lowest

@@ -45,6 +45,8 @@ class Streams:
             url,
             protocol=2,
             decode_responses=True,
+            # Bytes that are no text are one entry's fault: strict decoding would fail the read of all that come with it.
+            encoding_errors="surrogateescape",
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
             retry=Retry(NoBackoff(), 0),

@@ -55,7 +55,11 @@ def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: Se
 
 def _storable(fields: Mapping[str, str]) -> dict[str, str]:
     # PostgreSQL takes neither NUL nor a lone surrogate in jsonb; whoever reads a dead letter can do without them.
-    return {name: value.replace("\0", "").encode("utf-8", "replace").decode() for name, value in fields.items()}
+    return {_text(name): _text(value) for name, value in fields.items()}
+
+
+def _text(said: str) -> str:
+    return said.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def next_to_replay(session: Session, stream: str) -> DeadLetter | None:

@@ -200,7 +200,14 @@ def test_the_statement_tells_what_the_provider_believes_page_by_page(table: Tabl
 
 
 @pytest.mark.parametrize(
-    "query", ["", "from=2020-01-01&to=2021-01-01", "from=x&to=y", "from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit=501"]
+    "query",
+    [
+        "",
+        "from=2020-01-01&to=2021-01-01",
+        "from=x&to=y",
+        "from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit=501",
+        f"from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit={'0' * 20}{2**70}",
+    ],
 )
 def test_a_statement_needs_zoned_times_and_has_bounded_pages(table: Table, query: str) -> None:
     assert table.statement(query).status_code == 422

@@ -27,7 +27,7 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
     assert read_keep({"OUTBOX_RETENTION_HOURS": "24"}).outbox == 24
     wrong = {
         "OUTBOX_RETENTION_HOURS": "0",
-        "IDEMPOTENCY_RETENTION_HOURS": "-5",
+        "IDEMPOTENCY_RETENTION_HOURS": f"{'0' * 8}24{2**70}",
         "STREAM_RETENTION_HOURS": "\u0663",
         "INBOX_RETENTION_HOURS": "1e9",
     }

@@ -31,6 +31,7 @@ def test_every_process_starts_with_a_full_environment(process: str) -> None:
         (lambda e: e.pop("GAME_SERVICE_URL"), "GAME_SERVICE_URL is required"),
         (lambda e: e.update(PORT="eighty"), "PORT must be a whole number"),
         (lambda e: e.update(PORT="99999"), "PORT must be a whole number"),
+        (lambda e: e.update(PORT="000000808099999"), "PORT must be a whole number"),
         (lambda e: e.update(COPY="0"), "COPY must be a whole number"),
         (lambda e: e.update(ENVIRONMENT="production", RUBY_FAILPOINT="x"), "never for production"),
     ],

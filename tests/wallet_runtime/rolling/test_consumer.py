@@ -204,6 +204,22 @@ def test_an_event_without_a_brand_fails_closed(line: Line, look: Look, redis_url
     assert look("SELECT count(*) FROM rolling.player_rolling") == [(0,)]
 
 
+@pytest.mark.parametrize("poison", [{b"payload": b'{"a":' * 100_000}, {b"payload": b'{"a": "\xff"}'}, {b"\xff": b"\xff"}])
+def test_an_entry_that_cannot_even_be_read_holds_up_nobody_else(line: Line, look: Look, redis_url: str, poison: dict[bytes, bytes]) -> None:
+    poisoned, healthy = Player(1), Player(1)
+    line.wallet.require(poisoned, 100)
+    line.publish()
+    with redis.Redis.from_url(redis_url) as server:
+        ((entry_id, fields),) = server.xrange(wallet_stream(1))
+        server.xdel(wallet_stream(1), entry_id)
+        del fields[b"restore_epoch"]
+        server.xadd(wallet_stream(1), {**fields, **poison})
+    rolling_id = line.wallet.require(healthy, 100)
+    line.run()
+    assert look("SELECT reason, player_id FROM rolling.rolling_dead_letter") == [("MALFORMED", poisoned.player_id)]
+    assert look(TURNOVER, rolling_id) == [(0, "ACTIVE")]
+
+
 def test_a_canary_lands_in_the_inbox_and_strange_events_are_passed_over(line: Line, look: Look) -> None:
     player = Player()
     canary = line.wallet.write(player, contract.OUTBOX_CANARY)

@@ -1,6 +1,7 @@
 """Many commands in two trips: each keeps its own answer, refusal and request id, and none takes another's money with it."""
 
 import threading
+import time
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -128,6 +129,18 @@ def test_batches_and_single_commands_on_the_same_players_lose_nothing(players: l
     assert len(found) == 160 and set(found) <= {200, "BUSY"} and taken > 0
     assert sum(held(look, player) for player in players) == 4_000 - 10 * taken
     assert look.execute("SELECT count(*) FROM wallet.ledger_drift").fetchone() == (0,)
+
+
+def test_a_batch_does_not_add_up_what_it_waits_for_each_player(players: list[Player], look: psycopg.Connection) -> None:
+    """It holds the players it has taken, and the gate that a freeze needs, while it waits for the next one."""
+    players.sort(key=lambda player: (player.brand_id, player.player_id))
+    wishes = [bet(player, "b1") for player in players]
+    with look.transaction():
+        look.execute("SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s) FOR UPDATE", [[one.player_id for one in players[1:]]])
+        started = time.monotonic()
+        assert statuses(perform_many(players[0].money, wishes)) == [200, "BUSY", "BUSY", "BUSY"]
+        assert time.monotonic() - started < 5.5
+    assert statuses(perform_many(players[0].money, [bet(player, "b1") for player in players])) == [200] * 4
 
 
 def test_a_batch_is_bounded(wallet: Database, look: psycopg.Connection) -> None:

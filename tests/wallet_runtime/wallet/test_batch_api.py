@@ -59,6 +59,17 @@ def test_a_batch_answers_each_bet_as_alone(client: httpx.Client) -> None:
     assert answer["results"][3]["body"]["request_id"] == "other"
 
 
+def test_a_request_id_that_is_good_alone_is_good_in_a_batch_and_no_other(client: httpx.Client) -> None:
+    longest = "mocksports." + "x" * 200
+    alone = result("b1")
+    del alone["request_id"]
+    first = post(client, "bets/settle", longest, **alone)
+    status, answer = post(client, "bets/settle-batch", "batch", bets=[result("b1", request_id=longest)])
+    assert (status, answer["results"][0]["body"]) == (200, first[1])
+    for never_alone in ("with space", "x" * 256):
+        assert post(client, "bets/settle-batch", "batch", bets=[result("b2", request_id=never_alone)])[0] == 422
+
+
 @pytest.mark.parametrize("bets", [[], [result(f"b{number}") for number in range(51)], [result("b1", "-1")], [{"bet_id": "b1"}]])
 def test_a_batch_that_is_not_well_formed_moves_nothing(client: httpx.Client, bets: list[dict[str, str]]) -> None:
     assert post(client, "bets/settle-batch", "batch", bets=bets)[0] == 422

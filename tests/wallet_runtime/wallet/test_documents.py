@@ -161,6 +161,7 @@ def test_a_version_that_cannot_be_one_is_a_422_everywhere(office: Office, versio
         ("PUT", f"topology/{CODE}/activate", {"version": 1, "policy_document": {"policy_key": "default", "version": version}}),
         ("PUT", "policy/default/activate", {"version": version}),
         ("GET", f"topology/{CODE}/diff/1/{version!r}", None),
+        ("GET", f"topology/{CODE}/diff/1/{'0' * 11}1{2**70}", None),
     ):
         assert office.send(method, path, body).status_code == 422, (method, path, body)
 

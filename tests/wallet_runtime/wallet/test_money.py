@@ -141,7 +141,8 @@ def test_a_balance_beyond_counting_is_refused_and_reconciliation_still_counts(pl
 
 def test_an_overtaken_token_changes_nothing(operator: psycopg.Connection, look: psycopg.Connection) -> None:
     operator.execute("SELECT wallet.advance_fence(7)")
-    for call in ("set_freeze('e', 1, 'sealed', 1)", "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
+    freezes = ("set_freeze('e', 1, 'sealed', 1)", "set_freeze('e', NULL, 'sealed', 1)")
+    for call in (*freezes, "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
         with pytest.raises(psycopg.errors.DatabaseError) as error:
             operator.execute(f"SELECT wallet.{call}".encode())
         assert error.value.sqlstate == "RB001"

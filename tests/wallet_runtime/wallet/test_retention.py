@@ -54,7 +54,15 @@ def test_old_answers_go_and_the_gate_looks_no_further_back(
 
 
 @pytest.mark.parametrize(
-    "call", ["prune_outbox('59 minutes', 10)", "prune_idempotency('23 hours', 10)", "prune_idempotency('-1 days', 10)"]
+    "call",
+    [
+        "prune_outbox('59 minutes', 10)",
+        "prune_outbox('1 day', NULL)",
+        "prune_outbox(NULL, 10)",
+        "prune_idempotency('23 hours', 10)",
+        "prune_idempotency('-1 days', 10)",
+        "prune_idempotency('2 days', NULL)",
+    ],
 )
 def test_the_database_keeps_a_least_time_whatever_the_worker_is_told(platform_db: TestDatabase, call: str) -> None:
     with psycopg.connect(platform_db.dsn("wallet_worker")) as worker, pytest.raises(psycopg.DatabaseError, match="at least"):

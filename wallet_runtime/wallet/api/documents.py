@@ -102,7 +102,7 @@ def diff(kind: Kind, context: Context, call: Call) -> Answer:
 
 def _version(call: Call, name: str) -> int:
     text = call.path[name]
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= VERSION_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= VERSION_MAX):
         raise Invalid(f"{name} is a version number from 1, found {text[:40]!r}")
     return int(text)
 

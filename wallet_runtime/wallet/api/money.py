@@ -9,6 +9,7 @@ from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.headers import confirm_identifier
 from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, CurrencyMismatch, Rule, name_request, perform, told, wish
 from wallet_runtime.wallet.domain import bets, cash
@@ -136,7 +137,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
     wishes = []
     for item in body.bets:
         command = _settlement(item)
-        alone = replace(call, request_id=_identifier("request_id", item.request_id), route=SETTLE_PATH)
+        alone = replace(call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH)
         wishes.append(wish(name_request(alone, item.player_id, command), command, bets.settle, _bet_reads(command)))
     results = perform_many(money_of(context.database), wishes)
     return Answer(200, {"results": [told(wish.request.request_id, result) for wish, result in zip(wishes, results, strict=True)]})

@@ -480,19 +480,24 @@ END $$;
 
 -- Apply many decided commands in one transaction, each for itself: one that cannot be is an outcome, and takes nothing of the others
 -- with it. At most 50, because past 64 open subtransactions every other snapshot gets slow. Outcomes come in the order of the commands;
--- whoever calls has put the players in one order, so that two batches cannot wait for each other.
+-- whoever calls has put the players in one order, so that two batches cannot wait for each other. One that waits for players holds
+-- those it has taken, and the gate: after three seconds the rest is left out as if the lock had timed out.
 CREATE FUNCTION wallet.apply_commands(p_commands jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     outcomes jsonb := '[]';
     outcome  jsonb;
     at       text;
+    until    timestamptz := clock_timestamp() + interval '3 seconds';
 BEGIN
     IF jsonb_array_length(p_commands) > 50 THEN
         RAISE EXCEPTION 'at most 50 commands go together, found %', jsonb_array_length(p_commands) USING ERRCODE = 'RW003';
     END IF;
     FOR place IN 0 .. jsonb_array_length(p_commands) - 1 LOOP
         BEGIN
+            IF clock_timestamp() > until THEN
+                RAISE EXCEPTION 'the batch has waited too long' USING ERRCODE = '55P03';
+            END IF;
             outcome := wallet.apply_command(p_commands->place);
             -- What is checked at the end of a transaction is checked at the end of each command instead.
             SET CONSTRAINTS ALL IMMEDIATE;

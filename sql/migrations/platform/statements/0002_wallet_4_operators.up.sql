@@ -53,7 +53,7 @@ DECLARE
 BEGIN
     LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
-    IF gate.activation_no <> p_activation_no THEN
+    IF gate.activation_no IS DISTINCT FROM p_activation_no THEN
         RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW001';
     END IF;
     IF wallet.strands(gate.topology_code, gate.topology_version, p_topology, p_topology_version) THEN
@@ -101,7 +101,7 @@ END $$;
 CREATE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
 BEGIN
-    IF (SELECT fence_token FROM wallet_gate) <> p_token THEN
+    IF (SELECT fence_token FROM wallet_gate) IS DISTINCT FROM p_token THEN
         RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
     END IF;
 END $$;

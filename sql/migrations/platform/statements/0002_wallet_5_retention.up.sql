@@ -12,8 +12,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gone integer;
 BEGIN
-    IF p_keep < interval '1 hour' THEN
-        RAISE EXCEPTION 'published events are kept for an hour at least, not for %', p_keep USING ERRCODE = 'RW003';
+    IF (p_keep >= interval '1 hour' AND p_limit > 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'published events are kept for an hour at least, not for %, and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
     END IF;
     DELETE FROM wallet_outbox o USING (SELECT outbox_id FROM wallet_outbox ORDER BY outbox_id LIMIT p_limit) oldest
      WHERE o.outbox_id = oldest.outbox_id AND o.published_at < now() - p_keep;
@@ -28,8 +28,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gone integer;
 BEGIN
-    IF p_keep < interval '1 day' THEN
-        RAISE EXCEPTION 'answers to requests are kept for a day at least, not for %', p_keep USING ERRCODE = 'RW003';
+    IF (p_keep >= interval '1 day' AND p_limit > 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'answers to requests are kept for a day at least, not for %, and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
     END IF;
     DELETE FROM wallet_idempotency
      WHERE ctid = ANY (ARRAY(SELECT ctid FROM wallet_idempotency WHERE created_at < now() - p_keep LIMIT p_limit FOR UPDATE SKIP LOCKED));

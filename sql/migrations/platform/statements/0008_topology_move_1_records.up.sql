@@ -156,6 +156,14 @@ WITH happened AS (
      WHERE NOT EXISTS (SELECT FROM wallet.topology_move_leg l
                         WHERE (l.run_id, l.brand_id, l.player_id, l.to_bucket) = (r.run_id, b.brand_id, b.player_id, b.bucket_type_code))
     UNION
+    SELECT r.run_id, b.brand_id, b.player_id, b.account, 'money came and went since'
+      FROM wallet.topology_move_run r
+      JOIN wallet.wallet_bucket b ON b.topology_code = r.to_code AND b.balance = 0 AND b.version > 0
+      JOIN wallet.wallet_ledger l ON l.brand_id = b.brand_id AND l.player_id = b.player_id AND l.account = b.account AND l.version = b.version
+                                 AND l.created_at >= r.started_at AND l.command NOT IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO')
+     WHERE NOT EXISTS (SELECT FROM wallet.topology_move_leg l
+                        WHERE (l.run_id, l.brand_id, l.player_id, l.to_bucket) = (r.run_id, b.brand_id, b.player_id, b.bucket_type_code))
+    UNION
     SELECT r.run_id, o.brand_id, o.player_id, 'rolling ' || o.rolling_id, 'it was made since'
       FROM wallet.topology_move_run r JOIN wallet.wallet_rolling_obligation o ON o.topology_code = r.to_code AND o.state = 'ACTIVE'
      WHERE NOT EXISTS (SELECT FROM wallet.topology_move_reference f WHERE (f.run_id, f.kind, f.id) = (r.run_id, 'rolling', o.rolling_id))
