@@ -287,7 +287,7 @@ NO_CLAIM = (
 NO_ACTIVATION_NUMBER = InSql(
     "a bet of any activation", "apply_command", "gate.activation_no IS DISTINCT FROM (c->>'activation_no')::bigint", "false"
 )
-NO_START = InSql("an activation from any other", "switch_active", "gate.activation_no <> p_activation_no", "false")
+NO_START = InSql("an activation from any other", "switch_active", "gate.activation_no IS DISTINCT FROM p_activation_no", "false")
 PLANTS: tuple[tuple[Kind, tuple[InSql, ...]], ...] = (
     (two_withdrawals, (NO_VERSION,)),
     (settle_against_rollback, (NO_VERSION,)),

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.test_batch import bet, result
@@ -92,6 +93,8 @@ def test_a_bet_calls_no_function_that_it_does_not_need(wallet: Database, warm: P
     warm.money = money_of(again)
     warm.perform(bets.authorize, AUTHORIZE, **READS, **bets.AUTHORIZE_READS)
     again.close()
+    # A session hands its counts over when it ends, which is a moment after its client has closed it.
+    await_until(lambda: "apply_command" in dict(look.execute(CALLS).fetchall()))
     assert dict(look.execute(CALLS).fetchall()) == {
         "read_state": 1,
         "read_bet": 1,

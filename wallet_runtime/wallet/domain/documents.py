@@ -4,6 +4,7 @@ A document is what was published and activated, so it is read strictly: an unkno
 a `DocumentInvalid` that names the path. Rules between fields live in `validation`.
 """
 
+from inspect import cleandoc
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -160,7 +161,17 @@ def read_policy(document: object) -> Policy:
 
 def published_schema(kind: type[Topology] | type[Policy]) -> dict[str, Any]:
     """Return the JSON Schema of a document, as it is published."""
-    return {"$schema": SCHEMA_DIALECT, **msgspec.json.schema(kind)}
+    shown: dict[str, Any] = _dedented(msgspec.json.schema(kind))
+    return {"$schema": SCHEMA_DIALECT, **shown}
+
+
+def _dedented(part: Any) -> Any:
+    """Take the indentation out of descriptions, which are docstrings: Python 3.13 does so by itself, earlier ones do not."""
+    if isinstance(part, dict):
+        return {
+            name: cleandoc(value) if name == "description" and isinstance(value, str) else _dedented(value) for name, value in part.items()
+        }
+    return [_dedented(item) for item in part] if isinstance(part, list) else part
 
 
 def _read(document: object, kind: type[D]) -> D:
