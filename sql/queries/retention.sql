@@ -24,3 +24,13 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) AS gone FROM gone;
+
+-- name: rolling_prune_failures
+-- Remove counts of failed tries past their time; the event was applied or set aside long ago.
+WITH gone AS (
+    DELETE FROM rolling.rolling_event_failure
+     WHERE event_id = ANY (ARRAY(SELECT event_id FROM rolling.rolling_event_failure
+                                  WHERE last_at < now() - make_interval(hours => %(hours)s::integer) LIMIT %(limit)s::integer))
+    RETURNING 1
+)
+SELECT count(*) AS gone FROM gone;

@@ -137,3 +137,10 @@ def test_rolling_removes_what_is_past_its_time(impatient: Line, look: Look, as_r
     assert keeper.turn() == 0
     look("UPDATE rolling.rolling_inbox SET received_at = now() - interval '15 days' WHERE stream LIKE '%%3' RETURNING 1")
     assert (keeper.turn(), look("SELECT count(*) FROM rolling.rolling_inbox")) == (1, [(1,)])
+    failed = (
+        "INSERT INTO rolling.rolling_event_failure (event_id, brand_id, player_id, tries, last_error, last_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'planted', now() - days * interval '1 day'"
+        " FROM unnest(ARRAY[13, 15]) AS days RETURNING 1"
+    )
+    assert len(look(failed)) == 2
+    assert (keeper.turn(), look("SELECT count(*) FROM rolling.rolling_event_failure")) == (1, [(1,)])

@@ -36,8 +36,15 @@ TROUBLE = Gauge("rolling_trouble", "What waits for a person: failed completions,
 
 
 def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
-    """Make what removes published events, claims of events, and entries; nobody consumes rolling's stream yet, so time alone decides."""
-    rows = (Rows("rolling_prune_outbox", keep.outbox), Rows("rolling_prune_inbox", keep.inbox))
+    """Make what removes published events, claims and failures of events, and entries.
+
+    Nobody consumes rolling's stream yet, so time alone decides there.
+    """
+    rows = (
+        Rows("rolling_prune_outbox", keep.outbox),
+        Rows("rolling_prune_inbox", keep.inbox),
+        Rows("rolling_prune_failures", keep.inbox),
+    )
     return Retention(database, streams, rows, (Entries(contract.ROLLING_STREAM, (), keep.stream),))
 
 
