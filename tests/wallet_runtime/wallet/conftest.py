@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.domain import cash
@@ -96,3 +97,10 @@ def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
         """
     )
     yield "wallet_ledger_202401"
+
+
+def await_all_older(look: psycopg.Connection) -> None:
+    """Wait until every row so far is older than any open transaction: a walk's mark stands there, and the server is shared."""
+    written = look.execute("SELECT pg_current_xact_id()::text").fetchone()
+    older = b"SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"
+    await_until(lambda: look.execute(older, written).fetchone() == (True,), 60)

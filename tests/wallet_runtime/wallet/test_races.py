@@ -159,7 +159,7 @@ def rollback_against_authorize(race: Race, number: int) -> str:
     """The bet first: it is taken and given back. The rollback first: a tombstone, and the bet is refused."""
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    authorize = racer.act(0, bets.authorize, command, "bet", **BET)
+    authorize = racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)
     rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
     answers = race.run(authorize, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
     assert racer.held() == {NORMAL: 5_000}
@@ -175,7 +175,7 @@ def settle_against_rollback(race: Race, number: int) -> str:
     """Both orders end rolled back with the stake where it was; the settlement comes first, or is refused."""
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    assert racer.act(0, bets.authorize, command, "bet", **BET)() == (200, "AUTHORIZED")
+    assert racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)() == (200, "AUTHORIZED")
     settle = racer.act(0, bets.settle, bets.Settle("mocksports", "b1", "55"), "settle", **BET)
     rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
     answers = race.run(settle, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
@@ -210,7 +210,7 @@ def activation_against_bets(race: Race, number: int) -> str:
     before, after = race.active, 3 if race.active == 1 else 1  # both pay sports in the server's order
     racers = [race.player(normal=5_000) for _ in range(4)]
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    acts = [racer.act(copy % 2, bets.authorize, command, "bet", **BET) for copy, racer in enumerate(racers)]
+    acts = [racer.act(copy % 2, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS) for copy, racer in enumerate(racers)]
     late, by = (4 if number % 2 else -1), HEAD_STARTS[number % len(HEAD_STARTS)]
     answers = race.run(*acts, lambda: race.activate(0, after, f"a-{number}"), late=late, by=by)
     assert answers == [(200, "AUTHORIZED")] * 4 + [(200, str(after))]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, await_all_older
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.store.anchors import Anchors
@@ -74,6 +74,7 @@ def test_an_incremental_cycle_walks_only_what_is_new(
 ) -> None:
     for number in range(3):
         _play(player, f"b{number}")
+    await_all_older(look)
     task.run("test", "incremental")
     other = Player(money_of(wallet))
     other.perform(cash.deposit, DEPOSIT)

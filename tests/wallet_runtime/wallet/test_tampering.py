@@ -9,8 +9,7 @@ import pytest
 
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import await_until
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, await_all_older
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.domain import cash, coupons
 from wallet_runtime.wallet.domain.state import Scope
@@ -65,7 +64,6 @@ AROUND = (
     "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
 )
 MARK = "SELECT rotated_brand = '00000000-0000-0000-0000-000000000000' FROM wallet.wallet_reconciliation_mark"
-ALL_OLDER = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"
 Edit = Callable[..., None]
 
 
@@ -124,9 +122,7 @@ def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
         for _ in range(3):
             player.perform(cash.deposit, DEPOSIT)
         player.perform(coupons.issue, coupons.Issue(f"log-{player.player_id}", 500, "EUR", Scope("sports")))
-    # The mark stands at the oldest transaction that is open on the server, and that may be another test's.
-    written = look.execute("SELECT pg_current_xact_id()::text").fetchone()
-    await_until(lambda: look.execute(ALL_OLDER.encode(), written).fetchone() == (True,), 60)
+    await_all_older(look)
     Reconciliation(wallet).run("test", "hashes")
     return sorted(made, key=lambda player: (player.brand_id, player.player_id))
 

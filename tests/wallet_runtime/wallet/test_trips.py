@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import psycopg
 import pytest
 
@@ -74,6 +75,20 @@ def test_a_command_is_two_round_trips_and_a_repeat_one(wallet: Database, warm: P
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **READS)
         assert trips() == 7, "a refusal is stored, so it costs what the bet would have"
+
+
+def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(wallet: Database, warm: Player) -> None:
+    new = {**READS, **bets.AUTHORIZE_READS}
+    warm.perform(bets.authorize, msgspec.structs.replace(AUTHORIZE, bet_id="b3"), **{**new, "bet_id": "b3"})
+    with counted(wallet) as trips:
+        warm.perform(bets.authorize, AUTHORIZE, request_id="a", **new)
+        assert trips() == 1
+        warm.perform(bets.authorize, AUTHORIZE, request_id="a", **new)
+        assert trips() == 3, "a repeat of it is tried before it is read"
+        warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS)
+        assert trips() == 5
+        warm.perform(bets.authorize, AUTHORIZE, request_id="b", **new)
+        assert trips() == 8, "so is a refusal, which is decided on what was read"
 
 
 def test_a_batch_is_two_round_trips_for_all_its_players(wallet: Database, warm: Player) -> None:

@@ -64,6 +64,7 @@ def _take(money: Money, session: Session, turn: list[Wish]) -> None:
     outcomes = session.one("wallet_apply_commands", commands=one.encoded(payload))["outcomes"]
     failpoint.reach("wallet.after_commit")
     for (wish, _, decision), outcome in zip(decided, outcomes, strict=True):
+        money.remembered.forget(wish.request)
         wish.result = _result(wish, decision, outcome)
 
 

@@ -2,7 +2,8 @@
 
 `perform` is the only caller of `wallet.apply_command`. Both trips are single statements in autocommit, so nothing is held
 open while Python thinks; if the player or the activation moved in between, apply changes nothing and the command is
-decided again on the new state.
+decided again on the new state. A new bet is decided first on what this copy's last command left of the player, where it knows
+that: apply compares all the same, and whatever is not simply applied is read and decided anew.
 """
 
 import time
@@ -19,9 +20,11 @@ from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_M
 from wallet_runtime.plumbing import failpoint
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
+from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
+from wallet_runtime.wallet.store.remembered import Remembered
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
@@ -37,6 +40,7 @@ log = structlog.get_logger("wallet")
 COMMANDS = Counter("wallet_commands_total", "Money commands decided.", ["command", "outcome"])
 MISMATCHES = Counter("wallet_idempotency_mismatch_total", "Request ids that came back with another payload.")
 STALE_RETRIES = Counter("wallet_command_stale_total", "Commands decided again because the player or the activation had moved.")
+GUESSES = Counter("wallet_guesses_total", "New bets decided on what this copy knew of the player.", ["outcome"])
 REFUSED_BY_DATABASE = Counter("wallet_invariant_refused_total", "Commands that the database refused.", ["sqlstate"])
 NEGATIVE_PREVENTED = Counter("wallet_negative_balance_prevented_total", "Commands stopped by a balance that would turn negative.")
 
@@ -81,12 +85,24 @@ class PairMoved(Exception):
     """Another pair was activated since the command was decided; nothing was changed."""
 
 
+class PlayerMoved(Exception):
+    """The player has another version than the command was decided on; nothing was changed."""
+
+
+class KeyTaken(Exception):
+    """Another command has claimed this request id, or holds this bet; nothing was changed."""
+
+
+MOVED = {STALE: PlayerMoved, PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
+
+
 class Money:
     """Money commands of one wallet_service copy over its database."""
 
     def __init__(self, database: Database) -> None:
         """Keep the database; documents of used pairs are kept too, they never change once active."""
         self.database = database
+        self.remembered = Remembered()
         self._pairs: dict[PairReference, ActivePair] = {}
 
     def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
@@ -97,27 +113,62 @@ class Money:
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
+        try:
+            with self.database.session() as session:
+                return self._guessed(session, request, reads, decide) or self._settled(session, request, reads, decide)
+        except Unavailable:
+            self.remembered.clear()
+            raise
+
+    def _settled(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
+        """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
-        with self.database.session() as session:
-            # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
-            while attempts < ATTEMPTS_MAX and time.monotonic() < until:
-                state = _read(session, request, reads)
-                if state.stored is not None:
-                    return replay(request, state.stored)
-                try:
-                    decision = self.decide(session, state, decide)
-                    outcome = _apply(session, request, state, decision)
-                except ReadMore as more:
-                    reads = reads | more.reads
-                    continue
-                except PairMoved:
-                    STALE_RETRIES.inc()
-                    continue
-                if outcome is not None:
-                    return answer(decision, outcome)
+        # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
+        while attempts < ATTEMPTS_MAX and time.monotonic() < until:
+            state = _read(session, request, reads)
+            if state.stored is not None:
+                return replay(request, state.stored)
+            try:
+                decision = self.decide(session, state, decide)
+                outcome = _apply(session, request, state, decision)
+            except ReadMore as more:
+                reads = reads | more.reads
+            except PairMoved:
+                STALE_RETRIES.inc()
+            except (PlayerMoved, KeyTaken):
                 STALE_RETRIES.inc()
                 attempts += 1
+            else:
+                return self._told(request, state, decision, outcome)
         raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
+
+    def _guessed(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]] | None:
+        """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
+
+        Only what is applied counts. A refusal, a repeat or a freeze is told by what the database says when it is asked.
+        """
+        state = self.remembered.guess(request) if reads.keys() >= bets.AUTHORIZE_READS.keys() else None
+        if state is None:
+            return None
+        try:
+            decision = self.decide(session, state, decide)
+            outcome = {} if decision.refused else _apply(session, request, state, decision)
+            if outcome.get("outcome") == "applied":
+                GUESSES.labels("right").inc()
+                return self._told(request, state, decision, outcome)
+        except PlayerMoved:
+            GUESSES.labels("overtaken").inc()
+            self.remembered.distrust(request)
+        except (Busy, InFlight, Unavailable):
+            raise
+        except (ReadMore, PairMoved, KeyTaken, ApiError):
+            GUESSES.labels("asked").inc()
+        return None
+
+    def _told(self, request: Request, state: State, decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if outcome["outcome"] == "applied":
+            self.remembered.keep(request, state, decision)
+        return answer(decision, outcome)
 
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
@@ -195,15 +246,13 @@ def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
     return msgspec.json.decode(row["state"], type=State)
 
 
-def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any] | None:
-    """Apply a decision; None, or `PairMoved`, means that the world moved on and nothing was changed."""
+def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any]:
+    """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
     try:
         outcome: dict[str, Any] = session.one("wallet_apply_command", command=encoded(apply_payload(request, state, decision)))["outcome"]
     except DatabaseError as error:
-        if error.sqlstate == PAIR_MOVED:
-            raise PairMoved from None
-        if error.sqlstate in (STALE, UNIQUE):
-            return None
+        if error.sqlstate in MOVED:
+            raise MOVED[error.sqlstate] from None
         raise refusal(error.sqlstate, error.message) from error
     except Busy as busy:
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy

@@ -27,6 +27,16 @@ END $$;
 CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE ON wallet.wallet_coupon_grant
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wallet.refuse_money_in_closed_grant();
 
+-- Whatever a decision looks at moves the player's version: a command that was decided on a player who was blocked meanwhile is stale.
+CREATE FUNCTION wallet.move_player_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE wallet.wallet_player p SET version = p.version + 1 WHERE p.brand_id = NEW.brand_id AND p.player_id = NEW.player_id;
+    RETURN NULL;
+END $$;
+-- AFTER, because a row trigger BEFORE locks the row for every bet, even for one that changes none of these.
+CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary ON wallet.wallet_player
+    FOR EACH ROW EXECUTE FUNCTION wallet.move_player_version();
+
 -- Triggers are made per table and fire even for replication roles: TRUNCATE triggers are not inherited by partitions.
 CREATE FUNCTION wallet.make_immutable(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -51,7 +51,7 @@ def put(wanted: Action, currency: str) -> Put:
 def _authorize(says: dict[str, Any], currency: str) -> Put:
     provider, bet = says["provider"], says["bet"]
     command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency)
-    return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet})
+    return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet} | bets.AUTHORIZE_READS)
 
 
 def _settle(says: dict[str, Any], currency: str) -> Put:

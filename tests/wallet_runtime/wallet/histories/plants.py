@@ -9,9 +9,11 @@ import psycopg
 import pytest
 
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, funding, obligations, rolling, transfers
+from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request, Share, State
-from wallet_runtime.wallet.store import money
+from wallet_runtime.wallet.store import money, remembered
 from wallet_runtime.wallet.store.money import Decide, Money
+from wallet_runtime.wallet.store.remembered import Remembered
 
 Patch = pytest.MonkeyPatch
 replace = msgspec.structs.replace
@@ -189,6 +191,20 @@ def _any_payload(patch: Patch) -> None:
     patch.setattr(money, "replay", lambda request, stored: (stored.status, stored.body))
 
 
+def _own_command_not_remembered(patch: Patch) -> None:
+    right = remembered._after
+    patch.setattr(remembered, "_after", lambda state, decision: right(state, replace(decision, legs=())))
+
+
+def _coupons_not_remembered(patch: Patch) -> None:
+    right = Remembered.keep
+
+    def keep(self: Remembered, request: Request, state: State, decision: Decision) -> None:
+        right(self, request, replace(state, grants=()), decision)
+
+    patch.setattr(Remembered, "keep", keep)
+
+
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
@@ -213,9 +229,12 @@ RULES = (
 STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
     InRules("another payload gets the first answer", _any_payload),
+    InRules("what is remembered leaves out the command itself", _own_command_not_remembered),
+    InRules("what is remembered leaves out coupons", _coupons_not_remembered),
 )
 SQL = (
     InSql("a stale version is accepted", "apply_command", " AND p.version = seen", ""),
+    InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version"),
     InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
     InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
     InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),

@@ -1,6 +1,7 @@
 """The whole path: `Money.perform` over a real database, which is looked at with SQL of its own, not with the product's."""
 
 import itertools
+import zlib
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,9 @@ from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store import choices
 from wallet_runtime.wallet.store import documents as store
 from wallet_runtime.wallet.store.money import Money
+from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
+
+LOOKS_KEPT = 8
 
 VIEW = """
 SELECT jsonb_build_object(
@@ -75,6 +79,9 @@ class Product:
         """Keep the database and two copies of the service over it."""
         self.database, self.look = database, look
         self.copies = [Money(database), Money(database)]
+        for copy in self.copies:
+            # Time that passes with every look, so that a player is trusted again within a history, and forgotten.
+            copy.remembered = Remembered(itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__)
         self.activations = itertools.count()
 
     def save(self, pairs: list[Documents]) -> None:
@@ -140,7 +147,7 @@ class Brand:
                 to_do.pop()()
             return decision
 
-        copy = self.product.copies[len(request_id) % 2]
+        copy = self.product.copies[zlib.crc32(request_id.encode()) % 2]
         try:
             return copy.perform(request, put.reads, decide)
         except ApiError as error:
