@@ -37,6 +37,7 @@ PGBENCH_SETS = (
     "\\set d random(100000000000, 999999999999)",
 )
 ID = ":a::text || '-' || :b::text || '-4000-8000-' || :d::text"
+WARM_SECONDS = 1.5
 Turn = Callable[[Money, int], int]
 
 
@@ -99,23 +100,24 @@ def batch(size: int, players: int, money: Money, number: int) -> int:
 
 
 def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int) -> float:
-    """Play in `clients` processes, each over players of its own unless there are fewer; return accepted bets a second."""
-    play = functools.partial(_play, turn, players, bench.dsn(), clients)
+    """Play in `clients` processes, each over players of its own unless there are fewer; return accepted bets a second.
+
+    As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until all of them are under way.
+    """
     with Pool(clients) as pool:
-        pool.starmap(play, [(client, 0.2) for client in range(clients)], chunksize=1)
-        began = time.monotonic()
-        done = sum(pool.starmap(play, [(client, seconds) for client in range(clients)], chunksize=1))
-        return done / (time.monotonic() - began)
+        play = functools.partial(_play, turn, players, bench.dsn(), clients, time.monotonic() + WARM_SECONDS, seconds)
+        return sum(pool.map(play, range(clients), chunksize=1)) / seconds
 
 
-def _play(turn: Turn, players: int, dsn: str, clients: int, client: int, seconds: float) -> int:
+def _play(turn: Turn, players: int, dsn: str, clients: int, begins: float, seconds: float, client: int) -> int:
     share = max(1, players // clients)
     done, number = 0, client * 7919 + 1
     with opened(dsn) as money:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        # Time is the system's, so that all processes begin and end together.
+        while (now := time.monotonic()) < begins + seconds:
             number = number * 48271 % 2147483647
-            done += turn(money, (client * share + number % share) % players)
+            played = turn(money, (client * share + number % share) % players)
+            done += played if now >= begins else 0
     return done
 
 
@@ -144,17 +146,40 @@ def in_sql(text: str) -> str:
 
 def script(bench: Bench, *statements: str) -> Path:
     """Write a pgbench script: one player and one new id a transaction, then the statements."""
-    lines = [line.format(first=FIRST_PLAYER) if "{first}" in line else line for line in PGBENCH_SETS]
-    with tempfile.NamedTemporaryFile("w", suffix=".sql", dir=bench.postgres.data.parent, delete=False) as file:
-        file.write("\n".join((*lines, *statements)) + "\n")
-    return Path(file.name)
+    return _write(bench, *_sets(), *statements)
 
 
 def two_trips(bench: Bench) -> Path:
-    """Write the script of an authorization as the service sends it: a statement that reads and one that applies."""
+    """Write the script of an authorization of a player whom the copy does not know: a statement that reads and one that applies."""
     read, apply = texts(bench)
-    return script(
-        bench,
-        f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({in_sql(read)}) s \\gset",
-        f"SELECT wallet.apply_command({in_sql(apply)});",
-    )
+    return script(bench, _read(read), _apply(apply))
+
+
+def session(bench: Bench, bets_each: int) -> Path:
+    """Write the script of players who bet `bets_each` times in a row; a transaction is a bet, and only the first of each reads.
+
+    A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its last command left.
+    """
+    read, apply = texts(bench)
+    player, *ids = _sets()
+    turn = f"\\set turn (:turn + 1) % {bets_each}"
+    first = (turn, "\\if :turn = 0", player, *ids, _read(read), "\\endif")
+    return _write(bench, *first, *ids, _apply(apply), "\\set version :version + 1")
+
+
+def _sets() -> list[str]:
+    return [line.format(first=FIRST_PLAYER) if "{first}" in line else line for line in PGBENCH_SETS]
+
+
+def _read(read: str) -> str:
+    return f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({in_sql(read)}) s \\gset"
+
+
+def _apply(apply: str) -> str:
+    return f"SELECT wallet.apply_command({in_sql(apply)});"
+
+
+def _write(bench: Bench, *lines: str) -> Path:
+    with tempfile.NamedTemporaryFile("w", suffix=".sql", dir=bench.postgres.data.parent, delete=False) as file:
+        file.write("\n".join(lines) + "\n")
+    return Path(file.name)

@@ -41,6 +41,7 @@ class Session:
     def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
         """Wrap a connection that the caller has borrowed."""
         self._connection = connection
+        self._database = connection.info.dbname
 
     def one(self, query_name: str, /, **values: object) -> Row:
         """Run a statement that always returns exactly one row; anything else is a programming error."""
@@ -67,8 +68,10 @@ class Session:
     def _execute(self, query_name: str, values: dict[str, object]) -> psycopg.Cursor[DictRow]:
         # The text comes from sql/queries only, so it is a literal of this repository. Errors are translated here, so that a
         # store can read them while it still holds the session.
-        with translated(self._connection.info.dbname):
+        try:
             return self._connection.execute(query(query_name).encode(), {name: _sendable(value) for name, value in values.items()})
+        except psycopg.Error as error:
+            raise _translate(error, self._database) from error
 
 
 class Database:
