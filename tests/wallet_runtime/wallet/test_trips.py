@@ -88,7 +88,7 @@ def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(wallet: 
         warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS)
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **new)
-        assert trips() == 8, "so is a refusal, which is decided on what was read"
+        assert trips() == 8, "the bet is there already: tried, read, and the refusal stored"
 
 
 def test_a_batch_is_two_round_trips_for_all_its_players(wallet: Database, warm: Player) -> None:
