@@ -142,7 +142,8 @@ SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE bra
 -- What a bet's acceptance and its close moved on the player's accounts.
 SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize' ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
   FROM wallet.wallet_bet_authorization a
-  JOIN wallet.wallet_ledger l ON l.transaction_id IN (a.authorize_transaction_id, a.close_transaction_id)
+  JOIN wallet.wallet_ledger l ON (l.brand_id, l.player_id) = (a.brand_id, a.player_id) AND l.created_at >= a.created_at
+                             AND l.transaction_id IN (a.authorize_transaction_id, a.close_transaction_id)
  WHERE a.authorization_id::text = %(authorization_id)s GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: facts_active_documents

@@ -138,6 +138,7 @@ WITH stored AS (
     -- Credits alone: what came back to an expired or reversed grant went on to PROMO in the same command.
     SELECT a.authorization_id, l.account, sum(l.delta) AS amount
       FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l ON l.transaction_id = a.close_transaction_id AND l.delta > 0
+       AND (l.brand_id, l.player_id) = (a.brand_id, a.player_id)
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 )
 SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS expected, coalesce(returned.amount, 0)::bigint AS actual,

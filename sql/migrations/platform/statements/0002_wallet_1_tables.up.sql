@@ -178,7 +178,7 @@ CREATE TABLE wallet.wallet_ledger (
     xid              xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at       timestamptz NOT NULL
 ) PARTITION BY RANGE (created_at);
-CREATE INDEX wallet_ledger_transaction ON wallet.wallet_ledger (transaction_id);
+-- No index by transaction: its random keys would cost every movement a page. Whoever asks knows the player, and since when.
 
 CREATE TABLE wallet.wallet_counter_entry (
     transaction_id uuid NOT NULL,

@@ -39,12 +39,14 @@ CREATE INDEX wallet_adjustment_player ON wallet.wallet_adjustment (brand_id, pla
 
 -- The least that an account has held since a transaction moved it, that transaction's own result included: money that came in
 -- with it lies there whole exactly if this is at least as much, however much came in later. A bet that was made after it and
--- rolled back again counts as never made: it gave back the very money it had taken. NULL when the transaction did not move it.
-CREATE FUNCTION wallet.low_water(p_brand uuid, p_player uuid, p_account text, p_transaction uuid) RETURNS bigint
+-- rolled back again counts as never made: it gave back the very money it had taken. NULL when the transaction, which was not before
+-- p_since, did not move it.
+CREATE FUNCTION wallet.low_water(p_brand uuid, p_player uuid, p_account text, p_transaction uuid, p_since timestamptz) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     WITH start AS (
         SELECT version, balance_after, created_at FROM wallet.wallet_ledger
          WHERE transaction_id = p_transaction AND brand_id = p_brand AND player_id = p_player AND account = p_account
+           AND created_at >= p_since
          ORDER BY version DESC LIMIT 1
     ), later AS MATERIALIZED (
         SELECT l.version, l.delta, l.transaction_id
@@ -71,7 +73,7 @@ CREATE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETUR
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'bonus', (SELECT to_jsonb(b) || jsonb_build_object('low_water', wallet.low_water(p_brand, b.player_id,
-                                                           b.topology_code || '/' || b.bucket_type_code, b.bonus_id))
+                                                           b.topology_code || '/' || b.bucket_type_code, b.bonus_id, b.created_at))
                     FROM wallet.wallet_bonus b WHERE b.bonus_id = (c->>'bonus_id')::uuid AND b.brand_id = p_brand),
         'adjustment', (SELECT to_jsonb(x) FROM wallet.wallet_adjustment x
                         WHERE x.adjustment_id = (c->>'adjustment_id')::uuid AND x.brand_id = p_brand),
@@ -81,7 +83,8 @@ LANGUAGE sql STABLE AS $$
                       FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
                      WHERE a.brand_id = p_brand AND a.player_id = p_player AND a.state = 'AUTHORIZED' GROUP BY 1) open_stake) ELSE '{}' END,
         'low_water', CASE WHEN c ? 'with_winnings' THEN (
-            SELECT coalesce(jsonb_object_agg(s->>'account', coalesce(wallet.low_water(p_brand, a.player_id, s->>'account', a.close_transaction_id), 0)), '{}')
+            SELECT coalesce(jsonb_object_agg(s->>'account', coalesce(wallet.low_water(p_brand, a.player_id, s->>'account',
+                                                                                    a.close_transaction_id, a.closed_at), 0)), '{}')
               FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.payout_shares) s
              WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END)
 $$;
