@@ -82,6 +82,8 @@ class Database:
         self.name = name
         self.pool_max = pool_max
         self._prepare_threshold = prepare_threshold
+        # How many connections were made: whoever keeps what it read looks here whether the server may be another one by now.
+        self.generation = 0
         self._pool = ConnectionPool(
             url,
             connection_class=psycopg.Connection[DictRow],
@@ -126,6 +128,7 @@ class Database:
             yield Session(connection)
 
     def _configure(self, connection: psycopg.Connection[DictRow]) -> None:
+        self.generation += 1
         prepare_connection(connection, self._prepare_threshold)
 
 

@@ -3,10 +3,13 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
+from prometheus_client import Counter
 
 from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.test_batch import bet as batched
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Maintenance, Unavailable
 from wallet_runtime.wallet.domain import bets, cash, coupons
@@ -14,21 +17,28 @@ from wallet_runtime.wallet.domain.decision import Decision, Leg
 from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Scope, State
 from wallet_runtime.wallet.domain.state import Player as Held
 from wallet_runtime.wallet.store import remembered
-from wallet_runtime.wallet.store.money import Money, PayloadMismatch
+from wallet_runtime.wallet.store.batch import perform_many
+from wallet_runtime.wallet.store.money import GUESSES, NEGATIVE_PREVENTED, Money, PayloadMismatch
 from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wallet-test'"
 STATE = State(gate=Gate(1, "open", 0), buckets={"T/A": 5}, player=Held("EUR", "active", False, 7))
 
 
-class Clock:
-    """Seconds that pass when they are told to."""
+class World:
+    """Seconds and connections, which pass and are made when they are told to."""
 
-    now = 0.0
+    now, made = 0.0, 1
 
-    def __call__(self) -> float:
-        return self.now
+    def remembered(self) -> Remembered:
+        return Remembered(lambda: self.made, lambda: self.now)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
 
 
 def request() -> Request:
@@ -39,50 +49,91 @@ def moved(*legs: Leg, **more: Any) -> Decision:
     return Decision(command="X", status=200, body={}, pair=PairReference("T", 1, "p", 1), starts_new=True, legs=legs, **more)
 
 
-def test_what_a_command_left_is_known() -> None:
-    known, who = Remembered(), request()
+def keep(known: Remembered, who: Request, version: int = 7, *legs: Leg, **more: Any) -> None:
+    """Keep what a command left that was decided on this version, and read just now."""
+    held = msgspec.structs.replace(STATE, player=Held("EUR", "active", False, version))
+    known.keep(who, held, moved(*legs, **more), known.basis())
+
+
+def version(known: Remembered, who: Request) -> int | None:
+    """Return the version of the state that is believed, if one is."""
+    found = known.guess(who)
+    return found.state.player.version if found and found.state and found.state.player else None
+
+
+def test_what_a_command_left_is_known(world: World) -> None:
+    known, who = world.remembered(), request()
     assert known.guess(who) is None
-    known.keep(who, STATE, moved(Leg("T/A", -2, "EUR"), Leg("T/B", 1, "EUR"), Leg("STAKE", 2, "EUR"), Leg("CASH/AVAILABLE", -1, "EUR")))
-    after = known.guess(who)
-    assert after is not None and after.player is not None
-    assert (after.buckets, after.player.version, STATE.buckets) == ({"T/A": 3, "T/B": 1}, 8, {"T/A": 5})
+    keep(known, who, 7, Leg("T/A", -2, "EUR"), Leg("T/B", 1, "EUR"), Leg("STAKE", 2, "EUR"), Leg("CASH/AVAILABLE", -1, "EUR"))
+    found = known.guess(who)
+    assert found is not None and found.state is not None
+    assert (found.state.buckets, version(known, who), STATE.buckets) == ({"T/A": 3, "T/B": 1}, 8, {"T/A": 5})
     assert known.guess(request()) is None, "another player is not known"
 
 
-def test_a_player_with_coupons_is_not_known() -> None:
-    known, who = Remembered(), request()
-    known.keep(who, STATE, moved())
-    known.keep(who, STATE, moved(grants_opened=({"grant_id": "g"},)))
-    assert known.guess(who) is None
+def test_a_player_with_coupons_is_not_known(world: World) -> None:
+    known, who = world.remembered(), request()
+    keep(known, who)
+    keep(known, who, 8, grants_opened=({"grant_id": "g"},))
+    assert version(known, who) is None
+    keep(known, who, 9)
+    assert version(known, who) == 10
 
 
-def test_nothing_is_believed_for_long_and_a_player_whom_others_move_is_not_guessed_for_a_while() -> None:
-    clock = Clock()
-    known, who = Remembered(clock), request()
-    known.keep(who, STATE, moved())
-    clock.now = KEPT_SECONDS
-    assert known.guess(who) is None
-    known.keep(who, STATE, moved())
-    assert known.guess(who) is not None
-    known.distrust(who)
-    known.keep(who, STATE, moved())
-    assert known.guess(who) is None
-    clock.now += KEPT_SECONDS
-    known.keep(who, STATE, moved())
-    assert known.guess(who) is not None
+def test_nothing_is_believed_for_longer_than_since_it_was_read(world: World) -> None:
+    known, who = world.remembered(), request()
+    keep(known, who)
+    for step in range(6):
+        found = known.guess(who)
+        assert found is not None and found.state is not None
+        known.keep(who, found.state, moved(), found.basis)
+        assert version(known, who) == 9 + step
+        world.now += KEPT_SECONDS / 6
+    assert version(known, who) is None, "decided again and again, and never read"
+
+
+def test_nothing_is_believed_over_other_connections(world: World) -> None:
+    known, who = world.remembered(), request()
+    before = known.basis()
+    keep(known, who)
+    world.made += 1
+    assert version(known, who) is None
+    known.keep(who, STATE, moved(), before)
+    assert version(known, who) is None, "what was read before the connection was lost comes too late"
+
+
+def test_a_player_whom_others_move_is_not_guessed_for_a_while(world: World) -> None:
+    known, who = world.remembered(), request()
+    keep(known, who)
+    known.distrust(who, STATE)
+    assert version(known, who) == 8, "it was this copy that overtook its own command"
+    found = known.guess(who)
+    assert found is not None and found.state is not None
+    known.distrust(who, found.state)
     known.forget(who)
-    assert known.guess(who) is None
+    keep(known, who, 9)
+    assert version(known, who) is None
+    world.now += KEPT_SECONDS
+    keep(known, who, 10)
+    assert version(known, who) == 11
+    known.forget(who)
+    assert version(known, who) is None
 
 
-def test_only_the_last_players_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_thread_does_not_bring_an_older_state_back(world: World) -> None:
+    known, who = world.remembered(), request()
+    keep(known, who, 8)
+    keep(known, who, 7)
+    assert version(known, who) == 9
+
+
+def test_only_the_last_players_are_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "PLAYERS_MAX", 2)
-    known = Remembered()
+    known = world.remembered()
     first, second, third = (request() for _ in range(3))
-    for who in (first, second, first, third):
-        known.keep(who, STATE, moved())
+    for number, who in enumerate((first, second, first, third)):
+        keep(known, who, number)
     assert [known.guess(who) is not None for who in (first, second, third)] == [True, False, True]
-    known.clear()
-    assert known.guess(third) is None
 
 
 def bet(player: Player, name: str, stake: int = 100, **more: str) -> tuple[int, dict[str, Any]]:
@@ -99,7 +150,8 @@ def known(player: Player) -> Player:
 
 
 def guess(player: Player) -> State | None:
-    return player.money.remembered.guess(Request(player.brand_id, player.player_id, "", "", "", "", player.player_id))
+    found = player.money.remembered.guess(Request(player.brand_id, player.player_id, "", "", "", "", player.player_id))
+    return found and found.state
 
 
 def confirm_known(player: Player, look: psycopg.Connection[Any]) -> None:
@@ -162,20 +214,62 @@ def test_a_block_alone_makes_what_is_known_stale(known: Player, look: psycopg.Co
     assert bet(known, "b2")[1]["code"] == "PLAYER_BLOCKED"
 
 
-def test_a_balance_that_is_not_there_is_found_by_reading(known: Player, look: psycopg.Connection[Any]) -> None:
+def test_a_balance_that_is_not_there_is_found_by_reading_and_alarms_nobody(known: Player, look: psycopg.Connection[Any]) -> None:
+    before = counted(NEGATIVE_PREVENTED)
     look.execute("UPDATE wallet.wallet_bucket SET balance = 0")
     assert bet(known, "b2")[1]["code"] == "INSUFFICIENT_FUNDS"
+    assert counted(NEGATIVE_PREVENTED) == before
 
 
-def test_after_a_lost_connection_nobody_is_known(known: Player, look: psycopg.Connection[Any]) -> None:
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wallet-test'"
+def test_a_database_that_was_put_back_is_read_though_its_versions_agree(known: Player, look: psycopg.Connection[Any]) -> None:
+    look.execute(END.encode())
+    with look.transaction():
+        look.execute("SET LOCAL session_replication_role = replica")
+        look.execute("UPDATE wallet.wallet_player SET status = 'blocked'")
+    assert bet(known, "b2")[1]["code"] == "PLAYER_BLOCKED"
 
+
+def test_a_connection_lost_under_a_command_makes_everybody_unknown(known: Player, look: psycopg.Connection[Any]) -> None:
     def lose(state: State, pair: Any) -> Decision:
-        look.execute(end)
+        look.execute(END.encode())
         return bets.authorize(named, command, state, pair)
 
     named = Request(known.brand_id, known.player_id, "test", "authorize", "lost", "ab", uuid4())
     command = bets.Authorize("mocksports", "SPORTS", "b2", "r", 100, "EUR")
     with pytest.raises(Unavailable):
         known.money.perform(named, {"provider_id": "mocksports", "bet_id": "b2"} | bets.AUTHORIZE_READS, lose)
+    with known.money.database.session():
+        assert guess(known) is None
+
+
+def test_what_became_of_guesses_is_counted(known: Player, wallet: Database, operator: psycopg.Connection[Any]) -> None:
+    before = {result: counted(GUESSES, result) for result in ("right", "asked", "overtaken")}
+    assert bet(known, "b2")[0] == 200
+    assert bet(known, "b3", 99_999)[1]["code"] == "INSUFFICIENT_FUNDS"
+    operator.execute("SELECT wallet.set_freeze('run-1', 1, 'ingress', 1)")
+    with pytest.raises(Maintenance):
+        bet(known, "b4")
+    operator.execute("SELECT wallet.set_freeze('run-1', 1, 'open', 2)")
+    mine, known.money = known.money, Money(wallet)
+    assert bet(known, "b5")[0] == 200
+    known.money = mine
+    assert bet(known, "b6")[0] == 200
+    assert {result: counted(GUESSES, result) - before[result] for result in before} == {"right": 1, "asked": 2, "overtaken": 1}
+
+
+def test_a_batch_makes_the_player_unknown_and_no_more_trusted(known: Player) -> None:
+    perform_many(known.money, [batched(known, "b2")])
     assert guess(known) is None
+    assert bet(known, "b3")[0] == 200
+    state = guess(known)
+    assert state is not None
+    known.money.remembered.distrust(batched(known, "b4").request, state)
+    perform_many(known.money, [batched(known, "b4")])
+    assert bet(known, "b5")[0] == 200
+    assert guess(known) is None
+
+
+def counted(counter: Counter, *labels: str) -> float:
+    """Return what a counter of this process stands at."""
+    one = counter.labels(*labels) if labels else counter
+    return sum(sample.value for metric in one.collect() for sample in metric.samples if sample.name.endswith("_total"))

@@ -24,7 +24,7 @@ from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
-from wallet_runtime.wallet.store.remembered import Remembered
+from wallet_runtime.wallet.store.remembered import Known, Remembered
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
@@ -93,6 +93,8 @@ class KeyTaken(Exception):
     """Another command has claimed this request id, or holds this bet; nothing was changed."""
 
 
+APPLIED = "applied"
+NEW_BET_READS = {"provider_id", "bet_id", *bets.AUTHORIZE_READS}
 MOVED = {STALE: PlayerMoved, PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
 
 
@@ -102,7 +104,7 @@ class Money:
     def __init__(self, database: Database) -> None:
         """Keep the database; documents of used pairs are kept too, they never change once active."""
         self.database = database
-        self.remembered = Remembered()
+        self.remembered = Remembered(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
     def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
@@ -113,18 +115,17 @@ class Money:
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
-        try:
-            with self.database.session() as session:
-                return self._guessed(session, request, reads, decide) or self._settled(session, request, reads, decide)
-        except Unavailable:
-            self.remembered.clear()
-            raise
+        with self.database.session() as session:
+            known = self.remembered.guess(request) if reads.keys() == NEW_BET_READS else None
+            guessed = known and self._guessed(session, request, known, decide)
+            return guessed or self._settled(session, request, reads, decide)
 
     def _settled(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
         while attempts < ATTEMPTS_MAX and time.monotonic() < until:
+            basis = self.remembered.basis()
             state = _read(session, request, reads)
             if state.stored is not None:
                 return replay(request, state.stored)
@@ -138,37 +139,39 @@ class Money:
             except (PlayerMoved, KeyTaken):
                 STALE_RETRIES.inc()
                 attempts += 1
+            except DatabaseError as error:
+                raise refusal(error.sqlstate, error.message) from error
             else:
-                return self._told(request, state, decision, outcome)
+                if outcome["outcome"] == APPLIED:
+                    self.remembered.keep(request, state, decision, basis)
+                return answer(decision, outcome)
         raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
 
-    def _guessed(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]] | None:
+    def _guessed(self, session: Session, request: Request, known: Known, decide: Decide) -> tuple[int, dict[str, Any]] | None:
         """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
 
         Only what is applied counts. A refusal, a repeat or a freeze is told by what the database says when it is asked.
         """
-        state = self.remembered.guess(request) if reads.keys() >= bets.AUTHORIZE_READS.keys() else None
-        if state is None:
-            return None
+        state, basis = known
+        assert state is not None
+        result = "asked"
         try:
             decision = self.decide(session, state, decide)
             outcome = {} if decision.refused else _apply(session, request, state, decision)
-            if outcome.get("outcome") == "applied":
-                GUESSES.labels("right").inc()
-                return self._told(request, state, decision, outcome)
+            if outcome.get("outcome") == APPLIED:
+                result = "right"
+                self.remembered.keep(request, state, decision, basis)
+                return answer(decision, outcome)
         except PlayerMoved:
-            GUESSES.labels("overtaken").inc()
-            self.remembered.distrust(request)
+            result = "overtaken"
+            self.remembered.distrust(request, state)
         except (Busy, InFlight, Unavailable):
             raise
-        except (ReadMore, PairMoved, KeyTaken, ApiError):
-            GUESSES.labels("asked").inc()
+        except (ReadMore, PairMoved, KeyTaken, DatabaseError, ApiError) as left:
+            log.debug("read after all", reason=type(left).__name__)
+        finally:
+            GUESSES.labels(result).inc()
         return None
-
-    def _told(self, request: Request, state: State, decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if outcome["outcome"] == "applied":
-            self.remembered.keep(request, state, decision)
-        return answer(decision, outcome)
 
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
@@ -253,7 +256,7 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
     except DatabaseError as error:
         if error.sqlstate in MOVED:
             raise MOVED[error.sqlstate] from None
-        raise refusal(error.sqlstate, error.message) from error
+        raise
     except Busy as busy:
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy
     failpoint.reach("wallet.after_commit")

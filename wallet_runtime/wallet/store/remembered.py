@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,11 +19,23 @@ from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.state import Request, State
 
 PLAYERS_MAX = 10_000
-# How long a state is believed, so that none outlives a database that was put back to an earlier time; and how long none is.
+# How long a state is believed after it was read, however many commands have followed; and how long a player is not guessed.
 KEPT_SECONDS = 60.0
 OTHER_KINDS = (f"{GRANT}/", "CASH/")
 
-Key = tuple[UUID, UUID]
+
+class Basis(NamedTuple):
+    """What a state rests on: when something was last read for it (seconds of the clock), and over which generation of connections."""
+
+    read_at: float
+    generation: int
+
+
+class Known(NamedTuple):
+    """A player's state, or None for one who is not to be guessed."""
+
+    state: State | None
+    basis: Basis
 
 
 class Remembered:
@@ -31,55 +44,63 @@ class Remembered:
     Only a player without coupon grants is remembered: a grant lapses by the clock, which moves no version.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing; `clock` gives seconds."""
-        self._clock = clock
+    def __init__(self, generation: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nothing. `generation` grows when a connection was made: behind it may be another database than before."""
+        self._generation, self._clock = generation, clock
         self._lock = threading.Lock()
-        # A state, or None for a player who is not to be guessed; and until when.
-        self._known: OrderedDict[Key, tuple[State | None, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[UUID, UUID], Known] = OrderedDict()
 
-    def guess(self, request: Request) -> State | None:
+    def basis(self) -> Basis:
+        """Return what a state rests on that is read now."""
+        return Basis(self._clock(), self._generation())
+
+    def guess(self, request: Request) -> Known | None:
         """Return the state that the player was left in, if this copy was the last to move him as far as it knows."""
         with self._lock:
-            state, until = self._known.get(_key(request), (None, 0.0))
-        return state if self._clock() < until else None
+            known = self._known.get(_key(request))
+        return known if known is not None and known.state is not None and self._holds(known.basis) else None
 
-    def keep(self, request: Request, state: State, decision: Decision) -> None:
-        """Remember what an applied decision made of the state that it was made on."""
-        after = None if state.grants or decision.grants_opened else _after(state, decision)
-        key, now = _key(request), self._clock()
+    def keep(self, request: Request, state: State, decision: Decision, basis: Basis) -> None:
+        """Remember what an applied decision made of the state that it was made on, as long as that is believed."""
+        if state.grants or decision.grants_opened:
+            self.forget(request)
+            return
+        after = _after(state, decision)
         with self._lock:
-            known = self._known.get(key)
-            if known is not None and known[0] is None and now < known[1]:
-                return
-            self._known.pop(key, None)
-            if after is not None:
-                self._put(key, after, now)
+            known = self._known.get(_key(request))
+            if known is None or not self._holds(known.basis) or (known.state is not None and _version(known.state) <= _version(state)):
+                self._put(request, Known(after, basis))
 
-    def distrust(self, request: Request) -> None:
-        """Note that somebody else has moved the player: he is read for every command until that is a while ago."""
+    def distrust(self, request: Request, overtaken: State) -> None:
+        """Note that somebody else moved the player, unless another command of this copy has touched what is known of him since."""
         with self._lock:
-            self._put(_key(request), None, self._clock())
+            known = self._known.get(_key(request))
+            if known is not None and known.state is not None and _version(known.state) <= _version(overtaken):
+                self._put(request, Known(None, self.basis()))
 
     def forget(self, request: Request) -> None:
         """Read the player again before his next command."""
         with self._lock:
-            self._known.pop(_key(request), None)
+            known = self._known.get(_key(request))
+            if known is not None and known.state is not None:
+                del self._known[_key(request)]
 
-    def clear(self) -> None:
-        """Forget everybody: what answers after a connection was lost may be another database than before."""
-        with self._lock:
-            self._known.clear()
+    def _holds(self, basis: Basis) -> bool:
+        return basis.generation == self._generation() and self._clock() < basis.read_at + KEPT_SECONDS
 
-    def _put(self, key: Key, state: State | None, now: float) -> None:
-        self._known[key] = (state, now + KEPT_SECONDS)
-        self._known.move_to_end(key)
+    def _put(self, request: Request, known: Known) -> None:
+        self._known[_key(request)] = known
+        self._known.move_to_end(_key(request))
         if len(self._known) > PLAYERS_MAX:
             self._known.popitem(last=False)
 
 
-def _key(request: Request) -> Key:
+def _key(request: Request) -> tuple[UUID, UUID]:
     return request.brand_id, request.player_id
+
+
+def _version(state: State) -> int:
+    return state.player.version if state.player is not None else -1
 
 
 def _after(state: State, decision: Decision) -> State:

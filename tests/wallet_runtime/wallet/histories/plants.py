@@ -13,7 +13,7 @@ from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request, Share, State
 from wallet_runtime.wallet.store import money, remembered
 from wallet_runtime.wallet.store.money import Decide, Money
-from wallet_runtime.wallet.store.remembered import Remembered
+from wallet_runtime.wallet.store.remembered import Basis, Remembered
 
 Patch = pytest.MonkeyPatch
 replace = msgspec.structs.replace
@@ -199,8 +199,8 @@ def _own_command_not_remembered(patch: Patch) -> None:
 def _coupons_not_remembered(patch: Patch) -> None:
     right = Remembered.keep
 
-    def keep(self: Remembered, request: Request, state: State, decision: Decision) -> None:
-        right(self, request, replace(state, grants=()), decision)
+    def keep(self: Remembered, request: Request, state: State, decision: Decision, basis: Basis) -> None:
+        right(self, request, replace(state, grants=()), decision, basis)
 
     patch.setattr(Remembered, "keep", keep)
 

@@ -22,7 +22,7 @@ from wallet_runtime.wallet.store import documents as store
 from wallet_runtime.wallet.store.money import Money
 from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
 
-LOOKS_KEPT = 8
+LOOKS_KEPT = 16
 
 VIEW = """
 SELECT jsonb_build_object(
@@ -81,7 +81,7 @@ class Product:
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
             # Time that passes with every look, so that a player is trusted again within a history, and forgotten.
-            copy.remembered = Remembered(itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__)
+            copy.remembered = Remembered(lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__)
         self.activations = itertools.count()
 
     def save(self, pairs: list[Documents]) -> None:
