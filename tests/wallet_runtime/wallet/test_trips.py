@@ -116,6 +116,5 @@ def test_a_bet_calls_no_function_that_it_does_not_need(wallet: Database, warm: P
         "apply_command": 1,
         "move_legs": 1,
         "move_account": 1,
-        "put_records": 1,
         "put_authorization": 1,
     }

@@ -94,6 +94,8 @@ class KeyTaken(Exception):
 
 
 APPLIED = "applied"
+# What a decision may hold and still have no record beside its legs and its bet.
+PLAIN_FIELDS = {"command", "status", "body", "pair", "starts_new", "legs", "authorization", "grants_opened"}
 NEW_BET_READS = {"provider_id", "bet_id", *bets.AUTHORIZE_READS}
 MOVED = {STALE: PlayerMoved, PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
 
@@ -234,6 +236,8 @@ def apply_payload(request: Request, state: State, decision: Decision) -> dict[st
     """Build what `wallet.apply_command` is given: the decision, who asked, and on what it was decided."""
     assert state.player is not None
     wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
+    if wanted.keys() <= PLAIN_FIELDS:
+        wanted["plain"] = True
     wanted |= msgspec.structs.asdict(request)
     wanted |= {"player_version": state.player.version, "activation_no": state.gate.activation_no}
     return wanted | {"currency": state.player.currency, "canary": state.player.canary}

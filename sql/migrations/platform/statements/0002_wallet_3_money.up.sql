@@ -393,19 +393,10 @@ BEGIN
      WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
 END $$;
 
--- Write the records and events that a decision asked for beside its legs; return the state of the bet it was about.
-CREATE FUNCTION wallet.put_records(
-    c jsonb, p_brand uuid, p_player uuid, p_transaction uuid, p_restore_epoch bigint, p_player_version bigint, p_stake_moved bigint
-) RETURNS text
+-- Write the records and events that a decision asked for beside its legs and its bet.
+CREATE FUNCTION wallet.put_records(c jsonb, p_brand uuid, p_player uuid, p_restore_epoch bigint, p_player_version bigint) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    bet_state text;
 BEGIN
-    IF c ? 'authorization' THEN
-        bet_state := wallet.put_authorization(c, p_brand, p_player, p_transaction, p_stake_moved);
-    ELSIF p_stake_moved IS DISTINCT FROM 0 THEN
-        RAISE EXCEPTION 'a stake of % moved without an authorization', p_stake_moved USING ERRCODE = 'RW003';
-    END IF;
     IF c ? 'cash_transaction' THEN
         PERFORM wallet.put_cash_transaction(c, c->'cash_transaction');
     END IF;
@@ -433,7 +424,6 @@ BEGIN
                e->>'event_type', e->'payload', now(), p_restore_epoch
           FROM jsonb_array_elements(c->'events') e;
     END IF;
-    RETURN bet_state;
 END $$;
 
 -- Apply one decided command, or change nothing. Outcomes: applied, frozen. What the caller has to read again for is an error:
@@ -474,7 +464,15 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    bet_state := wallet.put_records(c, brand, player, transaction, gate.restore_epoch, seen + 1, stake);
+    IF c ? 'authorization' THEN
+        bet_state := wallet.put_authorization(c, brand, player, transaction, stake);
+    ELSIF stake IS DISTINCT FROM 0 THEN
+        RAISE EXCEPTION 'a stake of % moved without an authorization', stake USING ERRCODE = 'RW003';
+    END IF;
+    -- `plain` says that there are none; to look for each kind costs a bet one part in twenty-five.
+    IF NOT c ? 'plain' THEN
+        PERFORM wallet.put_records(c, brand, player, gate.restore_epoch, seen + 1);
+    END IF;
     RETURN '{"outcome": "applied"}';
 END $$;
 
