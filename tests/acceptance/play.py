@@ -14,6 +14,7 @@ from commands.flows import FLOWS, _script
 from rubyops import bootstrap
 from rubyops.errors import CheckFailed
 from rubyops.ports import Mark
+from wallet_runtime.plumbing import shapes
 
 IN_VAIN_SECONDS = 2.5  # an event takes well under a second
 
@@ -41,6 +42,7 @@ def main(environment: str, passing: str, failing: str) -> None:
     """Print what every flow said."""
     # Once by itself: the driver's and its libraries' first use is not left to ten threads at the same instant.
     bootstrap.open_toolkit(environment).tools.read.one("facts_gate")
+    shapes.prepare()
     said = side_by_side(environment, passing)
     _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS
     print(json.dumps(said | side_by_side(environment, failing)))

@@ -19,7 +19,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import auth, body, metrics
+from wallet_runtime.plumbing import auth, body, metrics, shapes
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.errors import (
@@ -141,6 +141,7 @@ class Service:
 
 def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
     """Build the application; an internal route that the contract does not know stops the start."""
+    shapes.prepare()
     by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
     threads = _Threads()
     for route in service.routes:
@@ -181,14 +182,20 @@ class _Threads:
 
     def __init__(self) -> None:
         self._limiter: anyio.CapacityLimiter | None = None
+        # Counted here and not asked of the limiter: a crowd that comes at once has passed before the first of it waits there.
+        self._inside = 0
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """Run a handler in a thread, or raise `Busy` where too many requests wait already."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(THREADS_MAX)
-        if self._limiter.statistics().tasks_waiting >= WAITING_MAX:
+        if self._inside >= THREADS_MAX + WAITING_MAX:
             raise Busy(f"{WAITING_MAX} requests are waiting already; repeat the request later")
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        self._inside += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._inside -= 1
 
 
 class _Endpoint:

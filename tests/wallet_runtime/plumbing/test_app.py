@@ -1,21 +1,21 @@
 """One path for every request: bounded, authenticated, typed, answered in one shape. Real sockets throughout."""
 
+import asyncio
 import socket
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.wallet_runtime.serving import BRAND, Served, await_until, internal, serving
+from tests.wallet_runtime.serving import BRAND, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing import app, auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Conflict
+from wallet_runtime.plumbing.health import Health
 
 SETTLE = "/internal/wallet/v2/bets/settle"
 SNAPSHOT = "/internal/wallet/v2/players/{player_id}/snapshot"
@@ -221,24 +221,25 @@ def test_requests_are_counted_by_route_and_status(served: Served) -> None:
 
 
 def test_beyond_the_bound_requests_are_told_to_come_back_and_health_answers(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A small bound asks the same of the service, without two hundred threads in this process beside everything else that runs.
     monkeypatch.setattr(app, "WAITING_MAX", 4)
     many = app.THREADS_MAX + app.WAITING_MAX + 4
     gate.clear()
-    limits = httpx.Limits(max_connections=many)
-    with ThreadPoolExecutor(many) as pool, httpx.Client(base_url=served.client.base_url, timeout=120, limits=limits) as client:
-        answers = [pool.submit(client.get, "/wait") for _ in range(many)]
-        try:
-            await_until(lambda: any(answer.done() for answer in answers), 60)
-            started = time.monotonic()
-            assert served.client.get("/health").status_code in (200, 503)
-            assert time.monotonic() - started < 3
-        finally:
-            gate.set()
-        statuses = [answer.result().status_code for answer in answers]
-        busy = [answer.result() for answer in answers if answer.result().status_code == 503]
-    assert statuses.count(200) >= app.THREADS_MAX + app.WAITING_MAX
-    assert busy
+
+    async def crowd() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app.build_app(SERVICE, served.context, Health(served.context, {}, ())))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service", timeout=120) as client:
+            asked = [asyncio.create_task(client.get("/wait")) for _ in range(many)]
+            try:
+                await asyncio.wait(asked, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+                assert (await asyncio.wait_for(client.get("/health"), 60)).status_code in (200, 503)
+                assert sum(task.done() for task in asked) == 4
+            finally:
+                gate.set()
+            return await asyncio.gather(*asked)
+
+    answers = asyncio.run(crowd())
+    busy = [answer for answer in answers if answer.status_code == 503]
+    assert [answer.status_code for answer in answers].count(200) == app.THREADS_MAX + app.WAITING_MAX
     assert all(answer.json()["code"] == "BUSY" and answer.headers["Retry-After"] for answer in busy)
 
 

@@ -6,6 +6,7 @@ had come alone. Commands of one player are taken one after the other, in the ord
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,7 +24,8 @@ SECONDS_MAX = 10.0
 Result = tuple[int, dict[str, Any]] | ApiError
 
 
-class Wish(msgspec.Struct):
+@dataclass
+class Wish:
     """A command of a batch, as `Money.perform` takes it alone, and how often the player was too quick for it."""
 
     request: Request
