@@ -119,10 +119,10 @@ class Money:
         """
         with self.database.session() as session:
             known = self.remembered.guess(request) if reads.keys() == NEW_BET_READS else None
-            guessed = known and self._guessed(session, request, known, decide)
-            return guessed or self._settled(session, request, reads, decide)
+            guessed = known and self._by_guessing(session, request, known, decide)
+            return guessed or self._by_reading(session, request, reads, decide)
 
-    def _settled(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
+    def _by_reading(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
@@ -149,7 +149,7 @@ class Money:
                 return answer(decision, outcome)
         raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
 
-    def _guessed(self, session: Session, request: Request, known: Known, decide: Decide) -> tuple[int, dict[str, Any]] | None:
+    def _by_guessing(self, session: Session, request: Request, known: Known, decide: Decide) -> tuple[int, dict[str, Any]] | None:
         """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
 
         Only what is applied counts. A refusal, a repeat or a freeze is told by what the database says when it is asked.
