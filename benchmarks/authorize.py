@@ -15,7 +15,7 @@ from benchmarks import play
 from benchmarks.bench import PLATFORM, REFERENCE, Bench, compare, server
 
 SCALE = 50
-SESSION_BETS = 20
+SESSION_BETS = 10
 # What a pgbench client begins with; its first bet is the first of a session.
 VARIABLES = {"turn": -1, "n": 0, "version": 0}
 BATCH = 50
@@ -31,17 +31,18 @@ class Figures:
         """Write the scripts and install the prototypes."""
         self.bench, self.asked = bench, asked
         bench.execute(PROTOTYPES.read_text(encoding="utf-8"))
-        self.bet, self.session = play.two_trips(bench), play.session(bench, SESSION_BETS)
-        read, apply = play.texts(bench)
-        both = f"{play.in_sql(read)}, {play.in_sql(apply.replace(str(play.SAMPLE_VERSION), '0'))}"
-        self.one_trip = play.script(bench, f"SELECT bench.one_trip({both});")
-        self.rules = play.script(bench, f"SELECT bench.rules_in_sql({both}, 10);")
+        told = play.sent(bench)
+        self.known = VARIABLES | play.variables(told)
+        self.bet, self.session = play.two_trips(bench, told), play.session(bench, told, SESSION_BETS)
+        read = play.read_in_sql(told)
+        self.one_trip = play.script(bench, f"{play.apply_in_sql(told, f'bench.one_trip({read}, ')};")
+        self.rules = play.script(bench, f"{play.apply_in_sql(told, f'bench.rules_in_sql({read}, 10, ')};")
 
     def pgbench(self, *arguments: str, players: int = 0, database: str = PLATFORM) -> float:
         """Run pgbench with all clients for the asked seconds."""
         share = max(1, (players or self.asked.players) // self.asked.clients)
         common = ["-n", "-T", str(self.asked.seconds), "-c", str(self.asked.clients), "-j", "2", "-M", "prepared"]
-        known = [f"-D{name}={value}" for name, value in (VARIABLES | {"share": share}).items()]
+        known = [f"-D{name}={value}" for name, value in (self.known | {"share": share}).items()]
         return self.bench.pgbench(*common, *known, *arguments, database=database)
 
     def tpcb(self) -> float:

@@ -4,17 +4,18 @@ CREATE SCHEMA bench;
 
 -- The same bet in one trip: read, and apply what was decided beforehand, on the version that was just read. The most that saving the
 -- second trip could give: no rule runs in between.
-CREATE FUNCTION bench.one_trip(p_read jsonb, p_apply jsonb) RETURNS jsonb
+CREATE FUNCTION bench.one_trip(p_read jsonb, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     state jsonb := wallet.read_state(p_read);
 BEGIN
-    RETURN wallet.apply_command(p_apply || jsonb_build_object('player_version', state->'player'->'version'));
+    c.player_version := state->'player'->>'version';
+    RETURN wallet.apply_command(c);
 END $$;
 
 -- The same bet decided in SQL: lock the player, take the stake from the rule's sources in their order, apply. No coupons, no limits, no
 -- selection: the least that a rule in SQL would have to do, so the most that it could give.
-CREATE FUNCTION bench.rules_in_sql(p_read jsonb, p_apply jsonb, p_stake bigint) RETURNS jsonb
+CREATE FUNCTION bench.rules_in_sql(p_read jsonb, p_stake bigint, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     brand   uuid := (p_read->>'brand_id')::uuid;
@@ -40,6 +41,8 @@ BEGIN
         RAISE EXCEPTION 'insufficient funds';
     END IF;
     legs := legs || jsonb_build_array(jsonb_build_object('account', 'STAKE', 'delta', p_stake, 'currency', 'EUR'));
-    RETURN wallet.apply_command(p_apply || jsonb_build_object('player_version', seen, 'legs', legs,
-        'authorization', (p_apply->'authorization') || jsonb_build_object('funding', shares)));
+    c.player_version := seen;
+    c.legs := legs;
+    c.bet.funding := shares;
+    RETURN wallet.apply_command(c);
 END $$;

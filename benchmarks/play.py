@@ -1,34 +1,38 @@
 """Players to bench with, and what the service sends for one bet: as a command from Python, and as a script for pgbench.
 
-The script is made of the very texts that the store path sends for one authorization; only ids become variables.
+The script is made of the very statement and parameters that the store path sends for one authorization; ids vary.
 """
 
 import functools
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import Pool
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
 
 from benchmarks.bench import Bench
+from sql import query
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Busy
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store.batch import Wish, perform_many
+from wallet_runtime.wallet.store.command import command_of, encoded, parameters
 from wallet_runtime.wallet.store.documents import Documents, PairWish
-from wallet_runtime.wallet.store.money import Money, apply_payload, encoded, money_of, read_payload
+from wallet_runtime.wallet.store.money import Money, money_of, read_payload
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 ROUTE = "/internal/wallet/v2/bets/authorize"
 FIRST_PLAYER = 100_000_000_001
 PLAYERS_PREFIX = "00000000-0000-4000-8000-"
-SAMPLE_ID, SAMPLE_VERSION = "5a3dfa54-0000-4000-8000-000000000000", 77_777_777
+SAMPLE_ID = "5a3dfa54-0000-4000-8000-000000000000"
 DEPOSIT = cash.Deposit(100_000_000, "EUR", "SPORTS_NORMAL")
 PGBENCH_SETS = (
     "\\set n {first} + :client_id * :share + random(0, :share - 1)",
@@ -121,8 +125,15 @@ def _play(turn: Turn, players: int, dsn: str, clients: int, begins: float, secon
     return done
 
 
-def texts(bench: Bench) -> tuple[str, str]:
-    """Return what the service sends to read for one authorization and to apply it, with sample ids in it."""
+class Sent(NamedTuple):
+    """What the service sends for one authorization: the text of its read, and the parameters of `wallet_apply_command`."""
+
+    read: str
+    apply: dict[str, object]
+
+
+def sent(bench: Bench) -> Sent:
+    """Decide one authorization as the service would, under sample ids."""
     with opened(bench.dsn()) as money, money.database.session() as session:
         transaction = UUID(SAMPLE_ID)
         request = Request(BRAND, player_id(0), "game_service", ROUTE, SAMPLE_ID, "ab" * 32, transaction)
@@ -131,17 +142,39 @@ def texts(bench: Bench) -> tuple[str, str]:
         row = session.one("wallet_read_state", command=encoded(payload))
         state = msgspec.json.decode(row["state"], type=State)
         decision = money.decide(session, state, lambda seen, pair: bets.authorize(request, command, seen, pair))
-        applied = apply_payload(request, state, decision) | {"player_version": SAMPLE_VERSION}
-        return encoded(payload), encoded(applied)
+        return Sent(encoded(payload), parameters(command_of(request, state, decision)))
 
 
-def in_sql(text: str) -> str:
-    """Write a text of the service as an SQL expression of pgbench's variables."""
+def variables(told: Sent) -> dict[str, str]:
+    """Return the parameters that are text for pgbench: as the service does, it sends each of them with every statement."""
+    return {f"p_{name}": str(value) for name, value in told.apply.items() if value is not None}
+
+
+def read_in_sql(told: Sent) -> str:
+    """Write the read's parameter as an SQL expression of pgbench's variables."""
     # With a space after each colon, or pgbench takes `:true` for one of its variables.
-    quoted = "'" + json.dumps(json.loads(text)).replace("'", "''") + "'"
-    player, version = f"{PLAYERS_PREFIX}' || :n::text || '", "' || :version::text || '"
-    named = quoted.replace(str(player_id(0)), player).replace(str(SAMPLE_VERSION), version)
+    quoted = "'" + json.dumps(json.loads(told.read)).replace("'", "''") + "'"
+    named = quoted.replace(str(player_id(0)), f"{PLAYERS_PREFIX}' || :n::text || '")
     return f"replace({named}, '{SAMPLE_ID}', {ID})::jsonb"
+
+
+def apply_in_sql(told: Sent, call: str = "wallet.apply_command(") -> str:
+    """Write the statement that applies, calling another function if one is named, with pgbench's variables for its parameters."""
+    return re.sub(r"%\((\w+)\)s", lambda found: _parameter(found[1], told.apply[found[1]]), query("wallet_apply_command")).replace(
+        "wallet.apply_command(", call
+    )
+
+
+def _parameter(name: str, value: object) -> str:
+    if name == "player_id":
+        return f"'{PLAYERS_PREFIX}' || :n::text"
+    if name == "player_version":
+        return ":version"
+    if value is None:
+        return "NULL"
+    if SAMPLE_ID not in str(value):
+        return f":p_{name}"
+    return ID if str(value) == SAMPLE_ID else f"replace(:p_{name}, '{SAMPLE_ID}', {ID})"
 
 
 def script(bench: Bench, *statements: str) -> Path:
@@ -149,34 +182,32 @@ def script(bench: Bench, *statements: str) -> Path:
     return _write(bench, *_sets(), *statements)
 
 
-def two_trips(bench: Bench) -> Path:
+def two_trips(bench: Bench, told: Sent) -> Path:
     """Write the script of an authorization of a player whom the copy does not know: a statement that reads and one that applies."""
-    read, apply = texts(bench)
-    return script(bench, _read(read), _apply(apply))
+    return script(bench, _read(told), _apply(told))
 
 
-def session(bench: Bench, bets_each: int) -> Path:
+def session(bench: Bench, told: Sent, bets_each: int) -> Path:
     """Write the script of players who bet `bets_each` times in a row; a transaction is a bet, and only the first of each reads.
 
     A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its last command left.
     """
-    read, apply = texts(bench)
     player, *ids = _sets()
     turn = f"\\set turn (:turn + 1) % {bets_each}"
-    first = (turn, "\\if :turn = 0", player, *ids, _read(read), "\\endif")
-    return _write(bench, *first, *ids, _apply(apply), "\\set version :version + 1")
+    first = (turn, "\\if :turn = 0", player, *ids, _read(told), "\\endif")
+    return _write(bench, *first, *ids, _apply(told), "\\set version :version + 1")
 
 
 def _sets() -> list[str]:
     return [line.format(first=FIRST_PLAYER) if "{first}" in line else line for line in PGBENCH_SETS]
 
 
-def _read(read: str) -> str:
-    return f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({in_sql(read)}) s \\gset"
+def _read(told: Sent) -> str:
+    return f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({read_in_sql(told)}) s \\gset"
 
 
-def _apply(apply: str) -> str:
-    return f"SELECT wallet.apply_command({in_sql(apply)});"
+def _apply(told: Sent) -> str:
+    return f"{apply_in_sql(told)};"
 
 
 def _write(bench: Bench, *lines: str) -> Path:

@@ -111,7 +111,7 @@ def backends(bench: Bench) -> float:
 
 def of_python(bench: Bench, count: int) -> tuple[float, float]:
     """Return the CPU seconds of one bet's rule and of one bet's store path without its rule, in this process."""
-    read, _ = play.texts(bench)
+    read = play.sent(bench).read
     with play.opened(bench.dsn()) as money:
         with money.database.session() as session:
             row = session.one("wallet_read_state", command=read)

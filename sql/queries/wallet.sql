@@ -4,7 +4,14 @@ SELECT wallet.read_state(%(command)s::jsonb)::text AS state
 
 -- name: wallet_apply_command
 -- Make one decided command true, or change nothing; the one path by which money moves.
-SELECT wallet.apply_command(%(command)s::jsonb) AS outcome
+SELECT wallet.apply_command(ROW(
+    %(brand_id)s, %(player_id)s, %(caller)s, %(route)s, %(request_id)s, %(fingerprint)s, %(transaction_id)s, %(canary_token)s,
+    %(player_version)s, %(activation_no)s, %(currency)s, %(canary)s,
+    %(topology_code)s, %(topology_version)s, %(policy_key)s, %(policy_version)s,
+    %(command)s, %(starts_new)s, %(status)s, %(body)s, %(legs)s,
+    ROW(%(authorization_id)s, %(provider_id)s, %(provider_type)s, %(bet_id)s, %(round_id)s, %(stake)s, %(from_state)s, %(state)s,
+        %(funding)s, %(policy_snapshot)s, %(payout)s, %(payout_shares)s)::wallet.bet,
+    %(records)s)::wallet.command) AS outcome
 
 -- name: wallet_read_states
 -- What each of many decisions needs, in the order in which they were named.

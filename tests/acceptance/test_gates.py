@@ -182,12 +182,12 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
         "command": "DEPOSIT_APPROVE",
         "request_id": "by hand",
         "transaction_id": transaction_id,
-        "pair": {name: gate[name] for name in ("topology_code", "topology_version", "policy_key", "policy_version")},
+        **{name: gate[name] for name in ("topology_code", "topology_version", "policy_key", "policy_version")},
         "legs": [{"account": "HOUSE", "delta": -100, "currency": "EUR"}, {"account": ACCOUNT, "delta": 100, "currency": "EUR"}],
     }
     with closing(stage.live.superuser()) as connection, connection.transaction():
         connection.execute("SET LOCAL search_path = wallet, pg_temp")
-        connection.execute("SELECT wallet.move_legs(%s::jsonb, 0)", [json.dumps(command)])
+        connection.execute("SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)", [json.dumps(command)])
     try:
         yield
     finally:
@@ -264,7 +264,7 @@ def _run(connection: Connection, texts: tuple[str, ...], part: str) -> None:
 
 QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
 BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
-APPLY = "EXECUTE ON FUNCTION wallet.apply_command(jsonb)"
+APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
@@ -296,7 +296,7 @@ FAULTS = (
     Fault(
         "a service may call the apply path",
         "gate-04",
-        "game_service has EXECUTE on wallet.apply_command(jsonb)",
+        "game_service has EXECUTE on wallet.apply_command(wallet.command)",
         statements(f"GRANT {APPLY} TO game_service", undo=(f"REVOKE {APPLY} FROM game_service",)),
     ),
     Fault(

@@ -18,6 +18,7 @@ BRAND = "10000000-0000-0000-0000-000000000001"
 PLAYER = "20000000-0000-0000-0000-000000000001"
 NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
 Leg = tuple[str, int]
+Record = dict[str, Any] | None
 
 
 @dataclass
@@ -62,18 +63,20 @@ class Money:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def move(self, command: str, legs: Sequence[Leg], **records: Any) -> str:
+    def move(self, command: str, legs: Sequence[Leg], bet: Record = None, cash: Record = None) -> str:
         """Apply one command as wallet_service and return its transaction id."""
         transaction = str(uuid.uuid4())
         body = {
-            "brand_id": BRAND, "player_id": PLAYER, "caller": "test", "route": command, "request_id": transaction, "fingerprint": "00",
+            "brand_id": BRAND, "player_id": PLAYER, "caller": "test", "route": command, "request_id": transaction, "fingerprint": "\\x00",
             "status": 200, "body": {}, "transaction_id": transaction, "activation_no": 1, "player_version": self.history, "currency": "EUR",
-            "command": command, "starts_new": True, "canary": False, "pair": self.pair,
+            "command": command, "starts_new": True, "canary": False, **self.pair,
             "legs": [{"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs],
-            **{name: {**value, "transaction_id": transaction} if name == "cash_transaction" else value for name, value in records.items()},
+            "bet": bet, "records": {"cash_transaction": {**cash, "transaction_id": transaction}} if cash else None,
         }  # fmt: skip
         with psycopg.connect(self.database.dsn("wallet_service"), autocommit=True) as connection:
-            answer = connection.execute("SELECT wallet.apply_command(%s)", [Jsonb(body)]).fetchone()
+            answer = connection.execute(
+                "SELECT wallet.apply_command(jsonb_populate_record(NULL::wallet.command, %s))", [Jsonb(body)]
+            ).fetchone()
         assert answer is not None and answer[0] == {"outcome": "applied"}
         self.history += 1
         return transaction
@@ -82,7 +85,7 @@ class Money:
         """Deposit to cash and on into the sports bucket."""
         cash = {"type": "deposit", "state": "captured", "amount": amount}
         legs = [("PSP", -amount), ("CASH/AVAILABLE", amount), ("CASH/AVAILABLE", -amount), (NORMAL, amount)]
-        return self.move("DEPOSIT_APPROVE", legs, cash_transaction=cash)
+        return self.move("DEPOSIT_APPROVE", legs, cash=cash)
 
     def bet(self, amount: int) -> str:
         """Take a stake from the sports bucket and return the authorization id."""
@@ -92,19 +95,19 @@ class Money:
             "round_id": "r", "stake": amount, "state": "AUTHORIZED", "funding": [{"account": NORMAL, "amount": amount}],
             "policy_snapshot": {"destinations": {NORMAL: [NORMAL, NORMAL]}, "reaches": [NORMAL]},
         }  # fmt: skip
-        self.move("BET_AUTHORIZE", [(NORMAL, -amount), ("STAKE", amount)], authorization=record)
+        self.move("BET_AUTHORIZE", [(NORMAL, -amount), ("STAKE", amount)], bet=record)
         return authorization
 
     def settle(self, authorization: str, stake: int, payout: int) -> str:
         """Settle a bet into the sports bucket."""
         record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "SETTLED", "payout": payout, "payout_shares": []}
         legs = [leg for leg in (("STAKE", -stake), ("HOUSE", stake - payout), (NORMAL, payout)) if leg[1]]
-        return self.move("BET_SETTLE", legs, authorization=record)
+        return self.move("BET_SETTLE", legs, bet=record)
 
     def roll_back(self, authorization: str, stake: int, account: str = NORMAL) -> str:
         """Roll an open bet back, to its source or, as a planted fault, to another account."""
         record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "ROLLED_BACK"}
-        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], authorization=record)
+        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], bet=record)
 
     def partition(self) -> str:
         """Name the ledger partition of this month."""

@@ -110,8 +110,8 @@ def test_an_old_unpublished_event_is_red(money: Money, read: LiveRead) -> None:
         ("GRANT INSERT (balance) ON wallet.wallet_bucket TO player_service", "player_service has INSERT"),
         ("GRANT DELETE ON {partition} TO wallet_service", "wallet_service has DELETE on {partition}"),
         (
-            "GRANT EXECUTE ON FUNCTION wallet.apply_command(jsonb) TO admin_service",
-            "admin_service has EXECUTE on wallet.apply_command(jsonb)",
+            "GRANT EXECUTE ON FUNCTION wallet.apply_command(wallet.command) TO admin_service",
+            "admin_service has EXECUTE on wallet.apply_command(wallet.command)",
         ),
         ("GRANT INSERT ON wallet.wallet_balances TO PUBLIC", "has INSERT on wallet.wallet_balances"),
         ("ALTER TABLE {partition} DISABLE TRIGGER immutable_rows", "{partition} may be changed by DELETE"),

@@ -277,16 +277,17 @@ def test_races_end_legally_whoever_wins(race: Race, kind: Kind) -> None:
     assert sum(seen.values()) == RACES and orders >= KINDS[kind], seen
 
 
-NO_VERSION = InSql("no version is compared", "apply_command", " AND p.version = seen", "")
+NO_VERSION = InSql("no version is compared", "apply_command", " AND p.version = c.player_version", "")
 NO_CLAIM = (
     InSql(
-        "a claim that is taken stops nobody", "apply_command", "c->'body', transaction);", "c->'body', transaction) ON CONFLICT DO NOTHING;"
+        "a claim that is taken stops nobody",
+        "apply_command",
+        "c.body, c.transaction_id);",
+        "c.body, c.transaction_id) ON CONFLICT DO NOTHING;",
     ),
     InSql("no stored answer is read", "read_state", "AND i.request_id = c->>'request_id'", "AND false"),
 )
-NO_ACTIVATION_NUMBER = InSql(
-    "a bet of any activation", "apply_command", "gate.activation_no IS DISTINCT FROM (c->>'activation_no')::bigint", "false"
-)
+NO_ACTIVATION_NUMBER = InSql("a bet of any activation", "apply_command", "gate.activation_no IS DISTINCT FROM c.activation_no", "false")
 NO_START = InSql("an activation from any other", "switch_active", "gate.activation_no IS DISTINCT FROM p_activation_no", "false")
 PLANTS: tuple[tuple[Kind, tuple[InSql, ...]], ...] = (
     (two_withdrawals, (NO_VERSION,)),

@@ -291,11 +291,15 @@ def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
             "command": "TEST",
             "request_id": "late",
             "transaction_id": str(uuid4()),
-            "pair": {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1, "policy_key": "default", "policy_version": 1},
+            "topology_code": "RUBY_SPLIT_V1",
+            "topology_version": 1,
+            "policy_key": "default",
+            "policy_version": 1,
         }
         long.execute("SET search_path = wallet")
         legs = [{"account": NORMAL, "delta": 7, "currency": "EUR"}, {"account": "STAKE", "delta": -7, "currency": "EUR"}]
-        long.execute("SELECT wallet.move_legs(%s::jsonb, 0)", [json.dumps(command | {"currency": "EUR", "legs": legs})])
+        command |= {"currency": "EUR", "legs": legs}
+        long.execute("SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)", [json.dumps(command)])
         assert task.run("test", "incremental")["drift_buckets"] == 0
         long.commit()
         assert task.run("test", "incremental")["drift_buckets"] == 0

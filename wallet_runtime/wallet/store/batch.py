@@ -17,6 +17,7 @@ from wallet_runtime.plumbing.errors import ApiError, Busy
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store import money as one
+from wallet_runtime.wallet.store.command import command_of, encoded
 from wallet_runtime.wallet.store.money import Decide, Money
 
 COMMANDS_MAX = 50
@@ -57,13 +58,13 @@ def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
 
 def _take(money: Money, session: Session, turn: list[Wish]) -> None:
     wanted = [one.read_payload(wish.request, wish.reads) for wish in turn]
-    rows = session.all("wallet_read_states", commands=one.encoded(wanted))
+    rows = session.all("wallet_read_states", commands=encoded(wanted))
     states = [msgspec.json.decode(row["state"], type=State) for row in rows]
     decided = list(_decided(money, session, zip(turn, states, strict=True)))
     if not decided:
         return
-    payload = [one.apply_payload(wish.request, state, decision) for wish, state, decision in decided]
-    outcomes = session.one("wallet_apply_commands", commands=one.encoded(payload))["outcomes"]
+    payload = [command_of(wish.request, state, decision) for wish, state, decision in decided]
+    outcomes = session.one("wallet_apply_commands", commands=encoded(payload))["outcomes"]
     failpoint.reach("wallet.after_commit")
     for (wish, _, decision), outcome in zip(decided, outcomes, strict=True):
         money.remembered.forget(wish.request)

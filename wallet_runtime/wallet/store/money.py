@@ -24,6 +24,7 @@ from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
+from wallet_runtime.wallet.store.command import command_of, encoded, parameters
 from wallet_runtime.wallet.store.remembered import Known, Remembered
 
 ATTEMPTS_MAX = 12
@@ -94,8 +95,6 @@ class KeyTaken(Exception):
 
 
 APPLIED = "applied"
-# What a decision may hold and still have no record beside its legs and its bet.
-PLAIN_FIELDS = {"command", "status", "body", "pair", "starts_new", "legs", "authorization", "grants_opened"}
 NEW_BET_READS = {"provider_id", "bet_id", *bets.AUTHORIZE_READS}
 MOVED = {STALE: PlayerMoved, PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
 
@@ -232,22 +231,6 @@ def read_payload(request: Request, reads: dict[str, str]) -> dict[str, Any]:
     return wanted | {"route": request.route, "request_id": request.request_id} | reads
 
 
-def apply_payload(request: Request, state: State, decision: Decision) -> dict[str, Any]:
-    """Build what `wallet.apply_command` is given: the decision, who asked, and on what it was decided."""
-    assert state.player is not None
-    wanted = {key: value for key, value in msgspec.structs.asdict(decision).items() if value not in (None, ())}
-    if wanted.keys() <= PLAIN_FIELDS:
-        wanted["plain"] = True
-    wanted |= msgspec.structs.asdict(request)
-    wanted |= {"player_version": state.player.version, "activation_no": state.gate.activation_no}
-    return wanted | {"currency": state.player.currency, "canary": state.player.canary}
-
-
-def encoded(payload: object) -> str:
-    """Encode a payload as the JSON text that the statements take."""
-    return msgspec.json.encode(payload).decode()
-
-
 def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
     row = session.one("wallet_read_state", command=encoded(read_payload(request, reads)))
     return msgspec.json.decode(row["state"], type=State)
@@ -256,7 +239,7 @@ def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
 def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any]:
     """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
     try:
-        outcome: dict[str, Any] = session.one("wallet_apply_command", command=encoded(apply_payload(request, state, decision)))["outcome"]
+        outcome: dict[str, Any] = session.one("wallet_apply_command", **parameters(command_of(request, state, decision)))["outcome"]
     except DatabaseError as error:
         if error.sqlstate in MOVED:
             raise MOVED[error.sqlstate] from None

@@ -26,7 +26,7 @@ DECLARE
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
-    IF wallet.passes_freeze(gate, c || '{"starts_new": false}') IS NOT TRUE THEN
+    IF wallet.passes_freeze(gate, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'canary_token', false) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
     END IF;
     INSERT INTO wallet_funding_choice (brand_id, player_id, provider_type, source)

@@ -1,10 +1,30 @@
 -- The one path by which money moves. wallet_service decides in Python on what read_state gave; apply_command makes it so.
 -- The helpers have no search_path of their own: only apply_command may call them, and setting it again for each costs a bet.
 -- Both keep generic plans: one made for a command's own keys looks cheaper, and would be planned anew for every command.
--- Helpers are called in expressions, which costs a tenth of a PERFORM; that is why each returns something.
+-- Helpers of a bet are called in expressions, which costs a tenth of a PERFORM; that is why each returns something.
 
 -- The gate lock is a table lock on wallet_gate: money commands share it (ROW SHARE, which does not even touch shared memory while
 -- nobody waits), activation and freezing take it alone (EXCLUSIVE). No login role can take either; readers and dumps disturb neither.
+
+-- A bet's authorization as a command leaves it: a new one, or the close of the one that was found `from_state`.
+CREATE TYPE wallet.bet AS (
+    authorization_id uuid, provider_id text, provider_type text, bet_id text, round_id text, stake bigint, from_state text, state text,
+    funding jsonb, policy_snapshot jsonb, payout bigint, payout_shares jsonb
+);
+
+-- A decided command. What every bet has is typed: to take it out of a JSON document by its names costs a bet one part in eight.
+CREATE TYPE wallet.command AS (
+    -- Who asks for what, and under which request id.
+    brand_id uuid, player_id uuid, caller text, route text, request_id text, fingerprint bytea, transaction_id uuid, canary_token text,
+    -- On what it was decided.
+    player_version bigint, activation_no bigint, currency text, canary boolean,
+    topology_code text, topology_version integer, policy_key text, policy_version integer,
+    -- What was decided: the answer, [{account, delta, currency}], the bet, and by its kind what only some commands write beside these.
+    command text, starts_new boolean, status smallint, body jsonb, legs jsonb, bet wallet.bet, records jsonb
+);
+
+-- Where a movement left an account.
+CREATE TYPE wallet.tip AS (balance bigint, version bigint, hash bytea, previous_hash bytea);
 
 -- The hash of a ledger row over the previous one of the same account; reconciliation recomputes it with this very function.
 -- record_send writes each field with its type and length, so that no two rows have the same bytes; texts go as UTF-8 bytes, which no
@@ -132,248 +152,232 @@ END $$;
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of the run in charge passes both.
 -- A token that is no valid pass is refused at every level: whoever sends one must not gain by it, wherever else it was believed.
-CREATE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, c jsonb) RETURNS boolean
+CREATE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, p_brand uuid, p_player uuid, p_canary_token text, p_starts_new boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF c->>'canary_token' IS NULL THEN
-        RETURN g.freeze_level = 'open' OR (g.freeze_level = 'ingress' AND NOT (c->>'starts_new')::boolean);
+    IF p_canary_token IS NULL THEN
+        RETURN g.freeze_level = 'open' OR (g.freeze_level = 'ingress' AND NOT p_starts_new);
     END IF;
     RETURN EXISTS (
         SELECT FROM wallet_canary_pass k
-         WHERE k.token_hash = sha256(convert_to(c->>'canary_token', 'UTF8')) AND k.fence_token = g.fence_token
-           AND k.brand_id = (c->>'brand_id')::uuid AND k.player_id = (c->>'player_id')::uuid AND k.expires_at > clock_timestamp());
+         WHERE k.token_hash = sha256(convert_to(p_canary_token, 'UTF8')) AND k.fence_token = g.fence_token
+           AND k.brand_id = p_brand AND k.player_id = p_player AND k.expires_at > clock_timestamp());
 END $$;
 
--- Make the empty row of an account on its first use.
-CREATE FUNCTION wallet.open_account(p_brand uuid, p_player uuid, p_account text, p_currency text) RETURNS void
+-- Make the empty row of an account that is paid into for the first time; refuse what cannot be made.
+CREATE FUNCTION wallet.open_account(c wallet.command, p_account text, p_delta bigint, p_currency text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_account LIKE 'CASH/%' THEN
-        INSERT INTO wallet_balances (tenant_id, player_id, currency) VALUES (p_brand, p_player, p_currency);
-    ELSE
-        PERFORM 1 FROM wallet_topology t, jsonb_array_elements(t.document->'buckets') b
-          WHERE t.code = split_part(p_account, '/', 1) AND t.state <> 'DRAFT' AND b->>'code' = split_part(p_account, '/', 2);
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'no activated topology has a bucket %', p_account USING ERRCODE = 'RW003';
-        END IF;
-        INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
-        VALUES (p_brand, p_player, split_part(p_account, '/', 1), split_part(p_account, '/', 2), p_currency);
+    IF p_account LIKE 'GRANT/%' OR p_delta < 0 THEN
+        RAISE EXCEPTION 'account % of player % in % does not exist or holds too little', p_account, c.player_id, p_currency USING ERRCODE = 'RW003';
+    ELSIF p_account LIKE 'CASH/%' THEN
+        INSERT INTO wallet_balances (tenant_id, player_id, currency) VALUES (c.brand_id, c.player_id, p_currency);
+        RETURN true;
     END IF;
+    PERFORM 1 FROM wallet_topology t, jsonb_array_elements(t.document->'buckets') b
+      WHERE t.code = split_part(p_account, '/', 1) AND t.state <> 'DRAFT' AND b->>'code' = split_part(p_account, '/', 2);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no activated topology has a bucket %', p_account USING ERRCODE = 'RW003';
+    END IF;
+    INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
+    VALUES (c.brand_id, c.player_id, split_part(p_account, '/', 1), split_part(p_account, '/', 2), p_currency);
+    RETURN true;
 END $$;
 
--- Move one account and write its ledger row; return the account's new version. Rows of accounts are made when first used.
-CREATE FUNCTION wallet.move_account(
-    p_brand uuid, p_player uuid, p_account text, p_delta bigint, p_currency text, p_command text, p_request_id text, p_transaction uuid,
-    p_topology text, p_topology_version integer, p_policy text, p_policy_version integer, p_restore_epoch bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    at          timestamptz := now();
-    new_balance bigint;
-    new_version bigint;
-    new_hash    bytea;
-    old_hash    bytea;
-BEGIN
-    FOR attempt IN 1 .. 2 LOOP
-        IF p_account = 'CASH/AVAILABLE' THEN
-            UPDATE wallet_balances w
-               SET balance_real_available = w.balance_real_available + p_delta, available_version = w.available_version + 1,
-                   previous_available_hash = w.available_hash,
-                   available_hash = ledger_hash(w.available_hash, p_brand, p_player, p_account, w.available_version + 1, p_delta,
-                       w.balance_real_available + p_delta, p_currency, p_command, p_request_id, p_transaction, p_topology, p_topology_version,
-                       p_policy, p_policy_version, p_restore_epoch, at)
-             WHERE w.tenant_id = p_brand AND w.player_id = p_player AND w.currency = p_currency
-            RETURNING w.balance_real_available, w.available_version, w.available_hash, w.previous_available_hash
-                 INTO new_balance, new_version, new_hash, old_hash;
-        ELSIF p_account = 'CASH/PENDING' THEN
-            UPDATE wallet_balances w
-               SET balance_real_pending = w.balance_real_pending + p_delta, pending_version = w.pending_version + 1,
-                   previous_pending_hash = w.pending_hash,
-                   pending_hash = ledger_hash(w.pending_hash, p_brand, p_player, p_account, w.pending_version + 1, p_delta,
-                       w.balance_real_pending + p_delta, p_currency, p_command, p_request_id, p_transaction, p_topology, p_topology_version,
-                       p_policy, p_policy_version, p_restore_epoch, at)
-             WHERE w.tenant_id = p_brand AND w.player_id = p_player AND w.currency = p_currency
-            RETURNING w.balance_real_pending, w.pending_version, w.pending_hash, w.previous_pending_hash
-                 INTO new_balance, new_version, new_hash, old_hash;
-        ELSIF p_account LIKE 'GRANT/%' THEN
-            UPDATE wallet_coupon_grant g
-               SET balance = g.balance + p_delta, version = g.version + 1, previous_hash = g.hash,
-                   hash = ledger_hash(g.hash, p_brand, p_player, p_account, g.version + 1, p_delta, g.balance + p_delta, p_currency, p_command,
-                       p_request_id, p_transaction, p_topology, p_topology_version, p_policy, p_policy_version, p_restore_epoch, at)
-             WHERE g.grant_id = substr(p_account, 7)::uuid AND g.brand_id = p_brand AND g.player_id = p_player AND g.currency = p_currency
-            RETURNING g.balance, g.version, g.hash, g.previous_hash INTO new_balance, new_version, new_hash, old_hash;
-        ELSE
-            UPDATE wallet_bucket b
-               SET balance = b.balance + p_delta, version = b.version + 1, previous_hash = b.hash,
-                   hash = ledger_hash(b.hash, p_brand, p_player, p_account, b.version + 1, p_delta, b.balance + p_delta, p_currency, p_command,
-                       p_request_id, p_transaction, p_topology, p_topology_version, p_policy, p_policy_version, p_restore_epoch, at)
-             WHERE b.brand_id = p_brand AND b.player_id = p_player AND b.topology_code = split_part(p_account, '/', 1)
-               AND b.bucket_type_code = split_part(p_account, '/', 2) AND b.currency = p_currency
-            RETURNING b.balance, b.version, b.hash, b.previous_hash INTO new_balance, new_version, new_hash, old_hash;
-        END IF;
-        EXIT WHEN FOUND;
-        IF attempt = 2 OR p_account LIKE 'GRANT/%' OR p_delta < 0 THEN
-            RAISE EXCEPTION 'account % of player % in % does not exist or holds too little', p_account, p_player, p_currency USING ERRCODE = 'RW003';
-        END IF;
-        PERFORM wallet.open_account(p_brand, p_player, p_account, p_currency);
-    END LOOP;
-    INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
-                               topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
-    VALUES (p_brand, p_player, p_account, new_version, p_delta, new_balance, p_currency, p_command, p_request_id, p_transaction, p_topology,
-            p_topology_version, p_policy, p_policy_version, p_restore_epoch, old_hash, new_hash, at);
-    RETURN new_version;
-END $$;
-
--- Move every leg; refuse what does not sum to zero in a currency. Returns what went into open stakes (minus what left them).
-CREATE FUNCTION wallet.move_legs(c jsonb, p_restore_epoch bigint) RETURNS bigint
+-- Move cash or a coupon grant; return where that left it, or NULLs if it is not there.
+CREATE FUNCTION wallet.move_other(c wallet.command, p_account text, p_delta bigint, p_currency text, p_restore_epoch bigint) RETURNS wallet.tip
 LANGUAGE plpgsql AS $$
 DECLARE
-    brand      uuid := (c->>'brand_id')::uuid;
-    player     uuid := (c->>'player_id')::uuid;
-    request    text := c->>'request_id';
-    tx         uuid := (c->>'transaction_id')::uuid;
-    legs       jsonb := c->'legs';
-    pair       jsonb := c->'pair';
-    t_code     text := pair->>'topology_code';
-    t_version  integer := (pair->>'topology_version')::integer;
-    p_key      text := pair->>'policy_key';
-    p_version  integer := (pair->>'policy_version')::integer;
-    command    text := c->>'command';
-    own        text := c->>'currency';
-    leg        jsonb;
-    account    text;
-    unit       text;
-    amount     bigint;
-    money      bigint := 0;
-    points     bigint := 0;
-    stake      bigint := 0;
-    moved      bigint;
+    tip wallet.tip;
+BEGIN
+    IF p_account = 'CASH/AVAILABLE' THEN
+        UPDATE wallet_balances w
+           SET balance_real_available = w.balance_real_available + p_delta, available_version = w.available_version + 1,
+               previous_available_hash = w.available_hash,
+               available_hash = ledger_hash(w.available_hash, c.brand_id, c.player_id, p_account, w.available_version + 1, p_delta,
+                   w.balance_real_available + p_delta, p_currency, c.command, c.request_id, c.transaction_id, c.topology_code,
+                   c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+         WHERE w.tenant_id = c.brand_id AND w.player_id = c.player_id AND w.currency = p_currency
+        RETURNING w.balance_real_available, w.available_version, w.available_hash, w.previous_available_hash INTO tip;
+    ELSIF p_account = 'CASH/PENDING' THEN
+        UPDATE wallet_balances w
+           SET balance_real_pending = w.balance_real_pending + p_delta, pending_version = w.pending_version + 1,
+               previous_pending_hash = w.pending_hash,
+               pending_hash = ledger_hash(w.pending_hash, c.brand_id, c.player_id, p_account, w.pending_version + 1, p_delta,
+                   w.balance_real_pending + p_delta, p_currency, c.command, c.request_id, c.transaction_id, c.topology_code,
+                   c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+         WHERE w.tenant_id = c.brand_id AND w.player_id = c.player_id AND w.currency = p_currency
+        RETURNING w.balance_real_pending, w.pending_version, w.pending_hash, w.previous_pending_hash INTO tip;
+    ELSE
+        UPDATE wallet_coupon_grant g
+           SET balance = g.balance + p_delta, version = g.version + 1, previous_hash = g.hash,
+               hash = ledger_hash(g.hash, c.brand_id, c.player_id, p_account, g.version + 1, p_delta, g.balance + p_delta, p_currency, c.command,
+                   c.request_id, c.transaction_id, c.topology_code, c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+         WHERE g.grant_id = substr(p_account, 7)::uuid AND g.brand_id = c.brand_id AND g.player_id = c.player_id AND g.currency = p_currency
+        RETURNING g.balance, g.version, g.hash, g.previous_hash INTO tip;
+    END IF;
+    RETURN tip;
+END $$;
+
+-- Write what left an account of the house, or came to it.
+CREATE FUNCTION wallet.put_counter_entry(c wallet.command, p_account text, p_delta bigint, p_currency text, p_restore_epoch bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_account = 'ADJ' AND c.records->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
+        RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
+    END IF;
+    INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at)
+    VALUES (c.transaction_id, c.brand_id, c.player_id, p_currency, p_account, p_delta, c.command, c.request_id, p_restore_epoch, now());
+    RETURN true;
+END $$;
+
+-- Move every leg, each with its ledger row; refuse what does not sum to zero in a currency. Returns what went into open stakes (minus what
+-- left them). Rows of accounts are made when first paid into. The bucket is moved here and not by a helper: every bet moves one.
+CREATE FUNCTION wallet.move_legs(c wallet.command, p_restore_epoch bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    leg     jsonb;
+    target  text;
+    unit    text;
+    amount  bigint;
+    tip     wallet.tip;
+    money   bigint := 0;
+    points  bigint := 0;
+    stake   bigint := 0;
+    done    boolean;
 BEGIN
     -- Counted, because a loop over a query costs more than what it loops over.
-    FOR place IN 0 .. coalesce(jsonb_array_length(legs), 0) - 1 LOOP
-        leg := legs->place;
-        account := leg->>'account';
+    FOR place IN 0 .. coalesce(jsonb_array_length(c.legs), 0) - 1 LOOP
+        leg := c.legs->place;
+        target := leg->>'account';
         unit := leg->>'currency';
         amount := (leg->>'delta')::bigint;
         IF unit = 'PTS' THEN
             points := points + amount;
-            IF account = 'STAKE' OR account LIKE 'CASH/%' THEN
-                RAISE EXCEPTION 'points can neither be bet nor withdrawn: no leg to %', account USING ERRCODE = 'RW003';
+            IF target = 'STAKE' OR target LIKE 'CASH/%' THEN
+                RAISE EXCEPTION 'points can neither be bet nor withdrawn: no leg to %', target USING ERRCODE = 'RW003';
             END IF;
-        ELSIF unit = own THEN
+        ELSIF unit = c.currency THEN
             money := money + amount;
         ELSE
-            RAISE EXCEPTION 'a leg in % cannot belong to a command in %', unit, own USING ERRCODE = 'RW003';
+            RAISE EXCEPTION 'a leg in % cannot belong to a command in %', unit, c.currency USING ERRCODE = 'RW003';
         END IF;
-        IF account = 'STAKE' THEN
+        IF target = 'STAKE' THEN
             stake := stake + amount;
-        ELSIF strpos(account, '/') > 0 THEN
-            moved := wallet.move_account(brand, player, account, amount, unit, command, request, tx, t_code, t_version, p_key, p_version,
-                                         p_restore_epoch);
-        ELSIF account = 'ADJ' AND c->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
-            RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
-        ELSE
-            INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch,
-                                              created_at)
-            VALUES (tx, brand, player, unit, account, amount, command, request, p_restore_epoch, now());
+            CONTINUE;
+        ELSIF strpos(target, '/') = 0 THEN
+            done := wallet.put_counter_entry(c, target, amount, unit, p_restore_epoch);
+            CONTINUE;
         END IF;
+        FOR attempt IN 1 .. 2 LOOP
+            IF target LIKE 'CASH/%' OR target LIKE 'GRANT/%' THEN
+                tip := wallet.move_other(c, target, amount, unit, p_restore_epoch);
+            ELSE
+                UPDATE wallet_bucket b
+                   SET balance = b.balance + amount, version = b.version + 1, previous_hash = b.hash,
+                       hash = ledger_hash(b.hash, c.brand_id, c.player_id, target, b.version + 1, amount, b.balance + amount, unit, c.command,
+                           c.request_id, c.transaction_id, c.topology_code, c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+                 WHERE b.brand_id = c.brand_id AND b.player_id = c.player_id AND b.topology_code = split_part(target, '/', 1)
+                   AND b.bucket_type_code = split_part(target, '/', 2) AND b.currency = unit
+                RETURNING b.balance, b.version, b.hash, b.previous_hash INTO tip;
+            END IF;
+            EXIT WHEN tip.version IS NOT NULL;
+            done := wallet.open_account(c, target, amount, unit);
+        END LOOP;
+        INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
+                                   topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
+        VALUES (c.brand_id, c.player_id, target, tip.version, amount, tip.balance, unit, c.command, c.request_id, c.transaction_id, c.topology_code,
+                c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, tip.previous_hash, tip.hash, now());
     END LOOP;
     IF (money = 0 AND points = 0) IS NOT TRUE THEN
-        RAISE EXCEPTION 'legs of % do not sum to zero: % money, % points', command, money, points USING ERRCODE = 'RW003';
+        RAISE EXCEPTION 'legs of % do not sum to zero: % money, % points', c.command, money, points USING ERRCODE = 'RW003';
     END IF;
     RETURN stake;
 END $$;
 
 -- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake. Returns the state it is in now.
-CREATE FUNCTION wallet.put_authorization(c jsonb, p_brand uuid, p_player uuid, p_transaction uuid, p_stake_moved bigint) RETURNS text
+CREATE FUNCTION wallet.put_authorization(c wallet.command, b wallet.bet, p_stake_moved bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
-    a            jsonb := c->'authorization';
-    pair         jsonb := c->'pair';
     closed_stake bigint;
 BEGIN
-    IF a->>'state' IN ('AUTHORIZED', 'TOMBSTONE') THEN
+    IF b.state IN ('AUTHORIZED', 'TOMBSTONE') THEN
         INSERT INTO wallet_bet_authorization (authorization_id, brand_id, player_id, provider_id, provider_type, bet_id, round_id, currency, stake,
             state, funding, policy_snapshot, topology_code, topology_version, policy_key, policy_version, authorize_transaction_id, canary)
-        VALUES ((a->>'authorization_id')::uuid, p_brand, p_player, a->>'provider_id', a->>'provider_type',
-            a->>'bet_id', a->>'round_id', c->>'currency', (a->>'stake')::bigint, a->>'state', a->'funding', a->'policy_snapshot',
-            pair->>'topology_code', (pair->>'topology_version')::integer, pair->>'policy_key',
-            (pair->>'policy_version')::integer, p_transaction, (c->>'canary')::boolean);
-        IF p_stake_moved IS DISTINCT FROM (a->>'stake')::bigint THEN
-            RAISE EXCEPTION 'stake % differs from the % moved', a->>'stake', p_stake_moved USING ERRCODE = 'RW003';
+        VALUES (b.authorization_id, c.brand_id, c.player_id, b.provider_id, b.provider_type, b.bet_id, b.round_id, c.currency, b.stake,
+            b.state, b.funding, b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.transaction_id, c.canary);
+        IF p_stake_moved IS DISTINCT FROM b.stake THEN
+            RAISE EXCEPTION 'stake % differs from the % moved', b.stake, p_stake_moved USING ERRCODE = 'RW003';
         END IF;
-        RETURN a->>'state';
+        RETURN b.state;
     END IF;
-    IF (a->>'from_state') || '>' || (a->>'state') NOT IN ('AUTHORIZED>SETTLED', 'AUTHORIZED>ROLLED_BACK', 'SETTLED>ROLLED_BACK') THEN
-        RAISE EXCEPTION 'a bet never goes from % to %', a->>'from_state', a->>'state' USING ERRCODE = 'RW003';
+    IF b.from_state || '>' || b.state NOT IN ('AUTHORIZED>SETTLED', 'AUTHORIZED>ROLLED_BACK', 'SETTLED>ROLLED_BACK') THEN
+        RAISE EXCEPTION 'a bet never goes from % to %', b.from_state, b.state USING ERRCODE = 'RW003';
     END IF;
-    UPDATE wallet_bet_authorization b
-       SET state = a->>'state', payout = coalesce((a->>'payout')::bigint, b.payout), payout_shares = coalesce(a->'payout_shares', b.payout_shares),
-           close_transaction_id = p_transaction,
-           first_close_transaction_id = coalesce(b.first_close_transaction_id, p_transaction), closed_at = now()
-     WHERE b.authorization_id = (a->>'authorization_id')::uuid AND b.state = a->>'from_state' AND b.player_id = p_player
-    RETURNING CASE WHEN a->>'from_state' = 'AUTHORIZED' THEN b.stake ELSE 0 END INTO closed_stake;
+    UPDATE wallet_bet_authorization x
+       SET state = b.state, payout = coalesce(b.payout, x.payout), payout_shares = coalesce(b.payout_shares, x.payout_shares),
+           close_transaction_id = c.transaction_id,
+           first_close_transaction_id = coalesce(x.first_close_transaction_id, c.transaction_id), closed_at = now()
+     WHERE x.authorization_id = b.authorization_id AND x.state = b.from_state AND x.player_id = c.player_id
+    RETURNING CASE WHEN b.from_state = 'AUTHORIZED' THEN x.stake ELSE 0 END INTO closed_stake;
     IF NOT FOUND OR closed_stake IS DISTINCT FROM -p_stake_moved THEN
-        RAISE EXCEPTION 'authorization % is not % or its stake is not the % moved', a->>'authorization_id', a->>'from_state', -p_stake_moved
+        RAISE EXCEPTION 'authorization % is not % or its stake is not the % moved', b.authorization_id, b.from_state, -p_stake_moved
             USING ERRCODE = 'RW003';
     END IF;
-    RETURN a->>'state';
+    RETURN b.state;
 END $$;
 
 -- Open a cash transaction, or move it from the state the decision saw.
-CREATE FUNCTION wallet.put_cash_transaction(c jsonb, t jsonb) RETURNS void
+CREATE FUNCTION wallet.put_cash_transaction(c wallet.command, t jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF t->>'from_state' IS NULL THEN
         INSERT INTO ledger_transactions (transaction_id, tenant_id, player_id, type, state, amount, currency, provider_ref, idempotency_key, balance_after)
-        VALUES ((t->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'type', t->>'state', (t->>'amount')::bigint,
-                c->>'currency', t->>'provider_ref', c->>'request_id', (t->>'balance_after')::bigint);
+        VALUES ((t->>'transaction_id')::uuid, c.brand_id, c.player_id, t->>'type', t->>'state', (t->>'amount')::bigint,
+                c.currency, t->>'provider_ref', c.request_id, (t->>'balance_after')::bigint);
         RETURN;
     END IF;
     UPDATE ledger_transactions x
        SET state = t->>'state', updated_at = now(), reviewed_by = coalesce(t->>'reviewed_by', x.reviewed_by),
            reviewed_at = CASE WHEN t ? 'reviewed_by' THEN now() ELSE x.reviewed_at END
-     WHERE x.transaction_id = (t->>'transaction_id')::uuid AND x.state = t->>'from_state' AND x.player_id = (c->>'player_id')::uuid;
+     WHERE x.transaction_id = (t->>'transaction_id')::uuid AND x.state = t->>'from_state' AND x.player_id = c.player_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'cash transaction % is not %', t->>'transaction_id', t->>'from_state' USING ERRCODE = 'RW003';
     END IF;
 END $$;
 
 -- Write the transfers of a decision.
-CREATE FUNCTION wallet.put_transfers(c jsonb) RETURNS void
+CREATE FUNCTION wallet.put_transfers(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
                                  policy_key, policy_version, transaction_id)
-    SELECT (t->>'transfer_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, t->>'kind', t->>'from_account', t->>'to_account',
-           c->>'currency', (t->>'amount')::bigint, c->'pair'->>'topology_code', (c->'pair'->>'topology_version')::integer,
-           c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer, (c->>'transaction_id')::uuid
-      FROM jsonb_array_elements(c->'transfers') t;
+    SELECT (t->>'transfer_id')::uuid, c.brand_id, c.player_id, t->>'kind', t->>'from_account', t->>'to_account',
+           c.currency, (t->>'amount')::bigint, c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.transaction_id
+      FROM jsonb_array_elements(c.records->'transfers') t;
 END $$;
 
 -- Make the empty rows of new coupon grants, before the legs that fill them.
-CREATE FUNCTION wallet.open_grants(c jsonb) RETURNS void
+CREATE FUNCTION wallet.open_grants(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO wallet_coupon_grant (grant_id, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, coupon_log_id,
                                      scope, currency, amount, expires_at, transaction_id)
-    SELECT (o->>'grant_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->'pair'->>'topology_code',
-           (c->'pair'->>'topology_version')::integer, c->'pair'->>'policy_key', (c->'pair'->>'policy_version')::integer,
-           o->>'coupon_log_id', o->'scope', c->>'currency', (o->>'amount')::bigint, (o->>'expires_at')::timestamptz,
-           (c->>'transaction_id')::uuid
-      FROM jsonb_array_elements(c->'grants_opened') o;
+    SELECT (o->>'grant_id')::uuid, c.brand_id, c.player_id, c.topology_code, c.topology_version, c.policy_key, c.policy_version,
+           o->>'coupon_log_id', o->'scope', c.currency, (o->>'amount')::bigint, (o->>'expires_at')::timestamptz, c.transaction_id
+      FROM jsonb_array_elements(c.records->'grants_opened') o;
 END $$;
 
 -- Close active coupon grants; the legs have emptied them.
-CREATE FUNCTION wallet.close_grants(c jsonb) RETURNS void
+CREATE FUNCTION wallet.close_grants(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    wanted integer := jsonb_array_length(c->'grants_closed');
+    wanted integer := jsonb_array_length(c.records->'grants_closed');
     closed integer;
 BEGIN
     UPDATE wallet_coupon_grant g SET state = o->>'state', closed_at = now()
-      FROM jsonb_array_elements(c->'grants_closed') o
-     WHERE g.grant_id = (o->>'grant_id')::uuid AND g.brand_id = (c->>'brand_id')::uuid AND g.player_id = (c->>'player_id')::uuid
-       AND g.state = 'ACTIVE';
+      FROM jsonb_array_elements(c.records->'grants_closed') o
+     WHERE g.grant_id = (o->>'grant_id')::uuid AND g.brand_id = c.brand_id AND g.player_id = c.player_id AND g.state = 'ACTIVE';
     GET DIAGNOSTICS closed = ROW_COUNT;
     IF closed <> wanted THEN
         RAISE EXCEPTION 'of % coupon grants to close % are active', wanted, closed USING ERRCODE = 'RW003';
@@ -381,97 +385,94 @@ BEGIN
 END $$;
 
 -- Open and close rolling obligations.
-CREATE FUNCTION wallet.put_obligations(c jsonb) RETURNS void
+CREATE FUNCTION wallet.put_obligations(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, cap)
-    SELECT (o->>'rolling_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, o->>'topology_code', o->>'bucket_type_code',
-           (o->>'grant_id')::uuid, c->>'currency', (o->>'amount')::bigint, (o->>'cap')::bigint
-      FROM jsonb_array_elements(coalesce(c->'obligations_opened', '[]')) o;
+    SELECT (o->>'rolling_id')::uuid, c.brand_id, c.player_id, o->>'topology_code', o->>'bucket_type_code',
+           (o->>'grant_id')::uuid, c.currency, (o->>'amount')::bigint, (o->>'cap')::bigint
+      FROM jsonb_array_elements(coalesce(c.records->'obligations_opened', '[]')) o;
     UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
-      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
-     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
+      FROM jsonb_array_elements(coalesce(c.records->'obligations_closed', '[]')) o
+     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id AND r.state = 'ACTIVE';
 END $$;
 
 -- Write the records and events that a decision asked for beside its legs and its bet.
-CREATE FUNCTION wallet.put_records(c jsonb, p_brand uuid, p_player uuid, p_restore_epoch bigint, p_player_version bigint) RETURNS void
+CREATE FUNCTION wallet.put_records(c wallet.command, p_restore_epoch bigint) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    r jsonb := c.records;
 BEGIN
-    IF c ? 'cash_transaction' THEN
-        PERFORM wallet.put_cash_transaction(c, c->'cash_transaction');
+    IF r ? 'cash_transaction' THEN
+        PERFORM wallet.put_cash_transaction(c, r->'cash_transaction');
     END IF;
-    IF c ? 'transfers' THEN
+    IF r ? 'transfers' THEN
         PERFORM wallet.put_transfers(c);
     END IF;
-    IF c ? 'obligations_opened' OR c ? 'obligations_closed' THEN
+    IF r ? 'obligations_opened' OR r ? 'obligations_closed' THEN
         PERFORM wallet.put_obligations(c);
     END IF;
-    IF c ? 'grants_closed' THEN
+    IF r ? 'grants_closed' THEN
         PERFORM wallet.close_grants(c);
     END IF;
-    IF c ? 'findings' THEN
+    IF r ? 'findings' THEN
         INSERT INTO wallet_finding (kind, subject, brand_id, player_id, details, request_id)
-        SELECT f->>'kind', f->>'subject', p_brand, p_player, f->'details', c->>'request_id'
-          FROM jsonb_array_elements(c->'findings') f
+        SELECT f->>'kind', f->>'subject', c.brand_id, c.player_id, f->'details', c.request_id
+          FROM jsonb_array_elements(r->'findings') f
         ON CONFLICT DO NOTHING;
     END IF;
-    IF c ?| ARRAY['bonus', 'adjustment', 'obligations_changed', 'obligations_closed'] THEN
+    IF r ?| ARRAY['bonus', 'adjustment', 'obligations_changed', 'obligations_closed'] THEN
         PERFORM wallet.put_movement(c);
     END IF;
-    IF c ? 'events' THEN
+    IF r ? 'events' THEN
         INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
-        SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, p_brand, p_player, p_player_version,
+        SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, c.brand_id, c.player_id, c.player_version + 1,
                e->>'event_type', e->'payload', now(), p_restore_epoch
-          FROM jsonb_array_elements(c->'events') e;
+          FROM jsonb_array_elements(r->'events') e;
     END IF;
 END $$;
 
 -- Apply one decided command, or change nothing. Outcomes: applied, frozen. What the caller has to read again for is an error:
 -- RW001 when the player moved on, RW010 when the active pair did, 23505 when a twin has claimed the request id.
-CREATE FUNCTION wallet.apply_command(c jsonb) RETURNS jsonb
+CREATE FUNCTION wallet.apply_command(c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    brand       uuid := (c->>'brand_id')::uuid;
-    player      uuid := (c->>'player_id')::uuid;
-    request     text := c->>'request_id';
-    transaction uuid := (c->>'transaction_id')::uuid;
-    seen        bigint := (c->>'player_version')::bigint;
-    gate        wallet_gate;
-    held        text;
-    stake       bigint;
-    bet_state   text;
+    gate  wallet_gate;
+    held  text;
+    stake bigint;
+    state text;
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
-    IF (gate.freeze_level <> 'open' OR c->>'canary_token' IS NOT NULL) AND wallet.passes_freeze(gate, c) IS NOT TRUE THEN
+    IF (gate.freeze_level <> 'open' OR c.canary_token IS NOT NULL)
+       AND wallet.passes_freeze(gate, c.brand_id, c.player_id, c.canary_token, c.starts_new) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
     END IF;
-    IF gate.activation_no IS DISTINCT FROM (c->>'activation_no')::bigint THEN
-        RAISE EXCEPTION 'decided on activation %, now it is %', c->>'activation_no', gate.activation_no USING ERRCODE = 'RW010';
+    IF gate.activation_no IS DISTINCT FROM c.activation_no THEN
+        RAISE EXCEPTION 'decided on activation %, now it is %', c.activation_no, gate.activation_no USING ERRCODE = 'RW010';
     END IF;
     INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
-    VALUES (brand, c->>'caller', c->>'route', request, decode(c->>'fingerprint', 'hex'), (c->>'status')::smallint, c->'body', transaction);
-    UPDATE wallet_player p SET version = seen + 1
-     WHERE p.brand_id = brand AND p.player_id = player AND p.version = seen
+    VALUES (c.brand_id, c.caller, c.route, c.request_id, c.fingerprint, c.status, c.body, c.transaction_id);
+    UPDATE wallet_player p SET version = c.player_version + 1
+     WHERE p.brand_id = c.brand_id AND p.player_id = c.player_id AND p.version = c.player_version
     RETURNING p.currency INTO held;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'decided on player version %', seen USING ERRCODE = 'RW001';
+        RAISE EXCEPTION 'decided on player version %', c.player_version USING ERRCODE = 'RW001';
     END IF;
-    IF held IS DISTINCT FROM c->>'currency' THEN
-        RAISE EXCEPTION 'the player''s wallet is in %, the command in %', held, c->>'currency' USING ERRCODE = 'RW003';
+    IF held IS DISTINCT FROM c.currency THEN
+        RAISE EXCEPTION 'the player''s wallet is in %, the command in %', held, c.currency USING ERRCODE = 'RW003';
     END IF;
-    IF c ? 'grants_opened' THEN
+    IF c.records ? 'grants_opened' THEN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    IF c ? 'authorization' THEN
-        bet_state := wallet.put_authorization(c, brand, player, transaction, stake);
+    IF (c.bet).state IS NOT NULL THEN
+        state := wallet.put_authorization(c, c.bet, stake);
     ELSIF stake IS DISTINCT FROM 0 THEN
         RAISE EXCEPTION 'a stake of % moved without an authorization', stake USING ERRCODE = 'RW003';
     END IF;
-    -- `plain` says that there are none; to look for each kind costs a bet one part in twenty-five.
-    IF NOT c ? 'plain' THEN
-        PERFORM wallet.put_records(c, brand, player, gate.restore_epoch, seen + 1);
+    IF c.records IS NOT NULL THEN
+        PERFORM wallet.put_records(c, gate.restore_epoch);
     END IF;
     RETURN '{"outcome": "applied"}';
 END $$;
@@ -496,7 +497,7 @@ BEGIN
             IF clock_timestamp() > until THEN
                 RAISE EXCEPTION 'the batch has waited too long' USING ERRCODE = '55P03';
             END IF;
-            outcome := wallet.apply_command(p_commands->place);
+            outcome := wallet.apply_command(jsonb_populate_record(NULL::wallet.command, p_commands->place));
             -- What is checked at the end of a transaction is checked at the end of each command instead.
             SET CONSTRAINTS ALL IMMEDIATE;
             SET CONSTRAINTS ALL DEFERRED;

@@ -90,37 +90,37 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Record a bonus, or close one from the state that the decision saw.
-CREATE FUNCTION wallet.put_bonus(c jsonb, b jsonb) RETURNS void
+CREATE FUNCTION wallet.put_bonus(c wallet.command, b jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF b->>'from_state' IS NULL THEN
         INSERT INTO wallet_bonus (bonus_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount, reference, rolling_id)
-        VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->'pair'->>'topology_code',
-                b->>'bucket_type_code', c->>'currency', (b->>'amount')::bigint, b->>'reference', (b->>'rolling_id')::uuid);
+        VALUES (c.transaction_id, c.brand_id, c.player_id, c.topology_code,
+                b->>'bucket_type_code', c.currency, (b->>'amount')::bigint, b->>'reference', (b->>'rolling_id')::uuid);
         RETURN;
     END IF;
     UPDATE wallet_bonus x SET state = b->>'state', closed_at = now()
-     WHERE x.bonus_id = (b->>'bonus_id')::uuid AND x.player_id = (c->>'player_id')::uuid AND x.state = b->>'from_state';
+     WHERE x.bonus_id = (b->>'bonus_id')::uuid AND x.player_id = c.player_id AND x.state = b->>'from_state';
     IF NOT FOUND THEN
         RAISE EXCEPTION 'bonus % is not %', b->>'bonus_id', b->>'from_state' USING ERRCODE = 'RW003';
     END IF;
 END $$;
 
 -- Record the wish for an adjustment, or a second person's decision over it; what is applied must be exactly what was asked for.
-CREATE FUNCTION wallet.put_adjustment(c jsonb, a jsonb) RETURNS void
+CREATE FUNCTION wallet.put_adjustment(c wallet.command, a jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF a->>'state' = 'REQUESTED' THEN
         INSERT INTO wallet_adjustment (adjustment_id, brand_id, player_id, account, currency, amount, reason, requested_by)
-        VALUES ((c->>'transaction_id')::uuid, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, a->>'account', c->>'currency',
+        VALUES (c.transaction_id, c.brand_id, c.player_id, a->>'account', c.currency,
                 (a->>'amount')::bigint, a->>'reason', a->>'requested_by');
         RETURN;
     END IF;
     UPDATE wallet_adjustment x
        SET state = a->>'state', decided_by = a->>'decided_by', decided_at = now(),
-           transaction_id = CASE WHEN a->>'state' = 'APPLIED' THEN (c->>'transaction_id')::uuid END
-     WHERE x.adjustment_id = (a->>'adjustment_id')::uuid AND x.player_id = (c->>'player_id')::uuid AND x.state = 'REQUESTED'
-       AND (a->>'state' = 'REJECTED' OR c->'legs' = jsonb_build_array(
+           transaction_id = CASE WHEN a->>'state' = 'APPLIED' THEN c.transaction_id END
+     WHERE x.adjustment_id = (a->>'adjustment_id')::uuid AND x.player_id = c.player_id AND x.state = 'REQUESTED'
+       AND (a->>'state' = 'REJECTED' OR c.legs = jsonb_build_array(
                 jsonb_build_object('account', 'ADJ', 'delta', -x.amount, 'currency', x.currency),
                 jsonb_build_object('account', x.account, 'delta', x.amount, 'currency', x.currency)));
     IF NOT FOUND THEN
@@ -129,23 +129,23 @@ BEGIN
 END $$;
 
 -- Write the records of these movements, and change obligations that a transfer took along.
-CREATE FUNCTION wallet.put_movement(c jsonb) RETURNS void
+CREATE FUNCTION wallet.put_movement(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF c ? 'bonus' THEN
-        PERFORM wallet.put_bonus(c, c->'bonus');
+    IF c.records ? 'bonus' THEN
+        PERFORM wallet.put_bonus(c, c.records->'bonus');
     END IF;
-    IF c ? 'adjustment' THEN
-        PERFORM wallet.put_adjustment(c, c->'adjustment');
+    IF c.records ? 'adjustment' THEN
+        PERFORM wallet.put_adjustment(c, c.records->'adjustment');
     END IF;
     UPDATE wallet_rolling_obligation r
        SET bucket_type_code = coalesce(o->>'bucket_type_code', r.bucket_type_code),
            cap = CASE WHEN o ? 'cap' THEN (o->>'cap')::bigint ELSE r.cap END
-      FROM jsonb_array_elements(coalesce(c->'obligations_changed', '[]')) o
-     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = (c->>'player_id')::uuid AND r.state = 'ACTIVE';
+      FROM jsonb_array_elements(coalesce(c.records->'obligations_changed', '[]')) o
+     WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id AND r.state = 'ACTIVE';
     -- A bonus ends with its rolling, whoever ended that.
     UPDATE wallet_bonus b
        SET state = CASE o->>'state' WHEN 'COMPLETED' THEN 'COMPLETED' WHEN 'EXPIRED' THEN 'EXPIRED' ELSE 'REVERSED' END, closed_at = now()
-      FROM jsonb_array_elements(coalesce(c->'obligations_closed', '[]')) o
-     WHERE b.rolling_id = (o->>'rolling_id')::uuid AND b.player_id = (c->>'player_id')::uuid AND b.state = 'ISSUED';
+      FROM jsonb_array_elements(coalesce(c.records->'obligations_closed', '[]')) o
+     WHERE b.rolling_id = (o->>'rolling_id')::uuid AND b.player_id = c.player_id AND b.state = 'ISSUED';
 END $$;

@@ -5,8 +5,8 @@ DECLARE
 BEGIN
     ALTER SCHEMA wallet OWNER TO wallet_owner;
     FOR item IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c
-                 WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
-        EXECUTE format('ALTER %s %s OWNER TO wallet_owner', CASE item.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, item.name);
+                 WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'c') LOOP
+        EXECUTE format('ALTER %s %s OWNER TO wallet_owner', CASE item.relkind WHEN 'v' THEN 'VIEW' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, item.name);
     END LOOP;
     FOR item IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'wallet'::regnamespace LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO wallet_owner', item.name);
@@ -17,7 +17,7 @@ GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rub
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.ledger_hash(bytea, uuid, uuid, text, bigint, bigint, bigint, text, text, text, uuid, text, integer, text, integer,
                                              bigint, timestamptz) TO wallet_service, rubyops_read, rubyops_ops;
-GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(jsonb), wallet.apply_commands(jsonb), wallet.choose_source(jsonb),
+GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.command), wallet.apply_commands(jsonb), wallet.choose_source(jsonb),
     wallet.register_player(uuid, uuid, text, boolean), wallet.switch_active(bigint, text, integer, text, integer, text, text),
     wallet.ensure_ledger_partitions(integer) TO wallet_service;
 -- Drafts only: the states of documents are moved by switch_active.

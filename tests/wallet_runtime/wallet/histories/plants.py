@@ -233,7 +233,7 @@ STORE = (
     InRules("what is remembered leaves out coupons", _coupons_not_remembered),
 )
 SQL = (
-    InSql("a stale version is accepted", "apply_command", " AND p.version = seen", ""),
+    InSql("a stale version is accepted", "apply_command", " AND p.version = c.player_version", ""),
     InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version"),
     InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
     InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
