@@ -15,7 +15,8 @@ from benchmarks import play
 from benchmarks.bench import PLATFORM, REFERENCE, Bench, compare, server
 
 SCALE = 50
-SESSION_BETS = 10
+# As many as a player of slots makes in the minute for which a copy believes what it read.
+SESSION_BETS = 20
 # What a pgbench client begins with; its first bet is the first of a session.
 VARIABLES = {"turn": -1, "n": 0, "version": 0}
 BATCH = 50

@@ -80,11 +80,7 @@ def server(scale: int) -> Iterator[Bench]:
 
 
 def compare(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float], least: float | None = None) -> bool:
-    """Run both in turn `rounds` times, the order swapped each time; print every pair and the median. True unless it is below `least`.
-
-    A pair before them is run and not counted: tables and logs that are new have to grow first.
-    """
-    reference(), measured()
+    """Run both in turn `rounds` times, the order swapped each time; print every pair and the median. True unless it is below `least`."""
     ratios = []
     for number in range(rounds):
         first = reference() if number % 2 == 0 else None

@@ -40,6 +40,8 @@ RECORDS = (
     "events",
 )
 
+SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
+
 
 def command_of(request: Request, state: State, decision: Decision) -> dict[str, Any]:
     """Name who asks for what, on what it was decided and what was decided; None for what the command does not have."""
@@ -82,7 +84,7 @@ def parameters(command: dict[str, Any]) -> dict[str, object]:
     """Turn a command into the parameters of `wallet_apply_command`, those of its bet beside its own."""
     fields = command | NO_BET | (command["bet"] or {})
     del fields["bet"]
-    return {name: _sent(value) for name, value in fields.items()}
+    return {name: value if type(value) in SENT_AS_THEY_ARE else _sent(value) for name, value in fields.items()}
 
 
 def encoded(payload: object) -> str:
@@ -92,6 +94,4 @@ def encoded(payload: object) -> str:
 
 def _sent(value: object) -> object:
     # Integers go as text: the driver would send a type by their size, and the server would plan the statement anew for each.
-    if value is None or isinstance(value, str | bool | UUID):
-        return value
     return str(value) if isinstance(value, int) else encoded(value)
