@@ -101,7 +101,7 @@ class ControlLink:
         """Read, and write where it is due; after any failure begin with a new connection next time."""
         try:
             with translated("control"):
-                self._exchange(Session(self._connect()))
+                self._exchange(Session(self._connect(), "control"))
         except Exception as error:
             if self.silence_seconds() < SILENCE_SECONDS_MAX:
                 log.warning("control did not answer", error=type(error).__name__)

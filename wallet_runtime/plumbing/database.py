@@ -2,7 +2,7 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -40,10 +40,10 @@ class DatabaseError(Exception):
 class Session:
     """One borrowed connection. Values are named as in the statement; a dict is sent as jsonb (a list: wrap it in `json`)."""
 
-    def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
-        """Wrap a connection that the caller has borrowed."""
+    def __init__(self, connection: psycopg.Connection[DictRow], name: str) -> None:
+        """Wrap a connection that the caller has borrowed and that has the house's habits; `name` is said in errors."""
         self._connection = connection
-        self._database = connection.info.dbname
+        self._name = name
 
     def one(self, query_name: str, /, **values: object) -> Row:
         """Run a statement that always returns exactly one row; anything else is a programming error."""
@@ -73,7 +73,7 @@ class Session:
         try:
             return self._connection.execute(query(query_name).encode(), values)
         except psycopg.Error as error:
-            raise _translate(error, self._database) from error
+            raise _translate(error, self._name) from error
 
 
 class Database:
@@ -117,7 +117,7 @@ class Database:
         """Close every connection, waiting at most two seconds for the pool's own thread."""
         self._pool.close(timeout=2.0)
 
-    def session(self) -> "_Borrowed":
+    def session(self) -> AbstractContextManager[Session]:
         """Borrow a connection in autocommit for a `with` block: every statement is its own transaction."""
         return _Borrowed(self._pool, self.name)
 
@@ -125,7 +125,7 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """Borrow a connection inside one transaction, committed at the end of the block and rolled back on any error."""
         with translated(self.name), self._pool.connection() as connection, connection.transaction():
-            yield Session(connection)
+            yield Session(connection, self.name)
 
     def _configure(self, connection: psycopg.Connection[DictRow]) -> None:
         self.generation += 1
@@ -143,7 +143,7 @@ class _Borrowed:
             self._connection = self._pool.getconn()
         except psycopg.Error as error:
             raise _translate(error, self._name) from error
-        return Session(self._connection)
+        return Session(self._connection, self._name)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pool.putconn(self._connection)

@@ -1,15 +1,18 @@
 """What wallet_service sends is what `wallet.command` holds, name by name, alone and in a batch."""
 
+import json
 import re
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 
 from sql import query
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain import bets, bonus, cash
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.batch import Wish, perform_many
@@ -18,15 +21,31 @@ from wallet_runtime.wallet.store.command import NO_BET, command_of, parameters
 FIELDS = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
 # Everything that separates, quotes or escapes something on one of the two ways.
 AWKWARD = """a"b'c\\d,(e){f}[g] %s %(h)s :i $1 NULL ú 💶"""
-ROWS = """
-    SELECT a.bet_id, a.round_id, a.stake, a.state, a.funding, a.policy_snapshot, a.canary, a.currency, a.topology_code,
-           a.policy_version, i.status, i.body - 'authorization_id' AS body, i.fingerprint, i.route, i.request_id,
-           l.account, l.delta, l.balance_after, l.version, l.command
-      FROM wallet.wallet_bet_authorization a
-      JOIN wallet.wallet_idempotency i ON i.transaction_id = a.authorize_transaction_id
-      JOIN wallet.wallet_ledger l ON l.transaction_id = a.authorize_transaction_id
-     WHERE a.player_id = %s
-"""
+TABLES = (
+    "wallet_player",
+    "wallet_bucket",
+    "wallet_bet_authorization",
+    "wallet_ledger",
+    "wallet_counter_entry",
+    "wallet_transfer",
+    "wallet_bonus",
+    "wallet_rolling_obligation",
+    "wallet_outbox",
+    "ledger_transactions",
+)
+BY_CHANCE = {
+    "xid",
+    "partition_no",
+    "hash",
+    "previous_hash",
+    "outbox_id",
+    "closed_at",
+    "created_at",
+    "occurred_at",
+    "updated_at",
+    "authorized_at",
+}
+UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def names(look: psycopg.Connection, kind: str) -> list[str]:
@@ -42,7 +61,7 @@ def test_names_are_those_of_the_types_in_their_order(player: Player, look: psyco
     decision = Decision(command="X", status=200, body={}, pair=pair.reference, starts_new=False)
     command, bet = names(look, "wallet.command"), names(look, "wallet.bet")
     assert list(command_of(asked(player), state, decision)) == command
-    assert list(NO_BET) == bet
+    assert list(NO_BET) == bet and not set(bet) & set(command)
     # The statement's ROWs are positional: a parameter in another's place would be another field.
     place = command.index("bet")
     assert re.findall(r"%\((\w+)\)s", query("wallet_apply_command")) == [*command[:place], *bet, *command[place + 1 :]]
@@ -64,16 +83,43 @@ def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player)
     assert (sent["stake"], sent["starts_new"], sent["body"], sent["funding"], sent["payout"]) == (str(2**40), True, '{"a":1}', "[]", None)
 
 
-def test_a_bet_leaves_the_same_rows_alone_and_in_a_batch(player: Player, look: psycopg.Connection) -> None:
-    """With ids that hold whatever separates, quotes or escapes on either way."""
-    reads = {"provider_id": "mocksports", "bet_id": AWKWARD}
-    command = bets.Authorize("mocksports", "SPORTS", AWKWARD, AWKWARD, 70, "EUR")
+def played(player: Player, *, together: bool) -> list[int]:
+    """Carry out one command of each shape: cash, a bet, its end, records of its own, a tombstone, a refusal."""
+    place = {"provider_id": "mocksports", "bet_id": AWKWARD}
+    late = {"provider_id": "mocksports", "bet_id": "late"}
+    rules: tuple[tuple[Any, Any, dict[str, str]], ...] = (
+        (cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"), {}),
+        (bets.authorize, bets.Authorize("mocksports", "SPORTS", AWKWARD, AWKWARD, 70, "EUR"), place),
+        (bets.settle, bets.Settle("mocksports", AWKWARD, "0"), place),
+        (bets.rollback, bets.Rollback("mocksports", "late"), late),
+        (bonus.issue, bonus.Issue("SPORTS_BONUS", 500, "EUR", AWKWARD), {}),
+        (bets.authorize, bets.Authorize("mocksports", "SPORTS", "big", "r", 2**40, "EUR"), place | {"bet_id": "big"}),
+    )
+    statuses = []
+    for number, (rule, command, reads) in enumerate(rules):
+        request = msgspec.structs.replace(asked(player), request_id=f"{AWKWARD}{number}")
+        wish = Wish(request, reads, partial(rule, request, command))
+        done = perform_many(player.money, [wish])[0] if together else player.money.perform(wish.request, wish.reads, wish.decide)
+        assert isinstance(done, tuple)
+        statuses.append(done[0])
+    return statuses
+
+
+def left(look: psycopg.Connection, player: Player) -> str:
+    """Tell all that a player's commands left in every table, without what time and chance decide; ids by their first appearance."""
     rows = []
-    for one, many in ((player, False), (Player(player.money), True)):
-        one.perform(cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"))
-        request = asked(one)
-        wish = Wish(request, reads, partial(bets.authorize, request, command))
-        done = perform_many(one.money, [wish])[0] if many else one.money.perform(wish.request, wish.reads, wish.decide)
-        assert isinstance(done, tuple) and done[0] == 200
-        rows.append(look.execute(ROWS, [one.player_id]).fetchall())
-    assert rows[0] == rows[1] and len(rows[0]) == 1 and rows[0][0][:2] == (AWKWARD, AWKWARD)
+    for table in TABLES:
+        found = look.execute(f"SELECT to_jsonb(t) FROM wallet.{table} t WHERE t.player_id = %s".encode(), [player.player_id])
+        told = [json.dumps([table, {name: value for name, value in row[0].items() if name not in BY_CHANCE}]) for row in found]
+        rows += sorted(told, key=lambda row: UUIDS.sub("", row))
+    text = "\n".join(rows)
+    ids = {found: f"id-{number}" for number, found in enumerate(dict.fromkeys(UUIDS.findall(text)))}
+    return UUIDS.sub(lambda found: ids[found[0]], text)
+
+
+def test_commands_leave_the_same_rows_alone_and_in_a_batch(player: Player, look: psycopg.Connection) -> None:
+    """With ids that hold whatever separates, quotes or escapes on either way."""
+    other = Player(player.money)
+    assert played(player, together=False) == played(other, together=True) == [200, 200, 200, 200, 200, 409]
+    assert left(look, player) == left(look, other)
+    assert json.dumps(AWKWARD)[1:-1] in left(look, player) and left(look, player).count("wallet_bet_authorization") == 2

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -249,6 +250,16 @@ def test_the_database_itself_keeps_points_out_of_bets_and_cash(player: Player, l
     assert _forged(player, pocket, Leg("CASH/AVAILABLE", 10, "PTS")) == "RW003"
     assert _forged(player, pocket, Leg("PSP", 10, "PTS")) == "23514"
     assert _forged(player, Leg("ISSUED", -10, "EUR"), Leg("CASH/AVAILABLE", 10, "EUR")) == "23514"
+    assert held(look) == {"POINTS": 100}
+
+
+def test_the_database_itself_wants_accounts_that_exist_and_bets_with_a_state(player: Player, look: psycopg.Connection) -> None:
+    player.perform(points.award, points.Points(100, "mission"))
+    for account in ("CASH/XYZ", f"CASH/_{uuid4()}", f"GRANT/{uuid4()}", "RUBY_SPLIT_V1/NONE", "/"):
+        assert _forged(player, Leg("HOUSE", -10, "EUR"), Leg(account, 10, "EUR")) == "RW003", account
+    stateless = {"authorization_id": str(uuid4()), "from_state": "SETTLED"}
+    moves = (Leg("HOUSE", -10, "EUR"), Leg("RUBY_SPLIT_V1/SPORTS_NORMAL", 10, "EUR"))
+    assert _forged(player, *moves, authorization=stateless) == "RW003"
     assert held(look) == {"POINTS": 100}
 
 

@@ -146,7 +146,7 @@ def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: 
     snapshot = _snapshot(pair, command.provider_type, shares)
     currency = command.currency
     record = {
-        "authorization_id": request.transaction_id,
+        "authorization_id": str(request.transaction_id),
         "provider_id": command.provider_id,
         "provider_type": command.provider_type,
         "bet_id": command.bet_id,
@@ -193,7 +193,7 @@ def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePa
     """Remember a rollback that came before its bet, so that the bet is refused when it comes."""
     currency = state.player.currency if state.player else ""
     record = {
-        "authorization_id": request.transaction_id,
+        "authorization_id": str(request.transaction_id),
         "provider_id": command.provider_id,
         "provider_type": PROVIDERS.get(command.provider_id, ""),
         "bet_id": command.bet_id,

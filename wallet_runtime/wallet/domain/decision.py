@@ -29,10 +29,10 @@ class Event(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
 
 
-class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True):
     """The final answer of a command and everything that must become true together with it.
 
-    Field names are those that `wallet.apply_command` reads. `starts_new` says that an ingress freeze stops it.
+    `store/command.py` puts it into the words of `wallet.command`. `starts_new` says that an ingress freeze stops it.
     """
 
     command: str

@@ -25,19 +25,9 @@ NO_BET: dict[str, object] = dict.fromkeys(
         "payout_shares",
     )
 )
-# What only some commands write beside their legs and their bet.
-RECORDS = (
-    "cash_transaction",
-    "transfers",
-    "obligations_opened",
-    "obligations_closed",
-    "obligations_changed",
-    "bonus",
-    "adjustment",
-    "grants_opened",
-    "grants_closed",
-    "findings",
-    "events",
+# What only some commands write beside their legs and their bet: every field that has no place of its own below.
+RECORDS = tuple(
+    name for name in Decision.__struct_fields__ if name not in {"command", "status", "body", "pair", "starts_new", "legs", "authorization"}
 )
 
 SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
@@ -93,5 +83,6 @@ def encoded(payload: object) -> str:
 
 
 def _sent(value: object) -> object:
-    # Integers go as text: the driver would send a type by their size, and the server would plan the statement anew for each.
-    return str(value) if isinstance(value, int) else encoded(value)
+    # A text of a type of its own is text all the same. Integers go as text: the driver would send a type by their size, and the
+    # server would plan the statement anew for each.
+    return str(value) if isinstance(value, int | str) else encoded(value)

@@ -1,9 +1,9 @@
 """The one path of every money command: read in one trip, decide by pure rules, apply in one trip.
 
-`perform` is the only caller of `wallet.apply_command`. Both trips are single statements in autocommit, so nothing is held
-open while Python thinks; if the player or the activation moved in between, apply changes nothing and the command is
-decided again on the new state. A new bet is decided first on what this copy's last command left of the player, where it knows
-that: apply compares all the same, and whatever is not simply applied is read and decided anew.
+`perform`, and `perform_many` for a batch, are the only callers of `wallet.apply_command`. Both trips are single statements in
+autocommit, so nothing is held open while Python thinks; if the player or the activation moved in between, apply changes nothing and
+the command is decided again on the new state. A new bet is decided first on what this copy's last command left of the player, where
+it knows that: apply compares all the same, and whatever is not simply applied is read and decided anew.
 """
 
 import time

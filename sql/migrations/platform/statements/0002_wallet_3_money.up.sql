@@ -208,13 +208,15 @@ BEGIN
                    c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
          WHERE w.tenant_id = c.brand_id AND w.player_id = c.player_id AND w.currency = p_currency
         RETURNING w.balance_real_pending, w.pending_version, w.pending_hash, w.previous_pending_hash INTO tip;
-    ELSE
+    ELSIF p_account LIKE 'GRANT/%' THEN
         UPDATE wallet_coupon_grant g
            SET balance = g.balance + p_delta, version = g.version + 1, previous_hash = g.hash,
                hash = ledger_hash(g.hash, c.brand_id, c.player_id, p_account, g.version + 1, p_delta, g.balance + p_delta, p_currency, c.command,
                    c.request_id, c.transaction_id, c.topology_code, c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
          WHERE g.grant_id = substr(p_account, 7)::uuid AND g.brand_id = c.brand_id AND g.player_id = c.player_id AND g.currency = p_currency
         RETURNING g.balance, g.version, g.hash, g.previous_hash INTO tip;
+    ELSE
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'RW003';
     END IF;
     RETURN tip;
 END $$;
@@ -282,6 +284,9 @@ BEGIN
                 RETURNING b.balance, b.version, b.hash, b.previous_hash INTO tip;
             END IF;
             EXIT WHEN tip.version IS NOT NULL;
+            IF attempt = 2 THEN
+                RAISE EXCEPTION 'account % of player % in % was made and cannot be moved', target, c.player_id, unit USING ERRCODE = 'RW003';
+            END IF;
             done := wallet.open_account(c, target, amount, unit);
         END LOOP;
         INSERT INTO wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id,
@@ -466,7 +471,8 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    IF (c.bet).state IS NOT NULL THEN
+    -- True for a bet of which any field is told, so that one without a state is refused and not left out.
+    IF NOT (c.bet IS NULL) THEN
         state := wallet.put_authorization(c, c.bet, stake);
     ELSIF stake IS DISTINCT FROM 0 THEN
         RAISE EXCEPTION 'a stake of % moved without an authorization', stake USING ERRCODE = 'RW003';

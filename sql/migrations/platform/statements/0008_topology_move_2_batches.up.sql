@@ -6,21 +6,27 @@ CREATE FUNCTION wallet.topology_move_legs(p wallet.wallet_player, p_command text
 LANGUAGE plpgsql AS $$
 DECLARE
     gate wallet.wallet_gate;
+    c    wallet.command;
 BEGIN
     SELECT * INTO gate FROM wallet_gate;
     INSERT INTO wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency)
     SELECT DISTINCT p.brand_id, p.player_id, split_part(l->>'to', '/', 1), split_part(l->>'to', '/', 2), l->>'currency'
       FROM jsonb_array_elements(p_legs) l
     ON CONFLICT DO NOTHING;
-    PERFORM wallet.move_legs(jsonb_populate_record(NULL::wallet.command, jsonb_build_object(
-        'brand_id', p.brand_id, 'player_id', p.player_id, 'currency', p.currency, 'command', p_command, 'request_id', p_run_id,
-        'transaction_id', p_transaction,
-        'topology_code', gate.topology_code, 'topology_version', gate.topology_version,
-        'policy_key', gate.policy_key, 'policy_version', gate.policy_version,
-        'legs', (SELECT jsonb_agg(jsonb_build_object('account', side.account, 'delta', side.delta, 'currency', l->>'currency') ORDER BY number, side.delta)
-                   FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS each(l, number),
-                        LATERAL (VALUES (l->>'from', -(l->>'amount')::bigint), (l->>'to', (l->>'amount')::bigint)) AS side(account, delta)))),
-        gate.restore_epoch);
+    c.brand_id := p.brand_id;
+    c.player_id := p.player_id;
+    c.currency := p.currency;
+    c.command := p_command;
+    c.request_id := p_run_id;
+    c.transaction_id := p_transaction;
+    c.topology_code := gate.topology_code;
+    c.topology_version := gate.topology_version;
+    c.policy_key := gate.policy_key;
+    c.policy_version := gate.policy_version;
+    c.legs := (SELECT jsonb_agg(jsonb_build_object('account', side.account, 'delta', side.delta, 'currency', l->>'currency') ORDER BY number, side.delta)
+                 FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS each(l, number),
+                      LATERAL (VALUES (l->>'from', -(l->>'amount')::bigint), (l->>'to', (l->>'amount')::bigint)) AS side(account, delta));
+    PERFORM wallet.move_legs(c, gate.restore_epoch);
     INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
                                  policy_key, policy_version, transaction_id)
     SELECT md5(p_transaction || '/' || (l->>'from') || '/' || (l->>'to'))::uuid, p.brand_id, p.player_id, 'MOVE', l->>'from', l->>'to', l->>'currency', (l->>'amount')::bigint,
