@@ -29,7 +29,6 @@ NO_BET: dict[str, object] = dict.fromkeys(
 RECORDS = tuple(
     name for name in Decision.__struct_fields__ if name not in {"command", "status", "body", "pair", "starts_new", "legs", "authorization"}
 )
-
 SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
 
 

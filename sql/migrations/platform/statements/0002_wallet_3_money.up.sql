@@ -12,7 +12,7 @@ CREATE TYPE wallet.bet AS (
     funding jsonb, policy_snapshot jsonb, payout bigint, payout_shares jsonb
 );
 
--- A decided command. What every bet has is typed: to take it out of a JSON document by its names costs a bet one part in eight.
+-- A decided command. What every bet has is typed: to take it out of a JSON document by its names costs a bet about a tenth.
 CREATE TYPE wallet.command AS (
     -- Who asks for what, and under which request id.
     brand_id uuid, player_id uuid, caller text, route text, request_id text, fingerprint bytea, transaction_id uuid, canary_token text,
