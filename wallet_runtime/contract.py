@@ -25,6 +25,7 @@ TOKEN_HEADER = "X-Internal-Service-Token"
 BRAND_HEADER = "X-Brand-Id"
 REQUEST_ID_HEADER = "X-Request-Id"
 CANARY_HEADER = "X-Canary-Token"
+FENCE_HEADER = "X-Fencing-Token"  # the token of the run for which the operator acts
 PROVIDER_HEADER = "X-Provider-Id"
 PROVIDER_SIGNATURE_HEADER = "X-Provider-Signature"
 IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
@@ -100,6 +101,8 @@ IDEMPOTENCY_PAYLOAD_MISMATCH = "IDEMPOTENCY_PAYLOAD_MISMATCH"
 INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
 OPEN_STAKES = "OPEN_STAKES"
 BET_ALREADY_EXISTS = "BET_ALREADY_EXISTS"
+FENCING_TOKEN_REQUIRED = "FENCING_TOKEN_REQUIRED"
+FENCING_TOKEN_OVERTAKEN = "FENCING_TOKEN_OVERTAKEN"
 
 # --- who may call which internal route: (process, method, path template) -> callers. Code, tests and docs read this table.
 # fmt: off
@@ -188,5 +191,41 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/transfer"): (GATEWAY,),
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/legacy-transfer"): (GATEWAY,),
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
+}
+
+# --- routes by which the operator changes something: a call of his must carry FENCE_HEADER, and whoever carries it out holds the fence.
+FENCED_ROUTES: tuple[tuple[str, str, str], ...] = (
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"),
+    (PLAYER_SERVICE, "POST", "/internal/players"),
+)
+# Those that admit the operator and need no fence, each with the reason.
+UNFENCED_ROUTES: dict[tuple[str, str, str], str] = {
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question",
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "reads money and records what it found",
+}
+
+# --- routes that change what the platform is, and the callers whose call does: each moves `wallet_gate.change_no` with its change, which
+# takes back what was proved before. Documents count, because they change what an activation would do. Money of players and of the back
+# office does not; nor does a new player, for whom every flow of a verification asks.
+CHANGING_ROUTES: dict[tuple[str, str, str], tuple[str, ...]] = {
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): (ADMIN_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): (OPERATOR,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): (OPERATOR,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (OPERATOR,),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (OPERATOR,),
 }
 # fmt: on

@@ -9,7 +9,13 @@ from checks._answer import SAMPLES, none_may_break
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import PROCESSES, WALLET_SERVICE, WALLET_WORKER
+from wallet_runtime.contract import (
+    PLAYER_SERVICE,
+    PROCESSES,
+    ROLLING_SERVICE,
+    WALLET_SERVICE,
+    WALLET_WORKER,
+)
 
 MONEY_TABLES = (
     "wallet_player",
@@ -37,10 +43,14 @@ CALLS = {
         "switch_active",
         "ensure_ledger_partitions",
     )
-    + ("walk_ledger", "fold_counters", "seal_month"),
+    + ("walk_ledger", "fold_counters", "seal_month")
+    + ("hold_fence", "note_change"),
     WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
     OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary")
-    + ("backfill_batch", "topology_move_batch"),
+    + ("backfill_batch", "topology_move_batch")
+    + ("hold_fence", "note_change"),
+    ROLLING_SERVICE: ("hold_fence", "note_change"),
+    PLAYER_SERVICE: ("hold_fence",),
 }
 
 

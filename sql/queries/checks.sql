@@ -22,8 +22,9 @@ SELECT to_regclass('public.alembic_version') IS NOT NULL AS present;
 SELECT version_num FROM public.alembic_version;
 
 -- name: facts_gate
--- The active pair and the fence row.
-SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch, fence_token, restore_epoch
+-- The active pair, the fence row, and the number of changes of what the platform is.
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch, fence_token, restore_epoch,
+       change_no
   FROM wallet.wallet_gate;
 
 -- name: facts_topologies

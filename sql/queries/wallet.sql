@@ -6,6 +6,7 @@ SELECT wallet.read_state(%(command)s::jsonb)::text AS state
 -- Make one decided command true, or change nothing; the one path by which money moves.
 SELECT wallet.apply_command(ROW(
     %(brand_id)s, %(player_id)s, %(caller)s, %(route)s, %(request_id)s, %(fingerprint)s, %(transaction_id)s, %(canary_token)s,
+    %(fence_token)s,
     %(player_version)s, %(activation_no)s, %(currency)s, %(canary)s,
     %(topology_code)s, %(topology_version)s, %(policy_key)s, %(policy_version)s,
     %(command)s, %(starts_new)s, %(status)s, %(body)s, %(legs)s,
@@ -136,7 +137,7 @@ SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config
 -- name: wallet_switch_active
 -- Make a validated pair the active one and hold the gate until the commit; it must be the next statement's.
 SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text,
-                            %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text) AS activation_no
+                            %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text, %(fence_token)s::bigint) AS activation_no
 
 -- name: wallet_ensure_partitions
 -- Make the ledger's partitions of the coming months.

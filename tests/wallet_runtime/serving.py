@@ -134,8 +134,9 @@ class FarService:
 
 
 def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str) -> dict[str, str]:
-    """Make the headers of an internal caller."""
-    headers = {contract.CALLER_HEADER: caller, contract.TOKEN_HEADER: f"token-of-{caller}", **more}
+    """Make the headers of an internal caller; the operator's have the fencing token of a platform that no run has touched."""
+    fenced = {contract.FENCE_HEADER: "0"} if caller == contract.OPERATOR else {}
+    headers = {contract.CALLER_HEADER: caller, contract.TOKEN_HEADER: f"token-of-{caller}", **fenced, **more}
     if brand is not None:
         headers[contract.BRAND_HEADER] = str(brand)
     if request_id is not None:

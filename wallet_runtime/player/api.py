@@ -80,7 +80,9 @@ def register(context: Context, call: Call) -> Answer:
     if wanted.currency not in contract.CURRENCY_EXPONENTS:
         raise money.InvalidCurrency(f"a player is in one of {', '.join(contract.CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}")
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
-    player = store.create(context.database, brand_id, player_id, currency=wanted.currency, canary=wanted.canary)
+    player = store.create(
+        context.database, brand_id, player_id, currency=wanted.currency, canary=wanted.canary, fence_token=call.fence_token
+    )
     confirm_same(player, wanted.currency, wanted.canary)
     ServiceClient(context).forward(
         call,

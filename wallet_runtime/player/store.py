@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sql import query
 from wallet_runtime.player.domain import Player, PlayerNotFound
+from wallet_runtime.plumbing import fence
 from wallet_runtime.plumbing.database import Database
 
 _CREATE, _READ = "player_create", "player_read"
@@ -11,9 +12,10 @@ for _name in (_CREATE, _READ):
     query(_name)
 
 
-def create(database: Database, brand_id: UUID, player_id: UUID, *, currency: str, canary: bool) -> Player:
+def create(database: Database, brand_id: UUID, player_id: UUID, *, currency: str, canary: bool, fence_token: int | None) -> Player:
     """Create the player unless it exists, and return what is there."""
-    with database.session() as session:
+    with database.transaction() as session:
+        fence.hold(session, fence_token)
         session.run(_CREATE, brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
     return read(database, brand_id, player_id)
 

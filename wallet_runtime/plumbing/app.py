@@ -26,6 +26,7 @@ from wallet_runtime.plumbing.errors import (
     BodyTooLarge,
     BrandRequired,
     Busy,
+    FencingTokenRequired,
     Forbidden,
     IdempotencyKeyRequired,
     Invalid,
@@ -58,7 +59,8 @@ class Call:
     """One request, after its credentials and its form were found good.
 
     `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
-    X-Request-Id, or a new one where it sent none. `route` is the route's path template.
+    X-Request-Id, or a new one where it sent none. `route` is the route's path template. `fence_token` is the run's for which an
+    internal caller acts, None for one that is under no fence.
     """
 
     path: Mapping[str, str]
@@ -71,6 +73,7 @@ class Call:
     canary_token: str | None
     headers: Headers
     route: str = ""
+    fence_token: int | None = None
 
     def brand(self) -> UUID:
         """Return the brand, or raise `BrandRequired` (422)."""
@@ -147,7 +150,7 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
     for route in service.routes:
         if route.access is auth.internal and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS:
             raise AssertionError(f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS")
-        by_path[route.path][route.method] = _Endpoint(route, context, threads)
+        by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
         by_path["/health"]["GET"] = health
     by_path["/metrics"]["GET"] = _serve_metrics
@@ -201,8 +204,9 @@ class _Threads:
 class _Endpoint:
     """One route as an ASGI application."""
 
-    def __init__(self, route: Route, context: Context, threads: _Threads) -> None:
+    def __init__(self, route: Route, context: Context, threads: _Threads, process: str) -> None:
         self._route = route
+        self._is_fenced = (process, route.method, route.path) in contract.FENCED_ROUTES
         self._context = context
         self._threads = threads
 
@@ -222,10 +226,18 @@ class _Endpoint:
             canary_token=headers.identifier(contract.CANARY_HEADER),
             headers=headers,
             route=route.path,
+            fence_token=self._fence_of(headers, identity),
         )
         answer = await self._threads.run(lambda: self._handle(call))
         payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
         await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
+        """Take an internal caller's fencing token. What a player or a provider sends is not read: it would lock the gate row."""
+        token = headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
+        if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
+            raise FencingTokenRequired
+        return token
 
     def _handle(self, call: Call) -> Answer:
         """Run the handler in its thread, with the request's id and brand on every log line."""

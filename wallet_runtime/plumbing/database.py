@@ -14,12 +14,13 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from sql import query
-from wallet_runtime.plumbing.errors import ApiError, Busy, Unavailable
+from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken, Unavailable
 
 Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
+OVERTAKEN = "RB001"
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 
@@ -198,6 +199,8 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
         busy.context = error.diag.context or ""
         return busy
+    if state == OVERTAKEN:
+        return FencingTokenOvertaken()
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
     return DatabaseError(error)

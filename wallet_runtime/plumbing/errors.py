@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from wallet_runtime.contract import FENCING_TOKEN_OVERTAKEN, FENCING_TOKEN_REQUIRED
+
 
 class ApiError(Exception):
     """The request could not be carried out."""
@@ -38,6 +40,12 @@ class RequestIdRequired(BadRequest):
     """This route changes something: send an X-Request-Id header, and the same one when you repeat the request."""
 
     code = "REQUEST_ID_REQUIRED"
+
+
+class FencingTokenRequired(BadRequest):
+    """An operator's call that changes something carries the fencing token of its run in the X-Fencing-Token header."""
+
+    code = FENCING_TOKEN_REQUIRED
 
 
 class Unauthorized(ApiError):
@@ -80,6 +88,12 @@ class Conflict(ApiError):
 
     status = 409
     code = "CONFLICT"
+
+
+class FencingTokenOvertaken(Conflict):
+    """Another run has taken over since this fencing token was given; nothing was changed. Do not repeat the request."""
+
+    code = FENCING_TOKEN_OVERTAKEN
 
 
 class BodyTooLarge(ApiError):

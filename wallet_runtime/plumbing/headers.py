@@ -1,5 +1,6 @@
 """Request headers as the house reads them: by name, once each, printable."""
 
+import re
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from wallet_runtime.plumbing.errors import Invalid
 HEADER_VALUE_LENGTH_MAX = 255
 CLIENT_ID_LENGTH_MAX = 200
 UUID_LENGTH = 36
+NUMBER = "0|[1-9][0-9]{0,18}"
+BIGINT_MAX = 2**63 - 1
 
 
 class Headers:
@@ -35,6 +38,15 @@ class Headers:
         """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces, or `Invalid` (422)."""
         value = self.get(name)
         return None if value is None else confirm_identifier(value, f"header {name}")
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number from 0 that a bigint holds, None where the header is absent; anything else is `Invalid` (422)."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if re.fullmatch(NUMBER, value) is None or int(value) > BIGINT_MAX:
+            raise Invalid(f"header {name} must be a whole number from 0 to {BIGINT_MAX}, found {value[:40]!r}")
+        return int(value)
 
     def brand_id(self) -> UUID | None:
         """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""

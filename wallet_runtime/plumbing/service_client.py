@@ -57,8 +57,10 @@ class ServiceClient:
         *,
         request_id: str | None = None,
     ) -> Answer:
-        """Pass a request on under its own brand, request id and canary token; the answer's JSON goes back unread."""
+        """Pass a request on under its own brand, request id, canary and fencing token; the answer's JSON goes back unread."""
         headers = self._headers(call.brand_id, request_id or call.request_id, call.canary_token)
+        if call.fence_token is not None:
+            headers[contract.FENCE_HEADER] = str(call.fence_token)
         answer = self._send(process, method, path, content=_encode(body), headers=headers, query=None)
         if answer.status_code < _FIRST_ERROR_STATUS:
             return Answer(answer.status_code, answer.content)

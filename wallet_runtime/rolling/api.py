@@ -73,7 +73,7 @@ def replay_dead_letter(context: Context, call: Call) -> Answer:
     if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
         raise NotFound(f"no event that was set aside has the number {number[:40]!r}")
     with context.database.transaction() as session:
-        asked = dead_letters.request_replay(session, int(number), call.caller)
+        asked = dead_letters.request_replay(session, int(number), call.caller, call.fence_token)
         letter = dead_letters.find(session, int(number))
     if letter is None:
         raise NotFound(f"no event that was set aside has the number {number}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wallet_runtime.plumbing import inbox
+from wallet_runtime.plumbing import fence, inbox
 from wallet_runtime.plumbing.database import Row, Session, json
 from wallet_runtime.plumbing.headers import parse_uuid
 from wallet_runtime.plumbing.inbox import Delivery
@@ -89,9 +89,11 @@ def note_failed_replay(session: Session, letter: DeadLetter, error: str) -> None
     session.run("rolling_replay_failed", dead_letter_id=letter.dead_letter_id, error=_said(error))
 
 
-def request_replay(session: Session, dead_letter_id: int, by: str) -> bool:
+def request_replay(session: Session, dead_letter_id: int, by: str, fence_token: int | None) -> bool:
     """Ask for an event to be tried again; False unless it is set aside and failed by itself."""
-    return session.maybe("rolling_request_replay", dead_letter_id=dead_letter_id, by=by) is not None
+    asked = session.maybe("rolling_request_replay", dead_letter_id=dead_letter_id, by=by) is not None
+    (fence.note_change if asked else fence.hold)(session, fence_token)
+    return asked
 
 
 def find(session: Session, dead_letter_id: int) -> Row | None:

@@ -64,4 +64,5 @@ def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) ->
     brand, route = call.brand(), call.route
     payload = msgspec.json.encode([player_id, command], order="deterministic")
     transaction_id = uuid5(TRANSACTIONS, f"{brand}|{call.caller}|{route}|{call.request_id}")
-    return Request(brand, player_id, call.caller, route, call.request_id, sha256(payload).hexdigest(), transaction_id, call.canary_token)
+    fingerprint, passes = sha256(payload).hexdigest(), (call.canary_token, call.fence_token)
+    return Request(brand, player_id, call.caller, route, call.request_id, fingerprint, transaction_id, *passes)

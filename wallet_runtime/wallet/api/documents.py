@@ -114,17 +114,18 @@ def history(context: Context, call: Call) -> Answer:
 
 def save_topology(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
-    return Answer(200, Documents(context.database).save_topology(call.path["code"], call.body, call.caller))
+    return Answer(200, Documents(context.database).save_topology(call.path["code"], call.body, call.caller, call.fence_token))
 
 
 def save_policy(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
-    return Answer(200, Documents(context.database).save_policy(call.path["policy_key"], call.body, call.caller))
+    saved = Documents(context.database).save_policy(call.path["policy_key"], call.body, call.caller, call.fence_token)
+    return Answer(200, saved)
 
 
 def seed(code: str, context: Context, call: Call) -> Answer:
     """Save the shipped drafts of a topology code; a repeat changes nothing."""
-    return Answer(200, {"saved": Documents(context.database).seed(code, call.caller)})
+    return Answer(200, {"saved": Documents(context.database).seed(code, call.caller, call.fence_token)})
 
 
 def validate(context: Context, call: Call) -> Answer:
@@ -180,6 +181,7 @@ def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: P
         from_policy_version=start.policy_version if start else None,
         caller=call.caller,
         request_id=call.command_id(),
+        fence_token=call.fence_token,
     )
 
 

@@ -186,7 +186,7 @@ def register_player(context: Context, call: Call) -> Answer:
     body: PlayerBody = call.body
     if body.currency not in CURRENCY_EXPONENTS:
         raise InvalidCurrency(f"a wallet is in one of {', '.join(CURRENCY_EXPONENTS)}, found {body.currency[:16]!r}")
-    held = money_of(context.database).register(call.brand(), body.player_id, body.currency, body.canary)
+    held = money_of(context.database).register(call.brand(), body.player_id, body.currency, body.canary, call.fence_token)
     if held != body.currency:
         raise CurrencyMismatch(f"the player's wallet is in {held}, not in {body.currency}")
     return Answer(200, {"player_id": str(body.player_id), "currency": held})

@@ -258,3 +258,4 @@ class Request(msgspec.Struct, frozen=True):
     fingerprint: str
     transaction_id: UUID
     canary_token: str | None = None
+    fence_token: int | None = None

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from wallet_runtime.plumbing import failpoint
-from wallet_runtime.plumbing.database import BUSY_STATES, Session
-from wallet_runtime.plumbing.errors import ApiError, Busy
+from wallet_runtime.plumbing.database import BUSY_STATES, OVERTAKEN, Session
+from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store import money as one
@@ -85,13 +85,18 @@ def _decided(money: Money, session: Session, turn: Iterator[tuple[Wish, State]])
 
 
 def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result | None:
-    """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again."""
+    """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again.
+
+    An overtaken fencing token is the whole batch's, so it is raised.
+    """
     if outcome["outcome"] != "failed":
         try:
             return one.answer(decision, outcome)
         except ApiError as error:
             return error
     sqlstate = outcome["sqlstate"]
+    if sqlstate == OVERTAKEN:
+        raise FencingTokenOvertaken
     if sqlstate in (one.PAIR_MOVED, one.STALE, one.UNIQUE):
         one.STALE_RETRIES.inc()
         wish.attempts += sqlstate != one.PAIR_MOVED

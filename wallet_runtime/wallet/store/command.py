@@ -46,6 +46,7 @@ def command_of(request: Request, state: State, decision: Decision) -> dict[str, 
         "fingerprint": f"\\x{request.fingerprint}",
         "transaction_id": request.transaction_id,
         "canary_token": request.canary_token,
+        "fence_token": request.fence_token,
     }
     seen = {
         "player_version": state.player.version,

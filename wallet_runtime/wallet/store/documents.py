@@ -9,6 +9,7 @@ import msgspec
 import tenacity
 
 from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, SEALED
+from wallet_runtime.plumbing import fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
@@ -94,7 +95,7 @@ class ByReference(Conflict):
 
 
 class PairWish(msgspec.Struct, frozen=True):
-    """Which pair to activate, from which pair (its policy may be left out), by whom and under which request id."""
+    """Which pair to activate, from which pair (its policy may be left out), by whom, under which request id and fencing token."""
 
     topology_code: str
     topology_version: int
@@ -106,6 +107,7 @@ class PairWish(msgspec.Struct, frozen=True):
     request_id: str
     from_policy_key: str | None = None
     from_policy_version: int | None = None
+    fence_token: int | None = None
 
 
 class Documents:
@@ -157,17 +159,21 @@ class Documents:
         with self._database.session() as session:
             return msgspec.to_builtins(_stored_topology(session, code, version)[0])  # type: ignore[no-any-return]
 
-    def save_topology(self, code: str, document: dict[str, Any], saved_by: str) -> Row:
+    def save_topology(self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
         """Save a topology draft; 422 for its structure or another code than the path's, 409 when it is no draft."""
         with self._database.transaction() as session:
-            return _save_topology(session, code, document, saved_by)
+            row = _save_topology(session, code, document, saved_by)
+            fence.note_change(session, fence_token)
+            return row
 
-    def save_policy(self, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
+    def save_policy(self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
         """Save a policy draft; 422 for its structure or another key than the path's, 409 when it is no draft."""
         with self._database.transaction() as session:
-            return _save_policy(session, policy_key, document, saved_by)
+            row = _save_policy(session, policy_key, document, saved_by)
+            fence.note_change(session, fence_token)
+            return row
 
-    def seed(self, code: str, saved_by: str) -> list[Row]:
+    def seed(self, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
         """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are."""
         saved: list[Row] = []
         with self._database.transaction() as session:
@@ -178,6 +184,7 @@ class Documents:
                     saved.append(_save_topology(session, topology.code, pair["topology"], saved_by))
                 if session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version) is None:
                     saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
+            (fence.note_change if saved else fence.hold)(session, fence_token)
         return saved
 
     def validate(self, topology_document: object, policy_document: object) -> list[Violation]:
@@ -229,6 +236,7 @@ class Documents:
                 _refuse_superseded(session, wish)
                 _save_policy(session, wish.policy_key, policy_document, wish.caller)
             if _is_active(gate, wish):
+                fence.hold(session, wish.fence_token)
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
             _refuse_other_start(gate, wish)
             _refuse_violations(_violations(session, gate, wish))

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_MISMATCH
-from wallet_runtime.plumbing import failpoint
+from wallet_runtime.plumbing import failpoint, fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
 from wallet_runtime.wallet.domain import bets
@@ -182,9 +182,10 @@ class Money:
                 raise PlayerNotFound
             return state, self._active_pair(session, state)
 
-    def register(self, brand_id: UUID, player_id: UUID, currency: str, canary: bool) -> str:
+    def register(self, brand_id: UUID, player_id: UUID, currency: str, canary: bool, fence_token: int | None = None) -> str:
         """Create the player's wallet; return the currency it has, which a repeat cannot change."""
-        with self.database.session() as session:
+        with self.database.transaction() as session:
+            fence.hold(session, fence_token)
             row = session.one("wallet_register_player", brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
             return str(row["currency"])
 

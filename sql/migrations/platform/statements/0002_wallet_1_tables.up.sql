@@ -58,6 +58,7 @@ CREATE TABLE wallet.wallet_activation (
 );
 
 -- The gate row: the active pair, and the fence that freezing and overtaken operators are stopped by.
+-- change_no counts changes of what the platform is, whoever makes them; ordinary money does not move it.
 CREATE TABLE wallet.wallet_gate (
     one              smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     topology_code    text,
@@ -68,7 +69,8 @@ CREATE TABLE wallet.wallet_gate (
     freeze_level     text NOT NULL DEFAULT 'open' CHECK (freeze_level IN ('open', 'ingress', 'sealed')),
     freeze_epoch     bigint NOT NULL DEFAULT 0,
     fence_token      bigint NOT NULL DEFAULT 0,
-    restore_epoch    bigint NOT NULL DEFAULT 0
+    restore_epoch    bigint NOT NULL DEFAULT 0,
+    change_no        bigint NOT NULL DEFAULT 0
 );
 INSERT INTO wallet.wallet_gate DEFAULT VALUES;
 

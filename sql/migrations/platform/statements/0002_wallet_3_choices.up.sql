@@ -29,6 +29,9 @@ BEGIN
     IF wallet.passes_freeze(gate, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'canary_token', false) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
     END IF;
+    IF c->>'canary_token' IS NOT NULL THEN
+        PERFORM wallet.hold_fence(gate.fence_token);
+    END IF;
     INSERT INTO wallet_funding_choice (brand_id, player_id, provider_type, source)
     VALUES ((c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'provider_type', c->>'source')
     ON CONFLICT (brand_id, player_id, provider_type) DO UPDATE SET source = EXCLUDED.source, chosen_at = now();

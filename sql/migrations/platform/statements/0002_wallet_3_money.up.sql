@@ -16,6 +16,8 @@ CREATE TYPE wallet.bet AS (
 CREATE TYPE wallet.command AS (
     -- Who asks for what, and under which request id.
     brand_id uuid, player_id uuid, caller text, route text, request_id text, fingerprint bytea, transaction_id uuid, canary_token text,
+    -- The operator's fencing token; NULL for every other caller, so that a bet pays nothing for it.
+    fence_token bigint,
     -- On what it was decided.
     player_version bigint, activation_no bigint, currency text, canary boolean,
     topology_code text, topology_version integer, policy_key text, policy_version integer,
@@ -452,6 +454,12 @@ BEGIN
     IF (gate.freeze_level <> 'open' OR c.canary_token IS NOT NULL)
        AND wallet.passes_freeze(gate, c.brand_id, c.player_id, c.canary_token, c.starts_new) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
+    END IF;
+    IF c.fence_token IS NOT NULL THEN
+        PERFORM wallet.note_change(c.fence_token);
+    ELSIF c.canary_token IS NOT NULL THEN
+        -- The pass is of the run that had the fence when it was looked at; it must have it until the commit.
+        PERFORM wallet.hold_fence(gate.fence_token);
     END IF;
     IF gate.activation_no IS DISTINCT FROM c.activation_no THEN
         RAISE EXCEPTION 'decided on activation %, now it is %', c.activation_no, gate.activation_no USING ERRCODE = 'RW010';

@@ -45,14 +45,18 @@ END $$;
 -- Make a pair the active one, if the pair that the caller validated it against still is; RW001 when the world moved on. The gate is
 -- held alone from here to the commit, and nothing but this statement runs in between. Money waits as long as this waits for the gate
 -- and holds it: the lock time-out below, and the statement time-out that the caller has set, bound both.
+-- p_fence_token is the operator's; NULL for a caller that is under no fence.
 CREATE FUNCTION wallet.switch_active(p_activation_no bigint, p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
-                                     p_caller text, p_request_id text) RETURNS bigint
+                                     p_caller text, p_request_id text, p_fence_token bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '150ms' AS $$
 DECLARE
     gate wallet_gate;
 BEGIN
     LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
+    IF p_fence_token IS NOT NULL THEN
+        PERFORM wallet.hold_fence(p_fence_token);
+    END IF;
     IF gate.activation_no IS DISTINCT FROM p_activation_no THEN
         RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW001';
     END IF;
@@ -77,11 +81,13 @@ BEGIN
     VALUES (gate.activation_no + 1, p_topology, p_topology_version, p_policy, p_policy_version, gate.topology_code, gate.topology_version,
             gate.policy_version, p_caller, p_request_id);
     UPDATE wallet_gate SET topology_code = p_topology, topology_version = p_topology_version, policy_key = p_policy,
-                           policy_version = p_policy_version, activation_no = gate.activation_no + 1;
+                           policy_version = p_policy_version, activation_no = gate.activation_no + 1,
+                           change_no = gate.change_no + 1;
     RETURN gate.activation_no + 1;
 END $$;
 
--- Raise the fence to a run's token. A token that was overtaken is refused here and in every function below.
+-- Raise the fence to a run's token. A token that was overtaken is refused here and in every function below. Waits until every act
+-- that holds the fence has committed.
 CREATE FUNCTION wallet.advance_fence(p_token bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -98,6 +104,32 @@ BEGIN
     RETURN held;
 END $$;
 
+-- Hold the fence until this transaction ends: the gate row is locked, so that no newer token can be raised before the act has committed,
+-- and an act under an older token is refused.
+CREATE FUNCTION wallet.hold_fence(p_token bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM wallet_gate WHERE fence_token = p_token FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
+    END IF;
+END $$;
+
+-- Count a change of what the platform is, in the transaction that makes it, and hold the fence as hold_fence does. NULL: the caller is
+-- under no fence, and the change is only counted.
+CREATE FUNCTION wallet.note_change(p_token bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    UPDATE wallet_gate SET change_no = change_no + 1 WHERE p_token IS NULL OR fence_token = p_token RETURNING change_no INTO counted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
+    END IF;
+    RETURN counted;
+END $$;
+
+-- For set_freeze, which has the gate to itself: nothing can raise the fence beside it.
 CREATE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
 BEGIN
@@ -121,7 +153,7 @@ CREATE FUNCTION wallet.issue_canary_pass(p_token_hash bytea, p_run_id text, p_to
                                          p_expires_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 BEGIN
-    PERFORM wallet.assert_fence(p_token);
+    PERFORM wallet.hold_fence(p_token);
     PERFORM 1 FROM wallet_player WHERE brand_id = p_brand_id AND player_id = p_player_id AND canary;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'player % is not a canary', p_player_id USING ERRCODE = 'RW003';
@@ -140,11 +172,12 @@ BEGIN
 END $$;
 
 -- Put one event through the outbox that moves nothing, to see that events arrive; the same effect gives the same event.
-CREATE FUNCTION wallet.publish_canary(p_effect_id text, p_brand_id uuid, p_player_id uuid) RETURNS uuid
+CREATE FUNCTION wallet.publish_canary(p_effect_id text, p_token bigint, p_brand_id uuid, p_player_id uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     event uuid := md5(p_effect_id)::uuid;
 BEGIN
+    PERFORM wallet.hold_fence(p_token);
     INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
     SELECT event, 0, p_brand_id, p_player_id, 0, 'OUTBOX_CANARY', '{}', now(), g.restore_epoch FROM wallet_gate g
     ON CONFLICT DO NOTHING;

@@ -196,3 +196,6 @@ GRANT UPDATE (published_at, attempts), DELETE ON rolling.rolling_outbox TO rolli
 GRANT DELETE ON rolling.rolling_inbox TO rolling_worker;
 GRANT UPDATE (replay_requested_at, replay_requested_by) ON rolling.rolling_dead_letter TO rolling_service;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
+-- A replay is an operator's act, held by the wallet's fence and counted there.
+GRANT USAGE ON SCHEMA wallet TO rolling_service;
+GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint) TO rolling_service;

@@ -64,3 +64,6 @@ GRANT USAGE ON SCHEMA player TO player_service, wallet_owner, rubyops_read, ruby
 GRANT SELECT ON player.player TO player_service, wallet_owner, rubyops_read, rubyops_ops;
 GRANT INSERT ON player.player TO player_service;
 GRANT EXECUTE ON FUNCTION player.seed_legacy_players(integer) TO rubyops_ops;
+-- player_service creates a player for the operator under the wallet's fence.
+GRANT USAGE ON SCHEMA wallet TO player_service;
+GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint) TO player_service;

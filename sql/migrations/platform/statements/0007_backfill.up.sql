@@ -142,7 +142,7 @@ DECLARE
     made   bigint;
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
-    PERFORM wallet.assert_fence(p_token);
+    PERFORM wallet.note_change(p_token);
     IF (SELECT freeze_level FROM wallet_gate) = 'sealed' THEN
         RAISE EXCEPTION 'money is sealed: a backfill writes balances' USING ERRCODE = 'RB002';
     END IF;

@@ -214,7 +214,7 @@ DECLARE
     looked bigint := 0;
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
-    PERFORM wallet.assert_fence(p_token);
+    PERFORM wallet.note_change(p_token);
     IF (SELECT freeze_level FROM wallet_gate) <> 'sealed' THEN
         RAISE EXCEPTION 'a topology is moved only while money is sealed' USING ERRCODE = 'RB002';
     END IF;

@@ -1,0 +1,9 @@
+-- The operators' fence, as whoever carries out an operator's act holds it in the transaction of that act.
+
+-- name: fence_hold
+-- Refuse an overtaken token, and keep a newer one from being raised until this transaction ends.
+SELECT wallet.hold_fence(%(token)s::bigint);
+
+-- name: fence_note_change
+-- Count a change of what the platform is, and hold the fence where the caller has a token.
+SELECT wallet.note_change(%(token)s::bigint) AS change_no;
