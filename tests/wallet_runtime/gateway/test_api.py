@@ -251,3 +251,9 @@ def test_a_withdrawal_can_be_taken_back_while_nothing_new_starts(door: Door) -> 
     )
     assert answer.status_code == 200
     assert door.player.calls[0].path == {"player_id": str(PLAYER), "transaction_id": str(PLAYER)}
+
+
+def test_a_fencing_token_of_an_outsider_goes_no_further(door: Door) -> None:
+    assert door.bet("settle", **{contract.FENCE_HEADER: "7"}).status_code == 200
+    assert door.pay("deposit", **{contract.FENCE_HEADER: "no number"}).status_code == 200
+    assert [call.fence_token for call in (*door.game.calls, *door.player.calls)] == [None, None]

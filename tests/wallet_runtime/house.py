@@ -1,0 +1,256 @@
+"""Every service that an operator calls, on one database, and a real request for each changing route."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import BRAND, Served, internal, serving
+from tests.wallet_runtime.wallet.pairs import activate_split
+from wallet_runtime import contract
+from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, PLAYER_SERVICE, RUBY_SPLIT_V1
+from wallet_runtime.services import load
+
+Route = tuple[str, str, str]
+Body = dict[str, Any]
+PROCESSES = (contract.WALLET_SERVICE, contract.ROLLING_SERVICE, contract.PLAYER_SERVICE)
+WALLET = "/internal/wallet/v2"
+EUR: Body = {"currency": "EUR"}
+TABLES = """
+SELECT c.oid::regclass::text FROM pg_class c
+ WHERE c.relnamespace IN ('wallet'::regnamespace, 'rolling'::regnamespace, 'player'::regnamespace)
+   AND c.relkind = 'r' ORDER BY 1
+"""
+SET_ASIDE = """
+INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)
+VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'FAILED', 'planted', 6)
+RETURNING dead_letter_id
+"""
+
+
+@dataclass
+class House:
+    """wallet_service, rolling_service and player_service with the split pair active, and a superuser's eyes."""
+
+    served: dict[str, Served]
+    look: psycopg.Connection[Any]
+    operators: psycopg.Connection[Any]
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+
+    def send(self, route: Route, path: str, body: Body, headers: dict[str, str]) -> httpx.Response:
+        """Send one request to the service of a route."""
+        return self.served[route[0]].client.request(route[1], path, json=body, headers=headers)
+
+    def ask(self, route: Route, caller: str, **headers: str) -> httpx.Response:
+        """Send the real request of a route as a caller, under a new id; what it needs is made before."""
+        path, body = REQUESTS[route](self)
+        return self.send(route, path, body, internal(caller, request_id=str(uuid4()), **headers))
+
+    def money(self, path: str, caller: str = ADMIN_SERVICE, **body: Any) -> Body:
+        """Have a money command carried out."""
+        answer = self.send((contract.WALLET_SERVICE, "POST", ""), f"{WALLET}/{path}", body, internal(caller, request_id=str(uuid4())))
+        assert answer.status_code == 200, answer.text
+        told: Body = answer.json()
+        return told
+
+    def player(self) -> str:
+        """Open a wallet with money of every kind."""
+        player_id = str(uuid4())
+        self.money("players", PLAYER_SERVICE, player_id=player_id, **EUR)
+        for bucket in (None, "SPORTS_NORMAL"):
+            self.money("deposits/approve", PLAYER_SERVICE, player_id=player_id, amount="9.00", bucket=bucket, **EUR)
+        return player_id
+
+    def bet(self) -> Body:
+        """Have a bet accepted and name it."""
+        bet = {"player_id": self.player(), "provider_id": "mocksports", "bet_id": str(uuid4())}
+        self.money("bets/authorize", GAME_SERVICE, **bet, provider_type="SPORTS", round_id="r", amount="1.00", **EUR)
+        return bet
+
+    def withdrawal(self) -> str:
+        """Have a withdrawal requested and name it."""
+        asked = self.money("withdrawals/request", PLAYER_SERVICE, player_id=self.player(), amount="1.00", **EUR)
+        return str(asked["transaction"]["tx_id"])
+
+    def approved(self) -> str:
+        """Have a withdrawal approved and name it."""
+        transaction = self.withdrawal()
+        self.money("withdrawals/approve", transaction_id=transaction)
+        return transaction
+
+    def draft(self) -> tuple[Body, Body]:
+        """Make a new pair of documents, as the seed's."""
+        pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_split_v1.1.json").read_text())
+        version = {"version": next(self.numbers)}
+        return pair["topology"] | version, pair["policy"] | version
+
+    def saved(self, document: Body) -> int:
+        """Have a draft saved and tell its version."""
+        kind, name = ("policy", document["policy_key"]) if "policy_key" in document else ("topology", document["code"])
+        path = f"/internal/wallet/{kind}/{name}"
+        answer = self.send((contract.WALLET_SERVICE, "PUT", ""), path, document, internal(ADMIN_SERVICE, request_id=str(uuid4())))
+        assert answer.status_code == 200, answer.text
+        return int(document["version"])
+
+    def forget_documents(self) -> None:
+        """Take drafts away, so that a seed has something to save."""
+        self.look.execute("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT'")
+        self.look.execute("DELETE FROM wallet.wallet_topology WHERE state = 'DRAFT'")
+
+    def advance(self, token: int) -> None:
+        """Raise the fence, as a run that takes over does."""
+        self.operators.execute("SELECT wallet.advance_fence(%s)", [token])
+
+    def change_no(self) -> int:
+        """The number of changes of what the platform is."""
+        return int(self.look.execute("SELECT change_no FROM wallet.wallet_gate").fetchall()[0][0])
+
+    def everything(self) -> dict[str, str]:
+        """A digest of every table."""
+        tables = [name for (name,) in self.look.execute(TABLES).fetchall()]
+        digest = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
+        return {name: self.look.execute(digest.format(name).encode()).fetchall()[0][0] for name in tables}
+
+
+@contextmanager
+def house(platform: TestDatabase, control: TestDatabase) -> Iterator[House]:
+    """Serve the house."""
+    with ExitStack() as stack:
+        served: dict[str, Served] = {}
+        urls: dict[str, str] = {"CONTROL_DATABASE_URL": control.dsn("control_service")}
+        for process in PROCESSES:
+            served[process] = stack.enter_context(serving(load(process), platform, **urls))
+            urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
+        activate_split(served[contract.WALLET_SERVICE].context.database)
+        look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
+        operators = stack.enter_context(psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True))
+        yield House(served, look, operators)
+
+
+def _pair_activation(house: House) -> tuple[str, Body]:
+    topology, policy = house.draft()
+    version = house.saved(topology)
+    active = house.look.execute("SELECT topology_code, topology_version FROM wallet.wallet_gate").fetchall()[0]
+    named = {"code": RUBY_SPLIT_V1, "version": version}
+    start = {"topology_code": active[0], "topology_version": active[1]}
+    body = {"version": version, "policy_document": policy | {"topology": named}, "from": start}
+    return f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate", body
+
+
+def _active_policy(house: House) -> Body:
+    _, policy = house.draft()
+    active = house.look.execute("SELECT topology_code, topology_version FROM wallet.wallet_gate").fetchall()[0]
+    return policy | {"topology": {"code": active[0], "version": active[1]}}
+
+
+def _seed(code: str) -> Callable[[House], tuple[str, Body]]:
+    def make(house: House) -> tuple[str, Body]:
+        house.forget_documents()
+        return f"/internal/wallet/topology/seed-{code}", {}
+
+    return make
+
+
+def _settlement(house: House) -> Body:
+    return house.bet() | {"payout": "2.00"}
+
+
+def _bonus(house: House) -> Body:
+    wanted = {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00", "reference": "c", **EUR}
+    return {"player_id": wanted["player_id"], "bonus_id": house.money("bonuses/issue", **wanted)["bonus_id"]}
+
+
+def _adjustment(house: House) -> Body:
+    return {"player_id": house.player(), "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice",
+            "requested_by": "ann", **EUR}  # fmt: skip
+
+
+def _decision(house: House) -> Body:
+    return {"adjustment_id": house.money("adjustments/request", **_adjustment(house))["adjustment_id"], "decided_by": "bob"}
+
+
+def _points(house: House) -> Body:
+    player_id = house.player()
+    house.money("points/award", player_id=player_id, points="10", reference="m")
+    return {"player_id": player_id, "points": "4", "reference": "m"}
+
+
+def _coupon(house: House) -> Body:
+    return {"player_id": house.player(), "coupon_log_id": str(uuid4()), "amount": "1.00", "scope": {"kind": "sports"}, **EUR}
+
+
+def _grant(house: House) -> Body:
+    coupon = _coupon(house) | {"expires_at": "2024-01-01T00:00:00Z"}
+    house.money("coupon-grants/issue", **coupon)
+    return {"player_id": coupon["player_id"], "coupon_log_id": coupon["coupon_log_id"]}
+
+
+def _posts(path: str, body: Callable[[House], Body]) -> tuple[Route, Callable[[House], tuple[str, Body]]]:
+    route = (contract.WALLET_SERVICE, "POST", f"{WALLET}/{path}")
+    return route, lambda house: (route[2], body(house))
+
+
+REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
+    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): lambda house: (
+        f"/internal/wallet/topology/{RUBY_SPLIT_V1}",
+        house.draft()[0],
+    ),
+    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): _pair_activation,
+    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): lambda house: (
+        "/internal/wallet/topology/validate",
+        {"topology_document": house.draft()[0]},
+    ),
+    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _seed("ruby-split-v1"),
+    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _seed("ruby-unified-v1"),
+    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): lambda house: (
+        "/internal/wallet/policy/default",
+        house.draft()[1],
+    ),
+    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): lambda house: (
+        "/internal/wallet/policy/default/activate",
+        {"version": house.saved(_active_policy(house))},
+    ),
+    (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): lambda house: (
+        f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/replay",
+        {},
+    ),
+    (contract.PLAYER_SERVICE, "POST", "/internal/players"): lambda house: (
+        "/internal/players",
+        {"player_id": str(uuid4()), "brand_id": str(BRAND), "canary": True, **EUR},
+    ),
+    **dict(
+        (
+            _posts("bets/settle", _settlement),
+            _posts("bets/settle-batch", lambda house: {"bets": [_settlement(house) | {"request_id": str(uuid4())}]}),
+            _posts("bets/rollback", House.bet),
+            _posts("deposits/approve", lambda house: {"player_id": house.player(), "amount": "1.00", **EUR}),
+            _posts("withdrawals/approve", lambda house: {"transaction_id": house.withdrawal()}),
+            _posts("withdrawals/reject", lambda house: {"transaction_id": house.withdrawal(), "reason": "no"}),
+            _posts("withdrawals/mark-paid", lambda house: {"transaction_id": house.approved()}),
+            _posts("withdrawals/payout-failed", lambda house: {"transaction_id": house.approved()}),
+            _posts("bonuses/issue", lambda house: {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00",
+                                                   "reference": "c", **EUR}),
+            _posts("bonuses/reverse", _bonus),
+            _posts("bonuses/expire", _bonus),
+            _posts("points/award", _points),
+            _posts("points/expire", _points),
+            _posts("adjustments/request", _adjustment),
+            _posts("adjustments/approve", _decision),
+            _posts("adjustments/reject", _decision),
+            _posts("coupon-grants/issue", _coupon),
+            _posts("coupon-grants/reverse", _grant),
+            _posts("coupon-grants/expire", _grant),
+            _posts("reconciliation/run", lambda house: {}),
+        )
+    ),
+}  # fmt: skip
+CHANGING_VERBS = ("POST", "PUT")
+OPERATORS_ROUTES = tuple(route for route, callers in contract.ROUTE_CALLERS.items() if route[1] in CHANGING_VERBS and OPERATOR in callers)
