@@ -151,12 +151,20 @@ class Holder:
 
 @dataclass(frozen=True)
 class Mark:
-    """Under what an effect acts: its own id, its run, the run's fencing token and the person behind it."""
+    """Under what an effect acts: its own id, its run, the run's fencing token and the person behind it.
+
+    `token` is 0 for a run that starts the platform before `control` answers, and so has no lock yet.
+    """
 
     effect_id: str
     run_id: str
     token: int
     by: str
+
+    @property
+    def fence(self) -> int | None:
+        """The fencing token, None for a run that has none yet."""
+        return self.token or None
 
 
 @dataclass(frozen=True)
@@ -253,34 +261,49 @@ class JournalFile(Protocol):
 
 
 class Operate(Protocol):
-    """The engine's hands: everything that changes an environment. Raises `Unreachable` when a server does not answer."""
+    """The engine's hands: everything that changes an environment. Raises `Unreachable` when a server does not answer.
 
-    def start_platform(self, progress: Callable[[str], None]) -> None:
+    Whoever carries out a change looks at the mark's token in the act itself: `LockLost` when another run has taken over.
+    """
+
+    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
         """Start everything of the environment that is not running, migrated to the newest schema."""
 
-    def stop(self, processes: Sequence[str]) -> None:
+    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""
 
-    def start(self, processes: Sequence[str]) -> None:
+    def start(self, mark: Mark, processes: Sequence[str]) -> None:
         """Start every copy of these processes."""
 
-    def migrate(self) -> dict[str, object]:
+    def migrate(self, mark: Mark) -> dict[str, object]:
         """Bring both databases to the newest schema; return the revision of each."""
 
-    def seed_players(self, count: int) -> int:
+    def seed_players(self, mark: Mark, count: int) -> int:
         """Create legacy players where none exist, and return how many were created."""
 
     def has_money(self) -> bool:
         """Whether the operated database answers and holds the wallet's tables."""
 
     def advance_fence(self, token: int) -> None:
-        """Mirror a new fencing token into the operated database. Raises `LockLost` when a newer one is there."""
+        """Have the supervisor and the operated database refuse every lower token. Raises `LockLost` when a newer one is there."""
 
     def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
         """Mirror the freeze into the fence row that every money transaction reads."""
 
-    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
-        """Call one route as the operator, under the request id that this effect always has."""
+    def call(
+        self,
+        mark: Mark,
+        process: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object],
+        brand_id: str | None,
+        before_each: Callable[[], None],
+    ) -> HttpAnswer:
+        """Call one route as the operator, under the request id that this effect always has.
+
+        `before_each` is asked before the first try and before each further one; what it raises ends the call.
+        """
 
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""

@@ -69,24 +69,24 @@ class RecordingOperate:
         self._on_act(verb, subject)
         self.acts.append((verb, subject))
 
-    def start_platform(self, progress: Callable[[str], None]) -> None:
+    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
         """Note it."""
         self._act("start_platform", "")
 
-    def stop(self, processes: Sequence[str]) -> None:
+    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
         """Note it."""
         self._act("stop", ",".join(processes))
 
-    def start(self, processes: Sequence[str]) -> None:
+    def start(self, mark: Mark, processes: Sequence[str]) -> None:
         """Note it."""
         self._act("start", ",".join(processes))
 
-    def migrate(self) -> dict[str, object]:
+    def migrate(self, mark: Mark) -> dict[str, object]:
         """Note it."""
         self._act("migrate", "")
         return {}
 
-    def seed_players(self, count: int) -> int:
+    def seed_players(self, mark: Mark, count: int) -> int:
         """Note it."""
         self._act("seed", str(count))
         return count
@@ -103,8 +103,18 @@ class RecordingOperate:
         """Note it."""
         self._act("mirror", level)
 
-    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
-        """Note it and give the test's answer."""
+    def call(
+        self,
+        mark: Mark,
+        process: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object],
+        brand_id: str | None,
+        before_each: Callable[[], None],
+    ) -> HttpAnswer:
+        """Ask, note it and give the test's answer."""
+        before_each()
         self._act("call", mark.effect_id)
         return self.answer
 

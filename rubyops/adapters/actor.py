@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
-from rubyops.adapters.http import CallClient, encode
+from rubyops.adapters.http import CallClient, code_of, encode, not_overtaken
 from rubyops.errors import CheckFailed, UsageError
 from rubyops.ports import CanaryPlayer, HttpAnswer, Mark, Read
 from wallet_runtime import contract
@@ -57,7 +57,10 @@ class CanaryActor:
         return derived(self._mark.effect_id, self._flow, key)
 
     def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
-        """Create, or find again, the canary player of that label, with a session and, while money is frozen, a pass."""
+        """Create, or find again, the canary player of that label, with a session and a pass of this run.
+
+        The pass goes with every call, at level open too: the wallet refuses that of a run that was overtaken.
+        """
         player_id = self.derived_id(f"player/{label}")
         body = {"brand_id": CANARY_BRAND, "player_id": player_id, "currency": currency, "canary": True}
         answer = self.as_operator(contract.PLAYER_SERVICE, "POST", "/internal/players", body, key=f"create/{label}", brand_id=CANARY_BRAND)
@@ -74,7 +77,7 @@ class CanaryActor:
         headers = {"Authorization": f"Bearer {player.session}", contract.BRAND_HEADER: player.brand_id, **_canary(player)}
         if key is not None:
             headers |= {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key), contract.REQUEST_ID_HEADER: self.derived_id(key)}
-        return self._client.send(contract.GATEWAY, method, path, headers, encode(body))
+        return self._judged(self._client.send(contract.GATEWAY, method, path, headers, encode(body)))
 
     def as_provider(self, provider: str, player: CanaryPlayer, path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
         """Call a gateway provider route, signed as that provider."""
@@ -90,7 +93,7 @@ class CanaryActor:
             contract.BRAND_HEADER: player.brand_id,
             **_canary(player),
         }
-        return self._client.send(contract.GATEWAY, "POST", path, headers, raw)
+        return self._judged(self._client.send(contract.GATEWAY, "POST", path, headers, raw))
 
     def as_admin(
         self,
@@ -104,7 +107,7 @@ class CanaryActor:
         """Call admin_service with the back office's bearer token."""
         headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}
         headers |= self._ids(key, player.brand_id if player else None) | (_canary(player) if player else {})
-        return self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body))
+        return self._judged(self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body)))
 
     def as_operator(
         self,
@@ -117,20 +120,28 @@ class CanaryActor:
         brand_id: str | None = None,
     ) -> HttpAnswer:
         """Call an internal route as the operator."""
-        headers = {**self._client.operator_headers(brand_id), **self._ids(key, None)}
-        return self._client.send(process, method, path, headers, encode(body))
+        headers = {
+            **self._client.operator_headers(brand_id),
+            **self._ids(key, None),
+            contract.FENCE_HEADER: str(self._mark.token),
+        }
+        return self._judged(self._client.send(process, method, path, headers, encode(body)))
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
         """GET a route with these headers alone."""
         return self._client.send(process, "GET", path, headers, None)
 
+    def _judged(self, answer: HttpAnswer) -> HttpAnswer:
+        """Return the answer, or raise `LockLost`: to the wallet a pass of an overtaken run is one that the freeze stops."""
+        if code_of(answer) == contract.MAINTENANCE:
+            self._link.rows("fence_hold", token=self._mark.token)
+        return not_overtaken(answer, self._mark)
+
     def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
         named = {contract.REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
         return named | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
 
-    def _pass(self, player_id: str) -> str | None:
-        if self._read.one("facts_freeze", database="control")["level"] == contract.OPEN:
-            return None
+    def _pass(self, player_id: str) -> str:
         token = secrets.token_urlsafe(24)
         self._link.rows(
             "ops_issue_canary_pass",

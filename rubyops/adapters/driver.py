@@ -28,17 +28,24 @@ class Driver(Protocol):
     def copies(self) -> list[Copy]:
         """List every copy of every process."""
 
-    def ensure_up(self, progress: Callable[[str], None]) -> None:
+    # Whatever changes something carries a run's fencing token and raises `LockLost` at the act when it was overtaken. None says
+    # that `control` gives none: `start` and `stop` then act only where no token was ever given; `ensure_up`, `migrate` and `down`
+    # act under the one that the environment has as they begin.
+
+    def advance_fence(self, token: int) -> None:
+        """Refuse every lower token from now on."""
+
+    def ensure_up(self, progress: Callable[[str], None], token: int | None = None) -> None:
         """Bring up whatever is not up."""
 
-    def migrate(self, progress: Callable[[str], None]) -> None:
+    def migrate(self, progress: Callable[[str], None], token: int | None) -> None:
         """Bring both databases to the newest schema."""
 
-    def start(self, processes: Sequence[str]) -> None:
+    def start(self, processes: Sequence[str], token: int | None) -> None:
         """Start every copy of these processes and wait until each answers."""
 
-    def stop(self, processes: Sequence[str]) -> None:
+    def stop(self, processes: Sequence[str], token: int | None) -> None:
         """Stop every copy of these processes."""
 
-    def down(self) -> bool:
+    def down(self, token: int | None = None) -> bool:
         """Stop everything; return whether anything ran."""

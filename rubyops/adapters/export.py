@@ -14,53 +14,87 @@ from psycopg import sql as composed
 import sql
 from rubyops.adapters.database import Link
 from rubyops.adapters.durable import sync_folder, write_new
-from rubyops.errors import RubyopsError
+from rubyops.errors import LockLost, RubyopsError
+from rubyops.ports import Mark
 
 SCHEMA = "wallet"
 MANIFEST = "manifest.json"
 
 
-def export_tables(link: Link, exports: Path, effect_id: str, tables: Sequence[str]) -> dict[str, object]:
+def export_tables(link: Link, exports: Path, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
     """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
 
-    A repeat of the same effect finds the complete folder and returns its manifest.
+    A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`, and leaves nothing, when
+    the mark's token is overtaken before the folder has its name.
     """
-    final = exports / effect_id.replace("/", "-")
+    final = exports / mark.effect_id.replace("/", "-")
     if final.exists():
         done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
         return done
-    unfinished = final.with_name(f".{final.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    # Named by the token too: a run that was overtaken and goes on must not touch what its resume writes under the same effect.
+    unfinished = final.with_name(f".{final.name}.{mark.token}.unfinished")
     try:
-        unfinished.mkdir(mode=0o700, parents=True)
-        manifest: dict[str, object] = {
-            "effect": effect_id,
-            "folder": str(final),
-            "taken_at": datetime.now(UTC).isoformat(),
-            "tables": _copy_all(link, unfinished, tables),
-        }
-        write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
-        sync_folder(unfinished)
-        unfinished.rename(final)
-        sync_folder(exports)
+        return _write(link, unfinished, final, mark, tables)
     except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        link.rows("fence_hold", token=mark.token)
         raise RubyopsError(
             f"the export to {final} failed ({error.strerror or error}); no file of it was left. Make room and repeat."
         ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+    unfinished.mkdir(mode=0o700, parents=True)
+    manifest: dict[str, object] = {
+        "effect": mark.effect_id,
+        "folder": str(final),
+        "taken_at": datetime.now(UTC).isoformat(),
+        "tables": _copy_all(link, unfinished, mark, tables),
+    }
+    write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    sync_folder(unfinished)
+    _publish(link, unfinished, final, mark)
+    sync_folder(final.parent)
     return manifest
 
 
-def _copy_all(link: Link, folder: Path, tables: Sequence[str]) -> dict[str, dict[str, object]]:
+def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
+    """Give the folder its name while the fence is held; one that was lost before the commit takes the name away again."""
+    named = False
+    try:
+        with link.translating("fence_hold_briefly"), link.connection().transaction():
+            link.connection().execute(sql.query("fence_hold_briefly"), {"token": mark.token})
+            unfinished.rename(final)
+            named = True
+    except RubyopsError:
+        if named:
+            shutil.rmtree(final, ignore_errors=True)
+        link.rows("fence_hold", token=mark.token)
+        raise
+
+
+def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> dict[str, dict[str, object]]:
     with link.translating("ops_export_table"):
         connection = link.connection()
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
             with connection.transaction():
+                _confirm(connection, mark)
                 return {table: _copy(connection, folder / f"{table}.csv", table) for table in tables}
         finally:
             connection.isolation_level, connection.read_only = None, None
+
+
+def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:
+    """Raise `LockLost` unless the mark's token is the present one in this snapshot, which cannot lock a row."""
+    present = connection.execute(sql.query("fence_present")).fetchone()
+    if present is None or present["token"] != mark.token:
+        raise LockLost(
+            f"another run has taken over: fencing token {mark.token} was overtaken, so nothing was exported",
+            next_command="rubyops lock show",
+        )
 
 
 def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: str) -> dict[str, object]:

@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 
 from rubyops.adapters.driver import Driver
-from rubyops.ports import HttpAnswer
+from rubyops.errors import LockLost
+from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
 
 TIMEOUT_SECONDS = 10.0
+OVERTAKEN_STATUS = 409
 TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
 
 
@@ -48,6 +50,21 @@ class CallClient(GetClient):
         """Send one request to the first copy of a process."""
         typed = {"Content-Type": "application/json"} if body is not None else {}
         return self._send(method, f"{self._driver.process_url(process)}{path}", {**typed, **headers}, body)
+
+
+def code_of(answer: HttpAnswer) -> object:
+    """Return the code of an error, None for any other answer."""
+    return answer.body.get("code") if isinstance(answer.body, dict) else None
+
+
+def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
+    """Return the answer, or raise `LockLost` where the service refused the mark's token: another run has taken over."""
+    if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
+        raise LockLost(
+            f"another run has taken over: fencing token {mark.token} was overtaken, so the service changed nothing",
+            next_command="rubyops lock show",
+        )
+    return answer
 
 
 def encode(body: Mapping[str, object] | None) -> bytes | None:

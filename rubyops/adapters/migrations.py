@@ -4,7 +4,7 @@ A run holds an advisory lock of a session, so that two of them never interleave:
 off between two revisions. The roles belong to the cluster; the platform's revisions come first because they make them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, NullPool, create_engine
 
 import sql
-from rubyops.errors import TimedOut
+from rubyops.errors import LockLost, RubyopsError, TimedOut
 from rubyops.ports import Database
 
 FOLDER = Path(sql.__file__).parent / "migrations"
@@ -26,14 +26,38 @@ VERSION_SCHEMA = "public"
 LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
 LOCK_TIMEOUT = "60s"
 MAINTENANCE_DATABASE = "postgres"
+OVERTAKEN = "RB001"
+# Per database: whether it has a fence, and which token that stands at. In `control` it is the lock itself.
+FENCES: dict[Database, tuple[str, str]] = {
+    "platform": ("ops_has_money", "fence_present"),
+    "control": ("control_ready", "control_lock_token"),
+}
+HOLDS: dict[Database, str] = {"platform": "fence_hold", "control": "control_lock_hold"}
 
 
-def upgrade(dsn: str, which: Database, revision: str = "heads") -> None:
-    """Apply every revision up to `revision`; nothing happens when the database is there already. Needs the superuser."""
+def upgrade(dsn: str, which: Database, revision: str = "heads", *, token: int | None = None) -> None:
+    """Apply every revision up to `revision`; nothing happens when the database is there already. Needs the superuser.
+
+    With a fencing token each revision holds the database's fence until it commits; one that was overtaken is taken back with
+    its transaction, and `LockLost` raised.
+    """
     with _locked(dsn, which) as (config, connection):
+        if token is not None:
+            config.attributes["on_version_apply"] = _holding(which, token)
         command.upgrade(config, revision)
         connection.exec_driver_sql(sql.query("grant_schema_version"))
         connection.commit()
+
+
+def present_token(dsn: str, which: Database) -> int | None:
+    """Return the fencing token that a database stands at; None where it has no fence, or nobody ever raised it."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        ready, token = FENCES[which]
+        row = connection.execute(sql.query(ready)).fetchone()
+        if row is None or not row[0]:
+            return None
+        found = connection.execute(sql.query(token)).fetchone()
+        return int(found[0]) if found and found[0] else None
 
 
 def downgrade(dsn: str, which: Database, revision: str = "base") -> None:
@@ -70,6 +94,27 @@ def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
         for role, password in passwords.items():
             verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
             connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
+
+
+def _holding(which: Database, token: int) -> Callable[..., None]:
+    """Make what alembic calls at the end of each revision, in its transaction: the fence is held from there to the commit."""
+
+    def hold(*, ctx: MigrationContext, **_: object) -> None:
+        bound = ctx.connection
+        driver = None if bound is None else bound.connection.driver_connection
+        if driver is None:
+            raise RubyopsError("the migration has no driver connection")
+        try:
+            held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate != OVERTAKEN:
+                raise
+            held = None
+        if held is None:
+            message = f"another run has taken over: fencing token {token} was overtaken, so the schema of {which} stays as it is"
+            raise LockLost(message, next_command="rubyops lock show")
+
+    return hold
 
 
 def _statement(name: str, /, **parts: composed.Composable) -> composed.Composed:

@@ -20,7 +20,7 @@ from rubyops.adapters import export as exporting
 from rubyops.adapters.actor import CANARY_BRAND, CanaryActor, derived
 from rubyops.adapters.database import Busy, Link
 from rubyops.adapters.driver import Driver
-from rubyops.adapters.http import CallClient, encode
+from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.adapters.suites import PytestSuites
 from rubyops.errors import Unreachable
 from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, Row
@@ -45,28 +45,28 @@ class Operator:
         self._suites = suites
         self._client = CallClient(driver)
 
-    def start_platform(self, progress: Callable[[str], None]) -> None:
+    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
         """Start everything that is not running, migrated to the newest schema."""
-        self._driver.ensure_up(progress)
+        self._driver.ensure_up(progress, mark.fence)
         self._link.close()
 
-    def stop(self, processes: Sequence[str]) -> None:
+    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""
-        self._driver.stop(processes)
+        self._driver.stop(processes, mark.fence)
 
-    def start(self, processes: Sequence[str]) -> None:
+    def start(self, mark: Mark, processes: Sequence[str]) -> None:
         """Start every copy of these processes."""
-        self._driver.start(processes)
+        self._driver.start(processes, mark.fence)
 
-    def migrate(self) -> dict[str, object]:
+    def migrate(self, mark: Mark) -> dict[str, object]:
         """Bring both databases to the newest schema."""
         told: list[str] = []
-        self._driver.migrate(told.append)
+        self._driver.migrate(told.append, mark.fence)
         return {"schema": told}
 
-    def seed_players(self, count: int) -> int:
+    def seed_players(self, mark: Mark, count: int) -> int:
         """Create legacy players where none exist."""
-        return int(self._link.one("ops_seed_players", count=count)["created"])
+        return int(self._link.one("ops_seed_players", count=count, token=mark.token)["created"])
 
     def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
         """Run the checkout's own tests."""
@@ -80,8 +80,10 @@ class Operator:
             return False
 
     def advance_fence(self, token: int) -> None:
-        """Mirror a fencing token. Raises `LockLost` when a newer one is there."""
-        self._link.rows("ops_advance_fence", token=token)
+        """Raise the fence, the supervisor's first: who migrates without a token looks there. Raises `LockLost`."""
+        self._driver.advance_fence(token)
+        if self.has_money():
+            self._link.rows("ops_advance_fence", token=token)
 
     def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
         """Mirror the freeze; the gate is asked for again and again, because money commands pass it in between."""
@@ -90,16 +92,35 @@ class Operator:
         )
         patient(self._link.rows, "ops_mirror_freeze", effect_id=mark.effect_id, token=mark.token, level=level, epoch=epoch)
 
-    def call(self, mark: Mark, process: str, method: str, path: str, body: Mapping[str, object], brand_id: str | None) -> HttpAnswer:
+    def call(
+        self,
+        mark: Mark,
+        process: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object],
+        brand_id: str | None,
+        before_each: Callable[[], None],
+    ) -> HttpAnswer:
         """Call one route; an answer that never came is asked for again under the same request id, which replays."""
-        headers = {**self._client.operator_headers(brand_id), contract.REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, mark.effect_id))}
+        request_id = str(uuid5(NAMESPACE_URL, mark.effect_id))
+        headers = {
+            **self._client.operator_headers(brand_id),
+            contract.REQUEST_ID_HEADER: request_id,
+            contract.FENCE_HEADER: str(mark.token),
+        }
         patient = Retrying(
             retry=retry_if_result(_is_passing),
             stop=stop_after_attempt(CALL_ATTEMPTS),
             wait=wait_exponential(0.2, max=2),
             retry_error_callback=_last_answer,
         )
-        return patient(self._client.send, process, method, path, headers, encode(body))
+
+        def attempt() -> HttpAnswer:
+            before_each()
+            return self._client.send(process, method, path, headers, encode(body))
+
+        return not_overtaken(patient(attempt), mark)
 
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
@@ -107,7 +128,7 @@ class Operator:
 
     def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
         """Copy the tables in one snapshot."""
-        return exporting.export_tables(self._link, self._exports, mark.effect_id, tables)
+        return exporting.export_tables(self._link, self._exports, mark, tables)
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
         """Count unpublished events under a table lock; None when an open transaction kept the lock."""
@@ -119,7 +140,8 @@ class Operator:
     def publish_canary(self, mark: Mark) -> str:
         """Write this effect's canary event once."""
         player = derived(mark.effect_id, "outbox", "player")
-        return str(self._link.one("ops_publish_canary", effect_id=mark.effect_id, brand_id=CANARY_BRAND, player_id=player)["event_id"])
+        named = {"effect_id": mark.effect_id, "brand_id": CANARY_BRAND, "player_id": player}
+        return str(self._link.one("ops_publish_canary", token=mark.token, **named)["event_id"])
 
     def canary_arrived(self, event_id: str) -> bool:
         """Whether the canary event is in the consumer's inbox."""

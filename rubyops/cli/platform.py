@@ -10,8 +10,9 @@ import click
 from rubyops import bootstrap
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope, row
+from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line
-from rubyops.errors import LockHeld, RubyopsError, Unreachable
+from rubyops.errors import RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
 from rubyops.ports import Copy
 
@@ -27,11 +28,7 @@ _RUNNING = "running"
 def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
-    if toolkit.control.reachable():
-        held = toolkit.control.lock()
-        if held is not None and not held.gone:
-            raise LockHeld(f"run {held.run_id} of {held.holder.who} is at work; nothing was stopped", next_command="rubyops lock show")
-    ran = toolkit.driver.down()
+    ran = take_down(toolkit)
     words = "everything is stopped" if ran else "nothing was running"
     console.data(f"{toolkit.environment.name}: {words}")
     console.answer(envelope(DOWN_SCHEMA, toolkit.environment.name, [row("down", "Platform", words, status="ok" if ran else "noop")]))

@@ -9,11 +9,12 @@ from rubyops import bootstrap
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
+from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line, run_options
 from rubyops.cli.session import carry_out, go_on
 from rubyops.engine.planner import planned_results
 from rubyops.engine.stop import StopWish
-from rubyops.errors import UsageError
+from rubyops.errors import LockHeld, UsageError
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import PLAYBOOKS
 
@@ -141,7 +142,14 @@ def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator
     finally:
         if not was_up and not keep_up and toolkit.driver.is_up():
             console.say("Stopping the platform again (it was not running before; --keep-up keeps it) ...")
-            toolkit.driver.down()
+            _lower(console, toolkit)
+
+
+def _lower(console: Console, toolkit: Toolkit) -> None:
+    try:
+        take_down(toolkit)
+    except LockHeld as held:
+        console.say(f"It stays up: {held.message}")
 
 
 def _try_next(console: Console, toolkit: Toolkit, *, keep_up: bool, code: int) -> None:

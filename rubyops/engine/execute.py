@@ -37,19 +37,19 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
     operate = hands.tools.operate
     match effect:
         case e.StartPlatform():
-            operate.start_platform(hands.progress)
+            operate.start_platform(mark, hands.progress)
             return Outcome("ok", "every process runs", {"copies": len(hands.tools.read.copies())})
         case e.StopProcesses(processes):
-            operate.stop(processes)
+            operate.stop(mark, processes)
             return Outcome("ok", f"stopped {', '.join(processes)}")
         case e.StartProcesses(processes):
-            operate.start(processes)
+            operate.start(mark, processes)
             return Outcome("ok", f"started {', '.join(processes)}")
         case e.Migrate():
-            revisions = operate.migrate()
+            revisions = operate.migrate(mark)
             return Outcome("ok", "schema is current", dict(revisions))
         case e.SeedPlayers(count):
-            created = operate.seed_players(count)
+            created = operate.seed_players(mark, count)
             return Outcome("ok" if created else "noop", f"{created:,} players created", {"created": created})
         case e.SetFreeze():
             return _set_freeze(effect, mark, hands)
@@ -117,7 +117,12 @@ def _until(look: Callable[[], T | None], timeout_seconds: float, interval_second
 
 
 def _call(effect: e.CallService, mark: Mark, hands: Hands) -> Outcome:
-    answer = hands.tools.operate.call(mark, effect.process, effect.method, effect.path, effect.body, effect.brand_id)
+    def before_each() -> None:
+        hands.stop.obey()
+        hands.hold()
+
+    asked = (effect.process, effect.method, effect.path, effect.body, effect.brand_id)
+    answer = hands.tools.operate.call(mark, *asked, before_each)
     where = f"{effect.method} {effect.path} on {effect.process}"
     if 200 <= answer.status < 300:
         return Outcome("ok", f"{where} answered {answer.status}", {"status": answer.status, "answer": answer.body})

@@ -272,7 +272,7 @@ class Runner:
     def _join(self, *, needed: bool = False, wallet_is_new: bool = False) -> None:
         """Take the lock as soon as control answers. Only starting the platform may come before that."""
         if self._lease is not None:
-            if wallet_is_new and self.tools.operate.has_money():
+            if wallet_is_new:
                 self.tools.operate.advance_fence(self._lease.token)
             return
         if not (needed or wallet_is_new or self.plan.changes or self.history is not None):
@@ -282,8 +282,7 @@ class Runner:
         self._lease = Lease(self.tools.control, self.run_id, self.holder)
         self.journal.anchor_to(self._anchor)
         self.journal.write("lock_taken", token=self._lease.token)
-        if self.tools.operate.has_money():
-            self.tools.operate.advance_fence(self._lease.token)
+        self.tools.operate.advance_fence(self._lease.token)
 
     def _anchor(self, sequence: int, digest: str) -> None:
         try:

@@ -3,6 +3,11 @@
 from alembic import context
 
 options = context.config.attributes
-context.configure(connection=options["connection"], version_table_schema=options["version_schema"], transaction_per_migration=True)
+context.configure(
+    connection=options["connection"],
+    version_table_schema=options["version_schema"],
+    transaction_per_migration=True,
+    on_version_apply=options.get("on_version_apply", ()),
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -34,6 +34,14 @@ RETURNING token;
 -- Give the lock back, if it is still ours.
 DELETE FROM control.run_lock WHERE run_id = %(run_id)s::text AND token = %(token)s::bigint;
 
+-- name: control_lock_token
+-- The token of whoever holds the lock; no row when it is free.
+SELECT token FROM control.run_lock;
+
+-- name: control_lock_hold
+-- Keep the lock from being taken over until this transaction ends; no row when it is somebody else's.
+SELECT token FROM control.run_lock WHERE token = %(token)s::bigint FOR SHARE;
+
 -- name: control_journal_anchor
 -- Keep the newest line of a run's journal; an older line never replaces a newer one.
 INSERT INTO control.journal_head AS h (run_id, sequence, hash) VALUES (%(run_id)s::text, %(sequence)s::bigint, %(hash)s::text)

@@ -20,7 +20,7 @@ def mutated(live: Live, process: str, rule: str = "none", **variables: str) -> I
     """Replace the one copy of `process` by one with the rule broken and these variables added, same port, same secrets."""
     (pid,) = live.pids(process)
     environ = dict(line.split("=", 1) for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in line)
-    live.driver.stop((process,))
+    live.driver.stop((process,), live.driver.fence())
     command = [sys.executable, "-m", "tests.acceptance.mutations", rule, process]
     with (live.environment.home / "logs" / f"{process}-mutant.log").open("a") as log:
         child = subprocess.Popen(command, env={**environ, **variables}, cwd=CHECKOUT, stdout=log, stderr=subprocess.STDOUT)
@@ -30,7 +30,7 @@ def mutated(live: Live, process: str, rule: str = "none", **variables: str) -> I
     finally:
         child.terminate()
         child.wait(STOP_SECONDS_MAX)
-        live.driver.start((process,))
+        live.driver.start((process,), live.driver.fence())
         live.settle_down()
 
 

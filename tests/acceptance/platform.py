@@ -223,11 +223,12 @@ class Live:
         return httpx.Client(timeout=15, trust_env=False)
 
     def as_operator(self, process: str, method: str, path: str, body: object = None, *, brand_id: str | None = None) -> httpx.Response:
-        """Call an internal route as the operator, under a request id of its own."""
+        """Call an internal route as the operator, under a request id of its own and the fencing token of the newest run."""
         headers = {
             contract.CALLER_HEADER: contract.OPERATOR,
             contract.TOKEN_HEADER: self.driver.secret(contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()).reveal(),
             contract.REQUEST_ID_HEADER: str(uuid4()),
+            contract.FENCE_HEADER: str(self.gate()["fence_token"]),
             **({contract.BRAND_HEADER: brand_id} if brand_id else {}),
         }
         return self._client.request(method, self.driver.process_url(process) + path, headers=headers, json=body)

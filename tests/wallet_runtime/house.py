@@ -49,10 +49,10 @@ class House:
         """Send one request to the service of a route."""
         return self.served[route[0]].client.request(route[1], path, json=body, headers=headers)
 
-    def ask(self, route: Route, caller: str, **headers: str) -> httpx.Response:
+    def ask(self, route: Route, caller: str) -> httpx.Response:
         """Send the real request of a route as a caller, under a new id; what it needs is made before."""
         path, body = REQUESTS[route](self)
-        return self.send(route, path, body, internal(caller, request_id=str(uuid4()), **headers))
+        return self.send(route, path, body, internal(caller, request_id=str(uuid4())))
 
     def money(self, path: str, caller: str = ADMIN_SERVICE, **body: Any) -> Body:
         """Have a money command carried out."""

@@ -33,6 +33,11 @@ def home(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[House]
         yield made
 
 
+def under(token: str, request_id: str) -> dict[str, str]:
+    """Make the headers of the operator under a fencing token."""
+    return internal(OPERATOR, request_id=request_id) | {FENCE: token}
+
+
 def test_every_changing_route_of_an_operator_is_fenced_or_has_a_reason() -> None:
     assert sorted(OPERATORS_ROUTES) == sorted([*FENCED_ROUTES, *UNFENCED_ROUTES])
     assert all(UNFENCED_ROUTES.values())
@@ -46,14 +51,14 @@ def test_a_fenced_route_acts_only_under_the_present_token(home: House, route: Ro
     del missing[FENCE]
     tries = (
         (missing, 400, "FENCING_TOKEN_REQUIRED"),
-        *((internal(OPERATOR, request_id=same, **{FENCE: token}), 409, "FENCING_TOKEN_OVERTAKEN") for token in ("6", "0", "8")),
-        *((internal(OPERATOR, request_id=same, **{FENCE: junk}), 422, "INVALID") for junk in ("", "07", "+7", "7.0", "x", "9" * 20)),
+        *((under(token, same), 409, "FENCING_TOKEN_OVERTAKEN") for token in ("6", "0", "8")),
+        *((under(junk, same), 422, "INVALID") for junk in ("", "07", "+7", "7.0", "x", "9" * 20)),
     )
     for headers, status, code in tries:
         answer = home.send(route, path, body, headers)
         assert (answer.status_code, answer.json()["code"]) == (status, code), headers
     assert home.everything() == before, "a refused act changes nothing, and is not kept under its request id"
-    answer = home.send(route, path, body, internal(OPERATOR, request_id=same, **{FENCE: "7"}))
+    answer = home.send(route, path, body, under("7", same))
     assert answer.status_code in (200, 201), answer.text
     assert home.everything() != before
 
@@ -61,19 +66,19 @@ def test_a_fenced_route_acts_only_under_the_present_token(home: House, route: Ro
 @pytest.mark.parametrize("route", [SETTLE, ACTIVATE], ids=lambda route: route[2])
 def test_a_repeat_of_what_was_done_needs_no_present_token(home: House, route: Route) -> None:
     path, body = REQUESTS[route](home)
-    headers = internal(OPERATOR, **{FENCE: "7"})
+    headers = under("7", "first")
     first = home.send(route, path, body, headers)
     home.advance(8)
     again = home.send(route, path, body, headers)
     assert (first.status_code, again.status_code) == (200, 200)
-    assert home.send(route, path, body, internal(OPERATOR, request_id="other", **{FENCE: "7"})).status_code == 409
+    assert home.send(route, path, body, under("7", "other")).status_code == 409
 
 
 def test_an_activation_of_what_is_active_is_refused_to_an_overtaken_run(home: House) -> None:
     path, body = REQUESTS[ACTIVATE](home)
-    assert home.send(ACTIVATE, path, body, internal(OPERATOR, **{FENCE: "7"})).status_code == 200
+    assert home.send(ACTIVATE, path, body, under("7", "first")).status_code == 200
     again = {"version": body["version"], "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": body["version"]}}
-    stale = home.send(ACTIVATE, path, again, internal(OPERATOR, request_id="other", **{FENCE: "6"}))
+    stale = home.send(ACTIVATE, path, again, under("6", "other"))
     assert (stale.status_code, stale.json()["code"]) == (409, "FENCING_TOKEN_OVERTAKEN")
 
 
@@ -101,8 +106,8 @@ def test_every_route_that_can_change_the_platform_is_asked() -> None:
 def test_a_route_moves_the_counter_if_the_table_says_so(home: House, route: Route, caller: str) -> None:
     path, body = REQUESTS[route](home)
     before = home.change_no()
-    token = {FENCE: "7"} if caller == OPERATOR else {}
-    answer = home.send(route, path, body, internal(caller, request_id=str(uuid4()), **token))
+    headers = under("7", str(uuid4())) if caller == OPERATOR else internal(caller, request_id=str(uuid4()))
+    answer = home.send(route, path, body, headers)
     assert answer.status_code in (200, 201), answer.text
     assert (home.change_no() != before) == (caller in CHANGING_ROUTES.get(route, ())), (before, home.change_no())
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from rubyops.adapters.local import binaries, keyring, layout, leftovers
+from rubyops.adapters.local import binaries, fence_file, keyring, layout, leftovers
 from rubyops.adapters.local.keyring import Keyring
 from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, PostgresServer, Program, RedisServer, copy_name, copy_url
 from rubyops.adapters.local.liveness import await_live
@@ -25,6 +25,7 @@ from wallet_runtime import contract
 SERVER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 LOCK_SECONDS = 120.0
+NO_TOKEN = 0  # below every token that was ever given
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 Progress = Callable[[str], None]
@@ -88,27 +89,44 @@ class LocalDriver:
 
     # --- changes
 
-    def ensure_up(self, progress: Progress) -> None:
-        """Bring up whatever is not up: servers, schema, passwords, processes. Safe to repeat and safe to run twice at once."""
+    def fence(self) -> int:
+        """Return the highest fencing token that this environment's supervisor was given, 0 before the first."""
+        return self._supervisor.fence()
+
+    def advance_fence(self, token: int) -> None:
+        """Raise the supervisor's fence. Raises `LockLost` when a newer token is there."""
+        self._supervisor.advance(token)
+
+    def ensure_up(self, progress: Progress, token: int | None = None) -> None:
+        """Bring up whatever is not up: servers, schema, passwords, processes. Safe to repeat and safe to run twice at once.
+
+        Without a token (`control`, which gives it, may be down) this acts under the one that the environment has as this begins:
+        a run that takes the lock meanwhile raises it, and the rest of this is refused (ADR 15).
+        """
         self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        began = self.fence()
+        held = began if token is None else token
         with self._lock():
             keys, book = self._prepare()
-            postgres, valkey = self._servers(book)
+            postgres, valkey = self._servers(book, held)
             servers = layout.server_programs(postgres, valkey)
-            platform = Platform(self.environment, keys, postgres, valkey, self._copy_ports(book), _version())
-            self._keep([*servers, *platform.programs()], progress)
+            platform = Platform(self.environment, keys, postgres, valkey, self._copy_ports(book, held), _version())
+            self._keep([*servers, *platform.programs()], progress, held)
             progress(f"PostgreSQL on {postgres.where}, Redis on {valkey.where}")
-            self._supervisor.start(servers)
+            self._supervisor.start(servers, held)
             postgres.await_ready(keys[keyring.role_password(SUPERUSER)].reveal(), SERVER_SECONDS)
-            self.migrate(progress)
+            self._migrate(progress, token, began)
             progress(f"{len(platform.programs())} processes")
-            self._supervisor.start(platform.programs())
+            self._supervisor.start(platform.programs(), held)
             valkey.await_ready(keys[keyring.redis_password(SERVICES_USER)].reveal(), SERVER_SECONDS)
             self._await_live(platform.programs())
             progress(f"all {len(platform.programs())} answer")
 
-    def migrate(self, progress: Progress) -> None:
-        """Bring both databases to the newest schema and every role to its password; PostgreSQL must run."""
+    def migrate(self, progress: Progress, token: int | None) -> None:
+        """Bring both databases to the newest schema and every role to its password; PostgreSQL must run. Raises `LockLost`."""
+        self._migrate(progress, token, self.fence())
+
+    def _migrate(self, progress: Progress, token: int | None, began: int) -> None:
         from rubyops.adapters import migrations  # sqlalchemy and alembic take a second that reading has no use for
 
         keys = self._keys()
@@ -117,35 +135,51 @@ class LocalDriver:
         for which, name in postgres.databases.items():
             migrations.ensure_database(superuser, name)
             before = migrations.current(self.dsn(SUPERUSER, which), which)
-            migrations.upgrade(self.dsn(SUPERUSER, which), which)
+            migrations.upgrade(self.dsn(SUPERUSER, which), which, token=self._held_in(which, token, began))
             after = migrations.current(self.dsn(SUPERUSER, which), which)
             progress(f"schema of {which} at {', '.join(after)}" + ("" if before == after else f" (was {', '.join(before) or 'empty'})"))
         migrations.provision_passwords(superuser, {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
 
-    def down(self) -> bool:
+    def down(self, token: int | None = None) -> bool:
         """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran.
 
         Servers that were named by URL are somebody else's: they run on, with everything of this environment in them.
+        Without a token this acts under the one that the environment has as this begins, as `ensure_up` does: a platform whose
+        `control` does not answer must come down all the same. Raises `LockLost`, and then stops nothing.
         """
         if not self._home.exists():
             return False
+        held = self.fence() if token is None else token
         with self._lock():
-            return self._down()
+            return self._down(held)
 
-    def start(self, processes: Sequence[str]) -> None:
+    def start(self, processes: Sequence[str], token: int | None) -> None:
         """Start every copy of these processes and wait until each answers; `Unreachable` when the environment is not up."""
         programs = self._programs(processes)
-        self._supervisor.start(programs)
+        self._supervisor.start(programs, token or NO_TOKEN)
         self._await_live(programs)
 
-    def stop(self, processes: Sequence[str]) -> None:
+    def stop(self, processes: Sequence[str], token: int | None) -> None:
         """Stop every copy of these processes; the supervisor does not bring them back until they are started."""
-        self._supervisor.stop(self._programs(processes))
+        self._supervisor.stop(self._programs(processes), token or NO_TOKEN)
 
     # --- the parts
 
-    def _down(self) -> bool:
-        ran = self._supervisor.shutdown()
+    def _held_in(self, which: Database, token: int | None, began: int) -> int | None:
+        """Return the token that each revision of a database is held by; None where the database has no fence yet.
+
+        Who has no token migrates under the one that the database has, if nobody has raised the supervisor's since: whoever takes
+        over raises that one first.
+        """
+        from rubyops.adapters import migrations
+
+        present = migrations.present_token(self.dsn(SUPERUSER, which), which)
+        if token is None:
+            fence_file.confirm(self._home / "supervisor", began)
+        return token if present is not None and token is not None else present
+
+    def _down(self, held: int) -> bool:
+        ran = self._supervisor.shutdown(held)
         return leftovers.end_leftovers(self._home) > 0 or ran
 
     def _prepare(self) -> tuple[Keyring, PortBook]:
@@ -160,9 +194,9 @@ class LocalDriver:
         keys.complete()
         return keys, self._book()
 
-    def _servers(self, book: PortBook) -> tuple[PostgresServer, RedisServer]:
+    def _servers(self, book: PortBook, held: int) -> tuple[PostgresServer, RedisServer]:
         """Make the servers that are ours, and move into those that are not."""
-        running, keys = self._running(), self._keys()
+        running, keys = self._running(held), self._keys()
         postgres: PostgresServer
         valkey: RedisServer
         if self._places.postgres is None:
@@ -180,26 +214,26 @@ class LocalDriver:
         self._places.remember()
         return postgres, valkey
 
-    def _copy_ports(self, book: PortBook) -> dict[str, int]:
-        running = self._running()
+    def _copy_ports(self, book: PortBook, held: int) -> dict[str, int]:
+        running = self._running(held)
         names = [copy_name(process, copy) for process, copy in layout.copy_names(self.environment)]
         return {name: book.usable(name, ours=name in running) for name in names}
 
-    def _running(self) -> set[str]:
+    def _running(self, held: int) -> set[str]:
         """Name the programs that the supervisor runs; without one, whatever it left behind is ended first."""
         if not self._supervisor.is_alive():
-            self._down()
+            self._down(held)
             return set()
         return {name for name, state in self._supervisor.states().items() if state.pid}
 
-    def _keep(self, programs: list[Program], progress: Progress) -> None:
+    def _keep(self, programs: list[Program], progress: Progress, held: int) -> None:
         """Have a supervisor with exactly these programs: one with others (a port or the code's version changed) makes room."""
         wanted = self._supervisor.configuration(programs, CHECKOUT)
         if self._supervisor.is_alive():
             if self._supervisor.is_configured(wanted):
                 return
             progress("settings or version changed: everything is restarted")
-            self._down()
+            self._down(held)
         self._supervisor.launch(wanted)
 
     def _programs(self, processes: Sequence[str]) -> list[Program]:

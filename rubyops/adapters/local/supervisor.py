@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rubyops.adapters.local import leftovers
+from rubyops.adapters.local import fence_file, leftovers
 from rubyops.adapters.local.layout import Program, log_file
-from rubyops.errors import RubyopsError, TimedOut, Unreachable
+from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
 from wallet_runtime import contract
 
 SOCKET_PATH_LIMIT = 90  # the kernel takes 107 bytes, and supervisord binds a longer temporary name first
@@ -29,6 +29,9 @@ SHUTDOWN_SECONDS = 45.0
 LOOK_SECONDS = 0.05
 STARTED = ("running", "starting", "backoff")
 ALREADY_STARTED, NOT_RUNNING = 60, 70
+# Faults of our own interface (fenced_rpc.py), which only supervisord imports.
+OVERTAKEN, REFUSED = 901, 902
+FENCED = "rubyops.adapters.local.fenced_rpc:make_interface"
 # What a kept program may inherit from the shell that happened to start the supervisor.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", contract.FAILPOINT_VARIABLE)
 
@@ -56,7 +59,7 @@ class Supervisor:
     def is_alive(self) -> bool:
         """Whether it runs and answers."""
         try:
-            self._call("getState")
+            self._call("supervisor.getState")
         except Unreachable:
             return False
         return True
@@ -89,20 +92,31 @@ class Supervisor:
 
     def states(self) -> dict[str, ProgramState]:
         """Return every kept program by its name; `Unreachable` when the supervisor does not answer."""
-        listed = self._call("getAllProcessInfo")
+        listed = self._call("supervisor.getAllProcessInfo")
         return {info["name"]: ProgramState(info["name"], info["statename"].lower(), int(info["pid"])) for info in listed}
 
-    def start(self, programs: Iterable[Program]) -> None:
-        """Start those that do not run; returns at once."""
+    def fence(self) -> int:
+        """Return the highest fencing token that was given here, 0 where there was none."""
+        return fence_file.present(self._folder)
+
+    def advance(self, token: int) -> None:
+        """Raise the fence, also where no supervisor runs; every lower token is refused from then on. Raises `LockLost`."""
+        try:
+            self._fenced("advance", token)
+        except Unreachable:
+            fence_file.advance(self._folder, token)
+
+    def start(self, programs: Iterable[Program], token: int) -> None:
+        """Start those that do not run; returns at once. Raises `LockLost` when the token was overtaken."""
         states = self.states()
         for program in programs:
             if states[program.name].state not in STARTED:
-                self._order("startProcess", program.full_name, ALREADY_STARTED)
+                self._order("startProcess", token, program.full_name, ALREADY_STARTED)
 
-    def stop(self, programs: Sequence[Program]) -> None:
-        """Stop all of them at the same time and wait until each has ended, at most 10 s and then by force."""
+    def stop(self, programs: Sequence[Program], token: int) -> None:
+        """Stop all of them at the same time and wait until each has ended, at most 10 s and then by force. Raises `LockLost`."""
         for program in programs:
-            self._order("stopProcess", program.full_name, NOT_RUNNING)
+            self._order("stopProcess", token, program.full_name, NOT_RUNNING)
         names = {program.name for program in programs}
         _wait(
             lambda: not any(state.pid for name, state in self.states().items() if name in names),
@@ -110,14 +124,19 @@ class Supervisor:
             f"not every one of {', '.join(sorted(names))} could be stopped",
         )
 
-    def shutdown(self) -> bool:
-        """Stop every program, then the supervisor itself; return whether there was one. Ends it by force when it does not answer."""
+    def shutdown(self, token: int) -> bool:
+        """Stop every program, then the supervisor itself; return whether there was one. Ends it by force when it does not answer.
+
+        Raises `LockLost` when the token was overtaken, whether or not the supervisor answers.
+        """
+        fence_file.confirm(self._folder, token)
         pid = leftovers.pid_in(self._pid_file, str(self._config))
         if pid is None:
             return False
         try:
-            self._call("shutdown")
+            self._fenced("shutdown", token)
         except Unreachable:
+            fence_file.confirm(self._folder, token)
             leftovers.end({pid: signal.SIGTERM})
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while leftovers.is_alive(pid) and time.monotonic() < deadline:
@@ -125,18 +144,28 @@ class Supervisor:
         leftovers.end({pid: signal.SIGKILL} if leftovers.is_alive(pid) else {})
         return True
 
-    def _order(self, verb: str, name: str, harmless: int) -> None:
+    def _order(self, verb: str, token: int, name: str, harmless: int) -> None:
         try:
-            self._call(verb, name, False)
+            self._fenced(verb, token, name)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != harmless:
                 raise RubyopsError(f"The supervisor refused {verb} of {name}: {fault.faultString}. See {self._home / 'logs'}.") from fault
+
+    def _fenced(self, verb: str, token: int, *arguments: str) -> None:
+        try:
+            self._call(f"rubyops.{verb}", str(token), *arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == OVERTAKEN:
+                raise LockLost(fault.faultString, next_command="rubyops lock show") from fault
+            if fault.faultCode == REFUSED:
+                raise Refused(fault.faultString) from fault
+            raise
 
     def _call(self, verb: str, *arguments: Any) -> Any:
         with closing(_Transport(self._socket)) as transport:
             proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport)
             try:
-                return getattr(proxy.supervisor, verb)(*arguments)
+                return getattr(proxy, verb)(*arguments)
             except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as fault:
                 raise Unreachable(f"The supervisor of {self._home} does not answer: {fault or type(fault).__name__}.") from fault
 
@@ -153,7 +182,12 @@ class Supervisor:
         ]
         server = ["[unix_http_server]", f"file={_literal(self._socket)}", "chmod=0700"]
         interface = ["[rpcinterface:supervisor]", "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"]
-        return "\n\n".join("\n".join(section) for section in (supervisord, server, interface))
+        fenced = [
+            "[rpcinterface:rubyops]",
+            f"supervisor.rpcinterface_factory = {FENCED}",
+            f"fence_folder = {_literal(self._folder)}",
+        ]
+        return "\n\n".join("\n".join(section) for section in (supervisord, server, interface, fenced))
 
 
 def _program_section(program: Program, home: Path, directory: Path) -> str:

@@ -16,22 +16,28 @@ from rubyops.adapters.results import Results
 from rubyops.adapters.streams import StreamReader
 from rubyops.engine.journal import Journal
 from rubyops.errors import RubyopsError, Unreachable
+from rubyops.ports import Mark
 from tests.cluster import TestDatabase
 
 TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
 
 
+def mark(effect: int) -> Mark:
+    """A mark of a run on a platform whose fence nobody has raised."""
+    return Mark(f"r-1/export/{effect}", "r-1", 0, "ann")
+
+
 def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Path) -> None:
     link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
-    manifest = export_tables(link, tmp_path, "r-1/export/1", TABLES)
+    manifest = export_tables(link, tmp_path, mark(1), TABLES)
     folder = tmp_path / "r-1-export-1"
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", *sorted(f"{table}.csv" for table in TABLES)]
     data = (folder / "wallet_currency.csv").read_bytes()
     told = json.loads((folder / "manifest.json").read_text())["tables"]["wallet_currency"]
     assert (told["rows"], told["sha256"]) == (len(list(csv.reader(data.decode().splitlines()))) - 1, hashlib.sha256(data).hexdigest())
-    assert export_tables(link, tmp_path, "r-1/export/1", TABLES) == manifest
+    assert export_tables(link, tmp_path, mark(1), TABLES) == manifest
     with pytest.raises(RubyopsError, match="has no schema|refused"):
-        export_tables(link, tmp_path, "r-1/export/2", ("wallet_topology", "no_such_table"))
+        export_tables(link, tmp_path, mark(2), ("wallet_topology", "no_such_table"))
     assert not (tmp_path / "r-1-export-2").exists()
     assert link.one("ops_has_money")["ready"], "the connection is as it was"
 

@@ -130,13 +130,13 @@ def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) 
 
 def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:
     driver.ensure_up(quiet)
-    driver.stop(["wallet_worker", "gateway"])
+    driver.stop(["wallet_worker", "gateway"], driver.fence())
     states = {copy.process: copy.state for copy in driver.copies()}
     assert {name for name, state in states.items() if state == "stopped"} == {"wallet_worker", "gateway"}
-    driver.start(["gateway"])
+    driver.start(["gateway"], driver.fence())
     assert httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).status_code
     with pytest.raises(UsageError, match="No process is named 'walet_worker'; known are gateway"):
-        driver.stop(["walet_worker"])
+        driver.stop(["walet_worker"], driver.fence())
 
 
 def test_databases_without_their_passwords_are_refused(driver: LocalDriver) -> None:

@@ -33,7 +33,7 @@ def home(homes: Path, request: pytest.FixtureRequest) -> Path:
 def supervisor(home: Path) -> Iterator[Supervisor]:
     supervisor = Supervisor(home)
     yield supervisor
-    supervisor.shutdown()
+    supervisor.shutdown(0)
     leftovers.end_leftovers(home)
 
 
@@ -47,7 +47,7 @@ def until(supervisor: Supervisor, name: str, state: str) -> int:
 
 def launch(supervisor: Supervisor, programs: list[Program]) -> None:
     supervisor.launch(supervisor.configuration(programs, Path("/")))
-    supervisor.start(programs)
+    supervisor.start(programs, 0)
 
 
 @pytest.mark.parametrize("home", ["home", LONG], indirect=True)
@@ -60,11 +60,11 @@ def test_a_killed_program_comes_back_and_a_stopped_one_stays_away(home: Path, su
     while supervisor.states()["kept"].pid in (0, first):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    supervisor.stop([other])
+    supervisor.stop([other], 0)
     assert supervisor.states()["other"].pid == 0
-    supervisor.start([kept, other])
+    supervisor.start([kept, other], 0)
     until(supervisor, "other", "running")
-    assert supervisor.shutdown()
+    assert supervisor.shutdown(0)
     assert not supervisor.is_alive()
     with pytest.raises(Unreachable, match="does not answer"):
         supervisor.states()
@@ -79,7 +79,7 @@ def test_what_a_killed_supervisor_leaves_is_ended(home: Path, supervisor: Superv
     while leftovers.is_alive(pid):
         time.sleep(0.02)
     assert leftovers.is_alive(orphan)
-    assert not supervisor.shutdown()
+    assert not supervisor.shutdown(0)
     assert leftovers.end_leftovers(home) == 1
     assert not leftovers.is_alive(orphan)
     launch(supervisor, [program(home, "orphan")])
@@ -92,7 +92,7 @@ def test_a_program_that_ignores_the_signal_is_killed_within_the_bound(home: Path
     launch(supervisor, [program(home, "deaf", (sys.executable, "-c", stubborn))])
     until(supervisor, "deaf", "running")
     began = time.monotonic()
-    assert supervisor.shutdown()
+    assert supervisor.shutdown(0)
     assert 9 < time.monotonic() - began < 14
 
 

@@ -1,0 +1,29 @@
+"""Taking an environment down, under its lock where there is one to hold."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rubyops.adapters.host import this_process
+from rubyops.bootstrap import Toolkit
+from rubyops.engine.journal import new_run_id
+from rubyops.engine.lease import Lease
+
+
+def take_down(toolkit: Toolkit) -> bool:
+    """Stop everything of the environment and return whether anything ran. Raises `LockHeld` while a run is at work.
+
+    It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken (ADR 15). Where `control`
+    does not answer there is no lock, and everything comes down all the same.
+    """
+    with _lock(toolkit) as token:
+        return toolkit.driver.down(token)
+
+
+@contextmanager
+def _lock(toolkit: Toolkit) -> Iterator[int | None]:
+    if not toolkit.control.reachable():
+        yield None
+        return
+    with Lease(toolkit.control, f"down-{new_run_id()}", this_process()) as lease:
+        toolkit.tools.operate.advance_fence(lease.token)
+        yield lease.token
