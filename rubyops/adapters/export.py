@@ -64,14 +64,19 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
     named = False
     try:
         with link.translating("fence_hold_briefly"), link.connection().transaction():
-            link.connection().execute(sql.query("fence_hold_briefly"), {"token": mark.token})
+            _hold(link, mark)
             unfinished.rename(final)
             named = True
+            _hold(link, mark)  # again: the driver keeps silent about a connection that it finds closed at the commit
     except RubyopsError:
         if named:
             shutil.rmtree(final, ignore_errors=True)
         link.rows("fence_hold", token=mark.token)
         raise
+
+
+def _hold(link: Link, mark: Mark) -> None:
+    link.connection().execute(sql.query("fence_hold_briefly"), {"token": mark.token})
 
 
 def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> dict[str, dict[str, object]]:

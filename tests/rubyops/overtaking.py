@@ -1,0 +1,144 @@
+"""A live platform on which one run takes over from another, and moments at which the overtaken one acts all the same."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rubyops import bootstrap, config
+from rubyops.adapters import migrations
+from rubyops.adapters.host import this_process
+from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.bootstrap import Toolkit
+from rubyops.engine.execute import Hands, carry_out
+from rubyops.engine.report import Outcome
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Flow
+from rubyops.errors import LockLost
+from rubyops.model.effect import CallService, Effect
+from rubyops.ports import Database, Mark
+from tests.acceptance.platform import Home, Live
+from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
+
+# What an act of an operator can change. Tables that loops and leases write all the time are left out.
+TABLES = (
+    "wallet.wallet_player",
+    "wallet.wallet_bucket",
+    "wallet.wallet_balances",
+    "wallet.wallet_ledger",
+    "wallet.wallet_bet_authorization",
+    "wallet.wallet_topology",
+    "wallet.wallet_policy",
+    "wallet.wallet_activation",
+    "wallet.wallet_canary_pass",
+    "wallet.wallet_idempotency",
+    "wallet.backfill_run",
+    "player.player",
+    # Without what the worker notes of a replay that it was asked for.
+    "(SELECT dead_letter_id, replay_requested_by FROM rolling.rolling_dead_letter)",
+)
+DIGEST = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) AS digest FROM {} t"
+DATABASES: tuple[Database, ...] = ("platform", "control")
+
+
+@dataclass
+class Stage:
+    """A platform, wired as the command line wires it, and the run that is in charge of it. `other` is the wiring of who takes over."""
+
+    live: Live
+    toolkit: Toolkit
+    other: Toolkit
+    token: int = 0
+    runs: int = 0
+
+    def take_over(self) -> None:
+        """Have another run take the lock of one whose lease ran out, and raise the fence, as a run does when it begins."""
+        self.live.rows("UPDATE control.run_lock SET expires_at = clock_timestamp() RETURNING 1", database="control")
+        self.runs += 1
+        self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
+        self.other.tools.operate.advance_fence(self.token)
+
+    def mark(self, step: str = "step") -> Mark:
+        """The mark of an effect of the run in charge."""
+        return Mark(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
+
+    def hands(self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None) -> Hands:
+        """What an effect is carried out with. A run that was held up after its look at the lease does not look again: so `hold`."""
+        tools = self.toolkit.tools
+        if flow is not None:
+            tools = dataclasses.replace(tools, flow=lambda name: flow)
+        return Hands(tools, lambda words: None, StopWish(), hold)
+
+    def do(self, effect: Effect, step: str) -> Outcome:
+        """Carry an effect out under the run in charge."""
+        return carry_out(effect, self.mark(step), self.hands())
+
+    def world(self) -> dict[str, object]:
+        """Everything that an act can change: rows, processes, files, schemas."""
+        seen: dict[str, object] = {name: self.live.one(DIGEST.format(name))["digest"] for name in self._tables()}
+        seen["gate"] = self.live.one("SELECT to_jsonb(g) - 'fence_token' AS gate FROM wallet.wallet_gate g")["gate"]
+        seen["canaries"] = self.live.one("SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'")["count"]
+        seen["processes"] = [(copy.process, copy.state, copy.pid) for copy in self.toolkit.driver.copies()]
+        seen["exports"] = sorted(path.name for path in (self.live.environment.home / "exports").iterdir())
+        seen["schemas"] = [migrations.current(self.superuser(which), which) for which in DATABASES]
+        return seen
+
+    def _tables(self) -> list[str]:
+        moves = self.live.one("SELECT to_regclass('wallet.topology_move_run') IS NOT NULL AS there")["there"]
+        return [*TABLES, *(["wallet.topology_move_run", "wallet.topology_move_leg"] if moves else [])]
+
+    def superuser(self, which: Database) -> str:
+        """The superuser's URL of a database."""
+        return self.live.driver.dsn(SUPERUSER, which)
+
+
+@contextmanager
+def a_stage() -> Iterator[Stage]:
+    """Bring up a platform with the split pair active, under a first run."""
+    home = Home()
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv(config.HOME_VARIABLE, str(home.folder))
+        variables.setenv(config.FILE_VARIABLE, str(home.file))
+        live = Live(home, "local")
+        try:
+            live.driver.ensure_up(lambda words: None)
+            stage = Stage(live, bootstrap.open_toolkit("local"), bootstrap.open_toolkit("local"))
+            stage.take_over()
+            stage.do(CallService(WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"), "seed")
+            stage.do(activation(1), "activate")
+            yield stage
+        finally:
+            live.close()
+            live.driver.down()
+            home.remove()
+
+
+def activation(version: int, start: int | None = None) -> CallService:
+    """Make the activation of a version of the split pair."""
+    path = f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate"
+    before = None if start is None else {"topology_code": RUBY_SPLIT_V1, "topology_version": start}
+    body: dict[str, Any] = {"version": version, "policy": {"policy_key": "default", "version": version}, "from": before}
+    return CallService(WALLET_SERVICE, "PUT", path, body)
+
+
+def assert_refused(stage: Stage, act: Callable[[], object]) -> None:
+    """The act says that another run has taken over, and the world is as it was."""
+    before = stage.world()
+    with pytest.raises(LockLost, match="taken over"):
+        act()
+    assert_same(stage.world(), before)
+
+
+def assert_same(now: dict[str, object], before: dict[str, object]) -> None:
+    """Nothing has changed; what has is told."""
+    assert {name: (before.get(name), now[name]) for name in now if now[name] != before.get(name)} == {}
+    assert now.keys() == before.keys()
+
+
+def exports(stage: Stage) -> Path:
+    """The folder of exports."""
+    return stage.live.environment.home / "exports"
