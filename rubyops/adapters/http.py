@@ -1,6 +1,7 @@
 """HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest."""
 
 import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ class GetClient:
     def _send(self, method: str, url: str, headers: Mapping[str, str], raw: bytes | None) -> HttpAnswer:
         if self._client is None:
             self._client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
+            weakref.finalize(self, self._client.close)  # as in database.Link
         try:
             answer = self._client.request(method, url, headers=dict(headers), content=raw)
         except httpx.HTTPError as error:
