@@ -16,7 +16,9 @@ from rubyops.ports import Row
 CONNECT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 60_000
 OVERTAKEN = "RB001"
-GUARDED = (OVERTAKEN, "RB002", "RB003")  # then: money is not frozen as it has to be; the facts are not as they have to be
+# RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
+# RB004: the freeze belongs to somebody else.
+GUARDED = (OVERTAKEN, "RB002", "RB003", "RB004")
 _NO_SCHEMA = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,

@@ -67,6 +67,8 @@ CREATE TABLE wallet.wallet_gate (
     activation_no    bigint NOT NULL DEFAULT 0,
     freeze_level     text NOT NULL DEFAULT 'open' CHECK (freeze_level IN ('open', 'ingress', 'sealed')),
     freeze_epoch     bigint NOT NULL DEFAULT 0,
+    -- Up to this epoch no money command is left that saw the level before.
+    settled_epoch    bigint NOT NULL DEFAULT 0,
     fence_token      bigint NOT NULL DEFAULT 0,
     restore_epoch    bigint NOT NULL DEFAULT 0
 );

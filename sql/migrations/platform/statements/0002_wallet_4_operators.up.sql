@@ -106,13 +106,43 @@ BEGIN
     END IF;
 END $$;
 
--- Mirror the freeze level of `control` into the fence row; when it commits, no money command that saw the old level is left.
-CREATE FUNCTION wallet.set_freeze(p_effect_id text, p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+CREATE FUNCTION wallet.strictness(p_level text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
+$$;
+
+-- Mirror a raised level of `control` into the fence row. It needs no token and only ever goes up.
+-- New money commands see it at once; those under way may still act, until `settle_freeze`.
+CREATE FUNCTION wallet.raise_freeze(p_level text, p_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
-    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
+    IF p_level NOT IN ('ingress', 'sealed') THEN
+        RAISE EXCEPTION 'level % is no freeze', p_level USING ERRCODE = 'RB002';
+    END IF;
+    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch
+     WHERE freeze_epoch < p_epoch AND wallet.strictness(freeze_level) <= wallet.strictness(p_level);
+    RETURN (SELECT freeze_epoch FROM wallet_gate);
+END $$;
+
+-- Wait until no money command is left that saw an earlier level, and say so in the fence row.
+-- A longer patience than the commands' own lock time-out gets through however many are under way.
+CREATE FUNCTION wallet.settle_freeze(p_epoch bigint, p_patience_ms integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', least(p_patience_ms, 5000) || 'ms', true);
+    IF (SELECT settled_epoch < p_epoch FROM wallet_gate) THEN
+        LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
+        UPDATE wallet_gate SET settled_epoch = freeze_epoch WHERE freeze_epoch = p_epoch;
+    END IF;
+    RETURN (SELECT settled_epoch FROM wallet_gate);
+END $$;
+
+-- Mirror a lowered level of `control`; only the run in charge may, under its token.
+CREATE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
+BEGIN
     PERFORM wallet.assert_fence(p_token);
-    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch WHERE freeze_epoch <= p_epoch;
+    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch, settled_epoch = p_epoch
+     WHERE freeze_epoch < p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 

@@ -215,7 +215,7 @@ DECLARE
 BEGIN
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     PERFORM wallet.assert_fence(p_token);
-    IF (SELECT freeze_level FROM wallet_gate) <> 'sealed' THEN
+    IF (SELECT freeze_level <> 'sealed' OR settled_epoch <> freeze_epoch FROM wallet_gate) THEN
         RAISE EXCEPTION 'a topology is moved only while money is sealed' USING ERRCODE = 'RB002';
     END IF;
     run := wallet.topology_move_start(p_run_id, p_by, p_document, p_digest, p_undoes);
