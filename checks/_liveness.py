@@ -11,8 +11,7 @@ from typing import Literal
 
 from rubyops.errors import Unreachable
 from rubyops.ports import Copy, Read, Row
-
-FRESH_MS = 3_000  # a heartbeat is written every second; the rest is room for a busy machine
+from wallet_runtime.contract.freeze import FRESH_MS_MAX as FRESH_MS
 
 CopyState = Literal[
     "running",

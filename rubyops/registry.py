@@ -53,7 +53,13 @@ COMMANDS: dict[str, Entry] = {
         "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
     ),
     "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
-    "smoke": Entry("commands.smoke", "Smoke: real bets on players made for it, and what a duplicate request gets (SMK-4 to SMK-8)."),
+    "sessions-end": Entry(
+        "commands.sessions_end", "End one session of the operated database that holds a freeze up."
+    ),
+    "smoke": Entry(
+        "commands.smoke",
+        "Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).",
+    ),
     "start-consumers": Entry(
         "commands.start_consumers", "Start the processes that consume wallet events, and wait until they make progress."
     ),

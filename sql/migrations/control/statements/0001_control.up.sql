@@ -141,6 +141,12 @@ BEGIN
         RETURN QUERY SELECT done, state.level, state.epoch, false;
         RETURN;
     END IF;
+    IF EXISTS (SELECT FROM control.freeze_layer l
+                WHERE l.owner = p_owner AND l.taken_over_by IS NULL
+                  AND strictness(l.level) >= strictness(p_level)) THEN
+        RETURN QUERY SELECT state.epoch, state.level, state.epoch, false;
+        RETURN;
+    END IF;
     INSERT INTO control.freeze_layer AS l (run_id, owner, level, reason, set_by)
     VALUES (p_run_id, p_owner, p_level, p_reason, p_by)
     ON CONFLICT (run_id) DO UPDATE
