@@ -11,7 +11,9 @@ from typing import Literal
 
 from rubyops.errors import Unreachable
 from rubyops.ports import Copy, Read, Row
-from wallet_runtime.contract.freeze import FRESH_MS_MAX as FRESH_MS
+from wallet_runtime.contract.freeze import FRESH_MS_MAX
+
+FRESH_MS = FRESH_MS_MAX
 
 CopyState = Literal[
     "running",

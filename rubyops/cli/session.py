@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -20,6 +20,7 @@ from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.errors import Refused
+from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
 
@@ -35,7 +36,10 @@ def carry_out(
         if dry_run:
             report = session.rehearse(playbook)
         else:
-            report = session.start(playbook, lambda plan: _confirm(console, toolkit, plan, confirm))
+            report = session.start(
+                playbook,
+                lambda plan: _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit)),
+            )
     code = (
         ExitCode.HAS_CHANGES
         if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
@@ -61,9 +65,7 @@ def tell(console: Console, toolkit: Toolkit, report: RunReport, code: ExitCode) 
     return int(code)
 
 
-def _recap(
-    console: Console, report: RunReport, whose: list[str], code: ExitCode
-) -> Iterator[str]:
+def _recap(console: Console, report: RunReport, whose: list[str], code: ExitCode) -> Iterator[str]:
     counts = Counter(result.status for result in report.results)
     seconds = (report.finished_at - report.started_at).total_seconds()
     if report.message:
@@ -104,12 +106,17 @@ def _would_change(report: RunReport) -> bool:
     return any("effects" in result.details for result in report.results)
 
 
-def _confirm(console: Console, toolkit: Toolkit, plan: Plan, given: str | None) -> None:
+def _tell_money(console: Console, toolkit: Toolkit) -> None:
+    found = toolkit.tools.freeze()
+    for text in money_lines(found, toolkit.tools.whose(found)):
+        console.say(console.paint(text, money_status(found)))
+
+
+def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money: Callable[[], None]) -> None:
     """Ask for the environment's name before a run that can harm it; say what the money is first.
 
     Without a terminal, say which flag to use.
     """
-    environment = toolkit.environment
     if given is not None and given != environment.name:
         raise Refused(f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed")
     if given is not None or not environment.confirm or not plan.changes or not plan.needs_confirmation:
@@ -117,9 +124,7 @@ def _confirm(console: Console, toolkit: Toolkit, plan: Plan, given: str | None) 
     flag = f"--confirm {environment.name}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed")
-    found = toolkit.tools.freeze()
-    for text in money_lines(found, toolkit.tools.whose(found)):
-        console.say(console.paint(text, money_status(found)))
+    tell_money()
     typed = click.prompt(f"Only the name of the environment is accepted (or {flag})", err=True, default="", show_default=False)
     if typed != environment.name:
         raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")

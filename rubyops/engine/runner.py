@@ -323,8 +323,7 @@ class Runner:
             self._freeze_for(step, finding, name, last)
         found = self.tools.freeze()
         raise Refused(
-            f"money invariant {name} does not hold {when} step {step.id}: {finding.summary}. "
-            f"Money is {found.verdict.sentence}",
+            f"money invariant {name} does not hold {when} step {step.id}: {finding.summary}. Money is {found.verdict.sentence}",
             next_command=self._line("reconcile ledger"),
             details={"invariant": name, **finding.details},
         )
@@ -357,9 +356,7 @@ class Runner:
             if not isinstance(error, JournalUnwritable):
                 record_rollout(self.plan, report.results, self.tools, self.journal)
                 ended = _farewell(report)
-                self.journal.write(
-                    "run_finished", state=report.state, exit_code=int(report.exit_code), **ended
-                )
+                self.journal.write("run_finished", state=report.state, exit_code=int(report.exit_code), **ended)
         except JournalUnwritable as fault:
             return _with_message(report, fault.message)
         if self.journal.lost is not None:

@@ -97,9 +97,7 @@ class Session:
                 raise
             return self._journal(run_id, None, optional=True, lost=fault.message)
 
-    def _runner(
-        self, run_id: str, plan: Plan, journal: Journal, history: History | None = None
-    ) -> Runner:
+    def _runner(self, run_id: str, plan: Plan, journal: Journal, history: History | None = None) -> Runner:
         typed = plan.playbook.source == COMMAND_LINE
         owner = f"person:{self.holder.who}" if typed else f"run:{run_id}"
         return Runner(

@@ -49,9 +49,7 @@ def perform(
     return Answer(status, answer)
 
 
-def wish(
-    context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]
-) -> Wish:
+def wish(context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]) -> Wish:
     """Make a command of a batch."""
 
     def decide(state: State, pair: ActivePair) -> Decision:
