@@ -65,7 +65,7 @@ def _seen(copy: CopyLife) -> CopySeen:
 def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]) -> tuple[str, ...]:
     """Name the causes: sessions that hold the fence row's table first, then what is missing."""
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
-    sessions = () if fence is None or is_settled else _sessions(read)
+    sessions = () if is_settled else _sessions(read)
     pids = {copy.label: copy.pid for copy in copies if copy.pid}
     return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
 

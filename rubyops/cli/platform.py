@@ -58,10 +58,10 @@ def status(*, console: Console, environment: str | None) -> int:
     console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
         _freeze_row(toolkit, found),
-        _pair_row(toolkit),
-        _outbox_row(toolkit),
-        _lock_row(toolkit),
-        *(_check_row(toolkit, name) for name in READINESS),
+        _told("topology", lambda: _pair_row(toolkit)),
+        _told("outbox", lambda: _outbox_row(toolkit)),
+        _told("lock", lambda: _lock_row(toolkit)),
+        *(_told(name, lambda name=name: _check_row(toolkit, name)) for name in READINESS),
     ]
     console.data("")
     for item in facts[1:]:
@@ -91,17 +91,15 @@ def _freeze_row(toolkit: Toolkit, found: FreezeTruth) -> dict[str, Any]:
 
 
 def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
-    gate = _asked(lambda: toolkit.reader.one("facts_gate"))
-    if gate is None or gate["topology_code"] is None:
+    gate = toolkit.reader.one("facts_gate")
+    if gate["topology_code"] is None:
         return row("topology", "topology", "none is active", status="noop")
     words = f"{gate['topology_code']} v{gate['topology_version']} with policy {gate['policy_key']} v{gate['policy_version']}"
     return row("topology", "topology", words, gate)
 
 
 def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
-    outbox = _asked(lambda: toolkit.reader.one("facts_outbox"))
-    if outbox is None:
-        return row("outbox", "outbox", "no schema yet", status="noop")
+    outbox = toolkit.reader.one("facts_outbox")
     groups = toolkit.reader.groups()
     lag = sum(group["lag"] or 0 for group in groups)
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
@@ -125,12 +123,12 @@ def _check_row(toolkit: Toolkit, name: str) -> dict[str, Any]:
     return row(name, name, finding.summary, finding.details, status=finding.status)
 
 
-def _asked(question: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _told(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Make a row; a part that does not answer is told in its place and hides no other."""
     try:
-        return question()
-    except Unreachable:
-        # Before the first migration there is nothing to tell; that the servers answer was seen already.
-        return None
+        return make()
+    except RubyopsError as fault:
+        return row(name, name, fault.message, status="unknown")
 
 
 @click.command("doctor")

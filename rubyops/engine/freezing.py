@@ -12,10 +12,10 @@ from rubyops.ports import FreezeChange, FreezeTruth, Mark
 from wallet_runtime.contract import OPEN
 
 IN_FORCE_SECONDS = 10.0
-TOLD_SECONDS = 1.0
+TOLD_SECONDS = 0.5
 LOOK_SECONDS = 0.05
 # The last is longer than a money command may wait for a lock, so that one under way has ended.
-PATIENCE_MS = (250, 250, 2_500)
+PATIENCE_MS = (250, 250, 250, 2_500)
 
 
 def raise_freeze(effect: e.RaiseFreeze, mark: Mark, hands: Hands) -> Outcome:
@@ -85,10 +85,6 @@ def _await_in_force(hands: Hands, push: Callable[[], None]) -> FreezeTruth:
         found = hands.tools.freeze()
         if found.verdict.in_force:
             return found
-        push()
-        found = hands.tools.freeze()
-        if found.verdict.in_force:
-            return found
         waited = time.monotonic() - began
         cause = found.held_up_by[0] if found.held_up_by else "nobody knows by what"
         if waited >= TOLD_SECONDS and cause != told:
@@ -96,6 +92,7 @@ def _await_in_force(hands: Hands, push: Callable[[], None]) -> FreezeTruth:
             told = cause
         if waited >= IN_FORCE_SECONDS:
             raise TimedOut(_late(found), details=_held_up(found))
+        push()
         hands.stop.pause(LOOK_SECONDS)
         hands.stop.obey()
 
