@@ -2,17 +2,11 @@
 
 from typing import get_args
 
-from rubyops.model.effect import VerificationKind, WaitFor
+from rubyops.model.effect import VerificationKind
 from rubyops.ports import Read
 
-ACKNOWLEDGE_SECONDS = 10.0  # a copy acknowledges within a second; the rest is room for a busy machine
 VERIFICATION_KINDS: tuple[VerificationKind, ...] = get_args(VerificationKind)
 RUNNING = "running"
-
-
-def acknowledged_within(seconds: float = ACKNOWLEDGE_SECONDS) -> WaitFor:
-    """Want every running copy to confirm the freeze level."""
-    return WaitFor("freeze-acknowledged", timeout_seconds=seconds)
 
 
 def running_copies(read: Read, processes: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ When: last before thaw, and whenever in doubt. It passes a freeze. Blast radius:
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import RecordVerification, RunFlow
+from rubyops.model.effect import BeginVerification, RecordVerification, RunFlow
 from rubyops.model.step import Command, Wanted
 from rubyops.ports import Read
 
@@ -18,7 +18,8 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted:
     """Want the round trip, then the part of the verification recorded."""
     del params, read
-    return Wanted((RunFlow("canary"), RecordVerification("canary")), {})
+    effects = (BeginVerification("canary"), RunFlow("canary"), RecordVerification("canary"))
+    return Wanted(effects, {})
 
 
 COMMAND = Command("canary", "Send one canary's money the whole way round", Params, plan)

@@ -5,7 +5,7 @@ When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `c
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import RecordVerification, WaitFor
+from rubyops.model.effect import BeginVerification, RecordVerification, WaitFor
 from rubyops.model.step import Command, Wanted, option
 from rubyops.ports import Read
 
@@ -21,7 +21,8 @@ def plan(params: Params, read: Read) -> Wanted:
     """Wait for both checks, then record."""
     del read
     bound = float(params.timeout_seconds)
-    return Wanted((WaitFor("service-health", bound), WaitFor("forward-progress", bound), RecordVerification("health")), {})
+    waits = (WaitFor("service-health", bound), WaitFor("forward-progress", bound))
+    return Wanted((BeginVerification("health"), *waits, RecordVerification("health")), {})
 
 
 COMMAND = Command("confirm-health", "Confirm health and progress for this freeze", Params, plan, guard_money=False)

@@ -1,6 +1,7 @@
 """Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`).
 
-When: at the first sign of an incident, before any change of state, and before a restore or re-activation. It needs no sign-off.
+When: at the first sign of an incident, before any change of state, and before a restore or re-activation. It needs no sign-off and no
+lock: it works while a run is under way, which then stops before its next effect.
 Blast radius: players and providers get 503 MAINTENANCE for what is refused; settle and rollback of accepted bets pass `ingress`.
 Undo: `rubyops thaw`, after a verification.
 """
@@ -8,36 +9,35 @@ Undo: `rubyops thaw`, after a verification.
 from dataclasses import dataclass
 from typing import Literal
 
-from checks.platform import freeze_acknowledged
-from commands._facts import acknowledged_within
-from rubyops.model.effect import SetFreeze
-from rubyops.model.step import Command, NoOp, Wanted, option
-from rubyops.ports import Read
-from wallet_runtime.contract import FREEZE_LEVELS
+from checks._freeze import whose
+from rubyops.model.effect import Effect, RaiseFreeze, TakeOverFreeze
+from rubyops.model.step import Command, Wanted, option
+from rubyops.ports import FreezeLayer, Read
 
 
 @dataclass(frozen=True)
 class Params:
-    """The level to reach and why; the reason is kept in the freeze history."""
+    """The level to reach and why, kept in the freeze history; and a run whose freeze to take over."""
 
     level: Literal["ingress", "sealed"] = option("ingress: nothing new starts; sealed: no money is written", "ingress")
     reason: str = option("why, kept in the freeze history", "")
+    take_over: str = option("adopt the freeze of this run, which has ended or died", "")
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want the level unless it, or a stricter one, is in force; a level that is set but not confirmed is waited for."""
+def plan(params: Params, read: Read) -> Wanted:
+    """Want a layer of the level. It is wanted beside a stricter one, too: each freeze has an owner.
+
+    Only `control` is asked: the brake must work where the operated database does not answer.
+    """
     state = read.one("facts_freeze", database="control")
-    gate = read.one("facts_gate")
+    layers = [FreezeLayer(**row) for row in read.rows("facts_freeze_layers", database="control")]
     facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"], "wanted": params.level}
-    if min(_rank(state["level"]), _rank(gate["freeze_level"])) < _rank(params.level):
-        return Wanted((SetFreeze(params.level, params.reason), acknowledged_within()), facts)
-    if not freeze_acknowledged.run(read).ok:
-        return Wanted((acknowledged_within(),), facts)
-    return NoOp(f"already frozen at {state['level']} (epoch {state['epoch']}), confirmed by every copy")
-
-
-def _rank(level: str) -> int:
-    return FREEZE_LEVELS.index(level)
+    if layers:
+        facts["in force already"] = [whose(layer) for layer in layers]
+    effects: tuple[Effect, ...] = (RaiseFreeze(params.level, params.reason),)
+    if params.take_over:
+        effects = (TakeOverFreeze(params.take_over), *effects)
+    return Wanted(effects, facts)
 
 
 COMMAND = Command("freeze", "Freeze money, at ingress or sealed", Params, plan, undo="rubyops thaw", guard_money=False)

@@ -6,7 +6,12 @@ Blast radius: reads, one line in the reconciliation's history, one gauge. Undo: 
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import RecordVerification, RunFlow
+from rubyops.model.effect import (
+    BeginVerification,
+    RecordVerification,
+    RunFlow,
+    VerificationKind,
+)
 from rubyops.model.step import Command, Wanted
 from rubyops.ports import Read
 
@@ -19,7 +24,8 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted:
     """Want the forced cycle with 0 drifts, then the part of the verification recorded."""
     del params, read
-    return Wanted((RunFlow("reconciliation"), RecordVerification("reconciliation")), {})
+    kind: VerificationKind = "reconciliation"
+    return Wanted((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})
 
 
 COMMAND = Command("reconcile-ledger", "Force a reconciliation and demand drift 0", Params, plan, guard_money=False)

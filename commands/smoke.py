@@ -1,14 +1,16 @@
-"""Smoke: real bets on players made for it, and what a duplicate request gets (SMK-4 to SMK-8).
+"""Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).
 
 When: after any rollout, restart or rollback (PRD-4b, LE-7d). Blast radius: canary players only. Undo: not needed.
 """
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import RecordVerification, RunFlow
+from rubyops.model.effect import BeginVerification, Effect, RecordVerification, RunFlow, WaitFor
 from rubyops.model.step import Command, Wanted
 from rubyops.ports import Read
 
+CHECKS = ("service-health", "topology-endpoint", "policy-endpoint")
+CHECK_SECONDS = 5.0
 CASES = ("SMK-4", "SMK-5", "SMK-6", "SMK-7", "SMK-8")
 
 
@@ -18,9 +20,12 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted:
-    """Want every case played, then the part of the verification recorded."""
+    """Want the checks looked at and every case played, then the part of the verification recorded."""
     del params, read
-    return Wanted((*(RunFlow(case) for case in CASES), RecordVerification("smoke")), {"cases": list(CASES)})
+    checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
+    cases = (RunFlow(case) for case in CASES)
+    effects: tuple[Effect, ...] = (BeginVerification("smoke"), *checks, *cases, RecordVerification("smoke"))
+    return Wanted(effects, {"cases": list(CASES)})
 
 
 COMMAND = Command("smoke", "Play the smoke checks on canary players", Params, plan)

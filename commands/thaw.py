@@ -1,42 +1,59 @@
 """Thaw: let money start again, after this freeze was verified.
 
-When: the incident is over and `rubyops verify` passed since the freeze, at its present level (PRD-4e).
+When: the incident is over and one whole `rubyops verify` passed since the freeze and since the last change of any kind (PRD-4e).
+It lifts the freeze of the person who types it, or of the run that it is a step of; others stay and are named.
 Blast radius: players and providers get in again, every copy of every process. Undo: `rubyops freeze`.
 """
 
 from dataclasses import dataclass
 
-from commands._facts import VERIFICATION_KINDS, acknowledged_within
+from checks._freeze import truth, whose
+from checks._state import platform_state
+from commands._verification import ROWS_MAX, verifying_run
 from rubyops.errors import Refused
-from rubyops.model.effect import SetFreeze
+from rubyops.model.effect import Effect, LiftFreeze, TakeOverFreeze
 from rubyops.model.step import Command, NoOp, Wanted, option
-from rubyops.ports import Read
+from rubyops.ports import FreezeTruth, Read
 from wallet_runtime.contract import OPEN
 
 
 @dataclass(frozen=True)
 class Params:
-    """Why money may move again; kept in the freeze history."""
+    """Why money may move again, kept in the freeze history; and a run whose freeze to take over."""
 
     reason: str = option("why, kept in the freeze history", "")
+    take_over: str = option("lift the freeze of this run, too, which has ended or died", "")
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want the level open; refuse while any part of the verification is missing at the present freeze epoch."""
+    """Want the own freeze lifted; refuse unless one verification, whole, is of this very state."""
     state = read.one("facts_freeze", database="control")
-    level, epoch = state["level"], state["epoch"]
-    if level == OPEN and read.one("facts_gate")["freeze_level"] == OPEN:
-        return NoOp("money is not frozen")
+    found = truth(read)
+    if state["level"] == OPEN and found.verdict.word == OPEN:
+        return NoOp(f"money is not frozen, {found.verdict.confirmed} copies confirmed")
     _refuse_half_a_move(read)
-    passed = {row["kind"] for row in read.rows("facts_verifications", database="control", freeze_epoch=epoch)}
-    missing = [kind for kind in VERIFICATION_KINDS if kind not in passed]
-    if missing and level != OPEN:
+    facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"]}
+    if state["level"] != OPEN:
+        facts["verified by"] = _verified_by(read, found)
+        facts["frozen"] = [whose(layer) for layer in found.layers]
+    effects: tuple[Effect, ...] = (LiftFreeze(params.reason),)
+    if params.take_over:
+        effects = (TakeOverFreeze(params.take_over), *effects)
+    return Wanted(effects, facts)
+
+
+def _verified_by(read: Read, found: FreezeTruth) -> str:
+    rows = read.rows("facts_verifications", database="control", limit=ROWS_MAX)
+    run_id, faults = verifying_run(rows, platform_state(read))
+    if run_id is None:
+        verdict = found.verdict
         raise Refused(
-            f"Thaw refused: {', '.join(missing)} not verified since this freeze ({level}, epoch {epoch}). Money stays frozen.",
+            f"Thaw refused: this freeze ({verdict.wanted}, epoch {verdict.epoch}) is not verified: "
+            f"{'; '.join(faults)}. Money stays {verdict.sentence}.",
             next_command="rubyops verify",
-            details={"missing": missing, "passed": sorted(passed), "level": level, "epoch": epoch},
+            details={"missing": faults, "level": verdict.wanted, "epoch": verdict.epoch},
         )
-    return Wanted((SetFreeze("open", params.reason), acknowledged_within()), {"level": level, "epoch": epoch, "verified": sorted(passed)})
+    return run_id
 
 
 def _refuse_half_a_move(read: Read) -> None:

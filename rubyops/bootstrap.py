@@ -29,8 +29,8 @@ from rubyops.errors import RubyopsError, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.finding import Finding
 from rubyops.model.secret import MASK
-from rubyops.model.step import Check, Command, Playbook, Step
-from rubyops.ports import EnvironmentFacts, HttpAnswer
+from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
+from rubyops.ports import EnvironmentFacts, FreezeTruth, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from wallet_runtime import contract
 
@@ -119,7 +119,24 @@ def open_toolkit(name: str | None) -> Toolkit:
     def check(name: str) -> Finding:
         return find_check(name).run(reader)
 
-    tools = Tools(reader, control, operator, check, find_command, find_flow, reader.proof)
+    freezing = import_module("checks._freeze")
+    state = import_module("checks._state")
+
+    def whose(found: FreezeTruth) -> list[str]:
+        return [freezing.whose(layer) for layer in found.layers]
+
+    tools = Tools(
+        reader,
+        control,
+        operator,
+        check,
+        find_command,
+        find_flow,
+        reader.proof,
+        freeze=lambda: freezing.truth(reader),
+        whose=whose,
+        state=lambda: state.platform_state(reader),
+    )
     return Toolkit(environment, driver, reader, control, journals, tools, results)
 
 
@@ -183,7 +200,7 @@ def playbook_path(name: str) -> Path:
 def single_step(name: str, params: object) -> Playbook:
     """Make the playbook of one step that a command typed by hand is."""
     step = Step(name, find_command(name).summary, "command", name, params, (), 0)
-    return Playbook(name, step.title, "task", (step,), {}, "the command line")
+    return Playbook(name, step.title, "task", (step,), {}, COMMAND_LINE)
 
 
 def _known(name: str, table: Mapping[str, object], what: str) -> None:

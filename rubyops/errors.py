@@ -40,6 +40,10 @@ class LockLost(Refused):
     """This run was overtaken by another one; it changes nothing any more."""
 
 
+class Overruled(Refused):
+    """Somebody else changed the freeze; this run changes nothing any more."""
+
+
 class JournalUnwritable(Refused):
     """The journal cannot be written, so nothing is done."""
 

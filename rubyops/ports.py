@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from rubyops.model.finding import Finding
+from wallet_runtime.contract.freeze import Verdict
 
 Row = dict[str, Any]
 Database = Literal["platform", "control"]
@@ -151,7 +152,9 @@ class Holder:
 
 @dataclass(frozen=True)
 class Mark:
-    """Under what an effect acts: its own id, its run, the run's fencing token and the person behind it.
+    """Under what an effect acts: its own id, its run, the run's fencing token, the person behind it.
+
+    `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
 
     `token` is 0 for a run that starts the platform before `control` answers, and so has no lock yet.
     """
@@ -160,6 +163,7 @@ class Mark:
     run_id: str
     token: int
     by: str
+    owner: str = ""
 
     @property
     def fence(self) -> int | None:
@@ -169,13 +173,51 @@ class Mark:
 
 @dataclass(frozen=True)
 class FreezeState:
-    """The freeze as `control` has it. `run_id` is the run that set it."""
+    """The freeze as `control` wants it. `run_id` is the run that changed it last."""
 
     level: str
     epoch: int
     reason: str
     run_id: str
     changed_at: datetime
+    changed_by: str = ""
+
+
+@dataclass(frozen=True)
+class FreezeLayer:
+    """One freeze and whose it is; `taken_over_by` names the run that may lift it now."""
+
+    run_id: str
+    owner: str
+    level: str
+    reason: str
+    set_by: str
+    set_at: datetime
+    age_seconds: int
+    taken_over_by: str | None
+
+
+@dataclass(frozen=True)
+class FreezeChange:
+    """What a change of the freeze came to.
+
+    `epoch` is the one that this effect made, `present` today's, `level` today's wanted level;
+    `applied` is False for a repeat.
+    """
+
+    epoch: int
+    level: str
+    present: int
+    applied: bool
+
+
+@dataclass(frozen=True)
+class FreezeTruth:
+    """What is in force, by whom it was asked for, and what holds it up (the first cause first)."""
+
+    verdict: Verdict
+    layers: tuple[FreezeLayer, ...] = ()
+    held_up_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,8 +264,20 @@ class Control(Protocol):
     def freeze(self) -> FreezeState:
         """Read the present freeze state."""
 
-    def set_freeze(self, mark: Mark, level: str, reason: str) -> tuple[int, bool]:
-        """Set the level once per effect id; return its epoch and whether this call did it. Raises `LockLost`."""
+    def raise_freeze(self, mark: Mark, level: str, reason: str) -> FreezeChange:
+        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock."""
+
+    def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
+        """Take over a run's freeze, once per effect id. Raises `LockLost`, `Refused`."""
+
+    def lift_freeze(self, mark: Mark, reason: str) -> FreezeChange:
+        """Lift what belongs to the mark's run or owner, once per effect. Raises `LockLost`, `Refused`."""
+
+    def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
+        """Return epoch and level of the newest change that a run made to the freeze."""
+
+    def note_change(self, what: str, by: str) -> None:
+        """Count a change of what the platform is."""
 
     def acquire(self, run_id: str, holder: Holder) -> int:
         """Take the environment's lock and return a new fencing token, or raise `LockHeld` naming who has it."""
@@ -243,8 +297,11 @@ class Control(Protocol):
     def head(self, run_id: str) -> tuple[int, str] | None:
         """Return the newest anchored line of a journal: its sequence number and digest."""
 
-    def record_verification(self, mark: Mark, kind: str) -> int:
-        """Record a passed part of the verification at the present freeze epoch, and return that epoch."""
+    def begin_verification(self, mark: Mark, kind: str, state: Row) -> None:
+        """Begin a part of the verification on this state of the platform. Raises `LockLost`."""
+
+    def pass_verification(self, mark: Mark, kind: str, state: Row) -> None:
+        """Let it pass. Raises `LockLost`, or `CheckFailed` when the state is another one by now."""
 
 
 class JournalFile(Protocol):
@@ -287,8 +344,14 @@ class Operate(Protocol):
     def advance_fence(self, token: int) -> None:
         """Have the supervisor and the operated database refuse every lower token. Raises `LockLost` when a newer one is there."""
 
-    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
-        """Mirror the freeze into the fence row that every money transaction reads."""
+    def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
+        """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut` when held up."""
+
+    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Mirror a lowered freeze into the fence row. Raises `LockLost`."""
+
+    def end_session(self, pid: int, started_at: str) -> bool:
+        """End a session of the operated database; False when it was gone already."""
 
     def call(
         self,

@@ -53,7 +53,11 @@ COMMANDS: dict[str, Entry] = {
         "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
     ),
     "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
-    "smoke": Entry("commands.smoke", "Smoke: real bets on players made for it, and what a duplicate request gets (SMK-4 to SMK-8)."),
+    "sessions-end": Entry("commands.sessions_end", "End one session of the operated database that holds a freeze up."),
+    "smoke": Entry(
+        "commands.smoke",
+        "Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).",
+    ),
     "start-consumers": Entry(
         "commands.start_consumers", "Start the processes that consume wallet events, and wait until they make progress."
     ),
@@ -103,7 +107,7 @@ CHECKS: dict[str, Entry] = {
     ),
     "freeze-acknowledged": Entry(
         "checks.platform.freeze_acknowledged",
-        "The freeze level in `control` is in the operated database's fence row and every running copy has acknowledged it.",
+        "The freeze level that `control` wants is in force: fence row and every copy that may act agree.",
     ),
     "migrations-current": Entry(
         "checks.platform.migrations_current", "Both databases stand at the newest revision that this checkout knows."

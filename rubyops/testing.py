@@ -8,7 +8,20 @@ from typing import Any
 
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
-from rubyops.ports import Actor, BatchCount, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
+from rubyops.ports import (
+    Actor,
+    BatchCount,
+    Control,
+    Copy,
+    Database,
+    EnvironmentFacts,
+    FreezeTruth,
+    HttpAnswer,
+    Mark,
+    MoveCount,
+    Row,
+)
+from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
 
 FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
 
@@ -99,9 +112,18 @@ class RecordingOperate:
         """Note it."""
         self._act("fence", str(token))
 
-    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+    def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
         """Note it."""
-        self._act("mirror", level)
+        self._act("raise", level)
+
+    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Note it."""
+        self._act("lower", level)
+
+    def end_session(self, pid: int, started_at: str) -> bool:
+        """Note it; the session was there."""
+        self._act("end_session", str(pid))
+        return True
 
     def call(
         self,
@@ -157,6 +179,23 @@ class RecordingOperate:
         """Note it; there is nobody to move."""
         self._act("topology_move_batch", mark.effect_id)
         return MoveCount(0, 0, 0, 0, True)
+
+
+def in_force(control: Control) -> Callable[[], FreezeTruth]:
+    """Tell that whatever `control` wants is in force, with one copy that has confirmed it."""
+
+    def look() -> FreezeTruth:
+        state = control.freeze()
+        fence = Fence(state.level, state.epoch, state.epoch)
+        copy = CopySeen("gateway copy 1", 0, state.epoch, runs=True)
+        return FreezeTruth(judge(Wanted(state.level, state.epoch), fence, [copy]))
+
+    return look
+
+
+def nobody(found: FreezeTruth) -> list[str]:
+    """Name nobody."""
+    return []
 
 
 def always_ok(name: str) -> Finding:

@@ -1,44 +1,28 @@
-"""The freeze level in `control` is in the operated database's fence row and every running copy has acknowledged it.
+"""The freeze level that `control` wants is in force: fence row and every copy that may act agree.
 
-When it fails, the platform is "freezing" (or "thawing"), not frozen: some copy may still act on the level before.
+When it fails, the platform is "freezing" (or "thawing"), not frozen: some copy may still act on the
+level before. Nothing there means unknown: without a copy, or without `control`, it never holds.
 """
 
-from checks._answer import all_true
-from rubyops.model.finding import Finding
+from checks._freeze import truth
+from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
-from rubyops.ports import Copy, Read, Row
-
-RUNNING = "running"
+from rubyops.ports import Read
+from wallet_runtime.contract.freeze import UNKNOWN
 
 
 def run(read: Read) -> Finding:
-    """Compare the epoch in `control` with the fence row and with what each running copy acknowledged."""
-    state = read.one("facts_freeze", database="control")
-    level, epoch = str(state["level"]), int(state["epoch"])
-    reported = {(row["process"], row["copy"]): row for row in read.rows("facts_service_copies", database="control")}
-    running = [copy for copy in read.copies() if copy.state == RUNNING]
-    faults = _fence_faults(read.one("facts_gate"), level, epoch)
-    faults += [fault for copy in running if (fault := _fault(copy, reported.get((copy.process, copy.number)), epoch))]
-    return all_true(
-        faults,
-        holds=f"{level} at epoch {epoch}, {len(running)} of {len(running)} copies confirmed",
-        broken=f"{level} at epoch {epoch} is not in force everywhere",
-        level=level,
-        epoch=epoch,
-    )
-
-
-def _fence_faults(gate: Row, level: str, epoch: int) -> list[str]:
-    found = (str(gate["freeze_level"]), int(gate["freeze_epoch"]))
-    return [] if found == (level, epoch) else [f"the fence row says {found[0]} at epoch {found[1]}"]
-
-
-def _fault(copy: Copy, row: Row | None, epoch: int) -> str | None:
-    label = f"{copy.process} copy {copy.number}"
-    if row is None:
-        return f"{label} never reported"
-    acknowledged = int(row["acknowledged_epoch"])
-    return None if acknowledged == epoch else f"{label} acknowledged epoch {acknowledged}"
+    """Judge `control`, the fence row and every copy, known to the driver or not."""
+    found = truth(read)
+    verdict = found.verdict
+    details: dict[str, object] = {"level": verdict.wanted, "epoch": verdict.epoch}
+    if verdict.in_force:
+        copies = f"{verdict.confirmed} of {verdict.counted} copies confirmed"
+        return passed(f"{verdict.word} at epoch {verdict.epoch}, {copies}", **details)
+    details["held_up_by"] = list(found.held_up_by)
+    if verdict.word == UNKNOWN:
+        return inconclusive("control does not answer, so nobody knows what is in force", **details)
+    return failed(f"{verdict.sentence} at epoch {verdict.epoch}: {found.held_up_by[0]}", **details)
 
 
 CHECK = Check("freeze-acknowledged", "Every copy confirmed the freeze level", ("PRD-0",), run)

@@ -43,10 +43,18 @@ CALLS = {
         "switch_active",
         "ensure_ledger_partitions",
     )
-    + ("walk_ledger", "fold_counters", "seal_month")
+    + ("walk_ledger", "fold_counters", "seal_month", "raise_freeze", "settle_freeze")
     + ("hold_fence", "note_change"),
     WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
-    OPERATOR_ROLE: ("advance_fence", "set_freeze", "issue_canary_pass", "count_unpublished", "publish_canary")
+    OPERATOR_ROLE: (
+        "advance_fence",
+        "raise_freeze",
+        "settle_freeze",
+        "lower_freeze",
+        "issue_canary_pass",
+        "count_unpublished",
+        "publish_canary",
+    )
     + ("backfill_batch", "topology_move_batch")
     + ("hold_fence", "note_change"),
     ROLLING_SERVICE: ("hold_fence", "note_change"),

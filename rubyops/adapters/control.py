@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import is_gone
-from rubyops.errors import LockHeld, LockLost, Unreachable
-from rubyops.ports import FreezeState, Holder, LockState, Mark
+from rubyops.errors import CheckFailed, LockHeld, LockLost, Unreachable
+from rubyops.model.platform_state import differences
+from rubyops.ports import FreezeChange, FreezeState, Holder, LockState, Mark, Row
 
 LEASE_SECONDS = 15.0
 NO_TOKEN = -1
@@ -27,14 +28,48 @@ class ControlDatabase:
             return False
 
     def freeze(self) -> FreezeState:
-        """Read the present freeze state."""
+        """Read the freeze that is wanted."""
         row = self._link.one("facts_freeze")
-        return FreezeState(row["level"], row["epoch"], row["reason"], row["run_id"], row["changed_at"])
+        return FreezeState(**row)
 
-    def set_freeze(self, mark: Mark, level: str, reason: str) -> tuple[int, bool]:
-        """Set the level once per effect id. Raises `LockLost` when the run does not hold the lock."""
-        row = self._link.one("control_set_freeze", **asdict(mark), level=level, reason=reason)
-        return row["epoch"], row["applied"]
+    def raise_freeze(self, mark: Mark, level: str, reason: str) -> FreezeChange:
+        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock."""
+        row = self._link.one(
+            "control_raise_freeze",
+            effect_id=mark.effect_id,
+            run_id=mark.run_id,
+            owner=mark.owner,
+            level=level,
+            reason=reason,
+            by=mark.by,
+        )
+        return FreezeChange(**row)
+
+    def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
+        """Take over a run's freeze, once per effect id."""
+        row = self._link.one(
+            "control_take_over_freeze",
+            effect_id=mark.effect_id,
+            run_id=mark.run_id,
+            token=mark.token,
+            from_run=from_run,
+            by=mark.by,
+        )
+        return FreezeChange(**row)
+
+    def lift_freeze(self, mark: Mark, reason: str) -> FreezeChange:
+        """Lift what belongs to the mark's run or owner, once per effect id."""
+        row = self._link.one("control_lift_freeze", **asdict(mark), reason=reason)
+        return FreezeChange(**row)
+
+    def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
+        """Return epoch and level of the newest change that a run made to the freeze."""
+        rows = self._link.rows("control_last_freeze_of", run_id=run_id)
+        return (rows[0]["epoch"], rows[0]["level"]) if rows else None
+
+    def note_change(self, what: str, by: str) -> None:
+        """Count a change of what the platform is."""
+        self._link.one("control_note_change", what=what, by=by)
 
     def acquire(self, run_id: str, holder: Holder) -> int:
         """Take the lock: a free one, an expired one, or one whose holder died on this machine. Raises `LockHeld`."""
@@ -84,9 +119,21 @@ class ControlDatabase:
         rows = self._link.rows("control_journal_head", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
-    def record_verification(self, mark: Mark, kind: str) -> int:
-        """Record a passed part of the verification at the present freeze epoch. Raises `LockLost`."""
-        rows = self._link.rows("control_record_verification", kind=kind, run_id=mark.run_id, effect_id=mark.effect_id, token=mark.token)
-        if not rows:
-            raise LockLost(f"run {mark.run_id} no longer holds the lock, so {kind} was not recorded")
-        return int(rows[0]["freeze_epoch"])
+    def begin_verification(self, mark: Mark, kind: str, state: Row) -> None:
+        """Begin a part of the verification on this state of the platform."""
+        self._link.rows("control_begin_verification", **_part(mark, kind, state), effect_id=mark.effect_id)
+
+    def pass_verification(self, mark: Mark, kind: str, state: Row) -> None:
+        """Let it pass. Raises `CheckFailed` when the platform is in another state than it began on."""
+        if self._link.rows("control_pass_verification", **_part(mark, kind, state)):
+            return
+        begun = self._link.rows("control_begun_state", run_id=mark.run_id, kind=kind)
+        changed = differences(begun[0]["state"], state) if begun else ["it was never begun"]
+        raise CheckFailed(
+            f"{kind} is not recorded: the platform changed while it was verified ({'; '.join(changed)})",
+            details={"changed": changed},
+        )
+
+
+def _part(mark: Mark, kind: str, state: Row) -> Row:
+    return {"run_id": mark.run_id, "token": mark.token, "kind": kind, "state": json.dumps(state)}

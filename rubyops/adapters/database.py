@@ -15,8 +15,12 @@ from rubyops.ports import Row
 
 CONNECT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 60_000
+# A reader waits only for an exclusive lock; who holds it is found and named in that time.
+READ_LOCK_TIMEOUT_MS = 500
 OVERTAKEN = "RB001"
-GUARDED = (OVERTAKEN, "RB002", "RB003")  # then: money is not frozen as it has to be; the facts are not as they have to be
+# RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
+# RB004: the freeze belongs to somebody else.
+GUARDED = (OVERTAKEN, "RB002", "RB003", "RB004")
 _NO_SCHEMA = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,
@@ -75,6 +79,8 @@ class Link:
         """Return the open connection, making it if need be."""
         if self._connection is None or self._connection.closed:
             options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c application_name=rubyops"
+            if self._read_only:
+                options += f" -c lock_timeout={READ_LOCK_TIMEOUT_MS}"
             self._connection = psycopg.connect(
                 self._dsn(), autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_SECONDS, options=options, prepare_threshold=None
             )

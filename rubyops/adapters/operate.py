@@ -27,6 +27,7 @@ from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, 
 from wallet_runtime import contract
 
 ROLE = "rubyops_ops"
+SUPERUSER = "postgres"
 GATE_SECONDS = 10.0
 GATE_PAUSE_SECONDS = 0.05
 CALL_ATTEMPTS = 4
@@ -85,12 +86,29 @@ class Operator:
         if self.has_money():
             self._link.rows("ops_advance_fence", token=token)
 
-    def mirror_freeze(self, mark: Mark, level: str, epoch: int) -> None:
-        """Mirror the freeze; the gate is asked for again and again, because money commands pass it in between."""
+    def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
+        """Mirror a raised freeze into the fence row, then settle it. Raises `Busy` when held up."""
+        self._link.rows("ops_raise_freeze", level=level, epoch=epoch)
+        self._link.rows("ops_settle_freeze", epoch=epoch, patience_ms=patience_ms)
+
+    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+        """Mirror a lowered freeze; the gate is asked for again while it is held."""
         patient = Retrying(
-            retry=retry_if_exception_type(Busy), stop=stop_after_delay(GATE_SECONDS), wait=wait_fixed(GATE_PAUSE_SECONDS), reraise=True
+            retry=retry_if_exception_type(Busy),
+            stop=stop_after_delay(GATE_SECONDS),
+            wait=wait_fixed(GATE_PAUSE_SECONDS),
+            reraise=True,
         )
-        patient(self._link.rows, "ops_mirror_freeze", effect_id=mark.effect_id, token=mark.token, level=level, epoch=epoch)
+        patient(self._link.rows, "ops_lower_freeze", token=mark.token, level=level, epoch=epoch)
+
+    def end_session(self, pid: int, started_at: str) -> bool:
+        """End a session of the operated database, as the superuser: it may be a superuser's own."""
+        link = Link(lambda: self._driver.dsn(SUPERUSER, "platform"), "the operated database")
+        try:
+            rows = link.rows("ops_end_session", pid=pid, started=started_at)
+        finally:
+            link.close()
+        return any(row["ended"] for row in rows)
 
     def call(
         self,

@@ -57,6 +57,7 @@ TABLE: dict[str, Lazy] = {
     "migrate": _step("migrate"),
     "freeze": _step("freeze"),
     "thaw": _step("thaw"),
+    "sessions": _group("sessions", {"end": _step("sessions-end")}, "End a database session that holds a freeze up"),
     "drain-outbox": _step("drain-outbox"),
     "stop-consumers": _step("stop-consumers"),
     "start-consumers": _step("start-consumers"),

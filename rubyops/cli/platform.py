@@ -11,13 +11,14 @@ from rubyops import bootstrap
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
+from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
 from rubyops.errors import RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
-from rubyops.ports import Copy
+from rubyops.ports import Copy, FreezeTruth
 
 STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
-READINESS = ("service-health", "forward-progress", "freeze-acknowledged")
+READINESS = ("service-health", "forward-progress")
 DISK_NEEDED_BYTES = 1_000_000_000
 PYTHON_NEEDED = (3, 11)
 _RUNNING = "running"
@@ -40,23 +41,30 @@ def down(*, console: Console, environment: str | None) -> int:
 def status(*, console: Console, environment: str | None) -> int:
     """Show what runs, by forward progress, and what money is doing: exit 4 when it is down, 5 when a part is not ready."""
     toolkit = bootstrap.open_toolkit(environment)
+    found = toolkit.tools.freeze()
+    for text in money_lines(found, toolkit.tools.whose(found)):
+        console.data(console.paint(text, money_status(found)))
     if not toolkit.control.reachable():
-        raise Unreachable(f"{toolkit.environment.name} is down", next_command=f"rubyops up -e {toolkit.environment.name}")
+        raise Unreachable(
+            f"control of {toolkit.environment.name} does not answer: it is down, or hangs",
+            next_command=f"rubyops up -e {toolkit.environment.name}",
+            details={"money": as_data(found)},
+        )
     copies = [_copy_row(toolkit, copy) for copy in toolkit.reader.copies()]
     shown = [[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies]
     console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
-        _freeze_row(toolkit),
-        _pair_row(toolkit),
-        _outbox_row(toolkit),
-        _lock_row(toolkit),
-        *(_check_row(toolkit, name) for name in READINESS),
+        _freeze_row(toolkit, found),
+        _told("topology", lambda: _pair_row(toolkit)),
+        _told("outbox", lambda: _outbox_row(toolkit)),
+        _told("lock", lambda: _lock_row(toolkit)),
+        *(_told(name, lambda name=name: _check_row(toolkit, name)) for name in READINESS),
     ]
     console.data("")
-    for item in facts:
+    for item in facts[1:]:
         console.data(f"{console.mark(item['status'])} {item['title']:12} {item['summary']}")
     code = ExitCode.DONE if all(item["status"] in ("ok", "noop") for item in facts) else ExitCode.CHECK_FAILED
-    console.answer(envelope(STATUS_SCHEMA, toolkit.environment.name, [*copies, *facts], exit_code=int(code)))
+    console.answer(envelope(STATUS_SCHEMA, toolkit.environment.name, [*facts, *copies], exit_code=int(code)))
     return code
 
 
@@ -73,28 +81,22 @@ def _copy_row(toolkit: Toolkit, copy: Copy) -> dict[str, Any]:
     return row(name, name, words or (answer.error or ""), details, status="ok" if answer.status == 200 else "failed")  # noqa: PLR2004
 
 
-def _freeze_row(toolkit: Toolkit) -> dict[str, Any]:
-    state = toolkit.control.freeze()
-    words = (
-        "open"
-        if state.level == "open"
-        else f"FROZEN ({state.level}) since {state.changed_at:%H:%M:%S} UTC by run {state.run_id}: {state.reason or 'no reason given'}"
-    )
-    return row("freeze", "money", f"{words}, epoch {state.epoch}", {"level": state.level, "epoch": state.epoch, "run": state.run_id})
+def _freeze_row(toolkit: Toolkit, found: FreezeTruth) -> dict[str, Any]:
+    text = "; ".join(money_lines(found, toolkit.tools.whose(found)))
+    status = "ok" if found.verdict.in_force else "failed"
+    return row("freeze", "money", text, as_data(found), status=status)
 
 
 def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
-    gate = _asked(lambda: toolkit.reader.one("facts_gate"))
-    if gate is None or gate["topology_code"] is None:
+    gate = toolkit.reader.one("facts_gate")
+    if gate["topology_code"] is None:
         return row("topology", "topology", "none is active", status="noop")
     words = f"{gate['topology_code']} v{gate['topology_version']} with policy {gate['policy_key']} v{gate['policy_version']}"
     return row("topology", "topology", words, gate)
 
 
 def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
-    outbox = _asked(lambda: toolkit.reader.one("facts_outbox"))
-    if outbox is None:
-        return row("outbox", "outbox", "no schema yet", status="noop")
+    outbox = toolkit.reader.one("facts_outbox")
     groups = toolkit.reader.groups()
     lag = sum(group["lag"] or 0 for group in groups)
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
@@ -118,12 +120,12 @@ def _check_row(toolkit: Toolkit, name: str) -> dict[str, Any]:
     return row(name, name, finding.summary, finding.details, status=finding.status)
 
 
-def _asked(question: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _told(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Make a row; a part that does not answer is told in its place and hides no other."""
     try:
-        return question()
-    except Unreachable:
-        # Before the first migration there is nothing to tell; that the servers answer was seen already.
-        return None
+        return make()
+    except RubyopsError as fault:
+        return row(name, name, fault.message, status="unknown")
 
 
 @click.command("doctor")

@@ -42,28 +42,60 @@ def rollout_local(
     return code
 
 
+TAKE_OVER = click.option(
+    "--take-over",
+    metavar="RUN",
+    default="",
+    help="Adopt the freeze of RUN, which has ended or died, and lift it at the end, too.",
+)
+
+
 @click.command("staging")
+@TAKE_OVER
 @run_options
 @line
-def rollout_staging(*, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+def rollout_staging(
+    *,
+    console: Console,
+    environment: str | None,
+    take_over: str,
+    dry_run: bool,
+    confirm: str | None,
+    detailed_exitcode: bool,
+) -> int:
     """Roll out to staging, or to the environment named by -e, and leave it running."""
     named = environment or STAGING
     # The line itself names staging; another environment is confirmed like anywhere else.
     confirmed = confirm or (STAGING if named == STAGING else None)
     toolkit = bootstrap.open_toolkit(named)
     return carry_out(
-        console, toolkit, bootstrap.playbook("rollout-staging"), dry_run=dry_run, confirm=confirmed, detailed_exitcode=detailed_exitcode
+        console,
+        toolkit,
+        bootstrap.playbook("rollout-staging", {"take-over": take_over}),
+        dry_run=dry_run,
+        confirm=confirmed,
+        detailed_exitcode=detailed_exitcode,
     )
 
 
 @click.command("rollback")
 @click.option("--tier", type=click.Choice(["0", "2"]), required=True, help="0: freeze and drain alone. 2: re-activate the previous pair.")
+@TAKE_OVER
 @run_options
 @line
-def rollback(*, console: Console, environment: str | None, tier: str, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+def rollback(
+    *,
+    console: Console,
+    environment: str | None,
+    tier: str,
+    take_over: str,
+    dry_run: bool,
+    confirm: str | None,
+    detailed_exitcode: bool,
+) -> int:
     """Take the platform back, by the lowest tier that resolves the incident. Every tier freezes first; tier 0 never thaws."""
     toolkit = bootstrap.open_toolkit(environment)
-    playbook = bootstrap.playbook(f"rollback-tier-{tier}")
+    playbook = bootstrap.playbook(f"rollback-tier-{tier}", {"take-over": take_over})
     return carry_out(console, toolkit, playbook, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
+from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import in_environment
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
@@ -35,13 +36,16 @@ def carry_out(
         if dry_run:
             report = session.rehearse(playbook)
         else:
-            report = session.start(playbook, lambda plan: _confirm(plan, toolkit.environment, confirm))
+            report = session.start(
+                playbook,
+                lambda plan: _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit)),
+            )
     code = (
         ExitCode.HAS_CHANGES
         if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
         else report.exit_code
     )
-    return tell(console, report, code)
+    return tell(console, toolkit, report, code)
 
 
 def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
@@ -49,18 +53,19 @@ def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
     with _stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
         report = session.resume(run_id)
-    return tell(console, report, report.exit_code)
+    return tell(console, toolkit, report, report.exit_code)
 
 
-def tell(console: Console, report: RunReport, code: ExitCode) -> int:
+def tell(console: Console, toolkit: Toolkit, report: RunReport, code: ExitCode) -> int:
     """Write the recap for a person and the answer for a program."""
-    for text in _recap(report, code):
+    whose = toolkit.tools.whose(report.freeze) if report.freeze is not None else []
+    for text in _recap(console, report, whose, code):
         console.say(text)
     console.answer(_envelope(report, code))
     return int(code)
 
 
-def _recap(report: RunReport, code: ExitCode) -> Iterator[str]:
+def _recap(console: Console, report: RunReport, whose: list[str], code: ExitCode) -> Iterator[str]:
     counts = Counter(result.status for result in report.results)
     seconds = (report.finished_at - report.started_at).total_seconds()
     if report.message:
@@ -68,7 +73,8 @@ def _recap(report: RunReport, code: ExitCode) -> Iterator[str]:
     if report.proof:
         yield "Nothing was written: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items())
     if report.freeze is not None:
-        yield "Money is open" if report.freeze == "open" else f"Money is FROZEN ({report.freeze})"
+        status = money_status(report.freeze)
+        yield from (console.paint(text, status) for text in money_lines(report.freeze, whose))
     words = " · ".join(f"{status} {count}" for status, count in counts.items())
     yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
     if report.next_command:
@@ -88,7 +94,8 @@ def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
     more: dict[str, Any] = {
         "message": report.message,
         "next": in_environment(report.next_command, report.environment),
-        "freeze": report.freeze,
+        "freeze": None if report.freeze is None else report.freeze.verdict.word,
+        "money": None if report.freeze is None else as_data(report.freeze),
         "details": report.details,
         "proof": report.proof,
     }
@@ -99,8 +106,17 @@ def _would_change(report: RunReport) -> bool:
     return any("effects" in result.details for result in report.results)
 
 
-def _confirm(plan: Plan, environment: Environment, given: str | None) -> None:
-    """Ask for the environment's name before a run that can harm it; without a terminal, say which flag to use."""
+def _tell_money(console: Console, toolkit: Toolkit) -> None:
+    found = toolkit.tools.freeze()
+    for text in money_lines(found, toolkit.tools.whose(found)):
+        console.say(console.paint(text, money_status(found)))
+
+
+def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money: Callable[[], None]) -> None:
+    """Ask for the environment's name before a run that can harm it; say what the money is first.
+
+    Without a terminal, say which flag to use.
+    """
     if given is not None and given != environment.name:
         raise Refused(f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed")
     if given is not None or not environment.confirm or not plan.changes or not plan.needs_confirmation:
@@ -108,6 +124,7 @@ def _confirm(plan: Plan, environment: Environment, given: str | None) -> None:
     flag = f"--confirm {environment.name}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed")
+    tell_money()
     typed = click.prompt(f"Only the name of the environment is accepted (or {flag})", err=True, default="", show_default=False)
     if typed != environment.name:
         raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")

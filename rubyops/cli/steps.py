@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "bets-settle": ("authorization",),
     "bets-rollback": ("authorization",),
     "dead-letter-replay": ("number",),
+    "sessions-end": ("pid",),
     "flow": ("name",),
     "gate-probe": ("gate",),
 }

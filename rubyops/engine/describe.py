@@ -18,8 +18,14 @@ def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per 
             return "bring both databases to the newest schema"
         case e.SeedPlayers(count):
             return f"create {count:,} legacy players where none exist"
-        case e.SetFreeze(level, reason):
-            return f"set the freeze level to {level} ({reason})" if reason else f"set the freeze level to {level}"
+        case e.RaiseFreeze(level, reason):
+            return f"raise the freeze to {level}" + (f" ({reason})" if reason else "")
+        case e.TakeOverFreeze(from_run):
+            return f"take over the freeze of run {from_run}"
+        case e.LiftFreeze(reason):
+            return "lift the own freeze" + (f" ({reason})" if reason else "")
+        case e.EndSession(pid, started_at):
+            return f"end database session {pid}, which began at {started_at}"
         case e.WaitFor(check, timeout_seconds):
             return f"wait until {check} holds, at most {timeout_seconds:g} s"
         case e.CallService(process, method, path):
@@ -38,18 +44,28 @@ def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per 
             return f"move what is in every bucket as document {digest[:12]} maps it, in batches of {batch_size:,} players"
         case e.UndoTopologyMove(run_id, _, batch_size):
             return f"move back exactly what run {run_id} moved, in batches of {batch_size:,} players"
+        case e.BeginVerification(kind):
+            return f"begin the verification of {kind} on the present state"
         case e.RecordVerification(kind):
-            return f"record that {kind} passed at this freeze"
+            return f"record that {kind} passed on this very state"
         case _:
             assert_never(effect)
 
 
+# Freezing must stay easy.
+_MILD = (
+    e.RaiseFreeze,
+    e.StartPlatform,
+    e.WaitFor,
+    e.ExportTables,
+    e.BeginVerification,
+    e.RecordVerification,
+    e.ConfirmDrained,
+    e.RunFlow,
+    e.RunSuites,
+)
+
+
 def is_mild(effect: e.Effect) -> bool:
-    """Whether the effect can harm no money and no service, so that nobody needs to confirm it. Freezing must stay easy."""
-    match effect:
-        case e.SetFreeze(level):
-            return level != "open"
-        case e.StartPlatform() | e.WaitFor() | e.ExportTables() | e.RecordVerification() | e.ConfirmDrained() | e.RunFlow() | e.RunSuites():
-            return True
-        case _:
-            return False
+    """Whether the effect can harm no money and no service, so that nobody needs to confirm it."""
+    return isinstance(effect, _MILD)

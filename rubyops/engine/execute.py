@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
+from rubyops.engine.freezing import lift_freeze, raise_freeze, take_over
+from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
 from rubyops.errors import CheckFailed, OutcomeUnknown, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.finding import Finding
@@ -20,16 +19,6 @@ PROGRESS_SECONDS = 2.0
 DRAINED_CHECK = "outbox-drained"
 _CLIENT_FAULTS = range(400, 500)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Hands:
-    """What carrying out an effect needs: tools, where progress goes, the wish to stop, and the check that the lock is ours."""
-
-    tools: Tools
-    progress: Callable[[str], None]
-    stop: StopWish
-    hold: Callable[[], None]
 
 
 def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: PLR0911, PLR0912 - one case per kind, counted by the type checker
@@ -51,8 +40,15 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
         case e.SeedPlayers(count):
             created = operate.seed_players(mark, count)
             return Outcome("ok" if created else "noop", f"{created:,} players created", {"created": created})
-        case e.SetFreeze():
-            return _set_freeze(effect, mark, hands)
+        case e.RaiseFreeze():
+            return raise_freeze(effect, mark, hands)
+        case e.TakeOverFreeze():
+            return take_over(effect, mark, hands)
+        case e.LiftFreeze():
+            return lift_freeze(effect, mark, hands)
+        case e.EndSession(pid, started_at):
+            ended = operate.end_session(pid, started_at)
+            return Outcome("ok" if ended else "noop", f"session {pid} " + ("ended" if ended else "was gone"))
         case e.WaitFor():
             return _wait_for(effect, hands)
         case e.CallService():
@@ -72,18 +68,14 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             return _move(lambda: operate.topology_move_batch(mark, document, digest, None, batch_size), hands)
         case e.UndoTopologyMove(run_id, digest, batch_size):
             return _move(lambda: operate.topology_move_batch(mark, None, digest, run_id, batch_size), hands)
+        case e.BeginVerification(kind):
+            hands.tools.control.begin_verification(mark, kind, hands.tools.state())
+            return Outcome("ok", f"{kind} begun")
         case e.RecordVerification(kind):
-            epoch = hands.tools.control.record_verification(mark, kind)
-            return Outcome("ok", f"{kind} recorded at freeze epoch {epoch}", {"freeze_epoch": epoch})
+            hands.tools.control.pass_verification(mark, kind, hands.tools.state())
+            return Outcome("ok", f"{kind} recorded for this state")
         case _:
             assert_never(effect)
-
-
-def _set_freeze(effect: e.SetFreeze, mark: Mark, hands: Hands) -> Outcome:
-    epoch, applied = hands.tools.control.set_freeze(mark, effect.level, effect.reason)
-    hands.tools.operate.mirror_freeze(mark, effect.level, epoch)
-    words = f"freeze level is {effect.level} (epoch {epoch})" + ("" if applied else ", as this effect had set it before")
-    return Outcome("ok", words, {"level": effect.level, "epoch": epoch})
 
 
 def _wait_for(effect: e.WaitFor, hands: Hands) -> Outcome:

@@ -51,14 +51,14 @@ class StepRecord:
 
 @dataclass
 class History:
-    """A run as its journal tells it."""
+    """A run as its journal tells it. `began_under` is the freeze level and epoch of its start."""
 
     run_id: str
     started: dict[str, Any]
     steps: dict[str, StepRecord]
     state: str
     exit_code: int | None
-    freeze_epoch: int | None
+    began_under: tuple[str, int] | None
     changed: bool
 
 
@@ -78,6 +78,8 @@ def _fold(history: History, line: dict[str, Any]) -> None:
         history.state, history.exit_code = "interrupted", None
     elif kind == "run_finished":
         history.state, history.exit_code = line["state"], line["exit_code"]
+    elif kind == "lock_taken" and history.began_under is None:
+        history.began_under = (line["freeze_level"], line["freeze_epoch"])
     elif "step" in line:
         _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
 
@@ -93,8 +95,6 @@ def _fold_step(history: History, record: StepRecord, line: dict[str, Any]) -> No
             record.outcomes.pop(line["number"], None)
         case "outcome":
             record.outcomes[line["number"]] = line["status"]
-            if "epoch" in line["details"] and line["status"] == "ok":
-                history.freeze_epoch = line["details"]["epoch"]
         case "step_finished":
             record.status, record.summary, record.details = line["status"], line["summary"], line["details"]
 

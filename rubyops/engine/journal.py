@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rubyops.errors import JournalUnwritable
 from rubyops.ports import JournalFile
 
 GENESIS = "0" * 64
@@ -38,9 +39,22 @@ class Journal:
     """Appends lines to one run's journal."""
 
     def __init__(
-        self, file: JournalFile, facts: dict[str, Any], *, scrub: Callable[[str], str], sequence: int = 0, head: str = GENESIS
+        self,
+        file: JournalFile | None,
+        facts: dict[str, Any],
+        *,
+        scrub: Callable[[str], str],
+        sequence: int = 0,
+        head: str = GENESIS,
+        lost: str | None = None,
+        optional: bool = False,
     ) -> None:
-        """Go on after `sequence` and `head`; `facts` stand on every line; `scrub` takes secrets out of a line's text."""
+        """Go on after `sequence` and `head`; `facts` stand on every line, `scrub` masks secrets.
+
+        An `optional` journal is the brake's: it works on without one, and `lost` says why.
+        """
+        self.lost = lost
+        self._optional = optional
         self._file = file
         self._facts = facts
         self._scrub = scrub
@@ -63,14 +77,29 @@ class Journal:
         clean = json.loads(self._scrub(json.dumps(body, default=str)))
         line = {"seq": self.sequence + 1, "prev": self.head, "time": datetime.now(UTC).isoformat(), "type": kind, **clean}
         line["hash"] = line_hash(line)
-        self._file.append(json.dumps(line, separators=(",", ":")))
+        if not self._append(json.dumps(line, separators=(",", ":"))):
+            return
         self.sequence, self.head = line["seq"], line["hash"]
         if self._anchor is not None:
             self._anchor(self.sequence, self.head)
 
+    def _append(self, text: str) -> bool:
+        """Add a line; False where an optional journal is lost."""
+        if self._file is None or self.lost is not None:
+            return False
+        try:
+            self._file.append(text)
+        except JournalUnwritable as fault:
+            if not self._optional:
+                raise
+            self.lost = fault.message
+            return False
+        return True
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 @dataclass(frozen=True)

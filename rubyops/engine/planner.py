@@ -8,7 +8,7 @@ from rubyops.engine.effect_data import digest, to_data
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import Tools
 from rubyops.errors import Refused, Unreachable
-from rubyops.model.effect import READ_ONLY, Effect, RunFlow, StartPlatform
+from rubyops.model.effect import BRAKE, READ_ONLY, Effect, RunFlow, StartPlatform
 from rubyops.model.status import Status
 from rubyops.model.step import NoOp, Playbook, Step
 
@@ -50,6 +50,13 @@ class Plan:
     def changes(self) -> bool:
         """Whether anything is wanted, or may be once it can be known."""
         return any(step.changes or step.kind == "unknown" for step in self.steps)
+
+    @property
+    def is_brake(self) -> bool:
+        """Whether it does nothing but raise a freeze, or end what holds one up."""
+        effects = [effect for step in self.steps for effect in step.effects]
+        known = all(step.kind in ("wanted", "noop", "check") for step in self.steps)
+        return known and bool(effects) and all(isinstance(effect, BRAKE) for effect in effects)
 
     @property
     def needs_confirmation(self) -> bool:

@@ -18,7 +18,11 @@ def settle(effect: e.Effect, read: Read) -> Verdict:
     match effect:
         case e.StopProcesses(processes):
             return "not applied" if any(copy.process in processes and copy.pid for copy in read.copies()) else "applied"
-        case e.SetFreeze() | e.CallService() | e.RunFlow() | e.RunSuites() | e.RecordVerification() | e.ConfirmDrained() | e.Backfill():
+        case e.RaiseFreeze() | e.TakeOverFreeze() | e.LiftFreeze() | e.EndSession():
+            return "repeatable"
+        case e.CallService() | e.RunFlow() | e.RunSuites() | e.ConfirmDrained() | e.Backfill():
+            return "repeatable"
+        case e.BeginVerification() | e.RecordVerification():
             return "repeatable"
         case e.MoveTopology() | e.UndoTopologyMove():
             return "repeatable"

@@ -8,6 +8,7 @@ from rubyops.errors import OutcomeUnknown, Refused, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.status import Status
 from rubyops.model.step import Playbook, Step
+from rubyops.ports import FreezeTruth
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended. `state` is finished, failed, stopped or planned (a dry-run); `freeze` is the level it left, if known."""
+    """How a run ended. `state` is finished, failed, stopped or planned (a dry-run); `freeze` is the truth of the money."""
 
     run_id: str
     playbook: str
@@ -46,7 +47,7 @@ class RunReport:
     results: tuple[StepResult, ...]
     message: str | None = None
     next_command: str | None = None
-    freeze: str | None = None
+    freeze: FreezeTruth | None = None
     details: dict[str, object] = field(default_factory=dict)
     proof: dict[str, object] = field(default_factory=dict)
 

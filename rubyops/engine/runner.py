@@ -5,17 +5,19 @@ lock is asked for before every effect, and a run that cannot go on leaves money 
 """
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rubyops.engine import failpoint
+from rubyops.engine.charge import Charge, refuse_other_freeze
 from rubyops.engine.describe import describe
 from rubyops.engine.effect_data import to_data
-from rubyops.engine.execute import Hands, carry_out
-from rubyops.engine.guard import first_broken, refuse_other_freeze
+from rubyops.engine.execute import carry_out
+from rubyops.engine.guard import first_broken
+from rubyops.engine.hands import Hands
 from rubyops.engine.history import History, StepRecord
 from rubyops.engine.journal import Journal
-from rubyops.engine.lease import Lease
 from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
 from rubyops.engine.probe import settle
 from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
@@ -28,25 +30,38 @@ from rubyops.errors import (
     JournalUnwritable,
     LockLost,
     OutcomeUnknown,
+    Overruled,
     Refused,
     RubyopsError,
     TimedOut,
     Unreachable,
 )
-from rubyops.model.effect import Effect, Migrate, SetFreeze, StartPlatform
+from rubyops.model.effect import BRAKE, Effect, Migrate, RaiseFreeze, StartPlatform
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.finding import Finding
 from rubyops.model.status import Status
 from rubyops.model.step import Command, Step
-from rubyops.ports import Holder, Mark
+from rubyops.ports import FreezeTruth, Holder, Mark
+from wallet_runtime.contract import INGRESS
+from wallet_runtime.contract.freeze import strictness
 
 FREEZE_CHECK = "freeze-acknowledged"
-STRICTNESS = {"open": 0, "ingress": 1, "sealed": 2}
+
+
+Remark = Callable[[str, str, dict[str, object]], None]
+
+
+def no_remark(run_id: str, kind: str, content: dict[str, object]) -> None:
+    """Say nothing in another run's journal."""
 
 
 @dataclass
 class Runner:
-    """One run of one playbook. `history` is what its journal says when the run was begun by an earlier process."""
+    """One run of one playbook.
+
+    `history` is what its journal says when the run was begun by an earlier process, `owner` whose
+    its freezes are, `remark` adds a line to another run's journal.
+    """
 
     run_id: str
     plan: Plan
@@ -56,14 +71,21 @@ class Runner:
     reporter: Reporter
     stop: StopWish
     history: History | None = None
-    _lease: Lease | None = field(default=None, init=False)
+    owner: str = ""
+    remark: Remark = no_remark
+    _charge: Charge = field(init=False)
     _effects: int = field(default=0, init=False)
     _changed: bool = field(default=False, init=False)
     _results: list[StepResult] = field(default_factory=list, init=False)
     _broken: list[str] = field(default_factory=list, init=False)
+    _guarding: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Be in charge of nothing yet."""
+        self._charge = Charge(self.run_id, self.holder, self.tools, self.journal)
 
     def run(self) -> RunReport:
-        """Do every step that is not done yet; every end of it, good or bad, is in the journal and in the report."""
+        """Do every step that is not done yet; every end, good or bad, is in journal and report."""
         started = datetime.now(UTC)
         self._changed = self.history.changed if self.history else False
         error: RubyopsError | None = None
@@ -71,19 +93,24 @@ class Runner:
             self._steps()
         except RubyopsError as fault:
             error = fault
+        except Exception as fault:
+            # A fault of ours must not leave the run without an end, nor the money untold.
+            error = RubyopsError(f"unexpected {type(fault).__name__}: {fault}")
+            error.__cause__ = fault
         try:
             return self._end(started, error)
         finally:
             self.journal.close()
-            if self._lease is not None:
-                self._lease.close()
+            self._charge.close()
 
     # --- steps
 
     def _steps(self) -> None:
         self._join()
-        if self.history is not None and self._lease is not None:
-            refuse_other_freeze(self.run_id, self.history.freeze_epoch, self.tools.control, next_command=self._line("status"))
+        if self.history is not None and self._charge.token is not None:
+            began = self.history.began_under
+            level = began[0] if began else None
+            refuse_other_freeze(self.run_id, level, self.tools, self._line("status"))
         total = len(self.plan.steps)
         for number, shown in enumerate(self.plan.steps, 1):
             record = self.history.steps.get(shown.step.id) if self.history else None
@@ -151,10 +178,9 @@ class Runner:
     def _fresh(self, shown: StepPlan, command: Command[object], record: StepRecord) -> StepResult:
         step = shown.step
         now = plan_step(step, self.tools)
-        if now.kind == "wanted" and self._lease is None:
-            # What was shown as nothing to do has become work: it is planned again once the lock is ours.
-            self._join(needed=True)
-            now = plan_step(step, self.tools) if self._lease is not None else now
+        if now.kind == "wanted" and self._charge.token is None and not self.plan.is_brake:
+            # Shown as nothing to do, it has become work: it is planned again under the lock.
+            now = plan_step(step, self.tools) if self._charge.take() else now
         if now.error is not None:
             raise now.error
         if not same_as_shown(shown, now, unplannable=command.unplannable, changed_before=self._changed):
@@ -223,6 +249,8 @@ class Runner:
         failpoint.reach("after-intent", self._effects)
         self.reporter.effect_started(mark.effect_id, describe(effect))
         outcome = self._carry_out(step, effect, mark, number)
+        if isinstance(epoch := outcome.details.get("epoch"), int):
+            self._charge.knows(epoch)
         failpoint.reach("after-effect", self._effects)
         self._note_outcome(step, mark, number, outcome)
         failpoint.reach("after-outcome", self._effects)
@@ -230,11 +258,14 @@ class Runner:
         return outcome
 
     def _carry_out(self, step: Step, effect: Effect, mark: Mark, number: int) -> Outcome:
-        hands = Hands(self.tools, self.reporter.note, self.stop, self._hold)
+        hands = Hands(self.tools, self.reporter.note, self.stop, self._charge.hold, self.remark)
         try:
+            self._charge.note(effect, describe(effect))
             outcome = carry_out(effect, mark, hands)
             if isinstance(effect, StartPlatform | Migrate):
-                self._join(wallet_is_new=True)
+                self._charge.take()
+                self._charge.fence()
+                self._charge.note(effect, describe(effect))
         except Interrupted:
             raise
         except RubyopsError as error:
@@ -260,40 +291,24 @@ class Runner:
 
     def _mark(self, step: Step, effect: Effect, number: int) -> Mark:
         effect_id = f"{self.run_id}/{step.id}/{number}"
-        if self._lease is None:
-            if not isinstance(effect, StartPlatform):
-                raise Unreachable("control does not answer, so the lock of the environment cannot be taken", next_command=self._line("up"))
-            return Mark(effect_id, self.run_id, 0, self.holder.who)
-        self._lease.check()
-        return Mark(effect_id, self.run_id, self._lease.token, self.holder.who)
+        token = self._charge.token
+        if token is None and not isinstance(effect, (StartPlatform, *BRAKE)):
+            raise Unreachable(
+                "control does not answer, so the lock of the environment cannot be taken",
+                next_command=self._line("up"),
+            )
+        if not (isinstance(effect, RaiseFreeze) and self._guarding):
+            self._charge.hold()
+        return Mark(effect_id, self.run_id, token or 0, self.holder.who, self.owner)
 
-    # --- lock
-
-    def _join(self, *, needed: bool = False, wallet_is_new: bool = False) -> None:
-        """Take the lock as soon as control answers. Only starting the platform may come before that."""
-        if self._lease is not None:
-            if wallet_is_new:
-                self.tools.operate.advance_fence(self._lease.token)
+    def _join(self) -> None:
+        """Take the lock where the run needs it; the brake only anchors its journal."""
+        if self.plan.is_brake:
+            if self.tools.control.reachable():
+                self._charge.anchor()
             return
-        if not (needed or wallet_is_new or self.plan.changes or self.history is not None):
-            return
-        if not self.tools.control.reachable():
-            return
-        self._lease = Lease(self.tools.control, self.run_id, self.holder)
-        self.journal.anchor_to(self._anchor)
-        self.journal.write("lock_taken", token=self._lease.token)
-        self.tools.operate.advance_fence(self._lease.token)
-
-    def _anchor(self, sequence: int, digest: str) -> None:
-        try:
-            self.tools.control.anchor(self.run_id, sequence, digest)
-        except Unreachable:
-            # The file is the journal; its anchor may lag while control is away, and verification allows for that.
-            return
-
-    def _hold(self) -> None:
-        if self._lease is not None:
-            self._lease.check()
+        if self.plan.changes or self.history is not None:
+            self._charge.take()
 
     # --- money
 
@@ -304,19 +319,25 @@ class Runner:
         if broken is None:
             return
         name, finding = broken
-        frozen = self._freeze_for(step, finding, name, last) if finding.status == "failed" else self.tools.control.freeze().level
+        if finding.status == "failed":
+            self._freeze_for(step, finding, name, last)
+        found = self.tools.freeze()
         raise Refused(
-            f"money invariant {name} does not hold {when} step {step.id}: {finding.summary}. Money is {_frozen(frozen)}",
+            f"money invariant {name} does not hold {when} step {step.id}: {finding.summary}. Money is {found.verdict.sentence}",
             next_command=self._line("reconcile ledger"),
             details={"invariant": name, **finding.details},
         )
 
-    def _freeze_for(self, step: Step, finding: Finding, name: str, last: int) -> str:
-        level = self.tools.control.freeze().level
-        if STRICTNESS[level] >= STRICTNESS["ingress"]:
-            return level
-        self._effect(step, SetFreeze("ingress", f"{name}: {finding.summary}"[:300]), last + 1, guard=True)
-        return "ingress"
+    def _freeze_for(self, step: Step, finding: Finding, name: str, last: int) -> None:
+        """Freeze ingress for a broken invariant; a freeze that is not confirmed is told with it."""
+        if strictness(self.tools.control.freeze().level) >= strictness(INGRESS):
+            return
+        self._guarding = True
+        try:
+            effect = RaiseFreeze("ingress", f"{name}: {finding.summary}"[:300])
+            self._effect(step, effect, last + 1, guard=True)
+        except (TimedOut, Unreachable) as late:
+            self.reporter.note(f"the freeze is not confirmed: {late.message}")
 
     # --- end
 
@@ -326,11 +347,20 @@ class Runner:
             finished_at=datetime.now(UTC), plan_digest=self.plan.digest, state=_state(error),
             exit_code=error.exit_code if error else ExitCode.DONE,
             results=(*self._results, *self._pending()), message=error.message if error else None, next_command=self._next(error),
-            freeze=self._freeze_level(), details=error.details if error else {},
+            freeze=self.tools.freeze(), details=error.details if error else {},
         )  # fmt: skip
-        if not isinstance(error, JournalUnwritable):
-            record_rollout(self.plan, report.results, self.tools, self.journal)
-            self.journal.write("run_finished", state=report.state, exit_code=int(report.exit_code), **_farewell(report))
+        return self._journal_end(report, error)
+
+    def _journal_end(self, report: RunReport, error: RubyopsError | None) -> RunReport:
+        try:
+            if not isinstance(error, JournalUnwritable):
+                record_rollout(self.plan, report.results, self.tools, self.journal)
+                ended = _farewell(report)
+                self.journal.write("run_finished", state=report.state, exit_code=int(report.exit_code), **ended)
+        except JournalUnwritable as fault:
+            return _with_message(report, fault.message)
+        if self.journal.lost is not None:
+            return _with_message(report, f"This run is NOT JOURNALLED: {self.journal.lost}")
         return report
 
     def _pending(self) -> list[StepResult]:
@@ -341,14 +371,8 @@ class Runner:
             if p.step.id not in seen
         ]
 
-    def _freeze_level(self) -> str | None:
-        try:
-            return self.tools.control.freeze().level if self.tools.control.reachable() else None
-        except Unreachable:
-            return None
-
     def _next(self, error: RubyopsError | None) -> str | None:
-        if error is None or error.next_command or isinstance(error, LockLost):
+        if error is None or error.next_command or isinstance(error, LockLost | Overruled):
             return error.next_command if error else None
         again = f"run {self.plan.playbook.name}" if self.plan.playbook.kind == "verification" else f"runs resume {self.run_id}"
         return self._line(again)
@@ -363,8 +387,18 @@ def _state(error: RubyopsError | None) -> str:
     return "stopped" if isinstance(error, Interrupted) else "failed"
 
 
-def _farewell(report: RunReport) -> dict[str, str | None]:
-    return {"message": report.message, "next_command": report.next_command, "freeze": report.freeze}
+def _farewell(report: RunReport) -> dict[str, object]:
+    told: dict[str, object] = {"message": report.message, "next_command": report.next_command}
+    return {**told, "freeze": _told(report.freeze)}
+
+
+def _told(found: FreezeTruth | None) -> str | None:
+    return None if found is None else found.verdict.sentence
+
+
+def _with_message(report: RunReport, message: str) -> RunReport:
+    both = f"{report.message}\n{message}" if report.message else message
+    return replace(report, message=both, details={**report.details, "journalled": False})
 
 
 def _earlier(step: Step, record: StepRecord) -> StepResult:
@@ -374,7 +408,3 @@ def _earlier(step: Step, record: StepRecord) -> StepResult:
 
 def _words(plan: StepPlan) -> str:
     return "; ".join(describe(effect) for effect in plan.effects) or f"{plan.kind}: {plan.reason}"
-
-
-def _frozen(level: str) -> str:
-    return "OPEN" if level == "open" else f"FROZEN ({level})"

@@ -12,8 +12,8 @@ from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.errors import Refused
-from rubyops.model.step import Playbook
+from rubyops.errors import JournalUnwritable, Refused, RubyopsError
+from rubyops.model.step import COMMAND_LINE, Playbook
 from rubyops.ports import Holder, JournalFile, Journals
 
 PING = "facts_freeze"
@@ -41,10 +41,10 @@ class Session:
         plan = self.plan(playbook)
         confirm(plan)
         run_id = new_run_id()
-        journal = self._journal(run_id, self.journals.create(run_id))
+        journal = self._begin(run_id, plan)
         self._open(journal, run_id, plan, dry=False)
         self.reporter.run_started(run_id, playbook, resumed=False)
-        return Runner(run_id, plan, self.tools, journal, self.holder, self.reporter, self.stop).run()
+        return self._runner(run_id, plan, journal).run()
 
     def rehearse(self, playbook: Playbook) -> RunReport:
         """Plan and look, write nothing but this run's own journal. Raises `Unreachable` on an environment that is down."""
@@ -72,7 +72,7 @@ class Session:
         journal = self._journal(run_id, file, sequence=last["seq"], head=last["hash"])
         journal.write("run_resumed", plan_digest=plan.digest, pid=self.holder.pid, bytes_dropped=torn)
         self.reporter.run_started(run_id, plan.playbook, resumed=True)
-        return Runner(run_id, plan, self.tools, journal, self.holder, self.reporter, self.stop, history).run()
+        return self._runner(run_id, plan, journal, history).run()
 
     def history(self, run_id: str) -> tuple[Chain, History]:
         """Read a run back."""
@@ -88,11 +88,55 @@ class Session:
         """Return what the file alone shows: changed, missing and reordered lines."""
         return list(self._chain(run_id).faults)
 
+    def _begin(self, run_id: str, plan: Plan) -> Journal:
+        """Begin the run's journal; the brake goes on without one where it cannot be written."""
+        try:
+            return self._journal(run_id, self.journals.create(run_id), optional=plan.is_brake)
+        except JournalUnwritable as fault:
+            if not plan.is_brake:
+                raise
+            return self._journal(run_id, None, optional=True, lost=fault.message)
+
+    def _runner(self, run_id: str, plan: Plan, journal: Journal, history: History | None = None) -> Runner:
+        typed = plan.playbook.source == COMMAND_LINE
+        owner = f"person:{self.holder.who}" if typed else f"run:{run_id}"
+        return Runner(
+            run_id,
+            plan,
+            self.tools,
+            journal,
+            self.holder,
+            self.reporter,
+            self.stop,
+            history,
+            owner,
+            self._remark,
+        )
+
+    def _remark(self, run_id: str, kind: str, content: dict[str, object]) -> None:
+        """Add a line to the journal of another run that has ended, where it is kept here."""
+        try:
+            file = self.journals.reopen(run_id)
+        except RubyopsError as fault:
+            self.reporter.note(f"the journal of {run_id} was not told: {fault.message}")
+            return
+        file.drop_torn_end()
+        chain = self._chain(run_id)
+        if chain.faults or not chain.lines:
+            file.close()
+            self.reporter.note(f"the journal of {run_id} is not sound, so it was not told")
+            return
+        last = chain.lines[-1]
+        journal = self._journal(run_id, file, sequence=last["seq"], head=last["hash"])
+        journal.write(kind, **content)
+        self.tools.control.anchor(run_id, journal.sequence, journal.head)
+        journal.close()
+
     def _chain(self, run_id: str) -> Chain:
         lines, whole = self.journals.read(run_id)
         return read_chain(lines, ends_whole=whole)
 
-    def _journal(self, run_id: str, file: JournalFile, **position: Any) -> Journal:
+    def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment
         on_every_line = {"run": run_id, "who": self.holder.who, "host": self.holder.host, "commit": facts.commit, "environment": facts.name}
         return Journal(file, on_every_line, scrub=self.scrub, **position)

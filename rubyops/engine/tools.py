@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rubyops.model.step import Command
-from rubyops.ports import Actor, CheckRunner, Control, Operate, Read
+from rubyops.ports import Actor, CheckRunner, Control, FreezeTruth, Operate, Read, Row
 
 Flow = Callable[[Actor], object]
 
@@ -14,7 +14,9 @@ Flow = Callable[[Actor], object]
 class Tools:
     """The ports and registries that bootstrap hands to the engine.
 
-    `proof` returns what shows that reading wrote nothing, or raises `WriteAttempted`.
+    `proof` returns what shows that reading wrote nothing, or raises `WriteAttempted`. `freeze` says
+    what is in force and never raises, `whose` says its layers in words, `state` reads the state of
+    the platform that a verification stands for.
     """
 
     read: Read
@@ -24,3 +26,6 @@ class Tools:
     command: Callable[[str], Command[Any]]
     flow: Callable[[str], Flow]
     proof: Callable[[], dict[str, object]]
+    freeze: Callable[[], FreezeTruth]
+    whose: Callable[[FreezeTruth], list[str]]
+    state: Callable[[], Row]

@@ -8,7 +8,7 @@ notices in both places when a kind is added here.
 from dataclasses import dataclass, field
 from typing import Literal
 
-FreezeLevel = Literal["open", "ingress", "sealed"]
+FreezeLevel = Literal["ingress", "sealed"]
 VerificationKind = Literal["health", "smoke", "reconciliation", "canary"]
 
 
@@ -44,11 +44,36 @@ class SeedPlayers:
 
 
 @dataclass(frozen=True)
-class SetFreeze:
-    """Set the platform's freeze level in `control` and mirror it into the fence row of the operated database."""
+class RaiseFreeze:
+    """Raise the freeze to at least `level` by a layer of this run, and wait until it is in force.
+
+    It needs no lock, and it is never lowered by this effect.
+    """
 
     level: FreezeLevel
     reason: str
+
+
+@dataclass(frozen=True)
+class TakeOverFreeze:
+    """Take over the freeze of a run that has ended or died, so that this run may lift it."""
+
+    from_run: str
+
+
+@dataclass(frozen=True)
+class LiftFreeze:
+    """Lift the freeze that this run or person set or took over; layers of others stay in force."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class EndSession:
+    """End one session of the operated database, known by process id and start, that blocks a freeze."""
+
+    pid: int
+    started_at: str
 
 
 @dataclass(frozen=True)
@@ -126,8 +151,15 @@ class UndoTopologyMove:
 
 
 @dataclass(frozen=True)
+class BeginVerification:
+    """Begin this part of the verification on the present state of the platform."""
+
+    kind: VerificationKind
+
+
+@dataclass(frozen=True)
 class RecordVerification:
-    """Record in `control` that this part of the verification passed at the present freeze epoch and level."""
+    """Record that this part passed, if the platform is still in the state that it began on."""
 
     kind: VerificationKind
 
@@ -138,7 +170,10 @@ Effect = (
     | StartProcesses
     | Migrate
     | SeedPlayers
-    | SetFreeze
+    | RaiseFreeze
+    | TakeOverFreeze
+    | LiftFreeze
+    | EndSession
     | WaitFor
     | CallService
     | RunFlow
@@ -148,7 +183,23 @@ Effect = (
     | Backfill
     | MoveTopology
     | UndoTopologyMove
+    | BeginVerification
     | RecordVerification
 )
 
 READ_ONLY: tuple[type, ...] = (WaitFor, RunSuites)
+# The brake: what works while another run holds the lock, and without a journal.
+BRAKE: tuple[type, ...] = (RaiseFreeze, EndSession)
+# What changes the platform itself, so that a verification of before says nothing any more. The
+# freeze has an epoch of its own; canaries, exports and proofs change nothing that is verified.
+CHANGES_PLATFORM: tuple[type, ...] = (
+    StartPlatform,
+    StopProcesses,
+    StartProcesses,
+    Migrate,
+    SeedPlayers,
+    CallService,
+    Backfill,
+    MoveTopology,
+    UndoTopologyMove,
+)

@@ -9,6 +9,7 @@ from rubyops.model.finding import Finding
 from rubyops.ports import EnvironmentFacts, Read
 
 P = TypeVar("P")
+COMMAND_LINE = "the command line"  # the source of a playbook that is one command typed by hand
 
 
 def option(text: str, default: Any = MISSING) -> Any:

@@ -1,17 +1,33 @@
 -- Facts about the platform that checks and commands plan on. None of these changes anything.
 
 -- name: facts_freeze
--- The freeze level in `control`, its epoch, and who set it.
+-- The freeze level that `control` wants, its epoch, and who changed it last.
 SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_state;
 
+-- name: facts_freeze_layers
+-- Who set a freeze, how strict, why and since when; the strictest first.
+SELECT run_id, owner, level, reason, set_by, set_at, taken_over_by,
+       extract(epoch FROM clock_timestamp() - set_at)::bigint AS age_seconds
+  FROM control.freeze_layer ORDER BY level DESC, set_at;
+
+-- name: facts_platform_change
+-- How often the platform was changed, and by what last.
+SELECT change_no, what, changed_by, changed_at FROM control.platform_change;
+
 -- name: facts_service_copies
--- Every copy that ever reported, the freeze epoch it acknowledged, and the age of its heartbeat.
-SELECT process, copy, version, pid, acknowledged_epoch, ready, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+-- Every registered copy, the freeze epoch that it acknowledged, and the age of its heartbeat.
+-- `ended` where that heartbeat was a goodbye.
+SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
+       detail ? 'ended' AS ended,
+       greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
+           AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_verifications
--- Which parts of the verification passed at a freeze epoch.
-SELECT kind, run_id, passed_at FROM control.verification WHERE freeze_epoch = %(freeze_epoch)s ORDER BY kind;
+-- Parts of verifications, the newest first, with their age in seconds; NULL passed_at is no pass.
+SELECT kind, run_id, state, begun_at, passed_at,
+       extract(epoch FROM clock_timestamp() - begun_at)::bigint AS age_seconds
+  FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
 -- Whether any migration ever ran on this database.
@@ -23,9 +39,37 @@ SELECT version_num FROM public.alembic_version;
 
 -- name: facts_gate
 -- The active pair, the fence row, and the number of changes of what the platform is.
-SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch, fence_token, restore_epoch,
-       change_no
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level,
+       freeze_epoch, settled_epoch, fence_token, restore_epoch,
+       (SELECT change_no FROM wallet.wallet_fence) AS change_no
   FROM wallet.wallet_gate;
+
+-- name: facts_gate_holders
+-- Sessions that keep the fence row from being written or settled: those with any lock on its table
+-- but that of a reader, and those that they wait for in turn, the first cause first.
+WITH RECURSIVE holder AS (
+    SELECT DISTINCT l.pid FROM pg_locks l
+     WHERE l.relation = 'wallet.wallet_gate'::regclass AND l.granted AND l.pid IS NOT NULL
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()
+    UNION
+    SELECT unnest(pg_blocking_pids(h.pid)) FROM holder h
+)
+SELECT a.pid, coalesce(nullif(a.application_name, ''), '(no name)') AS application, a.usename AS role,
+       a.state, left(regexp_replace(a.query, '\s+', ' ', 'g'), 160) AS query, a.backend_start,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::double precision AS age_seconds,
+       cardinality(pg_blocking_pids(a.pid)) = 0 AS is_cause
+  FROM holder h JOIN pg_stat_activity a ON a.pid = h.pid
+ WHERE a.xact_start < clock_timestamp() - make_interval(secs => %(older_seconds)s::double precision)
+ ORDER BY is_cause DESC, a.xact_start LIMIT 5;
+
+-- name: facts_prepared_holders
+-- Prepared transactions that hold a lock on the fence row's table; they outlive their sessions.
+SELECT p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::bigint AS age_seconds
+  FROM pg_prepared_xacts p
+ WHERE p.database = current_database()
+   AND EXISTS (SELECT FROM pg_locks l WHERE l.relation = 'wallet.wallet_gate'::regclass
+                  AND l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text);
 
 -- name: facts_topologies
 -- Every saved topology version and its state.

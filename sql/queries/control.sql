@@ -4,10 +4,32 @@
 -- Whether the control schema is there.
 SELECT to_regclass('control.run_lock') IS NOT NULL AS ready;
 
--- name: control_set_freeze
--- Set the freeze level once per effect; a repeat answers what the first call did.
-SELECT epoch, applied
-  FROM control.set_freeze(%(effect_id)s::text, %(run_id)s::text, %(token)s::bigint, %(level)s::text, %(reason)s::text, %(by)s::text);
+-- name: control_raise_freeze
+-- Raise the freeze by a layer of this run, once per effect; needs no lock.
+SELECT epoch, level, present, applied
+  FROM control.raise_freeze(%(effect_id)s::text, %(run_id)s::text, %(owner)s::text, %(level)s::text,
+                            %(reason)s::text, %(by)s::text);
+
+-- name: control_lift_freeze
+-- Lift the layers that belong to this run, or to a person, once per effect.
+SELECT epoch, level, present, applied
+  FROM control.lift_freeze(%(effect_id)s::text, %(run_id)s::text, %(token)s::bigint,
+                           %(owner)s::text, %(reason)s::text, %(by)s::text);
+
+-- name: control_take_over_freeze
+-- Take over the layers of a run that has ended, once per effect.
+SELECT epoch, level, present, applied
+  FROM control.take_over_freeze(%(effect_id)s::text, %(run_id)s::text, %(token)s::bigint,
+                                %(from_run)s::text, %(by)s::text);
+
+-- name: control_last_freeze_of
+-- The newest change that a run made to the freeze.
+SELECT epoch, level FROM control.freeze_history WHERE run_id = %(run_id)s::text
+ ORDER BY epoch DESC LIMIT 1;
+
+-- name: control_note_change
+-- Count a change of what the platform is.
+SELECT control.note_change(%(what)s::text, %(by)s::text) AS change_no;
 
 -- name: control_lock_take
 -- Take the lock when it is free, expired, or still held under the very token that was found to be dead; no row when it is not.
@@ -52,10 +74,26 @@ ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded
 -- The newest anchored line of a run's journal.
 SELECT sequence, hash FROM control.journal_head WHERE run_id = %(run_id)s::text;
 
--- name: control_record_verification
--- Record a passed part of the verification at the present freeze epoch, if the run holds the lock; a repeat keeps the newest run.
-INSERT INTO control.verification AS v (freeze_epoch, kind, run_id, effect_id)
-SELECT s.epoch, %(kind)s::text, %(run_id)s::text, %(effect_id)s::text
-  FROM control.freeze_state s JOIN control.run_lock l ON l.token = %(token)s::bigint AND l.run_id = %(run_id)s::text
-ON CONFLICT (freeze_epoch, kind) DO UPDATE SET run_id = excluded.run_id, effect_id = excluded.effect_id, passed_at = clock_timestamp()
-RETURNING freeze_epoch;
+-- name: control_begin_verification
+-- Begin a part of a verification on this state of the platform; a repeat begins it anew.
+INSERT INTO control.verification AS v (effect_id, run_id, kind, state)
+SELECT %(effect_id)s::text, %(run_id)s::text, %(kind)s::text, %(state)s::jsonb
+  FROM control.hold_lock(%(run_id)s::text, %(token)s::bigint)
+ON CONFLICT (effect_id) DO UPDATE
+   SET state = excluded.state, begun_at = clock_timestamp(), passed_at = NULL;
+
+-- name: control_pass_verification
+-- Let the part of this run that began last pass, if the platform is still in the state that it
+-- began on; else no row.
+UPDATE control.verification v SET passed_at = clock_timestamp()
+  FROM control.hold_lock(%(run_id)s::text, %(token)s::bigint)
+ WHERE v.effect_id = (SELECT n.effect_id FROM control.verification n
+                       WHERE n.run_id = %(run_id)s::text AND n.kind = %(kind)s::text
+                       ORDER BY n.begun_at DESC LIMIT 1)
+   AND v.state = %(state)s::jsonb
+RETURNING v.kind;
+
+-- name: control_begun_state
+-- The state that the part of this run that began last began on.
+SELECT state FROM control.verification
+ WHERE run_id = %(run_id)s::text AND kind = %(kind)s::text ORDER BY begun_at DESC LIMIT 1;

@@ -16,6 +16,14 @@ ON CONFLICT (process, copy) DO UPDATE
        ready = excluded.ready,
        detail = excluded.detail;
 
+-- name: control_read_copies
+-- Every registered copy that has not said goodbye, the epoch that it acknowledged and the age of
+-- its heartbeat.
+SELECT process, copy, acknowledged_epoch,
+       greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
+           AS heartbeat_age_ms
+  FROM control.service_copy WHERE NOT detail ? 'ended';
+
 -- name: health_database
 -- The least question that shows that the database answers this role.
 SELECT 1 AS answer;

@@ -12,9 +12,23 @@ SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS wrote;
 -- Mirror a run's fencing token into the fence row.
 SELECT wallet.advance_fence(%(token)s::bigint) AS token;
 
--- name: ops_mirror_freeze
--- Mirror the freeze into the fence row; waits a bounded time for the gate.
-SELECT wallet.set_freeze(%(effect_id)s::text, %(token)s::bigint, %(level)s::text, %(epoch)s::bigint) AS epoch;
+-- name: ops_raise_freeze
+-- Mirror a raised freeze into the fence row; only ever up.
+SELECT wallet.raise_freeze(%(level)s::text, %(epoch)s::bigint) AS epoch;
+
+-- name: ops_settle_freeze
+-- Wait a bounded time until no money command of before the freeze is left.
+SELECT wallet.settle_freeze(%(epoch)s::bigint, %(patience_ms)s::integer) AS settled_epoch;
+
+-- name: ops_lower_freeze
+-- Mirror a lowered freeze into the fence row, as the run in charge.
+SELECT wallet.lower_freeze(%(token)s::bigint, %(level)s::text, %(epoch)s::bigint) AS epoch;
+
+-- name: ops_end_session
+-- End one session of the database, if it is still the one that was looked at.
+SELECT pg_terminate_backend(a.pid) AS ended FROM pg_stat_activity a
+ WHERE a.pid = %(pid)s::integer AND a.backend_start = %(started)s::timestamptz
+   AND a.datname = current_database();
 
 -- name: ops_issue_canary_pass
 -- Let one canary player through the freeze.

@@ -142,3 +142,15 @@ SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, 
 -- name: wallet_ensure_partitions
 -- Make the ledger's partitions of the coming months.
 SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
+
+-- name: wallet_read_fence
+-- The level of the fence row, its epoch, and up to which epoch it is settled.
+SELECT freeze_level, freeze_epoch, settled_epoch FROM wallet.wallet_gate;
+
+-- name: wallet_raise_freeze
+-- Mirror a raised freeze into the fence row; only ever up.
+SELECT wallet.raise_freeze(%(level)s::text, %(epoch)s::bigint) AS epoch;
+
+-- name: wallet_settle_freeze
+-- Wait a bounded time until no money command of before the freeze is left.
+SELECT wallet.settle_freeze(%(epoch)s::bigint, %(patience_ms)s::integer) AS settled_epoch;

@@ -303,6 +303,11 @@ class Live:
         """The gate row."""
         return self.one("SELECT * FROM wallet.wallet_gate")
 
+    def freezes(self) -> list[str]:
+        """Name the runs that set a freeze which is still there."""
+        rows = self.rows("SELECT run_id FROM control.freeze_layer ORDER BY set_at", database="control")
+        return [str(row["run_id"]) for row in rows]
+
     def level(self) -> str:
         """The freeze level that `control` has."""
         return str(self.one("SELECT level FROM control.freeze_state", database="control")["level"])
@@ -326,8 +331,9 @@ class Live:
         if any(copy.state != "running" for copy in self.driver.copies()):
             self.done("up")
         if self.level() != contract.OPEN:
-            self.done("verify")
-            self.done("thaw", "--reason", "the next test")
+            for run_id in self.freezes():
+                self.done("verify")
+                self.done("thaw", "--reason", "the next test", "--take-over", run_id)
 
     def settle_down(self) -> None:
         """Wait until every process is up and well and every event has gone the whole way."""

@@ -11,13 +11,19 @@ from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 
 OWNED = ("checks", "reconciliation")
-CONTROL = ("facts_freeze", "facts_service_copies", "facts_verifications")
+CONTROL = (
+    "facts_freeze",
+    "facts_freeze_layers",
+    "facts_platform_change",
+    "facts_service_copies",
+    "facts_verifications",
+)
 NOBODY = "00000000-0000-0000-0000-000000000000"
 VALUES: dict[str, Any] = {
     "limit": 5,
     "code": None,
     "version": None,
-    "freeze_epoch": 0,
+    "older_seconds": 0.5,
     "tables": ["wallet_ledger"],
     "known_calls": ["wallet_service wallet.apply_command"],
     "platform_roles": ["wallet_service"],

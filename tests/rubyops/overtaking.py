@@ -14,7 +14,8 @@ from rubyops.adapters import migrations
 from rubyops.adapters.host import this_process
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.bootstrap import Toolkit
-from rubyops.engine.execute import Hands, carry_out
+from rubyops.engine.execute import carry_out
+from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Flow
@@ -80,6 +81,7 @@ class Stage:
     def world(self) -> dict[str, object]:
         """Everything that an act can change: rows, processes, files, schemas."""
         seen: dict[str, object] = {name: self.live.one(DIGEST.format(name))["digest"] for name in self._tables()}
+        seen["changes"] = self.live.one("SELECT change_no FROM wallet.wallet_fence")["change_no"]
         seen["gate"] = self.live.one("SELECT to_jsonb(g) - 'fence_token' AS gate FROM wallet.wallet_gate g")["gate"]
         seen["canaries"] = self.live.one("SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'")["count"]
         seen["processes"] = [(copy.process, copy.state, copy.pid) for copy in self.toolkit.driver.copies()]

@@ -29,7 +29,11 @@ WALLET = "/internal/wallet"
 UNFENCED = {
     e.WaitFor: "looks",
     e.RunSuites: "works on servers of its own",
-    e.SetFreeze: "control.set_freeze and wallet.set_freeze ask for the token themselves, under locks of their own",
+    e.RaiseFreeze: "the brake needs no token: it only ever goes up",
+    e.EndSession: "a part of the brake",
+    e.TakeOverFreeze: "a function of `control` asks for the lock itself",
+    e.LiftFreeze: "so does its first half; its second, lower_freeze, has a test of its own below",
+    e.BeginVerification: "one statement in `control`, joined with the lock",
     e.RecordVerification: "one statement in `control`, joined with the lock",
 }
 SET_ASIDE = """
@@ -364,6 +368,23 @@ def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
     stage.take_over()
     assert_refused(stage, lambda: stage.toolkit.tools.operate.advance_fence(old))
     assert (stage.live.gate()["fence_token"], stage.live.driver.fence()) == (stage.token, stage.token)
+
+
+def test_a_freeze_is_lowered_by_the_run_in_charge_alone(stage: Stage) -> None:
+    old, epoch = stage.mark("thaw"), stage.live.gate()["freeze_epoch"] + 1
+    stage.take_over()
+    assert_refused(stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch))
+
+
+def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> None:
+    with stage.live.superuser() as acting, acting.transaction():
+        acting.execute("SELECT wallet.note_change(%s)", [stage.token])
+        epoch = stage.live.gate()["freeze_epoch"]
+        try:
+            stage.live.rows("SELECT wallet.raise_freeze('ingress', %s)", epoch + 1)
+            assert stage.live.gate()["freeze_level"] == "ingress"
+        finally:
+            stage.live.rows("UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s RETURNING 1", epoch)
 
 
 def test_who_has_no_token_starts_and_stops_nothing(stage: Stage) -> None:

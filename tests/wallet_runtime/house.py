@@ -111,7 +111,7 @@ class House:
 
     def change_no(self) -> int:
         """The number of changes of what the platform is."""
-        return int(self.look.execute("SELECT change_no FROM wallet.wallet_gate").fetchall()[0][0])
+        return int(self.look.execute("SELECT change_no FROM wallet.wallet_fence").fetchall()[0][0])
 
     def everything(self) -> dict[str, str]:
         """A digest of every table."""

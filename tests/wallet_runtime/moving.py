@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from sql import query
+from tests.freezing import set_fence_row
 from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player
@@ -83,7 +84,8 @@ class Desk:
         return player
 
     def seal(self, level: str = "sealed") -> None:
-        self.operator.execute("SELECT wallet.set_freeze('e', 1, %s, 1 + (SELECT freeze_epoch FROM wallet.wallet_gate))", [level])
+        (epoch,) = self.look("SELECT 1 + freeze_epoch FROM wallet.wallet_gate")[0]
+        set_fence_row(self.operator, level, epoch)
 
     def batch(self, run_id: str, limit: int = 100, *, undoes: str | None = None, document: Any = MAPPING, token: int = 1) -> bool:
         text = json.dumps(document)

@@ -13,7 +13,8 @@ import structlog
 from psycopg.rows import DictRow, dict_row
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, Session, prepare_connection, translated
+from wallet_runtime.contract.freeze import CopySeen
+from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, Row, Session, prepare_connection, translated
 from wallet_runtime.plumbing.settings import Settings
 
 POLL_SECONDS = 0.2
@@ -44,6 +45,16 @@ def _nothing_to_report() -> Report:
     return Report(False, {})
 
 
+def _copy_seen(row: Row) -> CopySeen:
+    name = f"{row['process']} copy {row['copy']}"
+    return CopySeen(name, row["heartbeat_age_ms"], row["acknowledged_epoch"])
+
+
+def _goodbye() -> Report:
+    """Say that the copy ended in order: its last heartbeat is young, and it acts on nothing."""
+    return Report(False, {"ended": True})
+
+
 class ControlLink:
     """Reads the freeze state every 200 ms and writes the copy's heartbeat every second, or at once after a change.
 
@@ -59,6 +70,8 @@ class ControlLink:
         self._written_at = float("-inf")
         self._report: Callable[[], Report] = _nothing_to_report
         self._connection: psycopg.Connection[DictRow] | None = None
+        self._watching = False
+        self._copies: tuple[CopySeen, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
@@ -66,6 +79,15 @@ class ControlLink:
     def freeze(self) -> Freeze:
         """The level and epoch that this copy acts on."""
         return self._freeze
+
+    @property
+    def copies(self) -> tuple[CopySeen, ...]:
+        """Every registered copy as this link saw it last; empty before `watch_copies`."""
+        return self._copies
+
+    def watch_copies(self) -> None:
+        """Read the registered copies with every heartbeat, too."""
+        self._watching = True
 
     def silence_seconds(self) -> float:
         """Return the time since `control` last answered; infinite before the first answer."""
@@ -84,7 +106,7 @@ class ControlLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the link, leaving a last heartbeat that says that this copy is not ready any more."""
+        """End the link, leaving a last heartbeat that says that this copy has ended."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(1.0)
@@ -92,7 +114,7 @@ class ControlLink:
     def _run(self) -> None:
         while not self._stopping.wait(POLL_SECONDS if self._written_at > float("-inf") else 0.02):
             self._take_turn()
-        self._report = _nothing_to_report
+        self._report = _goodbye
         self._written_at = float("-inf")
         self._take_turn()
         self._disconnect()
@@ -118,6 +140,8 @@ class ControlLink:
         if changed or now - self._written_at >= HEARTBEAT_SECONDS:
             self._write(session, seen)
             self._written_at = now
+            if self._watching:
+                self._copies = tuple(map(_copy_seen, session.all("control_read_copies")))
 
     def _write(self, session: Session, seen: Freeze) -> None:
         report, settings = self._report(), self._settings

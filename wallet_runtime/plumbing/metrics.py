@@ -18,7 +18,11 @@ REQUEST_SECONDS = Histogram(
 IDEMPOTENCY_KEYS_MISSING = Counter("idempotency_key_missing_total", "Money requests refused for lack of an idempotency key.")
 ENFORCEMENT_MODE = Gauge("multi_brand_enforcement_mode", "0 off, 1 observe, 2 enforce.", ["service"])
 LEGACY_TOKEN = Gauge("legacy_token_present", "1 where the shared legacy token is in the environment.", ["service"])
-FREEZE_EPOCH = Gauge("freeze_epoch", "The freeze epoch that this copy has acknowledged.", ["level"])
+FREEZE_LEVEL = Gauge(
+    "rubyops_freeze_level",
+    "1 for the freeze level in force, or for freezing, thawing or unknown; 0 for the others.",
+    ["level"],
+)
 LOOP_AGE = Gauge("loop_age_seconds", "Time since a loop's last turn that ended well.", ["loop"])
 LOOP_FAILURES = Gauge("loop_failures", "Turns of a loop that failed in a row.", ["loop"])
 CONTENT_TYPE = CONTENT_TYPE_LATEST

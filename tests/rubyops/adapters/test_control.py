@@ -8,7 +8,7 @@ import pytest
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
-from rubyops.errors import LockHeld, LockLost, Unreachable, WriteAttempted
+from rubyops.errors import CheckFailed, LockHeld, LockLost, Refused, Unreachable, WriteAttempted
 from rubyops.ports import Mark
 from tests.cluster import TestDatabase
 
@@ -50,20 +50,66 @@ def test_of_another_host_nothing_is_known_until_the_lease_ends(control: ControlD
     control.acquire("r-2", HERE)
 
 
-def test_a_freeze_is_set_once_per_effect_and_only_by_the_holder(control: ControlDatabase) -> None:
-    mark = Mark("r-1/freeze/1", "r-1", control.acquire("r-1", HERE), "me")
-    assert control.set_freeze(mark, "ingress", "why") == (1, True)
-    assert control.set_freeze(mark, "ingress", "why") == (1, False)
-    with pytest.raises(LockLost):
-        control.set_freeze(replace(mark, effect_id="r-0/x/1", run_id="r-0", token=mark.token - 1), "open", "")
-    assert (control.freeze().level, control.freeze().epoch) == ("ingress", 1)
+def mark_of(run_id: str, token: int = 0, *, owner: str = "", effect: str = "f/1") -> Mark:
+    return Mark(f"{run_id}/{effect}", run_id, token, "me", owner or f"run:{run_id}")
 
 
-def test_a_verification_counts_for_the_present_freeze_and_only_from_the_holder(control: ControlDatabase) -> None:
-    mark = Mark("r-1/v/1", "r-1", control.acquire("r-1", HERE), "me")
-    assert control.record_verification(mark, "smoke") == 0
+def test_the_brake_needs_no_lock_and_acts_once_per_effect(control: ControlDatabase) -> None:
+    control.acquire("r-other", HERE)
+    first = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    assert (first.epoch, first.level, first.applied) == (1, "ingress", True)
+    again = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    assert (again.epoch, again.present, again.applied) == (1, 1, False)
+    sealed = control.raise_freeze(mark_of("r-1", effect="s/1"), "sealed", "why")
+    assert (sealed.epoch, sealed.level) == (2, "sealed")
+    down = control.raise_freeze(mark_of("r-1", effect="t/1"), "ingress", "why")
+    assert (down.level, down.applied) == ("sealed", False), "a layer never goes down"
+    assert control.last_freeze_of("r-1") == (2, "sealed")
+
+
+def test_the_strictest_layer_is_in_force_and_each_lifts_its_own(control: ControlDatabase) -> None:
+    control.raise_freeze(mark_of("r-1"), "sealed", "rollback")
+    control.raise_freeze(mark_of("r-2", owner="person:ann"), "ingress", "fraud")
+    token = control.acquire("r-3", HERE)
+    with pytest.raises(Refused, match="belongs"):
+        control.lift_freeze(mark_of("r-3", token), "")
+    lifted = control.lift_freeze(mark_of("r-3", token, owner="person:ann"), "all clear")
+    assert (lifted.level, lifted.applied) == ("sealed", True), "the run's freeze stays"
+    taken = control.take_over_freeze(mark_of("r-3", token, effect="o/1"), "r-1")
+    assert taken.level == "sealed"
+    assert control.lift_freeze(mark_of("r-3", token, effect="l/2"), "").level == "open"
+    with pytest.raises(Refused, match="no freeze to take over"):
+        control.take_over_freeze(mark_of("r-3", token, effect="o/2"), "r-1")
+
+
+def test_only_the_holder_lifts(control: ControlDatabase) -> None:
+    token = control.acquire("r-1", HERE)
+    control.raise_freeze(mark_of("r-1"), "ingress", "why")
     with pytest.raises(LockLost):
-        control.record_verification(replace(mark, token=mark.token - 1), "smoke")
+        control.lift_freeze(mark_of("r-1", token - 1, effect="l/1"), "")
+    with pytest.raises(LockLost):
+        control.take_over_freeze(mark_of("r-0", token, effect="o/1"), "r-1")
+    assert control.freeze().level == "ingress"
+
+
+def test_a_repeat_after_somebody_lifted_it_tells_both_epochs(control: ControlDatabase) -> None:
+    token = control.acquire("r-1", HERE)
+    control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    control.lift_freeze(mark_of("r-1", token, effect="l/1"), "")
+    again = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    assert (again.applied, again.epoch, again.present, again.level) == (False, 1, 2, "open")
+
+
+def test_a_verification_passes_only_on_the_state_that_it_began_on(control: ControlDatabase) -> None:
+    token = control.acquire("r-1", HERE)
+    control.begin_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
+    with pytest.raises(CheckFailed, match="freeze epoch: 1 -> 2"):
+        control.pass_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 2}})
+    control.pass_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
+    with pytest.raises(LockLost):
+        control.begin_verification(mark_of("r-1", token - 1), "smoke", {})
+    with pytest.raises(LockLost):
+        control.pass_verification(mark_of("r-1", token - 1), "smoke", {"freeze": {"epoch": 1}})
 
 
 def test_the_anchor_never_goes_back(control: ControlDatabase) -> None:

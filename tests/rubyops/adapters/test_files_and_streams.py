@@ -45,9 +45,11 @@ def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Pa
 def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(platform_db: TestDatabase) -> None:
     link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
     link.rows("ops_advance_fence", token=7)
-    link.rows("ops_mirror_freeze", effect_id="r-1/f/1", token=7, level="ingress", epoch=3)
+    link.rows("ops_raise_freeze", level="ingress", epoch=3)
     with psycopg.connect(platform_db.superuser_dsn) as connection:
         assert connection.execute("SELECT freeze_level, freeze_epoch FROM wallet.wallet_gate").fetchone() == ("ingress", 3)
+    with pytest.raises(RubyopsError, match="taken over"):
+        link.rows("ops_lower_freeze", token=6, level="open", epoch=4)
     with pytest.raises(RubyopsError, match="taken over"):
         link.rows("ops_advance_fence", token=6)
 

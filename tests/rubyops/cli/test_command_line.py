@@ -18,7 +18,7 @@ from rubyops.cli.session import _confirm
 from rubyops.config import CHECKOUT
 from rubyops.engine.planner import Plan, StepPlan
 from rubyops.errors import Refused
-from rubyops.model.effect import Effect, Migrate, SetFreeze
+from rubyops.model.effect import Effect, LiftFreeze, Migrate, RaiseFreeze
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook, Step
@@ -110,6 +110,10 @@ def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def say_nothing() -> None:
+    """Tell nothing of the money."""
+
+
 def plan_of(*effects: Effect) -> Plan:
     step = Step("one", "one", "command", "migrate", None, (), 1)
     return Plan(Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "wanted", effects),), "p-1")
@@ -118,13 +122,14 @@ def plan_of(*effects: Effect) -> Plan:
 def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) -> None:
     staging = Environment("staging", "staging", "local", "RUBY_SPLIT_V1", 2, 0, True, tmp_path)
     with pytest.raises(Refused, match="--confirm staging"):
-        _confirm(plan_of(Migrate()), staging, None)
+        _confirm(plan_of(Migrate()), staging, None, say_nothing)
     with pytest.raises(Refused, match="'stagin'"):
-        _confirm(plan_of(Migrate()), staging, "stagin")
-    _confirm(plan_of(Migrate()), staging, "staging")
-    _confirm(plan_of(SetFreeze("ingress", "")), staging, None)  # freezing must stay easy
+        _confirm(plan_of(Migrate()), staging, "stagin", say_nothing)
+    _confirm(plan_of(Migrate()), staging, "staging", say_nothing)
+    # Freezing must stay easy.
+    _confirm(plan_of(RaiseFreeze("ingress", "")), staging, None, say_nothing)
     with pytest.raises(Refused, match="--confirm staging"):
-        _confirm(plan_of(SetFreeze("open", "")), staging, None)
+        _confirm(plan_of(LiftFreeze("")), staging, None, say_nothing)
 
 
 @pytest.mark.parametrize("kind", ["topology", "policy"])

@@ -17,13 +17,17 @@ EFFECTS: tuple[e.Effect, ...] = (
     e.StartProcesses(("a",)),
     e.Migrate(),
     e.SeedPlayers(3),
-    e.SetFreeze("sealed", "why"),
+    e.RaiseFreeze("sealed", "why"),
+    e.TakeOverFreeze("r-0"),
+    e.LiftFreeze("why"),
+    e.EndSession(7, "2026-01-01T00:00:00+00:00"),
     e.WaitFor("fine", 1.5),
     e.CallService("wallet_service", "PUT", "/x", {"a": {"b": 1}}, "brand"),
     e.RunFlow("FLOW-1"),
     e.ExportTables(("t",)),
     e.ConfirmDrained(3.0),
     e.Backfill(10, None),
+    e.BeginVerification("smoke"),
     e.RecordVerification("smoke"),
 )
 

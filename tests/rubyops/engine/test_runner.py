@@ -57,7 +57,7 @@ def test_a_broken_invariant_freezes_and_ends_with_3(control_db: TestDatabase, tm
     assert report.exit_code == ExitCode.REFUSED
     assert "player 7" in str(report.message)
     assert "FROZEN (ingress)" in str(report.message)
-    assert report.freeze == "ingress"
+    assert report.freeze is not None and report.freeze.verdict.word == "ingress"
     assert not [verb for verb, _ in operate.acts if verb == "call"]
 
 

@@ -19,11 +19,11 @@ from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.model.effect import CallService, SetFreeze, StartProcesses, StopProcesses
+from rubyops.model.effect import CallService, RaiseFreeze, StartProcesses, StopProcesses
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, Playbook, Step, Wanted
 from rubyops.ports import CheckRunner, Read
-from rubyops.testing import RecordingOperate, StillRead, always_ok, nothing_written
+from rubyops.testing import RecordingOperate, StillRead, always_ok, in_force, nobody, nothing_written
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _several(params: Params, read: Read) -> Wanted:
 
 def _freeze(params: Params, read: Read) -> Wanted:
     del params, read
-    return Wanted((SetFreeze("ingress", "a test"),), {})
+    return Wanted((RaiseFreeze("ingress", "a test"),), {})
 
 
 def _restart(params: Params, read: Read) -> Wanted:
@@ -71,7 +71,18 @@ def session(
     """Wire the engine to a real control database and a real journal folder."""
     control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
     reader = read or StillRead({"facts_freeze": [{"level": "open"}]})
-    tools = Tools(reader, control, operate, check, COMMANDS.__getitem__, _no_flow, nothing_written)
+    tools = Tools(
+        reader,
+        control,
+        operate,
+        check,
+        COMMANDS.__getitem__,
+        _no_flow,
+        nothing_written,
+        in_force(control),
+        nobody,
+        dict,
+    )
     return Session(tools, JournalFolder(home / "journal"), this_process(), lambda text: text, Silent(), StopWish())
 
 

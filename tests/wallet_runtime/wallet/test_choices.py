@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
+from tests.freezing import set_fence_row
 from tests.wallet_runtime.serving import PLAYER, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
@@ -95,7 +96,7 @@ def test_a_choice_outlives_a_policy_and_is_judged_when_a_bet_comes(table: Table)
 
 def test_a_seal_stops_a_choice_and_an_ingress_freeze_does_not(table: Table, operator: psycopg.Connection, look: psycopg.Connection) -> None:
     for epoch, (level, status) in enumerate((("ingress", 200), ("sealed", 503), ("open", 200)), 1):
-        operator.execute("SELECT wallet.set_freeze(%s, 1, %s, %s)", [f"e{epoch}", level, epoch])
+        set_fence_row(operator, level, epoch)
         assert table.choose("CASINO_BONUS")[0] == status
     assert table.choose("CASINO_NORMAL", **{contract.CANARY_HEADER: "no-pass"})[0] == 503
     assert look.execute("SELECT provider_type, source FROM wallet.wallet_funding_choice").fetchall() == [("LIVE", "CASINO_BONUS")]

@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance
@@ -79,19 +80,19 @@ def test_a_twin_of_an_unfinished_request_is_told_so(player: Player, look: psycop
 def test_ingress_stops_what_is_new_and_lets_what_is_open_end(player: Player, operator: psycopg.Connection) -> None:
     player.perform(cash.deposit, DEPOSIT)
     player.perform(bets.authorize, AUTHORIZE, **BET)
-    operator.execute("SELECT wallet.set_freeze('e1', 1, 'ingress', 1)")
+    set_fence_row(operator, "ingress", 1)
     for rule, command, reads in ((cash.deposit, DEPOSIT, {}), (bets.authorize, AUTHORIZE, {"provider_id": "mocksports", "bet_id": "b2"})):
         with pytest.raises(Maintenance) as error:
             player.perform(rule, command, **reads)
         assert error.value.retry_after and error.value.details == {"freeze_level": "ingress"}
     assert player.perform(bets.settle, bets.Settle("mocksports", "b1", "1"), **BET)[0] == 200
-    operator.execute("SELECT wallet.set_freeze('e2', 1, 'sealed', 2)")
+    set_fence_row(operator, "sealed", 2)
     with pytest.raises(Maintenance):
         player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **BET)
 
 
 def test_a_canary_pass_is_bound_to_its_player_run_and_time(player: Player, operator: psycopg.Connection, wallet: Database) -> None:
-    operator.execute("SELECT wallet.set_freeze('e1', 1, 'sealed', 1)")
+    set_fence_row(operator, "sealed", 1)
     soon = datetime.now(UTC) + timedelta(minutes=1)
     issue = "SELECT wallet.issue_canary_pass(%s, 'r-1', %s, %s, %s, %s)"
     for token, expires in (("good", soon), ("late", datetime.now(UTC) - timedelta(seconds=1))):
@@ -141,7 +142,7 @@ def test_a_balance_beyond_counting_is_refused_and_reconciliation_still_counts(pl
 
 def test_an_overtaken_token_changes_nothing(operator: psycopg.Connection, look: psycopg.Connection) -> None:
     operator.execute("SELECT wallet.advance_fence(7)")
-    freezes = ("set_freeze('e', 1, 'sealed', 1)", "set_freeze('e', NULL, 'sealed', 1)")
+    freezes = ("lower_freeze(1, 'open', 1)", "lower_freeze(NULL, 'open', 1)")
     for call in (*freezes, "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
         with pytest.raises(psycopg.errors.DatabaseError) as error:
             operator.execute(f"SELECT wallet.{call}".encode())

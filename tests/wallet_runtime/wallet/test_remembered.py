@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from prometheus_client import Counter
 
+from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.test_batch import bet as batched
 from wallet_runtime.plumbing.database import Database
@@ -193,7 +194,7 @@ def test_a_repeat_gets_its_first_answer_and_another_payload_is_refused(known: Pl
 
 def test_a_frozen_repeat_gets_its_first_answer_and_a_new_bet_is_stopped(known: Player, operator: psycopg.Connection[Any]) -> None:
     first = bet(known, "b2", request_id="same")
-    operator.execute("SELECT wallet.set_freeze('run-1', 1, 'ingress', 1)")
+    set_fence_row(operator, "ingress", 1)
     assert bet(known, "b2", request_id="same") == first
     with pytest.raises(Maintenance):
         bet(known, "b3")
@@ -246,10 +247,10 @@ def test_what_became_of_guesses_is_counted(known: Player, wallet: Database, oper
     before = {result: counted(GUESSES, result) for result in ("right", "asked", "overtaken")}
     assert bet(known, "b2")[0] == 200
     assert bet(known, "b3", 99_999)[1]["code"] == "INSUFFICIENT_FUNDS"
-    operator.execute("SELECT wallet.set_freeze('run-1', 1, 'ingress', 1)")
+    set_fence_row(operator, "ingress", 1)
     with pytest.raises(Maintenance):
         bet(known, "b4")
-    operator.execute("SELECT wallet.set_freeze('run-1', 1, 'open', 2)")
+    set_fence_row(operator, "open", 2)
     mine, known.money = known.money, Money(wallet)
     assert bet(known, "b5")[0] == 200
     known.money = mine

@@ -5,19 +5,24 @@ from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.wallet.api import choices, coupons, documents, money, movements, reconciliation
+from wallet_runtime.wallet.store.freeze import FreezeGuard
 
 RECONCILIATION_SECONDS = 3600
 RECONCILIATION_LIMIT_SECONDS = 2 * RECONCILIATION_SECONDS + 600
 FOLD_SECONDS = 60
 FOLD_LIMIT_SECONDS = 600
+FREEZE_SECONDS = 0.5
+FREEZE_LIMIT_SECONDS = 10
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the hourly `ledger_reconciliation` task, and the one that folds counter-accounts into running sums."""
+    """Make the hourly `ledger_reconciliation`, the folding of counter-accounts, the freeze guard."""
     task = reconciliation.reconciliation_of(context)
+    guard = FreezeGuard(context.database, context.control)
     return (
         Loop("ledger_reconciliation", task.hourly_turn, RECONCILIATION_SECONDS, RECONCILIATION_LIMIT_SECONDS),
         Loop("counter_fold", task.fold_turn, FOLD_SECONDS, FOLD_LIMIT_SECONDS),
+        Loop("freeze_guard", guard.turn, FREEZE_SECONDS, FREEZE_LIMIT_SECONDS),
     )
 
 

@@ -7,9 +7,10 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from wallet_runtime.contract import INGRESS, SEALED
 from wallet_runtime.plumbing.app import Answer, Call
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.errors import ApiError, Invalid
+from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import Result, Wish
@@ -18,6 +19,7 @@ from wallet_runtime.wallet.store.money import money_of
 # Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a second one.
 TRANSACTIONS = UUID("6e0f6a4e-3f0b-5a0a-9d7e-5a6f1f0c7b11")
 PREFIX = "/internal/wallet/v2"
+FROZEN_RETRY_SECONDS = 5
 Rule = Callable[[Request, Any, State, ActivePair], Decision]
 
 
@@ -37,7 +39,9 @@ def perform(
     def decide(state: State, pair: ActivePair) -> Decision:
         if currency and state.player is not None and state.player.currency != currency:
             raise CurrencyMismatch(f"the player's wallet is in {state.player.currency}, not in {currency}")
-        return rule(request, command, state, pair)
+        decision = rule(request, command, state, pair)
+        confirm_not_frozen(context, request, decision)
+        return decision
 
     status, answer = money_of(context.database).perform(request, reads, decide)
     if status >= 400:
@@ -45,9 +49,27 @@ def perform(
     return Answer(status, answer)
 
 
-def wish(request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]) -> Wish:
+def wish(context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]) -> Wish:
     """Make a command of a batch."""
-    return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
+
+    def decide(state: State, pair: ActivePair) -> Decision:
+        decision = rule(request, command, state, pair)
+        confirm_not_frozen(context, request, decision)
+        return decision
+
+    return Wish(request, reads, decide)
+
+
+def confirm_not_frozen(context: Context, request: Request, decision: Decision) -> None:
+    """Refuse (503 MAINTENANCE) what the level that this copy acknowledged forbids.
+
+    The fence row decides in the database. This comes first, so that a freeze works at once also
+    where a lock keeps the fence row from being written. A canary pass is for the database to judge.
+    """
+    level = context.control.freeze.level
+    stopped = level == SEALED or (level == INGRESS and decision.starts_new)
+    if stopped and request.canary_token is None:
+        raise Maintenance(details={"freeze_level": level}, retry_after=FROZEN_RETRY_SECONDS)
 
 
 def told(request_id: str, result: Result) -> dict[str, Any]:

@@ -138,7 +138,8 @@ def settle_batch(context: Context, call: Call) -> Answer:
     for item in body.bets:
         command = _settlement(item)
         alone = replace(call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH)
-        wishes.append(wish(name_request(alone, item.player_id, command), command, bets.settle, _bet_reads(command)))
+        request = name_request(alone, item.player_id, command)
+        wishes.append(wish(context, request, command, bets.settle, _bet_reads(command)))
     results = perform_many(money_of(context.database), wishes)
     return Answer(200, {"results": [told(wish.request.request_id, result) for wish, result in zip(wishes, results, strict=True)]})
 

@@ -2,6 +2,7 @@
 CREATE SCHEMA control;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
+-- What is wanted: the strictest of the layers below. The epoch moves with every change of them.
 CREATE TABLE control.freeze_state (
     one           smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     level         text NOT NULL DEFAULT 'open' CHECK (level IN ('open', 'ingress', 'sealed')),
@@ -14,6 +15,18 @@ CREATE TABLE control.freeze_state (
 );
 INSERT INTO control.freeze_state DEFAULT VALUES;
 
+-- A freeze belongs to the run or the person who set it; each has a layer of its own. `owner` is
+-- `run:<id>` or `person:<name>`; a run that took a layer over is named beside it.
+CREATE TABLE control.freeze_layer (
+    run_id        text PRIMARY KEY,
+    owner         text NOT NULL,
+    level         text NOT NULL CHECK (level IN ('ingress', 'sealed')),
+    reason        text NOT NULL,
+    set_by        text NOT NULL,
+    set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    taken_over_by text
+);
+
 CREATE TABLE control.freeze_history (
     effect_id     text PRIMARY KEY,
     level         text NOT NULL,
@@ -23,6 +36,16 @@ CREATE TABLE control.freeze_history (
     run_id        text NOT NULL,
     changed_at    timestamptz NOT NULL DEFAULT now()
 );
+
+-- Counts every change of what the platform is, so that a verification stands for one state of it.
+CREATE TABLE control.platform_change (
+    one           smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    change_no     bigint NOT NULL DEFAULT 0,
+    what          text NOT NULL DEFAULT '',
+    changed_by    text NOT NULL DEFAULT '',
+    changed_at    timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO control.platform_change DEFAULT VALUES;
 
 CREATE TABLE control.service_copy (
     process            text NOT NULL,
@@ -56,18 +79,58 @@ CREATE TABLE control.journal_head (
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 
+-- A part of a verification: begun on a state of the platform, passed when that state still stood at
+-- its end. A row without `passed_at` failed, or was given up.
 CREATE TABLE control.verification (
-    freeze_epoch  bigint NOT NULL,
-    kind          text NOT NULL CHECK (kind IN ('health', 'smoke', 'reconciliation', 'canary')),
+    effect_id     text PRIMARY KEY,
     run_id        text NOT NULL,
-    effect_id     text NOT NULL,
-    passed_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (freeze_epoch, kind)
+    kind          text NOT NULL CHECK (kind IN ('health', 'smoke', 'reconciliation', 'canary')),
+    state         jsonb NOT NULL,
+    begun_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    passed_at     timestamptz
 );
+CREATE INDEX verification_newest ON control.verification (kind, begun_at DESC);
 
--- Change the freeze level once per effect; a repeat answers what the first call did. Refuses an overtaken token.
-CREATE FUNCTION control.set_freeze(p_effect_id text, p_run_id text, p_token bigint, p_level text, p_reason text, p_by text)
-RETURNS TABLE (epoch bigint, applied boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
+CREATE FUNCTION control.strictness(p_level text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
+$$;
+
+-- Refuse an overtaken token; the row stays locked until the act has committed.
+CREATE FUNCTION control.hold_lock(p_run_id text, p_token bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM control.run_lock l WHERE l.token = p_token AND l.run_id = p_run_id FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'run % does not hold the lock under token %', p_run_id, p_token
+            USING ERRCODE = 'RB001';
+    END IF;
+END $$;
+
+-- Bring the state to the strictest layer under a new epoch, and keep the change in the history.
+CREATE FUNCTION control.restate_freeze(p_effect_id text, p_run_id text, p_reason text, p_by text)
+RETURNS control.freeze_state LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
+DECLARE
+    state  control.freeze_state;
+    wanted text := coalesce((SELECT level FROM control.freeze_layer
+                              ORDER BY control.strictness(level) DESC LIMIT 1), 'open');
+BEGIN
+    UPDATE control.freeze_state s
+       SET level = wanted, epoch = s.epoch + 1, reason = p_reason, changed_by = p_by,
+           run_id = p_run_id, changed_at = clock_timestamp(),
+           deadline = CASE WHEN wanted = 'open' THEN NULL
+                           ELSE clock_timestamp() + interval '30 minutes' END
+    RETURNING s.* INTO state;
+    INSERT INTO control.freeze_history (effect_id, level, epoch, reason, changed_by, run_id)
+    VALUES (p_effect_id, state.level, state.epoch, p_reason, p_by, p_run_id);
+    RETURN state;
+END $$;
+
+-- Raise the freeze by a layer of this run. It needs no lock: the brake works while a run holds it.
+-- A repeat changes nothing; `epoch` is that of the first call and `present` that of today.
+CREATE FUNCTION control.raise_freeze(p_effect_id text, p_run_id text, p_owner text, p_level text,
+                                     p_reason text, p_by text)
+RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
     state control.freeze_state;
     done  bigint;
@@ -75,21 +138,85 @@ BEGIN
     SELECT * INTO state FROM control.freeze_state FOR UPDATE;
     SELECT h.epoch INTO done FROM control.freeze_history h WHERE h.effect_id = p_effect_id;
     IF FOUND THEN
-        RETURN QUERY SELECT done, false;
+        RETURN QUERY SELECT done, state.level, state.epoch, false;
         RETURN;
     END IF;
-    PERFORM 1 FROM control.run_lock l WHERE l.token = p_token AND l.run_id = p_run_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'run % does not hold the lock under token %', p_run_id, p_token USING ERRCODE = 'RB001';
+    IF EXISTS (SELECT FROM control.freeze_layer l
+                WHERE l.owner = p_owner AND l.taken_over_by IS NULL
+                  AND strictness(l.level) >= strictness(p_level)) THEN
+        RETURN QUERY SELECT state.epoch, state.level, state.epoch, false;
+        RETURN;
     END IF;
-    UPDATE control.freeze_state s
-       SET level = p_level, epoch = s.epoch + 1, reason = p_reason, changed_by = p_by, run_id = p_run_id,
-           changed_at = clock_timestamp(),
-           deadline = CASE WHEN p_level = 'open' THEN NULL ELSE clock_timestamp() + interval '30 minutes' END;
-    INSERT INTO control.freeze_history (effect_id, level, epoch, reason, changed_by, run_id)
-    VALUES (p_effect_id, p_level, state.epoch + 1, p_reason, p_by, p_run_id);
-    RETURN QUERY SELECT state.epoch + 1, true;
+    INSERT INTO control.freeze_layer AS l (run_id, owner, level, reason, set_by)
+    VALUES (p_run_id, p_owner, p_level, p_reason, p_by)
+    ON CONFLICT (run_id) DO UPDATE
+       SET level = CASE WHEN strictness(l.level) > strictness(excluded.level) THEN l.level
+                        ELSE excluded.level END,
+           reason = excluded.reason, set_by = excluded.set_by, set_at = clock_timestamp();
+    state := control.restate_freeze(p_effect_id, p_run_id, p_reason, p_by);
+    RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
+
+-- Lift the layers of this run, those that it took over, and with `p_owner` those of a person.
+-- Layers of others stay. RB004 when none is its own while others are there.
+CREATE FUNCTION control.lift_freeze(p_effect_id text, p_run_id text, p_token bigint, p_owner text,
+                                    p_reason text, p_by text)
+RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
+DECLARE
+    state control.freeze_state;
+    done  bigint;
+BEGIN
+    SELECT * INTO state FROM control.freeze_state FOR UPDATE;
+    SELECT h.epoch INTO done FROM control.freeze_history h WHERE h.effect_id = p_effect_id;
+    IF FOUND THEN
+        RETURN QUERY SELECT done, state.level, state.epoch, false;
+        RETURN;
+    END IF;
+    PERFORM control.hold_lock(p_run_id, p_token);
+    DELETE FROM control.freeze_layer l
+     WHERE coalesce(l.taken_over_by, l.run_id) = p_run_id
+        OR (l.owner = p_owner AND l.taken_over_by IS NULL);
+    IF NOT FOUND AND state.level <> 'open' THEN
+        RAISE EXCEPTION 'no freeze that is in force belongs to % or run %', p_owner, p_run_id
+            USING ERRCODE = 'RB004';
+    END IF;
+    state := control.restate_freeze(p_effect_id, p_run_id, p_reason, p_by);
+    RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
+END $$;
+
+-- Take over the layers of a run that has ended or died, so that the run in charge may lift them.
+CREATE FUNCTION control.take_over_freeze(p_effect_id text, p_run_id text, p_token bigint,
+                                         p_from text, p_by text)
+RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
+DECLARE
+    state control.freeze_state;
+    done  bigint;
+BEGIN
+    SELECT * INTO state FROM control.freeze_state FOR UPDATE;
+    SELECT h.epoch INTO done FROM control.freeze_history h WHERE h.effect_id = p_effect_id;
+    IF FOUND THEN
+        RETURN QUERY SELECT done, state.level, state.epoch, false;
+        RETURN;
+    END IF;
+    PERFORM control.hold_lock(p_run_id, p_token);
+    UPDATE control.freeze_layer l SET taken_over_by = p_run_id
+     WHERE coalesce(l.taken_over_by, l.run_id) = p_from;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'run % has no freeze to take over', p_from USING ERRCODE = 'RB004';
+    END IF;
+    state := control.restate_freeze(p_effect_id, p_run_id, 'taken over from ' || p_from, p_by);
+    RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
+END $$;
+
+-- Count a change of the platform. Anybody who changes it may say so: it only takes proofs away.
+CREATE FUNCTION control.note_change(p_what text, p_by text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = control, pg_temp AS $$
+    UPDATE control.platform_change
+       SET change_no = change_no + 1, what = p_what, changed_by = p_by, changed_at = clock_timestamp()
+    RETURNING change_no
+$$;
 
 DO $$
 DECLARE
@@ -102,10 +229,14 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA control TO %I', name);
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION control.set_freeze(text, text, bigint, text, text, text) FROM PUBLIC;
-GRANT SELECT ON control.freeze_state TO control_service;
-GRANT SELECT, INSERT, UPDATE ON control.service_copy TO control_service;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA control FROM PUBLIC;
+GRANT SELECT ON control.freeze_state, control.service_copy TO control_service;
+GRANT INSERT, UPDATE ON control.service_copy TO control_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA control TO rubyops_read, rubyops_ops;
-GRANT INSERT, UPDATE, DELETE ON control.run_lock, control.journal_head, control.verification, control.service_copy TO rubyops_ops;
+GRANT INSERT, UPDATE, DELETE ON control.run_lock, control.journal_head, control.verification,
+    control.service_copy TO rubyops_ops;
 GRANT USAGE ON SEQUENCE control.fencing_token TO rubyops_ops;
-GRANT EXECUTE ON FUNCTION control.set_freeze(text, text, bigint, text, text, text) TO rubyops_ops;
+GRANT EXECUTE ON FUNCTION control.raise_freeze(text, text, text, text, text, text),
+    control.lift_freeze(text, text, bigint, text, text, text),
+    control.take_over_freeze(text, text, bigint, text, text),
+    control.note_change(text, text), control.hold_lock(text, bigint) TO rubyops_ops;

@@ -58,7 +58,6 @@ CREATE TABLE wallet.wallet_activation (
 );
 
 -- The gate row: the active pair, and the fence that freezing and overtaken operators are stopped by.
--- change_no counts changes of what the platform is, whoever makes them; ordinary money does not move it.
 CREATE TABLE wallet.wallet_gate (
     one              smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     topology_code    text,
@@ -68,11 +67,21 @@ CREATE TABLE wallet.wallet_gate (
     activation_no    bigint NOT NULL DEFAULT 0,
     freeze_level     text NOT NULL DEFAULT 'open' CHECK (freeze_level IN ('open', 'ingress', 'sealed')),
     freeze_epoch     bigint NOT NULL DEFAULT 0,
+    -- Up to this epoch no money command is left that saw the level before.
+    settled_epoch    bigint NOT NULL DEFAULT 0,
     fence_token      bigint NOT NULL DEFAULT 0,
-    restore_epoch    bigint NOT NULL DEFAULT 0,
-    change_no        bigint NOT NULL DEFAULT 0
+    restore_epoch    bigint NOT NULL DEFAULT 0
 );
 INSERT INTO wallet.wallet_gate DEFAULT VALUES;
+
+-- The row that an operator's act locks until it commits, so that no newer token is raised before. It
+-- is not the gate row: a long act must not keep a freeze from being raised. change_no counts changes of
+-- what the platform is, whoever makes them; ordinary money does not move it.
+CREATE TABLE wallet.wallet_fence (
+    one       smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    change_no bigint NOT NULL DEFAULT 0
+);
+INSERT INTO wallet.wallet_fence DEFAULT VALUES;
 
 CREATE TABLE wallet.wallet_canary_pass (
     token_hash   bytea PRIMARY KEY,

@@ -24,13 +24,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gate wallet_gate;
 BEGIN
+    IF c->>'canary_token' IS NOT NULL THEN
+        PERFORM 1 FROM wallet_fence FOR SHARE;
+    END IF;
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
     IF wallet.passes_freeze(gate, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'canary_token', false) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
-    END IF;
-    IF c->>'canary_token' IS NOT NULL THEN
-        PERFORM wallet.hold_fence(gate.fence_token);
     END IF;
     INSERT INTO wallet_funding_choice (brand_id, player_id, provider_type, source)
     VALUES ((c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'provider_type', c->>'source')

@@ -449,6 +449,13 @@ DECLARE
     stake bigint;
     state text;
 BEGIN
+    -- The operator's acts alone lock the fence: his own, and those of his canaries, whose pass must be
+    -- that of the run in charge until the commit.
+    IF c.fence_token IS NOT NULL THEN
+        PERFORM 1 FROM wallet_fence FOR UPDATE;
+    ELSIF c.canary_token IS NOT NULL THEN
+        PERFORM 1 FROM wallet_fence FOR SHARE;
+    END IF;
     LOCK TABLE wallet_gate IN ROW SHARE MODE;
     SELECT * INTO gate FROM wallet_gate;
     IF (gate.freeze_level <> 'open' OR c.canary_token IS NOT NULL)
@@ -457,9 +464,6 @@ BEGIN
     END IF;
     IF c.fence_token IS NOT NULL THEN
         PERFORM wallet.note_change(c.fence_token);
-    ELSIF c.canary_token IS NOT NULL THEN
-        -- The pass is of the run that had the fence when it was looked at; it must have it until the commit.
-        PERFORM wallet.hold_fence(gate.fence_token);
     END IF;
     IF gate.activation_no IS DISTINCT FROM c.activation_no THEN
         RAISE EXCEPTION 'decided on activation %, now it is %', c.activation_no, gate.activation_no USING ERRCODE = 'RW010';

@@ -52,11 +52,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_tim
 DECLARE
     gate wallet_gate;
 BEGIN
+    PERFORM wallet.note_change(p_fence_token);
     LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
-    IF p_fence_token IS NOT NULL THEN
-        PERFORM wallet.hold_fence(p_fence_token);
-    END IF;
     IF gate.activation_no IS DISTINCT FROM p_activation_no THEN
         RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW001';
     END IF;
@@ -81,13 +79,12 @@ BEGIN
     VALUES (gate.activation_no + 1, p_topology, p_topology_version, p_policy, p_policy_version, gate.topology_code, gate.topology_version,
             gate.policy_version, p_caller, p_request_id);
     UPDATE wallet_gate SET topology_code = p_topology, topology_version = p_topology_version, policy_key = p_policy,
-                           policy_version = p_policy_version, activation_no = gate.activation_no + 1,
-                           change_no = gate.change_no + 1;
+                           policy_version = p_policy_version, activation_no = gate.activation_no + 1;
     RETURN gate.activation_no + 1;
 END $$;
 
--- Raise the fence to a run's token. A token that was overtaken is refused here and in every function below. Waits until every act
--- that holds the fence has committed.
+-- Raise the fence to a run's token. A token that was overtaken is refused here and in every function
+-- below. Waits until every act that holds the fence has committed.
 CREATE FUNCTION wallet.advance_fence(p_token bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -97,6 +94,7 @@ BEGIN
     IF p_token > (SELECT fence_token FROM wallet_gate) + 1000000 THEN
         RAISE EXCEPTION 'fencing token % is not one that control has given', p_token USING ERRCODE = 'RB001';
     END IF;
+    PERFORM 1 FROM wallet_fence FOR UPDATE;
     UPDATE wallet_gate SET fence_token = p_token WHERE fence_token <= p_token RETURNING fence_token INTO held;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
@@ -104,32 +102,7 @@ BEGIN
     RETURN held;
 END $$;
 
--- Hold the fence until this transaction ends: the gate row is locked, so that no newer token can be raised before the act has committed,
--- and an act under an older token is refused.
-CREATE FUNCTION wallet.hold_fence(p_token bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
-BEGIN
-    PERFORM 1 FROM wallet_gate WHERE fence_token = p_token FOR SHARE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
-    END IF;
-END $$;
-
--- Count a change of what the platform is, in the transaction that makes it, and hold the fence as hold_fence does. NULL: the caller is
--- under no fence, and the change is only counted.
-CREATE FUNCTION wallet.note_change(p_token bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
-DECLARE
-    counted bigint;
-BEGIN
-    UPDATE wallet_gate SET change_no = change_no + 1 WHERE p_token IS NULL OR fence_token = p_token RETURNING change_no INTO counted;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
-    END IF;
-    RETURN counted;
-END $$;
-
--- For set_freeze, which has the gate to itself: nothing can raise the fence beside it.
+-- Whoever locks the fence does it before the gate, so that no two wait for each other.
 CREATE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
 BEGIN
@@ -138,13 +111,66 @@ BEGIN
     END IF;
 END $$;
 
--- Mirror the freeze level of `control` into the fence row; when it commits, no money command that saw the old level is left.
-CREATE FUNCTION wallet.set_freeze(p_effect_id text, p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+-- Hold the fence until this transaction ends: no newer token can be raised before the act has
+-- committed, and an act under an older token is refused.
+CREATE FUNCTION wallet.hold_fence(p_token bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM wallet_fence FOR SHARE;
+    PERFORM wallet.assert_fence(p_token);
+END $$;
+
+-- Count a change of what the platform is, in the transaction that makes it, and hold the fence as
+-- hold_fence does. NULL: the caller is under no fence, and the change is only counted.
+CREATE FUNCTION wallet.note_change(p_token bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    UPDATE wallet_fence SET change_no = change_no + 1 RETURNING change_no INTO counted;
+    IF p_token IS NOT NULL THEN
+        PERFORM wallet.assert_fence(p_token);
+    END IF;
+    RETURN counted;
+END $$;
+
+CREATE FUNCTION wallet.strictness(p_level text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
+$$;
+
+-- Mirror a raised level of `control` into the fence row. It needs no token and only ever goes up.
+-- New money commands see it at once; those under way may still act, until `settle_freeze`.
+CREATE FUNCTION wallet.raise_freeze(p_level text, p_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
-    LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
-    PERFORM wallet.assert_fence(p_token);
-    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch WHERE freeze_epoch <= p_epoch;
+    IF p_level NOT IN ('ingress', 'sealed') THEN
+        RAISE EXCEPTION 'level % is no freeze', p_level USING ERRCODE = 'RB002';
+    END IF;
+    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch
+     WHERE freeze_epoch < p_epoch AND wallet.strictness(freeze_level) <= wallet.strictness(p_level);
+    RETURN (SELECT freeze_epoch FROM wallet_gate);
+END $$;
+
+-- Wait until no money command is left that saw an earlier level, and say so in the fence row.
+-- A longer patience than the commands' own lock time-out gets through however many are under way.
+CREATE FUNCTION wallet.settle_freeze(p_epoch bigint, p_patience_ms integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', least(p_patience_ms, 5000) || 'ms', true);
+    IF (SELECT settled_epoch < p_epoch FROM wallet_gate) THEN
+        LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
+        UPDATE wallet_gate SET settled_epoch = freeze_epoch WHERE freeze_epoch = p_epoch;
+    END IF;
+    RETURN (SELECT settled_epoch FROM wallet_gate);
+END $$;
+
+-- Mirror a lowered level of `control`; only the run in charge may, under its token.
+CREATE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
+BEGIN
+    PERFORM wallet.hold_fence(p_token);
+    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch, settled_epoch = p_epoch
+     WHERE freeze_epoch < p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 

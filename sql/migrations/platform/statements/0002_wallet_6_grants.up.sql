@@ -33,7 +33,9 @@ GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.explain_drift(uu
 GRANT SELECT, UPDATE (published_at, attempts) ON wallet.wallet_outbox TO wallet_worker;
 GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer), wallet.prune_idempotency(interval, integer) TO wallet_worker;
-GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.set_freeze(text, bigint, text, bigint),
+GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freeze(bigint, integer)
+    TO wallet_service, rubyops_ops;
+GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint),
     wallet.issue_canary_pass(bytea, text, bigint, uuid, uuid, timestamptz), wallet.count_unpublished(integer),
     wallet.publish_canary(text, bigint, uuid, uuid) TO rubyops_ops;
 -- Whoever carries out what an operator asks for; rolling_service and player_service are let in further below.

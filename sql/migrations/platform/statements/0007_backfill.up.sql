@@ -141,8 +141,8 @@ DECLARE
     failed bigint;
     made   bigint;
 BEGIN
-    LOCK TABLE wallet_gate IN ROW SHARE MODE;
     PERFORM wallet.note_change(p_token);
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
     IF (SELECT freeze_level FROM wallet_gate) = 'sealed' THEN
         RAISE EXCEPTION 'money is sealed: a backfill writes balances' USING ERRCODE = 'RB002';
     END IF;

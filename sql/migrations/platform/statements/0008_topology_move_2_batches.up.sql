@@ -213,9 +213,9 @@ DECLARE
     done   jsonb;
     looked bigint := 0;
 BEGIN
-    LOCK TABLE wallet_gate IN ROW SHARE MODE;
     PERFORM wallet.note_change(p_token);
-    IF (SELECT freeze_level FROM wallet_gate) <> 'sealed' THEN
+    LOCK TABLE wallet_gate IN ROW SHARE MODE;
+    IF (SELECT freeze_level <> 'sealed' OR settled_epoch <> freeze_epoch FROM wallet_gate) THEN
         RAISE EXCEPTION 'a topology is moved only while money is sealed' USING ERRCODE = 'RB002';
     END IF;
     run := wallet.topology_move_start(p_run_id, p_by, p_document, p_digest, p_undoes);

@@ -1,0 +1,99 @@
+"""Tells which freeze is in force, whose it is and what holds it up; never raises (SPEC 1.6, K2).
+
+Every recap, `status`, prompt and plan says what this module says. The rule itself is `judge` of
+the contract, which wallet_service uses for its metric as well.
+"""
+
+from collections.abc import Sequence
+
+from checks._liveness import CopyLife, liveness
+from rubyops.errors import RubyopsError
+from rubyops.ports import FreezeLayer, FreezeTruth, Read, Row
+from wallet_runtime.contract.freeze import CopySeen, Fence, Verdict, Wanted, judge
+
+# A money command is done in a few milliseconds; whoever is older holds things up.
+HOLDER_SECONDS = 0.5
+
+
+def truth(read: Read) -> FreezeTruth:
+    """Read `control`, the fence row and every copy, and say what is in force."""
+    wanted, layers, copies = _control(read)
+    fence = _fence(read)
+    verdict = judge(wanted, fence, [_seen(copy) for copy in copies])
+    if verdict.in_force:
+        return FreezeTruth(verdict, layers)
+    return FreezeTruth(verdict, layers, _held_up_by(read, verdict, fence, copies))
+
+
+def whose(layer: FreezeLayer) -> str:
+    """Say one layer for a person: level, since when, by whom, why and which run."""
+    minutes = layer.age_seconds // 60
+    age = f"{minutes} min" if minutes else f"{layer.age_seconds} s"
+    taken = f", taken over by run {layer.taken_over_by}" if layer.taken_over_by else ""
+    return (
+        f"{layer.level} since {layer.set_at:%H:%M:%S} UTC ({age}) by {layer.set_by}: "
+        f"{layer.reason or 'no reason given'} (run {layer.run_id}{taken})"
+    )
+
+
+def _control(
+    read: Read,
+) -> tuple[Wanted | None, tuple[FreezeLayer, ...], Sequence[CopyLife]]:
+    try:
+        state = read.one("facts_freeze", database="control")
+        rows = read.rows("facts_freeze_layers", database="control")
+        copies = [copy for copy in liveness(read).copies if not copy.ended]
+    except RubyopsError:
+        return None, (), ()
+    wanted = Wanted(str(state["level"]), int(state["epoch"]))
+    return wanted, tuple(FreezeLayer(**row) for row in rows), copies
+
+
+def _fence(read: Read) -> Fence | None:
+    try:
+        gate = read.one("facts_gate")
+    except RubyopsError:
+        return None
+    return Fence(gate["freeze_level"], gate["freeze_epoch"], gate["settled_epoch"])
+
+
+def _seen(copy: CopyLife) -> CopySeen:
+    runs = None if copy.driver_state is None else copy.driver_state == "running"
+    return CopySeen(copy.label, copy.heartbeat_age_ms, copy.acknowledged_epoch, runs)
+
+
+def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]) -> tuple[str, ...]:
+    """Name the causes: sessions that hold the fence row's table first, then what is missing."""
+    is_settled = fence is not None and fence.settled_epoch == verdict.epoch
+    sessions = () if is_settled else _sessions(read)
+    pids = {copy.label: copy.pid for copy in copies if copy.pid}
+    return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
+
+
+def _with_pid(fault: str, pids: dict[str, int]) -> str:
+    pid = next((pid for label, pid in pids.items() if fault.startswith(f"{label} ")), None)
+    return f"{fault}; to restart it: kill -9 {pid}" if pid else fault
+
+
+def _sessions(read: Read) -> tuple[str, ...]:
+    try:
+        rows = read.rows("facts_gate_holders", older_seconds=HOLDER_SECONDS)
+        prepared = read.rows("facts_prepared_holders")
+    except RubyopsError:
+        return ()
+    return (*map(_session, rows), *map(_prepared, prepared))
+
+
+def _session(row: Row) -> str:
+    return (
+        f"database session {row['pid']} of {row['application']} ({row['role']}), in a transaction "
+        f"for {row['age_seconds']:.1f} s, {row['state']}: {row['query']}; "
+        f"to end it: rubyops sessions end {row['pid']}"
+    )
+
+
+def _prepared(row: Row) -> str:
+    return (
+        f"prepared transaction {row['gid']} of {row['owner']}, {row['age_seconds']} s old; "
+        f"to end it in psql: ROLLBACK PREPARED '{row['gid']}'"
+    )

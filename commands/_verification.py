@@ -1,0 +1,57 @@
+"""When a verification opens a freeze (K1, K18): one run, whole, newest, young, of this very state."""
+
+from collections.abc import Sequence
+
+from commands._facts import VERIFICATION_KINDS
+from rubyops.model.platform_state import differences
+from rubyops.ports import Row
+
+AGE_SECONDS_MAX = 1_800
+ROWS_MAX = 200
+
+
+def verifying_run(rows: Sequence[Row], state: Row) -> tuple[str | None, list[str]]:
+    """Return the run whose verification counts now, or None and every reason why none does.
+
+    `rows` are parts of verifications, the newest first. The newest run that has all parts counts
+    if no later part of any run failed; parts of different runs are never added up.
+    """
+    newest = {kind: next((row for row in rows if row["kind"] == kind), None) for kind in VERIFICATION_KINDS}
+    faults = [f"{kind} was never verified" for kind, row in newest.items() if row is None]
+    faults += [
+        f"{kind} failed or did not end in run {row['run_id']}"
+        for kind, row in newest.items()
+        if row is not None and row["passed_at"] is None
+    ]
+    if faults:
+        return None, faults
+    run_id = _whole_run(rows)
+    if run_id is None:
+        runs = ", ".join(sorted({str(row["run_id"]) for row in newest.values() if row}))
+        return None, [f"no single run verified every part (parts of {runs} are not added up)"]
+    return (None, faults) if (faults := _faults_of(rows, run_id, state)) else (run_id, [])
+
+
+def _whole_run(rows: Sequence[Row]) -> str | None:
+    """Return the newest run in which every part passed."""
+    for run_id in dict.fromkeys(str(row["run_id"]) for row in rows):
+        passed = {row["kind"] for row in _newest_of(rows, run_id) if row["passed_at"] is not None}
+        if passed == set(VERIFICATION_KINDS):
+            return run_id
+    return None
+
+
+def _newest_of(rows: Sequence[Row], run_id: str) -> list[Row]:
+    own = [row for row in rows if row["run_id"] == run_id]
+    return [next(row for row in own if row["kind"] == kind) for kind in {row["kind"] for row in own}]
+
+
+def _faults_of(rows: Sequence[Row], run_id: str, state: Row) -> list[str]:
+    faults = []
+    for row in sorted(_newest_of(rows, run_id), key=lambda row: str(row["kind"])):
+        if row["age_seconds"] > AGE_SECONDS_MAX or row["age_seconds"] < 0:
+            faults.append(f"{row['kind']} of run {run_id} is {row['age_seconds']} s old, allowed {AGE_SECONDS_MAX} s")
+        changed = differences(row["state"], state)
+        if changed:
+            faults.append(f"the platform changed since {row['kind']} of run {run_id}: {'; '.join(changed)}")
+    return faults

@@ -1,0 +1,36 @@
+"""End one session of the operated database that holds a freeze up.
+
+When: `rubyops freeze` or `rubyops status` names it. It works while a run holds the lock.
+Blast radius: that session; its transaction is rolled back. Undo: none, its client connects again.
+"""
+
+from dataclasses import dataclass
+
+from rubyops.errors import Refused
+from rubyops.model.effect import EndSession
+from rubyops.model.step import Command, Wanted, option
+from rubyops.ports import Read
+
+
+@dataclass(frozen=True)
+class Params:
+    """The process id of the session's backend."""
+
+    pid: int = option("the process id that `rubyops status` names")
+
+
+def plan(params: Params, read: Read) -> Wanted:
+    """Want the session ended if it holds the fence row's table; another one is refused."""
+    rows = read.rows("facts_gate_holders", older_seconds=0.0)
+    found = next((row for row in rows if row["pid"] == params.pid), None)
+    if found is None:
+        held = ", ".join(str(row["pid"]) for row in rows) or "none"
+        raise Refused(
+            f"Session {params.pid} holds no freeze up (sessions that do: {held}); nothing was ended.",
+            next_command="rubyops status",
+        )
+    facts = {name: str(found[name]) for name in ("application", "role", "state", "query")}
+    return Wanted((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
+
+
+COMMAND = Command("sessions-end", "End a session that holds a freeze up", Params, plan, guard_money=False)

@@ -1,0 +1,123 @@
+"""Whether a run is in charge: its lock and token, and the freeze that it works under.
+
+A run goes on only while nobody took its lock over and nobody else changed the freeze. Both are
+asked before every effect and between the looks of a wait. The brake needs neither: it raises the
+freeze while another run holds the lock, and that run then stops here.
+"""
+
+from rubyops.engine.journal import Journal
+from rubyops.engine.lease import Lease
+from rubyops.engine.tools import Tools
+from rubyops.errors import Overruled, Refused, Unreachable
+from rubyops.model.effect import CHANGES_PLATFORM, Effect
+from rubyops.ports import Holder
+from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import strictness
+
+
+class Charge:
+    """The lock of one run, taken as soon as `control` answers, and the freeze epoch it knows."""
+
+    def __init__(self, run_id: str, holder: Holder, tools: Tools, journal: Journal) -> None:
+        """Hold nothing yet."""
+        self._run_id = run_id
+        self._holder = holder
+        self._tools = tools
+        self._journal = journal
+        self._lease: Lease | None = None
+        self._epoch: int | None = None
+        self._anchored = False
+
+    @property
+    def token(self) -> int | None:
+        """The fencing token; None before the lock is taken."""
+        return self._lease.token if self._lease is not None else None
+
+    def take(self) -> bool:
+        """Take the lock if `control` answers, and anchor the journal; return whether it is ours.
+
+        Raises `LockHeld`.
+        """
+        if self._lease is not None:
+            return True
+        if not self._tools.control.reachable():
+            return False
+        self._lease = Lease(self._tools.control, self._run_id, self._holder)
+        self.anchor()
+        state = self._tools.control.freeze()
+        self._epoch = state.epoch
+        self._journal.write(
+            "lock_taken",
+            token=self._lease.token,
+            freeze_epoch=state.epoch,
+            freeze_level=state.level,
+        )
+        self.fence()
+        return True
+
+    def anchor(self) -> None:
+        """From now on keep the journal's newest line in `control`; the brake does so without a lock."""
+        if not self._anchored:
+            self._anchored = True
+            self._journal.anchor_to(self._keep)
+
+    def fence(self) -> None:
+        """Have whoever carries out this run's acts refuse every lower token (ADR 15)."""
+        if self._lease is not None:
+            self._tools.operate.advance_fence(self._lease.token)
+
+    def hold(self) -> None:
+        """Raise `LockLost` or `Overruled` where this run must change nothing any more."""
+        if self._lease is None:
+            return
+        self._lease.check()
+        state = self._tools.control.freeze()
+        if self._epoch is not None and state.epoch != self._epoch:
+            raise Overruled(
+                f"{state.changed_by} changed the freeze to {state.level} in run {state.run_id} "
+                f"({state.reason or 'no reason given'}) while this run was under way; "
+                "it changes nothing any more",
+                next_command="rubyops status",
+                details={"run": state.run_id, "level": state.level, "epoch": state.epoch},
+            )
+
+    def knows(self, epoch: int) -> None:
+        """Remember the epoch that an effect of this run has made."""
+        self._epoch = epoch
+
+    def note(self, effect: Effect, words: str) -> None:
+        """Count an effect that changes the platform, so that proofs of before fall away (K18)."""
+        if isinstance(effect, CHANGES_PLATFORM) and self._lease is not None:
+            self._tools.control.note_change(words[:300], self._holder.who)
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lease is not None:
+            self._lease.close()
+
+    def _keep(self, sequence: int, digest: str) -> None:
+        try:
+            self._tools.control.anchor(self._run_id, sequence, digest)
+        except Unreachable:
+            # The file is the journal; its anchor may lag while control is away.
+            return
+
+
+def refuse_other_freeze(run_id: str, began_under: str | None, tools: Tools, next_command: str) -> None:
+    """Refuse to resume a run into another freeze than its own (K18), also after a lost outcome.
+
+    `control` keeps every change by run, so that an outcome that never reached the journal counts.
+    A run that changed nothing may find any freeze but a stricter one than it began under.
+    """
+    state, own = tools.control.freeze(), tools.control.last_freeze_of(run_id)
+    if own is not None and state.epoch == own[0]:
+        return
+    if own is None and strictness(state.level) <= strictness(began_under or OPEN):
+        return
+    left = f"left it at {own[1]}, epoch {own[0]}" if own else f"began under {began_under or OPEN}"
+    raise Refused(
+        f"the freeze was changed since by {state.changed_by} in run {state.run_id} (now {state.level}, "
+        f"epoch {state.epoch}); this run {left}: it is not resumed",
+        next_command=next_command,
+        details={"level": state.level, "epoch": state.epoch, "run": state.run_id},
+    )

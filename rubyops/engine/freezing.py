@@ -1,0 +1,118 @@
+"""Carries out what changes the freeze, and waits until what was asked for is in force (K2, K4)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from rubyops.engine.hands import Hands
+from rubyops.engine.report import Outcome
+from rubyops.errors import Refused, RubyopsError, TimedOut
+from rubyops.model import effect as e
+from rubyops.ports import FreezeChange, FreezeTruth, Mark
+from wallet_runtime.contract import OPEN
+
+IN_FORCE_SECONDS = 10.0
+TOLD_SECONDS = 0.5
+LOOK_SECONDS = 0.05
+# The last is longer than a money command may wait for a lock, so that one under way has ended.
+PATIENCE_MS = (250, 250, 250, 2_500)
+
+
+def raise_freeze(effect: e.RaiseFreeze, mark: Mark, hands: Hands) -> Outcome:
+    """Raise the level in `control`, then push it into the fence row until it is in force."""
+    change = hands.tools.control.raise_freeze(mark, effect.level, effect.reason)
+    _refuse_another(change)
+    found = _push(change, hands)
+    words = f"money is {found.verdict.sentence} at epoch {change.epoch}, {_copies(found)}"
+    if not change.applied:
+        return Outcome("noop", f"already so: {words}", _details(change, found))
+    return Outcome("ok", words, _details(change, found))
+
+
+def take_over(effect: e.TakeOverFreeze, mark: Mark, hands: Hands) -> Outcome:
+    """Take over a freeze; its level stays in force under the new epoch."""
+    change = hands.tools.control.take_over_freeze(mark, effect.from_run)
+    _refuse_another(change)
+    hands.remark(effect.from_run, "freeze_taken_over", {"by_run": mark.run_id, "by": mark.by})
+    found = _push(change, hands) if change.level != OPEN else hands.tools.freeze()
+    words = f"the freeze of run {effect.from_run} is this run's now"
+    return Outcome("ok", words, _details(change, found))
+
+
+def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
+    """Lift the own layers; what others set stays in force and is named."""
+    change = hands.tools.control.lift_freeze(mark, effect.reason)
+    _refuse_another(change)
+    hands.tools.operate.lower_freeze(mark, change.level, change.epoch)
+    found = _await_in_force(hands, lambda: None)
+    words = f"money is {found.verdict.sentence} at epoch {change.epoch}, {_copies(found)}"
+    if found.layers:
+        words = f"the own freeze is lifted, and {words}: {'; '.join(hands.tools.whose(found))}"
+    return Outcome("ok", words, _details(change, found))
+
+
+def _refuse_another(change: FreezeChange) -> None:
+    """Refuse a repeat that finds another freeze than the one that this effect made (K18)."""
+    if not change.applied and change.epoch != change.present:
+        raise Refused(
+            f"this effect changed the freeze at epoch {change.epoch}, and somebody changed it since "
+            f"(now {change.level} at epoch {change.present}): this run goes no further",
+            next_command="rubyops status",
+            details=asdict(change),
+        )
+
+
+def _push(change: FreezeChange, hands: Hands) -> FreezeTruth:
+    tries: list[int] = []
+
+    def push() -> None:
+        patience = PATIENCE_MS[min(len(tries), len(PATIENCE_MS) - 1)]
+        tries.append(patience)
+        try:
+            hands.tools.operate.raise_freeze(change.level, change.epoch, patience)
+        except Refused:
+            raise
+        except RubyopsError:
+            # Held up, or unreachable: the verdict says by what, and wallet_service tries on too.
+            return
+
+    return _await_in_force(hands, push)
+
+
+def _await_in_force(hands: Hands, push: Callable[[], None]) -> FreezeTruth:
+    began, told = time.monotonic(), ""
+    while True:
+        found = hands.tools.freeze()
+        if found.verdict.in_force:
+            return found
+        waited = time.monotonic() - began
+        cause = found.held_up_by[0] if found.held_up_by else "nobody knows by what"
+        if waited >= TOLD_SECONDS and cause != told:
+            hands.progress(f"{found.verdict.sentence}, held up by {cause}")
+            told = cause
+        if waited >= IN_FORCE_SECONDS:
+            raise TimedOut(_late(found), details=_held_up(found))
+        push()
+        hands.stop.pause(LOOK_SECONDS)
+        hands.stop.obey()
+
+
+def _late(found: FreezeTruth) -> str:
+    causes = "; ".join(found.held_up_by) or "nobody knows by what"
+    return (
+        f"money is {found.verdict.sentence} and not confirmed within {IN_FORCE_SECONDS:g} s, held up "
+        f"by: {causes}. The platform goes on trying by itself; only a person takes it back."
+    )
+
+
+def _held_up(found: FreezeTruth) -> dict[str, object]:
+    return {"freeze": found.verdict.word, "held_up_by": list(found.held_up_by)}
+
+
+def _copies(found: FreezeTruth) -> str:
+    return f"{found.verdict.confirmed} of {found.verdict.counted} copies confirmed"
+
+
+def _details(change: FreezeChange, found: FreezeTruth) -> dict[str, object]:
+    details: dict[str, object] = {"level": change.level, "epoch": change.epoch}
+    return details | ({} if found.verdict.in_force else _held_up(found))

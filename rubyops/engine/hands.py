@@ -1,0 +1,22 @@
+"""What carrying out an effect needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Tools
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Tools, where progress goes, the wish to stop, and the check that the run may go on.
+
+    `hold` raises when the lock is not ours any more, or somebody else changed the freeze.
+    `remark` adds a line to another run's journal, where that journal is kept here.
+    """
+
+    tools: Tools
+    progress: Callable[[str], None]
+    stop: StopWish
+    hold: Callable[[], None]
+    remark: Callable[[str, str, dict[str, object]], None] = lambda run, kind, content: None

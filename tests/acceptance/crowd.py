@@ -1,0 +1,62 @@
+"""Clients that ask for money commands all along, and remember when each began and how it ended."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.acceptance.platform import Live, wait_until
+
+CLIENTS = 8
+
+
+@dataclass
+class Crowd:
+    """Deposits that are asked for by eight clients at once: (began, status), by the monotonic clock."""
+
+    live: Live
+    asked: list[tuple[float, int]] = field(default_factory=list)
+    _ending: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def at_work(self) -> Iterator["Crowd"]:
+        """Keep asking as long as the block lasts."""
+        players = [self.live.player() for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=self._ask, args=(player,)) for player in players]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._ending.set()
+            for thread in threads:
+                thread.join(30)
+
+    def accepted_between(self, start: float, end: float) -> int:
+        """Count commands that began in between and were answered 200."""
+        return sum(start <= began < end and status == 200 for began, status in self.asked)
+
+    def asked_between(self, start: float, end: float) -> int:
+        """Count commands that began in between."""
+        return sum(start <= began < end for began, _ in self.asked)
+
+    def await_asked(self, since: float) -> None:
+        """Wait until every client has asked a few times since."""
+        wait_until(lambda: self.asked_between(since, time.monotonic()) > 2 * CLIENTS, "clients go on asking")
+
+    def await_accepted(self, since: float) -> None:
+        """Wait until money moves."""
+        wait_until(lambda: self.accepted_between(since, time.monotonic()) > 0, "money moves")
+
+    def _ask(self, player: object) -> None:
+        while not self._ending.is_set():
+            began = time.monotonic()
+            try:
+                status = self.live.deposit(player, "1.00").status_code  # type: ignore[arg-type]
+            except httpx.HTTPError:
+                status = 0
+            self.asked.append((began, status))
+            self._ending.wait(0.01)

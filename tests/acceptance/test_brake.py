@@ -1,0 +1,257 @@
+"""The brake (K2, K4): it works whatever goes on, and the level is in force once that is said.
+
+`RUBYOPS_FREEZES=200 pytest tests/acceptance/test_brake.py` plays the whole campaign; the test run
+plays each disturbance twice.
+"""
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from rubyops.adapters.local import binaries
+from rubyops.adapters.local.servers import SUPERUSER
+from tests.acceptance.crowd import Crowd
+from tests.acceptance.platform import Answer, Live, finish, wait_until
+from wallet_runtime.contract import OPEN
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+HOLDER = re.compile(r"database session (\d+) of")
+
+
+def freezes() -> int:
+    return int(os.environ.get("RUBYOPS_FREEZES", str(2 * len(DISTURBANCES))))
+
+
+@contextmanager
+def session(live: Live, statement: str) -> Iterator[psycopg.Connection[Any]]:
+    """Hold locks in an open transaction of a person's own session."""
+    dsn = live.driver.dsn(SUPERUSER, "platform")
+    held = psycopg.connect(dsn, application_name="a-person")
+    try:
+        held.execute(statement.encode())
+        yield held
+    finally:
+        held.close()
+
+
+@contextmanager
+def repeated(work: Callable[[], object]) -> Iterator[None]:
+    """Do some work again and again in the background."""
+    ending = threading.Event()
+
+    def go() -> None:
+        while not ending.is_set():
+            work()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join(60)
+
+
+@contextmanager
+def vacuum(live: Live) -> Iterator[None]:
+    with live.superuser() as connection, repeated(lambda: connection.execute("VACUUM (FREEZE) wallet.wallet_gate, wallet.wallet_player")):
+        yield
+
+
+@contextmanager
+def dump(live: Live) -> Iterator[None]:
+    program = binaries.runnable_postgres_bin(live.environment.home.parent) / "pg_dump"
+    dsn = live.driver.dsn(SUPERUSER, "platform").reveal()
+    command = [str(program), "-n", "wallet", "-f", os.devnull, dsn]
+    with repeated(lambda: subprocess.run(command, check=True, capture_output=True)):
+        yield
+
+
+@contextmanager
+def a_run(live: Live) -> Iterator[None]:
+    """A run that holds the lock, stopped in front of one of its steps."""
+    with live.paused_before("reconcile", "run", "verify"):
+        yield
+
+
+@contextmanager
+def killed(live: Live, process: str) -> Iterator[None]:
+    for pid in live.pids(process):
+        os.kill(pid, signal.SIGKILL)
+    yield
+
+
+def in_pieces(live: Live) -> AbstractContextManager[Any]:
+    """A short lock on a table that every money command needs, again and again."""
+
+    def lock() -> None:
+        with session(live, "LOCK TABLE wallet.wallet_player IN ACCESS EXCLUSIVE MODE"):
+            time.sleep(0.3)
+
+    return repeated(lock)
+
+
+# What goes on, and whether the freeze must be in force in spite of it.
+DISTURBANCES: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
+    "money commands alone": lambda live: nullcontext(),
+    "a run that holds the lock": a_run,
+    "a vacuum": vacuum,
+    "a dump": dump,
+    "short table locks": in_pieces,
+    "a killed service": lambda live: killed(live, "wallet_service"),
+    "a killed gateway": lambda live: killed(live, "gateway"),
+}
+# What holds the fence row: it must be named, and the freeze gets through when it ends.
+HOLDERS = {
+    "a row lock": "SELECT * FROM wallet.wallet_gate FOR SHARE",
+    "a row lock for update": "SELECT * FROM wallet.wallet_gate FOR UPDATE",
+    "a share lock": "LOCK TABLE wallet.wallet_gate IN SHARE MODE",
+    "a row share lock": "LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE",
+    "an access exclusive lock": "LOCK TABLE wallet.wallet_gate IN ACCESS EXCLUSIVE MODE",
+}
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """How a freeze went: its answer, when it was asked for and when its word came."""
+
+    answer: Answer
+    asked_at: float
+    word_at: float
+
+
+def freeze(live: Live, level: str = "ingress") -> Frozen:
+    asked = time.monotonic()
+    answer = live.run("freeze", "--level", level, "--reason", "the brake")
+    return Frozen(answer, asked, time.monotonic())
+
+
+def open_by_hand(live: Live) -> None:
+    """Open money past every guard: this test is not about the thaw."""
+    live.rows("DELETE FROM control.freeze_layer RETURNING 1", database="control")
+    row = live.one(
+        "UPDATE control.freeze_state SET level = 'open', epoch = epoch + 1 RETURNING epoch",
+        database="control",
+    )
+    live.one(
+        "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s, settled_epoch = %s RETURNING 1",
+        row["epoch"],
+        row["epoch"],
+    )
+
+
+@pytest.fixture(autouse=True)
+def opened(live: Live) -> Iterator[None]:
+    yield
+    if live.level() != OPEN:
+        open_by_hand(live)
+    live.settle_down()
+
+
+def said(live: Live) -> str:
+    """The word of `status` for what is in force."""
+    rows = {row["id"]: row for row in live.run("status").body["results"]}
+    return str(rows["freeze"]["details"]["in_force"])
+
+
+def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live) -> None:
+    names = list(DISTURBANCES)
+    with Crowd(live).at_work() as crowd:
+        crowd.await_accepted(0)
+        for _, name in zip(range(freezes()), itertools.cycle(names), strict=False):
+            level = "sealed" if "run" in name else "ingress"
+            with DISTURBANCES[name](live):
+                frozen = freeze(live, level)
+                assert frozen.answer.code == 0, f"{name}: {frozen.answer.told}"
+                crowd.await_asked(frozen.word_at)
+                checked = time.monotonic()
+                assert crowd.accepted_between(frozen.word_at, checked) == 0, name
+                assert frozen.answer.body["freeze"] == level
+            open_by_hand(live)
+            live.settle_down()
+            crowd.await_accepted(time.monotonic())
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_whoever_holds_the_fence_row_is_named_and_the_freeze_gets_through_by_itself(live: Live, holder: str) -> None:
+    with Crowd(live).at_work() as crowd, session(live, HOLDERS[holder]) as held:
+        pid = held.info.backend_pid
+        began = time.monotonic()
+        process = live.start("freeze", "--reason", "the brake")
+        told = ""
+        assert process.stderr is not None
+        while f"database session {pid} of" not in told:
+            line = process.stderr.readline()
+            assert line, f"nobody was named: {told}"
+            told += line
+        print(f"{holder}: named after {time.monotonic() - began:.2f} s")
+        assert f"rubyops sessions end {pid}" in told
+        answer = finish(process)
+        assert answer.code == 8, answer.told
+        # New business is refused meanwhile, whether the fence row could be written or not.
+        word_at = time.monotonic()
+        crowd.await_asked(word_at)
+        assert crowd.accepted_between(word_at, time.monotonic()) == 0
+        assert said(live) == "freezing"
+        ended = live.run("sessions", "end", str(pid))
+        assert ended.code == 0, ended.told
+    wait_until(lambda: said(live) == "ingress", "the platform finishes the freeze by itself")
+
+
+def test_a_copy_that_stands_still_keeps_it_freezing_and_is_named(live: Live) -> None:
+    with live.stopped("gateway"):
+        frozen = freeze(live)
+        assert (frozen.answer.code, frozen.answer.body["freeze"]) == (8, "freezing")
+        assert "gateway copy 1" in frozen.answer.told
+        assert f"kill -9 {live.pids('gateway')[0]}" in frozen.answer.told
+    wait_until(lambda: said(live) == "ingress", "the copy wakes and acknowledges")
+
+
+def test_the_metric_tells_the_word_that_status_tells(live: Live) -> None:
+    def metric() -> set[str]:
+        text = live._client.get(f"{live.driver.process_url('wallet_service')}/metrics").text
+        found = re.findall(r'^rubyops_freeze_level\{level="(\w+)"\} 1\.0$', text, re.MULTILINE)
+        return set(found)
+
+    wait_until(lambda: metric() == {"open"}, "the metric says open")
+    assert freeze(live, "sealed").answer.code == 0
+    wait_until(lambda: metric() == {"sealed"}, "the metric says sealed")
+    with live.stopped("gateway"):
+        wait_until(lambda: metric() == {"freezing"} or metric() == {"sealed"}, "a word is told")
+
+
+def test_a_freeze_stops_the_run_that_holds_the_lock_at_its_next_effect(live: Live) -> None:
+    with live.paused_before("reconcile", "run", "verify") as run:
+        assert freeze(live).answer.code == 0
+        answer = run.go_on()
+    assert answer.code == 3, answer.told
+    assert "changed the freeze to ingress" in answer.told
+    assert "it changes nothing any more" in answer.told
+
+
+def test_the_freeze_works_where_no_journal_can_be_written(live: Live) -> None:
+    folder = live.environment.home / "journal"
+    aside = folder.with_name("journal.aside")
+    folder.rename(aside)
+    folder.touch()
+    try:
+        answer = live.run("freeze", "--reason", "the disk is full")
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    assert (answer.code, answer.body["freeze"]) == (0, "ingress"), answer.told
+    assert "NOT JOURNALLED" in answer.told
+    row = live.one("SELECT reason FROM control.freeze_history ORDER BY epoch DESC LIMIT 1", database="control")
+    assert row["reason"] == "the disk is full"

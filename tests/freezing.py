@@ -1,0 +1,19 @@
+"""Sets the freeze level of a test's own fence row, the way operators and wallet_service do."""
+
+from typing import Any
+
+import psycopg
+
+from wallet_runtime.contract import FREEZE_LEVELS, OPEN
+
+
+def set_fence_row(operator: psycopg.Connection[Any], level: str, epoch: int, token: int = 1) -> None:
+    """Raise or lower the level under this epoch, and settle it."""
+    row = operator.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone()
+    assert row is not None
+    present = row["freeze_level"] if isinstance(row, dict) else row[0]
+    if level == OPEN or FREEZE_LEVELS.index(level) < FREEZE_LEVELS.index(present):
+        operator.execute("SELECT wallet.lower_freeze(%s, %s, %s)", [token, level, epoch])
+        return
+    operator.execute("SELECT wallet.raise_freeze(%s, %s)", [level, epoch])
+    operator.execute("SELECT wallet.settle_freeze(%s, 1000)", [epoch])

@@ -1,0 +1,78 @@
+"""Finishes a freeze that was wanted and did not get through, and tells what is in force (SPEC 1.6).
+
+Only the wallet's own side does this: whoever asked for the freeze may be gone. It never lowers a
+level; only a person takes a freeze back.
+"""
+
+import structlog
+
+from wallet_runtime.contract import FREEZE_LEVELS, OPEN
+from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge
+from wallet_runtime.plumbing import metrics
+from wallet_runtime.plumbing.control_link import ControlLink
+from wallet_runtime.plumbing.database import Database, Session
+from wallet_runtime.plumbing.errors import Busy
+
+# The last is longer than a money command may wait for a lock, so that one under way has ended.
+PATIENCE_MS = (250, 250, 250, 2_500)
+
+log = structlog.get_logger("freeze")
+
+
+class FreezeGuard:
+    """Compares what `control` wants with the fence row, turn by turn."""
+
+    def __init__(self, database: Database, control: ControlLink) -> None:
+        """Have the link read the copies, too."""
+        self._database = database
+        self._control = control
+        self._tries = 0
+        control.watch_copies()
+
+    def turn(self) -> int:
+        """Push a wanted level through and set the metric; return 1 where the fence row moved."""
+        wanted = self._wanted()
+        fence: Fence | None = None
+        try:
+            with self._database.session() as session:
+                before = _read(session)
+                if wanted is not None and _is_behind(before, wanted):
+                    self._push(session, wanted)
+                fence = _read(session)
+        finally:
+            _tell(judge(wanted, fence, self._control.copies))
+        return int(fence != before)
+
+    def _wanted(self) -> Wanted | None:
+        if self._control.check() != "ok" or self._control.freeze.epoch < 0:
+            return None
+        return Wanted(self._control.freeze.level, self._control.freeze.epoch)
+
+    def _push(self, session: Session, wanted: Wanted) -> None:
+        patience = PATIENCE_MS[min(self._tries, len(PATIENCE_MS) - 1)]
+        self._tries += 1
+        try:
+            session.one("wallet_raise_freeze", level=wanted.level, epoch=wanted.epoch)
+            session.one("wallet_settle_freeze", epoch=wanted.epoch, patience_ms=patience)
+        except Busy:
+            log.warning("a freeze is held up by a lock", level=wanted.level, tries=self._tries)
+            return
+        self._tries = 0
+        log.info("a freeze was finished", level=wanted.level, epoch=wanted.epoch)
+
+
+def _read(session: Session) -> Fence:
+    row = session.one("wallet_read_fence")
+    return Fence(row["freeze_level"], row["freeze_epoch"], row["settled_epoch"])
+
+
+def _is_behind(fence: Fence, wanted: Wanted) -> bool:
+    """Whether the fence row lacks a level that is at least as strict as its own."""
+    if wanted.level == OPEN or FREEZE_LEVELS.index(wanted.level) < FREEZE_LEVELS.index(fence.level):
+        return False
+    return fence.epoch < wanted.epoch or fence.settled_epoch < wanted.epoch == fence.epoch
+
+
+def _tell(verdict: Verdict) -> None:
+    for word in WORDS:
+        metrics.FREEZE_LEVEL.labels(word).set(word == verdict.word)
