@@ -17,8 +17,9 @@ from rubyops.adapters.http import CallClient
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.supervisor import Supervisor
+from rubyops.cli.lowering import take_down
 from rubyops.engine.execute import carry_out
-from rubyops.errors import LockLost, Refused
+from rubyops.errors import LockHeld, LockLost, Refused
 from rubyops.model import effect as e
 from rubyops.ports import Actor, HttpAnswer, Mark
 from tests.rubyops.overtaking import Stage, a_stage, activation, assert_refused, assert_same, exports
@@ -361,6 +362,22 @@ def test_down_kills_nothing_where_the_supervisor_does_not_answer(stage: Stage, m
     monkeypatch.setattr(driver, "_supervisor", deaf)
     assert not deaf.is_alive()
     assert_refused(stage, lambda: driver.down(stage.token))
+
+
+def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LockHeld, match=f"run r-{stage.runs} of .* holds the lock"):
+        take_down(stage.toolkit)
+    stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
+    takes_over_before(stage, monkeypatch, LocalDriver, "down")
+    assert_refused(stage, lambda: take_down(stage.toolkit))
+    stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
+    monkeypatch.undo()
+    token = stage.live.driver.fence()
+    stage.live.close()
+    assert take_down(stage.toolkit)
+    assert not stage.toolkit.driver.is_up()
+    assert stage.live.driver.fence() == token + 1
+    assert not take_down(stage.toolkit), "control does not answer, and nothing runs"
 
 
 def test_a_lower_token_raises_no_fence(stage: Stage) -> None:

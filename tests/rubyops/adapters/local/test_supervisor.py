@@ -1,5 +1,6 @@
 """The kept supervisor: groups stop together and within a bound, a killed supervisor's programs are found and ended."""
 
+import fcntl
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import pytest
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.layout import HOME_MARK, Program
 from rubyops.adapters.local.supervisor import Supervisor
-from rubyops.errors import Unreachable
+from rubyops.errors import LockLost, Refused, Unreachable
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 LONG = "a-folder-whose-name-is-long-" * 4
@@ -33,7 +34,7 @@ def home(homes: Path, request: pytest.FixtureRequest) -> Path:
 def supervisor(home: Path) -> Iterator[Supervisor]:
     supervisor = Supervisor(home)
     yield supervisor
-    supervisor.shutdown(0)
+    supervisor.shutdown(supervisor.fence())
     leftovers.end_leftovers(home)
 
 
@@ -45,9 +46,9 @@ def until(supervisor: Supervisor, name: str, state: str) -> int:
     return found.pid
 
 
-def launch(supervisor: Supervisor, programs: list[Program]) -> None:
+def launch(supervisor: Supervisor, programs: list[Program], token: int = 0) -> None:
     supervisor.launch(supervisor.configuration(programs, Path("/")))
-    supervisor.start(programs, 0)
+    supervisor.start(programs, token)
 
 
 @pytest.mark.parametrize("home", ["home", LONG], indirect=True)
@@ -102,3 +103,49 @@ def test_a_pid_file_of_another_program_is_not_believed(home: Path) -> None:
     assert leftovers.pid_in(file, "no-such-mark-in-our-command-line") is None
     file.write_text("nonsense")
     assert leftovers.pid_in(file, "") is None
+
+
+def test_the_highest_token_outlives_the_supervisor(home: Path, supervisor: Supervisor) -> None:
+    supervisor.advance(5)  # nothing runs yet
+    kept = program(home, "kept")
+    with pytest.raises(LockLost, match="4 was overtaken by 5"):
+        supervisor.advance(4)
+    supervisor.launch(supervisor.configuration([kept], Path("/")))
+    with pytest.raises(LockLost, match="4 was overtaken by 5"):
+        supervisor.start([kept], 4)
+    supervisor.start([kept], 5)
+    until(supervisor, "kept", "running")
+    supervisor.advance(2**63 - 1)
+    assert supervisor.shutdown(2**63 - 1)
+    supervisor.launch(supervisor.configuration([kept], Path("/")))
+    assert supervisor.fence() == 2**63 - 1
+    with pytest.raises(LockLost):
+        supervisor.start([kept], 5)
+    assert supervisor.states()["kept"].pid == 0
+
+
+def test_every_order_is_refused_to_a_lower_token(home: Path, supervisor: Supervisor) -> None:
+    kept, other = program(home, "kept"), program(home, "other")
+    launch(supervisor, [kept])
+    pid = until(supervisor, "kept", "running")
+    supervisor.advance(9)
+    for act in (lambda: supervisor.stop([kept], 8), lambda: supervisor.shutdown(8), lambda: supervisor.advance(8)):
+        with pytest.raises(LockLost, match="8 was overtaken by 9"):
+            act()
+    assert supervisor.states()["kept"].pid == pid
+    supervisor.stop([kept], 10)
+    assert supervisor.fence() == 9, "an order raises no fence"
+    assert other.name not in supervisor.states()
+
+
+def test_a_writer_that_stands_still_keeps_others_from_writing(home: Path, supervisor: Supervisor) -> None:
+    supervisor.advance(5)
+    with (home / "supervisor" / "fence.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="another process is writing"):
+            supervisor.advance(6)
+        launch(supervisor, [program(home, "kept")], 5)
+        with pytest.raises(Refused, match="another process is writing"):
+            supervisor.advance(6)
+    supervisor.advance(6)
+    assert supervisor.fence() == 6
