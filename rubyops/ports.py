@@ -156,7 +156,7 @@ class Mark:
 
     `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
 
-    `token` is 0 for a run that starts the platform before `control` answers, and so has no lock yet.
+    `token` is 0 for a run that has no lock: it starts the platform before `control` answers.
     """
 
     effect_id: str
@@ -318,9 +318,10 @@ class JournalFile(Protocol):
 
 
 class Operate(Protocol):
-    """The engine's hands: everything that changes an environment. Raises `Unreachable` when a server does not answer.
+    """The engine's hands: everything that changes an environment.
 
-    Whoever carries out a change looks at the mark's token in the act itself: `LockLost` when another run has taken over.
+    Raises `Unreachable` when a server does not answer. Whoever carries out a change looks at the mark's
+    token in the act itself: `LockLost` when another run has taken over.
     """
 
     def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
@@ -342,7 +343,7 @@ class Operate(Protocol):
         """Whether the operated database answers and holds the wallet's tables."""
 
     def advance_fence(self, token: int) -> None:
-        """Have the supervisor and the operated database refuse every lower token. Raises `LockLost` when a newer one is there."""
+        """Have the supervisor and the operated database refuse every lower token. Raises `LockLost`."""
 
     def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
         """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut` when held up."""
@@ -365,7 +366,7 @@ class Operate(Protocol):
     ) -> HttpAnswer:
         """Call one route as the operator, under the request id that this effect always has.
 
-        `before_each` is asked before the first try and before each further one; what it raises ends the call.
+        `before_each` is asked before every try; what it raises ends the call.
         """
 
     def actor(self, mark: Mark, flow: str) -> Actor:

@@ -57,9 +57,10 @@ class CanaryActor:
         return derived(self._mark.effect_id, self._flow, key)
 
     def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
-        """Create, or find again, the canary player of that label, with a session and a pass of this run.
+        """Create, or find again, the canary player of that label, with a session and a pass.
 
-        The pass goes with every call, at level open too: the wallet refuses that of a run that was overtaken.
+        The pass goes with every call, at level open too: the wallet refuses that of a run that was
+        overtaken.
         """
         player_id = self.derived_id(f"player/{label}")
         body = {"brand_id": CANARY_BRAND, "player_id": player_id, "currency": currency, "canary": True}
@@ -132,7 +133,10 @@ class CanaryActor:
         return self._client.send(process, "GET", path, headers, None)
 
     def _judged(self, answer: HttpAnswer) -> HttpAnswer:
-        """Return the answer, or raise `LockLost`: to the wallet a pass of an overtaken run is one that the freeze stops."""
+        """Return the answer, or raise `LockLost`.
+
+        To the wallet the pass of an overtaken run is none, so it answers as under a freeze.
+        """
         if code_of(answer) == contract.MAINTENANCE:
             self._link.rows("fence_hold", token=self._mark.token)
         return not_overtaken(answer, self._mark)

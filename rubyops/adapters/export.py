@@ -24,14 +24,15 @@ MANIFEST = "manifest.json"
 def export_tables(link: Link, exports: Path, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
     """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
 
-    A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`, and leaves nothing, when
-    the mark's token is overtaken before the folder has its name.
+    A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`,
+    and leaves nothing, when the mark's token is overtaken before the folder has its name.
     """
     final = exports / mark.effect_id.replace("/", "-")
     if final.exists():
         done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
         return done
-    # Named by the token too: a run that was overtaken and goes on must not touch what its resume writes under the same effect.
+    # Named by the token too: a run that was overtaken and goes on must not touch what its resume
+    # writes under the same effect.
     unfinished = final.with_name(f".{final.name}.{mark.token}.unfinished")
     try:
         return _write(link, unfinished, final, mark, tables)
@@ -60,14 +61,18 @@ def _write(link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequen
 
 
 def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
-    """Give the folder its name while the fence is held; one that was lost before the commit takes the name away again."""
+    """Give the folder its name while the fence is held.
+
+    A fence that was lost before the commit takes the name away again.
+    """
     named = False
     try:
         with link.translating("fence_hold_briefly"), link.connection().transaction():
             _hold(link, mark)
             unfinished.rename(final)
             named = True
-            _hold(link, mark)  # again: the driver keeps silent about a connection that it finds closed at the commit
+            # Again: psycopg keeps silent about a connection that it finds closed at the commit.
+            _hold(link, mark)
     except RubyopsError:
         if named:
             shutil.rmtree(final, ignore_errors=True)
@@ -93,7 +98,7 @@ def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> di
 
 
 def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:
-    """Raise `LockLost` unless the mark's token is the present one in this snapshot, which cannot lock a row."""
+    """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != mark.token:
         raise LockLost(

@@ -60,7 +60,7 @@ def code_of(answer: HttpAnswer) -> object:
 
 
 def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
-    """Return the answer, or raise `LockLost` where the service refused the mark's token: another run has taken over."""
+    """Return the answer, or raise `LockLost` where the service refused the mark's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
         raise LockLost(
             f"another run has taken over: fencing token {mark.token} was overtaken, so the service changed nothing",

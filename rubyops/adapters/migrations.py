@@ -27,7 +27,7 @@ LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
 LOCK_TIMEOUT = "60s"
 MAINTENANCE_DATABASE = "postgres"
 OVERTAKEN = "RB001"
-# Per database: whether it has a fence, and which token that stands at. In `control` it is the lock itself.
+# Per database: whether it has a fence, and at which token. In `control` it is the lock itself.
 FENCES: dict[Database, tuple[str, str]] = {
     "platform": ("ops_has_money", "fence_present"),
     "control": ("control_ready", "control_lock_token"),
@@ -36,10 +36,10 @@ HOLDS: dict[Database, str] = {"platform": "fence_hold", "control": "control_lock
 
 
 def upgrade(dsn: str, which: Database, revision: str = "heads", *, token: int | None = None) -> None:
-    """Apply every revision up to `revision`; nothing happens when the database is there already. Needs the superuser.
+    """Apply every revision up to `revision`; nothing happens when the database is there already.
 
-    With a fencing token each revision holds the database's fence until it commits; one that was overtaken is taken back with
-    its transaction, and `LockLost` raised.
+    Needs the superuser. With a fencing token each revision holds the database's fence until it commits;
+    one that was overtaken is taken back with its transaction, and `LockLost` raised.
     """
     with _locked(dsn, which) as (config, connection):
         if token is not None:
@@ -50,7 +50,7 @@ def upgrade(dsn: str, which: Database, revision: str = "heads", *, token: int | 
 
 
 def present_token(dsn: str, which: Database) -> int | None:
-    """Return the fencing token that a database stands at; None where it has no fence, or nobody ever raised it."""
+    """Return the fencing token of a database; None where it has no fence, or nobody raised it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         ready, token = FENCES[which]
         row = connection.execute(sql.query(ready)).fetchone()
@@ -97,7 +97,10 @@ def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
 
 
 def _holding(which: Database, token: int) -> Callable[..., None]:
-    """Make what alembic calls at the end of each revision, in its transaction: the fence is held from there to the commit."""
+    """Make what alembic calls at the end of each revision, in its transaction.
+
+    The fence is held from there to the commit.
+    """
 
     def hold(*, ctx: MigrationContext, **_: object) -> None:
         bound = ctx.connection

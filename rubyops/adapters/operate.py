@@ -22,7 +22,7 @@ from rubyops.adapters.database import Busy, Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.adapters.suites import PytestSuites
-from rubyops.errors import Unreachable
+from rubyops.errors import LockLost, OutcomeUnknown, Unreachable
 from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, Row
 from wallet_runtime import contract
 
@@ -81,7 +81,7 @@ class Operator:
             return False
 
     def advance_fence(self, token: int) -> None:
-        """Raise the fence, the supervisor's first: who migrates without a token looks there. Raises `LockLost`."""
+        """Raise the fence, the supervisor's first: who migrates without a token looks there."""
         self._driver.advance_fence(token)
         if self.has_money():
             self._link.rows("ops_advance_fence", token=token)
@@ -134,11 +134,20 @@ class Operator:
             retry_error_callback=_last_answer,
         )
 
-        def attempt() -> HttpAnswer:
-            before_each()
-            return self._client.send(process, method, path, headers, encode(body))
+        unanswered: list[HttpAnswer] = []
 
-        return not_overtaken(patient(attempt), mark)
+        def attempt() -> HttpAnswer:
+            try:
+                before_each()
+                answer = not_overtaken(self._client.send(process, method, path, headers, encode(body)), mark)
+            except LockLost as lost:
+                if not unanswered:
+                    raise
+                raise _unknown(f"{method} {path} on {process}", lost) from lost
+            unanswered.append(answer)
+            return answer
+
+        return patient(attempt)
 
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
@@ -191,6 +200,14 @@ class Operator:
         row = self._link.one("topology_move_run", run_id=mark.run_id)
         money = tuple(self._link.rows("topology_move_money", run_id=undoes or mark.run_id)) if row["finished"] else ()
         return MoveCount(row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money)
+
+
+def _unknown(call: str, lost: LockLost) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{call} was sent and not answered, and then {lost.message}. Whether the first try took effect is unknown; "
+        "its request id makes a repeat safe.",
+        next_command=lost.next_command,
+    )
 
 
 def _is_passing(answer: HttpAnswer) -> bool:

@@ -10,10 +10,10 @@ from rubyops.engine.lease import Lease
 
 
 def take_down(toolkit: Toolkit) -> bool:
-    """Stop everything of the environment and return whether anything ran. Raises `LockHeld` while a run is at work.
+    """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
-    It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken (ADR 15). Where `control`
-    does not answer there is no lock, and everything comes down all the same.
+    It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken
+    (ADR 15). Where `control` does not answer there is no lock, and everything comes down all the same.
     """
     with _lock(toolkit) as token:
         return toolkit.driver.down(token)

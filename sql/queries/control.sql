@@ -61,7 +61,7 @@ DELETE FROM control.run_lock WHERE run_id = %(run_id)s::text AND token = %(token
 SELECT token FROM control.run_lock;
 
 -- name: control_lock_hold
--- Keep the lock from being taken over until this transaction ends; no row when it is somebody else's.
+-- Keep the lock from being taken over until this transaction ends; no row when it is not ours.
 SELECT token FROM control.run_lock WHERE token = %(token)s::bigint FOR SHARE;
 
 -- name: control_journal_anchor

@@ -1,4 +1,4 @@
--- The operators' fence, as whoever carries out an operator's act holds it in the transaction of that act.
+-- The operators' fence, held in the transaction of an operator's act by whoever carries it out.
 
 -- name: fence_hold
 -- Refuse an overtaken token, and keep a newer one from being raised until this transaction ends.
@@ -9,8 +9,10 @@ SELECT wallet.hold_fence(%(token)s::bigint);
 SELECT wallet.note_change(%(token)s::bigint) AS change_no;
 
 -- name: fence_hold_briefly
--- The same for an act outside of the database: who stands still in it for long loses the fence, and finds that out at the commit.
-SELECT set_config('idle_in_transaction_session_timeout', '10s', true), wallet.hold_fence(%(token)s::bigint);
+-- The same for an act outside of the database: who stands still in it for long loses the fence, and
+-- finds that out at the commit.
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
+       wallet.hold_fence(%(token)s::bigint);
 
 -- name: fence_present
 -- The token that the fence stands at.

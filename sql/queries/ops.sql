@@ -41,15 +41,17 @@ SELECT wallet.count_unpublished(%(lock_timeout_ms)s::integer) AS unpublished;
 
 -- name: ops_publish_canary
 -- Write this effect's canary event once; the same effect gives the same event.
-SELECT wallet.publish_canary(%(effect_id)s::text, %(token)s::bigint, %(brand_id)s::uuid, %(player_id)s::uuid)::text AS event_id;
+SELECT wallet.publish_canary(%(effect_id)s::text, %(token)s::bigint, %(brand_id)s::uuid,
+                             %(player_id)s::uuid)::text AS event_id;
 
 -- name: ops_canary_arrived
 -- Whether the consumer has claimed the canary event.
 SELECT EXISTS (SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s::uuid) AS arrived;
 
 -- name: ops_seed_players
--- Create legacy players where none exist, under the fence, which is held before anything is created.
-SELECT player.seed_legacy_players(%(count)s::integer) AS created FROM wallet.note_change(%(token)s::bigint);
+-- Create legacy players where none exist; the fence is held before anything is created.
+SELECT player.seed_legacy_players(%(count)s::integer) AS created
+  FROM wallet.note_change(%(token)s::bigint);
 
 -- name: ops_export_table
 -- Copy one table whole; {table} is a quoted identifier.

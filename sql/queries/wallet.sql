@@ -137,7 +137,8 @@ SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config
 -- name: wallet_switch_active
 -- Make a validated pair the active one and hold the gate until the commit; it must be the next statement's.
 SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text,
-                            %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text, %(fence_token)s::bigint) AS activation_no
+                            %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text,
+                            %(fence_token)s::bigint) AS activation_no
 
 -- name: wallet_ensure_partitions
 -- Make the ledger's partitions of the coming months.

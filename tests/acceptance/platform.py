@@ -223,7 +223,7 @@ class Live:
         return httpx.Client(timeout=15, trust_env=False)
 
     def as_operator(self, process: str, method: str, path: str, body: object = None, *, brand_id: str | None = None) -> httpx.Response:
-        """Call an internal route as the operator, under a request id of its own and the fencing token of the newest run."""
+        """Call an internal route as the operator, under a new request id and the present token."""
         headers = {
             contract.CALLER_HEADER: contract.OPERATOR,
             contract.TOKEN_HEADER: self.driver.secret(contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()).reveal(),

@@ -1,4 +1,4 @@
-"""A live platform on which one run takes over from another, and moments at which the overtaken one acts all the same."""
+"""A live platform on which one run takes over from another, which then acts all the same."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Flow
-from rubyops.errors import LockLost
-from rubyops.model.effect import CallService, Effect
+from rubyops.errors import LockLost, RubyopsError
+from rubyops.model import effect as e
 from rubyops.ports import Database, Mark
 from tests.acceptance.platform import Home, Live
 from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
 
-# What an act of an operator can change. Tables that loops and leases write all the time are left out.
+# What an act of an operator can change, without tables that loops and leases write all the time.
 TABLES = (
     "wallet.wallet_player",
     "wallet.wallet_bucket",
@@ -48,7 +48,10 @@ DATABASES: tuple[Database, ...] = ("platform", "control")
 
 @dataclass
 class Stage:
-    """A platform, wired as the command line wires it, and the run that is in charge of it. `other` is the wiring of who takes over."""
+    """A platform, wired as the command line wires it, and the run that is in charge of it.
+
+    `other` is the wiring of who takes over.
+    """
 
     live: Live
     toolkit: Toolkit
@@ -57,7 +60,7 @@ class Stage:
     runs: int = 0
 
     def take_over(self) -> None:
-        """Have another run take the lock of one whose lease ran out, and raise the fence, as a run does when it begins."""
+        """Have another run take the lock of one whose lease ran out, and raise the fence."""
         self.live.rows("UPDATE control.run_lock SET expires_at = clock_timestamp() RETURNING 1", database="control")
         self.runs += 1
         self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
@@ -68,13 +71,16 @@ class Stage:
         return Mark(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
 
     def hands(self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None) -> Hands:
-        """What an effect is carried out with. A run that was held up after its look at the lease does not look again: so `hold`."""
+        """What an effect is carried out with.
+
+        A run that was held up after its look at the lease does not look again: so `hold` does nothing.
+        """
         tools = self.toolkit.tools
         if flow is not None:
             tools = dataclasses.replace(tools, flow=lambda name: flow)
         return Hands(tools, lambda words: None, StopWish(), hold)
 
-    def do(self, effect: Effect, step: str) -> Outcome:
+    def do(self, effect: e.Effect, step: str) -> Outcome:
         """Carry an effect out under the run in charge."""
         return carry_out(effect, self.mark(step), self.hands())
 
@@ -110,7 +116,7 @@ def a_stage() -> Iterator[Stage]:
             live.driver.ensure_up(lambda words: None)
             stage = Stage(live, bootstrap.open_toolkit("local"), bootstrap.open_toolkit("local"))
             stage.take_over()
-            stage.do(CallService(WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"), "seed")
+            stage.do(e.CallService(WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"), "seed")
             stage.do(activation(1), "activate")
             yield stage
         finally:
@@ -119,18 +125,18 @@ def a_stage() -> Iterator[Stage]:
             home.remove()
 
 
-def activation(version: int, start: int | None = None) -> CallService:
+def activation(version: int, start: int | None = None) -> e.CallService:
     """Make the activation of a version of the split pair."""
     path = f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate"
     before = None if start is None else {"topology_code": RUBY_SPLIT_V1, "topology_version": start}
     body: dict[str, Any] = {"version": version, "policy": {"policy_key": "default", "version": version}, "from": before}
-    return CallService(WALLET_SERVICE, "PUT", path, body)
+    return e.CallService(WALLET_SERVICE, "PUT", path, body)
 
 
-def assert_refused(stage: Stage, act: Callable[[], object]) -> None:
+def assert_refused(stage: Stage, act: Callable[[], object], error: type[RubyopsError] = LockLost) -> None:
     """The act says that another run has taken over, and the world is as it was."""
     before = stage.world()
-    with pytest.raises(LockLost, match="taken over"):
+    with pytest.raises(error, match="taken over"):
         act()
     assert_same(stage.world(), before)
 
@@ -144,3 +150,38 @@ def assert_same(now: dict[str, object], before: dict[str, object]) -> None:
 def exports(stage: Stage) -> Path:
     """The folder of exports."""
     return stage.live.environment.home / "exports"
+
+
+def takes_over_before(stage: Stage, patch: pytest.MonkeyPatch, owner: Any, name: str, *, when: int = 1) -> None:
+    """Have another run take over right before the n-th call of something real."""
+    real, calls = getattr(owner, name), []
+
+    def overtaken(*args: Any, **more: Any) -> Any:
+        calls.append(name)
+        if len(calls) == when:
+            stage.take_over()
+        return real(*args, **more)
+
+    patch.setattr(owner, name, overtaken)
+
+
+def next_pair(stage: Stage) -> e.Effect:
+    """Make the activation of the other version of the split pair."""
+    version = stage.live.gate()["topology_version"]
+    return activation(3 - version, version)
+
+
+def stopped(stage: Stage) -> e.Effect:
+    """Stop the gateway, and make the effect that starts it."""
+    stage.do(e.StopProcesses(("gateway",)), "stop")
+    return e.StartProcesses(("gateway",))
+
+
+def older(which: Database, revision: str) -> Callable[[Stage], e.Effect]:
+    """Take a schema back to a revision, and make the effect that brings it to the newest."""
+
+    def make(stage: Stage) -> e.Effect:
+        migrations.downgrade(stage.superuser(which), which, revision)
+        return e.Migrate()
+
+    return make

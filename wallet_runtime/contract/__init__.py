@@ -193,7 +193,8 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
 }
 
-# --- routes by which the operator changes something: a call of his must carry FENCE_HEADER, and whoever carries it out holds the fence.
+# --- routes by which the operator changes something: a call of his must carry FENCE_HEADER, and whoever
+# carries it out holds the fence.
 FENCED_ROUTES: tuple[tuple[str, str, str], ...] = (
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"),
@@ -213,9 +214,10 @@ UNFENCED_ROUTES: dict[tuple[str, str, str], str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "reads money and records what it found",
 }
 
-# --- routes that change what the platform is, and the callers whose call does: each moves `wallet_gate.change_no` with its change, which
-# takes back what was proved before. Documents count, because they change what an activation would do. Money of players and of the back
-# office does not; nor does a new player, for whom every flow of a verification asks.
+# --- routes that change what the platform is, and the callers whose call does: each moves
+# `wallet_fence.change_no` with its change, which takes back what was proved before. Documents count,
+# because they change what an activation would do. Money of players and of the back office does not;
+# nor does a new player, for whom every flow of a verification asks.
 CHANGING_ROUTES: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),

@@ -59,8 +59,8 @@ class Call:
     """One request, after its credentials and its form were found good.
 
     `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
-    X-Request-Id, or a new one where it sent none. `route` is the route's path template. `fence_token` is the run's for which an
-    internal caller acts, None for one that is under no fence.
+    X-Request-Id, or a new one where it sent none. `route` is the route's path template.
+    `fence_token` is the run's for which an internal caller acts, None for one that is under no fence.
     """
 
     path: Mapping[str, str]
@@ -233,7 +233,7 @@ class _Endpoint:
         await send_answer(scope, send, answer.status, payload, answer.headers)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
-        """Take an internal caller's fencing token. What a player or a provider sends is not read: it would lock the gate row."""
+        """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
         token = headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
         if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
             raise FencingTokenRequired

@@ -43,7 +43,7 @@ class RequestIdRequired(BadRequest):
 
 
 class FencingTokenRequired(BadRequest):
-    """An operator's call that changes something carries the fencing token of its run in the X-Fencing-Token header."""
+    """An operator's call that changes something needs its run's token in X-Fencing-Token."""
 
     code = FENCING_TOKEN_REQUIRED
 
@@ -91,7 +91,7 @@ class Conflict(ApiError):
 
 
 class FencingTokenOvertaken(Conflict):
-    """Another run has taken over since this fencing token was given; nothing was changed. Do not repeat the request."""
+    """Another run has taken over since this fencing token was given; nothing was changed."""
 
     code = FENCING_TOKEN_OVERTAKEN
 

@@ -1,7 +1,8 @@
 """The operators' fence, held in the transaction of the act that an operator asks for.
 
-While it is held no other run can raise the fence, and after another run has raised it nothing is held: so an act commits before it
-is overtaken, or not at all. Both functions raise `FencingTokenOvertaken` (409), and the act is taken back with its transaction.
+While it is held no other run can raise the fence, and after another run has raised it nothing is held:
+an act commits before it is overtaken, or not at all. Both functions raise `FencingTokenOvertaken` (409),
+and the act is taken back with its transaction.
 """
 
 from wallet_runtime.plumbing.database import Session
@@ -14,5 +15,5 @@ def hold(session: Session, token: int | None) -> None:
 
 
 def note_change(session: Session, token: int | None) -> None:
-    """Count a change of what the platform is (`contract.CHANGING_ROUTES`), and hold the fence as `hold` does."""
+    """Count a change of the platform (`contract.CHANGING_ROUTES`), and hold the fence as `hold` does."""
     session.run("fence_note_change", token=token)

@@ -40,7 +40,10 @@ class Headers:
         return None if value is None else confirm_identifier(value, f"header {name}")
 
     def number(self, name: str) -> int | None:
-        """Return a whole number from 0 that a bigint holds, None where the header is absent; anything else is `Invalid` (422)."""
+        """Return a whole number from 0 to a bigint's last, None where the header is absent.
+
+        Anything else is `Invalid` (422).
+        """
         value = self.get(name)
         if value is None:
             return None

@@ -57,7 +57,7 @@ class ServiceClient:
         *,
         request_id: str | None = None,
     ) -> Answer:
-        """Pass a request on under its own brand, request id, canary and fencing token; the answer's JSON goes back unread."""
+        """Pass a request on under its own brand, request id and tokens; its answer goes back unread."""
         headers = self._headers(call.brand_id, request_id or call.request_id, call.canary_token)
         if call.fence_token is not None:
             headers[contract.FENCE_HEADER] = str(call.fence_token)

@@ -95,7 +95,7 @@ class LocalDriver:
     # --- changes
 
     def fence(self) -> int:
-        """Return the highest fencing token that this environment's supervisor was given, 0 before the first."""
+        """Return the highest fencing token that the supervisor was given, 0 before the first."""
         return self._supervisor.fence()
 
     def advance_fence(self, token: int) -> None:
@@ -105,8 +105,9 @@ class LocalDriver:
     def ensure_up(self, progress: Progress, token: int | None = None) -> None:
         """Bring up whatever is not up: servers, schema, passwords, processes. Safe to repeat and safe to run twice at once.
 
-        Without a token (`control`, which gives it, may be down) this acts under the one that the environment has as this begins:
-        a run that takes the lock meanwhile raises it, and the rest of this is refused (ADR 15).
+        Without a token (`control`, which gives it, may be down) this acts under the one that the
+        environment has as this begins: a run that takes the lock meanwhile raises it, and the rest of
+        this is refused (ADR 15).
         """
         self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
         began = self.fence()
@@ -128,7 +129,10 @@ class LocalDriver:
             progress(f"all {len(platform.programs())} answer")
 
     def migrate(self, progress: Progress, token: int | None) -> None:
-        """Bring both databases to the newest schema and every role to its password; PostgreSQL must run. Raises `LockLost`."""
+        """Bring both databases to the newest schema and every role to its password.
+
+        PostgreSQL must run. Raises `LockLost`.
+        """
         self._migrate(progress, token, self.fence())
 
     def _migrate(self, progress: Progress, token: int | None, began: int) -> None:
@@ -149,8 +153,9 @@ class LocalDriver:
         """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran.
 
         Servers that were named by URL are somebody else's: they run on, with everything of this environment in them.
-        Without a token this acts under the one that the environment has as this begins, as `ensure_up` does: a platform whose
-        `control` does not answer must come down all the same. Raises `LockLost`, and then stops nothing.
+        Without a token this acts under the one that the environment has as this begins, as `ensure_up`
+        does: a platform whose `control` does not answer must come down all the same. Raises `LockLost`,
+        and then stops nothing.
         """
         if not self._home.exists():
             return False
@@ -171,10 +176,10 @@ class LocalDriver:
     # --- the parts
 
     def _held_in(self, which: Database, token: int | None, began: int) -> int | None:
-        """Return the token that each revision of a database is held by; None where the database has no fence yet.
+        """Return the token that holds each revision of a database, None where it has no fence yet.
 
-        Who has no token migrates under the one that the database has, if nobody has raised the supervisor's since: whoever takes
-        over raises that one first.
+        Who has no token migrates under the one that the database has, if nobody has raised the
+        supervisor's since: whoever takes over raises that one first.
         """
         from rubyops.adapters import migrations
 

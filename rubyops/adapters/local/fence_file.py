@@ -1,7 +1,8 @@
-"""The highest fencing token that an environment's supervisor was ever given, in a file that outlives the supervisor.
+"""The highest fencing token that a supervisor was ever given, in a file that outlives it.
 
-Two programs write it: supervisord, and the driver where none runs. A lock of the file keeps a writer that was held up from lowering
-the token; whoever cannot have the lock at once is refused, because supervisord must not wait for anybody.
+Two programs write it: supervisord, and the driver where none runs. A lock keeps a writer that was held
+up from lowering the token. Whoever cannot have the lock at once is refused, because supervisord must
+not wait for anybody.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ NAME = "fence"
 
 
 def present(folder: Path) -> int:
-    """Return the highest token so far, 0 where there was none. Raises `Refused` for a file that holds something else."""
+    """Return the highest token so far, 0 where there was none. Raises `Refused` for no number."""
     file = folder / NAME
     try:
         text = file.read_text(encoding="ascii").strip()
@@ -28,7 +29,10 @@ def present(folder: Path) -> int:
 
 
 def advance(folder: Path, token: int) -> None:
-    """Raise the token; the same one again is no change. Raises `LockLost` for a lower one, `Refused` where another writer is at it."""
+    """Raise the token; the same one again is no change.
+
+    Raises `LockLost` for a lower one, `Refused` where another process is writing.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     with _alone(folder):
         confirm(folder, token)

@@ -1,7 +1,7 @@
 """supervisord's own fence: an interface that it loads, whose orders carry a fencing token.
 
-supervisord answers one call after the other, so nothing comes between looking at the token and the act. Its own interface stays for
-looking at states; the driver gives no order by it.
+supervisord answers one call after the other, so nothing comes between looking at the token and the
+act. Its own interface stays for looking at states; the driver gives no order by it.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ OVERTAKEN, REFUSED = 901, 902
 
 
 class FencedInterface:
-    """Orders under a token. A token is sent as text, because XML-RPC has no whole number of 64 bits."""
+    """Orders under a token, which is sent as text: XML-RPC has no whole number of 64 bits."""
 
     def __init__(self, supervisord: Any, folder: Path) -> None:
         """Give orders to this supervisord; the highest token is kept in `folder`."""

@@ -100,21 +100,24 @@ class Supervisor:
         return fence_file.present(self._folder)
 
     def advance(self, token: int) -> None:
-        """Raise the fence, also where no supervisor runs; every lower token is refused from then on. Raises `LockLost`."""
+        """Raise the fence, also where no supervisor runs. Raises `LockLost` for a lower token."""
         try:
             self._fenced("advance", token)
         except Unreachable:
             fence_file.advance(self._folder, token)
 
     def start(self, programs: Iterable[Program], token: int) -> None:
-        """Start those that do not run; returns at once. Raises `LockLost` when the token was overtaken."""
+        """Start those that do not run; returns at once. Raises `LockLost`."""
         states = self.states()
         for program in programs:
             if states[program.name].state not in STARTED:
                 self._order("startProcess", token, program.full_name, ALREADY_STARTED)
 
     def stop(self, programs: Sequence[Program], token: int) -> None:
-        """Stop all of them at the same time and wait until each has ended, at most 10 s and then by force. Raises `LockLost`."""
+        """Stop all of them at the same time and wait until each has ended, at most 10 s, then by force.
+
+        Raises `LockLost`; those that were not stopped before run on.
+        """
         for program in programs:
             self._order("stopProcess", token, program.full_name, NOT_RUNNING)
         names = {program.name for program in programs}
@@ -125,9 +128,9 @@ class Supervisor:
         )
 
     def shutdown(self, token: int) -> bool:
-        """Stop every program, then the supervisor itself; return whether there was one. Ends it by force when it does not answer.
+        """Stop every program, then the supervisor itself; return whether there was one.
 
-        Raises `LockLost` when the token was overtaken, whether or not the supervisor answers.
+        Ends it by force when it does not answer. Raises `LockLost` whether or not it answers.
         """
         fence_file.confirm(self._folder, token)
         pid = leftovers.pid_in(self._pid_file, str(self._config))

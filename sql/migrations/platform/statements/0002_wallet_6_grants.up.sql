@@ -18,7 +18,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rub
 GRANT EXECUTE ON FUNCTION wallet.ledger_hash(bytea, uuid, uuid, text, bigint, bigint, bigint, text, text, text, uuid, text, integer, text, integer,
                                              bigint, timestamptz) TO wallet_service, rubyops_read, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.command), wallet.apply_commands(jsonb), wallet.choose_source(jsonb),
-    wallet.register_player(uuid, uuid, text, boolean), wallet.switch_active(bigint, text, integer, text, integer, text, text, bigint),
+    wallet.register_player(uuid, uuid, text, boolean), 
+    wallet.switch_active(bigint, text, integer, text, integer, text, text, bigint),
     wallet.ensure_ledger_partitions(integer) TO wallet_service;
 -- Drafts only: the states of documents are moved by switch_active.
 GRANT INSERT (code, version, document, saved_by), UPDATE (document, saved_by, saved_at) ON wallet.wallet_topology TO wallet_service;
@@ -38,5 +39,6 @@ GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freez
 GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint),
     wallet.issue_canary_pass(bytea, text, bigint, uuid, uuid, timestamptz), wallet.count_unpublished(integer),
     wallet.publish_canary(text, bigint, uuid, uuid) TO rubyops_ops;
--- Whoever carries out what an operator asks for; rolling_service and player_service are let in further below.
-GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint) TO rubyops_ops, wallet_service;
+-- Whoever carries out what an operator asks for; revisions 0003 and 0004 let the other services in.
+GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
+    TO rubyops_ops, wallet_service;

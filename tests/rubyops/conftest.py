@@ -1,0 +1,21 @@
+"""A platform on which runs overtake one another, brought up once per test worker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rubyops.overtaking import Stage, a_stage
+
+
+@pytest.fixture(scope="session")
+def overtaken_platform() -> Iterator[Stage]:
+    with a_stage() as made:
+        yield made
+
+
+@pytest.fixture
+def stage(overtaken_platform: Stage) -> Iterator[Stage]:
+    """The platform under a new run, with every process running; made so again after the test."""
+    overtaken_platform.take_over()
+    yield overtaken_platform
+    overtaken_platform.toolkit.driver.ensure_up(lambda words: None)
