@@ -10,7 +10,7 @@ import sql
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 
-OWNED = ("checks", "reconciliation")
+OWNED = ("checks", "grants", "reconciliation")
 CONTROL = ("facts_freeze", "facts_service_copies", "facts_verifications")
 NOBODY = "00000000-0000-0000-0000-000000000000"
 VALUES: dict[str, Any] = {
@@ -18,7 +18,16 @@ VALUES: dict[str, Any] = {
     "code": None,
     "version": None,
     "freeze_epoch": 0,
-    "tables": ["wallet_ledger"],
+    "guarded": [],
+    "roles": ["public", "wallet_service"],
+    "writers": ["wallet_owner"],
+    "trusted": ["wallet_owner"],
+    "known": ["wallet_service"],
+    "owners": ["wallet_owner"],
+    "parameters": ["session_replication_role"],
+    "known_writes": ["wallet_service INSERT wallet.wallet_reconciliation"],
+    "triggers": [],
+    "needed_triggers": [],
     "known_calls": ["wallet_service wallet.apply_command"],
     "platform_roles": ["wallet_service"],
     "authorization_id": NOBODY,

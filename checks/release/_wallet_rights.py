@@ -1,0 +1,118 @@
+"""Who may do what to the wallet's tables and functions: the one list that GATE-4 holds the database against.
+
+A right that is given to a role in a migration is entered here, and nowhere else; every other right is a way past
+wallet_service.
+"""
+
+from wallet_runtime.contract import PROCESSES, WALLET_SERVICE, WALLET_WORKER
+
+OPERATOR_ROLE = "rubyops_ops"
+READER_ROLE = "rubyops_read"
+PLATFORM_ROLES = (*PROCESSES, "control_service", READER_ROLE, OPERATOR_ROLE)
+WALLET_OWNER = "wallet_owner"
+OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
+
+# Tables that must exist. No role of PLATFORM_ROLES may write one of these, so none of them stands in WRITES.
+MONEY_TABLES = (
+    "wallet_player",
+    "wallet_bucket",
+    "wallet_balances",
+    "wallet_coupon_grant",
+    "wallet_ledger",
+    "wallet_counter_entry",
+    "wallet_bet_authorization",
+    "wallet_transfer",
+    "wallet_bonus",
+    "wallet_adjustment",
+    "wallet_rolling_obligation",
+    "wallet_idempotency",
+    "ledger_transactions",
+)
+
+# Which functions of schema wallet that run with their owner's rights a role may call.
+CALLS: dict[str, tuple[str, ...]] = {
+    WALLET_SERVICE: (
+        "apply_command",
+        "apply_commands",
+        "read_state",
+        "choose_source",
+        "register_player",
+        "switch_active",
+        "ensure_ledger_partitions",
+        "walk_ledger",
+        "fold_counters",
+        "seal_month",
+    ),
+    WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
+    OPERATOR_ROLE: (
+        "advance_fence",
+        "set_freeze",
+        "issue_canary_pass",
+        "count_unpublished",
+        "publish_canary",
+        "backfill_batch",
+        "topology_move_batch",
+    ),
+}
+
+# Which tables of schema wallet a role may write itself: role, privilege, table and columns, none for the whole table.
+WRITES: tuple[tuple[str, str, str, str], ...] = (
+    (WALLET_SERVICE, "INSERT", "wallet_topology", "code version document saved_by"),
+    (WALLET_SERVICE, "UPDATE", "wallet_topology", "document saved_by saved_at"),
+    (
+        WALLET_SERVICE,
+        "INSERT",
+        "wallet_policy",
+        "policy_key version topology_code topology_version document saved_by",
+    ),
+    (
+        WALLET_SERVICE,
+        "UPDATE",
+        "wallet_policy",
+        "topology_code topology_version document saved_by saved_at",
+    ),
+    (WALLET_SERVICE, "INSERT", "wallet_reconciliation", ""),
+    (WALLET_SERVICE, "UPDATE", "wallet_reconciliation_turn", ""),
+    (WALLET_SERVICE, "UPDATE", "wallet_ledger_seal", "verified_at"),
+    (WALLET_WORKER, "UPDATE", "wallet_outbox", "published_at attempts"),
+    (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
+)
+
+# Triggers as PostgreSQL prints them, after the letter of how they fire: A always, O not under replication.
+_ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
+_TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+_SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
+_DOCUMENT = "O CREATE TRIGGER protect_document BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
+_GRANT = "O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+_PLAYER = "O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary ON {table} FOR EACH ROW"
+REFUSE = "wallet.refuse_change()"
+PARTITION_OF_LEDGER = "a partition of wallet_ledger"
+
+# Of which table: what fires, the function, and whether it must be there.
+TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True),),
+    "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True),),
+    "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
+    "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),
+    "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_ledger": ((_TABLE, REFUSE, True),),
+    PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
+}
+
+# Predefined roles through which a member comes to write money: by its rights, by the server's files, or by its programs.
+PREDEFINED_WRITERS = (
+    "pg_write_all_data",
+    "pg_database_owner",
+    "pg_maintain",
+    "pg_execute_server_program",
+    "pg_write_server_files",
+    "pg_create_subscription",
+)
+# Parameters that switch triggers off or load code into a session.
+PARAMETERS = (
+    "session_replication_role",
+    "allow_system_table_mods",
+    "session_preload_libraries",
+    "local_preload_libraries",
+    "dynamic_library_path",
+)

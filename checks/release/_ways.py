@@ -1,0 +1,136 @@
+"""Every way by which a role could come to write the wallet's tables, looked for in the catalog.
+
+What is looked at is all of schema wallet, not only the tables that are listed, so that a new table is guarded from its
+first day.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from checks._answer import SAMPLES
+from checks.release._shipped_functions import strangers
+from checks.release._wallet_rights import (
+    CALLS,
+    MONEY_TABLES,
+    OWNERS,
+    PARAMETERS,
+    PARTITION_OF_LEDGER,
+    PLATFORM_ROLES,
+    PREDEFINED_WRITERS,
+    TRIGGERS,
+    WALLET_OWNER,
+    WRITES,
+)
+from rubyops.model.finding import Finding, failed, passed
+from rubyops.ports import Read, Row
+
+# Each answers the ways of one kind that it found, as sentences.
+QUERIES = (
+    "grants_of_tables",
+    "grants_of_functions",
+    "grants_of_membership",
+    "grants_of_attributes",
+    "grants_of_owners",
+    "grants_to_come",
+    "grants_of_views",
+    "grants_of_triggers",
+    "grants_of_search_paths",
+    "grants_of_planted_code",
+    "grants_from_outside",
+)
+TRUSTED = (WALLET_OWNER, *PREDEFINED_WRITERS)
+KNOWN = tuple(dict.fromkeys((*CALLS, *(role for role, *_ in WRITES))))
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that money's rules guard: `root` is the table of schema wallet that it is, or is a part of."""
+
+    oid: int
+    name: str
+    root: str
+    columns: tuple[str, ...]
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a partition or child of its root."""
+        return self.name != f"wallet.{self.root}"
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is a listed table of money, or a part of one."""
+        return self.root in MONEY_TABLES
+
+
+def guarded(read: Read) -> list[Relation]:
+    """List the relations of schema wallet, and all of their parts in any schema."""
+    rows = read.rows("grants_guarded")
+    return [Relation(row["oid"], row["name"], row["root"], tuple(row["columns"])) for row in rows]
+
+
+def known_writes() -> list[str]:
+    """Spell the rights that roles are meant to have, as the catalog queries do."""
+    return [
+        f"{role} {privilege} wallet.{table}" + (f".{column}" if column else "")
+        for role, privilege, table, columns in WRITES
+        for column in columns.split() or ("",)
+    ]
+
+
+def ways(read: Read) -> Finding:
+    """Look for every way, kind by kind, and name what was found of each."""
+    relations = guarded(read)
+    found = [*_missing(relations), *strangers(read.rows("grants_function_bodies"))]
+    total = len(found)
+    for rows in _by_kind(read, relations):
+        total += int(rows[0]["total"]) if rows else 0
+        found += [str(row["way"]) for row in rows]
+    if found:
+        return failed(f"ways past wallet_service: {total}; first: {found[0]}", total=total, samples=found)
+    return passed(
+        f"only wallet_service's apply path can write the {len(relations)} tables of schema wallet",
+        relations=len(relations),
+        kinds=len(QUERIES) + 2,
+    )
+
+
+def _missing(relations: Sequence[Relation]) -> Iterator[str]:
+    there = {relation.name for relation in relations}
+    for table in MONEY_TABLES:
+        if f"wallet.{table}" not in there:
+            yield f"wallet.{table} is missing: it was moved or renamed out of sight"
+
+
+def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
+    oids = [relation.oid for relation in relations]
+    roles = read.rows("grants_roles", guarded=oids, trusted=list(TRUSTED), known=list(KNOWN))
+    every, needed = _triggers(relations)
+    values: dict[str, object] = {
+        "guarded": oids,
+        "roles": ["public", *(row["name"] for row in roles if row["judged"])],
+        "writers": [row["name"] for row in roles if row["writes"]],
+        "trusted": list(TRUSTED),
+        "known": list(KNOWN),
+        "owners": list(OWNERS),
+        "platform_roles": list(PLATFORM_ROLES),
+        "parameters": list(PARAMETERS),
+        "known_writes": known_writes(),
+        "known_calls": [f"{role} wallet.{name}" for role, names in CALLS.items() for name in names],
+        "triggers": every,
+        "needed_triggers": needed,
+        "limit": SAMPLES,
+    }
+    for query in QUERIES:
+        yield read.rows(query, **values)
+
+
+def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
+    """Spell the triggers that may be there, and those that must be, for the relations that exist."""
+    every, needed = list[str](), list[str]()
+    for relation in relations:
+        place = PARTITION_OF_LEDGER if relation.is_part and relation.root == "wallet_ledger" else relation.root
+        for text, function, must_be in TRIGGERS.get(place, ()):
+            spelled = f"{text.format(table=relation.name)} EXECUTE FUNCTION {function}"
+            every.append(spelled)
+            needed += [spelled] if must_be else []
+    return every, needed
