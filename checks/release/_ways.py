@@ -6,6 +6,7 @@ first day.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from checks._answer import SAMPLES
 from checks.release._shipped_functions import strangers
@@ -47,9 +48,16 @@ class Relation:
     """A relation that money's rules guard: `root` is the table of schema wallet that it is, or is a part of."""
 
     oid: int
-    name: str
+    schema: str
+    table: str
     root: str
+    kind: str
     columns: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name with its schema."""
+        return f"{self.schema}.{self.table}"
 
     @property
     def is_part(self) -> bool:
@@ -64,8 +72,7 @@ class Relation:
 
 def guarded(read: Read) -> list[Relation]:
     """List the relations of schema wallet, and all of their parts in any schema."""
-    rows = read.rows("grants_guarded")
-    return [Relation(row["oid"], row["name"], row["root"], tuple(row["columns"])) for row in rows]
+    return [Relation(**{**row, "columns": tuple(row["columns"])}) for row in read.rows("grants_guarded")]
 
 
 def known_writes() -> list[str]:
@@ -75,6 +82,14 @@ def known_writes() -> list[str]:
         for role, privilege, table, columns in WRITES
         for column in columns.split() or ("",)
     ]
+
+
+def may_write(role: str, privilege: str, name: str, column: str = "") -> bool:
+    """Whether a role is meant to have a right: INSERT on any column, or UPDATE of this one."""
+    return any(
+        (role, privilege, name) == (known, kind, f"wallet.{table}") and (not columns or not column or column in columns.split())
+        for known, kind, table, columns in WRITES
+    )
 
 
 def ways(read: Read) -> Finding:
@@ -105,7 +120,7 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
     oids = [relation.oid for relation in relations]
     roles = read.rows("grants_roles", guarded=oids, trusted=list(TRUSTED), known=list(KNOWN))
     every, needed = _triggers(relations)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "guarded": oids,
         "roles": ["public", *(row["name"] for row in roles if row["judged"])],
         "writers": [row["name"] for row in roles if row["writes"]],

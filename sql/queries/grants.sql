@@ -3,18 +3,18 @@
 -- `guarded` are oids of relations, `writers` and `roles` names; where a query answers ways, a row is a sentence.
 
 -- name: grants_guarded
--- Relations of schema wallet that hold rows, and their partitions and children in any schema: oid, name, topmost table.
+-- Relations of schema wallet that hold rows, and their partitions and children in any schema: oid, names, topmost table.
 WITH RECURSIVE guarded AS (
     SELECT c.oid, c.relname AS root FROM pg_class c
      WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'f', 'S') AND NOT c.relispartition
     UNION
     SELECT i.inhrelid, g.root FROM pg_inherits i JOIN guarded g ON g.oid = i.inhparent
 )
-SELECT c.oid::bigint AS oid, n.nspname || '.' || c.relname AS name, min(g.root) AS root, c.relkind::text AS kind,
+SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS table, min(g.root)::text AS root, c.relkind::text AS kind,
        ARRAY(SELECT a.attname::text FROM pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns
   FROM guarded g JOIN pg_class c ON c.oid = g.oid JOIN pg_namespace n ON n.oid = c.relnamespace
- GROUP BY c.oid, n.nspname ORDER BY 2;
+ GROUP BY c.oid, n.nspname ORDER BY 2, 3;
 
 -- name: grants_roles
 -- Roles whose rights are judged: all but superusers and those that stand for writing (`trusted`); and which can write.
