@@ -26,7 +26,10 @@ class HttpAnswer:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A statement of `sql/queries` that a role must be refused; `names` fills its places, each with the parts of a name."""
+    """A statement of `sql/queries` that a role must be refused.
+
+    `names` fills its places, each with the parts of one name.
+    """
 
     query: str
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -34,7 +37,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class AttemptAnswer:
-    """How the database took an attempt: `refused` for want of a right, `allowed`, or `unanswered`; `reason` in its words."""
+    """How the database took an attempt: `refused` for want of a right, `allowed`, or `unanswered`.
+
+    `reason` is in its own words.
+    """
 
     outcome: Literal["refused", "allowed", "unanswered"]
     reason: str
@@ -129,7 +135,7 @@ class Actor(Protocol):
         """GET a route of a process with these headers alone, without any token of ours: what must be refused."""
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-        """Log in to the platform's database as the role and try each statement; whatever it does is rolled back.
+        """Log in to the platform's database as the role and try each statement, rolled back.
 
         Raises `Unreachable` when the role cannot log in.
         """

@@ -1,11 +1,11 @@
 """The functions that this checkout's migrations create, held against those that the database has.
 
-A body that was replaced writes what it likes under a name that everybody trusts, so the database is no witness of what
-a function should be: the files are.
+A replaced body writes what it likes under a trusted name. The database is no witness of what a
+function should be; the files are.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -52,28 +52,34 @@ def shipped() -> Mapping[str, tuple[Shipped, ...]]:
 
 
 def strangers(rows: Sequence[Row]) -> list[str]:
-    """Name every function of the database that the migrations did not make just so, or that has another owner."""
-    return [*_replaced(rows), *_foreign(rows)]
+    """Name every function that is not as the migrations made it, by text, number or owner."""
+    return [*_replaced(rows), *_miscounted(rows), *_owned_by_others(rows)]
 
 
 def _replaced(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         known = shipped().get(row["name"], ())
         differences = [function.differs(row) for function in known]
-        if not known and row["in_wallet"]:
+        if not known:
             yield f"function {row['signature']} is made by no migration of this checkout"
-        elif known and all(differences):
-            yield f"function {row['signature']} was replaced: {differences[-1]} is not that of this checkout's migrations"
-    seen = [row["name"] for row in rows]
+        elif all(differences):
+            what = f"{differences[-1]} is not that of this checkout's migrations"
+            yield f"function {row['signature']} was replaced: {what}"
+
+
+def _miscounted(rows: Sequence[Row]) -> Iterator[str]:
+    there = Counter(row["name"] for row in rows)
     for name, known in shipped().items():
-        if seen.count(name) > len(known):
-            yield f"function {name} is there {seen.count(name)} times, the migrations make {len(known)}"
+        if not there[name]:
+            yield f"function {name} is missing: run rubyops migrate, or see who dropped it"
+        elif there[name] > len(known):
+            yield f"function {name} is there {there[name]} times, the migrations make {len(known)}"
 
 
-def _foreign(rows: Sequence[Row]) -> Iterator[str]:
+def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
-        expected = WALLET_OWNER if row["in_wallet"] else _owners().get(row["name"])
-        if expected is not None and row["owner"] != expected:
+        expected = WALLET_OWNER if row["in_wallet"] else _owners().get(row["name"], row["owner"])
+        if row["owner"] != expected:
             yield f"function {row['signature']} belongs to {row['owner']}, not to {expected}"
 
 

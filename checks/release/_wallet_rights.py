@@ -1,7 +1,7 @@
-"""Who may do what to the wallet's tables and functions: the one list that GATE-4 holds the database against.
+"""Who may do what to the wallet's tables and functions: the one list that GATE-4 compares with.
 
-A right that is given to a role in a migration is entered here, and nowhere else; every other right is a way past
-wallet_service.
+A right that a migration gives to a role is entered here, and nowhere else. Any other right is a way
+past wallet_service.
 """
 
 from wallet_runtime.contract import PROCESSES, WALLET_SERVICE, WALLET_WORKER
@@ -12,7 +12,7 @@ PLATFORM_ROLES = (*PROCESSES, "control_service", READER_ROLE, OPERATOR_ROLE)
 WALLET_OWNER = "wallet_owner"
 OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
 
-# Tables that must exist. No role of PLATFORM_ROLES may write one of these, so none of them stands in WRITES.
+# Tables that must exist. No role may write them, so WRITES names none of them.
 MONEY_TABLES = (
     "wallet_player",
     "wallet_bucket",
@@ -55,7 +55,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Which tables of schema wallet a role may write itself: role, privilege, table and columns, none for the whole table.
+# Which tables of schema wallet a role may write itself: role, privilege, table, and its columns, or
+# no column for the whole table.
 WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_SERVICE, "INSERT", "wallet_topology", "code version document saved_by"),
     (WALLET_SERVICE, "UPDATE", "wallet_topology", "document saved_by saved_at"),
@@ -78,13 +79,15 @@ WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
 )
 
-# Triggers as PostgreSQL prints them, after the letter of how they fire: A always, O not under replication.
+# Triggers as PostgreSQL prints them, after how they fire: A always, O not under replication.
 _ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
 _TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
 _SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
 _DOCUMENT = "O CREATE TRIGGER protect_document BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
-_GRANT = "O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-_PLAYER = "O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary ON {table} FOR EACH ROW"
+_EACH = "ON {table} FOR EACH ROW"
+_AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+_GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
+_PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
 REFUSE = "wallet.refuse_change()"
 PARTITION_OF_LEDGER = "a partition of wallet_ledger"
 
@@ -99,7 +102,7 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
 
-# Predefined roles through which a member comes to write money: by its rights, by the server's files, or by its programs.
+# Predefined roles whose members come to write: by rights, by the server's files or its programs.
 PREDEFINED_WRITERS = (
     "pg_write_all_data",
     "pg_database_owner",

@@ -1,7 +1,6 @@
 """Every way by which a role could come to write the wallet's tables, looked for in the catalog.
 
-What is looked at is all of schema wallet, not only the tables that are listed, so that a new table is guarded from its
-first day.
+All of schema wallet is guarded, not only the listed tables, so a new table is from its first day.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks._answer import SAMPLES
-from checks.release._shipped_functions import strangers
+from checks.release._shipped_functions import shipped, strangers
 from checks.release._wallet_rights import (
     CALLS,
     MONEY_TABLES,
@@ -35,7 +34,8 @@ QUERIES = (
     "grants_to_come",
     "grants_of_views",
     "grants_of_triggers",
-    "grants_of_search_paths",
+    "grants_of_settings",
+    "grants_of_hidden_code",
     "grants_of_planted_code",
     "grants_from_outside",
 )
@@ -45,7 +45,7 @@ KNOWN = tuple(dict.fromkeys((*CALLS, *(role for role, *_ in WRITES))))
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation that money's rules guard: `root` is the table of schema wallet that it is, or is a part of."""
+    """A guarded relation; `root` is the table of schema wallet that it is, or is a part of."""
 
     oid: int
     schema: str
@@ -64,15 +64,11 @@ class Relation:
         """Whether it is a partition or child of its root."""
         return self.name != f"wallet.{self.root}"
 
-    @property
-    def is_money(self) -> bool:
-        """Whether it is a listed table of money, or a part of one."""
-        return self.root in MONEY_TABLES
-
 
 def guarded(read: Read) -> list[Relation]:
     """List the relations of schema wallet, and all of their parts in any schema."""
-    return [Relation(**{**row, "columns": tuple(row["columns"])}) for row in read.rows("grants_guarded")]
+    rows = read.rows("grants_guarded")
+    return [Relation(**{**row, "columns": tuple(row["columns"])}) for row in rows]
 
 
 def known_writes() -> list[str]:
@@ -87,21 +83,24 @@ def known_writes() -> list[str]:
 def may_write(role: str, privilege: str, name: str, column: str = "") -> bool:
     """Whether a role is meant to have a right: INSERT on any column, or UPDATE of this one."""
     return any(
-        (role, privilege, name) == (known, kind, f"wallet.{table}") and (not columns or not column or column in columns.split())
+        not columns or not column or column in columns.split()
         for known, kind, table, columns in WRITES
+        if (role, privilege, name) == (known, kind, f"wallet.{table}")
     )
 
 
 def ways(read: Read) -> Finding:
     """Look for every way, kind by kind, and name what was found of each."""
     relations = guarded(read)
-    found = [*_missing(relations), *strangers(read.rows("grants_function_bodies"))]
+    functions = read.rows("grants_function_bodies", shipped=list(shipped()))
+    found = [*_missing(relations), *strangers(functions)]
     total = len(found)
     for rows in _by_kind(read, relations):
         total += int(rows[0]["total"]) if rows else 0
         found += [str(row["way"]) for row in rows]
     if found:
-        return failed(f"ways past wallet_service: {total}; first: {found[0]}", total=total, samples=found)
+        summary = f"ways past wallet_service: {total}; first: {found[0]}"
+        return failed(summary, total=total, samples=found)
     return passed(
         f"only wallet_service's apply path can write the {len(relations)} tables of schema wallet",
         relations=len(relations),
@@ -140,10 +139,11 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
 
 
 def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
-    """Spell the triggers that may be there, and those that must be, for the relations that exist."""
+    """Spell the triggers that may be there, and those that must be, on these relations."""
     every, needed = list[str](), list[str]()
     for relation in relations:
-        place = PARTITION_OF_LEDGER if relation.is_part and relation.root == "wallet_ledger" else relation.root
+        is_ledger = relation.is_part and relation.root == "wallet_ledger"
+        place = PARTITION_OF_LEDGER if is_ledger else relation.root
         for text, function, must_be in TRIGGERS.get(place, ()):
             spelled = f"{text.format(table=relation.name)} EXECUTE FUNCTION {function}"
             every.append(spelled)

@@ -1,8 +1,9 @@
 """GATE-4: no money movement bypasses wallet_service.
 
-Proved from the catalog (every way by which a role could come to write), from the records (every transaction sums to
-zero and has a request behind it), and by the probe that `rubyops gate` plays: each role logs in and tries to write.
-When it fails, balances can change, or have changed, without the rules and without a trace.
+Proved from the catalog (every way by which a role could come to write), from the records (every
+transaction sums to zero and has a request behind it), and by the probe that `rubyops gate` plays:
+each role logs in and tries to write. When it fails, balances can change, or have changed, without
+the rules and without a trace.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -13,7 +14,7 @@ from rubyops.ports import Read, Row
 
 
 def audit(read: Read) -> Finding:
-    """Look at rights, guards and records; a breach comes first, then that there is no movement to look at."""
+    """Look at guards, rights and records; without a movement the records show nothing."""
     rights = ways(read)
     parts = (_guards(read), rights, _sums(read), _requests(read))
     broken = next((finding for finding in parts if not finding.ok), None)
@@ -29,7 +30,10 @@ def run(read: Read) -> Finding:
     finding = audit(read)
     if not finding.ok:
         return finding
-    return inconclusive(f"{finding.summary}; whether the roles are refused is tried by: rubyops gate", **finding.details)
+    return inconclusive(
+        f"{finding.summary}; whether the roles are refused is tried by: rubyops gate",
+        **finding.details,
+    )
 
 
 def _guards(read: Read) -> Finding:

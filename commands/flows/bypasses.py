@@ -1,7 +1,8 @@
-"""GATE-4: each role of the platform logs in and tries to write the wallet's tables; every attempt must be refused.
+"""GATE-4: each role of the platform logs in and tries to write; every attempt must be refused.
 
-It tries only on a catalog that GATE-4's check finds clean, so that nothing is expected to succeed, and each attempt is
-rolled back whatever it does. A role that cannot log in, or an attempt without an answer, leaves the gate undecided.
+It tries only where GATE-4's check finds the catalog clean, so nothing is expected to succeed, and
+each attempt is rolled back whatever it does. A role that cannot log in, or an attempt without an
+answer, leaves the gate undecided.
 """
 
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ class Tally:
 
 
 def refused(actor: Actor) -> dict[str, object]:
-    """Try every write of every relation of schema wallet as every role, and what opens the way to one."""
+    """Try, as every role, every write of every relation, and what opens the way to one."""
     demand(TITLE, gate_04.audit(actor.read))
     relations = [relation for relation in guarded(actor.read) if relation.kind in TABLES]
     tally = Tally()

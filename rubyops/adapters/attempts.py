@@ -11,28 +11,35 @@ from rubyops.errors import Unreachable
 from rubyops.model.secret import Secret
 from rubyops.ports import Attempt, AttemptAnswer
 
+Connection = psycopg.Connection[tuple[object, ...]]
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
-UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server is going down
-# SQLSTATE classes of faults that the server finds in data, after it has looked at the rights: 22 and 23, and our own triggers.
+UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
+# SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
 
 def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-    """Log in and try each statement in a transaction that is rolled back. Raises `Unreachable` when the login fails."""
-    options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c application_name=rubyops"
+    """Try each statement in a transaction that is rolled back; `Unreachable` without a login."""
+    bounds = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     try:
         connection = psycopg.connect(
-            dsn.reveal(), autocommit=True, connect_timeout=CONNECT_SECONDS, options=options, prepare_threshold=None
+            dsn.reveal(),
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            options=f"{bounds} -c application_name=rubyops",
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
-        raise Unreachable(f"{role} cannot log in to the platform's database: {_first_line(error)}") from error
+        reason = _first_line(error)
+        raise Unreachable(f"{role} cannot log in to the platform's database: {reason}") from error
     with connection:
-        connection.read_only = False  # a role whose transactions are read-only by default is refused for want of a right, too
+        # A role that is read-only by default must be refused for want of a right, too.
+        connection.read_only = False
         return _answers(connection, attempts)
 
 
-def _answers(connection: psycopg.Connection[tuple[object, ...]], attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+def _answers(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     answers = list[AttemptAnswer]()
     unanswered = 0
     for attempt in attempts:
@@ -44,7 +51,7 @@ def _answers(connection: psycopg.Connection[tuple[object, ...]], attempts: Seque
     return answers
 
 
-def _answer(connection: psycopg.Connection[tuple[object, ...]], attempt: Attempt) -> AttemptAnswer:
+def _answer(connection: Connection, attempt: Attempt) -> AttemptAnswer:
     names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
     statement = composed.SQL(sql.query(attempt.query)).format(**names)
     try:
@@ -55,7 +62,8 @@ def _answer(connection: psycopg.Connection[tuple[object, ...]], attempt: Attempt
     except psycopg.Error as error:
         state = error.sqlstate or ""
         reason = f"{state or 'no answer'}: {_first_line(error)}"
-        return AttemptAnswer("allowed" if state.startswith(_PAST_THE_RIGHTS) else "unanswered", reason)
+        had_the_right = state.startswith(_PAST_THE_RIGHTS)
+        return AttemptAnswer("allowed" if had_the_right else "unanswered", reason)
     return AttemptAnswer("allowed", "done, and rolled back")
 
 

@@ -1,4 +1,5 @@
--- What GATE-4 tries as each role and must see refused; names are put in as identifiers, and every attempt is rolled back.
+-- What GATE-4 tries as each role and must see refused; every attempt is rolled back.
+-- Names are put in as identifiers.
 
 -- name: attempt_insert
 -- Needs INSERT on the table or on any of its columns.
@@ -30,7 +31,8 @@ SET session_replication_role = replica;
 
 -- name: attempt_replace_function
 -- Needs the owner of the function, and the right to create in its schema.
-CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
+LANGUAGE plpgsql AS 'BEGIN END';
 
 -- name: attempt_create_table
 -- Needs the right to create in schema wallet.

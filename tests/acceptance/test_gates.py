@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from checks.release import gate_01, gate_02
+from checks.release._wallet_rights import PLATFORM_ROLES
 from rubyops import bootstrap
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.results import Results
@@ -72,17 +73,18 @@ def stage(live: Live, home: Home) -> Stage:
 
 
 def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
-    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one."""
+    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one, `{database}` ours."""
 
     @contextmanager
     def plant(stage: Stage) -> Iterator[None]:
         part = str(stage.live.one("SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger")["name"])
+        name = str(stage.live.one("SELECT quote_ident(current_database()) AS name")["name"])
         with closing(stage.live.superuser()) as connection:
             try:
-                _run(connection, planted, part)
+                _run(connection, planted, part, name)
                 yield
             finally:
-                _run(connection, undo, part)
+                _run(connection, undo, part, name)
 
     return plant
 
@@ -233,6 +235,19 @@ def blind_live_references(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def replaced_function(stage: Stage) -> Iterator[None]:
+    """Let every document be changed: the trigger stays where it was, and what it runs does not."""
+    text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")["text"]
+    empty = "CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    with closing(stage.live.superuser()) as connection:
+        connection.execute(empty)
+        try:
+            yield
+        finally:
+            connection.execute(text.encode())
+
+
+@contextmanager
 def unguarded(live: Live) -> Iterator[Connection]:
     """Give the superuser one transaction in which rows of the ledger may be changed."""
     with closing(live.superuser()) as connection, connection.transaction():
@@ -255,9 +270,9 @@ def _brand_mate(stage: Stage) -> Player:
     return Player(brand_id, player_id, answer.json()["session"])
 
 
-def _run(connection: Connection, texts: tuple[str, ...], part: str) -> None:
+def _run(connection: Connection, texts: tuple[str, ...], part: str, database: str) -> None:
     for text in texts:
-        connection.execute(text.format(partition=part).encode())
+        connection.execute(text.format(partition=part, database=database).encode())
 
 
 # --- the table
@@ -265,6 +280,10 @@ def _run(connection: Connection, texts: tuple[str, ...], part: str) -> None:
 QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
 BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
 APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
+BLIND_TABLE = "public.has_table_privilege(text, oid, text)"
+BLIND_COLUMN = "public.has_column_privilege(text, oid, smallint, text)"
+OTHER_ROLES = ", ".join(role for role in PLATFORM_ROLES if role != "control_service")
+TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
@@ -336,6 +355,60 @@ FAULTS = (
             "ALTER TABLE {partition} DISABLE TRIGGER immutable_rows",
             undo=("ALTER TABLE {partition} ENABLE ALWAYS TRIGGER immutable_rows",),
         ),
+    ),
+    Fault(
+        "a right that the reader was kept from seeing",
+        "gate-04",
+        "wallet_worker: INSERT on wallet.wallet_idempotency was not refused",
+        statements(
+            "GRANT INSERT ON wallet.wallet_idempotency TO wallet_worker",
+            f"CREATE FUNCTION {BLIND_TABLE} RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+            f"CREATE FUNCTION {BLIND_COLUMN} RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+            "ALTER ROLE rubyops_read IN DATABASE {database} SET search_path = public, pg_catalog",
+            undo=(
+                "ALTER ROLE rubyops_read IN DATABASE {database} RESET search_path",
+                f"DROP FUNCTION {BLIND_TABLE}, {BLIND_COLUMN}",
+                "REVOKE INSERT ON wallet.wallet_idempotency FROM wallet_worker",
+            ),
+        ),
+    ),
+    Fault(
+        "a role that cannot log in",
+        "gate-04",
+        "control_service: nothing was tried: control_service cannot log in",
+        statements(
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {{database}} TO {OTHER_ROLES}",
+            undo=(
+                f"REVOKE CONNECT ON DATABASE {{database}} FROM {OTHER_ROLES}",
+                "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
+            ),
+        ),
+        "inconclusive",
+    ),
+    Fault(
+        "rights on tables to come",
+        "gate-04",
+        "game_service gets INSERT on whatever wallet_owner makes from now on",
+        statements(
+            f"ALTER DEFAULT PRIVILEGES {TO_COME} GRANT INSERT ON TABLES TO game_service",
+            undo=(f"ALTER DEFAULT PRIVILEGES {TO_COME} REVOKE INSERT ON TABLES FROM game_service",),
+        ),
+    ),
+    Fault(
+        "a rule that writes money",
+        "gate-04",
+        "rule also on game.bet writes, or keeps others from writing, wallet.wallet_rolling_obligation",
+        statements(
+            "CREATE RULE also AS ON DELETE TO game.bet DO ALSO DELETE FROM wallet.wallet_rolling_obligation",
+            undo=("DROP RULE also ON game.bet",),
+        ),
+    ),
+    Fault(
+        "a function of ours that was replaced",
+        "gate-04",
+        "function wallet.protect_document() was replaced: its body",
+        replaced_function,
     ),
     Fault("transactions that do not sum to zero", "gate-04", "transactions that do not sum to zero: 2", unbalanced_transactions),
     Fault("a movement written by hand", "gate-04", "movements that no request of wallet_service stands behind: 1", movement_by_hand),

@@ -28,6 +28,7 @@ VALUES: dict[str, Any] = {
     "known_writes": ["wallet_service INSERT wallet.wallet_reconciliation"],
     "triggers": [],
     "needed_triggers": [],
+    "shipped": ["wallet.apply_command"],
     "known_calls": ["wallet_service wallet.apply_command"],
     "platform_roles": ["wallet_service"],
     "authorization_id": NOBODY,
