@@ -4,14 +4,15 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
+from rubyops.adapters.attempts import attempt_as
 from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode
 from rubyops.errors import CheckFailed, UsageError
-from rubyops.ports import CanaryPlayer, HttpAnswer, Mark, Read
+from rubyops.ports import Attempt, AttemptAnswer, CanaryPlayer, HttpAnswer, Mark, Read
 from wallet_runtime import contract
 
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
@@ -123,6 +124,10 @@ class CanaryActor:
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
         """GET a route with these headers alone."""
         return self._client.send(process, "GET", path, headers, None)
+
+    def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+        """Log in as the role and try each statement, rolled back whatever it does."""
+        return attempt_as(role, self._driver.dsn(role, "platform"), attempts)
 
     def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
         named = {contract.REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
