@@ -1,6 +1,7 @@
 """Probe one release gate that only a write can prove: on canary players, or with calls that must be refused.
 
-When: as a step of `rubyops gate`. Blast radius: canary players only. Undo: not needed. In a dry-run it decides nothing.
+When: as a step of `rubyops gate`. Blast radius: canary players only; what GATE-4 tries is rolled back.
+Undo: not needed. In a dry-run it decides nothing.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rubyops.ports import Read
 class Params:
     """The gate's id."""
 
-    gate: Literal["GATE-5", "GATE-7", "GATE-8", "GATE-10"]
+    gate: Literal["GATE-4", "GATE-5", "GATE-7", "GATE-8", "GATE-10"]
 
 
 def plan(params: Params, read: Read) -> Wanted:

@@ -60,6 +60,10 @@ class CheckFailed(RubyopsError):
     exit_code = ExitCode.CHECK_FAILED
 
 
+class Undecided(CheckFailed):
+    """A check could not look, so it is neither passed nor failed."""
+
+
 class TimedOut(RubyopsError):
     """The awaited state did not come in time."""
 

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -23,6 +23,28 @@ class HttpAnswer:
     status: int
     body: Any
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A statement of `sql/queries` that a role must be refused.
+
+    `names` fills its places, each with the parts of one name.
+    """
+
+    query: str
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttemptAnswer:
+    """How the database took an attempt: `refused` for want of a right, `allowed`, or `unanswered`.
+
+    `reason` is in its own words.
+    """
+
+    outcome: Literal["refused", "allowed", "unanswered"]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +134,12 @@ class Actor(Protocol):
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
         """GET a route of a process with these headers alone, without any token of ours: what must be refused."""
+
+    def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+        """Log in to the platform's database as the role and try each statement, rolled back.
+
+        Raises `Unreachable` when the role cannot log in.
+        """
 
     def derived_id(self, key: str) -> str:
         """Return the id (round, bet, request) that this run, flow and key always give."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from commands.flows import (
     bonuses,
+    bypasses,
     callbacks,
     canary,
     coupons,
@@ -46,6 +47,7 @@ FLOWS: dict[str, Flow] = {
     "STG-7": callbacks.cannot_override,
     "canary": canary.round_trip,
     "reconciliation": reconciliation.forced_cycle,
+    "GATE-4": bypasses.refused,
     "GATE-5": gates.stored_breakdown,
     "GATE-7": gates.points,
     "GATE-8": gates.reachable,

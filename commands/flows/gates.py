@@ -8,7 +8,7 @@ from typing import Any
 from checks.release import gate_05, gate_07, gate_08, gate_10
 from commands.flows._script import Script, begin
 from commands.flows.rollback import PROVIDER, bet_from_two_sources
-from rubyops.errors import CheckFailed
+from rubyops.errors import CheckFailed, Undecided
 from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer
 from wallet_runtime.contract import (
@@ -31,7 +31,7 @@ _PATH_PART = re.compile(r"\{\w+\}")
 
 def stored_breakdown(actor: Actor) -> dict[str, object]:
     """GATE-5: after a change of balances, rollback and settlement still follow the breakdown stored at acceptance."""
-    _demand("GATE-5", gate_05.audit(actor.read))
+    demand("GATE-5", gate_05.audit(actor.read))
     rolled_back = begin("GATE-5", actor, "rollback")
     bet = bet_from_two_sources(rolled_back, "15.00")
     rolled_back.deposit("50.00", key="later", bucket=rolled_back.normal(PROVIDER))
@@ -49,7 +49,7 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
 
 def points(actor: Actor) -> dict[str, object]:
     """GATE-7: a policy that funds bets with points or turns them into withdrawable money is refused; so are a bet and a withdrawal."""
-    _demand("GATE-7", gate_07.audit(actor.read))
+    demand("GATE-7", gate_07.audit(actor.read))
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
     topology, policy = _documents(script)
@@ -71,7 +71,7 @@ def points(actor: Actor) -> dict[str, object]:
 
 def reachable(actor: Actor) -> dict[str, object]:
     """GATE-8: a topology that lacks a bucket holding money, or changes its meaning, is refused by rule A7-8."""
-    _demand("GATE-8", gate_08.audit(actor.read))
+    demand("GATE-8", gate_08.audit(actor.read))
     script = begin("GATE-8", actor)
     bucket = script.normal(PROVIDER)
     script.deposit("5.00", key="held", bucket=bucket)
@@ -87,7 +87,7 @@ def reachable(actor: Actor) -> dict[str, object]:
 
 def legacy_token(actor: Actor) -> dict[str, object]:
     """GATE-10: no copy has the legacy shared token, and every process that others call answers 401 to a call that shows one."""
-    _demand("GATE-10", gate_10.audit(actor.read))
+    demand("GATE-10", gate_10.audit(actor.read))
     script = begin("GATE-10", actor)
     doors = _doors(script)
     for process, path in doors.items():
@@ -107,9 +107,11 @@ def _doors(script: Script) -> dict[str, str]:
     return found
 
 
-def _demand(title: str, finding: Finding) -> None:
+def demand(title: str, finding: Finding) -> None:
+    """Go on only under a good finding; one that could not look leaves the gate undecided."""
     if not finding.ok:
-        raise CheckFailed(f"{title}: {finding.summary}", details=finding.details)
+        kind = Undecided if finding.status == "inconclusive" else CheckFailed
+        raise kind(f"{title}: {finding.summary}", details=finding.details)
 
 
 def _documents(script: Script) -> tuple[dict[str, Any], dict[str, Any]]:

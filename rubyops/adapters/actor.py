@@ -4,14 +4,15 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
+from rubyops.adapters.attempts import attempt_as
 from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, code_of, encode, not_overtaken
 from rubyops.errors import CheckFailed, UsageError
-from rubyops.ports import CanaryPlayer, HttpAnswer, Mark, Read
+from rubyops.ports import Attempt, AttemptAnswer, CanaryPlayer, HttpAnswer, Mark, Read
 from wallet_runtime import contract
 
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
@@ -140,6 +141,10 @@ class CanaryActor:
         if code_of(answer) == contract.MAINTENANCE:
             self._link.rows("fence_hold", token=self._mark.token)
         return not_overtaken(answer, self._mark)
+
+    def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+        """Log in as the role and try each statement, rolled back whatever it does."""
+        return attempt_as(role, self._driver.dsn(role, "platform"), attempts)
 
     def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
         named = {contract.REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -58,7 +59,7 @@ def status(*, console: Console, environment: str | None) -> int:
         _told("topology", lambda: _pair_row(toolkit)),
         _told("outbox", lambda: _outbox_row(toolkit)),
         _told("lock", lambda: _lock_row(toolkit)),
-        *(_told(name, lambda name=name: _check_row(toolkit, name)) for name in READINESS),
+        *(_told(name, partial(_check_row, toolkit, name)) for name in READINESS),
     ]
     console.data("")
     for item in facts[1:]:

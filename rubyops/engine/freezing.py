@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
-from rubyops.errors import Refused, RubyopsError, TimedOut
+from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.ports import FreezeChange, FreezeTruth, Mark
 from wallet_runtime.contract import OPEN
@@ -41,7 +41,12 @@ def take_over(effect: e.TakeOverFreeze, mark: Mark, hands: Hands) -> Outcome:
 
 def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
     """Lift the own layers; what others set stays in force and is named."""
-    change = hands.tools.control.lift_freeze(mark, effect.reason)
+    try:
+        change = hands.tools.control.lift_freeze(mark, effect.reason)
+    except LockLost:
+        raise
+    except Refused as refusal:
+        raise _of_others(refusal, hands) from refusal
     _refuse_another(change)
     hands.tools.operate.lower_freeze(mark, change.level, change.epoch)
     found = _await_in_force(hands, lambda: None)
@@ -49,6 +54,19 @@ def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
     if found.layers:
         words = f"the own freeze is lifted, and {words}: {'; '.join(hands.tools.whose(found))}"
     return Outcome("ok", words, _details(change, found))
+
+
+def _of_others(refusal: Refused, hands: Hands) -> Refused:
+    found = hands.tools.freeze()
+    runs = [layer.run_id for layer in found.layers]
+    first = runs[0] if runs else "RUN"
+    return Refused(
+        f"{refusal.message}; money stays {found.verdict.sentence}: "
+        f"{'; '.join(hands.tools.whose(found))}. A freeze of a run that has ended is lifted by "
+        f"name: rubyops thaw --take-over {first}",
+        next_command=f"rubyops thaw --take-over {first}",
+        details={"runs": runs},
+    )
 
 
 def _refuse_another(change: FreezeChange) -> None:

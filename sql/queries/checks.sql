@@ -117,37 +117,6 @@ SELECT (SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL) AS
            (SELECT min(occurred_at) FROM wallet.wallet_outbox WHERE published_at IS NULL),
            (SELECT min(occurred_at) FROM rolling.rolling_outbox WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
 
--- name: facts_write_grants
--- Roles other than the owner that can write a table of money, on every partition, or call a function that runs with its owner's rights
--- without standing in the list of who may call which; the platform's own roles that are above all grants; an owner that can log in.
-WITH role AS (
-    SELECT r.oid, r.rolname FROM pg_roles r
-     WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'pg\_%%' AND r.rolname <> 'wallet_owner'
-), money_table AS (
-    SELECT c.oid, c.oid::regclass::text AS name FROM pg_class c
-     WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p')
-       AND (c.relname = ANY (%(tables)s::text[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass))
-), offence AS (
-    SELECT role.rolname, money_table.name AS object, privilege
-      FROM role CROSS JOIN money_table CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
-     WHERE has_table_privilege(role.oid, money_table.oid, privilege)
-        OR (privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege(role.oid, money_table.oid, privilege))
-    UNION ALL
-    SELECT role.rolname, p.oid::regprocedure::text, 'EXECUTE'
-      FROM role CROSS JOIN pg_proc p JOIN pg_roles o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.prosecdef AND (o.rolsuper OR o.rolname = 'wallet_owner') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-       AND has_function_privilege(role.oid, p.oid, 'EXECUTE')
-       AND role.rolname || ' ' || n.nspname || '.' || p.proname <> ALL (%(known_calls)s::text[])
-    UNION ALL
-    SELECT role.rolname, 'wallet_owner', 'MEMBER' FROM role WHERE pg_has_role(role.oid, 'wallet_owner', 'MEMBER')
-    UNION ALL
-    SELECT r.rolname, 'the whole cluster', CASE WHEN r.rolsuper THEN 'SUPERUSER' ELSE 'CREATEROLE' END FROM pg_roles r
-     WHERE r.rolname = ANY (%(platform_roles)s::text[]) AND (r.rolsuper OR r.rolcreaterole)
-    UNION ALL
-    SELECT r.rolname, 'itself', 'LOGIN' FROM pg_roles r WHERE r.rolname = 'wallet_owner' AND r.rolcanlogin
-)
-SELECT rolname, object, privilege, count(*) OVER () AS total FROM offence ORDER BY 1, 2, 3 LIMIT %(limit)s;
-
 -- name: facts_missing_guards
 -- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE or TRUNCATE that always fires.
 WITH guarded AS (

@@ -163,7 +163,7 @@ class Live:
         """Run a line until it stands still before a step; unless it was told to go on, it is killed when the block is left."""
         process = self.start(*words, failpoint=f"pause-before:{step}")
         try:
-            wait_until(lambda: process.poll() is not None or _stands_still(process.pid), f"rubyops reaches step {step}")
+            wait_until(lambda: process.poll() is not None or stands_still(process.pid), f"rubyops reaches step {step}")
             assert process.returncode is None, f"{words} ended before it reached step {step}: {finish(process).told}"
             yield Paused(process)
         finally:
@@ -388,7 +388,8 @@ def finish(process: "subprocess.Popen[str]") -> Answer:
     return Answer(process.returncode, json.loads(out) if out.strip() else {}, told)
 
 
-def _stands_still(pid: int) -> bool:
+def stands_still(pid: int) -> bool:
+    """Whether a process is stopped, alive but without a turn."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 

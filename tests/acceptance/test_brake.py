@@ -184,29 +184,40 @@ def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live)
             crowd.await_accepted(time.monotonic())
 
 
+def start_and_read_until(live: Live, wanted: str) -> "subprocess.Popen[str]":
+    """Start a freeze and read what it tells until somebody is named."""
+    process = live.start("freeze", "--reason", "the brake")
+    told = ""
+    assert process.stderr is not None
+    while wanted not in told:
+        line = process.stderr.readline()
+        assert line, f"nobody was named: {told}"
+        told += line
+    return process
+
+
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_whoever_holds_the_fence_row_is_named_and_the_freeze_gets_through_by_itself(live: Live, holder: str) -> None:
-    with Crowd(live).at_work() as crowd, session(live, HOLDERS[holder]) as held:
+def test_whoever_holds_the_fence_row_is_named_with_the_line_that_ends_it(live: Live, holder: str) -> None:
+    with session(live, HOLDERS[holder]) as held:
         pid = held.info.backend_pid
         began = time.monotonic()
-        process = live.start("freeze", "--reason", "the brake")
-        told = ""
-        assert process.stderr is not None
-        while f"database session {pid} of" not in told:
-            line = process.stderr.readline()
-            assert line, f"nobody was named: {told}"
-            told += line
+        process = start_and_read_until(live, f"rubyops sessions end {pid}")
         print(f"{holder}: named after {time.monotonic() - began:.2f} s")
-        assert f"rubyops sessions end {pid}" in told
-        answer = finish(process)
-        assert answer.code == 8, answer.told
-        # New business is refused meanwhile, whether the fence row could be written or not.
-        word_at = time.monotonic()
-        crowd.await_asked(word_at)
-        assert crowd.accepted_between(word_at, time.monotonic()) == 0
-        assert said(live) == "freezing"
         ended = live.run("sessions", "end", str(pid))
         assert ended.code == 0, ended.told
+        answer = finish(process)
+    assert (answer.code, answer.body["freeze"]) == (0, "ingress"), answer.told
+
+
+def test_a_freeze_that_gave_up_is_finished_by_the_platform(live: Live) -> None:
+    with Crowd(live).at_work() as crowd, session(live, HOLDERS["a row lock"]):
+        crowd.await_accepted(0)
+        frozen = freeze(live)
+        assert (frozen.answer.code, frozen.answer.body["freeze"]) == (8, "freezing")
+        # New business is refused meanwhile, though the fence row could not be written.
+        crowd.await_asked(frozen.word_at)
+        assert crowd.accepted_between(frozen.word_at, time.monotonic()) == 0
+        assert said(live) == "freezing"
     wait_until(lambda: said(live) == "ingress", "the platform finishes the freeze by itself")
 
 

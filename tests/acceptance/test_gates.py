@@ -1,23 +1,21 @@
 """Each built release gate is green on a healthy platform, and alone turns red under a fault planted for it on live services."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from checks.release import gate_01, gate_02
 from rubyops import bootstrap
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.results import Results
+from tests.acceptance import gate_04_faults
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
+from tests.acceptance.gate_stage import Connection, Fault, Plant, Stage, statements
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import Answer, Home, Live, Player
 from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, LEGACY_TOKEN_VARIABLE, PLAYER_SERVICE, RUBY_SPLIT_V1, WALLET_SERVICE
@@ -26,34 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")
 HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
 TESTS, FLOWS = gate_01.SUITE, gate_02.SUITE_PREFIX + RUBY_SPLIT_V1
-Connection = psycopg.Connection[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The live platform, the recorded results of this commit, and a player with money in the sports bucket."""
-
-    live: Live
-    results: Results
-    holder: Player
-
-    def record(self, suite: str, *, passed: bool) -> Path:
-        """Record a result of this commit, newer than any other."""
-        return self.results.record(suite, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat()})
-
-
-Plant = Callable[[Stage], AbstractContextManager[object]]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault."""
-
-    name: str
-    gate: str
-    words: str
-    plant: Plant
-    status: str = "failed"
 
 
 @pytest.fixture
@@ -69,22 +39,6 @@ def stage(live: Live, home: Home) -> Stage:
 
 
 # --- how faults are planted
-
-
-def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
-    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one."""
-
-    @contextmanager
-    def plant(stage: Stage) -> Iterator[None]:
-        part = str(stage.live.one("SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger")["name"])
-        with closing(stage.live.superuser()) as connection:
-            try:
-                _run(connection, planted, part)
-                yield
-            finally:
-                _run(connection, undo, part)
-
-    return plant
 
 
 def rule(process: str, name: str) -> Plant:
@@ -255,16 +209,8 @@ def _brand_mate(stage: Stage) -> Player:
     return Player(brand_id, player_id, answer.json()["session"])
 
 
-def _run(connection: Connection, texts: tuple[str, ...], part: str) -> None:
-    for text in texts:
-        connection.execute(text.format(partition=part).encode())
-
-
 # --- the table
 
-QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
-BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
-APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
@@ -273,70 +219,7 @@ FAULTS = (
     Fault("a balance edited", "gate-03", "totals that differ", lambda stage: edited_balance(stage.live, stage.holder)),
     Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
     Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),
-    Fault(
-        "a service may insert into a money table",
-        "gate-04",
-        "game_service has INSERT on wallet.wallet_bucket",
-        statements(
-            "GRANT INSERT ON wallet.wallet_bucket TO game_service", undo=("REVOKE INSERT ON wallet.wallet_bucket FROM game_service",)
-        ),
-    ),
-    Fault(
-        "a service may update one column",
-        "gate-04",
-        "player_service has UPDATE on wallet.wallet_bucket",
-        statements(f"GRANT {BUCKET_GRANT} TO player_service", undo=(f"REVOKE {BUCKET_GRANT} FROM player_service",)),
-    ),
-    Fault(
-        "a worker may update a ledger partition",
-        "gate-04",
-        "wallet_worker has UPDATE on wallet.wallet_ledger_",
-        statements("GRANT UPDATE ON {partition} TO wallet_worker", undo=("REVOKE UPDATE ON {partition} FROM wallet_worker",)),
-    ),
-    Fault(
-        "a service may call the apply path",
-        "gate-04",
-        "game_service has EXECUTE on wallet.apply_command(wallet.command)",
-        statements(f"GRANT {APPLY} TO game_service", undo=(f"REVOKE {APPLY} FROM game_service",)),
-    ),
-    Fault(
-        "a function beside the apply path",
-        "gate-04",
-        "game_service has EXECUTE on wallet.quick_fix(uuid,bigint)",
-        statements(
-            f"CREATE FUNCTION {QUICK_FIX} RETURNS void LANGUAGE sql SECURITY DEFINER AS "
-            "'UPDATE wallet.wallet_bucket SET balance = balance + $2 WHERE player_id = $1'",
-            f"REVOKE ALL ON FUNCTION {QUICK_FIX} FROM PUBLIC",
-            f"GRANT EXECUTE ON FUNCTION {QUICK_FIX} TO game_service",
-            undo=(f"DROP FUNCTION {QUICK_FIX}",),
-        ),
-    ),
-    Fault(
-        "a service is a member of the owner",
-        "gate-04",
-        "game_service has MEMBER on wallet_owner",
-        # As a member it also has every right of the owner: that this one is named among them is what counts.
-        statements(
-            "ALTER ROLE game_service NOINHERIT",
-            "GRANT wallet_owner TO game_service",
-            undo=("REVOKE wallet_owner FROM game_service", "ALTER ROLE game_service INHERIT"),
-        ),
-    ),
-    Fault(
-        "a service is above all grants",
-        "gate-04",
-        "game_service has SUPERUSER on the whole cluster",
-        statements("ALTER ROLE game_service SUPERUSER", undo=("ALTER ROLE game_service NOSUPERUSER",)),
-    ),
-    Fault(
-        "a guard of the ledger is switched off",
-        "gate-04",
-        "may be changed by DELETE",
-        statements(
-            "ALTER TABLE {partition} DISABLE TRIGGER immutable_rows",
-            undo=("ALTER TABLE {partition} ENABLE ALWAYS TRIGGER immutable_rows",),
-        ),
-    ),
+    *gate_04_faults.FAULTS,
     Fault("transactions that do not sum to zero", "gate-04", "transactions that do not sum to zero: 2", unbalanced_transactions),
     Fault("a movement written by hand", "gate-04", "movements that no request of wallet_service stands behind: 1", movement_by_hand),
     Fault("rollback by today's balances", "gate-05", "what the rollback returned", rule(WALLET_SERVICE, "rollback by today's balances")),
@@ -366,9 +249,9 @@ FAULTS = (
     Fault("the wallet takes a shared token", "gate-10", "a call of wallet_service as", rule(WALLET_SERVICE, "any token will do")),
     Fault("another process takes a shared token", "gate-10", "a call of game_service as", rule(GAME_SERVICE, "any token will do")),
 )
-ALTERING_ROLES = ("a service is a member of the owner", "a service is above all grants")
 PARAMETERS = [
-    pytest.param(fault, marks=pytest.mark.alters_roles if fault.name in ALTERING_ROLES else (), id=fault.name) for fault in FAULTS
+    pytest.param(fault, marks=pytest.mark.alters_roles if fault.name in gate_04_faults.ALTERING_ROLES else (), id=fault.name)
+    for fault in FAULTS
 ]
 
 

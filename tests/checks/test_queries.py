@@ -10,7 +10,7 @@ import sql
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 
-OWNED = ("checks", "reconciliation")
+OWNED = ("checks", "grants", "reconciliation")
 CONTROL = (
     "facts_freeze",
     "facts_freeze_layers",
@@ -24,7 +24,17 @@ VALUES: dict[str, Any] = {
     "code": None,
     "version": None,
     "older_seconds": 0.5,
-    "tables": ["wallet_ledger"],
+    "guarded": [],
+    "roles": ["public", "wallet_service"],
+    "writers": ["wallet_owner"],
+    "trusted": ["wallet_owner"],
+    "known": ["wallet_service"],
+    "owners": ["wallet_owner"],
+    "parameters": ["session_replication_role"],
+    "known_writes": ["wallet_service INSERT wallet.wallet_reconciliation"],
+    "triggers": [],
+    "needed_triggers": [],
+    "shipped": ["wallet.apply_command"],
     "known_calls": ["wallet_service wallet.apply_command"],
     "platform_roles": ["wallet_service"],
     "authorization_id": NOBODY,

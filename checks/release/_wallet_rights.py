@@ -1,0 +1,137 @@
+"""Who may do what to the wallet's tables and functions: the one list that GATE-4 compares with.
+
+A right that a migration gives to a role is entered here, and nowhere else. Any other right is a way
+past wallet_service.
+"""
+
+from wallet_runtime.contract import (
+    PLAYER_SERVICE,
+    PROCESSES,
+    ROLLING_SERVICE,
+    WALLET_SERVICE,
+    WALLET_WORKER,
+)
+
+OPERATOR_ROLE = "rubyops_ops"
+READER_ROLE = "rubyops_read"
+PLATFORM_ROLES = (*PROCESSES, "control_service", READER_ROLE, OPERATOR_ROLE)
+WALLET_OWNER = "wallet_owner"
+OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
+
+# Tables that must exist. No role may write them, so WRITES names none of them.
+MONEY_TABLES = (
+    "wallet_player",
+    "wallet_bucket",
+    "wallet_balances",
+    "wallet_coupon_grant",
+    "wallet_ledger",
+    "wallet_counter_entry",
+    "wallet_bet_authorization",
+    "wallet_transfer",
+    "wallet_bonus",
+    "wallet_adjustment",
+    "wallet_rolling_obligation",
+    "wallet_idempotency",
+    "ledger_transactions",
+)
+
+# Which functions of schema wallet that run with their owner's rights a role may call.
+CALLS: dict[str, tuple[str, ...]] = {
+    WALLET_SERVICE: (
+        "apply_command",
+        "apply_commands",
+        "read_state",
+        "choose_source",
+        "register_player",
+        "switch_active",
+        "ensure_ledger_partitions",
+        "walk_ledger",
+        "fold_counters",
+        "seal_month",
+        "raise_freeze",
+        "settle_freeze",
+        "hold_fence",
+        "note_change",
+    ),
+    ROLLING_SERVICE: ("hold_fence", "note_change"),
+    PLAYER_SERVICE: ("hold_fence",),
+    WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
+    OPERATOR_ROLE: (
+        "advance_fence",
+        "raise_freeze",
+        "settle_freeze",
+        "lower_freeze",
+        "issue_canary_pass",
+        "count_unpublished",
+        "publish_canary",
+        "backfill_batch",
+        "topology_move_batch",
+        "hold_fence",
+        "note_change",
+    ),
+}
+
+# Which tables of schema wallet a role may write itself: role, privilege, table, and its columns, or
+# no column for the whole table.
+WRITES: tuple[tuple[str, str, str, str], ...] = (
+    (WALLET_SERVICE, "INSERT", "wallet_topology", "code version document saved_by"),
+    (WALLET_SERVICE, "UPDATE", "wallet_topology", "document saved_by saved_at"),
+    (
+        WALLET_SERVICE,
+        "INSERT",
+        "wallet_policy",
+        "policy_key version topology_code topology_version document saved_by",
+    ),
+    (
+        WALLET_SERVICE,
+        "UPDATE",
+        "wallet_policy",
+        "topology_code topology_version document saved_by saved_at",
+    ),
+    (WALLET_SERVICE, "INSERT", "wallet_reconciliation", ""),
+    (WALLET_SERVICE, "UPDATE", "wallet_reconciliation_turn", ""),
+    (WALLET_SERVICE, "UPDATE", "wallet_ledger_seal", "verified_at"),
+    (WALLET_WORKER, "UPDATE", "wallet_outbox", "published_at attempts"),
+    (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
+)
+
+# Triggers as PostgreSQL prints them, after how they fire: A always, O not under replication.
+_ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
+_TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+_SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
+_DOCUMENT = "O CREATE TRIGGER protect_document BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
+_EACH = "ON {table} FOR EACH ROW"
+_AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+_GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
+_PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
+REFUSE = "wallet.refuse_change()"
+PARTITION_OF_LEDGER = "a partition of wallet_ledger"
+
+# Of which table: what fires, the function, and whether it must be there.
+TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True),),
+    "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True),),
+    "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
+    "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),
+    "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_ledger": ((_TABLE, REFUSE, True),),
+    PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
+}
+
+# Predefined roles whose members come to write: by rights, by the server's files or its programs.
+PREDEFINED_WRITERS = (
+    "pg_write_all_data",
+    "pg_database_owner",
+    "pg_maintain",
+    "pg_execute_server_program",
+    "pg_write_server_files",
+    "pg_create_subscription",
+)
+# Parameters that switch triggers off or load code into a session.
+PARAMETERS = (
+    "session_replication_role",
+    "allow_system_table_mods",
+    "session_preload_libraries",
+    "local_preload_libraries",
+    "dynamic_library_path",
+)

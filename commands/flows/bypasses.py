@@ -1,0 +1,115 @@
+"""GATE-4: each role of the platform logs in and tries to write; every attempt must be refused.
+
+It tries only where GATE-4's check finds the catalog clean, so nothing is expected to succeed, and
+each attempt is rolled back whatever it does. A role that cannot log in, or an attempt without an
+answer, leaves the gate undecided.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from checks._answer import SAMPLES
+from checks.release import gate_04
+from checks.release._wallet_rights import PLATFORM_ROLES
+from checks.release._ways import Relation, guarded, may_write
+from commands.flows.gates import demand
+from rubyops.errors import CheckFailed, Undecided, Unreachable
+from rubyops.ports import Actor, Attempt, AttemptAnswer
+
+TITLE = "GATE-4"
+TABLES = ("r", "p")
+# What needs the owner of everything, or more: on the whole, and on one table.
+ONCE = {
+    "attempt_become_owner": "SET ROLE wallet_owner",
+    "attempt_replica_mode": "SET session_replication_role",
+    "attempt_replace_function": "CREATE OR REPLACE FUNCTION wallet.assert_fence",
+    "attempt_create_table": "CREATE TABLE in schema wallet",
+}
+ON_EACH = {
+    "attempt_delete": "DELETE",
+    "attempt_truncate": "TRUNCATE",
+    "attempt_disable_triggers": "ALTER TABLE DISABLE TRIGGER",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An attempt and how it is told."""
+
+    action: str
+    attempt: Attempt
+
+
+@dataclass
+class Tally:
+    """What came of all trials; the samples are bounded, the counts are not."""
+
+    tried: int = 0
+    refused: int = 0
+    allowed: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def count(self, role: str, trials: Sequence[Trial], answers: Sequence[AttemptAnswer]) -> None:
+        """Take in the answers that one role got."""
+        for trial, answer in zip(trials, answers, strict=True):
+            self.tried += 1
+            if answer.outcome == "refused":
+                self.refused += 1
+                continue
+            words = f"{role}: {trial.action} was not refused: {answer.reason}"
+            (self.allowed if answer.outcome == "allowed" else self.open).append(words)
+
+
+def refused(actor: Actor) -> dict[str, object]:
+    """Try, as every role, every write of every relation, and what opens the way to one."""
+    demand(TITLE, gate_04.audit(actor.read))
+    relations = [relation for relation in guarded(actor.read) if relation.kind in TABLES]
+    tally = Tally()
+    for role in PLATFORM_ROLES:
+        trials = list(_trials(role, relations))
+        try:
+            tally.count(role, trials, actor.as_role(role, [trial.attempt for trial in trials]))
+        except Unreachable as error:
+            tally.open.append(f"{role}: nothing was tried: {error.message}")
+    return _judge(tally, len(relations))
+
+
+def _judge(tally: Tally, relations: int) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "roles": len(PLATFORM_ROLES),
+        "relations": relations,
+        "attempts": tally.tried,
+        "refused": tally.refused,
+        "trace": "none: every attempt was rolled back",
+    }
+    if tally.allowed:
+        raise CheckFailed(
+            f"{TITLE}: writes that a role was not refused: {len(tally.allowed)}; first: {tally.allowed[0]}",
+            details={**facts, "samples": tally.allowed[:SAMPLES]},
+        )
+    if tally.open or not tally.tried:
+        first = tally.open[0] if tally.open else "there was nothing to try"
+        raise Undecided(
+            f"{TITLE}: attempts that prove nothing: {len(tally.open)}; first: {first}",
+            details={**facts, "samples": tally.open[:SAMPLES]},
+        )
+    return facts
+
+
+def _trials(role: str, relations: Sequence[Relation]) -> Iterator[Trial]:
+    for query, action in ONCE.items():
+        yield Trial(action, Attempt(query))
+    for relation in relations:
+        yield from _trials_of(role, relation)
+
+
+def _trials_of(role: str, relation: Relation) -> Iterator[Trial]:
+    names = {"table": (relation.schema, relation.table)}
+    if not may_write(role, "INSERT", relation.name):
+        yield Trial(f"INSERT on {relation.name}", Attempt("attempt_insert", names))
+    for column in relation.columns:
+        if not may_write(role, "UPDATE", relation.name, column):
+            attempt = Attempt("attempt_update", {**names, "column": (column,)})
+            yield Trial(f"UPDATE of {column} on {relation.name}", attempt)
+    for query, action in ON_EACH.items():
+        yield Trial(f"{action} on {relation.name}", Attempt(query, names))

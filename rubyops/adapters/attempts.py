@@ -1,0 +1,71 @@
+"""A session of one role that tries what it must be refused, and keeps nothing of it."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql as composed
+
+import sql
+from rubyops.adapters.database import CONNECT_SECONDS
+from rubyops.errors import Unreachable
+from rubyops.model.secret import Secret
+from rubyops.ports import Attempt, AttemptAnswer
+
+Connection = psycopg.Connection[tuple[object, ...]]
+LOCK_TIMEOUT_MS = 500
+STATEMENT_TIMEOUT_MS = 2_000
+UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
+# SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
+_PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
+
+
+def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+    """Try each statement in a transaction that is rolled back; `Unreachable` without a login."""
+    bounds = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    try:
+        connection = psycopg.connect(
+            dsn.reveal(),
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            options=f"{bounds} -c application_name=rubyops",
+            prepare_threshold=None,
+        )
+    except psycopg.OperationalError as error:
+        reason = _first_line(error)
+        raise Unreachable(f"{role} cannot log in to the platform's database: {reason}") from error
+    with connection:
+        # A role that is read-only by default must be refused for want of a right, too.
+        connection.read_only = False
+        return _answers(connection, attempts)
+
+
+def _answers(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+    answers = list[AttemptAnswer]()
+    unanswered = 0
+    for attempt in attempts:
+        if unanswered >= UNANSWERED_MAX or connection.closed:
+            answers.append(AttemptAnswer("unanswered", "not tried after those before it"))
+            continue
+        answers.append(_answer(connection, attempt))
+        unanswered += answers[-1].outcome == "unanswered"
+    return answers
+
+
+def _answer(connection: Connection, attempt: Attempt) -> AttemptAnswer:
+    names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
+    statement = composed.SQL(sql.query(attempt.query)).format(**names)
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        return AttemptAnswer("refused", _first_line(error))
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        reason = f"{state or 'no answer'}: {_first_line(error)}"
+        had_the_right = state.startswith(_PAST_THE_RIGHTS)
+        return AttemptAnswer("allowed" if had_the_right else "unanswered", reason)
+    return AttemptAnswer("allowed", "done, and rolled back")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,39 @@
+-- What GATE-4 tries as each role and must see refused; every attempt is rolled back.
+-- Names are put in as identifiers.
+
+-- name: attempt_insert
+-- Needs INSERT on the table or on any of its columns.
+INSERT INTO {table} DEFAULT VALUES;
+
+-- name: attempt_update
+-- Needs UPDATE on this very column, and touches no row.
+UPDATE {table} SET {column} = DEFAULT WHERE false;
+
+-- name: attempt_delete
+-- Needs DELETE on the table, and touches no row.
+DELETE FROM {table} WHERE false;
+
+-- name: attempt_truncate
+-- Needs TRUNCATE on the table; the right is looked at before the lock is asked for.
+TRUNCATE {table};
+
+-- name: attempt_disable_triggers
+-- Needs the table's owner.
+ALTER TABLE {table} DISABLE TRIGGER USER;
+
+-- name: attempt_become_owner
+-- Needs membership of the owner of all that is money.
+SET ROLE wallet_owner;
+
+-- name: attempt_replica_mode
+-- Needs a superuser, or a grant on the parameter: ordinary triggers do not fire then.
+SET session_replication_role = replica;
+
+-- name: attempt_replace_function
+-- Needs the owner of the function, and the right to create in its schema.
+CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
+LANGUAGE plpgsql AS 'BEGIN END';
+
+-- name: attempt_create_table
+-- Needs the right to create in schema wallet.
+CREATE TABLE wallet.attempted_table (balance bigint);

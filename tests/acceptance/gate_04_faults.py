@@ -1,0 +1,151 @@
+"""Ways to write money, each planted on the live platform for GATE-4 and taken back."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from checks.release._wallet_rights import PLATFORM_ROLES
+from tests.acceptance.gate_stage import Fault, Stage, statements
+
+QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
+BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
+APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
+BLIND_TABLE = "public.has_table_privilege(text, oid, text)"
+BLIND_COLUMN = "public.has_column_privilege(text, oid, smallint, text)"
+OTHER_ROLES = ", ".join(role for role in PLATFORM_ROLES if role != "control_service")
+TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
+
+
+@contextmanager
+def replaced_function(stage: Stage) -> Iterator[None]:
+    """Let every document be changed: the trigger stays where it was, and what it runs does not."""
+    text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")["text"]
+    empty = "CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    with closing(stage.live.superuser()) as connection:
+        connection.execute(empty)
+        try:
+            yield
+        finally:
+            connection.execute(text.encode())
+
+
+FAULTS = (
+    Fault(
+        "a service may insert into a money table",
+        "gate-04",
+        "game_service has INSERT on wallet.wallet_bucket",
+        statements(
+            "GRANT INSERT ON wallet.wallet_bucket TO game_service", undo=("REVOKE INSERT ON wallet.wallet_bucket FROM game_service",)
+        ),
+    ),
+    Fault(
+        "a service may update one column",
+        "gate-04",
+        "player_service has UPDATE on wallet.wallet_bucket",
+        statements(f"GRANT {BUCKET_GRANT} TO player_service", undo=(f"REVOKE {BUCKET_GRANT} FROM player_service",)),
+    ),
+    Fault(
+        "a worker may update a ledger partition",
+        "gate-04",
+        "wallet_worker has UPDATE on wallet.wallet_ledger_",
+        statements("GRANT UPDATE ON {partition} TO wallet_worker", undo=("REVOKE UPDATE ON {partition} FROM wallet_worker",)),
+    ),
+    Fault(
+        "a service may call the apply path",
+        "gate-04",
+        "game_service has EXECUTE on wallet.apply_command(wallet.command)",
+        statements(f"GRANT {APPLY} TO game_service", undo=(f"REVOKE {APPLY} FROM game_service",)),
+    ),
+    Fault(
+        "a function beside the apply path",
+        "gate-04",
+        "game_service has EXECUTE on wallet.quick_fix(uuid,bigint)",
+        statements(
+            f"CREATE FUNCTION {QUICK_FIX} RETURNS void LANGUAGE sql SECURITY DEFINER AS "
+            "'UPDATE wallet.wallet_bucket SET balance = balance + $2 WHERE player_id = $1'",
+            f"REVOKE ALL ON FUNCTION {QUICK_FIX} FROM PUBLIC",
+            f"GRANT EXECUTE ON FUNCTION {QUICK_FIX} TO game_service",
+            undo=(f"DROP FUNCTION {QUICK_FIX}",),
+        ),
+    ),
+    Fault(
+        "a service is a member of the owner",
+        "gate-04",
+        "game_service has MEMBER on wallet_owner",
+        # As a member it also has every right of the owner: that this one is named among them is what counts.
+        statements(
+            "ALTER ROLE game_service NOINHERIT",
+            "GRANT wallet_owner TO game_service",
+            undo=("REVOKE wallet_owner FROM game_service", "ALTER ROLE game_service INHERIT"),
+        ),
+    ),
+    Fault(
+        "a service is above all grants",
+        "gate-04",
+        "game_service has SUPERUSER on the whole cluster",
+        statements("ALTER ROLE game_service SUPERUSER", undo=("ALTER ROLE game_service NOSUPERUSER",)),
+    ),
+    Fault(
+        "a guard of the ledger is switched off",
+        "gate-04",
+        "may be changed by DELETE",
+        statements(
+            "ALTER TABLE {partition} DISABLE TRIGGER immutable_rows",
+            undo=("ALTER TABLE {partition} ENABLE ALWAYS TRIGGER immutable_rows",),
+        ),
+    ),
+    Fault(
+        "a right that the reader was kept from seeing",
+        "gate-04",
+        "wallet_worker: INSERT on wallet.wallet_idempotency was not refused",
+        statements(
+            "GRANT INSERT ON wallet.wallet_idempotency TO wallet_worker",
+            f"CREATE FUNCTION {BLIND_TABLE} RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+            f"CREATE FUNCTION {BLIND_COLUMN} RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+            "ALTER ROLE rubyops_read IN DATABASE {database} SET search_path = public, pg_catalog",
+            undo=(
+                "ALTER ROLE rubyops_read IN DATABASE {database} RESET search_path",
+                f"DROP FUNCTION {BLIND_TABLE}, {BLIND_COLUMN}",
+                "REVOKE INSERT ON wallet.wallet_idempotency FROM wallet_worker",
+            ),
+        ),
+    ),
+    Fault(
+        "a role that cannot log in",
+        "gate-04",
+        "control_service: nothing was tried: control_service cannot log in",
+        statements(
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {{database}} TO {OTHER_ROLES}",
+            undo=(
+                f"REVOKE CONNECT ON DATABASE {{database}} FROM {OTHER_ROLES}",
+                "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
+            ),
+        ),
+        "inconclusive",
+    ),
+    Fault(
+        "rights on tables to come",
+        "gate-04",
+        "game_service gets INSERT on whatever wallet_owner makes from now on",
+        statements(
+            f"ALTER DEFAULT PRIVILEGES {TO_COME} GRANT INSERT ON TABLES TO game_service",
+            undo=(f"ALTER DEFAULT PRIVILEGES {TO_COME} REVOKE INSERT ON TABLES FROM game_service",),
+        ),
+    ),
+    Fault(
+        "a rule that writes money",
+        "gate-04",
+        "rule also on game.bet writes, or keeps others from writing, wallet.wallet_rolling_obligation",
+        statements(
+            "CREATE RULE also AS ON DELETE TO game.bet DO ALSO DELETE FROM wallet.wallet_rolling_obligation",
+            undo=("DROP RULE also ON game.bet",),
+        ),
+    ),
+    Fault(
+        "a function of ours that was replaced",
+        "gate-04",
+        "function wallet.protect_document() was replaced: its body",
+        replaced_function,
+    ),
+)
+ALTERING_ROLES = ("a service is a member of the owner", "a service is above all grants")

@@ -1,0 +1,64 @@
+"""The stage on which a fault is planted for a release gate, and how a superuser's statements plant one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from rubyops.adapters.results import Results
+from tests.acceptance.platform import Live, Player
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The live platform, the recorded results of this commit, and a player with money in the sports bucket."""
+
+    live: Live
+    results: Results
+    holder: Player
+
+    def record(self, suite: str, *, passed: bool) -> Path:
+        """Record a result of this commit, newer than any other."""
+        return self.results.record(suite, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat()})
+
+
+Plant = Callable[[Stage], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault."""
+
+    name: str
+    gate: str
+    words: str
+    plant: Plant
+    status: str = "failed"
+
+
+def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
+    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one, `{database}` ours."""
+
+    @contextmanager
+    def plant(stage: Stage) -> Iterator[None]:
+        part = str(stage.live.one("SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger")["name"])
+        name = str(stage.live.one("SELECT quote_ident(current_database()) AS name")["name"])
+        with closing(stage.live.superuser()) as connection:
+            try:
+                _run(connection, planted, part, name)
+                yield
+            finally:
+                _run(connection, undo, part, name)
+
+    return plant
+
+
+def _run(connection: Connection, texts: tuple[str, ...], part: str, database: str) -> None:
+    for text in texts:
+        connection.execute(text.format(partition=part, database=database).encode())

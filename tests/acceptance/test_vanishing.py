@@ -1,0 +1,195 @@
+"""The world vanishes in mid-run (K15): servers that hang, a terminal that closes, a pipe that fills.
+
+At a step of the tier 2 rollback something stands still or goes away. The run has an end in its
+journal, says what is true of the money, and is resumed to the same final state.
+`RUBYOPS_VANISHING=all pytest tests/acceptance/test_vanishing.py` plays every fault at every step;
+the test run plays each fault at one or two of them.
+"""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Live, stands_still, wait_until
+from wallet_runtime.contract import OPEN
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.fault,
+    pytest.mark.embedded_only(reason="it stops the servers' own processes"),
+]
+
+ROLLBACK = ("rollback", "--tier", "2")
+STEPS = (
+    "freeze",
+    "frozen",
+    "way-back",
+    "drain",
+    "stop-consumers",
+    "seal",
+    "export",
+    "re-activate",
+    "start-consumers",
+    "health",
+    "topology-endpoint",
+    "policy-endpoint",
+    "smoke",
+    "reconcile",
+    "canary",
+    "thaw",
+)
+HANGS = ("postgres", "valkey", "wallet_service", "supervisord")
+OUTPUTS = ("closed terminal", "full pipe", "reader gone", "full disk")
+PLAYED = {
+    "postgres": ("seal",),
+    "valkey": ("drain",),
+    "wallet_service": ("re-activate",),
+    "supervisord": ("stop-consumers",),
+    "closed terminal": ("export",),
+    "full pipe": ("freeze",),
+    "reader gone": ("smoke",),
+    "full disk": ("thaw",),
+}
+
+
+def places(faults: tuple[str, ...]) -> list[tuple[str, str]]:
+    everything = os.environ.get("RUBYOPS_VANISHING") == "all"
+    return [(fault, step) for fault in faults for step in (STEPS if everything else PLAYED[fault])]
+
+
+@pytest.fixture
+def candidate(live: Live) -> Iterator[Live]:
+    live.activate(2)
+    yield live
+    live.close()
+
+
+@contextlib.contextmanager
+def hanging(live: Live, what: str) -> Iterator[None]:
+    """Have every process of one server stand still as long as the block lasts."""
+    live.close()
+    pids = _pids(live, what)
+    assert pids, what
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _pids(live: Live, what: str) -> list[int]:
+    home = live.environment.home
+    if what == "postgres":
+        first = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+        return [first, *_children(first)]
+    if what == "valkey":
+        return [int((home / "valkey" / "valkey.pid").read_text())]
+    if what == "supervisord":
+        return [int((home / "supervisor" / "supervisord.pid").read_text())]
+    return live.pids(what)
+
+
+def _children(parent: int) -> list[int]:
+    tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in tasks]
+
+
+def ended(live: Live, run_id: str) -> dict[str, Any]:
+    """The end of a run in its own journal."""
+    last = live.journal(run_id)[-1]
+    assert last["type"] == "run_finished", f"{run_id} has no end in its journal: {last['type']}"
+    return last
+
+
+def finish_rollback(live: Live, run_id: str, code: int) -> None:
+    """Resume until the rollback has come to its one final state."""
+    wait_until(lambda: _answers(live), "the platform answers again")
+    live.settle_down() if code == 0 else None
+    if code != 0:
+        answer = live.run("runs", "resume", run_id)
+        assert answer.code == 0, answer.told
+    assert live.gate()["topology_version"] == 1
+    assert (live.level(), live.gate()["freeze_level"]) == (OPEN, OPEN)
+
+
+def _answers(live: Live) -> bool:
+    return live.run("status").code in (0, 5)
+
+
+@pytest.mark.parametrize(("what", "step"), places(HANGS))
+def test_a_server_that_hangs_is_told_within_the_bounds(candidate: Live, what: str, step: str) -> None:
+    live = candidate
+    with live.paused_before(step, *ROLLBACK) as run:
+        run_id = live.newest_run()
+        with hanging(live, what):
+            began = time.monotonic()
+            answer = run.go_on()
+            print(f"{what} hangs at {step}: exit {answer.code} after {time.monotonic() - began:.1f} s")
+            assert "Money is" in answer.told
+            assert "Traceback" not in answer.told
+    ended(live, run_id)
+    finish_rollback(live, run_id, answer.code)
+
+
+@pytest.mark.parametrize(("what", "step"), places(OUTPUTS))
+def test_an_output_that_goes_away_never_leaves_a_run_without_an_end(candidate: Live, what: str, step: str) -> None:
+    live = candidate
+    process, close = spawn(live, what, step)
+    try:
+        wait_until(lambda: process.poll() is not None or stands_still(process.pid), f"{step} is reached")
+        assert process.returncode is None
+        run_id = live.newest_run()
+        close()
+        process.send_signal(signal.SIGCONT)
+        code = process.wait(RUN_SECONDS_MAX)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    last = ended(live, run_id)
+    assert last["exit_code"] == code
+    finish_rollback(live, run_id, code)
+
+
+def spawn(live: Live, what: str, step: str) -> tuple["subprocess.Popen[bytes]", Any]:
+    """Start a rollback whose output is about to fail; return it and what makes it fail."""
+    command = [sys.executable, "-m", "rubyops", *ROLLBACK, "-e", live.name]
+    environ = live.home.environ(f"pause-before:{step}")
+    more: dict[str, Any] = {"env": environ, "cwd": CHECKOUT, "stdin": subprocess.DEVNULL}
+    if what == "closed terminal":
+        master, slave = pty.openpty()
+        process = subprocess.Popen(command, stdout=slave, stderr=slave, start_new_session=True, **more)
+        os.close(slave)
+
+        def hang_up() -> None:
+            os.close(master)
+            process.send_signal(signal.SIGHUP)
+
+        return process, hang_up
+    if what == "full disk":
+        with Path("/dev/full").open("wb") as full:
+            return subprocess.Popen(command, stdout=full, stderr=full, **more), lambda: None
+    reading, writing = os.pipe()
+    if what == "full pipe":
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"." * 4096)
+        os.set_blocking(writing, True)
+    process = subprocess.Popen(command, stdout=writing, stderr=writing, **more)
+    os.close(writing)
+    if what == "reader gone":
+        return process, lambda: os.close(reading)
+    return process, lambda: None

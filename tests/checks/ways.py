@@ -1,0 +1,33 @@
+"""What a planted way to write money is made of."""
+
+from dataclasses import dataclass
+
+TRIGGER_FUNCTION = (
+    "CREATE FUNCTION game.slip() RETURNS trigger LANGUAGE plpgsql {0} AS "
+    "$$ BEGIN UPDATE wallet.wallet_bucket SET balance = balance + 1; RETURN NEW; END $$"
+)
+PLAIN = TRIGGER_FUNCTION.format("")
+DEFINER = TRIGGER_FUNCTION.format("SECURITY DEFINER SET search_path = wallet, pg_temp")
+SLIP = "CREATE FUNCTION game.slip() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = wallet, pg_temp AS 'SELECT 1'"
+ANY_NUMBER = "CREATE FUNCTION game.any_number() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'"
+MIRROR = "CREATE FUNCTION game.mirror(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1'"
+FUNDS_VIEW = "CREATE VIEW game.funds AS SELECT * FROM wallet.wallet_bucket"
+APPLY = "wallet.apply_command(wallet.command)"
+EACH = "FOR EACH ROW EXECUTE FUNCTION game.slip()"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A superuser's statements that open a way, the words that must name it, and what closes it.
+
+    What is not undone goes with the test's database; roles are the server's.
+    """
+
+    name: str
+    words: str
+    plant: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+
+
+def way(name: str, words: str, *plant: str, undo: tuple[str, ...] = ()) -> Way:
+    return Way(name, words, plant, undo)
