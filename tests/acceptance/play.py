@@ -23,7 +23,8 @@ def play(environment: str, name: str) -> str | None:
     """Play one flow on players of its own; return None when it passed, else what it expected and found."""
     toolkit = bootstrap.open_toolkit(environment)
     run_id = f"test-{uuid4()}"
-    actor = toolkit.tools.operate.actor(Mark(f"{run_id}/{name}/1", run_id, 0, "test"), name)
+    token = toolkit.tools.read.one("facts_gate")["fence_token"]
+    actor = toolkit.tools.operate.actor(Mark(f"{run_id}/{name}/1", run_id, token, "test"), name)
     try:
         FLOWS[name](actor)
     except CheckFailed as failure:
