@@ -1,4 +1,7 @@
-"""HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest."""
+"""HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest.
+
+A call has one bound for connecting, sending and the whole answer: a server that drips bytes counts.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from rubyops.adapters.bounded import Hook, Watch, within
 from rubyops.adapters.driver import Driver
 from rubyops.ports import HttpAnswer
 from wallet_runtime import contract
@@ -14,13 +18,22 @@ TIMEOUT_SECONDS = 10.0
 TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
 
 
-class GetClient:
-    """Reads routes of the platform's processes as the operator."""
+class _Late(Exception):
+    """No whole answer came within the bound."""
 
-    def __init__(self, driver: Driver) -> None:
-        """Ask this driver for addresses and for the operator's token."""
+
+class GetClient:
+    """Reads routes of the platform's processes as the operator.
+
+    `while_waiting` is asked while a GET waits, and ends the call by raising.
+    """
+
+    def __init__(self, driver: Driver, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Ask this driver for addresses and for the operator's token; a call takes at most `seconds`."""
         self._driver = driver
+        self._seconds = seconds
         self._client: httpx.Client | None = None
+        self.while_waiting: Hook | None = None
 
     def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
         """GET a route; a copy that does not answer gives status 0."""
@@ -32,13 +45,20 @@ class GetClient:
         return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], raw: bytes | None) -> HttpAnswer:
-        if self._client is None:
-            self._client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
+        client = self._client or httpx.Client(timeout=self._seconds, trust_env=False)
+        self._client = client
+        watch = Watch(self._seconds, _Late, self.while_waiting if method == "GET" else None)
+        request = client.build_request(method, url, headers=dict(headers), content=raw)
         try:
-            answer = self._client.request(method, url, headers=dict(headers), content=raw)
+            return within(watch, lambda: _whole(client, request, watch), lambda _: client.close())
         except httpx.HTTPError as error:
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
-        return HttpAnswer(answer.status_code, _decoded(answer.text))
+        except _Late:
+            self._client = None  # the thread that was left behind still uses it, and closes it
+            return HttpAnswer(0, None, f"no whole answer within {self._seconds:g} s")
+        except BaseException:
+            self._client = None
+            raise
 
 
 class CallClient(GetClient):
@@ -53,6 +73,20 @@ class CallClient(GetClient):
 def encode(body: Mapping[str, object] | None) -> bytes | None:
     """Write a request body."""
     return None if body is None else json.dumps(body, separators=(",", ":")).encode()
+
+
+def _whole(client: httpx.Client, request: httpx.Request, watch: Watch) -> HttpAnswer:
+    answer = client.send(request, stream=True)
+    try:
+        blocks = []
+        for block in answer.iter_bytes():
+            blocks.append(block)
+            if watch.left == 0:
+                raise httpx.ReadTimeout(f"no whole answer within {watch.seconds:g} s")
+    finally:
+        answer.close()
+    text = b"".join(blocks).decode(answer.encoding or "utf-8", "replace")
+    return HttpAnswer(answer.status_code, _decoded(text))
 
 
 def _decoded(text: str) -> Any:
