@@ -21,12 +21,11 @@ class Console:
         """Speak in this form."""
         self.output = output
         self._runs_steps = False
+        self._announced = False
         self._out = Channel("stdout", self._gap if output == "text" else self._gap_event)
         self._err = Channel("stderr", self._gap)
         wants_colour = output == "text" and not os.environ.get("NO_COLOR")
         self.colour = wants_colour and is_terminal(self._out.stream)
-        if output == "ndjson":
-            self.event("version", schema=EVENTS_SCHEMA)
 
     def data(self, text: str) -> None:
         """Write a line of data for a person."""
@@ -39,8 +38,13 @@ class Console:
 
     def event(self, kind: str, **content: Any) -> None:
         """Write one line of a stream of events."""
-        if self.output == "ndjson":
-            self._out.write(self._json({"type": kind, **content}))
+        if self.output != "ndjson":
+            return
+        if not self._announced:
+            # Not before there is something to tell: a run has to have begun to follow its steps.
+            self._announced = True
+            self.event("version", schema=EVENTS_SCHEMA)
+        self._out.write(self._json({"type": kind, **content}))
 
     def answer(self, envelope: Mapping[str, Any]) -> None:
         """Write the one answer of a command for a program; a person has been told in words."""

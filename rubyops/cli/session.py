@@ -33,11 +33,14 @@ def carry_out(
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
     with _stoppable(console) as stop:
-        session = toolkit.session(Live(console, toolkit.environment.name), stop)
-        if dry_run:
-            report = session.rehearse(playbook)
-        else:
-            report = session.start(playbook, lambda plan: _confirm(plan, toolkit.environment, confirm))
+        live = Live(console, toolkit.environment.name)
+        session = toolkit.session(live, stop)
+
+        def confirmed(plan: Plan) -> None:
+            with live.waiting_for_a_person():
+                _confirm(plan, toolkit.environment, confirm)
+
+        report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
     code = (
         ExitCode.HAS_CHANGES
         if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
