@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rubyops.adapters.bounded import Hook, Patience, Watch, within
+from rubyops.adapters.bounded import Patience, Watch, within
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.layout import Program, log_file
 from rubyops.adapters.local.programs import run_program
@@ -29,7 +29,6 @@ STOP_SECONDS = 10  # for each program
 SHUTDOWN_SECONDS = 45.0
 LOOK_SECONDS = 0.05
 STARTED = ("running", "starting", "backoff")
-QUESTIONS = ("getState", "getAllProcessInfo")
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 # What a kept program may inherit from the shell that happened to start the supervisor.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", contract.FAILPOINT_VARIABLE)
@@ -45,17 +44,13 @@ class ProgramState:
 
 
 class Supervisor:
-    """The supervisor of the environment in `home`.
-
-    `while_waiting` is asked while a question waits for its answer, and ends it by raising.
-    """
+    """The supervisor of the environment in `home`."""
 
     def __init__(self, home: Path, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Look at `home`; nothing is started."""
         self._home = home
         self._answer_seconds = answer_seconds
         self._patience = Patience()
-        self.while_waiting: Hook | None = None
         self._folder = home / "supervisor"
         self._config = self._folder / "supervisord.conf"
         self._pid_file = self._folder / "supervisord.pid"
@@ -141,8 +136,7 @@ class Supervisor:
                 raise RubyopsError(f"The supervisor refused {verb} of {name}: {fault.faultString}. See {self._home / 'logs'}.") from fault
 
     def _call(self, verb: str, *arguments: Any) -> Any:
-        hook = self.while_waiting if verb in QUESTIONS else None
-        watch = Watch(self._patience.seconds(self._answer_seconds), self._late, hook)
+        watch = Watch(self._patience.seconds(self._answer_seconds), self._late)
         try:
             answer = within(watch, lambda: self._ask(watch, verb, arguments), lambda _: None)
         except xmlrpc.client.Fault:

@@ -134,10 +134,6 @@ def test_a_stopped_supervisor_is_unreachable_within_the_bound(kept: tuple[Superv
         with timed() as seconds, pytest.raises(Unreachable, match=r"did not answer within 0\.6 s"):
             supervisor.states()
         assert seconds[0] < 3 * SECONDS
-        supervisor.while_waiting = interrupting(1)
-        with pytest.raises(Interrupted):
-            supervisor.states()
-        supervisor.while_waiting = None
         with pytest.raises(Unreachable):
             supervisor.stop([Program("kept", "platform", 30, (), {})])
     assert supervisor.states()["kept"].state == "stopped"
