@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from rubyops.adapters.bounded import Hook, Watch, within
+from rubyops.adapters.bounded import Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
 from rubyops.ports import HttpAnswer
 from wallet_runtime import contract
@@ -33,32 +33,49 @@ class GetClient:
         self._driver = driver
         self._seconds = seconds
         self._client: httpx.Client | None = None
+        self._patience: dict[str, Patience] = {}
         self.while_waiting: Hook | None = None
 
     def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
         """GET a route; a copy that does not answer gives status 0."""
-        return self._send("GET", f"{self._driver.process_url(process, copy)}{path}", self.operator_headers(brand_id), None)
+        where = self._driver.process_url(process, copy)
+        patience = self._patience.setdefault(where, Patience())
+        return self._send("GET", f"{where}{path}", self.operator_headers(brand_id), None, patience)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
         headers = {contract.CALLER_HEADER: contract.OPERATOR, contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal()}
         return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], raw: bytes | None) -> HttpAnswer:
-        client = self._client or httpx.Client(timeout=self._seconds, trust_env=False)
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        raw: bytes | None,
+        patience: Patience,
+    ) -> HttpAnswer:
+        seconds = patience.seconds(self._seconds)
+        hook = self.while_waiting if method == "GET" else None
+        watch = Watch(seconds, _Late, hook)
+        # The driver's own limits are for each part of a call, and only end what was left behind.
+        client = self._client or httpx.Client(timeout=self._seconds + 1, trust_env=False)
         self._client = client
-        watch = Watch(self._seconds, _Late, self.while_waiting if method == "GET" else None)
         request = client.build_request(method, url, headers=dict(headers), content=raw)
         try:
-            return within(watch, lambda: _whole(client, request, watch), lambda _: client.close())
+            answer = within(watch, lambda: _whole(client, request, watch), lambda _: client.close())
         except httpx.HTTPError as error:
+            patience.doubts = isinstance(error, httpx.TimeoutException)
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
         except _Late:
             self._client = None  # the thread that was left behind still uses it, and closes it
-            return HttpAnswer(0, None, f"no whole answer within {self._seconds:g} s")
+            patience.doubts = True
+            return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
         except BaseException:
             self._client = None
             raise
+        patience.doubts = False
+        return answer
 
 
 class CallClient(GetClient):
@@ -67,7 +84,9 @@ class CallClient(GetClient):
     def send(self, process: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """Send one request to the first copy of a process."""
         typed = {"Content-Type": "application/json"} if body is not None else {}
-        return self._send(method, f"{self._driver.process_url(process)}{path}", {**typed, **headers}, body)
+        url = f"{self._driver.process_url(process)}{path}"
+        # A repeat of a change is not hurried: the service may be slow with the first of them.
+        return self._send(method, url, {**typed, **headers}, body, Patience())
 
 
 def encode(body: Mapping[str, object] | None) -> bytes | None:

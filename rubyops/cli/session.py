@@ -74,6 +74,8 @@ def _recap(report: RunReport, code: ExitCode) -> Iterator[str]:
         yield "Nothing was written: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items())
     if report.freeze is not None:
         yield "Money is open" if report.freeze == "open" else f"Money is FROZEN ({report.freeze})"
+    elif report.state != "planned":
+        yield "Whether money is frozen is not known: the control database does not answer"
     words = " · ".join(f"{status} {count}" for status, count in counts.items())
     yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
     if report.next_command:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from rubyops.adapters.bounded import Patience
 from rubyops.adapters.http import CallClient, GetClient
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.layout import HOME_MARK, Program
@@ -58,6 +59,18 @@ def test_a_service_that_drips_bytes_has_not_answered(beginning: bytes) -> None:
                 answer = client.get("wallet_service", "/health")
             assert (answer.status, seconds[0] < 3 * SECONDS) == (0, True)
             assert "no whole answer within 0.6 s" in str(answer.error)
+
+
+def test_a_service_that_was_late_is_asked_shortly_until_it_answers() -> None:
+    with silent() as port:
+        client = GetClient(Address(port), 1.5)  # type: ignore[arg-type]
+        client._patience[f"http://127.0.0.1:{port}"] = Patience(0.3)
+        with timed() as first:
+            client.get("wallet_service", "/health")
+        with timed() as second:
+            answer = client.get("wallet_service", "/health")
+        assert first[0] > 1.4 > 1 > second[0]
+        assert answer.error == "no whole answer within 0.3 s"
 
 
 def test_a_service_that_is_silent_has_not_answered() -> None:
