@@ -16,7 +16,10 @@ STREAMS = (*(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(cont
 
 
 def redis_client(url: str, seconds: float, *, text: bool = False) -> redis.Redis:
-    """Make a client whose every wait ends after `seconds`; the driver would try ten times more."""
+    """Make a client whose every wait ends after `seconds`.
+
+    How often the driver tries again by itself differs by its version and by how it is made: never.
+    """
     return redis.Redis.from_url(
         url,
         socket_timeout=seconds,

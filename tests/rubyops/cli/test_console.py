@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import click
 import pytest
 
-from rubyops.cli import live
+from rubyops.cli import channel, live
 from rubyops.cli.channel import LINE_SECONDS, Channel
 from rubyops.cli.console import Console
 from rubyops.model.exit_code import ExitCode
@@ -260,14 +261,30 @@ def test_a_reader_that_leaves_ends_data_quietly(tmp_path: Path) -> None:
 # --- in this process
 
 
+def test_what_an_encoding_lacks_is_still_exact_in_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = {"word": "naïve ✔ · €", "odd": "\udc80"}
+    with (tmp_path / "out").open("w", encoding="ascii") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        Console("json").answer(said)
+    assert json.loads((tmp_path / "out").read_text(encoding="ascii")) == said
+
+
+def test_what_click_prints_is_encoded_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="latin-1") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        channel.prepare()
+        click.echo("✔ naïve · 5 €")
+    assert (tmp_path / "out").read_text(encoding="latin-1") == "ok naïve · 5 \\u20ac\n"
+
+
 def test_a_closed_stream_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stream = (tmp_path / "out").open("w")
     stream.close()
     monkeypatch.setattr(sys, "stdout", stream)
-    channel = Channel("stdout", str)
-    channel.write("x")
-    assert isinstance(channel.lost, ValueError)
-    channel.write("y")
+    closed = Channel("stdout", str)
+    closed.write("x")
+    assert isinstance(closed.lost, ValueError)
+    closed.write("y")
 
 
 def test_lines_over_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,10 +293,10 @@ def test_lines_over_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> No
     with full_pipe() as pipe:
         stream = open(os.dup(pipe.fileno()), "w", encoding="utf-8")  # noqa: SIM115
         monkeypatch.setattr(sys, "stderr", stream)
-        channel = Channel("stderr", lambda lines: f"{lines} missed")
-        channel.follow()
+        full = Channel("stderr", lambda lines: f"{lines} missed")
+        full.follow()
         for number in range(10):
-            channel.write(f"line {number}")
+            full.write(f"line {number}")
         with open(f"/proc/{os.getpid()}/fd/{pipe.fileno()}", "rb", buffering=0) as reading:
             pipe.close()
             told = b""
