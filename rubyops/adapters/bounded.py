@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 LOOK_SECONDS = 0.1
+# A quick call is never ended by the hook: the recap of a run that was stopped reads, too.
+HEARD_SECONDS = 0.5
 DOUBT_SECONDS = 2.0
 Hook = Callable[[], None]
 T = TypeVar("T")
@@ -20,10 +22,11 @@ class Watch:
         late: Callable[[float], Exception],
         hook: Hook | None = None,
     ) -> None:
-        """Start the clock. `hook` may end the call early by raising."""
+        """Start the clock. `hook` may end the call by raising, once the call has taken a while."""
         self.seconds = seconds
         self._late = late
         self._hook = hook
+        self._heard_from = time.monotonic() + HEARD_SECONDS
         self._ends = time.monotonic() + seconds
 
     @property
@@ -33,9 +36,10 @@ class Watch:
 
     def look(self) -> None:
         """Raise when the hook does, or when the bound has passed."""
-        if self._hook is not None:
+        now = time.monotonic()
+        if self._hook is not None and now >= self._heard_from:
             self._hook()
-        if time.monotonic() >= self._ends:
+        if now >= self._ends:
             raise self._late(self.seconds)
 
     def part(self, seconds: float, late: Callable[[float], Exception]) -> "Watch":

@@ -130,6 +130,17 @@ def test_ctrl_c_is_heard_while_a_reading_call_hangs(control_db: TestDatabase) ->
     link.close()
 
 
+def test_a_quick_call_is_not_ended_by_a_stop_that_was_asked_for(control_db: TestDatabase) -> None:
+    link = link_to(control_db, read_only=True)
+
+    def hook() -> None:
+        raise Interrupted
+
+    link.while_waiting = hook
+    assert link.one("facts_freeze")["level"] == "open"
+    link.close()
+
+
 @pytest.mark.embedded_only(reason=SERVERS_OF_OURS)
 def test_a_changing_call_does_not_ask_the_hook(control_db: TestDatabase) -> None:
     link = link_to(control_db)
