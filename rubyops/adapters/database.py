@@ -69,13 +69,17 @@ class Link:
         *,
         read_only: bool = False,
         bounds: Bounds | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        """Remember where to connect; `where` names the database in messages. Nothing is connected yet."""
+        """Remember where to connect; `where` names the database in messages. Nothing is connected yet.
+
+        Links of one server may share their patience: a call of one that was late shortens those of all.
+        """
         self._dsn = dsn
         self._where = where
         self._read_only = read_only
         self._bounds = bounds or Bounds()
-        self._patience = Patience(self._bounds.doubt)
+        self._patience = patience or Patience(self._bounds.doubt)
         self._connection: BoundConnection | None = None
         self._lock = threading.RLock()
         self.while_waiting: Hook | None = None
@@ -141,8 +145,17 @@ class Link:
         return self._patience.seconds(self._bounds.call)
 
     def _watch(self, name: str, seconds: float) -> Watch:
-        hook = self.while_waiting if self._read_only else None
+        hook = self._heard if self._read_only and self.while_waiting is not None else None
         return Watch(seconds, lambda after: self._late(f"did not answer {name}", after), hook)
+
+    def _heard(self) -> None:
+        try:
+            if self.while_waiting is not None:
+                self.while_waiting()
+        except BaseException:
+            # It had waited for a while, and nobody knows for how long it would have.
+            self._patience.doubts = True
+            raise
 
     def _late(self, what: str, seconds: float) -> Unreachable:
         self._patience.doubts = True

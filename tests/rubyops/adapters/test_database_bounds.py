@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rubyops.adapters.bounded import Watch, within
+from rubyops.adapters.bounded import Patience, Watch, within
 from rubyops.adapters.connections import BoundConnection, _close, resolved, superuser
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Bounds, Link
@@ -125,6 +125,7 @@ def test_ctrl_c_is_heard_while_a_reading_call_hangs(control_db: TestDatabase) ->
         with timed() as seconds, pytest.raises(Interrupted):
             link.one("facts_freeze")
         assert seconds[0] < 3, "the bound of this link is 10 s"
+        assert link._patience.doubts
         link.while_waiting = None
         assert link.one("facts_freeze")["level"] == "open"
     link.close()
@@ -230,6 +231,17 @@ def test_a_long_statement_keeps_its_bound_after_a_call_that_was_late() -> None:
     link._patience.doubts = True
     assert link._seconds("facts_freeze") == SHORT.doubt
     assert link._seconds("reconcile_ledger_drift") == SHORT.long
+
+
+def test_links_of_one_server_share_their_doubt() -> None:
+    shared = Patience(SHORT.doubt)
+    with silent() as port:
+        dsn = f"postgresql://me@127.0.0.1:{port}/x"
+        first, second = (Link(lambda: dsn, name, bounds=SHORT, patience=shared) for name in ("one", "other"))
+        with pytest.raises(Unreachable, match=r"one did not take .* within 0\.4 s"):
+            first.one("facts_gate")
+        with pytest.raises(Unreachable, match=r"other did not take .* within 0\.2 s"):
+            second.one("facts_gate")
 
 
 def test_every_long_statement_is_a_query() -> None:
