@@ -52,15 +52,15 @@ def export_tables(link: Link, exports: Path, effect_id: str, tables: Sequence[st
 
 
 def _copy_all(link: Link, folder: Path, tables: Sequence[str]) -> dict[str, dict[str, object]]:
-    with link.translating("ops_export_table"):
-        connection = link.connection()
+    with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
             with connection.transaction():
                 return {table: _copy(connection, folder / f"{table}.csv", table) for table in tables}
         finally:
-            connection.isolation_level, connection.read_only = None, None
+            if not connection.closed:
+                connection.isolation_level, connection.read_only = None, None
 
 
 def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 The tests bring their own servers: a suite never sees the environment that is being operated on, so it can harm no money.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ SUITE = "suites"
 SECONDS_MAX = 600.0
 LOOK_SECONDS = 0.2
 STOP_SECONDS_MAX = 30.0
+KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
 FAILURES_NAMED_MAX = 5
 # What steers this toolkit, or a pytest that this one may run inside of, must not steer the tests; a PostgreSQL of one's own may.
@@ -90,7 +92,8 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
         tests.wait(STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         os.killpg(tests.pid, signal.SIGKILL)
-        tests.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tests.wait(KILL_SECONDS_MAX)
 
 
 def _read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:

@@ -14,6 +14,7 @@ from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, PostgresSe
 from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.programs import VERSION_SECONDS
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
 from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
@@ -295,8 +296,8 @@ def _version() -> str:
     """Name the code that the processes run: the package's version and, in a checkout, its commit."""
     command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=VERSION_SECONDS).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
         commit = ""
     try:
         package = metadata.version("rubyops")
