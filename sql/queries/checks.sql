@@ -6,7 +6,10 @@ SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_
 
 -- name: facts_service_copies
 -- Every copy that ever reported, the freeze epoch it acknowledged, and the age of its heartbeat.
-SELECT process, copy, version, pid, acknowledged_epoch, ready, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+-- `ended` where that heartbeat was a goodbye.
+SELECT process, copy, url, version, pid, acknowledged_epoch, ready, detail ? 'ended' AS ended,
+       greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
+           AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_verifications

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rubyops.errors import Unreachable
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 
 ENVIRONMENT = EnvironmentFacts(name="test", topology="RUBY_SPLIT_V1", copies=1, seed_players=100, commit="0123456789abcdef")
@@ -21,6 +22,7 @@ class MemoryRead:
     stream_groups: Sequence[Row] = ()
     recorded: Mapping[str, Row] = field(default_factory=dict)
     environment: EnvironmentFacts = ENVIRONMENT
+    mute: str | None = None  # why the driver does not answer
     asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
@@ -40,7 +42,9 @@ class MemoryRead:
         return self.answers.get((process, copy, path), HttpAnswer(0, None, "connection refused"))
 
     def copies(self) -> Sequence[Copy]:
-        """Return the copies that the driver keeps."""
+        """Return the copies that the driver keeps. Raises `Unreachable` where it is mute."""
+        if self.mute is not None:
+            raise Unreachable(self.mute)
         return self.kept
 
     def groups(self) -> list[Row]:

@@ -44,6 +44,11 @@ def _nothing_to_report() -> Report:
     return Report(False, {})
 
 
+def _goodbye() -> Report:
+    """Say that the copy ended in order: its last heartbeat is young, and it acts on nothing."""
+    return Report(False, {"ended": True})
+
+
 class ControlLink:
     """Reads the freeze state every 200 ms and writes the copy's heartbeat every second, or at once after a change.
 
@@ -84,7 +89,7 @@ class ControlLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the link, leaving a last heartbeat that says that this copy is not ready any more."""
+        """End the link, leaving a last heartbeat that says that this copy has ended."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(1.0)
@@ -92,7 +97,7 @@ class ControlLink:
     def _run(self) -> None:
         while not self._stopping.wait(POLL_SECONDS if self._written_at > float("-inf") else 0.02):
             self._take_turn()
-        self._report = _nothing_to_report
+        self._report = _goodbye
         self._written_at = float("-inf")
         self._take_turn()
         self._disconnect()

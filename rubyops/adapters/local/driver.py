@@ -72,11 +72,16 @@ class LocalDriver:
         return all(name in states and states[name].state in STARTED for name in self._places.own)
 
     def copies(self) -> list[Copy]:
-        """List every copy of every process with its state, `stopped` when nothing keeps it; empty when never brought up."""
+        """List every copy of every process with its state; empty when never brought up.
+
+        `stopped` when the environment was taken down. Raises `Unreachable` when the supervisor does
+        not answer and something of the environment lives: nobody knows what runs.
+        """
         book = self._book()
         try:
             states = self._supervisor.states()
-        except Unreachable:
+        except Unreachable as silence:
+            self._refuse_unless_down(silence)
             states = {}
         found = []
         for process, number in layout.copy_names(self.environment):
@@ -146,7 +151,34 @@ class LocalDriver:
 
     def _down(self) -> bool:
         ran = self._supervisor.shutdown()
-        return leftovers.end_leftovers(self._home) > 0 or ran
+        ran = leftovers.end_leftovers(self._home) > 0 or ran
+        # A supervisor that was ended by force leaves its pid file, which would say "not down".
+        self._supervisor_pid.unlink(missing_ok=True)
+        return ran
+
+    @property
+    def _supervisor_pid(self) -> Path:
+        return self._home / "supervisor" / "supervisord.pid"
+
+    def _refuse_unless_down(self, silence: Unreachable) -> None:
+        """Raise `Unreachable` where anything of this environment lives.
+
+        A socket that is gone stops no process. A supervisor takes its pid file away when it ends
+        in order; one that is left behind counts where no process can be looked at.
+        """
+        alive = leftovers.alive(self._home)
+        if not alive and (leftovers.can_look() or not self._supervisor_pid.exists()):
+            return
+        name, pids = self.environment.name, ", ".join(map(str, alive))
+        living = f"{len(alive)} programs of it live (pids {pids})"
+        if not alive:
+            living = "it was not taken down"
+        raise Unreachable(
+            f"The driver of {name} does not answer, so nobody knows which copies run: "
+            f"{silence.message} Yet {living}. "
+            f"`rubyops up -e {name}` ends them and starts everything anew.",
+            next_command=f"rubyops up -e {name}",
+        ) from silence
 
     def _prepare(self) -> tuple[Keyring, PortBook]:
         for folder in ("logs", "journal", "exports", "results"):

@@ -13,6 +13,19 @@ GRACE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
+def can_look() -> bool:
+    """Whether this machine shows its processes."""
+    return PROC.is_dir()
+
+
+def alive(home: Path) -> list[int]:
+    """List the process ids of all that lives of an environment: supervisor, processes, servers."""
+    folder = home / "supervisor"
+    supervisor = pid_in(folder / "supervisord.pid", str(folder / "supervisord.conf"))
+    found = {pid for pid in _processes(home) if is_alive(pid)} | dict(_servers(home)).keys()
+    return sorted(found | ({supervisor} if supervisor is not None else set()))
+
+
 def end_leftovers(home: Path) -> int:
     """End every program of the environment in `home`, gracefully and then by force; return how many there were."""
     ended = end(dict.fromkeys(_processes(home), signal.SIGTERM))

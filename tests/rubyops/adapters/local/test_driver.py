@@ -145,3 +145,39 @@ def test_databases_without_their_passwords_are_refused(driver: LocalDriver) -> N
     (data / "PG_VERSION").write_text("17\n")
     with pytest.raises(Exception, match=r"secrets\.json, which has their passwords, is gone"):
         driver.ensure_up(quiet)
+
+
+def test_a_driver_that_does_not_answer_is_not_one_that_is_down(driver: LocalDriver) -> None:
+    assert driver.copies() == []
+    driver.ensure_up(quiet)
+    home = driver.environment.home
+    socket_file = home / "supervisor" / "supervisor.sock"
+    away = socket_file.with_suffix(".away")
+    socket_file.rename(away)
+    with pytest.raises(Unreachable, match="driver of local does not answer.* programs of it live"):
+        driver.copies()
+    away.rename(socket_file)
+    assert {copy.state for copy in driver.copies()} <= {"running", "starting"}
+    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not leftovers.is_alive(supervisor))
+    with pytest.raises(Unreachable, match="nobody knows which copies run"):
+        driver.copies()
+    assert driver.down()
+    assert {copy.state for copy in driver.copies()} == {"stopped"}
+    assert not (home / "supervisor" / "supervisord.pid").exists()
+
+
+def test_a_machine_that_went_down_leaves_copies_that_are_stopped(driver: LocalDriver) -> None:
+    driver.ensure_up(quiet)
+    home = driver.environment.home
+    pids = leftovers.alive(home)
+    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    assert supervisor is not None and supervisor in pids
+    # First the supervisor, which would bring the others back.
+    for pid in sorted(pids, key=supervisor.__ne__):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not leftovers.alive(home))
+    assert (home / "supervisor" / "supervisord.pid").exists()
+    assert {copy.state for copy in driver.copies()} == {"stopped"}
