@@ -25,6 +25,7 @@ CopyState = Literal[
 ]
 
 _STARTING = ("starting", "backoff")
+_STOPPED = ("stopped", "exited", "fatal")
 _Beats = dict[tuple[str, int], Row]
 
 
@@ -66,19 +67,20 @@ class CopyLife:
             return "unknown to the driver" if self.fresh() else "not known"
         if self.driver_state in _STARTING:
             return "starting"
-        if self.driver_state == "running":
-            if not self.fresh():
-                return "silent"
-            return "unknown to the driver" if self._another_process_reports() else "running"
-        if self.fresh():
-            return "unknown to the driver"
-        return "ended" if self.driver_state is None else "stopped"
+        if self.driver_state is None or self.driver_state in _STOPPED:
+            if self.fresh():
+                return "unknown to the driver"
+            return "ended" if self.driver_state is None else "stopped"
+        if not self.fresh():
+            return "silent"
+        return "unknown to the driver" if self._another_process_reports() else "running"
 
     @property
     def trouble(self) -> str | None:
         """Say in words what the two sources disagree about; None where they agree."""
         if self.state == "silent":
-            return f"{self.label}: {self._heard()}, though the driver says running (pid {self.pid})"
+            says = f"though the driver says {self.driver_state} (pid {self.pid})"
+            return f"{self.label}: {self._heard()}, {says}"
         if self.state == "not known":
             return f"{self.label}: {self._heard()}, and the driver does not answer"
         if self.state != "unknown to the driver":

@@ -6,7 +6,7 @@ Blast radius: waiting events are consumed; each was claimed at most once before,
 
 from dataclasses import dataclass
 
-from commands._facts import RUNNING
+from commands._facts import consumers_alive
 from commands.stop_consumers import CONSUMERS
 from rubyops.model.effect import StartProcesses, WaitFor
 from rubyops.model.step import Command, NoOp, Wanted
@@ -21,12 +21,14 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want every consumer that does not run."""
+    """Want every consumer that does not run, by the driver and by its heartbeat."""
     del params
-    down = [f"{copy.process} {copy.number}" for copy in read.copies() if copy.process in CONSUMERS and copy.state != RUNNING]
+    copies = consumers_alive(read, CONSUMERS)
+    down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
     if not down:
-        return NoOp("every consumer of wallet events runs")
-    return Wanted((StartProcesses(CONSUMERS), WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)), {"stopped": down})
+        return NoOp(f"every consumer of wallet events runs and reports: {len(copies)}")
+    wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)
+    return Wanted((StartProcesses(CONSUMERS), wait), {"not running": down})
 
 
 COMMAND = Command(

@@ -7,7 +7,8 @@ Blast radius: the named environment alone; processes that run are left alone. Un
 from collections import Counter
 from dataclasses import dataclass
 
-from commands._facts import RUNNING
+from checks._liveness import Liveness, liveness
+from rubyops.errors import Unreachable
 from rubyops.model.effect import StartPlatform, WaitFor
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import Read
@@ -22,15 +23,32 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want everything started unless every copy of every process runs."""
+    """Want everything started unless driver and heartbeats agree that every copy runs."""
     del params
-    running = Counter(copy.process for copy in read.copies() if copy.state == RUNNING)
+    life, troubles = _look(read)
+    running = Counter(copy.process for copy in life.in_state("running")) if life else Counter()
     missing = [process for process in PROCESSES if running[process] < read.environment.copies]
-    if not missing:
+    if not missing and not troubles:
         return NoOp(f"all {len(PROCESSES)} processes run, {running.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
-    waits = (WaitFor("service-health", timeout_seconds=HEALTH_SECONDS), WaitFor("forward-progress", timeout_seconds=HEALTH_SECONDS))
+    if troubles:
+        facts["in doubt"] = troubles
+    waits = (
+        WaitFor("service-health", timeout_seconds=HEALTH_SECONDS),
+        WaitFor("forward-progress", timeout_seconds=HEALTH_SECONDS),
+    )
     return Wanted((StartPlatform(), *waits), facts)
+
+
+def _look(read: Read) -> tuple[Liveness | None, list[str]]:
+    """Ask who lives. Starting is what helps where nobody can tell, so that is no refusal here."""
+    try:
+        life = liveness(read)
+    except Unreachable as fault:
+        return None, [fault.message]
+    if life.driver_answers:
+        return life, life.troubles
+    return life, [*life.troubles, "whatever runs is ended and started anew"]
 
 
 COMMAND = Command("up", "Start servers and every process", Params, plan, undo="rubyops down", guard_money=False)

@@ -56,6 +56,10 @@ class CheckFailed(RubyopsError):
     exit_code = ExitCode.CHECK_FAILED
 
 
+class Inconclusive(CheckFailed):
+    """Nothing was there to look at, so nothing was proved."""
+
+
 class TimedOut(RubyopsError):
     """The awaited state did not come in time."""
 

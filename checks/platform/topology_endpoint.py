@@ -5,7 +5,8 @@ When it fails, callers route money by another topology than the one that is acti
 
 from collections.abc import Mapping
 
-from rubyops.model.finding import Finding, failed, passed
+from checks._liveness import liveness
+from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE
@@ -19,7 +20,16 @@ def run(read: Read) -> Finding:
     expected = (gate["topology_code"], gate["topology_version"])
     if expected[0] is None:
         return failed("no topology is active; seed and activate one: rubyops topology seed, rubyops topology activate")
-    for number in sorted(copy.number for copy in read.copies() if copy.process == WALLET_SERVICE) or (1,):
+    life = liveness(read)
+    if not life.driver_answers:
+        return inconclusive(f"which copies answer cannot be told: {life.troubles[0]}")
+    copies = life.of(WALLET_SERVICE)
+    if not copies:
+        return inconclusive(f"no copy of {WALLET_SERVICE} is kept, so none can be asked")
+    for copy in copies:
+        if copy.trouble is not None:
+            return failed(copy.trouble)
+        number = copy.number
         answer = read.get(WALLET_SERVICE, PATH, copy=number)
         body = answer.body if isinstance(answer.body, Mapping) else {}
         found = (body.get("topology_code"), body.get("topology_version"))

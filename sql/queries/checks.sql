@@ -17,8 +17,9 @@ SELECT process, copy, url, version, pid, acknowledged_epoch, ready, detail ? 'en
 SELECT kind, run_id, passed_at FROM control.verification WHERE freeze_epoch = %(freeze_epoch)s ORDER BY kind;
 
 -- name: facts_has_revision_table
--- Whether any migration ever ran on this database.
-SELECT to_regclass('public.alembic_version') IS NOT NULL AS present;
+-- Whether any migration ever ran on this database, and whether a schema of ours is there.
+SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
+       to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;
 
 -- name: facts_revision
 -- The schema revision that the database stands at.
