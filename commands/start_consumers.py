@@ -6,6 +6,7 @@ Blast radius: waiting events are consumed; each was claimed at most once before,
 
 from dataclasses import dataclass
 
+from checks.platform import forward_progress
 from commands._facts import consumers_alive
 from commands.stop_consumers import CONSUMERS
 from rubyops.model.effect import StartProcesses, WaitFor
@@ -21,14 +22,17 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want every consumer that does not run, by the driver and by its heartbeat."""
+    """Want every consumer that does not run; one that runs and makes no progress is waited for."""
     del params
     copies = consumers_alive(read, CONSUMERS)
-    down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
-    if not down:
-        return NoOp(f"every consumer of wallet events runs and reports: {len(copies)}")
     wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)
-    return Wanted((StartProcesses(CONSUMERS), wait), {"not running": down})
+    down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
+    if down:
+        return Wanted((StartProcesses(CONSUMERS), wait), {"not running": down})
+    progress = forward_progress.run(read)
+    if not progress.ok:
+        return Wanted((wait,), {"no progress": progress.summary})
+    return NoOp(f"every consumer of wallet events runs: {progress.summary}")
 
 
 COMMAND = Command(

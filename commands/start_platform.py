@@ -41,14 +41,16 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
 
 
 def _look(read: Read) -> tuple[Liveness | None, list[str]]:
-    """Ask who lives. Starting is what helps where nobody can tell, so that is no refusal here."""
+    """Ask who lives, and the servers; starting helps where one of them does not answer."""
     try:
         life = liveness(read)
+        if not life.driver_answers:
+            return life, [*life.troubles, "whatever runs is ended and started anew"]
+        read.one("facts_has_revision_table")
+        read.groups()
     except Unreachable as fault:
         return None, [fault.message]
-    if life.driver_answers:
-        return life, life.troubles
-    return life, [*life.troubles, "whatever runs is ended and started anew"]
+    return life, life.troubles
 
 
 COMMAND = Command("up", "Start servers and every process", Params, plan, undo="rubyops down", guard_money=False)

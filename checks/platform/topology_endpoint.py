@@ -5,11 +5,10 @@ When it fails, callers route money by another topology than the one that is acti
 
 from collections.abc import Mapping
 
-from checks._liveness import liveness
-from rubyops.model.finding import Finding, failed, inconclusive, passed
+from checks.platform._endpoint import ask_every_copy
+from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
-from wallet_runtime.contract import WALLET_SERVICE
 
 PATH = "/internal/wallet/topology/active"
 
@@ -20,17 +19,10 @@ def run(read: Read) -> Finding:
     expected = (gate["topology_code"], gate["topology_version"])
     if expected[0] is None:
         return failed("no topology is active; seed and activate one: rubyops topology seed, rubyops topology activate")
-    life = liveness(read)
-    if not life.driver_answers:
-        return inconclusive(f"which copies answer cannot be told: {life.troubles[0]}")
-    copies = life.of(WALLET_SERVICE)
-    if not copies:
-        return inconclusive(f"no copy of {WALLET_SERVICE} is kept, so none can be asked")
-    for copy in copies:
-        if copy.trouble is not None:
-            return failed(copy.trouble)
-        number = copy.number
-        answer = read.get(WALLET_SERVICE, PATH, copy=number)
+    answers = ask_every_copy(read, PATH)
+    if isinstance(answers, Finding):
+        return answers
+    for number, answer in sorted(answers.items()):
         body = answer.body if isinstance(answer.body, Mapping) else {}
         found = (body.get("topology_code"), body.get("topology_version"))
         if answer.status != 200 or found != expected:

@@ -3,23 +3,25 @@
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from checks._liveness import CopyLife, liveness
 from rubyops import bootstrap
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.options import line
 from rubyops.errors import LockHeld, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
-from rubyops.ports import Copy
+from rubyops.model.status import Status
 
 STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
 READINESS = ("service-health", "forward-progress", "freeze-acknowledged")
 DISK_NEEDED_BYTES = 1_000_000_000
 PYTHON_NEEDED = (3, 11)
 _RUNNING = "running"
+T = TypeVar("T")
 
 
 @click.command("down")
@@ -45,7 +47,10 @@ def status(*, console: Console, environment: str | None) -> int:
     toolkit = bootstrap.open_toolkit(environment)
     if not toolkit.control.reachable():
         raise Unreachable(f"{toolkit.environment.name} is down", next_command=f"rubyops up -e {toolkit.environment.name}")
-    copies = [_copy_row(toolkit, copy) for copy in toolkit.reader.copies()]
+    life = liveness(toolkit.reader)
+    copies = [_copy_row(toolkit, copy) for copy in life.copies if copy.state != "ended"]
+    if not life.driver_answers:
+        console.say(f"The driver does not answer: {life.driver_error}")
     shown = [[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies]
     console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
@@ -63,11 +68,19 @@ def status(*, console: Console, environment: str | None) -> int:
     return code
 
 
-def _copy_row(toolkit: Toolkit, copy: Copy) -> dict[str, Any]:
+def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
     name = f"{copy.process} {copy.number}"
-    details: dict[str, Any] = {"state": copy.state, "pid": copy.pid, "url": copy.url, "version": None}
+    details: dict[str, Any] = {
+        "state": copy.state,
+        "pid": copy.pid,
+        "url": copy.url,
+        "version": copy.version,
+        "driver_state": copy.driver_state,
+        "heartbeat_age_ms": copy.heartbeat_age_ms,
+        "acknowledged_epoch": copy.acknowledged_epoch,
+    }
     if copy.state != _RUNNING:
-        return row(name, name, "", details, status="failed")
+        return row(name, name, copy.trouble or "", details, status="failed")
     answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
     body = answer.body if isinstance(answer.body, dict) else {}
     loops: dict[str, Any] = body.get("loops") or {}
@@ -88,22 +101,30 @@ def _freeze_row(toolkit: Toolkit) -> dict[str, Any]:
 
 def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
     gate = _asked(lambda: toolkit.reader.one("facts_gate"))
-    if gate is None or gate["topology_code"] is None:
+    if isinstance(gate, str):
+        return row("topology", "topology", gate, status="inconclusive")
+    if gate["topology_code"] is None:
         return row("topology", "topology", "none is active", status="noop")
     words = f"{gate['topology_code']} v{gate['topology_version']} with policy {gate['policy_key']} v{gate['policy_version']}"
     return row("topology", "topology", words, gate)
 
 
 def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
-    outbox = _asked(lambda: toolkit.reader.one("facts_outbox"))
-    if outbox is None:
-        return row("outbox", "outbox", "no schema yet", status="noop")
-    groups = toolkit.reader.groups()
-    lag = sum(group["lag"] or 0 for group in groups)
+    outbox, groups = (
+        _asked(lambda: toolkit.reader.one("facts_outbox")),
+        _asked(toolkit.reader.groups),
+    )
+    if isinstance(outbox, str) or isinstance(groups, str):
+        told = outbox if isinstance(outbox, str) else groups
+        return row("outbox", "outbox", str(told), status="inconclusive")
+    known = [group["lag"] for group in groups if group["lag"] is not None]
+    lag = sum(known) if groups and len(known) == len(groups) else None
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
     unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
-    words = f"{unpublished}{oldest}; consumers {lag} behind"
-    return row("outbox", "outbox", words, {**outbox, "lag": lag})
+    behind = "how far consumers are is not known" if lag is None else f"consumers {lag} behind"
+    status: Status = "inconclusive" if lag is None else "ok"
+    words = f"{unpublished}{oldest}; {behind}"
+    return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
 
 
 def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
@@ -117,16 +138,18 @@ def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
 
 
 def _check_row(toolkit: Toolkit, name: str) -> dict[str, Any]:
-    finding = toolkit.tools.check(name)
+    finding = _asked(lambda: toolkit.tools.check(name))
+    if isinstance(finding, str):
+        return row(name, name, finding, status="inconclusive")
     return row(name, name, finding.summary, finding.details, status=finding.status)
 
 
-def _asked(question: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _asked(question: Callable[[], T]) -> T | str:
+    """Ask, or say why nobody answers: what is out of reach is no reason to hide the rest."""
     try:
         return question()
-    except Unreachable:
-        # Before the first migration there is nothing to tell; that the servers answer was seen already.
-        return None
+    except Unreachable as fault:
+        return fault.message
 
 
 @click.command("doctor")

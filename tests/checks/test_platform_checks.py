@@ -138,7 +138,13 @@ def test_progress_is_never_green_by_absence() -> None:
     assert "never reported a heartbeat" in str(never.details["faults"])
 
 
-LIVING = [service_health.run, forward_progress.run, topology_endpoint.run, gate_10.run]
+LIVING = [
+    service_health.run,
+    forward_progress.run,
+    topology_endpoint.run,
+    policy_endpoint.run,
+    gate_10.run,
+]
 
 
 @pytest.mark.parametrize("look", LIVING)
@@ -154,6 +160,7 @@ def test_a_driver_that_does_not_answer_is_no_platform_that_is_well(look: Any) ->
         (service_health.run, "gateway"),
         (forward_progress.run, "rolling_worker"),
         (topology_endpoint.run, WALLET_SERVICE),
+        (policy_endpoint.run, WALLET_SERVICE),
         (gate_10.run, "gateway"),
     ],
 )
@@ -188,7 +195,8 @@ def test_endpoints_that_answer_another_version_are_red() -> None:
     none = healthy(facts=with_fact("facts_gate", {"topology_code": None, "topology_version": None}))
     assert "no topology is active" in topology_endpoint.run(none).summary
     other = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(200, {"policies": []})))
-    assert "the endpoint says nothing; active are default v1" in policy_endpoint.run(other).summary
+    told = policy_endpoint.run(other).summary
+    assert "wallet_service copy 1 says nothing; active are default v1" in told
     failing = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(503, {})))
     assert "answered 503" in policy_endpoint.run(failing).summary
 

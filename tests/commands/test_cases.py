@@ -18,7 +18,7 @@ from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from tests.commands.memory import ENVIRONMENT, MemoryRead
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract import WALLET_SERVICE, WORKER_PROCESSES
 
 CASES = Path(__file__).parent.parent / "cases"
 FILES = sorted(CASES.glob("*/*.yaml"))
@@ -44,11 +44,15 @@ def _heartbeats(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
-    """Let every copy of wallet_service confirm the pair in `confirmed`."""
+    """Let workers' loops be as `progress` says, and wallet_service confirm the pair `confirmed`."""
+    loop = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0}
+    loop["ok"] = case.get("progress", False)
+    health = HttpAnswer(200, {"loops": {"turns": loop}})
+    answers = {(process, 1, "/health"): health for process in WORKER_PROCESSES}
     pair = case.get("confirmed")
     if pair is None:
-        return {}
-    return {
+        return answers
+    return answers | {
         (WALLET_SERVICE, 1, topology_endpoint.PATH): HttpAnswer(200, pair),
         (WALLET_SERVICE, 1, policy_endpoint.PATH): HttpAnswer(200, {"policies": [pair]}),
     }
