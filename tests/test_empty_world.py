@@ -32,7 +32,8 @@ from tests.empty_worlds import GREEN, WORLDS, Answer, ask, checks, commands, mak
 from tests.rubyops.cli.test_command_line import rubyops
 
 ALLOWED_MAX = 8
-PAGE = Path(__file__).parent.parent / "docs" / "nothing-found.md"
+CHECKOUT = Path(__file__).parent.parent
+PAGE = CHECKOUT / "docs" / "nothing-found.md"
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,15 @@ def verdict(
     green = {(answer.name, answer.world) for answer in answers if answer.status in GREEN}
     asked = {(answer.name, answer.world) for answer in answers}
     excused = {(name, world) for name, entry in allowed.items() for world in entry.worlds}
-    said = [f"{a.name} in {a.world} {dict(a.params)}: {a.sentence}" for a in answers if a.status == "fault"]
-    said += [
-        f"{a.name} in {a.world} {dict(a.params)} is {a.status}: {a.sentence}"
-        for a in answers
-        if a.status in GREEN and (a.name, a.world) not in excused | known_wrong.keys()
-    ]
-    stale = ((excused | known_wrong.keys()) & asked) - green
+    excuses = excused | known_wrong.keys()
+    wrong = [a for a in answers if a.status == "fault" or (a.name, a.world) in green - excuses]
+    said = [f"{a.name} in {a.world} {dict(a.params)} is {a.status}: {a.sentence}" for a in wrong]
+    stale = (excuses & asked) - green
     said += [f"{name} in {world} is excused, and is not green" for name, world in sorted(stale)]
     both = sorted(excused & known_wrong.keys())
     said += [f"{name} in {world} is right and wrong at once" for name, world in both]
     if len(allowed) > ALLOWED_MAX:
-        said.append(f"{len(allowed)} names may be green, and at most {ALLOWED_MAX} are looked after")
+        said.append(f"{len(allowed)} names may be green, at most {ALLOWED_MAX} are looked after")
     return said
 
 
@@ -108,7 +106,8 @@ def read(
 
 def in_world(*worlds: str) -> pytest.MarkDecorator:
     """Run a test in these worlds; it is told which by `world`."""
-    return pytest.mark.parametrize(("world", "read"), [(w, w) for w in worlds], indirect=["read"], ids=worlds)
+    each = [pytest.param(world, world, id=world) for world in worlds]
+    return pytest.mark.parametrize(("world", "read"), each, indirect=["read"])
 
 
 @in_world(*WORLDS)
@@ -146,12 +145,13 @@ def test_a_new_check_that_is_ok_on_nothing_is_found(world: str, read: Read) -> N
         return passed(f"none of {len(rows)} topologies is broken")
 
     answers = ask(world, read, {"new-check": Check("new-check", "New", (), run)}, {})
-    assert verdict(answers, ALLOWED, KNOWN_WRONG) == ["new-check in empty {} is ok: none of 0 topologies is broken"]
+    (said,) = verdict(answers, ALLOWED, KNOWN_WRONG)
+    assert said == "new-check in empty {} is ok: none of 0 topologies is broken"
 
 
 @in_world("empty")
 @pytest.mark.parametrize("nothing", [NoOp("nothing to do"), Wanted((), {})])
-def test_a_new_command_that_is_noop_on_nothing_is_found(world: str, read: Read, nothing: Any) -> None:
+def test_a_new_noop_on_nothing_is_found(world: str, read: Read, nothing: Any) -> None:
     answers = ask(world, read, {}, planted("new-command", lambda params, read: nothing))
     (said,) = verdict(answers, ALLOWED, KNOWN_WRONG)
     assert said.startswith("new-command in empty {} is noop")
@@ -171,7 +171,7 @@ def test_an_unexpected_error_is_no_answer(world: str, read: Read) -> None:
 
     answers = ask(world, read, {"new-check": Check("new-check", "New", (), run)}, {})
     (said,) = verdict(answers, ALLOWED, KNOWN_WRONG)
-    assert said.startswith("new-check in empty {}: IndexError")
+    assert said.startswith("new-check in empty {} is fault: IndexError")
 
 
 def test_an_excuse_that_nobody_needs_any_more_is_found() -> None:
@@ -180,7 +180,21 @@ def test_an_excuse_that_nobody_needs_any_more_is_found() -> None:
     assert verdict(answers, excuse, {}) == ["old in empty is excused, and is not green"]
     assert verdict(answers, {}, {("old", "empty"): ""}) == verdict(answers, excuse, {})
     many = {str(number): Allowed((), "") for number in range(ALLOWED_MAX + 1)}
-    assert verdict([], many, {}) == ["9 names may be green, and at most 8 are looked after"]
+    assert verdict([], many, {}) == ["9 names may be green, at most 8 are looked after"]
+
+
+ASKS_THE_DRIVER_ALONE = {
+    "checks/_liveness.py",  # merges its word with the heartbeats
+    "checks/platform/freeze_acknowledged.py",
+}
+
+
+def test_who_lives_is_asked_of_both_sources() -> None:
+    """A guard that asks the driver alone finds nobody where the driver is mute or mistaken."""
+    folders = (CHECKOUT / "checks", CHECKOUT / "commands")
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    asking = {path for path in files if ".copies()" in path.read_text(encoding="utf-8")}
+    assert {str(path.relative_to(CHECKOUT)) for path in asking} == ASKS_THE_DRIVER_ALONE
 
 
 # --- why what is allowed is right
@@ -208,7 +222,11 @@ def test_a_platform_without_money_begins_its_first_rollout(platform_db: TestData
 
 
 @pytest.mark.parametrize("behind", ["platform", "control"])
-def test_revisions_are_read_from_both_databases(platform_db: TestDatabase, control_db: TestDatabase, behind: Any) -> None:
+def test_revisions_are_read_from_both_databases(
+    platform_db: TestDatabase,
+    control_db: TestDatabase,
+    behind: Any,
+) -> None:
     """Both databases answer in these worlds, and each says its own revision."""
     databases: Any = {"platform": platform_db, "control": control_db}
     read = LiveRead(databases=databases)
@@ -231,14 +249,10 @@ def test_the_seed_is_read_from_its_rows(platform_db: TestDatabase) -> None:
 
 def test_an_open_bet_is_seen_in_the_same_worlds(platform_db: TestDatabase) -> None:
     """The bets that a way back would strand are rows of the database, whoever else is silent."""
-    money = Money(platform_db)
-    money.activate()
+    money = Money(platform_db).prepare()
     read = LiveRead(databases={"platform": platform_db}, mute="its socket is gone")
     assert no_live_authorizations.run(read).ok
-    money = Money(platform_db)
-    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute("DELETE FROM wallet.wallet_policy; DELETE FROM wallet.wallet_topology")
-    money.prepare().deposit(500)
+    money.deposit(500)
     money.bet(100)
     assert no_live_authorizations.run(read).status == "failed"
 
@@ -248,7 +262,7 @@ def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestData
     """The freeze needs no stream: control, fence row and eight fresh heartbeats agree."""
     assert "8 of 8 copies confirmed" in freeze_acknowledged.run(read).summary
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute("UPDATE control.service_copy SET acknowledged_epoch = -1 WHERE process = 'gateway'")
+        connection.execute("UPDATE control.service_copy SET acknowledged_epoch = -1")
     assert freeze_acknowledged.run(read).status == "failed"
 
 
@@ -267,6 +281,13 @@ def page() -> dict[str, dict[str, str]]:
     return found
 
 
+@cache
+def sentences() -> dict[str, str]:
+    """Read the table of meanings: by name, the sentence that is said in the empty world."""
+    four_cells = r"^\| `([a-z0-9-]+)` \| [^|]{10,} \| ([^|]+) \| [^|]{10,} \|$"
+    return dict(re.findall(four_cells, PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+
+
 def unlike_the_page(world: str, answers: Sequence[Answer]) -> list[str]:
     """Compare the statuses of a world with those that the page names."""
     seen: dict[str, set[str]] = {}
@@ -279,11 +300,18 @@ def unlike_the_page(world: str, answers: Sequence[Answer]) -> list[str]:
     ]
 
 
-def test_the_page_has_a_line_for_everything_in_the_registry_and_for_nothing_else() -> None:
+def test_the_page_has_a_line_for_each_name_of_the_registry_and_no_other() -> None:
     assert list(page()) == [*CHECKS, *COMMANDS]
-    text = PAGE.read_text(encoding="utf-8")
-    explained = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]{10,} \| [^|]{5,} \| [^|]{10,} \|$", text, re.M)
-    assert explained == [*CHECKS, *COMMANDS]
+    assert list(sentences()) == [*CHECKS, *COMMANDS]
+
+
+@in_world("empty")
+def test_the_page_quotes_what_is_said(world: str, read: Read) -> None:
+    said: dict[str, str] = {}
+    for answer in ask(world, read, checks(), commands()):
+        said[answer.name] = said.get(answer.name, "") + answer.sentence + "\n"
+    assert {n: t for n, t in sentences().items() if t != "—" and t not in said[n]} == {}
+    assert {n for n, text in said.items() if not text.strip() and sentences()[n] != "—"} == set()
 
 
 # --- the command line on an environment that was never up
@@ -302,7 +330,7 @@ def test_the_page_has_a_line_for_everything_in_the_registry_and_for_nothing_else
     ],
     ids=" ".join,
 )
-def test_an_environment_that_was_never_up_is_unreachable(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_environment_that_was_never_up(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done: subprocess.CompletedProcess[str] = rubyops(*arguments, home=tmp_path)
     assert done.returncode == 4, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

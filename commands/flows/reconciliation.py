@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks.money import conservation, ledger_tips
+from checks.platform._endpoint import ask_every_copy
 from rubyops.errors import CheckFailed, Inconclusive
+from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer, Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -37,8 +39,10 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
 
 def _gauge(read: Read) -> str:
     """Return what the copies' gauges say; each cycle sets it on the copy that ran it."""
-    answers = [read.get(WALLET_SERVICE, "/metrics", copy=copy.number) for copy in read.copies() if copy.process == WALLET_SERVICE]
-    values = [value for answer in answers for value in _LINE.findall(_text(answer))]
+    answers = ask_every_copy(read, "/metrics")
+    if isinstance(answers, Finding):
+        raise Inconclusive(f"{TITLE}: {answers.summary}", details=answers.details)
+    values = [value for answer in answers.values() for value in _LINE.findall(_text(answer))]
     if not values or any(value not in ("0", "0.0") for value in values):
         raise CheckFailed(f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}")
     return "0"
