@@ -15,6 +15,7 @@ from rubyops.ports import Read
 from wallet_runtime.contract import PROCESSES
 
 HEALTH_SECONDS = 60.0
+WAKE_SECONDS = 10.0  # a copy that reports nothing for longer hangs
 
 
 @dataclass(frozen=True)
@@ -26,26 +27,31 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want everything started unless driver and heartbeats agree that every copy runs."""
     del params
     life, troubles = _look(read)
-    running = Counter(copy.process for copy in life.in_state("running")) if life else Counter()
-    missing = [process for process in PROCESSES if running[process] < read.environment.copies]
+    kept = life.in_state("running", "silent") if life else ()
+    count = Counter(copy.process for copy in kept)
+    missing = [process for process in PROCESSES if count[process] < read.environment.copies]
     if not missing and not troubles:
-        return NoOp(f"all {len(PROCESSES)} processes run, {running.total()} copies")
+        return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
     if troubles:
         facts["in doubt"] = troubles
-    waits = (
-        WaitFor("service-health", timeout_seconds=HEALTH_SECONDS),
-        WaitFor("forward-progress", timeout_seconds=HEALTH_SECONDS),
-    )
-    return Wanted((StartPlatform(), *waits), facts)
+    if missing or life is None:
+        return Wanted((StartPlatform(), *_waits(HEALTH_SECONDS)), facts)
+    # Every copy is started: starting wakes none that hangs, and ends none that is run by hand.
+    return Wanted(_waits(WAKE_SECONDS), facts)
+
+
+def _waits(seconds: float) -> tuple[WaitFor, ...]:
+    checks = ("service-health", "forward-progress")
+    return tuple(WaitFor(check, timeout_seconds=seconds) for check in checks)
 
 
 def _look(read: Read) -> tuple[Liveness | None, list[str]]:
-    """Ask who lives, and the servers; starting helps where one of them does not answer."""
+    """Ask who lives, and the servers; None where one of them does not answer: starting helps."""
     try:
         life = liveness(read)
         if not life.driver_answers:
-            return life, [*life.troubles, "whatever runs is ended and started anew"]
+            return None, [*life.troubles, "whatever runs is ended and started anew"]
         read.one("facts_has_revision_table")
         read.groups()
     except Unreachable as fault:

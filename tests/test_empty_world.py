@@ -19,10 +19,12 @@ import pytest
 from checks.money import conservation, ledger_tips, no_live_authorizations
 from checks.platform import freeze_acknowledged, migrations_current, single_seed
 from commands import migrate
+from commands.flows import FLOWS
 from rubyops.engine.guard import first_broken
+from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, NoOp, Wanted
-from rubyops.ports import Read
+from rubyops.ports import HttpAnswer, Read
 from rubyops.registry import CHECKS, COMMANDS
 from tests.checks.conftest import CONSUMED
 from tests.checks.live import LiveRead
@@ -210,6 +212,11 @@ def test_a_platform_without_money_begins_its_first_rollout(platform_db: TestData
     That money which was lost is not taken for this, `tests/checks/test_money_checks.py` shows.
     """
     read = LiveRead(databases={"platform": platform_db}, stream_groups=CONSUMED)
+    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO wallet.wallet_ledger_seal (partition, ends_at, row_count, digest) "
+            "VALUES ('wallet_ledger_202001', '2020-02-01', 0, '')"
+        )
     assert ledger_tips.run(read).summary.startswith("no money yet")
     assert conservation.run(read).summary.startswith("no money yet")
     every = checks()
@@ -335,3 +342,29 @@ def test_an_environment_that_was_never_up(arguments: tuple[str, ...], tmp_path: 
     assert done.returncode == 4, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "rubyops up" in done.stderr
+
+
+# --- flows, which a plan always wants: they find out when they are played
+
+
+class Nobody:
+    """An actor in a world without services; it has no player to give."""
+
+    def __init__(self, read: Read) -> None:
+        """Read this world."""
+        self.read = read
+
+    def as_operator(self, *arguments: Any, **named: Any) -> HttpAnswer:
+        """Answer that nobody is there."""
+        return HttpAnswer(0, None, "connection refused")
+
+
+@in_world("empty", "sealed")
+def test_a_flow_without_a_topology_is_not_passed(world: str, read: Read) -> None:
+    actor: Any = Nobody(read)
+    for name, flow in FLOWS.items():
+        with pytest.raises(CheckFailed) as said:
+            flow(actor)
+        if name not in ("reconciliation", "GATE-10"):  # they ask a service first
+            assert isinstance(said.value, Inconclusive), name
+            assert "no topology is active here" in said.value.message

@@ -227,12 +227,17 @@ class Script:
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:
     """Start a flow with a canary player of its own. Raises `Inconclusive` without a topology."""
+    demand_topology(title, actor)
+    return Script(title, label, actor, actor.player(label))
+
+
+def demand_topology(title: str, actor: Actor) -> None:
+    """Raise `Inconclusive` where no topology is active: nothing can be played, so nothing fails."""
     if actor.read.one("facts_gate")["topology_code"] is None:
         raise Inconclusive(
             f"{title}: no topology is active here, so there is nothing to play on",
             next_command="rubyops topology activate",
         )
-    return Script(title, label, actor, actor.player(label))
 
 
 def _said(answer: HttpAnswer) -> str:

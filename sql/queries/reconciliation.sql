@@ -43,7 +43,7 @@ SELECT known.*,
            OR EXISTS (SELECT FROM wallet.wallet_counter_entry)
            OR EXISTS (SELECT FROM wallet.wallet_counter_sum)
            OR EXISTS (SELECT FROM wallet.wallet_reconciliation_checkpoint)
-           OR EXISTS (SELECT FROM wallet.wallet_ledger_seal) AS money_moved,
+           OR EXISTS (SELECT FROM wallet.wallet_ledger_seal WHERE row_count > 0) AS money_moved,
        EXISTS (SELECT FROM wallet.wallet_topology) AS topologies
   FROM known;
 
