@@ -47,7 +47,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     target = _target(params, read)
     if target == present:
         return _nothing_to_do(target, "is active already", read)
-    if params.version == PREVIOUS and present is not None:
+    if params.version == PREVIOUS:
         refuse_open_bets(read, present)
     return Wanted((_activation(target, present),), {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)})
 

@@ -29,12 +29,15 @@ T = TypeVar("T")
 def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
-    if toolkit.control.reachable():
+    seen = toolkit.control.reachable()
+    if seen:
         held = toolkit.control.lock()
         if held is not None and not held.gone:
             raise LockHeld(f"run {held.run_id} of {held.holder.who} is at work; nothing was stopped", next_command="rubyops lock show")
     ran = toolkit.driver.down()
     words = "everything is stopped" if ran else "nothing was running"
+    if ran and not seen:
+        console.say("Whether a run was at work is not known: control did not answer.")
     console.data(f"{toolkit.environment.name}: {words}")
     console.answer(envelope(DOWN_SCHEMA, toolkit.environment.name, [row("down", "Platform", words, status="ok" if ran else "noop")]))
     return ExitCode.DONE
@@ -206,7 +209,10 @@ def _servers() -> dict[str, Any]:
 
 def _journals(toolkit: Toolkit) -> dict[str, Any]:
     session = bootstrap.quiet_session(toolkit)
-    broken = [run_id for run_id in toolkit.journals.runs()[-50:] if session.chain_faults(run_id)]
+    newest = toolkit.journals.runs()[-50:]
+    if not newest:
+        return row("journals", "journals", "there is none yet", status="noop")
+    broken = [run_id for run_id in newest if session.chain_faults(run_id)]
     words = f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}" if broken else "the newest journals are sound"
     return _verdict("journals", "journals", not broken, words, f"rubyops runs verify {broken[0] if broken else ''}")
 
@@ -218,7 +224,9 @@ def _platform(toolkit: Toolkit) -> dict[str, Any]:
 
 
 def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:
-    held = toolkit.control.lock() if toolkit.control.reachable() else None
+    if not toolkit.control.reachable():
+        return row("lock", "lock", "not known: control does not answer", status="noop")
+    held = toolkit.control.lock()
     if held is None or not held.gone:
         return row("lock", "lock", "free" if held is None else f"held by run {held.run_id}")
     return _verdict(
