@@ -45,6 +45,7 @@ class CopyLife:
     pid: int
     url: str
     heartbeat_pid: int | None = None
+    heartbeat_url: str | None = None
     heartbeat_age_ms: int | None = None
     acknowledged_epoch: int | None = None
     version: str | None = None
@@ -92,6 +93,17 @@ class CopyLife:
         if self._another_process_reports():
             says = f"keeps pid {self.pid}"
         return f"{reports} {says}: somebody runs it by hand"
+
+    @property
+    def out_of_reach(self) -> str | None:
+        """Say why the copy cannot be asked at the driver's address; None where it can.
+
+        One that somebody runs by hand can be asked where it reports from that very address.
+        """
+        by_hand = self.driver_state is not None and self.state == "unknown to the driver"
+        if by_hand and self.heartbeat_url == self.url:
+            return None
+        return self.trouble
 
     def _heard(self) -> str:
         if self.heartbeat_age_ms is None:
@@ -157,6 +169,7 @@ def _merged(kept: tuple[Copy, ...], beats: _Beats, *, answers: bool) -> Iterator
             pid=(copy.pid if copy else 0) or (int(beat["pid"]) if beat else 0),
             url=copy.url if copy else str(beat["url"]) if beat else "",
             heartbeat_pid=int(beat["pid"]) if beat else None,
+            heartbeat_url=str(beat["url"]) if beat else None,
             heartbeat_age_ms=int(beat["heartbeat_age_ms"]) if beat else None,
             acknowledged_epoch=int(beat["acknowledged_epoch"]) if beat else None,
             version=str(beat["version"]) if beat else None,

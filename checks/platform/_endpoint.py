@@ -14,7 +14,7 @@ def ask_every_copy(read: Read, path: str) -> Finding | dict[int, HttpAnswer]:
     copies = life.of(WALLET_SERVICE)
     if not copies:
         return inconclusive(f"no copy of {WALLET_SERVICE} is kept, so none can be asked")
-    troubles = [copy.trouble for copy in copies if copy.trouble]
-    if troubles:
-        return failed(troubles[0], faults=troubles)
+    unasked = [copy.out_of_reach for copy in copies if copy.out_of_reach]
+    if unasked:
+        return failed(unasked[0], faults=unasked)
     return {copy.number: read.get(WALLET_SERVICE, path, copy=copy.number) for copy in copies}

@@ -37,8 +37,8 @@ def run(read: Read) -> Finding:
 
 
 def _fault(read: Read, copy: CopyLife) -> str | None:
-    if copy.trouble is not None:
-        return f"{copy.trouble}, so it cannot be asked for {LEGACY_TOKEN_VARIABLE}"
+    if copy.out_of_reach is not None:
+        return f"{copy.out_of_reach}, so it cannot be asked for {LEGACY_TOKEN_VARIABLE}"
     answer = read.get(copy.process, "/health", copy=copy.number)
     body = answer.body if isinstance(answer.body, Mapping) else {}
     said = body.get("legacy_token_present")

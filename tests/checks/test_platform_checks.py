@@ -165,10 +165,19 @@ def test_a_driver_that_does_not_answer_is_no_platform_that_is_well(look: Any) ->
     ],
 )
 def test_a_copy_that_somebody_runs_by_hand_is_a_fault(look: Any, process: str) -> None:
-    finding = look(healthy(kept=with_copy(process, "stopped")))
+    elsewhere = beats(process, url="http://127.0.0.1:2")
+    finding = look(healthy(kept=with_copy(process, "stopped"), facts=elsewhere))
     assert finding.status == "failed"
     told = finding.summary + str(finding.details)
     assert f"{process} copy 1: pid 1 reports, and the driver says stopped" in told
+
+
+def test_a_copy_run_by_hand_at_its_own_address_is_asked() -> None:
+    by_hand = healthy(kept=with_copy(WALLET_SERVICE, "stopped"))
+    assert topology_endpoint.run(by_hand).ok
+    assert policy_endpoint.run(by_hand).ok
+    assert gate_10.audit(by_hand).ok
+    assert service_health.run(by_hand).status == "failed"
 
 
 def test_without_a_copy_of_wallet_service_nobody_confirms_the_topology() -> None:
