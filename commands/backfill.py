@@ -35,11 +35,29 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     preview = read.one("backfill_preview", tenant_id=params.tenant_id)
     counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
     if not counts["created"] and not counts["errors"]:
-        return NoOp(f"nothing to create: {counts['skipped_exists']} of {counts['scanned']} players have their wallet balance")
+        _refuse_nobody(params, counts["scanned"], read)
+        held = f"{counts['skipped_exists']} of {counts['scanned']}"
+        return NoOp(f"nothing to create: {held} players have their wallet balance")
     facts: dict[str, object] = {**counts}
     if not params.dry_run:
         facts["differs from dry-run"] = _difference(params, counts, read.results(SUITE_PREFIX + scope(params.tenant_id)))
     return Wanted((Backfill(params.batch_size, params.tenant_id),), facts)
+
+
+def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:
+    """Raise `Refused` where there is no player to look at: that is no finished backfill."""
+    found = read.one("facts_legacy_players")
+    if params.tenant_id is not None and not scanned:
+        raise Refused(
+            f"Backfill refused: no player is of tenant {params.tenant_id}; "
+            f"{found['players']} legacy players are here, of {found['tenants']} tenants.",
+            next_command="rubyops backfill --dry-run",
+        )
+    if not found["players"]:
+        raise Refused(
+            "Backfill refused: there is no legacy player here, so nothing was looked at.",
+            next_command="rubyops seed-players",
+        )
 
 
 def _difference(params: Params, counts: dict[str, int], shown: Row | None) -> dict[str, str]:

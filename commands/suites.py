@@ -37,9 +37,13 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the suites run, unless a result of this commit says that each of them has passed."""
     result, commit = read.results(RECORDED), read.environment.commit
-    counted = result is not None and commit != NO_COMMIT and result["passed"] and set(result["suites"]) == set(SUITES)
+    suites = dict(result.get("suites") or {}) if result is not None else {}
+    counts = {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
+    # A suite in which no test passed was not run.
+    tested = set(counts) == set(SUITES) and all(counts.values())
+    counted = result is not None and bool(result["passed"]) and tested and commit != NO_COMMIT
     if result is not None and counted and not params.again:
-        tests = sum(figures["passed"] for figures in result["suites"].values())
+        tests = sum(counts.values())
         return NoOp(
             f"{tests} tests of {len(SUITES)} suites passed for commit {commit[:12]} at {result['recorded_at']}: {', '.join(SUITES)}"
         )

@@ -60,8 +60,8 @@ class CheckFailed(RubyopsError):
     exit_code = ExitCode.CHECK_FAILED
 
 
-class Undecided(CheckFailed):
-    """A check could not look, so it is neither passed nor failed."""
+class Inconclusive(CheckFailed):
+    """Nothing was there to look at, so nothing was proved."""
 
 
 class TimedOut(RubyopsError):

@@ -86,7 +86,11 @@ class Read(Protocol):
         """GET a route of a copy of a process as the operator; an unreachable copy is status 0, never an exception."""
 
     def copies(self) -> Sequence[Copy]:
-        """List every copy that the driver keeps, running or not."""
+        """List every copy that the driver keeps, running or not; empty when never brought up.
+
+        Raises `Unreachable` where the driver does not answer. It knows of no copy that somebody
+        started by hand: `checks/_liveness.py` asks the heartbeats, too.
+        """
 
     def groups(self) -> list[Row]:
         """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""

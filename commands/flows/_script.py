@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from rubyops.errors import CheckFailed
+from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Row
 from wallet_runtime.contract import (
     CASH_AVAILABLE,
@@ -226,8 +226,18 @@ class Script:
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:
-    """Start a flow with a canary player of its own."""
+    """Start a flow with a canary player of its own. Raises `Inconclusive` without a topology."""
+    demand_topology(title, actor)
     return Script(title, label, actor, actor.player(label))
+
+
+def demand_topology(title: str, actor: Actor) -> None:
+    """Raise `Inconclusive` where no topology is active: nothing can be played, so nothing fails."""
+    if actor.read.one("facts_gate")["topology_code"] is None:
+        raise Inconclusive(
+            f"{title}: no topology is active here, so there is nothing to play on",
+            next_command="rubyops topology activate",
+        )
 
 
 def _said(answer: HttpAnswer) -> str:

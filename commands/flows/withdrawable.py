@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from commands.flows._script import WITHDRAWABLE, Bet, Script, begin
+from commands.flows._script import WITHDRAWABLE, Bet, Script, begin, demand_topology
 from commands.flows.money import roll_over
 from rubyops.errors import CheckFailed
 from rubyops.ports import Actor
@@ -16,6 +16,7 @@ STAKE = "15.00"  # more than either part, so that the order shows
 
 def every_policy(actor: Actor) -> dict[str, object]:
     """FLOW-12: for each provider type, withdrawable money pays last, first or not at all, as its rule says."""
+    demand_topology("FLOW-12", actor)
     policy = actor.read.one("facts_active_documents")["policy"]
     played = {}
     for provider, provider_type in PROVIDERS.items():

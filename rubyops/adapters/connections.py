@@ -62,12 +62,13 @@ def connect(dsn: str, watch: Watch, **options: Any) -> BoundConnection:
     return connection
 
 
-def superuser(
+def open_session(
     dsn: str,
     where: str,
     *,
     seconds: float = LONG_SECONDS,
     hook: Hook | None = None,
+    **options: Any,
 ) -> BoundConnection:
     """Connect for statements that are not named queries: each wait of them has the same bound."""
 
@@ -75,7 +76,7 @@ def superuser(
         message = f"{where} did not answer within {after:g} s"
         return Unreachable(message, next_command="rubyops doctor")
 
-    connection = connect(dsn, Watch(CONNECT_SECONDS, late))
+    connection = connect(dsn, Watch(CONNECT_SECONDS, late), **options)
     connection.watch = lambda: Watch(seconds, late, hook)
     return connection
 

@@ -26,7 +26,7 @@ class Driver(Protocol):
         """Whether the servers of the environment run."""
 
     def copies(self) -> list[Copy]:
-        """List every copy of every process."""
+        """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
 
     def ensure_up(self, progress: Callable[[str], None]) -> None:
         """Bring up whatever is not up."""

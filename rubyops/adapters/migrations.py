@@ -20,7 +20,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 
 import sql
 from rubyops.adapters.bounded import Hook
-from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, superuser
+from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
 from rubyops.errors import TimedOut
 from rubyops.ports import Database
 
@@ -73,7 +73,7 @@ def ensure_database(dsn: str, name: str) -> bool:
 
 def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
-    with _alone(dsn), superuser(dsn, SERVER) as connection:
+    with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
             verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
             connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
@@ -96,14 +96,14 @@ def _escaped(path: Path) -> str:
 
 
 def _autocommitting(dsn: str, seconds: float = LONG_SECONDS) -> BoundConnection:
-    connection = superuser(dsn, SERVER, seconds=seconds)
+    connection = open_session(dsn, SERVER, seconds=seconds)
     connection.autocommit = True
     return connection
 
 
 def _patient(dsn: str) -> BoundConnection:
     """Connect for changes of a schema: they take their time, as long as the server answers others."""
-    return superuser(dsn, SERVER, seconds=SCHEMA_SECONDS, hook=_alive(dsn))
+    return open_session(dsn, SERVER, seconds=SCHEMA_SECONDS, hook=_alive(dsn))
 
 
 def _alive(dsn: str) -> Hook:
@@ -111,7 +111,7 @@ def _alive(dsn: str) -> Hook:
 
     def look() -> None:
         if time.monotonic() - asked[0] >= ALIVE_SECONDS:
-            superuser(dsn, SERVER).close()
+            open_session(dsn, SERVER).close()
             asked[0] = time.monotonic()
 
     return look

@@ -12,6 +12,7 @@ from rubyops.model.effect import Effect
 from rubyops.model.step import Command, Playbook, Step
 
 DONE = ("ok", "noop")
+NOT_DONE = ("failed", "refused", "inconclusive")
 
 
 @dataclass
@@ -43,7 +44,7 @@ class StepRecord:
             outcome = self.outcomes.get(number)
             if outcome in DONE:
                 continue
-            if outcome in ("failed", "refused", "inconclusive") or (number == self.first and number not in self.intents):
+            if outcome in NOT_DONE or (number == self.first and number not in self.intents):
                 return None
             return number, [from_data(item) for item in self.effects[offset:]], number in self.intents
         return (self.last + 1, [], False) if self.effects else None

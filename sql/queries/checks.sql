@@ -30,8 +30,9 @@ SELECT kind, run_id, state, begun_at, passed_at,
   FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
--- Whether any migration ever ran on this database.
-SELECT to_regclass('public.alembic_version') IS NOT NULL AS present;
+-- Whether any migration ever ran on this database, and whether a schema of ours is there.
+SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
+       to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;
 
 -- name: facts_revision
 -- The schema revision that the database stands at.

@@ -16,7 +16,7 @@ import redis
 
 import sql
 from rubyops.adapters.bounded import Watch, within
-from rubyops.adapters.connections import BoundConnection, superuser
+from rubyops.adapters.connections import BoundConnection, open_session
 from rubyops.adapters.local.servers import ACCESS_RULES, SUPERUSER
 from rubyops.adapters.streams import TIMEOUT_SECONDS, redis_client
 from rubyops.errors import Refused, Unreachable, UsageError
@@ -98,7 +98,7 @@ class GivenPostgres:
 
     def _asking(self, database: str) -> BoundConnection:
         dsn = self.dsn(SUPERUSER, "", database)
-        return superuser(dsn, f"PostgreSQL on {self.where}", seconds=CALL_SECONDS)
+        return open_session(dsn, f"PostgreSQL on {self.where}", seconds=CALL_SECONDS)
 
     def await_ready(self, password: str, seconds: float) -> None:
         """Nothing to wait for: `accept` has spoken to the server."""

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from rubyops.adapters.bounded import Patience, Watch, within
-from rubyops.adapters.connections import BoundConnection, _close, resolved, superuser
+from rubyops.adapters.connections import BoundConnection, _close, open_session, resolved
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Bounds, Link
 from rubyops.adapters.export import export_tables
@@ -254,7 +254,7 @@ def test_a_superusers_statement_has_the_bound_too(control_db: TestDatabase) -> N
     with (
         timed() as seconds,
         pytest.raises(Unreachable, match=r"the server did not answer within 0\.5 s"),
-        superuser(control_db.superuser_dsn, "the server", seconds=0.5) as connection,
+        open_session(control_db.superuser_dsn, "the server", seconds=0.5) as connection,
     ):
         connection.execute("SELECT pg_sleep(20)")
     assert seconds[0] < 3
