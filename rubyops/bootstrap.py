@@ -3,9 +3,7 @@
 Adapters that bring a driver are imported when an environment is opened: completion and `--help` of every line come here too.
 """
 
-import hashlib
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import playbooks
 from rubyops import config
+from rubyops.adapters.checkout import name_commit
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.local import binaries
-from rubyops.adapters.results import Results
+from rubyops.adapters.results import SealedResults
+from rubyops.engine.evidence import EvidenceBook
 from rubyops.engine.playbook import Library, load_playbook, suggest
 from rubyops.engine.report import Reporter, Silent
 from rubyops.engine.session import Session
@@ -32,6 +32,7 @@ from rubyops.model.secret import MASK
 from rubyops.model.step import Check, Command, Playbook, Step
 from rubyops.ports import EnvironmentFacts, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
+from sql.code import code_digest
 from wallet_runtime import contract
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ class Toolkit:
     control: "ControlDatabase"
     journals: JournalFolder
     tools: Tools
-    results: Results
 
     def session(self, reporter: Reporter, stop: StopWish) -> Session:
         """Return the front door of the engine."""
@@ -108,10 +108,17 @@ def open_toolkit(name: str | None) -> Toolkit:
 
     environment = config.environment(name)
     driver = LocalDriver(environment)
-    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit())
+    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit(), code_digest())
     journals = JournalFolder(environment.home / "journal")
-    results = Results(config.results_home(), journals, facts.commit)
-    reader = Reader(facts, driver, results)
+    results = sealed_results(config.results_home())
+
+    def head(run_id: str) -> tuple[int, str] | None:
+        # Asked as the reader: a dry-run weighs evidence, too.
+        rows = reader.rows("control_journal_head", database="control", run_id=run_id)
+        return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+    evidence = EvidenceBook(facts, journals, results.newest, head, _shipped, find_command)
+    reader = Reader(facts, driver, evidence.newest)
     control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
     platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
     operator = Operator(driver, platform, reader, environment.home / "exports", PytestSuites(config.CHECKOUT, results))
@@ -120,7 +127,7 @@ def open_toolkit(name: str | None) -> Toolkit:
         return find_check(name).run(reader)
 
     tools = Tools(reader, control, operator, check, find_command, find_flow, reader.proof)
-    return Toolkit(environment, driver, reader, control, journals, tools, results)
+    return Toolkit(environment, driver, reader, control, journals, tools)
 
 
 def quiet_session(toolkit: Toolkit) -> Session:
@@ -180,6 +187,12 @@ def playbook_path(name: str) -> Path:
     return Path(str(playbooks.__file__)).parent / PLAYBOOKS[name].place
 
 
+def _shipped(name: str, given: Mapping[str, str]) -> Playbook:
+    """Load a playbook by the name under which it ships, and no file of somebody's own."""
+    _known(name, PLAYBOOKS, "playbook")
+    return playbook(name, given)
+
+
 def single_step(name: str, params: object) -> Playbook:
     """Make the playbook of one step that a command typed by hand is."""
     step = Step(name, find_command(name).summary, "command", name, params, (), 0)
@@ -193,17 +206,10 @@ def _known(name: str, table: Mapping[str, object], what: str) -> None:
 
 @cache
 def commit() -> str:
-    """Name the commit of this checkout; where files differ from it, marked `-dirty-` and with a digest of what differs.
-
-    What was proved of some changes says nothing about others. `unknown` outside of a repository.
-    """
-    try:
-        named = _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").decode().strip()
-        return f"{named}-{hashlib.sha256(_git('diff', 'HEAD', '--binary')).hexdigest()[:12]}" if named.endswith("-dirty") else named
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
+    """Name the commit of this checkout, as it was when this process first asked; see `name_commit`."""
+    return name_commit(config.CHECKOUT)
 
 
-def _git(*words: str) -> bytes:
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    return subprocess.run(["git", "-C", str(config.CHECKOUT), *words], capture_output=True, check=True, env=environ, timeout=10).stdout
+def sealed_results(home: Path) -> SealedResults:
+    """Open the sealed results of this checkout; one is kept only while the files are still the same."""
+    return SealedResults(home, commit(), code_digest(), lambda: (name_commit(config.CHECKOUT), code_digest()))

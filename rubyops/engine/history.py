@@ -60,16 +60,39 @@ class History:
     exit_code: int | None
     freeze_epoch: int | None
     changed: bool
+    commits: tuple[str, ...] = ()
 
 
-def read_history(lines: Sequence[dict[str, Any]]) -> History:
-    """Fold a journal's lines into what a resume and `runs show` need."""
+def read_history(lines: Sequence[dict[str, Any]], *, anchored: int | None = None) -> History:
+    """Fold a journal's lines into what a resume and `runs show` need.
+
+    `anchored` is the newest line that control has seen: of later ones the numbers of intents alone are believed. None
+    believes the file, but for what a resume found ahead of its anchor.
+    """
     if not lines or lines[0].get("type") != "run_started":
         raise Refused("the journal does not begin with the start of a run; nothing can be resumed from it")
-    history = History(lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False)
+    commits = tuple(dict.fromkeys(str(line.get("commit")) for line in lines))
+    history = History(lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False, commits=commits)
+    ahead = lines_ahead(lines, anchored)
     for line in lines[1:]:
-        _fold(history, line)
+        if line["seq"] not in ahead:
+            _fold(history, line)
+        elif line["type"] == "intent":
+            # Its effect may have been done before the anchor could follow: in doubt, and its number is used up.
+            _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
     return history
+
+
+def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[int]:
+    """Return the numbers of the lines that control had not seen when the run was resumed, or has not seen yet.
+
+    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can leave any.
+    """
+    found = {line["seq"] for line in lines if anchored is not None and line["seq"] > anchored}
+    for index, line in enumerate(lines):
+        if line["type"] == "run_resumed":
+            found |= {earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]}
+    return found
 
 
 def _fold(history: History, line: dict[str, Any]) -> None:
@@ -93,7 +116,7 @@ def _fold_step(history: History, record: StepRecord, line: dict[str, Any]) -> No
             record.outcomes.pop(line["number"], None)
         case "outcome":
             record.outcomes[line["number"]] = line["status"]
-            if "epoch" in line["details"] and line["status"] == "ok":
+            if isinstance(line["details"].get("epoch"), int) and line["status"] == "ok":
                 history.freeze_epoch = line["details"]["epoch"]
         case "step_finished":
             record.status, record.summary, record.details = line["status"], line["summary"], line["details"]

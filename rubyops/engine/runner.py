@@ -280,7 +280,7 @@ class Runner:
         if not self.tools.control.reachable():
             return
         self._lease = Lease(self.tools.control, self.run_id, self.holder)
-        self.journal.anchor_to(self._anchor)
+        self.journal.anchor_to(self._anchor, self.tools.control.head(self.run_id))
         self.journal.write("lock_taken", token=self._lease.token)
         if self.tools.operate.has_money():
             self.tools.operate.advance_fence(self._lease.token)

@@ -9,6 +9,11 @@ SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_
 SELECT process, copy, version, pid, acknowledged_epoch, ready, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
+-- name: facts_copies_code
+-- Which code each copy that reports has loaded, kept by a driver or not, and the age of its heartbeat.
+SELECT process, copy, detail->>'code' AS code, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+  FROM control.service_copy ORDER BY process, copy;
+
 -- name: facts_verifications
 -- Which parts of the verification passed at a freeze epoch.
 SELECT kind, run_id, passed_at FROM control.verification WHERE freeze_epoch = %(freeze_epoch)s ORDER BY kind;
