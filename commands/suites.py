@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rubyops.model.effect import RunSuites
 from rubyops.model.recorded import SUITES as RECORDED
-from rubyops.model.recorded import short_commit
+from rubyops.model.recorded import UNKNOWN_COMMIT, short_commit
 from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 
@@ -37,7 +37,7 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the suites run, unless a result of this commit says that each of them has passed."""
     result, commit = read.results(RECORDED).result, read.environment.commit
-    counted = result is not None and result["passed"] and set(result["suites"]) == set(SUITES)
+    counted = result is not None and commit != UNKNOWN_COMMIT and result["passed"] and set(result["suites"]) == set(SUITES)
     if result is not None and counted and not params.again:
         tests = sum(figures["passed"] for figures in result["suites"].values())
         named = f"for commit {short_commit(commit)} at {result['recorded_at']}"

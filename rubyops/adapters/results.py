@@ -40,6 +40,11 @@ class SealedResults:
         self._code = code
         self._stamp = stamp
 
+    @property
+    def stamped(self) -> dict[str, str]:
+        """The commit and the code that every result of this checkout carries."""
+        return {"commit": self._commit, "code": self._code}
+
     def newest(self, suite: str) -> Evidence:
         """Return the kept result of a suite for this commit, or why what lies there is not believed."""
         path = self._path(suite)
@@ -68,9 +73,8 @@ class SealedResults:
             raise Refused("files of this checkout changed while its tests ran, so their result is of no commit and is not kept")
         row: Row = {
             **figures,
+            **self.stamped,
             "suite": suite,
-            "commit": self._commit,
-            "code": self._code,
             "passed": passed,
             "recorded_at": datetime.now(UTC).isoformat(),
             "python": platform.python_version(),

@@ -58,22 +58,26 @@ class PytestSuites:
         with tempfile.TemporaryDirectory(prefix="rubyops-suites-") as folder:
             report = Path(folder) / "report.xml"
             told = self._pytest(files, report, Path(folder) / "output", while_waiting)
-            return _read_cases(report, files, told)
+            return read_cases(report, files, told)
 
     def _pytest(self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]) -> str:
         options = ["-q", "-p", "no:cacheprovider", "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
         command = [sys.executable, "-m", "pytest", *options, "-o", "junit_family=xunit1", f"--junitxml={report}", *files]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
         with output.open("wb") as sink:
             # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
             tests = subprocess.Popen(
-                command, cwd=self._checkout, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+                command, cwd=self._checkout, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
             )
         try:
             _wait(tests, while_waiting)
         finally:
             _stop(tests)
         return output.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the variables that tests may see."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
 
 
 def _wait(tests: "subprocess.Popen[bytes]", while_waiting: Callable[[], None]) -> None:
@@ -96,7 +100,7 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
         tests.wait()
 
 
-def _read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
+def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
     """Read the outcome of every test by its file; where pytest ended without a report, every file has failed with its last words."""
     if not report.exists():
         return {file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}] for file in files}

@@ -114,12 +114,13 @@ class EvidenceBook:
     def _judge(self, suite: str, run_id: str, chain: Chain) -> _Found:
         lines = [line for line in chain.lines if line["type"] == "recorded" and line["suite"] == suite]
         if not lines:
-            why = chain.faults[0] if chain.faults else "no line of it is a recorded result"
-            return _Found(datetime.min.replace(tzinfo=UTC), None, f"found in {run_id}, not believed: {why}")
+            damage = chain.faults[0] if chain.faults else "no line of it is a recorded result"
+            return _Found(datetime.min.replace(tzinfo=UTC), None, f"found in {run_id}, not believed: {damage}")
         line = lines[-1]
         recorded_at = datetime.fromisoformat(line["time"])
         foreign = self._foreign(line, recorded_at)
-        why, weighs = foreign or self._unproved(suite, line, chain), foreign is None
+        why: str | None = foreign or self._unproved(suite, line, chain)
+        weighs = foreign is None
         if why is None:
             try:
                 return _Found(recorded_at, self._result(suite, line, chain))
