@@ -117,7 +117,7 @@ def open_toolkit(name: str | None) -> Toolkit:
         rows = reader.rows("control_journal_head", database="control", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
-    evidence = EvidenceBook(facts, journals, results.newest, head, _shipped, find_command)
+    evidence = EvidenceBook(facts, journals, results.newest, head, shipped, find_command)
     reader = Reader(facts, driver, evidence.newest)
     control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
     platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
@@ -187,7 +187,7 @@ def playbook_path(name: str) -> Path:
     return Path(str(playbooks.__file__)).parent / PLAYBOOKS[name].place
 
 
-def _shipped(name: str, given: Mapping[str, str]) -> Playbook:
+def shipped(name: str, given: Mapping[str, str]) -> Playbook:
     """Load a playbook by the name under which it ships, and no file of somebody's own."""
     _known(name, PLAYBOOKS, "playbook")
     return playbook(name, given)

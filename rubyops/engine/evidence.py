@@ -23,6 +23,7 @@ from rubyops.running_code import short_code
 JOURNALS_READ_MAX = 500
 DOUBTS_TOLD_MAX = 3
 CLOCKS_DIFFER_MAX = timedelta(seconds=60)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 UNANCHORED = "control has no anchor of this run, though it took the lock: the journal is not one that a run wrote here"
 Head = tuple[int, str] | None
 
@@ -105,8 +106,9 @@ class EvidenceBook:
         for run_id in reversed(self.journals.runs()[-JOURNALS_READ_MAX:]):
             try:
                 raw, whole = self.journals.read(run_id)
-            except RubyopsError:
-                # What cannot be read tells nothing of any suite; `runs list` and `doctor` name it.
+            except RubyopsError as error:
+                # What cannot be read tells nothing, of this suite or another; that it is there is told.
+                yield _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
                 continue
             if any(suite in text and "recorded" in text for text in raw):
                 yield self._judge(suite, run_id, read_chain(raw, ends_whole=whole, run_id=run_id))
@@ -115,7 +117,7 @@ class EvidenceBook:
         lines = [line for line in chain.lines if line["type"] == "recorded" and line["suite"] == suite]
         if not lines:
             damage = chain.faults[0] if chain.faults else "no line of it is a recorded result"
-            return _Found(datetime.min.replace(tzinfo=UTC), None, f"found in {run_id}, not believed: {damage}")
+            return _Found(LONG_AGO, None, f"found in {run_id}, not believed: {damage}")
         line = lines[-1]
         recorded_at = datetime.fromisoformat(line["time"])
         foreign = self._foreign(line, recorded_at)
