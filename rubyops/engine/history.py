@@ -89,8 +89,10 @@ def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[in
     A kill between a line and its anchor leaves one such line, a silent control a few; a forger can leave any.
     """
     found = {line["seq"] for line in lines if anchored is not None and line["seq"] > anchored}
-    for index, line in enumerate(lines):
-        if line["type"] == "run_resumed":
+    for index in range(len(lines) - 1, -1, -1):
+        line = lines[index]
+        # Newest first: a resume that was itself ahead says nothing of the lines before it.
+        if line["type"] == "run_resumed" and line["seq"] not in found:
             found |= {earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]}
     return found
 

@@ -6,40 +6,45 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from checks.release import gate_01, gate_02
-from rubyops import bootstrap
-from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.results import Results
+from rubyops.adapters.results import SealedResults
+from rubyops.engine.journal import new_run_id
+from rubyops.model.recorded import FLOWS_PREFIX, TESTS
+from tests.acceptance.counted import results_of
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import Answer, Home, Live, Player
-from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, LEGACY_TOKEN_VARIABLE, PLAYER_SERVICE, RUBY_SPLIT_V1, WALLET_SERVICE
+from tests.chains import as_text, chained
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    GATEWAY,
+    LEGACY_TOKEN_VARIABLE,
+    PLAYER_SERVICE,
+    RUBY_SPLIT_V1,
+    WALLET_SERVICE,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")
 HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
-TESTS, FLOWS = gate_01.SUITE, gate_02.SUITE_PREFIX + RUBY_SPLIT_V1
+FLOWS = FLOWS_PREFIX + RUBY_SPLIT_V1
 Connection = psycopg.Connection[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The live platform, the recorded results of this commit, and a player with money in the sports bucket."""
+    """The live platform, the recorded results of this commit, its rollout, and a player with money in the sports bucket."""
 
     live: Live
-    results: Results
+    results: SealedResults
+    rollout: str
     holder: Player
-
-    def record(self, suite: str, *, passed: bool) -> Path:
-        """Record a result of this commit, newer than any other."""
-        return self.results.record(suite, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat()})
 
 
 Plant = Callable[[Stage], AbstractContextManager[object]]
@@ -56,12 +61,18 @@ class Fault:
     status: str = "failed"
 
 
+@pytest.fixture(scope="module")
+def rollout(platform: Live) -> str:
+    """The run that proved the flows, newer than what other tests did to the platform."""
+    platform.make_open()
+    return platform.done("rollout", "local", "--keep-up").run_id
+
+
 @pytest.fixture
-def stage(live: Live, home: Home) -> Stage:
+def stage(rollout: str, live: Live, home: Home) -> Stage:
     """A healthy platform on which every built gate can be green."""
-    made = Stage(live, Results(home.folder / ".results", JournalFolder(Path()), bootstrap.commit()), live.player())
-    for suite in (TESTS, FLOWS):
-        made.record(suite, passed=True)
+    made = Stage(live, results_of(home.folder), rollout, live.player())
+    made.results.record(TESTS, passed=True)
     for amount in ("30.00", "20.00"):
         assert live.deposit(made.holder, amount, BUCKET).status_code == 200
     live.settle_down()
@@ -93,23 +104,49 @@ def rule(process: str, name: str) -> Plant:
 
 
 @contextmanager
-def no_result(stage: Stage, suite: str) -> Iterator[None]:
-    """Forget a suite's result."""
-    stage.record(suite, passed=True).unlink()
-    try:
-        yield
-    finally:
-        stage.record(suite, passed=True)
+def no_tests(stage: Stage) -> Iterator[None]:
+    """Forget the result of the tests."""
+    stage.results.record(TESTS, passed=True).unlink()
+    yield
+    stage.results.record(TESTS, passed=True)
 
 
 @contextmanager
-def failing_result(stage: Stage, suite: str) -> Iterator[None]:
-    """Have the newest result of a suite be a failure."""
-    stage.record(suite, passed=False)
-    try:
-        yield
-    finally:
-        stage.record(suite, passed=True)
+def failing_tests(stage: Stage) -> Iterator[None]:
+    """Have the result of the tests be a failure."""
+    stage.results.record(TESTS, passed=False)
+    yield
+    stage.results.record(TESTS, passed=True)
+
+
+@contextmanager
+def tests_by_hand(stage: Stage) -> Iterator[None]:
+    """Write that the tests passed, without their seal."""
+    path = stage.results.record(TESTS, passed=True)
+    path.write_text(json.dumps({"passed": True, "recorded_at": datetime.now(UTC).isoformat()}))
+    yield
+    stage.results.record(TESTS, passed=True)
+
+
+@contextmanager
+def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]:
+    """Add the journal of a newer rollout, which control has seen or not."""
+    run_id, now = new_run_id(), datetime.now(UTC).isoformat()
+    lines = [{**line, "run": run_id, "time": now} for line in stage.live.journal(stage.rollout)]
+    for line in lines:
+        if line["type"] == "recorded":
+            line["result"]["passed"] = passed
+    made = chained(lines)
+    path = stage.live.environment.home / "journal" / f"{run_id}.ndjson"
+    path.write_text(as_text(made))
+    with closing(stage.live.superuser("control")) as connection:
+        if anchored:
+            connection.execute("INSERT INTO control.journal_head VALUES (%s, %s, %s)", [run_id, made[-1]["seq"], made[-1]["hash"]])
+        try:
+            yield
+        finally:
+            path.unlink()
+            connection.execute("DELETE FROM control.journal_head WHERE run_id = %s", [run_id])
 
 
 @contextmanager
@@ -267,9 +304,19 @@ BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
 APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
-    Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
-    Fault("tests failed", "gate-01", "failed for commit", partial(failing_result, suite=TESTS)),
-    Fault("flows failed", "gate-02", "failed for commit", partial(failing_result, suite=FLOWS)),
+    Fault("no result of the tests", "gate-01", "no recorded result", no_tests, "inconclusive"),
+    Fault("tests written by hand", "gate-01", "does not carry the seal", tests_by_hand, "inconclusive"),
+    Fault("tests failed", "gate-01", "failed for commit", failing_tests),
+    Fault("flows failed", "gate-02", "failed for commit", partial(newer_flows, passed=False, anchored=True)),
+    Fault(
+        "flows of a run that was never one",
+        "gate-02",
+        "control has no anchor",
+        partial(newer_flows, passed=True, anchored=False),
+        "inconclusive",
+    ),
+    Fault("a process of other code", "gate-02", "copies run different code", rule(GATEWAY, "other code"), "inconclusive"),
+    Fault("a process that tells no code", "gate-02", "does not tell which code", rule(GATEWAY, "no code told"), "inconclusive"),
     Fault("a balance edited", "gate-03", "totals that differ", lambda stage: edited_balance(stage.live, stage.holder)),
     Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
     Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),

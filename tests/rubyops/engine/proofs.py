@@ -18,7 +18,6 @@ from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.results import SealedResults
 from rubyops.engine.evidence import EvidenceBook
-from rubyops.engine.journal import GENESIS, line_hash
 from rubyops.engine.report import RunReport, Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
@@ -30,13 +29,13 @@ from rubyops.model.recorded import Evidence
 from rubyops.model.step import Command, NoOp, Playbook, Wanted
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 from rubyops.testing import RecordingOperate, StillRead, nothing_written
+from tests.chains import Lines, as_text, chained
 from tests.cluster import TestDatabase
 from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1
 
 COMMIT, CODE = "a" * 40, "c" * 64
 OPS, READER = "rubyops_ops", "rubyops_read"
 ELSEWHERE = ("FLOW-11",)
-Lines = list[dict[str, Any]]
 
 
 class Hands(RecordingOperate):
@@ -134,13 +133,8 @@ class World:
 
     def write(self, run_id: str, lines: Lines, *, hashed: bool = True) -> None:
         """Write a journal anew, with a chain that is sound if wanted."""
-        previous = GENESIS
-        for number, line in enumerate(lines, 1):
-            if hashed:
-                line |= {"seq": number, "prev": previous}
-                line["hash"] = previous = line_hash(line)
         self.path(run_id).parent.mkdir(parents=True, exist_ok=True)
-        self.path(run_id).write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+        self.path(run_id).write_text(as_text(chained(lines) if hashed else lines))
 
     def anchor(self, run_id: str, line: Mapping[str, Any]) -> None:
         """Have control have seen this line last."""
