@@ -31,9 +31,8 @@ def other_code(read: Read) -> list[str]:
 
 def one_code(read: Read) -> tuple[str, str]:
     """Return the digest that every copy of every process tells; where there is no such one, none and the reason."""
-    told: dict[str, str | None] = {}
-    for copy in read.copies():
-        told[f"{copy.process} {copy.number}"] = code_told(read, copy) if copy.state == RUNNING else None
+    # A copy that its driver calls stopped is asked, too: what answers at its address is what money meets.
+    told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in read.copies()}
     wanted = [f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)]
     silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]
     if silent:

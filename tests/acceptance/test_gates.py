@@ -104,7 +104,7 @@ def rule(process: str, name: str) -> Plant:
 
 
 @contextmanager
-def no_tests(stage: Stage) -> Iterator[None]:
+def no_result(stage: Stage) -> Iterator[None]:
     """Forget the result of the tests."""
     stage.results.record(TESTS, passed=True).unlink()
     yield
@@ -112,7 +112,7 @@ def no_tests(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def failing_tests(stage: Stage) -> Iterator[None]:
+def failing_result(stage: Stage) -> Iterator[None]:
     """Have the result of the tests be a failure."""
     stage.results.record(TESTS, passed=False)
     yield
@@ -120,7 +120,7 @@ def failing_tests(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def tests_by_hand(stage: Stage) -> Iterator[None]:
+def hand_written_result(stage: Stage) -> Iterator[None]:
     """Write that the tests passed, without their seal."""
     path = stage.results.record(TESTS, passed=True)
     path.write_text(json.dumps({"passed": True, "recorded_at": datetime.now(UTC).isoformat()}))
@@ -304,9 +304,9 @@ BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
 APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
-    Fault("no result of the tests", "gate-01", "no recorded result", no_tests, "inconclusive"),
-    Fault("tests written by hand", "gate-01", "does not carry the seal", tests_by_hand, "inconclusive"),
-    Fault("tests failed", "gate-01", "failed for commit", failing_tests),
+    Fault("no result of the tests", "gate-01", "no recorded result", no_result, "inconclusive"),
+    Fault("tests written by hand", "gate-01", "does not carry the seal", hand_written_result, "inconclusive"),
+    Fault("tests failed", "gate-01", "failed for commit", failing_result),
     Fault("flows failed", "gate-02", "failed for commit", partial(newer_flows, passed=False, anchored=True)),
     Fault(
         "flows of a run that was never one",
