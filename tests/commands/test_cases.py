@@ -14,7 +14,7 @@ from rubyops.engine.playbook import type_params
 from rubyops.errors import RubyopsError
 from rubyops.model.effect import Effect
 from rubyops.model.step import Command, NoOp
-from rubyops.ports import Copy
+from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from tests.commands.memory import ENVIRONMENT, MemoryRead
 
@@ -31,10 +31,18 @@ def _command(name: str) -> Command[Any]:
 def _read(case: dict[str, Any]) -> MemoryRead:
     copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
+    answers = {
+        (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code}) for process, number, code in case.get("code", [])
+    }
     caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
     groups = caught_up if case.get("groups") == "drained" else []
     return MemoryRead(
-        facts=case.get("facts", {}), kept=copies, recorded=case.get("results", {}), environment=environment, stream_groups=groups
+        facts=case.get("facts", {}),
+        kept=copies,
+        answers=answers,
+        recorded=case.get("results", {}),
+        environment=environment,
+        stream_groups=groups,
     )
 
 

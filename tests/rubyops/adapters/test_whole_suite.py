@@ -10,6 +10,7 @@ import pytest
 
 from rubyops.adapters import whole_suite
 from rubyops.adapters.results import SealedResults
+from rubyops.adapters.suites import clean_environ
 from rubyops.config import CHECKOUT
 from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
@@ -47,7 +48,7 @@ def run(checkout: Path, *words: str) -> Path:
     """Run the tests of the checkout as the test command does, and return pytest's report."""
     report = checkout.parent / "embedded.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
-    subprocess.run([*command, *words], cwd=checkout, env=whole_suite.clean_environ(), check=False, capture_output=True)
+    subprocess.run([*command, *words], cwd=checkout, env=clean_environ(), check=False, capture_output=True)
     return report
 
 
