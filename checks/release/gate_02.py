@@ -24,7 +24,8 @@ def run(read: Read) -> Finding:
     """Read the recorded result of the flows on the environment's topology, and ask what runs now."""
     topology = read.environment.topology
     what = f"the flows on {topology}"
-    found = recorded_pass(read, FLOWS_PREFIX + topology, what, f"run `rubyops rollout local -e {read.environment.name}`")
+    remedy = f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
+    found = recorded_pass(read, FLOWS_PREFIX + topology, what, remedy)
     if isinstance(found, Finding):
         return found
     unplayed = _unplayed(found["flows"], topology)

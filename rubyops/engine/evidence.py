@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from rubyops.engine.history import DONE, History, describe_playbook, lines_ahead, read_history
-from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, read_chain
+from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, read_chain, read_line
 from rubyops.engine.suites import suite_of
 from rubyops.errors import JournalUnreadable, Refused, RubyopsError
 from rubyops.model.recorded import DRY_RUN_PREFIX, FLOWS_PREFIX, SEALED, UNKNOWN_COMMIT, Evidence, short_commit
@@ -111,33 +111,34 @@ class EvidenceBook:
                 yield _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
                 continue
             if any(suite in text and "recorded" in text for text in raw):
-                yield self._judge(suite, run_id, read_chain(raw, ends_whole=whole, run_id=run_id))
+                yield self._judge(suite, run_id, raw, whole)
 
-    def _judge(self, suite: str, run_id: str, chain: Chain) -> _Found:
-        lines = [line for line in chain.lines if line["type"] == "recorded" and line["suite"] == suite]
-        if not lines:
+    def _judge(self, suite: str, run_id: str, raw: list[str], whole: bool) -> _Found:
+        where = f"found in {run_id}, not believed"
+        line = _newest_recorded(suite, raw)
+        foreign = self._foreign(line) if line is not None else None
+        if line is not None and foreign is not None:
+            return _Found(_time(line), None, f"{where}: {foreign}")
+        chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+        if line is None:
             damage = chain.faults[0] if chain.faults else "no line of it is a recorded result"
-            return _Found(LONG_AGO, None, f"found in {run_id}, not believed: {damage}")
-        line = lines[-1]
-        recorded_at = datetime.fromisoformat(line["time"])
-        foreign = self._foreign(line, recorded_at)
-        why: str | None = foreign or self._unproved(suite, line, chain)
-        weighs = foreign is None
+            return _Found(LONG_AGO, None, f"{where}: {damage}")
+        why, weighs = self._unproved(suite, line, chain), True
         if why is None:
             try:
-                return _Found(recorded_at, self._result(suite, line, chain))
+                return _Found(_time(line), self._result(suite, line, chain))
             except Refused as error:
                 why, weighs = error.message, not isinstance(error, NotShipped)
-        return _Found(recorded_at, None, f"found in {run_id}, not believed: {why}", weighs)
+        return _Found(_time(line), None, f"{where}: {why}", weighs)
 
-    def _foreign(self, line: Mapping[str, Any], recorded_at: datetime) -> str | None:
+    def _foreign(self, line: Mapping[str, Any]) -> str | None:
         """Say whose result it is, when it is none of this checkout, this environment and this time."""
         if line.get("commit") != self.facts.commit:
             theirs, ours = short_commit(str(line.get("commit"))), short_commit(self.facts.commit)
             return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
         if line.get("environment") != self.facts.name:
             return f"it was recorded on {line.get('environment')}, and this is {self.facts.name}"
-        if recorded_at > self.now() + CLOCKS_DIFFER_MAX:
+        if _time(line) > self.now() + CLOCKS_DIFFER_MAX:
             return f"it was recorded at {line['time']}, which is yet to come"
         return None
 
@@ -206,6 +207,18 @@ class EvidenceBook:
             raise Refused(f"its run could not tell which code the processes ran: {told.get('code_doubt', 'nothing was asked')}")
         if code != self.facts.code:
             raise Refused(f"its processes ran code {short_code(code)}, and this checkout has {short_code(self.facts.code)}")
+
+
+def _newest_recorded(suite: str, raw: list[str]) -> dict[str, Any] | None:
+    for text in reversed(raw):
+        line = read_line(text)[0] if suite in text else None
+        if line is not None and line["type"] == "recorded" and line["suite"] == suite:
+            return line
+    return None
+
+
+def _time(line: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(line["time"])
 
 
 def _steps(playbook: Playbook) -> Any:

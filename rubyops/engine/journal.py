@@ -128,7 +128,7 @@ def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = Non
     faults: list[str] = []
     expected, previous = 1, GENESIS
     for number, text in enumerate(whole, 1):
-        line, fault = _read_line(text)
+        line, fault = read_line(text)
         if line is None:
             faults.append(f"line {number} {fault}")
             continue
@@ -150,7 +150,7 @@ def _faults_of(line: Mapping[str, Any], expected: int, previous: str, run_id: st
         yield f"belongs to run {line['run']}: the file is a copy, or was renamed"
 
 
-def _read_line(text: str) -> tuple[dict[str, Any] | None, str]:
+def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
     """Read one line, or say why it is none. Whatever stands in the file, nothing is raised."""
     try:
         line = json.loads(text)

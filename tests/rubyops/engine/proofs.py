@@ -23,7 +23,7 @@ from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
 from rubyops.errors import CheckFailed
-from rubyops.model.effect import RunFlow
+from rubyops.model.effect import Backfill, RunFlow
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.recorded import Evidence
 from rubyops.model.step import Command, NoOp, Playbook, Wanted
@@ -99,6 +99,8 @@ class World:
 
         def plan(params: Any, read: object) -> Wanted | NoOp:
             del read
+            if name == "backfill":
+                return Wanted((Backfill(1, None),), {"created": 7})
             if name != "flow" or params.name in self.idle:
                 return NoOp("there is nothing to do here")
             return Wanted((RunFlow(params.name),), {})

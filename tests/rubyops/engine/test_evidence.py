@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from checks.release import gate_01, gate_02
-from commands import start_platform
+from commands import backfill, start_platform
 from rubyops import bootstrap
 from rubyops.adapters.results import KEY_NAME, SealedResults
 from rubyops.errors import Refused
-from rubyops.model.recorded import SUITES, TESTS
+from rubyops.model.recorded import DRY_RUN_PREFIX, SUITES, TESTS
 from rubyops.model.step import NoOp, Playbook, Wanted
 from tests.cluster import TestDatabase
 from tests.rubyops.engine.proofs import CODE, COMMIT, World
@@ -314,7 +314,7 @@ def nothing_runs_now(world: World) -> None:
 
 
 FLOWS: list[tuple[Way, str]] = [
-    (lambda world: None, "no recorded result of the flows on RUBY_SPLIT_V1 for commit aaaaaaaaaaaa; run `rubyops rollout"),
+    (lambda world: None, "no recorded result of the flows on RUBY_SPLIT_V1 for commit aaaaaaaaaaaa; roll out again"),
     (hand_written_line, "does not begin with the start of a run"),
     (hand_written_journal, "control has no anchor of this run"),
     (one_step, "its playbook 'mine' is not one that ships"),
@@ -385,6 +385,12 @@ def test_gate_2_believes_the_whole_rollout(world: World) -> None:
     assert finding.details["result"]["run"] == run_id  # type: ignore[index]
 
 
+@pytest.mark.parametrize("given", [{}, {"version": "2", "reason": "another word"}])
+def test_gate_2_believes_the_staging_rollout(world: World, given: dict[str, str]) -> None:
+    assert world.roll_out(bootstrap.playbook("rollout-staging", given)).state == "finished"
+    assert gate_02.run(world.read()).ok
+
+
 def test_gate_2_believes_a_rollout_that_was_killed_and_resumed(world: World) -> None:
     world.broken = {"FLOW-7"}
     run_id = world.roll_out().run_id
@@ -409,6 +415,69 @@ def test_damaged_journals_beside_a_good_one_are_passed_over(world: World) -> Non
     assert gate_02.run(world.read()).ok
     readings = {name: world.session().reading(name) for name in world.journals.runs()}
     assert {name for name, reading in readings.items() if not reading.faults} == {run_id}
+
+
+# --- a backfill: what its dry-run leaves behind
+
+DRY_RUN = f"{DRY_RUN_PREFIX}all"
+
+
+def dry_run(world: World) -> str:
+    return world.session().rehearse(bootstrap.single_step("backfill", backfill.Params())).run_id
+
+
+def by_a_run(world: World) -> None:
+    run_id = dry_run(world)
+    lines = world.lines(run_id)
+    lines[0]["dry_run"] = False
+    world.write(run_id, lines)
+
+
+def figures_edited(world: World) -> None:
+    run_id = dry_run(world)
+    lines = world.lines(run_id)
+    next(line for line in lines if line["type"] == "recorded")["result"]["created"] = 8
+    world.write(run_id, lines, hashed=False)
+
+
+def dry_run_of_another_commit(world: World) -> None:
+    world.commit = OTHER
+    dry_run(world)
+    world.commit = COMMIT
+
+
+def dry_run_of_another_environment(world: World) -> None:
+    world.environment = "staging"
+    dry_run(world)
+    world.environment = "test"
+
+
+def dry_run_copied(world: World) -> None:
+    world.path(dry_run(world)).rename(world.path("r-copied"))
+
+
+DRY_RUNS: list[tuple[Way, str]] = [
+    (by_a_run, "it was not recorded by a dry-run"),
+    (figures_edited, "was changed: its hash does not fit its content"),
+    (dry_run_of_another_commit, "recorded under commit bbbbbbbbbbbb"),
+    (dry_run_of_another_environment, "it was recorded on staging"),
+    (dry_run_copied, "belongs to run r-"),
+]
+
+
+@pytest.mark.parametrize(("way", "words"), DRY_RUNS, ids=[words for _, words in DRY_RUNS])
+def test_a_dry_run_is_not_forged(world: World, way: Way, words: str) -> None:
+    way(world)
+    evidence = world.read().results(DRY_RUN)
+    assert evidence.result is None
+    assert words in evidence.because()
+
+
+def test_a_dry_run_is_believed_without_an_anchor(world: World) -> None:
+    run_id = dry_run(world)
+    assert world.control.head(run_id) is None
+    found = world.read().results(DRY_RUN).result
+    assert found is not None and (found["created"], found["run"]) == (7, run_id)
 
 
 # --- GATE-1: what test runs leave behind
