@@ -115,7 +115,8 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
     for name in [run_id] if run_id else toolkit.journals.runs():
         faults = session.faults(name)
         ahead = 0 if faults else session.ahead(name)
-        sound = f"sound; {ahead} lines were not seen by control in time, and are believed for nothing" if ahead else "sound"
+        late = f"sound; control did not see {ahead} line{'s' if ahead > 1 else ''} in time, and nothing in there is believed"
+        sound = late if ahead else "sound"
         details = {"faults": faults, "ahead": ahead}
         rows.append(row(name, name, "; ".join(faults) or sound, details, status="failed" if faults else "ok"))
         console.data(f"{console.mark(rows[-1]['status'])} {name}  {rows[-1]['summary']}")

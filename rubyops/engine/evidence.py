@@ -115,7 +115,7 @@ class EvidenceBook:
 
     def _judge(self, suite: str, run_id: str, raw: list[str], whole: bool) -> _Found:
         where = f"found in {run_id}, not believed"
-        line = _newest_recorded(suite, raw)
+        line = _newest_recorded(suite, raw, self.facts.commit)
         foreign = self._foreign(line) if line is not None else None
         if line is not None and foreign is not None:
             return _Found(_time(line), None, f"{where}: {foreign}")
@@ -209,12 +209,11 @@ class EvidenceBook:
             raise Refused(f"its processes ran code {short_code(code)}, and this checkout has {short_code(self.facts.code)}")
 
 
-def _newest_recorded(suite: str, raw: list[str]) -> dict[str, Any] | None:
-    for text in reversed(raw):
-        line = read_line(text)[0] if suite in text else None
-        if line is not None and line["type"] == "recorded" and line["suite"] == suite:
-            return line
-    return None
+def _newest_recorded(suite: str, raw: list[str], commit: str) -> dict[str, Any] | None:
+    """Return the newest line that this commit recorded; where it recorded none, the newest of any."""
+    read = [read_line(text)[0] for text in reversed(raw) if suite in text]
+    lines = [line for line in read if line is not None and line["type"] == "recorded" and line["suite"] == suite]
+    return next((line for line in lines if line.get("commit") == commit), lines[0] if lines else None)
 
 
 def _time(line: Mapping[str, Any]) -> datetime:

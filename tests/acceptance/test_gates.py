@@ -424,6 +424,23 @@ def test_every_built_gate_is_green_on_a_healthy_platform(stage: Stage) -> None:
     assert (answer.code, _statuses(answer)) == (5, HEALTHY)
 
 
+def test_a_platform_without_a_topology_fails_its_gates_and_no_query() -> None:
+    home = Home()
+    bare = Live(home, "local")
+    try:
+        bare.done("up")
+        answer = bare.run("gate")
+        assert answer.code == 5, answer.told
+        statuses = _statuses(answer)
+        assert {statuses[name] for name in ("gate-01", "gate-02")} == {"inconclusive"}
+        assert {statuses[name] for name in ("gate-05", "gate-07", "gate-08")} == {"failed"}
+        assert "active pairs of a topology and a policy" in answer.step("gate-07")["summary"]
+    finally:
+        bare.close()
+        bare.run("down")
+        home.remove()
+
+
 @pytest.mark.parametrize("fault", PARAMETERS)
 def test_gate_alone_turns_red_and_green_again(stage: Stage, fault: Fault) -> None:
     with fault.plant(stage):

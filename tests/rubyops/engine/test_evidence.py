@@ -288,6 +288,15 @@ def a_newer_failure_damaged(world: World) -> None:
     edited(world)
 
 
+def a_failure_resumed_under_another_commit(world: World) -> None:
+    rolled_out(world)
+    world.broken = {"FLOW-5"}
+    run_id = world.roll_out().run_id
+    world.broken, world.commit = set(), OTHER
+    assert world.session().resume(run_id).state == "finished"
+    world.commit = COMMIT
+
+
 def now_told(code: str | None) -> Way:
     """Have one process tell this code after the rollout."""
 
@@ -361,6 +370,7 @@ FLOWS: list[tuple[Way, str]] = [
     (a_flow_that_was_not_played, "were not all played: FLOW-2 noop"),
     (a_flow_failed, "failed for commit"),
     (a_newer_failure_damaged, "was changed: its hash does not fit its content"),
+    (a_failure_resumed_under_another_commit, "a part of its run was carried out under commit bbbbbbbbbbbb"),
     (now_told("d" * 64), "copies run different code"),
     (now_told(""), "rolling_worker 1 does not tell which code it runs; rubyops up"),
     (now_told(None), "rolling_worker 1 does not tell which code it runs; rubyops up"),
