@@ -1,8 +1,8 @@
 """Start the platform: servers, newest schema, every process that does not run.
 
-When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit or a commit.
-Blast radius: the named environment alone; processes that run this checkout's code are left alone, and while one runs other code
-everything is restarted. Undo: `rubyops down`.
+When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit
+or a commit. Blast radius: the named environment alone; processes that run this checkout's code are
+left alone, and while one runs other code everything is restarted. Undo: `rubyops down`.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want everything started unless every copy of every process runs, and none tells other code than this checkout's."""
+    """Want everything started unless every copy runs and none tells other code than this checkout's."""
     del params
     running = Counter(copy.process for copy in read.copies() if copy.state == RUNNING)
     missing = [process for process in PROCESSES if running[process] < read.environment.copies]

@@ -206,10 +206,16 @@ def _known(name: str, table: Mapping[str, object], what: str) -> None:
 
 @cache
 def commit() -> str:
-    """Name the commit of this checkout, as it was when this process first asked; see `name_commit`."""
+    """Name the commit of this checkout, as it was when this process first asked.
+
+    See `name_commit`.
+    """
     return name_commit(config.CHECKOUT)
 
 
 def sealed_results(home: Path) -> SealedResults:
-    """Open the sealed results of this checkout; one is kept only while the files are still the same."""
+    """Open the sealed results of this checkout.
+
+    One is kept only while the files are still the same.
+    """
     return SealedResults(home, commit(), code_digest(), lambda: (name_commit(config.CHECKOUT), code_digest()))

@@ -74,7 +74,7 @@ class Read(Protocol):
         """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
 
     def results(self, suite: str) -> Evidence:
-        """Return the newest recorded result of a test suite or flow run that is believed of this very commit, and doubts."""
+        """Return the newest result of a suite that is believed of this very commit, and doubts."""
 
 
 class Actor(Protocol):

@@ -1,4 +1,4 @@
-"""Which code the running copies loaded, as they tell it themselves: a checkout's name says what lies on the disk, not what runs."""
+"""Which code the running copies loaded, as they tell: a checkout's name is not what runs."""
 
 from rubyops.ports import Copy, Read
 from wallet_runtime.contract import PROCESSES
@@ -9,7 +9,7 @@ _SHOWN = 12
 
 
 def code_told(read: Read, copy: Copy) -> str | None:
-    """Ask a copy for the digest of the code that it loaded: empty when it answers without one, None when it does not answer."""
+    """Ask a copy for its code's digest: empty when it tells none, None when it does not answer."""
     answer = read.get(copy.process, "/health", copy=copy.number)
     if not isinstance(answer.body, dict) or "process" not in answer.body:
         return None
@@ -18,7 +18,10 @@ def code_told(read: Read, copy: Copy) -> str | None:
 
 
 def other_code(read: Read) -> list[str]:
-    """Name each running copy that tells another code than the checkout's; one that does not answer tells nothing."""
+    """Name each running copy that tells another code than the checkout's.
+
+    One that does not answer tells nothing.
+    """
     wanted = read.environment.code
     running = [copy for copy in read.copies() if copy.state == RUNNING]
     told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in running}
@@ -30,8 +33,12 @@ def other_code(read: Read) -> list[str]:
 
 
 def one_code(read: Read) -> tuple[str, str]:
-    """Return the digest that every copy of every process tells; where there is no such one, none and the reason."""
-    # A copy that its driver calls stopped is asked, too: what answers at its address is what money meets.
+    """Return the digest that every copy of every process tells.
+
+    Where there is no such one, none and the reason.
+    """
+    # A copy that its driver calls stopped is asked, too: what answers at its address is what money
+    # meets.
     told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in read.copies()}
     wanted = [f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)]
     silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]

@@ -1,4 +1,6 @@
-"""Record that the whole test command passed for the present commit; `rubyops gate` reads it for GATE-1.
+"""Record that the whole test command passed for the present commit.
+
+`rubyops gate` reads it for GATE-1.
 
 `scripts/test` calls this twice: `record_tests.py begin NOTE`, and `record_tests.py finish NOTE REPORT...` with the reports of
 pytest. Called otherwise it records nothing.

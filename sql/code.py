@@ -1,6 +1,7 @@
-"""The digest of the code that a process of the platform loads: how a running process and a checkout are told apart or alike.
+"""The digest of the code that a process loads: it tells a running process and a checkout apart.
 
-The runtime computes it before it imports a service; the toolkit computes it over the files on the disk now.
+The runtime computes it before it imports a service; the toolkit computes it over the files on the
+disk now.
 """
 
 import hashlib
@@ -28,7 +29,8 @@ def code_digest(root: Path = ROOT) -> str:
 def _sources(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != LEFT_OUT]
-        # A hidden file cannot be imported; editors leave such links beside the file that is being written.
+        # A hidden file cannot be imported; editors leave such links beside the file that is being
+        # written.
         loaded = (name for name in files if name.endswith(SUFFIXES) and not name.startswith("."))
         yield from (os.path.join(place, name) for name in loaded)
 

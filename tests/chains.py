@@ -1,4 +1,4 @@
-"""Journals as a forger, or a test, writes them: any lines, under a chain of hashes that is sound."""
+"""Journals as a forger or a test writes them: any lines, under a sound chain of hashes."""
 
 import json
 from typing import Any

@@ -8,7 +8,10 @@ from rubyops.ports import Read
 
 
 def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, Any] | Finding:
-    """Return the newest result of `suite` for this commit when it is believed and good; else the finding that says why not."""
+    """Return the newest result of `suite` for this commit when it is believed and good.
+
+    Else the finding that says why not.
+    """
     commit = read.environment.commit
     named = short_commit(commit)
     evidence = read.results(suite)

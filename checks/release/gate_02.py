@@ -1,8 +1,8 @@
 """GATE-2: the local end-to-end flows passed for this very commit and this environment's topology.
 
-It counts the whole rollout that ships, carried out on this environment by one commit, on processes of that commit's code,
-and it asks every copy whether it still runs that code. When it fails, money does not go the whole way from deposit to
-withdrawal on the platform that runs.
+It counts the whole rollout that ships, carried out on this environment by one commit, on processes
+of that commit's code, and it asks every copy whether it still runs that code. When it fails, money
+does not go the whole way from deposit to withdrawal on the platform that runs.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ HEARTBEAT_AGE_MS_MAX = 3_000
 
 
 def run(read: Read) -> Finding:
-    """Read the recorded result of the flows on the environment's topology, and ask what runs now."""
+    """Read the recorded result of the flows on this topology, and ask what runs now."""
     topology = read.environment.topology
     what = f"the flows on {topology}"
     remedy = f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
@@ -44,7 +44,7 @@ def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
 
 
 def _other_code(read: Read) -> list[str]:
-    """Name what runs and is not the checkout's code: copies that the driver keeps, and copies that report by themselves."""
+    """Name the copies of other code: those of the driver, and those that report by themselves."""
     wanted = read.environment.code
     code, doubt = one_code(read)
     if doubt:

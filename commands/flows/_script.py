@@ -68,7 +68,10 @@ class Script:
         return self.actor.read.environment.topology
 
     def active_documents(self) -> Row:
-        """Return the documents of the active pair; without one there is nothing that a flow could play on."""
+        """Return the documents of the active pair.
+
+        Without one there is nothing that a flow could play on.
+        """
         rows = self.actor.read.rows("facts_active_documents")
         self.expect("active pairs of a topology and a policy (`rubyops rollout local` activates one)", len(rows), 1)
         return rows[0]

@@ -10,15 +10,18 @@ from rubyops.model.recorded import UNKNOWN_COMMIT
 
 GIT_SECONDS_MAX = 10
 WHOLE_BYTES_MAX = 8_000_000
-# Tags of `git ls-files -v`: `?` is not tracked, `S` and small letters are tracked files that git was told not to look at.
+# Tags of `git ls-files -v`: `?` is not tracked, `S` and small letters are tracked files that git
+# was told not to look at.
 _UNTRACKED, _HIDDEN = b"?", b"S"
 
 
 def name_commit(folder: Path) -> str:
-    """Name the commit of the checkout at this folder; where anything differs from it, marked `-dirty-` with a digest of that.
+    """Name the commit of the checkout at this folder.
 
-    What differs are changes of tracked files and files that git does not track and does not ignore. `unknown` without git,
-    outside of a repository, and in a folder of somebody else's.
+    Where anything differs from it, marked `-dirty-` with a digest of that.
+
+    What differs are changes of tracked files and files that git does not track and does not ignore.
+    `unknown` without git, outside of a repository, and in a folder of somebody else's.
     """
     try:
         top, head = _git(folder, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
@@ -37,7 +40,7 @@ def name_commit(folder: Path) -> str:
 
 
 def _unseen(folder: Path) -> list[bytes]:
-    """Name every file that a diff leaves out: those that git does not track, and those that it was told not to look at."""
+    """Name every file that a diff leaves out: not tracked, or one that git was told to overlook."""
     words = ("ls-files", "-v", "-z", "--cached", "--others", "--exclude-standard")
     listed = [entry for entry in _git(folder, *words).split(b"\0") if entry]
     tagged = [(entry[:1], entry[2:]) for entry in listed]
@@ -52,7 +55,8 @@ def _digest(path: Path) -> bytes:
         elif stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
             content = path.read_bytes()
         else:
-            # Not code, and every line of rubyops asks: size and time tell such a file apart as well.
+            # Not code, and every line of rubyops asks: size and time tell such a file apart as
+            # well.
             content = f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
     except OSError as error:
         content = type(error).__name__.encode()

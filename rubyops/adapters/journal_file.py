@@ -71,13 +71,19 @@ class JournalFolder:
         return JournalFile(self._path(run_id), create=True)
 
     def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it. Raises `JournalUnreadable` for one that is not a file of its own."""
+        """Open a run's journal to go on with it.
+
+        Raises `JournalUnreadable` for one that is not a file of its own.
+        """
         path = self._path(run_id)
         _refuse_shared(path, self._looked_at(run_id, path))
         return JournalFile(path, create=False)
 
     def runs(self) -> list[str]:
-        """List the ids of all runs, oldest first; a folder that was never made has none. Raises `JournalUnreadable`."""
+        """List the ids of all runs, oldest first; a folder that was never made has none.
+
+        Raises `JournalUnreadable`.
+        """
         try:
             names = os.listdir(self._folder)
         except FileNotFoundError:
@@ -89,7 +95,8 @@ class JournalFolder:
     def read(self, run_id: str) -> tuple[list[str], bool]:
         """Return a journal's lines and whether the last one is whole.
 
-        Raises `UsageError` for an unknown run, `JournalUnreadable` for what is no file, or has another name as well.
+        Raises `UsageError` for an unknown run, `JournalUnreadable` for what is no file, or has
+        another name as well.
         """
         path = self._path(run_id)
         _refuse_shared(path, self._looked_at(run_id, path))
@@ -115,7 +122,7 @@ class JournalFolder:
 
 
 def _refuse_shared(path: Path, found: os.stat_result) -> None:
-    """One file stands for one run: a link would let two names tell of one run, and a journal grow elsewhere."""
+    """Refuse a link: two names would tell of one run, or a journal grow elsewhere."""
     if not stat.S_ISREG(found.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
         raise JournalUnreadable(f"the journal {path} is {kind}; one file stands for one run")

@@ -54,7 +54,7 @@ class Reader:
         return self._streams.groups()
 
     def results(self, suite: str) -> Evidence:
-        """Return the newest recorded result of a suite for this commit that is believed, and why others are not."""
+        """Return the newest result of a suite that is believed, and why others are not."""
         return self._results(suite)
 
     def proof(self) -> dict[str, object]:

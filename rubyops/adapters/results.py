@@ -1,7 +1,8 @@
-"""Results of test runs, by commit: files that are sealed when they are written and believed only under that seal.
+"""Results of test runs, by commit: files that are believed only under their seal.
 
-The seal is an HMAC over the file's content, under a key that lies beside the results and that this machine alone has. A file
-that was written by hand, edited, copied from another commit, another suite or another machine does not carry it.
+The seal is an HMAC over the file's content, under a key that lies beside the results and that this
+machine alone has. A file that was written by hand, edited, copied from another commit, another
+suite or another machine does not carry it.
 """
 
 import hashlib
@@ -30,10 +31,13 @@ _ALONE = 0o077
 
 
 class SealedResults:
-    """The results of one checkout, below a home that several checkouts and environments may share."""
+    """The results of one checkout, below a home that several environments may share."""
 
     def __init__(self, home: Path, commit: str, code: str, stamp: Callable[[], tuple[str, str]] | None = None) -> None:
-        """Read and keep results of this commit and this code; `stamp` tells both anew, before a result is kept."""
+        """Read and keep results of this commit and this code.
+
+        `stamp` tells both anew, before a result is kept.
+        """
         self._home = home
         self._key_path = home / KEY_NAME
         self._commit = commit
@@ -46,7 +50,7 @@ class SealedResults:
         return {"commit": self._commit, "code": self._code}
 
     def newest(self, suite: str) -> Evidence:
-        """Return the kept result of a suite for this commit, or why what lies there is not believed."""
+        """Return the kept result of a suite, or why what lies there is not believed."""
         path = self._path(suite)
         try:
             if path.stat().st_size > FILE_BYTES_MAX:
@@ -64,8 +68,8 @@ class SealedResults:
     def record(self, suite: str, *, passed: bool, **figures: Any) -> Path:
         """Seal a result and keep it; it replaces the file as a whole.
 
-        Raises `Refused`, and keeps nothing, where git does not tell the commit or the files are not those any more that
-        were there at the start.
+        Raises `Refused`, and keeps nothing, where git does not tell the commit or the files are not
+        those any more that were there at the start.
         """
         if self._commit == UNKNOWN_COMMIT:
             raise Refused("git does not tell the commit of this checkout, so its result is not kept")
@@ -120,7 +124,10 @@ class SealedResults:
         return path
 
     def _key(self) -> bytes:
-        """Return the key of this home, which the first seal makes. Raises `Refused` for one that others can read."""
+        """Return the key of this home, which the first seal makes.
+
+        Raises `Refused` for one that others can read.
+        """
         path = self._key_path
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_mode & _ALONE or found.st_uid != os.geteuid():

@@ -50,7 +50,8 @@ class PytestSuites:
         try:
             self._results.record(SUITES, passed=passed, suites=figures)
         except Refused:
-            # What the tests found stands; kept for later runs it is not, so they run the suites again.
+            # What the tests found stands; kept for later runs it is not, so they run the suites
+            # again.
             return figures
         return figures
 

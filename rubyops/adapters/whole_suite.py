@@ -1,7 +1,8 @@
-"""Keeps the result of the whole test command, and only where pytest's own reports show that all of it ran and passed.
+"""Keeps the result of the test command where pytest's reports show that all of it passed.
 
-The command says when it begins and hands its reports over when it ends. In between no file may have changed, and every test
-that pytest collects must stand in each report: a run of a part proves nothing to a release gate.
+The command says when it begins and hands its reports over when it ends. In between no file may have
+changed, and every test that pytest collects must stand in each report: a run of a part proves
+nothing to a release gate.
 """
 
 import json
@@ -31,7 +32,10 @@ def begin(results: SealedResults, note: Path) -> None:
 
 
 def finish(results: SealedResults, checkout: Path, note: Path, reports: Sequence[Path]) -> Path:
-    """Keep that the whole suite passed. Raises `Refused`, and keeps nothing, unless the reports show it."""
+    """Keep that the whole suite passed.
+
+    Raises `Refused`, and keeps nothing, unless the reports show it.
+    """
     begun_at = _begun(results, note)
     if not reports:
         raise Refused(f"no report of pytest was handed over; {BY_HAND}")

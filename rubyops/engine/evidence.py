@@ -1,7 +1,8 @@
 """The one reader of what runs left behind: journals, and what they and sealed files prove.
 
-It believes nothing that is unsound, unanchored, of another commit, of another environment, of another run than its name, or
-of the future; and it says why not. A damaged journal is told and passed over, and never stops the reading of the others.
+It believes nothing that is unsound, unanchored, of another commit, of another environment, of
+another run than its name, or of the future; and it says why not. A damaged journal is told and
+passed over, and never stops the reading of the others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,12 +30,15 @@ Head = tuple[int, str] | None
 
 
 class NotShipped(Refused):
-    """The playbook of a run is not one that ships: what it recorded says nothing for or against the shipped one."""
+    """The playbook of a run does not ship: its record says nothing of the one that does."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A run's journal as its file tells it. `history` is None where it does not even begin as one."""
+    """A run's journal as its file tells it.
+
+    `history` is None where it does not even begin as one.
+    """
 
     run_id: str
     chain: Chain
@@ -44,7 +48,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """One recorded line: the result that it proves, or the doubt. A doubt that `weighs` is newer than what it hides."""
+    """One recorded line: the result that it proves, or the doubt.
+
+    A doubt that `weighs` is newer than what it hides.
+    """
 
     recorded_at: datetime
     result: dict[str, Any] | None
@@ -76,7 +83,10 @@ def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EvidenceBook:
-    """Reads results of this checkout on this environment. `head` asks control, `shipped` loads a playbook that ships."""
+    """Reads results of this checkout on this environment.
+
+    `head` asks control, `shipped` loads a playbook that ships.
+    """
 
     facts: EnvironmentFacts
     journals: Journals
@@ -87,7 +97,10 @@ class EvidenceBook:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def newest(self, suite: str) -> Evidence:
-        """Return the newest result that is believed, and why newer ones are not. Raises `Unreachable`."""
+        """Return the newest result that is believed, and why newer ones are not.
+
+        Raises `Unreachable`.
+        """
         if self.facts.commit == UNKNOWN_COMMIT:
             return Evidence(None, ("git does not tell the commit of this checkout, so no result can be told to be its own",))
         if suite in SEALED:
@@ -98,7 +111,8 @@ class EvidenceBook:
         told = tuple(item.doubt for item in doubts[:DOUBTS_TOLD_MAX])
         if believed is None:
             return Evidence(None, told)
-        # The newest word counts. Where it cannot be believed an older, better one does not take its place.
+        # The newest word counts. Where it cannot be believed an older, better one does not take its
+        # place.
         weighing = [item for item in doubts if item.weighs and item.recorded_at > believed.recorded_at]
         return Evidence(None, tuple(item.doubt for item in weighing[:1])) if weighing else Evidence(believed.result, told)
 
@@ -107,7 +121,8 @@ class EvidenceBook:
             try:
                 raw, whole = self.journals.read(run_id)
             except RubyopsError as error:
-                # What cannot be read tells nothing, of this suite or another; that it is there is told.
+                # What cannot be read tells nothing, of this suite or another; that it is there is
+                # told.
                 yield _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
                 continue
             if any(suite in text and "recorded" in text for text in raw):
@@ -132,7 +147,7 @@ class EvidenceBook:
         return _Found(_time(line), None, f"{where}: {why}", weighs)
 
     def _foreign(self, line: Mapping[str, Any]) -> str | None:
-        """Say whose result it is, when it is none of this checkout, this environment and this time."""
+        """Say whose result it is, if not this checkout's, this environment's and of this time."""
         if line.get("commit") != self.facts.commit:
             theirs, ours = short_commit(str(line.get("commit"))), short_commit(self.facts.commit)
             return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
@@ -169,7 +184,10 @@ class EvidenceBook:
         return None
 
     def _result(self, suite: str, line: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
-        """Return what a believed line says. Raises `Refused` where the run behind it does not bear it out."""
+        """Return what a believed line says.
+
+        Raises `Refused` where the run behind it does not bear it out.
+        """
         told: dict[str, Any] = {**line["result"], "recorded_at": line["time"], "run": line["run"], "commit": line["commit"]}
         told["passed"] = line["result"].get("passed") is True
         if not suite.startswith(FLOWS_PREFIX):
@@ -183,7 +201,7 @@ class EvidenceBook:
         return told
 
     def _flows(self, suite: str, history: History) -> dict[str, str]:
-        """Return how each flow of a shipped playbook ended, by what its journal says of the step."""
+        """Return how each flow of a shipped playbook ended, as its journal says of the step."""
         stored = history.started["playbook"]
         given = {str(name): str(value) for name, value in stored["parameters"].items()}
         try:
@@ -210,7 +228,10 @@ class EvidenceBook:
 
 
 def _newest_recorded(suite: str, raw: list[str], commit: str) -> dict[str, Any] | None:
-    """Return the newest line that this commit recorded; where it recorded none, the newest of any."""
+    """Return the newest line that this commit recorded.
+
+    Where it recorded none, the newest of any.
+    """
     read = [read_line(text)[0] for text in reversed(raw) if suite in text]
     lines = [line for line in read if line is not None and line["type"] == "recorded" and line["suite"] == suite]
     return next((line for line in lines if line.get("commit") == commit), lines[0] if lines else None)

@@ -78,15 +78,17 @@ def read_history(lines: Sequence[dict[str, Any]], *, anchored: int | None = None
         if line["seq"] not in ahead:
             _fold(history, line)
         elif line["type"] == "intent":
-            # Its effect may have been done before the anchor could follow: in doubt, and its number is used up.
+            # Its effect may have been done before the anchor could follow: in doubt, and its number
+            # is used up.
             _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
     return history
 
 
 def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[int]:
-    """Return the numbers of the lines that control had not seen when the run was resumed, or has not seen yet.
+    """Return the numbers of the lines that control had not seen at a resume, or has not seen yet.
 
-    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can leave any.
+    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can
+    leave any.
     """
     found = {line["seq"] for line in lines if anchored is not None and line["seq"] > anchored}
     for index in range(len(lines) - 1, -1, -1):

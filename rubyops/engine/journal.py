@@ -21,7 +21,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
 _ON_EVERY_LINE: dict[str, type] = {"seq": int, "prev": str, "hash": str, "time": str, "type": str, "run": str}
-# What readers of a line rely on; a line without it is a fault of the journal, and never one of the reader.
+# What readers of a line rely on; a line without it is a fault of the journal, and never one of the
+# reader.
 _BY_TYPE: dict[str, dict[str, type]] = {
     "run_started": {"playbook": dict, "dry_run": bool, "who": str, "host": str, "commit": str},
     "run_resumed": {"pid": int, "anchored": int},
@@ -65,7 +66,10 @@ class Journal:
         scrub: Callable[[str], str],
         after: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Go on after these lines; `facts` stand on every new one; `scrub` takes secrets out of its text."""
+        """Go on after these lines; `facts` stand on every new one.
+
+        `scrub` takes secrets out of its text.
+        """
         self._file = file
         self._facts = facts
         self._scrub = scrub
@@ -77,7 +81,8 @@ class Journal:
     def anchor_to(self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None) -> None:
         """From now on keep the newest line's number and hash outside of the file, too.
 
-        Raises `Refused` where a line of this run was `seen` there that this journal does not hold: it is another one then.
+        Raises `Refused` where a line of this run was `seen` there that this journal does not hold:
+        it is another one then.
         """
         if seen is not None and self._hashes.get(seen[0]) != seen[1]:
             raise Refused(
@@ -118,7 +123,7 @@ class Chain:
 
 
 def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = None) -> Chain:
-    """Check every line against the one before it, and against the run whose journal it is said to be.
+    """Check every line against the one before it, and against the run that the file is named for.
 
     `ends_whole` is False when the file's last line has no line end. A line that cannot be read is a fault and left out.
     """
@@ -194,9 +199,10 @@ def compare_with_anchor(chain: Chain, head: tuple[int, str] | None) -> str | Non
 
 
 def needs_anchor(chain: Chain) -> bool:
-    """Whether control must know this run: it took the lock, or did what a run does under the lock alone.
+    """Whether control must know this run: it took the lock, or did what needs the lock.
 
-    Only starting the platform comes before the lock; a start that failed there leaves an outcome and no anchor.
+    Only starting the platform comes before the lock; a start that failed there leaves an outcome
+    and no anchor.
     """
     intents = [line for line in chain.lines if line["type"] == "intent"]
     starts = {line["effect_id"] for line in intents if line["effect"].get("effect") == "StartPlatform"}

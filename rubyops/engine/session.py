@@ -62,8 +62,9 @@ class Session:
     def resume(self, run_id: str) -> RunReport:
         """Go on with a run that was killed, stopped or failed, from the effect that it had reached.
 
-        Its journal is compared with its anchor before a byte of it is touched: one that was changed, cut off or replaced
-        is left as it was found, so that `runs verify` says so for ever.
+        Its journal is compared with its anchor before a byte of it is touched: one that was
+        changed, cut off or replaced is left as it was found, so that `runs verify` says so for
+        ever.
         """
         file = self.journals.reopen(run_id)
         try:
@@ -86,17 +87,20 @@ class Session:
         return read_journal(self.journals, run_id)
 
     def faults(self, run_id: str) -> list[str]:
-        """Return everything wrong with a run's journal: changed, missing, reordered, cut-off, unanchored. Raises `Unreachable`."""
+        """Return what is wrong with a journal, by itself and by its anchor.
+
+        Raises `Unreachable`.
+        """
         reading = self.reading(run_id)
         return [*reading.faults, *anchor_faults(reading.chain, self.tools.control.head(run_id))]
 
     def ahead(self, run_id: str) -> int:
-        """Count the lines of a run that control has not seen, or had not seen when the run was resumed."""
+        """Count the lines that control has not seen, or had not seen when the run was resumed."""
         head = self.tools.control.head(run_id)
         return len(lines_ahead(self.reading(run_id).chain.lines, head[0])) if head is not None else 0
 
     def _resumable(self, run_id: str) -> tuple[Chain, int]:
-        """Return the journal and the number of its newest line that control has seen, or refuse to go on with it."""
+        """Return the journal and the newest line number that control has seen, or refuse."""
         reading = self.reading(run_id)
         if reading.faults or reading.history is None:
             raise self._unsound(run_id, reading.faults[0])

@@ -26,8 +26,9 @@ def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> N
 def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal) -> None:
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
-    A rollout that ended before its flows says nothing about them. A step that had nothing to do here, and said why, did not
-    fail. What passed is kept with the code that the processes ran, as they tell it now.
+    A rollout that ended before its flows says nothing about them. A step that had nothing to do
+    here, and said why, did not fail. What passed is kept with the code that the processes ran, as
+    they tell it now.
     """
     if plan.playbook.kind != "rollout":
         return

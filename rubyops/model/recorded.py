@@ -1,4 +1,4 @@
-"""Recorded results of suites, flows and dry-runs: their names, and what was found of one and is believed or not."""
+"""Recorded results of suites, flows and dry-runs: their names, and what is believed of one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,8 @@ from typing import Any
 TESTS = "tests"
 SUITES = "suites"
 SEALED = (TESTS, SUITES)
-# The flows of a rollout, by topology, and the figures of a dry-run, by scope: kept as lines of a run's journal.
+# The flows of a rollout, by topology, and the figures of a dry-run, by scope: kept as lines of a
+# run's journal.
 FLOWS_PREFIX = "flows:"
 DRY_RUN_PREFIX = "backfill-dry-run:"
 UNKNOWN_COMMIT = "unknown"
@@ -17,17 +18,23 @@ _DIRTY = "-dirty-"
 
 @dataclass(frozen=True)
 class Evidence:
-    """The newest result of a suite, or None, and why what else was found is not believed, newest first."""
+    """The newest result that is believed, or None, and why others are not, newest first."""
 
     result: dict[str, Any] | None = None
     doubts: tuple[str, ...] = ()
 
     def because(self) -> str:
-        """Say what was found and not believed, as the end of a sentence; empty when nothing else was found."""
+        """Say what was found and not believed, as the end of a sentence.
+
+        Empty when nothing else was found.
+        """
         return "".join(f"; {doubt}" for doubt in self.doubts[:1])
 
 
 def short_commit(commit: str) -> str:
-    """Shorten a commit's name for a person; a dirty one stays told apart, by the digest of its changes."""
+    """Shorten a commit's name for a person.
+
+    A dirty one stays told apart, by the digest of its changes.
+    """
     named, dirty, digest = commit.partition(_DIRTY)
     return named[:_NAME_LENGTH] + dirty + digest

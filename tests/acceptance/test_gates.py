@@ -39,7 +39,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Stage:
-    """The live platform, the recorded results of this commit, its rollout, and a player with money in the sports bucket."""
+    """The live platform, this commit's results and rollout, and a player with sports money."""
 
     live: Live
     results: SealedResults

@@ -49,7 +49,9 @@ class Secret:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process was started with. Secrets are held as `Secret`; urls carry passwords, so they are never shown.
+    """What one process was started with. Secrets are held as `Secret`.
+
+    Urls carry passwords, so they are never shown.
 
     `code` is the digest of the source files that the process loaded (`sql.code`).
     """

@@ -261,9 +261,10 @@ class LocalDriver:
 
 
 def _version() -> str:
-    """Name the code that the processes run: the package's version, in a checkout its commit, and the digest of their files.
+    """Name the code that the processes run: the package's version, its commit, its files' digest.
 
-    The digest is what matters: with another one everything is restarted, also where the commit has the same name.
+    The digest is what matters: with another one everything is restarted, also where the commit has
+    the same name.
     """
     command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
     try:

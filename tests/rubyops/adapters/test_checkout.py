@@ -1,4 +1,4 @@
-"""What a commit is called, and what code a process is said to run, on a repository of the test's own."""
+"""What a commit is called, and the digest of its code, on a repository of the test's own."""
 
 import os
 import subprocess

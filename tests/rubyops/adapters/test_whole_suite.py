@@ -1,4 +1,4 @@
-"""The result of the whole test command is kept where pytest's reports show all of it, and in no other way."""
+"""The test command's result is kept where pytest's reports show all of it, and only there."""
 
 import json
 import os

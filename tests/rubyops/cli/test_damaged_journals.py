@@ -1,4 +1,4 @@
-"""Lines about past runs, on journals that are damaged in every way that a disk, a crash or a person leaves them."""
+"""Lines about past runs, on journals damaged as a disk, a crash or a person damages them."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,8 @@ DAMAGED: dict[str, str | bytes] = {
     "r-zoneless": journal("r-zoneless", 0, time="2026-11-20T10:00:00"),
     "r-other": journal("r-good"),
 }
-# Damage that a reader cannot see: a torn last line was never acted on, and what an effect told is its own business.
+# Damage that a reader cannot see: a torn last line was never acted on, and what an effect told is
+# its own business.
 UNSEEN = {"r-halfjson", "r-noepoch"}
 
 

@@ -1,6 +1,7 @@
-"""A shipped rollout carried out by the real engine, on real files and a real control database: the evidence that gates read.
+"""A shipped rollout by the real engine, on real files and a real control database.
 
-Commands are the shipped ones with a plan that changes nothing, flows pass without a platform, and processes are told by data.
+Commands are the shipped ones with a plan that changes nothing, flows pass without a platform, and
+processes are told by data.
 """
 
 import json
@@ -48,7 +49,10 @@ class Hands(RecordingOperate):
 
 @dataclass
 class World:
-    """One checkout and one environment, as far as evidence is about them; a test changes what it wants to."""
+    """One checkout and one environment, as far as evidence is about them.
+
+    A test changes what it wants to.
+    """
 
     database: TestDatabase
     home: Path

@@ -1,4 +1,4 @@
-"""Ways to make GATE-1 and GATE-2 believe what was not proved: each is refused with its reason, and the true proof is believed."""
+"""Ways to make a gate believe what was not proved: each is refused, the true proof is not."""
 
 import json
 import shutil
@@ -230,7 +230,7 @@ def control_forgot(world: World) -> None:
 
 
 def washed_by_a_resume(world: World) -> None:
-    """Append that all flows passed to a run that failed before them, and have the engine go on with it."""
+    """Append that all flows passed to a run that failed, and have the engine go on with it."""
     world.broken = {"FLOW-1"}
     run_id = world.roll_out().run_id
     lines = world.lines(run_id)

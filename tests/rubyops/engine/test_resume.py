@@ -1,4 +1,4 @@
-"""A resume goes on only with the journal that control has seen, believes of its end what control saw, and washes nothing clean."""
+"""A resume goes on only with the journal that control has seen, and washes nothing clean."""
 
 import shutil
 from collections.abc import Callable
@@ -204,7 +204,7 @@ def test_a_run_that_took_the_lock_waits_for_control(world: World) -> None:
 
 
 def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock(world: World) -> None:
-    """Control comes back only after the journal was compared: what is found then stops the run before any effect."""
+    """Control comes back after the journal was compared: the run stops before any effect."""
     run_id = stopped(world)
     lines = world.lines(run_id)[:2]
     lines[0]["playbook"]["title"] = "Another"
@@ -257,7 +257,7 @@ def undisturbed(world: World) -> tuple[World, str]:
 
 
 def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(undisturbed: tuple[World, str]) -> None:
-    """Take every beginning of a run's journal, with its last line not seen by control, and go on with it."""
+    """Go on with every beginning of a journal whose last line control has not seen."""
     world, run_id = undisturbed
     whole = world.lines(run_id)
     first = next(number for number, line in enumerate(whole) if line["type"] == "lock_taken")
