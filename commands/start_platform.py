@@ -24,7 +24,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want everything started unless every copy runs and none tells other code than this checkout's."""
+    """Want everything started unless every copy runs and none tells other code than ours."""
     del params
     running = Counter(copy.process for copy in read.copies() if copy.state == RUNNING)
     missing = [process for process in PROCESSES if running[process] < read.environment.copies]

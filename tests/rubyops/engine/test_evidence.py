@@ -3,9 +3,11 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +16,12 @@ from checks.release import gate_01, gate_02
 from commands import backfill, start_platform
 from rubyops import bootstrap
 from rubyops.adapters.results import KEY_NAME, SealedResults
+from rubyops.cli.platform import _copy_row
 from rubyops.errors import Refused
 from rubyops.model.recorded import DRY_RUN_PREFIX, SUITES, TESTS
 from rubyops.model.step import NoOp, Playbook, Wanted
+from rubyops.ports import Copy
+from rubyops.running_code import REMEDY
 from tests.cluster import TestDatabase
 from tests.rubyops.engine.proofs import CODE, COMMIT, World
 from wallet_runtime.contract import ROLLING_WORKER, RUBY_UNIFIED_V1
@@ -646,7 +651,14 @@ def test_looking_makes_no_key(world: World) -> None:
     assert not (world.home / "results" / KEY_NAME).exists()
 
 
-# --- up
+def test_processes_that_seal_for_the_first_time_at_once_agree_on_the_key(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda number: world.sealed.seal({"number": number}), range(32)))
+    assert all(world.sealed.is_sealed(row) for row in rows)
+    assert [path.name for path in (world.home / "results").iterdir()] == [KEY_NAME]
+
+
+# --- up and status
 
 
 @pytest.mark.parametrize(("code", "wanted"), [(CODE, NoOp), ("d" * 64, Wanted), ("", Wanted), (None, NoOp)])
@@ -656,3 +668,10 @@ def test_up_restarts_what_runs_other_code(world: World, code: str | None, wanted
     assert isinstance(plan, wanted)
     if isinstance(plan, Wanted):
         assert "rolling_worker 1 runs" in str(plan.facts["restarted, because of other code"])
+
+
+@pytest.mark.parametrize(("code", "words"), [(CODE, ""), ("d" * 64, f"runs other code than this checkout: {REMEDY}"), (None, "timed out")])
+def test_status_says_which_copy_runs_other_code(world: World, code: str | None, words: str) -> None:
+    world.told[ROLLING_WORKER] = code
+    toolkit: Any = SimpleNamespace(reader=world.read())
+    assert _copy_row(toolkit, Copy(ROLLING_WORKER, 1, "", 1, "running"))["summary"] == words
