@@ -210,7 +210,7 @@ def commit() -> str:
 
     See `name_commit`.
     """
-    return name_commit(config.CHECKOUT)
+    return _commit_now()
 
 
 def sealed_results(home: Path) -> SealedResults:
@@ -218,4 +218,8 @@ def sealed_results(home: Path) -> SealedResults:
 
     One is kept only while the files are still the same.
     """
-    return SealedResults(home, commit(), code_digest(), lambda: (name_commit(config.CHECKOUT), code_digest()))
+    return SealedResults(home, commit(), code_digest(), lambda: (_commit_now(), code_digest()))
+
+
+def _commit_now() -> str:
+    return name_commit(config.CHECKOUT, config.results_home().parent)

@@ -15,20 +15,21 @@ WHOLE_BYTES_MAX = 8_000_000
 _UNTRACKED, _HIDDEN = b"?", b"S"
 
 
-def name_commit(folder: Path) -> str:
+def name_commit(folder: Path, state: Path | None = None) -> str:
     """Name the commit of the checkout at this folder.
 
     Where anything differs from it, marked `-dirty-` with a digest of that.
 
     What differs are changes of tracked files and files that git does not track and does not ignore.
-    `unknown` without git, outside of a repository, and in a folder of somebody else's.
+    Files below `state` do not count. `unknown` without git, outside of a repository, and in a
+    folder of somebody else's.
     """
     try:
         top, head = _git(folder, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
         if Path(top).resolve() != folder.resolve():
             return UNKNOWN_COMMIT
         diff = _git(folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color")
-        unseen = _unseen(folder)
+        unseen = [name for name in _unseen(folder) if not _is_state(folder, name, state)]
     except (OSError, subprocess.SubprocessError, ValueError):
         return UNKNOWN_COMMIT
     if not diff and not unseen:
@@ -45,6 +46,13 @@ def _unseen(folder: Path) -> list[bytes]:
     listed = [entry for entry in _git(folder, *words).split(b"\0") if entry]
     tagged = [(entry[:1], entry[2:]) for entry in listed]
     return sorted({name for tag, name in tagged if tag in (_UNTRACKED, _HIDDEN) or tag.islower()})
+
+
+def _is_state(folder: Path, name: bytes, state: Path | None) -> bool:
+    """Whether a file is of the toolkit's own state, which changes all the time and is no code."""
+    if state is None or state.resolve() == folder.resolve():
+        return False
+    return (folder.resolve() / os.fsdecode(name)).is_relative_to(state.resolve())
 
 
 def _digest(path: Path) -> bytes:

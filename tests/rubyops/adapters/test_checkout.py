@@ -82,6 +82,18 @@ def test_every_change_has_a_name_of_its_own(tmp_path: Path, repository: Path) ->
     assert short_commit(names["edited"]) == head[:12] + names["edited"][40:]
 
 
+def test_state_that_is_kept_in_the_checkout_is_no_change(repository: Path) -> None:
+    state = repository / "home"
+    (state / "local" / "logs").mkdir(parents=True)
+    (state / "local" / "logs" / "gateway.log").write_text("line after line\n")
+    head = git(repository, "rev-parse", "HEAD")
+    assert name_commit(repository, state) == head
+    assert name_commit(repository) != head
+    assert name_commit(repository, repository) != head
+    (repository / "new.py").write_text("x = 1\n")
+    assert name_commit(repository, state) != head
+
+
 def test_what_git_does_not_tell_is_unknown(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert name_commit(tmp_path) == "unknown"
     assert name_commit(repository / "sql") == "unknown", "a folder inside of somebody's repository is not a checkout"
