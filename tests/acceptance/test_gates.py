@@ -1,10 +1,9 @@
 """Each built release gate is green on a healthy platform, and alone turns red under a fault planted for it on live services."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,42 +11,25 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from rubyops.adapters.results import SealedResults
-from rubyops.engine.journal import new_run_id
-from rubyops.model.recorded import FLOWS_PREFIX, TESTS
+from rubyops.model.recorded import TESTS
 from tests.acceptance.counted import results_of
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import Answer, Home, Live, Player
-from tests.chains import as_text, chained
+from tests.acceptance.recorded import Plant, Stage, failing_result, hand_written_result, newer_flows, no_result
 from wallet_runtime.contract import (
     ADMIN_SERVICE,
     GAME_SERVICE,
     GATEWAY,
     LEGACY_TOKEN_VARIABLE,
     PLAYER_SERVICE,
-    RUBY_SPLIT_V1,
     WALLET_SERVICE,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")
 HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
-FLOWS = FLOWS_PREFIX + RUBY_SPLIT_V1
 Connection = psycopg.Connection[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The live platform, this commit's results and rollout, and a player with sports money."""
-
-    live: Live
-    results: SealedResults
-    rollout: str
-    holder: Player
-
-
-Plant = Callable[[Stage], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -101,52 +83,6 @@ def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
 def rule(process: str, name: str) -> Plant:
     """Run a process with a broken rule."""
     return lambda stage: mutated(stage.live, process, name)
-
-
-@contextmanager
-def no_result(stage: Stage) -> Iterator[None]:
-    """Forget the result of the tests."""
-    stage.results.record(TESTS, passed=True).unlink()
-    yield
-    stage.results.record(TESTS, passed=True)
-
-
-@contextmanager
-def failing_result(stage: Stage) -> Iterator[None]:
-    """Have the result of the tests be a failure."""
-    stage.results.record(TESTS, passed=False)
-    yield
-    stage.results.record(TESTS, passed=True)
-
-
-@contextmanager
-def hand_written_result(stage: Stage) -> Iterator[None]:
-    """Write that the tests passed, without their seal."""
-    path = stage.results.record(TESTS, passed=True)
-    path.write_text(json.dumps({"passed": True, "recorded_at": datetime.now(UTC).isoformat()}))
-    yield
-    stage.results.record(TESTS, passed=True)
-
-
-@contextmanager
-def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]:
-    """Add the journal of a newer rollout, which control has seen or not."""
-    run_id, now = new_run_id(), datetime.now(UTC).isoformat()
-    lines = [{**line, "run": run_id, "time": now} for line in stage.live.journal(stage.rollout)]
-    for line in lines:
-        if line["type"] == "recorded":
-            line["result"]["passed"] = passed
-    made = chained(lines)
-    path = stage.live.environment.home / "journal" / f"{run_id}.ndjson"
-    path.write_text(as_text(made))
-    with closing(stage.live.superuser("control")) as connection:
-        if anchored:
-            connection.execute("INSERT INTO control.journal_head VALUES (%s, %s, %s)", [run_id, made[-1]["seq"], made[-1]["hash"]])
-        try:
-            yield
-        finally:
-            path.unlink()
-            connection.execute("DELETE FROM control.journal_head WHERE run_id = %s", [run_id])
 
 
 @contextmanager

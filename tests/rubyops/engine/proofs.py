@@ -35,6 +35,9 @@ from tests.cluster import TestDatabase
 from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1
 
 COMMIT, CODE = "a" * 40, "c" * 64
+OTHER = "b" * 40
+DIRTY = f"{COMMIT}-dirty-0123456789ab"
+SHIPPED = "rollout-local"
 OPS, READER = "rubyops_ops", "rubyops_read"
 ELSEWHERE = ("FLOW-11",)
 
@@ -202,3 +205,6 @@ class WorldRead(StillRead):
     def _head(self, run_id: str) -> tuple[int, str] | None:
         rows = self.rows("control_journal_head", database="control", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+
+Way = Callable[[World], object]

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace as replaced_by
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from rubyops.model.effect import CallService
 from rubyops.model.exit_code import ExitCode
 from rubyops.ports import HttpAnswer
 from rubyops.testing import RecordingOperate
-from tests.cluster import TestDatabase
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.proofs import COMMIT, OPS, World
 from tests.rubyops.engine.tiny import Params, playbook
@@ -29,11 +27,6 @@ STEPS = (
     ("last", "fine", None),
 )
 Tamper = Callable[[World, str], str | None]
-
-
-@pytest.fixture
-def world(control_db: TestDatabase, tmp_path: Path) -> World:
-    return World(control_db, tmp_path)
 
 
 def stopped(world: World) -> str:
