@@ -5,11 +5,11 @@ When: on a rollout, or to look at one flow alone. Blast radius: canary players o
 
 from dataclasses import dataclass
 
-from checks.release.gate_02 import SUITE_PREFIX
 from commands._pairs import active_pair, refuse_unless_in_force
 from commands.flows import FLOWS, ONLY_ON
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import RunFlow
+from rubyops.model.recorded import FLOWS_PREFIX
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import EnvironmentFacts, Read
 
@@ -51,7 +51,7 @@ def _refuse_unless_active(topology: str, read: Read) -> None:
 def records(params: Params, facts: EnvironmentFacts) -> str:
     """Name the suite that a rollout's flows are kept under, which GATE-2 reads."""
     del params
-    return SUITE_PREFIX + facts.topology
+    return FLOWS_PREFIX + facts.topology
 
 
 COMMAND = Command("flow", "Play one end-to-end flow on canary players", Params, plan, records=records)

@@ -1,7 +1,8 @@
 """Start the platform: servers, newest schema, every process that does not run.
 
-When: at the beginning of a rollout, after a machine restart, before a demonstration.
-Blast radius: the named environment alone; processes that run are left alone. Undo: `rubyops down`.
+When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit
+or a commit. Blast radius: the named environment alone; processes that run this checkout's code are
+left alone, and while one runs other code everything is restarted. Undo: `rubyops down`.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from rubyops.errors import Unreachable
 from rubyops.model.effect import StartPlatform, WaitFor
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import Read
+from rubyops.running_code import other_code
 from wallet_runtime.contract import PROCESSES
 
 HEALTH_SECONDS = 60.0
@@ -24,18 +26,21 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want everything started unless driver and heartbeats agree that every copy runs."""
+    """Want everything started unless driver and heartbeats agree that every copy runs our code."""
     del params
     life, troubles = _look(read)
     kept = life.in_state("running", "silent") if life else ()
     count = Counter(copy.process for copy in kept)
     missing = [process for process in PROCESSES if count[process] < read.environment.copies]
-    if not missing and not troubles:
+    others = other_code(read) if life else []
+    if not missing and not troubles and not others:
         return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
+    if others:
+        facts["restarted, because of other code"] = others
     if troubles:
         facts["in doubt"] = troubles
-    if missing or life is None:
+    if missing or others or life is None:
         return Wanted((StartPlatform(), *_waits(HEALTH_SECONDS)), facts)
     # Every copy is started: starting wakes none that hangs, and ends none that is run by hand.
     return Wanted(_waits(WAKE_SECONDS), facts)

@@ -48,6 +48,10 @@ class JournalUnwritable(Refused):
     """The journal cannot be written, so nothing is done."""
 
 
+class JournalUnreadable(UsageError):
+    """The journal of a run cannot be read."""
+
+
 class Unreachable(RubyopsError):
     """The environment cannot be reached."""
 

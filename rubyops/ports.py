@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from rubyops.model.finding import Finding
+from rubyops.model.recorded import Evidence
 from wallet_runtime.contract.freeze import Verdict
 
 Row = dict[str, Any]
@@ -60,13 +61,17 @@ class Copy:
 
 @dataclass(frozen=True)
 class EnvironmentFacts:
-    """What a step may know of the environment it acts on."""
+    """What a step may know of the environment it acts on.
+
+    `code` is the digest of the platform's source files on the disk (`sql.code`); a copy that loaded others tells another.
+    """
 
     name: str
     topology: str
     copies: int
     seed_players: int
     commit: str
+    code: str = ""
 
 
 class Read(Protocol):
@@ -95,8 +100,8 @@ class Read(Protocol):
     def groups(self) -> list[Row]:
         """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
 
-    def results(self, suite: str) -> Row | None:
-        """Return the newest recorded result of a test suite or flow run for this very commit, or None."""
+    def results(self, suite: str) -> Evidence:
+        """Return the newest result of a suite that is believed of this very commit, and doubts."""
 
 
 class Actor(Protocol):

@@ -21,6 +21,7 @@ from rubyops.adapters.read import ROLE
 from rubyops.adapters.streams import StreamReader
 from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.finding import Finding
+from rubyops.model.recorded import Evidence
 from rubyops.model.secret import Secret
 from rubyops.model.step import Check, Command, NoOp, Wanted
 from rubyops.ports import Copy, Database, HttpAnswer, Read, Row
@@ -137,9 +138,9 @@ class WorldRead:
         """List the consumer groups."""
         return self._streams.groups()
 
-    def results(self, suite: str) -> Row | None:
+    def results(self, suite: str) -> Evidence:
         """Return no result: nothing was ever run."""
-        return None
+        return Evidence()
 
 
 def _link(name: Database, dsn: str) -> Link:

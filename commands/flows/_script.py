@@ -67,6 +67,15 @@ class Script:
         """The code of the environment's topology."""
         return self.actor.read.environment.topology
 
+    def active_documents(self) -> Row:
+        """Return the documents of the active pair.
+
+        Without one there is nothing that a flow could play on.
+        """
+        rows = self.actor.read.rows("facts_active_documents")
+        self.expect("active pairs of a topology and a policy (`rubyops rollout local` activates one)", len(rows), 1)
+        return rows[0]
+
     def key(self, key: str) -> str:
         """Name one call of this player among all calls of the flow."""
         return f"{self.label}/{key}"

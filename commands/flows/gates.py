@@ -122,7 +122,7 @@ def _demand_no_breach(title: str, finding: Finding) -> None:
 
 def _documents(script: Script) -> tuple[dict[str, Any], dict[str, Any]]:
     """Copy the active pair's documents under a version that was never saved."""
-    row = script.actor.read.one("facts_active_documents")
+    row = script.active_documents()
     topology, policy = copy.deepcopy(row["topology"]), copy.deepcopy(row["policy"])
     topology["version"] = policy["version"] = policy["topology"]["version"] = PROBE_VERSION
     return topology, policy
@@ -153,7 +153,7 @@ def _rules(body: Any) -> list[str]:
 
 
 def _bucket_of_kind(script: Script, kind: str) -> str:
-    buckets = script.actor.read.one("facts_active_documents")["topology"]["buckets"]
+    buckets = script.active_documents()["topology"]["buckets"]
     codes = [item["code"] for item in buckets if item["kind"] == kind]
     script.expect(f"buckets of kind {kind}", len(codes), 1)
     return str(codes[0])

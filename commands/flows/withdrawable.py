@@ -17,10 +17,10 @@ STAKE = "15.00"  # more than either part, so that the order shows
 def every_policy(actor: Actor) -> dict[str, object]:
     """FLOW-12: for each provider type, withdrawable money pays last, first or not at all, as its rule says."""
     demand_topology("FLOW-12", actor)
-    policy = actor.read.one("facts_active_documents")["policy"]
     played = {}
     for provider, provider_type in PROVIDERS.items():
         script = begin("FLOW-12", actor, provider)
+        policy = script.active_documents()["policy"]
         rule = policy["funding"][provider_type]
         use = rule.get("withdrawable", "last")
         _earn(script, policy, provider)

@@ -14,10 +14,11 @@ from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
-from rubyops.errors import LockHeld, RubyopsError, Unreachable
+from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.status import Status
 from rubyops.ports import FreezeTruth
+from rubyops.running_code import REMEDY
 
 STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
 READINESS = ("service-health", "forward-progress")
@@ -96,8 +97,10 @@ def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
     answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
     body = answer.body if isinstance(answer.body, dict) else {}
     loops: dict[str, Any] = body.get("loops") or {}
-    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze")}
+    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze"), "code": body.get("code")}
     words = ", ".join(f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items())
+    if body and body.get("code") != toolkit.reader.environment.code:
+        words = "; ".join(part for part in (words, f"runs other code than this checkout: {REMEDY}") if part)
     return row(name, name, words or (answer.error or ""), details, status="ok" if answer.status == 200 else "failed")  # noqa: PLR2004
 
 
@@ -204,10 +207,13 @@ def _servers() -> dict[str, Any]:
 
 def _journals(toolkit: Toolkit) -> dict[str, Any]:
     session = bootstrap.quiet_session(toolkit)
-    newest = toolkit.journals.runs()[-50:]
+    try:
+        newest = toolkit.journals.runs()[-50:]
+        broken = [run_id for run_id in newest if session.reading(run_id).faults]
+    except UsageError as error:
+        return _verdict("journals", "journals", False, error.message, "mend the permissions of that folder")
     if not newest:
         return row("journals", "journals", "there is none yet", status="noop")
-    broken = [run_id for run_id in newest if session.chain_faults(run_id)]
     words = f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}" if broken else "the newest journals are sound"
     return _verdict("journals", "journals", not broken, words, f"rubyops runs verify {broken[0] if broken else ''}")
 

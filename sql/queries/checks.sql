@@ -23,6 +23,11 @@ SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
            AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
+-- name: facts_copies_code
+-- Which code each copy that reports has loaded, kept by a driver or not, and the age of its heartbeat.
+SELECT process, copy, detail->>'code' AS code, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+  FROM control.service_copy ORDER BY process, copy;
+
 -- name: facts_verifications
 -- Parts of verifications, the newest first, with their age in seconds; NULL passed_at is no pass.
 SELECT kind, run_id, state, begun_at, passed_at,

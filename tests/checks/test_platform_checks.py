@@ -292,13 +292,26 @@ def test_drained_is_red_while_an_event_is_unpublished() -> None:
 
 
 def test_recorded_results_decide_gates_1_and_2() -> None:
+    """What makes a result believed is tried in tests/rubyops/engine/test_evidence.py."""
     good, bad = {"passed": True}, {"passed": False}
     assert gate_01.run(healthy()).status == "inconclusive"
     assert gate_01.run(healthy(recorded={"tests": good})).ok
     assert gate_01.run(healthy(recorded={"tests": bad})).status == "failed"
     assert gate_02.run(healthy(recorded={"flows:RUBY_UNIFIED_V1": good})).status == "inconclusive"
-    assert gate_02.run(healthy(recorded={f"flows:{ENVIRONMENT.topology}": good})).ok
     assert gate_02.run(healthy(recorded={f"flows:{ENVIRONMENT.topology}": bad})).status == "failed"
+
+
+def test_gate_2_asks_which_code_runs_now() -> None:
+    recorded = {f"flows:{ENVIRONMENT.topology}": {"passed": True, "flows": {"FLOW-1": "ok", "FLOW-11": "noop"}}}
+    environment = dataclasses.replace(ENVIRONMENT, code="c0de")
+    answers = {(process, 1, "/health"): HttpAnswer(200, {"process": process, "code": "c0de"}) for process in PROCESSES}
+    facts = with_fact("facts_copies_code", {"process": "gateway", "copy": 7, "code": "old", "heartbeat_age_ms": 9_000})
+    read = healthy(recorded=recorded, environment=environment, answers=answers, facts=facts)
+    assert gate_02.run(read).ok
+    silent = {**answers, ("gateway", 1, "/health"): HttpAnswer(0, None, "timed out")}
+    assert "gateway 1 does not tell" in gate_02.run(dataclasses.replace(read, answers=silent)).summary
+    other = dataclasses.replace(read, environment=ENVIRONMENT)
+    assert gate_02.run(other).status == "inconclusive"
 
 
 def test_what_is_not_built_is_inconclusive() -> None:

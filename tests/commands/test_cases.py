@@ -61,6 +61,9 @@ def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
 def _read(case: dict[str, Any]) -> MemoryRead:
     copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
+    answers = {
+        (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code}) for process, number, code in case.get("code", [])
+    }
     caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
     groups = caught_up if case.get("groups") == "drained" else []
     facts = dict(case.get("facts", {}))
@@ -69,7 +72,7 @@ def _read(case: dict[str, Any]) -> MemoryRead:
     return MemoryRead(
         facts=facts,
         kept=copies,
-        answers=_answers(case),
+        answers=_answers(case) | answers,
         recorded=case.get("results", {}),
         environment=environment,
         stream_groups=groups,
