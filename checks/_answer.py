@@ -6,14 +6,26 @@ in the query, the count is not.
 
 from collections.abc import Callable, Sequence
 
-from rubyops.model.finding import Finding, failed, passed
+from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.ports import Row
 
 SAMPLES = 10
 
 
-def none_may_break(rows: Sequence[Row], *, holds: str, broken: str, name: Callable[[Row], str]) -> Finding:
-    """Pass with the sentence `holds` when no row came; else fail with the count, `broken`, and each sample named."""
+def none_may_break(
+    rows: Sequence[Row],
+    *,
+    holds: str,
+    broken: str,
+    name: Callable[[Row], str],
+    nothing: str | None = None,
+) -> Finding:
+    """Pass with the sentence `holds` when no row breaks the rule; else fail, naming each sample.
+
+    `nothing` is given where there was nothing that could break it: that decides nothing.
+    """
+    if not rows and nothing is not None:
+        return inconclusive(f"{nothing}, so there is nothing to look at", total=0)
     if not rows:
         return passed(holds, total=0)
     total = int(rows[0]["total"])

@@ -26,6 +26,7 @@ CopyState = Literal[
 ]
 
 _STARTING = ("starting", "backoff")
+_STOPPED = ("stopped", "exited", "fatal")
 _Beats = dict[tuple[str, int], Row]
 
 
@@ -45,6 +46,7 @@ class CopyLife:
     pid: int
     url: str
     heartbeat_pid: int | None = None
+    heartbeat_url: str | None = None
     heartbeat_age_ms: int | None = None
     acknowledged_epoch: int | None = None
     version: str | None = None
@@ -67,19 +69,20 @@ class CopyLife:
             return "unknown to the driver" if self.fresh() else "not known"
         if self.driver_state in _STARTING:
             return "starting"
-        if self.driver_state == "running":
-            if not self.fresh():
-                return "silent"
-            return "unknown to the driver" if self._another_process_reports() else "running"
-        if self.fresh():
-            return "unknown to the driver"
-        return "ended" if self.driver_state is None else "stopped"
+        if self.driver_state is None or self.driver_state in _STOPPED:
+            if self.fresh():
+                return "unknown to the driver"
+            return "ended" if self.driver_state is None else "stopped"
+        if not self.fresh():
+            return "silent"
+        return "unknown to the driver" if self._another_process_reports() else "running"
 
     @property
     def trouble(self) -> str | None:
         """Say in words what the two sources disagree about; None where they agree."""
         if self.state == "silent":
-            return f"{self.label}: {self._heard()}, though the driver says running (pid {self.pid})"
+            says = f"though the driver says {self.driver_state} (pid {self.pid})"
+            return f"{self.label}: {self._heard()}, {says}"
         if self.state == "not known":
             return f"{self.label}: {self._heard()}, and the driver does not answer"
         if self.state != "unknown to the driver":
@@ -91,6 +94,17 @@ class CopyLife:
         if self._another_process_reports():
             says = f"keeps pid {self.pid}"
         return f"{reports} {says}: somebody runs it by hand"
+
+    @property
+    def out_of_reach(self) -> str | None:
+        """Say why the copy cannot be asked at the driver's address; None where it can.
+
+        One that somebody runs by hand can be asked where it reports from that very address.
+        """
+        by_hand = self.driver_state is not None and self.state == "unknown to the driver"
+        if by_hand and self.heartbeat_url == self.url:
+            return None
+        return self.trouble
 
     def _heard(self) -> str:
         if self.heartbeat_age_ms is None:
@@ -156,6 +170,7 @@ def _merged(kept: tuple[Copy, ...], beats: _Beats, *, answers: bool) -> Iterator
             pid=(copy.pid if copy else 0) or (int(beat["pid"]) if beat else 0),
             url=copy.url if copy else str(beat["url"]) if beat else "",
             heartbeat_pid=int(beat["pid"]) if beat else None,
+            heartbeat_url=str(beat["url"]) if beat else None,
             heartbeat_age_ms=int(beat["heartbeat_age_ms"]) if beat else None,
             acknowledged_epoch=int(beat["acknowledged_epoch"]) if beat else None,
             version=str(beat["version"]) if beat else None,

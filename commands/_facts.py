@@ -2,16 +2,33 @@
 
 from typing import get_args
 
+from checks._liveness import CopyLife, liveness
+from rubyops.errors import Refused, Unreachable
 from rubyops.model.effect import VerificationKind
 from rubyops.ports import Read
 
 VERIFICATION_KINDS: tuple[VerificationKind, ...] = get_args(VerificationKind)
-RUNNING = "running"
 
 
-def running_copies(read: Read, processes: tuple[str, ...]) -> list[str]:
-    """Name the copies of these processes that run, such as `rolling_worker 1`."""
-    return [f"{copy.process} {copy.number}" for copy in read.copies() if copy.process in processes and copy.state == RUNNING]
+def consumers_alive(read: Read, processes: tuple[str, ...]) -> tuple[CopyLife, ...]:
+    """Return what is known of every copy of these processes.
+
+    Raises `Unreachable` where the driver does not answer, and `Refused` where it keeps no copy of
+    one of them: neither says that nothing runs.
+    """
+    life = liveness(read)
+    if not life.driver_answers:
+        raise Unreachable(
+            f"Which copies of {', '.join(processes)} run cannot be told: {life.troubles[0]}",
+            next_command="rubyops up",
+        )
+    missing = [process for process in processes if not life.of(process)]
+    if missing:
+        raise Refused(
+            f"No copy of {', '.join(missing)} is kept here, and none reports: who consumes?",
+            next_command="rubyops up",
+        )
+    return life.of(*processes)
 
 
 def money_in_reach(read: Read) -> dict[str, str]:

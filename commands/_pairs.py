@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from checks.platform import policy_endpoint, topology_endpoint
 from rubyops.errors import Refused
 from rubyops.ports import Read, Row
 
@@ -30,6 +31,20 @@ def active_pair(read: Read) -> Pair | None:
     """Return the pair that money moves by now; None before the first activation."""
     gate = read.one("facts_gate")
     return None if gate["topology_code"] is None else Pair.of(gate)
+
+
+def refuse_unless_in_force(pair: Pair, read: Read) -> None:
+    """Raise `Refused` unless wallet_service acts on the pair that the database calls active.
+
+    What is active already needs no activation only where that is what money moves by.
+    """
+    for finding in (topology_endpoint.run(read), policy_endpoint.run(read)):
+        if not finding.ok:
+            doubt = "wallet_service does not confirm that it acts on it"
+            raise Refused(
+                f"{pair} is active in the database, and {doubt}: {finding.summary}",
+                next_command="rubyops status",
+            )
 
 
 def pair_before(history: Sequence[Row]) -> Pair | None:

@@ -18,8 +18,16 @@ def pair_to_go_back_to(read: Read) -> Pair:
     return before
 
 
-def refuse_open_bets(read: Read, candidate: Pair) -> None:
-    """Raise `Refused` while accepted bets are open on the pair that is to be left, naming each and what to do with it."""
+def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
+    """Raise `Refused` while accepted bets are open on the pair that is to be left.
+
+    Names each bet and what to do with it. Without an active pair nobody knows which bets count.
+    """
+    if candidate is None:
+        raise Refused(
+            "Going back refused: no pair is active, so which bets it would strand is not known.",
+            next_command="rubyops topology history",
+        )
     bets = read.rows("facts_open_bets", code=candidate.topology_code, version=candidate.topology_version, limit=LISTED_MAX)
     if not bets:
         return

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from rubyops.errors import Refused
 from rubyops.model.effect import Backfill
+from rubyops.model.recorded import DRY_RUN_PREFIX, Evidence
 from rubyops.model.step import Command, NoOp, Wanted, option
-from rubyops.ports import EnvironmentFacts, Read, Row
+from rubyops.ports import EnvironmentFacts, Read
 
 COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
-SUITE_PREFIX = "backfill-dry-run:"
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,43 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     preview = read.one("backfill_preview", tenant_id=params.tenant_id)
     counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
     if not counts["created"] and not counts["errors"]:
-        return NoOp(f"nothing to create: {counts['skipped_exists']} of {counts['scanned']} players have their wallet balance")
+        _refuse_nobody(params, counts["scanned"], read)
+        held = f"{counts['skipped_exists']} of {counts['scanned']}"
+        return NoOp(f"nothing to create: {held} players have their wallet balance")
     facts: dict[str, object] = {**counts}
     if not params.dry_run:
-        facts["differs from dry-run"] = _difference(params, counts, read.results(SUITE_PREFIX + scope(params.tenant_id)))
+        facts["differs from dry-run"] = _difference(params, counts, read.results(DRY_RUN_PREFIX + scope(params.tenant_id)))
     return Wanted((Backfill(params.batch_size, params.tenant_id),), facts)
 
 
-def _difference(params: Params, counts: dict[str, int], shown: Row | None) -> dict[str, str]:
+def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:
+    """Raise `Refused` where there is no player to look at: that is no finished backfill."""
+    found = read.one("facts_legacy_players")
+    if params.tenant_id is not None and not scanned:
+        raise Refused(
+            f"Backfill refused: no player is of tenant {params.tenant_id}; "
+            f"{found['players']} legacy players are here, of {found['tenants']} tenants.",
+            next_command="rubyops backfill --dry-run",
+        )
+    if not found["players"]:
+        raise Refused(
+            "Backfill refused: there is no legacy player here, so nothing was looked at.",
+            next_command="rubyops seed-players",
+        )
+
+
+def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> dict[str, str]:
     if params.expect_created is not None:
         if params.expect_created != counts["created"]:
             raise Refused(
                 f"Backfill refused: {params.expect_created} rows were announced, {counts['created']} are missing; nothing was written."
             )
         return {}
+    shown = evidence.result
     if shown is None:
         raise Refused(
-            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for this commit; nothing was written.",
+            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for this commit{evidence.because()}; "
+            "nothing was written.",
             next_command="rubyops backfill --dry-run" + (f" --tenant-id {params.tenant_id}" if params.tenant_id else ""),
         )
     return {name: f"{shown[name]} -> {counts[name]}" for name in COUNTERS if name in shown and int(shown[name]) != counts[name]}
@@ -60,7 +80,7 @@ def _difference(params: Params, counts: dict[str, int], shown: Row | None) -> di
 def records(params: Params, facts: EnvironmentFacts) -> str:
     """Name what a dry-run of this scope is kept under, for the real run to compare with."""
     del facts
-    return SUITE_PREFIX + scope(params.tenant_id)
+    return DRY_RUN_PREFIX + scope(params.tenant_id)
 
 
 COMMAND = Command("backfill", "Create missing wallet balances of legacy players", Params, plan, records=records)

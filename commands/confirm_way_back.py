@@ -21,8 +21,7 @@ def plan(params: Params, read: Read) -> NoOp:
     """Refuse, or say that nothing is in the way."""
     del params
     target, present = pair_to_go_back_to(read), active_pair(read)
-    if present is not None:
-        refuse_open_bets(read, present)
+    refuse_open_bets(read, present)
     return NoOp(f"nothing stands in the way from {present} to {target}")
 
 

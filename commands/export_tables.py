@@ -6,6 +6,7 @@ folder with counts and digests. Undo: delete the folder.
 
 from dataclasses import dataclass
 
+from rubyops.errors import Refused
 from rubyops.model.effect import ExportTables
 from rubyops.model.step import Command, Wanted
 from rubyops.ports import Read
@@ -27,8 +28,15 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted:
-    """Want all seven tables."""
-    del params, read
+    """Want all seven tables; refuse where each of them is empty, which is no copy of anything."""
+    del params
+    there = read.one("reconcile_recorded")
+    if not any(there[kind] for kind in ("topologies", "money_moved")):
+        empty = "no topology is saved and no money has moved, so every table is empty"
+        raise Refused(
+            f"Export refused: {empty}. Is this the environment that is meant?",
+            next_command="rubyops status",
+        )
     return Wanted((ExportTables(TABLES),), {"tables": len(TABLES)})
 
 

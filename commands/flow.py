@@ -5,10 +5,11 @@ When: on a rollout, or to look at one flow alone. Blast radius: canary players o
 
 from dataclasses import dataclass
 
-from checks.release.gate_02 import SUITE_PREFIX
+from commands._pairs import active_pair, refuse_unless_in_force
 from commands.flows import FLOWS, ONLY_ON
-from rubyops.errors import UsageError
+from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import RunFlow
+from rubyops.model.recorded import FLOWS_PREFIX
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import EnvironmentFacts, Read
 
@@ -24,16 +25,33 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the flow played; an unknown name is wrong usage, and a flow of another topology has nothing to play here."""
     if params.name not in FLOWS:
         raise UsageError(f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}", next_command="rubyops flow --help")
-    only = ONLY_ON.get(params.name, read.environment.topology)
-    if only != read.environment.topology:
-        return NoOp(f"{params.name} is played on {only} alone; this environment's topology is {read.environment.topology}")
-    return Wanted((RunFlow(params.name),), {"topology": read.environment.topology})
+    topology = read.environment.topology
+    only = ONLY_ON.get(params.name, topology)
+    if only != topology:
+        _refuse_unless_active(topology, read)
+        return NoOp(f"{params.name} is played on {only} alone, and {topology} is active here")
+    return Wanted((RunFlow(params.name),), {"topology": topology})
+
+
+def _refuse_unless_active(topology: str, read: Read) -> None:
+    """Raise `Refused` unless the environment's own topology is the one in force.
+
+    A flow of another topology has nothing to play only where that other one is not active.
+    """
+    present = active_pair(read)
+    if present is None or present.topology_code != topology:
+        raise Refused(
+            f"Which topology this flow would be played on is not known: active is "
+            f"{present or 'none'}, and this environment is for {topology}.",
+            next_command="rubyops topology activate",
+        )
+    refuse_unless_in_force(present, read)
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:
     """Name the suite that a rollout's flows are kept under, which GATE-2 reads."""
     del params
-    return SUITE_PREFIX + facts.topology
+    return FLOWS_PREFIX + facts.topology
 
 
 COMMAND = Command("flow", "Play one end-to-end flow on canary players", Params, plan, records=records)

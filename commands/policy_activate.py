@@ -7,7 +7,7 @@ on; accepted bets keep the policy they were accepted under. Undo: activate the v
 import dataclasses
 from dataclasses import dataclass
 
-from commands._pairs import active_pair
+from commands._pairs import active_pair, refuse_unless_in_force
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
@@ -41,6 +41,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             next_command="rubyops topology activate",
         )
     if policy["state"] == "ACTIVE":
+        refuse_unless_in_force(present, read)
         return NoOp(f"{label} is active already")
     path = f"/internal/wallet/policy/{params.policy_key}/activate"
     body: dict[str, object] = {"version": params.version, "from": dataclasses.asdict(present)}

@@ -6,7 +6,8 @@ Blast radius: waiting events are consumed; each was claimed at most once before,
 
 from dataclasses import dataclass
 
-from commands._facts import RUNNING
+from checks.platform import forward_progress
+from commands._facts import consumers_alive
 from commands.stop_consumers import CONSUMERS
 from rubyops.model.effect import StartProcesses, WaitFor
 from rubyops.model.step import Command, NoOp, Wanted
@@ -21,12 +22,17 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want every consumer that does not run."""
+    """Want every consumer that does not run; one that runs and makes no progress is waited for."""
     del params
-    down = [f"{copy.process} {copy.number}" for copy in read.copies() if copy.process in CONSUMERS and copy.state != RUNNING]
-    if not down:
-        return NoOp("every consumer of wallet events runs")
-    return Wanted((StartProcesses(CONSUMERS), WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)), {"stopped": down})
+    copies = consumers_alive(read, CONSUMERS)
+    wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)
+    down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
+    if down:
+        return Wanted((StartProcesses(CONSUMERS), wait), {"not running": down})
+    progress = forward_progress.run(read)
+    if not progress.ok:
+        return Wanted((wait,), {"no progress": progress.summary})
+    return NoOp(f"every consumer of wallet events runs: {progress.summary}")
 
 
 COMMAND = Command(

@@ -6,7 +6,8 @@ Blast radius: rollings neither progress nor complete; events wait in their strea
 
 from dataclasses import dataclass
 
-from commands._facts import running_copies
+from commands._facts import consumers_alive
+from rubyops.errors import Refused
 from rubyops.model.effect import StopProcesses
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import Read
@@ -21,12 +22,22 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want every running consumer stopped."""
+    """Want every consumer stopped that is not; refuse where one is out of the driver's reach."""
     del params
-    running = running_copies(read, CONSUMERS)
-    if not running:
-        return NoOp("no consumer of wallet events runs")
-    return Wanted((StopProcesses(CONSUMERS),), {"running": running})
+    copies = consumers_alive(read, CONSUMERS)
+    beyond_reach = [copy for copy in copies if copy.state == "unknown to the driver"]
+    if beyond_reach:
+        raise Refused(
+            f"Stopping refused: {beyond_reach[0].trouble}, and it consumes events. "
+            f"End that process (kill {beyond_reach[0].heartbeat_pid}), then stop the others.",
+            next_command="rubyops status",
+            details={"pids": [copy.heartbeat_pid for copy in beyond_reach]},
+        )
+    alive = [copy.label for copy in copies if copy.state != "stopped"]
+    if not alive:
+        stopped = ", ".join(copy.label for copy in copies)
+        return NoOp(f"every consumer of wallet events is stopped, and none reports: {stopped}")
+    return Wanted((StopProcesses(CONSUMERS),), {"running": alive})
 
 
 COMMAND = Command("stop-consumers", "Stop the consumers of wallet events", Params, plan, undo="rubyops start-consumers")

@@ -7,11 +7,11 @@ passed for this very commit, changes of tracked files included, are not run agai
 from dataclasses import dataclass
 
 from rubyops.model.effect import RunSuites
+from rubyops.model.recorded import SUITES as RECORDED
+from rubyops.model.recorded import UNKNOWN_COMMIT, short_commit
 from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 
-RECORDED = "suites"
-NO_COMMIT = "unknown"
 _WALLET = "tests/wallet_runtime/wallet"
 
 # The suites that the runbook names, each with its files; the coupon saga as far as the wallet and rolling take part in it.
@@ -36,13 +36,16 @@ class Params:
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the suites run, unless a result of this commit says that each of them has passed."""
-    result, commit = read.results(RECORDED), read.environment.commit
-    counted = result is not None and commit != NO_COMMIT and result["passed"] and set(result["suites"]) == set(SUITES)
-    if result is not None and counted and not params.again:
-        tests = sum(figures["passed"] for figures in result["suites"].values())
-        return NoOp(
-            f"{tests} tests of {len(SUITES)} suites passed for commit {commit[:12]} at {result['recorded_at']}: {', '.join(SUITES)}"
-        )
+    result, commit = read.results(RECORDED).result, read.environment.commit
+    suites = dict(result.get("suites") or {}) if result is not None else {}
+    counts = {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
+    # A suite in which no test passed was not run.
+    tested = set(counts) == set(SUITES) and all(counts.values())
+    passed = result is not None and bool(result["passed"])
+    if result is not None and passed and tested and commit != UNKNOWN_COMMIT and not params.again:
+        tests = sum(counts.values())
+        named = f"for commit {short_commit(commit)} at {result['recorded_at']}"
+        return NoOp(f"{tests} tests of {len(SUITES)} suites passed {named}: {', '.join(SUITES)}")
     return Wanted((RunSuites(SUITES),), {})
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from commands._facts import money_in_reach
-from commands._pairs import Pair, active_pair, saved_pair, saved_versions
+from commands._pairs import Pair, active_pair, refuse_unless_in_force, saved_pair, saved_versions
 from commands._way_back import pair_to_go_back_to, refuse_open_bets
 from rubyops.errors import UsageError
 from rubyops.model.effect import CallService
@@ -41,15 +41,20 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the pair active unless it is; going back refuses while accepted bets are open on the candidate."""
     present = active_pair(read)
     if params.only_first and present is not None:
-        return NoOp(f"{present} is active, so no first pair is needed")
+        return _nothing_to_do(present, "is active, so no first pair is needed", read)
     if params.version == CURRENT and present is not None:
-        return NoOp(f"{present} is active already")
+        return _nothing_to_do(present, "is active already", read)
     target = _target(params, read)
     if target == present:
-        return NoOp(f"{target} is active already")
-    if params.version == PREVIOUS and present is not None:
+        return _nothing_to_do(target, "is active already", read)
+    if params.version == PREVIOUS:
         refuse_open_bets(read, present)
     return Wanted((_activation(target, present),), {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)})
+
+
+def _nothing_to_do(pair: Pair, why: str, read: Read) -> NoOp:
+    refuse_unless_in_force(pair, read)
+    return NoOp(f"{pair} {why}")
 
 
 def _target(params: Params, read: Read) -> Pair:

@@ -65,6 +65,8 @@ def _move(params: Params, read: Read) -> tuple[Effect | None, dict[str, object],
         obstacles.append(f"--plan-digest is {params.plan_digest or 'missing'}, the document's is {digest}")
     facts: dict[str, object] = {"digest": digest, "signed plan": document["signed_plan"], "moves": _reach(document["buckets"], read, code)}
     grants = read.one("topology_move_grants", code=code)
+    if not facts["moves"] and not grants["grants"]:
+        obstacles.append(f"nobody holds anything in the buckets of {code}: nothing to move")
     facts["coupon grants led along"] = f"{grants['grants']} of {grants['players']} players"
     return MoveTopology(document, digest, params.batch_size), facts, obstacles
 

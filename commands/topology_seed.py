@@ -7,6 +7,7 @@ Undo: not needed, a draft that is never activated does nothing.
 from dataclasses import dataclass
 from typing import Literal
 
+from commands._pairs import active_pair, refuse_unless_in_force
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
@@ -39,6 +40,9 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         )
     versions = [f"v{row['version']}" for row in saved]
     if versions:
+        present = active_pair(read)
+        if present is not None:
+            refuse_unless_in_force(present, read)
         return NoOp(f"{code} {', '.join(versions)} is saved")
     return Wanted((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
 

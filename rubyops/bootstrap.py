@@ -3,9 +3,7 @@
 Adapters that bring a driver are imported when an environment is opened: completion and `--help` of every line come here too.
 """
 
-import hashlib
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import playbooks
 from rubyops import config
+from rubyops.adapters.checkout import name_commit
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.local import binaries
-from rubyops.adapters.results import Results
+from rubyops.adapters.results import SealedResults
+from rubyops.engine.evidence import EvidenceBook
 from rubyops.engine.playbook import Library, load_playbook, suggest
 from rubyops.engine.report import Reporter, Silent
 from rubyops.engine.session import Session
@@ -32,6 +32,7 @@ from rubyops.model.secret import MASK
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
 from rubyops.ports import EnvironmentFacts, FreezeTruth, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
+from sql.code import code_digest
 from wallet_runtime import contract
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ class Toolkit:
     control: "ControlDatabase"
     journals: JournalFolder
     tools: Tools
-    results: Results
 
     def session(self, reporter: Reporter, stop: StopWish) -> Session:
         """Return the front door of the engine."""
@@ -108,10 +108,17 @@ def open_toolkit(name: str | None) -> Toolkit:
 
     environment = config.environment(name)
     driver = LocalDriver(environment)
-    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit())
+    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit(), code_digest())
     journals = JournalFolder(environment.home / "journal")
-    results = Results(config.results_home(), journals, facts.commit)
-    reader = Reader(facts, driver, results)
+    results = sealed_results(config.results_home())
+
+    def head(run_id: str) -> tuple[int, str] | None:
+        # Asked as the reader: a dry-run weighs evidence, too.
+        rows = reader.rows("control_journal_head", database="control", run_id=run_id)
+        return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+    evidence = EvidenceBook(facts, journals, results.newest, head, shipped, find_command)
+    reader = Reader(facts, driver, evidence.newest)
     control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
     platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
     operator = Operator(driver, platform, reader, environment.home / "exports", PytestSuites(config.CHECKOUT, results))
@@ -137,7 +144,7 @@ def open_toolkit(name: str | None) -> Toolkit:
         whose=whose,
         state=lambda: state.platform_state(reader),
     )
-    return Toolkit(environment, driver, reader, control, journals, tools, results)
+    return Toolkit(environment, driver, reader, control, journals, tools)
 
 
 def quiet_session(toolkit: Toolkit) -> Session:
@@ -197,6 +204,12 @@ def playbook_path(name: str) -> Path:
     return Path(str(playbooks.__file__)).parent / PLAYBOOKS[name].place
 
 
+def shipped(name: str, given: Mapping[str, str]) -> Playbook:
+    """Load a playbook by the name under which it ships, and no file of somebody's own."""
+    _known(name, PLAYBOOKS, "playbook")
+    return playbook(name, given)
+
+
 def single_step(name: str, params: object) -> Playbook:
     """Make the playbook of one step that a command typed by hand is."""
     step = Step(name, find_command(name).summary, "command", name, params, (), 0)
@@ -210,17 +223,20 @@ def _known(name: str, table: Mapping[str, object], what: str) -> None:
 
 @cache
 def commit() -> str:
-    """Name the commit of this checkout; where files differ from it, marked `-dirty-` and with a digest of what differs.
+    """Name the commit of this checkout, as it was when this process first asked.
 
-    What was proved of some changes says nothing about others. `unknown` outside of a repository.
+    See `name_commit`.
     """
-    try:
-        named = _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").decode().strip()
-        return f"{named}-{hashlib.sha256(_git('diff', 'HEAD', '--binary')).hexdigest()[:12]}" if named.endswith("-dirty") else named
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
+    return _commit_now()
 
 
-def _git(*words: str) -> bytes:
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    return subprocess.run(["git", "-C", str(config.CHECKOUT), *words], capture_output=True, check=True, env=environ, timeout=10).stdout
+def sealed_results(home: Path) -> SealedResults:
+    """Open the sealed results of this checkout.
+
+    One is kept only while the files are still the same.
+    """
+    return SealedResults(home, commit(), code_digest(), lambda: (_commit_now(), code_digest()))
+
+
+def _commit_now() -> str:
+    return name_commit(config.CHECKOUT, config.results_home().parent)

@@ -48,6 +48,10 @@ class JournalUnwritable(Refused):
     """The journal cannot be written, so nothing is done."""
 
 
+class JournalUnreadable(UsageError):
+    """The journal of a run cannot be read."""
+
+
 class Unreachable(RubyopsError):
     """The environment cannot be reached."""
 
@@ -60,8 +64,8 @@ class CheckFailed(RubyopsError):
     exit_code = ExitCode.CHECK_FAILED
 
 
-class Undecided(CheckFailed):
-    """A check could not look, so it is neither passed nor failed."""
+class Inconclusive(CheckFailed):
+    """Nothing was there to look at, so nothing was proved."""
 
 
 class TimedOut(RubyopsError):

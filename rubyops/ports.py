@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from rubyops.model.finding import Finding
+from rubyops.model.recorded import Evidence
 from wallet_runtime.contract.freeze import Verdict
 
 Row = dict[str, Any]
@@ -60,13 +61,17 @@ class Copy:
 
 @dataclass(frozen=True)
 class EnvironmentFacts:
-    """What a step may know of the environment it acts on."""
+    """What a step may know of the environment it acts on.
+
+    `code` is the digest of the platform's source files on the disk (`sql.code`); a copy that loaded others tells another.
+    """
 
     name: str
     topology: str
     copies: int
     seed_players: int
     commit: str
+    code: str = ""
 
 
 class Read(Protocol):
@@ -86,13 +91,17 @@ class Read(Protocol):
         """GET a route of a copy of a process as the operator; an unreachable copy is status 0, never an exception."""
 
     def copies(self) -> Sequence[Copy]:
-        """List every copy that the driver keeps, running or not."""
+        """List every copy that the driver keeps, running or not; empty when never brought up.
+
+        Raises `Unreachable` where the driver does not answer. It knows of no copy that somebody
+        started by hand: `checks/_liveness.py` asks the heartbeats, too.
+        """
 
     def groups(self) -> list[Row]:
         """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
 
-    def results(self, suite: str) -> Row | None:
-        """Return the newest recorded result of a test suite or flow run for this very commit, or None."""
+    def results(self, suite: str) -> Evidence:
+        """Return the newest result of a suite that is believed of this very commit, and doubts."""
 
 
 class Actor(Protocol):

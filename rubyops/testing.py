@@ -8,6 +8,7 @@ from typing import Any
 
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
+from rubyops.model.recorded import Evidence
 from rubyops.ports import (
     Actor,
     BatchCount,
@@ -62,9 +63,9 @@ class StillRead:
         """Return no group."""
         return []
 
-    def results(self, suite: str) -> Row | None:
+    def results(self, suite: str) -> Evidence:
         """Return no result."""
-        return None
+        return Evidence()
 
 
 class RecordingOperate:

@@ -2,9 +2,9 @@
 
 import os
 import sys
+from dataclasses import replace
 
-from wallet_runtime import contract
-from wallet_runtime.plumbing.settings import SettingsError, read_settings
+from sql.code import code_digest
 
 EXIT_USAGE = 2
 EXIT_SETTINGS = 78
@@ -13,12 +13,17 @@ EXIT_FAILED = 1
 
 def main(arguments: list[str]) -> int:
     """Run the named process; return 2 for wrong usage, 78 for settings at fault, 1 for a port that is taken."""
+    # Before anything else is imported: a file that changes meanwhile makes this copy an old one.
+    code = code_digest()
+    from wallet_runtime import contract  # noqa: PLC0415
+    from wallet_runtime.plumbing.settings import SettingsError, read_settings  # noqa: PLC0415
+
     if len(arguments) != 1 or arguments[0] not in contract.PROCESSES:
         print(f"usage: python -m wallet_runtime <process>, one of: {', '.join(contract.PROCESSES)}", file=sys.stderr)
         return EXIT_USAGE
     process = arguments[0]
     try:
-        settings = read_settings(process, os.environ)
+        settings = replace(read_settings(process, os.environ), code=code)
     except SettingsError as error:
         print(f"{process} does not start, because its settings are at fault:", file=sys.stderr)
         print("\n".join(f"  {fault}" for fault in error.faults), file=sys.stderr)

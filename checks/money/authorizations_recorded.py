@@ -18,7 +18,14 @@ def run(read: Read) -> Finding:
         rolled_back_event=BET_ROLLED_BACK_CONFIRMED,
         limit=SAMPLES,
     )
-    return none_may_break(rows, holds="every closed bet has its authorization", broken="closed bets without an authorization", name=_name)
+    closed = read.one("reconcile_recorded")["closed_bets"]
+    return none_may_break(
+        rows,
+        holds="every closed bet has its authorization",
+        broken="closed bets without an authorization",
+        name=_name,
+        nothing=None if closed else "no bet was ever closed here",
+    )
 
 
 def _name(row: Row) -> str:

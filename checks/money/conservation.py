@@ -4,7 +4,8 @@ When it fails, money appeared or vanished: a leg was lost, doubled, or written p
 """
 
 from checks._answer import SAMPLES, none_may_break
-from rubyops.model.finding import Finding
+from checks._money import NO_MONEY, never_held
+from rubyops.model.finding import Finding, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 from wallet_runtime.contract import POINTS_CURRENCY
@@ -13,7 +14,9 @@ from wallet_runtime.contract import POINTS_CURRENCY
 def run(read: Read) -> Finding:
     """Sum both sides in one snapshot and name the brands where they differ."""
     breaks = read.rows("reconcile_conservation_breaks", limit=SAMPLES)
-    pairs = 0 if breaks else read.one("reconcile_conservation_scope")["pairs"]
+    pairs = 0 if breaks else int(read.one("reconcile_conservation_scope")["pairs"])
+    if not breaks and not pairs:
+        return never_held(read) or passed(f"{NO_MONEY}: nothing to conserve", pairs=0)
     return none_may_break(
         breaks,
         holds=f"conserved in {pairs} brand and currency pairs",

@@ -12,7 +12,14 @@ from rubyops.ports import Read, Row
 def run(read: Read) -> Finding:
     """Look for records without a ledger row of their transaction."""
     rows = read.rows("reconcile_movements_without_ledger", limit=SAMPLES)
-    return none_may_break(rows, holds="every movement has its ledger rows", broken="movements without a ledger row", name=_name)
+    moved = read.one("reconcile_recorded")["movements"]
+    return none_may_break(
+        rows,
+        holds="every movement has its ledger rows",
+        broken="movements without a ledger row",
+        name=_name,
+        nothing=None if moved else "no movement of money is recorded here",
+    )
 
 
 def _name(row: Row) -> str:

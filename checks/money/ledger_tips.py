@@ -4,7 +4,8 @@ When it fails, money was changed past the ledger or a ledger row was rewritten. 
 """
 
 from checks._answer import SAMPLES, account_of, none_may_break
-from rubyops.model.finding import Finding
+from checks._money import NO_MONEY, never_held
+from rubyops.model.finding import Finding, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 
@@ -12,9 +13,14 @@ from rubyops.ports import Read, Row
 def run(read: Read) -> Finding:
     """Walk every chain in one snapshot and name the accounts that differ, with the last good row of each."""
     drifts = read.rows("reconcile_ledger_drift", limit=SAMPLES)
-    accounts = 0 if drifts else read.one("reconcile_accounts")["accounts"]
+    accounts = 0 if drifts else int(read.one("reconcile_accounts")["accounts"])
+    if not drifts and not accounts:
+        return never_held(read) or passed(f"{NO_MONEY}: no account and no ledger row", accounts=0)
     return none_may_break(
-        drifts, holds=f"{accounts} accounts agree with their ledger", broken="accounts that drift from their ledger", name=_name
+        drifts,
+        holds=f"{accounts} accounts agree with their ledger",
+        broken="accounts that drift from their ledger",
+        name=_name,
     )
 
 

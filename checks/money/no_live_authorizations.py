@@ -4,7 +4,7 @@ When it fails, going back to the pair before would strand these stakes: settle o
 """
 
 from checks._answer import SAMPLES, none_may_break
-from rubyops.model.finding import Finding
+from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 
@@ -12,6 +12,8 @@ from rubyops.ports import Read, Row
 def run(read: Read) -> Finding:
     """List AUTHORIZED authorizations of the active pair."""
     gate = read.one("facts_gate")
+    if gate["topology_code"] is None:
+        return inconclusive("no topology is active, so there is no pair whose bets could be open")
     rows = read.rows("facts_open_bets", code=gate["topology_code"], version=gate["topology_version"], limit=SAMPLES)
     pair = f"{gate['topology_code']} v{gate['topology_version']}"
     return none_may_break(rows, holds=f"no open bet on {pair}", broken=f"open bets on {pair} (rubyops bets settle|rollback)", name=_name)

@@ -3,21 +3,50 @@
 When it fails, publishing has stalled while money moves: rollings are not created and not counted.
 """
 
-from rubyops.model.finding import Finding, failed, passed
+from rubyops.errors import Unreachable
+from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
+from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
 AGE_LIMIT_MS = 5_000
+STREAMS = tuple(f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS))
 
 
 def run(read: Read) -> Finding:
-    """Look at the oldest unpublished event of the wallet's and the rolling's outbox."""
+    """Look at the oldest unpublished event of the wallet's and the rolling's outbox.
+
+    Without the consumers' groups in sight an empty outbox proves nothing: what was published may
+    be lost, or nobody may read it.
+    """
     row = read.one("facts_outbox")
-    depth, age_ms = row["wallet_unpublished"] + row["rolling_unpublished"], row["oldest_age_ms"] or 0
-    details = {"unpublished": depth, "oldest_age_ms": age_ms, "limit_ms": AGE_LIMIT_MS, "set_aside": row["set_aside"]}
+    depth = row["wallet_unpublished"] + row["rolling_unpublished"]
+    age_ms = row["oldest_age_ms"] or 0
+    details = {
+        "unpublished": depth,
+        "oldest_age_ms": age_ms,
+        "limit_ms": AGE_LIMIT_MS,
+        "set_aside": row["set_aside"],
+    }
     if age_ms > AGE_LIMIT_MS:
-        return failed(f"the oldest of {depth} unpublished events has waited {age_ms} ms, allowed {AGE_LIMIT_MS} ms", **details)
+        waited = f"has waited {age_ms} ms, allowed {AGE_LIMIT_MS} ms"
+        return failed(f"the oldest of {depth} unpublished events {waited}", **details)
+    unseen = _unseen(read)
+    if unseen is not None:
+        return inconclusive(f"{depth} unpublished, and {unseen}", **details)
     return passed(f"{depth} unpublished, the oldest {age_ms} ms old", **details)
+
+
+def _unseen(read: Read) -> str | None:
+    """Say why nobody knows whether published events are consumed; None where it can be seen."""
+    try:
+        known = {group["stream"] for group in read.groups() if group["group"] == ROLLING_GROUP}
+    except Unreachable as fault:
+        return f"the streams cannot be seen: {fault.message}"
+    missing = [stream for stream in STREAMS if stream not in known]
+    if not missing:
+        return None
+    return f"{len(missing)} of {len(STREAMS)} streams have no group of consumers: {missing[0]}"
 
 
 CHECK = Check("outbox-age", "Events are published in time", ("TRG-7",), run)

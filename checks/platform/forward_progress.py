@@ -3,47 +3,40 @@
 When it fails, a process stands still although it exists (stopped, hung, cut off): events wait while everything looks up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from rubyops.model.finding import Finding
+from checks._liveness import CopyLife, liveness
+from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
-from rubyops.ports import Copy, Read, Row
+from rubyops.ports import Read
 from wallet_runtime.contract import WORKER_PROCESSES
 
-HEARTBEAT_LIMIT_MS = 3_000  # written every 200 ms; the rest is room for a busy machine
-RUNNING = "running"
 HEALTHY = 200
 
 
 def run(read: Read) -> Finding:
-    """Look at each worker's loops and at each running copy's heartbeat in `control`."""
-    copies = read.copies()
-    beats = {(row["process"], row["copy"]): row for row in read.rows("facts_service_copies", database="control")}
-    faults = [f"{process}: no copy runs" for process in WORKER_PROCESSES if not _runs(copies, process)]
-    for copy in copies:
-        if copy.state == RUNNING:
-            stale = _heartbeat_faults(copy, beats.get((copy.process, copy.number)))
-            # A copy that stands still would only keep the question waiting.
-            faults += stale or (_loop_faults(read, copy) if copy.process in WORKER_PROCESSES else [])
-    return all_true(faults, holds=f"every worker makes progress, {len(copies)} heartbeats are fresh", broken="no forward progress")
+    """Look at each worker's loops, and at what the driver and the heartbeats say of each copy."""
+    life = liveness(read)
+    if not life.driver_answers:
+        return inconclusive(f"which copies make progress cannot be told: {life.troubles[0]}")
+    running = life.in_state("running")
+    alive = {copy.process for copy in running}
+    faults = [f"{process}: no copy runs" for process in WORKER_PROCESSES if process not in alive]
+    # A copy that stands still would only keep the question about its loops waiting.
+    faults += life.troubles
+    workers = [copy for copy in running if copy.process in WORKER_PROCESSES]
+    faults += [fault for copy in workers for fault in _loop_faults(read, copy)]
+    return all_true(
+        faults,
+        holds=f"every worker makes progress, {len(running)} heartbeats are fresh",
+        broken="no forward progress",
+    )
 
 
-def _runs(copies: Sequence[Copy], process: str) -> bool:
-    return any(copy.process == process and copy.state == RUNNING for copy in copies)
-
-
-def _heartbeat_faults(copy: Copy, beat: Row | None) -> list[str]:
-    label = f"{copy.process} copy {copy.number}"
-    if beat is None:
-        return [f"{label}: never reported a heartbeat"]
-    age_ms = int(beat["heartbeat_age_ms"])
-    return [] if age_ms <= HEARTBEAT_LIMIT_MS else [f"{label}: last heartbeat {age_ms} ms ago, allowed {HEARTBEAT_LIMIT_MS} ms"]
-
-
-def _loop_faults(read: Read, copy: Copy) -> list[str]:
-    label = f"{copy.process} copy {copy.number}"
+def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
+    label = copy.label
     answer = read.get(copy.process, "/health", copy=copy.number)
     if answer.status == 0:
         return [f"{label}: no answer ({answer.error or 'no reason given'})"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sql
 from checks._answer import all_true
-from rubyops.model.finding import Finding
+from rubyops.errors import Refused
+from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Database, Read
 
@@ -16,7 +17,10 @@ DATABASES: tuple[Database, ...] = ("platform", "control")
 
 def run(read: Read) -> Finding:
     """Compare each database's revision with the newest revision file."""
-    found = {name: revision_of(read, name) for name in DATABASES}
+    try:
+        found = {name: revision_of(read, name) for name in DATABASES}
+    except Refused as unreadable:
+        return inconclusive(unreadable.message)
     faults = [
         f"{name} is at {found[name] or 'no revision'}, newest is {newest_revision(name)}"
         for name in DATABASES
@@ -33,11 +37,22 @@ def newest_revision(database: Database) -> str:
 
 
 def revision_of(read: Read, database: Database) -> str | None:
-    """Return the revision that a database stands at; None where no migration ever ran."""
-    if not read.one("facts_has_revision_table", database=database)["present"]:
-        return None
-    rows = read.rows("facts_revision", database=database)
-    return str(rows[0]["version_num"]) if rows else None
+    """Return the revision that a database stands at; None where there is no schema of ours.
+
+    Raises `Refused` where a schema is there and no revision says which one.
+    """
+    there = read.one("facts_has_revision_table", database=database)
+    rows = read.rows("facts_revision", database=database) if there["present"] else []
+    if len(rows) == 1:
+        return str(rows[0]["version_num"])
+    if rows or there["schema"]:
+        found = ", ".join(str(row["version_num"]) for row in rows) or "none"
+        raise Refused(
+            f"database {database} has a schema, and its revision cannot be told (found: {found}). "
+            "Restore public.alembic_version, or begin with an empty database.",
+            next_command="rubyops doctor",
+        )
+    return None
 
 
 CHECK = Check("migrations-current", "Both databases are migrated", ("LOC-2",), run)

@@ -6,25 +6,30 @@ When it fails, provider callbacks cannot be resolved to a funding rule, or are b
 from collections.abc import Mapping
 from typing import Any
 
+from checks.platform._endpoint import ask_every_copy
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import WALLET_SERVICE
 
 PATH = "/internal/wallet/policy/active"
 
 
 def run(read: Read) -> Finding:
-    """Compare the endpoint's policies with the ACTIVE rows."""
-    active = read.rows("facts_active_policies")
-    answer = read.get(WALLET_SERVICE, PATH)
-    if answer.status != 200 or not isinstance(answer.body, Mapping):
-        return failed(f"wallet_service answered {answer.error or answer.status} on {PATH}, expected 200")
-    expected, found = _lines(active), _lines(answer.body.get("policies") or [])
+    """Ask every copy of wallet_service and compare with the ACTIVE rows."""
+    expected = _lines(read.rows("facts_active_policies"))
     if not expected:
         return failed("no policy is active; activate a topology with its policy: rubyops topology activate")
-    if found != expected:
-        return failed(f"the endpoint says {'; '.join(found) or 'nothing'}; active are {'; '.join(expected)}")
+    answers = ask_every_copy(read, PATH)
+    if isinstance(answers, Finding):
+        return answers
+    for number, answer in sorted(answers.items()):
+        who = f"wallet_service copy {number}"
+        if answer.status != 200 or not isinstance(answer.body, Mapping):
+            return failed(f"{who} answered {answer.error or answer.status} on {PATH}, expected 200")
+        found = _lines(answer.body.get("policies") or [])
+        if found != expected:
+            says = "; ".join(found) or "nothing"
+            return failed(f"{who} says {says}; active are {'; '.join(expected)}")
     return passed("; ".join(expected), policies=expected)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from rubyops.model.finding import Finding
+from checks._liveness import CopyLife, liveness
+from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
-from rubyops.ports import Copy, HttpAnswer, Read
+from rubyops.ports import HttpAnswer, Read
 from wallet_runtime.contract import API_PROCESSES
 
 RUNNING = "running"
@@ -17,8 +18,11 @@ HEALTHY = 200
 
 
 def run(read: Read) -> Finding:
-    """Ask each copy that the driver keeps, and miss none that the platform needs."""
-    copies = [copy for copy in read.copies() if copy.process in API_PROCESSES]
+    """Ask each copy that the driver keeps or that reports, and miss none that is needed."""
+    life = liveness(read)
+    if not life.driver_answers:
+        return inconclusive(f"which services run cannot be told: {life.troubles[0]}")
+    copies = life.of(*API_PROCESSES)
     kept = {copy.process for copy in copies}
     faults = [f"{process}: no copy is kept" for process in API_PROCESSES if process not in kept]
     faults += [fault for copy in copies if (fault := _fault(read, copy))]
@@ -30,12 +34,13 @@ def run(read: Read) -> Finding:
     )
 
 
-def _fault(read: Read, copy: Copy) -> str | None:
-    label = f"{copy.process} copy {copy.number}"
+def _fault(read: Read, copy: CopyLife) -> str | None:
+    if copy.trouble is not None:
+        return copy.trouble
     if copy.state != RUNNING:
-        return f"{label}: {copy.state}, expected {RUNNING}"
+        return f"{copy.label}: {copy.driver_state}, expected {RUNNING}"
     answer = read.get(copy.process, "/health", copy=copy.number)
-    return None if answer.status == HEALTHY else f"{label}: {_why(answer)}"
+    return None if answer.status == HEALTHY else f"{copy.label}: {_why(answer)}"
 
 
 def _why(answer: HttpAnswer) -> str:

@@ -5,10 +5,10 @@ When it fails, callers route money by another topology than the one that is acti
 
 from collections.abc import Mapping
 
+from checks.platform._endpoint import ask_every_copy
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
-from wallet_runtime.contract import WALLET_SERVICE
 
 PATH = "/internal/wallet/topology/active"
 
@@ -19,8 +19,10 @@ def run(read: Read) -> Finding:
     expected = (gate["topology_code"], gate["topology_version"])
     if expected[0] is None:
         return failed("no topology is active; seed and activate one: rubyops topology seed, rubyops topology activate")
-    for number in sorted(copy.number for copy in read.copies() if copy.process == WALLET_SERVICE) or (1,):
-        answer = read.get(WALLET_SERVICE, PATH, copy=number)
+    answers = ask_every_copy(read, PATH)
+    if isinstance(answers, Finding):
+        return answers
+    for number, answer in sorted(answers.items()):
         body = answer.body if isinstance(answer.body, Mapping) else {}
         found = (body.get("topology_code"), body.get("topology_version"))
         if answer.status != 200 or found != expected:

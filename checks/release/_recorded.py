@@ -1,15 +1,25 @@
 """Reading a recorded result: shared by the gates that count results of this commit."""
 
-from rubyops.model.finding import Finding, failed, inconclusive, passed
+from typing import Any
+
+from rubyops.model.finding import Finding, failed, inconclusive
+from rubyops.model.recorded import short_commit
 from rubyops.ports import Read
 
 
-def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> Finding:
-    """Pass when the newest result of `suite` for this commit is good; inconclusive when there is none."""
+def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, Any] | Finding:
+    """Return the newest result of `suite` for this commit when it is believed and good.
+
+    Else the finding that says why not.
+    """
     commit = read.environment.commit
-    result = read.results(suite)
-    if result is None:
-        return inconclusive(f"no recorded result of {what} for commit {commit[:12]}; {remedy}", suite=suite, commit=commit)
-    if not result["passed"]:
-        return failed(f"{what} failed for commit {commit[:12]}; mend it, then {remedy}", suite=suite, result=result)
-    return passed(f"{what} passed for commit {commit[:12]}", suite=suite, result=result)
+    named = short_commit(commit)
+    evidence = read.results(suite)
+    told: dict[str, Any] = {"suite": suite, "commit": commit}
+    if evidence.doubts:
+        told["not_believed"] = list(evidence.doubts)
+    if evidence.result is None:
+        return inconclusive(f"no recorded result of {what} for commit {named}{evidence.because()}; {remedy}", **told)
+    if evidence.result["passed"] is not True:
+        return failed(f"{what} failed for commit {named}; mend it, then {remedy}", **told, result=evidence.result)
+    return evidence.result

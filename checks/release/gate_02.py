@@ -1,20 +1,62 @@
 """GATE-2: the local end-to-end flows passed for this very commit and this environment's topology.
 
-When it fails, money does not go the whole way from deposit to withdrawal on a running platform.
+It counts the whole rollout that ships, carried out on this environment by one commit, on processes
+of that commit's code, and it asks every copy whether it still runs that code. When it fails, money
+does not go the whole way from deposit to withdrawal on the platform that runs.
 """
 
+from typing import Any
+
 from checks.release._recorded import recorded_pass
-from rubyops.model.finding import Finding
+from rubyops.model.finding import Finding, failed, inconclusive, passed
+from rubyops.model.recorded import FLOWS_PREFIX, short_commit
 from rubyops.model.step import Check
 from rubyops.ports import Read
+from rubyops.running_code import REMEDY, one_code, short_code
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
-SUITE_PREFIX = "flows:"
+# Flows that mean something on one topology alone; elsewhere their step has nothing to do.
+ONLY_ON: dict[str, str] = {"FLOW-9": RUBY_SPLIT_V1, "FLOW-10": RUBY_SPLIT_V1, "FLOW-11": RUBY_UNIFIED_V1}
+HEARTBEAT_AGE_MS_MAX = 3_000
 
 
 def run(read: Read) -> Finding:
-    """Read the recorded result of the flows on the environment's topology."""
+    """Read the recorded result of the flows on this topology, and ask what runs now."""
     topology = read.environment.topology
-    return recorded_pass(read, SUITE_PREFIX + topology, f"the flows on {topology}", "run `rubyops rollout local`")
+    what = f"the flows on {topology}"
+    remedy = f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
+    found = recorded_pass(read, FLOWS_PREFIX + topology, what, remedy)
+    if isinstance(found, Finding):
+        return found
+    unplayed = _unplayed(found["flows"], topology)
+    if unplayed:
+        return failed(f"{what} were not all played: {', '.join(unplayed)}", result=found, unplayed=unplayed)
+    others = _other_code(read)
+    if others:
+        return inconclusive(f"{what} passed, but not on what runs now: {others[0]}; {REMEDY}", others=others, result=found)
+    return passed(f"{what} passed for commit {short_commit(read.environment.commit)}", result=found)
+
+
+def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
+    """Name each flow that did not pass; one with nothing to do on this topology has."""
+    idle = {name for name, only in ONLY_ON.items() if only != topology}
+    return [f"{name} {status}" for name, status in flows.items() if status != "ok" and not (status == "noop" and name in idle)]
+
+
+def _other_code(read: Read) -> list[str]:
+    """Name the copies of other code: those of the driver, and those that report by themselves."""
+    wanted = read.environment.code
+    code, doubt = one_code(read)
+    if doubt:
+        return [doubt]
+    if code != wanted:
+        return [f"every copy runs {short_code(code)}, this checkout has {short_code(wanted)}"]
+    reported = read.rows("facts_copies_code", database="control")
+    return [
+        f"{row['process']} {row['copy']} reports {short_code(row['code'] or '')}, this checkout has {short_code(wanted)}"
+        for row in reported
+        if row["heartbeat_age_ms"] <= HEARTBEAT_AGE_MS_MAX and row["code"] != wanted
+    ]
 
 
 CHECK = Check("gate-02", "Local flows pass", ("GATE-2",), run)

@@ -12,8 +12,13 @@ from rubyops.ports import Read, Row
 
 def run(read: Read) -> Finding:
     """Compare totals, then every account with its tip, then conservation; the first that differs is the answer."""
+    accounts = read.one("reconcile_recorded")["accounts"]
     totals = none_may_break(
-        read.rows("reconcile_bucket_totals", limit=SAMPLES), holds="totals agree", broken="totals that differ from the ledger's", name=_name
+        read.rows("reconcile_bucket_totals", limit=SAMPLES),
+        holds="totals agree",
+        broken="totals that differ from the ledger's",
+        name=_name,
+        nothing=None if accounts else "no account is here",
     )
     if not totals.ok:
         return totals

@@ -13,15 +13,23 @@ from rubyops.ports import Read, Row
 def audit(read: Read) -> Finding:
     """Compare each rolled-back bet's ledger rows with its stored breakdown."""
     rows = read.rows("reconcile_rollbacks_off_breakdown", limit=SAMPLES)
+    there = read.one("reconcile_recorded")["rolled_back_bets"]
     return none_may_break(
-        rows, holds="every rollback followed its stored breakdown", broken="rollbacks off their stored breakdown", name=_name
+        rows,
+        holds="every rollback followed its stored breakdown",
+        broken="rollbacks off their stored breakdown",
+        name=_name,
+        nothing=None if there else "no bet of a player was ever rolled back here",
     )
 
 
 def run(read: Read) -> Finding:
     """Fail on a recorded breach; without the probe, clean records decide nothing."""
     finding = audit(read)
-    return finding if not finding.ok else inconclusive("the records agree; the probe must write, run: rubyops gate")
+    if finding.status == "failed":
+        return finding
+    seen = "the records agree" if finding.ok else finding.summary
+    return inconclusive(f"{seen}; the probe must write, run: rubyops gate")
 
 
 def _name(row: Row) -> str:

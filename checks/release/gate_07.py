@@ -14,13 +14,23 @@ from wallet_runtime.contract import POINTS_CURRENCY
 def audit(read: Read) -> Finding:
     """Look for bets and withdrawals in points."""
     rows = read.rows("reconcile_points_in_bets", points=POINTS_CURRENCY, limit=SAMPLES)
-    return none_may_break(rows, holds="no bet or withdrawal moved points", broken="bets or withdrawals that moved points", name=_name)
+    there = read.one("reconcile_recorded")["bets_or_withdrawals"]
+    return none_may_break(
+        rows,
+        holds="no bet or withdrawal moved points",
+        broken="bets or withdrawals that moved points",
+        name=_name,
+        nothing=None if there else "there was never a bet or a withdrawal here",
+    )
 
 
 def run(read: Read) -> Finding:
     """Fail on a recorded breach; without the probe, clean records decide nothing."""
     finding = audit(read)
-    return finding if not finding.ok else inconclusive("the records agree; the probe must write, run: rubyops gate")
+    if finding.status == "failed":
+        return finding
+    seen = "the records agree" if finding.ok else finding.summary
+    return inconclusive(f"{seen}; the probe must write, run: rubyops gate")
 
 
 def _name(row: Row) -> str:

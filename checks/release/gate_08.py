@@ -13,15 +13,23 @@ from rubyops.ports import Read, Row
 def audit(read: Read) -> Finding:
     """Look for references to buckets that the active topology does not have."""
     rows = read.rows("reconcile_unreachable_references", limit=SAMPLES)
+    there = read.one("reconcile_recorded")["held_in_buckets"]
     return none_may_break(
-        rows, holds="everything held is reachable", broken="kinds of references out of reach of the active topology", name=_name
+        rows,
+        holds="everything held is reachable",
+        broken="kinds of references out of reach of the active topology",
+        name=_name,
+        nothing=None if there else "nobody holds anything in a bucket here",
     )
 
 
 def run(read: Read) -> Finding:
     """Fail on something out of reach; without the probe, a clean look decides nothing."""
     finding = audit(read)
-    return finding if not finding.ok else inconclusive("everything held is reachable; the probe must write, run: rubyops gate")
+    if finding.status == "failed":
+        return finding
+    seen = "everything held is reachable" if finding.ok else finding.summary
+    return inconclusive(f"{seen}; the probe must write, run: rubyops gate")
 
 
 def _name(row: Row) -> str:

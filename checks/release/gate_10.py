@@ -7,19 +7,27 @@ fails, one leaked secret speaks for every service.
 from collections.abc import Mapping
 
 from checks._answer import all_true
+from checks._liveness import CopyLife, liveness
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
-from rubyops.ports import Copy, Read
-from wallet_runtime.contract import LEGACY_TOKEN_VARIABLE
+from rubyops.ports import Read
+from wallet_runtime.contract import LEGACY_TOKEN_VARIABLE, PROCESSES
 
 
 def audit(read: Read) -> Finding:
-    """Ask every copy; one that does not say counts as having it."""
-    copies = read.copies()
+    """Ask every copy, kept by the driver or not; one that does not say counts as having it."""
+    life = liveness(read)
+    if not life.driver_answers:
+        return inconclusive(f"which copies there are cannot be told: {life.troubles[0]}")
+    copies = life.of(*PROCESSES)
     faults = [fault for copy in copies if (fault := _fault(read, copy))]
     if not copies:
         faults = ["no process runs"]
-    return all_true(faults, holds=f"none of {len(copies)} copies has {LEGACY_TOKEN_VARIABLE}", broken="the legacy token is about")
+    return all_true(
+        faults,
+        holds=f"none of {len(copies)} copies has {LEGACY_TOKEN_VARIABLE}",
+        broken="the legacy token is about",
+    )
 
 
 def run(read: Read) -> Finding:
@@ -28,14 +36,17 @@ def run(read: Read) -> Finding:
     return finding if not finding.ok else inconclusive("no copy has the legacy token; the probe must call, run: rubyops gate")
 
 
-def _fault(read: Read, copy: Copy) -> str | None:
+def _fault(read: Read, copy: CopyLife) -> str | None:
+    if copy.out_of_reach is not None:
+        return f"{copy.out_of_reach}, so it cannot be asked for {LEGACY_TOKEN_VARIABLE}"
     answer = read.get(copy.process, "/health", copy=copy.number)
-    said = answer.body.get("legacy_token_present") if isinstance(answer.body, Mapping) else None
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    said = body.get("legacy_token_present")
     if said is False:
         return None
-    return f"{copy.process} copy {copy.number} " + (
-        f"has {LEGACY_TOKEN_VARIABLE} set" if said else f"does not say ({answer.error or answer.status})"
-    )
+    if said:
+        return f"{copy.label} has {LEGACY_TOKEN_VARIABLE} set"
+    return f"{copy.label} does not say ({answer.error or answer.status})"
 
 
 CHECK = Check("gate-10", "No legacy shared token", ("GATE-10", "RS-5"), run)

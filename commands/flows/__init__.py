@@ -5,6 +5,7 @@ A flow raises `CheckFailed` with what was expected and what was found; what it r
 
 from collections.abc import Callable
 
+from checks.release.gate_02 import ONLY_ON as ONLY_ON
 from commands.flows import (
     bonuses,
     bypasses,
@@ -21,7 +22,6 @@ from commands.flows import (
     withdrawable,
 )
 from rubyops.ports import Actor
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 Flow = Callable[[Actor], dict[str, object]]
 
@@ -53,6 +53,3 @@ FLOWS: dict[str, Flow] = {
     "GATE-8": gates.reachable,
     "GATE-10": gates.legacy_token,
 }
-
-# Flows that mean something on one topology alone; elsewhere their step has nothing to do.
-ONLY_ON: dict[str, str] = {"FLOW-9": RUBY_SPLIT_V1, "FLOW-10": RUBY_SPLIT_V1, "FLOW-11": RUBY_UNIFIED_V1}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from rubyops.errors import CheckFailed
+from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Row
 from wallet_runtime.contract import (
     CASH_AVAILABLE,
@@ -66,6 +66,15 @@ class Script:
     def topology(self) -> str:
         """The code of the environment's topology."""
         return self.actor.read.environment.topology
+
+    def active_documents(self) -> Row:
+        """Return the documents of the active pair.
+
+        Without one there is nothing that a flow could play on.
+        """
+        rows = self.actor.read.rows("facts_active_documents")
+        self.expect("active pairs of a topology and a policy (`rubyops rollout local` activates one)", len(rows), 1)
+        return rows[0]
 
     def key(self, key: str) -> str:
         """Name one call of this player among all calls of the flow."""
@@ -226,8 +235,18 @@ class Script:
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:
-    """Start a flow with a canary player of its own."""
+    """Start a flow with a canary player of its own. Raises `Inconclusive` without a topology."""
+    demand_topology(title, actor)
     return Script(title, label, actor, actor.player(label))
+
+
+def demand_topology(title: str, actor: Actor) -> None:
+    """Raise `Inconclusive` where no topology is active: nothing can be played, so nothing fails."""
+    if actor.read.one("facts_gate")["topology_code"] is None:
+        raise Inconclusive(
+            f"{title}: no topology is active here, so there is nothing to play on",
+            next_command="rubyops topology activate",
+        )
 
 
 def _said(answer: HttpAnswer) -> str:

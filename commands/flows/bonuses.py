@@ -63,7 +63,7 @@ def _owe(script: Script, rollings: dict[str, str]) -> None:
         lambda: all(script.rollings().get(rollings[side], {}).get("turnover", -1) >= counted[side] for side in SIDES),
     )
     known = script.rollings()
-    multiples = script.actor.read.one("facts_active_documents")["policy"]["rolling"]["bonus"]
+    multiples = script.active_documents()["policy"]["rolling"]["bonus"]
     for side, providers in SIDES.items():
         rolling, bucket = known[rollings[side]], BONUS_BUCKETS[script.topology][PROVIDERS[providers[0]]]
         required = int((script.minor(AMOUNT) * Decimal(multiples[bucket])).to_integral_value(ROUND_CEILING))

@@ -13,7 +13,7 @@ from checks.release import gate_04
 from checks.release._wallet_rights import PLATFORM_ROLES
 from checks.release._ways import Relation, guarded, may_write
 from commands.flows.gates import demand
-from rubyops.errors import CheckFailed, Undecided, Unreachable
+from rubyops.errors import CheckFailed, Inconclusive, Unreachable
 from rubyops.ports import Actor, Attempt, AttemptAnswer
 
 TITLE = "GATE-4"
@@ -89,7 +89,7 @@ def _judge(tally: Tally, relations: int) -> dict[str, object]:
         )
     if tally.open or not tally.tried:
         first = tally.open[0] if tally.open else "there was nothing to try"
-        raise Undecided(
+        raise Inconclusive(
             f"{TITLE}: attempts that prove nothing: {len(tally.open)}; first: {first}",
             details={**facts, "samples": tally.open[:SAMPLES]},
         )

@@ -8,7 +8,7 @@ from typing import Any
 from checks.release import gate_05, gate_07, gate_08, gate_10
 from commands.flows._script import Script, begin
 from commands.flows.rollback import PROVIDER, bet_from_two_sources
-from rubyops.errors import CheckFailed, Undecided
+from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer
 from wallet_runtime.contract import (
@@ -31,7 +31,7 @@ _PATH_PART = re.compile(r"\{\w+\}")
 
 def stored_breakdown(actor: Actor) -> dict[str, object]:
     """GATE-5: after a change of balances, rollback and settlement still follow the breakdown stored at acceptance."""
-    demand("GATE-5", gate_05.audit(actor.read))
+    _demand_no_breach("GATE-5", gate_05.audit(actor.read))
     rolled_back = begin("GATE-5", actor, "rollback")
     bet = bet_from_two_sources(rolled_back, "15.00")
     rolled_back.deposit("50.00", key="later", bucket=rolled_back.normal(PROVIDER))
@@ -49,7 +49,7 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
 
 def points(actor: Actor) -> dict[str, object]:
     """GATE-7: a policy that funds bets with points or turns them into withdrawable money is refused; so are a bet and a withdrawal."""
-    demand("GATE-7", gate_07.audit(actor.read))
+    _demand_no_breach("GATE-7", gate_07.audit(actor.read))
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
     topology, policy = _documents(script)
@@ -71,7 +71,7 @@ def points(actor: Actor) -> dict[str, object]:
 
 def reachable(actor: Actor) -> dict[str, object]:
     """GATE-8: a topology that lacks a bucket holding money, or changes its meaning, is refused by rule A7-8."""
-    demand("GATE-8", gate_08.audit(actor.read))
+    _demand_no_breach("GATE-8", gate_08.audit(actor.read))
     script = begin("GATE-8", actor)
     bucket = script.normal(PROVIDER)
     script.deposit("5.00", key="held", bucket=bucket)
@@ -109,14 +109,20 @@ def _doors(script: Script) -> dict[str, str]:
 
 def demand(title: str, finding: Finding) -> None:
     """Go on only under a good finding; one that could not look leaves the gate undecided."""
+    _demand_no_breach(title, finding)
     if not finding.ok:
-        kind = Undecided if finding.status == "inconclusive" else CheckFailed
-        raise kind(f"{title}: {finding.summary}", details=finding.details)
+        raise Inconclusive(f"{title}: {finding.summary}", details=finding.details)
+
+
+def _demand_no_breach(title: str, finding: Finding) -> None:
+    """Fail on a recorded breach; without any record yet, the probe makes what it judges."""
+    if finding.status == "failed":
+        raise CheckFailed(f"{title}: {finding.summary}", details=finding.details)
 
 
 def _documents(script: Script) -> tuple[dict[str, Any], dict[str, Any]]:
     """Copy the active pair's documents under a version that was never saved."""
-    row = script.actor.read.one("facts_active_documents")
+    row = script.active_documents()
     topology, policy = copy.deepcopy(row["topology"]), copy.deepcopy(row["policy"])
     topology["version"] = policy["version"] = policy["topology"]["version"] = PROBE_VERSION
     return topology, policy
@@ -147,7 +153,7 @@ def _rules(body: Any) -> list[str]:
 
 
 def _bucket_of_kind(script: Script, kind: str) -> str:
-    buckets = script.actor.read.one("facts_active_documents")["topology"]["buckets"]
+    buckets = script.active_documents()["topology"]["buckets"]
     codes = [item["code"] for item in buckets if item["kind"] == kind]
     script.expect(f"buckets of kind {kind}", len(codes), 1)
     return str(codes[0])

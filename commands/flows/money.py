@@ -80,7 +80,7 @@ def part_of_brand(script: Script, required: int) -> int:
 
 def _owed(script: Script, bucket: str, amount: int) -> int:
     """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
-    multiplier = script.actor.read.one("facts_active_documents")["policy"]["rolling"]["deposit"].get(bucket, "0")
+    multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
     return part_of_brand(script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING)))
 
 

@@ -12,7 +12,7 @@ PACKS = 150  # per target, each of as many points as the rate needs for a whole 
 def to_every_target(actor: Actor) -> dict[str, object]:
     """FLOW-8 on one player who gets just the points that he transfers."""
     script = begin("FLOW-8", actor)
-    documents = actor.read.one("facts_active_documents")
+    documents = script.active_documents()
     targets = {
         rate["bucket"]: rate for rate in documents["topology"]["points_targets"] if rate["bucket"] in documents["policy"]["points_targets"]
     }

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks.money import conservation, ledger_tips
-from rubyops.errors import CheckFailed
+from checks.platform._endpoint import ask_every_copy
+from rubyops.errors import CheckFailed, Inconclusive
+from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer, Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -21,9 +23,12 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
     body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
     if answer.status != 200:
         raise CheckFailed(f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip())
-    for finding in (ledger_tips.run(actor.read), conservation.run(actor.read)):
+    tips = ledger_tips.run(actor.read)
+    for finding in (tips, conservation.run(actor.read)):
         if not finding.ok:
             raise CheckFailed(f"{TITLE}: {finding.summary}", details=finding.details)
+    if tips.details.get("accounts") == 0:
+        raise Inconclusive(f"{TITLE}: {tips.summary}, so a cycle proves nothing")
     found = (body.get("drift_buckets"), body.get("conservation_breaks"))
     if found != (0, 0):
         raise CheckFailed(
@@ -34,8 +39,10 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
 
 def _gauge(read: Read) -> str:
     """Return what the copies' gauges say; each cycle sets it on the copy that ran it."""
-    answers = [read.get(WALLET_SERVICE, "/metrics", copy=copy.number) for copy in read.copies() if copy.process == WALLET_SERVICE]
-    values = [value for answer in answers for value in _LINE.findall(_text(answer))]
+    answers = ask_every_copy(read, "/metrics")
+    if isinstance(answers, Finding):
+        raise Inconclusive(f"{TITLE}: {answers.summary}", details=answers.details)
+    values = [value for answer in answers.values() for value in _LINE.findall(_text(answer))]
     if not values or any(value not in ("0", "0.0") for value in values):
         raise CheckFailed(f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}")
     return "0"

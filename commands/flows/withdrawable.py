@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from commands.flows._script import WITHDRAWABLE, Bet, Script, begin
+from commands.flows._script import WITHDRAWABLE, Bet, Script, begin, demand_topology
 from commands.flows.money import roll_over
 from rubyops.errors import CheckFailed
 from rubyops.ports import Actor
@@ -16,10 +16,11 @@ STAKE = "15.00"  # more than either part, so that the order shows
 
 def every_policy(actor: Actor) -> dict[str, object]:
     """FLOW-12: for each provider type, withdrawable money pays last, first or not at all, as its rule says."""
-    policy = actor.read.one("facts_active_documents")["policy"]
+    demand_topology("FLOW-12", actor)
     played = {}
     for provider, provider_type in PROVIDERS.items():
         script = begin("FLOW-12", actor, provider)
+        policy = script.active_documents()["policy"]
         rule = policy["funding"][provider_type]
         use = rule.get("withdrawable", "last")
         _earn(script, policy, provider)

@@ -6,12 +6,12 @@ import psycopg
 from psycopg import sql as composed
 
 import sql
-from rubyops.adapters.database import CONNECT_SECONDS
+from rubyops.adapters.connections import BoundConnection, open_session
+from rubyops.adapters.database import CALL_SECONDS
 from rubyops.errors import Unreachable
 from rubyops.model.secret import Secret
 from rubyops.ports import Attempt, AttemptAnswer
 
-Connection = psycopg.Connection[tuple[object, ...]]
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
@@ -21,25 +21,28 @@ _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
 def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     """Try each statement in a transaction that is rolled back; `Unreachable` without a login."""
+    where = "the platform's database"
     bounds = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     try:
-        connection = psycopg.connect(
+        options = f"{bounds} -c application_name=rubyops"
+        connection = open_session(
             dsn.reveal(),
+            where,
+            seconds=CALL_SECONDS,
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            options=f"{bounds} -c application_name=rubyops",
             prepare_threshold=None,
+            options=options,
         )
     except psycopg.OperationalError as error:
         reason = _first_line(error)
-        raise Unreachable(f"{role} cannot log in to the platform's database: {reason}") from error
+        raise Unreachable(f"{role} cannot log in to {where}: {reason}") from error
     with connection:
         # A role that is read-only by default must be refused for want of a right, too.
         connection.read_only = False
         return _answers(connection, attempts)
 
 
-def _answers(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+def _answers(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     answers = list[AttemptAnswer]()
     unanswered = 0
     for attempt in attempts:
@@ -51,7 +54,7 @@ def _answers(connection: Connection, attempts: Sequence[Attempt]) -> list[Attemp
     return answers
 
 
-def _answer(connection: Connection, attempt: Attempt) -> AttemptAnswer:
+def _answer(connection: BoundConnection, attempt: Attempt) -> AttemptAnswer:
     names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
     statement = composed.SQL(sql.query(attempt.query)).format(**names)
     try:

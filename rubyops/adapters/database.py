@@ -1,22 +1,36 @@
-"""One connection of one role to one database, made on first use and again after it broke, with every driver error in our words."""
+"""One connection of one role to one database, made on first use and again after it broke.
+
+Every call has a bound that is measured here, and every driver error comes in our words.
+"""
 
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 import sql
+from rubyops.adapters.bounded import DOUBT_SECONDS, LOOK_SECONDS, Hook, Patience, Watch
+from rubyops.adapters.connections import (
+    CONNECT_SECONDS,
+    LONG_SECONDS,
+    BoundConnection,
+    connect,
+    dict_rows,
+)
+from rubyops.adapters.long_statements import LONG_STATEMENTS
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
 from rubyops.ports import Row
 
-CONNECT_SECONDS = 5
+CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
 # A reader waits only for an exclusive lock; who holds it is found and named in that time.
 READ_LOCK_TIMEOUT_MS = 500
+# A server notices within a second that we have left, so nothing that we gave up is done later.
+LEFT_CHECK_MS = 1_000
 OVERTAKEN = "RB001"
 # RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
 # RB004: the freeze belongs to somebody else.
@@ -35,30 +49,59 @@ class Busy(TimedOut):
     """The database did not give a lock, or an answer, in time."""
 
 
-class Link:
-    """Runs named queries. Threads may share it: one statement at a time."""
+@dataclass(frozen=True)
+class Bounds:
+    """How many seconds a call of a link may take in all. Connecting counts as part of the call."""
 
-    def __init__(self, dsn: Callable[[], str], where: str, *, read_only: bool = False) -> None:
-        """Remember where to connect; `where` names the database in messages. Nothing is connected yet."""
+    call: float = CALL_SECONDS
+    connect: float = CONNECT_SECONDS
+    long: float = LONG_SECONDS
+    doubt: float = DOUBT_SECONDS
+
+
+class Link:
+    """Runs named queries. Threads may share it: one statement at a time.
+
+    `while_waiting` is asked during each wait of a read-only link, and ends the call by raising.
+    A changing link does not ask it in mid-call: its statement is done, or known to be late.
+    """
+
+    def __init__(
+        self,
+        dsn: Callable[[], str],
+        where: str,
+        *,
+        read_only: bool = False,
+        bounds: Bounds | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Remember where to connect; `where` names the database in messages. Nothing is connected yet.
+
+        Links of one server may share their patience: a call of one that was late shortens those of all.
+        """
         self._dsn = dsn
         self._where = where
         self._read_only = read_only
-        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._bounds = bounds or Bounds()
+        self._patience = patience or Patience(self._bounds.doubt)
+        self._connection: BoundConnection | None = None
         self._lock = threading.RLock()
+        self.while_waiting: Hook | None = None
         self.transactions = 0
         self.writes = 0
 
     def rows(self, name: str, /, **values: object) -> list[Row]:
         """Run a named query in a transaction of its own and return its rows. A broken connection is replaced once."""
-        with self._lock, self.translating(name):
-            connection = self.connection()
+        watch = self._watch(name, self._seconds(name))
+        with self._turn(name, watch), self.translating(name):
+            connection = self._opened(name, watch)
             try:
                 return self._run(connection, name, values)
             except psycopg.OperationalError:
                 if not connection.closed:
                     raise
             # Every statement of ours may be sent twice: reads, and writes that are keyed by effect, run or token.
-            return self._run(self.connection(), name, values)
+            return self._run(self._opened(name, watch), name, values)
 
     def one(self, name: str, /, **values: object) -> Row:
         """Run a named query that always returns exactly one row."""
@@ -68,6 +111,15 @@ class Link:
         return rows[0]
 
     @contextmanager
+    def blocks(self, name: str) -> Iterator[BoundConnection]:
+        """Give the connection for a query that is read block by block: each wait has a bound of its own."""
+        watch = self._watch(name, self._seconds(name))
+        with self._turn(name, watch), self.translating(name):
+            connection = self._opened(name, watch)
+            connection.watch = lambda: self._watch(name, self._seconds(name))
+            yield connection
+
+    @contextmanager
     def translating(self, name: str) -> Iterator[None]:
         """Turn driver errors into ours."""
         try:
@@ -75,32 +127,89 @@ class Link:
         except psycopg.Error as error:
             raise self._translated(name, error) from error
 
-    def connection(self) -> psycopg.Connection[dict[str, Any]]:
-        """Return the open connection, making it if need be."""
-        if self._connection is None or self._connection.closed:
-            options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c application_name=rubyops"
-            if self._read_only:
-                options += f" -c lock_timeout={READ_LOCK_TIMEOUT_MS}"
-            self._connection = psycopg.connect(
-                self._dsn(), autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_SECONDS, options=options, prepare_threshold=None
-            )
-            self._connection.read_only = self._read_only or None
-            weakref.finalize(self, self._connection.close)  # whoever drops the link need not know that it was connected
-        return self._connection
+    def connection(self) -> BoundConnection:
+        """Return the open connection, making it if need be; each wait of it has the long bound."""
+        connection = self._opened("a connection", self._watch("a connection", self._bounds.call))
+        connection.watch = lambda: self._watch("a statement", self._bounds.long)
+        return connection
 
     def close(self) -> None:
         """Drop the connection."""
-        with self._lock:
+        with self._turn("closing it", self._watch("closing", self._bounds.call)):
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
-    def _run(self, connection: psycopg.Connection[dict[str, Any]], name: str, values: dict[str, object]) -> list[Row]:
+    # --- bounds
+
+    def _seconds(self, name: str) -> float:
+        # A long statement keeps its bound in doubt: the connection that it needs is the proof.
+        if name in LONG_STATEMENTS:
+            return self._bounds.long
+        return self._patience.seconds(self._bounds.call)
+
+    def _watch(self, name: str, seconds: float) -> Watch:
+        hook = self._heard if self._read_only and self.while_waiting is not None else None
+        return Watch(seconds, lambda after: self._late(f"did not answer {name}", after), hook)
+
+    def _heard(self) -> None:
+        try:
+            if self.while_waiting is not None:
+                self.while_waiting()
+        except BaseException:
+            # It had waited for a while, and nobody knows for how long it would have.
+            self._patience.doubts = True
+            raise
+
+    def _late(self, what: str, seconds: float) -> Unreachable:
+        self._patience.doubts = True
+        unknown = "" if self._read_only else "; a change may or may not have been made"
+        message = f"{self._where} {what} within {seconds:.3g} s{unknown}"
+        return Unreachable(message, next_command="rubyops doctor")
+
+    @contextmanager
+    def _turn(self, name: str, watch: Watch) -> Iterator[None]:
+        """Wait for the call of another thread, no longer than this call may take."""
+        busy = f"{self._where} is held by another call of this process; {name} was not asked for"
+        waiting = watch.part(watch.seconds, lambda after: Unreachable(f"{busy} in {after:.3g} s"))
+        while not self._lock.acquire(timeout=min(LOOK_SECONDS, watch.left)):
+            waiting.look()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _opened(self, name: str, watch: Watch) -> BoundConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connected(name, watch)
+            weakref.finalize(self, self._connection.close)  # whoever drops the link need not know that it was connected
+        self._connection.watch = lambda: watch
+        return self._connection
+
+    def _connected(self, name: str, watch: Watch) -> BoundConnection:
+        settings: dict[str, object] = {
+            "statement_timeout": STATEMENT_TIMEOUT_MS,
+            "client_connection_check_interval": LEFT_CHECK_MS,
+            "application_name": "rubyops",
+        }
+        if self._read_only:
+            settings["lock_timeout"] = READ_LOCK_TIMEOUT_MS
+        options = " ".join(f"-c {setting}={value}" for setting, value in settings.items())
+        allowed = watch.part(
+            self._patience.seconds(self._bounds.connect),
+            lambda after: self._late(f"did not take a connection for {name}", after),
+        )
+        connection = connect(self._dsn(), allowed, options=options, **dict_rows())
+        connection.read_only = self._read_only or None
+        return connection
+
+    def _run(self, connection: BoundConnection, name: str, values: dict[str, object]) -> list[Row]:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sql.query(name), values)
             rows = cursor.fetchall() if cursor.description else []
             if self._read_only:
                 self._look_for_writes(cursor)
+        self._patience.doubts = False
         return rows
 
     def _look_for_writes(self, cursor: psycopg.Cursor[dict[str, Any]]) -> None:

@@ -26,7 +26,7 @@ class Driver(Protocol):
         """Whether the servers of the environment run."""
 
     def copies(self) -> list[Copy]:
-        """List every copy of every process."""
+        """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
 
     # Whatever changes something carries a run's fencing token, and raises `LockLost` at the act when
     # it was overtaken. None says that `control` gives none: `start` and `stop` then act only where no

@@ -67,12 +67,12 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
     """
     named = False
     try:
-        with link.translating("fence_hold_briefly"), link.connection().transaction():
-            _hold(link, mark)
+        with link.blocks("fence_hold_briefly") as connection, connection.transaction():
+            _hold(connection, mark)
             unfinished.rename(final)
             named = True
             # Again: psycopg keeps silent about a connection that it finds closed at the commit.
-            _hold(link, mark)
+            _hold(connection, mark)
     except RubyopsError:
         if named:
             shutil.rmtree(final, ignore_errors=True)
@@ -80,13 +80,12 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
         raise
 
 
-def _hold(link: Link, mark: Mark) -> None:
-    link.connection().execute(sql.query("fence_hold_briefly"), {"token": mark.token})
+def _hold(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:
+    connection.execute(sql.query("fence_hold_briefly"), {"token": mark.token})
 
 
 def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> dict[str, dict[str, object]]:
-    with link.translating("ops_export_table"):
-        connection = link.connection()
+    with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
@@ -94,7 +93,8 @@ def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> di
                 _confirm(connection, mark)
                 return {table: _copy(connection, folder / f"{table}.csv", table) for table in tables}
         finally:
-            connection.isolation_level, connection.read_only = None, None
+            if not connection.closed:
+                connection.isolation_level, connection.read_only = None, None
 
 
 def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:

@@ -1,4 +1,7 @@
-"""HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest."""
+"""HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest.
+
+A call has one bound for connecting, sending and the whole answer: a server that drips bytes counts.
+"""
 
 import json
 import weakref
@@ -7,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from rubyops.adapters.bounded import Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
 from rubyops.errors import LockLost
 from rubyops.ports import HttpAnswer, Mark
@@ -17,32 +21,66 @@ OVERTAKEN_STATUS = 409
 TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
 
 
-class GetClient:
-    """Reads routes of the platform's processes as the operator."""
+class _Late(Exception):
+    """No whole answer came within the bound."""
 
-    def __init__(self, driver: Driver) -> None:
-        """Ask this driver for addresses and for the operator's token."""
+
+class GetClient:
+    """Reads routes of the platform's processes as the operator.
+
+    `while_waiting` is asked while a GET waits, and ends the call by raising.
+    """
+
+    def __init__(self, driver: Driver, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Ask this driver for addresses and for the operator's token; a call takes at most `seconds`."""
         self._driver = driver
+        self._seconds = seconds
         self._client: httpx.Client | None = None
+        self._patience: dict[str, Patience] = {}
+        self.while_waiting: Hook | None = None
 
     def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
         """GET a route; a copy that does not answer gives status 0."""
-        return self._send("GET", f"{self._driver.process_url(process, copy)}{path}", self.operator_headers(brand_id), None)
+        where = self._driver.process_url(process, copy)
+        patience = self._patience.setdefault(where, Patience())
+        return self._send("GET", f"{where}{path}", self.operator_headers(brand_id), None, patience)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
         headers = {contract.CALLER_HEADER: contract.OPERATOR, contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal()}
         return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], raw: bytes | None) -> HttpAnswer:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        raw: bytes | None,
+        patience: Patience,
+    ) -> HttpAnswer:
+        seconds = patience.seconds(self._seconds)
+        hook = self.while_waiting if method == "GET" else None
+        watch = Watch(seconds, _Late, hook)
+        # The driver's own limits are for each part of a call, and only end what was left behind.
+        client = self._client or httpx.Client(timeout=self._seconds + 1, trust_env=False)
         if self._client is None:
-            self._client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
-            weakref.finalize(self, self._client.close)  # as in database.Link
+            weakref.finalize(self, client.close)  # as in database.Link
+        self._client = client
+        request = client.build_request(method, url, headers=dict(headers), content=raw)
         try:
-            answer = self._client.request(method, url, headers=dict(headers), content=raw)
+            answer = within(watch, lambda: _whole(client, request, watch), lambda _: client.close())
         except httpx.HTTPError as error:
+            patience.doubts = isinstance(error, httpx.TimeoutException)
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
-        return HttpAnswer(answer.status_code, _decoded(answer.text))
+        except _Late:
+            self._client = None  # the thread that was left behind still uses it, and closes it
+            patience.doubts = True
+            return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
+        except BaseException:
+            self._client = None
+            raise
+        patience.doubts = False
+        return answer
 
 
 class CallClient(GetClient):
@@ -51,7 +89,9 @@ class CallClient(GetClient):
     def send(self, process: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """Send one request to the first copy of a process."""
         typed = {"Content-Type": "application/json"} if body is not None else {}
-        return self._send(method, f"{self._driver.process_url(process)}{path}", {**typed, **headers}, body)
+        url = f"{self._driver.process_url(process)}{path}"
+        # A repeat of a change is not hurried: the service may be slow with the first of them.
+        return self._send(method, url, {**typed, **headers}, body, Patience())
 
 
 def code_of(answer: HttpAnswer) -> object:
@@ -72,6 +112,20 @@ def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
 def encode(body: Mapping[str, object] | None) -> bytes | None:
     """Write a request body."""
     return None if body is None else json.dumps(body, separators=(",", ":")).encode()
+
+
+def _whole(client: httpx.Client, request: httpx.Request, watch: Watch) -> HttpAnswer:
+    answer = client.send(request, stream=True)
+    try:
+        blocks = []
+        for block in answer.iter_bytes():
+            blocks.append(block)
+            if watch.left == 0:
+                raise httpx.ReadTimeout(f"no whole answer within {watch.seconds:g} s")
+    finally:
+        answer.close()
+    text = b"".join(blocks).decode(answer.encoding or "utf-8", "replace")
+    return HttpAnswer(answer.status_code, _decoded(text))
 
 
 def _decoded(text: str) -> Any:

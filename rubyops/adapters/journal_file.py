@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from rubyops.adapters.durable import sync_folder
-from rubyops.errors import JournalUnwritable, LockHeld, UsageError
+from rubyops.errors import JournalUnreadable, JournalUnwritable, LockHeld, UsageError
 
 SUFFIX = ".ndjson"
 
@@ -70,25 +71,60 @@ class JournalFolder:
         return JournalFile(self._path(run_id), create=True)
 
     def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it."""
-        self.read(run_id)
-        return JournalFile(self._path(run_id), create=False)
+        """Open a run's journal to go on with it.
+
+        Raises `JournalUnreadable` for one that is not a file of its own.
+        """
+        path = self._path(run_id)
+        _refuse_shared(path, self._looked_at(run_id, path))
+        return JournalFile(path, create=False)
 
     def runs(self) -> list[str]:
-        """List the ids of all runs, oldest first."""
-        return sorted(path.stem for path in self._folder.glob(f"r-*{SUFFIX}"))
+        """List the ids of all runs, oldest first; a folder that was never made has none.
+
+        Raises `JournalUnreadable`.
+        """
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise JournalUnreadable(f"the journals in {self._folder} cannot be read: {error.strerror}") from error
+        return sorted(name.removesuffix(SUFFIX) for name in names if name.startswith("r-") and name.endswith(SUFFIX))
 
     def read(self, run_id: str) -> tuple[list[str], bool]:
-        """Return a journal's lines and whether the last one is whole. Raises `UsageError` for an unknown run."""
+        """Return a journal's lines and whether the last one is whole.
+
+        Raises `UsageError` for an unknown run, `JournalUnreadable` for what is no file, or has
+        another name as well.
+        """
+        path = self._path(run_id)
+        _refuse_shared(path, self._looked_at(run_id, path))
         try:
-            text = self._path(run_id).read_text(encoding="utf-8", errors="replace")
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise JournalUnreadable(f"the journal {path} cannot be read: {error.strerror}") from error
+        # Other characters at which text may be split stand inside of JSON strings.
+        return text.removesuffix("\n").split("\n") if text else [], text.endswith("\n") or not text
+
+    def _looked_at(self, run_id: str, path: Path) -> os.stat_result:
+        try:
+            return path.lstat()
         except FileNotFoundError:
             raise UsageError(f"there is no run {run_id} in {self._folder}", next_command="rubyops runs list") from None
-        except OSError as error:
-            raise UsageError(f"the journal of {run_id} cannot be read: {error.strerror}") from error
-        return text.splitlines(), text.endswith("\n") or not text
+        except (OSError, ValueError) as error:
+            raise JournalUnreadable(f"the journal {path} cannot be read: {error}") from error
 
     def _path(self, run_id: str) -> Path:
         if "/" in run_id or not run_id.startswith("r-"):
             raise UsageError(f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f", next_command="rubyops runs list")
         return self._folder / (run_id + SUFFIX)
+
+
+def _refuse_shared(path: Path, found: os.stat_result) -> None:
+    """Refuse a link: two names would tell of one run, or a journal grow elsewhere."""
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+        raise JournalUnreadable(f"the journal {path} is {kind}; one file stands for one run")
+    if found.st_nlink > 1:
+        raise JournalUnreadable(f"the journal {path} has {found.st_nlink} names (hard links); one file stands for one run")

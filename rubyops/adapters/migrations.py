@@ -4,6 +4,7 @@ A run holds an advisory lock of a session, so that two of them never interleave:
 off between two revisions. The roles belong to the cluster; the platform's revisions come first because they make them.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, NullPool, create_engine
 
 import sql
+from rubyops.adapters.bounded import Hook
+from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
 from rubyops.errors import LockLost, RubyopsError, TimedOut
 from rubyops.ports import Database
 
@@ -25,6 +28,10 @@ FOLDER = Path(sql.__file__).parent / "migrations"
 VERSION_SCHEMA = "public"
 LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
 LOCK_TIMEOUT = "60s"
+SERVER = "PostgreSQL"
+LOCK_SECONDS = 65.0  # the server ends the wait for the lock before this
+SCHEMA_SECONDS = 600.0  # for one statement: it may rewrite a table of all the money there is
+ALIVE_SECONDS = 10.0  # how often the server is asked meanwhile whether it still answers
 MAINTENANCE_DATABASE = "postgres"
 OVERTAKEN = "RB001"
 # Per database: whether it has a fence, and at which token. In `control` it is the lock itself.
@@ -51,7 +58,7 @@ def upgrade(dsn: str, which: Database, revision: str = "heads", *, token: int | 
 
 def present_token(dsn: str, which: Database) -> int | None:
     """Return the fencing token of a database; None where it has no fence, or nobody raised it."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with _autocommitting(dsn) as connection:
         ready, token = FENCES[which]
         row = connection.execute(sql.query(ready)).fetchone()
         if row is None or not row[0]:
@@ -80,7 +87,7 @@ def current(dsn: str, which: Database) -> tuple[str, ...]:
 
 def ensure_database(dsn: str, name: str) -> bool:
     """Create the database `name` unless it is there; return whether it was created. `dsn` is the superuser's, of any database."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with _autocommitting(dsn) as connection:
         if connection.execute(sql.query("database_exists"), {"name": name}).fetchone():
             return False
         connection.execute(_statement("create_database", name=composed.Identifier(name)))
@@ -90,7 +97,7 @@ def ensure_database(dsn: str, name: str) -> bool:
 
 def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
-    with _alone(dsn), psycopg.connect(dsn) as connection:
+    with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
             verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
             connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
@@ -136,9 +143,31 @@ def _escaped(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
+def _autocommitting(dsn: str, seconds: float = LONG_SECONDS) -> BoundConnection:
+    connection = open_session(dsn, SERVER, seconds=seconds)
+    connection.autocommit = True
+    return connection
+
+
+def _patient(dsn: str) -> BoundConnection:
+    """Connect for changes of a schema: they take their time, as long as the server answers others."""
+    return open_session(dsn, SERVER, seconds=SCHEMA_SECONDS, hook=_alive(dsn))
+
+
+def _alive(dsn: str) -> Hook:
+    asked = [time.monotonic()]
+
+    def look() -> None:
+        if time.monotonic() - asked[0] >= ALIVE_SECONDS:
+            open_session(dsn, SERVER).close()
+            asked[0] = time.monotonic()
+
+    return look
+
+
 @contextmanager
 def _connection(dsn: str) -> Iterator[Connection]:
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _patient(dsn), poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
 
@@ -157,7 +186,7 @@ def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
 @contextmanager
 def _alone(dsn: str) -> Iterator[None]:
     """Have nobody else change schemas or roles on this server: roles are the server's, and two changes of one at once fail."""
-    with psycopg.connect(make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), autocommit=True) as connection:
+    with _autocommitting(make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS) as connection:
         try:
             connection.execute(sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT})
         except psycopg.errors.LockNotAvailable as fault:

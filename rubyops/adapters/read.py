@@ -1,13 +1,13 @@
 """Everything that checks and planning may ask, through roles and clients that cannot write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import GetClient
-from rubyops.adapters.results import Results
 from rubyops.adapters.streams import StreamReader
 from rubyops.errors import WriteAttempted
+from rubyops.model.recorded import Evidence
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 
 ROLE = "rubyops_read"
@@ -16,7 +16,7 @@ ROLE = "rubyops_read"
 class Reader:
     """Implements the `Read` port."""
 
-    def __init__(self, facts: EnvironmentFacts, driver: Driver, results: Results) -> None:
+    def __init__(self, facts: EnvironmentFacts, driver: Driver, results: Callable[[str], Evidence]) -> None:
         """Read this environment; nothing is connected before the first question."""
         self._facts = facts
         self._driver = driver
@@ -53,9 +53,9 @@ class Reader:
         """List stream consumer groups."""
         return self._streams.groups()
 
-    def results(self, suite: str) -> Row | None:
-        """Return the newest recorded result of a suite for this commit."""
-        return self._results.newest(suite)
+    def results(self, suite: str) -> Evidence:
+        """Return the newest result of a suite that is believed, and why others are not."""
+        return self._results(suite)
 
     def proof(self) -> dict[str, object]:
         """Say how much was read and that none of it was given a transaction id. Raises `WriteAttempted` when one was."""

@@ -1,63 +1,164 @@
-"""Recorded results of suites for one commit: files that test runs leave, and lines of the environment's own journals."""
+"""Results of test runs, by commit: files that are believed only under their seal.
 
+The seal is an HMAC over the file's content, under a key that lies beside the results and that this
+machine alone has. A file that was written by hand, edited, copied from another commit, another
+suite or another machine does not carry it.
+"""
+
+import hashlib
+import hmac
 import json
 import os
+import platform
+import secrets
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rubyops.adapters.journal_file import JournalFolder
+from rubyops.errors import Refused
+from rubyops.model.recorded import UNKNOWN_COMMIT, Evidence, short_commit
 from rubyops.ports import Row
 
-JOURNALS_READ_MAX = 500
-RECORDED = '"type":"recorded"'
+KEY_NAME = "seal.key"
+KEY_BYTES = 32
+FILE_BYTES_MAX = 1_000_000
+CLOCKS_DIFFER_MAX = timedelta(seconds=60)
+SEAL = "seal"
+_ALONE = 0o077
 
 
-class Results:
-    """Reads and keeps results below `results/<commit>/`."""
+class SealedResults:
+    """The results of one checkout, below a home that several environments may share."""
 
-    def __init__(self, folder: Path, journals: JournalFolder, commit: str) -> None:
-        """Look at results of this commit."""
-        self._folder = folder / commit
-        self._journals = journals
+    def __init__(self, home: Path, commit: str, code: str, stamp: Callable[[], tuple[str, str]] | None = None) -> None:
+        """Read and keep results of this commit and this code.
+
+        `stamp` tells both anew, before a result is kept.
+        """
+        self._home = home
+        self._key_path = home / KEY_NAME
         self._commit = commit
+        self._code = code
+        self._stamp = stamp
 
-    def newest(self, suite: str) -> Row | None:
-        """Return the newest result of a suite for this commit, or None."""
-        found = [row for row in (self._from_file(suite), self._from_journals(suite)) if row is not None]
-        return max(found, key=lambda row: str(row["recorded_at"]), default=None)
+    @property
+    def stamped(self) -> dict[str, str]:
+        """The commit and the code that every result of this checkout carries."""
+        return {"commit": self._commit, "code": self._code}
 
-    def record(self, suite: str, result: Row) -> Path:
-        """Keep a result; it replaces the file as a whole. `result` needs `passed` and `recorded_at`."""
+    def newest(self, suite: str) -> Evidence:
+        """Return the kept result of a suite, or why what lies there is not believed."""
         path = self._path(suite)
+        try:
+            if path.stat().st_size > FILE_BYTES_MAX:
+                return _doubt(path, "it is larger than any result is")
+            row = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return Evidence()
+        except OSError as error:
+            return _doubt(path, f"it cannot be read ({error.strerror})")
+        except (ValueError, RecursionError):
+            return _doubt(path, "it is no JSON")
+        why = self._why_not(row, suite)
+        return Evidence(row) if why is None else _doubt(path, why)
+
+    def record(self, suite: str, *, passed: bool, **figures: Any) -> Path:
+        """Seal a result and keep it; it replaces the file as a whole.
+
+        Raises `Refused`, and keeps nothing, where git does not tell the commit or the files are not
+        those any more that were there at the start.
+        """
+        if self._commit == UNKNOWN_COMMIT:
+            raise Refused("git does not tell the commit of this checkout, so its result is not kept")
+        if self._stamp is not None and self._stamp() != (self._commit, self._code):
+            raise Refused("files of this checkout changed while its tests ran, so their result is of no commit and is not kept")
+        row: Row = {
+            **figures,
+            **self.stamped,
+            "suite": suite,
+            "passed": passed,
+            "recorded_at": datetime.now(UTC).isoformat(),
+            "python": platform.python_version(),
+        }
+        return self._write(self._path(suite), self.seal(row))
+
+    def seal(self, row: Row) -> Row:
+        """Return the row with its seal."""
+        if not os.path.lexists(self._key_path):
+            self._make_key(self._key_path)
+        return {**row, SEAL: _seal(self._key(), row)}
+
+    def is_sealed(self, row: Any) -> bool:
+        """Whether a row carries the seal of its own content."""
+        if not isinstance(row, dict) or not isinstance(row.get(SEAL), str) or not os.path.lexists(self._key_path):
+            return False
+        content = {name: value for name, value in row.items() if name != SEAL}
+        return hmac.compare_digest(row[SEAL].encode(), _seal(self._key(), content).encode())
+
+    def _why_not(self, row: Any, suite: str) -> str | None:
+        try:
+            if not self.is_sealed(row):
+                return "it does not carry the seal of a result that was recorded here"
+        except Refused as error:
+            return error.message
+        late = datetime.fromisoformat(row["recorded_at"]) > datetime.now(UTC) + CLOCKS_DIFFER_MAX
+        doubts = {
+            f"it is the result of commit {short_commit(row['commit'])}": row["commit"] != self._commit,
+            "it is the result of other files of the platform": row["code"] != self._code,
+            f"it is the result of the suite {row['suite']!r}": row["suite"] != suite,
+            f"it was recorded at {row['recorded_at']}, which is yet to come": late,
+        }
+        return next((doubt for doubt, holds in doubts.items() if holds), None)
+
+    def _path(self, suite: str) -> Path:
+        return self._home / self._commit / f"{quote(suite, safe='')}.json"
+
+    def _write(self, path: Path, row: Row) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
         unfinished.replace(path)
         return path
 
-    def _path(self, suite: str) -> Path:
-        return self._folder / f"{quote(suite, safe='')}.json"
+    def _key(self) -> bytes:
+        """Return the key of this home, which the first seal makes.
 
-    def _from_file(self, suite: str) -> Row | None:
+        Raises `Refused` for one that others can read.
+        """
+        path = self._key_path
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & _ALONE or found.st_uid != os.geteuid():
+            raise Refused(f"{path}, by which results are sealed, must be a file that its owner alone can read; remove it")
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise Refused(f"{path}, by which results are sealed, is damaged; remove it, and run the tests again")
+        return key
+
+    def _make_key(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            row: Row = json.loads(self._path(suite).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            # A result that cannot be read was never recorded; its gate says so.
-            return None
-        return row if "recorded_at" in row else None
+            os.write(descriptor, secrets.token_bytes(KEY_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            # A link, because it does not replace the key that another process has just made.
+            os.link(unfinished, path)
+        except FileExistsError:
+            return
+        finally:
+            unfinished.unlink()
 
-    def _from_journals(self, suite: str) -> Row | None:
-        for run_id in reversed(self._journals.runs()[-JOURNALS_READ_MAX:]):
-            lines, _ = self._journals.read(run_id)
-            for text in reversed(lines):
-                row = self._recorded(text, suite) if RECORDED in text else None
-                if row is not None:
-                    return row
-        return None
 
-    def _recorded(self, text: str, suite: str) -> Row | None:
-        line: dict[str, Any] = json.loads(text)
-        if line.get("suite") != suite or line.get("commit") != self._commit:
-            return None
-        return {**line["result"], "recorded_at": line["time"], "run": line["run"]}
+def _seal(key: bytes, row: Row) -> str:
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, canonical.encode(), hashlib.sha256).hexdigest()
+
+
+def _doubt(path: Path, why: str) -> Evidence:
+    return Evidence(None, (f"found {path}, not believed: {why}",))

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from rubyops.adapters.bounded import Hook, Watch, within
 from rubyops.errors import Unreachable
 from rubyops.ports import Row
 from wallet_runtime import contract
@@ -12,39 +15,67 @@ TIMEOUT_SECONDS = 5.0
 STREAMS = (*(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)), contract.ROLLING_STREAM)
 
 
-class StreamReader:
-    """Reads groups with a user that may only read."""
+def redis_client(url: str, seconds: float, *, text: bool = False) -> redis.Redis:
+    """Make a client whose every wait ends after `seconds`.
 
-    def __init__(self, url: Callable[[], str]) -> None:
-        """Connect by this URL on first use."""
+    How often the driver tries again by itself differs by its version and by how it is made: never.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=text,
+    )
+
+
+class StreamReader:
+    """Reads groups with a user that may only read.
+
+    `while_waiting` is asked while Redis has not answered, and ends the call by raising.
+    """
+
+    def __init__(self, url: Callable[[], str], seconds: float = TIMEOUT_SECONDS) -> None:
+        """Connect by this URL on first use; all questions of a call take at most `seconds`."""
         self._url = url
+        self._seconds = seconds
         self._client: redis.Redis | None = None
+        self.while_waiting: Hook | None = None
 
     def groups(self) -> list[Row]:
         """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`."""
+        client = self._client or redis_client(self._url(), self._seconds)
+        self._client = client
+        watch = Watch(self._seconds, _late, self.while_waiting)
         try:
-            return [row for stream in STREAMS for row in self._of(stream)]
+            return within(watch, lambda: _groups(client), lambda _: client.close())
         except redis.RedisError as error:
             raise Unreachable(f"Redis cannot be reached: {error}", next_command="rubyops up") from error
-
-    def _of(self, stream: str) -> list[Row]:
-        client = self._connected()
-        try:
-            groups = client.xinfo_groups(stream)
-        except redis.ResponseError as error:
-            if "no such key" in str(error):
-                return []
+        except BaseException:
+            self._client = None  # the thread that was left behind still uses it, and closes it
             raise
-        length = client.xlen(stream)
-        return [
-            {"stream": stream, "group": _text(group["name"]), "lag": group["lag"], "pending": group["pending"], "length": length}
-            for group in groups
-        ]
 
-    def _connected(self) -> redis.Redis:
-        if self._client is None:
-            self._client = redis.Redis.from_url(self._url(), socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
-        return self._client
+
+def _late(seconds: float) -> Exception:
+    return Unreachable(f"Redis did not answer within {seconds:g} s", next_command="rubyops doctor")
+
+
+def _groups(client: redis.Redis) -> list[Row]:
+    return [row for stream in STREAMS for row in _of(client, stream)]
+
+
+def _of(client: redis.Redis, stream: str) -> list[Row]:
+    try:
+        groups = client.xinfo_groups(stream)
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return []
+        raise
+    length = client.xlen(stream)
+    return [
+        {"stream": stream, "group": _text(group["name"]), "lag": group["lag"], "pending": group["pending"], "length": length}
+        for group in groups
+    ]
 
 
 def _text(value: bytes | str) -> str:

@@ -3,6 +3,7 @@
 The tests bring their own servers: a suite never sees the environment that is being operated on, so it can harm no money.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,18 +11,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rubyops.adapters.results import Results
-from rubyops.errors import TimedOut
+from rubyops.adapters.results import SealedResults
+from rubyops.errors import Refused, TimedOut
+from rubyops.model.recorded import SUITES
 from rubyops.ports import Row
 
-SUITE = "suites"
 SECONDS_MAX = 600.0
 LOOK_SECONDS = 0.2
 STOP_SECONDS_MAX = 30.0
+KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
 FAILURES_NAMED_MAX = 5
 # What steers this toolkit, or a pytest that this one may run inside of, must not steer the tests; a PostgreSQL of one's own may.
@@ -32,7 +33,7 @@ _KEPT = ("RUBYOPS_PG_BIN",)
 class PytestSuites:
     """The suites of one checkout, and where their result is kept for this commit."""
 
-    def __init__(self, checkout: Path, results: Results) -> None:
+    def __init__(self, checkout: Path, results: SealedResults) -> None:
         """Run below this folder."""
         self._checkout = checkout
         self._results = results
@@ -48,29 +49,38 @@ class PytestSuites:
         cases = self._cases(there, while_waiting) if there else {}
         figures = {name: _figures(named, cases, there) for name, named in suites.items()}
         passed = not any(row["failures"] for row in figures.values())
-        self._results.record(SUITE, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat(), "suites": figures})
+        try:
+            self._results.record(SUITES, passed=passed, suites=figures)
+        except Refused:
+            # What the tests found stands; kept for later runs it is not, so they run the suites
+            # again.
+            return figures
         return figures
 
     def _cases(self, files: Sequence[str], while_waiting: Callable[[], None]) -> dict[str, list[Row]]:
         with tempfile.TemporaryDirectory(prefix="rubyops-suites-") as folder:
             report = Path(folder) / "report.xml"
             told = self._pytest(files, report, Path(folder) / "output", while_waiting)
-            return _read_cases(report, files, told)
+            return read_cases(report, files, told)
 
     def _pytest(self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]) -> str:
         options = ["-q", "-p", "no:cacheprovider", "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
         command = [sys.executable, "-m", "pytest", *options, "-o", "junit_family=xunit1", f"--junitxml={report}", *files]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
         with output.open("wb") as sink:
             # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
             tests = subprocess.Popen(
-                command, cwd=self._checkout, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+                command, cwd=self._checkout, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
             )
         try:
             _wait(tests, while_waiting)
         finally:
             _stop(tests)
         return output.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the variables that tests may see."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
 
 
 def _wait(tests: "subprocess.Popen[bytes]", while_waiting: Callable[[], None]) -> None:
@@ -90,10 +100,11 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
         tests.wait(STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         os.killpg(tests.pid, signal.SIGKILL)
-        tests.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tests.wait(KILL_SECONDS_MAX)
 
 
-def _read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
+def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
     """Read the outcome of every test by its file; where pytest ended without a report, every file has failed with its last words."""
     if not report.exists():
         return {file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}] for file in files}

@@ -1,7 +1,9 @@
 """Follows a run: short lines for a person, events for a program, and a sign of life where nothing moves."""
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rubyops.cli.console import Console
@@ -9,10 +11,8 @@ from rubyops.engine.report import Outcome, StepResult
 from rubyops.model.step import Playbook, Step
 
 HEARTBEAT_SECONDS = 30.0
-_TOLD = ("effects", "undo", "cannot_be_known_yet")
-
-
 LISTED_MAX = 40
+_TOLD = ("effects", "undo", "cannot_be_known_yet")
 
 
 class Live:
@@ -23,12 +23,15 @@ class Live:
         self._console = console
         self._environment = environment
         self._place = ""
+        self._step = "making the plan"
         self._began = time.monotonic()
         self._moving = threading.Event()
+        self._moving.set()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
         """Show every step of a plan."""
+        self._move("looking")
         self._console.event("plan", digest=digest, playbook=playbook.name, steps=[as_row(result) for result in results])
         if len(results) == 1:
             return
@@ -41,15 +44,14 @@ class Live:
 
     def run_started(self, run_id: str, playbook: Playbook, *, resumed: bool) -> None:
         """Name the run and how to stop it."""
+        self._move("taking the lock")
         self._console.event("run_started", run=run_id, playbook=playbook.name, resumed=resumed)
         self._console.say(f"Run {run_id}{' goes on' if resumed else ''} (Ctrl-C stops it safely)")
 
     def step_started(self, number: int, total: int, step: Step) -> None:
         """Remember where we are."""
         self._place = f"[{number}/{total}] "
-        self._began = time.monotonic()
-        self._step = step.title
-        self._moving.set()
+        self._move(step.title)
         self._console.event("step_started", number=number, total=total, step=step.id, title=step.title)
 
     def effect_started(self, effect_id: str, words: str) -> None:
@@ -63,7 +65,7 @@ class Live:
 
     def step_finished(self, result: StepResult, seconds: float) -> None:
         """Write the step's line."""
-        self._moving.clear()
+        self._move(f"what follows {result.title}")
         self._console.event("step_finished", seconds=round(seconds, 3), **as_row(result))
         ids = f" ({', '.join(result.covers)})" if result.covers else ""
         took = f"{seconds:6.1f} s  " if seconds else ""
@@ -88,6 +90,17 @@ class Live:
         """Say something in passing."""
         self._console.event("note", text=text)
         self._console.say(f"    {text}")
+
+    @contextlib.contextmanager
+    def waiting_for_a_person(self) -> Iterator[None]:
+        """Give no sign of life where nothing moves before somebody answers."""
+        self._moving.clear()
+        yield
+        self._move("opening the journal")
+
+    def _move(self, where: str) -> None:
+        self._step, self._began = where, time.monotonic()
+        self._moving.set()
 
     def _beat(self) -> None:
         while True:

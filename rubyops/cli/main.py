@@ -1,11 +1,11 @@
 """The command line's root: a table of lines, and the one place where every way to end becomes an exit code."""
 
-import os
+import contextlib
 import sys
-from typing import NoReturn
 
 import click
 
+from rubyops.cli import channel
 from rubyops.cli.lazy import Lazy, LazyGroup
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import COMMANDS, Entry
@@ -161,21 +161,37 @@ cli = LazyGroup(
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one line and return its exit code; click's own ends are mapped to ours."""
+    """Run one line and return its exit code; every end of click and of a stream is one of ours."""
+    channel.prepare()
+    try:
+        return _run(arguments)
+    except OSError as error:
+        if error.filename is not None or error.errno not in channel.UNWRITABLE:
+            raise
+        return _unwritable(error)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="rubyops", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        _tell("interrupted")
         return int(ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return int(ExitCode.USAGE)
-    except BrokenPipeError:
-        _leave_closed_pipe()
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
 
 
-def _leave_closed_pipe() -> NoReturn:
-    """End quietly when whoever read our output has left, as `head` does; nothing more can be said."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - kept open until the process ends
-    raise SystemExit(int(ExitCode.FAILED))
+def _unwritable(error: OSError) -> int:
+    """End when help or a script could not be written; quietly when its reader has left."""
+    channel.discard(sys.stdout)
+    if not isinstance(error, BrokenPipeError):
+        _tell(f"stdout cannot be written ({error.strerror}); what was printed there is lost")
+    return int(ExitCode.FAILED)
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)

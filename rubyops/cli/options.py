@@ -26,9 +26,10 @@ def line(body: Body) -> Callable[..., int]:
     def framed(*arguments: Any, output: Any, environment: str | None, **values: Any) -> int:
         console = Console(output)
         try:
-            return int(body(*arguments, console=console, environment=environment, **values) or ExitCode.DONE)
+            done = body(*arguments, console=console, environment=environment, **values)
         except RubyopsError as error:
-            return tell_error(console, environment, error)
+            return console.finish(tell_error(console, environment, error))
+        return console.finish(int(done or ExitCode.DONE))
 
     return framed
 

@@ -8,15 +8,18 @@ from typing import Any
 
 import click
 
+from checks._liveness import CopyLife, liveness
 from rubyops import bootstrap
 from rubyops.bootstrap import Toolkit
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
 from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
-from rubyops.errors import RubyopsError, Unreachable
+from rubyops.errors import RubyopsError, Unreachable, UsageError
 from rubyops.model.exit_code import ExitCode
-from rubyops.ports import Copy, FreezeTruth
+from rubyops.model.status import Status
+from rubyops.ports import FreezeTruth
+from rubyops.running_code import REMEDY
 
 STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
 READINESS = ("service-health", "forward-progress")
@@ -30,8 +33,11 @@ _RUNNING = "running"
 def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
+    seen = toolkit.control.reachable()
     ran = take_down(toolkit)
     words = "everything is stopped" if ran else "nothing was running"
+    if ran and not seen:
+        console.say("Whether a run was at work is not known: control did not answer.")
     console.data(f"{toolkit.environment.name}: {words}")
     console.answer(envelope(DOWN_SCHEMA, toolkit.environment.name, [row("down", "Platform", words, status="ok" if ran else "noop")]))
     return ExitCode.DONE
@@ -51,7 +57,10 @@ def status(*, console: Console, environment: str | None) -> int:
             next_command=f"rubyops up -e {toolkit.environment.name}",
             details={"money": as_data(found)},
         )
-    copies = [_copy_row(toolkit, copy) for copy in toolkit.reader.copies()]
+    life = liveness(toolkit.reader)
+    copies = [_copy_row(toolkit, copy) for copy in life.copies if copy.state != "ended"]
+    if not life.driver_answers:
+        console.say(f"The driver does not answer: {life.driver_error}")
     shown = [[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies]
     console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
@@ -69,16 +78,26 @@ def status(*, console: Console, environment: str | None) -> int:
     return code
 
 
-def _copy_row(toolkit: Toolkit, copy: Copy) -> dict[str, Any]:
+def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
     name = f"{copy.process} {copy.number}"
-    details: dict[str, Any] = {"state": copy.state, "pid": copy.pid, "url": copy.url, "version": None}
+    details: dict[str, Any] = {
+        "state": copy.state,
+        "pid": copy.pid,
+        "url": copy.url,
+        "version": copy.version,
+        "driver_state": copy.driver_state,
+        "heartbeat_age_ms": copy.heartbeat_age_ms,
+        "acknowledged_epoch": copy.acknowledged_epoch,
+    }
     if copy.state != _RUNNING:
-        return row(name, name, "", details, status="failed")
+        return row(name, name, copy.trouble or "", details, status="failed")
     answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
     body = answer.body if isinstance(answer.body, dict) else {}
     loops: dict[str, Any] = body.get("loops") or {}
-    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze")}
+    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze"), "code": body.get("code")}
     words = ", ".join(f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items())
+    if body and body.get("code") != toolkit.reader.environment.code:
+        words = "; ".join(part for part in (words, f"runs other code than this checkout: {REMEDY}") if part)
     return row(name, name, words or (answer.error or ""), details, status="ok" if answer.status == 200 else "failed")  # noqa: PLR2004
 
 
@@ -97,13 +116,15 @@ def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
 
 
 def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
-    outbox = toolkit.reader.one("facts_outbox")
-    groups = toolkit.reader.groups()
-    lag = sum(group["lag"] or 0 for group in groups)
+    outbox, groups = toolkit.reader.one("facts_outbox"), toolkit.reader.groups()
+    known = [group["lag"] for group in groups if group["lag"] is not None]
+    lag = sum(known) if groups and len(known) == len(groups) else None
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
     unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
-    words = f"{unpublished}{oldest}; consumers {lag} behind"
-    return row("outbox", "outbox", words, {**outbox, "lag": lag})
+    behind = "how far consumers are is not known" if lag is None else f"consumers {lag} behind"
+    status: Status = "inconclusive" if lag is None else "ok"
+    words = f"{unpublished}{oldest}; {behind}"
+    return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
 
 
 def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
@@ -183,7 +204,13 @@ def _servers() -> dict[str, Any]:
 
 def _journals(toolkit: Toolkit) -> dict[str, Any]:
     session = bootstrap.quiet_session(toolkit)
-    broken = [run_id for run_id in toolkit.journals.runs()[-50:] if session.chain_faults(run_id)]
+    try:
+        newest = toolkit.journals.runs()[-50:]
+        broken = [run_id for run_id in newest if session.reading(run_id).faults]
+    except UsageError as error:
+        return _verdict("journals", "journals", False, error.message, "mend the permissions of that folder")
+    if not newest:
+        return row("journals", "journals", "there is none yet", status="noop")
     words = f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}" if broken else "the newest journals are sound"
     return _verdict("journals", "journals", not broken, words, f"rubyops runs verify {broken[0] if broken else ''}")
 
@@ -195,7 +222,9 @@ def _platform(toolkit: Toolkit) -> dict[str, Any]:
 
 
 def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:
-    held = toolkit.control.lock() if toolkit.control.reachable() else None
+    if not toolkit.control.reachable():
+        return row("lock", "lock", "not known: control does not answer", status="noop")
+    held = toolkit.control.lock()
     if held is None or not held.gone:
         return row("lock", "lock", "free" if held is None else f"held by run {held.run_id}")
     return _verdict(

@@ -8,10 +8,9 @@ import click
 from rubyops import bootstrap
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.options import line
-from rubyops.engine.history import read_history
-from rubyops.engine.journal import read_chain
-from rubyops.errors import Refused
+from rubyops.engine.evidence import Reading
 from rubyops.model.exit_code import ExitCode
+from rubyops.model.recorded import short_commit
 from rubyops.registry import PLAYBOOKS
 
 RUNS_SHOWN = 20
@@ -23,7 +22,8 @@ RUNS_SHOWN = 20
 def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List runs, newest first, with what they were for and how they ended."""
     toolkit = bootstrap.open_toolkit(environment)
-    rows = [_run_row(toolkit.journals.read(run_id), run_id) for run_id in reversed(toolkit.journals.runs()[-limit:])]
+    session = bootstrap.quiet_session(toolkit)
+    rows = [_run_row(session.reading(run_id)) for run_id in reversed(toolkit.journals.runs()[-limit:])]
     headers = ["run", "playbook", "started", "state", "exit"]
     console.table(
         [
@@ -36,20 +36,21 @@ def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     return ExitCode.DONE
 
 
-def _run_row(read: tuple[list[str], bool], run_id: str) -> dict[str, Any]:
-    chain = read_chain(read[0], ends_whole=read[1])
-    try:
-        history = read_history(chain.lines)
-    except Refused as error:
-        return row(run_id, "?", error.message, status="unknown")
+def _run_row(reading: Reading) -> dict[str, Any]:
+    history = reading.history
+    if history is None:
+        return row(reading.run_id, "?", f"damaged: {reading.faults[0]}", {"faults": reading.faults}, status="unknown")
     details = {
         "started_at": history.started["time"][:19],
         "exit_code": history.exit_code,
         "who": history.started["who"],
         "dry_run": history.started["dry_run"],
+        "commits": history.commits,
+        "faults": reading.faults,
     }
     ended = {"finished": "ok", "planned": "noop", "failed": "failed"}.get(history.state, "unknown")
-    return row(run_id, history.started["playbook"]["name"], history.state, details, status=ended)
+    words = f"{history.state}; damaged: {reading.faults[0]}" if reading.faults else history.state
+    return row(reading.run_id, history.started["playbook"]["name"], words, details, status="unknown" if reading.faults else ended)
 
 
 @click.command("show")
@@ -58,24 +59,39 @@ def _run_row(read: tuple[list[str], bool], run_id: str) -> dict[str, Any]:
 def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     """Show the steps of RUN, each effect's intent and outcome, and what is in doubt."""
     toolkit = bootstrap.open_toolkit(environment)
-    lines, whole = toolkit.journals.read(run_id)
-    chain = read_chain(lines, ends_whole=whole)
-    history = read_history(chain.lines)
-    started = history.started
-    by = f"{started['who']} on {started['host']}"
-    console.data(f"{run_id} {started['playbook']['title']} · {history.state} · by {by} · commit {started['commit'][:12]}")
-    for item in chain.lines:
+    reading = bootstrap.quiet_session(toolkit).reading(run_id)
+    history = reading.history
+    if history is not None:
+        _show_head(console, reading)
+    for item in reading.chain.lines:
         if item["type"] in _WORDS:
             console.data(f"{item['time'][11:23]}  {_WORDS[item['type']](item)}")
+    for fault in reading.faults:
+        console.data(f"{console.mark('failed')} damaged: {fault}")
     rows = [
         row(step_id, step_id, record.summary, record.details, status=record.status or "unknown")
-        for step_id, record in history.steps.items()
+        for step_id, record in (history.steps if history else {}).items()
     ]
-    run = {"id": run_id, "playbook": history.started["playbook"]["name"], "started_at": history.started["time"], "state": history.state}
+    run: dict[str, Any] = {"id": run_id, "faults": reading.faults}
+    if history is not None:
+        run |= {"playbook": history.started["playbook"]["name"], "started_at": history.started["time"], "state": history.state}
     console.answer(envelope("rubyops.run/v1", toolkit.environment.name, rows, run=run))
-    if history.state not in ("finished", "planned"):
+    if reading.faults:
+        console.say(f"Next: rubyops runs verify {run_id} -e {toolkit.environment.name}")
+    elif history is not None and history.state not in ("finished", "planned"):
         console.say(f"Next: rubyops runs resume {run_id} -e {toolkit.environment.name}")
     return ExitCode.DONE
+
+
+def _show_head(console: Console, reading: Reading) -> None:
+    history = reading.history
+    if history is None:
+        return
+    started = history.started
+    commits = " and ".join(short_commit(commit) for commit in history.commits)
+    console.data(
+        f"{reading.run_id} {started['playbook']['title']} · {history.state} · by {started['who']} on {started['host']} · commit {commits}"
+    )
 
 
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -98,7 +114,11 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
     rows = []
     for name in [run_id] if run_id else toolkit.journals.runs():
         faults = session.faults(name)
-        rows.append(row(name, name, "; ".join(faults) or "sound", {"faults": faults}, status="failed" if faults else "ok"))
+        ahead = 0 if faults else session.ahead(name)
+        late = f"sound; control did not see {ahead} line{'s' if ahead > 1 else ''} in time, and nothing in there is believed"
+        sound = late if ahead else "sound"
+        details = {"faults": faults, "ahead": ahead}
+        rows.append(row(name, name, "; ".join(faults) or sound, details, status="failed" if faults else "ok"))
         console.data(f"{console.mark(rows[-1]['status'])} {name}  {rows[-1]['summary']}")
     code = ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
     console.answer(envelope("rubyops.journals/v1", toolkit.environment.name, rows, exit_code=int(code)))

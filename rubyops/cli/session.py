@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rubyops.bootstrap import Toolkit
+from rubyops.cli.channel import is_terminal
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
 from rubyops.cli.money import as_data, money_lines, money_status
@@ -25,6 +26,7 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
 
 RUN_SCHEMA = "rubyops.run/v1"
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def carry_out(
@@ -32,14 +34,14 @@ def carry_out(
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
     with _stoppable(console) as stop:
-        session = toolkit.session(Live(console, toolkit.environment.name), stop)
-        if dry_run:
-            report = session.rehearse(playbook)
-        else:
-            report = session.start(
-                playbook,
-                lambda plan: _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit)),
-            )
+        live = Live(console, toolkit.environment.name)
+        session = toolkit.session(live, stop)
+
+        def confirmed(plan: Plan) -> None:
+            with live.waiting_for_a_person():
+                _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit))
+
+        report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
     code = (
         ExitCode.HAS_CHANGES
         if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
@@ -122,17 +124,30 @@ def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money
     if given is not None or not environment.confirm or not plan.changes or not plan.needs_confirmation:
         return
     flag = f"--confirm {environment.name}"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise Refused(f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed")
     tell_money()
-    typed = click.prompt(f"Only the name of the environment is accepted (or {flag})", err=True, default="", show_default=False)
+    question = f"Only the name of the environment is accepted (or {flag})"
+    try:
+        typed = click.prompt(question, err=True, default="", show_default=False)
+    except OSError as error:
+        raise Refused(f"the terminal went away ({error.strerror}); nothing was changed") from None
     if typed != environment.name:
         raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")
 
 
+def _is_to_outlive(number: signal.Signals) -> bool:
+    """Whether the run was started by `nohup`, to go on when its terminal closes."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
 @contextlib.contextmanager
 def _stoppable(console: Console) -> Iterator[StopWish]:
-    """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point."""
+    """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point.
+
+    From here on steps are done, so no stream may hold this process, not even a signal's word.
+    """
+    console.follow_steps()
     stop = StopWish()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -143,7 +158,8 @@ def _stoppable(console: Console) -> Iterator[StopWish]:
         stop.ask(terminated=number != signal.SIGINT)
         console.say("Stopping at the next safe point ...")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    obeyed = [number for number in STOPPING if not _is_to_outlive(number)]
+    before = {number: signal.signal(number, on_signal) for number in obeyed}
     try:
         yield stop
     finally:

@@ -59,7 +59,7 @@ class Charge:
         """From now on keep the journal's newest line in `control`; the brake does so without a lock."""
         if not self._anchored:
             self._anchored = True
-            self._journal.anchor_to(self._keep)
+            self._journal.anchor_to(self._keep, self._tools.control.head(self._run_id))
 
     def fence(self) -> None:
         """Have whoever carries out this run's acts refuse every lower token (ADR 15)."""

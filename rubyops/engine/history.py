@@ -12,6 +12,7 @@ from rubyops.model.effect import Effect
 from rubyops.model.step import Command, Playbook, Step
 
 DONE = ("ok", "noop")
+NOT_DONE = ("failed", "refused", "inconclusive")
 
 
 @dataclass
@@ -43,7 +44,7 @@ class StepRecord:
             outcome = self.outcomes.get(number)
             if outcome in DONE:
                 continue
-            if outcome in ("failed", "refused", "inconclusive") or (number == self.first and number not in self.intents):
+            if outcome in NOT_DONE or (number == self.first and number not in self.intents):
                 return None
             return number, [from_data(item) for item in self.effects[offset:]], number in self.intents
         return (self.last + 1, [], False) if self.effects else None
@@ -60,16 +61,43 @@ class History:
     exit_code: int | None
     began_under: tuple[str, int] | None
     changed: bool
+    commits: tuple[str, ...] = ()
 
 
-def read_history(lines: Sequence[dict[str, Any]]) -> History:
-    """Fold a journal's lines into what a resume and `runs show` need."""
+def read_history(lines: Sequence[dict[str, Any]], *, anchored: int | None = None) -> History:
+    """Fold a journal's lines into what a resume and `runs show` need.
+
+    `anchored` is the newest line that control has seen: of later ones the numbers of intents alone are believed. None
+    believes the file, but for what a resume found ahead of its anchor.
+    """
     if not lines or lines[0].get("type") != "run_started":
         raise Refused("the journal does not begin with the start of a run; nothing can be resumed from it")
-    history = History(lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False)
+    commits = tuple(dict.fromkeys(str(line.get("commit")) for line in lines))
+    history = History(lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False, commits=commits)
+    ahead = lines_ahead(lines, anchored)
     for line in lines[1:]:
-        _fold(history, line)
+        if line["seq"] not in ahead:
+            _fold(history, line)
+        elif line["type"] == "intent":
+            # Its effect may have been done before the anchor could follow: in doubt, and its number
+            # is used up.
+            _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
     return history
+
+
+def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[int]:
+    """Return the numbers of the lines that control had not seen at a resume, or has not seen yet.
+
+    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can
+    leave any.
+    """
+    found = {line["seq"] for line in lines if anchored is not None and line["seq"] > anchored}
+    for index in range(len(lines) - 1, -1, -1):
+        line = lines[index]
+        # Newest first: a resume that was itself ahead says nothing of the lines before it.
+        if line["type"] == "run_resumed" and line["seq"] not in found:
+            found |= {earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]}
+    return found
 
 
 def _fold(history: History, line: dict[str, Any]) -> None:

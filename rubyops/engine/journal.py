@@ -8,18 +8,38 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rubyops.errors import JournalUnwritable
+from rubyops.errors import JournalUnwritable, Refused
 from rubyops.ports import JournalFile
 
 GENESIS = "0" * 64
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
+_ON_EVERY_LINE: dict[str, type] = {"seq": int, "prev": str, "hash": str, "time": str, "type": str, "run": str}
+# What readers of a line rely on; a line without it is a fault of the journal, and never one of the
+# reader.
+_BY_TYPE: dict[str, dict[str, type]] = {
+    "run_started": {"playbook": dict, "dry_run": bool, "who": str, "host": str, "commit": str},
+    "run_resumed": {"pid": int, "anchored": int},
+    "lock_taken": {"token": int},
+    "step_started": {"step": str},
+    "step_planned": {"step": str, "first": int, "effects": list},
+    "intent": {"step": str, "number": int, "effect_id": str, "effect": dict, "words": str},
+    "outcome": {
+        "step": str, "number": int, "effect_id": str, "status": str, "summary": str, "details": dict,
+    },
+    "step_finished": {"step": str, "status": str, "summary": str, "details": dict},
+    "recorded": {"suite": str, "result": dict},
+    "run_finished": {"state": str, "exit_code": int},
+}  # fmt: skip
+_OF_PLAYBOOK: dict[str, type] = {
+    "name": str, "title": str, "kind": str, "source": str, "steps": list, "parameters": dict,
+}  # fmt: skip
 
 
 def new_run_id(now_ms: int | None = None) -> str:
@@ -44,12 +64,11 @@ class Journal:
         facts: dict[str, Any],
         *,
         scrub: Callable[[str], str],
-        sequence: int = 0,
-        head: str = GENESIS,
+        after: Sequence[Mapping[str, Any]] = (),
         lost: str | None = None,
         optional: bool = False,
     ) -> None:
-        """Go on after `sequence` and `head`; `facts` stand on every line, `scrub` masks secrets.
+        """Go on after these lines; `facts` stand on every new one, `scrub` masks secrets in its text.
 
         An `optional` journal is the brake's: it works on without one, and `lost` says why.
         """
@@ -59,11 +78,21 @@ class Journal:
         self._facts = facts
         self._scrub = scrub
         self._anchor: Callable[[int, str], None] | None = None
-        self.sequence = sequence
-        self.head = head
+        self._hashes: dict[int, str] = {line["seq"]: line["hash"] for line in after}
+        self.sequence: int = after[-1]["seq"] if after else 0
+        self.head: str = after[-1]["hash"] if after else GENESIS
 
-    def anchor_to(self, anchor: Callable[[int, str], None]) -> None:
-        """From now on keep the newest line's number and hash outside of the file, too."""
+    def anchor_to(self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None) -> None:
+        """From now on keep the newest line's number and hash outside of the file, too.
+
+        Raises `Refused` where a line of this run was `seen` there that this journal does not hold:
+        it is another one then.
+        """
+        if seen is not None and self._hashes.get(seen[0]) != seen[1]:
+            raise Refused(
+                f"control has seen line {seen[0]} of this run's journal, and this journal does not hold it: it was changed, "
+                "cut off or replaced; nothing was done"
+            )
         self._anchor = anchor
         anchor(self.sequence, self.head)
 
@@ -80,6 +109,7 @@ class Journal:
         if not self._append(json.dumps(line, separators=(",", ":"))):
             return
         self.sequence, self.head = line["seq"], line["hash"]
+        self._hashes[self.sequence] = self.head
         if self._anchor is not None:
             self._anchor(self.sequence, self.head)
 
@@ -111,29 +141,68 @@ class Chain:
     torn: bool
 
 
-def read_chain(raw: Sequence[str], *, ends_whole: bool) -> Chain:
-    """Check every line against the one before it; `ends_whole` is False when the file's last line has no line end."""
+def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = None) -> Chain:
+    """Check every line against the one before it, and against the run that the file is named for.
+
+    `ends_whole` is False when the file's last line has no line end. A line that cannot be read is a fault and left out.
+    """
     torn = not ends_whole
     whole = raw[:-1] if torn else raw
     lines: list[dict[str, Any]] = []
     faults: list[str] = []
     expected, previous = 1, GENESIS
     for number, text in enumerate(whole, 1):
-        try:
-            line = json.loads(text)
-            sequence, prev, digest = line["seq"], line["prev"], line["hash"]
-        except (ValueError, KeyError, TypeError):
-            faults.append(f"line {number} is not a journal line")
+        line, fault = read_line(text)
+        if line is None:
+            faults.append(f"line {number} {fault}")
             continue
-        if line_hash(line) != digest:
-            faults.append(f"line {number} (sequence {sequence}) was changed: its hash does not fit its content")
-        if sequence != expected:
-            faults.append(f"line {number} has sequence {sequence} where {expected} was expected: a line is missing or out of order")
-        elif prev != previous:
-            faults.append(f"line {number} (sequence {sequence}) does not follow the line before it")
+        faults.extend(f"line {number} {found}" for found in _faults_of(line, expected, previous, run_id))
         lines.append(line)
-        expected, previous = sequence + 1, digest
+        expected, previous = line["seq"] + 1, line["hash"]
     return Chain(tuple(lines), tuple(faults), torn)
+
+
+def _faults_of(line: Mapping[str, Any], expected: int, previous: str, run_id: str | None) -> Iterator[str]:
+    sequence = line["seq"]
+    if line_hash(dict(line)) != line["hash"]:
+        yield f"(sequence {sequence}) was changed: its hash does not fit its content"
+    if sequence != expected:
+        yield f"has sequence {sequence} where {expected} was expected: a line is missing or out of order"
+    elif line["prev"] != previous:
+        yield f"(sequence {sequence}) does not follow the line before it"
+    if run_id is not None and line["run"] != run_id:
+        yield f"belongs to run {line['run']}: the file is a copy, or was renamed"
+
+
+def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
+    """Read one line, or say why it is none. Whatever stands in the file, nothing is raised."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, "is not a journal line: it is no JSON"
+    if not isinstance(line, dict):
+        return None, f"is not a journal line: it is no object, but {type(line).__name__}"
+    wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _BY_TYPE.get(line["type"], {}))
+    if not wrong and line["type"] == "run_started":
+        wrong = [f"playbook.{name}" for name in _misfits(line["playbook"], _OF_PLAYBOOK)]
+    if not wrong and _moment(line["time"]) is None:
+        wrong = ["time"]
+    if wrong:
+        return None, f"is not a journal line: {', '.join(wrong)} missing or not as it has to be"
+    return line, ""
+
+
+def _misfits(line: Mapping[str, Any], wanted: Mapping[str, type]) -> list[str]:
+    # JSON's true is an int to Python, and no number of ours.
+    return [name for name, kind in wanted.items() if type(line.get(name)) is not kind]
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def compare_with_anchor(chain: Chain, head: tuple[int, str] | None) -> str | None:
@@ -146,3 +215,18 @@ def compare_with_anchor(chain: Chain, head: tuple[int, str] | None) -> str | Non
         last = max(by_number, default=0)
         return f"cut off: control has seen line {sequence}, the file ends at line {last}"
     return None if by_number[sequence] == digest else f"line {sequence} is not the one that control has seen"
+
+
+def needs_anchor(chain: Chain) -> bool:
+    """Whether control must know this run: it took the lock, or did what needs the lock.
+
+    Only starting the platform comes before the lock; a start that failed there leaves an outcome
+    and no anchor.
+    """
+    intents = [line for line in chain.lines if line["type"] == "intent"]
+    starts = {line["effect_id"] for line in intents if line["effect"].get("effect") == "StartPlatform"}
+    return any(
+        line["type"] == "lock_taken"
+        or (line["type"] == "outcome" and (line["status"] in ("ok", "noop") or line["effect_id"] not in starts))
+        for line in chain.lines
+    )

@@ -1,12 +1,14 @@
 """Keeps a run's lock alive and asks, before every effect, whether it is still ours."""
 
+import contextlib
 import threading
 from types import TracebackType
 
-from rubyops.errors import LockLost, Unreachable
+from rubyops.errors import LockLost, RubyopsError
 from rubyops.ports import Control, Holder
 
 HEARTBEAT_SECONDS = 3.0
+JOIN_SECONDS = 5.0
 
 
 class Lease:
@@ -35,8 +37,9 @@ class Lease:
             except LockLost as error:
                 self._lost = error
                 return
-            except Unreachable:
+            except RubyopsError:
                 # The lease may still hold; whoever is about to act asks again and gets the error there.
+                # A busy or hung control database must not end the heartbeat.
                 continue
 
     def __enter__(self) -> "Lease":
@@ -50,8 +53,7 @@ class Lease:
     def close(self) -> None:
         """Stop the heartbeat and give the lock back; a control database that is gone lets it expire instead."""
         self._ended.set()
-        self._thread.join(timeout=5)
-        try:
+        self._thread.join(timeout=JOIN_SECONDS)
+        # How the run ended is told whether or not the lock could be given back.
+        with contextlib.suppress(RubyopsError):
             self._control.release(self._run_id, self.token)
-        except Unreachable:
-            return

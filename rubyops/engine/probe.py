@@ -17,7 +17,10 @@ def settle(effect: e.Effect, read: Read) -> Verdict:
     """
     match effect:
         case e.StopProcesses(processes):
-            return "not applied" if any(copy.process in processes and copy.pid for copy in read.copies()) else "applied"
+            mine = [copy for copy in read.copies() if copy.process in processes]
+            # A driver that keeps none of them has stopped none of them: the repeat says why.
+            stopped = bool(mine) and not any(copy.pid for copy in mine)
+            return "applied" if stopped else "not applied"
         case e.RaiseFreeze() | e.TakeOverFreeze() | e.LiftFreeze() | e.EndSession():
             return "repeatable"
         case e.CallService() | e.RunFlow() | e.RunSuites() | e.ConfirmDrained() | e.Backfill():

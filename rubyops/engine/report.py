@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from rubyops.errors import OutcomeUnknown, Refused, RubyopsError, Undecided, Unreachable
+from rubyops.errors import Inconclusive, OutcomeUnknown, Refused, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.status import Status
 from rubyops.model.step import Playbook, Step
@@ -108,6 +108,6 @@ def status_of(error: Exception) -> Status:
         return "refused"
     if isinstance(error, OutcomeUnknown | Unreachable):
         return "unknown"
-    if isinstance(error, Undecided):
+    if isinstance(error, Inconclusive):
         return "inconclusive"
     return "failed" if isinstance(error, RubyopsError) else "unknown"

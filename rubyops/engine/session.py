@@ -4,15 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from rubyops.engine.dry_run import dry_run
-from rubyops.engine.history import History, describe_playbook, read_history, restore_playbook
-from rubyops.engine.journal import Chain, Journal, compare_with_anchor, new_run_id, read_chain
+from rubyops.engine.evidence import Head, Reading, anchor_faults, read_journal
+from rubyops.engine.history import History, describe_playbook, lines_ahead, read_history, restore_playbook
+from rubyops.engine.journal import Chain, Journal, needs_anchor, new_run_id
 from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.errors import JournalUnwritable, Refused, RubyopsError
+from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
+from rubyops.model.recorded import short_commit
 from rubyops.model.step import COMMAND_LINE, Playbook
 from rubyops.ports import Holder, JournalFile, Journals
 
@@ -56,37 +60,92 @@ class Session:
         return dry_run(run_id, plan, self.tools, journal, self.reporter)
 
     def resume(self, run_id: str) -> RunReport:
-        """Go on with a run that was killed, stopped or failed, from the effect that it had reached."""
+        """Go on with a run that was killed, stopped or failed, from the effect that it had reached.
+
+        Its journal is compared with its anchor before a byte of it is touched: one that was
+        changed, cut off or replaced is left as it was found, so that `runs verify` says so for
+        ever.
+        """
         file = self.journals.reopen(run_id)
-        torn = file.drop_torn_end()
-        chain = self._chain(run_id)
-        if chain.faults:
+        try:
+            chain, anchored = self._resumable(run_id)
+            history = read_history(chain.lines, anchored=anchored)
+            _refuse_ended(history)
+            plan = self.plan(self._restored(history))
+            torn = file.drop_torn_end()
+        except BaseException:
             file.close()
-            raise Refused(
-                f"the journal of {run_id} is not sound ({chain.faults[0]}); it is not resumed", next_command=f"rubyops runs verify {run_id}"
-            )
-        history = read_history(chain.lines)
-        _refuse_ended(history)
-        plan = self.plan(restore_playbook(history.started["playbook"], self.tools.command))
-        last = chain.lines[-1]
-        journal = self._journal(run_id, file, sequence=last["seq"], head=last["hash"])
-        journal.write("run_resumed", plan_digest=plan.digest, pid=self.holder.pid, bytes_dropped=torn)
+            raise
+        self._tell_other_commit(history)
+        journal = self._journal(run_id, file, after=chain.lines)
+        journal.write("run_resumed", plan_digest=plan.digest, pid=self.holder.pid, bytes_dropped=torn, anchored=anchored)
         self.reporter.run_started(run_id, plan.playbook, resumed=True)
         return self._runner(run_id, plan, journal, history).run()
 
-    def history(self, run_id: str) -> tuple[Chain, History]:
-        """Read a run back."""
-        chain = self._chain(run_id)
-        return chain, read_history(chain.lines)
+    def reading(self, run_id: str) -> Reading:
+        """Read a run back, damaged or not. Raises `UsageError` for a run that is not there."""
+        return read_journal(self.journals, run_id)
 
     def faults(self, run_id: str) -> list[str]:
-        """Return everything wrong with a run's journal: changed, missing, reordered or cut-off lines. Raises `Unreachable`."""
-        cut = compare_with_anchor(self._chain(run_id), self.tools.control.head(run_id))
-        return [*self.chain_faults(run_id), *([cut] if cut else [])]
+        """Return what is wrong with a journal, by itself and by its anchor.
 
-    def chain_faults(self, run_id: str) -> list[str]:
-        """Return what the file alone shows: changed, missing and reordered lines."""
-        return list(self._chain(run_id).faults)
+        Raises `Unreachable`.
+        """
+        reading = self.reading(run_id)
+        return [*reading.faults, *anchor_faults(reading.chain, self.tools.control.head(run_id))]
+
+    def ahead(self, run_id: str) -> int:
+        """Count the lines that control has not seen, or had not seen when the run was resumed."""
+        head = self.tools.control.head(run_id)
+        return len(lines_ahead(self.reading(run_id).chain.lines, head[0])) if head is not None else 0
+
+    def _resumable(self, run_id: str) -> tuple[Chain, int]:
+        """Return the journal and the newest line number that control has seen, or refuse."""
+        reading = self.reading(run_id)
+        if reading.faults or reading.history is None:
+            raise self._unsound(run_id, reading.faults[0])
+        here = self.tools.read.environment.name
+        elsewhere = [str(line.get("environment")) for line in reading.chain.lines if line.get("environment") != here]
+        if elsewhere:
+            raise self._unsound(run_id, f"a line of it is of the environment {elsewhere[0]!r}, and this is {here!r}")
+        head = self._head(reading.chain, run_id)
+        for fault in anchor_faults(reading.chain, head):
+            raise self._unsound(run_id, fault)
+        return reading.chain, head[0] if head is not None else 0
+
+    def _head(self, chain: Chain, run_id: str) -> Head:
+        try:
+            return self.tools.control.head(run_id)
+        except Unreachable as error:
+            if not needs_anchor(chain):
+                return None
+            raise Unreachable(
+                f"the journal of {run_id} cannot be compared with its anchor, so nothing was resumed: {error.message}",
+                next_command=f"rubyops up -e {self.tools.read.environment.name}",
+            ) from error
+
+    def _unsound(self, run_id: str, fault: str) -> Refused:
+        return Refused(
+            f"the journal of {run_id} is not sound ({fault}); it is not resumed, and nothing was changed",
+            next_command=f"rubyops runs verify {run_id}",
+        )
+
+    def _restored(self, history: History) -> Playbook:
+        try:
+            for record in history.steps.values():
+                record.remaining()  # every effect that is left must be one that this version knows
+            return restore_playbook(history.started["playbook"], self.tools.command)
+        except (KeyError, TypeError, msgspec.ValidationError) as error:
+            raise Refused(f"the steps of {history.run_id} cannot be read by this version ({error}); nothing was changed") from error
+
+    def _tell_other_commit(self, history: History) -> None:
+        now = self.tools.read.environment.commit
+        others = [short_commit(commit) for commit in history.commits if commit != now]
+        if others:
+            self.reporter.note(
+                f"{history.run_id} was begun under commit {', '.join(others)} and goes on under {short_commit(now)}: "
+                "what it records is no evidence for either"
+            )
 
     def _begin(self, run_id: str, plan: Plan) -> Journal:
         """Begin the run's journal; the brake goes on without one where it cannot be written."""
@@ -120,21 +179,16 @@ class Session:
         except RubyopsError as fault:
             self.reporter.note(f"the journal of {run_id} was not told: {fault.message}")
             return
-        file.drop_torn_end()
-        chain = self._chain(run_id)
-        if chain.faults or not chain.lines:
+        reading = self.reading(run_id)
+        if reading.faults:
             file.close()
             self.reporter.note(f"the journal of {run_id} is not sound, so it was not told")
             return
-        last = chain.lines[-1]
-        journal = self._journal(run_id, file, sequence=last["seq"], head=last["hash"])
+        file.drop_torn_end()
+        journal = self._journal(run_id, file, after=reading.chain.lines)
         journal.write(kind, **content)
         self.tools.control.anchor(run_id, journal.sequence, journal.head)
         journal.close()
-
-    def _chain(self, run_id: str) -> Chain:
-        lines, whole = self.journals.read(run_id)
-        return read_chain(lines, ends_whole=whole)
 
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment

@@ -1,11 +1,16 @@
 """What a run proved for its commit, kept as `recorded` lines of its journal for later runs and gates to read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import Tools
+from rubyops.errors import RubyopsError
+from rubyops.model.step import Command, Step
+from rubyops.ports import EnvironmentFacts, Read
+from rubyops.running_code import one_code
 
 PASSED = ("ok", "noop")
 
@@ -13,7 +18,7 @@ PASSED = ("ok", "noop")
 def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> None:
     """After a dry-run, keep the facts of every step that would have changed something: the real run is compared with them."""
     for plan in plans:
-        suite = _suite_of(plan, tools)
+        suite = suite_of(plan.step, tools.command, tools.read.environment)
         if suite is not None and plan.kind == "wanted" and not plan.plays:
             journal.write("recorded", suite=suite, result={"passed": True, **(plan.facts or {})})
 
@@ -21,20 +26,33 @@ def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> N
 def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal) -> None:
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
-    A rollout that ended before its flows says nothing about them. A step that had nothing to do here, and said why, did not fail.
+    A rollout that ended before its flows says nothing about them. A step that had nothing to do
+    here, and said why, did not fail. What passed is kept with the code that the processes ran, as
+    they tell it now.
     """
     if plan.playbook.kind != "rollout":
         return
-    named = {step.step.id: suite for step in plan.steps if (suite := _suite_of(step, tools)) is not None}
-    for suite in dict.fromkeys(named.values()):
+    facts = tools.read.environment
+    named = {item.step.id: suite_of(item.step, tools.command, facts) for item in plan.steps}
+    for suite in dict.fromkeys(suite for suite in named.values() if suite is not None):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         tried = [status for status in steps.values() if status != "skipped"]
         if len(tried) == len(steps) or any(status not in PASSED for status in tried):
-            journal.write("recorded", suite=suite, result={"passed": all(status in PASSED for status in tried), "steps": steps})
+            # A suite of which every step had nothing to do has proved nothing.
+            passed = "ok" in tried and all(status in PASSED for status in tried)
+            code = _code(tools.read) if passed else {}
+            journal.write("recorded", suite=suite, result={"passed": passed, "steps": steps, **code})
 
 
-def _suite_of(plan: StepPlan, tools: Tools) -> str | None:
-    if plan.step.kind != "command":
-        return None
-    records = tools.command(plan.step.name).records
-    return records(plan.step.params, tools.read.environment) if records is not None else None
+def suite_of(step: Step, command: Callable[[str], Command[Any]], facts: EnvironmentFacts) -> str | None:
+    """Name the suite under which the result of a step is kept, if it is kept."""
+    records = command(step.name).records if step.kind == "command" else None
+    return records(step.params, facts) if records is not None else None
+
+
+def _code(read: Read) -> dict[str, str]:
+    try:
+        code, doubt = one_code(read)
+    except RubyopsError as error:
+        code, doubt = "", error.message
+    return {"code": code, "code_doubt": doubt}

@@ -23,6 +23,11 @@ SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
            AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
+-- name: facts_copies_code
+-- Which code each copy that reports has loaded, kept by a driver or not, and the age of its heartbeat.
+SELECT process, copy, detail->>'code' AS code, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+  FROM control.service_copy ORDER BY process, copy;
+
 -- name: facts_verifications
 -- Parts of verifications, the newest first, with their age in seconds; NULL passed_at is no pass.
 SELECT kind, run_id, state, begun_at, passed_at,
@@ -30,8 +35,9 @@ SELECT kind, run_id, state, begun_at, passed_at,
   FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
--- Whether any migration ever ran on this database.
-SELECT to_regclass('public.alembic_version') IS NOT NULL AS present;
+-- Whether any migration ever ran on this database, and whether a schema of ours is there.
+SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
+       to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;
 
 -- name: facts_revision
 -- The schema revision that the database stands at.

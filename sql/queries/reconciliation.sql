@@ -19,6 +19,34 @@ SELECT count(*) AS pairs FROM wallet.conservation;
 -- How many accounts players have.
 SELECT count(*) AS accounts FROM wallet.wallet_account;
 
+-- name: reconcile_recorded
+-- Which kinds of records there are at all: a check that finds none of its kind proves nothing.
+-- `money_moved` is what stays known of money even where accounts and ledger are gone.
+WITH known AS (
+    SELECT EXISTS (SELECT FROM wallet.wallet_account) AS accounts,
+           EXISTS (SELECT FROM wallet.wallet_ledger) AS ledger_rows,
+           EXISTS (SELECT FROM wallet.ledger_transactions) AS cash_transactions,
+           EXISTS (SELECT FROM wallet.wallet_transfer WHERE amount <> 0) AS transfers,
+           EXISTS (SELECT FROM wallet.wallet_coupon_grant) AS coupon_grants,
+           EXISTS (SELECT FROM wallet.wallet_bet_authorization WHERE state <> 'TOMBSTONE') AS bets
+)
+SELECT known.*,
+       cash_transactions OR transfers OR coupon_grants OR bets AS movements,
+       EXISTS (SELECT FROM wallet.wallet_bet_authorization
+                WHERE state IN ('SETTLED', 'ROLLED_BACK')) AS closed_bets,
+       EXISTS (SELECT FROM wallet.wallet_bet_authorization
+                WHERE state = 'ROLLED_BACK' AND payout IS NULL AND NOT canary) AS rolled_back_bets,
+       bets OR EXISTS (SELECT FROM wallet.ledger_transactions
+                        WHERE type = 'withdrawal') AS bets_or_withdrawals,
+       EXISTS (SELECT FROM wallet.live_reference WHERE topology_code <> 'CASH') AS held_in_buckets,
+       accounts OR ledger_rows OR cash_transactions OR transfers OR coupon_grants OR bets
+           OR EXISTS (SELECT FROM wallet.wallet_counter_entry)
+           OR EXISTS (SELECT FROM wallet.wallet_counter_sum)
+           OR EXISTS (SELECT FROM wallet.wallet_reconciliation_checkpoint)
+           OR EXISTS (SELECT FROM wallet.wallet_ledger_seal WHERE row_count > 0) AS money_moved,
+       EXISTS (SELECT FROM wallet.wallet_topology) AS topologies
+  FROM known;
+
 -- name: reconcile_bucket_totals
 -- Totals per brand, account kind and currency by balances against the same totals by ledger rows (STG-4, GATE-3).
 WITH held AS (

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from checks.release._wallet_rights import PLATFORM_ROLES
-from tests.acceptance.gate_stage import Fault, Stage, statements
+from tests.acceptance.gate_stage import Fault, statements
+from tests.acceptance.recorded import Stage
 
 QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
 BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"

@@ -1,34 +1,15 @@
-"""The stage on which a fault is planted for a release gate, and how a superuser's statements plant one."""
+"""A fault that is planted for a release gate, and how a superuser's statements plant one."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from rubyops.adapters.results import Results
-from tests.acceptance.platform import Live, Player
+from tests.acceptance.recorded import Plant, Stage
 
 Connection = psycopg.Connection[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The live platform, the recorded results of this commit, and a player with money in the sports bucket."""
-
-    live: Live
-    results: Results
-    holder: Player
-
-    def record(self, suite: str, *, passed: bool) -> Path:
-        """Record a result of this commit, newer than any other."""
-        return self.results.record(suite, {"passed": passed, "recorded_at": datetime.now(UTC).isoformat()})
-
-
-Plant = Callable[[Stage], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)

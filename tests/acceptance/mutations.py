@@ -29,6 +29,11 @@ def nothing() -> None:
     """Break no rule: for a process that differs by its environment alone."""
 
 
+def other_code(digest: str = "f" * 64) -> None:
+    """A process was started from other files than those that lie there now."""
+    swap("sql.code", "code_digest", lambda original: lambda: digest)
+
+
 # --- wallet_service: bets
 
 
@@ -317,6 +322,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "repeat is a new bet": repeat_is_a_new_bet,
     "points withdrawn as money": points_are_withdrawn_as_money,
     "any token will do": any_token_will_do,
+    "other code": other_code,
+    "no code told": partial(other_code, ""),
     **MOVEMENTS,
 }
 

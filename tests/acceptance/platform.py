@@ -209,12 +209,16 @@ class Live:
 
     def close(self) -> None:
         """Let go of the servers."""
-        for connection in self._connections.values():
-            connection.close()
+        self.close_sessions()
         if "streams" in self.__dict__:
             self.streams.close()
         if "_client" in self.__dict__:
             self._client.close()
+
+    def close_sessions(self) -> None:
+        """Let go of the databases alone, which were restarted."""
+        for connection in self._connections.values():
+            connection.close()
 
     # --- the front door
 

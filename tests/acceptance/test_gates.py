@@ -4,34 +4,44 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from checks.release import gate_01, gate_02
-from rubyops import bootstrap
-from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.results import Results
+from rubyops.model.recorded import TESTS
 from tests.acceptance import gate_04_faults
+from tests.acceptance.counted import results_of
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
-from tests.acceptance.gate_stage import Connection, Fault, Plant, Stage, statements
+from tests.acceptance.gate_stage import Connection, Fault, statements
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import Answer, Home, Live, Player
-from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, LEGACY_TOKEN_VARIABLE, PLAYER_SERVICE, RUBY_SPLIT_V1, WALLET_SERVICE
+from tests.acceptance.recorded import Plant, Stage, failing_result, hand_written_result, newer_flows, no_result
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    GATEWAY,
+    LEGACY_TOKEN_VARIABLE,
+    PLAYER_SERVICE,
+    WALLET_SERVICE,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")
 HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
-TESTS, FLOWS = gate_01.SUITE, gate_02.SUITE_PREFIX + RUBY_SPLIT_V1
+
+
+@pytest.fixture(scope="module")
+def rollout(platform: Live) -> str:
+    """The run that proved the flows, newer than what other tests did to the platform."""
+    platform.make_open()
+    return platform.done("rollout", "local", "--keep-up").run_id
 
 
 @pytest.fixture
-def stage(live: Live, home: Home) -> Stage:
+def stage(rollout: str, live: Live, home: Home) -> Stage:
     """A healthy platform on which every built gate can be green."""
-    made = Stage(live, Results(home.folder / ".results", JournalFolder(Path()), bootstrap.commit()), live.player())
-    for suite in (TESTS, FLOWS):
-        made.record(suite, passed=True)
+    made = Stage(live, results_of(home.folder), rollout, live.player())
+    made.results.record(TESTS, passed=True)
     for amount in ("30.00", "20.00"):
         assert live.deposit(made.holder, amount, BUCKET).status_code == 200
     live.settle_down()
@@ -44,26 +54,6 @@ def stage(live: Live, home: Home) -> Stage:
 def rule(process: str, name: str) -> Plant:
     """Run a process with a broken rule."""
     return lambda stage: mutated(stage.live, process, name)
-
-
-@contextmanager
-def no_result(stage: Stage, suite: str) -> Iterator[None]:
-    """Forget a suite's result."""
-    stage.record(suite, passed=True).unlink()
-    try:
-        yield
-    finally:
-        stage.record(suite, passed=True)
-
-
-@contextmanager
-def failing_result(stage: Stage, suite: str) -> Iterator[None]:
-    """Have the newest result of a suite be a failure."""
-    stage.record(suite, passed=False)
-    try:
-        yield
-    finally:
-        stage.record(suite, passed=True)
 
 
 @contextmanager
@@ -213,9 +203,19 @@ def _brand_mate(stage: Stage) -> Player:
 
 GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
 FAULTS = (
-    Fault("no result of the tests", "gate-01", "no recorded result", partial(no_result, suite=TESTS), "inconclusive"),
-    Fault("tests failed", "gate-01", "failed for commit", partial(failing_result, suite=TESTS)),
-    Fault("flows failed", "gate-02", "failed for commit", partial(failing_result, suite=FLOWS)),
+    Fault("no result of the tests", "gate-01", "no recorded result", no_result, "inconclusive"),
+    Fault("tests written by hand", "gate-01", "does not carry the seal", hand_written_result, "inconclusive"),
+    Fault("tests failed", "gate-01", "failed for commit", failing_result),
+    Fault("flows failed", "gate-02", "failed for commit", partial(newer_flows, passed=False, anchored=True)),
+    Fault(
+        "flows of a run that was never one",
+        "gate-02",
+        "control has no anchor",
+        partial(newer_flows, passed=True, anchored=False),
+        "inconclusive",
+    ),
+    Fault("a process of other code", "gate-02", "copies run different code", rule(GATEWAY, "other code"), "inconclusive"),
+    Fault("a process that tells no code", "gate-02", "does not tell which code", rule(GATEWAY, "no code told"), "inconclusive"),
     Fault("a balance edited", "gate-03", "totals that differ", lambda stage: edited_balance(stage.live, stage.holder)),
     Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
     Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),
@@ -258,6 +258,23 @@ PARAMETERS = [
 def test_every_built_gate_is_green_on_a_healthy_platform(stage: Stage) -> None:
     answer = stage.live.run("gate")
     assert (answer.code, _statuses(answer)) == (5, HEALTHY)
+
+
+def test_a_platform_without_a_topology_fails_its_gates_and_no_query() -> None:
+    home = Home()
+    bare = Live(home, "local")
+    try:
+        bare.done("up")
+        answer = bare.run("gate")
+        assert answer.code == 5, answer.told
+        statuses = _statuses(answer)
+        assert {statuses[name] for name in ("gate-01", "gate-02")} == {"inconclusive"}
+        assert {statuses[name] for name in ("gate-05", "gate-07", "gate-08")} == {"failed"}
+        assert "active pairs of a topology and a policy" in answer.step("gate-07")["summary"]
+    finally:
+        bare.close()
+        bare.run("down")
+        home.remove()
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)

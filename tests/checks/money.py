@@ -33,6 +33,14 @@ class Money:
 
     def prepare(self) -> "Money":
         """Save and activate the seed's first pair, and register the player."""
+        self.activate()
+        with self.superuser() as connection:
+            statement = "SELECT wallet.register_player(%s, %s, 'EUR', false)"
+            connection.execute(statement, [BRAND, PLAYER])
+        return self
+
+    def activate(self) -> None:
+        """Save and activate the seed's first pair; nobody holds anything yet."""
         seed = json.loads((SEEDS / "ruby_split_v1.1.json").read_text())
         with self.superuser() as connection:
             connection.execute(
@@ -49,8 +57,6 @@ class Money:
                 "UPDATE wallet.wallet_gate SET topology_code = 'RUBY_SPLIT_V1', topology_version = 1, policy_key = 'default', "
                 "policy_version = 1, activation_no = 1"
             )
-            connection.execute("SELECT wallet.register_player(%s, %s, 'EUR', false)", [BRAND, PLAYER])
-        return self
 
     def superuser(self) -> psycopg.Connection[Any]:
         """Connect past every guard: for planting faults."""

@@ -12,7 +12,7 @@ from checks.release import gate_04
 from checks.release._wallet_rights import PLATFORM_ROLES
 from commands.flows import FLOWS, bypasses
 from rubyops.adapters.attempts import UNANSWERED_MAX, attempt_as
-from rubyops.errors import CheckFailed, Undecided, Unreachable
+from rubyops.errors import CheckFailed, Inconclusive, Unreachable
 from rubyops.model.secret import Secret
 from rubyops.ports import Actor, Attempt, AttemptAnswer
 from tests.checks.live import LiveRead
@@ -107,7 +107,7 @@ def test_a_breach_of_the_catalog_is_told_before_anything_is_tried(actor: RoleAct
     words = "GATE-4: ways past wallet_service: 1; first: game_service has INSERT"
     with pytest.raises(CheckFailed, match=words) as caught:
         play(actor)
-    assert not isinstance(caught.value, Undecided)
+    assert not isinstance(caught.value, Inconclusive)
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_a_role_that_cannot_log_in_leaves_it_undecided(actor: RoleActor) -> None
         f"GRANT CONNECT ON DATABASE {{database}} TO {others}",
     )
     words = "control_service: nothing was tried: control_service cannot log in"
-    with pytest.raises(Undecided, match=words):
+    with pytest.raises(Inconclusive, match=words):
         play(actor)
 
 
 def test_without_a_movement_it_is_undecided(control_template: Cluster, platform_db: TestDatabase) -> None:
     del control_template
-    with pytest.raises(Undecided, match="no movement to look at yet; only wallet_service's apply"):
+    with pytest.raises(Inconclusive, match="no movement to look at yet; only wallet_service's apply"):
         play(RoleActor(LiveRead(databases={"platform": platform_db}), platform_db))
 
 

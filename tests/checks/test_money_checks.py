@@ -16,8 +16,10 @@ from checks.money import (
 from checks.release import gate_03, gate_04, gate_05, gate_07, gate_08
 from rubyops.model.finding import Finding
 from rubyops.ports import Read
+from tests.checks.conftest import CONSUMED
 from tests.checks.live import LiveRead
 from tests.checks.money import BRAND, NORMAL, PLAYER, Money
+from tests.cluster import TestDatabase
 
 Look = Callable[[Read], Finding]
 UNGUARD = "ALTER TABLE {0} DISABLE TRIGGER immutable_rows"
@@ -148,6 +150,62 @@ def test_a_bet_in_points_turns_gate_7_red(money: Money, read: LiveRead) -> None:
 def test_money_in_a_bucket_that_is_gone_turns_gate_8_red(money: Money, read: LiveRead) -> None:
     money.plant("UPDATE wallet.wallet_topology SET document = jsonb_set(document, '{buckets}', '[]')")
     assert_red(gate_08.run(read), f"1 x balance in {NORMAL}")
+
+
+@pytest.fixture
+def bare(platform_db: TestDatabase) -> LiveRead:
+    """The checks' view of a platform that never held money."""
+    return LiveRead(databases={"platform": platform_db}, stream_groups=CONSUMED)
+
+
+NOTHING: dict[str, tuple[Look, str]] = {
+    "ledger-covers-movements": (ledger_covers_movements.run, "no movement of money is recorded"),
+    "authorizations-recorded": (authorizations_recorded.run, "no bet was ever closed here"),
+    "snapshots-present": (snapshots_present.run, "no money has moved here"),
+    "no-live-authorizations": (no_live_authorizations.run, "no topology is active"),
+    "gate-03": (gate_03.run, "no account is here"),
+    "gate-05": (gate_05.run, "no bet of a player was ever rolled back here"),
+    "gate-07": (gate_07.run, "there was never a bet or a withdrawal here"),
+    "gate-08": (gate_08.run, "nobody holds anything in a bucket here"),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_check_with_nothing_to_look_at_decides_nothing(bare: LiveRead, name: str) -> None:
+    look, words = NOTHING[name]
+    finding = look(bare)
+    assert finding.status == "inconclusive"
+    assert words in finding.summary
+
+
+@pytest.mark.parametrize("look", [ledger_tips.run, conservation.run])
+def test_a_platform_that_lost_its_money_is_no_new_one(
+    money: Money,
+    bare: LiveRead,
+    look: Look,
+) -> None:
+    part = money.partition()
+    money.plant(
+        UNGUARD.format(part),
+        UNGUARD.format("wallet.wallet_counter_entry"),
+        *(f"DELETE FROM {table}" for table in (part, "wallet.wallet_counter_entry")),
+        *(f"DELETE FROM wallet.{table}" for table in ("wallet_bucket", "wallet_balances")),
+        "UPDATE wallet.wallet_bet_authorization SET state = 'SETTLED'",
+    )
+    finding = look(bare)
+    assert_red(finding, "no account is left, though")
+
+
+@pytest.mark.parametrize(("left", "words"), [(0, "8 of 8 streams"), (7, "1 of 8 streams")])
+def test_an_outbox_without_consumers_in_sight_proves_nothing(
+    money: Money,
+    left: int,
+    words: str,
+) -> None:
+    seen = LiveRead(databases={"platform": money.database}, stream_groups=CONSUMED[:left])
+    finding = outbox_age.run(seen)
+    assert finding.status == "inconclusive"
+    assert words in finding.summary
 
 
 @pytest.mark.parametrize("look", [gate_05.run, gate_07.run, gate_08.run])

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import psycopg
 import pytest
 
 from checks.money import outbox_drained
@@ -32,23 +33,17 @@ def health(process: str) -> HttpAnswer:
     return HttpAnswer(200, {"process": process, "checks": {"database": "ok"}, "loops": loops, "legacy_token_present": False})
 
 
+def beat(process: str, **changes: Any) -> Row:
+    row = {"process": process, "copy": 1, "url": "http://127.0.0.1:1", "version": "v", "pid": 1}
+    said = {"acknowledged_epoch": 4, "heartbeat_age_ms": 150, "ended": False}
+    return {**row, **said, **changes}
+
+
 def healthy(**changes: Any) -> MemoryRead:
     answers = {(process, 1, "/health"): health(process) for process in PROCESSES}
     answers[WALLET_SERVICE, 1, topology_endpoint.PATH] = HttpAnswer(200, PAIR)
     answers[WALLET_SERVICE, 1, policy_endpoint.PATH] = HttpAnswer(200, {"policies": [POLICY]})
-    reported = [
-        {
-            "process": process,
-            "copy": 1,
-            "url": "http://127.0.0.1:1",
-            "version": "1",
-            "pid": 1,
-            "acknowledged_epoch": 4,
-            "heartbeat_age_ms": 150,
-            "ended": False,
-        }
-        for process in PROCESSES
-    ]
+    reported = [beat(process) for process in PROCESSES]
     facts = {
         "facts_service_copies": reported,
         "facts_freeze": [{"level": "ingress", "epoch": 4}],
@@ -76,6 +71,12 @@ def healthy(**changes: Any) -> MemoryRead:
 
 def with_copy(process: str, state: str) -> list[Copy]:
     return [dataclasses.replace(copy, state=state) if copy.process == process else copy for copy in healthy().kept]
+
+
+def beats(process: str, **changes: Any) -> dict[str, Any]:
+    """Let one process's heartbeat differ."""
+    rows = [beat(name, **(changes if name == process else {})) for name in PROCESSES]
+    return with_fact("facts_service_copies", *rows)
 
 
 def with_answer(process: str, path: str, answer: HttpAnswer) -> dict[tuple[str, int, str], HttpAnswer]:
@@ -111,9 +112,11 @@ def test_a_worker_that_hangs_is_a_matter_of_progress_not_of_health() -> None:
 
 
 def test_health_is_red_for_a_missing_a_stopped_a_silent_and_a_failing_process() -> None:
-    missing = healthy(kept=[copy for copy in healthy().kept if copy.process != "gateway"])
+    others = [copy for copy in healthy().kept if copy.process != "gateway"]
+    missing = healthy(kept=others, facts=beats("gateway", heartbeat_age_ms=60_000))
     assert "gateway: no copy is kept" in service_health.run(missing).summary
-    assert "gateway copy 1: fatal, expected running" in service_health.run(healthy(kept=with_copy("gateway", "fatal"))).summary
+    fatal = healthy(kept=with_copy("gateway", "fatal"), facts=beats("gateway", ended=True))
+    assert "gateway copy 1: fatal, expected running" in service_health.run(fatal).summary
     silent = healthy(answers=with_answer("gateway", "/health", HttpAnswer(0, None, "timed out")))
     assert "gateway copy 1: no answer (timed out)" in service_health.run(silent).summary
     sick = HttpAnswer(503, {"checks": {"database": "connection refused"}, "loops": {"a": {"ok": False}}})
@@ -122,12 +125,9 @@ def test_health_is_red_for_a_missing_a_stopped_a_silent_and_a_failing_process() 
 
 
 def test_progress_is_red_for_a_worker_that_lives_but_stands_still() -> None:
-    stale = {"process": "rolling_worker", "copy": 1, "acknowledged_epoch": 4, "heartbeat_age_ms": 3_001}
-    rows = [row if row["process"] != "rolling_worker" else stale for row in healthy().facts["facts_service_copies"]]
-    assert (
-        "rolling_worker copy 1: last heartbeat 3001 ms ago"
-        in forward_progress.run(healthy(facts=with_fact("facts_service_copies", *rows))).summary
-    )
+    stale = healthy(facts=beats("rolling_worker", heartbeat_age_ms=3_001))
+    told = str(forward_progress.run(stale).details["faults"])
+    assert "rolling_worker copy 1: last heartbeat 3001 ms ago" in told
     stuck = HttpAnswer(503, {"loops": {"publish": {**LOOP, "age_seconds": 9, "ok": False}}})
     summary = forward_progress.run(healthy(answers=with_answer("wallet_worker", "/health", stuck))).summary
     assert "wallet_worker copy 1: loop publish last useful turn 9 s ago, allowed 5 s" in summary
@@ -139,13 +139,58 @@ def test_progress_is_never_green_by_absence() -> None:
     assert "rolling_worker: no copy runs" in forward_progress.run(healthy(kept=with_copy("rolling_worker", "stopped"))).summary
     mute = healthy(answers=with_answer("wallet_worker", "/health", HttpAnswer(200, {"loops": {}})))
     assert "reports no loop at all" in forward_progress.run(mute).summary
-    assert "never reported a heartbeat" in forward_progress.run(healthy(facts=with_fact("facts_service_copies"))).summary
+    never = forward_progress.run(healthy(facts=with_fact("facts_service_copies")))
+    assert "never reported a heartbeat" in str(never.details["faults"])
 
 
-def beats(process: str, **changes: Any) -> dict[str, Any]:
-    rows = healthy().facts["facts_service_copies"]
-    mended = [{**row, **changes} if row["process"] == process else row for row in rows]
-    return with_fact("facts_service_copies", *mended)
+LIVING = [
+    service_health.run,
+    forward_progress.run,
+    topology_endpoint.run,
+    policy_endpoint.run,
+    gate_10.run,
+]
+
+
+@pytest.mark.parametrize("look", LIVING)
+def test_a_driver_that_does_not_answer_is_no_platform_that_is_well(look: Any) -> None:
+    finding = look(healthy(mute="its socket is gone"))
+    assert finding.status == "inconclusive"
+    assert "the driver does not answer: its socket is gone" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("look", "process"),
+    [
+        (service_health.run, "gateway"),
+        (forward_progress.run, "rolling_worker"),
+        (topology_endpoint.run, WALLET_SERVICE),
+        (policy_endpoint.run, WALLET_SERVICE),
+        (gate_10.run, "gateway"),
+    ],
+)
+def test_a_copy_that_somebody_runs_by_hand_is_a_fault(look: Any, process: str) -> None:
+    elsewhere = beats(process, url="http://127.0.0.1:2")
+    finding = look(healthy(kept=with_copy(process, "stopped"), facts=elsewhere))
+    assert finding.status == "failed"
+    told = finding.summary + str(finding.details)
+    assert f"{process} copy 1: pid 1 reports, and the driver says stopped" in told
+
+
+def test_a_copy_run_by_hand_at_its_own_address_is_asked() -> None:
+    by_hand = healthy(kept=with_copy(WALLET_SERVICE, "stopped"))
+    assert topology_endpoint.run(by_hand).ok
+    assert policy_endpoint.run(by_hand).ok
+    assert gate_10.audit(by_hand).ok
+    assert service_health.run(by_hand).status == "failed"
+
+
+def test_without_a_copy_of_wallet_service_nobody_confirms_the_topology() -> None:
+    kept = [copy for copy in healthy().kept if copy.process != WALLET_SERVICE]
+    gone = beats(WALLET_SERVICE, heartbeat_age_ms=60_000)
+    finding = topology_endpoint.run(healthy(kept=kept, facts=gone))
+    assert finding.status == "inconclusive"
+    assert "no copy of wallet_service is kept" in finding.summary
 
 
 def fence(level: str, epoch: int, settled: int) -> dict[str, Any]:
@@ -209,7 +254,8 @@ def test_endpoints_that_answer_another_version_are_red() -> None:
     none = healthy(facts=with_fact("facts_gate", {"topology_code": None, "topology_version": None}))
     assert "no topology is active" in topology_endpoint.run(none).summary
     other = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(200, {"policies": []})))
-    assert "the endpoint says nothing; active are default v1" in policy_endpoint.run(other).summary
+    told = policy_endpoint.run(other).summary
+    assert "wallet_service copy 1 says nothing; active are default v1" in told
     failing = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(503, {})))
     assert "answered 503" in policy_endpoint.run(failing).summary
 
@@ -246,13 +292,26 @@ def test_drained_is_red_while_an_event_is_unpublished() -> None:
 
 
 def test_recorded_results_decide_gates_1_and_2() -> None:
+    """What makes a result believed is tried in tests/rubyops/engine/test_evidence.py."""
     good, bad = {"passed": True}, {"passed": False}
     assert gate_01.run(healthy()).status == "inconclusive"
     assert gate_01.run(healthy(recorded={"tests": good})).ok
     assert gate_01.run(healthy(recorded={"tests": bad})).status == "failed"
     assert gate_02.run(healthy(recorded={"flows:RUBY_UNIFIED_V1": good})).status == "inconclusive"
-    assert gate_02.run(healthy(recorded={f"flows:{ENVIRONMENT.topology}": good})).ok
     assert gate_02.run(healthy(recorded={f"flows:{ENVIRONMENT.topology}": bad})).status == "failed"
+
+
+def test_gate_2_asks_which_code_runs_now() -> None:
+    recorded = {f"flows:{ENVIRONMENT.topology}": {"passed": True, "flows": {"FLOW-1": "ok", "FLOW-11": "noop"}}}
+    environment = dataclasses.replace(ENVIRONMENT, code="c0de")
+    answers = {(process, 1, "/health"): HttpAnswer(200, {"process": process, "code": "c0de"}) for process in PROCESSES}
+    facts = with_fact("facts_copies_code", {"process": "gateway", "copy": 7, "code": "old", "heartbeat_age_ms": 9_000})
+    read = healthy(recorded=recorded, environment=environment, answers=answers, facts=facts)
+    assert gate_02.run(read).ok
+    silent = {**answers, ("gateway", 1, "/health"): HttpAnswer(0, None, "timed out")}
+    assert "gateway 1 does not tell" in gate_02.run(dataclasses.replace(read, answers=silent)).summary
+    other = dataclasses.replace(read, environment=ENVIRONMENT)
+    assert gate_02.run(other).status == "inconclusive"
 
 
 def test_what_is_not_built_is_inconclusive() -> None:
@@ -264,7 +323,8 @@ def test_the_legacy_token_turns_gate_10_red_and_its_absence_alone_decides_nothin
     assert "gateway copy 1 has INTERNAL_SERVICE_TOKEN set" in gate_10.run(healthy(answers=with_answer("gateway", "/health", armed))).summary
     mute = HttpAnswer(200, {})
     assert "gateway copy 1 does not say" in gate_10.run(healthy(answers=with_answer("gateway", "/health", mute))).summary
-    assert gate_10.run(healthy(kept=[])).status == "failed"
+    nobody = healthy(kept=[], facts=with_fact("facts_service_copies"))
+    assert gate_10.run(nobody).status == "failed"
     assert gate_10.run(healthy()).status == "inconclusive"
 
 
@@ -273,7 +333,13 @@ def test_migrations_are_current_on_a_migrated_pair_and_behind_on_an_older_revisi
 ) -> None:
     read = LiveRead(databases={"platform": platform_db, "control": control_db})
     assert migrations_current.run(read).ok
-    behind = MemoryRead(facts={"facts_has_revision_table": [{"present": True}], "facts_revision": [{"version_num": "0000"}]})
+    there = {"facts_has_revision_table": [{"present": True, "schema": True}]}
+    behind = MemoryRead(facts={**there, "facts_revision": [{"version_num": "0000"}]})
     assert "platform is at 0000" in migrations_current.run(behind).summary
-    empty = MemoryRead(facts={"facts_has_revision_table": [{"present": False}]})
+    empty = MemoryRead(facts={"facts_has_revision_table": [{"present": False, "schema": False}]})
     assert "platform is at no revision" in migrations_current.run(empty).summary
+    with psycopg.connect(platform_db.superuser_dsn) as connection:
+        connection.execute("DELETE FROM public.alembic_version")
+    unknown = migrations_current.run(read)
+    assert unknown.status == "inconclusive"
+    assert "database platform has a schema, and its revision cannot be told" in unknown.summary

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rubyops.errors import Unreachable
+from rubyops.model.recorded import Evidence
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 
 ENVIRONMENT = EnvironmentFacts(name="test", topology="RUBY_SPLIT_V1", copies=1, seed_players=100, commit="0123456789abcdef")
@@ -51,6 +52,6 @@ class MemoryRead:
         """Return the consumer groups."""
         return [dict(group) for group in self.stream_groups]
 
-    def results(self, suite: str) -> Row | None:
+    def results(self, suite: str) -> Evidence:
         """Return a recorded result."""
-        return self.recorded.get(suite)
+        return Evidence(self.recorded.get(suite))

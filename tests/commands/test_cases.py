@@ -10,17 +10,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from checks.money.outbox_drained import EXPECTED_GROUPS
+from checks.platform import policy_endpoint, topology_endpoint
 from rubyops.engine.playbook import type_params
 from rubyops.errors import RubyopsError
 from rubyops.model.effect import Effect
 from rubyops.model.step import Command, NoOp
-from rubyops.ports import Copy
+from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from tests.commands.memory import ENVIRONMENT, MemoryRead
+from wallet_runtime.contract import WALLET_SERVICE, WORKER_PROCESSES
 
 CASES = Path(__file__).parent.parent / "cases"
 FILES = sorted(CASES.glob("*/*.yaml"))
-OUTCOMES = ("effects", "refused", "usage", "noop")
+OUTCOMES = ("effects", "refused", "unreachable", "usage", "noop")
 
 
 def _command(name: str) -> Command[Any]:
@@ -28,13 +30,53 @@ def _command(name: str) -> Command[Any]:
     return command
 
 
+def _heartbeats(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """Write what the kept copies report: all of them but the stopped, unless the case says."""
+    beats = {(process, number): state != "stopped" for process, number, state in case["copies"]}
+    for process, number, reports in case.get("reports", []):
+        beats[process, number] = reports
+    common = {"url": "http://127.0.0.1:1", "version": "v", "pid": 1, "acknowledged_epoch": 1}
+    common["heartbeat_age_ms"] = 100
+    rows = []
+    for (process, number), reports in beats.items():
+        rows.append({"process": process, "copy": number, **common, "ended": not reports})
+    return rows
+
+
+def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
+    """Let workers' loops be as `progress` says, and wallet_service confirm the pair `confirmed`."""
+    loop = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0}
+    loop["ok"] = case.get("progress", False)
+    health = HttpAnswer(200, {"loops": {"turns": loop}})
+    answers = {(process, 1, "/health"): health for process in WORKER_PROCESSES}
+    pair = case.get("confirmed")
+    if pair is None:
+        return answers
+    return answers | {
+        (WALLET_SERVICE, 1, topology_endpoint.PATH): HttpAnswer(200, pair),
+        (WALLET_SERVICE, 1, policy_endpoint.PATH): HttpAnswer(200, {"policies": [pair]}),
+    }
+
+
 def _read(case: dict[str, Any]) -> MemoryRead:
     copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
+    answers = {
+        (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code}) for process, number, code in case.get("code", [])
+    }
     caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
     groups = caught_up if case.get("groups") == "drained" else []
+    facts = dict(case.get("facts", {}))
+    if "copies" in case:
+        facts.setdefault("facts_service_copies", _heartbeats(case))
     return MemoryRead(
-        facts=case.get("facts", {}), kept=copies, recorded=case.get("results", {}), environment=environment, stream_groups=groups
+        facts=facts,
+        kept=copies,
+        answers=_answers(case) | answers,
+        recorded=case.get("results", {}),
+        environment=environment,
+        stream_groups=groups,
+        mute=case.get("mute"),
     )
 
 
@@ -45,7 +87,7 @@ def _outcome(name: str, case: dict[str, Any]) -> dict[str, Any]:
     try:
         wanted = command.plan(command.params(**typed), _read(case))
     except RubyopsError as error:
-        key = "refused" if error.exit_code == 3 else "usage"
+        key = {3: "refused", 4: "unreachable"}.get(error.exit_code, "usage")
         return {key: {"message": error.message, "next": error.next_command}}
     if isinstance(wanted, NoOp):
         return {"noop": wanted.reason}

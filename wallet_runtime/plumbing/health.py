@@ -64,7 +64,8 @@ class Health:
     def report(self) -> Report:
         """Return readiness and its figures at once, for the heartbeat in `control`."""
         answer = self.answer()
-        return Report(answer["status"] != "failing", {name: answer[name] for name in ("status", "checks", "loops", "legacy_token_present")})
+        told = ("status", "checks", "loops", "legacy_token_present", "code")
+        return Report(answer["status"] != "failing", {name: answer[name] for name in told})
 
     def answer(self) -> dict[str, Any]:
         """Return the body of `/health`; status is "ok", "degraded" (a fault that is survived so far) or "failing"."""
@@ -81,6 +82,7 @@ class Health:
             "process": settings.process,
             "copy": settings.copy,
             "version": settings.version,
+            "code": settings.code,
             "status": "failing" if failing else "degraded" if degraded else OK,
             "checks": checks,
             "loops": {name: msgspec.to_builtins(state) for name, state in loops.items()},

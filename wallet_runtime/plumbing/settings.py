@@ -49,7 +49,12 @@ class Secret:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process was started with. Secrets are held as `Secret`; urls carry passwords, so they are never shown."""
+    """What one process was started with. Secrets are held as `Secret`.
+
+    Urls carry passwords, so they are never shown.
+
+    `code` is the digest of the source files that the process loaded (`sql.code`).
+    """
 
     process: str
     environment: str
@@ -71,6 +76,7 @@ class Settings:
     admin_tokens: Mapping[str, Secret]
     legacy_token_present: bool
     anchor_file: str | None = None
+    code: str = ""
 
     @property
     def is_worker(self) -> bool:

@@ -7,11 +7,11 @@ a virtual environment under root's home is copied (42 MB, once) to where it can.
 import os
 import pwd
 import shutil
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from rubyops.errors import UsageError
+from rubyops.adapters.local.programs import VERSION_SECONDS, run_program
+from rubyops.errors import RubyopsError, UsageError
 
 BIN_VARIABLE = "RUBYOPS_PG_BIN"
 UNPRIVILEGED = "nobody"
@@ -101,14 +101,18 @@ def _of_the_system() -> list[Path]:
 
 def _can_run(folder: Path, user: str) -> bool:
     try:
-        return subprocess.run([folder / "postgres", "--version"], user=user, cwd="/", capture_output=True, check=False).returncode == 0
+        asked = run_program([str(folder / "postgres"), "--version"], VERSION_SECONDS, user=user)
     except PermissionError:
         return False
+    return asked.returncode == 0
 
 
 def _version(folder: Path) -> str:
-    answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, check=True, text=True).stdout
-    return answer.strip().rpartition(" ")[2]
+    program = folder / "postgres"
+    asked = run_program([str(program), "--version"], VERSION_SECONDS)
+    if asked.returncode != 0:
+        raise RubyopsError(f"{program} does not run: {asked.stderr.strip()[-600:]}")
+    return asked.stdout.strip().rpartition(" ")[2]
 
 
 def _copy_readable(source: Path, target: Path) -> None:

@@ -14,12 +14,14 @@ from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, PostgresSe
 from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.programs import VERSION_SECONDS
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
 from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Copy, Database
+from sql.code import code_digest
 from wallet_runtime import contract
 
 SERVER_SECONDS = 30.0
@@ -331,14 +333,19 @@ class LocalDriver:
 
 
 def _version() -> str:
-    """Name the code that the processes run: the package's version and, in a checkout, its commit."""
+    """Name the code that the processes run: the package's version, its commit, its files' digest.
+
+    The digest is what matters: with another one everything is restarted, also where the commit has
+    the same name.
+    """
     command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=VERSION_SECONDS).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
         commit = ""
     try:
         package = metadata.version("rubyops")
     except metadata.PackageNotFoundError:
         package = "0"
-    return f"{package}+{commit}" if commit else package
+    named = f"{package}+{commit}" if commit else package
+    return f"{named}.{code_digest()[:12]}"

@@ -15,7 +15,10 @@ import psycopg
 import redis
 
 import sql
+from rubyops.adapters.bounded import Watch, within
+from rubyops.adapters.connections import BoundConnection, open_session
 from rubyops.adapters.local.servers import ACCESS_RULES, SUPERUSER
+from rubyops.adapters.streams import TIMEOUT_SECONDS, redis_client
 from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
@@ -23,7 +26,7 @@ from rubyops.ports import Database
 MARK = "rubyops:environment"  # the key by which a logical database tells whose it is
 MAINTENANCE_DATABASE = "postgres"
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
-CONNECT_SECONDS = 5
+CALL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class GivenPostgres:
 
     def _refuse_foreign(self, passwords: Mapping[str, str]) -> list[str]:
         """Judge the server; return those of the environment's databases that it has."""
-        with psycopg.connect(self.dsn(SUPERUSER, "", MAINTENANCE_DATABASE), connect_timeout=CONNECT_SECONDS) as connection:
+        with self._asking(MAINTENANCE_DATABASE) as connection:
             major = connection.info.server_version // 10_000
             if major < OLDEST_POSTGRES:
                 raise Refused(f"PostgreSQL on {self.where} is version {major}; {OLDEST_POSTGRES} or newer is needed.")
@@ -88,10 +91,14 @@ class GivenPostgres:
         return there
 
     def _refuse_filled(self, database: str) -> None:
-        with psycopg.connect(self.dsn(SUPERUSER, "", database), connect_timeout=CONNECT_SECONDS) as connection:
+        with self._asking(database) as connection:
             foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchone()
         if foreign:
             raise Refused(f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. Name another database.")
+
+    def _asking(self, database: str) -> BoundConnection:
+        dsn = self.dsn(SUPERUSER, "", database)
+        return open_session(dsn, f"PostgreSQL on {self.where}", seconds=CALL_SECONDS)
 
     def await_ready(self, password: str, seconds: float) -> None:
         """Nothing to wait for: `accept` has spoken to the server."""
@@ -136,19 +143,28 @@ class GivenRedis:
 
     def configure(self, passwords: Mapping[str, str]) -> None:
         """Take the logical database and make its two users. `Refused` when it is somebody else's."""
+        client = redis_client(self.given.reveal(), TIMEOUT_SECONDS, text=True)
+        watch = Watch(TIMEOUT_SECONDS, self._late)
         try:
-            with redis.Redis.from_url(self.given.reveal(), socket_timeout=CONNECT_SECONDS, decode_responses=True) as client:
-                version = str(client.info("server")["redis_version"])
-                if int(version.partition(".")[0]) < OLDEST_REDIS:
-                    raise Refused(f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed.")
-                self._claim(client)
-                for user, password in passwords.items():
-                    digest = hashlib.sha256(password.encode()).hexdigest()
-                    client.execute_command("ACL", "SETUSER", self.user(user), "reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
+            within(watch, lambda: self._configure(client, passwords), lambda _: None)
         except redis.ResponseError as fault:
             raise Refused(f"Redis on {self.where} refused to make the environment's users: {fault}.") from fault
         except redis.RedisError as fault:
             raise Unreachable(f"Redis on {self.where} cannot be reached: {fault}") from fault
+
+    def _late(self, seconds: float) -> Exception:
+        return Unreachable(f"Redis on {self.where} did not answer within {seconds:g} s")
+
+    def _configure(self, client: redis.Redis, passwords: Mapping[str, str]) -> None:
+        with client:
+            version = str(client.info("server")["redis_version"])
+            if int(version.partition(".")[0]) < OLDEST_REDIS:
+                raise Refused(f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed.")
+            self._claim(client)
+            for user, password in passwords.items():
+                digest = hashlib.sha256(password.encode()).hexdigest()
+                rules = ("reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
+                client.execute_command("ACL", "SETUSER", self.user(user), *rules)  # type: ignore[no-untyped-call]
 
     def _claim(self, client: redis.Redis) -> None:
         if client.set(MARK, self.owner, nx=True):

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 
+from rubyops.adapters.bounded import Watch, within
 from rubyops.adapters.local.layout import log_file
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.errors import TimedOut, Unreachable
 
 LIVE_SECONDS = 60.0
+ANSWER_SECONDS = 2.0  # for each copy at each look
 LOOK_SECONDS = 0.1
 STARTS_MAX = 3
 LOG_LINES = 12
@@ -23,17 +25,19 @@ def await_live(supervisor: Supervisor, home: Path, urls: Mapping[str, str]) -> N
     """
     waiting, pids = dict(urls), {name: set[int]() for name in urls}
     deadline = time.monotonic() + LIVE_SECONDS
-    with httpx.Client(timeout=2.0, trust_env=False) as client:
-        while True:
-            waiting = {name: url for name, url in waiting.items() if not _answers(client, url)}
-            if not waiting:
-                return
-            _refuse(supervisor, home, waiting, pids)
-            if time.monotonic() > deadline:
-                name = next(iter(waiting))
-                told = f"The end of the log of {name}:\n{_tail(home, name)}"
-                raise TimedOut(f"{', '.join(waiting)}: no answer within {LIVE_SECONDS:g} s. {told}")
-            time.sleep(LOOK_SECONDS)
+    while True:
+        # One that does not answer hangs for seconds; the others are asked again at the next look.
+        for name in list(waiting):
+            if time.monotonic() < deadline and _answers(waiting[name]):
+                del waiting[name]
+        if not waiting:
+            return
+        _refuse(supervisor, home, waiting, pids)
+        if time.monotonic() >= deadline:
+            name = next(iter(waiting))
+            told = f"The end of the log of {name}:\n{_tail(home, name)}"
+            raise TimedOut(f"{', '.join(waiting)}: no answer within {LIVE_SECONDS:g} s. {told}")
+        time.sleep(LOOK_SECONDS)
 
 
 def _refuse(supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids: Mapping[str, set[int]]) -> None:
@@ -47,10 +51,17 @@ def _refuse(supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids
             )
 
 
-def _answers(client: httpx.Client, url: str) -> bool:
+class _Late(Exception):
+    """A copy did not answer within its part of a look."""
+
+
+def _answers(url: str) -> bool:
+    def act() -> None:
+        httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False)
+
     try:
-        client.get(f"{url}/health")
-    except httpx.HTTPError:
+        within(Watch(ANSWER_SECONDS, _Late), act, lambda _: None)
+    except (httpx.HTTPError, _Late):
         return False
     return True
 

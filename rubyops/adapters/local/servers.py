@@ -5,6 +5,7 @@ Both listen on 127.0.0.1 alone, by TCP: a unix socket's path is limited to 107 b
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -15,8 +16,12 @@ import psycopg
 import redis
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from rubyops.adapters.bounded import Watch
+from rubyops.adapters.connections import connect
 from rubyops.adapters.local import binaries
-from rubyops.errors import RubyopsError, Unreachable
+from rubyops.adapters.local.programs import run_program
+from rubyops.adapters.streams import redis_client
+from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
 
 HOST = "127.0.0.1"
@@ -25,6 +30,8 @@ PLATFORM_DATABASE = "ruby"
 CONTROL_DATABASE = "control"
 SERVICES_USER = "ruby"
 READ_USER = "rubyops_read"
+INITDB_SECONDS = 120.0  # it writes 40 MB and syncs them
+ATTEMPT_SECONDS = 2.0  # for each try of a server that is being started
 
 # Sixteen processes with a pool for each database fit below max_connections; money is acknowledged only when it is on disk.
 POSTGRES_SETTINGS = {
@@ -82,10 +89,18 @@ class Postgres:
             os.chown(secret.name, self.data.stat().st_uid, -1)
             access = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret.name}"]
             command = [str(self.bin_dir / "initdb"), "-D", str(self.data), "--no-locale", "-E", "UTF8", *access]
-            made = subprocess.run(command, user=self.user, cwd="/", capture_output=True, text=True, check=False)
+            made = self._initdb(command)
         if made.returncode != 0:
             raise RubyopsError(f"initdb could not make the PostgreSQL cluster in {self.data}: {made.stderr.strip()[-600:]}")
         return True
+
+    def _initdb(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        try:
+            return run_program(command, INITDB_SECONDS, user=self.user)
+        except TimedOut:
+            # A cluster that is half made would be taken for a whole one.
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise
 
     def command(self) -> list[str]:
         """Build the command line that runs the server in the foreground."""
@@ -102,8 +117,8 @@ class Postgres:
         dsn = self.dsn(SUPERUSER, password, "postgres")
         try:
             for attempt in _until(seconds, psycopg.OperationalError):
-                with attempt, psycopg.connect(dsn, connect_timeout=2):
-                    pass
+                with attempt:
+                    connect(dsn, Watch(ATTEMPT_SECONDS, _no_answer)).close()
         except RetryError as fault:
             raise Unreachable(f"PostgreSQL did not answer on {HOST}:{self.port} within {seconds:g} s: {_cause(fault)}") from fault
 
@@ -163,7 +178,7 @@ class Valkey:
     def await_ready(self, password: str, seconds: float) -> None:
         """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""
         try:
-            with redis.Redis.from_url(self.url(SERVICES_USER, password), socket_timeout=2) as client:
+            with redis_client(self.url(SERVICES_USER, password), ATTEMPT_SECONDS) as client:
                 for attempt in _until(seconds, redis.RedisError):
                     with attempt:
                         client.ping()
@@ -173,6 +188,10 @@ class Valkey:
 
 def _until(seconds: float, fault: type[Exception]) -> Retrying:
     return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.05), retry=retry_if_exception_type(fault))
+
+
+def _no_answer(seconds: float) -> Exception:
+    return psycopg.OperationalError(f"no answer within {seconds:g} s")
 
 
 def _cause(fault: RetryError) -> str:

@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import socket
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -16,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rubyops.adapters.bounded import Patience, Watch, within
 from rubyops.adapters.local import fence_file, leftovers
 from rubyops.adapters.local.layout import Program, log_file
+from rubyops.adapters.local.programs import run_program
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
 from wallet_runtime import contract
 
 SOCKET_PATH_LIMIT = 90  # the kernel takes 107 bytes, and supervisord binds a longer temporary name first
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 5.0  # orders too: none of them waits for what it starts or stops
 START_SECONDS = 15.0
 STOP_SECONDS = 10  # for each program
 SHUTDOWN_SECONDS = 45.0
@@ -48,9 +49,11 @@ class ProgramState:
 class Supervisor:
     """The supervisor of the environment in `home`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Look at `home`; nothing is started."""
         self._home = home
+        self._answer_seconds = answer_seconds
+        self._patience = Patience()
         self._folder = home / "supervisor"
         self._config = self._folder / "supervisord.conf"
         self._pid_file = self._folder / "supervisord.pid"
@@ -85,7 +88,7 @@ class Supervisor:
         self._config.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        started = subprocess.run(command, env=environ, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        started = run_program(command, START_SECONDS, env=environ)
         if started.returncode != 0:
             raise RubyopsError(f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}")
         _wait(self.is_alive, START_SECONDS, f"supervisord did not answer on {self._socket}; see {log_file(self._home, 'supervisord')}")
@@ -165,7 +168,22 @@ class Supervisor:
             raise
 
     def _call(self, verb: str, *arguments: Any) -> Any:
-        with closing(_Transport(self._socket)) as transport:
+        watch = Watch(self._patience.seconds(self._answer_seconds), self._late)
+        try:
+            answer = within(watch, lambda: self._ask(watch, verb, arguments), lambda _: None)
+        except xmlrpc.client.Fault:
+            self._patience.doubts = False  # a refusal is an answer
+            raise
+        self._patience.doubts = False
+        return answer
+
+    def _late(self, seconds: float) -> Exception:
+        self._patience.doubts = True
+        message = f"The supervisor of {self._home} did not answer within {seconds:g} s."
+        return Unreachable(message, next_command="rubyops doctor")
+
+    def _ask(self, watch: Watch, verb: str, arguments: tuple[Any, ...]) -> Any:
+        with closing(_Transport(self._socket, watch.left + 1)) as transport:
             proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport)
             try:
                 return getattr(proxy, verb)(*arguments)
@@ -241,22 +259,23 @@ def _wait(holds: Any, seconds: float, otherwise: str) -> None:
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(ANSWER_SECONDS)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
 class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         super().__init__()
         self._path = path
+        self._seconds = seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = _Connection(self._path)
+        connection = _Connection(self._path, self._seconds)
         self._connection = (host, connection)  # what close() closes
         return connection

@@ -1,4 +1,4 @@
-"""Exports, recorded results and stream groups, on real servers and files."""
+"""Exports and stream groups, on real servers and files."""
 
 import csv
 import hashlib
@@ -11,10 +11,7 @@ import redis
 
 from rubyops.adapters.database import Link
 from rubyops.adapters.export import export_tables
-from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.results import Results
 from rubyops.adapters.streams import StreamReader
-from rubyops.engine.journal import Journal
 from rubyops.errors import RubyopsError, Unreachable
 from rubyops.ports import Mark
 from tests.cluster import TestDatabase
@@ -52,19 +49,6 @@ def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(platform_db: T
         link.rows("ops_lower_freeze", token=6, level="open", epoch=4)
     with pytest.raises(RubyopsError, match="taken over"):
         link.rows("ops_advance_fence", token=6)
-
-
-def test_results_come_from_files_and_from_journals_of_this_commit(tmp_path: Path) -> None:
-    journals = JournalFolder(tmp_path / "journal")
-    journal = Journal(journals.create("r-1"), {"run": "r-1", "commit": "abc"}, scrub=str)
-    journal.write("recorded", suite="flows:X", result={"passed": True})
-    journal.close()
-    results = Results(tmp_path / "results", journals, "abc")
-    assert (results.newest("flows:X") or {})["passed"] is True
-    assert results.newest("flows:Y") is None
-    results.record("tests", {"passed": False, "recorded_at": "2026-01-01T00:00:00"})
-    assert (results.newest("tests") or {})["passed"] is False
-    assert Results(tmp_path / "results", journals, "other").newest("flows:X") is None
 
 
 def test_groups_tell_lag_and_pending(redis_url: str) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.results import Results
-from rubyops.adapters.suites import SUITE, PytestSuites
+from rubyops.adapters.results import SealedResults
+from rubyops.adapters.suites import PytestSuites
 from rubyops.errors import Interrupted
+from rubyops.model.recorded import SUITES
 
 FILES = {
     "test_good.py": "def test_one(): pass\ndef test_two(): pass\n",
@@ -23,12 +23,12 @@ FILES = {
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
-    return Results(tmp_path / "results", JournalFolder(tmp_path / "journal"), "c0ffee")
+def results(tmp_path: Path) -> SealedResults:
+    return SealedResults(tmp_path / "results", "c0ffee", "digest")
 
 
 @pytest.fixture
-def suites(tmp_path: Path, results: Results) -> PytestSuites:
+def suites(tmp_path: Path, results: SealedResults) -> PytestSuites:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     (checkout / "setup.cfg").write_text("[tool:pytest]\naddopts = --strict-markers\n")
@@ -41,15 +41,15 @@ def nothing() -> None:
     """Do nothing while waiting."""
 
 
-def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: SealedResults, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUBYOPS_HOME", "/nowhere")
     figures = suites.run({"good": ("test_good.py",), "clean": ("test_environment.py", "test_good.py")}, nothing)
     assert {name: (row["passed"], row["failures"]) for name, row in figures.items()} == {"good": (2, []), "clean": (3, [])}
-    kept = results.newest(SUITE)
+    kept = results.newest(SUITES).result
     assert kept is not None and (kept["passed"], kept["suites"]) == (True, figures)
 
 
-def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: Results) -> None:
+def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: SealedResults) -> None:
     names = ("bad", "gone", "unreadable", "empty", "skipped")
     figures = suites.run({"good": ("test_good.py",), **{name: (f"test_{name}.py",) for name in names}}, nothing)
     assert {name: row["failures"] for name, row in figures.items()} == {
@@ -60,7 +60,7 @@ def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites
         "empty": ["test_empty.py has no test that passed"],
         "skipped": ["test_skipped.py has no test that passed"],
     }
-    kept = results.newest(SUITE)
+    kept = results.newest(SUITES).result
     assert kept is not None and not kept["passed"]
 
 
@@ -70,7 +70,7 @@ def test_one_file_that_is_gone_fails_its_suite_though_another_passes(suites: Pyt
     assert suites.run({"none": ("test_gone.py",)}, nothing)["none"]["failures"] == ["test_gone.py is missing"]
 
 
-def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(suites: PytestSuites, results: Results, tmp_path: Path) -> None:
+def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(suites: PytestSuites, results: SealedResults, tmp_path: Path) -> None:
     def stop_once_begun() -> None:
         if (tmp_path / "checkout" / "began").exists():
             raise Interrupted
@@ -78,7 +78,7 @@ def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(suites: PytestSuites,
     began = time.monotonic()
     with pytest.raises(Interrupted):
         suites.run({"slow": ("test_slow.py",)}, stop_once_begun)
-    assert results.newest(SUITE) is None
+    assert results.newest(SUITES).result is None
     assert time.monotonic() - began < 50
     assert _processes_in(tmp_path / "checkout") == []
 

@@ -8,8 +8,7 @@ import pytest
 
 from commands.suites import SUITES
 from rubyops import bootstrap
-from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.results import Results
+from rubyops.adapters.results import SealedResults
 from rubyops.adapters.suites import PytestSuites
 from rubyops.engine.report import RunReport
 from rubyops.model.exit_code import ExitCode
@@ -27,7 +26,7 @@ class SuiteHands(RecordingOperate):
     def __init__(self, checkout: Path) -> None:
         """Keep results beside the checkout."""
         super().__init__()
-        self.suites = PytestSuites(checkout, Results(checkout.parent / "results", JournalFolder(checkout.parent), "c0ffee"))
+        self.suites = PytestSuites(checkout, SealedResults(checkout.parent / "results", "c0ffee", ""))
 
     def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
         return self.suites.run(suites, while_waiting)

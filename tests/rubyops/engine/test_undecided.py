@@ -3,12 +3,12 @@
 from rubyops.engine.effect_data import to_data
 from rubyops.engine.history import StepRecord
 from rubyops.engine.report import status_of
-from rubyops.errors import CheckFailed, Undecided
+from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.effect import RunFlow
 
 
 def test_undecided_is_inconclusive_and_a_failed_check_is_failed() -> None:
-    assert status_of(Undecided("nothing to look at")) == "inconclusive"
+    assert status_of(Inconclusive("nothing to look at")) == "inconclusive"
     assert status_of(CheckFailed("a breach")) == "failed"
 
 

@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from sql.code import code_digest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
 from wallet_runtime.plumbing.server import STOP_SECONDS_MAX
@@ -68,6 +69,7 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestD
         await_until(lambda: is_ready(url))
         health = httpx.get(f"{url}/health").json()
         assert health["freeze"] == {"level": "open", "epoch": 0}
+        assert health["code"] == code_digest()
         assert health["checks"] == {"database": "ok", "control": "ok", "stopping": "ok"}
         assert health["legacy_token_present"] is True
         metrics = httpx.get(f"{url}/metrics").text

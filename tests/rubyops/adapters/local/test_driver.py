@@ -21,6 +21,7 @@ from rubyops.adapters.local.ports import is_free
 from rubyops.adapters.local.servers import HOST, SUPERUSER
 from rubyops.errors import Unreachable, UsageError
 from rubyops.ports import Database
+from sql.code import code_digest
 from wallet_runtime import contract
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
@@ -126,6 +127,22 @@ def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) 
     assert driver.is_up()
     assert not any(map(leftovers.is_alive, orphans))
     assert write(driver, "SELECT 1") == (1,)
+
+
+def test_other_code_restarts_what_runs(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.ensure_up(quiet)
+    pids = {copy.process: copy.pid for copy in driver.copies()}
+    health = httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).json()
+    assert health["code"] == code_digest()
+    assert health["version"].endswith(code_digest()[:12])
+    with psycopg.connect(driver.dsn("rubyops_read", "control")) as connection:
+        told = connection.execute("SELECT DISTINCT detail->>'code' FROM control.service_copy").fetchall()
+    assert told == [(code_digest(),)]
+    monkeypatch.setattr("rubyops.adapters.local.driver.code_digest", lambda: "f" * 64)
+    said: list[str] = []
+    driver.ensure_up(said.append)
+    assert "settings or version changed: everything is restarted" in said
+    assert set(pids.values()).isdisjoint(copy.pid for copy in driver.copies())
 
 
 def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:

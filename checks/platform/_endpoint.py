@@ -1,0 +1,20 @@
+"""Asking one route of every copy of wallet_service: one copy alone says nothing of the others."""
+
+from checks._liveness import liveness
+from rubyops.model.finding import Finding, failed, inconclusive
+from rubyops.ports import HttpAnswer, Read
+from wallet_runtime.contract import WALLET_SERVICE
+
+
+def ask_every_copy(read: Read, path: str) -> Finding | dict[int, HttpAnswer]:
+    """Return the answers by copy, or the finding that says why not every copy can be asked."""
+    life = liveness(read)
+    if not life.driver_answers:
+        return inconclusive(f"which copies answer cannot be told: {life.troubles[0]}")
+    copies = life.of(WALLET_SERVICE)
+    if not copies:
+        return inconclusive(f"no copy of {WALLET_SERVICE} is kept, so none can be asked")
+    unasked = [copy.out_of_reach for copy in copies if copy.out_of_reach]
+    if unasked:
+        return failed(unasked[0], faults=unasked)
+    return {copy.number: read.get(WALLET_SERVICE, path, copy=copy.number) for copy in copies}

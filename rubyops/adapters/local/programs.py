@@ -1,0 +1,55 @@
+"""Runs a program of somebody else's to its end, within a bound."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from rubyops.errors import TimedOut
+
+KILL_SECONDS = 5.0
+VERSION_SECONDS = 10.0
+
+
+def run_program(
+    command: Sequence[str],
+    seconds: float,
+    *,
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Return how the program ended and what it said. Raises `TimedOut`, after it was killed.
+
+    It has a session of its own, so that its children are killed with it.
+    """
+    program = subprocess.Popen(
+        command,
+        user=user,
+        env=env,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        told, complained = program.communicate(timeout=seconds)
+    except BaseException as fault:
+        _kill(program)
+        if isinstance(fault, subprocess.TimeoutExpired):
+            raise TimedOut(f"{command[0]} did not end within {seconds:g} s.") from fault
+        raise
+    return subprocess.CompletedProcess(command, program.returncode, told, complained)
+
+
+def _kill(program: "subprocess.Popen[str]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    try:
+        program.communicate(timeout=KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        # A child that left the session holds the pipes open: what it says is not waited for.
+        for pipe in filter(None, (program.stdout, program.stderr)):
+            pipe.close()

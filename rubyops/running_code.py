@@ -1,0 +1,55 @@
+"""Which code the running copies loaded, as they tell: a checkout's name is not what runs."""
+
+from rubyops.ports import Copy, Read
+from wallet_runtime.contract import PROCESSES
+
+RUNNING = "running"
+REMEDY = "rubyops up"
+_SHOWN = 12
+
+
+def code_told(read: Read, copy: Copy) -> str | None:
+    """Ask a copy for its code's digest: empty when it tells none, None when it does not answer."""
+    answer = read.get(copy.process, "/health", copy=copy.number)
+    if not isinstance(answer.body, dict) or "process" not in answer.body:
+        return None
+    found = answer.body.get("code")
+    return found if isinstance(found, str) else ""
+
+
+def other_code(read: Read) -> list[str]:
+    """Name each running copy that tells another code than the checkout's.
+
+    One that does not answer tells nothing.
+    """
+    wanted = read.environment.code
+    running = [copy for copy in read.copies() if copy.state == RUNNING]
+    told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in running}
+    return [
+        f"{name} runs {short_code(code)}, this checkout has {short_code(wanted)}"
+        for name, code in told.items()
+        if code is not None and code != wanted
+    ]
+
+
+def one_code(read: Read) -> tuple[str, str]:
+    """Return the digest that every copy of every process tells.
+
+    Where there is no such one, none and the reason.
+    """
+    # A copy that its driver calls stopped is asked, too: what answers at its address is what money
+    # meets.
+    told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in read.copies()}
+    wanted = [f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)]
+    silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]
+    if silent:
+        return "", f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it runs"
+    by_code = {code: name for name, code in told.items() if code}
+    if len(by_code) > 1:
+        return "", "copies run different code: " + ", ".join(f"{name} {short_code(code)}" for code, name in by_code.items())
+    return next(iter(by_code)), ""
+
+
+def short_code(digest: str) -> str:
+    """Shorten a digest for a person."""
+    return digest[:_SHOWN] or "code that tells no digest"

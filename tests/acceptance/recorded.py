@@ -1,0 +1,72 @@
+"""What gates find recorded on a live platform, and faults planted in it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rubyops.adapters.results import SealedResults
+from rubyops.engine.journal import new_run_id
+from rubyops.model.recorded import TESTS
+from tests.acceptance.platform import Live, Player
+from tests.chains import as_text, chained
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The live platform, this commit's results and rollout, and a player with sports money."""
+
+    live: Live
+    results: SealedResults
+    rollout: str
+    holder: Player
+
+
+Plant = Callable[[Stage], AbstractContextManager[object]]
+
+
+@contextmanager
+def no_result(stage: Stage) -> Iterator[None]:
+    """Forget the result of the tests."""
+    stage.results.record(TESTS, passed=True).unlink()
+    yield
+    stage.results.record(TESTS, passed=True)
+
+
+@contextmanager
+def failing_result(stage: Stage) -> Iterator[None]:
+    """Have the result of the tests be a failure."""
+    stage.results.record(TESTS, passed=False)
+    yield
+    stage.results.record(TESTS, passed=True)
+
+
+@contextmanager
+def hand_written_result(stage: Stage) -> Iterator[None]:
+    """Write that the tests passed, without their seal."""
+    path = stage.results.record(TESTS, passed=True)
+    path.write_text(json.dumps({"passed": True, "recorded_at": datetime.now(UTC).isoformat()}))
+    yield
+    stage.results.record(TESTS, passed=True)
+
+
+@contextmanager
+def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]:
+    """Add the journal of a newer rollout, which control has seen or not."""
+    run_id, now = new_run_id(), datetime.now(UTC).isoformat()
+    lines = [{**line, "run": run_id, "time": now} for line in stage.live.journal(stage.rollout)]
+    for line in lines:
+        if line["type"] == "recorded":
+            line["result"]["passed"] = passed
+    made = chained(lines)
+    path = stage.live.environment.home / "journal" / f"{run_id}.ndjson"
+    path.write_text(as_text(made))
+    with closing(stage.live.superuser("control")) as connection:
+        if anchored:
+            connection.execute("INSERT INTO control.journal_head VALUES (%s, %s, %s)", [run_id, made[-1]["seq"], made[-1]["hash"]])
+        try:
+            yield
+        finally:
+            path.unlink()
+            connection.execute("DELETE FROM control.journal_head WHERE run_id = %s", [run_id])

@@ -1,0 +1,295 @@
+"""Worlds in which there is nothing, or in which a part does not answer, on real servers.
+
+Every check and every command's plan is asked in each of them, by the registry, so that a new one is
+asked by itself. A parameter that is neither a flag nor a choice needs its values in `VALUES`: what
+is not in it fails until somebody has thought about it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from importlib import import_module
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import psycopg
+
+from commands.flows import FLOWS
+from rubyops.adapters.database import Link
+from rubyops.adapters.migrations import MAINTENANCE_DATABASE
+from rubyops.adapters.read import ROLE
+from rubyops.adapters.streams import StreamReader
+from rubyops.errors import Refused, Unreachable, UsageError
+from rubyops.model.finding import Finding
+from rubyops.model.recorded import Evidence
+from rubyops.model.secret import Secret
+from rubyops.model.step import Check, Command, NoOp, Wanted
+from rubyops.ports import Copy, Database, HttpAnswer, Read, Row
+from rubyops.registry import CHECKS, COMMANDS
+from tests.checks.money import Money
+from tests.cluster import PASSWORD, Cluster, TestDatabase
+from tests.commands.memory import ENVIRONMENT
+from wallet_runtime.contract import PROCESSES
+
+WORLDS = ("empty", "sealed", "unmigrated", "driver mute", "databases mute", "redis mute")
+GREEN = ("ok", "noop")
+CLOSED = "127.0.0.1:1"  # a port that no server listens on
+NOBODY = "00000000-0000-0000-0000-00000000abcd"
+DOCUMENTS = "tests/cases/documents"
+
+# What is tried of each parameter that is neither a flag nor a choice: its default, and every value
+# that means something else.
+VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "backfill": {
+        "batch_size": (1000,),
+        "tenant_id": (None, NOBODY),
+        "expect_created": (None, 0),
+    },
+    "bets-rollback": {"authorization": (NOBODY,)},
+    "bets-settle": {"authorization": (NOBODY,), "payout": ("0",)},
+    "confirm-health": {"timeout_seconds": (30,)},
+    "dead-letter-replay": {"number": (1,)},
+    "drain-outbox": {"timeout_seconds": (60,)},
+    "flow": {"name": tuple(FLOWS)},
+    "freeze": {"reason": ("",), "take_over": ("", "r-1")},
+    "policy-activate": {"version": (1, 2), "policy_key": ("default",)},
+    "policy-save": {"file": (f"{DOCUMENTS}/policy_v3.json",)},
+    "seed-players": {"count": (0, 5)},
+    "sessions-end": {"pid": (1,)},
+    "thaw": {"reason": ("",), "take_over": ("", "r-1")},
+    "topology-activate": {
+        "version": ("previous", "newest", "current", "1", "2"),
+        "code": ("",),
+        "policy_key": ("default",),
+        "policy_version": (0, 1),
+    },
+    "topology-move": {
+        "file": ("", f"{DOCUMENTS}/topology_map.json"),
+        "plan_digest": ("",),
+        "undo": ("", "r-1"),
+        "batch_size": (500,),
+    },
+    "topology-save": {"file": (f"{DOCUMENTS}/topology_v3.json",)},
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one check, or one plan under these parameters, said in one world."""
+
+    name: str
+    world: str
+    status: str
+    sentence: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+class WorldRead:
+    """A `Read` over real servers, or over ports that nothing listens on; services do not answer."""
+
+    environment = ENVIRONMENT
+
+    def __init__(
+        self,
+        databases: Mapping[Database, str],
+        redis_url: str,
+        kept: Sequence[Copy] = (),
+        mute: str | None = None,
+    ) -> None:
+        """Ask these; nothing is connected before the first question."""
+        self._links = {name: _link(name, dsn) for name, dsn in databases.items()}
+        self._streams = StreamReader(lambda: redis_url)
+        self._kept = tuple(kept)
+        self._mute = mute
+
+    def rows(
+        self,
+        query: str,
+        /,
+        *,
+        database: Database = "platform",
+        **values: object,
+    ) -> list[Row]:
+        """Run a named query as the SELECT-only role."""
+        return self._links[database].rows(query, **values)
+
+    def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
+        """Run a named query that always returns one row."""
+        return self._links[database].one(query, **values)
+
+    def get(
+        self,
+        process: str,
+        path: str,
+        *,
+        copy: int = 1,
+        brand_id: str | None = None,
+    ) -> HttpAnswer:
+        """Answer that nobody is there."""
+        return HttpAnswer(0, None, "connection refused")
+
+    def copies(self) -> Sequence[Copy]:
+        """List what the driver keeps. Raises `Unreachable` where it is mute."""
+        if self._mute is not None:
+            raise Unreachable(self._mute)
+        return self._kept
+
+    def groups(self) -> list[Row]:
+        """List the consumer groups."""
+        return self._streams.groups()
+
+    def results(self, suite: str) -> Evidence:
+        """Return no result: nothing was ever run."""
+        return Evidence()
+
+
+def _link(name: Database, dsn: str) -> Link:
+    return Link(lambda: Secret(dsn), f"the {name} database", read_only=True)
+
+
+RUNNING = tuple(Copy(process, 1, f"http://{CLOSED}", 1, "running") for process in PROCESSES)
+
+
+def make(
+    world: str,
+    cluster: Cluster,
+    platform: TestDatabase,
+    control: TestDatabase,
+    redis_url: str,
+) -> Read:
+    """Build a world on two migrated databases of the test's own."""
+    databases: dict[Database, str] = {
+        "platform": platform.dsn(ROLE),
+        "control": control.dsn(ROLE),
+    }
+    match world:
+        case "empty":
+            return WorldRead(databases, redis_url)
+        case "sealed":
+            _seal(platform, control)
+            return WorldRead(databases, redis_url)
+        case "unmigrated":
+            bare = cluster.postgres.dsn(ROLE, PASSWORD, MAINTENANCE_DATABASE)
+            return WorldRead(dict.fromkeys(databases, bare), redis_url)
+        case "databases mute":
+            closed = f"postgresql://{ROLE}@{CLOSED}/nowhere"
+            return WorldRead(dict.fromkeys(databases, closed), redis_url, RUNNING)
+    Money(platform).activate()
+    _beat(control)
+    if world == "driver mute":
+        return WorldRead(databases, redis_url, mute="its socket is gone")
+    return WorldRead(databases, f"redis://{CLOSED}/0", RUNNING)
+
+
+def _seal(platform: TestDatabase, control: TestDatabase) -> None:
+    """Seal both halves of the freeze, as a freeze whose every copy is gone since leaves it."""
+    for database, statement in (
+        (control, "UPDATE control.freeze_state SET level = 'sealed', epoch = 1"),
+        (platform, "UPDATE wallet.wallet_gate SET freeze_level = 'sealed', freeze_epoch = 1"),
+    ):
+        with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def _beat(control: TestDatabase) -> None:
+    """Register every copy with a heartbeat that stays fresh for as long as the test takes."""
+    with psycopg.connect(control.superuser_dsn, autocommit=True) as connection:
+        for process in PROCESSES:
+            connection.execute(
+                "INSERT INTO control.service_copy (process, copy, url, version, pid, "
+                "acknowledged_epoch, heartbeat_at, ready, detail) "
+                "VALUES (%s, 1, 'http://127.0.0.1:1', 'v', 1, 0, now() + interval '1 hour', "
+                'true, \'{"status": "ok"}\')',
+                [process],
+            )
+
+
+def checks() -> dict[str, Check]:
+    """Import every registered check."""
+    return {name: import_module(entry.place).CHECK for name, entry in CHECKS.items()}
+
+
+def commands() -> dict[str, Command[Any]]:
+    """Import every registered command."""
+    return {name: import_module(entry.place).COMMAND for name, entry in COMMANDS.items()}
+
+
+def variants(command: Command[Any]) -> Iterator[dict[str, Any]]:
+    """Give every combination of parameters that is tried.
+
+    Raises `LookupError` for a parameter that nobody thought of.
+    """
+    hints = get_type_hints(command.params)
+    known = VALUES.get(command.name, {})
+    names = [item.name for item in fields(command.params)]
+    stale = set(known) - set(names)
+    if stale:
+        raise LookupError(f"{command.name} has no parameter {', '.join(sorted(stale))}")
+    choices = [_choices(command.name, item, hints[item], known) for item in names]
+    for values in itertools.product(*choices):
+        yield dict(zip(names, values, strict=True))
+
+
+def _choices(
+    command: str,
+    name: str,
+    hint: Any,
+    known: Mapping[str, tuple[Any, ...]],
+) -> tuple[Any, ...]:
+    if name in known:
+        return known[name]
+    if hint is bool:
+        return (False, True)
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    raise LookupError(f"{command}: say in VALUES what is tried of its parameter {name!r}")
+
+
+def ask(
+    world: str,
+    read: Read,
+    asked: Mapping[str, Check],
+    planned: Mapping[str, Command[Any]],
+) -> list[Answer]:
+    """Run every check and every command's plan."""
+    answers = [_answer(name, world, partial(check.run, read)) for name, check in asked.items()]
+    for name, command in planned.items():
+        try:
+            tried = list(variants(command))
+        except LookupError as fault:
+            answers.append(Answer(name, world, "fault", str(fault)))
+            continue
+        for values in tried:
+            question = partial(command.plan, command.params(**values), read)
+            answers.append(_answer(name, world, question, values))
+    return answers
+
+
+def _answer(
+    name: str,
+    world: str,
+    question: Callable[[], Finding | NoOp | Wanted],
+    params: Mapping[str, object] | None = None,
+) -> Answer:
+    try:
+        status, sentence = _told(question())
+    except Unreachable as fault:
+        status, sentence = "unknown", fault.message
+    except Refused as fault:
+        status, sentence = "refused", fault.message
+    except UsageError as fault:
+        status, sentence = "usage", fault.message
+    except Exception as fault:  # whatever else comes is no answer, of whichever kind it is
+        status, sentence = "fault", f"{type(fault).__name__}: {fault}"
+    return Answer(name, world, status, sentence, params or {})
+
+
+def _told(said: Finding | NoOp | Wanted) -> tuple[str, str]:
+    match said:
+        case Finding():
+            return said.status, said.summary
+        case NoOp():
+            return "noop", said.reason
+        case _:
+            # A plan without an effect does nothing and ends as ok.
+            return ("wanted", "") if said.effects else ("noop", "no effect is wanted")

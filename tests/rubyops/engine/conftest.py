@@ -1,0 +1,14 @@
+"""A world of evidence for each test."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.rubyops.engine.proofs import World
+
+
+@pytest.fixture
+def world(control_db: TestDatabase, tmp_path: Path) -> World:
+    """A checkout and an environment of the test's own."""
+    return World(control_db, tmp_path)

@@ -1,0 +1,231 @@
+"""A shipped rollout by the real engine, on real files and a real control database.
+
+Commands are the shipped ones with a plan that changes nothing, flows pass without a platform, and
+processes are told by data.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from rubyops import bootstrap
+from rubyops.adapters.control import ControlDatabase
+from rubyops.adapters.database import Link
+from rubyops.adapters.host import this_process
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.results import SealedResults
+from rubyops.engine.evidence import EvidenceBook
+from rubyops.engine.report import RunReport, Silent
+from rubyops.engine.session import Session
+from rubyops.engine.stop import StopWish
+from rubyops.engine.tools import Tools
+from rubyops.errors import CheckFailed
+from rubyops.model.effect import Backfill, RunFlow
+from rubyops.model.finding import Finding, failed, passed
+from rubyops.model.recorded import Evidence
+from rubyops.model.step import Command, NoOp, Playbook, Wanted
+from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
+from rubyops.testing import RecordingOperate, StillRead, in_force, nobody, nothing_written
+from tests.chains import Lines, as_text, chained
+from tests.cluster import TestDatabase
+from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1
+
+COMMIT, CODE = "a" * 40, "c" * 64
+OTHER = "b" * 40
+DIRTY = f"{COMMIT}-dirty-0123456789ab"
+SHIPPED = "rollout-local"
+OPS, READER = "rubyops_ops", "rubyops_read"
+ELSEWHERE = ("FLOW-11",)
+
+
+class Hands(RecordingOperate):
+    """Hands whose flows need no platform."""
+
+    def actor(self, mark: object, flow: str) -> Any:
+        """Give a flow nobody to call with."""
+        return self
+
+
+@dataclass
+class World:
+    """One checkout and one environment, as far as evidence is about them.
+
+    A test changes what it wants to.
+    """
+
+    database: TestDatabase
+    home: Path
+    commit: str = COMMIT
+    code: str = CODE
+    environment: str = "test"
+    topology: str = RUBY_SPLIT_V1
+    told: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(PROCESSES, CODE))
+    broken: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=lambda: set(ELSEWHERE))
+    on_flow: Callable[[str], None] = lambda name: None
+
+    @property
+    def facts(self) -> EnvironmentFacts:
+        """What checks and runs know of the two."""
+        return EnvironmentFacts(self.environment, self.topology, 1, 0, self.commit, self.code)
+
+    @property
+    def journals(self) -> JournalFolder:
+        """The folder of journals."""
+        return JournalFolder(self.home / "journal")
+
+    @property
+    def sealed(self) -> SealedResults:
+        """The sealed results of the checkout."""
+        return SealedResults(self.home / "results", self.commit, self.code)
+
+    @property
+    def control(self) -> ControlDatabase:
+        """The control database as the operators' role."""
+        return ControlDatabase(Link(lambda: self.database.dsn(OPS), "the test's control"))
+
+    def read(self) -> "WorldRead":
+        """What a check is handed."""
+        return WorldRead(self)
+
+    def session(self, *, control: ControlDatabase | None = None) -> Session:
+        """The engine's front door."""
+
+        def check(name: str) -> Finding:
+            return failed(f"{name} is broken") if name in self.broken else passed(f"{name} holds")
+
+        used = control or self.control
+        tools = Tools(
+            self.read(),
+            used,
+            Hands(),
+            check,
+            self.command,
+            self.flow,
+            nothing_written,
+            in_force(used),
+            nobody,
+            dict,
+        )
+        return Session(tools, self.journals, this_process(), lambda text: text, Silent(), StopWish())
+
+    def command(self, name: str) -> Command[Any]:
+        """The shipped command, with a plan that changes nothing but plays flows."""
+
+        def plan(params: Any, read: object) -> Wanted | NoOp:
+            del read
+            if name == "backfill":
+                return Wanted((Backfill(1, None),), {"created": 7})
+            if name != "flow" or params.name in self.idle:
+                return NoOp("there is nothing to do here")
+            return Wanted((RunFlow(params.name),), {})
+
+        return replace(bootstrap.find_command(name), plan=plan)
+
+    def flow(self, name: str) -> Callable[[object], object]:
+        """A flow that passes, unless the test breaks it."""
+
+        def play(actor: object) -> object:
+            del actor
+            self.on_flow(name)
+            if name in self.broken:
+                raise CheckFailed(f"{name}: planted")
+            return {}
+
+        return play
+
+    def roll_out(self, playbook: Playbook | None = None) -> RunReport:
+        """Carry out the local rollout that ships, or another playbook."""
+        return self.session().start(playbook or bootstrap.playbook("rollout-local"), lambda plan: None)
+
+    # --- the ways in which a person, a crash or a forger can leave a journal
+
+    def path(self, run_id: str) -> Path:
+        """The file of a run."""
+        return self.home / "journal" / f"{run_id}.ndjson"
+
+    def lines(self, run_id: str) -> Lines:
+        """The lines of a run."""
+        return [json.loads(text) for text in self.path(run_id).read_text().splitlines()]
+
+    def write(self, run_id: str, lines: Lines, *, hashed: bool = True) -> None:
+        """Write a journal anew, with a chain that is sound if wanted."""
+        self.path(run_id).parent.mkdir(parents=True, exist_ok=True)
+        self.path(run_id).write_text(as_text(chained(lines) if hashed else lines))
+
+    def anchor(self, run_id: str, line: Mapping[str, Any]) -> None:
+        """Have control have seen this line last."""
+        self.forget(run_id)
+        self.control.anchor(run_id, line["seq"], line["hash"])
+
+    def forget(self, run_id: str) -> None:
+        """Have control have seen nothing of a run."""
+        self.run("DELETE FROM control.journal_head WHERE run_id = %s", run_id)
+
+    def run(self, statement: str, *values: object) -> None:
+        """Run a statement as the superuser."""
+        with psycopg.connect(self.database.superuser_dsn) as connection:
+            connection.execute(statement.encode(), values)
+
+    def report_copy(self, process: str, copy: int, code: str | None) -> None:
+        """Have a copy report its heartbeat by itself."""
+        self.run(
+            "INSERT INTO control.service_copy (process, copy, url, version, pid, detail) VALUES (%s, %s, '', '', 1, %s)",
+            process,
+            copy,
+            json.dumps({"code": code}),
+        )
+
+
+class WorldRead(StillRead):
+    """Reads a world: its copies by data, control and evidence for real."""
+
+    def __init__(self, world: World) -> None:
+        """Read this world."""
+        super().__init__()
+        self.world = world
+        self._link = Link(lambda: world.database.dsn(READER), "the test's control", read_only=True)
+
+    @property
+    def environment(self) -> EnvironmentFacts:
+        """The world's facts."""
+        return self.world.facts
+
+    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+        """Ask the real control database; every copy of the world reports to it."""
+        if query == "facts_service_copies":
+            return [_beat(process) for process in self.world.told]
+        if query == "facts_has_revision_table":
+            return [{"present": True, "schema": True}]
+        return self._link.rows(query, **values) if database == "control" else super().rows(query, database=database, **values)
+
+    def copies(self) -> list[Copy]:
+        """One copy of each process that the world tells of."""
+        return [Copy(process, 1, "", 1, "running") for process in self.world.told]
+
+    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+        """Answer as the copy of the world would; one of which nothing is known does not."""
+        code = self.world.told[process]
+        return HttpAnswer(0, None, "timed out") if code is None else HttpAnswer(200, {"process": process, "code": code})
+
+    def results(self, suite: str) -> Evidence:
+        """Weigh the world's evidence."""
+        world = self.world
+        book = EvidenceBook(world.facts, world.journals, world.sealed.newest, self._head, bootstrap.shipped, world.command)
+        return book.newest(suite)
+
+    def _head(self, run_id: str) -> tuple[int, str] | None:
+        rows = self.rows("control_journal_head", database="control", run_id=run_id)
+        return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+
+def _beat(process: str) -> Row:
+    said = {"acknowledged_epoch": 0, "heartbeat_age_ms": 9, "ended": False, "version": "v"}
+    return {"process": process, "copy": 1, "url": "", "pid": 1, **said}
+
+
+Way = Callable[[World], object]
