@@ -17,7 +17,11 @@ def platform_state(read: Read) -> Row:
     copies = [copy for copy in liveness(read).copies if copy.fresh()]
     return {
         "freeze": {"level": freeze["level"], "epoch": freeze["epoch"]},
-        "change": {"control": change["change_no"], "activation": gate["activation_no"]},
+        "change": {
+            "control": change["change_no"],
+            "platform": gate["change_no"],
+            "activation": gate["activation_no"],
+        },
         "schema": {name: revision_of(read, name) for name in DATABASES},
         "process": {copy.label: f"{copy.heartbeat_pid} of {copy.version}" for copy in copies},
     }

@@ -30,7 +30,7 @@ from rubyops.model.environment import Environment
 from rubyops.model.finding import Finding
 from rubyops.model.secret import MASK
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
-from rubyops.ports import EnvironmentFacts, FreezeTruth, HttpAnswer
+from rubyops.ports import Database, EnvironmentFacts, FreezeTruth, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from sql.code import code_digest
 from wallet_runtime import contract
@@ -60,6 +60,7 @@ class Toolkit:
 
     def session(self, reporter: Reporter, stop: StopWish) -> Session:
         """Return the front door of the engine."""
+        self.reader.listen(stop.obey)
         return Session(self.tools, self.journals, this_process(), Scrubber(self.driver), reporter, stop)
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
@@ -99,6 +100,7 @@ class Scrubber:
 
 def open_toolkit(name: str | None) -> Toolkit:
     """Wire the named environment, `local` when none is named. Raises `UsageError`."""
+    from rubyops.adapters.bounded import Patience
     from rubyops.adapters.control import ControlDatabase
     from rubyops.adapters.database import Link
     from rubyops.adapters.local.driver import LocalDriver
@@ -118,9 +120,16 @@ def open_toolkit(name: str | None) -> Toolkit:
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
     evidence = EvidenceBook(facts, journals, results.newest, head, shipped, find_command)
-    reader = Reader(facts, driver, evidence.newest)
-    control = ControlDatabase(Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {environment.name}"))
-    platform = Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {environment.name}")
+    # A server that was late once is asked shortly by every link, so that bounds do not add up.
+    patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}
+    reader = Reader(facts, driver, evidence.newest, patience)
+
+    def link(name: Database, words: str) -> Link:
+        where = f"the {words} of {environment.name}"
+        return Link(lambda: driver.dsn(ROLE, name), where, patience=patience[name])
+
+    control = ControlDatabase(link("control", "control database"))
+    platform = link("platform", "database")
     operator = Operator(driver, platform, reader, environment.home / "exports", PytestSuites(config.CHECKOUT, results))
 
     def check(name: str) -> Finding:

@@ -58,6 +58,10 @@ class Unreachable(RubyopsError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class NotThere(Unreachable):
+    """The environment, its database or the schema in it was not made yet."""
+
+
 class CheckFailed(RubyopsError):
     """A check failed."""
 

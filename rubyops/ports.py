@@ -377,7 +377,7 @@ class Operate(Protocol):
         """Create legacy players where none exist, and return how many were created."""
 
     def has_money(self) -> bool:
-        """Whether the operated database answers and holds the wallet's tables."""
+        """Whether the operated database holds the wallet's tables. Raises `Unreachable`."""
 
     def advance_fence(self, token: int) -> None:
         """Have the supervisor and the operated database refuse every lower token. Raises `LockLost`."""

@@ -22,7 +22,7 @@ from rubyops.adapters.connections import (
     dict_rows,
 )
 from rubyops.adapters.long_statements import LONG_STATEMENTS
-from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
+from rubyops.errors import LockLost, NotThere, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
 from rubyops.ports import Row
 
 CALL_SECONDS = 10.0
@@ -223,7 +223,7 @@ class Link:
         if error.sqlstate in GUARDED:
             return _refused(error.sqlstate, first)
         if isinstance(error, _NO_SCHEMA):
-            return Unreachable(f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up")
+            return NotThere(f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up")
         if self._read_only and isinstance(error, _READ_ONLY):
             return WriteAttempted(f"the reader tried to write with {name}, and {self._where} refused it: {first}")
         if isinstance(error, _BUSY):

@@ -22,7 +22,7 @@ from rubyops.adapters.database import Busy, Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.adapters.suites import PytestSuites
-from rubyops.errors import LockLost, OutcomeUnknown, Unreachable
+from rubyops.errors import LockLost, NotThere, OutcomeUnknown, Unreachable
 from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, Row
 from wallet_runtime import contract
 
@@ -74,10 +74,10 @@ class Operator:
         return self._suites.run(suites, while_waiting)
 
     def has_money(self) -> bool:
-        """Whether the database answers and holds the wallet's tables."""
+        """Whether the database holds the wallet's tables; one that does not answer is no "no"."""
         try:
             return bool(self._link.one("ops_has_money")["ready"])
-        except Unreachable:
+        except NotThere:
             return False
 
     def advance_fence(self, token: int) -> None:

@@ -1,7 +1,9 @@
 """Everything that checks and planning may ask, through roles and clients that cannot write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from rubyops.adapters.bounded import Hook, Patience
 from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import GetClient
@@ -16,17 +18,33 @@ ROLE = "rubyops_read"
 class Reader:
     """Implements the `Read` port."""
 
-    def __init__(self, facts: EnvironmentFacts, driver: Driver, results: Callable[[str], Evidence]) -> None:
+    def __init__(
+        self,
+        facts: EnvironmentFacts,
+        driver: Driver,
+        results: Callable[[str], Evidence],
+        patience: Mapping[Database, Patience],
+    ) -> None:
         """Read this environment; nothing is connected before the first question."""
         self._facts = facts
         self._driver = driver
         self._results = results
         self._client = GetClient(driver)
         self._streams = StreamReader(lambda: driver.redis_url(ROLE))
-        self._links: dict[Database, Link] = {
-            "platform": Link(lambda: driver.dsn(ROLE, "platform"), f"the database of {facts.name}", read_only=True),
-            "control": Link(lambda: driver.dsn(ROLE, "control"), f"the control database of {facts.name}", read_only=True),
+        where: dict[Database, str] = {
+            "platform": f"the database of {facts.name}",
+            "control": f"the control database of {facts.name}",
         }
+        self._links: dict[Database, Link] = {
+            name: Link(partial(driver.dsn, ROLE, name), words, read_only=True, patience=patience[name]) for name, words in where.items()
+        }
+
+    def listen(self, while_waiting: Hook) -> None:
+        """Ask this while a question waits; it ends the question by raising."""
+        for link in self._links.values():
+            link.while_waiting = while_waiting
+        self._client.while_waiting = while_waiting
+        self._streams.while_waiting = while_waiting
 
     @property
     def environment(self) -> EnvironmentFacts:

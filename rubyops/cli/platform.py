@@ -216,9 +216,21 @@ def _journals(toolkit: Toolkit) -> dict[str, Any]:
 
 
 def _platform(toolkit: Toolkit) -> dict[str, Any]:
-    if not toolkit.control.reachable():
-        return row("platform", "platform", "is down", {"do": f"rubyops up -e {toolkit.environment.name}"}, status="noop")
-    return row("platform", "platform", "answers")
+    """Tell a platform that is down from one that hangs: the driver says whether anything runs."""
+    do = f"rubyops up -e {toolkit.environment.name}"
+    try:
+        toolkit.control.freeze()
+    except RubyopsError as fault:
+        silence = fault.message
+    else:
+        return row("platform", "platform", "answers")
+    try:
+        runs = any(copy.pid for copy in toolkit.driver.copies())
+    except Unreachable as fault:
+        return _verdict("platform", "platform", False, fault.message, do)
+    if runs:
+        return _verdict("platform", "platform", False, f"runs and does not answer: {silence}", do)
+    return row("platform", "platform", "is down", {"do": do}, status="noop")
 
 
 def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:

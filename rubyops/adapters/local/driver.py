@@ -17,7 +17,7 @@ from rubyops.adapters.local.ports import PortBook
 from rubyops.adapters.local.programs import VERSION_SECONDS
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
-from rubyops.errors import LockHeld, RubyopsError, Unreachable, UsageError
+from rubyops.errors import LockHeld, NotThere, RubyopsError, Unreachable, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Copy, Database
@@ -311,9 +311,9 @@ class LocalDriver:
             raise self._never_up(name)
         return port
 
-    def _never_up(self, name: str) -> Unreachable:
+    def _never_up(self, name: str) -> NotThere:
         wanted = f"rubyops up -e {self.environment.name}"
-        return Unreachable(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
+        return NotThere(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
