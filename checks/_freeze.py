@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from checks._liveness import CopyLife, liveness
 from rubyops.errors import RubyopsError
-from rubyops.ports import FreezeLayer, FreezeTruth, Read, Row
+from rubyops.model.freeze import FreezeLayer, FreezeTruth
+from rubyops.ports import Read, Row
 from wallet_runtime.contract.freeze import CopySeen, Fence, Verdict, Wanted, judge
 
 # A money command is done in a few milliseconds; whoever is older holds things up.

@@ -11,8 +11,9 @@ from typing import Literal
 
 from checks._freeze import whose
 from rubyops.model.effect import Effect, RaiseFreeze, TakeOverFreeze
+from rubyops.model.freeze import FreezeLayer
 from rubyops.model.step import Command, Wanted, option
-from rubyops.ports import FreezeLayer, Read
+from rubyops.ports import Read
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from checks._state import platform_state
 from commands._verification import ROWS_MAX, verifying_run
 from rubyops.errors import Refused
 from rubyops.model.effect import Effect, LiftFreeze, TakeOverFreeze
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command, NoOp, Wanted, option
-from rubyops.ports import FreezeTruth, Read
+from rubyops.ports import Read
 from wallet_runtime.contract import OPEN
 
 

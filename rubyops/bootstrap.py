@@ -28,9 +28,10 @@ from rubyops.engine.tools import Flow, Tools
 from rubyops.errors import RubyopsError, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.finding import Finding
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.secret import MASK
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
-from rubyops.ports import Database, EnvironmentFacts, FreezeTruth, HttpAnswer
+from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from sql.code import code_digest
 from wallet_runtime import contract

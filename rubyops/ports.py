@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from rubyops.model.finding import Finding
+from rubyops.model.freeze import FreezeChange, FreezeState
 from rubyops.model.recorded import Evidence
-from wallet_runtime.contract.freeze import Verdict
 
 Row = dict[str, Any]
 Database = Literal["platform", "control"]
@@ -206,55 +206,6 @@ class Mark:
     def fence(self) -> int | None:
         """The fencing token, None for a run that has none yet."""
         return self.token or None
-
-
-@dataclass(frozen=True)
-class FreezeState:
-    """The freeze as `control` wants it. `run_id` is the run that changed it last."""
-
-    level: str
-    epoch: int
-    reason: str
-    run_id: str
-    changed_at: datetime
-    changed_by: str = ""
-
-
-@dataclass(frozen=True)
-class FreezeLayer:
-    """One freeze and whose it is; `taken_over_by` names the run that may lift it now."""
-
-    run_id: str
-    owner: str
-    level: str
-    reason: str
-    set_by: str
-    set_at: datetime
-    age_seconds: int
-    taken_over_by: str | None
-
-
-@dataclass(frozen=True)
-class FreezeChange:
-    """What a change of the freeze came to.
-
-    `epoch` is the one that this effect made, `present` today's, `level` today's wanted level;
-    `applied` is False for a repeat.
-    """
-
-    epoch: int
-    level: str
-    present: int
-    applied: bool
-
-
-@dataclass(frozen=True)
-class FreezeTruth:
-    """What is in force, by whom it was asked for, and what holds it up (the first cause first)."""
-
-    verdict: Verdict
-    layers: tuple[FreezeLayer, ...] = ()
-    held_up_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,9 @@ from typing import Any
 
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.recorded import Evidence
-from rubyops.ports import (
-    Actor,
-    BatchCount,
-    Control,
-    Copy,
-    Database,
-    EnvironmentFacts,
-    FreezeTruth,
-    HttpAnswer,
-    Mark,
-    MoveCount,
-    Row,
-)
+from rubyops.ports import Actor, BatchCount, Control, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
 from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
 
 FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import is_gone
 from rubyops.errors import CheckFailed, LockHeld, LockLost, Unreachable
+from rubyops.model.freeze import FreezeChange, FreezeState
 from rubyops.model.platform_state import differences
-from rubyops.ports import FreezeChange, FreezeState, Holder, LockState, Mark, Row
+from rubyops.ports import Holder, LockState, Mark, Row
 
 LEASE_SECONDS = 15.0
 NO_TOKEN = -1

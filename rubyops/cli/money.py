@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rubyops.ports import FreezeTruth
+from rubyops.model.freeze import FreezeTruth
 from wallet_runtime.contract import OPEN
 
 

@@ -17,8 +17,8 @@ from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
 from rubyops.errors import RubyopsError, Unreachable, UsageError
 from rubyops.model.exit_code import ExitCode
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.status import Status
-from rubyops.ports import FreezeTruth
 from rubyops.running_code import REMEDY
 
 STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"

@@ -8,7 +8,8 @@ from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
-from rubyops.ports import FreezeChange, FreezeTruth, Mark
+from rubyops.model.freeze import FreezeChange, FreezeTruth
+from rubyops.ports import Mark
 from wallet_runtime.contract import OPEN
 
 IN_FORCE_SECONDS = 10.0

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from rubyops.errors import Inconclusive, OutcomeUnknown, Refused, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.status import Status
 from rubyops.model.step import Playbook, Step
-from rubyops.ports import FreezeTruth
 
 
 @dataclass(frozen=True)

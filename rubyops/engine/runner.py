@@ -6,13 +6,14 @@ lock is asked for before every effect, and a run that cannot go on leaves money 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from rubyops.engine import failpoint
 from rubyops.engine.charge import Charge, refuse_other_freeze
 from rubyops.engine.describe import describe
 from rubyops.engine.effect_data import to_data
+from rubyops.engine.ending import journal_end, not_reached, state_of
 from rubyops.engine.execute import carry_out
 from rubyops.engine.guard import first_broken
 from rubyops.engine.hands import Hands
@@ -22,12 +23,10 @@ from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
 from rubyops.engine.probe import settle
 from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
 from rubyops.engine.stop import StopWish
-from rubyops.engine.suites import record_rollout
 from rubyops.engine.tools import Tools
 from rubyops.errors import (
     CheckFailed,
     Interrupted,
-    JournalUnwritable,
     LockLost,
     OutcomeUnknown,
     Overruled,
@@ -41,11 +40,12 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.model.finding import Finding
 from rubyops.model.status import Status
 from rubyops.model.step import Command, Step
-from rubyops.ports import FreezeTruth, Holder, Mark
+from rubyops.ports import Holder, Mark
 from wallet_runtime.contract import INGRESS
 from wallet_runtime.contract.freeze import strictness
 
 FREEZE_CHECK = "freeze-acknowledged"
+TAKE_OVER = "take-over"  # the parameter by which a playbook adopts the freeze of a run
 
 
 Remark = Callable[[str, str, dict[str, object]], None]
@@ -343,62 +343,33 @@ class Runner:
 
     def _end(self, started: datetime, error: RubyopsError | None) -> RunReport:
         report = RunReport(
-            run_id=self.run_id, playbook=self.plan.playbook.name, environment=self.tools.read.environment.name, started_at=started,
-            finished_at=datetime.now(UTC), plan_digest=self.plan.digest, state=_state(error),
+            run_id=self.run_id,
+            playbook=self.plan.playbook.name,
+            environment=self.tools.read.environment.name,
+            started_at=started,
+            finished_at=datetime.now(UTC),
+            plan_digest=self.plan.digest,
+            state=state_of(error),
             exit_code=error.exit_code if error else ExitCode.DONE,
-            results=(*self._results, *self._pending()), message=error.message if error else None, next_command=self._next(error),
-            freeze=self.tools.freeze(), details=error.details if error else {},
-        )  # fmt: skip
-        return self._journal_end(report, error)
-
-    def _journal_end(self, report: RunReport, error: RubyopsError | None) -> RunReport:
-        try:
-            if not isinstance(error, JournalUnwritable):
-                record_rollout(self.plan, report.results, self.tools, self.journal)
-                ended = _farewell(report)
-                self.journal.write("run_finished", state=report.state, exit_code=int(report.exit_code), **ended)
-        except JournalUnwritable as fault:
-            return _with_message(report, fault.message)
-        if self.journal.lost is not None:
-            return _with_message(report, f"This run is NOT JOURNALLED: {self.journal.lost}")
-        return report
-
-    def _pending(self) -> list[StepResult]:
-        seen = {result.id for result in self._results}
-        return [
-            StepResult(p.step.id, p.step.title, "skipped", "not reached", covers=p.step.covers)
-            for p in self.plan.steps
-            if p.step.id not in seen
-        ]
+            results=(*self._results, *not_reached(self.plan, self._results)),
+            message=error.message if error else None,
+            next_command=self._next(error),
+            freeze=self.tools.freeze(),
+            details=error.details if error else {},
+        )
+        return journal_end(report, error, self.plan, self.tools, self.journal)
 
     def _next(self, error: RubyopsError | None) -> str | None:
-        if error is None or error.next_command or isinstance(error, LockLost | Overruled):
+        if isinstance(error, Overruled) and TAKE_OVER in self.plan.playbook.parameters:
+            words = f"run {self.plan.playbook.name} --set {TAKE_OVER}={self.run_id}"
+            return f"{self._line('status')}   |   {self._line(words)}"
+        if error is None or error.next_command or isinstance(error, LockLost):
             return error.next_command if error else None
         again = f"run {self.plan.playbook.name}" if self.plan.playbook.kind == "verification" else f"runs resume {self.run_id}"
         return self._line(again)
 
     def _line(self, words: str) -> str:
         return f"rubyops {words} -e {self.tools.read.environment.name}"
-
-
-def _state(error: RubyopsError | None) -> str:
-    if error is None:
-        return "finished"
-    return "stopped" if isinstance(error, Interrupted) else "failed"
-
-
-def _farewell(report: RunReport) -> dict[str, object]:
-    told: dict[str, object] = {"message": report.message, "next_command": report.next_command}
-    return {**told, "freeze": _told(report.freeze)}
-
-
-def _told(found: FreezeTruth | None) -> str | None:
-    return None if found is None else found.verdict.sentence
-
-
-def _with_message(report: RunReport, message: str) -> RunReport:
-    both = f"{report.message}\n{message}" if report.message else message
-    return replace(report, message=both, details={**report.details, "journalled": False})
 
 
 def _earlier(step: Step, record: StepRecord) -> StepResult:

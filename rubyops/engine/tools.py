@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command
-from rubyops.ports import Actor, CheckRunner, Control, FreezeTruth, Operate, Read, Row
+from rubyops.ports import Actor, CheckRunner, Control, Operate, Read, Row
 
 Flow = Callable[[Actor], object]
 
