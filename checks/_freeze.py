@@ -7,13 +7,11 @@ the contract, which wallet_service uses for its metric as well.
 from collections.abc import Sequence
 
 from checks._liveness import CopyLife, liveness
+from checks._locks import GATE, held_by
 from rubyops.errors import RubyopsError
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
-from rubyops.ports import Read, Row
+from rubyops.ports import Read
 from wallet_runtime.contract.freeze import CopySeen, Fence, Verdict, Wanted, judge
-
-# A money command is done in a few milliseconds; whoever is older holds things up.
-HOLDER_SECONDS = 0.5
 
 
 def truth(read: Read) -> FreezeTruth:
@@ -66,7 +64,7 @@ def _seen(copy: CopyLife) -> CopySeen:
 def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]) -> tuple[str, ...]:
     """Name the causes: sessions that hold the fence row's table first, then what is missing."""
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
-    sessions = () if is_settled else _sessions(read)
+    sessions = () if is_settled else held_by(read, GATE)
     pids = {copy.label: copy.pid for copy in copies if copy.pid}
     return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
 
@@ -74,27 +72,3 @@ def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Seque
 def _with_pid(fault: str, pids: dict[str, int]) -> str:
     pid = next((pid for label, pid in pids.items() if fault.startswith(f"{label} ")), None)
     return f"{fault}; to restart it: kill -9 {pid}" if pid else fault
-
-
-def _sessions(read: Read) -> tuple[str, ...]:
-    try:
-        rows = read.rows("facts_gate_holders", older_seconds=HOLDER_SECONDS)
-        prepared = read.rows("facts_prepared_holders")
-    except RubyopsError:
-        return ()
-    return (*map(_session, rows), *map(_prepared, prepared))
-
-
-def _session(row: Row) -> str:
-    return (
-        f"database session {row['pid']} of {row['application']} ({row['role']}), in a transaction "
-        f"for {row['age_seconds']:.1f} s, {row['state']}: {row['query']}; "
-        f"to end it: rubyops sessions end {row['pid']}"
-    )
-
-
-def _prepared(row: Row) -> str:
-    return (
-        f"prepared transaction {row['gid']} of {row['owner']}, {row['age_seconds']} s old; "
-        f"to end it in psql: ROLLBACK PREPARED '{row['gid']}'"
-    )

@@ -1,11 +1,12 @@
-"""End one session of the operated database that holds a freeze up.
+"""End one session of the operated database that holds a freeze or a drain up.
 
-When: `rubyops freeze` or `rubyops status` names it. It works while a run holds the lock.
+When: `rubyops freeze`, `rubyops drain-outbox` or `rubyops status` names it. It works while a run holds the lock.
 Blast radius: that session; its transaction is rolled back. Undo: none, its client connects again.
 """
 
 from dataclasses import dataclass
 
+from checks._locks import HARMLESS, holders
 from rubyops.errors import Refused
 from rubyops.model.effect import EndSession
 from rubyops.model.step import Command, Wanted, option
@@ -20,13 +21,13 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted:
-    """Want the session ended if it holds the fence row's table; another one is refused."""
-    rows = read.rows("facts_gate_holders", older_seconds=0.0)
+    """Want the session ended if it holds the fence row or the outbox; another one is refused."""
+    rows = [row for table in HARMLESS for row in holders(read, table, older_seconds=0.0)]
     found = next((row for row in rows if row["pid"] == params.pid), None)
     if found is None:
-        held = ", ".join(str(row["pid"]) for row in rows) or "none"
+        held = ", ".join(dict.fromkeys(str(row["pid"]) for row in rows)) or "none"
         raise Refused(
-            f"Session {params.pid} holds no freeze up (sessions that do: {held}); nothing was ended.",
+            f"Session {params.pid} holds nothing up (sessions that do: {held}); nothing was ended.",
             next_command="rubyops status",
         )
     facts = {name: str(found[name]) for name in ("application", "role", "state", "query")}

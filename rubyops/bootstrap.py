@@ -138,6 +138,7 @@ def open_toolkit(name: str | None) -> Toolkit:
 
     freezing = import_module("checks._freeze")
     state = import_module("checks._state")
+    locks = import_module("checks._locks")
 
     def whose(found: FreezeTruth) -> list[str]:
         return [freezing.whose(layer) for layer in found.layers]
@@ -153,6 +154,7 @@ def open_toolkit(name: str | None) -> Toolkit:
         freeze=lambda: freezing.truth(reader),
         whose=whose,
         state=lambda: state.platform_state(reader),
+        holding=lambda table: locks.held_by(reader, table),
     )
     return Toolkit(environment, driver, reader, control, journals, tools)
 

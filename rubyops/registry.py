@@ -53,7 +53,7 @@ COMMANDS: dict[str, Entry] = {
         "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
     ),
     "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
-    "sessions-end": Entry("commands.sessions_end", "End one session of the operated database that holds a freeze up."),
+    "sessions-end": Entry("commands.sessions_end", "End one session of the operated database that holds a freeze or a drain up."),
     "smoke": Entry(
         "commands.smoke",
         "Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).",

@@ -17,6 +17,7 @@ STABLE_LOOKS = 3
 LOOK_SECONDS = 0.1
 PROGRESS_SECONDS = 2.0
 DRAINED_CHECK = "outbox-drained"
+OUTBOX = "wallet_outbox"
 _CLIENT_FAULTS = range(400, 500)
 T = TypeVar("T")
 
@@ -191,7 +192,8 @@ def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcom
 def _undrained(hands: Hands) -> str | None:
     left = hands.tools.operate.count_unpublished(OUTBOX_LOCK_TIMEOUT_MS)
     if left is None:
-        return "a transaction that writes events is still open"
+        held = hands.tools.holding(OUTBOX)
+        return f"the outbox is held by {held[0]}" if held else "the outbox is held by nobody that can be seen"
     if left:
         return f"{left} events are unpublished"
     finding = hands.tools.check(DRAINED_CHECK)

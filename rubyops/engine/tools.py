@@ -17,7 +17,7 @@ class Tools:
 
     `proof` returns what shows that reading wrote nothing, or raises `WriteAttempted`. `freeze` says
     what is in force and never raises, `whose` says its layers in words, `state` reads the state of
-    the platform that a verification stands for.
+    the platform that a verification stands for, `holding` says who holds a table of the wallet.
     """
 
     read: Read
@@ -30,3 +30,4 @@ class Tools:
     freeze: Callable[[], FreezeTruth]
     whose: Callable[[FreezeTruth], list[str]]
     state: Callable[[], Row]
+    holding: Callable[[str], tuple[str, ...]]

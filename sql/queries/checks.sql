@@ -50,14 +50,17 @@ SELECT topology_code, topology_version, policy_key, policy_version, activation_n
        (SELECT change_no FROM wallet.wallet_fence) AS change_no
   FROM wallet.wallet_gate;
 
--- name: facts_gate_holders
--- Sessions that keep the fence row from being written or settled: those with any lock on its table
--- but that of a reader, and those that they wait for in turn, the first cause first.
-WITH RECURSIVE holder AS (
-    SELECT DISTINCT l.pid FROM pg_locks l
-     WHERE l.relation = 'wallet.wallet_gate'::regclass AND l.granted AND l.pid IS NOT NULL
+-- name: facts_lock_holders
+-- Sessions that hold locks on tables of schema wallet, other than the harmless modes, and those that
+-- they wait for in turn, the first cause first.
+WITH RECURSIVE wanted AS (
+    SELECT c.oid FROM pg_class c
+     WHERE c.relnamespace = 'wallet'::regnamespace AND c.relname = ANY (%(tables)s::text[])
+), holder AS (
+    SELECT DISTINCT l.pid FROM pg_locks l JOIN wanted w ON w.oid = l.relation
+     WHERE l.granted AND l.pid IS NOT NULL AND l.pid <> pg_backend_pid()
        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()
+       AND l.mode <> ALL (%(harmless)s::text[])
     UNION
     SELECT unnest(pg_blocking_pids(h.pid)) FROM holder h
 )
@@ -70,11 +73,12 @@ SELECT a.pid, coalesce(nullif(a.application_name, ''), '(no name)') AS applicati
  ORDER BY is_cause DESC, a.xact_start LIMIT 5;
 
 -- name: facts_prepared_holders
--- Prepared transactions that hold a lock on the fence row's table; they outlive their sessions.
+-- Prepared transactions that hold a lock on a table of schema wallet; they outlive their sessions.
 SELECT p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::bigint AS age_seconds
   FROM pg_prepared_xacts p
  WHERE p.database = current_database()
-   AND EXISTS (SELECT FROM pg_locks l WHERE l.relation = 'wallet.wallet_gate'::regclass
+   AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                WHERE c.relnamespace = 'wallet'::regnamespace AND c.relname = ANY (%(tables)s::text[])
                   AND l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text);
 
 -- name: facts_topologies

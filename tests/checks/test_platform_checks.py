@@ -48,7 +48,7 @@ def healthy(**changes: Any) -> MemoryRead:
         "facts_service_copies": reported,
         "facts_freeze": [{"level": "ingress", "epoch": 4}],
         "facts_freeze_layers": [],
-        "facts_gate_holders": [],
+        "facts_lock_holders": [],
         "facts_prepared_holders": [],
         "facts_gate": [
             {**PAIR, "policy_key": "default", "policy_version": 1, "freeze_level": "ingress", "freeze_epoch": 4, "settled_epoch": 4}
@@ -242,7 +242,7 @@ def test_whoever_holds_the_fence_row_is_named_with_the_line_that_ends_it() -> No
         "query": "SELECT 1",
         "age_seconds": 9.0,
     }
-    facts = {**fence("open", 3, 3), "facts_gate_holders": [holder]}
+    facts = {**fence("open", 3, 3), "facts_lock_holders": [holder]}
     summary = freeze_acknowledged.run(healthy(facts=facts)).summary
     assert "session 77 of psql (ann), in a transaction for 9.0 s, idle in transaction: SELECT 1" in summary
     assert "rubyops sessions end 77" in summary

@@ -24,6 +24,8 @@ VALUES: dict[str, Any] = {
     "code": None,
     "version": None,
     "older_seconds": 0.5,
+    "tables": ["wallet_gate"],
+    "harmless": ["AccessShareLock"],
     "guarded": [],
     "roles": ["public", "wallet_service"],
     "writers": ["wallet_owner"],

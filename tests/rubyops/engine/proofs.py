@@ -110,6 +110,7 @@ class World:
             in_force(used),
             nobody,
             dict,
+            lambda table: (),
         )
         return Session(tools, self.journals, this_process(), lambda text: text, Silent(), StopWish())
 

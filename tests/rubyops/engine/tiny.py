@@ -82,6 +82,7 @@ def session(
         in_force(control),
         nobody,
         dict,
+        lambda table: (),
     )
     return Session(tools, JournalFolder(home / "journal"), this_process(), lambda text: text, Silent(), StopWish())
 
