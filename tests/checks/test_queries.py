@@ -12,6 +12,7 @@ from tests.cluster import TestDatabase
 
 OWNED = ("checks", "grants", "reconciliation")
 CONTROL = (
+    "facts_copies_code",
     "facts_freeze",
     "facts_freeze_layers",
     "facts_platform_change",
