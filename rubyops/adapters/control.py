@@ -87,7 +87,8 @@ class ControlDatabase:
         raise LockHeld(
             f"run {present.run_id} of {present.holder.who} on {present.holder.host} (process {present.holder.pid}) holds the lock since "
             f"{present.acquired_at:%Y-%m-%d %H:%M:%S} UTC; nothing was changed",
-            next_command="rubyops lock show",
+            # The brake needs no lock.
+            next_command="rubyops lock show   |   rubyops freeze",
             details={"run": present.run_id, "holder": asdict(present.holder), "expires_at": present.expires_at.isoformat()},
         )
 

@@ -221,6 +221,16 @@ def test_a_freeze_that_gave_up_is_finished_by_the_platform(live: Live) -> None:
     wait_until(lambda: said(live) == "ingress", "the platform finishes the freeze by itself")
 
 
+def test_a_drain_names_who_holds_the_outbox(live: Live) -> None:
+    assert freeze(live).answer.code == 0
+    with session(live, "LOCK TABLE wallet.wallet_outbox IN SHARE UPDATE EXCLUSIVE MODE") as held:
+        answer = live.run("drain-outbox", "--timeout-seconds", "2")
+        assert answer.code == 8, answer.told
+        assert f"database session {held.info.backend_pid} of a-person" in answer.told
+        assert f"rubyops sessions end {held.info.backend_pid}" in answer.told
+    assert live.run("drain-outbox").code == 0
+
+
 def test_a_copy_that_stands_still_keeps_it_freezing_and_is_named(live: Live) -> None:
     with live.stopped("gateway"):
         frozen = freeze(live)
