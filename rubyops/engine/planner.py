@@ -111,6 +111,9 @@ def same_as_shown(shown: StepPlan, now: StepPlan, *, unplannable: str | None, ch
     """
     if unplannable is not None or shown.kind == "unknown" or now.kind != "wanted":
         return True
+    if not now.changes:
+        # To wait for what was well a moment ago changes nothing that was not shown.
+        return True
     if shown.kind == "wanted":
         return shown.effects == now.effects
     return changed_before

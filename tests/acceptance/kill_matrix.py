@@ -20,7 +20,7 @@ FREEZES = ["ingress", "sealed", "open"]
 EXPORTED_TABLES = 7
 KILLS_A_RUN = 2
 # A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of cycles truthfully has both.
-MEASURED_AGAIN = "reconcile/1"
+MEASURED_AGAIN = "reconcile/2"
 # What a canary's flows leave behind, by kind: each of their movements, events and stored answers, under one effect once.
 LEFT_BEHIND = """
     SELECT 'ledger ' || command || ' ' || split_part(account, '/', 2) AS kind, sum(delta)::bigint AS amount, count(*) AS rows

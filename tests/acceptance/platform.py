@@ -208,17 +208,12 @@ class Live:
         return redis.Redis.from_url(self.driver.redis_url())
 
     def close(self) -> None:
-        """Let go of the servers."""
-        self.close_sessions()
-        if "streams" in self.__dict__:
-            self.streams.close()
-        if "_client" in self.__dict__:
-            self._client.close()
-
-    def close_sessions(self) -> None:
-        """Let go of the databases alone, which were restarted."""
-        for connection in self._connections.values():
+        """Let go of the servers; what is asked next connects anew."""
+        for connection in self.__dict__.pop("_connections", {}).values():
             connection.close()
+        for name in ("streams", "_client"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
 
     # --- the front door
 

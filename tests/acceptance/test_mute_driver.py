@@ -48,5 +48,5 @@ def test_up_takes_a_platform_back_from_a_mute_driver(live: Live) -> None:
     with socket_gone(live):
         answer = live.run("up")
         assert answer.code == 0, answer.told
-    live.close_sessions()
+    live.close()
     assert live.run("up").step("up")["status"] == "noop"

@@ -32,14 +32,16 @@ def as_admin(live: Live, method: str, path: str, body: dict[str, Any]) -> None:
 
 
 def activated_by_the_back_office(live: Live) -> None:
-    gate = live.gate()
-    policy = live.one("SELECT document FROM wallet.wallet_policy WHERE version = 2")
-    body = {
-        "version": 2,
-        "policy_document": policy["document"],
-        "from": {name: gate[name] for name in ("topology_code", "topology_version")},
-    }
-    as_admin(live, "PUT", f"/api/v1/topology/{RUBY_SPLIT_V1}/activate", body)
+    found = live.one(
+        "SELECT document, (SELECT max(version) + 1 FROM wallet.wallet_policy) AS next FROM wallet.wallet_policy WHERE version = 1"
+    )
+    document = {**found["document"], "version": found["next"]}
+    as_admin(live, "PUT", "/api/v1/policy/default", document)
+    as_admin(live, "PUT", "/api/v1/policy/default/activate", {"version": found["next"]})
+
+
+def the_first_policy_again(live: Live) -> None:
+    as_admin(live, "PUT", "/api/v1/policy/default/activate", {"version": 1})
 
 
 def killed(live: Live, process: str) -> None:
@@ -110,7 +112,7 @@ def taken_down_and_up(live: Live) -> None:
 # What is done after a verification has passed, and how it is undone.
 CHANGES: dict[str, tuple[Change, Change]] = {
     "activated by a run": (typed(f"topology activate {RUBY_SPLIT_V1} 2"), back_to_one),
-    "activated through the back office": (activated_by_the_back_office, back_to_one),
+    "activated through the back office": (activated_by_the_back_office, the_first_policy_again),
     "consumers stopped": (typed("stop-consumers"), typed("start-consumers")),
     "consumers stopped and started": (typed("stop-consumers", "start-consumers"), nothing),
     "a service killed": (lambda live: killed(live, "wallet_service"), nothing),

@@ -202,7 +202,7 @@ def fence(level: str, epoch: int, settled: int) -> dict[str, Any]:
     ("changes", "words"),
     [
         ({"facts": beats("gateway", acknowledged_epoch=3)}, "gateway copy 1 acknowledged epoch 3"),
-        ({"facts": beats("gateway", heartbeat_age_ms=7_000)}, "has not answered for 7 s"),
+        ({"facts": beats("gateway", acknowledged_epoch=3, heartbeat_age_ms=7_000)}, "has not answered for 7 s"),
         ({"facts": fence("open", 3, 3)}, "the fence row says open at epoch 3"),
         ({"facts": fence("ingress", 4, 3)}, "of before the freeze may still be under way"),
     ],

@@ -131,8 +131,9 @@ def _fence_faults(fence: Fence | None, wanted: Wanted) -> tuple[str, ...]:
 def _fault(copy: CopySeen, epoch: int) -> str | None:
     if copy.heartbeat_age_ms is None:
         return f"{copy.name} runs and never reported"
+    if copy.acknowledged_epoch == epoch:
+        # It acts on this level, also where it has fallen silent since.
+        return None
     if not copy.fresh:
         return f"{copy.name} has not answered for {copy.heartbeat_age_ms / 1000:.0f} s"
-    if copy.acknowledged_epoch != epoch:
-        return f"{copy.name} acknowledged epoch {copy.acknowledged_epoch}"
-    return None
+    return f"{copy.name} acknowledged epoch {copy.acknowledged_epoch}"

@@ -1,0 +1,52 @@
+"""What is in force: the one rule, on every way in which its sources can disagree (K2)."""
+
+import pytest
+
+from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
+
+WANTED = Wanted("ingress", 4)
+SETTLED = Fence("ingress", 4, 4)
+CONFIRMED = CopySeen("a", 100, 4, runs=True)
+
+
+def test_all_three_agree() -> None:
+    verdict = judge(WANTED, SETTLED, [CONFIRMED])
+    assert (verdict.word, verdict.in_force, verdict.sentence) == ("ingress", True, "FROZEN (ingress)")
+    assert (verdict.confirmed, verdict.counted) == (1, 1)
+    assert judge(Wanted("open", 1), Fence("open", 1, 1), [CopySeen("a", 0, 1)]).sentence == "open"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fence", "copies", "word"),
+    [
+        (None, SETTLED, [CONFIRMED], "unknown"),
+        (WANTED, None, [CONFIRMED], "freezing"),
+        (WANTED, Fence("open", 3, 3), [CONFIRMED], "freezing"),
+        (WANTED, Fence("ingress", 4, 3), [CONFIRMED], "freezing"),
+        (WANTED, SETTLED, [], "freezing"),
+        (WANTED, SETTLED, [CONFIRMED, CopySeen("b", 100, 3, runs=True)], "freezing"),
+        (WANTED, SETTLED, [CONFIRMED, CopySeen("b", 9_000, 3, runs=True)], "freezing"),
+        (WANTED, SETTLED, [CONFIRMED, CopySeen("b", 9_000, 3, runs=None)], "freezing"),
+        (WANTED, SETTLED, [CONFIRMED, CopySeen("b", None, None, runs=True)], "freezing"),
+        (WANTED, SETTLED, [CONFIRMED, CopySeen("b", 100, 3, runs=False)], "freezing"),
+        (Wanted("open", 5), SETTLED, [CONFIRMED], "thawing"),
+        (Wanted("ingress", 5), Fence("sealed", 4, 4), [CopySeen("a", 1, 5)], "thawing"),
+    ],
+)
+def test_whatever_disagrees_is_never_in_force(wanted: Wanted | None, fence: Fence | None, copies: list[CopySeen], word: str) -> None:
+    verdict = judge(wanted, fence, copies)
+    assert (verdict.word, verdict.in_force) == (word, False)
+    assert verdict.missing
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        CopySeen("b", 9_000, 3, runs=False),
+        CopySeen("b", 61_000, 3, runs=None),
+        CopySeen("b", None, None, runs=False),
+        CopySeen("b", 9_000, 4, runs=True),
+    ],
+)
+def test_a_copy_that_is_gone_or_has_confirmed_is_not_waited_for(gone: CopySeen) -> None:
+    assert judge(WANTED, SETTLED, [CONFIRMED, gone]).in_force
