@@ -117,8 +117,8 @@ class Runner:
             if record is not None and record.done:
                 self._results.append(_earlier(shown.step, record))
                 continue
-            self.stop.obey()
             failpoint.pause_before(shown.step.id)
+            self.stop.obey()
             self.reporter.step_started(number, total, shown.step)
             self.journal.write("step_started", step=shown.step.id)
             self._verify_or_stop(shown, record or StepRecord())

@@ -19,6 +19,7 @@ CHANGED_BY_THE_PLATFORM = {
     "control.service_copy": {"heartbeat_at", "detail"},  # each copy's sign of life, five times a second, with the age of its loops' turns
     "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
     "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
+    "wallet.wallet_counter_fold": {"folded_below"},  # the wallet folds its counters each minute, up to the newest transaction
 }
 # In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
 # signs of life above, and what they keep is compared as tables and streams. Logs are where processes tell that they were asked.
@@ -40,6 +41,13 @@ class Picture:
         """Name everything that is not the same."""
         pairs = ((self.tables, other.tables), (self.streams, other.streams), (self.files, other.files))
         return sorted(name for one, two in pairs for name in {*one, *two} if dict(one).get(name) != dict(two).get(name))
+
+
+def folded(live: Live) -> Picture:
+    """Fold the wallet's counters, so that the fold of the next minute finds nothing to move, and look at everything."""
+    with live.superuser() as connection:
+        connection.execute("SELECT wallet.fold_counters()")
+    return take(live)
 
 
 def take(live: Live) -> Picture:

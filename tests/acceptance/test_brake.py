@@ -31,7 +31,7 @@ HOLDER = re.compile(r"database session (\d+) of")
 
 
 def freezes() -> int:
-    return int(os.environ.get("RUBYOPS_FREEZES", str(2 * len(DISTURBANCES))))
+    return int(os.environ.get("RUBYOPS_FREEZES", str(len(DISTURBANCES))))
 
 
 @contextmanager

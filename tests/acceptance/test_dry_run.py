@@ -73,7 +73,7 @@ def test_dry_run_writes_nothing(
     environments: dict[str, Live], home: Home, tmp_path: Path, words: tuple[str, ...], name: str, code: int
 ) -> None:
     live = environments[name]
-    before = picture.take(live)
+    before = picture.folded(live)
     answer = rehearse(live, home, tmp_path, *words)
     assert picture.take(live).differences(before) == []
     assert (answer.code, answer.body["run"]["state"]) == (code, "planned"), answer.told
@@ -101,7 +101,7 @@ def test_planted_insert_is_refused_and_ends_the_dry_run(
     del code
     live = environments[name]
     with planted(live, INSERT):
-        before = picture.take(live)
+        before = picture.folded(live)
         answer = rehearse(live, home, tmp_path, *words)
         assert picture.take(live).differences(before) == []
     assert answer.code == 3
@@ -122,7 +122,7 @@ def test_planted_write_past_the_reader_fails_the_comparison(environments: dict[s
     live = environments["local"]
     past = INSERT_PAST_THE_READER.format(dsn=live.driver.dsn(SUPERUSER, "control").reveal())
     with planted(live, past):
-        before = picture.take(live)
+        before = picture.folded(live)
         rehearse(live, home, tmp_path, "gate")
         assert picture.take(live).differences(before) == ["control.planted"]
 
