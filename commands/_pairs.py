@@ -36,7 +36,7 @@ def active_pair(read: Read) -> Pair | None:
 def refuse_unless_in_force(pair: Pair, read: Read) -> None:
     """Raise `Refused` unless wallet_service acts on the pair that the database calls active.
 
-    What is active already needs no activation only where that is what money moves by.
+    A pair that is active already needs no activation only where money moves by it.
     """
     for finding in (topology_endpoint.run(read), policy_endpoint.run(read)):
         if not finding.ok:

@@ -61,7 +61,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class EnvironmentFacts:
-    """What a step may know of the environment it acts on.
+    """Facts that a step may know about the environment it acts on.
 
     `code` is the digest of the platform's source files on the disk (`sql.code`); a copy that loaded others tells another.
     """

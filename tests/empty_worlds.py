@@ -37,8 +37,8 @@ CLOSED = "127.0.0.1:1"  # a port that no server listens on
 NOBODY = "00000000-0000-0000-0000-00000000abcd"
 DOCUMENTS = "tests/cases/documents"
 
-# What is tried of each parameter that is neither a flag nor a choice: its default, and every value
-# that means something else.
+# Values tried of each parameter that is neither a flag nor a choice: its default, and every value
+# with another meaning.
 VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
     "backfill": {
         "batch_size": (1000,),
@@ -75,7 +75,7 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What one check, or one plan under these parameters, said in one world."""
+    """The answer of one check, or of one plan under these parameters, in one world."""
 
     name: str
     world: str

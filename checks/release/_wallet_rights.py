@@ -1,4 +1,4 @@
-"""Who may do what to the wallet's tables and functions: the one list that GATE-4 compares with.
+"""The rights of each role on the wallet's tables and functions: the one list that GATE-4 compares with.
 
 A right that a migration gives to a role is entered here, and nowhere else. Any other right is a way
 past wallet_service.

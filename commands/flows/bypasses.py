@@ -18,7 +18,7 @@ from rubyops.ports import Actor, Attempt, AttemptAnswer
 
 TITLE = "GATE-4"
 TABLES = ("r", "p")
-# What needs the owner of everything, or more: on the whole, and on one table.
+# Attempts that only an owner or a superuser may make: on the whole database, and on one table.
 ONCE = {
     "attempt_become_owner": "SET ROLE wallet_owner",
     "attempt_replica_mode": "SET session_replication_role",
@@ -42,7 +42,7 @@ class Trial:
 
 @dataclass
 class Tally:
-    """What came of all trials; the samples are bounded, the counts are not."""
+    """The result of all trials; the samples are bounded, the counts are not."""
 
     tried: int = 0
     refused: int = 0

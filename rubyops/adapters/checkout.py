@@ -20,7 +20,7 @@ def name_commit(folder: Path, state: Path | None = None) -> str:
 
     Where anything differs from it, marked `-dirty-` with a digest of that.
 
-    What differs are changes of tracked files and files that git does not track and does not ignore.
+    Changed files are tracked files that changed, and files that git neither tracks nor ignores.
     Files below `state` do not count. `unknown` without git, outside of a repository, and in a
     folder of somebody else's.
     """

@@ -28,7 +28,7 @@ class Driver(Protocol):
     def copies(self) -> list[Copy]:
         """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
 
-    # Whatever changes something carries a run's fencing token, and raises `LockLost` at the act when
+    # Each method that changes something takes a run's fencing token, and raises `LockLost` at the act when
     # it was overtaken. None says that `control` gives none: `start` and `stop` then act only where no
     # token was ever given; `ensure_up`, `migrate` and `down` act under the one that the environment
     # has as they begin.

@@ -52,8 +52,7 @@ class PytestSuites:
         try:
             self._results.record(SUITES, passed=passed, suites=figures)
         except Refused:
-            # What the tests found stands; kept for later runs it is not, so they run the suites
-            # again.
+            # The result stands but is not kept, so that later runs run the suites again.
             return figures
         return figures
 

@@ -1,4 +1,4 @@
-"""What every screen says of the money: one wording of the truth that the toolkit found (K2)."""
+"""The line about the money on every screen: one wording of the truth that the toolkit found (K2)."""
 
 from collections.abc import Iterator
 from typing import Any

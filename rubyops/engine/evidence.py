@@ -121,8 +121,7 @@ class EvidenceBook:
             try:
                 raw, whole = self.journals.read(run_id)
             except RubyopsError as error:
-                # What cannot be read tells nothing, of this suite or another; that it is there is
-                # told.
+                # A journal that cannot be read is no evidence for any suite; the report names it.
                 yield _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
                 continue
             if any(suite in text and "recorded" in text for text in raw):

@@ -1,4 +1,4 @@
-"""What carrying out an effect needs."""
+"""The tools that carry out an effect."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
 _ON_EVERY_LINE: dict[str, type] = {"seq": int, "prev": str, "hash": str, "time": str, "type": str, "run": str}
-# What readers of a line rely on; a line without it is a fault of the journal, and never one of the
+# Fields that readers of a line rely on; a line without one is a fault of the journal, not of the
 # reader.
 _BY_TYPE: dict[str, dict[str, type]] = {
     "run_started": {"playbook": dict, "dry_run": bool, "who": str, "host": str, "commit": str},

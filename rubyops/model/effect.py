@@ -190,7 +190,7 @@ Effect = (
 READ_ONLY: tuple[type, ...] = (WaitFor, RunSuites)
 # The brake: what works while another run holds the lock, and without a journal.
 BRAKE: tuple[type, ...] = (RaiseFreeze, EndSession)
-# What changes the platform itself, so that a verification of before says nothing any more. The
+# Effects that change the platform itself, so that an earlier verification no longer holds. The
 # freeze has an epoch of its own; canaries, exports and proofs change nothing that is verified.
 CHANGES_PLATFORM: tuple[type, ...] = (
     StartPlatform,

@@ -34,7 +34,7 @@ class FreezeLayer:
 
 @dataclass(frozen=True)
 class FreezeChange:
-    """What a change of the freeze came to.
+    """The result of a change of the freeze.
 
     `epoch` is the one that this effect made, `present` today's, `level` today's wanted level;
     `applied` is False for a repeat.
@@ -48,7 +48,7 @@ class FreezeChange:
 
 @dataclass(frozen=True)
 class FreezeTruth:
-    """What is in force, by whom it was asked for, and what holds it up (the first cause first)."""
+    """The freeze in force, the layers that ask for it, and what holds it up (first cause first)."""
 
     verdict: Verdict
     layers: tuple[FreezeLayer, ...] = ()

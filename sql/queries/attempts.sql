@@ -1,4 +1,4 @@
--- What GATE-4 tries as each role and must see refused; every attempt is rolled back.
+-- Attempts that GATE-4 makes as each role and must see refused; each is rolled back.
 -- Names are put in as identifiers.
 
 -- name: attempt_insert

@@ -5,7 +5,7 @@
 SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_state;
 
 -- name: facts_freeze_layers
--- Who set a freeze, how strict, why and since when; the strictest first.
+-- Each layer of the freeze: its owner, level, reason and age; the strictest first.
 SELECT run_id, owner, level, reason, set_by, set_at, taken_over_by,
        extract(epoch FROM clock_timestamp() - set_at)::bigint AS age_seconds
   FROM control.freeze_layer ORDER BY level DESC, set_at;

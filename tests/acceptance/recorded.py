@@ -1,4 +1,4 @@
-"""What gates find recorded on a live platform, and faults planted in it."""
+"""Recorded evidence for gates on a live platform, and faults planted in it."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -103,7 +103,7 @@ def in_pieces(live: Live) -> AbstractContextManager[Any]:
     return repeated(lock)
 
 
-# What goes on, and whether the freeze must be in force in spite of it.
+# Disturbances under which the freeze must be in force.
 DISTURBANCES: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
     "money commands alone": lambda live: nullcontext(),
     "a run that holds the lock": a_run,
@@ -113,7 +113,7 @@ DISTURBANCES: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
     "a killed service": lambda live: killed(live, "wallet_service"),
     "a killed gateway": lambda live: killed(live, "gateway"),
 }
-# What holds the fence row: it must be named, and the freeze gets through when it ends.
+# Sessions that hold the fence row: each must be named, and the freeze gets through when it ends.
 HOLDERS = {
     "a row lock": "SELECT * FROM wallet.wallet_gate FOR SHARE",
     "a row lock for update": "SELECT * FROM wallet.wallet_gate FOR UPDATE",

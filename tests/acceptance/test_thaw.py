@@ -1,4 +1,4 @@
-"""What opens a freeze: one verification, whole, of this very state, by whom the freeze belongs to (K1, K14, K18)."""
+"""One whole verification of this very state, by the freeze's owner, opens a freeze (K1, K14, K18)."""
 
 import os
 import signal
@@ -109,7 +109,7 @@ def taken_down_and_up(live: Live) -> None:
     typed("down", "up")(live)
 
 
-# What is done after a verification has passed, and how it is undone.
+# Changes after a verification has passed, each with the way back.
 CHANGES: dict[str, tuple[Change, Change]] = {
     "activated by a run": (typed(f"topology activate {RUBY_SPLIT_V1} 2"), back_to_one),
     "activated through the back office": (activated_by_the_back_office, the_first_policy_again),

@@ -21,7 +21,7 @@ from tests.cluster import Cluster, TestDatabase
 
 BUCKET = {"table": ("wallet", "wallet_bucket")}
 TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'wallet'::regnamespace AND relkind = 'r'"
-# What keeps the reader from seeing a right: functions that it finds before the server's own.
+# Functions that hide a right from the reader: it finds them before the server's own.
 BLIND = (
     *(
         f"CREATE FUNCTION public.{name} RETURNS boolean LANGUAGE sql AS 'SELECT false'"

@@ -292,7 +292,7 @@ def test_drained_is_red_while_an_event_is_unpublished() -> None:
 
 
 def test_recorded_results_decide_gates_1_and_2() -> None:
-    """What makes a result believed is tried in tests/rubyops/engine/test_evidence.py."""
+    """tests/rubyops/engine/test_evidence.py tries the conditions under which a result is believed."""
     good, bad = {"passed": True}, {"passed": False}
     assert gate_01.run(healthy()).status == "inconclusive"
     assert gate_01.run(healthy(recorded={"tests": good})).ok

@@ -1,4 +1,4 @@
-"""What a planted way to write money is made of."""
+"""The parts of a planted way to write money."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ EACH = "FOR EACH ROW EXECUTE FUNCTION game.slip()"
 class Way:
     """A superuser's statements that open a way, the words that must name it, and what closes it.
 
-    What is not undone goes with the test's database; roles are the server's.
+    Changes without an undo go with the test's database; roles are the server's.
     """
 
     name: str

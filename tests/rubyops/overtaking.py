@@ -25,7 +25,7 @@ from rubyops.ports import Database, Mark
 from tests.acceptance.platform import Home, Live
 from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
 
-# What an act of an operator can change, without tables that loops and leases write all the time.
+# Tables that an operator's act can change, without those that loops and leases write all the time.
 TABLES = (
     "wallet.wallet_player",
     "wallet.wallet_bucket",
@@ -71,9 +71,9 @@ class Stage:
         return Mark(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
 
     def hands(self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None) -> Hands:
-        """What an effect is carried out with.
+        """The hands that carry out an effect.
 
-        A run that was held up after its look at the lease does not look again: so `hold` does nothing.
+        A run held up after its look at the lease does not look again, so `hold` does nothing.
         """
         tools = self.toolkit.tools
         if flow is not None:

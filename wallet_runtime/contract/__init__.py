@@ -208,7 +208,7 @@ FENCED_ROUTES: tuple[tuple[str, str, str], ...] = (
     (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"),
     (PLAYER_SERVICE, "POST", "/internal/players"),
 )
-# Those that admit the operator and need no fence, each with the reason.
+# Routes that admit the operator and need no fence, each with the reason.
 UNFENCED_ROUTES: dict[tuple[str, str, str], str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question",
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "reads money and records what it found",

@@ -68,7 +68,7 @@ class CopySeen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is in force. `word` is a level, or `freezing`, `thawing`, `unknown`.
+    """The freeze in force. `word` is a level, or `freezing`, `thawing`, `unknown`.
 
     `wanted` and `epoch` are what `control` asks for (None and -1 when it does not answer),
     `missing` says in words what has not confirmed it, of `counted` copies `confirmed` have.

@@ -49,7 +49,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process was started with. Secrets are held as `Secret`.
+    """The settings that one process was started with. Secrets are held as `Secret`.
 
     Urls carry passwords, so they are never shown.
 

@@ -180,8 +180,8 @@ class LocalDriver:
     def _held_in(self, which: Database, token: int | None, began: int) -> int | None:
         """Return the token that holds each revision of a database, None where it has no fence yet.
 
-        Who has no token migrates under the one that the database has, if nobody has raised the
-        supervisor's since: whoever takes over raises that one first.
+        Without a token, the database's own is used, if the supervisor's has not been raised since:
+        a takeover raises the supervisor's first.
         """
         from rubyops.adapters import migrations
 

@@ -1,4 +1,4 @@
-"""What a commit is called, and the digest of its code, on a repository of the test's own."""
+"""The name of a commit and the digest of its code, on a repository of the test's own."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What becomes of the output never ends a run, and data that could not be written is a failure.
+"""Lost output never ends a run, and data that could not be written is a failure.
 
 Every test is a process of its own. The run is `gate` on an environment that was never brought up:
 it looks at two gates, fails at the third, and has to say so in its journal.

@@ -70,7 +70,7 @@ class World:
 
     @property
     def facts(self) -> EnvironmentFacts:
-        """What checks and runs know of the two."""
+        """The facts that checks and runs are given."""
         return EnvironmentFacts(self.environment, self.topology, 1, 0, self.commit, self.code)
 
     @property
@@ -89,7 +89,7 @@ class World:
         return ControlDatabase(Link(lambda: self.database.dsn(OPS), "the test's control"))
 
     def read(self) -> "WorldRead":
-        """What a check is handed."""
+        """The read port for a check."""
         return WorldRead(self)
 
     def session(self, *, control: ControlDatabase | None = None) -> Session:

@@ -1,4 +1,4 @@
-"""What `up` and `status` do and say where a copy runs other code than the checkout's."""
+"""`up` and `status` where a copy runs other code than the checkout's."""
 
 from types import SimpleNamespace
 from typing import Any

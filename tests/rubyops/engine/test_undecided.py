@@ -1,4 +1,4 @@
-"""What could not look is inconclusive in the journal, and a resume looks anew."""
+"""A step that could not look is inconclusive in the journal, and a resume looks anew."""
 
 from rubyops.engine.effect_data import to_data
 from rubyops.engine.history import StepRecord

@@ -1,4 +1,4 @@
-"""What is in force: the one rule, on every way in which its sources can disagree (K2)."""
+"""The freeze in force: the one rule, on every way in which its sources can disagree (K2)."""
 
 import pytest
 

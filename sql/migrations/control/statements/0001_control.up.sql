@@ -2,7 +2,7 @@
 CREATE SCHEMA control;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
--- What is wanted: the strictest of the layers below. The epoch moves with every change of them.
+-- The wanted level: the strictest of the layers below. The epoch moves with every change of them.
 CREATE TABLE control.freeze_state (
     one           smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     level         text NOT NULL DEFAULT 'open' CHECK (level IN ('open', 'ingress', 'sealed')),

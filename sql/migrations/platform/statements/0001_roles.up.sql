@@ -15,7 +15,7 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
--- Who holds a lock is told with the session's query and age, whoever's session it is.
+-- A report of who holds a lock shows the session's query and age, of any role's session.
 GRANT pg_read_all_stats TO rubyops_read, rubyops_ops;
 ALTER ROLE rubyops_read SET default_transaction_read_only = on;
 ALTER ROLE wallet_service SET lock_timeout = '2s';

@@ -102,7 +102,7 @@ BEGIN
     RETURN held;
 END $$;
 
--- Whoever locks the fence does it before the gate, so that no two wait for each other.
+-- A transaction locks the fence before the gate, so that no two wait for each other.
 CREATE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
 BEGIN

@@ -39,6 +39,6 @@ GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freez
 GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint),
     wallet.issue_canary_pass(bytea, text, bigint, uuid, uuid, timestamptz), wallet.count_unpublished(integer),
     wallet.publish_canary(text, bigint, uuid, uuid) TO rubyops_ops;
--- Whoever carries out what an operator asks for; revisions 0003 and 0004 let the other services in.
+-- The roles that carry out an operator's acts; revisions 0003 and 0004 let the other services in.
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
     TO rubyops_ops, wallet_service;
