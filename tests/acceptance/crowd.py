@@ -15,17 +15,17 @@ CLIENTS = 8
 
 @dataclass
 class Crowd:
-    """Deposits that are asked for by eight clients at once: (began, status), by the monotonic clock."""
+    """Deposits that eight clients ask for at once: (client, began, status), by the monotonic clock."""
 
     live: Live
-    asked: list[tuple[float, int]] = field(default_factory=list)
+    asked: list[tuple[int, float, int]] = field(default_factory=list)
     _ending: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def at_work(self) -> Iterator["Crowd"]:
         """Keep asking as long as the block lasts."""
         players = [self.live.player() for _ in range(CLIENTS)]
-        threads = [threading.Thread(target=self._ask, args=(player,)) for player in players]
+        threads = [threading.Thread(target=self._ask, args=item) for item in enumerate(players)]
         for thread in threads:
             thread.start()
         try:
@@ -37,26 +37,33 @@ class Crowd:
 
     def accepted_between(self, start: float, end: float) -> int:
         """Count commands that began in between and were answered 200."""
-        return sum(start <= began < end and status == 200 for began, status in self.asked)
+        return sum(start <= began < end and status == 200 for _, began, status in self.asked)
 
-    def asked_between(self, start: float, end: float) -> int:
-        """Count commands that began in between."""
-        return sum(start <= began < end for began, _ in self.asked)
+    def accepted_since(self, start: float) -> int:
+        """Count commands that began since and were answered 200, when every client has had its answers."""
+        self._await_each(start)
+        end = time.monotonic()
+        self._await_each(end)
+        return self.accepted_between(start, end)
 
-    def await_asked(self, since: float) -> None:
-        """Wait until every client has asked a few times since."""
-        wait_until(lambda: self.asked_between(since, time.monotonic()) > 2 * CLIENTS, "clients go on asking")
+    def _await_each(self, since: float) -> None:
+        """Wait until every client has begun a command since and has its answer."""
+
+        def clients() -> set[int]:
+            return {client for client, began, _ in self.asked if began >= since}
+
+        wait_until(lambda: len(clients()) == CLIENTS, "every client goes on asking")
 
     def await_accepted(self, since: float) -> None:
         """Wait until money moves."""
         wait_until(lambda: self.accepted_between(since, time.monotonic()) > 0, "money moves")
 
-    def _ask(self, player: object) -> None:
+    def _ask(self, client: int, player: object) -> None:
         while not self._ending.is_set():
             began = time.monotonic()
             try:
                 status = self.live.deposit(player, "1.00").status_code  # type: ignore[arg-type]
             except httpx.HTTPError:
                 status = 0
-            self.asked.append((began, status))
+            self.asked.append((client, began, status))
             self._ending.wait(0.01)
