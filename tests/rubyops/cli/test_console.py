@@ -193,8 +193,19 @@ def test_the_step_that_the_terminal_tests_name_exists() -> None:
     assert "gate-02" in steps_of("gate")
 
 
+@contextlib.contextmanager
+def hang_up_is(handler: signal.Handlers) -> Iterator[None]:
+    """Start processes with this answer to SIGHUP, whatever the test run itself was started with."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_terminal_that_closes_stops_the_run_at_its_next_safe_point(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path)
+    with hang_up_is(signal.SIG_DFL):
+        terminal = Terminal(tmp_path)
     terminal.until_it_stands()
     os.close(terminal.master)
     assert terminal.go_on() == ExitCode.TERMINATED
@@ -202,11 +213,8 @@ def test_a_terminal_that_closes_stops_the_run_at_its_next_safe_point(tmp_path: P
 
 
 def test_a_run_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with hang_up_is(signal.SIG_IGN):
         terminal = Terminal(tmp_path)
-    finally:
-        signal.signal(signal.SIGHUP, before)
     terminal.until_it_stands()
     os.close(terminal.master)
     assert terminal.go_on() == GATE_ENDS
