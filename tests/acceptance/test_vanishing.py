@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Live, stands_still, wait_until
+from tests.hanging_up import hang_up_is
 from wallet_runtime.contract import OPEN
 
 pytestmark = [
@@ -170,7 +171,8 @@ def spawn(live: Live, what: str, step: str) -> tuple["subprocess.Popen[bytes]", 
     more: dict[str, Any] = {"env": environ, "cwd": CHECKOUT, "stdin": subprocess.DEVNULL}
     if what == "closed terminal":
         master, slave = pty.openpty()
-        process = subprocess.Popen(command, stdout=slave, stderr=slave, start_new_session=True, **more)
+        with hang_up_is(signal.SIG_DFL):
+            process = subprocess.Popen(command, stdout=slave, stderr=slave, start_new_session=True, **more)
         os.close(slave)
 
         def hang_up() -> None:

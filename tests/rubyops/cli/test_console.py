@@ -27,6 +27,7 @@ from rubyops.cli import channel, live
 from rubyops.cli.channel import LINE_SECONDS, Channel
 from rubyops.cli.console import Console
 from rubyops.model.exit_code import ExitCode
+from tests.hanging_up import hang_up_is
 
 GATE = (sys.executable, "-m", "rubyops", "gate")
 LIST = (sys.executable, "-m", "rubyops", "playbook", "list")
@@ -191,16 +192,6 @@ def steps_of(playbook: str) -> list[str]:
 
 def test_the_step_that_the_terminal_tests_name_exists() -> None:
     assert "gate-02" in steps_of("gate")
-
-
-@contextlib.contextmanager
-def hang_up_is(handler: signal.Handlers) -> Iterator[None]:
-    """Start processes with this answer to SIGHUP, whatever the test run itself was started with."""
-    before = signal.signal(signal.SIGHUP, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_terminal_that_closes_stops_the_run_at_its_next_safe_point(tmp_path: Path) -> None:
