@@ -78,28 +78,34 @@ def candidate(live: Live) -> Iterator[Live]:
 def hanging(live: Live, what: str) -> Iterator[None]:
     """Have every process of one server stand still as long as the block lasts."""
     live.close()
-    pids = _pids(live, what)
-    assert pids, what
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    standing: list[int] = []
     try:
+        for pid in _pids(live, what):
+            # A session may end between the look and the signal.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                standing.append(pid)
+        assert standing, what
         yield
     finally:
-        for pid in pids:
+        for pid in standing:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
 
-def _pids(live: Live, what: str) -> list[int]:
+def _pids(live: Live, what: str) -> Iterator[int]:
+    """Name a server's processes, parents first: one that stands still starts no more."""
     home = live.environment.home
     if what == "postgres":
         first = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
-        return [first, *_children(first)]
-    if what == "valkey":
-        return [int((home / "valkey" / "valkey.pid").read_text())]
-    if what == "supervisord":
-        return [int((home / "supervisor" / "supervisord.pid").read_text())]
-    return live.pids(what)
+        yield first
+        yield from _children(first)
+    elif what == "valkey":
+        yield int((home / "valkey" / "valkey.pid").read_text())
+    elif what == "supervisord":
+        yield int((home / "supervisor" / "supervisord.pid").read_text())
+    else:
+        yield from live.pids(what)
 
 
 def _children(parent: int) -> list[int]:
