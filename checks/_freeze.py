@@ -7,10 +7,11 @@ the contract, which wallet_service uses for its metric as well.
 from collections.abc import Sequence
 
 from checks._liveness import CopyLife, liveness
-from checks._locks import GATE, held_by
+from checks._locks import FENCE, GATE, held_by
 from rubyops.errors import RubyopsError
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
 from rubyops.ports import Read
+from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import CopySeen, Fence, Verdict, Wanted, judge
 
 
@@ -65,6 +66,9 @@ def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Seque
     """Name the causes: sessions that hold the fence row's table first, then what is missing."""
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
     sessions = () if is_settled else held_by(read, GATE)
+    if verdict.wanted == OPEN:
+        # Lowering the fence row waits for the fence, too.
+        sessions = tuple(dict.fromkeys((*sessions, *held_by(read, FENCE))))
     pids = {copy.label: copy.pid for copy in copies if copy.pid}
     return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
 

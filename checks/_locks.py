@@ -1,13 +1,15 @@
-"""Names whoever holds a lock on the wallet's tables, with the line that ends it (K2)."""
+"""Names the sessions that hold locks on the wallet's tables, with the line that ends each (K2)."""
 
 from rubyops.errors import RubyopsError
 from rubyops.ports import Read, Row
 
 GATE = "wallet_gate"
+FENCE = "wallet_fence"
 OUTBOX = "wallet_outbox"
 # Locks that do not stand in the way: of readers; for the outbox, of its publisher, too.
 HARMLESS = {
     GATE: ("AccessShareLock",),
+    FENCE: ("AccessShareLock",),
     OUTBOX: ("AccessShareLock", "RowShareLock", "ShareLock"),
 }
 # A money command is done in a few milliseconds; whoever is older holds things up.
@@ -27,14 +29,15 @@ def held_by(read: Read, table: str) -> tuple[str, ...]:
         prepared = read.rows("facts_prepared_holders", tables=[table])
     except RubyopsError:
         return ()
-    return (*map(_session, rows), *map(_prepared, prepared))
+    environment = read.environment.name
+    return (*(_session(row, environment) for row in rows), *map(_prepared, prepared))
 
 
-def _session(row: Row) -> str:
+def _session(row: Row, environment: str) -> str:
     return (
         f"database session {row['pid']} of {row['application']} ({row['role']}), in a transaction "
         f"for {row['age_seconds']:.1f} s, {row['state']}: {row['query']}; "
-        f"to end it: rubyops sessions end {row['pid']}"
+        f"to end it: rubyops sessions end {row['pid']} -e {environment}"
     )
 
 

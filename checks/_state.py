@@ -1,8 +1,9 @@
 """The state of the platform that a verification stands for (K18): whatever moves it takes it away."""
 
-from checks._liveness import liveness
+from checks._liveness import CopyLife, liveness
 from checks.platform.migrations_current import DATABASES, revision_of
 from rubyops.ports import Read, Row
+from wallet_runtime.contract.freeze import strictness
 
 
 def platform_state(read: Read) -> Row:
@@ -14,14 +15,28 @@ def platform_state(read: Read) -> Row:
     freeze = read.one("facts_freeze", database="control")
     change = read.one("facts_platform_change", database="control")
     gate = read.one("facts_gate")
+    fence = read.one("facts_fence")
     copies = [copy for copy in liveness(read).copies if copy.fresh()]
     return {
-        "freeze": {"level": freeze["level"], "epoch": freeze["epoch"]},
+        "freeze": _freeze(freeze, gate),
         "change": {
             "control": change["change_no"],
-            "platform": gate["change_no"],
+            "platform": fence["change_no"],
             "activation": gate["activation_no"],
         },
         "schema": {name: revision_of(read, name) for name in DATABASES},
-        "process": {copy.label: f"{copy.heartbeat_pid} of {copy.version}" for copy in copies},
+        "process": {copy.label: _process(copy) for copy in copies},
     }
+
+
+def _freeze(control: Row, gate: Row) -> Row:
+    """Return the stricter side: a freeze that `control` has lifted lasts until its row is lowered."""
+    if strictness(gate["freeze_level"]) > strictness(control["level"]):
+        return {"level": gate["freeze_level"], "epoch": gate["freeze_epoch"]}
+    return {"level": control["level"], "epoch": control["epoch"]}
+
+
+def _process(copy: CopyLife) -> str:
+    """Name who acts: also the driver's process, whose heartbeat may still be that of a dead one."""
+    reports = f"{copy.heartbeat_pid} of {copy.version}"
+    return reports if copy.pid == copy.heartbeat_pid else f"{copy.pid}, and {reports} reports"

@@ -29,7 +29,8 @@ def verifying_run(rows: Sequence[Row], state: Row) -> tuple[str | None, list[str
     if run_id is None:
         runs = ", ".join(sorted({str(row["run_id"]) for row in newest.values() if row}))
         return None, [f"no single run verified every part (parts of {runs} are not added up)"]
-    return (None, faults) if (faults := _faults_of(rows, run_id, state)) else (run_id, [])
+    faults = [*_failed_since(rows, run_id), *_faults_of(rows, run_id, state)]
+    return (None, faults) if faults else (run_id, [])
 
 
 def _whole_run(rows: Sequence[Row]) -> str | None:
@@ -44,6 +45,16 @@ def _whole_run(rows: Sequence[Row]) -> str | None:
 def _newest_of(rows: Sequence[Row], run_id: str) -> list[Row]:
     own = [row for row in rows if row["run_id"] == run_id]
     return [next(row for row in own if row["kind"] == kind) for kind in {row["kind"] for row in own}]
+
+
+def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
+    """Name parts of other runs that failed since the run's first part, whatever passed after them."""
+    first = max(rows.index(part) for part in _newest_of(rows, run_id))
+    return [
+        f"{row['kind']} failed or did not end in run {row['run_id']}, after run {run_id} had begun"
+        for row in rows[:first]
+        if row["passed_at"] is None and row["run_id"] != run_id
+    ]
 
 
 def _faults_of(rows: Sequence[Row], run_id: str, state: Row) -> list[str]:

@@ -11,10 +11,10 @@ from checks._freeze import truth, whose
 from checks._state import platform_state
 from commands._verification import ROWS_MAX, verifying_run
 from rubyops.errors import Refused
-from rubyops.model.effect import Effect, LiftFreeze, TakeOverFreeze
+from rubyops.model.effect import LiftFreeze
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command, NoOp, Wanted, option
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from wallet_runtime.contract import OPEN
 
 
@@ -27,32 +27,36 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want the own freeze lifted; refuse unless one verification, whole, is of this very state."""
+    """Want the own freeze lifted; refuse unless one verification, whole, is of this very state.
+
+    Money is frozen as long as `control` or the fence row says so. The state goes with the effect,
+    which is refused on any other.
+    """
     state = read.one("facts_freeze", database="control")
     found = truth(read)
-    if state["level"] == OPEN and found.verdict.word == OPEN:
+    if found.verdict.word == OPEN:
         return NoOp(f"money is not frozen, {found.verdict.confirmed} copies confirmed")
     _refuse_half_a_move(read)
     facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"]}
-    if state["level"] != OPEN:
-        facts["verified by"] = _verified_by(read, found)
-        facts["frozen"] = [whose(layer) for layer in found.layers]
-    effects: tuple[Effect, ...] = (LiftFreeze(params.reason),)
-    if params.take_over:
-        effects = (TakeOverFreeze(params.take_over), *effects)
-    return Wanted(effects, facts)
+    now = platform_state(read)
+    if now["freeze"]["level"] == OPEN:
+        # Only copies are late to hear of it; nothing is lowered.
+        return Wanted((LiftFreeze(params.reason, params.take_over),), facts)
+    facts["verified by"] = _verified_by(read, now, found)
+    facts["frozen"] = [whose(layer) for layer in found.layers]
+    return Wanted((LiftFreeze(params.reason, params.take_over, now),), facts)
 
 
-def _verified_by(read: Read, found: FreezeTruth) -> str:
+def _verified_by(read: Read, now: Row, found: FreezeTruth) -> str:
     rows = read.rows("facts_verifications", database="control", limit=ROWS_MAX)
-    run_id, faults = verifying_run(rows, platform_state(read))
+    run_id, faults = verifying_run(rows, now)
     if run_id is None:
-        verdict = found.verdict
+        level, epoch = now["freeze"]["level"], now["freeze"]["epoch"]
         raise Refused(
-            f"Thaw refused: this freeze ({verdict.wanted}, epoch {verdict.epoch}) is not verified: "
-            f"{'; '.join(faults)}. Money stays {verdict.sentence}.",
+            f"Thaw refused: this freeze ({level}, epoch {epoch}) is not verified: "
+            f"{'; '.join(faults)}. Money stays {found.verdict.sentence}.",
             next_command="rubyops verify",
-            details={"missing": faults, "level": verdict.wanted, "epoch": verdict.epoch},
+            details={"missing": faults, "level": level, "epoch": epoch},
         )
     return run_id
 

@@ -194,6 +194,7 @@ class Mark:
     `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
 
     `token` is 0 for a run that has no lock: it starts the platform before `control` answers.
+    `known_epoch` is the freeze epoch that the run works under; None for one that knows none.
     """
 
     effect_id: str
@@ -201,6 +202,7 @@ class Mark:
     token: int
     by: str
     owner: str = ""
+    known_epoch: int | None = None
 
     @property
     def fence(self) -> int | None:
@@ -253,13 +255,20 @@ class Control(Protocol):
         """Read the present freeze state."""
 
     def raise_freeze(self, mark: Mark, level: str, reason: str) -> FreezeChange:
-        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock."""
+        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock.
+
+        Raises `Overruled` where the freeze is not at the mark's epoch.
+        """
 
     def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
-        """Take over a run's freeze, once per effect id. Raises `LockLost`, `Refused`."""
+        """Take over a run's freeze, once per effect id. Raises `LockLost`, `Overruled`, `Refused`."""
 
-    def lift_freeze(self, mark: Mark, reason: str) -> FreezeChange:
-        """Lift what belongs to the mark's run or owner, once per effect. Raises `LockLost`, `Refused`."""
+    def lift_freeze(self, mark: Mark, reason: str, take_over: str, change_no: int | None) -> FreezeChange:
+        """Lift what belongs to the mark's run or owner, or is taken over, once per effect.
+
+        `change_no` is the change of the platform that was verified; None where nothing is frozen.
+        Raises `LockLost`, `Refused`, and `Overruled` where freeze or platform are others by now.
+        """
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
         """Return epoch and level of the newest change that a run made to the freeze."""
@@ -331,13 +340,19 @@ class Operate(Protocol):
         """Whether the operated database holds the wallet's tables. Raises `Unreachable`."""
 
     def advance_fence(self, token: int) -> None:
-        """Have the supervisor and the operated database refuse every lower token. Raises `LockLost`."""
+        """Have the supervisor and the operated database refuse every lower token.
+
+        Raises `LockLost`, and `TimedOut` while an act holds the fence.
+        """
 
     def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
         """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut` when held up."""
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
-        """Mirror a lowered freeze into the fence row. Raises `LockLost`."""
+    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
+        """Mirror a lowered freeze into the fence row, on the change that was verified.
+
+        Raises `LockLost`, `Overruled`, and `TimedOut` while the row is held.
+        """
 
     def end_session(self, pid: int, started_at: str) -> bool:
         """End a session of the operated database; False when it was gone already."""

@@ -106,7 +106,7 @@ class RecordingOperate:
         """Note it."""
         self._act("raise", level)
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
         """Note it."""
         self._act("lower", level)
 

@@ -13,7 +13,9 @@ def set_fence_row(operator: psycopg.Connection[Any], level: str, epoch: int, tok
     assert row is not None
     present = row["freeze_level"] if isinstance(row, dict) else row[0]
     if level == OPEN or FREEZE_LEVELS.index(level) < FREEZE_LEVELS.index(present):
-        operator.execute("SELECT wallet.lower_freeze(%s, %s, %s)", [token, level, epoch])
+        verified = "(SELECT change_no FROM wallet.wallet_fence)"
+        line = f"SELECT wallet.lower_freeze(%s, %s, %s, {verified})"
+        operator.execute(line.encode(), [token, level, epoch])
         return
     operator.execute("SELECT wallet.raise_freeze(%s, %s)", [level, epoch])
     operator.execute("SELECT wallet.settle_freeze(%s, 1000)", [epoch])

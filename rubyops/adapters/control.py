@@ -43,6 +43,7 @@ class ControlDatabase:
             level=level,
             reason=reason,
             by=mark.by,
+            known_epoch=mark.known_epoch,
         )
         return FreezeChange(**row)
 
@@ -55,13 +56,14 @@ class ControlDatabase:
             token=mark.token,
             from_run=from_run,
             by=mark.by,
+            known_epoch=mark.known_epoch,
         )
         return FreezeChange(**row)
 
-    def lift_freeze(self, mark: Mark, reason: str) -> FreezeChange:
-        """Lift what belongs to the mark's run or owner, once per effect id."""
-        row = self._link.one("control_lift_freeze", **asdict(mark), reason=reason)
-        return FreezeChange(**row)
+    def lift_freeze(self, mark: Mark, reason: str, take_over: str, change_no: int | None) -> FreezeChange:
+        """Lift what belongs to the mark's run or owner, or is taken over, once per effect id."""
+        more = {"reason": reason, "take_over": take_over, "change_no": change_no}
+        return FreezeChange(**self._link.one("control_lift_freeze", **asdict(mark), **more))
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
         """Return epoch and level of the newest change that a run made to the freeze."""

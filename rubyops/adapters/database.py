@@ -22,7 +22,7 @@ from rubyops.adapters.connections import (
     dict_rows,
 )
 from rubyops.adapters.long_statements import LONG_STATEMENTS
-from rubyops.errors import LockLost, NotThere, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
+from rubyops.errors import LockLost, NotThere, Overruled, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
 from rubyops.ports import Row
 
 CALL_SECONDS = 10.0
@@ -34,7 +34,8 @@ LEFT_CHECK_MS = 1_000
 OVERTAKEN = "RB001"
 # RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
 # RB004: the freeze belongs to somebody else.
-GUARDED = (OVERTAKEN, "RB002", "RB003", "RB004")
+OVERRULED = "RB005"  # the freeze, or the platform, is not the one that the act was decided on
+GUARDED = (OVERTAKEN, "RB002", "RB003", "RB004", OVERRULED)
 _NO_SCHEMA = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,
@@ -236,4 +237,6 @@ class Link:
 def _refused(sqlstate: str, reason: str) -> Refused:
     if sqlstate == OVERTAKEN:
         return LockLost(f"another run has taken over: {reason}", next_command="rubyops lock show")
+    if sqlstate == OVERRULED:
+        return Overruled(reason, next_command="rubyops status")
     return Refused(reason)

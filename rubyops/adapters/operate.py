@@ -91,7 +91,7 @@ class Operator:
         self._link.rows("ops_raise_freeze", level=level, epoch=epoch)
         self._link.rows("ops_settle_freeze", epoch=epoch, patience_ms=patience_ms)
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int) -> None:
+    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
         """Mirror a lowered freeze; the gate is asked for again while it is held."""
         patient = Retrying(
             retry=retry_if_exception_type(Busy),
@@ -99,7 +99,8 @@ class Operator:
             wait=wait_fixed(GATE_PAUSE_SECONDS),
             reraise=True,
         )
-        patient(self._link.rows, "ops_lower_freeze", token=mark.token, level=level, epoch=epoch)
+        wanted = {"token": mark.token, "level": level, "epoch": epoch, "change_no": change_no}
+        patient(self._link.rows, "ops_lower_freeze", **wanted)
 
     def end_session(self, pid: int, started_at: str) -> bool:
         """End a session of the operated database, as the superuser: it may be a superuser's own."""

@@ -5,21 +5,40 @@ asked before every effect and between the looks of a wait. The brake needs neith
 freeze while another run holds the lock, and that run then stops here.
 """
 
+import time
+from collections.abc import Callable
+
 from rubyops.engine.journal import Journal
 from rubyops.engine.lease import Lease
+from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.errors import Overruled, Refused, Unreachable
+from rubyops.errors import Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model.effect import CHANGES_PLATFORM, Effect
 from rubyops.ports import Holder
 from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import strictness
 
+FENCE = "wallet_fence"
+# An act of an overtaken run may take as long as one statement may.
+FENCE_SECONDS = 60.0
+FENCE_PAUSE_SECONDS = 0.25
+
 
 class Charge:
     """The lock of one run, taken as soon as `control` answers, and the freeze epoch it knows."""
 
-    def __init__(self, run_id: str, holder: Holder, tools: Tools, journal: Journal) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        holder: Holder,
+        tools: Tools,
+        journal: Journal,
+        say: Callable[[str], None],
+        stop: StopWish,
+    ) -> None:
         """Hold nothing yet."""
+        self._say = say
+        self._stop = stop
         self._run_id = run_id
         self._holder = holder
         self._tools = tools
@@ -32,6 +51,11 @@ class Charge:
     def token(self) -> int | None:
         """The fencing token; None before the lock is taken."""
         return self._lease.token if self._lease is not None else None
+
+    @property
+    def epoch(self) -> int | None:
+        """The freeze epoch that this run works under; None before the lock is taken."""
+        return self._epoch
 
     def take(self) -> bool:
         """Take the lock if `control` answers, and anchor the journal; return whether it is ours.
@@ -62,9 +86,9 @@ class Charge:
             self._journal.anchor_to(self._keep, self._tools.control.head(self._run_id))
 
     def fence(self) -> None:
-        """Have whoever carries out this run's acts refuse every lower token (ADR 15)."""
+        """Have whatever carries out this run's acts refuse every lower token (ADR 15)."""
         if self._lease is not None:
-            self._tools.operate.advance_fence(self._lease.token)
+            raise_fence(self._tools, self._lease.token, self._say, self._stop)
 
     def hold(self) -> None:
         """Raise `LockLost` or `Overruled` where this run must change nothing any more."""
@@ -98,9 +122,32 @@ class Charge:
     def _keep(self, sequence: int, digest: str) -> None:
         try:
             self._tools.control.anchor(self._run_id, sequence, digest)
-        except Unreachable:
-            # The file is the journal; its anchor may lag while control is away.
+        except RubyopsError:
+            # The file is the journal; its anchor may lag while control is away, or refuses.
             return
+
+
+def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: StopWish) -> None:
+    """Raise the fence to this token. An act that holds it has its time, and is named meanwhile.
+
+    Raises `TimedOut` when it is still held after `FENCE_SECONDS`; `Interrupted`.
+    """
+    began, told = time.monotonic(), ""
+    while True:
+        try:
+            return tools.operate.advance_fence(token)
+        except TimedOut as late:
+            holders = "; ".join(tools.holding(FENCE)) or "an act that is not seen any more"
+            if time.monotonic() - began >= FENCE_SECONDS:
+                raise TimedOut(
+                    f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. This run is not in charge, and changed nothing",
+                    next_command="rubyops status",
+                ) from late
+        if holders != told:
+            say(f"the fence is held by {holders}")
+            told = holders
+        stop.pause(FENCE_PAUSE_SECONDS)
+        stop.obey()
 
 
 def refuse_other_freeze(run_id: str, began_under: str | None, tools: Tools, next_command: str) -> None:

@@ -22,8 +22,9 @@ def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per 
             return f"raise the freeze to {level}" + (f" ({reason})" if reason else "")
         case e.TakeOverFreeze(from_run):
             return f"take over the freeze of run {from_run}"
-        case e.LiftFreeze(reason):
-            return "lift the own freeze" + (f" ({reason})" if reason else "")
+        case e.LiftFreeze(reason, take_over):
+            also = f", and that of run {take_over}" if take_over else ""
+            return f"lift the own freeze{also}" + (f" ({reason})" if reason else "")
         case e.EndSession(pid, started_at):
             return f"end database session {pid}, which began at {started_at}"
         case e.WaitFor(check, timeout_seconds):

@@ -3,20 +3,22 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import count
 
+from rubyops.engine.charge import FENCE
 from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
-from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut
+from rubyops.errors import LockLost, Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.freeze import FreezeChange, FreezeTruth
+from rubyops.model.platform_state import differences
 from rubyops.ports import Mark
 from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import patience_ms
 
 IN_FORCE_SECONDS = 10.0
 TOLD_SECONDS = 0.5
 LOOK_SECONDS = 0.05
-# The last is longer than a money command may wait for a lock, so that one under way has ended.
-PATIENCE_MS = (250, 250, 250, 2_500)
 
 
 def raise_freeze(effect: e.RaiseFreeze, mark: Mark, hands: Hands) -> Outcome:
@@ -34,22 +36,29 @@ def take_over(effect: e.TakeOverFreeze, mark: Mark, hands: Hands) -> Outcome:
     """Take over a freeze; its level stays in force under the new epoch."""
     change = hands.tools.control.take_over_freeze(mark, effect.from_run)
     _refuse_another(change)
-    hands.remark(effect.from_run, "freeze_taken_over", {"by_run": mark.run_id, "by": mark.by})
+    _tell_taken_over(effect.from_run, mark, hands)
     found = _push(change, hands) if change.level != OPEN else hands.tools.freeze()
     words = f"the freeze of run {effect.from_run} is this run's now"
     return Outcome("ok", words, _details(change, found))
 
 
 def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
-    """Lift the own layers; what others set stays in force and is named."""
+    """Lift the own layers; what others set stays in force and is named.
+
+    The proof is compared here, in `control` and in the fence row: a resume brings an old one.
+    """
+    _refuse_unproven(effect, hands)
     try:
-        change = hands.tools.control.lift_freeze(mark, effect.reason)
-    except LockLost:
+        verified = effect.change_no("control")
+        change = hands.tools.control.lift_freeze(mark, effect.reason, effect.take_over, verified)
+    except (LockLost, Overruled):
         raise
     except Refused as refusal:
         raise _of_others(refusal, hands) from refusal
     _refuse_another(change)
-    hands.tools.operate.lower_freeze(mark, change.level, change.epoch)
+    if effect.take_over and change.applied:
+        _tell_taken_over(effect.take_over, mark, hands)
+    _lower(change, effect.change_no("platform"), mark, hands)
     found = _await_in_force(hands, lambda: None)
     words = f"money is {found.verdict.sentence} at epoch {change.epoch}, {_copies(found)}"
     if found.layers:
@@ -57,15 +66,42 @@ def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
     return Outcome("ok", words, _details(change, found))
 
 
+def _refuse_unproven(effect: e.LiftFreeze, hands: Hands) -> None:
+    changed = differences(effect.proof, hands.tools.state()) if effect.proof else []
+    if changed:
+        found = hands.tools.freeze()
+        raise Overruled(
+            f"the platform changed since it was verified: {'; '.join(changed)}. Money stays {found.verdict.sentence}",
+            next_command="rubyops verify",
+            details={"changed": changed},
+        )
+
+
+def _lower(change: FreezeChange, verified: int | None, mark: Mark, hands: Hands) -> None:
+    try:
+        hands.tools.operate.lower_freeze(mark, change.level, change.epoch, verified)
+    except TimedOut as late:
+        holders = "; ".join(hands.tools.holding(FENCE)) or "nobody knows by what"
+        raise TimedOut(
+            f"{late.message}. Money is {hands.tools.freeze().verdict.sentence}, held up by: "
+            f"{holders}. A resume goes on if the platform is still as it was verified",
+            details=late.details,
+        ) from late
+
+
+def _tell_taken_over(from_run: str, mark: Mark, hands: Hands) -> None:
+    hands.remark(from_run, "freeze_taken_over", {"by_run": mark.run_id, "by": mark.by})
+
+
 def _of_others(refusal: Refused, hands: Hands) -> Refused:
     found = hands.tools.freeze()
-    runs = [layer.run_id for layer in found.layers]
-    first = runs[0] if runs else "RUN"
+    runs = [layer.taken_over_by or layer.run_id for layer in found.layers]
+    line = f"rubyops thaw --take-over {runs[0] if runs else 'RUN'}"
     return Refused(
         f"{refusal.message}; money stays {found.verdict.sentence}: "
         f"{'; '.join(hands.tools.whose(found))}. A freeze of a run that has ended is lifted by "
-        f"name: rubyops thaw --take-over {first}",
-        next_command=f"rubyops thaw --take-over {first}",
+        f"name: {line} -e {hands.tools.read.environment.name}",
+        next_command=line,
         details={"runs": runs},
     )
 
@@ -82,11 +118,10 @@ def _refuse_another(change: FreezeChange) -> None:
 
 
 def _push(change: FreezeChange, hands: Hands) -> FreezeTruth:
-    tries: list[int] = []
+    tries = count()
 
     def push() -> None:
-        patience = PATIENCE_MS[min(len(tries), len(PATIENCE_MS) - 1)]
-        tries.append(patience)
+        patience = patience_ms(next(tries))
         try:
             hands.tools.operate.raise_freeze(change.level, change.epoch, patience)
         except Refused:

@@ -82,7 +82,8 @@ class Runner:
 
     def __post_init__(self) -> None:
         """Be in charge of nothing yet."""
-        self._charge = Charge(self.run_id, self.holder, self.tools, self.journal)
+        say, stop = self.reporter.note, self.stop
+        self._charge = Charge(self.run_id, self.holder, self.tools, self.journal, say, stop)
 
     def run(self) -> RunReport:
         """Do every step that is not done yet; every end, good or bad, is in journal and report."""
@@ -297,9 +298,11 @@ class Runner:
                 "control does not answer, so the lock of the environment cannot be taken",
                 next_command=self._line("up"),
             )
-        if not (isinstance(effect, RaiseFreeze) and self._guarding):
-            self._charge.hold()
-        return Mark(effect_id, self.run_id, token or 0, self.holder.who, self.owner)
+        if isinstance(effect, RaiseFreeze) and self._guarding:
+            return Mark(effect_id, self.run_id, token or 0, self.holder.who, self.owner)
+        self._charge.hold()
+        who, epoch = self.holder.who, self._charge.epoch
+        return Mark(effect_id, self.run_id, token or 0, who, self.owner, epoch)
 
     def _join(self) -> None:
         """Take the lock where the run needs it; the brake only anchors its journal."""
@@ -330,10 +333,10 @@ class Runner:
 
     def _freeze_for(self, step: Step, finding: Finding, name: str, last: int) -> None:
         """Freeze ingress for a broken invariant; a freeze that is not confirmed is told with it."""
-        if strictness(self.tools.control.freeze().level) >= strictness(INGRESS):
-            return
         self._guarding = True
         try:
+            if strictness(self.tools.control.freeze().level) >= strictness(INGRESS):
+                return
             effect = RaiseFreeze("ingress", f"{name}: {finding.summary}"[:300])
             self._effect(step, effect, last + 1, guard=True)
         except (TimedOut, Unreachable) as late:

@@ -6,7 +6,7 @@ notices in both places when a kind is added here.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 FreezeLevel = Literal["ingress", "sealed"]
 VerificationKind = Literal["health", "smoke", "reconciliation", "canary"]
@@ -63,9 +63,19 @@ class TakeOverFreeze:
 
 @dataclass(frozen=True)
 class LiftFreeze:
-    """Lift the freeze that this run or person set or took over; layers of others stay in force."""
+    """Lift the freeze that this run or person set or took over; layers of others stay in force.
+
+    `take_over` names a run that has ended, whose freeze goes with it. `proof` is the state of the
+    platform that was verified, and the act is refused on any other; empty where nothing is frozen.
+    """
 
     reason: str
+    take_over: str = ""
+    proof: dict[str, Any] = field(default_factory=dict)
+
+    def change_no(self, where: Literal["control", "platform"]) -> int | None:
+        """Return the number of the change that was verified, as `where` counts it."""
+        return int(self.proof["change"][where]) if self.proof else None
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,14 @@ SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
 SELECT version_num FROM public.alembic_version;
 
 -- name: facts_gate
--- The active pair, the fence row, and the number of changes of what the platform is.
+-- The active pair and the fence row.
 SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level,
-       freeze_epoch, settled_epoch, fence_token, restore_epoch,
-       (SELECT change_no FROM wallet.wallet_fence) AS change_no
+       freeze_epoch, settled_epoch, fence_token, restore_epoch
   FROM wallet.wallet_gate;
+
+-- name: facts_fence
+-- The number of changes of what the platform is. A lock on its table does not hide the fence row.
+SELECT change_no FROM wallet.wallet_fence;
 
 -- name: facts_lock_holders
 -- Sessions that hold locks on tables of schema wallet, other than the harmless modes, and those that

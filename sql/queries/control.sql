@@ -8,19 +8,20 @@ SELECT to_regclass('control.run_lock') IS NOT NULL AS ready;
 -- Raise the freeze by a layer of this run, once per effect; needs no lock.
 SELECT epoch, level, present, applied
   FROM control.raise_freeze(%(effect_id)s::text, %(run_id)s::text, %(owner)s::text, %(level)s::text,
-                            %(reason)s::text, %(by)s::text);
+                            %(reason)s::text, %(by)s::text, %(known_epoch)s::bigint);
 
 -- name: control_lift_freeze
--- Lift the layers that belong to this run, or to a person, once per effect.
+-- Lift the layers that belong to this run, or to a person, once per effect; only on this change.
 SELECT epoch, level, present, applied
   FROM control.lift_freeze(%(effect_id)s::text, %(run_id)s::text, %(token)s::bigint,
-                           %(owner)s::text, %(reason)s::text, %(by)s::text);
+                           %(owner)s::text, %(reason)s::text, %(by)s::text,
+                           %(take_over)s::text, %(known_epoch)s::bigint, %(change_no)s::bigint);
 
 -- name: control_take_over_freeze
 -- Take over the layers of a run that has ended, once per effect.
 SELECT epoch, level, present, applied
   FROM control.take_over_freeze(%(effect_id)s::text, %(run_id)s::text, %(token)s::bigint,
-                                %(from_run)s::text, %(by)s::text);
+                                %(from_run)s::text, %(by)s::text, %(known_epoch)s::bigint);
 
 -- name: control_last_freeze_of
 -- The newest change that a run made to the freeze.

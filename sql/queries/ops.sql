@@ -21,8 +21,9 @@ SELECT wallet.raise_freeze(%(level)s::text, %(epoch)s::bigint) AS epoch;
 SELECT wallet.settle_freeze(%(epoch)s::bigint, %(patience_ms)s::integer) AS settled_epoch;
 
 -- name: ops_lower_freeze
--- Mirror a lowered freeze into the fence row, as the run in charge.
-SELECT wallet.lower_freeze(%(token)s::bigint, %(level)s::text, %(epoch)s::bigint) AS epoch;
+-- Mirror a lowered freeze into the fence row, as the run in charge, on the change that was verified.
+SELECT wallet.lower_freeze(%(token)s::bigint, %(level)s::text, %(epoch)s::bigint,
+                           %(change_no)s::bigint) AS epoch;
 
 -- name: ops_end_session
 -- End one session of the database, if it is still the one that was looked at.

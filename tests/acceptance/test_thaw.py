@@ -228,7 +228,8 @@ def test_a_sealed_database_cannot_be_lowered_past_the_guards(live: Live) -> None
     live.done("freeze", "--level", "sealed")
     dsn = live.driver.dsn("rubyops_ops", "platform")
     with psycopg.connect(dsn, autocommit=True) as operator:
-        for call in ("raise_freeze('ingress', 999999)", "raise_freeze('open', 999999)"):
+        later = live.gate()["freeze_epoch"] + 1
+        for call in (f"raise_freeze('ingress', {later})", f"raise_freeze('open', {later})"):
             try:
                 operator.execute(f"SELECT wallet.{call}".encode())
             except psycopg.Error:

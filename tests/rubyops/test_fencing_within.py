@@ -208,7 +208,7 @@ def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
 def test_a_freeze_is_lowered_by_the_run_in_charge_alone(stage: Stage) -> None:
     old, epoch = stage.mark("thaw"), stage.live.gate()["freeze_epoch"] + 1
     stage.take_over()
-    assert_refused(stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch))
+    assert_refused(stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch, None))
 
 
 def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> None:

@@ -13,6 +13,9 @@ from wallet_runtime.contract import FREEZE_LEVELS, OPEN
 FRESH_MS_MAX = 3_000
 # A silent copy that no driver has told to be stopped may only be standing still.
 SILENT_MS_MAX = 60_000
+# Every fourth try to settle waits longer than a money command may wait for a lock, so that one under
+# way has ended. The others are short: money commands queue behind whoever waits.
+PATIENCE_MS = (250, 250, 250, 2_500)
 FREEZING, THAWING, UNKNOWN = "freezing", "thawing", "unknown"
 WORDS = (*FREEZE_LEVELS, FREEZING, THAWING, UNKNOWN)
 
@@ -20,6 +23,11 @@ WORDS = (*FREEZE_LEVELS, FREEZING, THAWING, UNKNOWN)
 def strictness(level: str) -> int:
     """Rank a level: 0 open, 1 ingress, 2 sealed."""
     return FREEZE_LEVELS.index(level)
+
+
+def patience_ms(tries: int) -> int:
+    """Return how long the next try to settle a freeze may wait, after this many tries."""
+    return PATIENCE_MS[tries % len(PATIENCE_MS)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,9 @@ class CopySeen:
 class Verdict:
     """The freeze in force. `word` is a level, or `freezing`, `thawing`, `unknown`.
 
+    A level in force may be stricter than the wanted one: the fence row keeps it until a person
+    lowers it.
+
     `wanted` and `epoch` are what `control` asks for (None and -1 when it does not answer),
     `missing` says in words what has not confirmed it, of `counted` copies `confirmed` have.
     """
@@ -83,8 +94,8 @@ class Verdict:
 
     @property
     def in_force(self) -> bool:
-        """Whether the wanted level is in force."""
-        return self.word == self.wanted
+        """Whether the wanted level is in force, or a stricter one."""
+        return self.word in FREEZE_LEVELS
 
     @property
     def sentence(self) -> str:
@@ -106,22 +117,23 @@ def judge(wanted: Wanted | None, fence: Fence | None, copies: Sequence[CopySeen]
     if not acting:
         missing = (*missing, "no copy of any process has reported")
     confirmed = len(acting) - len(late)
-    word = _word(wanted, fence) if missing else wanted.level
+    word = _level(wanted, fence)
+    if missing:
+        word = THAWING if wanted.level == OPEN else FREEZING
     return Verdict(word, wanted.level, wanted.epoch, missing, confirmed, len(acting))
 
 
-def _word(wanted: Wanted, fence: Fence | None) -> str:
-    if wanted.level == OPEN:
-        return THAWING
-    if fence is not None and strictness(fence.level) > strictness(wanted.level):
-        return THAWING
-    return FREEZING
+def _level(wanted: Wanted, fence: Fence | None) -> str:
+    """Return the wanted level, or a stricter one that the fence row has kept."""
+    return max(wanted.level, fence.level if fence else OPEN, key=strictness)
 
 
 def _fence_faults(fence: Fence | None, wanted: Wanted) -> tuple[str, ...]:
     if fence is None:
         return ("the operated database does not answer for its fence row",)
-    if (fence.level, fence.epoch) != (wanted.level, wanted.epoch):
+    is_weaker = strictness(fence.level) < strictness(wanted.level)
+    is_left = wanted.level == OPEN and fence.level != OPEN
+    if fence.epoch != wanted.epoch or is_weaker or is_left:
         return (f"the fence row says {fence.level} at epoch {fence.epoch}",)
     if fence.settled_epoch != wanted.epoch:
         return ("money commands of before the freeze may still be under way",)

@@ -46,7 +46,7 @@ def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(platform_db: T
     with psycopg.connect(platform_db.superuser_dsn) as connection:
         assert connection.execute("SELECT freeze_level, freeze_epoch FROM wallet.wallet_gate").fetchone() == ("ingress", 3)
     with pytest.raises(RubyopsError, match="taken over"):
-        link.rows("ops_lower_freeze", token=6, level="open", epoch=4)
+        link.rows("ops_lower_freeze", token=6, level="open", epoch=4, change_no=0)
     with pytest.raises(RubyopsError, match="taken over"):
         link.rows("ops_advance_fence", token=6)
 

@@ -30,13 +30,20 @@ def test_all_three_agree() -> None:
         (WANTED, SETTLED, [CONFIRMED, CopySeen("b", None, None, runs=True)], "freezing"),
         (WANTED, SETTLED, [CONFIRMED, CopySeen("b", 100, 3, runs=False)], "freezing"),
         (Wanted("open", 5), SETTLED, [CONFIRMED], "thawing"),
-        (Wanted("ingress", 5), Fence("sealed", 4, 4), [CopySeen("a", 1, 5)], "thawing"),
+        (Wanted("open", 5), Fence("sealed", 5, 5), [CopySeen("a", 1, 5)], "thawing"),
+        (Wanted("ingress", 5), Fence("sealed", 4, 4), [CopySeen("a", 1, 5)], "freezing"),
+        (Wanted("sealed", 4), SETTLED, [CONFIRMED], "freezing"),
     ],
 )
 def test_whatever_disagrees_is_never_in_force(wanted: Wanted | None, fence: Fence | None, copies: list[CopySeen], word: str) -> None:
     verdict = judge(wanted, fence, copies)
     assert (verdict.word, verdict.in_force) == (word, False)
     assert verdict.missing
+
+
+def test_a_stricter_row_that_was_never_lowered_is_said_as_it_is() -> None:
+    verdict = judge(WANTED, Fence("sealed", 4, 4), [CONFIRMED])
+    assert (verdict.word, verdict.in_force, verdict.sentence) == ("sealed", True, "FROZEN (sealed)")
 
 
 @pytest.mark.parametrize(

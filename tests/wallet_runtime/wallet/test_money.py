@@ -142,7 +142,7 @@ def test_a_balance_beyond_counting_is_refused_and_reconciliation_still_counts(pl
 
 def test_an_overtaken_token_changes_nothing(operator: psycopg.Connection, look: psycopg.Connection) -> None:
     operator.execute("SELECT wallet.advance_fence(7)")
-    freezes = ("lower_freeze(1, 'open', 1)", "lower_freeze(NULL, 'open', 1)")
+    freezes = ("lower_freeze(1, 'open', 1, 0)", "lower_freeze(NULL, 'open', 1, 0)")
     for call in (*freezes, "advance_fence(6)", "backfill_batch('r', 1, NULL, 10)"):
         with pytest.raises(psycopg.errors.DatabaseError) as error:
             operator.execute(f"SELECT wallet.{call}".encode())

@@ -6,15 +6,12 @@ level; only a person takes a freeze back.
 
 import structlog
 
-from wallet_runtime.contract import FREEZE_LEVELS, OPEN
-from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge
+from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge, patience_ms
 from wallet_runtime.plumbing import metrics
 from wallet_runtime.plumbing.control_link import ControlLink
 from wallet_runtime.plumbing.database import Database, Session
 from wallet_runtime.plumbing.errors import Busy
-
-# The last is longer than a money command may wait for a lock, so that one under way has ended.
-PATIENCE_MS = (250, 250, 250, 2_500)
 
 log = structlog.get_logger("freeze")
 
@@ -49,7 +46,7 @@ class FreezeGuard:
         return Wanted(self._control.freeze.level, self._control.freeze.epoch)
 
     def _push(self, session: Session, wanted: Wanted) -> None:
-        patience = PATIENCE_MS[min(self._tries, len(PATIENCE_MS) - 1)]
+        patience = patience_ms(self._tries)
         self._tries += 1
         try:
             session.one("wallet_raise_freeze", level=wanted.level, epoch=wanted.epoch)
@@ -67,8 +64,8 @@ def _read(session: Session) -> Fence:
 
 
 def _is_behind(fence: Fence, wanted: Wanted) -> bool:
-    """Whether the fence row lacks a level that is at least as strict as its own."""
-    if wanted.level == OPEN or FREEZE_LEVELS.index(wanted.level) < FREEZE_LEVELS.index(fence.level):
+    """Whether the fence row lacks a freeze. A stricter row takes its epoch and keeps its level."""
+    if wanted.level == OPEN:
         return False
     return fence.epoch < wanted.epoch or fence.settled_epoch < wanted.epoch == fence.epoch
 

@@ -125,10 +125,22 @@ BEGIN
     RETURN state;
 END $$;
 
+-- Refuse an act that was decided on another freeze than today's. NULL: the caller knows none.
+CREATE FUNCTION control.hold_epoch(p_known bigint, p_state control.freeze_state) RETURNS void
+LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
+BEGIN
+    IF p_known <> p_state.epoch THEN
+        RAISE EXCEPTION '% changed the freeze to % in run % (epoch %, and this run knows epoch %)',
+            p_state.changed_by, p_state.level, p_state.run_id, p_state.epoch, p_known
+            USING ERRCODE = 'RB005';
+    END IF;
+END $$;
+
 -- Raise the freeze by a layer of this run. It needs no lock: the brake works while a run holds it.
--- A repeat changes nothing; `epoch` is that of the first call and `present` that of today.
+-- Each run has a layer of its own, also beside another one of the same person. A repeat changes
+-- nothing; `epoch` is that of the first call and `present` that of today.
 CREATE FUNCTION control.raise_freeze(p_effect_id text, p_run_id text, p_owner text, p_level text,
-                                     p_reason text, p_by text)
+                                     p_reason text, p_by text, p_known bigint DEFAULT NULL)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
@@ -141,8 +153,9 @@ BEGIN
         RETURN QUERY SELECT done, state.level, state.epoch, false;
         RETURN;
     END IF;
+    PERFORM control.hold_epoch(p_known, state);
     IF EXISTS (SELECT FROM control.freeze_layer l
-                WHERE l.owner = p_owner AND l.taken_over_by IS NULL
+                WHERE l.run_id = p_run_id AND l.taken_over_by IS NULL
                   AND strictness(l.level) >= strictness(p_level)) THEN
         RETURN QUERY SELECT state.epoch, state.level, state.epoch, false;
         RETURN;
@@ -157,23 +170,41 @@ BEGIN
     RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
 
--- Lift the layers of this run, those that it took over, and with `p_owner` those of a person.
--- Layers of others stay. RB004 when none is its own while others are there.
+-- Lift the layers of this run, those that it took over or takes over with `p_take_over`, and with
+-- `p_owner` those of a person. Layers of others stay. RB004 when none is its own while others are
+-- there. `p_change_no` is the platform's change that was verified, and must still be the newest;
+-- NULL: nothing was verified, because no level is wanted.
 CREATE FUNCTION control.lift_freeze(p_effect_id text, p_run_id text, p_token bigint, p_owner text,
-                                    p_reason text, p_by text)
+                                    p_reason text, p_by text, p_take_over text, p_known bigint,
+                                    p_change_no bigint)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
-    state control.freeze_state;
-    done  bigint;
+    state   control.freeze_state;
+    done    bigint;
+    changed bigint;
 BEGIN
+    SELECT change_no INTO changed FROM control.platform_change FOR SHARE;
     SELECT * INTO state FROM control.freeze_state FOR UPDATE;
+    IF p_change_no <> changed THEN
+        RAISE EXCEPTION 'the platform was changed since its verification (change %, verified %)',
+            changed, p_change_no USING ERRCODE = 'RB005';
+    END IF;
     SELECT h.epoch INTO done FROM control.freeze_history h WHERE h.effect_id = p_effect_id;
     IF FOUND THEN
         RETURN QUERY SELECT done, state.level, state.epoch, false;
         RETURN;
     END IF;
     PERFORM control.hold_lock(p_run_id, p_token);
+    PERFORM control.hold_epoch(p_known, state);
+    IF p_change_no IS NULL AND state.level <> 'open' THEN
+        RAISE EXCEPTION 'the freeze is not verified' USING ERRCODE = 'RB005';
+    END IF;
+    UPDATE control.freeze_layer l SET taken_over_by = p_run_id
+     WHERE coalesce(l.taken_over_by, l.run_id) = p_take_over;
+    IF NOT FOUND AND p_take_over <> '' THEN
+        RAISE EXCEPTION 'run % has no freeze to take over', p_take_over USING ERRCODE = 'RB004';
+    END IF;
     DELETE FROM control.freeze_layer l
      WHERE coalesce(l.taken_over_by, l.run_id) = p_run_id
         OR (l.owner = p_owner AND l.taken_over_by IS NULL);
@@ -187,7 +218,7 @@ END $$;
 
 -- Take over the layers of a run that has ended or died, so that the run in charge may lift them.
 CREATE FUNCTION control.take_over_freeze(p_effect_id text, p_run_id text, p_token bigint,
-                                         p_from text, p_by text)
+                                         p_from text, p_by text, p_known bigint)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
@@ -201,6 +232,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM control.hold_lock(p_run_id, p_token);
+    PERFORM control.hold_epoch(p_known, state);
     UPDATE control.freeze_layer l SET taken_over_by = p_run_id
      WHERE coalesce(l.taken_over_by, l.run_id) = p_from;
     IF NOT FOUND THEN
@@ -236,7 +268,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA control TO rubyops_read, rubyops_ops;
 GRANT INSERT, UPDATE, DELETE ON control.run_lock, control.journal_head, control.verification,
     control.service_copy TO rubyops_ops;
 GRANT USAGE ON SEQUENCE control.fencing_token TO rubyops_ops;
-GRANT EXECUTE ON FUNCTION control.raise_freeze(text, text, text, text, text, text),
-    control.lift_freeze(text, text, bigint, text, text, text),
-    control.take_over_freeze(text, text, bigint, text, text),
+GRANT EXECUTE ON FUNCTION control.raise_freeze(text, text, text, text, text, text, bigint),
+    control.lift_freeze(text, text, bigint, text, text, text, text, bigint, bigint),
+    control.take_over_freeze(text, text, bigint, text, text, bigint),
     control.note_change(text, text), control.hold_lock(text, bigint) TO rubyops_ops;

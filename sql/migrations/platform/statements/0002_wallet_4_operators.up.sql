@@ -84,9 +84,9 @@ BEGIN
 END $$;
 
 -- Raise the fence to a run's token. A token that was overtaken is refused here and in every function
--- below. Waits until every act that holds the fence has committed.
+-- below. Acts that hold the fence have to commit first; the caller asks again while one does.
 CREATE FUNCTION wallet.advance_fence(p_token bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 DECLARE
     held bigint;
 BEGIN
@@ -138,7 +138,8 @@ CREATE FUNCTION wallet.strictness(p_level text) RETURNS integer LANGUAGE sql IMM
     SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
 $$;
 
--- Mirror a raised level of `control` into the fence row. It needs no token and only ever goes up.
+-- Mirror a raised level of `control` into the fence row. It needs no token and only ever goes up:
+-- a stricter level that was never lowered stays, under the new epoch.
 -- New money commands see it at once; those under way may still act, until `settle_freeze`.
 CREATE FUNCTION wallet.raise_freeze(p_level text, p_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
@@ -146,8 +147,11 @@ BEGIN
     IF p_level NOT IN ('ingress', 'sealed') THEN
         RAISE EXCEPTION 'level % is no freeze', p_level USING ERRCODE = 'RB002';
     END IF;
-    UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch
-     WHERE freeze_epoch < p_epoch AND wallet.strictness(freeze_level) <= wallet.strictness(p_level);
+    UPDATE wallet_gate
+       SET freeze_level = CASE WHEN wallet.strictness(freeze_level) > wallet.strictness(p_level)
+                               THEN freeze_level ELSE p_level END,
+           freeze_epoch = p_epoch
+     WHERE freeze_epoch < p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 
@@ -164,13 +168,27 @@ BEGIN
     RETURN (SELECT settled_epoch FROM wallet_gate);
 END $$;
 
--- Mirror a lowered level of `control`; only the run in charge may, under its token.
-CREATE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint) RETURNS bigint
+-- Mirror a lowered level of `control`; only the run in charge may, under its token, and only on the
+-- change that was verified. The held fence keeps a newer one out until this has committed. NULL:
+-- nothing was verified, because nothing is frozen.
+CREATE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint,
+                                    p_change_no bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
+DECLARE
+    changed bigint;
 BEGIN
     PERFORM wallet.hold_fence(p_token);
+    SELECT change_no INTO changed FROM wallet_fence;
+    IF p_change_no <> changed THEN
+        RAISE EXCEPTION 'the platform was changed since its verification (change %, verified %)',
+            changed, p_change_no USING ERRCODE = 'RB005';
+    END IF;
+    IF p_change_no IS NULL AND (SELECT freeze_level FROM wallet_gate) <> 'open' THEN
+        RAISE EXCEPTION 'the freeze is not verified' USING ERRCODE = 'RB005';
+    END IF;
+    -- An epoch has one level in `control`; the row may have it already, under a stricter level.
     UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch, settled_epoch = p_epoch
-     WHERE freeze_epoch < p_epoch;
+     WHERE freeze_epoch <= p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 

@@ -36,7 +36,7 @@ GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer), wallet.prune_idempotency(interval, integer) TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freeze(bigint, integer)
     TO wallet_service, rubyops_ops;
-GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint),
+GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint, bigint),
     wallet.issue_canary_pass(bytea, text, bigint, uuid, uuid, timestamptz), wallet.count_unpublished(integer),
     wallet.publish_canary(text, bigint, uuid, uuid) TO rubyops_ops;
 -- The roles that carry out an operator's acts; revisions 0003 and 0004 let the other services in.
