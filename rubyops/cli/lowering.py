@@ -1,29 +1,31 @@
 """Taking an environment down, under its lock where there is one to hold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rubyops.adapters.host import this_process
 from rubyops.bootstrap import Toolkit
+from rubyops.engine.charge import raise_fence
 from rubyops.engine.journal import new_run_id
 from rubyops.engine.lease import Lease
+from rubyops.engine.stop import StopWish
 
 
-def take_down(toolkit: Toolkit) -> bool:
+def take_down(toolkit: Toolkit, say: Callable[[str], None]) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
     It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken
     (ADR 15). Where `control` does not answer there is no lock, and everything comes down all the same.
     """
-    with _lock(toolkit) as token:
+    with _lock(toolkit, say) as token:
         return toolkit.driver.down(token)
 
 
 @contextmanager
-def _lock(toolkit: Toolkit) -> Iterator[int | None]:
+def _lock(toolkit: Toolkit, say: Callable[[str], None]) -> Iterator[int | None]:
     if not toolkit.control.reachable():
         yield None
         return
     with Lease(toolkit.control, f"down-{new_run_id()}", this_process()) as lease:
-        toolkit.tools.operate.advance_fence(lease.token)
+        raise_fence(toolkit.tools, lease.token, say, StopWish())
         yield lease.token

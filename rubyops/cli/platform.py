@@ -34,7 +34,7 @@ def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
     seen = toolkit.control.reachable()
-    ran = take_down(toolkit)
+    ran = take_down(toolkit, console.say)
     words = "everything is stopped" if ran else "nothing was running"
     if ran and not seen:
         console.say("Whether a run was at work is not known: control did not answer.")

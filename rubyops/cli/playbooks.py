@@ -179,7 +179,7 @@ def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator
 
 def _lower(console: Console, toolkit: Toolkit) -> None:
     try:
-        take_down(toolkit)
+        take_down(toolkit, console.say)
     except LockHeld as held:
         console.say(f"It stays up: {held.message}")
 

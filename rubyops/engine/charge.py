@@ -18,7 +18,8 @@ from rubyops.ports import Holder
 from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import strictness
 
-FENCE = "wallet_fence"
+# The tables whose rows are the fence: an act locks the first, the token lies in the second.
+FENCE = ("wallet_fence", "wallet_gate")
 # An act of an overtaken run may take as long as one statement may.
 FENCE_SECONDS = 60.0
 FENCE_PAUSE_SECONDS = 0.25
@@ -127,6 +128,12 @@ class Charge:
             return
 
 
+def holders_of(tables: tuple[str, ...], tools: Tools) -> str:
+    """Name the sessions that hold these tables of the wallet, in words."""
+    named = dict.fromkeys(holder for table in tables for holder in tools.holding(table))
+    return "; ".join(named) or "a session that is not seen any more"
+
+
 def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: StopWish) -> None:
     """Raise the fence to this token. An act that holds it has its time, and is named meanwhile.
 
@@ -137,7 +144,7 @@ def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: Stop
         try:
             return tools.operate.advance_fence(token)
         except TimedOut as late:
-            holders = "; ".join(tools.holding(FENCE)) or "an act that is not seen any more"
+            holders = holders_of(FENCE, tools)
             if time.monotonic() - began >= FENCE_SECONDS:
                 raise TimedOut(
                     f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. This run is not in charge, and changed nothing",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import count
 
-from rubyops.engine.charge import FENCE
+from rubyops.engine.charge import FENCE, holders_of
 from rubyops.engine.hands import Hands
 from rubyops.engine.report import Outcome
 from rubyops.errors import LockLost, Overruled, Refused, RubyopsError, TimedOut
@@ -67,8 +67,12 @@ def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
 
 
 def _refuse_unproven(effect: e.LiftFreeze, hands: Hands) -> None:
-    changed = differences(effect.proof, hands.tools.state()) if effect.proof else []
-    if changed:
+    if not effect.proof:
+        return
+    now = hands.tools.state()
+    changed = differences(effect.proof, now)
+    # A repeat of a lift that got through finds nothing frozen, under its own epoch.
+    if changed and now["freeze"]["level"] != OPEN:
         found = hands.tools.freeze()
         raise Overruled(
             f"the platform changed since it was verified: {'; '.join(changed)}. Money stays {found.verdict.sentence}",
@@ -81,10 +85,9 @@ def _lower(change: FreezeChange, verified: int | None, mark: Mark, hands: Hands)
     try:
         hands.tools.operate.lower_freeze(mark, change.level, change.epoch, verified)
     except TimedOut as late:
-        holders = "; ".join(hands.tools.holding(FENCE)) or "nobody knows by what"
         raise TimedOut(
             f"{late.message}. Money is {hands.tools.freeze().verdict.sentence}, held up by: "
-            f"{holders}. A resume goes on if the platform is still as it was verified",
+            f"{holders_of(FENCE, hands.tools)}. A resume goes on if the platform is still as it was verified",
             details=late.details,
         ) from late
 
