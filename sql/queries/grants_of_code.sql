@@ -90,7 +90,7 @@ WITH definer AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_hidden_code
--- Code that runs as a writer without a call: behind defaults, checks, keys, indexes, refreshed
+-- Code that runs as a writer without a call: behind defaults, checks, keys, indexes, rules, refreshed
 -- views. It is followed through operators, operator classes and types; types of schema wallet are
 -- looked at by themselves, and its functions are compared with the migrations.
 WITH RECURSIVE thing AS (
@@ -131,7 +131,8 @@ WITH RECURSIVE thing AS (
      WHERE typnamespace = 'wallet'::regnamespace AND typtype <> 'c' AND typcategory <> 'A'
     UNION ALL
     SELECT 'pg_rewrite'::regclass, w.oid, w.ev_class, 0
-      FROM pg_rewrite w JOIN pg_class m ON m.oid = w.ev_class AND m.relkind = 'm'
+      FROM pg_rewrite w JOIN pg_class m ON m.oid = w.ev_class
+     WHERE m.relkind = 'm' OR w.rulename <> '_RETURN'
 ), reached AS (
     SELECT h.relation, h.type, h.classid, h.objid FROM holder h
     UNION
@@ -146,7 +147,7 @@ WITH RECURSIVE thing AS (
             OR r.classid = 'pg_type'::regclass AND e.refclassid = 'pg_class'::regclass)
 ), hidden AS (
     SELECT pg_describe_object(t.classid, t.objid, 0) AS name, t.owner, t.namespace, r.relation,
-           r.type, c.relowner
+           r.type, c.relowner, c.relnamespace
       FROM reached r JOIN thing t ON t.classid = r.classid AND t.objid = r.objid
       LEFT JOIN pg_class c ON c.oid = r.relation
      WHERE t.objid >= 16384
@@ -156,7 +157,7 @@ WITH RECURSIVE thing AS (
            || ' is written' AS way
       FROM hidden
      WHERE namespace <> 'wallet'::regnamespace
-       AND (relation = ANY (%(guarded)s::oid[])
+       AND (relation = ANY (%(guarded)s::oid[]) OR relnamespace = 'wallet'::regnamespace
             OR type IN (SELECT t.oid FROM pg_type t WHERE t.typnamespace = 'wallet'::regnamespace))
     UNION
     SELECT h.name || ' runs as ' || o.rolname || ' for ' || h.relation::regclass::text || ', and '

@@ -91,6 +91,11 @@ def test_a_closed_month_is_not_flagged(money: Money, read: LiveRead) -> None:
     assert gate_04.audit(read).ok
 
 
+def test_statistics_of_tables_replace_no_view(money: Money, read: LiveRead) -> None:
+    money.plant("ANALYZE")
+    assert gate_04.audit(read).ok
+
+
 def test_no_role_is_listed_as_a_writer_of_money() -> None:
     assert [entry for entry in WRITES if entry[2] in MONEY_TABLES] == []
 

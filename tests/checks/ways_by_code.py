@@ -344,6 +344,20 @@ WAYS = (
         "GRANT INSERT ON game.notes TO wallet_service",
     ),
     way(
+        "an attribute of a row type",
+        "type game.amount runs whenever wallet.command is written",
+        "CREATE DOMAIN game.amount AS bigint",
+        "ALTER TYPE wallet.command ADD ATTRIBUTE extra game.amount",
+    ),
+    way(
+        "a rule of a service's function where a writer writes",
+        "function game.any_number() runs as wallet_service for game.bet, and game_service may",
+        ANY_NUMBER,
+        "ALTER FUNCTION game.any_number() OWNER TO game_service",
+        "GRANT INSERT ON game.bet TO wallet_service",
+        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO SELECT game.any_number()",
+    ),
+    way(
         "a language without bounds",
         "is in language internal, which no grant bounds",
         "CREATE FUNCTION game.write_file(oid, text) RETURNS integer LANGUAGE internal AS 'be_lo_export'",

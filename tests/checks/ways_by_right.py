@@ -97,7 +97,7 @@ WAYS = (
         "ALTER TABLE game.bet ADD size bigint REFERENCES game.sizes ON UPDATE CASCADE",
         "GRANT UPDATE ON game.sizes TO game_service",
         PLAIN,
-        "CREATE TRIGGER slip AFTER UPDATE ON game.bet " + EACH,
+        "CREATE TRIGGER slip BEFORE UPDATE ON game.bet " + EACH,
     ),
     way(
         "a table moved out of sight",
