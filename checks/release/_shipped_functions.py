@@ -133,7 +133,7 @@ def _replaced(rows: Sequence[Row]) -> Iterator[str]:
         if not known:
             yield f"function {row['signature']} is made by no migration of this checkout"
         elif all(differences):
-            what = f"{differences[-1]}, the migrations of this checkout make it otherwise"
+            what = f"{differences[-1]}; see who did, and run the migrations' CREATE FUNCTION again"
             yield f"function {row['signature']} was replaced: {what}"
 
 

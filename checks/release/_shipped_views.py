@@ -11,7 +11,8 @@ from sql.views import plan_of_found, plan_of_shipped, shipped_views
 
 # A table may grow or be analyzed between two plans of one query. A replaced view always differs.
 ATTEMPTS = 3
-_QUERY_ID = "Query Identifier:"  # printed where statements are counted, and never the same twice
+_FILES = "sql/migrations/platform/statements"
+_QUERY_ID = "Query Identifier:"  # printed under compute_query_id; two texts have two
 
 
 def strange_views(read: Read) -> Iterator[str]:
@@ -32,7 +33,7 @@ def replaced_views(read: Read) -> Iterator[str]:
     """Name every view that does not do what the migrations say."""
     for name in shipped_views():
         if not any(_plans_agree(read, name) for _ in range(ATTEMPTS)):
-            yield f"view {name} was replaced: this checkout's migrations make it otherwise"
+            yield f"view {name} was replaced: see who did, and run its CREATE VIEW of {_FILES} again"
 
 
 def _plans_agree(read: Read, view: str) -> bool:

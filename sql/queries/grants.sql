@@ -70,7 +70,8 @@ SELECT role || ' has ' || privilege || ' on ' || relation AS way, count(*) OVER 
 -- Parents outside schema wallet: a write by way of a parent asks for rights on the parent alone.
 WITH offence AS (
     SELECT i.inhrelid::regclass::text || ' is a child of ' || i.inhparent::regclass::text
-           || ', whose rights are asked instead of its own' AS way
+           || ', whose rights are asked instead of its own: take it out with NO INHERIT or'
+           || ' DETACH PARTITION' AS way
       FROM pg_inherits i
      WHERE i.inhrelid = ANY (%(guarded)s::oid[]) AND i.inhparent <> ALL (%(guarded)s::oid[])
 )
@@ -81,7 +82,8 @@ SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 -- change is made as the owner of the referencing table, and so are the triggers that it fires.
 WITH offence AS (
     SELECT f.conname || ' of ' || f.conrelid::regclass::text || ' lets a change of '
-           || f.confrelid::regclass::text || ' write there as ' || o.rolname AS way
+           || f.confrelid::regclass::text || ' write there as ' || o.rolname
+           || ': only NO ACTION and RESTRICT are allowed' AS way
       FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
       JOIN pg_roles o ON o.oid = c.relowner
      WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd') OR f.confdeltype IN ('c', 'n', 'd'))

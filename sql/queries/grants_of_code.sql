@@ -90,9 +90,9 @@ WITH definer AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_hidden_code
--- Code that runs as a writer without a call: behind defaults, checks, keys, indexes, rules, refreshed
--- views. It is followed through operators, operator classes and types; types of schema wallet are
--- looked at by themselves, and its functions are compared with the migrations.
+-- Code that runs as a writer without a call: behind defaults, checks, keys, indexes, rules and
+-- refreshed views. It is followed through operators, operator classes and types; types of schema
+-- wallet are looked at by themselves, and its functions are compared with the migrations.
 WITH RECURSIVE thing AS (
     SELECT 'pg_proc'::regclass AS classid, oid AS objid, pronamespace AS namespace,
            proowner AS owner FROM pg_proc
