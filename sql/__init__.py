@@ -2,11 +2,14 @@
 
 A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement with `%(named)s`
 parameters. A name used twice, an empty block or a block without its sentence is refused at load.
+The statements that compare views with the migrations are made from the migrations (`sql.views`).
 """
 
 import re
 from functools import cache
 from pathlib import Path
+
+from sql.views import plans
 
 HERE = Path(__file__).parent
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$")
@@ -30,10 +33,10 @@ def load() -> dict[str, str]:
 
 def query(name: str) -> str:
     """Return one statement; stores call this at import, so that an unknown name stops the start."""
-    try:
-        return load()[name]
-    except KeyError:
-        raise QueryFileError(f"no query is named {name!r} in sql/queries") from None
+    found = load().get(name) or plans().get(name)
+    if found is None:
+        raise QueryFileError(f"no query is named {name!r} in sql/queries")
+    return found
 
 
 def _blocks(path: Path) -> list[tuple[str, str]]:

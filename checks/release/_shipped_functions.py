@@ -1,52 +1,122 @@
 """The functions that this checkout's migrations create, held against those that the database has.
 
-A replaced body writes what it likes under a trusted name. The database is no witness of what a
-function should be; the files are.
+A replaced body writes what it likes under a trusted name, and so does a body that looks names up
+in another schema. The database is no witness of what a function should be; the files are.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
-import sql
 from checks.release._wallet_rights import WALLET_OWNER
 from rubyops.ports import Row
+from sql.views import STATEMENTS
 
 _CREATED = re.compile(
     r"^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) (\w+\.\w+)\s*\(([^;]*?)\bAS (\$\w*\$)(.*?)\3",
     re.DOTALL | re.MULTILINE,
 )
-_LANGUAGE = re.compile(r"\bLANGUAGE (\w+)")
 _OWNER = re.compile(r"^ALTER FUNCTION (\w+\.\w+)\([^)]*\) OWNER TO (\w+);", re.MULTILINE)
+_CLAUSE = (
+    r"(?:\s+(?:LANGUAGE|SET|SECURITY|IMMUTABLE|STABLE|VOLATILE|STRICT|PARALLEL|LEAKPROOF|RETURNS"
+    r"|CALLED|COST|ROWS|SUPPORT)\b|\s*$)"
+)
+_LANGUAGE = re.compile(r"\bLANGUAGE (\w+)")
+_RESULT = re.compile(rf"\bRETURNS (?!NULL ON)(.+?)(?={_CLAUSE})")
+_SETTING = re.compile(rf"\bSET (\w+) (?:=|TO) (.+?)(?={_CLAUSE})")
+_VOLATILITY = re.compile(r"\b(IMMUTABLE|STABLE|VOLATILE)\b")
+_PARALLEL = re.compile(r"\bPARALLEL (\w+)")
+_STRICT = re.compile(r"\b(?:STRICT|RETURNS NULL ON NULL INPUT)\b")
+_TIME = re.compile(r"\btimestamptz\b")
+
+# The columns of a found function that are compared, and the words for each.
+_COMPARED = {
+    "body": "its body",
+    "language": "its language",
+    "as_owner": "whose rights it runs with (SECURITY DEFINER)",
+    "settings": "its settings",
+    "volatility": "its volatility",
+    "strict": "whether NULL skips it (STRICT)",
+    "parallel": "its parallel safety",
+    "leakproof": "whether it is trusted with hidden rows (LEAKPROOF)",
+    "support": "its planner support function",
+    "parameters": "its parameters",
+    "result": "its result",
+}
 
 
 class Shipped:
     """One function as the migrations leave it."""
 
     def __init__(self, head: str, body: str) -> None:
-        """Read the language and the rights it runs with from between its name and its body."""
-        found = _LANGUAGE.search(head)
-        self.language = found[1].lower() if found else "sql"
-        self.as_owner = "SECURITY DEFINER" in head
-        self.body = body
+        """Read all that is compared from between its name and its body, and the body."""
+        parameters, clauses = _parted(_as_printed(" ".join(head.split())))
+        settings = [f"{name}={value.strip(chr(39))}" for name, value in _SETTING.findall(clauses)]
+        self.facts: dict[str, object] = {
+            "body": body,
+            "language": _first(_LANGUAGE, clauses, "sql").lower(),
+            "as_owner": "SECURITY DEFINER" in clauses,
+            "settings": "; ".join(sorted(settings)) or "none",
+            "volatility": _first(_VOLATILITY, clauses, "volatile").lower(),
+            "strict": _STRICT.search(clauses) is not None,
+            "parallel": _first(_PARALLEL, clauses, "unsafe").lower(),
+            "leakproof": "LEAKPROOF" in clauses,
+            "support": "none",
+            "parameters": parameters,
+            # A function with OUT parameters names its result there.
+            "result": _first(_RESULT, clauses, "") or None,
+        }
+
+    @property
+    def as_owner(self) -> bool:
+        """Whether it runs with its owner's rights."""
+        return self.facts["as_owner"] is True
 
     def differs(self, row: Row) -> str | None:
         """Say in what a function of the database is not this one."""
-        if row["body"] != self.body:
-            return "its body"
-        if row["language"] != self.language:
-            return f"its language, {row['language']}"
-        return "whose rights it runs with" if row["as_owner"] != self.as_owner else None
+        for fact, words in _COMPARED.items():
+            shipped = self.facts[fact]
+            if row[fact] == shipped or (fact == "result" and shipped is None):
+                continue
+            if fact == "body":
+                return words
+            return f"{words}, {_told(row[fact])} instead of {_told(shipped)}"
+        return None
+
+
+def _as_printed(head: str) -> str:
+    """Spell types as PostgreSQL prints them."""
+    return _TIME.sub("timestamp with time zone", head).replace("TABLE (", "TABLE(")
+
+
+def _parted(head: str) -> tuple[str, str]:
+    """Part the parameters from the clauses, at the parenthesis that closes the parameters."""
+    depth = 1
+    for at, character in enumerate(head):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            return head[:at].strip(), head[at + 1 :].strip()
+    raise ValueError(f"the parameters of a function of the migrations have no end: {head}")
+
+
+def _first(pattern: re.Pattern[str], text: str, otherwise: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else otherwise
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "none"
 
 
 @cache
 def shipped() -> Mapping[str, tuple[Shipped, ...]]:
     """Read every function of the platform's migrations, by name with schema."""
     found: dict[str, list[Shipped]] = defaultdict(list)
-    for path in sorted(_folder().glob("*.up.sql")):
-        for name, head, _, body in _CREATED.findall(path.read_text(encoding="utf-8")):
+    for text in _texts():
+        for name, head, _, body in _CREATED.findall(text):
             found[name].append(Shipped(head, body))
     return {name: tuple(functions) for name, functions in found.items()}
 
@@ -63,7 +133,7 @@ def _replaced(rows: Sequence[Row]) -> Iterator[str]:
         if not known:
             yield f"function {row['signature']} is made by no migration of this checkout"
         elif all(differences):
-            what = f"{differences[-1]} is not that of this checkout's migrations"
+            what = f"{differences[-1]}; see who did, and run the migrations' CREATE FUNCTION again"
             yield f"function {row['signature']} was replaced: {what}"
 
 
@@ -85,9 +155,9 @@ def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:
 
 @cache
 def _owners() -> Mapping[str, str]:
-    texts = (path.read_text(encoding="utf-8") for path in sorted(_folder().glob("*.up.sql")))
-    return {name: owner for text in texts for name, owner in _OWNER.findall(text)}
+    return {name: owner for text in _texts() for name, owner in _OWNER.findall(text)}
 
 
-def _folder() -> Path:
-    return Path(sql.__file__).parent / "migrations" / "platform" / "statements"
+def _texts() -> Iterator[str]:
+    for path in sorted(STATEMENTS.glob("*.up.sql")):
+        yield path.read_text(encoding="utf-8")

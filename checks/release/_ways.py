@@ -9,6 +9,7 @@ from typing import Any
 
 from checks._answer import SAMPLES
 from checks.release._shipped_functions import shipped, strangers
+from checks.release._shipped_views import replaced_views, strange_views
 from checks.release._wallet_rights import (
     CALLS,
     MONEY_TABLES,
@@ -27,6 +28,8 @@ from rubyops.ports import Read, Row
 # Each answers the ways of one kind that it found, as sentences.
 QUERIES = (
     "grants_of_tables",
+    "grants_of_parents",
+    "grants_of_foreign_keys",
     "grants_of_functions",
     "grants_of_membership",
     "grants_of_attributes",
@@ -93,18 +96,22 @@ def ways(read: Read) -> Finding:
     """Look for every way, kind by kind, and name what was found of each."""
     relations = guarded(read)
     functions = read.rows("grants_function_bodies", shipped=list(shipped()))
-    found = [*_missing(relations), *strangers(functions)]
+    found = [*_missing(relations), *strangers(functions), *strange_views(read)]
     total = len(found)
     for rows in _by_kind(read, relations):
         total += int(rows[0]["total"]) if rows else 0
         found += [str(row["way"]) for row in rows]
+    if not found:
+        # Last: PostgreSQL refuses to plan a view whose owner has lost a right, which is named above.
+        found = list(replaced_views(read))
+        total = len(found)
     if found:
         summary = f"ways past wallet_service: {total}; first: {found[0]}"
         return failed(summary, total=total, samples=found)
     return passed(
         f"only wallet_service's apply path can write the {len(relations)} tables of schema wallet",
         relations=len(relations),
-        kinds=len(QUERIES) + 2,
+        kinds=len(QUERIES) + 3,
     )
 
 
@@ -142,10 +149,16 @@ def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
     """Spell the triggers that may be there, and those that must be, on these relations."""
     every, needed = list[str](), list[str]()
     for relation in relations:
-        is_ledger = relation.is_part and relation.root == "wallet_ledger"
-        place = PARTITION_OF_LEDGER if is_ledger else relation.root
-        for text, function, must_be in TRIGGERS.get(place, ()):
+        for text, function, must_be in TRIGGERS.get(_place(relation), ()):
             spelled = f"{text.format(table=relation.name)} EXECUTE FUNCTION {function}"
             every.append(spelled)
             needed += [spelled] if must_be else []
     return every, needed
+
+
+def _place(relation: Relation) -> str:
+    # A listed table keeps its triggers, also as a child of another table.
+    if relation.schema == "wallet" and relation.table in TRIGGERS:
+        return relation.table
+    is_ledger = relation.is_part and relation.root == "wallet_ledger"
+    return PARTITION_OF_LEDGER if is_ledger else relation.root

@@ -4,19 +4,21 @@
 
 -- name: grants_guarded
 -- Relations of schema wallet that hold rows, with their partitions and children in any schema.
+-- `root` is the table of schema wallet furthest above. Parents elsewhere are offences of their own.
 WITH RECURSIVE guarded AS (
-    SELECT c.oid, c.relname AS root FROM pg_class c
+    SELECT c.oid, c.relname AS root, 0 AS depth FROM pg_class c
      WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'f', 'S')
-       AND NOT c.relispartition
     UNION
-    SELECT i.inhrelid, g.root FROM pg_inherits i JOIN guarded g ON g.oid = i.inhparent
+    SELECT i.inhrelid, g.root, g.depth + 1
+      FROM pg_inherits i JOIN guarded g ON g.oid = i.inhparent
 )
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS table,
-       min(g.root)::text AS root, c.relkind::text AS kind,
+       (array_agg(g.root::text ORDER BY g.depth DESC, g.root))[1] AS root, c.relkind::text AS kind,
        ARRAY(SELECT a.attname::text FROM pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               ORDER BY a.attnum) AS columns
   FROM guarded g JOIN pg_class c ON c.oid = g.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'f', 'S')
  GROUP BY c.oid, n.nspname ORDER BY 2, 3;
 
 -- name: grants_roles
@@ -64,6 +66,31 @@ WITH relation AS (
 SELECT role || ' has ' || privilege || ' on ' || relation AS way, count(*) OVER () AS total
   FROM offence ORDER BY 1 LIMIT %(limit)s;
 
+-- name: grants_of_parents
+-- Parents outside schema wallet: a write by way of a parent asks for rights on the parent alone.
+WITH offence AS (
+    SELECT i.inhrelid::regclass::text || ' is a child of ' || i.inhparent::regclass::text
+           || ', whose rights are asked instead of its own: take it out with NO INHERIT or'
+           || ' DETACH PARTITION' AS way
+      FROM pg_inherits i
+     WHERE i.inhrelid = ANY (%(guarded)s::oid[]) AND i.inhparent <> ALL (%(guarded)s::oid[])
+)
+SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
+
+-- name: grants_of_foreign_keys
+-- Foreign keys that cascade or set, into guarded relations or into others that a writer owns: the
+-- change is made as the owner of the referencing table, and so are the triggers that it fires.
+WITH offence AS (
+    SELECT f.conname || ' of ' || f.conrelid::regclass::text || ' lets a change of '
+           || f.confrelid::regclass::text || ' write there as ' || o.rolname
+           || ': only NO ACTION and RESTRICT are allowed' AS way
+      FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+      JOIN pg_roles o ON o.oid = c.relowner
+     WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd') OR f.confdeltype IN ('c', 'n', 'd'))
+       AND (f.conrelid = ANY (%(guarded)s::oid[]) OR o.rolname = ANY (%(writers)s::text[]))
+)
+SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
+
 -- name: grants_of_functions
 -- Functions with the rights of a role that can write, which others may call beyond the list.
 SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text AS way,
@@ -110,6 +137,14 @@ WITH offence AS (
       FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
      CROSS JOIN LATERAL unnest(s.setconfig) AS setting
      WHERE split_part(setting, '=', 1) = ANY (%(parameters)s::text[])
+       AND s.setdatabase IN (
+           0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+    UNION ALL
+    SELECT coalesce(r.rolname, 'every role') || ' starts with ' || setting
+      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+     CROSS JOIN LATERAL unnest(s.setconfig) AS setting
+     WHERE split_part(setting, '=', 1) = 'search_path'
+       AND (r.oid IS NULL OR r.rolname = ANY (%(writers)s::text[]))
        AND s.setdatabase IN (
            0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
     UNION ALL
@@ -180,172 +215,6 @@ WITH held AS (
 )
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
--- name: grants_of_views
--- Views, at any depth, over guarded relations that others may write; rules that write or swallow.
-WITH RECURSIVE reaching AS (
-    SELECT g.oid, g.oid AS leads_to FROM unnest(%(guarded)s::oid[]) AS g(oid)
-    UNION
-    SELECT w.ev_class, r.leads_to FROM reaching r
-      JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
-                      AND d.classid = 'pg_rewrite'::regclass
-      JOIN pg_rewrite w ON w.oid = d.objid AND w.rulename = '_RETURN'
-), written AS (
-    SELECT role.name AS role, privilege, c.oid, r.leads_to
-      FROM reaching r JOIN pg_class c ON c.oid = r.oid AND c.relkind IN ('v', 'm')
-     CROSS JOIN unnest(%(roles)s::text[]) AS role(name)
-     CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRIGGER']) AS privilege
-     WHERE role.name <> pg_get_userbyid(c.relowner)
-       AND (has_table_privilege(role.name, c.oid, privilege)
-            OR privilege IN ('INSERT', 'UPDATE')
-               AND has_any_column_privilege(role.name, c.oid, privilege))
-), offence AS (
-    SELECT role || ' has ' || privilege || ' on view ' || oid::regclass::text
-           || ', which leads to ' || min(leads_to::regclass::text) AS way
-      FROM written GROUP BY role, privilege, oid
-    UNION
-    SELECT 'rule ' || w.rulename || ' on ' || w.ev_class::regclass::text
-           || ' writes, or keeps others from writing, ' || min(r.leads_to::regclass::text)
-      FROM pg_rewrite w
-      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-                      AND d.refclassid = 'pg_class'::regclass
-      JOIN reaching r ON r.oid = d.refobjid
-     WHERE w.rulename <> '_RETURN'
-     GROUP BY w.oid, w.rulename, w.ev_class
-)
-SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
--- name: grants_of_triggers
--- Triggers of guarded relations beyond the list, or missing; others that run as a writer.
-WITH found AS (
-    SELECT t.*, t.tgrelid = ANY (%(guarded)s::oid[]) AS guarded,
-           'trigger ' || t.tgname || ' on ' || t.tgrelid::regclass::text AS name,
-           t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) AS text
-      FROM pg_trigger t
-), offence AS (
-    SELECT f.name || ' is not one of ours as it stands: ' || f.text AS way FROM found f
-     WHERE f.guarded AND NOT f.tgisinternal AND f.text <> ALL (%(triggers)s::text[])
-    UNION ALL
-    SELECT f.name || ', which keeps a foreign key, is switched off' FROM found f
-     WHERE f.guarded AND f.tgisinternal AND f.tgenabled IN ('D', 'R')
-    UNION ALL
-    SELECT 'a trigger of ours is missing: ' || needed
-      FROM unnest(%(needed_triggers)s::text[]) AS needed
-     WHERE needed NOT IN (SELECT text FROM found)
-    UNION ALL
-    SELECT f.name || ' runs ' || f.tgfoid::regprocedure::text || ' with the rights of '
-           || CASE WHEN p.prosecdef THEN o.rolname ELSE 'whoever writes there' END
-      FROM found f JOIN pg_proc p ON p.oid = f.tgfoid JOIN pg_roles o ON o.oid = p.proowner
-     WHERE NOT f.guarded AND NOT f.tgisinternal
-       AND (p.prosecdef AND o.rolname = ANY (%(writers)s::text[])
-            OR EXISTS (
-               SELECT FROM pg_roles w
-                WHERE w.rolname = ANY (%(known)s::text[] || ARRAY['wallet_owner'])
-                  AND (has_table_privilege(w.oid, f.tgrelid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-                       OR has_any_column_privilege(w.oid, f.tgrelid, 'INSERT, UPDATE'))))
-    UNION ALL
-    SELECT 'event trigger ' || evtname || ' runs ' || evtfoid::regprocedure::text
-           || ' as whoever changes a schema'
-      FROM pg_event_trigger
-)
-SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
--- name: grants_of_settings
--- Functions with a writer's rights whose settings let a caller's names in, or switch guards off.
-WITH definer AS (
-    SELECT p.oid::regprocedure::text || ' runs as ' || o.rolname AS name, p.proconfig
-      FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
-     WHERE p.prosecdef AND o.rolname = ANY (%(writers)s::text[])
-), offence AS (
-    SELECT name || ' without a fixed search_path that ends with pg_temp' AS way FROM definer
-     WHERE NOT EXISTS (SELECT FROM unnest(proconfig) AS setting
-                        WHERE setting ~ '^search_path=(.*[ ,])?"?pg_temp"?$')
-    UNION ALL
-    SELECT name || ' under ' || setting FROM definer CROSS JOIN LATERAL unnest(proconfig) AS setting
-     WHERE split_part(setting, '=', 1) = ANY (%(parameters)s::text[])
-)
-SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
--- name: grants_of_hidden_code
--- Code that runs as a writer without a call: behind defaults, checks, indexes and refreshed views.
-WITH foreign_function AS (
-    SELECT p.oid, p.proowner FROM pg_proc p
-     WHERE p.oid >= 16384 AND p.pronamespace <> 'wallet'::regnamespace
-       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-                          AND e.objid = p.oid AND e.deptype = 'e')
-), holder AS (
-    SELECT 'pg_attrdef'::regclass AS classid, oid AS objid, adrelid AS relation, 0::oid AS type
-      FROM pg_attrdef
-    UNION ALL
-    SELECT 'pg_constraint'::regclass, oid, conrelid, contypid FROM pg_constraint
-    UNION ALL
-    SELECT 'pg_class'::regclass, indexrelid, indrelid, 0 FROM pg_index
-    UNION ALL
-    SELECT 'pg_class'::regclass, oid, oid, 0 FROM pg_class
-    UNION ALL
-    SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, 0 FROM pg_statistic_ext
-    UNION ALL
-    SELECT 'pg_rewrite'::regclass, w.oid, w.ev_class, 0
-      FROM pg_rewrite w JOIN pg_class m ON m.oid = w.ev_class AND m.relkind = 'm'
-), hidden AS (
-    SELECT f.oid, f.proowner, h.relation, h.type, c.relowner
-      FROM holder h
-      JOIN pg_depend d ON d.classid = h.classid AND d.objid = h.objid
-                      AND d.refclassid = 'pg_proc'::regclass
-      JOIN foreign_function f ON f.oid = d.refobjid
-      LEFT JOIN pg_class c ON c.oid = h.relation
-), offence AS (
-    SELECT oid::regprocedure::text || ' runs whenever '
-           || CASE WHEN relation <> 0 THEN relation::regclass::text ELSE type::regtype::text END
-           || ' is written' AS way
-      FROM hidden
-     WHERE relation = ANY (%(guarded)s::oid[])
-        OR type IN (SELECT t.oid FROM pg_type t WHERE t.typnamespace = 'wallet'::regnamespace)
-    UNION
-    SELECT h.oid::regprocedure::text || ' runs as ' || o.rolname || ' for '
-           || h.relation::regclass::text || ', and ' || pg_get_userbyid(h.proowner)
-           || ' may replace it'
-      FROM hidden h JOIN pg_roles o ON o.oid = h.relowner
-     WHERE o.rolname = ANY (%(writers)s::text[])
-       AND pg_get_userbyid(h.proowner) <> ALL (%(writers)s::text[])
-)
-SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
--- name: grants_of_planted_code
--- Names put where the wallet's functions look first, and languages that no grant bounds.
-WITH foreign_function AS (
-    SELECT p.oid, p.pronamespace, p.prolang FROM pg_proc p
-     WHERE p.oid >= 16384
-       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-                          AND e.objid = p.oid AND e.deptype = 'e')
-), offence AS (
-    SELECT f.oid::regprocedure::text || ' was put among the server''s own functions' AS way
-      FROM foreign_function f WHERE f.pronamespace = 'pg_catalog'::regnamespace
-    UNION ALL
-    SELECT f.oid::regprocedure::text || ' is in language ' || l.lanname
-           || ', which no grant bounds'
-      FROM foreign_function f JOIN pg_language l ON l.oid = f.prolang
-     WHERE NOT l.lanpltrusted AND l.lanname <> 'sql'
-    UNION ALL
-    SELECT 'language ' || lanname || ' is installed, which no grant bounds' FROM pg_language
-     WHERE NOT lanpltrusted AND lanname NOT IN ('internal', 'c')
-    UNION ALL
-    SELECT 'operator ' || o.oid::regoperator::text
-           || ' is looked up by functions of the wallet and is not ours'
-      FROM pg_operator o
-     WHERE o.oid >= 16384
-       AND o.oprnamespace IN ('wallet'::regnamespace, 'pg_catalog'::regnamespace)
-       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_operator'::regclass
-                          AND e.objid = o.oid AND e.deptype = 'e')
-    UNION ALL
-    SELECT 'the cast from ' || c.castsource::regtype::text || ' to '
-           || c.casttarget::regtype::text || ' is not ours'
-      FROM pg_cast c
-     WHERE c.oid >= 16384
-       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_cast'::regclass
-                          AND e.objid = c.oid AND e.deptype = 'e')
-)
-SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
 -- name: grants_from_outside
 -- Other hands that write or hide rows: connections back, subscriptions, row security.
 WITH offence AS (
@@ -370,18 +239,17 @@ WITH offence AS (
     SELECT 'policy ' || polname || ' on ' || polrelid::regclass::text
            || ' hides rows as soon as row security is on'
       FROM pg_policy WHERE polrelid = ANY (%(guarded)s::oid[])
+    UNION ALL
+    SELECT 'policy ' || polname || ' on ' || polrelid::regclass::text
+           || ' runs as every writer that reads there'
+      FROM pg_policy
+     WHERE polrelid <> ALL (%(guarded)s::oid[])
+       AND EXISTS (SELECT FROM pg_roles w
+                    WHERE w.rolname = ANY (%(known)s::text[] || ARRAY['wallet_owner'])
+                      AND (has_table_privilege(w.oid, polrelid, 'SELECT')
+                           OR has_any_column_privilege(w.oid, polrelid, 'SELECT')))
 )
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
-
--- name: grants_function_bodies
--- Functions of schema wallet, and all of those names that the migrations create elsewhere.
-SELECT n.nspname || '.' || p.proname AS name, p.oid::regprocedure::text AS signature,
-       p.prosrc AS body, o.rolname::text AS owner, l.lanname::text AS language,
-       p.prosecdef AS as_owner, n.nspname = 'wallet' AS in_wallet
-  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_roles o ON o.oid = p.proowner JOIN pg_language l ON l.oid = p.prolang
- WHERE n.nspname = 'wallet' OR n.nspname || '.' || p.proname = ANY (%(shipped)s::text[])
- ORDER BY 2;
 
 -- name: grants_movements
 -- Whether any movement of money is in the ledger or among the counter entries.

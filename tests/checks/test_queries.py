@@ -10,7 +10,7 @@ import sql
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 
-OWNED = ("checks", "grants", "reconciliation")
+OWNED = ("checks", "grants", "grants_of_code", "reconciliation")
 CONTROL = (
     "facts_copies_code",
     "facts_freeze",

@@ -1,7 +1,19 @@
 """Ways to write money that views, rules, triggers and code behind them open."""
 
-from tests.checks.ways import ANY_NUMBER, DEFINER, EACH, FUNDS_VIEW, MIRROR, PLAIN, way
+from tests.checks.ways import (
+    ANY_NUMBER,
+    CLASS,
+    COMPARE,
+    DEFINER,
+    EACH,
+    FUNDS_VIEW,
+    MIRROR,
+    PLAIN,
+    SAME,
+    way,
+)
 
+CROSS = "game.compare(bigint, text)"
 WAYS = (
     # --- views and rules
     way(
@@ -45,6 +57,47 @@ WAYS = (
         "a rule that swallows writes",
         "rule slip on wallet.wallet_counter_entry",
         "CREATE RULE slip AS ON INSERT TO wallet.wallet_counter_entry DO INSTEAD NOTHING",
+    ),
+    # --- views that judge
+    way(
+        "a view that finds nothing",
+        "view wallet.ledger_drift was replaced",
+        "CREATE OR REPLACE VIEW wallet.ledger_drift AS SELECT m.brand_id, m.player_id, m.account, "
+        "m.currency, e.expected, m.balance AS actual, e.last_good_version, e.last_good, e.reason "
+        "FROM wallet.compare_accounts('hashes') m, LATERAL wallet.explain_drift("
+        "m.brand_id, m.player_id, m.account, m.balance, m.version, m.hash) e WHERE false",
+    ),
+    *(
+        way(
+            f"a view that leaves rows out: {name}",
+            f"view wallet.{name} was replaced",
+            "DO $do$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW wallet."
+            f"{name} AS SELECT * FROM (' || rtrim(pg_get_viewdef('wallet.{name}'::regclass), ';') "
+            f"|| ') made WHERE {column} <> 0'; END $do$",
+        )
+        for name, column in (("transaction_sum", "legs"), ("conservation", "opening"))
+    ),
+    way(
+        "a view whose columns changed places",
+        "view wallet.transaction_sum was replaced",
+        "ALTER VIEW wallet.transaction_sum RENAME COLUMN difference TO others",
+        "ALTER VIEW wallet.transaction_sum RENAME COLUMN legs TO difference",
+        "ALTER VIEW wallet.transaction_sum RENAME COLUMN others TO legs",
+    ),
+    way(
+        "a view that reads with the caller's rights",
+        "view wallet.counter_total has the options security_invoker=true",
+        "ALTER VIEW wallet.counter_total SET (security_invoker = true)",
+    ),
+    way(
+        "a view of nobody",
+        "view wallet.funds is made by no migration of this checkout",
+        "CREATE VIEW wallet.funds AS SELECT * FROM wallet.wallet_bucket",
+    ),
+    way(
+        "a view that is gone",
+        "view wallet.counter_drift is missing",
+        "DROP VIEW wallet.counter_drift",
     ),
     # --- triggers
     way(
@@ -101,6 +154,13 @@ WAYS = (
         "ALTER TABLE wallet.wallet_bucket DISABLE TRIGGER ALL",
     ),
     way(
+        "a trigger marked as the server's own",
+        "trigger slip on wallet.wallet_bucket is said to be the server's own and runs game.slip()",
+        PLAIN,
+        "CREATE TRIGGER slip BEFORE UPDATE ON wallet.wallet_bucket " + EACH,
+        "UPDATE pg_trigger SET tgisinternal = true WHERE tgname = 'slip'",
+    ),
+    way(
         "an event trigger",
         "event trigger slip runs game.slip()",
         "CREATE FUNCTION game.slip() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$",
@@ -132,6 +192,86 @@ WAYS = (
         "CREATE INDEX ON wallet.wallet_bucket (game.mirror(version))",
     ),
     way(
+        "a check by an operator",
+        "operator game.===(bigint,bigint) runs whenever wallet.wallet_bucket is written",
+        *SAME,
+        "ALTER TABLE wallet.wallet_bucket ADD CHECK (version OPERATOR(game.===) version) NOT VALID",
+    ),
+    way(
+        "an index by an operator class",
+        "operator class game.slip_ops for access method btree runs whenever wallet.wallet_bucket",
+        COMPARE,
+        CLASS,
+        "CREATE INDEX ON wallet.wallet_bucket (version game.slip_ops)",
+    ),
+    way(
+        "a column of a domain",
+        "type game.amount runs whenever wallet.wallet_bucket is written",
+        "CREATE DOMAIN game.amount AS bigint",
+        "ALTER TABLE wallet.wallet_bucket ADD extra game.amount",
+    ),
+    way(
+        "a check of a domain by an operator",
+        "operator game.===(bigint,bigint) runs whenever wallet.held is written",
+        *SAME,
+        "ALTER DOMAIN wallet.held ADD CHECK (VALUE::bigint OPERATOR(game.===) 1) NOT VALID",
+    ),
+    way(
+        "a foreign key by an operator",
+        "runs whenever wallet.wallet_bucket is written",
+        "CREATE DOMAIN game.amount AS bigint",
+        "CREATE TABLE game.sizes (size game.amount PRIMARY KEY)",
+        "ALTER TABLE wallet.wallet_bucket ADD extra game.amount REFERENCES game.sizes",
+    ),
+    way(
+        "a domain of the wallet over another schema's",
+        "type game.amount runs whenever wallet.more is written",
+        "CREATE DOMAIN game.amount AS bigint",
+        "CREATE DOMAIN wallet.more AS game.amount",
+    ),
+    way(
+        "a function that an extension is said to bring",
+        "function game.mirror(bigint) runs whenever wallet.wallet_bucket is written",
+        MIRROR,
+        "ALTER EXTENSION plpgsql ADD FUNCTION game.mirror(bigint)",
+        "CREATE INDEX ON wallet.wallet_bucket (game.mirror(version))",
+    ),
+    way(
+        "a column of a superuser's table of a service's domain",
+        "type game.amount runs as postgres for game.bet, and game_service may replace it",
+        "CREATE DOMAIN game.amount AS bigint",
+        "ALTER DOMAIN game.amount OWNER TO game_service",
+        "ALTER TABLE game.bet ADD extra game.amount",
+    ),
+    way(
+        "an index of a superuser's table by an operator class over a function of a service",
+        "function game.compare(bigint,bigint) runs as postgres for game.bet_slip_idx, and game_service",
+        COMPARE,
+        CLASS,
+        "ALTER FUNCTION game.compare(bigint, bigint) OWNER TO game_service",
+        "CREATE INDEX bet_slip_idx ON game.bet (stake game.slip_ops)",
+    ),
+    way(
+        "a domain's check over a function of a service, in a superuser's table",
+        "function game.mirror(bigint) runs as postgres for game.bet, and game_service may replace",
+        MIRROR,
+        "ALTER FUNCTION game.mirror(bigint) OWNER TO game_service",
+        "CREATE DOMAIN game.amount AS bigint CHECK (game.mirror(VALUE) >= 0)",
+        "ALTER TABLE game.bet ADD extra game.amount",
+    ),
+    way(
+        "an operator class among the wallet's",
+        "operator class wallet.slip_ops for access method btree is not ours",
+        COMPARE,
+        CLASS.replace("game.slip_ops", "wallet.slip_ops"),
+    ),
+    way(
+        "a function put into the server's operator family",
+        "operator family integer_ops for access method btree: game.compare(bigint,text)",
+        f"CREATE FUNCTION {CROSS} RETURNS integer IMMUTABLE RETURN 0",
+        f"ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 (bigint, text) {CROSS}",
+    ),
+    way(
         "an index of a superuser's table over a function of a service",
         "game.mirror(bigint) runs as postgres for game.bet_mirror_idx, and game_service may replace",
         MIRROR,
@@ -160,6 +300,62 @@ WAYS = (
         "a cast",
         "the cast from text to bigint is not ours",
         "CREATE CAST (text AS bigint) WITH INOUT AS ASSIGNMENT",
+    ),
+    way(
+        "a function of the server with another body",
+        "lower(text) is the server's own and was altered: its language is plpgsql",
+        "CREATE OR REPLACE FUNCTION pg_catalog.lower(text) RETURNS text LANGUAGE plpgsql IMMUTABLE "
+        "STRICT PARALLEL SAFE AS $$ BEGIN RETURN 'x'; END $$",
+    ),
+    way(
+        "a function of the server with another body in SQL",
+        "lower(text) is the server's own and was altered: its body is of no release",
+        "CREATE OR REPLACE FUNCTION pg_catalog.lower(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT 'x' $$",
+    ),
+    way(
+        "a function of the server that a service owns",
+        "lower(text) is the server's own and was altered: it belongs to game_service",
+        "ALTER FUNCTION pg_catalog.lower(text) OWNER TO game_service",
+    ),
+    way(
+        "a function of the server with settings",
+        "lower(text) is the server's own and was altered: it has settings",
+        "ALTER FUNCTION pg_catalog.lower(text) SET search_path = game",
+    ),
+    way(
+        "a view where the wallet's functions look for a table",
+        "view player.player stands where functions of the wallet look for a table",
+        "ALTER TABLE player.player RENAME TO players",
+        "CREATE VIEW player.player AS SELECT * FROM player.players",
+    ),
+    way(
+        "a policy where a writer reads",
+        "policy slip on player.player runs as every writer that reads there",
+        ANY_NUMBER,
+        "CREATE POLICY slip ON player.player USING (game.any_number() = 1)",
+    ),
+    way(
+        "a default of a service's function where a writer writes",
+        "function game.any_number() runs as wallet_service for game.notes, and game_service may",
+        ANY_NUMBER,
+        "ALTER FUNCTION game.any_number() OWNER TO game_service",
+        "CREATE TABLE game.notes (note bigint DEFAULT game.any_number())",
+        "ALTER TABLE game.notes OWNER TO game_service",
+        "GRANT INSERT ON game.notes TO wallet_service",
+    ),
+    way(
+        "an attribute of a row type",
+        "type game.amount runs whenever wallet.command is written",
+        "CREATE DOMAIN game.amount AS bigint",
+        "ALTER TYPE wallet.command ADD ATTRIBUTE extra game.amount",
+    ),
+    way(
+        "a rule of a service's function where a writer writes",
+        "function game.any_number() runs as wallet_service for game.bet, and game_service may",
+        ANY_NUMBER,
+        "ALTER FUNCTION game.any_number() OWNER TO game_service",
+        "GRANT INSERT ON game.bet TO wallet_service",
+        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO SELECT game.any_number()",
     ),
     way(
         "a language without bounds",

@@ -1,8 +1,8 @@
-"""Ways to write money that rights, owners, functions, roles and other servers open."""
+"""Ways to write money that rights, owners, parents, foreign keys, roles and other servers open."""
 
-from tests.checks.ways import APPLY, SLIP, way
+from tests.checks.ways import APPLY, EACH, PLAIN, way
 
-LEAD = "rolling.lead_rollings(uuid,uuid,jsonb,text,bigint)"
+SIZED = "ALTER TABLE wallet.wallet_bucket ADD FOREIGN KEY (balance) REFERENCES game.sizes"
 WAYS = (
     # --- rights on tables
     way(
@@ -46,6 +46,58 @@ WAYS = (
         "game_service has UPDATE on admin.child",
         "CREATE TABLE admin.child () INHERITS (wallet.wallet_bucket)",
         "GRANT UPDATE ON admin.child TO game_service",
+    ),
+    way(
+        "a parent in another schema",
+        "wallet.wallet_bucket is a child of game.purse",
+        "CREATE TABLE game.purse (balance wallet.held)",
+        "ALTER TABLE wallet.wallet_bucket INHERIT game.purse",
+        "GRANT UPDATE ON game.purse TO game_service",
+    ),
+    way(
+        "a table of the wallet as a partition of another schema's",
+        "wallet.wallet_gate is a child of game.gates",
+        "CREATE TABLE game.gates (LIKE wallet.wallet_gate) PARTITION BY LIST (freeze_level)",
+        "ALTER TABLE game.gates ATTACH PARTITION wallet.wallet_gate DEFAULT",
+        "GRANT UPDATE ON game.gates TO game_service",
+    ),
+    way(
+        "a right on a partition of another schema's table",
+        "game_service has UPDATE on wallet.wallet_gate",
+        "CREATE TABLE game.gates (LIKE wallet.wallet_gate) PARTITION BY LIST (freeze_level)",
+        "ALTER TABLE game.gates ATTACH PARTITION wallet.wallet_gate DEFAULT",
+        "GRANT UPDATE ON wallet.wallet_gate TO game_service",
+    ),
+    way(
+        "a guarded table as a child of another of schema wallet, without its triggers",
+        "a trigger of ours is missing: O CREATE CONSTRAINT TRIGGER closed_grant_is_empty",
+        "CREATE TABLE wallet.above (balance wallet.held)",
+        "ALTER TABLE wallet.wallet_coupon_grant INHERIT wallet.above",
+        "DROP TRIGGER closed_grant_is_empty ON wallet.wallet_coupon_grant",
+    ),
+    # --- foreign keys that act
+    way(
+        "a foreign key whose update cascades into money",
+        "wallet_bucket_balance_fkey of wallet.wallet_bucket lets a change of game.sizes write",
+        "CREATE TABLE game.sizes (balance bigint PRIMARY KEY)",
+        SIZED + " ON UPDATE CASCADE NOT VALID",
+        "GRANT UPDATE ON game.sizes TO game_service",
+    ),
+    way(
+        "a foreign key whose deletion sets money",
+        "wallet_bucket_balance_fkey of wallet.wallet_bucket lets a change of game.sizes write",
+        "CREATE TABLE game.sizes (balance bigint PRIMARY KEY)",
+        SIZED + " ON DELETE SET DEFAULT NOT VALID",
+        "GRANT DELETE ON game.sizes TO game_service",
+    ),
+    way(
+        "a foreign key that runs a trigger as a superuser",
+        "bet_size_fkey of game.bet lets a change of game.sizes write",
+        "CREATE TABLE game.sizes (size bigint PRIMARY KEY)",
+        "ALTER TABLE game.bet ADD size bigint REFERENCES game.sizes ON UPDATE CASCADE",
+        "GRANT UPDATE ON game.sizes TO game_service",
+        PLAIN,
+        "CREATE TRIGGER slip BEFORE UPDATE ON game.bet " + EACH,
     ),
     way(
         "a table moved out of sight",
@@ -107,93 +159,6 @@ WAYS = (
         "functions to come",
         "game_service gets EXECUTE on whatever postgres makes",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA wallet GRANT EXECUTE ON FUNCTIONS TO game_service",
-    ),
-    # --- functions that run as others
-    way(
-        "a caller more",
-        f"admin_service has EXECUTE on {APPLY}",
-        f"GRANT EXECUTE ON FUNCTION {APPLY} TO admin_service",
-    ),
-    way(
-        "a function in another schema",
-        "public has EXECUTE on game.slip()",
-        SLIP,
-    ),
-    way(
-        "a function of a role that may call",
-        "public has EXECUTE on game.slip()",
-        SLIP,
-        "ALTER FUNCTION game.slip() OWNER TO wallet_worker",
-    ),
-    way(
-        "a procedure",
-        "game_service has EXECUTE on admin.slip()",
-        "CREATE PROCEDURE admin.slip() LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_temp AS $$ BEGIN END $$",
-        "REVOKE ALL ON PROCEDURE admin.slip() FROM PUBLIC",
-        "GRANT EXECUTE ON PROCEDURE admin.slip() TO game_service",
-    ),
-    way(
-        "an overload of a known function",
-        "function wallet.apply_command is there 2 times",
-        "CREATE FUNCTION wallet.apply_command(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
-    ),
-    way(
-        "a replaced body",
-        "function wallet.assert_fence(bigint) was replaced: its body",
-        "CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void "
-        "LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$ BEGIN END $$",
-    ),
-    way(
-        "a guard that lets pass",
-        "function wallet.refuse_change() was replaced: its body",
-        "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
-    ),
-    way(
-        "a function that the wallet's owner calls, with the caller's rights",
-        f"function {LEAD} was replaced: its body",
-        "CREATE OR REPLACE FUNCTION rolling.lead_rollings(p_brand uuid, p_player uuid, "
-        "p_rollings jsonb, p_left_code text, p_restore_epoch bigint) RETURNS jsonb "
-        "LANGUAGE sql AS $$ SELECT '{}'::jsonb $$",
-    ),
-    way(
-        "such a function of another owner",
-        f"function {LEAD} belongs to rolling_service, not to rolling_owner",
-        f"ALTER FUNCTION {LEAD} OWNER TO rolling_service",
-    ),
-    way(
-        "a function that is gone",
-        "function wallet.assert_fence is missing",
-        "ALTER FUNCTION wallet.assert_fence(bigint) RENAME TO had_fence",
-    ),
-    way(
-        "a setting of a function",
-        f"{APPLY} runs as wallet_owner under session_replication_role=replica",
-        f"ALTER FUNCTION {APPLY} SET session_replication_role = replica",
-    ),
-    way(
-        "a known function with other rights",
-        "function wallet.assert_fence(bigint) was replaced: whose rights it runs with",
-        "ALTER FUNCTION wallet.assert_fence(bigint) SECURITY DEFINER",
-    ),
-    way(
-        "a function of nobody",
-        "function wallet.any_number() is made by no migration of this checkout",
-        "CREATE FUNCTION wallet.any_number() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
-    ),
-    way(
-        "a function of the server",
-        "has EXECUTE on query_to_xml(text,boolean,boolean,text)",
-        "ALTER FUNCTION pg_catalog.query_to_xml(text, boolean, boolean, text) SECURITY DEFINER",
-    ),
-    way(
-        "no search_path",
-        f"{APPLY} runs as wallet_owner without a fixed search_path",
-        f"ALTER FUNCTION {APPLY} RESET search_path",
-    ),
-    way(
-        "temporary tables first",
-        f"{APPLY} runs as wallet_owner without a fixed search_path that ends with pg_temp",
-        f"ALTER FUNCTION {APPLY} SET search_path = pg_temp, wallet",
     ),
     # --- from outside
     way(
@@ -312,6 +277,16 @@ WAYS = (
         "a setting that everybody starts with",
         "every role starts with session_replication_role=replica",
         "ALTER DATABASE {database} SET session_replication_role = replica",
+    ),
+    way(
+        "another schema's names first, for a role that may call",
+        "wallet_service starts with search_path=game, pg_catalog",
+        "ALTER ROLE wallet_service IN DATABASE {database} SET search_path = game, pg_catalog",
+    ),
+    way(
+        "another schema's names first, for everybody",
+        "every role starts with search_path=game, pg_catalog",
+        "ALTER DATABASE {database} SET search_path = game, pg_catalog",
     ),
     way(
         "files of the server",
