@@ -329,12 +329,9 @@ class Live:
         """Start what is stopped and thaw what is frozen, the way a person would."""
         if any(copy.state != "running" for copy in self.driver.copies()):
             self.done("up")
-        while freezes := self.freezes():
+        while (freezes := self.freezes()) or self.gate()["freeze_level"] != contract.OPEN:
             self.done("verify")
-            self.done("thaw", "--reason", "the next test", "--take-over", freezes[0])
-        if self.gate()["freeze_level"] != contract.OPEN:
-            self.done("verify")
-            self.done("thaw", "--reason", "half a thaw was left")
+            self.done("thaw", *(("--take-over", freezes[0]) if freezes else ()))
 
     def settle_down(self) -> None:
         """Wait until every process is up and well and every event has gone the whole way."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
+from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge, patience_ms
 
 WANTED = Wanted("ingress", 4)
 SETTLED = Fence("ingress", 4, 4)
@@ -57,3 +57,7 @@ def test_a_stricter_row_that_was_never_lowered_is_said_as_it_is() -> None:
 )
 def test_a_copy_that_is_gone_or_has_confirmed_is_not_waited_for(gone: CopySeen) -> None:
     assert judge(WANTED, SETTLED, [CONFIRMED, gone]).in_force
+
+
+def test_money_commands_get_a_turn_between_two_long_waits() -> None:
+    assert [patience_ms(tries) for tries in range(8)] == [250, 250, 250, 2_500] * 2
