@@ -37,6 +37,8 @@ _BY_TYPE: dict[str, dict[str, type]] = {
     "recorded": {"suite": str, "result": dict},
     "run_finished": {"state": str, "exit_code": int},
 }  # fmt: skip
+# Fields that later versions added: their absence is unknown, another type is a fault.
+_LATER: dict[str, dict[str, type]] = {"lock_taken": {"freeze_level": str, "freeze_epoch": int}}
 _OF_PLAYBOOK: dict[str, type] = {
     "name": str, "title": str, "kind": str, "source": str, "steps": list, "parameters": dict,
 }  # fmt: skip
@@ -182,7 +184,7 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
         return None, "is not a journal line: it is no JSON"
     if not isinstance(line, dict):
         return None, f"is not a journal line: it is no object, but {type(line).__name__}"
-    wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _BY_TYPE.get(line["type"], {}))
+    wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _demanded(line))
     if not wrong and line["type"] == "run_started":
         wrong = [f"playbook.{name}" for name in _misfits(line["playbook"], _OF_PLAYBOOK)]
     if not wrong and _moment(line["time"]) is None:
@@ -190,6 +192,11 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
     if wrong:
         return None, f"is not a journal line: {', '.join(wrong)} missing or not as it has to be"
     return line, ""
+
+
+def _demanded(line: Mapping[str, Any]) -> dict[str, type]:
+    later = _LATER.get(line["type"], {})
+    return _BY_TYPE.get(line["type"], {}) | {name: later[name] for name in later if name in line}
 
 
 def _misfits(line: Mapping[str, Any], wanted: Mapping[str, type]) -> list[str]:
