@@ -160,7 +160,7 @@ class EvidenceBook:
         """Say what is missing for its journal to prove anything."""
         if chain.faults:
             return f"its journal is not sound ({chain.faults[0]})"
-        if chain.lines[0]["type"] != "run_started":
+        if not chain.lines or chain.lines[0]["type"] != "run_started":
             return "its journal does not begin with the start of a run"
         others = {str(other.get("commit")) for other in chain.lines} - {self.facts.commit}
         if others:

@@ -17,6 +17,7 @@ from rubyops.errors import JournalUnwritable, Refused
 from rubyops.ports import JournalFile
 
 GENESIS = "0" * 64
+DEPTH_MAX = 50
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
@@ -184,6 +185,8 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
         return None, "is not a journal line: it is no JSON"
     if not isinstance(line, dict):
         return None, f"is not a journal line: it is no object, but {type(line).__name__}"
+    if _is_too_deep(line):
+        return None, f"is not a journal line: it is nested deeper than {DEPTH_MAX} levels"
     wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _demanded(line))
     if not wrong and line["type"] == "run_started":
         wrong = [f"playbook.{name}" for name in _misfits(line["playbook"], _OF_PLAYBOOK)]
@@ -192,6 +195,17 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
     if wrong:
         return None, f"is not a journal line: {', '.join(wrong)} missing or not as it has to be"
     return line, ""
+
+
+def _is_too_deep(line: dict[str, Any]) -> bool:
+    # Python can read a little deeper than it can write, so a reader would end in a RecursionError.
+    level: list[Any] = [line]
+    for _ in range(DEPTH_MAX):
+        held = [item for item in level if isinstance(item, dict | list)]
+        level = [part for item in held for part in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return False
+    return True
 
 
 def _demanded(line: Mapping[str, Any]) -> dict[str, type]:
