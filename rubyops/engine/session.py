@@ -1,7 +1,7 @@
 """Begins, rehearses, resumes and verifies runs: the engine's front door."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
 from rubyops.engine.stop import StopWish
+from rubyops.engine.suites import proves
 from rubyops.engine.tools import Tools
 from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
 from rubyops.model.recorded import short_commit
@@ -164,7 +165,7 @@ class Session:
             plan,
             self.tools,
             journal,
-            self.holder,
+            replace(self.holder, commit=self.tools.read.environment.commit, proves=proves(plan, self.tools)),
             self.reporter,
             self.stop,
             history,
