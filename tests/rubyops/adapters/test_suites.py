@@ -49,6 +49,22 @@ def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: Se
     assert kept is not None and (kept["passed"], kept["suites"]) == (True, figures)
 
 
+@pytest.mark.parametrize(("name", "value"), [("PYTEST_ADDOPTS", "--setup-plan"), ("PYTEST_ADDOPTS", "-k one"), ("PYTHONOPTIMIZE", "1")])
+def test_variables_of_the_caller_change_no_suite(suites: PytestSuites, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    figures = suites.run({"good": ("test_good.py",), "bad": ("test_bad.py",)}, nothing)
+    assert (figures["good"]["passed"], figures["bad"]["failures"]) == (2, ["test_bad.py::test_broken"])
+
+
+def test_a_suite_whose_tests_are_set_up_and_never_called_fails(suites: PytestSuites, tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "setup.cfg").write_text("[tool:pytest]\naddopts = --setup-plan\n")
+    figures = suites.run({"good": ("test_good.py",)}, nothing)
+    assert (figures["good"]["passed"], figures["good"]["failures"]) == (
+        0,
+        ["test_good.py has no test that passed", "test_good.py::test_one was not run", "test_good.py::test_two was not run"],
+    )
+
+
 def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: SealedResults) -> None:
     names = ("bad", "gone", "unreadable", "empty", "skipped")
     figures = suites.run({"good": ("test_good.py",), **{name: (f"test_{name}.py",) for name in names}}, nothing)
