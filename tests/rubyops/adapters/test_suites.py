@@ -14,6 +14,8 @@ from rubyops.model.recorded import SUITES
 FILES = {
     "test_good.py": "def test_one(): pass\ndef test_two(): pass\n",
     "test_bad.py": "def test_fine(): pass\ndef test_broken(): assert 1 == 2, 'planted'\n",
+    "helper.py": "def demand(that): assert that\n",
+    "test_helped.py": "import helper\ndef test_it(): helper.demand(False)\n",
     "test_unreadable.py": "import no_such_module\n",
     "test_empty.py": "x = 1\n",
     "test_skipped.py": "import pytest\n@pytest.mark.skip(reason='later')\ndef test_later(): pass\n",
@@ -52,8 +54,8 @@ def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: Se
 @pytest.mark.parametrize(("name", "value"), [("PYTEST_ADDOPTS", "--setup-plan"), ("PYTEST_ADDOPTS", "-k one"), ("PYTHONOPTIMIZE", "1")])
 def test_variables_of_the_caller_change_no_suite(suites: PytestSuites, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    figures = suites.run({"good": ("test_good.py",), "bad": ("test_bad.py",)}, nothing)
-    assert (figures["good"]["passed"], figures["bad"]["failures"]) == (2, ["test_bad.py::test_broken"])
+    figures = suites.run({"good": ("test_good.py",), "helped": ("test_helped.py",)}, nothing)
+    assert (figures["good"]["passed"], figures["helped"]["failures"][-1]) == (2, "test_helped.py::test_it")
 
 
 def test_a_suite_whose_tests_are_set_up_and_never_called_fails(suites: PytestSuites, tmp_path: Path) -> None:
