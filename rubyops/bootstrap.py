@@ -120,7 +120,11 @@ def open_toolkit(name: str | None) -> Toolkit:
         rows = reader.rows("control_journal_head", database="control", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
-    evidence = EvidenceBook(facts, journals, results.newest, head, shipped, find_command)
+    def known(suite: str, commit: str) -> list[str]:
+        rows = reader.rows("control_runs_that_prove", database="control", suite=suite, commit=commit)
+        return [row["run_id"] for row in rows]
+
+    evidence = EvidenceBook(facts, journals, results.newest, head, known, shipped, find_command)
     # A server that was late once is asked shortly by every link, so that bounds do not add up.
     patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}
     reader = Reader(facts, driver, evidence.newest, patience)

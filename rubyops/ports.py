@@ -178,13 +178,18 @@ class CheckRunner(Protocol):
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that carries out a run: enough to tell, on the same machine, whether it still lives."""
+    """The process that carries out a run: enough to tell, on the same machine, whether it still lives.
+
+    `proves` are the results that the run would record, for this `commit`.
+    """
 
     who: str
     host: str
     boot: str
     pid: int
     started: int
+    commit: str = ""
+    proves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from rubyops.model.finding import Finding, failed, inconclusive
 from rubyops.model.recorded import short_commit
 from rubyops.ports import Read
 
+PARTS_NAMED_MAX = 3
+
 
 def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, Any] | Finding:
     """Return the newest result of `suite` for this commit when it is believed and good.
@@ -21,5 +23,7 @@ def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, A
     if evidence.result is None:
         return inconclusive(f"no recorded result of {what} for commit {named}{evidence.because()}; {remedy}", **told)
     if evidence.result["passed"] is not True:
-        return failed(f"{what} failed for commit {named}; mend it, then {remedy}", **told, result=evidence.result)
+        parts = evidence.result.get("failed") or []
+        words = f" ({', '.join(map(str, parts[:PARTS_NAMED_MAX]))})" if parts else ""
+        return failed(f"{what} failed for commit {named}{words}; mend it, then {remedy}", **told, result=evidence.result)
     return evidence.result

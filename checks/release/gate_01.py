@@ -3,6 +3,8 @@
 When it fails, the rules that decide whose money a bet takes were changed without proof.
 """
 
+from typing import Any
+
 from checks.release._recorded import recorded_pass
 from rubyops.model.finding import Finding, passed
 from rubyops.model.recorded import TESTS, short_commit
@@ -16,7 +18,17 @@ def run(read: Read) -> Finding:
     if isinstance(found, Finding):
         return found
     commit = read.environment.commit
-    return passed(f"the test suite passed for commit {short_commit(commit)}", suite=TESTS, result=found)
+    words = f"the test suite passed for commit {short_commit(commit)}{_counted(found)}"
+    return passed(words, suite=TESTS, result=found)
+
+
+def _counted(found: dict[str, Any]) -> str:
+    """Tell per source how many tests passed, and how many were left out by their markers."""
+    told = [
+        f"{source}: {counts.get('passed', 0)} passed" + (f", {counts['skipped']} skipped" if counts.get("skipped") else "")
+        for source, counts in (found.get("counts") or {}).items()
+    ]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 CHECK = Check("gate-01", "Topology and policy tests pass", ("GATE-1",), run)

@@ -63,7 +63,17 @@ class SealedResults:
         except (ValueError, RecursionError):
             return _doubt(path, "it is no JSON")
         why = self._why_not(row, suite)
+        if why is None and row.get("ended") is False:
+            why = f"the run that began at {row['recorded_at']} did not come to an end"
         return Evidence(row) if why is None else _doubt(path, why)
+
+    def begun_at(self, suite: str) -> str | None:
+        """Tell when the run began whose row is kept; None where no sealed row tells it."""
+        try:
+            row = json.loads(self._path(suite).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return row.get("begun_at") if self.is_sealed(row) else None
 
     def record(self, suite: str, *, passed: bool, **figures: Any) -> Path:
         """Seal a result and keep it; it replaces the file as a whole.

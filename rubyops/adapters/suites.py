@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from rubyops.adapters.executed import EXECUTED, PLUGIN
 from rubyops.adapters.results import SealedResults
 from rubyops.errors import Refused, TimedOut
 from rubyops.model.recorded import SUITES
@@ -25,8 +26,9 @@ STOP_SECONDS_MAX = 30.0
 KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
 FAILURES_NAMED_MAX = 5
-# What steers this toolkit, or a pytest that this one may run inside of, must not steer the tests; a PostgreSQL of one's own may.
-_OURS = ("RUBYOPS_", "RUBY_", "PYTEST_", "DATABASE_URL", "REDIS_URL")
+# Variables of this toolkit, of pytest and of Python (`PYTHONOPTIMIZE` drops every assert) must not steer the tests;
+# a PostgreSQL of one's own may.
+_OURS = ("RUBYOPS_", "RUBY_", "PYTEST_", "PYTHON", "HYPOTHESIS_", "DATABASE_URL", "REDIS_URL")
 _KEPT = ("RUBYOPS_PG_BIN",)
 
 
@@ -63,7 +65,7 @@ class PytestSuites:
             return read_cases(report, files, told)
 
     def _pytest(self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]) -> str:
-        options = ["-q", "-p", "no:cacheprovider", "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
+        options = ["-q", "-p", "no:cacheprovider", "-p", PLUGIN, "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
         command = [sys.executable, "-m", "pytest", *options, "-o", "junit_family=xunit1", f"--junitxml={report}", *files]
         with output.open("wb") as sink:
             # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
@@ -114,14 +116,20 @@ def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[
         module = case.get("classname") or case.get("name") or ""
         file = next((by_module[known] for known in by_module if module == known or module.startswith(f"{known}.")), None)
         if file is not None:
-            cases.setdefault(file, []).append({"outcome": _outcome(case), "name": case.get("name", "")})
+            outcome, reason = _outcome(case)
+            cases.setdefault(file, []).append({"outcome": outcome, "name": case.get("name", ""), "reason": reason})
     return cases
 
 
-def _outcome(case: ElementTree.Element) -> str:
+def _outcome(case: ElementTree.Element) -> tuple[str, str]:
+    """Return how a test ended, and why it was skipped; one that was never called is `not run`."""
     if case.find("failure") is not None or case.find("error") is not None:
-        return "failed"
-    return "skipped" if case.find("skipped") is not None else "passed"
+        return "failed", ""
+    skipped = case.find("skipped")
+    if skipped is not None:
+        return "skipped", skipped.get("message", "")
+    called = any(item.get("name") == EXECUTED for item in case.iter("property"))
+    return "passed" if called else "not run", ""
 
 
 def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]) -> Row:
@@ -130,6 +138,7 @@ def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequen
     failures = [f"{file} is missing" for file in files if file not in there]
     failures += [f"{file} has no test that passed" for file in there if file in files and not _any_passed(cases.get(file, []))]
     failures += [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "failed"]
+    failures += [f"{file}::{case['name']} was not run" for file, case in found if case["outcome"] == "not run"]
     return {**count, "failures": failures[:FAILURES_NAMED_MAX]}
 
 

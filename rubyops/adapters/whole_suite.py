@@ -1,8 +1,9 @@
-"""Keeps the result of the test command where pytest's reports show that all of it passed.
+"""Keeps how the test command ended: that all of it passed, what failed, or that it never ended.
 
-The command says when it begins and hands its reports over when it ends. In between no file may have
-changed, and every test that pytest collects must stand in each report: a run of a part proves
-nothing to a release gate.
+The command says when it begins, which takes an earlier result of the same commit back, and hands
+its reports over when it ends. In between no file may have changed, and every test that pytest
+collects must stand in each report and have been called: a run of a part proves nothing to a release
+gate.
 """
 
 import json
@@ -18,30 +19,53 @@ from rubyops.adapters.results import SealedResults
 from rubyops.adapters.suites import clean_environ, read_cases
 from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
+from rubyops.ports import Row
 
 COLLECT_SECONDS_MAX = 300
 BY_HAND = "scripts/test without arguments records its result by itself"
+FAILED_KEPT_MAX = 20
+# The one way in which a test may be left out of a whole run: `tests/conftest.py` words it.
+DECLARED_SKIP = "embedded_only: "
 _COUNTED = re.compile(r"^(\S.*\.py): (\d+)$", re.MULTILINE)
 _ROUNDING = timedelta(seconds=2)
 
 
 def begin(results: SealedResults, note: Path) -> None:
-    """Note that the test command begins now, with this commit and these files."""
-    row = {**results.stamped, "begun_at": datetime.now(UTC).isoformat()}
+    """Note that the test command begins now, with this commit and these files.
+
+    Until it ends, it is kept as a run that did not. Raises `Refused` where git tells no commit.
+    """
+    begun_at = datetime.now(UTC).isoformat()
+    row = {**results.stamped, "begun_at": begun_at}
     note.write_text(json.dumps(results.seal(row)), encoding="utf-8")
+    results.record(TESTS, passed=False, ended=False, begun_at=begun_at)
 
 
 def finish(results: SealedResults, checkout: Path, note: Path, reports: Sequence[Path]) -> Path:
     """Keep that the whole suite passed.
 
-    Raises `Refused`, and keeps nothing, unless the reports show it.
+    Raises `Refused`, and keeps why it did not pass, unless the reports show it.
     """
     begun_at = _begun(results, note)
-    if not reports:
-        raise Refused(f"no report of pytest was handed over; {BY_HAND}")
-    wanted = _collected(checkout)
-    counts = {report.stem: _counted(report, wanted, begun_at) for report in reports}
+    try:
+        if not reports:
+            raise Refused(f"no report of pytest was handed over; {BY_HAND}")
+        wanted = _collected(checkout)
+        counts = {report.stem: _counted(report, wanted, begun_at) for report in reports}
+    except Refused as refusal:
+        results.record(TESTS, passed=False, failed=[refusal.message], begun_at=begun_at.isoformat())
+        raise
     return results.record(TESTS, passed=True, counts=counts, begun_at=begun_at.isoformat())
+
+
+def fail(results: SealedResults, note: Path, parts: Sequence[str], reports: Sequence[Path]) -> Path:
+    """Keep that parts of the test command failed, and the first tests that did.
+
+    Raises `Refused` where the result is of no commit.
+    """
+    begun_at = _begun(results, note)
+    failed = [*parts, *(name for report in reports for name in _failed_tests(report))]
+    return results.record(TESTS, passed=False, failed=failed[:FAILED_KEPT_MAX], begun_at=begun_at.isoformat())
 
 
 def _begun(results: SealedResults, note: Path) -> datetime:
@@ -53,6 +77,8 @@ def _begun(results: SealedResults, note: Path) -> datetime:
         raise Refused(f"{note} was not written by the test command when it began; {BY_HAND}")
     if any(row.get(name) != value for name, value in results.stamped.items()):
         raise Refused("files of this checkout changed while its tests ran, so their result is of no commit and is not kept")
+    if results.begun_at(TESTS) not in (row["begun_at"], None):
+        raise Refused("another whole run of this commit began since; its result counts, and this one is not kept")
     return datetime.fromisoformat(row["begun_at"])
 
 
@@ -75,15 +101,40 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
         cases = read_cases(report, list(wanted), "")
     except (OSError, ElementTree.ParseError) as error:
         raise Refused(f"the report {report.name} cannot be read: {error}") from None
-    outcomes = [case["outcome"] for found in cases.values() for case in found]
-    counts = {outcome: outcomes.count(outcome) for outcome in ("passed", "failed", "skipped")}
+    found = [(file, case) for file, of_file in cases.items() for case in of_file]
+    counts = {outcome: sum(case["outcome"] == outcome for _, case in found) for outcome in ("passed", "failed", "skipped")}
     missing = [file for file, count in wanted.items() if len(cases.get(file, [])) < count]
     if missing:
-        found = len(cases.get(missing[0], []))
+        ran = len(cases.get(missing[0], []))
         raise Refused(
-            f"the report {report.name} is of a part: {missing[0]} has {wanted[missing[0]]} tests, {found} of them ran "
+            f"the report {report.name} is of a part: {missing[0]} has {wanted[missing[0]]} tests, {ran} of them ran "
             f"({len(missing)} files like that)"
         )
+    _refuse_unproved(report, found)
     if counts["failed"] or not counts["passed"]:
         raise Refused(f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} passed tests")
     return counts
+
+
+def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
+    """Refuse tests that were never called, and skips that no marker of the test declares."""
+    idle = [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "not run"]
+    if idle:
+        raise Refused(f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} was set up and never called")
+    skipped = [(file, case) for file, case in found if case["outcome"] == "skipped"]
+    hidden = [(file, case) for file, case in skipped if not case["reason"].startswith(DECLARED_SKIP)]
+    if hidden:
+        file, case = hidden[0]
+        raise Refused(
+            f"the report {report.name} tells of {len(hidden)} skipped tests whose marker does not declare it: "
+            f"{file}::{case['name']} ({case['reason']}); mark it `embedded_only`, or have it run"
+        )
+
+
+def _failed_tests(report: Path) -> list[str]:
+    try:
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return []
+    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    return [f"{report.stem}: {case.get('classname')}::{case.get('name')}" for case in failed]

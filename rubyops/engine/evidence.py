@@ -5,14 +5,21 @@ another run than its name, or of the future; and it says why not. A damaged jour
 passed over, and never stops the reading of the others.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from rubyops.engine.history import DONE, History, describe_playbook, lines_ahead, read_history
+from rubyops.engine.history import (
+    DONE,
+    History,
+    describe_playbook,
+    lines_ahead,
+    read_history,
+    restore_playbook,
+)
 from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, read_chain, read_line
 from rubyops.engine.suites import suite_of
 from rubyops.errors import JournalUnreadable, Refused, RubyopsError
@@ -48,9 +55,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """One recorded line: the result that it proves, or the doubt.
+    """One run: the result that it proves, or the doubt.
 
-    A doubt that `weighs` is newer than what it hides.
+    A doubt that `weighs` hides older results: the run may have failed.
     """
 
     recorded_at: datetime
@@ -85,13 +92,15 @@ def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
 class EvidenceBook:
     """Reads results of this checkout on this environment.
 
-    `head` asks control, `shipped` loads a playbook that ships.
+    `head` asks control for a journal's newest line, `known` for the runs that took the lock under
+    a commit and would record a suite, newest first. `shipped` loads a playbook that ships.
     """
 
     facts: EnvironmentFacts
     journals: Journals
     sealed: Callable[[str], Evidence]
     head: Callable[[str], Head]
+    known: Callable[[str, str], Sequence[str]]
     shipped: Callable[[str, Mapping[str, str]], Playbook]
     command: Callable[[str], Command[Any]]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -105,27 +114,79 @@ class EvidenceBook:
             return Evidence(None, ("git does not tell the commit of this checkout, so no result can be told to be its own",))
         if suite in SEALED:
             return self.sealed(suite)
-        found = list(self._candidates(suite))
-        believed = max((item for item in found if item.result is not None), key=lambda item: item.recorded_at, default=None)
-        doubts = sorted((item for item in found if item.result is None), key=lambda item: item.recorded_at, reverse=True)
-        told = tuple(item.doubt for item in doubts[:DOUBTS_TOLD_MAX])
-        if believed is None:
-            return Evidence(None, told)
-        # The newest word counts. Where it cannot be believed an older, better one does not take its
-        # place.
-        weighing = [item for item in doubts if item.weighs and item.recorded_at > believed.recorded_at]
-        return Evidence(None, tuple(item.doubt for item in weighing[:1])) if weighing else Evidence(believed.result, told)
+        known = () if suite.startswith(DRY_RUN_PREFIX) else self.known(suite, self.facts.commit)
+        found: list[_Found] = []
+        for run_id in known:
+            told = self._known(suite, run_id)
+            if told is not None and (told.result is not None or told.weighs):
+                return self._weighed(told, found, self._others(suite, known))
+            found += [told] if told is not None else []
+        others = self._others(suite, known)
+        if not suite.startswith(DRY_RUN_PREFIX):
+            return Evidence(None, _doubts(found, others))
+        # A dry-run leaves nothing in control: the times in its journal are all that there is.
+        believed = max((item for item in others if item.result is not None), key=_when, default=None)
+        return Evidence(None, _doubts(others)) if believed is None else self._weighed(believed, [], others)
 
-    def _candidates(self, suite: str) -> Iterator[_Found]:
+    def _weighed(self, newest: _Found, passed_over: list[_Found], others: list[_Found]) -> Evidence:
+        """Take the newest word that control knows, unless a journal here claims a newer one.
+
+        Such a claim makes nothing believed, and it takes an older, better result away.
+        """
+        if newest.result is None:
+            return Evidence(None, (newest.doubt,))
+        claims = [item for item in others if item.weighs and item.recorded_at > newest.recorded_at]
+        if claims:
+            return Evidence(None, _doubts(claims)[:1])
+        return Evidence(newest.result, _doubts(passed_over, others))
+
+    def _known(self, suite: str, run_id: str) -> _Found | None:
+        """Judge a run that control knows; None where it did not come to what it would prove.
+
+        A journal that is missing, damaged or cut off may be the one of a failure.
+        """
+        try:
+            raw, whole = self.journals.read(run_id)
+        except RubyopsError as error:
+            return _Found(LONG_AGO, None, f"control knows the run {run_id}, and its end cannot be told: {error.message}", weighs=True)
+        line = _newest_recorded(suite, raw, self.facts.commit)
+        if line is not None and line.get("commit") == self.facts.commit:
+            told = self._judge(suite, run_id, raw, whole)
+            # Whatever its times and its environment say, it is a run of here and of this commit.
+            return replace(told, weighs=told.weighs or self._foreign(line) is not None)
+        why = self._unended(suite, run_id, read_chain(raw, ends_whole=whole, run_id=run_id))
+        return _Found(LONG_AGO, None, f"found {run_id}, not believed: {why}", weighs=True) if why else None
+
+    def _unended(self, suite: str, run_id: str, chain: Chain) -> str | None:
+        """Say why a run without a result may have failed all the same."""
+        faults = [*chain.faults, *anchor_faults(chain, self.head(run_id))]
+        if faults:
+            return f"its journal is not sound ({faults[0]})"
+        try:
+            playbook = restore_playbook(read_history(chain.lines).started["playbook"], self.command)
+            steps = {step.id for step in playbook.steps if suite_of(step, self.command, self.facts) == suite}
+        except (RubyopsError, KeyError, TypeError, msgspec.ValidationError) as error:
+            return f"its steps cannot be read by this version ({error})"
+        begun = [line for line in chain.lines if line["type"] == "step_started" and line["step"] in steps]
+        if any(line.get("commit") == self.facts.commit for line in begun):
+            return f"its run began {begun[-1]['step']} and did not come to an end"
+        return None
+
+    def _others(self, suite: str, known: Sequence[str]) -> list[_Found]:
+        """Judge the journals of which control does not know that they would prove this."""
+        found: list[_Found] = []
         for run_id in reversed(self.journals.runs()[-JOURNALS_READ_MAX:]):
+            if run_id in known:
+                continue
             try:
                 raw, whole = self.journals.read(run_id)
             except RubyopsError as error:
                 # A journal that cannot be read is no evidence for any suite; the report names it.
-                yield _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
+                found.append(_Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}"))
                 continue
             if any(suite in text and "recorded" in text for text in raw):
-                yield self._judge(suite, run_id, raw, whole)
+                found.append(self._judge(suite, run_id, raw, whole))
+        return found if suite.startswith(DRY_RUN_PREFIX) else [_unknown(item) for item in found]
 
     def _judge(self, suite: str, run_id: str, raw: list[str], whole: bool) -> _Found:
         where = f"found in {run_id}, not believed"
@@ -160,7 +221,7 @@ class EvidenceBook:
         """Say what is missing for its journal to prove anything."""
         if chain.faults:
             return f"its journal is not sound ({chain.faults[0]})"
-        if chain.lines[0]["type"] != "run_started":
+        if not chain.lines or chain.lines[0]["type"] != "run_started":
             return "its journal does not begin with the start of a run"
         others = {str(other.get("commit")) for other in chain.lines} - {self.facts.commit}
         if others:
@@ -234,6 +295,23 @@ def _newest_recorded(suite: str, raw: list[str], commit: str) -> dict[str, Any] 
     read = [read_line(text)[0] for text in reversed(raw) if suite in text]
     lines = [line for line in read if line is not None and line["type"] == "recorded" and line["suite"] == suite]
     return next((line for line in lines if line.get("commit") == commit), lines[0] if lines else None)
+
+
+def _unknown(found: _Found) -> _Found:
+    if found.result is None:
+        return found
+    doubt = f"found in {found.result['run']}, not believed: control does not know that this run took the lock to prove it"
+    return _Found(found.recorded_at, None, doubt, weighs=True)
+
+
+def _when(found: _Found) -> datetime:
+    return found.recorded_at
+
+
+def _doubts(*kinds: Sequence[_Found]) -> tuple[str, ...]:
+    """Return what was found and not believed, of each kind newest first."""
+    told = [item.doubt for kind in kinds for item in sorted(kind, key=_when, reverse=True) if item.doubt]
+    return tuple(told[:DOUBTS_TOLD_MAX])
 
 
 def _time(line: Mapping[str, Any]) -> datetime:

@@ -13,6 +13,7 @@ from rubyops.model.step import Command, Playbook, Step
 
 DONE = ("ok", "noop")
 NOT_DONE = ("failed", "refused", "inconclusive")
+OF_A_STEP = ("step_started", "step_planned", "intent", "outcome", "step_finished")
 
 
 @dataclass
@@ -52,7 +53,7 @@ class StepRecord:
 
 @dataclass
 class History:
-    """A run as its journal tells it. `began_under` is the freeze level and epoch of its start."""
+    """A run as its journal tells it. `began_under` is the freeze level and epoch of its start, where told."""
 
     run_id: str
     started: dict[str, Any]
@@ -107,8 +108,9 @@ def _fold(history: History, line: dict[str, Any]) -> None:
     elif kind == "run_finished":
         history.state, history.exit_code = line["state"], line["exit_code"]
     elif kind == "lock_taken" and history.began_under is None:
-        history.began_under = (line["freeze_level"], line["freeze_epoch"])
-    elif "step" in line:
+        if "freeze_level" in line and "freeze_epoch" in line:  # the first versions kept the token alone
+            history.began_under = (line["freeze_level"], line["freeze_epoch"])
+    elif kind in OF_A_STEP:
         _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
 
 

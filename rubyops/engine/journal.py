@@ -17,6 +17,7 @@ from rubyops.errors import JournalUnwritable, Refused
 from rubyops.ports import JournalFile
 
 GENESIS = "0" * 64
+DEPTH_MAX = 50
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
@@ -37,6 +38,8 @@ _BY_TYPE: dict[str, dict[str, type]] = {
     "recorded": {"suite": str, "result": dict},
     "run_finished": {"state": str, "exit_code": int},
 }  # fmt: skip
+# Fields that later versions added: their absence is unknown, another type is a fault.
+_LATER: dict[str, dict[str, type]] = {"lock_taken": {"freeze_level": str, "freeze_epoch": int}}
 _OF_PLAYBOOK: dict[str, type] = {
     "name": str, "title": str, "kind": str, "source": str, "steps": list, "parameters": dict,
 }  # fmt: skip
@@ -182,7 +185,9 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
         return None, "is not a journal line: it is no JSON"
     if not isinstance(line, dict):
         return None, f"is not a journal line: it is no object, but {type(line).__name__}"
-    wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _BY_TYPE.get(line["type"], {}))
+    if _is_too_deep(line):
+        return None, f"is not a journal line: it is nested deeper than {DEPTH_MAX} levels"
+    wrong = _misfits(line, _ON_EVERY_LINE) or _misfits(line, _demanded(line))
     if not wrong and line["type"] == "run_started":
         wrong = [f"playbook.{name}" for name in _misfits(line["playbook"], _OF_PLAYBOOK)]
     if not wrong and _moment(line["time"]) is None:
@@ -190,6 +195,22 @@ def read_line(text: str) -> tuple[dict[str, Any] | None, str]:
     if wrong:
         return None, f"is not a journal line: {', '.join(wrong)} missing or not as it has to be"
     return line, ""
+
+
+def _is_too_deep(line: dict[str, Any]) -> bool:
+    # Python can read a little deeper than it can write, so a reader would end in a RecursionError.
+    level: list[Any] = [line]
+    for _ in range(DEPTH_MAX):
+        held = [item for item in level if isinstance(item, dict | list)]
+        level = [part for item in held for part in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return False
+    return True
+
+
+def _demanded(line: Mapping[str, Any]) -> dict[str, type]:
+    later = _LATER.get(line["type"], {})
+    return _BY_TYPE.get(line["type"], {}) | {name: later[name] for name in later if name in line}
 
 
 def _misfits(line: Mapping[str, Any], wanted: Mapping[str, type]) -> list[str]:

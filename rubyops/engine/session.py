@@ -1,7 +1,7 @@
 """Begins, rehearses, resumes and verifies runs: the engine's front door."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
 from rubyops.engine.stop import StopWish
+from rubyops.engine.suites import proves
 from rubyops.engine.tools import Tools
 from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
 from rubyops.model.recorded import short_commit
@@ -164,7 +165,7 @@ class Session:
             plan,
             self.tools,
             journal,
-            self.holder,
+            replace(self.holder, commit=self.tools.read.environment.commit, proves=proves(plan, self.tools)),
             self.reporter,
             self.stop,
             history,
@@ -173,22 +174,52 @@ class Session:
         )
 
     def _remark(self, run_id: str, kind: str, content: dict[str, object]) -> None:
-        """Add a line to the journal of another run that has ended, where it is kept here."""
+        """Add a line to the journal of another run that has ended, where it is kept here.
+
+        The line is anchored, so the journal must be the one that control knows, to its last line:
+        an anchor that moves on over a forged journal would have everybody believe it.
+        """
         try:
             file = self.journals.reopen(run_id)
+            try:
+                self._append_to(run_id, file, kind, content)
+            finally:
+                file.close()
         except RubyopsError as fault:
-            self.reporter.note(f"the journal of {run_id} was not told: {fault.message}")
-            return
-        reading = self.reading(run_id)
-        if reading.faults:
-            file.close()
-            self.reporter.note(f"the journal of {run_id} is not sound, so it was not told")
-            return
+            # The act itself is done, and control's own history tells of it.
+            self.reporter.note(
+                f"the journal of {run_id} was not told that this run took over its freeze: "
+                f"{fault.message}; see: rubyops runs verify {run_id}"
+            )
+
+    def _append_to(
+        self,
+        run_id: str,
+        file: JournalFile,
+        kind: str,
+        content: dict[str, object],
+    ) -> None:
+        chain = self._as_anchored(run_id)
         file.drop_torn_end()
-        journal = self._journal(run_id, file, after=reading.chain.lines)
+        journal = self._journal(run_id, file, after=chain.lines)
         journal.write(kind, **content)
         self.tools.control.anchor(run_id, journal.sequence, journal.head)
-        journal.close()
+
+    def _as_anchored(self, run_id: str) -> Chain:
+        """Return a journal that is the very one that control knows.
+
+        Raises `Refused` for another, `Unreachable`.
+        """
+        reading, head = self.reading(run_id), self.tools.control.head(run_id)
+        faults = [*reading.faults, *anchor_faults(reading.chain, head)]
+        lines = reading.chain.lines
+        if not faults and head is None:
+            faults = ["control has no anchor of it"]
+        elif not faults and head is not None and lines[-1]["seq"] != head[0]:
+            faults = [f"it ends at line {lines[-1]['seq']}, and control has seen line {head[0]} last"]
+        if faults:
+            raise Refused(f"it is not the one that control knows ({faults[0]}), so it was not touched")
+        return reading.chain
 
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment

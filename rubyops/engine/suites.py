@@ -30,11 +30,9 @@ def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, jour
     here, and said why, did not fail. What passed is kept with the code that the processes ran, as
     they tell it now.
     """
-    if plan.playbook.kind != "rollout":
-        return
     facts = tools.read.environment
     named = {item.step.id: suite_of(item.step, tools.command, facts) for item in plan.steps}
-    for suite in dict.fromkeys(suite for suite in named.values() if suite is not None):
+    for suite in proves(plan, tools):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         tried = [status for status in steps.values() if status != "skipped"]
         if len(tried) == len(steps) or any(status not in PASSED for status in tried):
@@ -42,6 +40,18 @@ def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, jour
             passed = "ok" in tried and all(status in PASSED for status in tried)
             code = _code(tools.read) if passed else {}
             journal.write("recorded", suite=suite, result={"passed": passed, "steps": steps, **code})
+
+
+def proves(plan: Plan, tools: Tools) -> tuple[str, ...]:
+    """Name the suites of which a run of this plan records a result: a rollout's alone are kept.
+
+    `control` keeps them with the taking of the lock, so that a run whose journal is gone weighs.
+    """
+    if plan.playbook.kind != "rollout":
+        return ()
+    facts = tools.read.environment
+    named = [suite_of(item.step, tools.command, facts) for item in plan.steps]
+    return tuple(dict.fromkeys(suite for suite in named if suite is not None))
 
 
 def suite_of(step: Step, command: Callable[[str], Command[Any]], facts: EnvironmentFacts) -> str | None:

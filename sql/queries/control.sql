@@ -33,13 +33,22 @@ SELECT epoch, level FROM control.freeze_history WHERE run_id = %(run_id)s::text
 SELECT control.note_change(%(what)s::text, %(by)s::text) AS change_no;
 
 -- name: control_lock_take
--- Take the lock when it is free, expired, or still held under the very token that was found to be dead; no row when it is not.
-INSERT INTO control.run_lock AS l (run_id, holder, token, expires_at)
-VALUES (%(run_id)s::text, %(holder)s::jsonb, nextval('control.fencing_token'), clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision))
-ON CONFLICT (one) DO UPDATE
-   SET run_id = excluded.run_id, holder = excluded.holder, token = excluded.token, acquired_at = clock_timestamp(),
-       heartbeat_at = clock_timestamp(), expires_at = excluded.expires_at
- WHERE l.expires_at <= clock_timestamp() OR l.token = %(dead_token)s::bigint
+-- Take the lock when it is free, expired, or still held under the very token that was found to be
+-- dead, and keep in its history what the run would prove; no row when it is not.
+WITH taken AS (
+    INSERT INTO control.run_lock AS l (run_id, holder, token, expires_at)
+    VALUES (%(run_id)s::text, %(holder)s::jsonb, nextval('control.fencing_token'),
+            clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision))
+    ON CONFLICT (one) DO UPDATE
+       SET run_id = excluded.run_id, holder = excluded.holder, token = excluded.token,
+           acquired_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
+           expires_at = excluded.expires_at
+     WHERE l.expires_at <= clock_timestamp() OR l.token = %(dead_token)s::bigint
+    RETURNING run_id, token, holder
+)
+INSERT INTO control.lock_history (token, run_id, commit, proves)
+SELECT token, run_id, holder ->> 'commit', ARRAY(SELECT jsonb_array_elements_text(holder -> 'proves'))
+  FROM taken
 RETURNING token;
 
 -- name: control_lock_show
@@ -74,6 +83,14 @@ ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded
 -- name: control_journal_head
 -- The newest anchored line of a run's journal.
 SELECT sequence, hash FROM control.journal_head WHERE run_id = %(run_id)s::text;
+
+-- name: control_runs_that_prove
+-- Runs that took the lock under this commit and would record this result, newest first.
+SELECT run_id, max(token) AS token
+  FROM control.lock_history
+ WHERE commit = %(commit)s::text AND %(suite)s::text = ANY (proves)
+ GROUP BY run_id
+ ORDER BY max(token) DESC;
 
 -- name: control_begin_verification
 -- Begin a part of a verification on this state of the platform; a repeat begins it anew.

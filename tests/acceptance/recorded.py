@@ -12,6 +12,8 @@ from rubyops.model.recorded import TESTS
 from tests.acceptance.platform import Live, Player
 from tests.chains import as_text, chained
 
+LOCK_TAKEN = "INSERT INTO control.lock_history VALUES (nextval('control.fencing_token'), %s, %s, %s)"
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -53,7 +55,7 @@ def hand_written_result(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]:
-    """Add the journal of a newer rollout, which control has seen or not."""
+    """Add the journal of a newer rollout, which took the lock and was anchored, or not."""
     run_id, now = new_run_id(), datetime.now(UTC).isoformat()
     lines = [{**line, "run": run_id, "time": now} for line in stage.live.journal(stage.rollout)]
     for line in lines:
@@ -64,9 +66,12 @@ def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]
     path.write_text(as_text(made))
     with closing(stage.live.superuser("control")) as connection:
         if anchored:
+            suites = [line["suite"] for line in made if line["type"] == "recorded"]
+            connection.execute(LOCK_TAKEN, [run_id, made[0]["commit"], suites])
             connection.execute("INSERT INTO control.journal_head VALUES (%s, %s, %s)", [run_id, made[-1]["seq"], made[-1]["hash"]])
         try:
             yield
         finally:
             path.unlink()
             connection.execute("DELETE FROM control.journal_head WHERE run_id = %s", [run_id])
+            connection.execute("DELETE FROM control.lock_history WHERE run_id = %s", [run_id])

@@ -14,6 +14,8 @@ from rubyops.model.recorded import SUITES
 FILES = {
     "test_good.py": "def test_one(): pass\ndef test_two(): pass\n",
     "test_bad.py": "def test_fine(): pass\ndef test_broken(): assert 1 == 2, 'planted'\n",
+    "helper.py": "def demand(that): assert that\n",
+    "test_helped.py": "import helper\ndef test_it(): helper.demand(False)\n",
     "test_unreadable.py": "import no_such_module\n",
     "test_empty.py": "x = 1\n",
     "test_skipped.py": "import pytest\n@pytest.mark.skip(reason='later')\ndef test_later(): pass\n",
@@ -47,6 +49,22 @@ def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: Se
     assert {name: (row["passed"], row["failures"]) for name, row in figures.items()} == {"good": (2, []), "clean": (3, [])}
     kept = results.newest(SUITES).result
     assert kept is not None and (kept["passed"], kept["suites"]) == (True, figures)
+
+
+@pytest.mark.parametrize(("name", "value"), [("PYTEST_ADDOPTS", "--setup-plan"), ("PYTEST_ADDOPTS", "-k one"), ("PYTHONOPTIMIZE", "1")])
+def test_variables_of_the_caller_change_no_suite(suites: PytestSuites, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    figures = suites.run({"good": ("test_good.py",), "helped": ("test_helped.py",)}, nothing)
+    assert (figures["good"]["passed"], figures["helped"]["failures"][-1]) == (2, "test_helped.py::test_it")
+
+
+def test_a_suite_whose_tests_are_set_up_and_never_called_fails(suites: PytestSuites, tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "setup.cfg").write_text("[tool:pytest]\naddopts = --setup-plan\n")
+    figures = suites.run({"good": ("test_good.py",)}, nothing)
+    assert (figures["good"]["passed"], figures["good"]["failures"]) == (
+        0,
+        ["test_good.py has no test that passed", "test_good.py::test_one was not run", "test_good.py::test_two was not run"],
+    )
 
 
 def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: SealedResults) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from rubyops.adapters import whole_suite
+from rubyops.adapters.executed import PLUGIN
 from rubyops.adapters.results import SealedResults
 from rubyops.adapters.suites import clean_environ
 from rubyops.config import CHECKOUT
 from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
+from tests.conftest import EMBEDDED_ONLY
 
 COMMIT, CODE = "a" * 40, "c" * 64
 FILES = {
@@ -44,18 +47,29 @@ def note(tmp_path: Path, results: SealedResults) -> Path:
     return tmp_path / "begun.json"
 
 
-def run(checkout: Path, *words: str) -> Path:
+def run(checkout: Path, *words: str, **environ: str) -> Path:
     """Run the tests of the checkout as the test command does, and return pytest's report."""
     report = checkout.parent / "embedded.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
-    subprocess.run([*command, *words], cwd=checkout, env=clean_environ(), check=False, capture_output=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN, "-o", "junit_family=xunit1"]
+    subprocess.run(
+        [*command, f"--junitxml={report}", *words],
+        cwd=checkout,
+        env=clean_environ() | environ,
+        check=False,
+        capture_output=True,
+    )
     return report
+
+
+def not_passed(results: SealedResults) -> bool:
+    kept = results.newest(TESTS).result
+    return kept is None or kept["passed"] is False
 
 
 def refused(results: SealedResults, checkout: Path, note: Path, *reports: Path) -> str:
     with pytest.raises(Refused) as refusal:
         whole_suite.finish(results, checkout, note, reports)
-    assert results.newest(TESTS).result is None
+    assert not_passed(results)
     return refusal.value.message
 
 
@@ -72,6 +86,89 @@ def test_a_part_is_not_kept(results: SealedResults, checkout: Path, note: Path, 
     assert "is of a part" in refused(results, checkout, note, run(checkout, *words))
 
 
+PART, NOT_RUN = "is of a part", "tests that were not run"
+CHOOSING: list[tuple[str, str]] = [
+    ("--setup-plan", NOT_RUN),
+    ("--setup-only", NOT_RUN),
+    ("--setup-plan --setup-show", NOT_RUN),
+    ("--collect-only", "cannot be read|is of a part"),
+    ("--co -q", "cannot be read|is of a part"),
+    ("-k that", PART),
+    ("-k 'not that'", PART),
+    ("-m slow", PART),
+    ("--deselect tests/test_one.py::test_it[1]", PART),
+    ("--ignore tests/test_two.py", PART),
+    ("--ignore-glob *two*", PART),
+    ("--maxfail=1 -k 'not that'", PART),
+    ("-p no:junitxml", "cannot be read"),
+    ("-p no:executed -o python_functions=test_that", PART),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), CHOOSING, ids=[options for options, _ in CHOOSING])
+def test_options_of_the_environment_choose_no_tests(results: SealedResults, checkout: Path, note: Path, options: str, words: str) -> None:
+    assert re.search(words, refused(results, checkout, note, run(checkout, PYTEST_ADDOPTS=options)))
+
+
+@pytest.mark.parametrize("options", ["-x", "--lf", "-v --durations=3", "--tb=short"])
+def test_options_that_leave_all_tests_in_are_harmless(results: SealedResults, checkout: Path, note: Path, options: str) -> None:
+    whole_suite.finish(results, checkout, note, [run(checkout, "-p", "cacheprovider", PYTEST_ADDOPTS=options)])
+    assert not not_passed(results)
+
+
+def test_a_failed_run_takes_a_pass_back_and_says_what_failed(results: SealedResults, checkout: Path, note: Path) -> None:
+    whole_suite.finish(results, checkout, note, [run(checkout)])
+    whole_suite.begin(results, note)
+    (checkout / "tests" / "test_two.py").write_text("def test_it(): assert False\ndef test_that(): pass\n")
+    whole_suite.fail(results, note, ["ruff", "pytest, source embedded"], [run(checkout), checkout / "none.xml"])
+    kept = results.newest(TESTS).result
+    assert kept is not None
+    assert (kept["passed"], kept["failed"]) == (False, ["ruff", "pytest, source embedded", "embedded: tests.test_two::test_it"])
+
+
+def test_a_run_that_began_and_did_not_end_takes_a_pass_back(results: SealedResults, checkout: Path, note: Path) -> None:
+    whole_suite.finish(results, checkout, note, [run(checkout)])
+    whole_suite.begin(results, note)
+    evidence = results.newest(TESTS)
+    assert evidence.result is None
+    assert "did not come to an end" in evidence.because()
+
+
+def test_a_run_that_began_earlier_says_nothing_once_another_began(results: SealedResults, checkout: Path, note: Path) -> None:
+    later = note.with_name("later.json")
+    whole_suite.begin(results, later)
+    assert "another whole run of this commit began since" in refused(results, checkout, note, run(checkout))
+    with pytest.raises(Refused, match="another whole run"):
+        whole_suite.fail(results, note, ["ruff"], [])
+    assert "did not come to an end" in results.newest(TESTS).because()
+    whole_suite.finish(results, checkout, later, [run(checkout)])
+    assert not not_passed(results)
+
+
+def test_a_run_under_no_commit_begins_and_is_not_kept(tmp_path: Path) -> None:
+    nowhere = SealedResults(tmp_path / "results", "unknown", CODE)
+    with pytest.raises(Refused, match="git does not tell the commit"):
+        whole_suite.begin(nowhere, tmp_path / "begun.json")
+    assert list((tmp_path / "results").rglob("*.json")) == []
+
+
+SKIPPED = "import pytest\n@pytest.mark.skip(reason='{}')\ndef test_it(): pass\ndef test_that(): pass\n"
+
+
+def test_a_declared_skip_is_counted_and_did_not_pass(results: SealedResults, checkout: Path, note: Path) -> None:
+    (checkout / "tests" / "test_two.py").write_text(SKIPPED.format(f"{whole_suite.DECLARED_SKIP}it stops a server"))
+    whole_suite.finish(results, checkout, note, [run(checkout)])
+    kept = results.newest(TESTS).result
+    assert kept is not None
+    assert kept["counts"] == {"embedded": {"passed": 3, "failed": 0, "skipped": 1}}
+    assert f"{EMBEDDED_ONLY}: " == whole_suite.DECLARED_SKIP
+
+
+def test_a_skip_that_nobody_declared_is_refused(results: SealedResults, checkout: Path, note: Path) -> None:
+    (checkout / "tests" / "test_two.py").write_text(SKIPPED.format("later"))
+    assert "whose marker does not declare it: tests/test_two.py::test_it (later)" in refused(results, checkout, note, run(checkout))
+
+
 def test_failures_are_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
     (checkout / "tests" / "test_two.py").write_text("def test_it(): assert False\ndef test_that(): pass\n")
     assert "1 failed and 3 passed" in refused(results, checkout, note, run(checkout))
@@ -79,7 +176,7 @@ def test_failures_are_not_kept(results: SealedResults, checkout: Path, note: Pat
 
 def test_nothing_that_passed_is_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
     for file in FILES:
-        (checkout / file).write_text("import pytest\ndef test_it(): pytest.skip('later')\n")
+        (checkout / file).write_text(SKIPPED.format(f"{whole_suite.DECLARED_SKIP}later").replace("def test_that(): pass", ""))
     assert "0 failed and 0 passed" in refused(results, checkout, note, run(checkout))
 
 

@@ -66,6 +66,16 @@ def hand_written_journal(world: World) -> None:
     world.write("r-forged", lines)
 
 
+def a_copy_of_a_run_that_control_never_knew(world: World) -> None:
+    hand_written_journal(world)
+    world.run("DELETE FROM control.lock_history")
+
+
+def anchored_and_without_the_lock(world: World) -> None:
+    rolled_out(world)
+    world.run("DELETE FROM control.lock_history")
+
+
 def one_step(world: World) -> None:
     whole = bootstrap.playbook(SHIPPED)
     flow = next(step for step in whole.steps if step.id == "flow-1")
@@ -153,13 +163,18 @@ def a_folder(world: World) -> None:
     path.mkdir()
 
 
-def of_the_future(world: World) -> None:
-    run_id = rolled_out(world)
+def shift(world: World, run_id: str, hours: float) -> str:
+    """Have a run be one that was carried out while the operator's clock was off."""
     lines = world.lines(run_id)
     for line in lines:
-        line["time"] = (datetime.fromisoformat(line["time"]) + timedelta(days=2)).isoformat()
+        line["time"] = (datetime.fromisoformat(line["time"]) + timedelta(hours=hours)).isoformat()
     world.write(run_id, lines)
     world.anchor(run_id, world.lines(run_id)[-1])
+    return run_id
+
+
+def of_the_future(world: World) -> None:
+    shift(world, rolled_out(world), 48)
 
 
 def edited(world: World) -> None:
@@ -301,7 +316,9 @@ def nothing_runs_now(world: World) -> None:
 FLOWS: list[tuple[Way, str]] = [
     (lambda world: None, "no recorded result of the flows on RUBY_SPLIT_V1 for commit aaaaaaaaaaaa; roll out again"),
     (hand_written_line, "does not begin with the start of a run"),
-    (hand_written_journal, "control has no anchor of this run"),
+    (hand_written_journal, "its end cannot be told: there is no run r-"),
+    (a_copy_of_a_run_that_control_never_knew, "control has no anchor of this run"),
+    (anchored_and_without_the_lock, "control does not know that this run took the lock"),
     (one_step, "its playbook 'mine' is not one that ships"),
     (one_step_of_the_shipped_name, "its steps are not those of the rollout rollout-local that ships, whole"),
     (a_step_left_out, "its steps are not those of the rollout"),
@@ -314,7 +331,7 @@ FLOWS: list[tuple[Way, str]] = [
     (without_git, "git does not tell the commit of this checkout"),
     (other_environment, "it was recorded on staging, and this is test"),
     (other_topology, "no recorded result"),
-    (copied, "belongs to run r-"),
+    (copied, "its end cannot be told: there is no run r-"),
     (symlinked, "is a symbolic link; one file stands for one run"),
     (hard_linked, "has 2 names (hard links); one file stands for one run"),
     (a_folder, "is a folder; one file stands for one run"),

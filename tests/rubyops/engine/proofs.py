@@ -216,8 +216,13 @@ class WorldRead(StillRead):
     def results(self, suite: str) -> Evidence:
         """Weigh the world's evidence."""
         world = self.world
-        book = EvidenceBook(world.facts, world.journals, world.sealed.newest, self._head, bootstrap.shipped, world.command)
+        sealed, shipped = world.sealed.newest, bootstrap.shipped
+        book = EvidenceBook(world.facts, world.journals, sealed, self._head, self._known, shipped, world.command)
         return book.newest(suite)
+
+    def _known(self, suite: str, commit: str) -> list[str]:
+        rows = self.rows("control_runs_that_prove", database="control", suite=suite, commit=commit)
+        return [row["run_id"] for row in rows]
 
     def _head(self, run_id: str) -> tuple[int, str] | None:
         rows = self.rows("control_journal_head", database="control", run_id=run_id)

@@ -6,11 +6,16 @@ from checks.release import gate_02
 from commands import backfill
 from rubyops import bootstrap
 from rubyops.model.recorded import DRY_RUN_PREFIX
-from tests.rubyops.engine.forgeries import FLOWS, rolled_out
-from tests.rubyops.engine.proofs import COMMIT, DIRTY, OTHER, Way, World
+from rubyops.model.step import Playbook
+from tests.rubyops.engine.forgeries import FLOWS, rolled_out, shift
+from tests.rubyops.engine.newer_failures import NEWER_FAILURES
+from tests.rubyops.engine.proofs import COMMIT, DIRTY, OTHER, SHIPPED, Way, World
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+
+WAYS = [*FLOWS, *NEWER_FAILURES]
 
 
-@pytest.mark.parametrize(("way", "words"), FLOWS, ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(FLOWS)])
+@pytest.mark.parametrize(("way", "words"), WAYS, ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(WAYS)])
 def test_gate_2_is_not_fooled(world: World, way: Way, words: str) -> None:
     way(world)
     finding = gate_02.run(world.read())
@@ -55,6 +60,79 @@ def test_damaged_journals_beside_a_good_one_are_passed_over(world: World) -> Non
     assert gate_02.run(world.read()).ok
     readings = {name: world.session().reading(name) for name in world.journals.runs()}
     assert {name for name, reading in readings.items() if not reading.faults} == {run_id}
+
+
+def another_playbook(world: World) -> None:
+    world.path(world.roll_out(bootstrap.single_step("backfill", backfill.Params())).run_id).unlink()
+
+
+def a_failure_before_the_flows(world: World) -> None:
+    world.broken = {"single-seed"}
+    assert world.roll_out().state == "failed"
+
+
+def a_failure_of_another_commit(world: World) -> None:
+    world.commit, world.broken = OTHER, {"FLOW-3"}
+    world.path(world.roll_out().run_id).unlink()
+    world.commit = COMMIT
+
+
+def a_failure_on_another_topology(world: World) -> None:
+    world.topology, world.broken = RUBY_UNIFIED_V1, {"FLOW-3"}
+    world.path(world.roll_out().run_id).unlink()
+    world.topology = RUBY_SPLIT_V1
+
+
+def a_playbook_of_ones_own(world: World) -> None:
+    flow = next(step for step in bootstrap.playbook(SHIPPED).steps if step.id == "flow-1")
+    world.broken = {"FLOW-1"}
+    world.roll_out(Playbook("mine", "Mine", "rollout", (flow,), {}, "mine.yaml"))
+
+
+def a_hand_written_pass_of_later(world: World) -> None:
+    """Leave a file that is of the future, and of a run that control does not know."""
+    lines = [line | {"run": "r-zzzz", "time": "2999-01-01T00:00:00+00:00"} for line in world.lines(world.journals.runs()[-1])]
+    world.write("r-zzzz", lines)
+
+
+UNDISTURBED: list[Way] = [
+    another_playbook,
+    a_failure_before_the_flows,
+    a_failure_of_another_commit,
+    a_failure_on_another_topology,
+    a_playbook_of_ones_own,
+    a_hand_written_pass_of_later,
+]
+
+
+@pytest.mark.parametrize("way", UNDISTURBED, ids=[getattr(way, "__name__", "") for way in UNDISTURBED])
+def test_a_newer_run_that_says_nothing_of_the_flows_takes_no_pass_back(world: World, way: Way) -> None:
+    run_id = rolled_out(world)
+    way(world)
+    finding = gate_02.run(world.read())
+    assert finding.ok, finding.summary
+    assert finding.details["result"]["run"] == run_id  # type: ignore[index]
+
+
+def test_a_pass_counts_after_a_failure_whose_clock_was_ahead(world: World) -> None:
+    world.broken = {"FLOW-3"}
+    shift(world, world.roll_out().run_id, 0.01)
+    world.broken = set()
+    run_id = rolled_out(world)
+    finding = gate_02.run(world.read())
+    assert finding.ok, finding.summary
+    assert finding.details["result"]["run"] == run_id  # type: ignore[index]
+
+
+def test_a_resume_makes_an_older_run_the_newest_word(world: World) -> None:
+    world.broken = {"FLOW-3"}
+    first = world.roll_out().run_id
+    world.broken = set()
+    rolled_out(world)
+    assert gate_02.run(world.read()).ok
+    world.broken = {"FLOW-5"}
+    assert world.session().resume(first).state == "failed"
+    assert gate_02.run(world.read()).status == "failed"
 
 
 # --- a backfill: what its dry-run leaves behind

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from checks.release import gate_01
+from rubyops.adapters import whole_suite
 from rubyops.adapters.results import KEY_NAME, SealedResults
 from rubyops.errors import Refused
 from rubyops.model.recorded import SUITES, TESTS
@@ -18,7 +19,7 @@ from tests.rubyops.engine.proofs import CODE, COMMIT, DIRTY, OTHER, Way, World
 
 
 def keep_tests(world: World) -> Path:
-    return world.sealed.record(TESTS, passed=True, counts={"embedded": {"passed": 3000}})
+    return world.sealed.record(TESTS, passed=True, counts={"embedded": {"passed": 3000, "skipped": 2}})
 
 
 def rewritten(**changes: Any) -> Way:
@@ -94,6 +95,22 @@ def result_is_a_folder(world: World) -> None:
     path.mkdir()
 
 
+def begun_after_a_pass(world: World) -> None:
+    keep_tests(world)
+    whole_suite.begin(world.sealed, world.home / "begun.json")
+
+
+def failed_after_a_pass(world: World) -> None:
+    begun_after_a_pass(world)
+    whole_suite.fail(world.sealed, world.home / "begun.json", ["mypy"], [])
+
+
+def ended_without_a_report(world: World) -> None:
+    begun_after_a_pass(world)
+    with pytest.raises(Refused):
+        whole_suite.finish(world.sealed, world.home, world.home / "begun.json", [])
+
+
 def in_a_journal(world: World) -> None:
     run_id = rolled_out(world)
     lines = world.lines(run_id)
@@ -135,6 +152,9 @@ RESULTS: list[tuple[Way, str]] = [
     (junk(b"[]"), "does not carry the seal"),
     (junk(b" " * 1_000_001), "larger than any result"),
     (result_is_a_folder, "cannot be read"),
+    (begun_after_a_pass, "did not come to an end"),
+    (failed_after_a_pass, "failed for commit aaaaaaaaaaaa (mypy)"),
+    (ended_without_a_report, "failed for commit aaaaaaaaaaaa (no report of pytest was handed over"),
     (in_a_journal, "no recorded result"),
     (dirty_after_the_tests, "no recorded result of the test suite for commit aaaaaaaaaaaa-dirty-0123456789ab"),
     (git_gone_after_the_tests, "git does not tell the commit"),
@@ -151,7 +171,9 @@ def test_gate_1_is_not_fooled(world: World, way: Way, words: str) -> None:
 
 def test_gate_1_believes_a_sealed_result(world: World) -> None:
     path = keep_tests(world)
-    assert gate_01.run(world.read()).ok
+    finding = gate_01.run(world.read())
+    assert finding.ok
+    assert finding.summary.endswith("(embedded: 3000 passed, 2 skipped)")
     assert (path.parent.parent / KEY_NAME).stat().st_mode & 0o777 == 0o600
 
 

@@ -19,7 +19,7 @@ from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.model.effect import CallService, RaiseFreeze, StartProcesses, StopProcesses
+from rubyops.model.effect import CallService, RaiseFreeze, StartProcesses, StopProcesses, TakeOverFreeze
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, Playbook, Step, Wanted
 from rubyops.ports import CheckRunner, Read
@@ -44,12 +44,18 @@ def _freeze(params: Params, read: Read) -> Wanted:
     return Wanted((RaiseFreeze("ingress", "a test"),), {})
 
 
+def _adopt(params: Params, read: Read) -> Wanted:
+    del read
+    return Wanted((TakeOverFreeze(params.word),), {})
+
+
 def _restart(params: Params, read: Read) -> Wanted:
     del params, read
     return Wanted((StopProcesses(("rolling_worker",)), StartProcesses(("rolling_worker",))), {})
 
 
 COMMANDS: dict[str, Command[Any]] = {
+    "adopt": Command("adopt", "Take over the freeze of a run", Params, _adopt, guard_money=False),
     "freeze": Command("freeze", "Freeze", Params, _freeze, guard_money=False),
     "several": Command("several", "Call several times", Params, _several),
     "suites": suites.COMMAND,

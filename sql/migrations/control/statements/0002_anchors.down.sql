@@ -1,1 +1,2 @@
+DROP TABLE control.lock_history;
 DROP TABLE control.ledger_anchor;
