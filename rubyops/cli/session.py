@@ -20,7 +20,7 @@ from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
-from rubyops.errors import Refused
+from rubyops.errors import Interrupted, Refused, Terminated
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
@@ -38,7 +38,7 @@ def carry_out(
         session = toolkit.session(live, stop)
 
         def confirmed(plan: Plan) -> None:
-            with live.waiting_for_a_person():
+            with live.waiting_for_a_person(), _answerable(stop):
                 _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit))
 
         report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
@@ -158,10 +158,33 @@ def _stoppable(console: Console) -> Iterator[StopWish]:
         stop.ask(terminated=number != signal.SIGINT)
         console.say("Stopping at the next safe point ...")
 
-    obeyed = [number for number in STOPPING if not _is_to_outlive(number)]
-    before = {number: signal.signal(number, on_signal) for number in obeyed}
-    try:
+    with _handled_by(on_signal):
         yield stop
+
+
+@contextlib.contextmanager
+def _answerable(stop: StopWish) -> Iterator[None]:
+    """Let the same signals end a question at once, because nothing was done yet.
+
+    A handler that does not raise would let the question wait on for its answer.
+    """
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        error = Interrupted if number == signal.SIGINT else Terminated
+        raise error("stopped at the question; nothing was changed")
+
+    with _handled_by(on_signal):
+        stop.obey()
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    obeyed = [number for number in STOPPING if not _is_to_outlive(number)]
+    before = {number: signal.signal(number, handler) for number in obeyed}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
