@@ -52,6 +52,14 @@ class JournalUnreadable(UsageError):
     """The journal of a run cannot be read."""
 
 
+class StateDamaged(RubyopsError):
+    """A file of the environment's own state cannot be read."""
+
+
+class StateUnwritable(RubyopsError):
+    """A file of the environment's own state cannot be written."""
+
+
 class Unreachable(RubyopsError):
     """The environment cannot be reached."""
 

@@ -18,6 +18,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from rubyops.adapters.bounded import Watch
 from rubyops.adapters.connections import connect
+from rubyops.adapters.durable import replace_state
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.programs import run_program
 from rubyops.adapters.streams import redis_client
@@ -149,8 +150,8 @@ class Valkey:
             "user default off",
             *users,
         ]
-        self.config_file.touch(mode=0o600)
-        self.config_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        # A running server goes on with it after a restart of its own: it must never be half there.
+        replace_state(self.config_file, "\n".join(lines) + "\n")
 
     @property
     def where(self) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rubyops.adapters.bounded import Patience, Watch, within
+from rubyops.adapters.durable import replace_state
 from rubyops.adapters.local import fence_file, leftovers
 from rubyops.adapters.local.layout import Program, log_file
 from rubyops.adapters.local.programs import run_program
@@ -69,7 +70,7 @@ class Supervisor:
 
     def is_configured(self, text: str) -> bool:
         """Whether the running supervisor was started with exactly this configuration."""
-        return self._config.exists() and self._config.read_text(encoding="utf-8") == text
+        return self._config.exists() and self._config.read_bytes() == text.encode()
 
     def configuration(self, programs: Sequence[Program], directory: Path) -> str:
         """Render supervisord's configuration for `programs`, which run in `directory`."""
@@ -83,9 +84,7 @@ class Supervisor:
     def launch(self, text: str) -> None:
         """Start supervisord as a daemon with this configuration; none of its programs is started yet."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._config.unlink(missing_ok=True)
-        self._config.touch(mode=0o600)
-        self._config.write_text(text, encoding="utf-8")
+        replace_state(self._config, text)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         started = run_program(command, START_SECONDS, env=environ)
