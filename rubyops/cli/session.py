@@ -33,7 +33,7 @@ def carry_out(
     console: Console, toolkit: Toolkit, playbook: Playbook, *, dry_run: bool, confirm: str | None, detailed_exitcode: bool = False
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         live = Live(console, toolkit.environment.name)
         session = toolkit.session(live, stop)
 
@@ -52,7 +52,7 @@ def carry_out(
 
 def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
     """Resume a run and tell how it went."""
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
         report = session.resume(run_id)
     return tell(console, toolkit, report, report.exit_code)
@@ -142,7 +142,7 @@ def _is_to_outlive(number: signal.Signals) -> bool:
 
 
 @contextlib.contextmanager
-def _stoppable(console: Console) -> Iterator[StopWish]:
+def stoppable(console: Console) -> Iterator[StopWish]:
     """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point.
 
     From here on steps are done, so no stream may hold this process, not even a signal's word.
