@@ -29,8 +29,6 @@ CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
 # A reader waits only for an exclusive lock; who holds it is found and named in that time.
 READ_LOCK_TIMEOUT_MS = 500
-# A server notices within a second that we have left, so nothing that we gave up is done later.
-LEFT_CHECK_MS = 1_000
 OVERTAKEN = "RB001"
 # RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
 # RB004: the freeze belongs to somebody else.
@@ -189,17 +187,15 @@ class Link:
     def _connected(self, name: str, watch: Watch) -> BoundConnection:
         settings: dict[str, object] = {
             "statement_timeout": STATEMENT_TIMEOUT_MS,
-            "client_connection_check_interval": LEFT_CHECK_MS,
             "application_name": "rubyops",
         }
         if self._read_only:
             settings["lock_timeout"] = READ_LOCK_TIMEOUT_MS
-        options = " ".join(f"-c {setting}={value}" for setting, value in settings.items())
         allowed = watch.part(
             self._patience.seconds(self._bounds.connect),
             lambda after: self._late(f"did not take a connection for {name}", after),
         )
-        connection = connect(self._dsn(), allowed, options=options, **dict_rows())
+        connection = connect(self._dsn(), allowed, settings=settings, **dict_rows())
         connection.read_only = self._read_only or None
         return connection
 
