@@ -46,7 +46,7 @@ TAKE_OVER = click.option(
     "--take-over",
     metavar="RUN",
     default="",
-    help="Adopt the freeze of RUN, which has ended or died, and lift it at the end, too.",
+    help="Adopt the freeze of RUN, which has ended or died; a playbook that thaws lifts it too.",
 )
 
 

@@ -1,8 +1,8 @@
 """The highest fencing token that a supervisor was ever given, in a file that outlives it.
 
 Two programs write it: supervisord, and the driver where none runs. A lock keeps a writer that was held
-up from lowering the token. Whoever cannot have the lock at once is refused, because supervisord must
-not wait for anybody.
+up from lowering the token. A writer that cannot take the lock at once is refused: supervisord must
+not wait.
 """
 
 import fcntl
