@@ -22,7 +22,15 @@ from rubyops.adapters.connections import (
     dict_rows,
 )
 from rubyops.adapters.long_statements import LONG_STATEMENTS
-from rubyops.errors import LockLost, NotThere, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
+from rubyops.errors import (
+    NotThere,
+    Refused,
+    RubyopsError,
+    TimedOut,
+    Unreachable,
+    WriteAttempted,
+    overtaken,
+)
 from rubyops.ports import Row
 
 CALL_SECONDS = 10.0
@@ -231,5 +239,5 @@ class Link:
 
 def _refused(sqlstate: str, reason: str) -> Refused:
     if sqlstate == OVERTAKEN:
-        return LockLost(f"another run has taken over: {reason}", next_command="rubyops lock show")
+        return overtaken(reason)
     return Refused(reason)

@@ -14,7 +14,7 @@ from psycopg import sql as composed
 import sql
 from rubyops.adapters.database import Link
 from rubyops.adapters.durable import sync_folder, write_new
-from rubyops.errors import LockLost, RubyopsError
+from rubyops.errors import RubyopsError, overtaken
 from rubyops.ports import Mark
 
 SCHEMA = "wallet"
@@ -105,10 +105,8 @@ def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> N
     """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != mark.token:
-        raise LockLost(
-            f"another run has taken over: fencing token {mark.token} was overtaken, so nothing was exported",
-            next_command="rubyops lock show",
-        )
+        token = f"fencing token {mark.token} was overtaken"
+        raise overtaken(f"{token}, so nothing was exported")
 
 
 def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: str) -> dict[str, object]:

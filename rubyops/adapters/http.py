@@ -12,7 +12,7 @@ import httpx
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
-from rubyops.errors import LockLost
+from rubyops.errors import overtaken
 from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
 
@@ -113,10 +113,8 @@ def code_of(answer: HttpAnswer) -> object:
 def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
     """Return the answer, or raise `LockLost` where the service refused the mark's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
-        raise LockLost(
-            f"another run has taken over: fencing token {mark.token} was overtaken, so the service changed nothing",
-            next_command="rubyops lock show",
-        )
+        token = f"fencing token {mark.token} was overtaken"
+        raise overtaken(f"{token}, so the service changed nothing")
     return answer
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 import sql
 from rubyops.adapters.bounded import Hook
 from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
-from rubyops.errors import LockLost, RubyopsError, TimedOut, Unreachable
+from rubyops.errors import RubyopsError, TimedOut, Unreachable, overtaken
 from rubyops.ports import Database
 
 FOLDER = Path(sql.__file__).parent / "migrations"
@@ -121,8 +121,8 @@ def _holding(which: Database, token: int) -> Callable[..., None]:
                 raise
             held = None
         if held is None:
-            message = f"another run has taken over: fencing token {token} was overtaken, so the schema of {which} stays as it is"
-            raise LockLost(message, next_command="rubyops lock show")
+            reason = f"fencing token {token} was overtaken"
+            raise overtaken(f"{reason}, so the schema of {which} stays as it is")
 
     return hold
 

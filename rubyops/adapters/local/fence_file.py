@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rubyops.adapters.durable import replace_state
-from rubyops.errors import LockLost, Refused
+from rubyops.errors import Refused, overtaken
 
 NAME = "fence"
 _REMEDY = "See that no run is at work (`rubyops lock show`), then delete it."
@@ -48,7 +48,7 @@ def confirm(folder: Path, token: int) -> None:
     """Raise `LockLost` where a higher token than this one was given."""
     highest = present(folder)
     if token < highest:
-        raise LockLost(f"another run has taken over: fencing token {token} was overtaken by {highest}", next_command="rubyops lock show")
+        raise overtaken(f"fencing token {token} was overtaken by {highest}")
 
 
 @contextmanager
