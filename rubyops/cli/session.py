@@ -1,6 +1,8 @@
 """How the command line carries a playbook out: signals, confirmation, the recap and the answer."""
 
 import contextlib
+import os
+import select
 import signal
 import sys
 from collections import Counter
@@ -129,11 +131,31 @@ def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money
     tell_money()
     question = f"Only the name of the environment is accepted (or {flag})"
     try:
-        typed = click.prompt(question, err=True, default="", show_default=False)
+        typed = _typed(question)
     except OSError as error:
         raise Refused(f"the terminal went away ({error.strerror}); nothing was changed") from None
     if typed != environment.name:
         raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")
+
+
+def _typed(question: str) -> str:
+    """Return the line that a person types.
+
+    A signal that comes just before a read blocks would not end that read, so the wait looks at a
+    pipe as well, into which the interpreter writes each signal.
+    """
+    click.echo(f"{question}: ", nl=False, err=True)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        while sys.stdin not in select.select([sys.stdin, reading], [], [])[0]:
+            os.read(reading, 1)  # a signal whose handler did not raise
+        return sys.stdin.readline().rstrip("\n")
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 def _is_to_outlive(number: signal.Signals) -> bool:

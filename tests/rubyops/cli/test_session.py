@@ -104,3 +104,18 @@ def test_a_stop_ends_the_question_at_once(asked: Asked, stop: Callable[[Asked], 
         assert "stopped at the question; nothing was changed" in asked.told
         assert "next safe point" not in asked.told
     assert list(tmp_path.rglob("r-*.ndjson")) == []
+
+
+def test_what_is_typed_is_the_answer(asked: Asked, tmp_path: Path) -> None:
+    """A signal that nobody handles, such as that of a new window size, ends no question."""
+    asked.run.send_signal(signal.SIGWINCH)
+    os.write(asked.master, "caréful\n".encode())
+    assert asked.end() == ExitCode.REFUSED
+    assert "'caréful' is not 'careful'; nothing was changed" in asked.told
+    assert list(tmp_path.rglob("r-*.ndjson")) == []
+
+
+def test_an_end_of_input_is_no_answer(asked: Asked) -> None:
+    os.write(asked.master, b"\x04")
+    assert asked.end() == ExitCode.REFUSED
+    assert "'' is not 'careful'; nothing was changed" in asked.told
