@@ -69,7 +69,8 @@ def connect(
     def act() -> BoundConnection:
         # The driver's own limit only ends the thread that was left behind.
         seconds = math.ceil(watch.left) + 1
-        return BoundConnection.connect(resolved(dsn), connect_timeout=seconds, options=words, **options)
+        limits: Options = {"connect_timeout": seconds, "options": words}
+        return BoundConnection.connect(resolved(dsn), **limits, **options)
 
     connection = within(watch, act, _close)
     connection.watch = lambda: watch

@@ -164,7 +164,7 @@ def _alive(dsn: str) -> Hook:
             except psycopg.Error as error:
                 first = (str(error).strip().splitlines() or ["no reason given"])[0]
                 raise Unreachable(
-                    f"{SERVER} takes no connections any more, so the migration was given up: {first}",
+                    f"{SERVER} takes no connections any more; the migration was given up: {first}",
                     next_command="rubyops doctor",
                 ) from error
             asked[0] = time.monotonic()

@@ -171,7 +171,8 @@ def run(arguments: list[str] | None = None) -> int:
             return _unwritable(error)
         if error.errno not in channel.DISK_FULL:
             raise
-        _tell(f"a file cannot be written ({error.strerror}). Make room, see `rubyops doctor`, then repeat.")
+        do = "Make room, see `rubyops doctor`, then repeat."
+        _tell(f"a file cannot be written ({error.strerror}). {do}")
         return int(ExitCode.FAILED)
 
 

@@ -68,7 +68,10 @@ def _rehearse(
 
 
 def _journal_end(error: RubyopsError, journal: Journal) -> None:
-    """Write how it ended, where the journal takes it: `runs list` calls a run without an end interrupted."""
+    """Write how it ended, where the journal takes it.
+
+    `runs list` calls a run without an end interrupted.
+    """
     with contextlib.suppress(JournalUnwritable):
         journal.write(
             "run_finished",

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.embedded_only(reason="it stops the servers' own processes"),
 ]
 
+Process = subprocess.Popen[bytes]
 ROLLBACK = ("rollback", "--tier", "2")
 STEPS = (
     "freeze",
@@ -159,7 +160,12 @@ def test_an_output_that_goes_away_never_leaves_a_run_without_an_end(candidate: L
     finish_rollback(live, run_id, code)
 
 
-def played(live: Live, process: "subprocess.Popen[bytes]", close: Callable[[], None], step: str) -> tuple[int, str]:
+def played(
+    live: Live,
+    process: Process,
+    close: Callable[[], None],
+    step: str,
+) -> tuple[int, str]:
     """Take the output away at a step, and return how the run ended and its id."""
     try:
         wait_until(lambda: process.poll() is not None or stands_still(process.pid), f"{step} is reached")
@@ -174,7 +180,12 @@ def played(live: Live, process: "subprocess.Popen[bytes]", close: Callable[[], N
             process.wait()
 
 
-def spawn(live: Live, what: str, step: str, after: contextlib.ExitStack) -> tuple["subprocess.Popen[bytes]", Callable[[], None]]:
+def spawn(
+    live: Live,
+    what: str,
+    step: str,
+    after: contextlib.ExitStack,
+) -> tuple[Process, Callable[[], None]]:
     """Start a rollback whose output is about to fail; return it and what makes it fail."""
     command = [sys.executable, "-m", "rubyops", *ROLLBACK, "-e", live.name]
     environ = live.home.environ(f"pause-before:{step}")

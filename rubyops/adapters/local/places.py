@@ -21,9 +21,9 @@ class Places:
     """The given servers of one environment; None where it has its own."""
 
     def __init__(self, environment: Environment) -> None:
-        """Take the URLs of the environment, or those remembered. `UsageError` when they name another place than was remembered.
+        """Take the URLs of the environment, or those remembered.
 
-        Raises `StateDamaged`.
+        Raises `UsageError` when they name another place than was remembered, `StateDamaged`.
         """
         self._file = environment.home / FILE
         known = _read(self._file)

@@ -203,7 +203,8 @@ class Valkey:
 
 
 def _never_answered(server: str, port: int, seconds: float, fault: Exception) -> Unreachable:
-    return Unreachable(f"{server} did not answer on {HOST}:{port} within {seconds:g} s: {str(fault).strip()}")
+    where = f"{server} did not answer on {HOST}:{port}"
+    return Unreachable(f"{where} within {seconds:g} s: {str(fault).strip()}")
 
 
 def _no_answer(seconds: float) -> Exception:

@@ -160,7 +160,12 @@ class Supervisor:
             fence_file.confirm(self._folder, token)
             leftovers.end({pid: signal.SIGTERM})
         what = "the supervisor, which stops processes, then Valkey, then PostgreSQL"
-        self._waiting.until(lambda: not leftovers.is_alive(pid), SHUTDOWN_SECONDS, what, LOOK_SECONDS)
+        self._waiting.until(
+            lambda: not leftovers.is_alive(pid),
+            SHUTDOWN_SECONDS,
+            what,
+            LOOK_SECONDS,
+        )
         leftovers.end({pid: signal.SIGKILL} if leftovers.is_alive(pid) else {})
         return True
 
