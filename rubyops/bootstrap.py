@@ -62,6 +62,7 @@ class Toolkit:
     def session(self, reporter: Reporter, stop: StopWish) -> Session:
         """Return the front door of the engine."""
         self.reader.listen(stop.obey)
+        self.driver.listen(stop.obey, reporter.note)
         return Session(self.tools, self.journals, this_process(), Scrubber(self.driver), reporter, stop)
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:

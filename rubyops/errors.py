@@ -40,6 +40,12 @@ class LockLost(Refused):
     """This run was overtaken by another one; it changes nothing any more."""
 
 
+def overtaken(reason: str) -> LockLost:
+    """Make the error of an act that refused a token, wherever that was; the reason says where."""
+    message = f"another run has taken over: {reason}"
+    return LockLost(message, next_command="rubyops lock show")
+
+
 class Overruled(Refused):
     """Somebody else changed the freeze; this run changes nothing any more."""
 
@@ -50,6 +56,14 @@ class JournalUnwritable(Refused):
 
 class JournalUnreadable(UsageError):
     """The journal of a run cannot be read."""
+
+
+class StateDamaged(RubyopsError):
+    """A file of the environment's own state cannot be read."""
+
+
+class StateUnwritable(RubyopsError):
+    """A file of the environment's own state cannot be written."""
 
 
 class Unreachable(RubyopsError):

@@ -322,8 +322,8 @@ class JournalFile(Protocol):
 class Operate(Protocol):
     """The engine's hands: everything that changes an environment.
 
-    Raises `Unreachable` when a server does not answer. Whoever carries out a change looks at the mark's
-    token in the act itself: `LockLost` when another run has taken over.
+    Raises `Unreachable` when a server does not answer. The executor of each change checks the
+    mark's token in the act: `LockLost` when another run has taken over.
     """
 
     def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:

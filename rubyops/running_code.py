@@ -1,4 +1,4 @@
-"""Which code the running copies loaded, as they tell: a checkout's name is not what runs."""
+"""Digests of the code that each running copy loaded."""
 
 from rubyops.ports import Copy, Read
 from wallet_runtime.contract import PROCESSES

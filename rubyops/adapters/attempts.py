@@ -22,16 +22,19 @@ _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     """Try each statement in a transaction that is rolled back; `Unreachable` without a login."""
     where = "the platform's database"
-    bounds = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    settings = {
+        "lock_timeout": LOCK_TIMEOUT_MS,
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "application_name": "rubyops",
+    }
     try:
-        options = f"{bounds} -c application_name=rubyops"
         connection = open_session(
             dsn.reveal(),
             where,
             seconds=CALL_SECONDS,
             autocommit=True,
             prepare_threshold=None,
-            options=options,
+            settings=settings,
         )
     except psycopg.OperationalError as error:
         reason = _first_line(error)

@@ -26,6 +26,7 @@ class Watch:
         self.seconds = seconds
         self._late = late
         self._hook = hook
+        self.gave_up = False
         self._heard_from = time.monotonic() + HEARD_SECONDS
         self._ends = time.monotonic() + seconds
 
@@ -35,12 +36,16 @@ class Watch:
         return max(0.0, self._ends - time.monotonic())
 
     def look(self) -> None:
-        """Raise when the hook does, or when the bound has passed."""
+        """Raise when the hook does, or when the bound has passed: the call is given up then."""
         now = time.monotonic()
-        if self._hook is not None and now >= self._heard_from:
-            self._hook()
-        if now >= self._ends:
-            raise self._late(self.seconds)
+        try:
+            if self._hook is not None and now >= self._heard_from:
+                self._hook()
+            if now >= self._ends:
+                raise self._late(self.seconds)
+        except BaseException:
+            self.gave_up = True
+            raise
 
     def part(self, seconds: float, late: Callable[[float], Exception]) -> "Watch":
         """Start the clock of a part of this call, which ends with the call at the latest."""

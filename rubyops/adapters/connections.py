@@ -7,7 +7,7 @@ A stopped server keeps neither: the client has to look at its own clock.
 import ipaddress
 import math
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 import psycopg
@@ -21,6 +21,8 @@ from rubyops.errors import Unreachable
 CONNECT_SECONDS = 5.0
 LONG_SECONDS = 60.0
 INTERVAL_SECONDS = 0.1
+# A server notices within a second that we have left, so nothing that we gave up is done later.
+LEFT_CHECK_MS = 1_000
 RV = TypeVar("RV")
 Options = dict[str, Any]
 
@@ -38,24 +40,37 @@ class BoundConnection(psycopg.Connection[Any]):
         timeout: float | None = None,
     ) -> Any:
         """Wait as the driver does, and look at the watch at each wake-up."""
-        watched = _watched(gen, self.watch())
+        watch = self.watch()
+        watched = _watched(gen, watch)
         try:
             return waiting.wait(watched, self.pgconn.socket, interval=interval, timeout=timeout)
-        except psycopg.Error:
-            raise
-        except BaseException:
+        except BaseException as error:
+            # An error of the driver is an answer, unless it is the hook's, of another connection.
             # No rollback and no cancel: both would wait for the very server that does not answer.
-            self.pgconn.finish()
+            if watch.gave_up or not isinstance(error, psycopg.Error):
+                self.pgconn.finish()
             raise
 
 
-def connect(dsn: str, watch: Watch, **options: Any) -> BoundConnection:
-    """Connect within the watch, which also bounds the first waits of the connection."""
+def connect(
+    dsn: str,
+    watch: Watch,
+    *,
+    settings: Mapping[str, object] | None = None,
+    **options: Any,
+) -> BoundConnection:
+    """Connect within the watch, which also bounds the first waits of the connection.
+
+    `settings` are those of the session; that the server looks whether we have left is always one.
+    """
+    all_settings = {"client_connection_check_interval": LEFT_CHECK_MS, **(settings or {})}
+    words = " ".join(f"-c {name}={value}" for name, value in all_settings.items())
 
     def act() -> BoundConnection:
         # The driver's own limit only ends the thread that was left behind.
         seconds = math.ceil(watch.left) + 1
-        return BoundConnection.connect(resolved(dsn), connect_timeout=seconds, **options)
+        limits: Options = {"connect_timeout": seconds, "options": words}
+        return BoundConnection.connect(resolved(dsn), **limits, **options)
 
     connection = within(watch, act, _close)
     connection.watch = lambda: watch

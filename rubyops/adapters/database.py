@@ -22,15 +22,22 @@ from rubyops.adapters.connections import (
     dict_rows,
 )
 from rubyops.adapters.long_statements import LONG_STATEMENTS
-from rubyops.errors import LockLost, NotThere, Overruled, Refused, RubyopsError, TimedOut, Unreachable, WriteAttempted
+from rubyops.errors import (
+    NotThere,
+    Overruled,
+    Refused,
+    RubyopsError,
+    TimedOut,
+    Unreachable,
+    WriteAttempted,
+    overtaken,
+)
 from rubyops.ports import Row
 
 CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
 # A reader waits only for an exclusive lock; who holds it is found and named in that time.
 READ_LOCK_TIMEOUT_MS = 500
-# A server notices within a second that we have left, so nothing that we gave up is done later.
-LEFT_CHECK_MS = 1_000
 OVERTAKEN = "RB001"
 # RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
 # RB004: the freeze belongs to somebody else.
@@ -190,17 +197,15 @@ class Link:
     def _connected(self, name: str, watch: Watch) -> BoundConnection:
         settings: dict[str, object] = {
             "statement_timeout": STATEMENT_TIMEOUT_MS,
-            "client_connection_check_interval": LEFT_CHECK_MS,
             "application_name": "rubyops",
         }
         if self._read_only:
             settings["lock_timeout"] = READ_LOCK_TIMEOUT_MS
-        options = " ".join(f"-c {setting}={value}" for setting, value in settings.items())
         allowed = watch.part(
             self._patience.seconds(self._bounds.connect),
             lambda after: self._late(f"did not take a connection for {name}", after),
         )
-        connection = connect(self._dsn(), allowed, options=options, **dict_rows())
+        connection = connect(self._dsn(), allowed, settings=settings, **dict_rows())
         connection.read_only = self._read_only or None
         return connection
 
@@ -236,7 +241,7 @@ class Link:
 
 def _refused(sqlstate: str, reason: str) -> Refused:
     if sqlstate == OVERTAKEN:
-        return LockLost(f"another run has taken over: {reason}", next_command="rubyops lock show")
+        return overtaken(reason)
     if sqlstate == OVERRULED:
         return Overruled(reason, next_command="rubyops status")
     return Refused(reason)

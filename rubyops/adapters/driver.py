@@ -28,6 +28,9 @@ class Driver(Protocol):
     def copies(self) -> list[Copy]:
         """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
 
+    def listen(self, hear: Callable[[], None], say: Callable[[str], None]) -> None:
+        """Ask `hear` at each look of a wait, which it ends by raising; `say` what is waited for."""
+
     # Each method that changes something takes a run's fencing token, and raises `LockLost` at the act when
     # it was overtaken. None says that `control` gives none: `start` and `stop` then act only where no
     # token was ever given; `ensure_up`, `migrate` and `down` act under the one that the environment

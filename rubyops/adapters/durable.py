@@ -1,7 +1,52 @@
 """Files that must be there after a crash: what was said to be written is on the disk, and so is its name."""
 
+import contextlib
 import os
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from rubyops.errors import StateDamaged, StateUnwritable
+
+T = TypeVar("T")
+
+
+def replace_state(path: Path, text: str) -> None:
+    """Give a file of state, which its owner alone reads, this text: all of it, or the one before.
+
+    A file that is truncated first is empty after a full disk or a crash. Raises `StateUnwritable`.
+    """
+    unfinished = path.with_name(f"{path.name}.new")
+    try:
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        do = "Make room or mend the permissions of its folder, then repeat."
+        raise StateUnwritable(f"{path} cannot be written ({error.strerror}). {do}") from error
+
+
+def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
+    """Return what a JSON file of state holds, None where there is none yet.
+
+    Raises `StateDamaged`, which says how to go on, and no value: the file may hold secrets.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=shape)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateDamaged(f"{path} cannot be read ({error.strerror}). {remedy}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StateDamaged(f"{path} is damaged ({error}). {remedy}") from error
 
 
 def write_new(path: Path, text: str) -> None:

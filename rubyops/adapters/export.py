@@ -14,7 +14,7 @@ from psycopg import sql as composed
 import sql
 from rubyops.adapters.database import Link
 from rubyops.adapters.durable import sync_folder, write_new
-from rubyops.errors import LockLost, RubyopsError
+from rubyops.errors import RubyopsError, overtaken
 from rubyops.ports import Mark
 
 SCHEMA = "wallet"
@@ -37,10 +37,14 @@ def export_tables(link: Link, exports: Path, mark: Mark, tables: Sequence[str]) 
     try:
         return _write(link, unfinished, final, mark, tables)
     except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
         link.rows("fence_hold", token=mark.token)
-        raise RubyopsError(
-            f"the export to {final} failed ({error.strerror or error}); no file of it was left. Make room and repeat."
-        ) from error
+        left = [str(folder) for folder in (unfinished, final) if folder.exists()]
+        told = "no file of it was left. Make room and repeat."
+        if left:
+            told = f"{' and '.join(left)} could not be removed. Remove that, then repeat."
+        reason = error.strerror or error
+        raise RubyopsError(f"the export to {final} failed ({reason}); {told}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -56,14 +60,13 @@ def _write(link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequen
     write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
     sync_folder(unfinished)
     _publish(link, unfinished, final, mark)
-    sync_folder(final.parent)
     return manifest
 
 
 def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
-    """Give the folder its name while the fence is held.
+    """Give the folder its name, and have that on the disk, while the fence is held.
 
-    A fence that was lost before the commit takes the name away again.
+    A fence that was lost before the commit, and a disk that fails, take the name away again.
     """
     named = False
     try:
@@ -71,9 +74,10 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
             _hold(connection, mark)
             unfinished.rename(final)
             named = True
+            sync_folder(final.parent)
             # Again: psycopg keeps silent about a connection that it finds closed at the commit.
             _hold(connection, mark)
-    except RubyopsError:
+    except (RubyopsError, OSError):
         if named:
             shutil.rmtree(final, ignore_errors=True)
         link.rows("fence_hold", token=mark.token)
@@ -101,10 +105,8 @@ def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> N
     """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != mark.token:
-        raise LockLost(
-            f"another run has taken over: fencing token {mark.token} was overtaken, so nothing was exported",
-            next_command="rubyops lock show",
-        )
+        token = f"fencing token {mark.token} was overtaken"
+        raise overtaken(f"{token}, so nothing was exported")
 
 
 def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: str) -> dict[str, object]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from rubyops.adapters.bounded import Hook, Patience, Watch, within
+from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
-from rubyops.errors import LockLost
+from rubyops.errors import overtaken
 from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
 
@@ -31,10 +31,16 @@ class GetClient:
     `while_waiting` is asked while a GET waits, and ends the call by raising.
     """
 
-    def __init__(self, driver: Driver, seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        seconds: float = TIMEOUT_SECONDS,
+        doubt_seconds: float = DOUBT_SECONDS,
+    ) -> None:
         """Ask this driver for addresses and for the operator's token; a call takes at most `seconds`."""
         self._driver = driver
         self._seconds = seconds
+        self._doubt_seconds = doubt_seconds
         self._client: httpx.Client | None = None
         self._patience: dict[str, Patience] = {}
         self.while_waiting: Hook | None = None
@@ -42,8 +48,12 @@ class GetClient:
     def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
         """GET a route; a copy that does not answer gives status 0."""
         where = self._driver.process_url(process, copy)
-        patience = self._patience.setdefault(where, Patience())
-        return self._send("GET", f"{where}{path}", self.operator_headers(brand_id), None, patience)
+        patience = self._patience.setdefault(where, Patience(self._doubt_seconds))
+        # One copy that hangs shortens the calls to all until it answers: copies are asked one after
+        # the other, and sixteen that hang would take the bound sixteen times.
+        seconds = min(each.seconds(self._seconds) for each in self._patience.values())
+        headers = self.operator_headers(brand_id)
+        return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
@@ -57,8 +67,8 @@ class GetClient:
         headers: Mapping[str, str],
         raw: bytes | None,
         patience: Patience,
+        seconds: float,
     ) -> HttpAnswer:
-        seconds = patience.seconds(self._seconds)
         hook = self.while_waiting if method == "GET" else None
         watch = Watch(seconds, _Late, hook)
         # The driver's own limits are for each part of a call, and only end what was left behind.
@@ -78,6 +88,7 @@ class GetClient:
             return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
         except BaseException:
             self._client = None
+            patience.doubts = True  # it had waited, and nobody knows for how long it would have
             raise
         patience.doubts = False
         return answer
@@ -91,7 +102,7 @@ class CallClient(GetClient):
         typed = {"Content-Type": "application/json"} if body is not None else {}
         url = f"{self._driver.process_url(process)}{path}"
         # A repeat of a change is not hurried: the service may be slow with the first of them.
-        return self._send(method, url, {**typed, **headers}, body, Patience())
+        return self._send(method, url, {**typed, **headers}, body, Patience(), self._seconds)
 
 
 def code_of(answer: HttpAnswer) -> object:
@@ -102,10 +113,8 @@ def code_of(answer: HttpAnswer) -> object:
 def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
     """Return the answer, or raise `LockLost` where the service refused the mark's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
-        raise LockLost(
-            f"another run has taken over: fencing token {mark.token} was overtaken, so the service changed nothing",
-            next_command="rubyops lock show",
-        )
+        token = f"fencing token {mark.token} was overtaken"
+        raise overtaken(f"{token}, so the service changed nothing")
     return answer
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 import sql
 from rubyops.adapters.bounded import Hook
 from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
-from rubyops.errors import LockLost, RubyopsError, TimedOut
+from rubyops.errors import RubyopsError, TimedOut, Unreachable, overtaken
 from rubyops.ports import Database
 
 FOLDER = Path(sql.__file__).parent / "migrations"
@@ -121,8 +121,8 @@ def _holding(which: Database, token: int) -> Callable[..., None]:
                 raise
             held = None
         if held is None:
-            message = f"another run has taken over: fencing token {token} was overtaken, so the schema of {which} stays as it is"
-            raise LockLost(message, next_command="rubyops lock show")
+            reason = f"fencing token {token} was overtaken"
+            raise overtaken(f"{reason}, so the schema of {which} stays as it is")
 
     return hold
 
@@ -159,7 +159,14 @@ def _alive(dsn: str) -> Hook:
 
     def look() -> None:
         if time.monotonic() - asked[0] >= ALIVE_SECONDS:
-            open_session(dsn, SERVER).close()
+            try:
+                open_session(dsn, SERVER).close()
+            except psycopg.Error as error:
+                first = (str(error).strip().splitlines() or ["no reason given"])[0]
+                raise Unreachable(
+                    f"{SERVER} takes no connections any more; the migration was given up: {first}",
+                    next_command="rubyops doctor",
+                ) from error
             asked[0] = time.monotonic()
 
     return look

@@ -6,7 +6,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from rubyops.adapters.bounded import Hook, Watch, within
+from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.errors import Unreachable
 from rubyops.ports import Row
 from wallet_runtime import contract
@@ -35,10 +35,16 @@ class StreamReader:
     `while_waiting` is asked while Redis has not answered, and ends the call by raising.
     """
 
-    def __init__(self, url: Callable[[], str], seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: Callable[[], str],
+        seconds: float = TIMEOUT_SECONDS,
+        doubt_seconds: float = DOUBT_SECONDS,
+    ) -> None:
         """Connect by this URL on first use; all questions of a call take at most `seconds`."""
         self._url = url
         self._seconds = seconds
+        self._patience = Patience(doubt_seconds)
         self._client: redis.Redis | None = None
         self.while_waiting: Hook | None = None
 
@@ -46,14 +52,18 @@ class StreamReader:
         """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`."""
         client = self._client or redis_client(self._url(), self._seconds)
         self._client = client
-        watch = Watch(self._seconds, _late, self.while_waiting)
+        watch = Watch(self._patience.seconds(self._seconds), _late, self.while_waiting)
         try:
-            return within(watch, lambda: _groups(client), lambda _: client.close())
+            found = within(watch, lambda: _groups(client), lambda _: client.close())
         except redis.RedisError as error:
+            self._patience.doubts = isinstance(error, redis.TimeoutError)
             raise Unreachable(f"Redis cannot be reached: {error}", next_command="rubyops up") from error
         except BaseException:
             self._client = None  # the thread that was left behind still uses it, and closes it
+            self._patience.doubts = True
             raise
+        self._patience.doubts = False
+        return found
 
 
 def _late(seconds: float) -> Exception:

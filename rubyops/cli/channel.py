@@ -22,8 +22,8 @@ FLUSH_SECONDS = 5.0  # how long the end of the process waits for what is left
 LINES_KEPT = 10_000  # how many lines wait for a reader; later ones are counted
 UNENCODABLE = "rubyops.plain"
 PLAIN = {"✔": "ok", "○": "-", "✖": "X", "·": "-", "→": "->", "…": "...", "–": "-"}
-# Errors of a write to a stream; errors of files carry the file's name besides.
-UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
+# Errors of a write where no byte has room.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Name = Literal["stdout", "stderr"]
 
 

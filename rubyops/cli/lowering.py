@@ -11,21 +11,21 @@ from rubyops.engine.lease import Lease
 from rubyops.engine.stop import StopWish
 
 
-def take_down(toolkit: Toolkit, say: Callable[[str], None]) -> bool:
+def take_down(toolkit: Toolkit, say: Callable[[str], None], stop: StopWish) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
     It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken
     (ADR 15). Where `control` does not answer there is no lock, and everything comes down all the same.
     """
-    with _lock(toolkit, say) as token:
+    with _lock(toolkit, say, stop) as token:
         return toolkit.driver.down(token)
 
 
 @contextmanager
-def _lock(toolkit: Toolkit, say: Callable[[str], None]) -> Iterator[int | None]:
+def _lock(toolkit: Toolkit, say: Callable[[str], None], stop: StopWish) -> Iterator[int | None]:
     if not toolkit.control.reachable():
         yield None
         return
     with Lease(toolkit.control, f"down-{new_run_id()}", this_process()) as lease:
-        raise_fence(toolkit.tools, lease.token, say, StopWish())
+        raise_fence(toolkit.tools, lease.token, say, stop)
         yield lease.token

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import traceback
 
 import click
 
@@ -166,9 +167,13 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         return _run(arguments)
     except OSError as error:
-        if error.filename is not None or error.errno not in channel.UNWRITABLE:
+        if _is_of_stdout(error):
+            return _unwritable(error)
+        if error.errno not in channel.DISK_FULL:
             raise
-        return _unwritable(error)
+        do = "Make room, see `rubyops doctor`, then repeat."
+        _tell(f"a file cannot be written ({error.strerror}). {do}")
+        return int(ExitCode.FAILED)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -182,6 +187,16 @@ def _run(arguments: list[str] | None) -> int:
             error.show()
         return int(ExitCode.USAGE)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _is_of_stdout(error: OSError) -> bool:
+    """Whether help or a script could not be printed.
+
+    An error of a write names no file, so it does not tell a stream from a file of state. Only
+    `click.echo` prints past a `Channel`.
+    """
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is click.echo.__code__ for frame, _ in frames)
 
 
 def _unwritable(error: OSError) -> int:

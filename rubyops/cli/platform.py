@@ -15,7 +15,8 @@ from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
 from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
-from rubyops.errors import RubyopsError, Unreachable, UsageError
+from rubyops.cli.session import stoppable
+from rubyops.errors import Interrupted, RubyopsError, Unreachable, UsageError
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.status import Status
@@ -34,7 +35,13 @@ def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
     toolkit = bootstrap.open_toolkit(environment)
     seen = toolkit.control.reachable()
-    ran = take_down(toolkit, console.say)
+    with stoppable(console) as stop:
+        toolkit.driver.listen(stop.obey, console.say)
+        try:
+            ran = take_down(toolkit, console.say, stop)
+        except Interrupted as wish:
+            left = "whatever was told to stop goes on stopping, and the rest runs on"
+            raise type(wish)(f"the wait was ended; {left}", next_command="rubyops down") from None
     words = "everything is stopped" if ran else "nothing was running"
     if ran and not seen:
         console.say("Whether a run was at work is not known: control did not answer.")

@@ -46,7 +46,7 @@ TAKE_OVER = click.option(
     "--take-over",
     metavar="RUN",
     default="",
-    help="Adopt the freeze of RUN, which has ended or died, and lift it at the end, too.",
+    help="Adopt the freeze of RUN, which has ended or died; a playbook that thaws lifts it too.",
 )
 
 
@@ -179,7 +179,7 @@ def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator
 
 def _lower(console: Console, toolkit: Toolkit) -> None:
     try:
-        take_down(toolkit, console.say)
+        take_down(toolkit, console.say, StopWish())
     except LockHeld as held:
         console.say(f"It stays up: {held.message}")
 

@@ -1,6 +1,8 @@
 """How the command line carries a playbook out: signals, confirmation, the recap and the answer."""
 
 import contextlib
+import os
+import select
 import signal
 import sys
 from collections import Counter
@@ -20,7 +22,7 @@ from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
-from rubyops.errors import Refused
+from rubyops.errors import Interrupted, Refused, Terminated
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
@@ -33,12 +35,12 @@ def carry_out(
     console: Console, toolkit: Toolkit, playbook: Playbook, *, dry_run: bool, confirm: str | None, detailed_exitcode: bool = False
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         live = Live(console, toolkit.environment.name)
         session = toolkit.session(live, stop)
 
         def confirmed(plan: Plan) -> None:
-            with live.waiting_for_a_person():
+            with live.waiting_for_a_person(), _answerable(stop):
                 _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit))
 
         report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
@@ -52,7 +54,7 @@ def carry_out(
 
 def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
     """Resume a run and tell how it went."""
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
         report = session.resume(run_id)
     return tell(console, toolkit, report, report.exit_code)
@@ -129,11 +131,31 @@ def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money
     tell_money()
     question = f"Only the name of the environment is accepted (or {flag})"
     try:
-        typed = click.prompt(question, err=True, default="", show_default=False)
+        typed = _typed(question)
     except OSError as error:
         raise Refused(f"the terminal went away ({error.strerror}); nothing was changed") from None
     if typed != environment.name:
         raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")
+
+
+def _typed(question: str) -> str:
+    """Return the line that a person types.
+
+    A signal that comes just before a read blocks would not end that read, so the wait looks at a
+    pipe as well, into which the interpreter writes each signal.
+    """
+    click.echo(f"{question}: ", nl=False, err=True)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        while sys.stdin not in select.select([sys.stdin, reading], [], [])[0]:
+            os.read(reading, 1)  # a signal whose handler did not raise
+        return sys.stdin.readline().rstrip("\n")
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 def _is_to_outlive(number: signal.Signals) -> bool:
@@ -142,7 +164,7 @@ def _is_to_outlive(number: signal.Signals) -> bool:
 
 
 @contextlib.contextmanager
-def _stoppable(console: Console) -> Iterator[StopWish]:
+def stoppable(console: Console) -> Iterator[StopWish]:
     """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point.
 
     From here on steps are done, so no stream may hold this process, not even a signal's word.
@@ -158,10 +180,33 @@ def _stoppable(console: Console) -> Iterator[StopWish]:
         stop.ask(terminated=number != signal.SIGINT)
         console.say("Stopping at the next safe point ...")
 
-    obeyed = [number for number in STOPPING if not _is_to_outlive(number)]
-    before = {number: signal.signal(number, on_signal) for number in obeyed}
-    try:
+    with _handled_by(on_signal):
         yield stop
+
+
+@contextlib.contextmanager
+def _answerable(stop: StopWish) -> Iterator[None]:
+    """Let the same signals end a question at once, because nothing was done yet.
+
+    A handler that does not raise would let the question wait on for its answer.
+    """
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        error = Interrupted if number == signal.SIGINT else Terminated
+        raise error("stopped at the question; nothing was changed")
+
+    with _handled_by(on_signal):
+        stop.obey()
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    obeyed = [number for number in STOPPING if not _is_to_outlive(number)]
+    before = {number: signal.signal(number, handler) for number in obeyed}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -1,23 +1,58 @@
 """Says what a playbook would do, and proves that looking wrote nothing."""
 
+import contextlib
 from datetime import UTC, datetime
 
+from rubyops.engine.ending import state_of
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan, planned_result
 from rubyops.engine.report import Reporter, RunReport, StepResult
+from rubyops.engine.stop import StopWish
 from rubyops.engine.suites import record_facts
 from rubyops.engine.tools import Tools
+from rubyops.errors import JournalUnwritable, RubyopsError
 from rubyops.model.exit_code import ExitCode
 
 # What a rollout or a rollback would check follows on what it would have changed, so today's answers decide nothing there.
 _DECISIVE = ("verification", "task")
 
 
-def dry_run(run_id: str, plan: Plan, tools: Tools, journal: Journal, reporter: Reporter) -> RunReport:
-    """Look at every step with the reader alone; raises `Unreachable` where there is nothing to look at."""
+def dry_run(
+    run_id: str,
+    plan: Plan,
+    tools: Tools,
+    journal: Journal,
+    reporter: Reporter,
+    stop: StopWish,
+) -> RunReport:
+    """Look at every step with the reader alone; every end, good or bad, is in the journal.
+
+    Raises `Unreachable` where there is nothing to look at, `WriteAttempted` where looking wrote.
+    """
+    try:
+        return _rehearse(run_id, plan, tools, journal, reporter, stop)
+    except RubyopsError as error:
+        _journal_end(error, journal)
+        raise
+    except Exception as fault:
+        unexpected = RubyopsError(f"unexpected {type(fault).__name__}: {fault}")
+        _journal_end(unexpected, journal)
+        raise unexpected from fault
+    finally:
+        journal.close()
+
+
+def _rehearse(
+    run_id: str,
+    plan: Plan,
+    tools: Tools,
+    journal: Journal,
+    reporter: Reporter,
+    stop: StopWish,
+) -> RunReport:
     started = datetime.now(UTC)
     decisive = plan.playbook.kind in _DECISIVE
-    results = tuple(_look(step, tools, decisive=decisive) for step in plan.steps)
+    results = tuple(_look(step, tools, stop, decisive=decisive) for step in plan.steps)
     proof = tools.proof()
     code = _exit_code(results, plan, decisive=decisive)
     for result in results:
@@ -26,14 +61,30 @@ def dry_run(run_id: str, plan: Plan, tools: Tools, journal: Journal, reporter: R
     journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
     record_facts(plan.steps, tools, journal)
     journal.write("run_finished", state="planned", exit_code=int(code), message=None, next_command=None, freeze=None)
-    journal.close()
     return RunReport(
         run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
         finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
     )  # fmt: skip
 
 
-def _look(plan: StepPlan, tools: Tools, *, decisive: bool) -> StepResult:
+def _journal_end(error: RubyopsError, journal: Journal) -> None:
+    """Write how it ended, where the journal takes it.
+
+    `runs list` calls a run without an end interrupted.
+    """
+    with contextlib.suppress(JournalUnwritable):
+        journal.write(
+            "run_finished",
+            state=state_of(error),
+            exit_code=int(error.exit_code),
+            message=error.message,
+            next_command=error.next_command,
+            freeze=None,
+        )
+
+
+def _look(plan: StepPlan, tools: Tools, stop: StopWish, *, decisive: bool) -> StepResult:
+    stop.obey()
     step = plan.step
     if plan.kind == "check":
         if not decisive:

@@ -6,6 +6,7 @@ from typing import TypeVar, assert_never
 
 from rubyops.engine.freezing import lift_freeze, raise_freeze, take_over
 from rubyops.engine.hands import Hands
+from rubyops.engine.heard import HeardActor
 from rubyops.engine.report import Outcome
 from rubyops.errors import CheckFailed, OutcomeUnknown, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
@@ -139,7 +140,7 @@ def _said(answer: HttpAnswer) -> str:
 
 def _play(flow: str, mark: Mark, hands: Hands) -> Outcome:
     script = hands.tools.flow(flow)
-    answer = script(hands.tools.operate.actor(mark, flow))
+    answer = script(HeardActor(hands.tools.operate.actor(mark, flow), hands.stop.obey))
     details = dict(answer) if isinstance(answer, Mapping) else {}
     return Outcome("ok", f"{flow} passed", details)
 

@@ -58,7 +58,7 @@ class Session:
         run_id = new_run_id()
         journal = self._journal(run_id, self.journals.create(run_id))
         self._open(journal, run_id, plan, dry=True)
-        return dry_run(run_id, plan, self.tools, journal, self.reporter)
+        return dry_run(run_id, plan, self.tools, journal, self.reporter, self.stop)
 
     def resume(self, run_id: str) -> RunReport:
         """Go on with a run that was killed, stopped or failed, from the effect that it had reached.

@@ -27,8 +27,8 @@ def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, jour
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
     A rollout that ended before its flows says nothing about them. A step that had nothing to do
-    here, and said why, did not fail. What passed is kept with the code that the processes ran, as
-    they tell it now.
+    here, and said why, did not fail. A suite that passed is kept with the digest of the code that
+    every process tells now.
     """
     facts = tools.read.environment
     named = {item.step.id: suite_of(item.step, tools.command, facts) for item in plan.steps}

@@ -256,11 +256,16 @@ def test_the_metric_tells_the_word_that_status_tells(live: Live) -> None:
         found = re.findall(r'^rubyops_freeze_level\{level="(\w+)"\} 1\.0$', text, re.MULTILINE)
         return set(found)
 
-    wait_until(lambda: metric() == {"open"}, "the metric says open")
-    assert freeze(live, "sealed").answer.code == 0
-    wait_until(lambda: metric() == {"sealed"}, "the metric says sealed")
+    def both_say(word: str) -> bool:
+        return metric() == {word} and said(live) == word
+
+    wait_until(lambda: both_say("open"), "both say open")
     with live.stopped("gateway"):
-        wait_until(lambda: metric() == {"freezing"} or metric() == {"sealed"}, "a word is told")
+        # The freeze waits for the copy that stands still; both are asked while it does.
+        freezing = live.start("freeze", "--level", "sealed", "--reason", "a test")
+        wait_until(lambda: both_say("freezing"), "both say freezing")
+        assert finish(freezing).code == 8
+    wait_until(lambda: both_say("sealed"), "both say sealed")
 
 
 def test_a_freeze_stops_the_run_that_holds_the_lock_at_its_next_effect(live: Live) -> None:

@@ -13,6 +13,7 @@ from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.cli.lowering import take_down
 from rubyops.engine.execute import carry_out
+from rubyops.engine.stop import StopWish
 from rubyops.errors import LockHeld, LockLost, OutcomeUnknown, Refused
 from rubyops.model import effect as e
 from rubyops.ports import Actor, HttpAnswer, Mark
@@ -184,18 +185,18 @@ def test_down_kills_nothing_where_the_supervisor_does_not_answer(stage: Stage, m
 
 def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LockHeld, match=f"run r-{stage.runs} of .* holds the lock"):
-        take_down(stage.toolkit, print)
+        take_down(stage.toolkit, print, StopWish())
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     takes_over_before(stage, monkeypatch, LocalDriver, "down")
-    assert_refused(stage, lambda: take_down(stage.toolkit, print))
+    assert_refused(stage, lambda: take_down(stage.toolkit, print, StopWish()))
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     monkeypatch.undo()
     token = stage.live.driver.fence()
     stage.live.close()
-    assert take_down(stage.toolkit, print)
+    assert take_down(stage.toolkit, print, StopWish())
     assert not stage.toolkit.driver.is_up()
     assert stage.live.driver.fence() == token + 1
-    assert not take_down(stage.toolkit, print), "control does not answer, and nothing runs"
+    assert not take_down(stage.toolkit, print, StopWish()), "control does not answer, and nothing runs"
 
 
 def test_a_lower_token_raises_no_fence(stage: Stage) -> None:

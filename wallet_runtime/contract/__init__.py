@@ -193,8 +193,8 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (PLAYER_SERVICE, "POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
 }
 
-# --- routes by which the operator changes something: a call of his must carry FENCE_HEADER, and whoever
-# carries it out holds the fence.
+# --- routes by which the operator changes something: such a call must carry FENCE_HEADER, and its
+# executor holds the fence.
 FENCED_ROUTES: tuple[tuple[str, str, str], ...] = (
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"),

@@ -2,7 +2,6 @@
 
 import fcntl
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -17,6 +16,7 @@ from rubyops.adapters.local.ports import PortBook
 from rubyops.adapters.local.programs import VERSION_SECONDS
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
+from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockHeld, NotThere, RubyopsError, Unreachable, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
@@ -40,8 +40,13 @@ class LocalDriver:
         """Find out which servers it lives on. Raises `UsageError` for URLs that are not valid or name others than before."""
         self.environment = environment
         self._home = environment.home
-        self._supervisor = Supervisor(self._home)
+        self._waiting = Waiting()
+        self._supervisor = Supervisor(self._home, waiting=self._waiting)
         self._places = Places(environment)
+
+    def listen(self, hear: Callable[[], None], say: Progress) -> None:
+        """Ask this at each look of a wait, which it ends by raising, and say what is waited for."""
+        self._waiting.hear, self._waiting.say = hear, say
 
     # --- where everything is
 
@@ -122,11 +127,13 @@ class LocalDriver:
             self._keep([*servers, *platform.programs()], progress, held)
             progress(f"PostgreSQL on {postgres.where}, Redis on {valkey.where}")
             self._supervisor.start(servers, held)
-            postgres.await_ready(keys[keyring.role_password(SUPERUSER)].reveal(), SERVER_SECONDS)
+            superuser = keys[keyring.role_password(SUPERUSER)].reveal()
+            postgres.await_ready(superuser, SERVER_SECONDS, self._waiting)
             self._migrate(progress, token, began)
             progress(f"{len(platform.programs())} processes")
             self._supervisor.start(platform.programs(), held)
-            valkey.await_ready(keys[keyring.redis_password(SERVICES_USER)].reveal(), SERVER_SECONDS)
+            services = keys[keyring.redis_password(SERVICES_USER)].reveal()
+            valkey.await_ready(services, SERVER_SECONDS, self._waiting)
             self._await_live(platform.programs())
             progress(f"all {len(platform.programs())} answer")
 
@@ -283,7 +290,8 @@ class LocalDriver:
         return [Program(copy_name(process, copy), layout.PLATFORM_GROUP, 30, (), {}) for process, copy in wanted]
 
     def _await_live(self, programs: Sequence[Program]) -> None:
-        await_live(self._supervisor, self._home, {program.name: copy_url(self._port(program.name)) for program in programs})
+        urls = {program.name: copy_url(self._port(program.name)) for program in programs}
+        await_live(self._supervisor, self._home, urls, self._waiting)
 
     def _book(self) -> PortBook:
         return PortBook(self._home / "ports.json")
@@ -319,16 +327,19 @@ class LocalDriver:
     def _lock(self) -> Iterator[None]:
         """Let one process at a time bring this environment up or down."""
         with (self._home / "up.lock").open("w") as file:
-            deadline = time.monotonic() + LOCK_SECONDS
-            while True:
+
+            def taken() -> bool:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
                 except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        message = f"Another rubyops has been starting or stopping {self.environment.name!r} for {LOCK_SECONDS:g} s."
-                        raise LockHeld(message) from None
-                    time.sleep(LOOK_SECONDS)
+                    return False
+                return True
+
+            name = repr(self.environment.name)
+            what = f"another rubyops, which starts or stops {name}"
+            if not self._waiting.until(taken, LOCK_SECONDS, what, LOOK_SECONDS):
+                words = f"Another rubyops has been starting or stopping {name}"
+                raise LockHeld(f"{words} for {LOCK_SECONDS:g} s. See that it goes on, then repeat.")
             yield
 
 

@@ -1,31 +1,36 @@
 """The highest fencing token that a supervisor was ever given, in a file that outlives it.
 
 Two programs write it: supervisord, and the driver where none runs. A lock keeps a writer that was held
-up from lowering the token. Whoever cannot have the lock at once is refused, because supervisord must
-not wait for anybody.
+up from lowering the token. A writer that cannot take the lock at once is refused: supervisord must
+not wait.
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rubyops.errors import LockLost, Refused
+from rubyops.adapters.durable import replace_state
+from rubyops.errors import Refused, overtaken
 
 NAME = "fence"
+_REMEDY = "See that no run is at work (`rubyops lock show`), then delete it."
 
 
 def present(folder: Path) -> int:
     """Return the highest token so far, 0 where there was none. Raises `Refused` for no number."""
     file = folder / NAME
     try:
-        text = file.read_text(encoding="ascii").strip()
+        found = file.read_bytes().strip()
     except FileNotFoundError:
         return 0
-    if not (text.isascii() and text.isdigit()):
-        raise Refused(f"{file} holds {text[:40]!r} where one fencing token belongs. See that no run is at work, then delete it.")
-    return int(text)
+    except OSError as error:
+        raise Refused(f"{file} cannot be read ({error.strerror}). {_REMEDY}") from error
+    # Bytes, because any may stand there; only ASCII digits are digits of bytes.
+    if not found.isdigit():
+        shown = found[:40].decode("ascii", "backslashreplace")
+        raise Refused(f"{file} holds {shown!r} where one fencing token belongs. {_REMEDY}")
+    return int(found)
 
 
 def advance(folder: Path, token: int) -> None:
@@ -36,19 +41,14 @@ def advance(folder: Path, token: int) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     with _alone(folder):
         confirm(folder, token)
-        unfinished = folder / f"{NAME}.unfinished"
-        with unfinished.open("w", encoding="ascii") as file:
-            file.write(f"{token}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / NAME)
+        replace_state(folder / NAME, f"{token}\n")
 
 
 def confirm(folder: Path, token: int) -> None:
     """Raise `LockLost` where a higher token than this one was given."""
     highest = present(folder)
     if token < highest:
-        raise LockLost(f"another run has taken over: fencing token {token} was overtaken by {highest}", next_command="rubyops lock show")
+        raise overtaken(f"fencing token {token} was overtaken by {highest}")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import sql
 from rubyops.adapters.bounded import Watch, within
 from rubyops.adapters.connections import BoundConnection, open_session
 from rubyops.adapters.local.servers import ACCESS_RULES, SUPERUSER
+from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import TIMEOUT_SECONDS, redis_client
 from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.secret import Secret
@@ -100,7 +101,7 @@ class GivenPostgres:
         dsn = self.dsn(SUPERUSER, "", database)
         return open_session(dsn, f"PostgreSQL on {self.where}", seconds=CALL_SECONDS)
 
-    def await_ready(self, password: str, seconds: float) -> None:
+    def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Nothing to wait for: `accept` has spoken to the server."""
 
 
@@ -176,7 +177,7 @@ class GivenRedis:
         if owner != self.owner:
             raise Refused(f"Logical database {self.number} of Redis on {self.where} belongs to the platform on {owner}. Name another one.")
 
-    def await_ready(self, password: str, seconds: float) -> None:
+    def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Nothing to wait for: `configure` has spoken to the server."""
 
 

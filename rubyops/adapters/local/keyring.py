@@ -1,10 +1,10 @@
 """The passwords, tokens and keys of one environment: generated on first use, kept in `secrets.json` that only its owner reads."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 
+from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
 from rubyops.errors import RubyopsError
 from rubyops.model.secret import Secret
@@ -18,6 +18,10 @@ SESSION_KEY = "PLAYER_SESSION_KEY"
 ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
 ADMIN_TOKENS = (ADMIN_TOKEN, f"{contract.ADMIN_TOKEN_PREFIX}REVIEWER")  # what takes two persons can be rehearsed
 _BYTES = 24
+REMEDY = (
+    "It has the passwords of the environment's databases. Put a copy of it back, or remove the "
+    "folder of the environment to begin anew without its data."
+)
 
 
 def role_password(role: str) -> str:
@@ -54,9 +58,9 @@ class Keyring:
     """Reads one environment's secrets; those that are not there yet are made by `complete`."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file at `path`, if there is one."""
+        """Read the file at `path`, if there is one. Raises `StateDamaged`."""
         self._path = path
-        self._values: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self._values = read_state(path, dict[str, str], REMEDY) or {}
 
     @property
     def empty(self) -> bool:
@@ -69,13 +73,7 @@ class Keyring:
         if not missing:
             return
         self._values |= {name: secrets.token_urlsafe(_BYTES) for name in missing}
-        unfinished = self._path.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(self._values, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(self._path)
+        replace_state(self._path, json.dumps(self._values, indent=2))
 
     def __getitem__(self, name: str) -> Secret:
         """Return one secret; `RubyopsError` for a name that does not exist."""

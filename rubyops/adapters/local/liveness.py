@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 
-from rubyops.adapters.bounded import Watch, within
+from rubyops.adapters.bounded import Hook, Watch, within
 from rubyops.adapters.local.layout import log_file
 from rubyops.adapters.local.supervisor import Supervisor
+from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import TimedOut, Unreachable
 
 LIVE_SECONDS = 60.0
@@ -18,26 +19,33 @@ STARTS_MAX = 3
 LOG_LINES = 12
 
 
-def await_live(supervisor: Supervisor, home: Path, urls: Mapping[str, str]) -> None:
+def await_live(
+    supervisor: Supervisor,
+    home: Path,
+    urls: Mapping[str, str],
+    waiting: Waiting,
+) -> None:
     """Wait until every copy answers /health with whatever status: it lives, and readiness is another question.
 
     `urls` is {copy name: address}. `Unreachable` for a copy that was given up or keeps ending, `TimedOut` after 60 s.
     """
-    waiting, pids = dict(urls), {name: set[int]() for name in urls}
+    silent, pids = dict(urls), {name: set[int]() for name in urls}
     deadline = time.monotonic() + LIVE_SECONDS
-    while True:
+
+    def all_answer() -> bool:
         # One that does not answer hangs for seconds; the others are asked again at the next look.
-        for name in list(waiting):
-            if time.monotonic() < deadline and _answers(waiting[name]):
-                del waiting[name]
-        if not waiting:
-            return
-        _refuse(supervisor, home, waiting, pids)
-        if time.monotonic() >= deadline:
-            name = next(iter(waiting))
-            told = f"The end of the log of {name}:\n{_tail(home, name)}"
-            raise TimedOut(f"{', '.join(waiting)}: no answer within {LIVE_SECONDS:g} s. {told}")
-        time.sleep(LOOK_SECONDS)
+        for name in list(silent):
+            if time.monotonic() < deadline and _answers(silent[name], waiting.hear):
+                del silent[name]
+        if silent:
+            _refuse(supervisor, home, silent, pids)
+        return not silent
+
+    if waiting.until(all_answer, LIVE_SECONDS, f"{len(urls)} copies to answer", LOOK_SECONDS):
+        return
+    name = next(iter(silent))
+    told = f"The end of the log of {name}:\n{_tail(home, name)}"
+    raise TimedOut(f"{', '.join(silent)}: no answer within {LIVE_SECONDS:g} s. {told}")
 
 
 def _refuse(supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids: Mapping[str, set[int]]) -> None:
@@ -55,12 +63,12 @@ class _Late(Exception):
     """A copy did not answer within its part of a look."""
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, hear: Hook | None = None) -> bool:
     def act() -> None:
         httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False)
 
     try:
-        within(Watch(ANSWER_SECONDS, _Late), act, lambda _: None)
+        within(Watch(ANSWER_SECONDS, _Late, hear), act, lambda _: None)
     except (httpx.HTTPError, _Late):
         return False
     return True

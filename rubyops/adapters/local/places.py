@@ -1,9 +1,9 @@
 """Which servers an environment lives on: its own, or those that a URL named when it was first brought up. It does not change later."""
 
 import json
-import os
 from pathlib import Path
 
+from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.given import GivenPostgres, GivenRedis
 from rubyops.adapters.local.layout import POSTGRES, VALKEY
 from rubyops.errors import UsageError
@@ -11,13 +11,20 @@ from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 
 FILE = "servers.json"
+REMEDY = (
+    "It names the servers that hold the environment's data. Put a copy of it back: a JSON object "
+    "with `database_url` and `redis_url`, each a URL, or null for a server of its own."
+)
 
 
 class Places:
     """The given servers of one environment; None where it has its own."""
 
     def __init__(self, environment: Environment) -> None:
-        """Take the URLs of the environment, or those remembered. `UsageError` when they name another place than was remembered."""
+        """Take the URLs of the environment, or those remembered.
+
+        Raises `UsageError` when they name another place than was remembered, `StateDamaged`.
+        """
         self._file = environment.home / FILE
         known = _read(self._file)
         self.postgres = self._postgres(environment, known)
@@ -41,11 +48,7 @@ class Places:
         }
         if urls == _read(self._file):
             return
-        unfinished = self._file.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(urls, file, indent=2)
-        unfinished.rename(self._file)
+        replace_state(self._file, json.dumps(urls, indent=2))
 
     def _postgres(self, environment: Environment, known: dict[str, str | None]) -> GivenPostgres | None:
         named = GivenPostgres(environment.database_url) if environment.database_url else None
@@ -76,4 +79,4 @@ def _refuse_move(name: str, server: str, before: str | None, named: str | None) 
 
 
 def _read(file: Path) -> dict[str, str | None]:
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+    return read_state(file, dict[str, str | None], REMEDY) or {}

@@ -3,24 +3,29 @@
 import json
 import random
 import socket
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
+from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import HOST
-from rubyops.errors import RubyopsError
+from rubyops.errors import RubyopsError, StateDamaged
 
 # Below the kernel's range for outgoing connections, so that no connection borrows a port between two starts.
 FIRST, LAST = 20_000, 32_000
 ATTEMPTS = 200
+REMEDY = (
+    "It has to hold a JSON object of names and ports. Put a copy of it back, or delete it: "
+    "`rubyops up` then chooses other ports and restarts everything of the environment."
+)
 
 
 class PortBook:
     """Remembered ports in a JSON file, {name: port}. Environments beside this one keep theirs: they may be down just now."""
 
     def __init__(self, path: Path) -> None:
-        """Read the book at `path`, or begin an empty one."""
+        """Read the book at `path`, or begin an empty one. Raises `StateDamaged`."""
         self._path = path
-        self._ports: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self._ports = read_state(path, dict[str, int], REMEDY) or {}
 
     def usable(self, name: str, *, ours: bool = False) -> int:
         """Return the remembered port of `name` if nobody else listens on it (`ours`: we do); else find another and remember it."""
@@ -28,7 +33,7 @@ class PortBook:
         if port is None or not (ours or is_free(port)):
             port = self._find()
             self._ports[name] = port
-            self._path.write_text(json.dumps(self._ports, indent=2) + "\n", encoding="utf-8")
+            replace_state(self._path, json.dumps(self._ports, indent=2) + "\n")
         return port
 
     def remembered(self, name: str) -> int | None:
@@ -43,8 +48,17 @@ class PortBook:
         raise RubyopsError(f"None of {ATTEMPTS} ports tried from {FIRST} to {LAST} is free on {HOST}. See what listens: `ss -ltn`.")
 
     def _taken(self) -> Container[int]:
-        books = self._path.parent.parent.glob(f"*/{self._path.name}")
-        return {port for book in books for port in json.loads(book.read_text(encoding="utf-8")).values()} | set(self._ports.values())
+        return {*self._ports.values(), *self._neighbours()}
+
+    def _neighbours(self) -> Iterator[int]:
+        for book in self._path.parent.parent.glob(f"*/{self._path.name}"):
+            try:
+                ports = read_state(book, dict[str, int], REMEDY)
+            except StateDamaged:
+                # Its own environment says so. One that is down then finds its ports taken, if at
+                # all, and chooses others.
+                continue
+            yield from (ports or {}).values()
 
 
 def is_free(port: int) -> bool:

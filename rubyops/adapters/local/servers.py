@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psycopg
 import redis
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rubyops.adapters.bounded import Watch
 from rubyops.adapters.connections import connect
+from rubyops.adapters.durable import replace_state
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.programs import run_program
+from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import redis_client
 from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
@@ -32,6 +33,7 @@ SERVICES_USER = "ruby"
 READ_USER = "rubyops_read"
 INITDB_SECONDS = 120.0  # it writes 40 MB and syncs them
 ATTEMPT_SECONDS = 2.0  # for each try of a server that is being started
+LOOK_SECONDS = 0.05
 
 # Sixteen processes with a pool for each database fit below max_connections; money is acknowledged only when it is on disk.
 POSTGRES_SETTINGS = {
@@ -112,15 +114,22 @@ class Postgres:
         """Build the connection URL of a role; passwords of ours hold no character that a URL would need to escape."""
         return f"postgresql://{role}:{password}@{HOST}:{self.port}/{database}"
 
-    def await_ready(self, password: str, seconds: float) -> None:
+    def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Wait until the superuser can connect; `Unreachable` after `seconds`."""
         dsn = self.dsn(SUPERUSER, password, "postgres")
-        try:
-            for attempt in _until(seconds, psycopg.OperationalError):
-                with attempt:
-                    connect(dsn, Watch(ATTEMPT_SECONDS, _no_answer)).close()
-        except RetryError as fault:
-            raise Unreachable(f"PostgreSQL did not answer on {HOST}:{self.port} within {seconds:g} s: {_cause(fault)}") from fault
+        faults: list[Exception] = []
+
+        def answers() -> bool:
+            try:
+                connect(dsn, Watch(ATTEMPT_SECONDS, _no_answer)).close()
+            except psycopg.OperationalError as fault:
+                faults[:] = [fault]
+                return False
+            return True
+
+        what = f"PostgreSQL on {HOST}:{self.port}"
+        if not (waiting or Waiting()).until(answers, seconds, what, LOOK_SECONDS):
+            raise _never_answered("PostgreSQL", self.port, seconds, faults[0]) from faults[0]
 
 
 @dataclass(frozen=True)
@@ -149,8 +158,8 @@ class Valkey:
             "user default off",
             *users,
         ]
-        self.config_file.touch(mode=0o600)
-        self.config_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        # A running server goes on with it after a restart of its own: it must never be half there.
+        replace_state(self.config_file, "\n".join(lines) + "\n")
 
     @property
     def where(self) -> str:
@@ -175,24 +184,28 @@ class Valkey:
         """Build the connection URL of a user."""
         return f"redis://{user}:{password}@{HOST}:{self.port}/0"
 
-    def await_ready(self, password: str, seconds: float) -> None:
+    def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""
-        try:
-            with redis_client(self.url(SERVICES_USER, password), ATTEMPT_SECONDS) as client:
-                for attempt in _until(seconds, redis.RedisError):
-                    with attempt:
-                        client.ping()
-        except RetryError as fault:
-            raise Unreachable(f"Valkey did not answer on {HOST}:{self.port} within {seconds:g} s: {_cause(fault)}") from fault
+        faults: list[Exception] = []
+        with redis_client(self.url(SERVICES_USER, password), ATTEMPT_SECONDS) as client:
+
+            def answers() -> bool:
+                try:
+                    client.ping()
+                except redis.RedisError as fault:
+                    faults[:] = [fault]
+                    return False
+                return True
+
+            what = f"Valkey on {HOST}:{self.port}"
+            if not (waiting or Waiting()).until(answers, seconds, what, LOOK_SECONDS):
+                raise _never_answered("Valkey", self.port, seconds, faults[0]) from faults[0]
 
 
-def _until(seconds: float, fault: type[Exception]) -> Retrying:
-    return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.05), retry=retry_if_exception_type(fault))
+def _never_answered(server: str, port: int, seconds: float, fault: Exception) -> Unreachable:
+    where = f"{server} did not answer on {HOST}:{port}"
+    return Unreachable(f"{where} within {seconds:g} s: {str(fault).strip()}")
 
 
 def _no_answer(seconds: float) -> Exception:
     return psycopg.OperationalError(f"no answer within {seconds:g} s")
-
-
-def _cause(fault: RetryError) -> str:
-    return str(fault.last_attempt.exception()).strip()

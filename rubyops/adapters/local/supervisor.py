@@ -7,18 +7,19 @@ import shlex
 import signal
 import socket
 import sys
-import time
 import xmlrpc.client
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rubyops.adapters.bounded import Patience, Watch, within
+from rubyops.adapters.durable import replace_state
 from rubyops.adapters.local import fence_file, leftovers
 from rubyops.adapters.local.layout import Program, log_file
 from rubyops.adapters.local.programs import run_program
+from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
 from wallet_runtime import contract
 
@@ -29,12 +30,16 @@ STOP_SECONDS = 10  # for each program
 SHUTDOWN_SECONDS = 45.0
 LOOK_SECONDS = 0.05
 STARTED = ("running", "starting", "backoff")
-ALREADY_STARTED, NOT_RUNNING = 60, 70
+SHUTTING_DOWN, ALREADY_STARTED, NOT_RUNNING = 6, 60, 70
 # Faults of our own interface (fenced_rpc.py), which only supervisord imports.
 OVERTAKEN, REFUSED = 901, 902
 FENCED = "rubyops.adapters.local.fenced_rpc:make_interface"
 # What a kept program may inherit from the shell that happened to start the supervisor.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", contract.FAILPOINT_VARIABLE)
+
+
+class _ShuttingDown(Unreachable):
+    """The supervisor was told to stop everything, and takes no order any more."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,15 @@ class ProgramState:
 class Supervisor:
     """The supervisor of the environment in `home`."""
 
-    def __init__(self, home: Path, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        home: Path,
+        answer_seconds: float = ANSWER_SECONDS,
+        waiting: Waiting | None = None,
+    ) -> None:
         """Look at `home`; nothing is started."""
         self._home = home
+        self._waiting = waiting or Waiting()
         self._answer_seconds = answer_seconds
         self._patience = Patience()
         self._folder = home / "supervisor"
@@ -69,7 +80,7 @@ class Supervisor:
 
     def is_configured(self, text: str) -> bool:
         """Whether the running supervisor was started with exactly this configuration."""
-        return self._config.exists() and self._config.read_text(encoding="utf-8") == text
+        return self._config.exists() and self._config.read_bytes() == text.encode()
 
     def configuration(self, programs: Sequence[Program], directory: Path) -> str:
         """Render supervisord's configuration for `programs`, which run in `directory`."""
@@ -83,15 +94,15 @@ class Supervisor:
     def launch(self, text: str) -> None:
         """Start supervisord as a daemon with this configuration; none of its programs is started yet."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._config.unlink(missing_ok=True)
-        self._config.touch(mode=0o600)
-        self._config.write_text(text, encoding="utf-8")
+        replace_state(self._config, text)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         started = run_program(command, START_SECONDS, env=environ)
         if started.returncode != 0:
             raise RubyopsError(f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}")
-        _wait(self.is_alive, START_SECONDS, f"supervisord did not answer on {self._socket}; see {log_file(self._home, 'supervisord')}")
+        log = log_file(self._home, "supervisord")
+        otherwise = f"supervisord did not answer on {self._socket}; see {log}"
+        self._wait(self.is_alive, START_SECONDS, "supervisord", otherwise)
 
     def states(self) -> dict[str, ProgramState]:
         """Return every kept program by its name; `Unreachable` when the supervisor does not answer."""
@@ -124,10 +135,12 @@ class Supervisor:
         for program in programs:
             self._order("stopProcess", token, program.full_name, NOT_RUNNING)
         names = {program.name for program in programs}
-        _wait(
+        told = ", ".join(sorted(names))
+        self._wait(
             lambda: not any(state.pid for name, state in self.states().items() if name in names),
             STOP_SECONDS + 5,
-            f"not every one of {', '.join(sorted(names))} could be stopped",
+            f"the end of {told}",
+            f"not every one of {told} could be stopped",
         )
 
     def shutdown(self, token: int) -> bool:
@@ -141,14 +154,24 @@ class Supervisor:
             return False
         try:
             self._fenced("shutdown", token)
+        except _ShuttingDown:
+            pass  # an earlier order, whose end nobody waited for
         except Unreachable:
             fence_file.confirm(self._folder, token)
             leftovers.end({pid: signal.SIGTERM})
-        deadline = time.monotonic() + SHUTDOWN_SECONDS
-        while leftovers.is_alive(pid) and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
+        what = "the supervisor, which stops processes, then Valkey, then PostgreSQL"
+        self._waiting.until(
+            lambda: not leftovers.is_alive(pid),
+            SHUTDOWN_SECONDS,
+            what,
+            LOOK_SECONDS,
+        )
         leftovers.end({pid: signal.SIGKILL} if leftovers.is_alive(pid) else {})
         return True
+
+    def _wait(self, holds: Callable[[], bool], seconds: float, what: str, otherwise: str) -> None:
+        if not self._waiting.until(holds, seconds, what, LOOK_SECONDS):
+            raise TimedOut(f"{otherwise} (waited {seconds:g} s).")
 
     def _order(self, verb: str, token: int, name: str, harmless: int) -> None:
         try:
@@ -171,8 +194,10 @@ class Supervisor:
         watch = Watch(self._patience.seconds(self._answer_seconds), self._late)
         try:
             answer = within(watch, lambda: self._ask(watch, verb, arguments), lambda _: None)
-        except xmlrpc.client.Fault:
+        except xmlrpc.client.Fault as fault:
             self._patience.doubts = False  # a refusal is an answer
+            if fault.faultCode == SHUTTING_DOWN:
+                raise _ShuttingDown(f"The supervisor of {self._home} is shutting down.") from fault
             raise
         self._patience.doubts = False
         return answer
@@ -248,14 +273,6 @@ def _socket_path(folder: Path) -> Path:
     if private.lstat().st_uid != os.geteuid() or private.is_symlink():
         raise RubyopsError(f"{private} belongs to somebody else. Set RUBYOPS_HOME to a folder with a short path.")
     return private / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}.sock"
-
-
-def _wait(holds: Any, seconds: float, otherwise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimedOut(f"{otherwise} (waited {seconds:g} s).")
-        time.sleep(LOOK_SECONDS)
 
 
 class _Connection(http.client.HTTPConnection):

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import redis
 
-from rubyops.adapters.bounded import Patience
 from rubyops.adapters.http import CallClient, GetClient
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.layout import HOME_MARK, Program
@@ -25,17 +24,18 @@ from tests.rubyops.adapters.peers import dripping, silent, stopped, timed
 SECONDS = 0.6
 pytestmark = pytest.mark.fault
 DRIPPED_BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 DRIPPED_HEADER = b"HTTP/1.1 200 OK\r\nX-Long: "
 
 
 class Address:
-    """A driver of which only the address of a process and the token are asked for."""
+    """A driver of which only the addresses of copies and the token are asked for."""
 
-    def __init__(self, port: int) -> None:  # noqa: D107
-        self._port = port
+    def __init__(self, *ports: int) -> None:  # noqa: D107
+        self._ports = ports
 
     def process_url(self, process: str, copy: int = 1) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._ports[copy - 1]}"
 
     def secret(self, name: str) -> Secret:
         return Secret("token")
@@ -65,14 +65,39 @@ def test_a_service_that_drips_bytes_has_not_answered(beginning: bytes) -> None:
 
 def test_a_service_that_was_late_is_asked_shortly_until_it_answers() -> None:
     with silent() as port:
-        client = GetClient(Address(port), 1.5)  # type: ignore[arg-type]
-        client._patience[f"http://127.0.0.1:{port}"] = Patience(0.3)
+        client = GetClient(Address(port), 1.5, 0.3)  # type: ignore[arg-type]
         with timed() as first:
             client.get("wallet_service", "/health")
         with timed() as second:
             answer = client.get("wallet_service", "/health")
         assert first[0] > 1.4 > 1 > second[0]
         assert answer.error == "no whole answer within 0.3 s"
+
+
+def test_one_copy_that_hangs_shortens_the_calls_to_all() -> None:
+    """Every copy is asked in turn, healthy ones between those that hang."""
+    with silent() as first, dripping(ANSWER, b"") as healthy, silent() as last:
+        client = GetClient(Address(first, healthy, last), 0.6, 0.2)  # type: ignore[arg-type]
+        told = [client.get("wallet_service", "/health", copy=copy).error for copy in (1, 2, 3)]
+    assert told == ["no whole answer within 0.6 s", None, "no whole answer within 0.2 s"]
+
+
+def test_a_call_that_ctrl_c_ended_shortens_the_next() -> None:
+    with silent() as port:
+        client = GetClient(Address(port), 5, 0.2)  # type: ignore[arg-type]
+        client.while_waiting = interrupting(1)
+        with pytest.raises(Interrupted):
+            client.get("wallet_service", "/health")
+        client.while_waiting = None
+        told = client.get("wallet_service", "/health").error
+        reader = StreamReader(lambda: f"redis://127.0.0.1:{port}/0", 5, 0.2)
+        reader.while_waiting = interrupting(1)
+        with pytest.raises(Interrupted):
+            reader.groups()
+        reader.while_waiting = None
+        with pytest.raises(Unreachable, match=r"within 0\.2 s"):
+            reader.groups()
+    assert told == "no whole answer within 0.2 s"
 
 
 def test_a_service_that_is_silent_has_not_answered() -> None:

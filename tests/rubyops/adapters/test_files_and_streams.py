@@ -1,14 +1,18 @@
 """Exports and stream groups, on real servers and files."""
 
 import csv
+import errno
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
+from rubyops.adapters import export
 from rubyops.adapters.database import Link
 from rubyops.adapters.export import export_tables
 from rubyops.adapters.streams import StreamReader
@@ -22,6 +26,30 @@ TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
 def mark(effect: int) -> Mark:
     """A mark of a run on a platform whose fence nobody has raised."""
     return Mark(f"r-1/export/{effect}", "r-1", 0, "ann")
+
+
+def test_an_export_whose_name_is_not_on_the_disk_is_none(
+    platform_db: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
+    final = tmp_path / "r-1-export-1"
+
+    def fail(folder: Path) -> None:
+        if folder == tmp_path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(export, "sync_folder", fail)
+        with pytest.raises(RubyopsError, match=r"\(Input/output error\); no file of it was left"):
+            export_tables(link, tmp_path, mark(1), TABLES)
+        assert list(tmp_path.iterdir()) == []
+        broken.setattr(shutil, "rmtree", lambda folder, ignore_errors: None)
+        with pytest.raises(RubyopsError, match="could not be removed. Remove that") as told:
+            export_tables(link, tmp_path, mark(1), TABLES)
+        assert str(final) in told.value.message
+    final.rename(tmp_path / "removed")
+    assert export_tables(link, tmp_path, mark(1), TABLES)["folder"] == str(final)
+    link.close()
 
 
 def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Path) -> None:

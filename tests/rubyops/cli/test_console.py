@@ -5,6 +5,7 @@ it looks at two gates, fails at the third, and has to say so in its journal.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -23,10 +24,11 @@ from typing import Any, BinaryIO
 import click
 import pytest
 
-from rubyops.cli import channel, live
+from rubyops.cli import channel, live, main
 from rubyops.cli.channel import LINE_SECONDS, Channel
 from rubyops.cli.console import Console
 from rubyops.model.exit_code import ExitCode
+from tests.full_disk import full_disk
 from tests.hanging_up import hang_up_is
 
 GATE = (sys.executable, "-m", "rubyops", "gate")
@@ -43,10 +45,17 @@ def start(command: tuple[str, ...], home: Path, **options: Any) -> "subprocess.P
     return subprocess.Popen(command, env=environ(home), **options)
 
 
+def last_line(home: Path) -> dict[str, Any] | None:
+    """Return the last whole line of the only journal, None while there is none."""
+    journals = list(home.rglob("r-*.ndjson"))
+    whole = journals[0].read_text().rpartition("\n")[0] if journals else ""
+    return json.loads(whole.splitlines()[-1]) if whole else None
+
+
 def ended(home: Path) -> dict[str, Any]:
     """Return the last line of the only journal."""
-    (journal,) = home.rglob("r-*.ndjson")
-    line: dict[str, Any] = json.loads(journal.read_text().splitlines()[-1])
+    line = last_line(home)
+    assert line is not None
     return line
 
 
@@ -102,7 +111,7 @@ def test_a_run_goes_on_before_its_reader_does(tmp_path: Path) -> None:
     with full_pipe() as pipe:
         run = start(GATE, tmp_path, stdout=pipe, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 30
-        while not list(tmp_path.rglob("r-*.ndjson")) or ended(tmp_path)["type"] != "run_finished":
+        while (last_line(tmp_path) or {}).get("type") != "run_finished":
             assert time.monotonic() < deadline
             time.sleep(0.1)
         with open(f"/proc/{os.getpid()}/fd/{pipe.fileno()}", "rb") as reading:
@@ -317,3 +326,30 @@ def test_a_sign_of_life_comes_while_the_plan_is_made(monkeypatch: pytest.MonkeyP
         time.sleep(0.2)
         assert capsys.readouterr().err == ""
     following._moving.clear()
+
+
+def test_a_full_disk_under_a_file_is_not_told_as_a_lost_stdout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The error of a write names no file, whether it was stdout's or one of state."""
+
+    @click.command()
+    def write() -> None:
+        with full_disk(), (tmp_path / "state").open("wb", buffering=0) as file:
+            file.write(b"x")
+
+    monkeypatch.setattr(main, "cli", write)
+    assert main.run([]) == ExitCode.FAILED
+    told = capfd.readouterr().err
+    assert "a file cannot be written (File too large)" in told
+    assert "stdout" not in told
+
+
+def test_an_error_that_is_of_no_disk_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def fail() -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(main, "cli", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        main.run([])

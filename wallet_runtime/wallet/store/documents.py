@@ -95,7 +95,10 @@ class ByReference(Conflict):
 
 
 class PairWish(msgspec.Struct, frozen=True):
-    """Which pair to activate, from which pair (its policy may be left out), by whom, under which request id and fencing token."""
+    """The pair to activate and the pair to leave, whose policy may be left out.
+
+    With them stand the person, the request id and the fencing token of the activation.
+    """
 
     topology_code: str
     topology_version: int

@@ -449,8 +449,8 @@ DECLARE
     stake bigint;
     state text;
 BEGIN
-    -- The operator's acts alone lock the fence: his own, and those of his canaries, whose pass must be
-    -- that of the run in charge until the commit.
+    -- The operator's acts alone lock the fence: the operator's own and those of canaries, whose pass
+    -- must be that of the run in charge until the commit.
     IF c.fence_token IS NOT NULL THEN
         PERFORM 1 FROM wallet_fence FOR UPDATE;
     ELSIF c.canary_token IS NOT NULL THEN
