@@ -5,8 +5,9 @@ Neither is believed alone. A driver that does not answer knows of nobody, a copy
 that trusts one source finds nobody and calls that success.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from rubyops.errors import Unreachable
@@ -144,6 +145,30 @@ class Liveness:
         if not self.driver_answers:
             return [f"the driver does not answer: {self.driver_error}"]
         return [copy.trouble for copy in self.copies if copy.trouble]
+
+
+def not_running(life: Liveness, processes: Iterable[str], copies: int) -> list[str]:
+    """Name each copy of these processes that should run and does not.
+
+    `copies` is the environment's number for each process: one running copy says nothing of the
+    others, and one that the driver does not keep at all is missing.
+    """
+    absent = (_absent(life.of(process), process, copies) for process in processes)
+    return list(chain.from_iterable(absent))
+
+
+def _absent(mine: tuple[CopyLife, ...], process: str, copies: int) -> Iterator[str]:
+    if not mine:
+        yield f"{process}: no copy is kept"
+        return
+    numbers = {copy.number for copy in mine}
+    for number in sorted(set(range(1, copies + 1)) - numbers):
+        yield f"{process} copy {number}: not kept, and the environment has {copies} copies of each"
+    for copy in mine:
+        if copy.trouble is not None:
+            yield copy.trouble
+        elif copy.state != "running":
+            yield f"{copy.label}: {copy.driver_state}, expected running"
 
 
 def liveness(read: Read) -> Liveness:

@@ -103,7 +103,8 @@ CHECKS: dict[str, Entry] = {
         "Every transactional record carries the topology and policy it was made under, and these versions exist.",
     ),
     "forward-progress": Entry(
-        "checks.platform.forward_progress", "Workers do useful turns and every running copy's heartbeat is fresh: progress, not mere life."
+        "checks.platform.forward_progress",
+        "Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.",
     ),
     "freeze-acknowledged": Entry(
         "checks.platform.freeze_acknowledged",
