@@ -52,6 +52,7 @@ class CopyLife:
     acknowledged_epoch: int | None = None
     version: str | None = None
     ended: bool = False
+    heartbeat_code: str | None = None
 
     @property
     def label(self) -> str:
@@ -111,6 +112,11 @@ class CopyLife:
         if self.heartbeat_age_ms is None:
             return "never reported a heartbeat"
         return f"last heartbeat {self.heartbeat_age_ms} ms ago, allowed {FRESH_MS} ms"
+
+    @property
+    def reported_code(self) -> str | None:
+        """The digest of the loaded code by the heartbeat; None where another process wrote it."""
+        return None if self._another_process_reports() else self.heartbeat_code
 
     def _another_process_reports(self) -> bool:
         """Whether the driver keeps one process and another one reports under its name."""
@@ -200,4 +206,5 @@ def _merged(kept: tuple[Copy, ...], beats: _Beats, *, answers: bool) -> Iterator
             acknowledged_epoch=int(beat["acknowledged_epoch"]) if beat else None,
             version=str(beat["version"]) if beat else None,
             ended=bool(beat["ended"]) if beat else False,
+            heartbeat_code=beat.get("code") if beat else None,
         )

@@ -102,6 +102,10 @@ CHECKS: dict[str, Entry] = {
         "checks.money.snapshots_present",
         "Every transactional record carries the topology and policy it was made under, and these versions exist.",
     ),
+    "code-current": Entry(
+        "checks.platform.code_current",
+        "Every copy of every process runs and has loaded the code of this checkout.",
+    ),
     "forward-progress": Entry(
         "checks.platform.forward_progress",
         "Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.",
