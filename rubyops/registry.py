@@ -31,7 +31,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "confirm-way-back": Entry(
         "commands.confirm_way_back",
-        "Confirm that the way back to the pair before is open: there is such a pair, and no accepted bet would be stranded (PRD-T2b).",
+        "Confirm that the way back to the pair before is open (PRD-T2b).",
     ),
     "dead-letter-replay": Entry(
         "commands.dead_letter_replay", "Have an event that was set aside tried again, and then those that wait behind it."

@@ -61,6 +61,10 @@ def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
         (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code, **loops})
         for process, number, code in case.get("code", [])
     }
+    asked = case.get("activation", {"path": "", "violations": []})
+    path = f"/internal/wallet/topology/{asked['path']}"
+    for number, violations in enumerate(asked["violations"], 1):
+        answers[WALLET_SERVICE, number, path] = HttpAnswer(200, {"violations": violations})
     pair = case.get("confirmed")
     if pair is None:
         return answers
