@@ -5,8 +5,9 @@ Neither is believed alone. A driver that does not answer knows of nobody, a copy
 that trusts one source finds nobody and calls that success.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from rubyops.errors import Unreachable
@@ -51,6 +52,7 @@ class CopyLife:
     acknowledged_epoch: int | None = None
     version: str | None = None
     ended: bool = False
+    heartbeat_code: str | None = None
 
     @property
     def label(self) -> str:
@@ -111,6 +113,11 @@ class CopyLife:
             return "never reported a heartbeat"
         return f"last heartbeat {self.heartbeat_age_ms} ms ago, allowed {FRESH_MS} ms"
 
+    @property
+    def reported_code(self) -> str | None:
+        """The digest of the loaded code by the heartbeat; None where another process wrote it."""
+        return None if self._another_process_reports() else self.heartbeat_code
+
     def _another_process_reports(self) -> bool:
         """Whether the driver keeps one process and another one reports under its name."""
         both = bool(self.driver_state and self.pid and self.heartbeat_pid)
@@ -146,6 +153,30 @@ class Liveness:
         return [copy.trouble for copy in self.copies if copy.trouble]
 
 
+def not_running(life: Liveness, processes: Iterable[str], copies: int) -> list[str]:
+    """Name each copy of these processes that should run and does not.
+
+    `copies` is the environment's number for each process: one running copy says nothing of the
+    others, and one that the driver does not keep at all is missing.
+    """
+    absent = (_absent(life.of(process), process, copies) for process in processes)
+    return list(chain.from_iterable(absent))
+
+
+def _absent(mine: tuple[CopyLife, ...], process: str, copies: int) -> Iterator[str]:
+    if not mine:
+        yield f"{process}: no copy is kept"
+        return
+    numbers = {copy.number for copy in mine}
+    for number in sorted(set(range(1, copies + 1)) - numbers):
+        yield f"{process} copy {number}: not kept, and the environment has {copies} copies of each"
+    for copy in mine:
+        if copy.trouble is not None:
+            yield copy.trouble
+        elif copy.state != "running":
+            yield f"{copy.label}: {copy.driver_state}, expected running"
+
+
 def liveness(read: Read) -> Liveness:
     """Ask both sources and merge what they say. Raises `Unreachable` without `control`."""
     try:
@@ -175,4 +206,5 @@ def _merged(kept: tuple[Copy, ...], beats: _Beats, *, answers: bool) -> Iterator
             acknowledged_epoch=int(beat["acknowledged_epoch"]) if beat else None,
             version=str(beat["version"]) if beat else None,
             ended=bool(beat["ended"]) if beat else False,
+            heartbeat_code=beat.get("code") if beat else None,
         )

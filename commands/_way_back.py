@@ -1,10 +1,16 @@
 """Going back to the pair that was active before: which one it is, and what forbids it (PRD-T2b)."""
 
+from itertools import chain
+from urllib.parse import quote
+
+from checks.platform._endpoint import ask_every_copy
 from commands._pairs import Pair, pair_before
-from rubyops.errors import Refused
-from rubyops.ports import Read
+from rubyops.errors import Refused, Unreachable
+from rubyops.model.finding import Finding
+from rubyops.ports import HttpAnswer, Read
 
 LISTED_MAX = 20
+_ANSWERED = 200
 
 
 def pair_to_go_back_to(read: Read) -> Pair:
@@ -42,4 +48,54 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
         "\n".join(lines),
         next_command=f"rubyops bets settle {first} --payout AMOUNT   |   rubyops bets rollback {first}",
         details={"authorizations": [bet["authorization_id"] for bet in bets], "total": total},
+    )
+
+
+def refuse_what_activation_would(read: Read, target: Pair) -> None:
+    """Raise `Refused` where wallet_service would refuse to activate this pair, with every reason.
+
+    The rules are asked of wallet_service, which applies them in the activation itself (A7-1 to
+    A7-8). Raises `Unreachable` where a copy does not say.
+    """
+    key = quote(target.policy_key, safe="")
+    pair = f"{target.topology_version}/{key}/{target.policy_version}"
+    code = quote(target.topology_code, safe="")
+    answers = ask_every_copy(read, f"/internal/wallet/topology/{code}/activate/{pair}")
+    if isinstance(answers, Finding):
+        raise _not_told(target, answers.summary)
+    told = (_violations(target, number, answer) for number, answer in answers.items())
+    found = list(dict.fromkeys(chain.from_iterable(told)))
+    if not found:
+        return
+    listed = [f"  {text}" for text in found[:LISTED_MAX]]
+    more = [f"  ... and {len(found) - LISTED_MAX} more"] if len(found) > LISTED_MAX else []
+    raise Refused(
+        "\n".join([_refusal(target, len(found)), *listed, *more]),
+        next_command="rubyops topology save FILE   |   rubyops topology show",
+        details={"violations": found},
+    )
+
+
+def _refusal(target: Pair, count: int) -> str:
+    rules = "1 rule forbids" if count == 1 else f"{count} rules forbid"
+    return (
+        f"Going back refused: {rules} the activation of {target}. Only a pair that keeps every "
+        "bucket which is in use may be activated: stay with the present one, or save and activate "
+        "a version that keeps these buckets. Found:"
+    )
+
+
+def _violations(target: Pair, number: int, answer: HttpAnswer) -> list[str]:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    violations = body.get("violations")
+    if answer.status != _ANSWERED or not isinstance(violations, list):
+        said = answer.error or f"it answered {answer.status}: {body.get('message', answer.body)}"
+        raise _not_told(target, f"wallet_service copy {number}: {said}")
+    return [f"{each['rule']} {each['path']}: {each['message']}" for each in violations]
+
+
+def _not_told(target: Pair, why: str) -> Unreachable:
+    return Unreachable(
+        f"Whether {target} can be activated is not known: {why}",
+        next_command="rubyops status",
     )

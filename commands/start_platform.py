@@ -2,22 +2,25 @@
 
 When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit
 or a commit. Blast radius: the named environment alone; processes that run this checkout's code are
-left alone, and while one runs other code everything is restarted. Undo: `rubyops down`.
+left alone, and one that runs other code is restarted (everything, where the settings or the version
+that it was started with changed). Undo: `rubyops down`.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 
+from checks._code import CopyCode, codes_told
 from checks._liveness import Liveness, liveness
+from checks.platform import forward_progress, service_health
 from rubyops.errors import Unreachable
 from rubyops.model.effect import StartPlatform, WaitFor
 from rubyops.model.step import Command, NoOp, Wanted
 from rubyops.ports import Read
-from rubyops.running_code import other_code
 from wallet_runtime.contract import PROCESSES
 
 HEALTH_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a copy that reports nothing for longer hangs
+READY = ("service-health", "forward-progress", "code-current")
 
 
 @dataclass(frozen=True)
@@ -26,29 +29,45 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want everything started unless driver and heartbeats agree that every copy runs our code."""
+    """Want everything started unless all copies run, answer in health and tell our code."""
     del params
     life, troubles = _look(read)
     kept = life.in_state("running", "silent") if life else ()
     count = Counter(copy.process for copy in kept)
     missing = [process for process in PROCESSES if count[process] < read.environment.copies]
-    others = other_code(read) if life else []
-    if not missing and not troubles and not others:
-        return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
+    codes = codes_told(read, life) if life else []
+    others = [code for code in codes if code.other]
+    doubts = [*troubles, *(code.unknown for code in codes if code.unknown and not code.other)]
+    if not missing and not others and not doubts:
+        doubts = _faults(read)
+        if not doubts:
+            return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
     if others:
-        facts["restarted, because of other code"] = others
-    if troubles:
-        facts["in doubt"] = troubles
+        facts["restarted, because of other code"] = [code.other for code in others]
+    if doubts:
+        facts["in doubt"] = doubts
     if missing or others or life is None:
-        return Wanted((StartPlatform(), *_waits(HEALTH_SECONDS)), facts)
-    # Every copy is started: starting wakes none that hangs, and ends none that is run by hand.
+        return Wanted((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
+    # Every copy is started: starting wakes none that hangs, and ends none that is run by hand. One
+    # that does not answer in time is a failure that names it: it may be in the middle of money.
     return Wanted(_waits(WAKE_SECONDS), facts)
 
 
+def _kept(codes: list[CopyCode]) -> tuple[tuple[str, int], ...]:
+    """Name the copies that the driver runs itself; it cannot end one that is run by hand."""
+    copies = [code.copy for code in codes]
+    return tuple((copy.process, copy.number) for copy in copies if copy.driver_state == "running")
+
+
+def _faults(read: Read) -> list[str]:
+    """Say what is wrong with copies that all run and answer."""
+    findings = [check.run(read) for check in (service_health, forward_progress)]
+    return [finding.summary for finding in findings if not finding.ok]
+
+
 def _waits(seconds: float) -> tuple[WaitFor, ...]:
-    checks = ("service-health", "forward-progress")
-    return tuple(WaitFor(check, timeout_seconds=seconds) for check in checks)
+    return tuple(WaitFor(check, timeout_seconds=seconds) for check in READY)
 
 
 def _look(read: Read) -> tuple[Liveness | None, list[str]]:

@@ -15,6 +15,7 @@ from rubyops.model.recorded import Evidence
 
 Row = dict[str, Any]
 Database = Literal["platform", "control"]
+CopyNames = Sequence[tuple[str, int]]  # of each copy its process and number
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,6 @@ class Mark:
     """Under what an effect acts: its own id, its run, the run's fencing token, the person behind it.
 
     `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
-
     `token` is 0 for a run that has no lock: it starts the platform before `control` answers.
     `known_epoch` is the freeze epoch that the run works under; None for one that knows none.
     """
@@ -326,8 +326,8 @@ class Operate(Protocol):
     mark's token in the act: `LockLost` when another run has taken over.
     """
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
-        """Start everything of the environment that is not running, migrated to the newest schema."""
+    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
+        """Start what does not run, migrated to the newest schema; restart the named copies, too."""
 
     def stop(self, mark: Mark, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""

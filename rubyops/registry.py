@@ -31,7 +31,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "confirm-way-back": Entry(
         "commands.confirm_way_back",
-        "Confirm that the way back to the pair before is open: there is such a pair, and no accepted bet would be stranded (PRD-T2b).",
+        "Confirm that the way back to the pair before is open (PRD-T2b).",
     ),
     "dead-letter-replay": Entry(
         "commands.dead_letter_replay", "Have an event that was set aside tried again, and then those that wait behind it."
@@ -102,8 +102,13 @@ CHECKS: dict[str, Entry] = {
         "checks.money.snapshots_present",
         "Every transactional record carries the topology and policy it was made under, and these versions exist.",
     ),
+    "code-current": Entry(
+        "checks.platform.code_current",
+        "Every copy of every process runs and has loaded the code of this checkout.",
+    ),
     "forward-progress": Entry(
-        "checks.platform.forward_progress", "Workers do useful turns and every running copy's heartbeat is fresh: progress, not mere life."
+        "checks.platform.forward_progress",
+        "Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.",
     ),
     "freeze-acknowledged": Entry(
         "checks.platform.freeze_acknowledged",

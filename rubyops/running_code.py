@@ -1,35 +1,19 @@
 """Digests of the code that each running copy loaded."""
 
-from rubyops.ports import Copy, Read
+from rubyops.ports import Read
 from wallet_runtime.contract import PROCESSES
 
-RUNNING = "running"
 REMEDY = "rubyops up"
 _SHOWN = 12
 
 
-def code_told(read: Read, copy: Copy) -> str | None:
+def code_told(read: Read, process: str, number: int) -> str | None:
     """Ask a copy for its code's digest: empty when it tells none, None when it does not answer."""
-    answer = read.get(copy.process, "/health", copy=copy.number)
+    answer = read.get(process, "/health", copy=number)
     if not isinstance(answer.body, dict) or "process" not in answer.body:
         return None
     found = answer.body.get("code")
     return found if isinstance(found, str) else ""
-
-
-def other_code(read: Read) -> list[str]:
-    """Name each running copy that tells another code than the checkout's.
-
-    One that does not answer tells nothing.
-    """
-    wanted = read.environment.code
-    running = [copy for copy in read.copies() if copy.state == RUNNING]
-    told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in running}
-    return [
-        f"{name} runs {short_code(code)}, this checkout has {short_code(wanted)}"
-        for name, code in told.items()
-        if code is not None and code != wanted
-    ]
 
 
 def one_code(read: Read) -> tuple[str, str]:
@@ -39,7 +23,8 @@ def one_code(read: Read) -> tuple[str, str]:
     """
     # A copy that its driver calls stopped is asked, too: what answers at its address is what money
     # meets.
-    told = {f"{copy.process} {copy.number}": code_told(read, copy) for copy in read.copies()}
+    kept = [(copy.process, copy.number) for copy in read.copies()]
+    told = {f"{process} {number}": code_told(read, process, number) for process, number in kept}
     wanted = [f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)]
     silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]
     if silent:

@@ -10,7 +10,7 @@ from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.recorded import Evidence
-from rubyops.ports import Actor, BatchCount, Control, Copy, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
+from rubyops.ports import Actor, BatchCount, Control, Copy, CopyNames, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
 from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
 
 FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
@@ -72,7 +72,7 @@ class RecordingOperate:
         self._on_act(verb, subject)
         self.acts.append((verb, subject))
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
+    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
         """Note it."""
         self._act("start_platform", "")
 

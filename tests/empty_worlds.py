@@ -6,8 +6,9 @@ is not in it fails until somebody has thought about it.
 """
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -31,7 +32,16 @@ from tests.cluster import PASSWORD, Cluster, TestDatabase
 from tests.commands.memory import ENVIRONMENT
 from wallet_runtime.contract import PROCESSES
 
-WORLDS = ("empty", "sealed", "unmigrated", "driver mute", "databases mute", "redis mute")
+WORLDS = (
+    "empty",
+    "sealed",
+    "unmigrated",
+    "driver mute",
+    "databases mute",
+    "redis mute",
+    "health mute",
+)
+CODE = "c" * 64  # of the checkout, and of every copy that reports
 GREEN = ("ok", "noop")
 CLOSED = "127.0.0.1:1"  # a port that no server listens on
 NOBODY = "00000000-0000-0000-0000-00000000abcd"
@@ -87,7 +97,7 @@ class Answer:
 class WorldRead:
     """A `Read` over real servers, or over ports that nothing listens on; services do not answer."""
 
-    environment = ENVIRONMENT
+    environment = replace(ENVIRONMENT, code=CODE)
 
     def __init__(
         self,
@@ -178,7 +188,8 @@ def make(
     _beat(control)
     if world == "driver mute":
         return WorldRead(databases, redis_url, mute="its socket is gone")
-    return WorldRead(databases, f"redis://{CLOSED}/0", RUNNING)
+    redis = f"redis://{CLOSED}/0" if world == "redis mute" else redis_url
+    return WorldRead(databases, redis, RUNNING)
 
 
 def _seal(platform: TestDatabase, control: TestDatabase) -> None:
@@ -199,8 +210,8 @@ def _beat(control: TestDatabase) -> None:
                 "INSERT INTO control.service_copy (process, copy, url, version, pid, "
                 "acknowledged_epoch, heartbeat_at, ready, detail) "
                 "VALUES (%s, 1, 'http://127.0.0.1:1', 'v', 1, 0, now() + interval '1 hour', "
-                'true, \'{"status": "ok"}\')',
-                [process],
+                "true, %s)",
+                [process, json.dumps({"status": "ok", "code": CODE})],
             )
 
 

@@ -46,8 +46,8 @@ class Allowed:
     shown_by: str
 
 
-_MIGRATED = ("empty", "sealed", "driver mute", "redis mute")
-_SEEDED = ("driver mute", "redis mute")
+_SEEDED = ("driver mute", "redis mute", "health mute")
+_MIGRATED = ("empty", "sealed", *_SEEDED)
 ALLOWED: dict[str, Allowed] = {
     "conservation": Allowed(_MIGRATED, "test_a_platform_without_money_begins_its_first_rollout"),
     "ledger-tips": Allowed(_MIGRATED, "test_a_platform_without_money_begins_its_first_rollout"),
@@ -253,7 +253,7 @@ def test_an_open_bet_is_seen_in_the_same_worlds(platform_db: TestDatabase) -> No
     assert no_live_authorizations.run(read).status == "failed"
 
 
-@in_world("redis mute", "driver mute")
+@in_world(*_SEEDED)
 def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestDatabase) -> None:
     """The freeze needs no stream: control, fence row and eight fresh heartbeats agree."""
     assert "8 of 8 copies confirmed" in freeze_acknowledged.run(read).summary
@@ -262,7 +262,7 @@ def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestData
     assert freeze_acknowledged.run(read).status == "failed"
 
 
-@in_world("redis mute", "driver mute")
+@in_world(*_SEEDED)
 def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(world: str, read: Read, control_db: TestDatabase) -> None:
     """Open is said by control, the fence row and eight fresh heartbeats; one that lags takes it."""
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), NoOp)

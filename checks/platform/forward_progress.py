@@ -1,13 +1,14 @@
-"""Workers do useful turns and every running copy's heartbeat is fresh: progress, not mere life.
+"""Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.
 
-When it fails, a process stands still although it exists (stopped, hung, cut off): events wait while everything looks up.
+When it fails, a worker's copy is down, or a process stands still although it exists (hung, cut
+off): events wait while everything looks up.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, liveness
+from checks._liveness import CopyLife, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
@@ -22,10 +23,9 @@ def run(read: Read) -> Finding:
     if not life.driver_answers:
         return inconclusive(f"which copies make progress cannot be told: {life.troubles[0]}")
     running = life.in_state("running")
-    alive = {copy.process for copy in running}
-    faults = [f"{process}: no copy runs" for process in WORKER_PROCESSES if process not in alive]
+    absent = not_running(life, WORKER_PROCESSES, read.environment.copies)
     # A copy that stands still would only keep the question about its loops waiting.
-    faults += life.troubles
+    faults = list(dict.fromkeys([*absent, *life.troubles]))
     workers = [copy for copy in running if copy.process in WORKER_PROCESSES]
     faults += [fault for copy in workers for fault in _loop_faults(read, copy)]
     return all_true(

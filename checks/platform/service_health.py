@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, liveness
+from checks._liveness import CopyLife, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import HttpAnswer, Read
 from wallet_runtime.contract import API_PROCESSES
 
-RUNNING = "running"
 HEALTHY = 200
 
 
@@ -23,9 +22,9 @@ def run(read: Read) -> Finding:
     if not life.driver_answers:
         return inconclusive(f"which services run cannot be told: {life.troubles[0]}")
     copies = life.of(*API_PROCESSES)
-    kept = {copy.process for copy in copies}
-    faults = [f"{process}: no copy is kept" for process in API_PROCESSES if process not in kept]
-    faults += [fault for copy in copies if (fault := _fault(read, copy))]
+    faults = not_running(life, API_PROCESSES, read.environment.copies)
+    running = [copy for copy in copies if copy.state == "running"]
+    faults += [fault for copy in running if (fault := _fault(read, copy))]
     return all_true(
         faults,
         holds=f"{len(copies)} copies of {len(API_PROCESSES)} services are healthy",
@@ -35,10 +34,6 @@ def run(read: Read) -> Finding:
 
 
 def _fault(read: Read, copy: CopyLife) -> str | None:
-    if copy.trouble is not None:
-        return copy.trouble
-    if copy.state != RUNNING:
-        return f"{copy.label}: {copy.driver_state}, expected {RUNNING}"
     answer = read.get(copy.process, "/health", copy=copy.number)
     return None if answer.status == HEALTHY else f"{copy.label}: {_why(answer)}"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rubyops.model.secret import Secret
-from rubyops.ports import Copy, Database
+from rubyops.ports import Copy, CopyNames, Database
 
 
 class Driver(Protocol):
@@ -39,8 +39,13 @@ class Driver(Protocol):
     def advance_fence(self, token: int) -> None:
         """Refuse every lower token from now on."""
 
-    def ensure_up(self, progress: Callable[[str], None], token: int | None = None) -> None:
-        """Bring up whatever is not up."""
+    def ensure_up(
+        self,
+        progress: Callable[[str], None],
+        token: int | None = None,
+        restart: CopyNames = (),
+    ) -> None:
+        """Bring up whatever is not up, and restart these copies, by process and number."""
 
     def migrate(self, progress: Callable[[str], None], token: int | None) -> None:
         """Bring both databases to the newest schema."""

@@ -1,7 +1,7 @@
 """Who and where we are, told so that another process on this machine can see whether we still live."""
 
-import getpass
 import os
+import pwd
 import socket
 from functools import cache
 from pathlib import Path
@@ -10,6 +10,8 @@ from rubyops.ports import Holder
 
 _START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the command name
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+ROOT = 0
+_UID_DIGITS_MAX = 10  # of a 32-bit number
 
 
 def this_process() -> Holder:
@@ -47,7 +49,22 @@ def _boot() -> str:
 
 
 def _user() -> str:
+    """Name the person by the real user id; a user id without a passwd entry is its number.
+
+    LOGNAME and USER are not asked: anybody can set them, and a freeze belongs to a person by name.
+    """
+    uid = _person_behind_sudo() if os.getuid() == ROOT else os.getuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)
+
+
+def _person_behind_sudo() -> int:
+    """Return the user id that sudo was called by, root's where there is none.
+
+    Only root's is believed: sudo writes the variable, and any other user could have written it.
+    """
+    told = os.environ.get("SUDO_UID", "")
+    believed = told.isascii() and told.isdigit() and len(told) <= _UID_DIGITS_MAX
+    return int(told) if believed else ROOT

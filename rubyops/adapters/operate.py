@@ -23,7 +23,7 @@ from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.adapters.suites import PytestSuites
 from rubyops.errors import LockLost, NotThere, OutcomeUnknown, Unreachable
-from rubyops.ports import Actor, BatchCount, HttpAnswer, Mark, MoveCount, Read, Row
+from rubyops.ports import Actor, BatchCount, CopyNames, HttpAnswer, Mark, MoveCount, Read, Row
 from wallet_runtime import contract
 
 ROLE = "rubyops_ops"
@@ -46,9 +46,9 @@ class Operator:
         self._suites = suites
         self._client = CallClient(driver)
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None]) -> None:
+    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
         """Start everything that is not running, migrated to the newest schema."""
-        self._driver.ensure_up(progress, mark.fence)
+        self._driver.ensure_up(progress, mark.fence, restart)
         self._link.close()
 
     def stop(self, mark: Mark, processes: Sequence[str]) -> None:

@@ -8,8 +8,10 @@ from rubyops.model import effect as e
 def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per kind, so that the type checker counts them
     """Return one line for a person."""
     match effect:
-        case e.StartPlatform():
-            return "start the servers, migrate, and start every process that is not running"
+        case e.StartPlatform(restart):
+            names = ", ".join(f"{process} copy {number}" for process, number in restart)
+            start = "start the servers, migrate, and start every process that is not running"
+            return f"{start}; restart {names}" if names else start
         case e.StopProcesses(processes):
             return f"stop {', '.join(processes)}"
         case e.StartProcesses(processes):

@@ -27,8 +27,8 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
     """Do one effect and say how it ended; raises a `RubyopsError` where it did not succeed."""
     operate = hands.tools.operate
     match effect:
-        case e.StartPlatform():
-            operate.start_platform(mark, hands.progress)
+        case e.StartPlatform(restart):
+            operate.start_platform(mark, hands.progress, restart)
             return Outcome("ok", "every process runs", {"copies": len(hands.tools.read.copies())})
         case e.StopProcesses(processes):
             operate.stop(mark, processes)

@@ -14,7 +14,12 @@ VerificationKind = Literal["health", "smoke", "reconciliation", "canary"]
 
 @dataclass(frozen=True)
 class StartPlatform:
-    """Start servers, apply migrations and start every process of the environment that is not running (local driver)."""
+    """Start servers, apply migrations and start every process of the environment that is not running (local driver).
+
+    `restart` names copies, by process and number, that are restarted although they run.
+    """
+
+    restart: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

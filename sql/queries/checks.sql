@@ -16,9 +16,9 @@ SELECT change_no, what, changed_by, changed_at FROM control.platform_change;
 
 -- name: facts_service_copies
 -- Every registered copy, the freeze epoch that it acknowledged, and the age of its heartbeat.
--- `ended` where that heartbeat was a goodbye.
+-- `ended` where that heartbeat was a goodbye, `code` the digest of the code that it loaded.
 SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
-       detail ? 'ended' AS ended,
+       detail ? 'ended' AS ended, detail->>'code' AS code,
        greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
            AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;

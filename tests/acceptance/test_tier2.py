@@ -3,6 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,41 @@ def test_export_holds_every_row_of_the_seven_tables_and_nothing_is_written_while
         with path.open(newline="", encoding="utf-8") as file:
             assert len(list(csv.DictReader(file))) == facts["rows"]
     candidate.assert_taken_back(before)
+
+
+@contextmanager
+def held_in_a_bucket_of_the_candidate_alone(live: Live) -> Iterator[None]:
+    """Have the view that every activation asks tell of money in a bucket that v1 lacks."""
+    view = live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(";")
+    held = "SELECT 'RUBY_SPLIT_V1', 'EXTRA', 'balance', 3::bigint"
+    with closing(live.superuser()) as connection:
+        replace = "CREATE OR REPLACE VIEW wallet.live_reference AS"
+        connection.execute(f"{replace} {view} UNION ALL {held}".encode())
+        try:
+            yield
+        finally:
+            connection.execute(f"{replace} {view}".encode())
+
+
+def test_money_that_the_pair_before_cannot_reach_is_named_before_anything_is_sealed(
+    candidate: Candidate,
+) -> None:
+    live = candidate.live
+    exports = live.environment.home / "exports"
+    before = candidate.held(), set(exports.glob("*"))
+    with held_in_a_bucket_of_the_candidate_alone(live):
+        rehearsed = live.run(*ROLLBACK, "--dry-run").step("way-back")
+        assert (rehearsed["status"], live.level()) == ("refused", OPEN)
+        assert "3 x balance in RUBY_SPLIT_V1/EXTRA would be out of reach" in rehearsed["summary"]
+        stopped = live.run(*ROLLBACK)
+    assert (stopped.code, live.level(), live.gate()["topology_version"]) == (3, INGRESS, CANDIDATE)
+    assert "3 x balance in RUBY_SPLIT_V1/EXTRA would be out of reach" in stopped.told
+    assert "A7-8" in str(stopped.body["details"]["violations"])
+    assert {copy.state for copy in live.driver.copies()} == {"running"}
+    assert (candidate.held(), set(exports.glob("*"))) == before
+    answer = live.run("runs", "resume", stopped.run_id)
+    assert answer.code == 0, answer.told
+    candidate.assert_taken_back(before[0])
 
 
 def test_open_bet_on_the_candidate_holds_the_rollback_until_it_is_settled(candidate: Candidate) -> None:

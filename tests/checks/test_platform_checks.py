@@ -136,11 +136,53 @@ def test_progress_is_red_for_a_worker_that_lives_but_stands_still() -> None:
 
 
 def test_progress_is_never_green_by_absence() -> None:
-    assert "rolling_worker: no copy runs" in forward_progress.run(healthy(kept=with_copy("rolling_worker", "stopped"))).summary
+    kept = [copy for copy in healthy().kept if copy.process != "rolling_worker"]
+    none = healthy(kept=kept, facts=beats("rolling_worker", heartbeat_age_ms=60_000))
+    assert "rolling_worker: no copy is kept" in forward_progress.run(none).summary
     mute = healthy(answers=with_answer("wallet_worker", "/health", HttpAnswer(200, {"loops": {}})))
     assert "reports no loop at all" in forward_progress.run(mute).summary
     never = forward_progress.run(healthy(facts=with_fact("facts_service_copies")))
     assert "never reported a heartbeat" in str(never.details["faults"])
+
+
+def two_copies(process: str, second: str | None) -> MemoryRead:
+    """Two healthy copies of everything, but for the second copy of one process.
+
+    `second` is its state at the driver, None where the driver does not keep it. A copy that does
+    not run said goodbye, so that no heartbeat is in doubt.
+    """
+    one = healthy()
+    copies = [dataclasses.replace(copy, number=number) for copy in one.kept for number in (1, 2)]
+    kept = [copy for copy in copies if (copy.process, copy.number) != (process, 2)]
+    if second is not None:
+        kept.append(Copy(process, 2, "http://127.0.0.1:1", 1, second))
+    rows = [beat(name, copy=number) for name in PROCESSES for number in (1, 2)]
+    down = second != "running"
+    told = [{**row, "ended": down and (row["process"], row["copy"]) == (process, 2)} for row in rows]
+    answers = dict(one.answers)
+    answers |= {(name, 2, path): answer for (name, _, path), answer in one.answers.items()}
+    return healthy(
+        kept=kept,
+        facts=with_fact("facts_service_copies", *told),
+        answers=answers,
+        environment=dataclasses.replace(ENVIRONMENT, copies=2),
+    )
+
+
+EACH_COPY = [(forward_progress.run, process) for process in WORKER_PROCESSES]
+EACH_COPY += [(service_health.run, process) for process in ("gateway", WALLET_SERVICE)]
+
+
+@pytest.mark.parametrize(("look", "process"), EACH_COPY)
+def test_one_running_copy_says_nothing_of_the_other(look: Any, process: str) -> None:
+    assert look(two_copies(process, "running")).ok
+    for state in ("starting", "backoff", "stopped", "exited", "fatal"):
+        finding = look(two_copies(process, state))
+        assert finding.status == "failed"
+        assert f"{process} copy 2: {state}, expected running" in finding.summary
+    finding = look(two_copies(process, None))
+    assert finding.status == "failed"
+    assert f"{process} copy 2: not kept, and the environment has 2 copies of each" in finding.summary
 
 
 LIVING = [

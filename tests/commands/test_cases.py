@@ -31,24 +31,40 @@ def _command(name: str) -> Command[Any]:
 
 
 def _heartbeats(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """Write what the kept copies report: all of them but the stopped, unless the case says."""
+    """Write what the kept copies report: all of them but the stopped, unless the case says.
+
+    `reported` is the code that a heartbeat tells.
+    """
     beats = {(process, number): state != "stopped" for process, number, state in case["copies"]}
     for process, number, reports in case.get("reports", []):
         beats[process, number] = reports
     common = {"url": "http://127.0.0.1:1", "version": "v", "pid": 1, "acknowledged_epoch": 1}
     common["heartbeat_age_ms"] = 100
+    codes = {(process, number): code for process, number, code in case.get("reported", [])}
     rows = []
     for (process, number), reports in beats.items():
-        rows.append({"process": process, "copy": number, **common, "ended": not reports})
+        told = {"ended": not reports, "code": codes.get((process, number))}
+        rows.append({"process": process, "copy": number, **common, **told})
     return rows
+
+
+def _loops(case: dict[str, Any]) -> dict[str, Any]:
+    loop = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0}
+    return {"loops": {"turns": {**loop, "ok": case.get("progress", False)}}}
 
 
 def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
     """Let workers' loops be as `progress` says, and wallet_service confirm the pair `confirmed`."""
-    loop = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0}
-    loop["ok"] = case.get("progress", False)
-    health = HttpAnswer(200, {"loops": {"turns": loop}})
-    answers = {(process, 1, "/health"): health for process in WORKER_PROCESSES}
+    loops = _loops(case)
+    answers = {(process, 1, "/health"): HttpAnswer(200, loops) for process in WORKER_PROCESSES}
+    answers |= {
+        (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code, **loops})
+        for process, number, code in case.get("code", [])
+    }
+    asked = case.get("activation", {"path": "", "violations": []})
+    path = f"/internal/wallet/topology/{asked['path']}"
+    for number, violations in enumerate(asked["violations"], 1):
+        answers[WALLET_SERVICE, number, path] = HttpAnswer(200, {"violations": violations})
     pair = case.get("confirmed")
     if pair is None:
         return answers
@@ -61,9 +77,6 @@ def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
 def _read(case: dict[str, Any]) -> MemoryRead:
     copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
-    answers = {
-        (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code}) for process, number, code in case.get("code", [])
-    }
     caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
     groups = caught_up if case.get("groups") == "drained" else []
     facts = dict(case.get("facts", {}))
@@ -72,7 +85,7 @@ def _read(case: dict[str, Any]) -> MemoryRead:
     return MemoryRead(
         facts=facts,
         kept=copies,
-        answers=_answers(case) | answers,
+        answers=_answers(case),
         recorded=case.get("results", {}),
         environment=environment,
         stream_groups=groups,

@@ -134,6 +134,11 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): (ADMIN_SERVICE, OPERATOR),
+    (
+        WALLET_SERVICE,
+        "GET",
+        "/internal/wallet/topology/{code}/activate/{version}/{policy_key}/{policy_version}",
+    ): (OPERATOR,),
     (WALLET_SERVICE, "GET", "/internal/wallet/policy/{policy_key}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/topology/{code}/diff/{old}/{new}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "GET", "/internal/wallet/policy/{policy_key}/diff/{old}/{new}"): (ADMIN_SERVICE, OPERATOR),

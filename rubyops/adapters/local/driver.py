@@ -20,7 +20,7 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockHeld, NotThere, RubyopsError, Unreachable, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
-from rubyops.ports import Copy, Database
+from rubyops.ports import Copy, CopyNames, Database
 from sql.code import code_digest
 from wallet_runtime import contract
 
@@ -109,8 +109,16 @@ class LocalDriver:
         """Raise the supervisor's fence. Raises `LockLost` when a newer token is there."""
         self._supervisor.advance(token)
 
-    def ensure_up(self, progress: Progress, token: int | None = None) -> None:
+    def ensure_up(
+        self,
+        progress: Progress,
+        token: int | None = None,
+        restart: CopyNames = (),
+    ) -> None:
         """Bring up whatever is not up: servers, schema, passwords, processes. Safe to repeat and safe to run twice at once.
+
+        The copies in `restart`, by process and number, are restarted although they run: what a copy
+        loaded is not in the supervisor's configuration, so an unchanged one proves nothing.
 
         Without a token (`control`, which gives it, may be down) this acts under the one that the
         environment has as this begins: a run that takes the lock meanwhile raises it, and the rest of
@@ -131,6 +139,7 @@ class LocalDriver:
             postgres.await_ready(superuser, SERVER_SECONDS, self._waiting)
             self._migrate(progress, token, began)
             progress(f"{len(platform.programs())} processes")
+            self._stop_copies(restart, progress, held)
             self._supervisor.start(platform.programs(), held)
             services = keys[keyring.redis_password(SERVICES_USER)].reveal()
             valkey.await_ready(services, SERVER_SECONDS, self._waiting)
@@ -282,12 +291,21 @@ class LocalDriver:
             self._down(held)
         self._supervisor.launch(wanted)
 
+    def _stop_copies(self, copies: CopyNames, progress: Progress, held: int) -> None:
+        """Stop these copies where they still run; none does once everything was restarted."""
+        states = self._supervisor.states()
+        names = [copy_name(process, number) for process, number in copies]
+        running = [name for name in names if name in states and states[name].pid]
+        if running:
+            progress(f"restarting {', '.join(running)}")
+            self._supervisor.stop([_platform_program(name) for name in running], held)
+
     def _programs(self, processes: Sequence[str]) -> list[Program]:
         unknown = [process for process in processes if process not in contract.PROCESSES]
         if unknown:
             raise UsageError(f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(contract.PROCESSES)}.")
         wanted = [(process, copy) for process, copy in layout.copy_names(self.environment) if process in processes]
-        return [Program(copy_name(process, copy), layout.PLATFORM_GROUP, 30, (), {}) for process, copy in wanted]
+        return [_platform_program(copy_name(process, copy)) for process, copy in wanted]
 
     def _await_live(self, programs: Sequence[Program]) -> None:
         urls = {program.name: copy_url(self._port(program.name)) for program in programs}
@@ -341,6 +359,11 @@ class LocalDriver:
                 words = f"Another rubyops has been starting or stopping {name}"
                 raise LockHeld(f"{words} for {LOCK_SECONDS:g} s. See that it goes on, then repeat.")
             yield
+
+
+def _platform_program(name: str) -> Program:
+    """Name a kept copy to the supervisor, which knows its command line already."""
+    return Program(name, layout.PLATFORM_GROUP, 30, (), {})
 
 
 def _version() -> str:

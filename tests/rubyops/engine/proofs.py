@@ -32,7 +32,7 @@ from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 from rubyops.testing import RecordingOperate, StillRead, in_force, nobody, nothing_written
 from tests.chains import Lines, as_text, chained
 from tests.cluster import TestDatabase
-from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1
+from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1, WORKER_PROCESSES
 
 COMMIT, CODE = "a" * 40, "c" * 64
 OTHER = "b" * 40
@@ -211,7 +211,11 @@ class WorldRead(StillRead):
     def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
         """Answer as the copy of the world would; one of which nothing is known does not."""
         code = self.world.told[process]
-        return HttpAnswer(0, None, "timed out") if code is None else HttpAnswer(200, {"process": process, "code": code})
+        if code is None:
+            return HttpAnswer(0, None, "timed out")
+        loop = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}
+        loops = {"turns": loop} if process in WORKER_PROCESSES else {}
+        return HttpAnswer(200, {"process": process, "code": code, "loops": loops})
 
     def results(self, suite: str) -> Evidence:
         """Weigh the world's evidence."""

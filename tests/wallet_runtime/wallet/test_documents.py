@@ -14,7 +14,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import internal, serving
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.admin.api import SERVICE as ADMIN
-from wallet_runtime.contract import REQUEST_ID_HEADER
+from wallet_runtime.contract import OPERATOR, REQUEST_ID_HEADER
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.domain import bets, cash
@@ -248,6 +248,38 @@ def test_a7_8_names_what_holds_a_bucket_that_would_go(office: Office, player: Pl
     violations = office.activate(topology, renamed).json()["details"]["violations"]
     assert {v["rule"] for v in violations} == {"A7-8"}
     assert any(f"1 x {what} in {CODE}/SPORTS_NORMAL" in v["message"] for v in violations), violations
+
+
+@pytest.mark.parametrize("what", ["balance", "open stake", "rolling obligation"])
+def test_what_would_refuse_an_activation_is_told_before_it(
+    office: Office,
+    player: Player,
+    look: psycopg.Connection,
+    what: str,
+) -> None:
+    """The operator's question and the activation answer by the same rules."""
+    _hold(player, what, look)
+    documents = json.loads(json.dumps(_pair()).replace("SPORTS_NORMAL", "SPORTS_OTHER"))
+    for path, document in zip((f"topology/{CODE}", "policy/default"), documents, strict=True):
+        assert office.send("PUT", path, document).status_code == 200
+    before = office.stored()
+    told = _obstacles(office, NEXT)
+    assert office.stored() == before
+    start = {"topology_code": CODE, "topology_version": 1}
+    policy = {"policy_key": "default", "version": NEXT}
+    body = {"version": NEXT, "policy": policy, "from": start}
+    refused = office.send("PUT", f"topology/{CODE}/activate", body)
+    assert refused.status_code == 409
+    assert told.json() == {"violations": refused.json()["details"]["violations"]}
+    assert any(f"1 x {what} in {CODE}/SPORTS_NORMAL" in v["message"] for v in told.json()["violations"])
+    assert _obstacles(office, 1).json() == {"violations": []}
+    assert _obstacles(office, 99).status_code == 404
+
+
+def _obstacles(office: Office, version: int) -> httpx.Response:
+    """Ask as the operator what would refuse the pair of this version of both documents."""
+    path = f"/internal/wallet/topology/{CODE}/activate/{version}/default/{version}"
+    return office.client.get(path, headers=internal(OPERATOR, request_id=f"asked-{version}"))
 
 
 def test_a7_9_a_save_never_overwrites_an_active_or_superseded_version(office: Office, look: psycopg.Connection) -> None:

@@ -12,7 +12,7 @@ from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.validation import broken
-from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired, typed_policy
+from wallet_runtime.wallet.store.documents import Documents, Kind, PairReference, PairWish, PolicyRequired, typed_policy
 
 HISTORY_MAX = 200
 
@@ -135,6 +135,17 @@ def validate(context: Context, call: Call) -> Answer:
     return Answer(200, {"valid": not violations, "violations": violations})
 
 
+def activation_obstacles(context: Context, call: Call) -> Answer:
+    """Tell which rules would refuse the activation of a stored pair now; changes nothing."""
+    pair = PairReference(
+        topology_code=call.path["code"],
+        topology_version=_version(call, "version"),
+        policy_key=call.path["policy_key"],
+        policy_version=_version(call, "policy_version"),
+    )
+    return Answer(200, {"violations": Documents(context.database).obstacles(pair)})
+
+
 def activate_topology(context: Context, call: Call) -> Answer:
     """Activate a topology and its policy together."""
     body: ActivateTopologyBody = call.body
@@ -195,6 +206,11 @@ ROUTES = (
     Route("GET", f"{PREFIX}/topology/{{code}}", topology_versions),
     Route("PUT", f"{PREFIX}/topology/{{code}}", save_topology, dict),
     Route("PUT", f"{PREFIX}/topology/{{code}}/activate", activate_topology, ActivateTopologyBody),
+    Route(
+        "GET",
+        f"{PREFIX}/topology/{{code}}/activate/{{version}}/{{policy_key}}/{{policy_version}}",
+        activation_obstacles,
+    ),
     Route("POST", f"{PREFIX}/topology/validate", validate, ValidateBody),
     Route("POST", f"{PREFIX}/topology/seed-ruby-split-v1", partial(seed, RUBY_SPLIT_V1), dict),
     Route("POST", f"{PREFIX}/topology/seed-ruby-unified-v1", partial(seed, RUBY_UNIFIED_V1), dict),

@@ -94,16 +94,21 @@ class ByReference(Conflict):
     code = "A7_13_BY_REFERENCE"
 
 
-class PairWish(msgspec.Struct, frozen=True):
-    """The pair to activate and the pair to leave, whose policy may be left out.
-
-    With them stand the person, the request id and the fencing token of the activation.
-    """
+class PairReference(msgspec.Struct, frozen=True):
+    """A stored topology version with a stored policy version."""
 
     topology_code: str
     topology_version: int
     policy_key: str
     policy_version: int
+
+
+class PairWish(PairReference, frozen=True):
+    """The pair to activate and the pair to leave, whose policy may be left out.
+
+    With them stand the person, the request id and the fencing token of the activation.
+    """
+
     from_topology_code: str | None
     from_topology_version: int | None
     caller: str
@@ -199,6 +204,14 @@ class Documents:
             kept = _kept_versions(session, topology, topology_document, policy_document)
             return [*violations, *kept, *_live_violations(session, session.one("wallet_gate"), topology)]
 
+    def obstacles(self, pair: PairReference) -> list[Violation]:
+        """Return every rule for which an activation of this stored pair would be refused now.
+
+        These are the rules that `activate` applies; nothing is changed and nothing is locked.
+        """
+        with self._database.session() as session:
+            return _violations(session, session.one("wallet_gate"), pair, keep=False)
+
     def refuse_other_topology(self, gate: Row, policy_key: str, version: int) -> None:
         """Raise `PolicyForOtherTopology` (409) unless this policy version is for the active topology (A7-11)."""
         with self._database.session() as session:
@@ -242,7 +255,7 @@ class Documents:
                 fence.hold(session, wish.fence_token)
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
             _refuse_other_start(gate, wish)
-            _refuse_violations(_violations(session, gate, wish))
+            _refuse_violations(_violations(session, gate, wish, keep=True))
             activation = _switch(session, gate, wish)
             return {"changed": True, **activation, **_wished(wish), "from_topology_code": gate["topology_code"]}
 
@@ -302,11 +315,18 @@ def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
         raise Busy("another activation, or money, came in between; repeat the request under the same request id") from error
 
 
-def _violations(session: Session, gate: Row, wish: PairWish) -> list[Violation]:
-    topology, _ = _stored_topology(session, wish.topology_code, wish.topology_version, keep=True)
-    row = session.maybe("wallet_keep_policy", policy_key=wish.policy_key, version=wish.policy_version)
+def _violations(
+    session: Session,
+    gate: Row,
+    pair: PairReference,
+    *,
+    keep: bool,
+) -> list[Violation]:
+    topology, _ = _stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
+    query = "wallet_keep_policy" if keep else "wallet_policy_version"
+    row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
     if row is None:
-        raise DocumentNotFound(f"policy {wish.policy_key} version {wish.policy_version} is not stored")
+        raise DocumentNotFound(f"policy {pair.policy_key} version {pair.policy_version} is not stored")
     return [*validate_pair(topology, typed_policy(row["document"])), *_live_violations(session, gate, topology)]
 
 

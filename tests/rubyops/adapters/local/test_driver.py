@@ -1,6 +1,7 @@
 """The local driver on the real platform: up and down, taken ports, killed servers and supervisors."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -21,7 +22,7 @@ from rubyops.adapters.local.ports import is_free
 from rubyops.adapters.local.servers import HOST, SUPERUSER
 from rubyops.errors import Unreachable, UsageError
 from rubyops.ports import Database
-from sql.code import code_digest
+from sql.code import LEFT_OUT, PACKAGES, ROOT, code_digest
 from wallet_runtime import contract
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
@@ -143,6 +144,44 @@ def test_other_code_restarts_what_runs(driver: LocalDriver, monkeypatch: pytest.
     driver.ensure_up(said.append)
     assert "settings or version changed: everything is restarted" in said
     assert set(pids.values()).isdisjoint(copy.pid for copy in driver.copies())
+
+
+@pytest.fixture
+def checkout(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of the test's own, which it may edit while processes run from it."""
+    made = homes / "checkout"  # PostgreSQL's user must be able to pass through
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns(LEFT_OUT))
+    monkeypatch.setattr("rubyops.adapters.local.driver.CHECKOUT", made)
+    monkeypatch.setattr("rubyops.adapters.local.driver.code_digest", lambda: code_digest(made))
+    return made
+
+
+def loaded(driver: LocalDriver, process: str) -> str:
+    """The digest of the code that a copy says it loaded."""
+    answer = httpx.get(f"{driver.process_url(process)}/health", trust_env=False)
+    return str(answer.json()["code"])
+
+
+def test_a_copy_that_loaded_an_edit_is_restarted_under_an_unchanged_configuration(
+    driver: LocalDriver,
+    checkout: Path,
+) -> None:
+    driver.ensure_up(quiet)
+    before = code_digest(checkout)
+    edit = checkout / "wallet_runtime" / "edit.py"
+    edit.write_text("")
+    driver.stop(["rolling_worker"], driver.fence())
+    driver.start(["rolling_worker"], driver.fence())
+    assert loaded(driver, "rolling_worker") == code_digest(checkout) != before
+    edit.unlink()
+    pids = {copy.process: copy.pid for copy in driver.copies()}
+    said: list[str] = []
+    driver.ensure_up(said.append, restart=[("rolling_worker", 1)])
+    assert "restarting rolling_worker-1" in said
+    assert {loaded(driver, process) for process in contract.PROCESSES} == {before}
+    changed = {copy.process for copy in driver.copies() if copy.pid != pids[copy.process]}
+    assert changed == {"rolling_worker"}
 
 
 def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:
