@@ -306,19 +306,6 @@ class Control(Protocol):
         """Let it pass. Raises `LockLost`, or `CheckFailed` when the state is another one by now."""
 
 
-class JournalFile(Protocol):
-    """The lines of one run, on the operator's disk. Raises `JournalUnwritable`."""
-
-    def append(self, line: str) -> None:
-        """Add one line and return only when it is on the disk."""
-
-    def drop_torn_end(self) -> int:
-        """Cut what is left of a line that was never finished, and so never acted on; return how many bytes."""
-
-    def close(self) -> None:
-        """Release the file."""
-
-
 class Operate(Protocol):
     """The engine's hands: everything that changes an environment.
 
@@ -402,19 +389,3 @@ class Operate(Protocol):
         self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
     ) -> MoveCount:
         """Do the next batch of a move by this document, or of the undo of a run. Raises `Refused` where a guard of the database does."""
-
-
-class Journals(Protocol):
-    """The journals of all runs of an environment. Raises `UsageError` for a run that is not there."""
-
-    def create(self, run_id: str) -> JournalFile:
-        """Begin the journal of a new run. Raises `JournalUnwritable`."""
-
-    def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it. Raises `LockHeld` when a living process has it open."""
-
-    def runs(self) -> list[str]:
-        """List the ids of all runs, oldest first."""
-
-    def read(self, run_id: str) -> tuple[list[str], bool]:
-        """Return a journal's lines and whether the last one is whole."""

@@ -21,11 +21,12 @@ from rubyops.engine.history import (
     restore_playbook,
 )
 from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, read_chain, read_line
+from rubyops.engine.journal_store import Journals
 from rubyops.engine.suites import suite_of
 from rubyops.errors import JournalUnreadable, Refused, RubyopsError
 from rubyops.model.recorded import DRY_RUN_PREFIX, FLOWS_PREFIX, SEALED, UNKNOWN_COMMIT, Evidence, short_commit
 from rubyops.model.step import Command, Playbook
-from rubyops.ports import EnvironmentFacts, Journals
+from rubyops.ports import EnvironmentFacts
 from rubyops.running_code import short_code
 
 JOURNALS_READ_MAX = 500

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rubyops.engine.journal_store import JournalFile
 from rubyops.errors import JournalUnwritable, Refused
-from rubyops.ports import JournalFile
 
 GENESIS = "0" * 64
 DEPTH_MAX = 50

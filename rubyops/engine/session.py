@@ -10,6 +10,7 @@ from rubyops.engine.dry_run import dry_run
 from rubyops.engine.evidence import Head, Reading, anchor_faults, read_journal
 from rubyops.engine.history import History, describe_playbook, lines_ahead, read_history, restore_playbook
 from rubyops.engine.journal import Chain, Journal, needs_anchor, new_run_id
+from rubyops.engine.journal_store import JournalFile, Journals
 from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
@@ -19,7 +20,7 @@ from rubyops.engine.tools import Tools
 from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
 from rubyops.model.recorded import short_commit
 from rubyops.model.step import COMMAND_LINE, Playbook
-from rubyops.ports import Holder, JournalFile, Journals
+from rubyops.ports import Holder
 
 PING = "facts_freeze"
 
