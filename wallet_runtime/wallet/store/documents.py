@@ -13,6 +13,7 @@ from wallet_runtime.plumbing import fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
+from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.structure import Difference, differences
 from wallet_runtime.wallet.domain.validation import (
     LiveReference,
@@ -35,8 +36,6 @@ WORLD_MOVED = "RW001"
 MESSAGE_LENGTH_MAX = 500
 NO_POLICY = (None, None)
 DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"
-
-
 Kind = Literal["topology", "policy"]
 
 
@@ -92,15 +91,6 @@ class ByReference(Conflict):
     """A pair that was active before is activated by reference, not by sending its policy again (A7-13)."""
 
     code = "A7_13_BY_REFERENCE"
-
-
-class PairReference(msgspec.Struct, frozen=True):
-    """A stored topology version with a stored policy version."""
-
-    topology_code: str
-    topology_version: int
-    policy_key: str
-    policy_version: int
 
 
 class PairWish(PairReference, frozen=True):
@@ -315,13 +305,7 @@ def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
         raise Busy("another activation, or money, came in between; repeat the request under the same request id") from error
 
 
-def _violations(
-    session: Session,
-    gate: Row,
-    pair: PairReference,
-    *,
-    keep: bool,
-) -> list[Violation]:
+def _violations(session: Session, gate: Row, pair: PairReference, *, keep: bool) -> list[Violation]:
     topology, _ = _stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
     query = "wallet_keep_policy" if keep else "wallet_policy_version"
     row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
