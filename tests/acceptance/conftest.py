@@ -1,4 +1,7 @@
-"""One live platform per test worker, brought up once by the line that brings it up for a person, and left open after each test."""
+"""One live platform per test worker, brought up once by the line that brings it up for a person, and left open after each test.
+
+It goes down when the worker leaves this package: a platform that nobody tests takes a fifth of a core.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +11,7 @@ from tests.acceptance.kill_matrix import Matrix, prepare
 from tests.acceptance.platform import Answer, Home, Live
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home() -> Iterator[Home]:
     """The worker's folder of environments."""
     made = Home()
@@ -16,7 +19,7 @@ def home() -> Iterator[Home]:
     made.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
     """The split platform, kept running, and how its rollout ended."""
     platform = Live(home, "local")
@@ -27,7 +30,7 @@ def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
         platform.run("down")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(first_rollout: tuple[Live, Answer]) -> Live:
     """The split platform, rolled out."""
     running, answer = first_rollout
@@ -44,7 +47,7 @@ def live(platform: Live) -> Iterator[Live]:
     platform.activate(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def undisturbed(platform: Live) -> Matrix:
     """What a tier 2 rollback does that nobody disturbs."""
     platform.make_open()

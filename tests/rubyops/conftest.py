@@ -1,4 +1,4 @@
-"""A platform on which runs overtake one another, brought up once per test worker."""
+"""A platform on which runs overtake one another, brought up once per test worker, until it leaves the package."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.rubyops.overtaking import Stage, a_stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def overtaken_platform() -> Iterator[Stage]:
     with a_stage() as made:
         yield made
