@@ -27,6 +27,7 @@ KEY_BYTES = 32
 FILE_BYTES_MAX = 1_000_000
 CLOCKS_DIFFER_MAX = timedelta(seconds=60)
 SEAL = "seal"
+RESULT_FIELDS = ("recorded_at", "commit", "code", "suite")
 _ALONE = 0o077
 
 
@@ -106,7 +107,8 @@ class SealedResults:
         if not isinstance(row, dict) or not isinstance(row.get(SEAL), str) or not os.path.lexists(self._key_path):
             return False
         content = {name: value for name, value in row.items() if name != SEAL}
-        return hmac.compare_digest(row[SEAL].encode(), _seal(self._key(), content).encode())
+        told = row[SEAL].encode(errors="backslashreplace")  # a text of JSON may be no Unicode
+        return hmac.compare_digest(told, _seal(self._key(), content).encode())
 
     def _why_not(self, row: Any, suite: str) -> str | None:
         try:
@@ -114,6 +116,8 @@ class SealedResults:
                 return "it does not carry the seal of a result that was recorded here"
         except Refused as error:
             return error.message
+        if not all(isinstance(row.get(name), str) for name in RESULT_FIELDS):
+            return "it carries the seal and is no result"
         late = datetime.fromisoformat(row["recorded_at"]) > datetime.now(UTC) + CLOCKS_DIFFER_MAX
         doubts = {
             f"it is the result of commit {short_commit(row['commit'])}": row["commit"] != self._commit,

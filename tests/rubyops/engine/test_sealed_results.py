@@ -111,6 +111,12 @@ def ended_without_a_report(world: World) -> None:
         whole_suite.finish(world.sealed, world.home, world.home / "begun.json", [])
 
 
+def the_note_of_a_run_that_began(world: World) -> None:
+    note = world.home / "begun.json"
+    whole_suite.begin(world.sealed, note)
+    shutil.copy(note, world.home / "results" / COMMIT / "tests.json")
+
+
 def in_a_journal(world: World) -> None:
     run_id = rolled_out(world)
     lines = world.lines(run_id)
@@ -137,6 +143,8 @@ RESULTS: list[tuple[Way, str]] = [
     (rewritten(commit=OTHER), "does not carry the seal"),
     (rewritten(seal=""), "does not carry the seal"),
     (rewritten(seal=None), "does not carry the seal"),
+    (rewritten(seal="\ud800"), "does not carry the seal"),
+    (the_note_of_a_run_that_began, "carries the seal and is no result"),
     (forged_seal, "does not carry the seal"),
     (of_another_suite, "is the result of the suite 'suites'"),
     (of_another_commit, "is the result of commit bbbbbbbbbbbb"),
