@@ -14,13 +14,17 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault."""
+    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault.
+
+    `also` names gates that the plant itself turns red.
+    """
 
     name: str
     gate: str
     words: str
     plant: Plant
     status: str = "failed"
+    also: tuple[str, ...] = ()
 
 
 def statements(*planted: str, undo: tuple[str, ...]) -> Plant:

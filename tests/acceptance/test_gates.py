@@ -233,7 +233,7 @@ FAULTS = (
     Fault("validation lets points be withdrawable", "gate-07", "rule A7-6 among", rule(WALLET_SERVICE, "points may become withdrawable")),
     Fault("a withdrawal in points is taken", "gate-07", "a withdrawal of points", rule(PLAYER_SERVICE, "points withdrawn as money")),
     Fault("the policy in force bets points", "gate-07", "the active pair's own documents", points_in_the_active_policy),
-    Fault("validation sees no money", "gate-08", "rule A7-8 among", blind_live_references),
+    Fault("validation sees no money", "gate-08", "rule A7-8 among", blind_live_references, also=("gate-04",)),
     Fault("validation does not look at money", "gate-08", "which holds money", rule(WALLET_SERVICE, "anything may be stranded")),
     Fault("validation misses a change of meaning", "gate-08", "means bonus money", rule(WALLET_SERVICE, "meaning may change")),
     Fault(
@@ -286,7 +286,8 @@ def test_a_platform_without_a_topology_fails_its_gates_and_no_query() -> None:
 def test_gate_alone_turns_red_and_green_again(stage: Stage, fault: Fault) -> None:
     with fault.plant(stage):
         answer = stage.live.run("gate")
-    assert (answer.code, _statuses(answer)) == (5, {**HEALTHY, fault.gate: fault.status})
+    red = {fault.gate: fault.status, **dict.fromkeys(fault.also, "failed")}
+    assert (answer.code, _statuses(answer)) == (5, {**HEALTHY, **red})
     assert fault.words in str(answer.step(fault.gate))
     assert _statuses(stage.live.run("gate")) == HEALTHY
 
