@@ -10,6 +10,7 @@ import pytest
 
 from rubyops.adapters.executed import PLUGIN
 from rubyops.config import CHECKOUT
+from tests.signals import answered
 
 # Stands for python and for every tool: notes how it was called, and fails where it is told to.
 TOOL = """#!/bin/sh
@@ -49,7 +50,8 @@ class Run:
             tool.write_text(TOOL)
             tool.chmod(0o755)
         given = {"PATH": os.environ["PATH"], "CALLS": str(calls), "BROKEN": broken, "INTERRUPTED": interrupted}
-        self.done = subprocess.run([script, *words], env=given | environ, capture_output=True, text=True, check=False)
+        with answered(signal.SIGINT, signal.SIG_DFL):
+            self.done = subprocess.run([script, *words], env=given | environ, capture_output=True, text=True, check=False)
         self.calls = calls.read_text().splitlines()
 
     def of(self, words: str) -> list[str]:

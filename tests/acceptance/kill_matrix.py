@@ -1,8 +1,8 @@
 """kill -9 of rubyops at one point of every effect of the tier 2 rollback, a run and a resume for each, and what must come of it.
 
 One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every killed one must leave the
-same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To halve
-the rounds a run is killed twice, far apart: its second kill hits a process that was itself resuming.
+same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To have
+fewer rounds a run is killed four times, far apart: later kills hit a process that was itself resuming.
 """
 
 import json
@@ -18,7 +18,7 @@ ROLLBACK = ("rollback", "--tier", "2")
 PAIR_BEFORE, CANDIDATE = 1, 2
 FREEZES = ["ingress", "sealed", "open"]
 EXPORTED_TABLES = 7
-KILLS_A_RUN = 2
+KILLS_A_RUN = 4
 # A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of cycles truthfully has both.
 MEASURED_AGAIN = "reconcile/2"
 # What a canary's flows leave behind, by kind: each of their movements, events and stored answers, under one effect once.

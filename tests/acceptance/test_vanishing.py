@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Live, stands_still, wait_until
-from tests.hanging_up import hang_up_is
+from tests.signals import answered
 from wallet_runtime.contract import OPEN
 
 pytestmark = [
@@ -192,7 +192,7 @@ def spawn(
     more: dict[str, Any] = {"env": environ, "cwd": CHECKOUT, "stdin": subprocess.DEVNULL}
     if what == "closed terminal":
         master, slave = pty.openpty()
-        with hang_up_is(signal.SIG_DFL):
+        with answered(signal.SIGHUP, signal.SIG_DFL):
             process = subprocess.Popen(command, stdout=slave, stderr=slave, start_new_session=True, **more)
         os.close(slave)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from rubyops.model.exit_code import ExitCode
-from tests.hanging_up import hang_up_is
+from tests.signals import answered
 
 ROLLOUT = (sys.executable, "-m", "rubyops", "rollout", "local", "-e", "careful")
 ENVIRONMENTS = """\
@@ -80,7 +80,7 @@ class Asked:
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[Asked]:
-    with hang_up_is(signal.SIG_DFL):
+    with answered(signal.SIGHUP, signal.SIG_DFL):
         made = Asked(tmp_path)
     yield made
     made.run.kill()

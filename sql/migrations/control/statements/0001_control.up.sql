@@ -72,6 +72,17 @@ CREATE TABLE control.run_lock (
 );
 CREATE SEQUENCE control.fencing_token;
 
+-- Every taking of the run lock: which run, of which commit, and which results it would record.
+-- Recorded results are ordered by this token, never by an operator's clock, and a run that stands
+-- here counts as under way until its journal, which lies beside the operator, says how it ended.
+CREATE TABLE control.lock_history (
+    token    bigint PRIMARY KEY,
+    run_id   text NOT NULL,
+    commit   text NOT NULL,
+    proves   text[] NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 CREATE TABLE control.journal_head (
     run_id        text PRIMARY KEY,
     sequence      bigint NOT NULL,
@@ -267,6 +278,7 @@ GRANT INSERT, UPDATE ON control.service_copy TO control_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA control TO rubyops_read, rubyops_ops;
 GRANT INSERT, UPDATE, DELETE ON control.run_lock, control.journal_head, control.verification,
     control.service_copy TO rubyops_ops;
+GRANT INSERT ON control.lock_history TO rubyops_ops;
 GRANT USAGE ON SEQUENCE control.fencing_token TO rubyops_ops;
 GRANT EXECUTE ON FUNCTION control.raise_freeze(text, text, text, text, text, text, bigint),
     control.lift_freeze(text, text, bigint, text, text, text, text, bigint, bigint),

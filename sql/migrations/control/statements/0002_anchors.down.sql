@@ -1,2 +1,1 @@
-DROP TABLE control.lock_history;
 DROP TABLE control.ledger_anchor;
