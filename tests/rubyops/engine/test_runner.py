@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from rubyops.adapters.control import ControlDatabase
@@ -58,6 +59,20 @@ def test_a_broken_invariant_freezes_and_ends_with_3(control_db: TestDatabase, tm
     assert "player 7" in str(report.message)
     assert "FROZEN (ingress)" in str(report.message)
     assert report.freeze is not None and report.freeze.verdict.word == "ingress"
+    assert not [verb for verb, _ in operate.acts if verb == "call"]
+
+
+def test_a_control_that_refuses_the_freeze_does_not_hide_the_broken_invariant(control_db: TestDatabase, tmp_path: Path) -> None:
+    def check(name: str) -> Finding:
+        return failed("account X of player 7 is 1 off") if name == "ledger-tips" else passed("fine")
+
+    with psycopg.connect(control_db.superuser_dsn) as connection:
+        signature = "control.raise_freeze(text, text, text, text, text, text, bigint)"
+        connection.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM rubyops_ops")
+    operate = RecordingOperate()
+    report = start(control_db, tmp_path, operate, ("several", "several", Params()), check=check)
+    assert report.exit_code == ExitCode.REFUSED
+    assert "player 7" in str(report.message)
     assert not [verb for verb, _ in operate.acts if verb == "call"]
 
 
