@@ -149,6 +149,19 @@ def test_a_server_that_hangs_is_told_and_the_run_is_ended(candidate: Live, what:
     finish_rollback(live, run_id, answer.code)
 
 
+def test_status_tells_freeze_and_lock_while_redis_hangs(live: Live) -> None:
+    live.done("freeze", "--reason", "look")
+    with live.paused_before("reconcile", "run", "verify"):
+        holder = live.newest_run()
+        with hanging(live, "valkey"):
+            answer = live.run("status")
+    assert answer.code == 5, answer.told
+    rows = {row["id"]: row for row in answer.body["results"]}
+    assert "FROZEN (ingress)" in rows["freeze"]["summary"]
+    assert holder in rows["lock"]["summary"]
+    assert "Redis did not answer" in str(answer.body)
+
+
 @pytest.mark.parametrize(("what", "step"), places(OUTPUTS))
 def test_an_output_that_goes_away_never_leaves_a_run_without_an_end(candidate: Live, what: str, step: str) -> None:
     live = candidate
