@@ -11,9 +11,12 @@ from tests.cluster import FOLDER_VARIABLE
 
 
 @contextmanager
-def turn(*, exclusive: bool) -> Iterator[None]:
-    """Wait for the turn and keep it as long as the block lasts. With embedded servers each platform has its own, so nobody waits."""
-    if sources.name() == "embedded":
+def turn(*, exclusive: bool, on_a_platform: bool) -> Iterator[None]:
+    """Wait for the turn and keep it as long as the block lasts.
+
+    With embedded servers a platform has its own, and its tests wait for nobody; the others share one.
+    """
+    if on_a_platform and sources.name() == "embedded":
         yield
         return
     folder = Path(os.environ[FOLDER_VARIABLE])

@@ -41,8 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Where all platforms of the run share one server, run a test that changes a role for everybody while no other test runs."""
-    with alone.turn(exclusive=item.get_closest_marker("alters_roles") is not None):
+    """Run a test that changes a role for everybody while no other test runs on the same server."""
+    exclusive = item.get_closest_marker("alters_roles") is not None
+    with alone.turn(exclusive=exclusive, on_a_platform=item.path.parent.name == "acceptance"):
         return (yield)
 
 

@@ -1,6 +1,5 @@
 """The command line's root: a table of lines, and the one place where every way to end becomes an exit code."""
 
-import contextlib
 import sys
 import traceback
 
@@ -183,8 +182,11 @@ def _run(arguments: list[str] | None) -> int:
         _tell("interrupted")
         return int(ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        with contextlib.suppress(OSError):
+        try:
             error.show()
+        except OSError:
+            # Part of it may still wait in the stream, and Python would end with 120 for it.
+            channel.discard(sys.stderr)
         return int(ExitCode.USAGE)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
 
@@ -208,5 +210,7 @@ def _unwritable(error: OSError) -> int:
 
 
 def _tell(text: str) -> None:
-    with contextlib.suppress(OSError):
+    try:
         click.echo(text, err=True)
+    except OSError:
+        channel.discard(sys.stderr)

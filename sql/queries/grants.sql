@@ -1,4 +1,5 @@
 -- Every way by which a role could come to write money, read from the catalog by a SELECT-only role.
+-- Roles are asked for by oid: one that is dropped meanwhile has no right, and by name it would be an error.
 -- They run on PostgreSQL 15 and newer: pg_has_role tells membership, not the columns of 16.
 -- `guarded` are oids of relations, `writers` and `roles` are names; a row of a way is a sentence.
 
@@ -47,19 +48,21 @@ WITH relation AS (
                   || CASE WHEN current_setting('server_version_num')::integer >= 170000
                           THEN '{MAINTAIN}' ELSE '{}' END::text[]) AS name
 ), asked AS (
-    SELECT role.name AS role, p.name AS privilege, p.by_column, r.oid, r.name AS relation,
+    SELECT role.name AS role, role.id AS role_id, p.name AS privilege, p.by_column, r.oid, r.name AS relation,
            role.name || ' ' || p.name || ' ' || r.name AS known_as
-      FROM unnest(%(roles)s::text[]) AS role(name) CROSS JOIN relation r CROSS JOIN privilege p
+      FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN relation r CROSS JOIN privilege p
 ), whole AS (
     SELECT role, privilege, relation FROM asked
-     WHERE has_table_privilege(role, oid, privilege)
+     WHERE has_table_privilege(role_id, oid, privilege)
        AND (role = 'public' OR NOT has_table_privilege('public', oid, privilege))
        AND known_as <> ALL (%(known_writes)s::text[])
 ), part AS (
     SELECT role, privilege, relation FROM asked
       JOIN pg_attribute a ON a.attrelid = oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE by_column AND has_column_privilege(role, oid, a.attnum, privilege)
-       AND NOT has_table_privilege(role, oid, privilege)
+     WHERE by_column AND has_column_privilege(role_id, oid, a.attnum, privilege)
+       AND NOT has_table_privilege(role_id, oid, privilege)
        AND (role = 'public' OR NOT has_column_privilege('public', oid, a.attnum, privilege))
        AND known_as || '.' || a.attname <> ALL (%(known_writes)s::text[])
 ), offence AS (SELECT * FROM whole UNION SELECT * FROM part)
@@ -95,10 +98,12 @@ SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 -- Functions with the rights of a role that can write, which others may call beyond the list.
 SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text AS way,
        count(*) OVER () AS total
-  FROM unnest(%(roles)s::text[]) AS role(name) CROSS JOIN pg_proc p
+  FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN pg_proc p
   JOIN pg_roles o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE p.prosecdef AND o.rolname = ANY (%(writers)s::text[]) AND o.rolname <> role.name
-   AND has_function_privilege(role.name, p.oid, 'EXECUTE')
+   AND has_function_privilege(role.id, p.oid, 'EXECUTE')
    AND (role.name = 'public' OR NOT has_function_privilege('public', p.oid, 'EXECUTE'))
    AND role.name || ' ' || n.nspname || '.' || p.proname <> ALL (%(known_calls)s::text[])
  ORDER BY 1 LIMIT %(limit)s;
@@ -106,9 +111,11 @@ SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text AS way,
 -- name: grants_of_membership
 -- Roles that may become a role that can write: at any depth, whatever INHERIT, SET or ADMIN say.
 SELECT member.name || ' has MEMBER on ' || t.rolname AS way, count(*) OVER () AS total
-  FROM unnest(%(roles)s::text[]) AS member(name)
+  FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS member
   JOIN pg_roles t ON t.rolsuper OR t.rolname = ANY (%(known)s::text[] || %(trusted)s::text[])
- WHERE member.name NOT IN ('public', t.rolname) AND pg_has_role(member.name, t.oid, 'MEMBER')
+ WHERE member.name NOT IN ('public', t.rolname) AND pg_has_role(member.id, t.oid, 'MEMBER')
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_attributes
@@ -152,10 +159,12 @@ WITH offence AS (
      WHERE name = 'session_replication_role' AND setting <> 'origin'
     UNION ALL
     SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text
-      FROM unnest(%(roles)s::text[]) AS role(name) CROSS JOIN pg_proc p
+      FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN pg_proc p
      WHERE p.pronamespace = 'pg_catalog'::regnamespace
        AND p.proname IN ('lo_export', 'pg_file_write', 'pg_reload_conf')
-       AND has_function_privilege(role.name, p.oid, 'EXECUTE')
+       AND has_function_privilege(role.id, p.oid, 'EXECUTE')
 )
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
@@ -177,10 +186,12 @@ WITH thing AS (
      WHERE o.rolname <> 'wallet_owner' AND NOT o.rolsuper
     UNION ALL
     SELECT role.name || ' has CREATE on schema ' || n.nspname
-      FROM unnest(%(roles)s::text[]) AS role(name) CROSS JOIN pg_namespace n
+      FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN pg_namespace n
       LEFT JOIN pg_roles o ON o.oid = n.nspowner
      WHERE n.nspname IN ('wallet', 'rolling', 'player', 'pg_catalog')
-       AND has_schema_privilege(role.name, n.oid, 'CREATE')
+       AND has_schema_privilege(role.id, n.oid, 'CREATE')
        AND NOT (o.rolname = role.name AND o.rolname = ANY (%(owners)s::text[]))
 )
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;

@@ -13,12 +13,14 @@ WITH RECURSIVE reaching AS (
 ), written AS (
     SELECT role.name AS role, privilege, c.oid, r.leads_to
       FROM reaching r JOIN pg_class c ON c.oid = r.oid AND c.relkind IN ('v', 'm')
-     CROSS JOIN unnest(%(roles)s::text[]) AS role(name)
+     CROSS JOIN (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
+               LEFT JOIN pg_roles o ON o.rolname = n.name
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role
      CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRIGGER']) AS privilege
      WHERE role.name <> pg_get_userbyid(c.relowner)
-       AND (has_table_privilege(role.name, c.oid, privilege)
+       AND (has_table_privilege(role.id, c.oid, privilege)
             OR privilege IN ('INSERT', 'UPDATE')
-               AND has_any_column_privilege(role.name, c.oid, privilege))
+               AND has_any_column_privilege(role.id, c.oid, privilege))
 ), offence AS (
     SELECT role || ' has ' || privilege || ' on view ' || oid::regclass::text
            || ', which leads to ' || min(leads_to::regclass::text) AS way

@@ -10,8 +10,8 @@ from tests.acceptance.recorded import Stage
 QUICK_FIX = "wallet.quick_fix(uuid, bigint)"
 BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
 APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
-BLIND_TABLE = "public.has_table_privilege(text, oid, text)"
-BLIND_COLUMN = "public.has_column_privilege(text, oid, smallint, text)"
+BLIND_TABLE = "public.has_table_privilege(oid, oid, text)"
+BLIND_COLUMN = "public.has_column_privilege(oid, oid, smallint, text)"
 OTHER_ROLES = ", ".join(role for role in PLATFORM_ROLES if role != "control_service")
 TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
 

@@ -29,6 +29,7 @@ BLIND = (
             "has_table_privilege(text, oid, text)",
             "has_column_privilege(text, oid, smallint, text)",
             "has_table_privilege(oid, oid, text)",
+            "has_column_privilege(oid, oid, smallint, text)",
             "has_any_column_privilege(oid, oid, text)",
         )
     ),
