@@ -14,9 +14,9 @@ NOT_RUNNING = ("stopped", "ended", "not known")
 
 @dataclass(frozen=True)
 class CopyCode:
-    """What one copy tells of its code: `answered` by /health, `reported` by its heartbeat.
+    """The code that one copy runs: /health has `answered` a digest, its heartbeat `reported` one.
 
-    None is what a source does not say; a /health without a digest says the empty text.
+    A source that says nothing gives None; a /health without a digest gives the empty text.
     """
 
     copy: CopyLife

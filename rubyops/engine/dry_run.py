@@ -1,6 +1,7 @@
 """Says what a playbook would do, and proves that looking wrote nothing."""
 
 import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rubyops.engine.ending import state_of
@@ -29,8 +30,29 @@ def dry_run(
 
     Raises `Unreachable` where there is nothing to look at, `WriteAttempted` where looking wrote.
     """
+    with _ended(journal):
+        started = datetime.now(UTC)
+        decisive = plan.playbook.kind in _DECISIVE
+        results = tuple(_look(step, tools, stop, decisive=decisive) for step in plan.steps)
+        proof = tools.proof()
+        code = _exit_code(results, plan, decisive=decisive)
+        for result in results:
+            reporter.step_finished(result, 0.0)
+        told = [[row.id, row.status, row.summary] for row in results]
+        journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
+        record_facts(plan.steps, tools, journal)
+        journal.write("run_finished", state="planned", exit_code=int(code), message=None, next_command=None, freeze=None)
+        return RunReport(
+            run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
+            finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _ended(journal: Journal) -> Iterator[None]:
+    """Write every bad end into the journal, and close it."""
     try:
-        return _rehearse(run_id, plan, tools, journal, reporter, stop)
+        yield
     except RubyopsError as error:
         _journal_end(error, journal)
         raise
@@ -40,31 +62,6 @@ def dry_run(
         raise unexpected from fault
     finally:
         journal.close()
-
-
-def _rehearse(
-    run_id: str,
-    plan: Plan,
-    tools: Tools,
-    journal: Journal,
-    reporter: Reporter,
-    stop: StopWish,
-) -> RunReport:
-    started = datetime.now(UTC)
-    decisive = plan.playbook.kind in _DECISIVE
-    results = tuple(_look(step, tools, stop, decisive=decisive) for step in plan.steps)
-    proof = tools.proof()
-    code = _exit_code(results, plan, decisive=decisive)
-    for result in results:
-        reporter.step_finished(result, 0.0)
-    told = [[row.id, row.status, row.summary] for row in results]
-    journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
-    record_facts(plan.steps, tools, journal)
-    journal.write("run_finished", state="planned", exit_code=int(code), message=None, next_command=None, freeze=None)
-    return RunReport(
-        run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
-        finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
-    )  # fmt: skip
 
 
 def _journal_end(error: RubyopsError, journal: Journal) -> None:

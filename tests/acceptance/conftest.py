@@ -1,6 +1,6 @@
 """One live platform per test worker, brought up once by the line that brings it up for a person, and left open after each test.
 
-It goes down when the worker leaves this package: a platform that nobody tests takes a fifth of a core.
+It goes down when the worker leaves this package: a platform that nobody tests still takes CPU.
 """
 
 from collections.abc import Iterator

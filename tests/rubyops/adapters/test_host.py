@@ -1,4 +1,4 @@
-"""Who the operator is: told by the kernel and by sudo, never by a variable that anybody can set."""
+"""The operator's name comes from the kernel or sudo, never from a variable that anybody can set."""
 
 import os
 import pwd
