@@ -23,6 +23,8 @@ LONG_SECONDS = 60.0
 INTERVAL_SECONDS = 0.1
 # A server notices within a second that we have left, so nothing that we gave up is done later.
 LEFT_CHECK_MS = 1_000
+# Queries name the schema of each thing. A path that a role was given could put something else in the place of a built-in function.
+SEARCH_PATH = "pg_catalog"
 RV = TypeVar("RV")
 Options = dict[str, Any]
 
@@ -61,9 +63,11 @@ def connect(
 ) -> BoundConnection:
     """Connect within the watch, which also bounds the first waits of the connection.
 
-    `settings` are those of the session; that the server looks whether we have left is always one.
+    `settings` are those of the session. The search path and that the server looks whether we have
+    left are always among them, whatever the role or the database was given.
     """
-    all_settings = {"client_connection_check_interval": LEFT_CHECK_MS, **(settings or {})}
+    ours = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
+    all_settings = {**ours, **(settings or {})}
     words = " ".join(f"-c {name}={value}" for name, value in all_settings.items())
 
     def act() -> BoundConnection:

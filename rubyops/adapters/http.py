@@ -6,15 +6,16 @@ A call has one bound for connecting, sending and the whole answer: a server that
 import json
 import weakref
 from collections.abc import Mapping
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
 from rubyops.errors import overtaken
 from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_SECONDS = 10.0
 OVERTAKEN_STATUS = 409
@@ -69,6 +70,8 @@ class GetClient:
         patience: Patience,
         seconds: float,
     ) -> HttpAnswer:
+        import httpx
+
         hook = self.while_waiting if method == "GET" else None
         watch = Watch(seconds, _Late, hook)
         # The driver's own limits are for each part of a call, and only end what was left behind.
@@ -123,7 +126,9 @@ def encode(body: Mapping[str, object] | None) -> bytes | None:
     return None if body is None else json.dumps(body, separators=(",", ":")).encode()
 
 
-def _whole(client: httpx.Client, request: httpx.Request, watch: Watch) -> HttpAnswer:
+def _whole(client: "httpx.Client", request: "httpx.Request", watch: Watch) -> HttpAnswer:
+    import httpx
+
     answer = client.send(request, stream=True)
     try:
         blocks = []

@@ -1,25 +1,29 @@
 """Redis streams as their reader sees them: consumer groups with lag and pending entries."""
 
 from collections.abc import Callable
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import TYPE_CHECKING
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.errors import Unreachable
 from rubyops.ports import Row
 from wallet_runtime import contract
 
+if TYPE_CHECKING:
+    import redis
+
 TIMEOUT_SECONDS = 5.0
 STREAMS = (*(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)), contract.ROLLING_STREAM)
 
 
-def redis_client(url: str, seconds: float, *, text: bool = False) -> redis.Redis:
+def redis_client(url: str, seconds: float, *, text: bool = False) -> "redis.Redis":
     """Make a client whose every wait ends after `seconds`.
 
     How often the driver tries again by itself differs by its version and by how it is made: never.
     """
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     return redis.Redis.from_url(
         url,
         socket_timeout=seconds,
@@ -50,6 +54,8 @@ class StreamReader:
 
     def groups(self) -> list[Row]:
         """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`."""
+        import redis
+
         client = self._client or redis_client(self._url(), self._seconds)
         self._client = client
         watch = Watch(self._patience.seconds(self._seconds), _late, self.while_waiting)
@@ -70,11 +76,13 @@ def _late(seconds: float) -> Exception:
     return Unreachable(f"Redis did not answer within {seconds:g} s", next_command="rubyops doctor")
 
 
-def _groups(client: redis.Redis) -> list[Row]:
+def _groups(client: "redis.Redis") -> list[Row]:
     return [row for stream in STREAMS for row in _of(client, stream)]
 
 
-def _of(client: redis.Redis, stream: str) -> list[Row]:
+def _of(client: "redis.Redis", stream: str) -> list[Row]:
+    import redis
+
     try:
         groups = client.xinfo_groups(stream)
     except redis.ResponseError as error:

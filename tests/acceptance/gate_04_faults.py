@@ -95,9 +95,9 @@ FAULTS = (
         ),
     ),
     Fault(
-        "a right that the reader was kept from seeing",
+        "a right, and a path of the reader that would hide it",
         "gate-04",
-        "wallet_worker: INSERT on wallet.wallet_idempotency was not refused",
+        "wallet_worker has INSERT on wallet.wallet_idempotency",
         statements(
             "GRANT INSERT ON wallet.wallet_idempotency TO wallet_worker",
             f"CREATE FUNCTION {BLIND_TABLE} RETURNS boolean LANGUAGE sql AS 'SELECT false'",

@@ -26,6 +26,11 @@ class Fault:
     status: str = "failed"
     also: tuple[str, ...] = ()
 
+    @property
+    def turns(self) -> set[str]:
+        """Every gate that is not green under the fault."""
+        return {self.gate, *self.also}
+
 
 def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
     """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one, `{database}` ours."""

@@ -1,4 +1,7 @@
-"""What it costs to ask rubyops for help or for the end of a word: no driver is imported, and little more CPU time than click takes."""
+"""The price of asking rubyops for help or for the end of a word: no driver is imported, and little more CPU time than click takes.
+
+A freeze imports the driver of PostgreSQL and no other: it has to be in force within a second on a busy machine, too.
+"""
 
 import os
 import re
@@ -44,18 +47,29 @@ QUESTIONS = [
 
 @pytest.mark.parametrize(("asked", "answered"), QUESTIONS)
 def test_no_driver_is_imported(asked: Asked, answered: str) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "rubyops", *asked.words]
-    done = subprocess.run(command, env=asked.environ(), cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    imported = {name.partition(".")[0] for name in IMPORTED.findall(done.stderr)}
+    imported, told = imports_of("-m", "rubyops", *asked.words, environ=asked.environ())
     assert "click" in imported
     assert imported & DRIVERS == set()
-    assert answered in done.stdout
+    assert answered in told
+
+
+def test_opening_an_environment_imports_no_driver_that_a_freeze_does_without() -> None:
+    opening = "from rubyops import bootstrap; bootstrap.open_toolkit(None)"
+    imported, _ = imports_of("-c", opening, environ=dict(os.environ))
+    assert imported & DRIVERS == {"psycopg"}
 
 
 @pytest.mark.parametrize("asked", [HELP, NAMES], ids=["help", "completing a name"])
 def test_cpu_time_is_near_that_of_importing_click(asked: Asked) -> None:
     ratios = [cpu_seconds(asked, "-m", "rubyops", *asked.words) / cpu_seconds(Asked(), "-c", "import click") for _ in range(MEASUREMENTS)]
     assert median(ratios) < CPU_TIMES_MAX
+
+
+def imports_of(*words: str, environ: dict[str, str]) -> tuple[set[str], str]:
+    """Name the packages that one Python process imported, and return its output."""
+    command = [sys.executable, "-X", "importtime", *words]
+    done = subprocess.run(command, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in IMPORTED.findall(done.stderr)}, done.stdout
 
 
 def cpu_seconds(asked: Asked, *words: str) -> float:

@@ -9,10 +9,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import psycopg
-import redis
 
 import sql
 from rubyops.adapters.bounded import Watch, within
@@ -23,6 +23,9 @@ from rubyops.adapters.streams import TIMEOUT_SECONDS, redis_client
 from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
+
+if TYPE_CHECKING:
+    import redis
 
 MARK = "rubyops:environment"  # the key by which a logical database tells whose it is
 MAINTENANCE_DATABASE = "postgres"
@@ -144,6 +147,8 @@ class GivenRedis:
 
     def configure(self, passwords: Mapping[str, str]) -> None:
         """Take the logical database and make its two users. `Refused` when it is somebody else's."""
+        import redis
+
         client = redis_client(self.given.reveal(), TIMEOUT_SECONDS, text=True)
         watch = Watch(TIMEOUT_SECONDS, self._late)
         try:
@@ -156,7 +161,7 @@ class GivenRedis:
     def _late(self, seconds: float) -> Exception:
         return Unreachable(f"Redis on {self.where} did not answer within {seconds:g} s")
 
-    def _configure(self, client: redis.Redis, passwords: Mapping[str, str]) -> None:
+    def _configure(self, client: "redis.Redis", passwords: Mapping[str, str]) -> None:
         with client:
             version = str(client.info("server")["redis_version"])
             if int(version.partition(".")[0]) < OLDEST_REDIS:
@@ -167,7 +172,7 @@ class GivenRedis:
                 rules = ("reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
                 client.execute_command("ACL", "SETUSER", self.user(user), *rules)  # type: ignore[no-untyped-call]
 
-    def _claim(self, client: redis.Redis) -> None:
+    def _claim(self, client: "redis.Redis") -> None:
         if client.set(MARK, self.owner, nx=True):
             if client.dbsize() == 1:
                 return

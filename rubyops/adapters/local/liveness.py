@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
 from rubyops.adapters.bounded import Hook, Watch, within
 from rubyops.adapters.local.layout import log_file
 from rubyops.adapters.local.supervisor import Supervisor
@@ -64,6 +62,8 @@ class _Late(Exception):
 
 
 def _answers(url: str, hear: Hook | None = None) -> bool:
+    import httpx
+
     def act() -> None:
         httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False)
 

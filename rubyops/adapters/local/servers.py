@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-import redis
 
 from rubyops.adapters.bounded import Watch
 from rubyops.adapters.connections import connect
@@ -186,6 +185,8 @@ class Valkey:
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""
+        import redis
+
         faults: list[Exception] = []
         with redis_client(self.url(SERVICES_USER, password), ATTEMPT_SECONDS) as client:
 
