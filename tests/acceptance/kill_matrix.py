@@ -2,7 +2,7 @@
 
 One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every killed one must leave the
 same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To have
-fewer rounds a run is killed four times, far apart: later kills hit a process that was itself resuming.
+fewer rounds a run is killed eight times, far apart: later kills hit a process that was itself resuming.
 """
 
 import json
@@ -18,7 +18,7 @@ ROLLBACK = ("rollback", "--tier", "2")
 PAIR_BEFORE, CANDIDATE = 1, 2
 FREEZES = ["ingress", "sealed", "open"]
 EXPORTED_TABLES = 7
-KILLS_A_RUN = 4
+KILLS_A_RUN = 8
 # A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of cycles truthfully has both.
 MEASURED_AGAIN = "reconcile/2"
 # What a canary's flows leave behind, by kind: each of their movements, events and stored answers, under one effect once.
