@@ -42,7 +42,7 @@ UPROOT = """
 """
 INSERT = "INSERT INTO control.planted VALUES (now());"
 TAKE_AN_ID = "PERFORM pg_current_xact_id();"
-INSERT_PAST_THE_READER = "PERFORM dblink_exec('{dsn}', 'INSERT INTO control.planted VALUES (now())');"
+INSERT_PAST_THE_READER = "PERFORM public.dblink_exec('{dsn}', 'INSERT INTO control.planted VALUES (now())');"
 
 
 @pytest.fixture(scope="module")
