@@ -32,7 +32,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, on other sources, what only the embedded servers can show; the reasons are told at the end of the run."""
+    """Leave out, on other sources, what only the embedded servers can show; the reasons are told at the end of the run.
+
+    Workers take whole files. Those with slow tests come first, so that none of them is alone at the end.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         mark = item.get_closest_marker(EMBEDDED_ONLY)
         if mark and sources.name() != "embedded":

@@ -47,6 +47,7 @@ CURRENCY = "EUR"
 RUN_SECONDS_MAX = 180
 SETTLE_SECONDS_MAX = 30.0
 LOOK_SECONDS = 0.02
+SETTLE_LOOK_SECONDS = 0.1  # each of these looks asks both servers and the driver
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,7 @@ class Live:
 
     def settle_down(self) -> None:
         """Wait until every process is up and well and every event has gone the whole way."""
-        wait_until(self._is_well, "every process is well and every event is through")
+        wait_until(self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS)
 
     def _is_well(self) -> bool:
         # A beat each second: the row of a copy that is gone may still be fresh, and tells the pid of that one.
@@ -395,9 +396,9 @@ def stands_still(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+def wait_until(holds: Callable[[], bool], what: str, look_seconds: float = LOOK_SECONDS) -> None:
     """Look until it holds; fail after the bound."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     while not holds():
         assert time.monotonic() < deadline, f"not within {SETTLE_SECONDS_MAX:g} s: {what}"
-        time.sleep(LOOK_SECONDS)
+        time.sleep(look_seconds)

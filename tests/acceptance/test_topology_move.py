@@ -6,9 +6,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.platform import Answer, Live, finish, wait_until
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 KINDS = {"NORMAL": ("SPORTS_NORMAL", "CASINO_NORMAL"), "BONUS": ("SPORTS_BONUS", "CASINO_BONUS")}
 BUCKETS = {source: target for target, sources in KINDS.items() for source in sources} | {"WITHDRAWABLE": "WITHDRAWABLE", "POINTS": "POINTS"}
 PROGRESS = "SELECT players, finished_at FROM wallet.topology_move_run WHERE undoes IS NULL ORDER BY started_at DESC LIMIT 1"
