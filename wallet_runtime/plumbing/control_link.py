@@ -17,7 +17,7 @@ from wallet_runtime.contract.freeze import CopySeen
 from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, Row, Session, prepare_connection, translated
 from wallet_runtime.plumbing.settings import Settings
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 5.0
 TCP_USER_TIMEOUT_MILLISECONDS = 2000
@@ -56,7 +56,7 @@ def _goodbye() -> Report:
 
 
 class ControlLink:
-    """Reads the freeze state every 200 ms and writes the copy's heartbeat every second, or at once after a change.
+    """Reads the freeze state every 100 ms and writes the copy's heartbeat every second, or at once after a change.
 
     Until `control` was read once the level is sealed, which is the safe side; while it does not answer the last known
     level stays, and after five seconds of silence readiness turns red.
