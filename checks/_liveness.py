@@ -5,13 +5,13 @@ Neither is believed alone. A driver that does not answer knows of nobody, a copy
 that trusts one source finds nobody and calls that success.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
 from rubyops.errors import Unreachable
-from rubyops.ports import Copy, Read, Row
+from rubyops.ports import Copy, HttpAnswer, Read, Row
 from wallet_runtime.contract.freeze import FRESH_MS_MAX
 
 FRESH_MS = FRESH_MS_MAX
@@ -122,6 +122,14 @@ class CopyLife:
         """Whether the driver keeps one process and another one reports under its name."""
         both = bool(self.driver_state and self.pid and self.heartbeat_pid)
         return both and self.pid != self.heartbeat_pid
+
+
+def answered_by_another(copy: CopyLife, answer: HttpAnswer) -> str | None:
+    """Say that another program answers at the copy's address; None where the copy itself does, or no pid is told."""
+    told = answer.body.get("pid") if isinstance(answer.body, Mapping) else None
+    if told is None or told in (copy.pid, copy.heartbeat_pid):
+        return None
+    return f"{copy.label}: pid {told} answers at {copy.url}, and the copy is pid {copy.pid}: something else has its port"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,14 @@ from tests.cluster import FOLDER_VARIABLE
 
 
 @contextmanager
+def taking_ports() -> Iterator[None]:
+    """Start a platform while no other worker does: a port that was chosen is free to others until somebody listens."""
+    with (Path(os.environ[FOLDER_VARIABLE]) / "ports.lock").open("w") as own:
+        fcntl.flock(own, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def turn(*, exclusive: bool, on_a_platform: bool) -> Iterator[None]:
     """Wait for the turn and keep it as long as the block lasts.
 

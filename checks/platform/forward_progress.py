@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, liveness, not_running
+from checks._liveness import CopyLife, answered_by_another, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
@@ -40,6 +40,8 @@ def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
     answer = read.get(copy.process, "/health", copy=copy.number)
     if answer.status == 0:
         return [f"{label}: no answer ({answer.error or 'no reason given'})"]
+    if another := answered_by_another(copy, answer):
+        return [another]
     loops: Mapping[str, Any] = answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
     if not loops:
         return [f"{label}: reports no loop at all"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, liveness, not_running
+from checks._liveness import CopyLife, answered_by_another, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import HttpAnswer, Read
@@ -35,7 +35,9 @@ def run(read: Read) -> Finding:
 
 def _fault(read: Read, copy: CopyLife) -> str | None:
     answer = read.get(copy.process, "/health", copy=copy.number)
-    return None if answer.status == HEALTHY else f"{copy.label}: {_why(answer)}"
+    if answer.status != HEALTHY:
+        return f"{copy.label}: {_why(answer)}"
+    return answered_by_another(copy, answer)
 
 
 def _why(answer: HttpAnswer) -> str:

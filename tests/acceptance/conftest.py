@@ -9,6 +9,7 @@ import pytest
 
 from tests.acceptance.kill_matrix import Matrix, prepare
 from tests.acceptance.platform import Answer, Home, Live
+from tests.alone import taking_ports
 
 
 @pytest.fixture(scope="package")
@@ -24,7 +25,9 @@ def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
     """The split platform, kept running, and how its rollout ended."""
     platform = Live(home, "local")
     try:
-        yield platform, platform.run("rollout", "local", "--keep-up")
+        with taking_ports():
+            answer = platform.run("rollout", "local", "--keep-up")
+        yield platform, answer
     finally:
         platform.close()
         platform.run("down")

@@ -12,6 +12,7 @@ import pytest
 from rubyops.adapters.local.servers import SUPERUSER
 from tests.acceptance import picture
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Answer, Home, Live
+from tests.alone import taking_ports
 
 pytestmark = [pytest.mark.slow]
 CANDIDATE = 2
@@ -50,7 +51,8 @@ def staging(home: Home) -> Iterator[Live]:
     """A staging environment with two copies of each process, rolled out."""
     made = Live(home, "staging")
     try:
-        made.done("rollout", "staging")
+        with taking_ports():
+            made.done("rollout", "staging")
         yield made
     finally:
         made.close()

@@ -13,6 +13,7 @@ from commands.flows import FLOWS, ONLY_ON
 from tests.acceptance.flow_table import FlowTable
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
+from tests.alone import taking_ports
 from wallet_runtime.contract import (
     DEFAULT_POLICY_KEY,
     GAME_SERVICE,
@@ -147,7 +148,8 @@ def stages() -> Iterator[dict[str, Stage]]:
     running = {RUBY_SPLIT_V1: Live(home, "local"), RUBY_UNIFIED_V1: Live(home, "local-unified")}
     try:
         for live in running.values():
-            live.done("rollout", "local", "--keep-up")
+            with taking_ports():
+                live.done("rollout", "local", "--keep-up")
         yield {topology: Stage(home, live, table) for topology, live in running.items()}
         table.write()
     finally:

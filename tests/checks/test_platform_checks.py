@@ -21,7 +21,16 @@ from rubyops.ports import Copy, HttpAnswer, Row
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 from tests.commands.memory import ENVIRONMENT, MemoryRead
-from wallet_runtime.contract import PARTITIONS, PROCESSES, ROLLING_GROUP, WALLET_SERVICE, WALLET_STREAM_PREFIX, WORKER_PROCESSES
+from wallet_runtime.contract import (
+    GATEWAY,
+    PARTITIONS,
+    PROCESSES,
+    ROLLING_GROUP,
+    WALLET_SERVICE,
+    WALLET_STREAM_PREFIX,
+    WALLET_WORKER,
+    WORKER_PROCESSES,
+)
 
 LOOP = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}
 PAIR: Row = {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1}
@@ -225,6 +234,15 @@ def test_a_copy_run_by_hand_at_its_own_address_is_asked() -> None:
     assert policy_endpoint.run(by_hand).ok
     assert gate_10.audit(by_hand).ok
     assert service_health.run(by_hand).status == "failed"
+
+
+@pytest.mark.parametrize(("process", "look"), [(GATEWAY, service_health.run), (WALLET_WORKER, forward_progress.run)])
+def test_another_program_at_the_address_of_a_copy_is_no_health_of_the_copy(process: str, look: Any) -> None:
+    own, other = (HttpAnswer(200, {**health(process).body, "pid": pid}) for pid in (1, 77))
+    assert look(healthy(answers=with_answer(process, "/health", own))).ok
+    found = look(healthy(answers=with_answer(process, "/health", other)))
+    assert found.status == "failed"
+    assert f"{process} copy 1: pid 77 answers at http://127.0.0.1:1, and the copy is pid 1" in found.summary
 
 
 def test_without_a_copy_of_wallet_service_nobody_confirms_the_topology() -> None:

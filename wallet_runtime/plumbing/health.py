@@ -1,5 +1,6 @@
 """Readiness by looking: a thread runs the checks every half second, `/health` tells what it found and how old that is."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +83,7 @@ class Health:
             "process": settings.process,
             "copy": settings.copy,
             "version": settings.version,
+            "pid": os.getpid(),
             "code": settings.code,
             "status": "failing" if failing else "degraded" if degraded else OK,
             "checks": checks,

@@ -92,7 +92,7 @@ class _Process:
 def run(service: Service, settings: Settings) -> int:
     """Run a process until a signal ends it; return its exit code. Raises `CannotListen`."""
     logging.configure(settings.process, settings.copy)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     process = _Process(service, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, process.ask_to_stop)
@@ -106,12 +106,16 @@ def run(service: Service, settings: Settings) -> int:
     os._exit(0)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port; what arrives before the process answers waits. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once: two processes can bind a port on which neither listens, and the loser would act until its server starts.
+        listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}; set PORT to a free one or stop what uses it") from None
     return listener

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import httpx
 import psycopg
@@ -13,6 +14,7 @@ import pytest
 from sql.code import code_digest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
+from wallet_runtime.plumbing import server
 from wallet_runtime.plumbing.server import STOP_SECONDS_MAX
 
 
@@ -49,6 +51,12 @@ def test_a_port_that_is_taken_is_said_plainly() -> None:
     finally:
         first.terminate()
         first.communicate(timeout=20)
+
+
+def test_of_two_that_start_at_once_one_has_the_port_before_either_answers() -> None:
+    port = free_port()
+    with closing(server.listen("127.0.0.1", port)), pytest.raises(server.CannotListen, match=f"cannot listen on 127.0.0.1:{port}"):
+        server.listen("127.0.0.1", port)
 
 
 def _answers(port: int) -> bool:
