@@ -125,11 +125,15 @@ class CopyLife:
 
 
 def answered_by_another(copy: CopyLife, answer: HttpAnswer) -> str | None:
-    """Say that another program answers at the copy's address; None where the copy itself does, or no pid is told."""
+    """Say that another program answers at the copy's address; None where no other pid is told.
+
+    A copy of an earlier version tells no pid; `code-current` says that it is of other code.
+    """
     told = answer.body.get("pid") if isinstance(answer.body, Mapping) else None
     if told is None or told in (copy.pid, copy.heartbeat_pid):
         return None
-    return f"{copy.label}: pid {told} answers at {copy.url}, and the copy is pid {copy.pid}: something else has its port"
+    answers = f"{copy.label}: pid {told} answers at {copy.url}"
+    return f"{answers}, and the copy is pid {copy.pid}: something else has its port"
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ def run(read: Read) -> Finding:
 
 def _fault(read: Read, copy: CopyLife) -> str | None:
     answer = read.get(copy.process, "/health", copy=copy.number)
-    if answer.status != HEALTHY:
-        return f"{copy.label}: {_why(answer)}"
-    return answered_by_another(copy, answer)
+    if another := answered_by_another(copy, answer):
+        return another
+    return None if answer.status == HEALTHY else f"{copy.label}: {_why(answer)}"
 
 
 def _why(answer: HttpAnswer) -> str:

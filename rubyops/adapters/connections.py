@@ -23,7 +23,8 @@ LONG_SECONDS = 60.0
 INTERVAL_SECONDS = 0.1
 # A server notices within a second that we have left, so nothing that we gave up is done later.
 LEFT_CHECK_MS = 1_000
-# Queries name the schema of each thing. A path that a role was given could put something else in the place of a built-in function.
+# Queries name the schema of each thing. A path that a role was given could put something else in
+# the place of a built-in function.
 SEARCH_PATH = "pg_catalog"
 RV = TypeVar("RV")
 Options = dict[str, Any]

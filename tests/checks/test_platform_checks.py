@@ -238,11 +238,15 @@ def test_a_copy_run_by_hand_at_its_own_address_is_asked() -> None:
 
 @pytest.mark.parametrize(("process", "look"), [(GATEWAY, service_health.run), (WALLET_WORKER, forward_progress.run)])
 def test_another_program_at_the_address_of_a_copy_is_no_health_of_the_copy(process: str, look: Any) -> None:
-    own, other = (HttpAnswer(200, {**health(process).body, "pid": pid}) for pid in (1, 77))
-    assert look(healthy(answers=with_answer(process, "/health", own))).ok
-    found = look(healthy(answers=with_answer(process, "/health", other)))
-    assert found.status == "failed"
-    assert f"{process} copy 1: pid 77 answers at http://127.0.0.1:1, and the copy is pid 1" in found.summary
+    def answered(status: int, pid: int) -> Any:
+        answer = HttpAnswer(status, {**health(process).body, "pid": pid})
+        return look(healthy(answers=with_answer(process, "/health", answer)))
+
+    assert answered(200, 1).ok
+    for found in (answered(200, 77), answered(503, 77)):
+        assert found.status == "failed"
+        stranger = f"{process} copy 1: pid 77 answers at http://127.0.0.1:1"
+        assert f"{stranger}, and the copy is pid 1" in found.summary
 
 
 def test_without_a_copy_of_wallet_service_nobody_confirms_the_topology() -> None:

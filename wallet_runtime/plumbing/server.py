@@ -113,7 +113,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # At once: two processes can bind a port on which neither listens, and the loser would act until its server starts.
+        # At once: two processes can bind a port on which neither listens, and the loser would act
+        # until its server starts.
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
