@@ -1,6 +1,7 @@
 """A session of one role that tries what it must be refused, and keeps nothing of it."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 import psycopg
 from psycopg import sql as composed
@@ -15,6 +16,11 @@ from rubyops.ports import Attempt, AttemptAnswer
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
+# A role that is read-only by default must be refused for want of a right, too.
+BEGIN = "BEGIN READ WRITE"
+# One trip: the attempt before is undone, whether it failed or not, and the next has a transaction
+# of its own with the same characteristics.
+UNDO_AND_TRY = "ROLLBACK AND CHAIN; "
 # SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
@@ -39,9 +45,9 @@ def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[Atte
     except psycopg.OperationalError as error:
         reason = _first_line(error)
         raise Unreachable(f"{role} cannot log in to {where}: {reason}") from error
-    with connection:
-        # A role that is read-only by default must be refused for want of a right, too.
-        connection.read_only = False
+    # Closing rolls the last attempt back. `with connection` would commit it.
+    with closing(connection):
+        connection.execute(BEGIN)
         return _answers(connection, attempts)
 
 
@@ -61,8 +67,7 @@ def _answer(connection: BoundConnection, attempt: Attempt) -> AttemptAnswer:
     names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
     statement = composed.SQL(sql.query(attempt.query)).format(**names)
     try:
-        with connection.transaction(force_rollback=True):
-            connection.execute(statement)
+        connection.execute(composed.SQL(UNDO_AND_TRY) + statement)
     except psycopg.errors.InsufficientPrivilege as error:
         return AttemptAnswer("refused", _first_line(error))
     except psycopg.Error as error:
