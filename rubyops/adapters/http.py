@@ -15,6 +15,8 @@ from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 TIMEOUT_SECONDS = 10.0
@@ -75,7 +77,8 @@ class GetClient:
         hook = self.while_waiting if method == "GET" else None
         watch = Watch(seconds, _Late, hook)
         # The driver's own limits are for each part of a call, and only end what was left behind.
-        client = self._client or httpx.Client(timeout=self._seconds + 1, trust_env=False)
+        limit = self._seconds + 1
+        client = self._client or httpx.Client(timeout=limit, trust_env=False, verify=trust(url))
         if self._client is None:
             weakref.finalize(self, client.close)  # as in database.Link
         self._client = client
@@ -106,6 +109,17 @@ class CallClient(GetClient):
         url = f"{self._driver.process_url(process)}{path}"
         # A repeat of a change is not hurried: the service may be slow with the first of them.
         return self._send(method, url, {**typed, **headers}, body, Patience(), self._seconds)
+
+
+def trust(url: str) -> "ssl.SSLContext | bool":
+    """Return what a client for this address verifies certificates with.
+
+    Reading the machine's certificates takes longer than most calls, and plain HTTP needs none. A
+    client made for it knows no certificate, so it refuses every address with TLS.
+    """
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http:") else True
 
 
 def code_of(answer: HttpAnswer) -> object:

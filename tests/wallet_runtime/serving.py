@@ -88,7 +88,8 @@ def serving(service: Service, platform: TestDatabase | None = None, **more: str)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    # Plain HTTP: reading the machine's certificates takes longer than a test's calls.
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, verify=False) as client:
         await_until(lambda: server.started)
         served = Served(context, client)
         served.freeze(contract.OPEN, 0)

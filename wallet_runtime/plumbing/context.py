@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 POOL_MAX_API = 8
@@ -50,11 +52,11 @@ def open_context(settings: Settings) -> Context:
         pool_max=POOL_MAX_WORKER if settings.is_worker else POOL_MAX_API,
         prepare_threshold=settings.prepare_threshold,
     )
-    http = _http_client() if settings.service_urls else None
+    http = _http_client(settings.service_urls.values()) if settings.service_urls else None
     return Context(settings, database.open(), ControlLink(settings), http)
 
 
-def _http_client() -> httpx.Client:
+def _http_client(urls: Iterable[str]) -> httpx.Client:
     # Imported here, because a process that calls nobody should not pay for it.
     import httpx  # noqa: PLC0415
 
@@ -67,4 +69,14 @@ def _http_client() -> httpx.Client:
         ),
         follow_redirects=False,
         trust_env=False,
+        verify=_trust(urls),
     )
+
+
+def _trust(urls: Iterable[str]) -> ssl.SSLContext | bool:
+    # Reading the machine's certificates is a tenth of a start. Where all calls are plain HTTP the
+    # client knows no certificate, and so refuses every address with TLS.
+    import ssl  # noqa: PLC0415
+
+    plain = all(url.startswith("http:") for url in urls)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True

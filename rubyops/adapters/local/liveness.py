@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rubyops.adapters.bounded import Hook, Watch, within
+from rubyops.adapters.http import trust
 from rubyops.adapters.local.layout import log_file
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.adapters.local.waiting import Waiting
@@ -65,7 +66,7 @@ def _answers(url: str, hear: Hook | None = None) -> bool:
     import httpx
 
     def act() -> None:
-        httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False)
+        httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False, verify=trust(url))
 
     try:
         within(Watch(ANSWER_SECONDS, _Late, hear), act, lambda _: None)
