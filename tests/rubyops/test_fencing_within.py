@@ -119,7 +119,8 @@ def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(stage: 
     def rename(path: Any, target: Any) -> Any:
         done = real(path, target)
         stage.live.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rubyops' AND state = 'idle in transaction'"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE application_name = 'rubyops' AND state = 'idle in transaction'"
         )
         stage.take_over()
         return done

@@ -170,10 +170,7 @@ def test_the_anchor_never_goes_back(control: ControlDatabase) -> None:
 
 def test_a_broken_connection_is_replaced(control: ControlDatabase, control_db: TestDatabase) -> None:
     control.freeze()
-    with psycopg.connect(control_db.superuser_dsn) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rubyops' AND datname = current_database()"
-        )
+    control_db.end_sessions("rubyops")
     assert control.freeze().level == "open"
 
 

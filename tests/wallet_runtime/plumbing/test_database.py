@@ -109,22 +109,14 @@ def test_a_pool_that_is_used_up_is_busy_within_its_bound(database: Database) -> 
 
 def test_connections_that_the_server_closed_while_idle_are_replaced_unseen(database: Database, platform_db: TestDatabase) -> None:
     create(database, uuid4())
-    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test' AND datname = current_database()"
-        )
-    time.sleep(0.2)
+    platform_db.end_sessions("test")
     assert create(database, uuid4()) == 1
 
 
 def test_a_connection_that_breaks_in_use_is_unavailable(database: Database, platform_db: TestDatabase) -> None:
     with pytest.raises(Unavailable), database.session() as session:
         session.one("health_database")
-        with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test' AND datname = current_database()"
-            )
-        time.sleep(0.1)
+        platform_db.end_sessions("test")
         session.one("health_database")
     assert create(database, uuid4()) == 1
 

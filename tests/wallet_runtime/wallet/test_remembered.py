@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from prometheus_client import Counter
 
+from tests.cluster import TestDatabase
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.test_batch import bet as batched
@@ -24,7 +25,6 @@ from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wallet-test'"
 STATE = State(gate=Gate(1, "open", 0), buckets={"T/A": 5}, player=Held("EUR", "active", False, 7))
 
 
@@ -222,17 +222,19 @@ def test_a_balance_that_is_not_there_is_found_by_reading_and_alarms_nobody(known
     assert counted(NEGATIVE_PREVENTED) == before
 
 
-def test_a_database_that_was_put_back_is_read_though_its_versions_agree(known: Player, look: psycopg.Connection[Any]) -> None:
-    look.execute(END.encode())
+def test_a_database_that_was_put_back_is_read_though_its_versions_agree(
+    known: Player, platform_db: TestDatabase, look: psycopg.Connection[Any]
+) -> None:
+    platform_db.end_sessions("wallet-test")
     with look.transaction():
         look.execute("SET LOCAL session_replication_role = replica")
         look.execute("UPDATE wallet.wallet_player SET status = 'blocked'")
     assert bet(known, "b2")[1]["code"] == "PLAYER_BLOCKED"
 
 
-def test_a_connection_lost_under_a_command_makes_everybody_unknown(known: Player, look: psycopg.Connection[Any]) -> None:
+def test_a_connection_lost_under_a_command_makes_everybody_unknown(known: Player, platform_db: TestDatabase) -> None:
     def lose(state: State, pair: Any) -> Decision:
-        look.execute(END.encode())
+        platform_db.end_sessions("wallet-test")
         return bets.authorize(named, command, state, pair)
 
     named = Request(known.brand_id, known.player_id, "test", "authorize", "lost", "ab", uuid4())
