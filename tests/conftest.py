@@ -12,6 +12,8 @@ from tests import cluster as servers
 from tests.cluster import Cluster, TestDatabase
 
 EMBEDDED_ONLY = "embedded_only"
+# Files that take minutes, the longest first.
+LONGEST = ("test_flows.py", "test_histories.py", "test_gates.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Workers take whole files. Those with slow tests come first, so that none of them is alone at the end.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    turns = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path not in slow, turns.get(item.path.name, len(turns))))
     for item in items:
         mark = item.get_closest_marker(EMBEDDED_ONLY)
         if mark and sources.name() != "embedded":

@@ -1,4 +1,4 @@
-"""Runs one process of a live platform with a broken rule, in place of the healthy one, as long as a block lasts."""
+"""Runs one process of a live platform with a broken rule, in place of the healthy one."""
 
 import subprocess
 import sys
@@ -15,23 +15,50 @@ START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 15.0
 
 
+class Mutant:
+    """The one copy of a process, stopped and replaced by one with a broken rule on the same port with the same secrets."""
+
+    def __init__(self, live: Live, process: str) -> None:
+        """Stop the healthy one."""
+        self.process = process
+        self._live = live
+        (pid,) = live.pids(process)
+        self._environ = dict(line.split("=", 1) for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in line)
+        self._child: subprocess.Popen[bytes] | None = None
+        live.driver.stop((process,), live.driver.fence())
+
+    def run(self, rule: str, **variables: str) -> None:
+        """Start it with this rule broken and these variables added, in place of the one before."""
+        self.end()
+        command = [sys.executable, "-m", "tests.acceptance.mutations", rule, self.process]
+        environ = {**self._environ, **variables}
+        with (self._live.environment.home / "logs" / f"{self.process}-mutant.log").open("a") as log:
+            self._child = subprocess.Popen(command, env=environ, cwd=CHECKOUT, stdout=log, stderr=subprocess.STDOUT)
+        _await_ready(self._child, f"{self._live.driver.process_url(self.process)}/health", rule)
+
+    def end(self) -> None:
+        """End it, if it runs."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.terminate()
+            child.wait(STOP_SECONDS_MAX)
+
+    def heal(self) -> None:
+        """Start the healthy process again."""
+        self.end()
+        self._live.driver.start((self.process,), self._live.driver.fence())
+        self._live.settle_down()
+
+
 @contextmanager
 def mutated(live: Live, process: str, rule: str = "none", **variables: str) -> Iterator[None]:
-    """Replace the one copy of `process` by one with the rule broken and these variables added, same port, same secrets."""
-    (pid,) = live.pids(process)
-    environ = dict(line.split("=", 1) for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in line)
-    live.driver.stop((process,), live.driver.fence())
-    command = [sys.executable, "-m", "tests.acceptance.mutations", rule, process]
-    with (live.environment.home / "logs" / f"{process}-mutant.log").open("a") as log:
-        child = subprocess.Popen(command, env={**environ, **variables}, cwd=CHECKOUT, stdout=log, stderr=subprocess.STDOUT)
+    """Replace the one copy of `process` as long as the block lasts."""
+    mutant = Mutant(live, process)
     try:
-        _await_ready(child, f"{live.driver.process_url(process)}/health", rule)
+        mutant.run(rule, **variables)
         yield
     finally:
-        child.terminate()
-        child.wait(STOP_SECONDS_MAX)
-        live.driver.start((process,), live.driver.fence())
-        live.settle_down()
+        mutant.heal()
 
 
 def _await_ready(child: "subprocess.Popen[bytes]", url: str, rule: str) -> None:

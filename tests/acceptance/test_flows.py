@@ -4,14 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from commands.flows import FLOWS, ONLY_ON
 from tests.acceptance.flow_table import FlowTable
-from tests.acceptance.mutant import mutated
+from tests.acceptance.mutant import Mutant
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
 from tests.alone import taking_ports
 from wallet_runtime.contract import (
@@ -54,18 +54,32 @@ class Fault:
     by_chance: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     """A live platform, the home that its toolkit is told of, and where what is seen on it is noted."""
 
     home: Home
     live: Live
     table: FlowTable
+    mutant: Mutant | None = None
 
     @property
     def topology(self) -> str:
         """The code of its topology."""
         return self.live.environment.topology
+
+    def break_rule(self, process: str, rule: str) -> None:
+        """Have one process break a rule; all others are healthy."""
+        if self.mutant is None or self.mutant.process != process:
+            self.heal()
+            self.mutant = Mutant(self.live, process)
+        self.mutant.run(rule)
+
+    def heal(self) -> None:
+        """Have every process keep all rules."""
+        mutant, self.mutant = self.mutant, None
+        if mutant is not None:
+            mutant.heal()
 
     def red(self, expected: tuple[str, ...] = ()) -> dict[str, str]:
         """Play all flows; return those that turned red, with what they said. Those that are expected to are not waited for so long."""
@@ -133,49 +147,63 @@ UNIFIED = (
     Fault(WALLET_SERVICE, "live takes withdrawable first", ("FLOW-12",)),
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
 )
-LOST_ROWS = (
-    (RUBY_SPLIT_V1, "SPORTS_NORMAL", SPORTS_MONEY),
-    (RUBY_SPLIT_V1, "CASINO_NORMAL", CASINO_MONEY),
-    (RUBY_UNIFIED_V1, "NORMAL", tuple(name for name in WITH_BETS if name not in ("FLOW-4", *COUPONS))),
-)
+# The account whose bets lose their ledger rows, and the flows that must notice.
+LOST_ON_SPLIT = (("SPORTS_NORMAL", SPORTS_MONEY), ("CASINO_NORMAL", CASINO_MONEY))
+LOST_ON_UNIFIED = (("NORMAL", tuple(name for name in WITH_BETS if name not in ("FLOW-4", *COUPONS))),)
+ENVIRONMENTS = {RUBY_SPLIT_V1: "local", RUBY_UNIFIED_V1: "local-unified"}
+ON = {topology: pytest.mark.parametrize("stage", [topology], indirect=True) for topology in ENVIRONMENTS}
+ON_EITHER = pytest.mark.parametrize("stage", list(ENVIRONMENTS), indirect=True)
 
 
 @pytest.fixture(scope="module")
-def stages() -> Iterator[dict[str, Stage]]:
-    """A platform of either topology, of this module's own: some faults leave damage in the ledger that nothing mends."""
+def table() -> Iterator[FlowTable]:
+    made = FlowTable()
+    yield made
+    made.write()
+
+
+@pytest.fixture(scope="module")
+def stage(request: pytest.FixtureRequest, table: FlowTable) -> Iterator[Stage]:
+    """A platform of this module's own, of one topology after the other: some faults leave damage in the ledger that nothing mends."""
     home = Home()
-    table = FlowTable()
-    running = {RUBY_SPLIT_V1: Live(home, "local"), RUBY_UNIFIED_V1: Live(home, "local-unified")}
+    made = Stage(home, Live(home, ENVIRONMENTS[request.param]), table)
     try:
-        for live in running.values():
-            with taking_ports():
-                live.done("rollout", "local", "--keep-up")
-        yield {topology: Stage(home, live, table) for topology, live in running.items()}
-        table.write()
+        with taking_ports():
+            made.live.done("rollout", "local", "--keep-up")
+        yield made
     finally:
-        for live in running.values():
-            live.close()
-            live.run("down")
+        if made.mutant:
+            made.mutant.end()
+        made.live.close()
+        made.live.run("down")
         home.remove()
 
 
-@pytest.mark.parametrize("topology", [RUBY_SPLIT_V1, RUBY_UNIFIED_V1])
-def test_every_flow_passes_on_a_healthy_platform(stages: dict[str, Stage], topology: str) -> None:
-    assert stages[topology].red() == {}
+def by_process(faults: Sequence[Fault]) -> list[Fault]:
+    """Order faults so that each process is stopped and started again once."""
+    return sorted(faults, key=lambda fault: fault.process)
 
 
-@pytest.mark.parametrize("fault", SPLIT, ids=lambda fault: fault.rule)
-def test_split_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fault) -> None:
-    stage = stages[RUBY_SPLIT_V1]
-    _assert_noticed(stage, fault, mutated(stage.live, fault.process, fault.rule))
+@ON_EITHER
+def test_every_flow_passes_on_a_healthy_platform(stage: Stage) -> None:
+    assert stage.red() == {}
 
 
-@pytest.mark.parametrize("fault", UNIFIED, ids=lambda fault: fault.rule)
-def test_unified_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fault) -> None:
-    stage = stages[RUBY_UNIFIED_V1]
-    _assert_noticed(stage, fault, mutated(stage.live, fault.process, fault.rule))
+@ON[RUBY_SPLIT_V1]
+@pytest.mark.parametrize("fault", by_process(SPLIT), ids=lambda fault: fault.rule)
+def test_split_flows_notice_a_broken_rule(stage: Stage, fault: Fault) -> None:
+    stage.break_rule(fault.process, fault.rule)
+    _assert_noticed(stage, fault)
 
 
+@ON[RUBY_UNIFIED_V1]
+@pytest.mark.parametrize("fault", by_process(UNIFIED), ids=lambda fault: fault.rule)
+def test_unified_flows_notice_a_broken_rule(stage: Stage, fault: Fault) -> None:
+    stage.break_rule(fault.process, fault.rule)
+    _assert_noticed(stage, fault)
+
+
+@ON[RUBY_SPLIT_V1]
 @pytest.mark.parametrize(
     ("version", "live", "slots"),
     [
@@ -183,10 +211,8 @@ def test_unified_flows_notice_a_broken_rule(stages: dict[str, Stage], fault: Fau
         (102, {"mode": "selection", "withdrawable": "not_usable"}, {"withdrawable": "first"}),
     ],
 )
-def test_flow_12_follows_whatever_the_policy_configures(
-    stages: dict[str, Stage], version: int, live: dict[str, str], slots: dict[str, str]
-) -> None:
-    stage = stages[RUBY_SPLIT_V1]
+def test_flow_12_follows_whatever_the_policy_configures(stage: Stage, version: int, live: dict[str, str], slots: dict[str, str]) -> None:
+    stage.heal()
     _save_pair(stage.live, version, {LIVE: live, SLOTS: slots})
     stage.live.activate(version)
     try:
@@ -195,16 +221,22 @@ def test_flow_12_follows_whatever_the_policy_configures(
         stage.live.activate(1)
 
 
-@pytest.mark.parametrize(("topology", "bucket", "red"), LOST_ROWS)
-def test_flows_notice_a_ledger_row_that_is_missing(stages: dict[str, Stage], topology: str, bucket: str, red: tuple[str, ...]) -> None:
-    stage = stages[topology]
-    fault = Fault("PostgreSQL", f"rows of bets on {bucket} are lost", red)
-    _assert_noticed(stage, fault, _losing_rows(stage.live, "BET_AUTHORIZE", f"{topology}/{bucket}"))
+@ON[RUBY_SPLIT_V1]
+@pytest.mark.parametrize(("bucket", "red"), LOST_ON_SPLIT)
+def test_split_flows_notice_a_ledger_row_that_is_missing(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
+    _assert_lost_rows_are_noticed(stage, bucket, red)
 
 
-@pytest.mark.parametrize("topology", [RUBY_SPLIT_V1, RUBY_UNIFIED_V1])
-def test_every_flow_passes_again_after_all_faults(stages: dict[str, Stage], topology: str) -> None:
-    assert stages[topology].red() == {}
+@ON[RUBY_UNIFIED_V1]
+@pytest.mark.parametrize(("bucket", "red"), LOST_ON_UNIFIED)
+def test_unified_flows_notice_a_ledger_row_that_is_missing(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
+    _assert_lost_rows_are_noticed(stage, bucket, red)
+
+
+@ON_EITHER
+def test_every_flow_passes_again_after_all_faults(stage: Stage) -> None:
+    stage.heal()
+    assert stage.red() == {}
 
 
 def _save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> None:
@@ -228,10 +260,15 @@ def test_every_flow_has_a_rule_to_notice(topology: str, faults: tuple[Fault, ...
     assert {name for name in HERE[topology] if name.startswith(("FLOW-", "STG-"))} <= noticed
 
 
-def _assert_noticed(stage: Stage, fault: Fault, broken: AbstractContextManager[None]) -> None:
+def _assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
+    stage.heal()
+    with _losing_rows(stage.live, "BET_AUTHORIZE", f"{stage.topology}/{bucket}"):
+        _assert_noticed(stage, Fault("PostgreSQL", f"rows of bets on {bucket} are lost", red))
+
+
+def _assert_noticed(stage: Stage, fault: Fault) -> None:
     red = tuple(name for name in fault.red if name in HERE[stage.topology])
-    with broken:
-        noticed = stage.red((*red, *fault.by_chance))
+    noticed = stage.red((*red, *fault.by_chance))
     stage.table.note(stage.topology, fault.rule, fault.process, noticed)
     assert set(red) <= set(noticed) <= {*red, *fault.by_chance}, noticed
 
