@@ -16,11 +16,9 @@ from rubyops.ports import Attempt, AttemptAnswer
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
-# A role that is read-only by default must be refused for want of a right, too.
-BEGIN = "BEGIN READ WRITE"
-# One trip: the attempt before is undone, whether it failed or not, and the next has a transaction
-# of its own with the same characteristics.
-UNDO_AND_TRY = "ROLLBACK AND CHAIN; "
+# One trip: the attempt before is undone, whether it failed or not, and the next has a transaction of
+# its own. A role that is read-only by default must be refused for want of a right, too.
+UNDO_AND_BEGIN = "ROLLBACK; BEGIN READ WRITE; "
 # SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
@@ -47,7 +45,6 @@ def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[Atte
         raise Unreachable(f"{role} cannot log in to {where}: {reason}") from error
     # Closing rolls the last attempt back. `with connection` would commit it.
     with closing(connection):
-        connection.execute(BEGIN)
         return _answers(connection, attempts)
 
 
@@ -67,7 +64,7 @@ def _answer(connection: BoundConnection, attempt: Attempt) -> AttemptAnswer:
     names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
     statement = composed.SQL(sql.query(attempt.query)).format(**names)
     try:
-        connection.execute(composed.SQL(UNDO_AND_TRY) + statement)
+        connection.execute(composed.SQL(UNDO_AND_BEGIN) + statement)
     except psycopg.errors.InsufficientPrivilege as error:
         return AttemptAnswer("refused", _first_line(error))
     except psycopg.Error as error:

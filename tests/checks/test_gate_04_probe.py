@@ -11,7 +11,9 @@ import pytest
 from checks.release import gate_04
 from checks.release._wallet_rights import PLATFORM_ROLES
 from commands.flows import FLOWS, bypasses
+from rubyops.adapters import attempts
 from rubyops.adapters.attempts import UNANSWERED_MAX, attempt_as
+from rubyops.adapters.connections import open_session
 from rubyops.errors import CheckFailed, Inconclusive, Unreachable
 from rubyops.model.secret import Secret
 from rubyops.ports import Actor, Attempt, AttemptAnswer
@@ -171,13 +173,13 @@ def locked(database: TestDatabase, table: str) -> Iterator[None]:
 
 
 def test_a_lock_is_no_refusal_and_ends_the_trying(platform_db: TestDatabase) -> None:
-    attempts = [Attempt("attempt_insert", BUCKET)] * (UNANSWERED_MAX + 2)
+    tried = [Attempt("attempt_insert", BUCKET)] * (UNANSWERED_MAX + 2)
     with locked(platform_db, "wallet.wallet_bucket"):
-        answers = try_as(platform_db, "wallet_service", *attempts)
-    assert [answer.outcome for answer in answers] == ["unanswered"] * len(attempts)
+        answers = try_as(platform_db, "wallet_service", *tried)
+    assert [answer.outcome for answer in answers] == ["unanswered"] * len(tried)
     assert answers[0].reason.startswith("55P03")
     assert answers[-1].reason == "not tried after those before it"
-    assert try_as(platform_db, "wallet_service", attempts[0])[0].outcome == "refused"
+    assert try_as(platform_db, "wallet_service", tried[0])[0].outcome == "refused"
 
 
 def test_a_fault_of_the_data_is_a_right_that_was_there(platform_db: TestDatabase) -> None:
@@ -213,3 +215,17 @@ def test_a_table_that_is_not_there_proves_nothing(platform_db: TestDatabase) -> 
 def test_a_login_that_fails_is_told(platform_db: TestDatabase) -> None:
     with pytest.raises(Unreachable, match="nobody_at_all cannot log in to the platform's database"):
         try_as(platform_db, "nobody_at_all", Attempt("attempt_become_owner"))
+
+
+def test_a_session_that_ends_before_the_first_attempt_leaves_all_unanswered(
+    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*given: Any, **options: Any) -> Any:
+        connection = open_session(*given, **options)
+        platform_db.end_sessions("rubyops")
+        return connection
+
+    monkeypatch.setattr(attempts, "open_session", opened)
+    answers = try_as(platform_db, "wallet_service", *[Attempt("attempt_insert", BUCKET)] * 3)
+    assert [answer.outcome for answer in answers] == ["unanswered"] * 3
+    assert answers[-1].reason == "not tried after those before it"
