@@ -28,7 +28,13 @@ POSTGRES_IMAGE, REDIS_IMAGE = "postgres:16-alpine", "redis:7-alpine"
 LABEL = "rubyops.tests"
 MADE_BY_MIGRATIONS = (*LOGIN_ROLES, "wallet_owner", "player_owner", "rolling_owner")
 CONNECTIONS_MIN = 300  # three live platforms and the tests' own databases
-FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "5min", "max_connections": "400", "max_wal_size": "256MB"}
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum_naptime": "5min",
+    "max_connections": "400",
+    "max_wal_size": "256MB",  # it may lie in memory
+}
 LOGICAL_DATABASES = 64
 
 

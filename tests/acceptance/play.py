@@ -49,7 +49,7 @@ def _open(environment: str) -> None:
 
 def main(environment: str, passing: str, failing: str) -> None:
     """Print what every flow said."""
-    # Once by itself: the driver's and its libraries' first use is not left to ten threads at the same instant.
+    # Once by itself: several threads must not be the first to use the driver and its libraries.
     bootstrap.open_toolkit(environment).tools.read.one("facts_gate")
     shapes.prepare()
     said = side_by_side(environment, passing, AT_ONCE)

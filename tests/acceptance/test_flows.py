@@ -186,6 +186,7 @@ def by_process(faults: Sequence[Fault]) -> list[Fault]:
 
 @ON_EITHER
 def test_every_flow_passes_on_a_healthy_platform(stage: Stage) -> None:
+    stage.heal()
     assert stage.red() == {}
 
 
