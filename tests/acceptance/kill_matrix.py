@@ -99,7 +99,8 @@ def prepare(live: Live) -> Matrix:
     live.activate(CANDIDATE)
     players = tuple(live.player() for _ in range(2))
     for player, bucket, provider in zip(players, ("SPORTS_NORMAL", "CASINO_NORMAL"), ("mocksports", "mocklive"), strict=True):
-        assert live.deposit(player, "40.00", bucket).status_code == 200
+        deposit = live.deposit(player, "40.00", bucket)
+        assert deposit.status_code == 200, deposit.text
         assert live.settle(live.bet(provider, player, "4.00"), "5.00").status_code == 200
     live.settle_down()
     holdings = [live.holdings(player) for player in players]
