@@ -335,13 +335,15 @@ class Live:
             self.done("thaw", *(("--take-over", freezes[0]) if freezes else ()))
 
     def settle_down(self) -> None:
-        """Wait until every process is up and well and every event has gone the whole way."""
+        """Wait until every process is up, well and at the level that `control` has, and every event has gone the whole way."""
         wait_until(self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS)
 
     def _is_well(self) -> bool:
         # A beat each second: the row of a copy that is gone may still be fresh, and tells the pid of that one.
         fresh = "ready AND heartbeat_at > clock_timestamp() - interval '2 seconds'"
-        rows = self.rows(f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh}", database="control")
+        # A test that opens money by hand asks no copy whether it has heard.
+        heard = "acknowledged_epoch = (SELECT epoch FROM control.freeze_state)"
+        rows = self.rows(f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}", database="control")
         well = {(row["process"], row["copy"], row["pid"]) for row in rows}
         running = {(copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid}
         everything = len(contract.PROCESSES) * self.environment.copies

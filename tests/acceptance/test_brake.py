@@ -277,6 +277,16 @@ def test_a_freeze_stops_the_run_that_holds_the_lock_at_its_next_effect(live: Liv
     assert "it changes nothing any more" in answer.told
 
 
+def test_a_platform_that_has_settled_down_takes_what_it_refused(live: Live) -> None:
+    player = live.player()
+    assert freeze(live).answer.code == 0
+    assert live.deposit(player, "1.00").status_code == 503
+    open_by_hand(live)
+    live.settle_down()
+    taken = live.deposit(player, "1.00")
+    assert taken.status_code == 200, taken.text
+
+
 def test_the_freeze_works_where_no_journal_can_be_written(live: Live) -> None:
     folder = live.environment.home / "journal"
     aside = folder.with_name("journal.aside")
