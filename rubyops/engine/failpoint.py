@@ -6,9 +6,11 @@
 
 import os
 import signal
+import time
 from typing import Literal
 
 VARIABLE = "RUBYOPS_FAILPOINT"
+HEARD_SECONDS = 0.05
 Point = Literal["before-intent", "after-intent", "after-effect", "after-outcome"]
 
 
@@ -22,3 +24,5 @@ def pause_before(step_id: str) -> None:
     """Stop here by SIGSTOP if this is the step that the variable names."""
     if os.environ.get(VARIABLE) == f"pause-before:{step_id}":
         os.kill(os.getpid(), signal.SIGSTOP)
+        # Another thread may have to take a signal that came meanwhile.
+        time.sleep(HEARD_SECONDS)

@@ -1,7 +1,7 @@
 """Lost output never ends a run, and data that could not be written is a failure.
 
 Every test is a process of its own. The run is `gate` on an environment that was never brought up:
-it looks at two gates, fails at the third, and has to say so in its journal.
+it looks at one gate, fails at the second, and has to say so in its journal.
 """
 
 import contextlib
