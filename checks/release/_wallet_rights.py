@@ -32,6 +32,8 @@ MONEY_TABLES = (
     "wallet_adjustment",
     "wallet_rolling_obligation",
     "wallet_idempotency",
+    "wallet_claim",
+    "wallet_reference",
     "ledger_transactions",
 )
 

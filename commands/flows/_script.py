@@ -170,7 +170,8 @@ class Script:
     def choose(self, provider: str, source: str) -> HttpAnswer:
         """Say as the player what bets at this provider are to be paid from, whatever the answer."""
         body = {"provider_type": PROVIDERS[provider], "source": source}
-        return self.actor.as_player(self.player, "PUT", "/api/v1/player/wallet/funding-choice", body)
+        key = self.key(f"choose-{provider}-{source}")
+        return self.actor.as_player(self.player, "PUT", "/api/v1/player/wallet/funding-choice", body, key=key)
 
     def settle(self, bet: Bet, payout: str, *, key: str) -> None:
         """Settle a bet as its provider."""

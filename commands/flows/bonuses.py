@@ -37,7 +37,7 @@ def _issue(script: Script, side: str, provider: str) -> str:
         "bucket": BONUS_BUCKETS[script.topology][PROVIDERS[provider]],
         "amount": AMOUNT,
         "currency": script.player.currency,
-        "reference": f"{side}-bonus",
+        "reference": script.actor.derived_id(script.key(f"{side}-bonus")),
     }
     answer = script.actor.as_admin("POST", "/api/v1/bonuses/issue", body, key=script.key(f"issue-{side}"), player=script.player)
     rolling_id = script.field(f"the {side} bonus", script.accepted(f"a {side} bonus of {AMOUNT}", answer), "rolling_id")

@@ -34,7 +34,7 @@ def to_every_target(actor: Actor) -> dict[str, object]:
 
 
 def _award(script: Script, points: int) -> None:
-    body = {"player_id": script.player.player_id, "points": str(points), "reference": "FLOW-8"}
+    body = {"player_id": script.player.player_id, "points": str(points), "reference": script.actor.derived_id(script.key("FLOW-8"))}
     answer = script.actor.as_admin("POST", "/api/v1/points/award", body, key=script.key("award"), player=script.player)
     held = script.field("the award", script.accepted(f"an award of {points} points", answer), "held")
     script.expect("points held after the award", held, str(points))

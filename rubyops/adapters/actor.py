@@ -109,6 +109,7 @@ class CanaryActor:
         """Call admin_service with the back office's bearer token."""
         headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}
         headers |= self._ids(key, player.brand_id if player else None) | (_canary(player) if player else {})
+        headers |= {} if key is None else {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key)}
         return self._judged(self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body)))
 
     def as_operator(

@@ -183,7 +183,7 @@ def repeat_is_refused() -> None:
     """A request that comes twice is answered as if its payload had changed."""
 
     def refuse(request: Any, stored: Any) -> Any:
-        raise import_module(MONEY).PayloadMismatch
+        raise import_module("wallet_runtime.plumbing.errors").PayloadMismatch
 
     swap(MONEY, "replay", lambda original: refuse)
 

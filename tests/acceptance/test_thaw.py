@@ -26,7 +26,8 @@ def as_admin(live: Live, method: str, path: str, body: dict[str, Any]) -> None:
     """Act as a person of the back office."""
     token = live.driver.secret(f"{ADMIN_TOKEN_PREFIX}OPERATOR").reveal()
     url = live.driver.process_url(ADMIN_SERVICE) + path
-    answer = live._client.request(method, url, json=body, headers={"Authorization": f"Bearer {token}", "X-Request-Id": os.urandom(8).hex()})
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": os.urandom(8).hex()}
+    answer = live._client.request(method, url, json=body, headers=headers)
     assert answer.status_code == 200, answer.text
 
 

@@ -37,6 +37,7 @@ TABLES = (
     "wallet.wallet_activation",
     "wallet.wallet_canary_pass",
     "wallet.wallet_idempotency",
+    "wallet.wallet_reference",
     "wallet.backfill_run",
     "player.player",
     # Without what the worker notes of a replay that it was asked for.

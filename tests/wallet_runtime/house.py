@@ -164,7 +164,7 @@ def _settlement(house: House) -> Body:
 
 
 def _bonus(house: House) -> Body:
-    wanted = {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00", "reference": "c", **EUR}
+    wanted = {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00", "reference": str(uuid4()), **EUR}
     return {"player_id": wanted["player_id"], "bonus_id": house.money("bonuses/issue", **wanted)["bonus_id"]}
 
 
@@ -179,8 +179,8 @@ def _decision(house: House) -> Body:
 
 def _points(house: House) -> Body:
     player_id = house.player()
-    house.money("points/award", player_id=player_id, points="10", reference="m")
-    return {"player_id": player_id, "points": "4", "reference": "m"}
+    house.money("points/award", player_id=player_id, points="10", reference=str(uuid4()))
+    return {"player_id": player_id, "points": "4", "reference": str(uuid4())}
 
 
 def _coupon(house: House) -> Body:
@@ -237,7 +237,7 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
             _posts("withdrawals/mark-paid", lambda house: {"transaction_id": house.approved()}),
             _posts("withdrawals/payout-failed", lambda house: {"transaction_id": house.approved()}),
             _posts("bonuses/issue", lambda house: {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00",
-                                                   "reference": "c", **EUR}),
+                                                   "reference": str(uuid4()), **EUR}),
             _posts("bonuses/reverse", _bonus),
             _posts("bonuses/expire", _bonus),
             _posts("points/award", _points),

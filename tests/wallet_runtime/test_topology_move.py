@@ -248,7 +248,7 @@ def _deposit(desk: Desk, player: Player) -> str:
 
 def _award(desk: Desk, player: Player) -> str:
     """What moves one account and leaves no other trace: the version of that account alone tells."""
-    assert player.perform(points.award, points.Points(5, "mission"))[0] == 200
+    assert player.perform(points.award, points.Points(5, "another mission"))[0] == 200
     return str(player.player_id)
 
 

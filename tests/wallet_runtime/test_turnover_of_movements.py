@@ -69,7 +69,7 @@ def test_points_and_bonuses_bring_their_rolling_and_take_it_back(player: Player,
     player.perform(points.award, points.Points(50, "mission"))
     player.perform(points.transfer, points.PointsTransfer(50, "CASINO_NORMAL"))
     first = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 10, "EUR", "campaign"))[1]["bonus_id"]
-    second = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 20, "EUR", "campaign"))[1]["bonus_id"]
+    second = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 20, "EUR", "another campaign"))[1]["bonus_id"]
     player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)
     player.perform(bonus.expire, bonus.End(second), bonus_id=second, **STAKES)
     line.run()

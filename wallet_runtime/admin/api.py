@@ -7,13 +7,13 @@ from urllib.parse import quote
 import msgspec
 
 from wallet_runtime import contract
-from wallet_runtime.admin import store
+from wallet_runtime.admin.command import Audit, send
 from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
 from wallet_runtime.plumbing import auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.errors import ApiError, Invalid, NotFound, PassedThrough
+from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough
 from wallet_runtime.plumbing.fields import Reason
 from wallet_runtime.plumbing.headers import UUID_LENGTH, parse_uuid
 from wallet_runtime.plumbing.service_client import ServiceClient
@@ -34,8 +34,6 @@ MOVEMENTS = (
 # An adjustment takes two persons: the field that says who sends it. The token does, so the body may not.
 ADJUSTMENTS = {"adjustments/request": "requested_by", "adjustments/approve": "decided_by", "adjustments/reject": "decided_by"}
 REASON_LENGTH = 500
-
-_Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 
 
 class PairStart(Body, omit_defaults=True):
@@ -176,18 +174,8 @@ def _withdrawal_command(context: Context, call: Call, command: str, path: str, r
     return _command(context, call, command, "POST", path, body, audit=(str(transaction_id), reason))
 
 
-def _command(context: Context, call: Call, command: str, method: str, path: str, body: object, *, audit: _Audit | None = None) -> Answer:
-    """Record the command, send it, record the answer. Without its audit row a command is not sent."""
-    target, reason = audit or (path, None)
-    audited = store.AuditedCommand(call.caller, command, target, call.brand_id, call.request_id, reason, body)
-    audit_id = store.record_command(context.database, audited)
-    try:
-        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, body)
-    except ApiError as error:
-        store.record_answer(context.database, audit_id, status=error.status, code=error.code)
-        raise
-    store.record_answer(context.database, audit_id, status=answer.status, code=None)
-    return answer
+def _command(context: Context, call: Call, command: str, method: str, path: str, body: object, *, audit: Audit | None = None) -> Answer:
+    return send(context, call, command, method, path, body, audit or (path, None))
 
 
 def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:

@@ -1,24 +1,32 @@
-"""The audit of commands: a row before a command is sent, its answer after it."""
+"""The audit of commands: a row before a command is sent, its answer after it. A person's key is used once on a route."""
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.database import Database, Session
 
 _COMMAND, _ANSWER = "admin_audit_command", "admin_audit_answer"
-for _name in (_COMMAND, _ANSWER):
+_CLAIM, _REPEAT, _KEEP = "admin_claim_key", "admin_audit_repeat", "admin_keep_answer"
+for _name in (_COMMAND, _ANSWER, _CLAIM, _REPEAT, _KEEP):
     query(_name)
 
 
 @dataclass(frozen=True)
 class AuditedCommand:
-    """Who (`actor`) wants what (`command`) of whom (`target`); `body` is kept as a digest only."""
+    """Who (`actor`) wants what (`command`) of whom (`target`), under which key on which route (`path` is the route filled in).
+
+    `request_id` is the id that the command is sent under. `body` is kept as a digest only.
+    """
 
     actor: str
+    route: str
+    path: str
+    key: str
     command: str
     target: str
     brand_id: UUID | None
@@ -27,25 +35,63 @@ class AuditedCommand:
     body: object
 
 
-def record_command(database: Database, command: AuditedCommand) -> int:
-    """Record a command that is about to be sent, and return its audit id."""
-    digest = sha256(msgspec.json.encode(command.body, order="deterministic")).digest()
+@dataclass(frozen=True)
+class Earlier:
+    """The command that used the key before: whether it was the same, and its final answer (status None: not known yet)."""
+
+    is_same: bool
+    status: int | None
+    body: Any
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The audit id of a recorded command, that of the first one under its key, and that one where it is another."""
+
+    audit_id: int
+    claimed_by: int
+    earlier: Earlier | None
+
+
+def record_command(database: Database, command: AuditedCommand) -> Recorded:
+    """Record a command that is about to be sent, and claim its key."""
+    payload = _digest([command.path, command.body])
+    claim = {"actor": command.actor, "brand_id": command.brand_id, "route": command.route, "key": command.key}
+    with database.transaction() as session:
+        audit_id = _audited(session, command)
+        if session.maybe(_CLAIM, **claim, payload_sha256=payload, audit_id=audit_id):
+            return Recorded(audit_id, audit_id, None)
+        held = session.one(_REPEAT, **claim, audit_id=audit_id)
+    earlier = Earlier(bytes(held["payload_sha256"]) == payload, held["status"], held["body"])
+    return Recorded(audit_id, held["audit_id"], earlier)
+
+
+def record_answer(database: Database, recorded: Recorded, *, status: int, code: str | None) -> None:
+    """Record what the answer was."""
     with database.session() as session:
-        row = session.one(
-            _COMMAND,
-            actor=command.actor,
-            command=command.command,
-            target=command.target,
-            brand_id=command.brand_id,
-            request_id=command.request_id,
-            reason=command.reason,
-            body_sha256=digest,
-        )
+        session.run(_ANSWER, audit_id=recorded.audit_id, status=status, code=code)
+
+
+def keep_answer(database: Database, recorded: Recorded, *, status: int, body: object) -> None:
+    """Keep a final answer for repeats under the same key."""
+    with database.session() as session:
+        session.run(_KEEP, audit_id=recorded.claimed_by, status=status, body=msgspec.json.encode(body).decode())
+
+
+def _audited(session: Session, command: AuditedCommand) -> int:
+    row = session.one(
+        _COMMAND,
+        actor=command.actor,
+        command=command.command,
+        target=command.target,
+        brand_id=command.brand_id,
+        request_id=command.request_id,
+        reason=command.reason,
+        body_sha256=_digest(command.body),
+    )
     audit_id: int = row["audit_id"]
     return audit_id
 
 
-def record_answer(database: Database, audit_id: int, *, status: int, code: str | None) -> None:
-    """Record what the answer was."""
-    with database.session() as session:
-        session.run(_ANSWER, audit_id=audit_id, status=status, code=code)
+def _digest(payload: object) -> bytes:
+    return sha256(msgspec.json.encode(payload, order="deterministic")).digest()

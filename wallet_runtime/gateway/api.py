@@ -162,10 +162,7 @@ def show_funding_choice(context: Context, call: Call) -> Answer:
 
 def choose_funding(context: Context, call: Call) -> Answer:
     """Take the player's choice of a source; providers' callbacks have no way to say it. It starts nothing, so only a seal stops it."""
-    call.brand()
-    _confirm_allowed(context, call, starts_new=False)
-    path = f"/internal/players/{call.player()}/funding-choice"
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "PUT", path, call.body)
+    return _player_command(context, call, "funding-choice", method="PUT", starts_new=False)
 
 
 def show_topology(context: Context, call: Call) -> Answer:
@@ -184,9 +181,13 @@ def show_maintenance(context: Context, call: Call) -> Answer:
 
 
 def set_maintenance(context: Context, call: Call) -> Answer:
-    """Close or open the door for new business: bets, deposits and withdrawals."""
+    """Close or open the door for new business: bets, deposits and withdrawals.
+
+    A repeat under the person's key gets the first answer and leaves the door as it is now.
+    """
     wanted: MaintenanceSwitch = call.body
-    return Answer(200, store.write_maintenance(context.database, is_active=wanted.is_active, message=wanted.message))
+    switch = store.Switch(call.caller, call.idempotency_key(), wanted.is_active, wanted.message)
+    return Answer(200, store.write_maintenance(context.database, switch))
 
 
 def _provider_command(context: Context, call: Call, command: str, *, starts_new: bool) -> Answer:
@@ -197,13 +198,15 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
     return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/bets/{command}", body)
 
 
-def _player_command(context: Context, call: Call, command: str, *, body: object = None, starts_new: bool = True) -> Answer:
+def _player_command(
+    context: Context, call: Call, command: str, *, method: str = "POST", body: object = None, starts_new: bool = True
+) -> Answer:
     call.brand()
     player_id = call.player()
     request_id = scoped_id(player_id, call.idempotency_key(), contract.IDEMPOTENCY_KEY_HEADER)
     _confirm_allowed(context, call, starts_new=starts_new)
     path = f"/internal/players/{player_id}/{command}"
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "POST", path, body or call.body, request_id=request_id)
+    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, method, path, body or call.body, request_id=request_id)
 
 
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:

@@ -1,11 +1,25 @@
 """The gateway's maintenance switch. Read for each request that starts something new, so that every copy obeys at once."""
 
+from dataclasses import asdict, dataclass
+
 from sql import query
 from wallet_runtime.plumbing.database import Database, Row
+from wallet_runtime.plumbing.errors import PayloadMismatch
 
 _READ, _WRITE = "gateway_read_maintenance", "gateway_write_maintenance"
-for _name in (_READ, _WRITE):
+_CLAIM, _CLAIMED = "gateway_claim_maintenance", "gateway_claimed_maintenance"
+for _name in (_READ, _WRITE, _CLAIM, _CLAIMED):
     query(_name)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The wish of a person, under a key of hers, to close the door (`is_active`) or to open it."""
+
+    person: str
+    key: str
+    is_active: bool
+    message: str
 
 
 def read_maintenance(database: Database) -> Row:
@@ -14,7 +28,15 @@ def read_maintenance(database: Database) -> Row:
         return session.one(_READ)
 
 
-def write_maintenance(database: Database, *, is_active: bool, message: str) -> Row:
-    """Set the switch and return it."""
-    with database.session() as session:
-        return session.one(_WRITE, is_active=is_active, message=message)
+def write_maintenance(database: Database, switch: Switch) -> Row:
+    """Set the switch once per person and key; return {is_active, message, changed_at} as this wish left it.
+
+    Raises `PayloadMismatch` (409) for a key that came with another wish before.
+    """
+    with database.transaction() as session:
+        if session.maybe(_CLAIM, **asdict(switch)):
+            return session.one(_WRITE, is_active=switch.is_active, message=switch.message)
+        held = session.one(_CLAIMED, person=switch.person, key=switch.key)
+    if (held["is_active"], held["message"]) != (switch.is_active, switch.message):
+        raise PayloadMismatch
+    return held

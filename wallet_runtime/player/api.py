@@ -151,7 +151,8 @@ def show_funding_choice(context: Context, call: Call) -> Answer:
 
 
 def choose_funding(context: Context, call: Call) -> Answer:
-    """Have the wallet keep the player's choice. It is the same when it comes twice, so it needs no key."""
+    """Have the wallet keep the player's choice."""
+    call.command_id()
     return _funding_choice(context, call, "PUT")
 
 

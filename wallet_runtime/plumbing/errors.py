@@ -6,7 +6,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wallet_runtime.contract import FENCING_TOKEN_OVERTAKEN, FENCING_TOKEN_REQUIRED
+from wallet_runtime.contract import (
+    FENCING_TOKEN_OVERTAKEN,
+    FENCING_TOKEN_REQUIRED,
+    IDEMPOTENCY_ANSWER_PRUNED,
+    IDEMPOTENCY_PAYLOAD_MISMATCH,
+)
 
 
 class ApiError(Exception):
@@ -94,6 +99,18 @@ class FencingTokenOvertaken(Conflict):
     """Another run has taken over since this fencing token was given; nothing was changed."""
 
     code = FENCING_TOKEN_OVERTAKEN
+
+
+class PayloadMismatch(Conflict):
+    """This request id was used before with another payload."""
+
+    code = IDEMPOTENCY_PAYLOAD_MISMATCH
+
+
+class AnswerPruned(Conflict):
+    """This request was answered before, so it is not carried out again; its answer is no longer kept."""
+
+    code = IDEMPOTENCY_ANSWER_PRUNED
 
 
 class BodyTooLarge(ApiError):

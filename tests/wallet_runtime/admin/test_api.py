@@ -1,7 +1,8 @@
 """The back office: every command leaves its audit row, and the wallet decides."""
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from wallet_runtime.admin.api import SERVICE
 from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
 
-ADMIN = {"Authorization": "Bearer admin-token", "X-Brand-Id": str(BRAND), "X-Request-Id": "q1"}
+ADMIN = {"Authorization": "Bearer admin-token", "X-Brand-Id": str(BRAND)}
 ACTIVE = Answer(200, {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1})
 
 
@@ -26,9 +27,12 @@ class Office:
     admin: Served
     wallet: FarService
     superuser_dsn: str
+    keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
-        return self.admin.client.request(method, f"/api/v1/{path}", json=body, headers={**ADMIN, **headers})
+        """Send as Ann, under a new key unless one is given."""
+        key = {"Idempotency-Key": f"q{next(self.keys)}"}
+        return self.admin.client.request(method, f"/api/v1/{path}", json=body, headers={**ADMIN, **key, **headers})
 
     def audit(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.superuser_dsn) as connection:
@@ -106,7 +110,7 @@ def test_a_review_is_sent_on_with_its_reason(office: Office, action: str) -> Non
     assert office.send("POST", f"finance/withdrawals/{PLAYER}/review", {"action": action, "reason": "seen"}).status_code == 200
     call = office.wallet.calls[-1]
     assert (call.route, call.body) == (f"/internal/wallet/v2/withdrawals/{action}", {"transaction_id": str(PLAYER), "reason": "seen"})
-    assert (call.request_id, call.brand_id) == ("q1", BRAND)
+    assert (call.request_id, call.brand_id) == ("ann.q1", BRAND)
     assert office.audit() == [(f"withdrawal.{action}", str(PLAYER), "seen", 200, None)]
 
 

@@ -40,6 +40,10 @@ class Door:
         given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1", **headers}
         return self.gateway.client.post(f"/api/v1/player/wallet/{command}", json=body or MONEY, headers=given)
 
+    def switch(self, body: dict[str, Any], **headers: str) -> httpx.Response:
+        given = {"Authorization": "Bearer admin-token", "Idempotency-Key": "k1", **headers}
+        return self.gateway.client.put("/api/v1/maintenance", json=body, headers=given)
+
 
 @pytest.fixture
 def door(platform_db: TestDatabase) -> Iterator[Door]:
@@ -69,8 +73,9 @@ def test_a_callback_cannot_name_sources_buckets_or_policy(door: Door, field: str
     assert not door.game.calls
 
 
-def test_a_choice_is_the_players_own_and_goes_on_without_a_key(door: Door) -> None:
-    path, given = "/api/v1/player/wallet/funding-choice", {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
+def test_a_choice_is_the_players_own(door: Door) -> None:
+    path = "/api/v1/player/wallet/funding-choice"
+    given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1"}
     choice = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
     client = door.gateway.client
     assert client.put(path, json=choice, headers=given).status_code == 200
@@ -78,6 +83,7 @@ def test_a_choice_is_the_players_own_and_goes_on_without_a_key(door: Door) -> No
     assert [(call.body, call.brand_id, call.path) for call in door.player.calls] == [
         (body, BRAND, {"player_id": str(PLAYER)}) for body in (choice, None)
     ]
+    assert door.player.calls[0].request_id == f"{PLAYER}.k1"
     assert client.put(path, json=choice).status_code == 401
     assert client.put(path, json={**choice, "provider_type": "ROULETTE"}, headers=given).status_code == 422
     raw = json.dumps(choice).encode()
@@ -203,15 +209,24 @@ def test_a_session_of_another_brand_is_refused(door: Door) -> None:
 
 
 def test_the_back_office_closes_the_door_for_new_business(door: Door) -> None:
-    admin = {"Authorization": "Bearer admin-token"}
-    client = door.gateway.client
-    assert client.put("/api/v1/maintenance", json={"is_active": True}, headers={"Authorization": "Bearer wrong"}).status_code == 401
-    assert client.put("/api/v1/maintenance", json={"is_active": True, "message": "back at noon"}, headers=admin).json()["is_active"] is True
+    assert door.switch({"is_active": True}, Authorization="Bearer wrong").status_code == 401
+    assert door.switch({"is_active": True, "message": "back at noon"}).json()["is_active"] is True
     refusal = door.bet("authorize")
     assert (*code_of(refusal), refusal.json()["message"]) == (503, "MAINTENANCE", "back at noon")
     assert door.bet("settle").status_code == 200
-    client.put("/api/v1/maintenance", json={"is_active": False}, headers=admin)
+    assert door.switch({"is_active": False}, **{"Idempotency-Key": "k2"}).status_code == 200
     assert door.bet("authorize").status_code == 200
+
+
+def test_a_late_repeat_leaves_the_maintenance_switch_as_it_is(door: Door) -> None:
+    closed = door.switch({"is_active": True, "message": "back at noon"})
+    assert door.switch({"is_active": False}, **{"Idempotency-Key": "k2"}).status_code == 200
+    again = door.switch({"is_active": True, "message": "back at noon"})
+    assert (again.status_code, again.json()) == (200, closed.json())
+    assert door.bet("authorize").status_code == 200, "the door is still open"
+    other = door.switch({"is_active": True, "message": "never"})
+    assert code_of(other) == (409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+    assert door.switch({"is_active": True}, Authorization="Bearer token-of-bob").status_code == 200, "the key of another person"
 
 
 def test_a_far_side_that_is_down_is_a_503(door: Door) -> None:

@@ -57,7 +57,7 @@ class Platform:
         assert self.bet("authorize", "first").status_code == 200
 
     def close_the_door(self) -> None:
-        headers = {"Authorization": "Bearer admin-token"}
+        headers = {"Authorization": "Bearer admin-token", "Idempotency-Key": "close"}
         assert self.gateway.client.put("/api/v1/maintenance", json={"is_active": True}, headers=headers).status_code == 200
 
     def ledger_rows(self) -> int:

@@ -10,11 +10,11 @@ import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.errors import ApiError, PayloadMismatch
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many
-from wallet_runtime.wallet.store.money import PayloadMismatch, money_of
+from wallet_runtime.wallet.store.money import money_of
 
 MINUS_ALL = "UPDATE wallet.wallet_bucket SET balance = 0 WHERE player_id = %s"
 

@@ -94,6 +94,25 @@ def test_a_choice_outlives_a_policy_and_is_judged_when_a_bet_comes(table: Table)
     assert table.bet()["code"] == "INSUFFICIENT_FUNDS"
 
 
+def test_a_late_repeat_does_not_bring_an_older_choice_back(table: Table, platform_db: TestDatabase, look: psycopg.Connection) -> None:
+    key = {contract.REQUEST_ID_HEADER: "first"}
+    assert table.choose("CASINO_NORMAL", **key) == (200, None)
+    assert table.choose("WITHDRAWABLE") == (200, None)
+    assert table.choose("CASINO_NORMAL", **key) == (200, None)
+    assert table.choose("CASINO_BONUS", **key) == (409, contract.IDEMPOTENCY_PAYLOAD_MISMATCH)
+    look.execute("UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'")
+    with psycopg.connect(platform_db.dsn("wallet_worker"), autocommit=True) as worker:
+        worker.execute("SELECT wallet.prune_idempotency('90 days', 100)")
+    assert table.choose("CASINO_NORMAL", **key) == (409, contract.IDEMPOTENCY_ANSWER_PRUNED)
+    assert look.execute("SELECT source FROM wallet.wallet_funding_choice").fetchall() == [("WITHDRAWABLE",)]
+
+
+def test_a_choice_needs_a_request_id(table: Table) -> None:
+    body = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
+    answer = table.client.put(CHOICE, json=body, headers=internal(contract.PLAYER_SERVICE, request_id=None))
+    assert (answer.status_code, answer.json()["code"]) == (400, "REQUEST_ID_REQUIRED")
+
+
 def test_a_seal_stops_a_choice_and_an_ingress_freeze_does_not(table: Table, operator: psycopg.Connection, look: psycopg.Connection) -> None:
     for epoch, (level, status) in enumerate((("ingress", 200), ("sealed", 503), ("open", 200)), 1):
         set_fence_row(operator, level, epoch)

@@ -143,6 +143,22 @@ def test_an_id_belongs_to_brand_caller_and_route(post: Post, look: psycopg.Conne
     assert _row(look, STORED) == (3,)
 
 
+def test_a_repeat_after_retention_is_final_and_changes_nothing(post: Post, platform_db: TestDatabase, look: psycopg.Connection) -> None:
+    def play() -> list[tuple[int, dict[str, Any]]]:
+        return [post(route, caller, body, f"life-{number}") for number, (route, caller, body, _) in enumerate(LIFE)]
+
+    assert [status for status, _ in play()] == [status for *_, status in LIFE]
+    held = _row(look, LEDGER)
+    look.execute("UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'")
+    with psycopg.connect(platform_db.dsn("wallet_worker"), autocommit=True) as worker:
+        assert worker.execute("SELECT wallet.prune_idempotency('90 days', 100)").fetchone() == (len(LIFE),)
+    for turn in range(2):
+        told = [(status, answer["code"]) for status, answer in play()]
+        assert told == [(409, contract.IDEMPOTENCY_ANSWER_PRUNED)] * len(LIFE), turn
+    assert _row(look, LEDGER) == held
+    assert _row(look, STORED) == (0,)
+
+
 def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connection) -> None:
     """401, 403, 422 and 503 leave no trace: under the same id the right request is carried out."""
     wish = CASH | {"account": "CASH/AVAILABLE", "direction": "credit", "reason": "found", "requested_by": "ann"}

@@ -13,10 +13,10 @@ import pytest
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database, DatabaseError
-from wallet_runtime.plumbing.errors import Maintenance
+from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.wallet.domain import bets, cash, rolling
 from wallet_runtime.wallet.store.documents import ActivePairMoved, Documents, PairWish, RequestReused
-from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, PayloadMismatch, money_of
+from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")

@@ -163,7 +163,7 @@ def test_two_winners_are_taken_back_one_after_the_other(player: Player, look: ps
 
 
 def issue(player: Player, amount: int = 100, **more: Any) -> str:
-    status, answer = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", amount, "EUR", "campaign-1", **more))
+    status, answer = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", amount, "EUR", f"campaign-{player.count}", **more))
     assert status == 200
     return str(answer["bonus_id"])
 

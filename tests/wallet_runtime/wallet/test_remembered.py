@@ -13,14 +13,14 @@ from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.test_batch import bet as batched
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.errors import Maintenance, Unavailable
+from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch, Unavailable
 from wallet_runtime.wallet.domain import bets, cash, coupons
 from wallet_runtime.wallet.domain.decision import Decision, Leg
 from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Scope, State
 from wallet_runtime.wallet.domain.state import Player as Held
 from wallet_runtime.wallet.store import remembered
 from wallet_runtime.wallet.store.batch import perform_many
-from wallet_runtime.wallet.store.money import GUESSES, NEGATIVE_PREVENTED, Money, PayloadMismatch
+from wallet_runtime.wallet.store.money import GUESSES, NEGATIVE_PREVENTED, Money
 from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")

@@ -40,6 +40,8 @@ MONEY_TABLES = (
     "wallet_bonus",
     "wallet_adjustment",
     "wallet_idempotency",
+    "wallet_claim",
+    "wallet_reference",
     "wallet_player",
     "wallet_gate",
     "wallet_activation",

@@ -22,8 +22,9 @@ class ChoiceBody(Body):
 def choose(context: Context, call: Call) -> Answer:
     """Keep a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice); one not allowed today is a 422."""
     body: ChoiceBody = call.body
-    request = name_request(call, call.path_uuid("player_id"), None)
+    call.command_id()
     choice = choices.Choice(body.provider_type, body.source)
+    request = name_request(call, call.path_uuid("player_id"), choice)
     state, pair = money_of(context.database).look(request)
     choices.confirm(choice, state, pair)
     store.keep(context.database, request, choice)

@@ -10,6 +10,7 @@ from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, require_turnover, revoked
+from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Request, State
 
 ISSUE, REVERSE, EXPIRE = "BONUS_ISSUE", "BONUS_REVERSE", "BONUS_EXPIRE"
@@ -44,8 +45,11 @@ class End(msgspec.Struct, frozen=True):
 
 
 def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
-    """PROMO -> the bonus bucket; the rolling comes in the same command."""
+    """PROMO -> the bonus bucket, once per reference; the rolling comes in the same command."""
     bucket = _bonus_bucket(pair, command.bucket)
+    used = refuse_used(ISSUE, command.reference, state, pair)
+    if used is not None:
+        return used
     if state.player is not None and state.player.status == "blocked":
         return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", "the player is blocked; no bonus is issued", starts_new=True)
     multiplier = pair.policy.rolling.bonus.get(bucket.code, "0")
@@ -70,6 +74,7 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
         starts_new=True,
         legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
         bonus=record,
+        reference=command.reference,
         obligations_opened=required.opened,
         events=required.events,
     )

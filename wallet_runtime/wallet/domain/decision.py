@@ -33,6 +33,7 @@ class Decision(msgspec.Struct, frozen=True):
     """The final answer of a command and everything that must become true together with it.
 
     `store/command.py` puts it into the words of `wallet.command`. `starts_new` says that an ingress freeze stops it.
+    `reference` is used up by the command, for its brand.
     """
 
     command: str
@@ -52,6 +53,7 @@ class Decision(msgspec.Struct, frozen=True):
     grants_opened: tuple[dict[str, Any], ...] = ()
     grants_closed: tuple[dict[str, Any], ...] = ()
     findings: tuple[dict[str, Any], ...] = ()
+    reference: str | None = None
     events: tuple[Event, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, PointsTarget
 from wallet_runtime.wallet.domain.obligations import PROMO, Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 
 AWARD, TRANSFER, EXPIRE = "POINTS_AWARD", "POINTS_TRANSFER", "POINTS_EXPIRE"
@@ -23,7 +24,10 @@ class PointsTargetInvalid(Invalid):
 
 
 class Points(msgspec.Struct, frozen=True):
-    """How many points to award or to let expire, and what for."""
+    """How many points to award or to let expire, and what for.
+
+    The reference of an award is used once. Many expiries may share one.
+    """
 
     points: int
     reference: str
@@ -37,8 +41,12 @@ class PointsTransfer(msgspec.Struct, frozen=True):
 
 
 def award(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:
-    """ISSUED -> the points bucket."""
-    return _moved(AWARD, request, command, state, pair, command.points, "ISSUED")
+    """ISSUED -> the points bucket, once per reference."""
+    refused = refuse_used(AWARD, command.reference, state, pair)
+    if refused is not None:
+        return refused
+    awarded = _moved(AWARD, request, command, state, pair, command.points, "ISSUED")
+    return msgspec.structs.replace(awarded, reference=command.reference)
 
 
 def expire(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:

@@ -185,11 +185,19 @@ class Adjustment(msgspec.Struct, frozen=True):
     decided_by: str | None = None
 
 
+class ReferenceUse(msgspec.Struct, frozen=True):
+    """The award or bonus that used a reference."""
+
+    player_id: str
+    transaction_id: str
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything one decision may look at; `cash` and `obligations` are empty for a bet's authorization, which reads neither.
 
     Read only where the command asks for it: `staked`, what open bets hold of each account; `low_water`, the least that each
-    account has held since a settled bet's winnings came there; `choice`, the source that the player picked (None: no one yet).
+    account has held since a settled bet's winnings came there; `choice`, the source that the player picked (None: no one yet);
+    `reference`, the use of the reference that the command names (None: it is new).
     """
 
     gate: Gate
@@ -209,6 +217,7 @@ class State(msgspec.Struct, frozen=True):
     staked: dict[str, int] = {}
     low_water: dict[str, int] = {}
     choice: str | None | msgspec.UnsetType = msgspec.UNSET
+    reference: ReferenceUse | None | msgspec.UnsetType = msgspec.UNSET
 
     def balance(self, account: str) -> int:
         """Balance of a bucket or grant account; an account never used holds nothing."""

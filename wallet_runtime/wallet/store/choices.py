@@ -1,14 +1,15 @@
-"""Players' choices of a funding source. They move no money, so they are no command; the newest one stands."""
+"""Players' choices of a funding source. They move no money, so they are no command; the newest request stands."""
 
 from uuid import UUID
 
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.errors import Maintenance
+from wallet_runtime.plumbing.database import Database, DatabaseError
+from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request
+from wallet_runtime.wallet.store.money import refusal
 
 _KEEP, _READ = "wallet_choose_source", "wallet_funding_choices"
 for _name in (_KEEP, _READ):
@@ -16,17 +17,31 @@ for _name in (_KEEP, _READ):
 
 
 def keep(database: Database, request: Request, choice: Choice) -> None:
-    """Keep a choice; raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass."""
+    """Keep a choice once per request id; a repeat changes nothing.
+
+    Raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass; `PayloadMismatch` and
+    `AnswerPruned` (409) as `Money.perform` does.
+    """
     wanted = {
         "brand_id": request.brand_id,
         "player_id": request.player_id,
+        "caller": request.caller,
+        "route": request.route,
+        "request_id": request.request_id,
+        "fingerprint": f"\\x{request.fingerprint}",
+        "transaction_id": request.transaction_id,
         "canary_token": request.canary_token,
         **msgspec.structs.asdict(choice),
     }
-    with database.session() as session:
-        outcome = session.one(_KEEP, choice=msgspec.json.encode(wanted).decode())["outcome"]
+    try:
+        with database.session() as session:
+            outcome = session.one(_KEEP, choice=msgspec.json.encode(wanted).decode())["outcome"]
+    except DatabaseError as error:
+        raise refusal(error.sqlstate, error.message) from error
     if outcome["outcome"] == "frozen":
         raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
+    if outcome["outcome"] == "mismatch":
+        raise PayloadMismatch
 
 
 def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:

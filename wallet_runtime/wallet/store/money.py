@@ -16,10 +16,19 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT
 from wallet_runtime.plumbing import failpoint, fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
-from wallet_runtime.plumbing.errors import ApiError, Busy, Conflict, Maintenance, NotFound, Unavailable
+from wallet_runtime.plumbing.errors import (
+    AnswerPruned,
+    ApiError,
+    Busy,
+    Conflict,
+    Maintenance,
+    NotFound,
+    PayloadMismatch,
+    Unavailable,
+)
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision, ReadMore
 from wallet_runtime.wallet.domain.documents import Policy, Topology
@@ -31,6 +40,7 @@ ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
 STALE = "RW001"
 PAIR_MOVED = "RW010"
+ANSWER_PRUNED = "RW011"
 UNIQUE = "23505"
 NEGATIVE = "23514"
 OUT_OF_RANGE = "22003"
@@ -56,12 +66,6 @@ class NoActiveTopology(Unavailable):
     """No topology and policy are active, so no money can move."""
 
     code = "NO_ACTIVE_TOPOLOGY"
-
-
-class PayloadMismatch(Conflict):
-    """This request id was used before with another payload."""
-
-    code = IDEMPOTENCY_PAYLOAD_MISMATCH
 
 
 class InFlight(Conflict):
@@ -113,7 +117,7 @@ class Money:
 
         `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
         finds something missing has it read too.
-        Raises `Maintenance` (503) under a freeze, `PayloadMismatch` and `InFlight` (409), `PlayerNotFound` (404),
+        Raises `Maintenance` (503) under a freeze, `PayloadMismatch`, `InFlight` and `AnswerPruned` (409), `PlayerNotFound` (404),
         `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
         with self.database.session() as session:
@@ -252,7 +256,9 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
 
 
 def refusal(sqlstate: str, message: str) -> ApiError:
-    """Count and log what only a fault in the rules can cause: the database's own refusal."""
+    """Turn the database's own refusal into an error; count and log one that only a fault in the rules can cause."""
+    if sqlstate == ANSWER_PRUNED:
+        return AnswerPruned()
     if sqlstate == OUT_OF_RANGE:
         return BalanceLimit()
     REFUSED_BY_DATABASE.labels(sqlstate).inc()

@@ -307,6 +307,23 @@ CREATE TABLE wallet.wallet_idempotency (
     PRIMARY KEY (brand_id, caller, route, request_id)
 );
 
+-- A request whose stored answer was pruned. The row is for good: a repeat never acts again.
+CREATE TABLE wallet.wallet_claim (
+    transaction_id uuid PRIMARY KEY
+);
+
+-- The reference of an award or a bonus, such as a campaign's. It is used once per brand and command,
+-- whoever sends it and under which key.
+CREATE TABLE wallet.wallet_reference (
+    brand_id       uuid NOT NULL,
+    command        text NOT NULL CHECK (command IN ('POINTS_AWARD', 'BONUS_ISSUE')),
+    reference      text NOT NULL CHECK (reference <> ''),
+    player_id      uuid NOT NULL,
+    transaction_id uuid NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, command, reference)
+);
+
 CREATE TABLE wallet.wallet_outbox (
     outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id       uuid NOT NULL UNIQUE,

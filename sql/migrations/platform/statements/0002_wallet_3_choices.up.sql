@@ -17,12 +17,15 @@ LANGUAGE sql STABLE AS $$
                                           WHERE f.brand_id = p_brand AND f.player_id = p_player AND f.provider_type = c->>'choice_for'))
 $$;
 
--- Keep a choice; the newest stands. It moves no money and starts nothing, so an ingress freeze lets it pass and a seal does not: what
--- is sealed is dumped and restored, and a choice that was confirmed must not be lost with it. Outcomes: kept, frozen.
+-- Keep a choice; the newest stands. A repeat changes nothing, so that a late one does not bring an older choice back.
+-- It moves no money and starts nothing, so an ingress freeze lets it pass and a seal does not: what is sealed is dumped and restored,
+-- and a choice that was confirmed must not be lost with it. Outcomes: kept, repeated, mismatch (another payload), frozen; RW011 as in
+-- apply_command.
 CREATE FUNCTION wallet.choose_source(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
-    gate wallet_gate;
+    gate    wallet_gate;
+    payload bytea := (c->>'fingerprint')::bytea;
 BEGIN
     IF c->>'canary_token' IS NOT NULL THEN
         PERFORM 1 FROM wallet_fence FOR SHARE;
@@ -31,6 +34,18 @@ BEGIN
     SELECT * INTO gate FROM wallet_gate;
     IF wallet.passes_freeze(gate, (c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'canary_token', false) IS NOT TRUE THEN
         RETURN jsonb_build_object('outcome', 'frozen', 'level', gate.freeze_level);
+    END IF;
+    INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
+    VALUES ((c->>'brand_id')::uuid, c->>'caller', c->>'route', c->>'request_id', payload, 200, '{}', (c->>'transaction_id')::uuid)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN (SELECT jsonb_build_object('outcome', CASE WHEN i.fingerprint = payload THEN 'repeated' ELSE 'mismatch' END)
+                  FROM wallet_idempotency i
+                 WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route'
+                   AND i.request_id = c->>'request_id');
+    END IF;
+    IF EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = (c->>'transaction_id')::uuid) THEN
+        RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c->>'request_id' USING ERRCODE = 'RW011';
     END IF;
     INSERT INTO wallet_funding_choice (brand_id, player_id, provider_type, source)
     VALUES ((c->>'brand_id')::uuid, (c->>'player_id')::uuid, c->>'provider_type', c->>'source')

@@ -86,6 +86,15 @@ LANGUAGE sql STABLE AS $$
                               WHERE t.transaction_id = (c->>'cash_transaction_id')::uuid AND t.tenant_id = p_brand))
 $$;
 
+-- The use of a reference that an award or a bonus names (reference_of: its command), null if it is new.
+CREATE FUNCTION wallet.read_reference(c jsonb, p_brand uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('reference', (
+        SELECT jsonb_build_object('player_id', f.player_id, 'transaction_id', f.transaction_id)
+          FROM wallet.wallet_reference f
+         WHERE f.brand_id = p_brand AND f.command = c->>'reference_of' AND f.reference = c->>'reference'))
+$$;
+
 -- The active coupon grants, in the order they are used up.
 CREATE FUNCTION wallet.read_grants(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
@@ -110,7 +119,7 @@ END $$;
 
 -- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
 -- Input: brand_id, player_id, caller, route, request_id, without_debts where cash and obligations decide nothing, and provider_id + bet_id, rolling_id, cash_transaction_id,
--- coupon_log_id or with_open_stakes where they apply.
+-- coupon_log_id, reference_of + reference or with_open_stakes where they apply.
 CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -145,6 +154,9 @@ BEGIN
     END IF;
     IF c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN
         state := state || wallet.read_movement(c, brand, player);
+    END IF;
+    IF c ? 'reference' THEN
+        state := state || wallet.read_reference(c, brand);
     END IF;
     IF c ? 'choice_for' THEN
         state := state || wallet.read_choice(c, brand, player);
@@ -229,6 +241,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
     IF p_account = 'ADJ' AND c.records->'adjustment'->>'state' IS DISTINCT FROM 'APPLIED' THEN
         RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
+    ELSIF c.command IN ('POINTS_AWARD', 'BONUS_ISSUE') AND (c.records ? 'reference') IS NOT TRUE THEN
+        RAISE EXCEPTION '% gives nothing without a reference', c.command USING ERRCODE = 'RW003';
     END IF;
     INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at)
     VALUES (c.transaction_id, c.brand_id, c.player_id, p_currency, p_account, p_delta, c.command, c.request_id, p_restore_epoch, now());
@@ -410,6 +424,10 @@ LANGUAGE plpgsql AS $$
 DECLARE
     r jsonb := c.records;
 BEGIN
+    IF r ? 'reference' THEN
+        INSERT INTO wallet_reference (brand_id, command, reference, player_id, transaction_id)
+        VALUES (c.brand_id, c.command, r->>'reference', c.player_id, c.transaction_id);
+    END IF;
     IF r ? 'cash_transaction' THEN
         PERFORM wallet.put_cash_transaction(c, r->'cash_transaction');
     END IF;
@@ -440,7 +458,8 @@ BEGIN
 END $$;
 
 -- Apply one decided command, or change nothing. Outcomes: applied, frozen. What the caller has to read again for is an error:
--- RW001 when the player moved on, RW010 when the active pair did, 23505 when a twin has claimed the request id.
+-- RW001 when the player moved on, RW010 when the active pair did, 23505 when a twin has claimed the request id. RW011 is final: the
+-- request was answered before, and the answer is no longer kept.
 CREATE FUNCTION wallet.apply_command(c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -470,6 +489,10 @@ BEGIN
     END IF;
     INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
     VALUES (c.brand_id, c.caller, c.route, c.request_id, c.fingerprint, c.status, c.body, c.transaction_id);
+    -- After the insert, which waits for a prune of the same answer: this statement sees what that has claimed.
+    IF EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = c.transaction_id) THEN
+        RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c.request_id USING ERRCODE = 'RW011';
+    END IF;
     UPDATE wallet_player p SET version = c.player_version + 1
      WHERE p.brand_id = c.brand_id AND p.player_id = c.player_id AND p.version = c.player_version
     RETURNING p.currency INTO held;

@@ -22,7 +22,7 @@ BEGIN
     RETURN gone;
 END $$;
 
--- Remove answers to requests past their time. Returns how many went.
+-- Remove answers to requests past their time, and keep their claims. Returns how many went.
 CREATE FUNCTION wallet.prune_idempotency(p_keep interval, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -31,8 +31,12 @@ BEGIN
     IF (p_keep >= interval '1 day' AND p_limit > 0) IS NOT TRUE THEN
         RAISE EXCEPTION 'answers to requests are kept for a day at least, not for %, and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
     END IF;
-    DELETE FROM wallet_idempotency
-     WHERE ctid = ANY (ARRAY(SELECT ctid FROM wallet_idempotency WHERE created_at < now() - p_keep LIMIT p_limit FOR UPDATE SKIP LOCKED));
+    WITH pruned AS (
+        DELETE FROM wallet_idempotency
+         WHERE ctid = ANY (ARRAY(SELECT ctid FROM wallet_idempotency WHERE created_at < now() - p_keep LIMIT p_limit FOR UPDATE SKIP LOCKED))
+        RETURNING transaction_id
+    )
+    INSERT INTO wallet_claim (transaction_id) SELECT transaction_id FROM pruned;
     GET DIAGNOSTICS gone = ROW_COUNT;
     UPDATE wallet_retention SET kept_since = now() - p_keep WHERE gone > 0 AND kind = 'idempotency' AND kept_since < now() - p_keep;
     RETURN gone;

@@ -9,9 +9,21 @@ CREATE TABLE gateway.maintenance (
 );
 INSERT INTO gateway.maintenance DEFAULT VALUES;
 
+-- Every change of the switch, whose it was, and the key that it came under. A row is for good.
+CREATE TABLE gateway.maintenance_change (
+    person          text NOT NULL,
+    idempotency_key text NOT NULL,
+    is_active       boolean NOT NULL,
+    message         text NOT NULL,
+    changed_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (person, idempotency_key)
+);
+
 GRANT USAGE ON SCHEMA gateway TO gateway, rubyops_read, rubyops_ops;
 GRANT SELECT ON gateway.maintenance TO gateway, rubyops_read, rubyops_ops;
 GRANT UPDATE (is_active, message, changed_at) ON gateway.maintenance TO gateway;
+GRANT SELECT ON gateway.maintenance_change TO gateway, rubyops_read, rubyops_ops;
+GRANT INSERT (person, idempotency_key, is_active, message) ON gateway.maintenance_change TO gateway;
 
 CREATE SCHEMA admin;
 
@@ -26,13 +38,31 @@ CREATE TABLE admin.command_audit (
     request_id   text NOT NULL,
     reason       text,
     body_sha256  bytea NOT NULL,
+    -- The first command under the same key, where this one came under a used key.
+    repeats      bigint REFERENCES admin.command_audit,
     answered_at  timestamptz,
     status       integer,
     code         text
 );
 CREATE INDEX command_audit_target ON admin.command_audit (target, audit_id);
 
+-- What a person's key was used for on a route, and the final answer. A row is for good.
+CREATE TABLE admin.command_claim (
+    actor           text NOT NULL,
+    brand_id        uuid,
+    route           text NOT NULL,
+    idempotency_key text NOT NULL,
+    payload_sha256  bytea NOT NULL,
+    audit_id        bigint NOT NULL REFERENCES admin.command_audit,
+    status          integer,
+    body            json,
+    UNIQUE NULLS NOT DISTINCT (actor, brand_id, route, idempotency_key)
+);
+
 GRANT USAGE ON SCHEMA admin TO admin_service, rubyops_read, rubyops_ops;
 GRANT SELECT ON admin.command_audit TO admin_service, rubyops_read, rubyops_ops;
 GRANT INSERT ON admin.command_audit TO admin_service;
-GRANT UPDATE (answered_at, status, code) ON admin.command_audit TO admin_service;
+GRANT UPDATE (repeats, answered_at, status, code) ON admin.command_audit TO admin_service;
+GRANT SELECT ON admin.command_claim TO admin_service, rubyops_read, rubyops_ops;
+GRANT INSERT (actor, brand_id, route, idempotency_key, payload_sha256, audit_id), UPDATE (status, body)
+    ON admin.command_claim TO admin_service;

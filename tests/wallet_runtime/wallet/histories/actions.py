@@ -76,7 +76,7 @@ def _legacy(says: dict[str, Any], currency: str) -> Put:
 
 
 def _issue_bonus(says: dict[str, Any], currency: str) -> Put:
-    return Put(bonus.issue, bonus.Issue(says["bucket"], says["amount"], currency, "campaign", says["max_release"]), {})
+    return Put(bonus.issue, bonus.Issue(says["bucket"], says["amount"], currency, says["reference"], says["max_release"]), {})
 
 
 def _end_bonus(name: str) -> Callable[[dict[str, Any], str], Put]:
@@ -141,7 +141,7 @@ _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "expire_coupon": _end_coupon("expire"),
     "complete_rolling": _complete,
     "close_rolling": _close,
-    "award_points": lambda says, currency: Put(points.award, points.Points(says["points"], "mission"), {}),
+    "award_points": lambda says, currency: Put(points.award, points.Points(says["points"], says["reference"]), {}),
     "expire_points": lambda says, currency: Put(points.expire, points.Points(says["points"], "year"), {}),
     "transfer_points": lambda says, currency: Put(points.transfer, points.PointsTransfer(says["points"], says["target"]), {}),
     "ask_adjustment": _ask,

@@ -140,6 +140,10 @@ class Machine(RuleBasedStateMachine):
         codes = [code for code, kind in self.model.kinds.items() if kind in kinds]
         return codes[pick % len(codes)]
 
+    def _reference(self, amount: int) -> str:
+        """Mostly a reference of its own, now and then one that others have."""
+        return f"reference-{1 if amount == 7 else self.count}"
+
     def _owner(self, owner: int, pick: int) -> int:
         """Mostly the owner of what is asked for, now and then the other player."""
         return 1 - owner if pick == ODD else owner

@@ -27,6 +27,7 @@ from wallet_runtime.wallet.domain.state import (
     Grant,
     Obligation,
     Player,
+    ReferenceUse,
     Request,
     State,
     Stored,
@@ -72,6 +73,7 @@ class Memory:
         self.bonuses: dict[str, Bonus] = {}
         self.adjustments: dict[str, Adjustment] = {}
         self.choices: dict[tuple[str, str], str] = {}
+        self.references: dict[tuple[str, str], ReferenceUse] = {}
         self.findings: set[str] = set()
         self.activate(documents)
 
@@ -155,6 +157,7 @@ class Memory:
             staked=self._staked(who) if "with_stakes" in reads else {},
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
             choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
+            reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
         )
 
     def _staked(self, who: str) -> dict[str, int]:
@@ -197,6 +200,8 @@ class Memory:
         for opened in decision.grants_opened:
             self._open_grant(request, decision, opened)
         stake = self._move_legs(request, held, decision)
+        if decision.reference is not None:
+            self._use(request, decision, decision.reference)
         self._put_authorization(request, decision, stake)
         self._put_records(request, decision, held.currency)
         self._put_obligations(request, decision)
@@ -241,6 +246,12 @@ class Memory:
         row = {"player_id": str(request.player_id), "topology_code": decision.pair.topology_code, "balance": 0, "state": "ACTIVE"}
         grant = msgspec.convert({**opened, **row, "lapsed": lapsed, "scope": msgspec.to_builtins(opened["scope"])}, Grant)
         self.grants[grant.account] = grant
+
+    def _use(self, request: Request, decision: Decision, reference: str) -> None:
+        key = decision.command, reference
+        if key in self.references:
+            raise Broken(f"{key} is used twice")
+        self.references[key] = ReferenceUse(str(request.player_id), str(request.transaction_id))
 
     def _put_authorization(self, request: Request, decision: Decision, stake: int) -> None:
         record = decision.authorization

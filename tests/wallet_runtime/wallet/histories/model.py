@@ -64,6 +64,7 @@ class Model(Bets, Promotions):
         """Open a brand without money, with a wallet per currency."""
         super().__init__(documents, currencies)
         self.bonuses: dict[str, Bonus] = {}
+        self.references: set[tuple[str, str]] = set()
         self.withdrawals: dict[str, Withdrawal] = {}
         self.wishes: dict[str, Wish] = {}
         self.findings: set[str] = set()

@@ -4,7 +4,7 @@ import itertools
 import zlib
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import psycopg
 
@@ -102,6 +102,7 @@ class Brand:
     def __init__(self, product: Product, brand: UUID, documents: Documents, currencies: tuple[str, ...]) -> None:
         """Register the players and activate the documents."""
         self.product, self.brand, self.currencies = product, brand, currencies
+        self.choices = itertools.count()
         for number, currency in enumerate(currencies):
             product.copies[0].register(brand, actions.player_id(brand, number), currency, False)
         self.numbers = {str(actions.player_id(brand, number)): str(number) for number in range(len(currencies))}
@@ -125,7 +126,8 @@ class Brand:
 
     def choose(self, player: int, provider_type: str, source: str) -> None:
         """Let a player pick what pays his bets, as the API keeps it."""
-        asked = Request(self.brand, actions.player_id(self.brand, player), actions.CALLER, "choose", "choice", "", self.brand)
+        name = f"choice-{next(self.choices)}"
+        asked = Request(self.brand, actions.player_id(self.brand, player), actions.CALLER, "choose", name, "", uuid5(self.brand, name))
         choices.keep(self.product.database, asked, Choice(provider_type, source))
 
     def lapse(self, coupon_log_id: str) -> None:

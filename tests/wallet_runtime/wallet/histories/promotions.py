@@ -27,10 +27,12 @@ class Promotions(Book):
     """Issue and take back; complete and close rollings; award, redeem and expire points."""
 
     bonuses: dict[str, Bonus]
+    references: set[tuple[str, str]]
 
-    def issue_bonus(self, wallet: Wallet, tx: UUID, bucket: str, amount: int, max_release: int | None) -> Outcome:
+    def issue_bonus(self, wallet: Wallet, tx: UUID, bucket: str, amount: int, reference: str, max_release: int | None) -> Outcome:
         if self.kinds.get(bucket) != "bonus":
             raise Refusal("BUCKET_INVALID", 422)
+        self._unused("bonus", reference)
         if wallet.blocked:
             raise Refusal("PLAYER_BLOCKED")
         multiple = self.policy["rolling"].get("bonus_cap", {}).get(bucket)
@@ -39,6 +41,7 @@ class Promotions(Book):
         rolling = self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["bonus"].get(bucket, "0"), cap)
         self.move(wallet, tx, "PROMO", self.account(bucket), amount)
         self.bonuses[str(tx)] = Bonus(wallet.number, self.account(bucket), amount, tx, rolling)
+        self.references.add(("bonus", reference))
         return Outcome(200, "", {"state": "ISSUED", "rolling_id": rolling})
 
     def reverse_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
@@ -112,7 +115,9 @@ class Promotions(Book):
         self._end_rolling(rolling, state)
         return Outcome(200, "", {"state": state, "taken_back": self.amount(lost, wallet.currency)})
 
-    def award_points(self, wallet: Wallet, tx: UUID, points: int) -> Outcome:
+    def award_points(self, wallet: Wallet, tx: UUID, points: int, reference: str) -> Outcome:
+        self._unused("points", reference)
+        self.references.add(("points", reference))
         self.move(wallet, tx, "ISSUED", self.bucket_of("points"), points, PTS)
         return Outcome(200, "", {"held": str(wallet.held[self.bucket_of("points")])})
 
@@ -140,6 +145,10 @@ class Promotions(Book):
         self.move(wallet, tx, "PROMO", self.account(target), int(value))
         rolling = self.owe(wallet, tx, self.account(target), int(value), self.policy["rolling"]["points"].get(target, "0"))
         return Outcome(200, "", {"amount": self.amount(int(value), wallet.currency), "rolling_id": rolling})
+
+    def _unused(self, kind: str, reference: str) -> None:
+        if (kind, reference) in self.references:
+            raise Refusal("REFERENCE_USED")
 
     def _bonus(self, wallet: Wallet, bonus: str, target: str) -> Bonus:
         """Find a bonus that may go to the target state: not one that ended otherwise, was carried off, or is staked."""

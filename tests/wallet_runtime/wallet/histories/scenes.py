@@ -116,7 +116,7 @@ class Histories(Steps):
     def spend_a_bonus_and_reverse_it(self, who: int, pick: int, spent: bool, refill: bool) -> None:
         """A bonus of which a part was bet, and lost or given back by a rollback; other money may have come to it since."""
         bucket = self._bucket("bonus", pick=pick)
-        issued = action("issue_bonus", who, bucket=bucket, amount=100, max_release=None)
+        issued = action("issue_bonus", who, bucket=bucket, amount=100, reference=self._reference(0), max_release=None)
         self.play(issued)
         if not self.model.bonuses:
             return
@@ -133,7 +133,9 @@ class Histories(Steps):
     @rule(who=WHO, pick=PICK, end=st.sampled_from(("COMPLETED", "CANCELED", "EXPIRED")))
     def end_a_bonus_by_its_rolling(self, who: int, pick: int, end: str) -> None:
         """A bonus with a cap whose rolling ends, and that somebody wants back after that."""
-        self.play(action("issue_bonus", who, bucket=self._bucket("bonus", pick=pick), amount=100, max_release=51))
+        self.play(
+            action("issue_bonus", who, bucket=self._bucket("bonus", pick=pick), amount=100, reference=self._reference(0), max_release=51)
+        )
         if self.model.bonuses:
             name, held = last(self.model.bonuses, 0)
             says = {"rolling": held.rolling or name} | ({} if end == "COMPLETED" else {"state": end})
@@ -147,7 +149,7 @@ class Histories(Steps):
         edges = [ends for ends in edges if self.model.kinds[ends[0]] == "bonus"]
         source = edges[pick % len(edges)][0] if edges else self._bucket("bonus", pick=pick)
         for cap in (333, 5001):
-            self.play(action("issue_bonus", who, bucket=source, amount=333, max_release=cap))
+            self.play(action("issue_bonus", who, bucket=source, amount=333, reference=self._reference(0), max_release=cap))
         for share in ("some", part) if edges else ():
             amount = self._part(who, self.model.account(source), share)
             self.play(action("transfer", who, source=source, target=edges[pick % len(edges)][1], amount=amount))

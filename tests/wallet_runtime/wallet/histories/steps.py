@@ -89,7 +89,7 @@ class Steps(Machine):
     @rule(who=WHO, amount=AMOUNT, pick=PICK, cap=st.sampled_from((None, 0, 51, 5000)))
     def issue_bonus(self, who: int, amount: int, pick: int, cap: int | None) -> None:
         bucket = "NOWHERE" if pick == ODD else self._bucket("bonus", pick=pick)
-        self.play(action("issue_bonus", who, bucket=bucket, amount=amount, max_release=cap))
+        self.play(action("issue_bonus", who, bucket=bucket, amount=amount, reference=self._reference(amount), max_release=cap))
 
     @precondition(lambda self: self.model.bonuses)
     @rule(pick=PICK, how=st.sampled_from(("reverse_bonus", "expire_bonus")))
@@ -120,7 +120,7 @@ class Steps(Machine):
 
     @rule(who=WHO, points=AMOUNT)
     def award_points(self, who: int, points: int) -> None:
-        self.play(action("award_points", who, points=points))
+        self.play(action("award_points", who, points=points, reference=self._reference(points)))
 
     @rule(who=WHO, part=PART, pick=PICK)
     def use_points(self, who: int, part: str, pick: int) -> None:
@@ -157,7 +157,17 @@ class Steps(Machine):
         """The same id with another payload."""
         request_id, wanted = self.done[-1 - pick % len(self.done)]
         says = dict(wanted.says)
-        changes = {"amount": 2, "points": 2, "stake": 2, "payout": 2, "by": "cleo", "bet": "another", "log": "another", "state": "EXPIRED"}
+        changes = {
+            "amount": 2,
+            "points": 2,
+            "stake": 2,
+            "payout": 2,
+            "by": "cleo",
+            "bet": "another",
+            "log": "another",
+            "reference": "another",
+            "state": "EXPIRED",
+        }
         field = next((name for name in changes if name in says), None)
         changed = {} if field is None else {field: changes[field]}
         self._compare(request_id, action(wanted.kind, wanted.player, **(says | changed)))
