@@ -33,6 +33,7 @@ MONEY_TABLES = (
     "wallet_rolling_obligation",
     "wallet_idempotency",
     "wallet_claim",
+    "wallet_lock",
     "wallet_reference",
     "ledger_transactions",
 )

@@ -84,13 +84,14 @@ def _move_part(script: Script, source: str, target: str) -> str:
 
 
 def _took_its_part(script: Script, inherited: str, target: str) -> None:
-    """Demand that the new rolling owes its part of what was open, rounded down, and that the old one owes just the rest."""
+    """Demand that the new rolling owes its part of what was open and the old one the rest, both rounded up."""
     script.wait_until(f"rolling_service has the rolling inherited by {target}", lambda: inherited in script.rollings())
     known, old = script.rollings()[inherited], _of_deposit(script)
-    asked = old["target_turnover"] + known["required_turnover"]
-    script.expect("what the deposit's rolling and its part ask for together", asked, part_of_brand(script, old["required_turnover"]))
+    asked = part_of_brand(script, old["required_turnover"])
     held = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
-    expected = (asked - script.minor(STAKE)) * script.minor(PART) // held
+    leaves, rest = divmod((asked - script.minor(STAKE)) * script.minor(PART), held)
+    expected = leaves + (rest > 0)
+    script.expect("what the deposit's rolling asks for then", old["target_turnover"], asked - leaves)
     found = tuple(known[name] for name in ("bucket_type_code", "reason", "state", "amount", "required_turnover"))
     script.expect("the inherited rolling", found, (target, "transfer", "ACTIVE", script.minor(PART), expected))
 

@@ -127,12 +127,12 @@ UPDATE rolling.player_rolling
  WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s;
 
 -- name: rolling_hand_on
--- Take a part of the open turnover off each rolling and make it one of its own, as old as the one it comes from.
+-- Take a part of the open turnover off each rolling (leaves) and make one of its own of it (turnover), as old as the one it comes from.
 WITH part AS (
-    SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid, turnover bigint, state text)
+    SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid, turnover bigint, leaves bigint, state text)
 ), lowered AS (
     UPDATE rolling.player_rolling r
-       SET target_turnover = r.target_turnover - p.turnover, revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+       SET target_turnover = r.target_turnover - p.leaves, revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
       FROM part p
      WHERE r.rolling_id = p.rolling_id
 ), made AS (

@@ -87,7 +87,7 @@ def withdrawable_pays_first(provider_type: str) -> None:
     swap("wallet_runtime.wallet.domain.bets", "authorize", make)
 
 
-def inherited_turnover_is_rounded_up() -> None:
+def inherited_turnover_is_a_unit_too_much() -> None:
     """A part of a rolling takes a unit more along than its part of the balance."""
 
     def make(hand_on: Rule) -> Rule:
@@ -119,7 +119,7 @@ MOVEMENTS: dict[str, Callable[[], None]] = {
     "points bring no rolling": partial(brings_no_rolling, POINTS),
     "turnover stays in sports": partial(turnover_stays_behind, LIVE),
     "turnover stays in casino": partial(turnover_stays_behind, SPORTS),
-    "inherited turnover rounded up": inherited_turnover_is_rounded_up,
+    "inherited turnover a unit too much": inherited_turnover_is_a_unit_too_much,
     "alias is a transfer": alias_is_a_transfer,
     "live takes withdrawable first": partial(withdrawable_pays_first, LIVE),
     "callbacks may say more": callbacks_may_say_more,

@@ -122,7 +122,7 @@ SPLIT = (
     Fault(WALLET_SERVICE, "bonus brings no rolling + points bring no rolling", ("FLOW-4", "FLOW-8")),
     Fault(WALLET_SERVICE, "turnover stays in sports", ("FLOW-9",)),
     Fault(WALLET_SERVICE, "turnover stays in casino", ("FLOW-10",)),
-    Fault(ROLLING_WORKER, "inherited turnover rounded up", ("FLOW-9", "FLOW-10")),
+    Fault(ROLLING_WORKER, "inherited turnover a unit too much", ("FLOW-9", "FLOW-10")),
     Fault(WALLET_SERVICE, "live takes withdrawable first", ("FLOW-12",)),
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
 )

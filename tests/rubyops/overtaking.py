@@ -38,6 +38,7 @@ TABLES = (
     "wallet.wallet_canary_pass",
     "wallet.wallet_idempotency",
     "wallet.wallet_reference",
+    "wallet.wallet_lock",
     "wallet.backfill_run",
     "player.player",
     # Without what the worker notes of a replay that it was asked for.

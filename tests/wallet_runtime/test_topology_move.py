@@ -135,6 +135,30 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
     assert "no finished move" in refused(lambda: desk.batch("run-3", undoes="run-2"))
 
 
+LOCKED = """
+SELECT account, locked FROM (SELECT DISTINCT ON (account) account, locked FROM wallet.wallet_lock ORDER BY account, version DESC) l
+ WHERE locked > 0 ORDER BY 1
+"""
+
+
+def test_locked_money_is_moved_and_brought_back_locked(desk: Desk) -> None:
+    player = desk.rich_player()
+    desk.line.run()
+    for (name,) in desk.look(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code LIKE '%%NORMAL' ORDER BY amount"
+    ):
+        assert player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
+        desk.superuser.execute("UPDATE rolling.player_rolling SET state = 'EXPIRED' WHERE rolling_id = %s", [name])
+    desk.line.run()
+    before = desk.look(LOCKED)
+    assert before == [("RUBY_SPLIT_V1/CASINO_NORMAL", 500), ("RUBY_SPLIT_V1/SPORTS_NORMAL", 800)]
+    desk.seal()
+    assert desk.batch("run-1")
+    assert desk.look(LOCKED) == [("RUBY_UNIFIED_V1/NORMAL", 1_300)]
+    assert desk.batch("run-2", undoes="run-1")
+    assert desk.look(LOCKED) == before
+
+
 def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk) -> None:
     for _ in range(7):
         desk.new_player().perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))

@@ -167,11 +167,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """A part of a rolling's open turnover that becomes a rolling of its own, and that one's first state."""
+    """A part of a rolling's open turnover that becomes a rolling of its own, and that one's first state.
+
+    `turnover` is asked for there, `leaves` is no longer asked for here. Neither side asks for less than its share of the money.
+    """
 
     rolling_id: UUID
     becomes: UUID
     turnover: int
+    leaves: int
     state: str
 
 
@@ -220,10 +224,10 @@ def open_rolling(requirement: Requirement, rules: BrandRules, occurred_at: datet
 
 
 def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ...]:
-    """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, rounded down.
+    """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, both sides rounded up.
 
-    A rolling that moves as a whole is not divided. What was reached or closed before hands on nothing to turn over, and its
-    part ends in the same way. Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
+    So a transfer adds at most one minor unit of turnover, and many small ones shed none. A rolling that moves as a whole is not
+    divided. What was reached or closed before hands on nothing to turn over, and its part ends in the same way. Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
     """
     known = {progress.rolling_id: progress for progress in found}
     if not 0 < transfer.amount <= transfer.balance:
@@ -236,10 +240,10 @@ def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ..
 
 
 def _hand_on_one(transfer: Transfer, carried: Carried, source: Progress) -> HandedOn:
-    turnover = source.open_turnover * transfer.amount // transfer.balance
-    if source.state in (CANCELED, EXPIRED):
-        return HandedOn(carried.rolling_id, carried.becomes, turnover, source.state)
-    return HandedOn(carried.rolling_id, carried.becomes, turnover, ACTIVE if turnover else COMPLETING)
+    leaves, rest = divmod(source.open_turnover * transfer.amount, transfer.balance)
+    turnover = leaves + (rest > 0)
+    state = source.state if source.state in (CANCELED, EXPIRED) else ACTIVE if turnover else COMPLETING
+    return HandedOn(carried.rolling_id, carried.becomes, turnover, leaves, state)
 
 
 def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counted, ...]:

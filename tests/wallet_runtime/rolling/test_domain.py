@@ -1,5 +1,6 @@
 """The rules of turnover: shares, oldest first, exact take-back, completion."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -151,14 +152,27 @@ def a_transfer(amount: int, balance: int, *rollings: Carried) -> Transfer:
 
 
 @given(target=st.integers(1, 10**12), turned=st.integers(0, 10**12), balance=st.integers(1, 10**12), part=st.integers(1, 10**12))
-def test_what_a_transfer_hands_on_is_in_proportion_and_neither_lost_nor_doubled(target: int, turned: int, balance: int, part: int) -> None:
+def test_what_a_transfer_hands_on_is_in_proportion_rounded_up_on_both_sides(target: int, turned: int, balance: int, part: int) -> None:
     source = Progress(uuid4(), ACTIVE, target, min(turned, target - 1))
     amount = min(part, balance)
     (handed,) = domain.hand_on(a_transfer(amount, balance, Carried(source.rolling_id, uuid4())), [source])
-    left = source.target_turnover - handed.turnover - source.turnover
-    assert left + handed.turnover == source.open_turnover and left >= 0
-    assert handed.turnover * balance <= source.open_turnover * amount < (handed.turnover + 1) * balance
+    left = source.open_turnover - handed.leaves
+    assert source.open_turnover <= left + handed.turnover <= source.open_turnover + 1
+    assert handed.turnover * balance >= source.open_turnover * amount > (handed.turnover - 1) * balance
+    assert left * balance >= source.open_turnover * (balance - amount)
     assert handed.state == (ACTIVE if handed.turnover else COMPLETING)
+
+
+@pytest.mark.parametrize(("balance", "target"), [(100_000, 100), (100_000, 99_999), (1_000, 1), (663, 1_000)])
+def test_many_small_transfers_shed_no_turnover(balance: int, target: int) -> None:
+    source, parts, begun = Progress(uuid4(), ACTIVE, target, 0), 0, balance
+    for _ in range(120):
+        (handed,) = domain.hand_on(a_transfer(5, balance, Carried(source.rolling_id, uuid4())), [source])
+        assert handed.turnover >= 1 and handed.state == ACTIVE
+        source = replace(source, target_turnover=source.target_turnover - handed.leaves)
+        parts, balance = parts + handed.turnover, balance - 5
+        assert source.open_turnover * begun >= target * balance, "what stays owes its share"
+        assert parts * begun >= target * (begun - balance), "what left owes its share"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def wish(player: Player, rule: Any, command: Any, name: str, *, fingerprint: str
     """Make a command of a batch on a bet of this player."""
     transaction = uuid5(player.player_id, f"{rule.__name__} {name}")
     request = Request(player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction)
-    reads = {"provider_id": "mocksports", "bet_id": command.bet_id}
+    reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.SETTLE_READS
     return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
 
 

@@ -41,6 +41,7 @@ MONEY_TABLES = (
     "wallet_adjustment",
     "wallet_idempotency",
     "wallet_claim",
+    "wallet_lock",
     "wallet_reference",
     "wallet_player",
     "wallet_gate",

@@ -121,7 +121,7 @@ def settle(context: Context, call: Call) -> Answer:
     """Settle a bet (POST /internal/wallet/v2/bets/settle). The payout is in the bet's own currency."""
     body: SettleBody = call.body
     command = _settlement(body)
-    return perform(context, call, body.player_id, command, bets.settle, _bet_reads(command))
+    return perform(context, call, body.player_id, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS)
 
 
 def settle_batch(context: Context, call: Call) -> Answer:
@@ -139,7 +139,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
         command = _settlement(item)
         alone = replace(call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH)
         request = name_request(alone, item.player_id, command)
-        wishes.append(wish(context, request, command, bets.settle, _bet_reads(command)))
+        wishes.append(wish(context, request, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS))
     results = perform_many(money_of(context.database), wishes)
     return Answer(200, {"results": [told(wish.request.request_id, result) for wish, result in zip(wishes, results, strict=True)]})
 
@@ -148,7 +148,7 @@ def rollback(context: Context, call: Call) -> Answer:
     """Take a bet back (POST /internal/wallet/v2/bets/rollback)."""
     body: RollbackBody = call.body
     command = bets.Rollback(_identifier("provider_id", body.provider_id), _identifier("bet_id", body.bet_id))
-    return perform(context, call, body.player_id, command, bets.rollback, _bet_reads(command) | {"with_winnings": "yes"})
+    return perform(context, call, body.player_id, command, bets.rollback, _bet_reads(command) | bets.ROLLBACK_READS)
 
 
 def deposit(context: Context, call: Call) -> Answer:

@@ -18,7 +18,7 @@ from wallet_runtime.wallet.store.money import money_of
 
 Said = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 Person = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A\S(.*\S)?\Z")]
-WITH_STAKES = {"with_stakes": "yes"}
+WITH_STAKES = {"with_stakes": "yes", "with_locks": "yes"}
 
 
 class TransferBody(Body):
@@ -171,7 +171,8 @@ def complete_rolling(context: Context, call: Call) -> Answer:
     """Complete a rolling (POST /internal/wallet/v2/rollings/complete)."""
     body: CompleteBody = call.body
     command = rolling.Complete(str(body.rolling_id))
-    return perform(context, call, body.player_id, command, loud(rolling.complete), {"rolling_id": str(body.rolling_id)})
+    reads = WITH_STAKES | {"rolling_id": str(body.rolling_id)}
+    return perform(context, call, body.player_id, command, loud(rolling.complete), reads)
 
 
 def close_rolling(context: Context, call: Call) -> Answer:

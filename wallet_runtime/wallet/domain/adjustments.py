@@ -12,6 +12,7 @@ from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
+from wallet_runtime.wallet.domain.locks import relocked
 from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Request, State
 
 REQUEST, APPROVE, REJECT = "ADJUSTMENT_REQUEST", "ADJUSTMENT_APPROVE", "ADJUSTMENT_REJECT"
@@ -96,6 +97,7 @@ def approve(request: Request, command: Decide, state: State, pair: ActivePair) -
         starts_new=False,
         legs=(Leg(COUNTER, -wanted.amount, wanted.currency), Leg(wanted.account, wanted.amount, wanted.currency)),
         adjustment={"adjustment_id": wanted.adjustment_id, "state": "APPLIED", "decided_by": command.decided_by},
+        locks=relocked(state, {} if wanted.account == CASH_AVAILABLE else {wanted.account: wanted.amount}),
     )
 
 

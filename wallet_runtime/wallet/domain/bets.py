@@ -7,8 +7,8 @@ import msgspec
 from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import coupons, funding
-from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, ReadMore, event, refuse, shares_event, shares_json
+from wallet_runtime.wallet.domain import coupons, funding, locks
+from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
 from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.obligations import PROMO
 from wallet_runtime.wallet.domain.state import (
@@ -17,6 +17,7 @@ from wallet_runtime.wallet.domain.state import (
     Grant,
     PairReference,
     PolicySnapshot,
+    ReadMore,
     Request,
     Share,
     State,
@@ -26,6 +27,8 @@ from wallet_runtime.wallet.domain.state import (
 AUTHORIZE, SETTLE, ROLLBACK = "BET_AUTHORIZE", "BET_SETTLE", "BET_ROLLBACK"
 # What pays a stake are buckets and grants; neither cash nor what is owed is asked for, because every bet would pay for reading it.
 AUTHORIZE_READS = {"without_debts": "yes"}
+SETTLE_READS = {"with_locks": "yes"}
+ROLLBACK_READS = {"with_winnings": "yes", "with_locks": "yes"}
 
 
 class AuthorizationNotFound(NotFound):
@@ -94,7 +97,8 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
     if bet.state != "AUTHORIZED":
         return _not_open(bet, pair)
     parts = funding.split_payout(payout, bet.funding)
-    due = _merge(Share(_destination(bet, share.account, state), part) for share, part in zip(bet.funding, parts, strict=True) if part)
+    back = payout <= bet.stake
+    due = _merge(Share(_destination(bet, share.account, state, back), part) for share, part in zip(bet.funding, parts, strict=True) if part)
     paid, legs_in = _landed(due, bet, state)
     legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
     return Decision(
@@ -111,6 +115,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
             "payout": payout,
             "payout_shares": paid,
         },
+        locks=locks.relocked(state, _changes((*_negative(bet.funding), *paid))),
         events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _event_payload(bet, payout)),),
     )
 
@@ -125,7 +130,9 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
         return Decision(command=ROLLBACK, status=200, body=_body(bet, bet.state, bet.payout), pair=reference, starts_new=False)
     resting, returned = _landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
-        return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned))
+        # The stake counted where it came from. Only what comes to rest elsewhere changes anything there.
+        moved = locks.relocked(state, _changes((*_negative(bet.funding), *resting)))
+        return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned), moved)
     # Where shares come to rest, not where they came from: that of a completed grant goes to WITHDRAWABLE.
     buckets = [share.account for share in resting if share.account != PROMO and not is_grant(share.account)]
     gone = [account for account in buckets if not _is_open(pair, account)]
@@ -139,7 +146,8 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
         return _winnings_spent(bet, reference, short)
     taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in bet.payout_shares or ())
     house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
-    return _rolled_back(request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta))
+    locked = locks.relocked(state, _changes((*_negative(bet.payout_shares or ()), *resting)), state.lifted)
+    return _rolled_back(request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta), locked)
 
 
 def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]) -> Decision:
@@ -175,7 +183,7 @@ def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: 
     )
 
 
-def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...]) -> Decision:
+def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...], locked: locks.Locks) -> Decision:
     payload = _event_payload(bet, bet.payout or 0) | {"was": bet.state}
     return Decision(
         command=ROLLBACK,
@@ -184,6 +192,7 @@ def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...]) ->
         pair=_pair_of(bet),
         starts_new=False,
         legs=legs,
+        locks=locked,
         authorization={"authorization_id": bet.authorization_id, "from_state": bet.state, "state": "ROLLED_BACK"},
         events=(event(request.transaction_id, request.player_id, BET_ROLLED_BACK_CONFIRMED, payload),),
     )
@@ -234,9 +243,22 @@ def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[t
     return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
 
 
-def _destination(bet: Authorization, account: str, state: State) -> str:
+def _destination(bet: Authorization, account: str, state: State, back: bool) -> str:
+    """Return where a share's payout goes; `back` says that the bet has won nothing, so that locked money returns as it was."""
     before, after = bet.policy_snapshot.destinations[account]
-    return before if state.has_active_rolling(account) else after
+    if state.has_active_rolling(account):
+        return before
+    return account if back and state.locked_on(account) else after
+
+
+def _changes(shares: Iterable[Share]) -> dict[str, int]:
+    """Add up what buckets hold and have staked more or less; grants and PROMO have no locks."""
+    merged = {share.account: share.amount for share in _merge(shares)}
+    return {account: amount for account, amount in merged.items() if account != PROMO and not is_grant(account)}
+
+
+def _negative(shares: Iterable[Share]) -> tuple[Share, ...]:
+    return tuple(Share(share.account, -share.amount) for share in shares)
 
 
 def _is_open(pair: ActivePair, account: str) -> bool:

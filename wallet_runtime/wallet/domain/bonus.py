@@ -9,6 +9,7 @@ from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.locks import relocked
 from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, require_turnover, revoked
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Request, State
@@ -94,7 +95,7 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
         left = format_amount(whole, bonus.currency)
         message = f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched; nothing was taken back"
         return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
-    return _ended(REVERSE, request, bonus, pair, "REVERSED", bonus.amount)
+    return _ended(REVERSE, request, bonus, state, pair, "REVERSED", bonus.amount)
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
@@ -105,7 +106,7 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
         return refused
     held = state.balance(bonus.account)
     shared = state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
-    return _ended(EXPIRE, request, bonus, pair, "EXPIRED", min(held, bonus.amount) if shared else held)
+    return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", min(held, bonus.amount) if shared else held)
 
 
 def _cap(command: Issue, pair: ActivePair) -> int | None:
@@ -115,7 +116,9 @@ def _cap(command: Issue, pair: ActivePair) -> int | None:
     return min(caps + ([] if command.max_release is None else [command.max_release]), default=None)
 
 
-def _ended(command: str, request: Request, bonus: Bonus, pair: ActivePair, target: str, amount: int) -> Decision:
+def _ended(  # noqa: PLR0913
+    command: str, request: Request, bonus: Bonus, state: State, pair: ActivePair, target: str, amount: int
+) -> Decision:
     taken = amount if bonus.state == "ISSUED" else 0
     body = {
         "bonus_id": bonus.bonus_id,
@@ -135,6 +138,7 @@ def _ended(command: str, request: Request, bonus: Bonus, pair: ActivePair, targe
         starts_new=False,
         legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency)) if taken else (),
         bonus={"bonus_id": bonus.bonus_id, "from_state": "ISSUED", "state": target},
+        locks=relocked(state, {bonus.account: -taken}),
         obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},) if bonus.rolling_id else (),
         events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
     )
@@ -148,7 +152,7 @@ def _refuse_end(command: str, bonus: Bonus, state: State, pair: ActivePair, targ
     if bonus.state == "ISSUED" and carried_off:
         message = f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code}; what became of it is not taken back"
         return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
-    staked = state.staked.get(bonus.account, 0)
+    staked = state.staked_on(bonus.account)
     if bonus.state == "ISSUED" and staked:
         stake = format_amount(staked, bonus.currency)
         message = f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code}; settle or roll them back first"

@@ -114,7 +114,7 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
 def reverse(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
     """Take a grant back to PROMO, whole; refused while accepted bets hold a part of it."""
     grant = _named(request, state)
-    staked = state.staked.get(grant.account, 0)
+    staked = state.staked_on(grant.account)
     if grant.state == "ACTIVE" and staked:
         stake = format_amount(staked, grant.currency)
         message = f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id}; settle or roll them back first"

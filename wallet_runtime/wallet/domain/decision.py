@@ -54,21 +54,13 @@ class Decision(msgspec.Struct, frozen=True):
     grants_closed: tuple[dict[str, Any], ...] = ()
     findings: tuple[dict[str, Any], ...] = ()
     reference: str | None = None
+    locks: tuple[dict[str, Any], ...] = ()
     events: tuple[Event, ...] = ()
 
     @property
     def refused(self) -> bool:
         """True for a business refusal."""
         return self.status >= 400
-
-
-class ReadMore(Exception):
-    """A rule of the active policy needs what was not read; `reads` asks for it, and the command is decided again."""
-
-    def __init__(self, **reads: str) -> None:
-        """Name what is missing, in the words of `wallet.read_state`."""
-        self.reads = reads
-        super().__init__(", ".join(reads))
 
 
 def refuse(

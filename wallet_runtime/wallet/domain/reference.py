@@ -2,8 +2,8 @@
 
 import msgspec
 
-from wallet_runtime.wallet.domain.decision import Decision, ReadMore, refuse
-from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.domain.decision import Decision, refuse
+from wallet_runtime.wallet.domain.state import ActivePair, ReadMore, State
 
 
 def refuse_used(command: str, reference: str, state: State, pair: ActivePair) -> Decision | None:

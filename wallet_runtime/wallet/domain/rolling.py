@@ -7,7 +7,7 @@ import msgspec
 from wallet_runtime.contract import OPEN_STAKES, ROLLING_COMPLETED_CONFIRMED
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain import coupons
+from wallet_runtime.wallet.domain import coupons, locks
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
 from wallet_runtime.wallet.domain.obligations import PROMO, pass_cap_on, release
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
@@ -35,7 +35,7 @@ class Close(msgspec.Struct, frozen=True):
 
 
 def complete(request: Request, command: Complete, state: State, pair: ActivePair) -> Decision:
-    """Close the obligation; with the last one of its bucket gone, release the bucket up to its cap to WITHDRAWABLE."""
+    """Close the obligation; with the last one of its bucket gone, release what is unlocked, up to its cap, to WITHDRAWABLE."""
     owed = _obligation(request, command.rolling_id, state)
     if owed.grant_id is not None:
         return coupons.complete(request, owed, state, pair)
@@ -50,14 +50,19 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
     target = pair.topology.account(pair.topology.withdrawable.code)
     if owed.account == target:
         return _completed(request, owed, state, pair)
-    released, legs = release(owed.account, target, state.balance(owed.account), owed.cap, _currency(state))
-    return _completed(request, owed, state, pair, legs=legs, released=released)
+    free = locks.unlocked(state, owed.account)
+    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the last rolling.
+    held = state.balance(owed.account) if _is_promotional(owed, state, pair) else free
+    cap = free if owed.cap is None else min(free, owed.cap)
+    released, legs = release(owed.account, target, held, cap, _currency(state))
+    locked = locks.relocked(state, {owed.account: -held})
+    return _completed(request, owed, state, pair, legs=legs, released=released, locked=locked)
 
 
 def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
-    """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays.
+    """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
 
-    Money in a normal bucket stays there: it may be played with, and only its winnings become withdrawable.
+    Locked money may be played with, and only its winnings become withdrawable, whatever rolling of the bucket is completed later.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
@@ -67,11 +72,12 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         return Decision(command=CLOSE, status=200, body=_body(owed, state, 0, owed.state), pair=pair.reference, starts_new=False)
     currency = _currency(state)
     given = _is_promotional(owed, state, pair)
-    staked = state.staked.get(owed.account, 0) if given and owed.grant_id is None else 0
+    staked = state.staked_on(owed.account) if given and owed.grant_id is None else 0
     if staked:
         message = f"open bets hold {format_amount(staked, currency)} {currency} of {owed.bucket_type_code}, which would be taken back"
         return refuse(CLOSE, pair, 409, OPEN_STAKES, message, starts_new=False)
     taken = state.balance(owed.account) if given else 0
+    locked = locks.relocked(state, {owed.account: -taken}) if given else locks.lock_share(state, owed)
     grants = ({"grant_id": owed.grant_id, "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED"},) if owed.grant_id else ()
     return Decision(
         command=CLOSE,
@@ -81,6 +87,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         starts_new=False,
         legs=(Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else (),
         grants_closed=grants,
+        locks=locked,
         obligations_closed=({"rolling_id": owed.rolling_id, "state": command.state},),
     )
 
@@ -107,6 +114,7 @@ def _completed(
     *,
     legs: tuple[Leg, ...] = (),
     released: int = 0,
+    locked: locks.Locks = (),
     changed: tuple[dict[str, object], ...] = (),
 ) -> Decision:
     moved = {"from_account": owed.account, "to_account": pair.topology.account(pair.topology.withdrawable.code)}
@@ -118,6 +126,7 @@ def _completed(
         pair=pair.reference,
         starts_new=False,
         legs=legs,
+        locks=locked,
         transfers=({"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released} | moved,) if released else (),
         obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
         obligations_changed=changed,

@@ -17,6 +17,7 @@ def snapshot(brand_id: UUID, player_id: UUID, currency: str, state: State, pair:
             "bucket_type_code": bucket.code,
             "kind": bucket.kind,
             "balance": format_amount(state.balance(pair.topology.account(bucket.code)), "PTS" if bucket.kind == "points" else currency),
+            "locked": format_amount(state.locked_on(pair.topology.account(bucket.code)), "PTS" if bucket.kind == "points" else currency),
         }
         for bucket in pair.topology.buckets
     ]

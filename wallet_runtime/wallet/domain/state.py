@@ -8,6 +8,15 @@ import msgspec
 from wallet_runtime.wallet.domain.documents import GRANT, Policy, ScopeKind, Topology
 
 
+class ReadMore(Exception):
+    """A rule needs what was not read; `reads` asks for it, and the command is decided again."""
+
+    def __init__(self, **reads: str) -> None:
+        """Name what is missing, in the words of `wallet.read_state`."""
+        self.reads = reads
+        super().__init__(", ".join(reads))
+
+
 class Gate(msgspec.Struct, frozen=True):
     """The active pair and the freeze, from the gate row."""
 
@@ -195,8 +204,9 @@ class ReferenceUse(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything one decision may look at; `cash` and `obligations` are empty for a bet's authorization, which reads neither.
 
-    Read only where the command asks for it: `staked`, what open bets hold of each account; `low_water`, the least that each
-    account has held since a settled bet's winnings came there; `choice`, the source that the player picked (None: no one yet);
+    Read only where the command asks for it: `staked`, what open bets hold of each account (None: not read); `locked`, how much of
+    each account only winnings leave (None: not read); `low_water`, the least that each account has held since a settled bet's
+    winnings came there; `lifted`, what that settlement unlocked; `choice`, the source that the player picked (None: no one yet);
     `reference`, the use of the reference that the command names (None: it is new).
     """
 
@@ -214,8 +224,10 @@ class State(msgspec.Struct, frozen=True):
     coupon: Grant | None = None
     bonus: Bonus | None = None
     adjustment: Adjustment | None = None
-    staked: dict[str, int] = {}
+    staked: dict[str, int] | None = None
+    locked: dict[str, int] | None = None
     low_water: dict[str, int] = {}
+    lifted: dict[str, int] = {}
     choice: str | None | msgspec.UnsetType = msgspec.UNSET
     reference: ReferenceUse | None | msgspec.UnsetType = msgspec.UNSET
 
@@ -223,6 +235,18 @@ class State(msgspec.Struct, frozen=True):
         """Balance of a bucket or grant account; an account never used holds nothing."""
         grant = self.grant(account)
         return grant.balance if grant is not None else self.buckets.get(account, 0)
+
+    def staked_on(self, account: str) -> int:
+        """Return what open bets hold of an account."""
+        if self.staked is None:
+            raise ReadMore(with_stakes="yes")
+        return self.staked.get(account, 0)
+
+    def locked_on(self, account: str) -> int:
+        """Return how much of an account is locked."""
+        if self.locked is None:
+            raise ReadMore(with_locks="yes")
+        return self.locked.get(account, 0)
 
     def grant(self, account: str) -> Grant | None:
         """Find a coupon grant by its account, among those that are active or that the bet at hand was paid from."""

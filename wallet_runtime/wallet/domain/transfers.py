@@ -1,7 +1,8 @@
 """A player's transfer along an active edge of the topology, and the legacy aliases that name games instead of buckets (SPEC 1.3).
 
 Turnover that the money owes goes with it: with the whole balance the rollings themselves move to the other bucket, with a
-part of it each rolling hands on its part of what is still open, rounded down. How much is open only rolling_worker knows, at
+part of it each rolling hands on its part of what is still open. Both sides are rounded up, so many small transfers shed
+nothing. How much is open only rolling_worker knows, at
 the very place in the player's order of events where the transfer stands; so the wallet names the rollings, the amount and the
 balance, and rolling_worker does the division. An edge that generates a rolling does the same and then asks for a rolling by
 policy, over only as much turnover as the money did not bring along: what is owed is neither lost nor doubled.
@@ -15,6 +16,7 @@ import msgspec
 from wallet_runtime.contract import INSUFFICIENT_FUNDS, LIVE, OPEN_STAKES, SPORTS, TRANSFER_COMPLETED
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain import locks
 from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, Topology, TransferEdge
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
@@ -73,11 +75,12 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
         available = format_amount(held, command.currency)
         return _refuse(pair, INSUFFICIENT_FUNDS, f"bucket {source.code} holds {available} {command.currency}", available=available)
     owed = tuple(o for o in state.obligations if o.account == account)
-    if owed and state.staked.get(account, 0):
-        staked = format_amount(state.staked[account], command.currency)
+    if owed and state.staked_on(account):
+        staked = format_amount(state.staked_on(account), command.currency)
         message = f"open bets hold {staked} {command.currency} of {source.code}, which still owes turnover; transfer when they are settled"
         return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
-    return _transferred(request, command, pair, target, held, edge, _carry(request, pair, target, owed, command.amount, held))
+    done = _transferred(request, command, pair, target, held, edge, _carry(request, pair, target, owed, command.amount, held))
+    return msgspec.structs.replace(done, locks=locks.moved(state, account, topology.account(target.code), command.amount))
 
 
 def legacy_transfer(request: Request, command: LegacyTransfer, state: State, pair: ActivePair) -> Decision:

@@ -14,8 +14,8 @@ import msgspec
 from wallet_runtime.plumbing import failpoint
 from wallet_runtime.plumbing.database import BUSY_STATES, OVERTAKEN, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken
-from wallet_runtime.wallet.domain.decision import Decision, ReadMore
-from wallet_runtime.wallet.domain.state import Request, State
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ReadMore, Request, State
 from wallet_runtime.wallet.store import money as one
 from wallet_runtime.wallet.store.command import command_of, encoded
 from wallet_runtime.wallet.store.money import Decide, Money

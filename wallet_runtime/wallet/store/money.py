@@ -30,9 +30,9 @@ from wallet_runtime.plumbing.errors import (
     Unavailable,
 )
 from wallet_runtime.wallet.domain import bets
-from wallet_runtime.wallet.domain.decision import Decision, ReadMore
+from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
-from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
+from wallet_runtime.wallet.domain.state import ActivePair, PairReference, ReadMore, Request, State, Stored
 from wallet_runtime.wallet.store.command import command_of, encoded, parameters
 from wallet_runtime.wallet.store.remembered import Known, Remembered
 
@@ -181,7 +181,7 @@ class Money:
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
         with self.database.session() as session:
-            state = _read(session, request, {"with_open_stakes": "yes"})
+            state = _read(session, request, {"with_open_stakes": "yes", "with_locks": "yes"})
             if state.player is None:
                 raise PlayerNotFound
             return state, self._active_pair(session, state)

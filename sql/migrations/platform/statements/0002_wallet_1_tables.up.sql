@@ -294,6 +294,21 @@ CREATE TABLE wallet.wallet_rolling_obligation (
 );
 CREATE INDEX wallet_rolling_obligation_active ON wallet.wallet_rolling_obligation (brand_id, player_id) WHERE state = 'ACTIVE';
 
+-- Money whose rolling ended otherwise than by its turnover: it may be played with, and only its winnings become withdrawable. Each
+-- row is a change; an account's newest row says how much is locked there.
+CREATE TABLE wallet.wallet_lock (
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    account        text NOT NULL,
+    version        bigint NOT NULL,
+    delta          bigint NOT NULL CHECK (delta <> 0),
+    locked         wallet.held NOT NULL,
+    command        text NOT NULL,
+    transaction_id uuid NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, player_id, account, version)
+);
+
 CREATE TABLE wallet.wallet_idempotency (
     brand_id       uuid NOT NULL,
     caller         text NOT NULL,

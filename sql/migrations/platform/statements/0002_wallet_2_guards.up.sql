@@ -46,6 +46,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER immutable_table', p_table);
 END $$;
 SELECT wallet.make_immutable('wallet.wallet_counter_entry');
+SELECT wallet.make_immutable('wallet.wallet_lock');
 CREATE TRIGGER immutable_table BEFORE TRUNCATE ON wallet.wallet_ledger FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_change();
 ALTER TABLE wallet.wallet_ledger ENABLE ALWAYS TRIGGER immutable_table;
 

@@ -119,7 +119,7 @@ END $$;
 
 -- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by apply_command.
 -- Input: brand_id, player_id, caller, route, request_id, without_debts where cash and obligations decide nothing, and provider_id + bet_id, rolling_id, cash_transaction_id,
--- coupon_log_id, reference_of + reference or with_open_stakes where they apply.
+-- coupon_log_id, reference_of + reference, with_locks or with_open_stakes where they apply.
 CREATE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -157,6 +157,9 @@ BEGIN
     END IF;
     IF c ? 'reference' THEN
         state := state || wallet.read_reference(c, brand);
+    END IF;
+    IF c ? 'with_locks' THEN
+        state := state || wallet.read_locks(brand, player);
     END IF;
     IF c ? 'choice_for' THEN
         state := state || wallet.read_choice(c, brand, player);
@@ -433,6 +436,12 @@ BEGIN
     END IF;
     IF r ? 'transfers' THEN
         PERFORM wallet.put_transfers(c);
+    END IF;
+    IF r ? 'locks' THEN
+        PERFORM wallet.put_locks(c);
+    END IF;
+    IF r ?| ARRAY['locks', 'transfers'] THEN
+        PERFORM wallet.refuse_unlocked(c);
     END IF;
     IF r ? 'obligations_opened' OR r ? 'obligations_closed' THEN
         PERFORM wallet.put_obligations(c);

@@ -68,7 +68,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What decisions about bonuses, adjustments, transfers and winnings need beside the common state; read_state adds it.
--- Input: bonus_id, adjustment_id, with_stakes (open stakes per account), with_winnings (low water of a settled bet's payout).
+-- Input: bonus_id, adjustment_id, with_stakes (open stakes per account), with_winnings (low water of a settled bet's payout, and what its
+-- settlement unlocked).
 CREATE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
@@ -81,13 +82,72 @@ LANGUAGE sql STABLE AS $$
             SELECT coalesce(jsonb_object_agg(account, amount), '{}')
               FROM (SELECT f->>'account' AS account, sum((f->>'amount')::bigint) AS amount
                       FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
-                     WHERE a.brand_id = p_brand AND a.player_id = p_player AND a.state = 'AUTHORIZED' GROUP BY 1) open_stake) ELSE '{}' END,
+                     WHERE a.brand_id = p_brand AND a.player_id = p_player AND a.state = 'AUTHORIZED' GROUP BY 1) open_stake) END,
+        'lifted', CASE WHEN c ? 'with_winnings' THEN (
+            SELECT coalesce(jsonb_object_agg(k.account, -k.delta), '{}')
+              FROM wallet.wallet_bet_authorization a
+              JOIN wallet.wallet_lock k ON k.brand_id = a.brand_id AND k.player_id = a.player_id AND k.transaction_id = a.close_transaction_id
+             WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END,
         'low_water', CASE WHEN c ? 'with_winnings' THEN (
             SELECT coalesce(jsonb_object_agg(s->>'account', coalesce(wallet.low_water(p_brand, a.player_id, s->>'account',
                                                                                     a.close_transaction_id, a.closed_at), 0)), '{}')
               FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.payout_shares) s
              WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END)
 $$;
+
+-- How much is locked of each account of a player.
+CREATE FUNCTION wallet.read_locks(p_brand uuid, p_player uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('locked', coalesce(jsonb_object_agg(account, locked) FILTER (WHERE locked > 0), '{}'))
+      FROM (SELECT DISTINCT ON (k.account) k.account, k.locked FROM wallet.wallet_lock k
+             WHERE k.brand_id = p_brand AND k.player_id = p_player ORDER BY k.account, k.version DESC) newest
+$$;
+
+-- How much is locked of one account.
+CREATE FUNCTION wallet.locked_on(p_brand uuid, p_player uuid, p_account text) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT k.locked FROM wallet.wallet_lock k
+                      WHERE k.brand_id = p_brand AND k.player_id = p_player AND k.account = p_account
+                      ORDER BY k.version DESC LIMIT 1), 0)::bigint
+$$;
+
+-- Write changes of what is locked: records.locks = [{account, delta}].
+CREATE FUNCTION wallet.put_locks(c wallet.command) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    change jsonb;
+BEGIN
+    FOR change IN SELECT * FROM jsonb_array_elements(c.records->'locks') LOOP
+        INSERT INTO wallet_lock (brand_id, player_id, account, version, delta, locked, command, transaction_id)
+        SELECT c.brand_id, c.player_id, change->>'account', count(*) + 1, (change->>'delta')::bigint,
+               coalesce(sum(k.delta), 0)::bigint + (change->>'delta')::bigint, c.command, c.transaction_id
+          FROM wallet_lock k
+         WHERE k.brand_id = c.brand_id AND k.player_id = c.player_id AND k.account = change->>'account';
+    END LOOP;
+END $$;
+
+-- Refuse a command that locks more of an account than it holds and has staked, or releases what is locked.
+CREATE FUNCTION wallet.refuse_unlocked(c wallet.command) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    fault record;
+BEGIN
+    SELECT named.account, named.released, l.locked INTO fault
+      FROM (SELECT t->>'from_account' AS account, true AS released FROM jsonb_array_elements(coalesce(c.records->'transfers', '[]')) t
+             WHERE t->>'kind' = 'RELEASE'
+            UNION ALL SELECT l->>'account', false FROM jsonb_array_elements(coalesce(c.records->'locks', '[]')) l) named
+      CROSS JOIN LATERAL (SELECT wallet.locked_on(c.brand_id, c.player_id, named.account) AS locked) l
+      LEFT JOIN wallet_bucket b ON b.brand_id = c.brand_id AND b.player_id = c.player_id
+                               AND (b.topology_code, b.bucket_type_code) = (split_part(named.account, '/', 1), split_part(named.account, '/', 2))
+     WHERE l.locked > 0
+       AND l.locked > coalesce(b.balance, 0) + CASE WHEN named.released THEN 0 ELSE (
+               SELECT coalesce(sum((f->>'amount')::bigint), 0) FROM wallet_bet_authorization a, jsonb_array_elements(a.funding) f
+                WHERE a.brand_id = c.brand_id AND a.player_id = c.player_id AND a.state = 'AUTHORIZED' AND f->>'account' = named.account) END
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% of % are locked, more than % leaves there', fault.locked, fault.account, c.command USING ERRCODE = 'RW003';
+    END IF;
+END $$;
 
 -- Record a bonus, or close one from the state that the decision saw.
 CREATE FUNCTION wallet.put_bonus(c wallet.command, b jsonb) RETURNS void

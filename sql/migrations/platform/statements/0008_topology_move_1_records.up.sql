@@ -35,6 +35,8 @@ CREATE TABLE wallet.topology_move_leg (
     to_bucket      text NOT NULL,
     currency       text NOT NULL,
     amount         bigint NOT NULL CHECK (amount > 0),
+    -- How much of it was locked.
+    locked         bigint NOT NULL CHECK (locked BETWEEN 0 AND amount),
     from_version   bigint NOT NULL,
     to_version     bigint NOT NULL,
     transaction_id uuid NOT NULL,

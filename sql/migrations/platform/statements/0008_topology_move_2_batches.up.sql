@@ -1,6 +1,6 @@
 -- How a topology move, and its undo, is carried out: player by player, batch by batch.
 
--- Move a player's legs in one transaction of the ledger: [{from, to, currency, amount}], accounts by their names. The accounts that
+-- Move a player's legs in one transaction of the ledger: [{from, to, currency, amount, locked}], accounts by their names. The accounts that
 -- money goes to are made here, because a topology that was never active is not one that a money command could pay into.
 CREATE FUNCTION wallet.topology_move_legs(p wallet.wallet_player, p_command text, p_run_id text, p_transaction uuid, p_legs jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -27,6 +27,12 @@ BEGIN
                  FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS each(l, number),
                       LATERAL (VALUES (l->>'from', -(l->>'amount')::bigint), (l->>'to', (l->>'amount')::bigint)) AS side(account, delta));
     PERFORM wallet.move_legs(c, gate.restore_epoch);
+    c.records := (SELECT jsonb_build_object('locks', coalesce(
+                             jsonb_agg(jsonb_build_object('account', side.account, 'delta', side.delta) ORDER BY number, side.delta), '[]'))
+                    FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS each(l, number),
+                         LATERAL (VALUES (l->>'from', -(l->>'locked')::bigint), (l->>'to', (l->>'locked')::bigint)) AS side(account, delta)
+                   WHERE side.delta <> 0);
+    PERFORM wallet.put_locks(c);
     INSERT INTO wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,
                                  policy_key, policy_version, transaction_id)
     SELECT md5(p_transaction || '/' || (l->>'from') || '/' || (l->>'to'))::uuid, p.brand_id, p.player_id, 'MOVE', l->>'from', l->>'to', l->>'currency', (l->>'amount')::bigint,
@@ -96,14 +102,17 @@ DECLARE
     tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/' || p.player_id)::uuid;
 BEGIN
     SELECT jsonb_agg(jsonb_build_object('from_bucket', b.bucket_type_code, 'to_bucket', run.buckets->>b.bucket_type_code, 'from', b.account,
-                                        'to', run.to_code || '/' || (run.buckets->>b.bucket_type_code), 'currency', b.currency, 'amount', b.balance)
+                                        'to', run.to_code || '/' || (run.buckets->>b.bucket_type_code), 'currency', b.currency, 'amount', b.balance,
+                                        'locked', wallet.locked_on(p.brand_id, p.player_id, b.account))
                      ORDER BY b.bucket_type_code) INTO legs
       FROM wallet_bucket b
      WHERE b.brand_id = p.brand_id AND b.player_id = p.player_id AND b.topology_code = run.from_code AND b.balance <> 0;
     IF legs IS NOT NULL THEN
         PERFORM wallet.topology_move_legs(p, 'TOPOLOGY_MOVE', run.run_id, tx, legs);
-        INSERT INTO topology_move_leg (run_id, brand_id, player_id, from_bucket, to_bucket, currency, amount, from_version, to_version, transaction_id)
-        SELECT run.run_id, p.brand_id, p.player_id, l->>'from_bucket', l->>'to_bucket', l->>'currency', (l->>'amount')::bigint, f.version, t.version, tx
+        INSERT INTO topology_move_leg (run_id, brand_id, player_id, from_bucket, to_bucket, currency, amount, locked, from_version, to_version,
+                                       transaction_id)
+        SELECT run.run_id, p.brand_id, p.player_id, l->>'from_bucket', l->>'to_bucket', l->>'currency', (l->>'amount')::bigint,
+               (l->>'locked')::bigint, f.version, t.version, tx
           FROM jsonb_array_elements(legs) l
           JOIN wallet_bucket f ON (f.brand_id, f.player_id, f.topology_code, f.bucket_type_code) = (p.brand_id, p.player_id, run.from_code, l->>'from_bucket')
           JOIN wallet_bucket t ON (t.brand_id, t.player_id, t.topology_code, t.bucket_type_code) = (p.brand_id, p.player_id, run.to_code, l->>'to_bucket');
@@ -121,7 +130,7 @@ DECLARE
     tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/' || p.player_id)::uuid;
 BEGIN
     SELECT jsonb_agg(jsonb_build_object('from', run.to_code || '/' || l.to_bucket, 'to', run.from_code || '/' || l.from_bucket, 'currency', l.currency,
-                                        'amount', l.amount) ORDER BY l.from_bucket) INTO legs
+                                        'amount', l.amount, 'locked', l.locked) ORDER BY l.from_bucket) INTO legs
       FROM topology_move_leg l WHERE (l.run_id, l.brand_id, l.player_id) = (run.undoes, p.brand_id, p.player_id);
     IF legs IS NOT NULL THEN
         PERFORM wallet.topology_move_legs(p, 'TOPOLOGY_MOVE_UNDO', run.run_id, tx, legs);

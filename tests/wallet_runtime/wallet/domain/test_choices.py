@@ -5,8 +5,8 @@ import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
 from wallet_runtime.wallet.domain import bets, choices
-from wallet_runtime.wallet.domain.decision import Decision, ReadMore
-from wallet_runtime.wallet.domain.state import ActivePair, Grant, Scope, State
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.state import ActivePair, Grant, ReadMore, Scope, State
 
 BET = bets.Authorize("mocklive", "LIVE", "b1", "r1", 20, "EUR")
 HELD = {"CASINO_NORMAL": 50, "CASINO_BONUS": 20, "WITHDRAWABLE": 30}

@@ -60,10 +60,14 @@ class Bets(Book):
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
         due = {account: held.destinations[account][0 if self.owing(account, wallet) else 1] for account, _ in held.funding}
+        if payout <= held.stake:
+            # Nothing was won, so locked money comes back as it was.
+            due |= {account: account for account in due if wallet.locked[account] and not self.owing(account, wallet)}
         for (account, _), part in zip(held.funding, _by_largest_remainder(payout, held.funding), strict=True):
             if part:
                 rest = self._give_back(wallet, tx, held, "HOUSE", due[account], part)
                 held.rested[rest] = held.rested.get(rest, 0) + part
+        held.unlocked = self.unlock_what_is_gone(wallet)
         return Outcome(200, "", {"state": "SETTLED", "payout": self.amount(payout, wallet.currency)})
 
     def rollback(self, wallet: Wallet, tx: UUID, provider: str, bet: str) -> Outcome:
@@ -85,6 +89,7 @@ class Bets(Book):
         held.transactions.append(tx)
         for account, amount in held.funding:
             self._give_back(wallet, tx, held, giver, account, amount)
+        wallet.locked.update(held.unlocked)
         return Outcome(200, "", {"state": "ROLLED_BACK"})
 
     findings: set[str]

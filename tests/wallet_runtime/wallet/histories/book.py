@@ -39,22 +39,27 @@ class Refusal(Exception):
 
 @dataclass
 class Wallet:
-    """What one player has, and has picked to pay with. `moves` is each account's life: (transaction, change)."""
+    """What one player has, and has picked to pay with. `moves` is each account's life: (transaction, change).
+
+    Of what is `locked` only winnings get out; it counts what open bets hold of the account.
+    """
 
     number: int
     currency: str
     blocked: bool = False
     choices: dict[str, str] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
+    locked: Counter[str] = field(default_factory=Counter)
     moves: dict[str, list[tuple[UUID, int]]] = field(default_factory=dict)
 
 
 @dataclass
 class Rolling:
-    """Turnover that an account owes; `cap` is the most that completing it may release."""
+    """Turnover that an account owes for an amount; `cap` is the most that completing it may release."""
 
     owner: int
     account: str
+    amount: int
     cap: int | None
     state: str = "ACTIVE"
 
@@ -86,6 +91,7 @@ class Bet:
     state: str = "AUTHORIZED"
     payout: int | None = None
     rested: dict[str, int] = field(default_factory=dict)
+    unlocked: dict[str, int] = field(default_factory=dict)
     transactions: list[UUID] = field(default_factory=list)
 
 
@@ -137,8 +143,18 @@ class Book:
         if not ceil(amount * Decimal(multiple)):
             return None
         name = str(uuid5(tx, "rolling"))
-        self.rollings[name] = Rolling(wallet.number, account, cap)
+        self.rollings[name] = Rolling(wallet.number, account, amount, cap)
         return name
+
+    def unlock_what_is_gone(self, wallet: Wallet) -> dict[str, int]:
+        """Let no account lock more than it holds and has staked; return what was unlocked."""
+        gone = {}
+        for account, locked in wallet.locked.items():
+            left = wallet.held[account] + self.staked(wallet, account)
+            if locked > left:
+                gone[account] = locked - left
+        wallet.locked.subtract(gone)
+        return gone
 
     def staked(self, wallet: Wallet, account: str) -> int:
         """Sum what open bets hold of an account."""

@@ -14,7 +14,7 @@ import msgspec
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.wallet.domain.decision import STAKE, Decision, ReadMore
+from wallet_runtime.wallet.domain.decision import STAKE, Decision
 from wallet_runtime.wallet.domain.documents import read_policy, read_topology
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
@@ -27,6 +27,7 @@ from wallet_runtime.wallet.domain.state import (
     Grant,
     Obligation,
     Player,
+    ReadMore,
     ReferenceUse,
     Request,
     State,
@@ -51,6 +52,7 @@ class Held(msgspec.Struct):
     version: int = 0
     balances: dict[str, int] = {}
     ledger: list[tuple[str, UUID, int, int]] = []
+    locked: dict[str, int] = {}
 
 
 class Memory:
@@ -74,6 +76,7 @@ class Memory:
         self.adjustments: dict[str, Adjustment] = {}
         self.choices: dict[tuple[str, str], str] = {}
         self.references: dict[tuple[str, str], ReferenceUse] = {}
+        self.unlocked_by: dict[UUID, dict[str, int]] = {}
         self.findings: set[str] = set()
         self.activate(documents)
 
@@ -154,8 +157,10 @@ class Memory:
             coupon=next((grant for grant in self.grants.values() if grant.coupon_log_id == reads.get("coupon_log_id", "")), None),
             bonus=bonus and msgspec.structs.replace(bonus, low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id))),
             adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
-            staked=self._staked(who) if "with_stakes" in reads else {},
+            staked=self._staked(who) if "with_stakes" in reads else None,
+            locked={account: amount for account, amount in held.locked.items() if amount} if "with_locks" in reads else None,
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
+            lifted=self._lifted(bet) if bet and "with_winnings" in reads else {},
             choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
             reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
         )
@@ -172,6 +177,9 @@ class Memory:
             return {}
         settled = self.transactions[bet.authorization_id][1]
         return {share.account: self._low_water(bet.player_id, share.account, settled) or 0 for share in bet.payout_shares or ()}
+
+    def _lifted(self, bet: Authorization) -> dict[str, int]:
+        return self.unlocked_by.get(self.transactions[bet.authorization_id][-1], {}) if bet.state == "SETTLED" else {}
 
     def _low_water(self, who: str, account: str, transaction: UUID) -> int | None:
         """Return the least that an account has held since a transaction, without bets that were made since and rolled back."""
@@ -205,6 +213,7 @@ class Memory:
         self._put_authorization(request, decision, stake)
         self._put_records(request, decision, held.currency)
         self._put_obligations(request, decision)
+        self._put_locks(request, held, decision)
         for finding in decision.findings:
             self.findings.add(f"{finding['details']['provider_id']}/{finding['details']['bet_id']}")
         for account, grant in self.grants.items():
@@ -276,6 +285,21 @@ class Memory:
         if stake != moved:
             raise Broken(f"the stake moved is {stake}, the authorization says {moved}")
 
+    def _put_locks(self, request: Request, held: Held, decision: Decision) -> None:
+        for change in decision.locks:
+            account, delta = change["account"], change["delta"]
+            held.locked[account] = held.locked.get(account, 0) + delta
+            if delta < 0:
+                self.unlocked_by.setdefault(request.transaction_id, {})[account] = -delta
+        staked = self._staked(str(request.player_id))
+        for account, locked in held.locked.items():
+            if not 0 <= locked <= held.balances.get(account, 0) + staked.get(account, 0):
+                raise Broken(f"{locked} of {account} are locked, which holds {held.balances.get(account, 0)}")
+        for moved in decision.transfers:
+            source = str(moved["from_account"])
+            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(source, 0):
+                raise Broken(f"{decision.command} released locked money of {source}")
+
     def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
         mine = {"player_id": str(request.player_id), "currency": currency}
         kept: tuple[tuple[dict[str, Any] | None, dict[str, Any], type[msgspec.Struct], str], ...] = (
@@ -343,6 +367,12 @@ class Memory:
                 f"{number[str(who)]} {account}": amount
                 for who, held in self.players.items()
                 for account, amount in held.balances.items()
+                if amount
+            },
+            "locked": {
+                f"{number[str(who)]} {account}": amount
+                for who, held in self.players.items()
+                for account, amount in held.locked.items()
                 if amount
             },
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},

@@ -90,6 +90,7 @@ class Model(Bets, Promotions):
             outcome: Outcome = getattr(self, wanted.kind)(self.wallets[wanted.player], tx, **dict(wanted.says))
         except Refusal as refusal:
             return refusal.outcome
+        self.unlock_what_is_gone(self.wallets[wanted.player])
         return outcome
 
     # Cash --------------------------------------------------------------------------------------------------------------------
@@ -140,13 +141,16 @@ class Model(Bets, Promotions):
         self._spend(wallet, start, amount)
         if owed and self.staked(wallet, start):
             raise Refusal("OPEN_STAKES")
+        carried = min(wallet.locked[start], max(0, amount - max(0, held - wallet.locked[start])))
+        wallet.locked[start] -= carried
+        wallet.locked[end] += carried
         for name, each in owed.items():
             if amount == held:
                 each.account = end
                 continue
             part = None if each.cap is None else each.cap * amount // held
             each.cap = None if part is None else (each.cap or 0) - part
-            self.rollings[str(uuid5(tx, f"rolling/{name}"))] = Rolling(wallet.number, end, part)
+            self.rollings[str(uuid5(tx, f"rolling/{name}"))] = Rolling(wallet.number, end, amount, part)
         self.move(wallet, tx, start, end, amount)
         if edge.get("rolling") == "generate":
             rule = self.policy["rolling"]
@@ -214,6 +218,7 @@ class Model(Bets, Promotions):
         """Everything that the product must hold after the same commands, in the words that both backends use."""
         return {
             "accounts": {f"{one.number} {account}": held for one in self.wallets for account, held in one.held.items() if held},
+            "locked": {f"{one.number} {account}": locked for one in self.wallets for account, locked in one.locked.items() if locked},
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
             "rollings": {
                 name: [one.owner, one.state, *((one.account, one.cap) if one.state == "ACTIVE" else ())]

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, funding, obligations, rolling, transfers
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, funding, locks, obligations, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request, Share, State
 from wallet_runtime.wallet.store import money, remembered
@@ -106,7 +106,7 @@ def _settled_by_todays_policy(patch: Patch) -> None:
 
 
 def _winnings_stay_after_rolling(patch: Patch) -> None:
-    patch.setattr(bets, "_destination", lambda bet, account, state: bet.policy_snapshot.destinations[account][0])
+    patch.setattr(bets, "_destination", lambda bet, account, state, back: bet.policy_snapshot.destinations[account][0])
 
 
 def _paid_out_and_given_back(patch: Patch) -> None:
@@ -205,6 +205,53 @@ def _coupons_not_remembered(patch: Patch) -> None:
     patch.setattr(Remembered, "keep", keep)
 
 
+def _nothing_is_locked(patch: Patch) -> None:
+    patch.setattr(locks, "lock_share", lambda state, owed: ())
+
+
+def _locked_share_rounded_down(patch: Patch) -> None:
+    def lock_share(state: State, owed: Any) -> Any:
+        free = max(0, state.balance(owed.account) + state.staked_on(owed.account) - state.locked_on(owed.account))
+        amounts = sum(one.amount for one in state.obligations if one.account == owed.account)
+        share = free * owed.amount // amounts
+        return ({"account": owed.account, "delta": share},) if share else ()
+
+    patch.setattr(locks, "lock_share", lock_share)
+
+
+def _open_stakes_escape_a_lock(patch: Patch) -> None:
+    right = locks.lock_share
+    patch.setattr(locks, "lock_share", lambda state, owed: right(replace(state, staked={}), owed))
+
+
+def _locked_money_is_released(patch: Patch) -> None:
+    patch.setattr(locks, "unlocked", lambda state, account: state.balance(account))
+
+
+def _locked_money_comes_back_free(patch: Patch) -> None:
+    right = bets._destination
+    patch.setattr(bets, "_destination", lambda bet, account, state, back: right(bet, account, state, False))
+
+
+def _a_transfer_sheds_locks(patch: Patch) -> None:
+    patch.setattr(locks, "moved", lambda state, source, target, amount: locks.relocked(state, {source: -amount, target: amount}))
+
+
+def _an_undone_loss_comes_back_free(patch: Patch) -> None:
+    right = bets.rollback
+    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, lifted={}), pair))
+
+
+def _lost_money_stays_locked(patch: Patch) -> None:
+    right = bets.settle
+    patch.setattr(bets, "settle", lambda *arguments: replace(right(*arguments), locks=()))
+
+
+def _references_forgotten(patch: Patch) -> None:
+    for module in (points, bonus):
+        patch.setattr(module, "refuse_used", lambda command, reference, state, pair: None)
+
+
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
@@ -225,6 +272,15 @@ RULES = (
     InRules("no limit to a bet under bonus", _no_limit_under_bonus),
     InRules("a closed coupon keeps what returns to it", _closed_coupon_keeps_its_stake),
     InRules("a staked bonus is taken back", _staked_bonus_taken_back),
+    InRules("a closed rolling locks nothing", _nothing_is_locked),
+    InRules("the locked share is rounded down", _locked_share_rounded_down),
+    InRules("a stake that is open when its rolling is closed is free", _open_stakes_escape_a_lock),
+    InRules("locked money is released with another rolling", _locked_money_is_released),
+    InRules("a locked stake that won nothing comes back free", _locked_money_comes_back_free),
+    InRules("locked money is free in another bucket", _a_transfer_sheds_locks),
+    InRules("a lost stake that is given back is free", _an_undone_loss_comes_back_free),
+    InRules("what was lost stays locked", _lost_money_stays_locked),
+    InRules("a reference is used twice", _references_forgotten),
 )
 STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
@@ -239,4 +295,8 @@ SQL = (
     InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
     InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),
     InSql("a bonus outlives its rolling", "put_movement", "b.state = 'ISSUED'", "false"),
+    InSql("a lock forgets the one before", "put_locks", "coalesce(sum(k.delta), 0)::bigint +", ""),
+    InSql("the oldest lock counts", "read_locks", "k.version DESC", "k.version"),
+    InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
+    InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),
 )

@@ -31,6 +31,9 @@ SELECT jsonb_build_object(
     'counters', (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM (
                      SELECT currency || ' ' || account AS name, sum(delta)::bigint AS total
                        FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s GROUP BY 1 HAVING sum(delta) <> 0) c),
+    'locked', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, total), '{}') FROM (
+                   SELECT player_id, account, sum(delta)::bigint AS total FROM wallet.wallet_lock WHERE brand_id = %(brand)s
+                    GROUP BY 1, 2 HAVING sum(delta) <> 0) l),
     'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id, jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
                      jsonb_build_array(CASE WHEN grant_id IS NULL THEN topology_code || '/' || bucket_type_code
                                             ELSE 'GRANT/' || grant_id END, cap)
@@ -63,6 +66,11 @@ SELECT 'tip ' || a.account FROM wallet.wallet_account a
                       ORDER BY version DESC LIMIT 1) tip ON true
  WHERE a.brand_id = %(brand)s
    AND (a.balance, a.version, a.hash) IS DISTINCT FROM (coalesce(tip.balance_after, 0), coalesce(tip.version, 0), coalesce(tip.hash, ''))
+UNION ALL
+SELECT 'lock ' || account || ' ' || version FROM (
+    SELECT account, version, locked = sum(delta) OVER chain AND version = row_number() OVER chain AS follows
+      FROM wallet.wallet_lock WHERE brand_id = %(brand)s WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
+ WHERE NOT follows
 UNION ALL
 SELECT 'sum ' || currency FROM (
     SELECT currency, delta AS amount FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s
@@ -164,12 +172,15 @@ class Brand:
         row = self.product.look.execute(VIEW, {"brand": self.brand}).fetchone()
         assert row is not None
         view: dict[str, Any] = row[0]
-        accounts = {f"{self.numbers[name[:36]]}{name[36:]}": amount for name, amount in view["accounts"].items()}
+        named = {
+            part: {f"{self.numbers[name[:36]]}{name[36:]}": amount for name, amount in view[part].items()}
+            for part in ("accounts", "locked")
+        }
         lists = {
             part: {name: [int(self.numbers[values[0]]), *values[1:]] for name, values in view[part].items()}
             for part in ("rollings", "bets")
         }
-        return view | lists | {"accounts": accounts}
+        return view | lists | named
 
     def _change(self, statement: str, *values: object) -> None:
         self.product.look.execute(statement.encode(), values)

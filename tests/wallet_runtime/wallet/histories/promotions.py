@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from math import floor
+from fractions import Fraction
+from math import ceil, floor
 from uuid import UUID, uuid5
 
 from tests.wallet_runtime.wallet.histories.book import PTS, Book, Coupon, Outcome, Refusal, Rolling, Wallet
@@ -68,7 +69,7 @@ class Promotions(Book):
             raise Refusal("COUPON_NOT_OFFERED")
         account, rolling = f"GRANT/{uuid5(tx, 'grant')}", str(uuid5(tx, "rolling"))
         multiple = self.policy["coupons"]["release_cap"].get(kind)
-        self.rollings[rolling] = Rolling(wallet.number, account, None if multiple is None else floor(amount * Decimal(multiple)))
+        self.rollings[rolling] = Rolling(wallet.number, account, amount, None if multiple is None else floor(amount * Decimal(multiple)))
         lapsed = expires is not None and expires < NOW
         self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling, lapsed=lapsed)
         self.move(wallet, tx, "PROMO", account, amount)
@@ -111,6 +112,8 @@ class Promotions(Book):
         lost = wallet.held[owed.account] if given and not self.owing(owed.account, wallet, besides=rolling) else 0
         if given and not coupon and not self.owing(owed.account, wallet, besides=rolling) and self.staked(wallet, owed.account):
             raise Refusal("OPEN_STAKES")
+        if not coupon:
+            self._lock(wallet, owed, rolling)
         self.move(wallet, tx, owed.account, "PROMO", lost)
         self._end_rolling(rolling, state)
         return Outcome(200, "", {"state": state, "taken_back": self.amount(lost, wallet.currency)})
@@ -196,10 +199,20 @@ class Promotions(Book):
 
     def _release(self, wallet: Wallet, tx: UUID, owed: Rolling) -> int:
         held = wallet.held[owed.account]
-        released = held if owed.cap is None else min(held, owed.cap)
+        free = max(0, held - wallet.locked[owed.account])
+        released = free if owed.cap is None else min(free, owed.cap)
         self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
-        self.move(wallet, tx, owed.account, "PROMO", held - released)
+        # What was given goes back to the last unit; a player's own money stays, locked.
+        given = self.kinds.get(owed.account.partition("/")[2], "bonus") == "bonus"
+        self.move(wallet, tx, owed.account, "PROMO", (held if given else free) - released)
         return released
+
+    def _lock(self, wallet: Wallet, owed: Rolling, rolling: str) -> None:
+        """Lock the part of an account that a rolling stood for, in proportion to the amounts, rounded up."""
+        others = sum(other.amount for other in self.owing(owed.account, wallet, besides=rolling).values())
+        pool = wallet.held[owed.account] + self.staked(wallet, owed.account)
+        free = max(0, pool - wallet.locked[owed.account])
+        wallet.locked[owed.account] += ceil(Fraction(free * owed.amount, owed.amount + others))
 
     def _end_rolling(self, rolling: str, state: str) -> None:
         """End a rolling, and with it the coupon or bonus that it was for."""

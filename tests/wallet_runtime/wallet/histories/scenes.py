@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 7), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 8), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -41,8 +41,30 @@ class Histories(Steps):
                 self.carry_a_bonus_along(who, pick, part)
             case 6:
                 self.win_with_several_sources(who, provider, pick % 3, (1, 2, 101)[pick % 3])
+            case 7:
+                self.play_with_locked_money(who, provider, part, pick % 3, one)
             case _:
                 self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
+
+    @rule(who=WHO, provider=PROVIDER, part=PART, times=st.integers(0, 2), undone=st.booleans())
+    def play_with_locked_money(self, who: int, provider: str, part: str, times: int, undone: bool) -> None:
+        """Rollings of a bucket lapse; a bet from it is lost, comes back or wins, and may be undone; then another rolling completes."""
+        types = {bucket["code"]: bucket["provider_types"] for bucket in self.model.topology["buckets"] if bucket["kind"] == "normal"}
+        bucket = next(code for code, served in types.items() if TYPES[provider] in served)
+        self.play(action("deposit", who, amount=500, bucket=bucket))
+        self._end_all(who, bucket, "close_rolling", state="EXPIRED")
+        wanted = self._bet(who, provider, part, 0)
+        bet, stake = dict(wanted.says)["bet"], dict(wanted.says)["stake"]
+        self.play(wanted)
+        self.play(action("settle", who, provider=provider, bet=bet, payout=stake * times))
+        if undone:
+            self.play(action("rollback", who, provider=provider, bet=bet))
+        self.play(action("deposit", who, amount=1, bucket=bucket))
+        self._end_all(who, bucket, "complete_rolling")
+
+    def _end_all(self, who: int, bucket: str, how: str, **says: str) -> None:
+        for name in self.model.owing(self.model.account(bucket), self.model.wallets[who]):
+            self.play(action(how, who, rolling=name, **says))
 
     @rule(who=WHO, part=PART, verdicts=st.sampled_from(REVIEWED))
     def withdraw_and_review(self, who: int, part: str, verdicts: tuple[str, ...]) -> None:

@@ -1,0 +1,50 @@
+"""Locked money: its rolling ended otherwise than by turnover, so only its winnings become withdrawable (SPEC 1.5).
+
+How much of an account is locked is a figure of its own, beside the balance. It counts what open bets hold of the account, too: a
+stake that comes back was locked and is locked. What is lost is locked no longer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wallet_runtime.wallet.domain.state import Obligation, State
+
+NOTHING: dict[str, int] = {}
+Locks = tuple[dict[str, Any], ...]
+
+
+def unlocked(state: State, account: str) -> int:
+    """Return what a completed rolling may release of an account."""
+    return max(0, state.balance(account) - state.locked_on(account))
+
+
+def lock_share(state: State, owed: Obligation) -> Locks:
+    """Lock the part of an account that a closed rolling stood for, rounded up; with the account's last rolling all of it."""
+    account = owed.account
+    free = max(0, state.balance(account) + state.staked_on(account) - state.locked_on(account))
+    amounts = owed.amount + sum(o.amount for o in state.obligations if o.account == account and o.rolling_id != owed.rolling_id)
+    share = -(-free * owed.amount // amounts)
+    return ({"account": account, "delta": share},) if share else ()
+
+
+def moved(state: State, source: str, target: str, amount: int) -> Locks:
+    """Move locked money along where an amount takes more than what is unlocked."""
+    part = min(state.locked_on(source), max(0, amount - unlocked(state, source)))
+    return relocked(state, {source: -amount, target: amount}, {source: -part, target: part})
+
+
+def relocked(state: State, changes: Mapping[str, int], added: Mapping[str, int] = NOTHING) -> Locks:
+    """Return what a command does to locks: `added`, but never more than an account holds and has staked after it.
+
+    `changes` says per account how much more, or less, it holds and has staked then.
+    """
+    locks = []
+    for account in dict.fromkeys((*changes, *added)):
+        before = state.locked_on(account)
+        wanted = before + added.get(account, 0)
+        if wanted and changes.get(account, 0) < added.get(account, 0):
+            left = state.balance(account) + state.staked_on(account) + changes.get(account, 0)
+            wanted = min(wanted, left)
+        if wanted != before:
+            locks.append({"account": account, "delta": wanted - before})
+    return tuple(locks)
