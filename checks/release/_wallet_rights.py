@@ -117,6 +117,7 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
     "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_lock": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
     "wallet_ledger": ((_TABLE, REFUSE, True),),
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }

@@ -91,7 +91,7 @@ def takes_foreign_money_first(provider_type: str) -> None:
 
 def winnings_released_early() -> None:
     """Winnings go where they go once the rolling is done, though it is not."""
-    swap(BETS, "_destination", lambda original: lambda bet, account, state: bet.policy_snapshot.destinations[account][1])
+    swap(BETS, "_destination", lambda original: lambda bet, account, state, back: bet.policy_snapshot.destinations[account][1])
 
 
 def answers_without_funding() -> None:

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 
 from wallet_runtime import contract
 from wallet_runtime.contract.freeze import CopySeen
-from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, Row, Session, prepare_connection, translated
+from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, KEEPALIVES, Row, Session, prepare_connection, translated
 from wallet_runtime.plumbing.settings import Settings
 
 POLL_SECONDS = 0.1
@@ -166,6 +166,9 @@ class ControlLink:
                 application_name=f"{self._settings.process}-{self._settings.copy}-control",
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 tcp_user_timeout=TCP_USER_TIMEOUT_MILLISECONDS,
+                keepalives_idle=KEEPALIVES["keepalives_idle"],
+                keepalives_interval=KEEPALIVES["keepalives_interval"],
+                keepalives_count=KEEPALIVES["keepalives_count"],
             )
             prepare_connection(self._connection, self._settings.prepare_threshold)
         return self._connection

@@ -20,6 +20,8 @@ Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
+# A wait for an answer sends nothing, so only these notice that the server's machine is gone: after 11 s.
+KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 OVERTAKEN = "RB001"
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
@@ -96,13 +98,16 @@ class Database:
                 "application_name": name,
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
                 "tcp_user_timeout": TCP_USER_TIMEOUT_MILLISECONDS,
+                **KEEPALIVES,
             },
             min_size=pool_min,
             max_size=pool_max,
             timeout=POOL_TIMEOUT_SECONDS,
-            max_waiting=pool_max * 8,
+            # No max_waiting: clients that gave up count as waiting until a connection comes, and a pool that has lost its last one
+            # and counts that many does not connect any more. Threads bound how many wait.
             num_workers=1,
-            reconnect_timeout=5,
+            # The next client after a give-up lets the pool connect at once, so a server that is back is found soon.
+            reconnect_timeout=POOL_TIMEOUT_SECONDS,
             configure=self._configure,
             check=refuse_dead,
             open=False,

@@ -227,7 +227,8 @@ def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ..
     """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, both sides rounded up.
 
     So a transfer adds at most one minor unit of turnover, and many small ones shed none. A rolling that moves as a whole is not
-    divided. What was reached or closed before hands on nothing to turn over, and its part ends in the same way. Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
+    divided. What was reached or closed before hands on nothing to turn over, and its part ends in the same way.
+    Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
     """
     known = {progress.rolling_id: progress for progress in found}
     if not 0 < transfer.amount <= transfer.balance:

@@ -48,11 +48,11 @@ def test_a_part_goes_along_and_a_rollback_still_takes_exactly_its_bet_back(line:
     line.run()
     assert look(ROLLINGS, player.player_id) == [
         ("SPORTS_NORMAL", 77, 30, "ACTIVE", ["SPORTS"]),
-        ("CASINO_NORMAL", 23, 0, "ACTIVE", CASINO),
+        ("CASINO_NORMAL", 24, 0, "ACTIVE", CASINO),
     ]
     line.wallet.roll_back(player, bet)
     line.run()
-    assert [row[1:3] for row in look(ROLLINGS, player.player_id)] == [(77, 0), (23, 0)]
+    assert [row[1:3] for row in look(ROLLINGS, player.player_id)] == [(77, 0), (24, 0)]
 
 
 def test_a_whole_rolling_moves_with_what_was_counted_for_it(line: Line, look: Look) -> None:
@@ -68,16 +68,16 @@ def test_a_whole_rolling_moves_with_what_was_counted_for_it(line: Line, look: Lo
     assert look(ROLLINGS, player.player_id) == [("CASINO_NORMAL", 100, 0, "ACTIVE", CASINO)]
 
 
-def test_a_part_of_nothing_completes_at_once(line: Line, look: Look) -> None:
-    player, part = Player(), uuid4()
+def test_a_part_of_less_than_a_unit_owes_a_unit(line: Line, look: Look) -> None:
+    player = Player()
     rolling_id = line.wallet.require(player, 1)
-    transfer(line, player, 1, 2, (rolling_id, part))
+    transfer(line, player, 1, 2, (rolling_id, uuid4()))
     line.run()
     assert [row[:4] for row in look(ROLLINGS, player.player_id)] == [
         ("SPORTS_NORMAL", 1, 0, "ACTIVE"),
-        ("CASINO_NORMAL", 0, 0, "COMPLETING"),
+        ("CASINO_NORMAL", 1, 0, "ACTIVE"),
     ]
-    assert look("SELECT rolling_id FROM rolling.rolling_retry") == [(part,)]
+    assert look("SELECT rolling_id FROM rolling.rolling_retry") == []
 
 
 def test_a_generated_rolling_asks_for_the_rest(line: Line, look: Look) -> None:
