@@ -188,8 +188,10 @@ def _coupon(house: House) -> Body:
 
 
 def _grant(house: House) -> Body:
-    coupon = _coupon(house) | {"expires_at": "2024-01-01T00:00:00Z"}
+    coupon = _coupon(house) | {"expires_at": "2999-01-01T00:00:00Z"}
     house.money("coupon-grants/issue", **coupon)
+    lapsed = "UPDATE wallet.wallet_coupon_grant SET expires_at = now() WHERE coupon_log_id = %s"
+    house.look.execute(lapsed, [coupon["coupon_log_id"]])
     return {"player_id": coupon["player_id"], "coupon_log_id": coupon["coupon_log_id"]}
 
 

@@ -12,7 +12,7 @@ from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, PassedThrough
-from wallet_runtime.plumbing.fields import ForeignId, Reason
+from wallet_runtime.plumbing.fields import ForeignId, Reason, in_utc
 from wallet_runtime.plumbing.headers import scoped_id
 from wallet_runtime.plumbing.service_client import ServiceClient
 
@@ -98,14 +98,14 @@ def show_statement(context: Context, call: Call) -> Answer:
     """
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
-    limit = _number(call, "limit", PAGE_SIZE_MAX, highest=PAGE_SIZE_MAX)
+    limit = _number(call, "limit", PAGE_SIZE_MAX, lowest=1, highest=PAGE_SIZE_MAX)
     rows = store.read_statement(
         context.database,
         provider_id,
         call.brand_id,
         placed_from=_time(call, "from"),
         placed_to=_time(call, "to"),
-        cursor=_number(call, "cursor", 0, highest=money.MINOR_UNITS_MAX),
+        cursor=_number(call, "cursor", 0, lowest=0, highest=money.MINOR_UNITS_MAX),
         limit=limit,
     )
     next_cursor = str(rows[-1]["sequence"]) if len(rows) == limit else None
@@ -151,22 +151,20 @@ def _statement_line(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _time(call: Call, name: str) -> datetime:
-    text = call.query.get(name, "")
+    text, where = call.query.get(name, ""), f"query parameter {name}"
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        value = None
-    if value is None or value.tzinfo is None:
-        raise Invalid(f"query parameter {name} must be a time with a zone such as 2026-11-20T00:00:00Z, found {text[:40]!r}")
-    return value
+        raise Invalid(f"{where} must be a time with a zone such as 2026-11-20T00:00:00Z, found {text[:40]!r}") from None
+    return in_utc(value, where)
 
 
-def _number(call: Call, name: str, default: int, *, highest: int) -> int:
+def _number(call: Call, name: str, default: int, *, lowest: int, highest: int) -> int:
     text = call.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= highest):
-        raise Invalid(f"query parameter {name} must be a whole number up to {highest}, found {text[:20]!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and lowest <= int(text) <= highest):
+        raise Invalid(f"query parameter {name} must be a whole number from {lowest} to {highest}, found {text[:20]!r}")
     return int(text)
 
 

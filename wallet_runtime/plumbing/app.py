@@ -43,6 +43,7 @@ BODY_SECONDS_MAX = 10.0
 THREADS_MAX = 16
 WAITING_MAX = 128
 INTERNAL_PREFIX = "/internal/"
+DOT_PARTS = (".", "..")
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,8 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
 
 def _path_of(scope: Scope) -> dict[str, str]:
     path: dict[str, str] = scope["path_params"]
-    if any("\0" in value for value in path.values()):
+    # A dot part would lead a call that carries it on to another route.
+    if any("\0" in value or value in DOT_PARTS for value in path.values()):
         raise NotFound
     return path
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing import metrics
-from wallet_runtime.plumbing.errors import ApiError, BodyTooLarge, Invalid, MethodNotAllowed, Unauthorized
+from wallet_runtime.plumbing.errors import ApiError, BodyTooLarge, Invalid, MethodNotAllowed, RequestTooSlow, Unauthorized
 from wallet_runtime.plumbing.headers import Headers
 
 JSON = "application/json"
@@ -81,7 +81,7 @@ def _error_headers(error: ApiError) -> dict[str, str]:
         headers["Allow"] = str(error.details["allow"])
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, BodyTooLarge | RequestTooSlow):
         headers["Connection"] = "close"
     return headers
 

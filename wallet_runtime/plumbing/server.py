@@ -17,6 +17,7 @@ from wallet_runtime.plumbing.app import Service, build_app
 from wallet_runtime.plumbing.context import Context, open_context
 from wallet_runtime.plumbing.health import Health
 from wallet_runtime.plumbing.loop import Loop
+from wallet_runtime.plumbing.protocol import BoundedProtocol
 from wallet_runtime.plumbing.settings import Settings
 
 STOP_SECONDS_MAX = 8.0
@@ -52,7 +53,7 @@ class _Process:
             uvicorn.Config(
                 build_app(service, self.context, self.health),
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,

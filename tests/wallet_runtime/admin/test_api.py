@@ -146,6 +146,21 @@ def test_a_path_part_stays_one_part(office: Office) -> None:
     assert office.wallet.calls[-1].path == {"code": "a?b"}
 
 
+@pytest.mark.parametrize("part", ["%2e", "%2e%2e", "%2E."])
+def test_a_dot_part_names_nothing(office: Office, part: str) -> None:
+    for path in (f"policy/{part}", f"topology/{part}/diff/1/2", f"topology/RUBY_SPLIT_V1/diff/{part}/2"):
+        assert office.send("GET", path).status_code == 404
+    assert office.send("PUT", f"policy/{part}", {}).status_code == 404
+    assert not office.wallet.calls
+
+
+@pytest.mark.parametrize("reason", ["a\u001b[2Jb", "two\nlines", "right\u202eleft", "\u007f"])
+def test_a_reason_that_would_act_on_a_terminal_is_refused(office: Office, reason: str) -> None:
+    body = {"action": "reject", "reason": reason}
+    assert office.send("POST", f"finance/withdrawals/{PLAYER}/review", body).status_code == 422
+    assert not office.wallet.calls
+
+
 def test_the_audit_cannot_be_rewritten_by_its_service(platform_db: TestDatabase) -> None:
     with psycopg.connect(platform_db.dsn("admin_service")) as connection:
         for statement in (

@@ -206,8 +206,15 @@ def test_the_statement_tells_what_the_provider_believes_page_by_page(table: Tabl
         "from=2020-01-01&to=2021-01-01",
         "from=x&to=y",
         "from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit=501",
+        "from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit=0",
+        "from=0001-01-01T00:00:00%2B14:00&to=2021-01-01T00:00:00Z",
+        "from=2020-01-01T00:00:00Z&to=9999-12-31T23:59:59-14:00",
         f"from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z&limit={'0' * 20}{2**70}",
     ],
 )
 def test_a_statement_needs_zoned_times_and_has_bounded_pages(table: Table, query: str) -> None:
     assert table.statement(query).status_code == 422
+
+
+def test_a_statement_reaches_both_ends_of_the_calendar(table: Table) -> None:
+    assert table.statement("from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59Z").status_code == 200

@@ -75,6 +75,8 @@ def test_issue_and_reverse(desk: Desk, caller: str) -> None:
         {"coupon_log_id": "seven"},
         {"expires_at": "2030-01-01T00:00:00"},
         {"expires_at": "tomorrow"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": "0001-01-01T00:00:00+14:00"},
         {"amount": "0"},
         {"amount": "1.001"},
         {"amount": 10},
@@ -85,6 +87,12 @@ def test_issue_and_reverse(desk: Desk, caller: str) -> None:
 def test_what_a_coupon_may_not_say_is_a_422_that_is_not_stored(desk: Desk, look: psycopg.Connection, wrong: dict[str, Any]) -> None:
     assert desk.send("coupon-grants/issue", desk.coupon(**wrong)).status_code == 422
     assert look.execute("SELECT count(*) FROM wallet.wallet_idempotency").fetchone() == (0,)
+
+
+def test_a_coupon_whose_time_is_over_is_not_issued(desk: Desk, look: psycopg.Connection) -> None:
+    late = desk.send("coupon-grants/issue", desk.coupon(expires_at="2024-01-01T00:00:00Z"))
+    assert (late.status_code, late.json()["code"]) == (409, "COUPON_LAPSED")
+    assert look.execute("SELECT count(*) FROM wallet.wallet_coupon_grant").fetchone() == (0,)
 
 
 def test_an_expiry_in_another_zone_is_the_same_moment(desk: Desk, look: psycopg.Connection) -> None:

@@ -1,6 +1,6 @@
 """Routes of coupon grants, for promotion_service and the back office; a closed grant is named by its coupon log id alone."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial, wraps
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.fields import in_utc
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.domain import coupons
@@ -24,10 +25,7 @@ COMPLETIONS_FAILED = Counter("wallet_coupon_completion_failed_total", "Rollings 
 
 
 class IssueBody(Body):
-    """A coupon to give: its log id, amount and scope, and when it lapses (RFC 3339 with an offset), if ever.
-
-    One that has lapsed already can only be reversed or expired.
-    """
+    """A coupon to give: its log id, amount and scope, and when it lapses (RFC 3339 with an offset), if ever."""
 
     player_id: UUID
     coupon_log_id: UUID
@@ -47,14 +45,17 @@ class CloseBody(Body):
 def issue(context: Context, call: Call) -> Answer:
     """Issue a coupon grant (POST /internal/wallet/v2/coupon-grants/issue)."""
     body: IssueBody = call.body
+    expires_at = None if body.expires_at is None else in_utc(body.expires_at, "expires_at")
     command = coupons.Issue(
         coupon_log_id=str(body.coupon_log_id),
         amount=parse_amount(body.amount, body.currency),
         currency=body.currency,
         scope=coupons.read_scope(body.scope),
-        expires_at=body.expires_at.astimezone(UTC).isoformat() if body.expires_at else None,
+        expires_at=None if expires_at is None else expires_at.isoformat(),
     )
-    return perform(context, call, body.player_id, command, coupons.issue, {"coupon_log_id": command.coupon_log_id}, body.currency)
+    lapsed = expires_at is not None and expires_at.timestamp() <= context.clock()
+    rule = partial(coupons.issue, lapsed=lapsed)
+    return perform(context, call, body.player_id, command, rule, {"coupon_log_id": command.coupon_log_id}, body.currency)
 
 
 def close(rule: Rule, context: Context, call: Call) -> Answer:

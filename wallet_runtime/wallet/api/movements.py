@@ -1,23 +1,19 @@
 """Routes of transfers, bonuses, points, adjustments and the end of rollings: parse, perform, translate."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
-
-from msgspec import Meta
 
 from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.fields import ForeignId
+from wallet_runtime.plumbing.fields import ForeignId, Person, Said
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.api.coupons import loud
 from wallet_runtime.wallet.domain import adjustments, bonus, points, rolling, transfers
 from wallet_runtime.wallet.store.money import money_of
 
-Said = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
-Person = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A\S(.*\S)?\Z")]
 WITH_STAKES = {"with_stakes": "yes", "with_locks": "yes"}
 
 

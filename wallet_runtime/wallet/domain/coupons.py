@@ -73,11 +73,17 @@ def winnings(rule: CouponRule, provider_type: str) -> Destination:
     return rule.winnings.get(provider_type, ITSELF)
 
 
-def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
-    """PROMO -> a grant of its own, with the rolling that the policy asks for in the same command (A8-2)."""
+def issue(request: Request, command: Issue, state: State, pair: ActivePair, *, lapsed: bool = False) -> Decision:
+    """PROMO -> a grant of its own, with the rolling that the policy asks for in the same command (A8-2).
+
+    `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody looks.
+    """
     if state.coupon is not None:
         message = f"coupon log {command.coupon_log_id} has its grant already, and it is {state.coupon.state}"
         return _refuse(ISSUE, pair, "COUPON_ALREADY_ISSUED", message, starts_new=True, state=state.coupon.state)
+    if lapsed:
+        message = f"the coupon would have lapsed at {command.expires_at}; nothing was issued"
+        return _refuse(ISSUE, pair, "COUPON_LAPSED", message, starts_new=True, expires_at=command.expires_at)
     if state.player is not None and state.player.status == "blocked":
         return _refuse(ISSUE, pair, "PLAYER_BLOCKED", "the player is blocked; no coupon is issued", starts_new=True)
     multiplier = pair.policy.coupons.rolling.get(command.scope.kind)

@@ -1,6 +1,7 @@
 """How a command of the model is put to the product: the rule, the typed command, and what to read for it, as the API does it."""
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -88,7 +89,9 @@ def _end_bonus(name: str) -> Callable[[dict[str, Any], str], Put]:
 
 def _issue_coupon(says: dict[str, Any], currency: str) -> Put:
     scope = coupons.read_scope(Scope(says["kind"], says["providers"]))
-    return Put(coupons.issue, coupons.Issue(says["log"], says["amount"], currency, scope, says["expires"]), {"coupon_log_id": says["log"]})
+    command = coupons.Issue(says["log"], says["amount"], currency, scope, says["expires"])
+    rule = partial(coupons.issue, lapsed=(says["expires"] or "9999") < "2026")
+    return Put(rule, command, {"coupon_log_id": says["log"]})
 
 
 def _end_coupon(name: str) -> Callable[[dict[str, Any], str], Put]:

@@ -63,6 +63,8 @@ class Promotions(Book):
     ) -> Outcome:
         if log in self.coupons:
             raise Refusal("COUPON_ALREADY_ISSUED")
+        if expires is not None and expires < NOW:
+            raise Refusal("COUPON_LAPSED")
         if wallet.blocked:
             raise Refusal("PLAYER_BLOCKED")
         if kind not in self.policy["coupons"]["rolling"]:
@@ -70,8 +72,7 @@ class Promotions(Book):
         account, rolling = f"GRANT/{uuid5(tx, 'grant')}", str(uuid5(tx, "rolling"))
         multiple = self.policy["coupons"]["release_cap"].get(kind)
         self.rollings[rolling] = Rolling(wallet.number, account, amount, None if multiple is None else floor(amount * Decimal(multiple)))
-        lapsed = expires is not None and expires < NOW
-        self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling, lapsed=lapsed)
+        self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling)
         self.move(wallet, tx, "PROMO", account, amount)
         return Outcome(200, "", {"state": "ACTIVE", "rolling_id": rolling})
 

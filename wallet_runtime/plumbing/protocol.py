@@ -1,0 +1,93 @@
+"""Bounds of a connection that the web server does not keep: how long a request's head may be, and how long it may take."""
+
+import asyncio
+from typing import Any
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES_MAX = 32 * 1024
+HEADERS_MAX = 100
+# From the connection, or from the first byte of a further request, to the end of its headers.
+HEAD_SECONDS_MAX = 5.0
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers are too long, too many or too slow; bodies are bounded by `app`."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """Begin before the first request."""
+        super().__init__(*given, **named)
+        self._in_head = False
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._refusal = (400, "BAD_REQUEST", "this is no HTTP request")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request for a bounded time."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before the headers are complete; whatever is beyond the bound is not read."""
+        if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse_head(431, "HEADERS_TOO_LARGE", f"the request line and headers may hold {HEAD_BYTES_MAX} bytes")
+            return
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+        if self._head_timer is None and not self.transport.is_closing() and self._waits_for_a_head():
+            self._start_timer()
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Let the request in, unless its head is too large although it came at once."""
+        self._in_head = False
+        self._stop_timer()
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > HEAD_BYTES_MAX or len(self.headers) > HEADERS_MAX:
+            told = f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, found {len(self.headers)} and {size}"
+            self._refusal = (431, "HEADERS_TOO_LARGE", told)
+            raise httptools.HttpParserError(told)
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer in the house's shape what the parser could not read, and close."""
+        self._refuse_head(*self._refusal)
+
+    def _waits_for_a_head(self) -> bool:
+        return self._in_head or self.cycle is None or self.cycle.response_complete
+
+    def _start_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing() and self._waits_for_a_head():
+            self._refuse_head(408, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEAD_SECONDS_MAX:g} s")
+
+    def _refuse_head(self, status: int, code: str, message: str) -> None:
+        body = msgspec.json.encode({"status": status, "code": code, "message": message, "request_id": None, "details": {}})
+        head = (
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        if not self.transport.is_closing():
+            self.transport.write(head.encode() + body)
+            self.transport.close()
