@@ -68,7 +68,7 @@ SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS tot
 -- name: reconcile_movements_without_request
 -- Transactions that moved money though no claimed request of wallet_service, no backfill run and no topology move stands behind them
 -- (GATE-4).
--- Claims are kept for a time only, so it looks at what moved since.
+-- Answers are kept for a time only, so it looks at what moved since.
 WITH kept AS (
     SELECT kept_since FROM wallet.wallet_retention WHERE kind = 'idempotency'
 ), movement AS (

@@ -91,7 +91,14 @@ def takes_foreign_money_first(provider_type: str) -> None:
 
 def winnings_released_early() -> None:
     """Winnings go where they go once the rolling is done, though it is not."""
-    swap(BETS, "_destination", lambda original: lambda bet, account, state, back: bet.policy_snapshot.destinations[account][1])
+
+    def make(due: Rule) -> Rule:
+        def broken(bet: Any, share: Any, part: int, state: Any) -> Any:
+            return (type(share)(bet.policy_snapshot.destinations[share.account][1], part),) if part else ()
+
+        return broken
+
+    swap(BETS, "_due", make)
 
 
 def answers_without_funding() -> None:

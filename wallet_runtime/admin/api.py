@@ -90,9 +90,13 @@ def activate_topology(context: Context, call: Call) -> Answer:
     """Activate a topology together with its policy document (A7-12)."""
     wanted: Activation = call.body
     code = _segment(call, "code")
-    if wanted.policy_document is None:
-        confirm_already_active(code, wanted.version, _active_topology(context, call))
-    return _command(context, call, "topology.activate", "PUT", f"{TOPOLOGY}/{code}/activate", wanted)
+
+    def check() -> None:
+        if wanted.policy_document is None:
+            confirm_already_active(code, wanted.version, _active_topology(context, call))
+
+    path = f"{TOPOLOGY}/{code}/activate"
+    return send(context, call, "topology.activate", "PUT", path, wanted, (path, None), check)
 
 
 def list_documents(path: str, context: Context, call: Call) -> Answer:

@@ -1,5 +1,6 @@
 """A back-office command: audited, sent once under its person's key, its answer kept."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,13 +16,20 @@ from wallet_runtime.plumbing.service_client import ServiceClient
 Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 # Refusals of a rule. What the form or the credentials were refused for is tried again, as at the wallet.
 REFUSED_FOR_GOOD = (400, 409)
-TRIED_AGAIN = (contract.IDEMPOTENCY_IN_FLIGHT, contract.FENCING_TOKEN_OVERTAKEN)
+TRIED_AGAIN = (contract.IDEMPOTENCY_IN_FLIGHT, contract.FENCING_TOKEN_OVERTAKEN, contract.BALANCE_LIMIT)
 
 
-def send(context: Context, call: Call, command: str, method: str, path: str, body: object, audit: Audit) -> Answer:
+def no_check() -> None:
+    """Be the check of a command that needs none."""
+
+
+def send(  # noqa: PLR0913
+    context: Context, call: Call, command: str, method: str, path: str, body: object, audit: Audit, check: Callable[[], None] = no_check
+) -> Answer:
     """Record the command, send it to wallet_service at `path`, record the answer. Without its audit row a command is not sent.
 
-    A repeat under the person's key gets the first final answer. Raises `IdempotencyKeyRequired` (400) without a key,
+    A repeat under the person's key gets the first final answer. `check` looks at the state of today, so a repeat is not checked.
+    Raises `IdempotencyKeyRequired` (400) without a key,
     `PayloadMismatch` (409) for a key that this person used on this route for something else.
     """
     key = call.idempotency_key()
@@ -30,7 +38,10 @@ def send(context: Context, call: Call, command: str, method: str, path: str, bod
     audited = store.AuditedCommand(call.caller, call.route, path, key, command, target, call.brand_id, request_id, reason, body)
     recorded = store.record_command(context.database, audited)
     try:
-        answer = _repeated(recorded) or _sent(context, call, recorded, method, path, body, request_id)
+        answer = _repeated(recorded)
+        if answer is None:
+            check()
+            answer = _sent(context, call, recorded, method, path, body, request_id)
     except ApiError as error:
         store.record_answer(context.database, recorded, status=error.status, code=error.code)
         raise
@@ -45,7 +56,7 @@ def _repeated(recorded: store.Recorded) -> Answer | None:
     if not earlier.is_same:
         raise PayloadMismatch(details={"first_audit_id": recorded.claimed_by})
     if earlier.status is None:
-        # Its answer was never learnt. The wallet knows the request id.
+        # Its answer was never learnt. The wallet knows the request ids of money; a document that is saved again is the same document.
         return None
     if earlier.status >= 400:
         raise PassedThrough(earlier.status, earlier.body["code"], earlier.body["message"], details=earlier.body["details"])

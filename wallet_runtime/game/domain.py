@@ -13,8 +13,8 @@ Kind = Literal["authorize", "settle", "rollback"]
 
 _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 404, 409, 422})
-# The request id carries another payload, or a twin is at work under it: neither says anything of this command.
-_UNDECIDED = frozenset({contract.IDEMPOTENCY_IN_FLIGHT, contract.IDEMPOTENCY_PAYLOAD_MISMATCH})
+# The request id carries another payload, a twin is at work under it, or its answer is no longer kept: none says how the command ended.
+_UNDECIDED = frozenset({contract.IDEMPOTENCY_IN_FLIGHT, contract.IDEMPOTENCY_PAYLOAD_MISMATCH, contract.IDEMPOTENCY_ANSWER_PRUNED})
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
 _FROM_STATES = {
     "authorize": ("PENDING", "REFUSED"),

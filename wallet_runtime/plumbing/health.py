@@ -86,7 +86,8 @@ class Health:
             "pid": os.getpid(),
             "code": settings.code,
             "status": "failing" if failing else "degraded" if degraded else OK,
-            "checks": checks,
+            # Plain texts: the encoder takes no subclass.
+            "checks": {name: str(found) for name, found in checks.items()},
             "loops": {name: msgspec.to_builtins(state) for name, state in loops.items()},
             "freeze": {"level": freeze.level, "epoch": freeze.epoch},
             "legacy_token_present": settings.legacy_token_present,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 FAILURES_MAX = 5
-BACK_OFF_SECONDS_MAX = 5.0
+BACK_OFF_SECONDS_MAX = 2.0
 
 log = structlog.get_logger("loop")
 

@@ -49,7 +49,7 @@ def cancel_rolling(context: Context, call: Call) -> Answer:
     """Cancel an ACTIVE rolling; the same again answers the same. 404 for another brand's, 409 for any other state.
 
     409 for a brand whose `rolling.brand_config` does not say `cancel_allowed`, which is the default (RS-10). The wallet is told by
-    rolling_worker, and frees what the rolling locked.
+    rolling_worker, and locks what the rolling stood for.
     """
     brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
     with context.database.transaction() as session:

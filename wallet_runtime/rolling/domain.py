@@ -35,8 +35,8 @@ class BrandRules:
     """Rules of a brand (RS-10); the values here are the global defaults.
 
     `completion_ratio_bps` is the part of the required turnover that completes a rolling, in hundredths of a percent.
-    `expires_after` of None means that a rolling never expires. `cancel_allowed` governs cancellation by a person;
-    as long as the wallet does not follow it, a canceled rolling locks its bucket's money for good.
+    `expires_after` of None means that a rolling never expires. `cancel_allowed` governs cancellation by a person, which locks
+    what the rolling stood for.
     """
 
     completion_ratio_bps: int = FULL_RATIO_BPS
@@ -226,7 +226,7 @@ def open_rolling(requirement: Requirement, rules: BrandRules, occurred_at: datet
 def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ...]:
     """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, both sides rounded up.
 
-    So a transfer adds at most one minor unit of turnover, and many small ones shed none. A rolling that moves as a whole is not
+    So a transfer adds at most one minor unit of turnover per rolling, and many small ones shed none. A rolling that moves as a whole is not
     divided. What was reached or closed before hands on nothing to turn over, and its part ends in the same way.
     Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
     """

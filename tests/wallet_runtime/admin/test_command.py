@@ -104,6 +104,15 @@ def test_a_command_without_a_final_answer_is_sent_again_under_the_same_id(office
     assert len(office.wallet.calls) == 2
 
 
+def test_a_repeat_is_not_judged_by_what_is_active_now(office: Office) -> None:
+    key = {"Idempotency-Key": "k1"}
+    path, body = "topology/RUBY_SPLIT_V1/activate", {"version": 1}
+    first = office.send("PUT", path, body, **key)
+    office.wallet.answers["/internal/wallet/topology/active"] = Answer(200, {"topology_code": "RUBY_SPLIT_V1", "topology_version": 2})
+    again = office.send("PUT", path, body, **key)
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
 def test_a_refusal_is_kept_and_repeated(office: Office) -> None:
     office.wallet.answers[ROUTE] = PassedThrough(409, "REFERENCE_USED", "used", details={"transaction_id": "t1"})
     first = award(office).json()

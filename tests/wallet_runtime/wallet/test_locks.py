@@ -77,11 +77,11 @@ def test_a_lost_bet_unlocks_and_its_rollback_locks_again(player: Player, look: p
 def test_winnings_alone_leave(player: Player, look: psycopg.Connection) -> None:
     deposit(player, 100)
     expire(player, look)
-    for number, (payout, free) in enumerate((("0.50", 0), ("0.30", 0), ("0.40", 40)), 1):
+    for number, (payout, free) in enumerate((("0.50", 0), ("0.30", 0), ("0.40", 10)), 1):
         authorize(player, 50 if number == 1 else 30, f"b{number}")
         settle(player, payout, f"b{number}")
         assert held(look).get("WITHDRAWABLE", 0) == free
-    assert (held(look)["SPORTS_NORMAL"], locked(look)) == (70, {"SPORTS_NORMAL": 70})
+    assert (held(look)["SPORTS_NORMAL"], locked(look)) == (100, {"SPORTS_NORMAL": 100})
 
 
 def test_a_lock_goes_along_with_a_transfer(player: Player, look: psycopg.Connection) -> None:
@@ -92,6 +92,41 @@ def test_a_lock_goes_along_with_a_transfer(player: Player, look: psycopg.Connect
     assert player.perform(transfers.transfer, move, **STAKES)[0] == 200
     assert locked(look) == {"SPORTS_NORMAL": 30, "CASINO_NORMAL": 70}
     assert sum(float(amount) for amount in complete(player, look)) == 0.20
+
+
+def test_penny_deposits_and_a_transfer_dilute_no_lapsed_obligation(player: Player, look: psycopg.Connection) -> None:
+    deposit(player, 100_000)
+    (big,) = owing(look)
+    for _ in range(9):
+        deposit(player, 1)
+    move = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 100_008, "EUR")
+    assert player.perform(transfers.transfer, move, **STAKES)[0] == 200
+    (part,) = [
+        str(name) for (name,) in look.execute("SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE amount > 1000").fetchall()
+    ]
+    for name in (big, part):
+        assert player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
+    complete(player, look)
+    assert held(look).get("WITHDRAWABLE", 0) <= 18
+
+
+def test_a_completed_rolling_is_paid_out_when_the_last_one_lapses(player: Player, look: psycopg.Connection) -> None:
+    deposit(player, 1)
+    deposit(player, 100_000)
+    small, big = owing(look)
+    assert player.perform(rolling.complete, rolling.Complete(big), rolling_id=big)[1]["released"] == "0.00"
+    assert player.perform(rolling.close, rolling.Close(small, "EXPIRED"), rolling_id=small)[1]["released"] == "1000.00"
+    assert (held(look), locked(look)) == ({"SPORTS_NORMAL": 1, "WITHDRAWABLE": 100_000}, {"SPORTS_NORMAL": 1})
+
+
+def test_a_bet_lost_before_its_rolling_lapsed_comes_back_locked(player: Player, look: psycopg.Connection) -> None:
+    deposit(player, 100)
+    authorize(player, 100)
+    settle(player, "0")
+    expire(player, look)
+    reads = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": "yes"}
+    assert player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **reads)[0] == 200
+    assert locked(look) == {"SPORTS_NORMAL": 100}
 
 
 def _forged(player: Player, decision: dict[str, Any]) -> str:
@@ -118,7 +153,7 @@ def test_the_database_refuses_to_release_what_is_locked(player: Player, look: ps
     (name,) = owing(look)
     with monkeypatch.context() as patch:
         patch.setattr(locks, "unlocked", lambda state, account: state.balance(account))
-        patch.setattr(locks, "relocked", lambda state, changes: ())
+        patch.setattr(locks, "relocked", lambda state, changes, added=locks.NOTHING: ())
         with pytest.raises(InvariantRefused):
             player.perform(rolling.complete, rolling.Complete(name), rolling_id=name)
     assert held(look) == {"SPORTS_NORMAL": 120}

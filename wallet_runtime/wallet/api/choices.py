@@ -26,7 +26,8 @@ def choose(context: Context, call: Call) -> Answer:
     choice = choices.Choice(body.provider_type, body.source)
     request = name_request(call, call.path_uuid("player_id"), choice)
     state, pair = money_of(context.database).look(request)
-    choices.confirm(choice, state, pair)
+    if state.stored is None:
+        choices.confirm(choice, state, pair)
     store.keep(context.database, request, choice)
     return Answer(200, choice)
 

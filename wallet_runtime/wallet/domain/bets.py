@@ -97,8 +97,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
     if bet.state != "AUTHORIZED":
         return _not_open(bet, pair)
     parts = funding.split_payout(payout, bet.funding)
-    back = payout <= bet.stake
-    due = _merge(Share(_destination(bet, share.account, state, back), part) for share, part in zip(bet.funding, parts, strict=True) if part)
+    due = _merge(each for share, part in zip(bet.funding, parts, strict=True) for each in _due(bet, share, part, state))
     paid, legs_in = _landed(due, bet, state)
     legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
     return Decision(
@@ -146,7 +145,9 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
         return _winnings_spent(bet, reference, short)
     taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in bet.payout_shares or ())
     house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
-    locked = locks.relocked(state, _changes((*_negative(bet.payout_shares or ()), *resting)), state.lifted)
+    # A stake whose rolling has lapsed since comes back locked.
+    again = {account: amount for account, amount in _changes(resting).items() if account in state.lapsed}
+    locked = locks.relocked(state, _changes((*_negative(bet.payout_shares or ()), *resting)), state.lifted | again)
     return _rolled_back(request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta), locked)
 
 
@@ -243,12 +244,13 @@ def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[t
     return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
 
 
-def _destination(bet: Authorization, account: str, state: State, back: bool) -> str:
-    """Return where a share's payout goes; `back` says that the bet has won nothing, so that locked money returns as it was."""
-    before, after = bet.policy_snapshot.destinations[account]
-    if state.has_active_rolling(account):
-        return before
-    return account if back and state.locked_on(account) else after
+def _due(bet: Authorization, share: Share, part: int, state: State) -> tuple[Share, ...]:
+    """Return where a share's part of the payout goes. Of a locked stake only the surplus leaves its account."""
+    before, after = bet.policy_snapshot.destinations[share.account]
+    if state.has_active_rolling(share.account):
+        return (Share(before, part),) if part else ()
+    back = min(part, share.amount, state.locked_on(share.account))
+    return tuple(each for each in (Share(share.account, back), Share(after, part - back)) if each.amount)
 
 
 def _changes(shares: Iterable[Share]) -> dict[str, int]:

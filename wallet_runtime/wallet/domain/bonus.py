@@ -10,7 +10,7 @@ from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.locks import relocked
-from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, require_turnover, revoked
+from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, pass_earned_on, require_turnover, revoked
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Request, State
 
@@ -95,7 +95,10 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
         left = format_amount(whole, bonus.currency)
         message = f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched; nothing was taken back"
         return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
-    return _ended(REVERSE, request, bonus, state, pair, "REVERSED", bonus.amount)
+    # An earlier bonus of the bucket that lapsed is taken back with the last rolling.
+    lapsed = 0 if state.has_active_rolling(bonus.account, besides=bonus.rolling_id) else state.locked_on(bonus.account)
+    taken = min(state.balance(bonus.account), bonus.amount + lapsed)
+    return _ended(REVERSE, request, bonus, state, pair, "REVERSED", taken)
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
@@ -139,9 +142,17 @@ def _ended(  # noqa: PLR0913
         legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency)) if taken else (),
         bonus={"bonus_id": bonus.bonus_id, "from_state": "ISSUED", "state": target},
         locks=relocked(state, {bonus.account: -taken}),
+        obligations_changed=_passed_on(bonus, state),
         obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},) if bonus.rolling_id else (),
         events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
     )
+
+
+def _passed_on(bonus: Bonus, state: State) -> tuple[dict[str, object], ...]:
+    """Let what waits for the bonus's rolling wait for another one of its bucket."""
+    there = [o for o in state.obligations if o.account == bonus.account]
+    owed = next((o for o in there if o.rolling_id == bonus.rolling_id), None)
+    return () if owed is None else pass_earned_on(owed, tuple(o for o in there if o is not owed))
 
 
 def _refuse_end(command: str, bonus: Bonus, state: State, pair: ActivePair, target: str) -> Decision | None:

@@ -14,17 +14,32 @@ Locks = tuple[dict[str, Any], ...]
 
 
 def unlocked(state: State, account: str) -> int:
-    """Return what a completed rolling may release of an account."""
-    return max(0, state.balance(account) - state.locked_on(account))
+    """Return what of a balance may leave. What is locked may as well lie in open stakes: money of one account is all alike."""
+    locked, balance = state.locked_on(account), state.balance(account)
+    return min(balance, max(0, balance + state.staked_on(account) - locked)) if locked else balance
 
 
 def lock_share(state: State, owed: Obligation) -> Locks:
-    """Lock the part of an account that a closed rolling stood for, rounded up; with the account's last rolling all of it."""
-    account = owed.account
-    free = max(0, state.balance(account) + state.staked_on(account) - state.locked_on(account))
-    amounts = owed.amount + sum(o.amount for o in state.obligations if o.account == account and o.rolling_id != owed.rolling_id)
-    share = -(-free * owed.amount // amounts)
-    return ({"account": account, "delta": share},) if share else ()
+    """Lock the part of an account that a closed rolling stood for, rounded up; the rest is other rollings' or was earned."""
+    share = _free(state, owed.account) - _others_part(state, owed)
+    return ({"account": owed.account, "delta": share},) if share else ()
+
+
+def earned_part(state: State, owed: Obligation) -> int:
+    """Return what completed rollings have earned of an account whose last rolling is closed; 0 while another one is active."""
+    if state.has_active_rolling(owed.account, besides=owed.rolling_id):
+        return 0
+    return min(state.balance(owed.account), _others_part(state, owed))
+
+
+def _free(state: State, account: str) -> int:
+    return max(0, state.balance(account) + state.staked_on(account) - state.locked_on(account))
+
+
+def _others_part(state: State, owed: Obligation) -> int:
+    others = sum(o.weight for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+    whole = owed.weight + others
+    return _free(state, owed.account) * (owed.earned + others) // whole if whole else 0
 
 
 def moved(state: State, source: str, target: str, amount: int) -> Locks:

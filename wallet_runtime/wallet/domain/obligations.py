@@ -72,13 +72,30 @@ def release(source: str, target: str, held: int, cap: int | None, currency: str)
     return released, tuple(leg for leg in legs if leg.delta)
 
 
-def pass_cap_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
-    """Let a completed rolling's cap count for its bucket's release, which comes with the last of `others`.
+def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
+    """Let a completed rolling count for its bucket's release, which comes with the last of `others`: its amount and its cap.
 
     Caps of one release add up. Money without a cap cannot be told apart from money with one, so one rolling without a cap
     lifts the cap of the whole bucket. The heir is the same on every run, in whatever order the database lists rollings.
     """
+    heir = _heir(others)
+    changes: dict[str, dict[str, Any]] = {heir.rolling_id: {"earned": heir.earned + owed.weight}}
     if owed.cap is None:
-        return tuple({"rolling_id": other.rolling_id, "cap": None} for other in others if other.cap is not None)
-    heir = min(others, key=lambda other: other.rolling_id)
-    return () if heir.cap is None else ({"rolling_id": heir.rolling_id, "cap": heir.cap + owed.cap},)
+        for other in others:
+            if other.cap is not None:
+                changes.setdefault(other.rolling_id, {})["cap"] = None
+    elif heir.cap is not None:
+        changes[heir.rolling_id]["cap"] = heir.cap + owed.cap
+    return tuple({"rolling_id": rolling_id} | change for rolling_id, change in changes.items())
+
+
+def pass_earned_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
+    """Let what waits for a rolling that ended otherwise wait for another one of its bucket."""
+    if not owed.earned or not others:
+        return ()
+    heir = _heir(others)
+    return ({"rolling_id": heir.rolling_id, "earned": heir.earned + owed.earned},)
+
+
+def _heir(others: tuple[Obligation, ...]) -> Obligation:
+    return min(others, key=lambda other: other.rolling_id)

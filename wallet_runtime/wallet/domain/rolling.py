@@ -9,7 +9,7 @@ from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
-from wallet_runtime.wallet.domain.obligations import PROMO, pass_cap_on, release
+from wallet_runtime.wallet.domain.obligations import PROMO, pass_earned_on, pass_on, release
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
 COMPLETE, CLOSE = "ROLLING_COMPLETE", "ROLLING_CLOSE"
@@ -44,25 +44,17 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
         return refuse(COMPLETE, pair, 409, "ROLLING_NOT_COMPLETABLE", message, starts_new=False, state=owed.state)
     if owed.state == "COMPLETED":
         return Decision(command=COMPLETE, status=200, body=_body(owed, state, 0), pair=pair.reference, starts_new=False)
-    others = tuple(o for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+    others = _others(owed, state)
     if others:
-        return _completed(request, owed, state, pair, changed=pass_cap_on(owed, others))
-    target = pair.topology.account(pair.topology.withdrawable.code)
-    if owed.account == target:
-        return _completed(request, owed, state, pair)
-    free = locks.unlocked(state, owed.account)
-    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the last rolling.
-    held = state.balance(owed.account) if _is_promotional(owed, state, pair) else free
-    cap = free if owed.cap is None else min(free, owed.cap)
-    released, legs = release(owed.account, target, held, cap, _currency(state))
-    locked = locks.relocked(state, {owed.account: -held})
-    return _completed(request, owed, state, pair, legs=legs, released=released, locked=locked)
+        return _completed(request, owed, state, pair, changed=pass_on(owed, others))
+    return _last_completed(request, owed, state, pair)
 
 
 def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
     """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
 
     Locked money may be played with, and only its winnings become withdrawable, whatever rolling of the bucket is completed later.
+    What rollings that were completed before the last one have earned is released with it.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
@@ -72,21 +64,26 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         return Decision(command=CLOSE, status=200, body=_body(owed, state, 0, owed.state), pair=pair.reference, starts_new=False)
     currency = _currency(state)
     given = _is_promotional(owed, state, pair)
-    staked = state.staked_on(owed.account) if given and owed.grant_id is None else 0
-    if staked:
-        message = f"open bets hold {format_amount(staked, currency)} {currency} of {owed.bucket_type_code}, which would be taken back"
-        return refuse(CLOSE, pair, 409, OPEN_STAKES, message, starts_new=False)
-    taken = state.balance(owed.account) if given else 0
-    locked = locks.relocked(state, {owed.account: -taken}) if given else locks.lock_share(state, owed)
+    if given and owed.grant_id is None and state.staked_on(owed.account):
+        return _staked(CLOSE, owed, state, pair)
+    part = 0 if owed.grant_id else locks.earned_part(state, owed)
+    target = pair.topology.account(pair.topology.withdrawable.code)
+    released, legs = release(owed.account, target, part, owed.cap, currency)
+    taken = state.balance(owed.account) - part if given else 0
+    back = (Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
+    locked = locks.relocked(state, {owed.account: -taken - part}) if given else locks.lock_share(state, owed)
+    moved = {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "from_account": owed.account, "to_account": target}
     grants = ({"grant_id": owed.grant_id, "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED"},) if owed.grant_id else ()
     return Decision(
         command=CLOSE,
         status=200,
-        body=_body(owed, state, 0, command.state) | {"taken_back": format_amount(taken, currency)},
+        body=_body(owed, state, released, command.state) | {"taken_back": format_amount(taken, currency)},
         pair=pair.reference,
         starts_new=False,
-        legs=(Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else (),
+        legs=(*legs, *back),
+        transfers=(moved | {"amount": released},) if released else (),
         grants_closed=grants,
+        obligations_changed=pass_earned_on(owed, _others(owed, state)),
         locks=locked,
         obligations_closed=({"rolling_id": owed.rolling_id, "state": command.state},),
     )
@@ -97,6 +94,34 @@ def _obligation(request: Request, rolling_id: str, state: State) -> Obligation:
     if owed is None or owed.player_id != str(request.player_id):
         raise RollingNotFound(f"no rolling obligation {rolling_id} of this player")
     return owed
+
+
+def _last_completed(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
+    target = pair.topology.account(pair.topology.withdrawable.code)
+    if owed.account == target:
+        return _completed(request, owed, state, pair)
+    given = _is_promotional(owed, state, pair)
+    if given and state.locked_on(owed.account) and state.staked_on(owed.account):
+        return _staked(COMPLETE, owed, state, pair)
+    free = locks.unlocked(state, owed.account)
+    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the last rolling.
+    held = state.balance(owed.account) if given else free
+    cap = free if owed.cap is None else min(free, owed.cap)
+    released, legs = release(owed.account, target, held, cap, _currency(state))
+    locked = locks.relocked(state, {owed.account: -held})
+    return _completed(request, owed, state, pair, legs=legs, released=released, locked=locked)
+
+
+def _others(owed: Obligation, state: State) -> tuple[Obligation, ...]:
+    return tuple(o for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+
+
+def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> Decision:
+    """Refuse for now what would take a given account back while open bets hold a part of it."""
+    currency = _currency(state)
+    staked = format_amount(state.staked_on(owed.account), currency)
+    message = f"open bets hold {staked} {currency} of {owed.bucket_type_code}, which would be taken back"
+    return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False)
 
 
 def _is_promotional(owed: Obligation, state: State, pair: ActivePair) -> bool:

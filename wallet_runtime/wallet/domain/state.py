@@ -56,7 +56,8 @@ class Cash(msgspec.Struct, frozen=True):
 class Obligation(msgspec.Struct, frozen=True):
     """A rolling that a bucket or grant still owes, or one that was asked for by id.
 
-    `cap` is the most that completing it releases of its account; None for all there is.
+    `cap` is the most that completing it releases of its account; None for all there is. `earned` is the amount of completed
+    rollings whose release waits for this one.
     """
 
     rolling_id: str
@@ -67,6 +68,12 @@ class Obligation(msgspec.Struct, frozen=True):
     player_id: str = ""
     grant_id: str | None = None
     cap: int | None = None
+    earned: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Return the amount of money that this rolling and those that wait for it stand for."""
+        return self.amount + self.earned
 
     @property
     def account(self) -> str:
@@ -206,7 +213,8 @@ class State(msgspec.Struct, frozen=True):
 
     Read only where the command asks for it: `staked`, what open bets hold of each account (None: not read); `locked`, how much of
     each account only winnings leave (None: not read); `low_water`, the least that each account has held since a settled bet's
-    winnings came there; `lifted`, what that settlement unlocked; `choice`, the source that the player picked (None: no one yet);
+    winnings came there; `lifted`, what that settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was
+    made; `choice`, the source that the player picked (None: no one yet);
     `reference`, the use of the reference that the command names (None: it is new).
     """
 
@@ -228,6 +236,7 @@ class State(msgspec.Struct, frozen=True):
     locked: dict[str, int] | None = None
     low_water: dict[str, int] = {}
     lifted: dict[str, int] = {}
+    lapsed: tuple[str, ...] = ()
     choice: str | None | msgspec.UnsetType = msgspec.UNSET
     reference: ReferenceUse | None | msgspec.UnsetType = msgspec.UNSET
 

@@ -24,6 +24,8 @@ from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, 
 
 TRANSFER = "WALLET_TRANSFER"
 NOT_ALLOWED = "TRANSFER_NOT_ALLOWED"
+# A transfer of a part divides each rolling, so a player could multiply them by moving money to and fro.
+ROLLINGS_MAX = 32
 TYPE_OF_SIDE = {"sports": SPORTS, "casino": LIVE}
 TARGET_KINDS = ("normal", "bonus")
 SOURCE_KINDS = ("normal", "bonus", "withdrawable")
@@ -79,6 +81,10 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
         staked = format_amount(state.staked_on(account), command.currency)
         message = f"open bets hold {staked} {command.currency} of {source.code}, which still owes turnover; transfer when they are settled"
         return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
+    beyond = len(owed) + sum(o.account == topology.account(target.code) for o in state.obligations) > ROLLINGS_MAX
+    if owed and command.amount < held and beyond:
+        message = f"{target.code} would owe under more than {ROLLINGS_MAX} rollings; transfer the whole balance, or turn some over first"
+        return _refuse(pair, "TOO_MANY_ROLLINGS", message, most=ROLLINGS_MAX)
     done = _transferred(request, command, pair, target, held, edge, _carry(request, pair, target, owed, command.amount, held))
     return msgspec.structs.replace(done, locks=locks.moved(state, account, topology.account(target.code), command.amount))
 
@@ -95,7 +101,7 @@ def legacy_transfer(request: Request, command: LegacyTransfer, state: State, pai
 
 
 def _carry(request: Request, pair: ActivePair, target: Bucket, owed: tuple[Obligation, ...], amount: int, held: int) -> _Carried:
-    """Name what becomes of each rolling of the source; a cap is divided like the turnover, rounded down."""
+    """Name what becomes of each rolling of the source; amounts and a cap are divided, the parts rounded down."""
     if amount == held:
         return _Carried(
             rollings=tuple({"rolling_id": o.rolling_id, "becomes": o.rolling_id} for o in owed),
@@ -103,13 +109,21 @@ def _carry(request: Request, pair: ActivePair, target: Bucket, owed: tuple[Oblig
             changed=tuple({"rolling_id": o.rolling_id, "bucket_type_code": target.code} for o in owed),
         )
     ids = {o.rolling_id: str(uuid5(request.transaction_id, f"rolling/{o.rolling_id}")) for o in owed}
-    caps = {o.rolling_id: o.cap * amount // held for o in owed if o.cap is not None}
     where = {"topology_code": pair.topology.code, "bucket_type_code": target.code}
+    divided = [(o, {name: None if value is None else value * amount // held for name, value in _divisible(o).items()}) for o in owed]
     return _Carried(
         rollings=tuple({"rolling_id": before, "becomes": after} for before, after in ids.items()),
-        opened=tuple(where | {"rolling_id": ids[o.rolling_id], "amount": amount, "cap": caps.get(o.rolling_id)} for o in owed),
-        changed=tuple({"rolling_id": o.rolling_id, "cap": o.cap - caps[o.rolling_id]} for o in owed if o.cap is not None),
+        opened=tuple(where | {"rolling_id": ids[o.rolling_id]} | part for o, part in divided),
+        changed=tuple({"rolling_id": o.rolling_id} | _rest(o, part) for o, part in divided),
     )
+
+
+def _divisible(owed: Obligation) -> dict[str, int | None]:
+    return {"amount": owed.amount, "earned": owed.earned, "cap": owed.cap}
+
+
+def _rest(owed: Obligation, part: dict[str, int | None]) -> dict[str, int | None]:
+    return {name: None if value is None else value - (part[name] or 0) for name, value in _divisible(owed).items()}
 
 
 def _transferred(

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime.contract import IDEMPOTENCY_IN_FLIGHT
+from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT
 from wallet_runtime.plumbing import failpoint, fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import (
@@ -83,7 +83,7 @@ class InvariantRefused(ApiError):
 class BalanceLimit(Conflict):
     """The account would hold more than the platform can count; nothing was changed."""
 
-    code = "BALANCE_LIMIT"
+    code = BALANCE_LIMIT
 
 
 class PairMoved(Exception):

@@ -284,7 +284,10 @@ CREATE TABLE wallet.wallet_rolling_obligation (
     -- The coupon grant that owes; the bucket is empty then.
     grant_id         uuid REFERENCES wallet.wallet_coupon_grant,
     currency         text NOT NULL,
-    amount           bigint NOT NULL CHECK (amount > 0),
+    -- The money that it was asked for, and that of completed rollings whose release waits for this one. Nothing but their proportion
+    -- counts: what of the account is locked when it lapses. A transfer divides both.
+    amount           bigint NOT NULL CHECK (amount >= 0),
+    earned           bigint NOT NULL DEFAULT 0 CHECK (earned >= 0),
     -- The most that completing it releases of its account; NULL for all there is.
     cap              bigint CHECK (cap >= 0),
     state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'CANCELED', 'EXPIRED')),

@@ -77,7 +77,7 @@ LANGUAGE sql STABLE AS $$
                             WHERE s.brand_id = p_brand AND s.player_id = p_player AND s.state = 'AUTHORIZED') ELSE 0 END,
         'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
                                               'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state,
-                                              'grant_id', r.grant_id, 'cap', r.cap)
+                                              'grant_id', r.grant_id, 'cap', r.cap, 'earned', r.earned)
                       FROM wallet.wallet_rolling_obligation r
                      WHERE r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = p_brand),
         'coupon', (SELECT wallet.grant_json(g) FROM wallet.wallet_coupon_grant g
@@ -112,7 +112,7 @@ BEGIN
                    FROM wallet_balances w WHERE w.tenant_id = p_brand AND w.player_id = p_player),
         'obligations', (SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id, 'topology_code', o.topology_code,
                                                                      'bucket_type_code', o.bucket_type_code, 'amount', o.amount,
-                                                                     'grant_id', o.grant_id, 'cap', o.cap)), '[]')
+                                                                     'grant_id', o.grant_id, 'cap', o.cap, 'earned', o.earned)), '[]')
                           FROM wallet_rolling_obligation o
                          WHERE o.brand_id = p_brand AND o.player_id = p_player AND o.state = 'ACTIVE'));
 END $$;
@@ -412,9 +412,9 @@ END $$;
 CREATE FUNCTION wallet.put_obligations(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, cap)
+    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, earned, cap)
     SELECT (o->>'rolling_id')::uuid, c.brand_id, c.player_id, o->>'topology_code', o->>'bucket_type_code',
-           (o->>'grant_id')::uuid, c.currency, (o->>'amount')::bigint, (o->>'cap')::bigint
+           (o->>'grant_id')::uuid, c.currency, (o->>'amount')::bigint, coalesce((o->>'earned')::bigint, 0), (o->>'cap')::bigint
       FROM jsonb_array_elements(coalesce(c.records->'obligations_opened', '[]')) o;
     UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
       FROM jsonb_array_elements(coalesce(c.records->'obligations_closed', '[]')) o

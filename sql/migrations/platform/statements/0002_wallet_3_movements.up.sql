@@ -68,8 +68,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What decisions about bonuses, adjustments, transfers and winnings need beside the common state; read_state adds it.
--- Input: bonus_id, adjustment_id, with_stakes (open stakes per account), with_winnings (low water of a settled bet's payout, and what its
--- settlement unlocked).
+-- Input: bonus_id, adjustment_id, with_stakes (open stakes per account), with_winnings (of a settled bet: the low water of its payout, what
+-- its settlement unlocked, and accounts where a rolling has lapsed since it was made).
 CREATE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
@@ -88,6 +88,12 @@ LANGUAGE sql STABLE AS $$
               FROM wallet.wallet_bet_authorization a
               JOIN wallet.wallet_lock k ON k.brand_id = a.brand_id AND k.player_id = a.player_id AND k.transaction_id = a.close_transaction_id
              WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END,
+        'lapsed', CASE WHEN c ? 'with_winnings' THEN (
+            SELECT coalesce(jsonb_agg(DISTINCT o.topology_code || '/' || o.bucket_type_code), '[]')
+              FROM wallet.wallet_bet_authorization a
+              JOIN wallet.wallet_rolling_obligation o ON o.brand_id = a.brand_id AND o.player_id = a.player_id
+                                                     AND o.state IN ('CANCELED', 'EXPIRED') AND o.closed_at >= a.created_at
+             WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id' AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '[]' END,
         'low_water', CASE WHEN c ? 'with_winnings' THEN (
             SELECT coalesce(jsonb_object_agg(s->>'account', coalesce(wallet.low_water(p_brand, a.player_id, s->>'account',
                                                                                     a.close_transaction_id, a.closed_at), 0)), '{}')
@@ -119,30 +125,31 @@ DECLARE
 BEGIN
     FOR change IN SELECT * FROM jsonb_array_elements(c.records->'locks') LOOP
         INSERT INTO wallet_lock (brand_id, player_id, account, version, delta, locked, command, transaction_id)
-        SELECT c.brand_id, c.player_id, change->>'account', count(*) + 1, (change->>'delta')::bigint,
-               coalesce(sum(k.delta), 0)::bigint + (change->>'delta')::bigint, c.command, c.transaction_id
-          FROM wallet_lock k
-         WHERE k.brand_id = c.brand_id AND k.player_id = c.player_id AND k.account = change->>'account';
+        SELECT c.brand_id, c.player_id, change->>'account', coalesce(newest.version, 0) + 1, (change->>'delta')::bigint,
+               coalesce(newest.locked, 0) + (change->>'delta')::bigint, c.command, c.transaction_id
+          FROM (SELECT 1) AS always
+          LEFT JOIN (SELECT k.version, k.locked FROM wallet_lock k
+                      WHERE k.brand_id = c.brand_id AND k.player_id = c.player_id AND k.account = change->>'account'
+                      ORDER BY k.version DESC LIMIT 1) newest ON true;
     END LOOP;
 END $$;
 
--- Refuse a command that locks more of an account than it holds and has staked, or releases what is locked.
+-- Refuse a command after which more of an account is locked than it holds and has staked: it locked or released too much.
 CREATE FUNCTION wallet.refuse_unlocked(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     fault record;
 BEGIN
-    SELECT named.account, named.released, l.locked INTO fault
-      FROM (SELECT t->>'from_account' AS account, true AS released FROM jsonb_array_elements(coalesce(c.records->'transfers', '[]')) t
-             WHERE t->>'kind' = 'RELEASE'
-            UNION ALL SELECT l->>'account', false FROM jsonb_array_elements(coalesce(c.records->'locks', '[]')) l) named
+    SELECT named.account, l.locked INTO fault
+      FROM (SELECT t->>'from_account' AS account FROM jsonb_array_elements(coalesce(c.records->'transfers', '[]')) t
+            UNION SELECT l->>'account' FROM jsonb_array_elements(coalesce(c.records->'locks', '[]')) l) named
       CROSS JOIN LATERAL (SELECT wallet.locked_on(c.brand_id, c.player_id, named.account) AS locked) l
       LEFT JOIN wallet_bucket b ON b.brand_id = c.brand_id AND b.player_id = c.player_id
                                AND (b.topology_code, b.bucket_type_code) = (split_part(named.account, '/', 1), split_part(named.account, '/', 2))
      WHERE l.locked > 0
-       AND l.locked > coalesce(b.balance, 0) + CASE WHEN named.released THEN 0 ELSE (
+       AND l.locked > coalesce(b.balance, 0) + (
                SELECT coalesce(sum((f->>'amount')::bigint), 0) FROM wallet_bet_authorization a, jsonb_array_elements(a.funding) f
-                WHERE a.brand_id = c.brand_id AND a.player_id = c.player_id AND a.state = 'AUTHORIZED' AND f->>'account' = named.account) END
+                WHERE a.brand_id = c.brand_id AND a.player_id = c.player_id AND a.state = 'AUTHORIZED' AND f->>'account' = named.account)
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% of % are locked, more than % leaves there', fault.locked, fault.account, c.command USING ERRCODE = 'RW003';
@@ -200,6 +207,7 @@ BEGIN
     END IF;
     UPDATE wallet_rolling_obligation r
        SET bucket_type_code = coalesce(o->>'bucket_type_code', r.bucket_type_code),
+           amount = coalesce((o->>'amount')::bigint, r.amount), earned = coalesce((o->>'earned')::bigint, r.earned),
            cap = CASE WHEN o ? 'cap' THEN (o->>'cap')::bigint ELSE r.cap END
       FROM jsonb_array_elements(coalesce(c.records->'obligations_changed', '[]')) o
      WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id AND r.state = 'ACTIVE';

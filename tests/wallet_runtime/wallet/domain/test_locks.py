@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
-from wallet_runtime.wallet.domain import adjustments, bets, locks, rolling, transfers
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import Adjustment, Authorization, Obligation, PolicySnapshot, ReadMore, Share, State
+from wallet_runtime.wallet.domain.state import Adjustment, Authorization, Bonus, Obligation, PolicySnapshot, ReadMore, Share, State
 
 SPORTS, CASINO = "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL"
 BONUS, WITHDRAWABLE = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE"
@@ -64,6 +64,65 @@ def test_another_rolling_releases_only_what_is_unlocked() -> None:
     assert (everything.legs, everything.transfers) == ((), ())
 
 
+def test_what_is_locked_may_lie_in_open_stakes() -> None:
+    held = state({"SPORTS_NORMAL": 100}, obligations=(owed("b"),), locked={SPORTS: 100}, staked={SPORTS: 100})
+    assert (moves(completed(held, "b")), changes(completed(held, "b"))) == ({SPORTS: -100, WITHDRAWABLE: 100}, {})
+
+
+def test_what_completed_rollings_have_earned_is_released_with_the_last_one() -> None:
+    first = completed(state({"SPORTS_NORMAL": 1_000}, obligations=(owed("a", 1), owed("b", 999, cap=600))), "b")
+    assert first.obligations_changed == ({"rolling_id": "a", "earned": 999},) and not first.legs
+    last = state({"SPORTS_NORMAL": 1_000}, obligations=(owed("a", 1, earned=999),))
+    assert (moves(closed(last)), changes(closed(last)), closed(last).body["released"]) == (
+        {SPORTS: -999, WITHDRAWABLE: 999},
+        {SPORTS: 1},
+        "9.99",
+    )
+    with_cap = msgspec.structs.replace(last, obligations=(owed("a", 1, earned=999, cap=600),))
+    assert moves(closed(with_cap)) == {SPORTS: -999, WITHDRAWABLE: 600, "PROMO": 399}
+
+
+def test_what_waits_for_a_lapsed_rolling_waits_for_another() -> None:
+    held = state({"SPORTS_NORMAL": 300}, obligations=(owed("a", earned=100), owed("b")))
+    decision = closed(held)
+    assert (decision.legs, changes(decision)) == ((), {SPORTS: 100})
+    assert decision.obligations_changed == ({"rolling_id": "b", "earned": 100},)
+
+
+def test_a_given_bucket_is_not_emptied_under_open_locked_stakes() -> None:
+    held = state({"SPORTS_BONUS": 150}, obligations=(owed("b", 100, "SPORTS_BONUS"),), locked={BONUS: 100}, staked={BONUS: 50})
+    assert completed(held, "b").body["code"] == "OPEN_STAKES"
+
+
+def test_an_earlier_bonus_that_lapsed_goes_back_with_the_last_one() -> None:
+    given = Bonus("x", str(PLAYER), "RUBY_SPLIT_V1", "SPORTS_BONUS", "EUR", 100, "c", "ISSUED", "b", 200)
+    held = state({"SPORTS_BONUS": 200}, bonus=given, obligations=(owed("b", 100, "SPORTS_BONUS"),), locked={BONUS: 100})
+    decision = bonus.reverse(request(), bonus.End("x"), held, SPLIT)
+    assert (moves(decision), changes(decision)) == ({BONUS: -200, "PROMO": 200}, {BONUS: -100})
+
+
+def test_a_loss_of_before_a_lapse_comes_back_locked() -> None:
+    lost = bet(state="SETTLED", payout=0, payout_shares=())
+    held = state({}, authorization=lost, lapsed=(SPORTS,))
+    assert changes(bets.rollback(request(), bets.Rollback("mocksports", "b1"), held, SPLIT)) == {SPORTS: 100}
+
+
+def test_a_transfer_divides_what_each_rolling_stands_for() -> None:
+    held = state({"SPORTS_NORMAL": 100}, obligations=(owed("a", 99, earned=10), owed("b", 1)))
+    decision = transfers.transfer(request(), transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 50, "EUR"), held, SPLIT)
+    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [(49, 5), (0, 0)]
+    assert [(each["amount"], each["earned"]) for each in decision.obligations_changed] == [(50, 5), (1, 0)]
+
+
+def test_a_transfer_of_a_part_does_not_multiply_rollings_without_end() -> None:
+    many = tuple(owed(str(number)) for number in range(transfers.ROLLINGS_MAX + 1))
+    part, whole = (transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", amount, "EUR") for amount in (50, 100))
+    held = state({"SPORTS_NORMAL": 100}, obligations=many)
+    assert transfers.transfer(request(), part, held, SPLIT).body["code"] == "TOO_MANY_ROLLINGS"
+    assert transfers.transfer(request(), whole, held, SPLIT).status == 200
+    assert transfers.transfer(request(), part, msgspec.structs.replace(held, obligations=many[1:]), SPLIT).status == 200
+
+
 def test_a_cap_counts_for_what_is_unlocked_alone() -> None:
     held = state({"SPORTS_NORMAL": 500}, obligations=(owed("b", 1, cap=50),), locked={SPORTS: 300})
     assert moves(completed(held, "b")) == {SPORTS: -200, WITHDRAWABLE: 50, "PROMO": 150}
@@ -104,9 +163,10 @@ def bet(stake: int = 100, **more: Any) -> Authorization:
         ("0", {}, {SPORTS: -100}),
         ("0.40", {SPORTS: 40}, {SPORTS: -60}),
         ("1.00", {SPORTS: 100}, {}),
-        ("1.01", {WITHDRAWABLE: 101}, {SPORTS: -100}),
+        ("1.01", {SPORTS: 100, WITHDRAWABLE: 1}, {}),
+        ("3.00", {SPORTS: 100, WITHDRAWABLE: 200}, {}),
     ],
-    ids=["lost", "a part back", "all back", "won"],
+    ids=["lost", "a part back", "all back", "won a cent", "won"],
 )
 def test_only_a_win_leaves_locked_money(payout: str, to: dict[str, int], unlocked: dict[str, int]) -> None:
     held = state({}, authorization=bet(), staked={SPORTS: 100}, locked={SPORTS: 100})

@@ -10,7 +10,7 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import adjustments, bonus, cash, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import TransferEdge
-from wallet_runtime.wallet.domain.obligations import pass_cap_on
+from wallet_runtime.wallet.domain.obligations import pass_on
 from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Bonus, Cash, CashTransaction, Obligation, State
 from wallet_runtime.wallet.domain.state import Player as Owner
 
@@ -55,7 +55,11 @@ def test_a_part_of_the_balance_takes_a_part_of_each_rolling_along() -> None:
         ("CASINO_NORMAL", 2),
         ("CASINO_NORMAL", None),
     ]
-    assert decision.obligations_changed == ({"rolling_id": "a", "cap": 5},)
+    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [(40, 0), (40, 0)]
+    assert decision.obligations_changed == (
+        {"rolling_id": "a", "amount": 60, "earned": 0, "cap": 5},
+        {"rolling_id": "b", "amount": 60, "earned": 0, "cap": None},
+    )
     again = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))), SPLIT)
     assert again == decision
 
@@ -195,14 +199,15 @@ def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
 
 
 def test_caps_of_one_release_add_up_and_one_without_lifts_them_all() -> None:
-    assert pass_cap_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == ({"rolling_id": "b", "cap": 15},)
-    assert pass_cap_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == ({"rolling_id": "b", "cap": 15},), "in any order"
-    assert pass_cap_on(owed("a"), (owed("b", cap=5), owed("c"))) == ({"rolling_id": "b", "cap": None},)
-    assert pass_cap_on(owed("a", cap=10), (owed("b"),)) == ()
+    one = {"rolling_id": "b", "earned": 100}
+    assert pass_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == (one | {"cap": 15},)
+    assert pass_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == (one | {"cap": 15},), "in any order"
+    assert pass_on(owed("a"), (owed("b", cap=5), owed("c"))) == (one | {"cap": None},)
+    assert pass_on(owed("a", cap=10), (owed("b"),)) == (one,)
     due = owed("a", cap=10)
     held = state({"SPORTS_NORMAL": 130}, rolling=due, obligations=(due, owed("b", cap=5)))
     decision = rolling.complete(request(), rolling.Complete("a"), held, SPLIT)
-    assert not decision.legs and decision.obligations_changed == ({"rolling_id": "b", "cap": 15},)
+    assert not decision.legs and decision.obligations_changed == ({"rolling_id": "b", "earned": 100, "cap": 15},)
 
 
 def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:

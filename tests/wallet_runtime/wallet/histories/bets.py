@@ -42,7 +42,9 @@ class Bets(Book):
             raise Refusal("COUPON_SCOPE" if would_do else "INSUFFICIENT_FUNDS")
         self._limit(rule, wallet, stake, funding)
         destinations = {account: self._destination(account, TYPES[provider]) for account, _ in funding}
-        self.bets[provider, bet] = Bet(wallet.number, stake, funding, destinations, self.bucket_of("withdrawable"), transactions=[tx])
+        self.bets[provider, bet] = Bet(
+            wallet.number, stake, funding, destinations, self.bucket_of("withdrawable"), transactions=[tx], made=self.clock
+        )
         for account, amount in funding:
             self.move(wallet, tx, account, STAKE, amount)
         shares = [{"account": account, "amount": self.amount(amount, wallet.currency)} for account, amount in funding]
@@ -59,14 +61,19 @@ class Bets(Book):
         held.state, held.payout = "SETTLED", payout
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
-        due = {account: held.destinations[account][0 if self.owing(account, wallet) else 1] for account, _ in held.funding}
-        if payout <= held.stake:
-            # Nothing was won, so locked money comes back as it was.
-            due |= {account: account for account in due if wallet.locked[account] and not self.owing(account, wallet)}
-        for (account, _), part in zip(held.funding, _by_largest_remainder(payout, held.funding), strict=True):
-            if part:
-                rest = self._give_back(wallet, tx, held, "HOUSE", due[account], part)
-                held.rested[rest] = held.rested.get(rest, 0) + part
+        due: list[tuple[str, int]] = []
+        for (account, staked), part in zip(held.funding, _by_largest_remainder(payout, held.funding), strict=True):
+            before, after = held.destinations[account]
+            if self.owing(account, wallet):
+                due.append((before, part))
+            else:
+                # Of a locked stake only the surplus leaves.
+                back = min(part, staked, wallet.locked[account])
+                due += [(account, back), (after, part - back)]
+        for account in dict.fromkeys(account for account, part in due if part):
+            part = sum(each for to, each in due if to == account)
+            rest = self._give_back(wallet, tx, held, "HOUSE", account, part)
+            held.rested[rest] = held.rested.get(rest, 0) + part
         held.unlocked = self.unlock_what_is_gone(wallet)
         return Outcome(200, "", {"state": "SETTLED", "payout": self.amount(payout, wallet.currency)})
 
@@ -87,9 +94,13 @@ class Bets(Book):
         giver = STAKE if held.state == "AUTHORIZED" else "HOUSE"
         held.state = "ROLLED_BACK"
         held.transactions.append(tx)
+        returned: dict[str, int] = {}
         for account, amount in held.funding:
-            self._give_back(wallet, tx, held, giver, account, amount)
-        wallet.locked.update(held.unlocked)
+            rest = self._give_back(wallet, tx, held, giver, account, amount)
+            returned[rest] = returned.get(rest, 0) + amount
+        if giver == "HOUSE":
+            lapsed = {one.account for one in self.rollings.values() if one.owner == wallet.number and one.ended >= held.made}
+            wallet.locked.update(held.unlocked | {account: amount for account, amount in returned.items() if account in lapsed})
         return Outcome(200, "", {"state": "ROLLED_BACK"})
 
     findings: set[str]

@@ -55,13 +55,18 @@ class Wallet:
 
 @dataclass
 class Rolling:
-    """Turnover that an account owes for an amount; `cap` is the most that completing it may release."""
+    """Turnover that an account owes for an amount; `cap` is the most that completing it may release.
+
+    `earned` are the amounts of completed rollings whose release waits for this one. `ended` is when it ended.
+    """
 
     owner: int
     account: str
     amount: int
     cap: int | None
     state: str = "ACTIVE"
+    earned: int = 0
+    ended: int = 0
 
 
 @dataclass
@@ -92,6 +97,7 @@ class Bet:
     payout: int | None = None
     rested: dict[str, int] = field(default_factory=dict)
     unlocked: dict[str, int] = field(default_factory=dict)
+    made: int = 0
     transactions: list[UUID] = field(default_factory=list)
 
 
@@ -105,6 +111,7 @@ class Book:
         self.rollings: dict[str, Rolling] = {}
         self.coupons: dict[str, Coupon] = {}
         self.bets: dict[tuple[str, str], Bet] = {}
+        self.clock = 0
         self.activate(documents)
 
     def activate(self, documents: dict[str, Any]) -> None:
@@ -145,6 +152,16 @@ class Book:
         name = str(uuid5(tx, "rolling"))
         self.rollings[name] = Rolling(wallet.number, account, amount, cap)
         return name
+
+    def free(self, wallet: Wallet, account: str) -> int:
+        """What an account holds and has staked and is not locked."""
+        return max(0, wallet.held[account] + self.staked(wallet, account) - wallet.locked[account])
+
+    def wait_for(self, wallet: Wallet, account: str, earned: int, besides: str | None) -> None:
+        """Let what was earned be released with another rolling of the account, if there is one."""
+        for other in self.owing(account, wallet, besides).values():
+            other.earned += earned
+            return
 
     def unlock_what_is_gone(self, wallet: Wallet) -> dict[str, int]:
         """Let no account lock more than it holds and has staked; return what was unlocked."""

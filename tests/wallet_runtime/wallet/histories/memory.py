@@ -77,6 +77,9 @@ class Memory:
         self.choices: dict[tuple[str, str], str] = {}
         self.references: dict[tuple[str, str], ReferenceUse] = {}
         self.unlocked_by: dict[UUID, dict[str, int]] = {}
+        self.lapsed_at: dict[str, int] = {}
+        self.made_at: dict[str, int] = {}
+        self.clock = 0
         self.findings: set[str] = set()
         self.activate(documents)
 
@@ -161,6 +164,7 @@ class Memory:
             locked={account: amount for account, amount in held.locked.items() if amount} if "with_locks" in reads else None,
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
             lifted=self._lifted(bet) if bet and "with_winnings" in reads else {},
+            lapsed=self._lapsed(bet) if bet and "with_winnings" in reads else (),
             choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
             reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
         )
@@ -180,6 +184,13 @@ class Memory:
 
     def _lifted(self, bet: Authorization) -> dict[str, int]:
         return self.unlocked_by.get(self.transactions[bet.authorization_id][-1], {}) if bet.state == "SETTLED" else {}
+
+    def _lapsed(self, bet: Authorization) -> tuple[str, ...]:
+        if bet.state != "SETTLED":
+            return ()
+        made = self.made_at[bet.authorization_id]
+        lapsed = [self.obligations[name] for name, ended in self.lapsed_at.items() if ended >= made]
+        return tuple({owed.account for owed in lapsed if owed.player_id == bet.player_id and not owed.grant_id})
 
     def _low_water(self, who: str, account: str, transaction: UUID) -> int | None:
         """Return the least that an account has held since a transaction, without bets that were made since and rolled back."""
@@ -204,6 +215,7 @@ class Memory:
     def _apply(self, request: Request, decision: Decision) -> None:
         held = self.players[request.player_id]
         held.version += 1
+        self.clock += 1
         self.stored[request.route, request.request_id] = Stored(request.fingerprint, decision.status, decision.body)
         for opened in decision.grants_opened:
             self._open_grant(request, decision, opened)
@@ -273,6 +285,7 @@ class Memory:
             row |= {"currency": self.players[request.player_id].currency, "authorization_id": str(record["authorization_id"])}
             self.authorizations[record["provider_id"], record["bet_id"]] = Authorization(**(record | row))
             self.transactions[row["authorization_id"]] = [request.transaction_id]
+            self.made_at[row["authorization_id"]] = self.clock
             moved = record["stake"]
         else:
             key, bet = next(item for item in self.authorizations.items() if item[1].authorization_id == record["authorization_id"])
@@ -297,7 +310,7 @@ class Memory:
                 raise Broken(f"{locked} of {account} are locked, which holds {held.balances.get(account, 0)}")
         for moved in decision.transfers:
             source = str(moved["from_account"])
-            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(source, 0):
+            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(source, 0) + staked.get(source, 0):
                 raise Broken(f"{decision.command} released locked money of {source}")
 
     def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
@@ -333,6 +346,8 @@ class Memory:
             if (owed := self.obligations[ended["rolling_id"]]).state != "ACTIVE":
                 continue
             self.obligations[owed.rolling_id] = msgspec.structs.replace(owed, state=ended["state"])
+            if ended["state"] in ("CANCELED", "EXPIRED"):
+                self.lapsed_at[owed.rolling_id] = self.clock
             for name, bonus in self.bonuses.items():
                 if bonus.rolling_id == owed.rolling_id and bonus.state == "ISSUED":
                     became = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED"}.get(ended["state"], "REVERSED")
@@ -376,10 +391,7 @@ class Memory:
                 if amount
             },
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
-            "rollings": {
-                name: [number[owed.player_id], owed.state, *((owed.account, owed.cap) if owed.state == "ACTIVE" else ())]
-                for name, owed in self.obligations.items()
-            },
+            "rollings": {name: [number[owed.player_id], owed.state, *_weighed(owed)] for name, owed in self.obligations.items()},
             "bets": {
                 f"{provider}/{name}": [
                     number[bet.player_id],
@@ -395,3 +407,7 @@ class Memory:
             "adjustments": {name: each.state for name, each in self.adjustments.items()},
             "findings": sorted(self.findings),
         }
+
+
+def _weighed(owed: Obligation) -> tuple[Any, ...]:
+    return (owed.account, owed.cap, owed.amount, owed.earned) if owed.state == "ACTIVE" else ()

@@ -14,6 +14,7 @@ NEW = {"deposit", "authorize", "transfer", "legacy_transfer", "issue_bonus", "is
 NEW |= {"request_withdrawal"}
 # Answered without being decided, so never stored: the same id may be tried again.
 UNSTORED = (401, 403, 404, 422, 503)
+ROLLINGS_MAX = 32
 REVIEWS = {
     "approve": ("approved", "requested", None),
     "reject": ("rejected", "requested", AVAILABLE),
@@ -86,6 +87,7 @@ class Model(Bets, Promotions):
         return outcome
 
     def _decide(self, wanted: Action, tx: UUID) -> Outcome:
+        self.clock += 1
         try:
             outcome: Outcome = getattr(self, wanted.kind)(self.wallets[wanted.player], tx, **dict(wanted.says))
         except Refusal as refusal:
@@ -141,16 +143,21 @@ class Model(Bets, Promotions):
         self._spend(wallet, start, amount)
         if owed and self.staked(wallet, start):
             raise Refusal("OPEN_STAKES")
-        carried = min(wallet.locked[start], max(0, amount - max(0, held - wallet.locked[start])))
+        if owed and amount < held and len(owed) + len(self.owing(end, wallet)) > ROLLINGS_MAX:
+            raise Refusal("TOO_MANY_ROLLINGS")
+        carried = min(wallet.locked[start], max(0, amount - min(held, self.free(wallet, start))))
         wallet.locked[start] -= carried
         wallet.locked[end] += carried
         for name, each in owed.items():
             if amount == held:
                 each.account = end
                 continue
-            part = None if each.cap is None else each.cap * amount // held
-            each.cap = None if part is None else (each.cap or 0) - part
-            self.rollings[str(uuid5(tx, f"rolling/{name}"))] = Rolling(wallet.number, end, amount, part)
+            part = Rolling(wallet.number, end, each.amount * amount // held, None, earned=each.earned * amount // held)
+            each.amount, each.earned = each.amount - part.amount, each.earned - part.earned
+            if each.cap is not None:
+                part.cap = each.cap * amount // held
+                each.cap -= part.cap
+            self.rollings[str(uuid5(tx, f"rolling/{name}"))] = part
         self.move(wallet, tx, start, end, amount)
         if edge.get("rolling") == "generate":
             rule = self.policy["rolling"]
@@ -221,7 +228,7 @@ class Model(Bets, Promotions):
             "locked": {f"{one.number} {account}": locked for one in self.wallets for account, locked in one.locked.items() if locked},
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
             "rollings": {
-                name: [one.owner, one.state, *((one.account, one.cap) if one.state == "ACTIVE" else ())]
+                name: [one.owner, one.state, *((one.account, one.cap, one.amount, one.earned) if one.state == "ACTIVE" else ())]
                 for name, one in self.rollings.items()
             },
             "bets": {

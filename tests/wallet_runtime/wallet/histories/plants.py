@@ -106,7 +106,9 @@ def _settled_by_todays_policy(patch: Patch) -> None:
 
 
 def _winnings_stay_after_rolling(patch: Patch) -> None:
-    patch.setattr(bets, "_destination", lambda bet, account, state, back: bet.policy_snapshot.destinations[account][0])
+    patch.setattr(
+        bets, "_due", lambda bet, share, part, state: (Share(bet.policy_snapshot.destinations[share.account][0], part),) if part else ()
+    )
 
 
 def _paid_out_and_given_back(patch: Patch) -> None:
@@ -212,7 +214,7 @@ def _nothing_is_locked(patch: Patch) -> None:
 def _locked_share_rounded_down(patch: Patch) -> None:
     def lock_share(state: State, owed: Any) -> Any:
         free = max(0, state.balance(owed.account) + state.staked_on(owed.account) - state.locked_on(owed.account))
-        amounts = sum(one.amount for one in state.obligations if one.account == owed.account)
+        amounts = sum(one.weight for one in state.obligations if one.account == owed.account) or 1
         share = free * owed.amount // amounts
         return ({"account": owed.account, "delta": share},) if share else ()
 
@@ -229,8 +231,8 @@ def _locked_money_is_released(patch: Patch) -> None:
 
 
 def _locked_money_comes_back_free(patch: Patch) -> None:
-    right = bets._destination
-    patch.setattr(bets, "_destination", lambda bet, account, state, back: right(bet, account, state, False))
+    right = bets._due
+    patch.setattr(bets, "_due", lambda bet, share, part, state: right(bet, share, part, replace(state, locked={})))
 
 
 def _a_transfer_sheds_locks(patch: Patch) -> None:
@@ -245,6 +247,25 @@ def _an_undone_loss_comes_back_free(patch: Patch) -> None:
 def _lost_money_stays_locked(patch: Patch) -> None:
     right = bets.settle
     patch.setattr(bets, "settle", lambda *arguments: replace(right(*arguments), locks=()))
+
+
+def _small_parts_weigh_as_much(patch: Patch) -> None:
+    right = transfers._carry
+
+    def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
+        carried = right(request, pair, target, owed, amount, held)
+        return replace(carried, opened=tuple(each | {"amount": amount} for each in carried.opened))
+
+    patch.setattr(transfers, "_carry", carry)
+
+
+def _earned_money_is_locked(patch: Patch) -> None:
+    patch.setattr(rolling, "pass_on", lambda owed, others: tuple(change | {"earned": 0} for change in obligations.pass_on(owed, others)))
+
+
+def _a_lapse_in_between_is_forgotten(patch: Patch) -> None:
+    right = bets.rollback
+    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, lapsed=()), pair))
 
 
 def _references_forgotten(patch: Patch) -> None:
@@ -280,6 +301,9 @@ RULES = (
     InRules("locked money is free in another bucket", _a_transfer_sheds_locks),
     InRules("a lost stake that is given back is free", _an_undone_loss_comes_back_free),
     InRules("what was lost stays locked", _lost_money_stays_locked),
+    InRules("parts of a small rolling weigh as much as those of a big one", _small_parts_weigh_as_much),
+    InRules("what completed rollings have earned is locked with the last one", _earned_money_is_locked),
+    InRules("a bet of before a lapse is given back free", _a_lapse_in_between_is_forgotten),
     InRules("a reference is used twice", _references_forgotten),
 )
 STORE = (
@@ -295,7 +319,8 @@ SQL = (
     InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
     InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),
     InSql("a bonus outlives its rolling", "put_movement", "b.state = 'ISSUED'", "false"),
-    InSql("a lock forgets the one before", "put_locks", "coalesce(sum(k.delta), 0)::bigint +", ""),
+    InSql("a lock forgets the one before", "put_locks", "coalesce(newest.locked, 0) +", ""),
+    InSql("a lapse in between is not read", "read_movement", "o.closed_at >= a.created_at", "false"),
     InSql("the oldest lock counts", "read_locks", "k.version DESC", "k.version"),
     InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
     InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),

@@ -36,7 +36,7 @@ SELECT jsonb_build_object(
                     GROUP BY 1, 2 HAVING sum(delta) <> 0) l),
     'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id, jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
                      jsonb_build_array(CASE WHEN grant_id IS NULL THEN topology_code || '/' || bucket_type_code
-                                            ELSE 'GRANT/' || grant_id END, cap)
+                                            ELSE 'GRANT/' || grant_id END, cap, amount, earned)
                      ELSE '[]' END), '{}') FROM wallet.wallet_rolling_obligation WHERE brand_id = %(brand)s),
     'bets', (SELECT coalesce(jsonb_object_agg(provider_id || '/' || bet_id, jsonb_build_array(player_id, state, payout, (
                      SELECT coalesce(jsonb_agg(jsonb_build_array(f->'account', f->'amount')), '[]')

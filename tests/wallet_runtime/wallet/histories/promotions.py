@@ -50,7 +50,8 @@ class Promotions(Book):
         whole = self.untouched(wallet, held.account, held.issued)
         if held.state == "ISSUED" and whole < held.amount:
             raise Refusal("BONUS_SPENT")
-        return self._end_bonus(wallet, tx, held, "REVERSED", held.amount)
+        lapsed = 0 if self.owing(held.account, wallet, besides=held.rolling) else wallet.locked[held.account]
+        return self._end_bonus(wallet, tx, held, "REVERSED", min(wallet.held[held.account], held.amount + lapsed))
 
     def expire_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
         held = self._bonus(wallet, bonus, "EXPIRED")
@@ -95,8 +96,12 @@ class Promotions(Book):
         released = 0
         if owed.state == "ACTIVE":
             others = self.owing(owed.account, wallet, besides=rolling)
+            given = not self.coupon_at(owed.account) and self.kinds.get(owed.account.partition("/")[2]) == "bonus"
             if others:
                 _pass_cap_on(owed, others)
+                self.wait_for(wallet, owed.account, owed.amount + owed.earned, rolling)
+            elif given and wallet.locked[owed.account] and self.staked(wallet, owed.account):
+                raise Refusal("OPEN_STAKES")
             else:
                 released = self._release(wallet, tx, owed)
             self._end_rolling(rolling, "COMPLETED")
@@ -110,14 +115,18 @@ class Promotions(Book):
             return Outcome(200, "", {"state": owed.state})
         coupon = self.coupon_at(owed.account)
         given = coupon or self.kinds.get(owed.account.partition("/")[2]) == "bonus"
-        lost = wallet.held[owed.account] if given and not self.owing(owed.account, wallet, besides=rolling) else 0
+        others = self.owing(owed.account, wallet, besides=rolling)
         if given and not coupon and not self.owing(owed.account, wallet, besides=rolling) and self.staked(wallet, owed.account):
             raise Refusal("OPEN_STAKES")
+        earned = 0
         if not coupon:
-            self._lock(wallet, owed, rolling)
+            earned = self._lock(wallet, tx, owed, others)
+        lost = wallet.held[owed.account] if given and not others else 0
         self.move(wallet, tx, owed.account, "PROMO", lost)
+        self.wait_for(wallet, owed.account, owed.earned, rolling)
         self._end_rolling(rolling, state)
-        return Outcome(200, "", {"state": state, "taken_back": self.amount(lost, wallet.currency)})
+        shown = {"taken_back": self.amount(lost, wallet.currency), "released": self.amount(earned, wallet.currency)}
+        return Outcome(200, "", {"state": state} | shown)
 
     def award_points(self, wallet: Wallet, tx: UUID, points: int, reference: str) -> Outcome:
         self._unused("points", reference)
@@ -172,8 +181,9 @@ class Promotions(Book):
         taken = amount if bonus.state == "ISSUED" else 0
         self.move(wallet, tx, bonus.account, "PROMO", taken)
         bonus.state = target
-        if bonus.rolling and self.rollings[bonus.rolling].state == "ACTIVE":
-            self.rollings[bonus.rolling].state = ENDED[target]
+        if bonus.rolling and (owed := self.rollings[bonus.rolling]).state == "ACTIVE":
+            self.wait_for(wallet, bonus.account, owed.earned, bonus.rolling)
+            owed.state, owed.ended = ENDED[target], self.clock
         return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
 
     def _coupon(self, wallet: Wallet, log: str) -> Coupon:
@@ -200,7 +210,7 @@ class Promotions(Book):
 
     def _release(self, wallet: Wallet, tx: UUID, owed: Rolling) -> int:
         held = wallet.held[owed.account]
-        free = max(0, held - wallet.locked[owed.account])
+        free = min(held, self.free(wallet, owed.account))
         released = free if owed.cap is None else min(free, owed.cap)
         self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
         # What was given goes back to the last unit; a player's own money stays, locked.
@@ -208,17 +218,23 @@ class Promotions(Book):
         self.move(wallet, tx, owed.account, "PROMO", (held if given else free) - released)
         return released
 
-    def _lock(self, wallet: Wallet, owed: Rolling, rolling: str) -> None:
-        """Lock the part of an account that a rolling stood for, in proportion to the amounts, rounded up."""
-        others = sum(other.amount for other in self.owing(owed.account, wallet, besides=rolling).values())
-        pool = wallet.held[owed.account] + self.staked(wallet, owed.account)
-        free = max(0, pool - wallet.locked[owed.account])
-        wallet.locked[owed.account] += ceil(Fraction(free * owed.amount, owed.amount + others))
+    def _lock(self, wallet: Wallet, tx: UUID, owed: Rolling, others: dict[str, Rolling]) -> int:
+        """Lock the part of an account that a rolling stood for, rounded up; release what was earned before the last one lapsed."""
+        rest = owed.earned + sum(other.amount + other.earned for other in others.values())
+        free, whole = self.free(wallet, owed.account), owed.amount + rest
+        share = ceil(Fraction(free * owed.amount, whole)) if whole else free
+        earned = 0 if others else min(wallet.held[owed.account], free - share)
+        released = earned if owed.cap is None else min(earned, owed.cap)
+        self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
+        self.move(wallet, tx, owed.account, "PROMO", earned - released)
+        wallet.locked[owed.account] += share
+        return released
 
     def _end_rolling(self, rolling: str, state: str) -> None:
         """End a rolling, and with it the coupon or bonus that it was for."""
         owed = self.rollings[rolling]
         owed.state = state
+        owed.ended = self.clock if state != "COMPLETED" else 0
         becomes = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED", "CANCELED": "REVERSED"}[state]
         if (coupon := self.coupon_at(owed.account)) is not None:
             coupon.state = becomes

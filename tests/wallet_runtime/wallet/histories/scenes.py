@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 8), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 10), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -43,14 +43,17 @@ class Histories(Steps):
                 self.win_with_several_sources(who, provider, pick % 3, (1, 2, 101)[pick % 3])
             case 7:
                 self.play_with_locked_money(who, provider, part, pick % 3, one)
+            case 8:
+                self.lose_lapse_and_take_it_back(who, provider, part)
+            case 9:
+                self.bet_around_the_lapse_of_a_coupon(who, provider)
             case _:
                 self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
 
     @rule(who=WHO, provider=PROVIDER, part=PART, times=st.integers(0, 2), undone=st.booleans())
     def play_with_locked_money(self, who: int, provider: str, part: str, times: int, undone: bool) -> None:
         """Rollings of a bucket lapse; a bet from it is lost, comes back or wins, and may be undone; then another rolling completes."""
-        types = {bucket["code"]: bucket["provider_types"] for bucket in self.model.topology["buckets"] if bucket["kind"] == "normal"}
-        bucket = next(code for code, served in types.items() if TYPES[provider] in served)
+        bucket = self._normal(provider)
         self.play(action("deposit", who, amount=500, bucket=bucket))
         self._end_all(who, bucket, "close_rolling", state="EXPIRED")
         wanted = self._bet(who, provider, part, 0)
@@ -61,6 +64,36 @@ class Histories(Steps):
             self.play(action("rollback", who, provider=provider, bet=bet))
         self.play(action("deposit", who, amount=1, bucket=bucket))
         self._end_all(who, bucket, "complete_rolling")
+
+    @rule(who=WHO, provider=PROVIDER, part=PART)
+    def lose_lapse_and_take_it_back(self, who: int, provider: str, part: str) -> None:
+        """A bet is lost, the rollings of its bucket lapse, the bet is taken back; then another rolling completes."""
+        bucket = self._normal(provider)
+        self.play(action("deposit", who, amount=500, bucket=bucket))
+        wanted = self._bet(who, provider, part, 0)
+        bet = dict(wanted.says)["bet"]
+        self.play(wanted)
+        self.play(action("settle", who, provider=provider, bet=bet, payout=0))
+        self._end_all(who, bucket, "close_rolling", state="CANCELED")
+        self.play(action("rollback", who, provider=provider, bet=bet))
+        self.play(action("deposit", who, amount=1, bucket=bucket))
+        self._end_all(who, bucket, "complete_rolling")
+
+    @rule(who=WHO, provider=PROVIDER)
+    def bet_around_the_lapse_of_a_coupon(self, who: int, provider: str) -> None:
+        """A coupon pays a part of a bet, lapses, and pays no part of the next one."""
+        log = f"log-{self.count}"
+        self.play(action("issue_coupon", who, log=log, amount=300, kind="all_games", providers=(), expires=None))
+        self.play(self._bet(who, provider, "one", 0))
+        if log in self.model.coupons:
+            self._lapse(log, self.model.coupons[log])
+        self.play(self._bet(who, provider, "all", 0))
+
+    def _normal(self, provider: str) -> str:
+        """Name the normal bucket that serves a provider."""
+        buckets = [bucket for bucket in self.model.topology["buckets"] if bucket["kind"] == "normal"]
+        code: str = next(bucket["code"] for bucket in buckets if TYPES[provider] in bucket["provider_types"])
+        return code
 
     def _end_all(self, who: int, bucket: str, how: str, **says: str) -> None:
         for name in self.model.owing(self.model.account(bucket), self.model.wallets[who]):

@@ -44,6 +44,13 @@ class Steps(Machine):
     def authorize_once_more(self, who: int, provider: str, part: str, pick: int) -> None:
         self.play(self._bet(who, provider, part, pick))
 
+    @precondition(lambda self: self.model.coupons)
+    @rule(pick=PICK, provider=PROVIDER)
+    def bet_after_a_coupon_has_lapsed(self, pick: int, provider: str) -> None:
+        log, coupon = last(self.model.coupons, pick)
+        self._lapse(log, coupon)
+        self.play(self._bet(coupon.owner, provider, "all", pick))
+
     @precondition(lambda self: self.model.bets)
     @rule(who=WHO, pick=PICK)
     def use_a_bet_id_again(self, who: int, pick: int) -> None:

@@ -1,0 +1,110 @@
+"""PostgreSQL or Redis away for a while, under traffic: every process is green again by itself, and nothing is lost or doubled.
+
+The servers are reached by wires that break as a stopped server does, as one that stands still, and as a network that lost
+its connections. `RUBYOPS_OUTAGES=all` plays every outage, the short ones three times; the test run plays two.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.acceptance.crowd import Crowd
+from tests.acceptance.platform import IN_COMMON, Home, Live, wait_until
+from tests.alone import taking_ports
+from tests.cluster import connect
+from tests.wire import Fault, Wire, wire
+from wallet_runtime import contract
+from wallet_runtime.contract import RUBY_SPLIT_V1
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+POSTGRES, REDIS = "postgres", "redis"
+FAULTS: tuple[Fault, ...] = ("refusing", "hanging", "cut")
+GREEN_SECONDS_MAX = 10.0
+PLAYED: tuple[tuple[str, Fault, int], ...] = ((POSTGRES, "refusing", 20), (REDIS, "cut", 3))
+EVERYTHING = tuple((server, fault, seconds) for server in (POSTGRES, REDIS) for fault in FAULTS for seconds in (3, 3, 3, 20, 120))
+TOPOLOGY = f"/internal/wallet/topology/{RUBY_SPLIT_V1}"
+UNSOUND = """
+SELECT 'drift ' || reason AS fault FROM wallet.ledger_drift
+UNION ALL SELECT 'conservation ' || brand_id FROM wallet.conservation WHERE difference <> 0
+UNION ALL SELECT 'sum ' || transaction_id FROM wallet.transaction_sum WHERE difference <> 0
+"""
+DEPOSITS = "SELECT count(*) AS number FROM wallet.ledger_transactions WHERE type = 'deposit'"
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A platform, and the wires to its servers."""
+
+    live: Live
+    wires: dict[str, Wire]
+
+
+@pytest.fixture(scope="module")
+def wired() -> Iterator[Wired]:
+    """A platform of its own behind two wires, with the split pair active."""
+    home = Home()
+    with ExitStack() as stack:
+        stack.callback(home.remove)
+        urls = connect().servers_for(home.folder / "local")
+        wires = {name: stack.enter_context(wire(_port(urls[f"{name}_url"]))) for name in ("database", "redis")}
+        behind = {f"{name}_url": urls[f"{name}_url"].replace(f":{_port(urls[f'{name}_url'])}", f":{wires[name].port}") for name in wires}
+        entry = {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1, **IN_COMMON, **behind}
+        home.file.write_text(json.dumps({"schema": "rubyops.environments/v1", "environments": {"local": entry}}), encoding="utf-8")
+        live = Live(home, "local")
+        stack.callback(lambda: live.run("down"))
+        stack.callback(live.close)
+        with taking_ports():
+            live.done("up")
+        _open(live)
+        yield Wired(live, {POSTGRES: wires["database"], REDIS: wires["redis"]})
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+def _open(live: Live) -> None:
+    """Activate the seed, as a rollout would."""
+    wallet = contract.WALLET_SERVICE
+    seeded = live.as_operator(wallet, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {})
+    assert seeded.status_code in (200, 201), seeded.text
+    wish = {"version": 1, "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1}, "from": None}
+    activated = live.as_operator(wallet, "PUT", f"{TOPOLOGY}/activate", wish)
+    assert activated.status_code == 200, activated.text
+
+
+def outages() -> tuple[tuple[str, Fault, int], ...]:
+    return EVERYTHING if os.environ.get("RUBYOPS_OUTAGES") == "all" else PLAYED
+
+
+@pytest.mark.parametrize(("number", "server", "fault", "seconds"), [(number, *each) for number, each in enumerate(outages())])
+def test_everything_heals_by_itself(wired: Wired, number: int, server: str, fault: Fault, seconds: int) -> None:
+    del number
+    live, line = wired.live, wired.wires[server]
+    live.settle_down()
+    before, pids = live.one(DEPOSITS)["number"], {copy.pid for copy in live.driver.copies()}
+    with Crowd(live).at_work() as crowd:
+        crowd.await_accepted(0)
+        line.break_by(fault)
+        time.sleep(seconds)
+        line.mend()
+        mended = time.monotonic()
+        wait_until(live.is_green, "every process is green again", 0.1)
+        green = time.monotonic() - mended
+        print(f"{server} {fault} for {seconds} s: green after {green:.1f} s")
+        crowd.await_accepted(mended)
+    live.settle_down()
+    assert green < GREEN_SECONDS_MAX
+    assert {copy.pid for copy in live.driver.copies()} == pids, "nothing was restarted"
+    assert live.rows(UNSOUND) == []
+    answered = [status for _, _, status in crowd.asked]
+    unknown = sum(status not in (200, 503) for status in answered)
+    assert 0 <= live.one(DEPOSITS)["number"] - before - answered.count(200) <= unknown
