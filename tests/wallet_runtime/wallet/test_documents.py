@@ -14,7 +14,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import internal, serving
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.admin.api import SERVICE as ADMIN
-from wallet_runtime.contract import OPERATOR, REQUEST_ID_HEADER
+from wallet_runtime.contract import IDEMPOTENCY_KEY_HEADER, OPERATOR
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.domain import bets, cash
@@ -117,7 +117,7 @@ def _policy_alone(office: Office) -> httpx.Response:
 
 def _by_the_back_office(office: Office) -> httpx.Response:
     with serving(ADMIN, office.platform, WALLET_SERVICE_URL=str(office.client.base_url)) as admin:
-        headers = {"Authorization": "Bearer admin-token", REQUEST_ID_HEADER: "back-office"}
+        headers = {"Authorization": "Bearer admin-token", IDEMPOTENCY_KEY_HEADER: "back-office"}
         return admin.client.put(f"/api/v1/topology/{CODE}/activate", json={"version": 2}, headers=headers)
 
 

@@ -21,7 +21,11 @@ ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
 VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the published schemas, too, whose dialect of
+# expressions has no sign for the very end: a `$` would let a line break pass.
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")]
+PolicyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")]
+NO_LIMIT = "none"
 GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
 D = TypeVar("D", "Topology", "Policy")
 
@@ -91,7 +95,10 @@ class TopologyReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class FundingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a bet of one provider type is paid: from the sources in order, or from the one that the player picks."""
+    """How a bet of one provider type is paid: from the sources in order, or from the one that the player picks.
+
+    `max_bet_under_bonus` names, for every currency, the most that a bet with any bonus or coupon money may stake, or `none`.
+    """
 
     mode: Literal["combined", "selection"]
     sources: tuple[str, ...]
@@ -139,7 +146,7 @@ class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the buckets of one topology version are used."""
 
-    policy_key: Code
+    policy_key: PolicyKey
     version: Version
     topology: TopologyReference
     funding: dict[str, FundingRule]

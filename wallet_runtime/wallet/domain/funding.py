@@ -3,7 +3,7 @@
 import msgspec
 
 from wallet_runtime.plumbing.money import parse_amount
-from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS, FundingRule, Topology
+from wallet_runtime.wallet.domain.documents import NO_LIMIT, STAKEABLE_KINDS, FundingRule, Topology
 from wallet_runtime.wallet.domain.state import Share, State, is_grant
 
 
@@ -70,8 +70,8 @@ def fund(
 
 def over_bonus_limit(topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str) -> int | None:
     """Return the limit in minor units that a stake with any bonus or grant share exceeds, or None."""
-    limit = rule.max_bet_under_bonus.get(currency)
-    if limit is None or not any(_is_bonus(topology, share.account) for share in shares):
+    limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
+    if limit == NO_LIMIT or not any(_is_bonus(topology, share.account) for share in shares):
         return None
     most = parse_amount(limit, currency)
     return most if stake > most else None

@@ -3,7 +3,7 @@
 Every rule is one generator of violations; all broken rules are reported together, each with its path in the document.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -13,6 +13,7 @@ from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.domain.documents import (
     GRANT,
+    NO_LIMIT,
     STAKEABLE_KINDS,
     D,
     DocumentInvalid,
@@ -95,8 +96,8 @@ def _structure(topology: Topology) -> Iterator[Violation]:
     codes = [bucket.code for bucket in topology.buckets]
     for index, bucket in enumerate(topology.buckets):
         path = f"topology.buckets[{index}]"
-        if "/" in bucket.code or codes.index(bucket.code) != index:
-            yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} holds a '/' or stands twice")
+        if codes.index(bucket.code) != index:
+            yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} stands twice")
         if bucket.kind in ("normal", "bonus") and not bucket.provider_types:
             yield Violation("A7-1", f"{path}.provider_types", f"bucket {bucket.code} of kind {bucket.kind} serves no provider type")
     for kind in ("withdrawable", "points"):
@@ -108,8 +109,6 @@ def _structure(topology: Topology) -> Iterator[Violation]:
             yield Violation("A7-1", f"topology.buckets[{index}].code", f"{GRANT} names coupon grants; call the bucket otherwise")
     if topology.code in RESERVED_CODES:
         yield Violation("A7-1", "topology.code", f"{' and '.join(RESERVED_CODES)} name other accounts; call the topology otherwise")
-    if "/" in topology.code:
-        yield Violation("A7-1", "topology.code", f"{topology.code!r} holds a '/', which parts a topology from its buckets")
 
 
 def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -134,8 +133,7 @@ def _every_provider_type_is_funded(topology: Topology, policy: Policy) -> Iterat
             yield Violation("A7-3", f"{path}.sources", "the rule has no source at all")
         for index, source in enumerate(rule.sources):
             yield from _source(topology, provider_type, rule.sources, index, f"{path}.sources[{index}]", source)
-        for currency, amount in rule.max_bet_under_bonus.items():
-            yield from _limit(f"{path}.max_bet_under_bonus.{currency}", currency, amount)
+        yield from _limits(f"{path}.max_bet_under_bonus", rule.max_bet_under_bonus)
 
 
 def _source(topology: Topology, provider_type: str, sources: tuple[str, ...], index: int, path: str, source: str) -> Iterator[Violation]:
@@ -152,11 +150,17 @@ def _source(topology: Topology, provider_type: str, sources: tuple[str, ...], in
         yield Violation("A7-3", path, f"source {source!r} stands twice")
 
 
-def _limit(path: str, currency: str, amount: str) -> Iterator[Violation]:
-    try:
-        parse_amount(amount, currency)
-    except Invalid as error:
-        yield Violation("A7-3", path, error.message)
+def _limits(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
+    for currency in CURRENCY_EXPONENTS:
+        if currency not in limits:
+            yield Violation("A7-3", f"{path}.{currency}", f'a limit in {currency}, or "{NO_LIMIT}", has to be named')
+    for currency, amount in limits.items():
+        if currency in CURRENCY_EXPONENTS and amount == NO_LIMIT:
+            continue
+        try:
+            parse_amount(amount, currency)
+        except Invalid as error:
+            yield Violation("A7-3", f"{path}.{currency}", error.message)
 
 
 def _destinations(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -208,8 +212,11 @@ def _edges(topology: Topology) -> Iterator[Violation]:
     for index, edge in enumerate(topology.transfer_edges):
         path = f"topology.transfer_edges[{index}]"
         for end, code in (("from_bucket", edge.from_bucket), ("to_bucket", edge.to_bucket)):
-            if edge.active and topology.bucket(code) is None:
+            bucket = topology.bucket(code)
+            if edge.active and bucket is None:
                 yield Violation("A7-7", f"{path}.{end}", f"active edge joins {code!r}, which is not a bucket")
+            elif edge.active and bucket is not None and bucket.kind == "points":
+                yield Violation("A7-7", f"{path}.{end}", f"active edge joins {code!r}: points are no money to transfer")
         if edge.from_bucket == edge.to_bucket:
             yield Violation("A7-7", path, f"edge joins {edge.from_bucket!r} with itself")
 

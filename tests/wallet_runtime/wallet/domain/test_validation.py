@@ -40,7 +40,7 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
     (
         "A7-3",
         "policy.funding.SPORTS.max_bet_under_bonus.EUR",
-        lambda t, p: p["funding"]["SPORTS"].update(max_bet_under_bonus={"EUR": "1.234"}),
+        lambda t, p: p["funding"]["SPORTS"]["max_bet_under_bonus"].update(EUR="1.234"),
     ),
     ("A7-4", "policy.funding.SPORTS.sources[0]", lambda t, p: p["funding"]["SPORTS"].update(sources=["NOWHERE"])),
     ("A7-4", "policy.funding.SPORTS.sources[0]", lambda t, p: p["funding"]["SPORTS"].update(sources=["POINTS"])),
@@ -63,7 +63,14 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
     ),
     ("A7-6", "policy.points_targets[1]", lambda t, p: t["points_targets"].pop(1)),
     ("A7-7", "topology.transfer_edges[0]", lambda t, p: t["transfer_edges"][0].update(to_bucket=t["transfer_edges"][0]["from_bucket"])),
-    ("A7-1", "topology.code", lambda t, p: t.update(code="A/B")),
+    ("A7-3", "policy.funding.SPORTS.max_bet_under_bonus.BTC", lambda t, p: p["funding"]["SPORTS"]["max_bet_under_bonus"].pop("BTC")),
+    (
+        "A7-3",
+        "policy.funding.SPORTS.max_bet_under_bonus.XXX",
+        lambda t, p: p["funding"]["SPORTS"]["max_bet_under_bonus"].update(XXX="none"),
+    ),
+    ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="POINTS")),
+    ("A7-7", "topology.transfer_edges[0].from_bucket", lambda t, p: t["transfer_edges"][0].update(from_bucket="POINTS")),
     ("A7-1", "policy.rolling.bonus.NOWHERE", lambda t, p: p["rolling"].setdefault("bonus", {}).update(NOWHERE="1")),
     ("A7-3", "policy.funding.CHESS", lambda t, p: p["funding"].update(CHESS=p["funding"]["SPORTS"])),
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
@@ -76,6 +83,23 @@ def test_a_broken_rule_is_named_with_its_path(rule: str, path: str, damage: Call
     damage(topology, policy)
     found = validate_pair(read_topology(topology), read_policy(policy))
     assert (rule, path) in [(violation.rule, violation.path) for violation in found]
+
+
+def test_no_limit_under_bonus_is_said() -> None:
+    topology, policy = _seed()
+    policy["funding"]["SPORTS"]["max_bet_under_bonus"] |= {"EUR": "none", "BTC": "none"}
+    assert validate_pair(read_topology(topology), read_policy(policy)) == []
+
+
+@pytest.mark.parametrize("code", ["ruby_split", "RUBY SPLIT", " RUBY", "A/B", "1RUBY", "RÜBY", "", "A" * 65])
+def test_a_code_is_an_upper_case_identifier(code: str) -> None:
+    topology, policy = _seed()
+    with pytest.raises(DocumentInvalid):
+        read_topology(topology | {"code": code})
+    with pytest.raises(DocumentInvalid):
+        read_topology(topology | {"buckets": [topology["buckets"][0] | {"code": code}]})
+    with pytest.raises(DocumentInvalid):
+        read_policy(policy | {"topology": {"code": code, "version": 1}})
 
 
 def test_all_broken_rules_are_reported_together() -> None:

@@ -131,8 +131,8 @@ class Bets(Book):
 
     def _limit(self, rule: dict[str, Any], wallet: Wallet, stake: int, funding: list[tuple[str, int]]) -> None:
         given = [account for account, _ in funding if self.coupon_at(account) or self.kinds[account.partition("/")[2]] == "bonus"]
-        limit = rule["max_bet_under_bonus"].get(wallet.currency)
-        if given and limit is not None and Fraction(self.amount(stake, wallet.currency)) > Fraction(limit):
+        limit = rule["max_bet_under_bonus"][wallet.currency]
+        if given and limit != "none" and Fraction(self.amount(stake, wallet.currency)) > Fraction(limit):
             raise Refusal("MAX_BET_UNDER_BONUS")
 
     def _destination(self, account: str, provider_type: str) -> tuple[str, str]:

@@ -14,6 +14,9 @@ USES = ("first", "not_usable", "last")
 TYPES = ("SPORTS", "LIVE", "SLOTS")
 
 
+NO_LIMITS = dict.fromkeys(("KRW", "USD", "EUR", "TRY", "BTC"), "none")
+
+
 def variants(code: str) -> list[Documents]:
     """Return the pairs of a topology, the shipped one first, in versions 1, 2 and 3."""
     seed = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", SEEDS[code]).read_text())
@@ -25,7 +28,7 @@ def _picking(seed: Documents) -> Documents:
     pair = _version(seed, 2)
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
     for game, use in zip(TYPES, USES, strict=True):
-        pair["policy"]["funding"][game] |= {"mode": "selection", "withdrawable": use, "max_bet_under_bonus": {"EUR": "2.00"}}
+        pair["policy"]["funding"][game] |= {"mode": "selection", "withdrawable": use, "max_bet_under_bonus": NO_LIMITS | {"EUR": "2.00"}}
         pair["policy"]["funding"][game]["sources"] = _codes(pair, "normal", game) + _codes(pair, "bonus", game)
     pair["topology"]["transfer_edges"] = _edges(normal, "generate") + _edges(bonus, "inherit")
     pair["topology"]["points_targets"] = [{"bucket": normal[0], "minor_units_per_point": {"EUR": 7}, "per_points": 3}]
@@ -43,7 +46,7 @@ def _generous(seed: Documents) -> Documents:
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
     for game, use in zip(TYPES, USES, strict=True):
         sources = _codes(pair, "normal", game) + _codes(pair, "bonus", game)
-        rule = {"mode": "combined", "sources": sources, "withdrawable": use, "max_bet_under_bonus": {"KRW": "3000"}}
+        rule = {"mode": "combined", "sources": sources, "withdrawable": use, "max_bet_under_bonus": NO_LIMITS | {"KRW": "3000"}}
         pair["policy"]["funding"][game] = rule
     pair["policy"]["destinations"] |= {code: {"before": "WITHDRAWABLE", "after": code} for code in normal}
     pair["policy"]["destinations"] |= {code: {"before": normal[0], "after": code} for code in bonus}
