@@ -105,6 +105,6 @@ def test_everything_heals_by_itself(wired: Wired, number: int, server: str, faul
     assert green < GREEN_SECONDS_MAX
     assert {copy.pid for copy in live.driver.copies()} == pids, "nothing was restarted"
     assert live.rows(UNSOUND) == []
-    answered = [status for _, _, status in crowd.asked]
-    unknown = sum(status not in (200, 503) for status in answered)
-    assert 0 <= live.one(DEPOSITS)["number"] - before - answered.count(200) <= unknown
+    # A 503 may come of a connection that was lost in a commit: its sender has to repeat it to learn the outcome.
+    accepted = [status for _, _, status in crowd.asked].count(200)
+    assert accepted <= live.one(DEPOSITS)["number"] - before <= len(crowd.asked)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.contract import PROVIDER_TYPES
+from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets, cash
@@ -158,11 +158,12 @@ def test_money_that_came_in_after_the_validation_is_not_stranded(
     topology["buckets"][0]["provider_types"] = ["SPORTS"]
     topology["buckets"].append({"code": "CASINO", "kind": "normal", "provider_types": ["LIVE", "SLOTS"]})
     kept = [bucket["code"] for bucket in topology["buckets"] if bucket["kind"] in ("normal", "withdrawable")]
+    rule: dict[str, object] = {"mode": "combined", "max_bet_under_bonus": dict.fromkeys(CURRENCY_EXPONENTS, "none")}
     policy = {
         "policy_key": "default",
         "version": 7,
         "topology": {"code": CODE, "version": 7},
-        "funding": {kind: {"mode": "combined", "sources": ["SPORTS_NORMAL" if kind == "SPORTS" else "CASINO"]} for kind in PROVIDER_TYPES},
+        "funding": {kind: rule | {"sources": ["SPORTS_NORMAL" if kind == "SPORTS" else "CASINO"]} for kind in PROVIDER_TYPES},
         "destinations": {code: {"before": code, "after": code} for code in kept},
     }
     documents.save_topology(CODE, topology, "test")

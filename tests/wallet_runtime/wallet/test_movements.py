@@ -56,10 +56,10 @@ def test_a_transfer_moves_money_and_divides_what_it_owes(player: Player, look: p
     move = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 300, "EUR")
     assert player.perform(transfers.transfer, move, **STAKES)[0] == 200
     assert held(look) == {"SPORTS_NORMAL": 600, "CASINO_NORMAL": 300}
-    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("SPORTS_NORMAL", 900, None, "ACTIVE")]
+    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("SPORTS_NORMAL", 600, None, "ACTIVE")]
     rest = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 600, "EUR")
     assert player.perform(transfers.transfer, rest, **STAKES)[0] == 200
-    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("CASINO_NORMAL", 900, None, "ACTIVE")]
+    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("CASINO_NORMAL", 600, None, "ACTIVE")]
     events = look.execute(
         "SELECT event_type, payload->'rollings'->0 FROM wallet.wallet_outbox WHERE event_type LIKE 'TRANSFER%'"
     ).fetchall()
