@@ -1,4 +1,4 @@
-"""What a copy says of itself can be sent, also while something is degraded."""
+"""A copy's report and its `/health` answer can be encoded, also while a check is degraded."""
 
 from types import SimpleNamespace
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What a connection may cost a process: long heads, slow heads, half requests and silence, on a real socket."""
+"""A process bounds each connection: long heads, slow heads, half requests and silence, on a real socket."""
 
 import json
 import socket

@@ -54,7 +54,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
 
     Locked money may be played with, and only its winnings become withdrawable, whatever rolling of the bucket is completed later.
-    What rollings that were completed before the last one have earned is released with it.
+    The last rolling of a bucket also releases the part of rollings that were completed before it.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":

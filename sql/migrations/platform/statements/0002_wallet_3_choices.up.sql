@@ -26,6 +26,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     gate    wallet_gate;
     payload bytea := (c->>'fingerprint')::bytea;
+    held    bytea;
 BEGIN
     IF c->>'canary_token' IS NOT NULL THEN
         PERFORM 1 FROM wallet_fence FOR SHARE;
@@ -39,10 +40,12 @@ BEGIN
     VALUES ((c->>'brand_id')::uuid, c->>'caller', c->>'route', c->>'request_id', payload, 200, '{}', (c->>'transaction_id')::uuid)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN (SELECT jsonb_build_object('outcome', CASE WHEN i.fingerprint = payload THEN 'repeated' ELSE 'mismatch' END)
-                  FROM wallet_idempotency i
-                 WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route'
-                   AND i.request_id = c->>'request_id');
+        SELECT i.fingerprint INTO held FROM wallet_idempotency i
+         WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller' AND i.route = c->>'route' AND i.request_id = c->>'request_id';
+        -- A prune may have removed the answer since the insert met it; then its claim is there.
+        IF FOUND THEN
+            RETURN jsonb_build_object('outcome', CASE WHEN held = payload THEN 'repeated' ELSE 'mismatch' END);
+        END IF;
     END IF;
     IF EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = (c->>'transaction_id')::uuid) THEN
         RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c->>'request_id' USING ERRCODE = 'RW011';

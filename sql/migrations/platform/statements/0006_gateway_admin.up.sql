@@ -46,7 +46,7 @@ CREATE TABLE admin.command_audit (
 );
 CREATE INDEX command_audit_target ON admin.command_audit (target, audit_id);
 
--- What a person's key was used for on a route, and the final answer. A row is for good.
+-- A person's key names one command on a route, for good; the row keeps its digest and its final answer.
 CREATE TABLE admin.command_claim (
     actor           text NOT NULL,
     brand_id        uuid,

@@ -1,4 +1,4 @@
-"""What a rolling that ended otherwise locks, and what of it moves, is lost and comes back."""
+"""A lapsed rolling locks money; a lock follows transfers, losses and rollbacks."""
 
 from typing import Any
 

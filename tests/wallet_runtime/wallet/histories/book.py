@@ -39,9 +39,9 @@ class Refusal(Exception):
 
 @dataclass
 class Wallet:
-    """What one player has, and has picked to pay with. `moves` is each account's life: (transaction, change).
+    """A player's accounts and his choice of sources. `moves` is each account's life: (transaction, change).
 
-    Of what is `locked` only winnings get out; it counts what open bets hold of the account.
+    Only winnings leave `locked` money. The figure counts the account's open stakes.
     """
 
     number: int
@@ -154,7 +154,7 @@ class Book:
         return name
 
     def free(self, wallet: Wallet, account: str) -> int:
-        """What an account holds and has staked and is not locked."""
+        """Balance and open stakes of an account, less its locked money."""
         return max(0, wallet.held[account] + self.staked(wallet, account) - wallet.locked[account])
 
     def wait_for(self, wallet: Wallet, account: str, earned: int, besides: str | None) -> None:

@@ -213,7 +213,7 @@ class Promotions(Book):
         free = min(held, self.free(wallet, owed.account))
         released = free if owed.cap is None else min(free, owed.cap)
         self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
-        # What was given goes back to the last unit; a player's own money stays, locked.
+        # A bonus bucket is emptied to PROMO. A normal bucket keeps its locked money.
         given = self.kinds.get(owed.account.partition("/")[2], "bonus") == "bonus"
         self.move(wallet, tx, owed.account, "PROMO", (held if given else free) - released)
         return released
