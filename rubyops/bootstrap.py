@@ -35,6 +35,7 @@ from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from sql.code import code_digest
 from wallet_runtime import contract
+from wallet_runtime.contract import persons
 
 if TYPE_CHECKING:
     from rubyops.adapters.control import ControlDatabase
@@ -44,6 +45,7 @@ SECRETS = (
     *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in contract.CALLERS),
     *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
     *(contract.ADMIN_TOKEN_PREFIX + person for person in ("OPERATOR", "REVIEWER")),
+    *(persons.PERSON_KEY_PREFIX + process.upper() for process in persons.COUNTING_PROCESSES),
     "PLAYER_SESSION_KEY",
 )
 

@@ -13,16 +13,17 @@ import httpx
 import psycopg
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import BRAND, Served, internal, serving
+from tests.wallet_runtime.serving import BRAND, Served, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
-from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, PLAYER_SERVICE, RUBY_SPLIT_V1
+from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, PLAYER_SERVICE, RUBY_SPLIT_V1, persons
 from wallet_runtime.services import load
 
 Route = tuple[str, str, str]
 Body = dict[str, Any]
 PROCESSES = (contract.WALLET_SERVICE, contract.ROLLING_SERVICE, contract.PLAYER_SERVICE)
 WALLET = "/internal/wallet/v2"
+DECISIONS = ("/approve", "/reject")
 EUR: Body = {"currency": "EUR"}
 TABLES = """
 SELECT c.oid::regclass::text FROM pg_class c
@@ -46,8 +47,12 @@ class House:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(100))
 
     def send(self, route: Route, path: str, body: Body, headers: dict[str, str]) -> httpx.Response:
-        """Send one request to the service of a route."""
-        return self.served[route[0]].client.request(route[1], path, json=body, headers=headers)
+        """Send one request to the service of a route, signed by Ann, or by Bob where it decides over what she asked for."""
+        raw = json.dumps(body).encode()
+        if contract.REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
+            headers = signed(route[0], "bob" if path.endswith(DECISIONS) else "ann", route[1], path, raw, headers)
+        typed = {"Content-Type": "application/json", **headers}
+        return self.served[route[0]].client.request(route[1], path, content=raw, headers=typed)
 
     def ask(self, route: Route, caller: str) -> httpx.Response:
         """Send the real request of a route as a caller, under a new id; what it needs is made before."""
@@ -170,11 +175,11 @@ def _bonus(house: House) -> Body:
 
 def _adjustment(house: House) -> Body:
     return {"player_id": house.player(), "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice",
-            "requested_by": "ann", **EUR}  # fmt: skip
+            **EUR}  # fmt: skip
 
 
 def _decision(house: House) -> Body:
-    return {"adjustment_id": house.money("adjustments/request", **_adjustment(house))["adjustment_id"], "decided_by": "bob"}
+    return {"adjustment_id": house.money("adjustments/request", **_adjustment(house))["adjustment_id"]}
 
 
 def _points(house: House) -> Body:

@@ -20,6 +20,8 @@ import uvicorn
 
 from tests.cluster import TestDatabase
 from wallet_runtime import contract
+from wallet_runtime.contract import persons
+from wallet_runtime.contract.persons import Act, Person
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
 from wallet_runtime.plumbing.context import Context, open_context
 from wallet_runtime.plumbing.control_link import Freeze
@@ -39,8 +41,10 @@ def environment_for(process: str, port: int, platform: str = NO_SERVER, control:
     tokens = {token_variable(caller): f"token-of-{caller}" for caller in contract.CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
     secrets = {f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in contract.PROVIDERS}
+    keys = {f"{persons.PERSON_KEY_PREFIX}{name.upper()}": f"person-key-of-{name}" for name in persons.COUNTING_PROCESSES}
     return {
         **tokens,
+        **keys,
         **urls,
         **secrets,
         "ENVIRONMENT": "test",
@@ -143,6 +147,22 @@ def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None 
     if request_id is not None:
         headers[contract.REQUEST_ID_HEADER] = request_id
     return headers
+
+
+def a_person(name: str, key: str = "") -> Person:
+    """Make the identity of a person, whose key is their own unless one is named."""
+    return Person(persons.normal_name(name), persons.key_id_of((key or f"token of {persons.normal_name(name)}").encode()))
+
+
+def signed(process: str, person: str | Person, method: str, path: str, raw: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+    """Add to the headers of an internal call the person for whom admin_service signs it."""
+    who = a_person(person) if isinstance(person, str) else person
+    act = Act(headers.get(contract.BRAND_HEADER, ""), method, path, headers[contract.REQUEST_ID_HEADER], raw)
+    return {
+        **headers,
+        "Content-Type": "application/json",
+        persons.PERSON_HEADER: persons.sign(f"person-key-of-{process}".encode(), who, act, time.time()),
+    }
 
 
 def provider(name: str, path: str, raw: bytes, *, request_id: str = "request-1", **more: str) -> dict[str, str]:

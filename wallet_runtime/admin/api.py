@@ -31,7 +31,7 @@ MOVEMENTS = (
     "points/award",
     "points/expire",
 )
-# An adjustment takes two persons: the field that says who sends it. The token does, so the body may not.
+# An adjustment takes two persons: the field by which its answer tells them. The token says who it is, so the body may not.
 ADJUSTMENTS = {"adjustments/request": "requested_by", "adjustments/approve": "decided_by", "adjustments/reject": "decided_by"}
 REASON_LENGTH = 500
 
@@ -151,10 +151,10 @@ def movement(path: str, context: Context, call: Call) -> Answer:
 
 
 def adjustment(path: str, person_field: str, context: Context, call: Call) -> Answer:
-    """Send on who wants an adjustment, or decides over it: the person whose token this is (SPEC 1.3, two persons)."""
+    """Send on what a person wants adjusted, or decides over it, signed for the person whose token this is (SPEC 1.3, two persons)."""
     if person_field in call.body:
         raise Invalid(f"{person_field} is the person who sends this; leave it out", details={"field": person_field})
-    return _movement(context, call, path, call.body | {person_field: call.caller})
+    return _movement(context, call, path, call.body)
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:

@@ -19,7 +19,8 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import auth, body, metrics, shapes
+from wallet_runtime.contract.persons import Act, Person
+from wallet_runtime.plumbing import auth, body, metrics, persons, shapes
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.errors import (
@@ -32,6 +33,7 @@ from wallet_runtime.plumbing.errors import (
     Invalid,
     MethodNotAllowed,
     NotFound,
+    PersonNotSigned,
     RequestIdRequired,
     RequestTooSlow,
 )
@@ -62,6 +64,7 @@ class Call:
     `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
     X-Request-Id, or a new one where it sent none. `route` is the route's path template.
     `fence_token` is the run's for which an internal caller acts, None for one that is under no fence.
+    `person` is the person of the back office who asks: by its token, or as admin_service has signed it.
     """
 
     path: Mapping[str, str]
@@ -75,6 +78,7 @@ class Call:
     headers: Headers
     route: str = ""
     fence_token: int | None = None
+    person: Person | None = None
 
     def brand(self) -> UUID:
         """Return the brand, or raise `BrandRequired` (422)."""
@@ -87,6 +91,12 @@ class Call:
         if self.player_id is None:
             raise Forbidden("this route is for a player's session")
         return self.player_id
+
+    def signed_person(self) -> Person:
+        """Return the person who asks, by name and key; `PersonNotSigned` (403) without admin_service's signature for this request."""
+        if self.person is None:
+            raise PersonNotSigned
+        return self.person
 
     def command_id(self) -> str:
         """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
@@ -216,18 +226,21 @@ class _Endpoint:
         route = self._route
         headers: Headers = scope["headers_read"]
         identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, scope["path"], headers, raw))
+        brand_id = _brand_of(headers, identity)
+        request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
         call = Call(
             path=_path_of(scope),
             query=_query_of(scope),
             body=None if route.body is None else body.parse(raw, headers.get("Content-Type"), route.body),
-            brand_id=_brand_of(headers, identity),
+            brand_id=brand_id,
             player_id=identity.player_id,
             caller=identity.caller,
-            request_id=headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"],
+            request_id=request_id,
             canary_token=headers.identifier(contract.CANARY_HEADER),
             headers=headers,
             route=route.path,
             fence_token=self._fence_of(headers, identity),
+            person=self._person_of(scope, identity, persons.act_of(brand_id, route.method, scope["path"], request_id, raw)),
         )
         answer = await self._threads.run(lambda: self._handle(call))
         payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
@@ -239,6 +252,12 @@ class _Endpoint:
         if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
             raise FencingTokenRequired
         return token
+
+    def _person_of(self, scope: Scope, identity: auth.Identity, act: Act) -> Person | None:
+        """Take the person of a bearer token, or the one whom an internal caller's request signs."""
+        if self._route.access is not auth.internal:
+            return identity.person
+        return persons.read_signed(self._context.settings, scope["headers_read"], act, self._context.clock())
 
     def _handle(self, call: Call) -> Answer:
         """Run the handler in its thread, with the request's id and brand on every log line."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from wallet_runtime import contract
+from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, Unauthorized
 from wallet_runtime.plumbing.headers import Headers, bearer, parse_uuid
 from wallet_runtime.plumbing.settings import Secret, Settings
@@ -24,11 +25,15 @@ _PROVIDER_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Identity:
-    """The caller: an internal process's name, a provider's id, a back-office person, "player" or "public"; players also have ids."""
+    """The caller: an internal process's name, a provider's id, a back-office person, "player" or "public"; players also have ids.
+
+    `person` is who a person of the back office is, by name and key.
+    """
 
     caller: str
     brand_id: UUID | None = None
     player_id: UUID | None = None
+    person: Person | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def admin(settings: Settings, attempt: Attempt) -> Identity:
     persons = [person for person, token in settings.admin_tokens.items() if token.matches(given)]
     if not persons:
         raise Unauthorized
-    return Identity(persons[0])
+    return Identity(persons[0], person=settings.person(persons[0]))
 
 
 def sign(secret: Secret, raw: bytes) -> str:

@@ -67,6 +67,12 @@ class Forbidden(ApiError):
     code = "FORBIDDEN"
 
 
+class PersonNotSigned(Forbidden):
+    """This act counts persons, and who asks for it is not signed: send it through admin_service. Nothing was changed."""
+
+    code = "PERSON_NOT_SIGNED"
+
+
 class NotFound(ApiError):
     """There is nothing here under that name."""
 

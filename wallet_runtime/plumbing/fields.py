@@ -13,7 +13,6 @@ ForeignId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PRINTABLE}*\Z")]
 Said = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=rf"\A(?=.*\S){_PRINTABLE}+\Z")]
-Person = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=rf"\A(?!\s){_PRINTABLE}+(?<!\s)\Z")]
 
 
 def in_utc(moment: datetime, where: str) -> datetime:

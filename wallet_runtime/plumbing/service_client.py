@@ -8,6 +8,7 @@ import httpx
 import msgspec
 
 from wallet_runtime import contract
+from wallet_runtime.plumbing import persons
 from wallet_runtime.plumbing.app import Answer, Call
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import OutcomeUnknown, PassedThrough, Unavailable
@@ -57,11 +58,14 @@ class ServiceClient:
         *,
         request_id: str | None = None,
     ) -> Answer:
-        """Pass a request on under its own brand, request id and tokens; its answer goes back unread."""
-        headers = self._headers(call.brand_id, request_id or call.request_id, call.canary_token)
+        """Pass a request on under its own brand, request id and tokens, its person signed; its answer goes back unread."""
+        sent_id, content = request_id or call.request_id, _encode(body)
+        headers = self._headers(call.brand_id, sent_id, call.canary_token)
+        act = persons.act_of(call.brand_id, method, path, sent_id, content)
+        headers |= persons.header_for(self._context.settings, process, call.person, act, self._context.clock())
         if call.fence_token is not None:
             headers[contract.FENCE_HEADER] = str(call.fence_token)
-        answer = self._send(process, method, path, content=_encode(body), headers=headers, query=None)
+        answer = self._send(process, method, path, content=content, headers=headers, query=None)
         if answer.status_code < _FIRST_ERROR_STATUS:
             return Answer(answer.status_code, answer.content)
         raise _passed_through(answer, _decode(answer, process), process)

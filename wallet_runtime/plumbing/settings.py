@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from wallet_runtime import contract
+from wallet_runtime.contract import persons
+from wallet_runtime.contract.persons import Person
 
 REDIS_PROCESSES = (*contract.WORKER_PROCESSES, contract.ROLLING_SERVICE)
 PROVIDER_PROCESSES = (contract.GATEWAY,)
@@ -53,6 +55,8 @@ class Settings:
 
     Urls carry passwords, so they are never shown.
 
+    `person_keys` are the keys, by the process that counts persons, with which admin_service signs who asked.
+
     `code` is the digest of the source files that the process loaded (`sql.code`).
     """
 
@@ -74,9 +78,14 @@ class Settings:
     provider_secrets: Mapping[str, Secret]
     player_session_key: Secret | None
     admin_tokens: Mapping[str, Secret]
+    person_keys: Mapping[str, Secret]
     legacy_token_present: bool
     anchor_file: str | None = None
     code: str = ""
+
+    def person(self, name: str) -> Person:
+        """Return the identity of a person of the back office."""
+        return Person(persons.normal_name(name), persons.key_id_of(self.admin_tokens[name].reveal()))
 
     @property
     def is_worker(self) -> bool:
@@ -178,6 +187,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
         player_session_key=read.secret("PLAYER_SESSION_KEY") if process in SESSION_PROCESSES else None,
         admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
+        person_keys=_person_keys(read, process),
         legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
         anchor_file=environ.get(contract.ANCHOR_FILE_VARIABLE) or None,
     )
@@ -212,6 +222,16 @@ def _admin_tokens(read: _Reader) -> dict[str, Secret]:
         read.checked(_PERSON.fullmatch(person) is not None, f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter")
         _keep(found, person.lower(), read.secret(name))
     _check_distinct(read, {contract.ADMIN_TOKEN_PREFIX + person.upper(): token for person, token in found.items()}, "person")
+    return found
+
+
+def _person_keys(read: _Reader, process: str) -> dict[str, Secret]:
+    """Read the keys that sign persons: every one for admin_service, its own for a process that counts them."""
+    found: dict[str, Secret] = {}
+    for counting in persons.COUNTING_PROCESSES:
+        if process in (contract.ADMIN_SERVICE, counting):
+            _keep(found, counting, read.secret(persons.PERSON_KEY_PREFIX + counting.upper()))
+    _check_distinct(read, {persons.PERSON_KEY_PREFIX + counting.upper(): key for counting, key in found.items()}, "process")
     return found
 
 

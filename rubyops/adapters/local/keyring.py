@@ -9,6 +9,7 @@ from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
 from rubyops.errors import RubyopsError
 from rubyops.model.secret import Secret
 from wallet_runtime import contract
+from wallet_runtime.contract import persons
 
 CONTROL_ROLE = "control_service"
 READ_ROLE = "rubyops_read"
@@ -44,6 +45,11 @@ def provider_secret(provider: str) -> str:
     return f"{contract.PROVIDER_SECRET_PREFIX}{provider.upper()}"
 
 
+def person_key(process: str) -> str:
+    """Name the key with which admin_service signs persons for a process; it is also the environment variable that carries it."""
+    return f"{persons.PERSON_KEY_PREFIX}{process.upper()}"
+
+
 NAMES = (
     *(role_password(role) for role in (SUPERUSER, *LOGIN_ROLES)),
     *(redis_password(user) for user in (SERVICES_USER, READ_USER)),
@@ -51,6 +57,7 @@ NAMES = (
     *(provider_secret(provider) for provider in contract.PROVIDERS),
     SESSION_KEY,
     *ADMIN_TOKENS,
+    *(person_key(process) for process in persons.COUNTING_PROCESSES),
 )
 
 

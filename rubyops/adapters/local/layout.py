@@ -12,6 +12,7 @@ from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
 from wallet_runtime import contract
+from wallet_runtime.contract import persons
 
 POSTGRES = "postgres"
 VALKEY = "valkey"
@@ -129,4 +130,5 @@ def _secrets_of(process: str) -> list[str]:
         names.append(keyring.SESSION_KEY)
     if process in (contract.GATEWAY, contract.ADMIN_SERVICE):
         names += keyring.ADMIN_TOKENS
-    return names
+    counted = [counting for counting in persons.COUNTING_PROCESSES if process in (contract.ADMIN_SERVICE, counting)]
+    return names + [keyring.person_key(counting) for counting in counted]

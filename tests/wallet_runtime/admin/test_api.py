@@ -13,6 +13,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, serving
 from wallet_runtime import contract
 from wallet_runtime.admin.api import SERVICE
+from wallet_runtime.contract.persons import key_id_of
 from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
 
@@ -188,7 +189,9 @@ def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, pat
 def test_the_person_of_an_adjustment_is_whose_token_it_is(office: Office, path: str, field: str) -> None:
     body = {"player_id": str(PLAYER), "reason": "found twice"}
     assert office.send("POST", path, body, Authorization="Bearer token-of-bob").status_code == 200
-    assert office.wallet.calls[-1].body == body | {field: "bob"}
+    call = office.wallet.calls[-1]
+    assert (call.body, call.signed_person().name) == (body, "bob")
+    assert call.signed_person().key_id == key_id_of(b"token-of-bob")
     claimed = office.send("POST", path, body | {field: "cleo"}, Authorization="Bearer token-of-bob")
     assert (claimed.status_code, claimed.json()["details"]) == (422, {"field": field})
     assert office.actors() == ["bob"], "what is refused here was never sent"

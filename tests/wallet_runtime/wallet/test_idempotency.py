@@ -1,5 +1,6 @@
 """One request id, one effect, one answer: through every copy of the service, and after one is killed (SPEC 1.3)."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import PLAYER, await_until, environment_for, free_port, internal, serving, start_process
+from tests.wallet_runtime.serving import PLAYER, await_until, environment_for, free_port, internal, serving, signed, start_process
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
@@ -42,7 +43,10 @@ def _poster(client: httpx.Client) -> Post:
     def post(route: str, caller: str, body: dict[str, Any], request_id: str = "same", token: str = "") -> tuple[int, dict[str, Any]]:
         named = {name: value for name, value in ({"player_id": str(PLAYER)} | body).items() if value is not None}
         sent = internal(caller, request_id=request_id) | ({contract.TOKEN_HEADER: token} if token else {})
-        answer = client.post(f"/internal/wallet/v2/{route}", json=named, headers=sent)
+        person, path = named.pop("person", None), f"/internal/wallet/v2/{route}"
+        raw = json.dumps(named).encode()
+        sent = sent | {"Content-Type": "application/json"} if person is None else signed("wallet_service", person, "POST", path, raw, sent)
+        answer = client.post(path, content=raw, headers=sent)
         return answer.status_code, answer.json()
 
     return post
@@ -161,7 +165,7 @@ def test_a_repeat_after_retention_is_final_and_changes_nothing(post: Post, platf
 
 def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connection) -> None:
     """401, 403, 422 and 503 leave no trace: under the same id the right request is carried out."""
-    wish = CASH | {"account": "CASH/AVAILABLE", "direction": "credit", "reason": "found", "requested_by": "ann"}
+    wish = CASH | {"account": "CASH/AVAILABLE", "direction": "credit", "reason": "found", "person": "ann"}
     asked = post("adjustments/request", contract.ADMIN_SERVICE, wish, "wish")
     tries: list[tuple[int, tuple[int, dict[str, Any]]]] = [
         (401, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT, token="wrong")),
@@ -177,6 +181,6 @@ def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connecti
     assert _row(look, STORED) == (1,), "the wish for an adjustment alone"
     assert post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT)[0] == 200
     verdict = {"adjustment_id": asked[1]["adjustment_id"], "player_id": None}
-    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"decided_by": "ann"}, "verdict")[1]["code"] == "SAME_PERSON"
+    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "ann"}, "verdict")[1]["code"] == "SAME_PERSON"
     assert _row(look, STORED) == (2,), "403"
-    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"decided_by": "bob"}, "verdict")[0] == 200
+    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "bob"}, "verdict")[0] == 200

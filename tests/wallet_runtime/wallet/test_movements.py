@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
+from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision, Leg
@@ -267,32 +268,39 @@ def test_the_database_itself_wants_accounts_that_exist_and_bets_with_a_state(pla
 
 
 def ask(player: Player, direction: Any, amount: int, account: str = "CASH/AVAILABLE") -> str:
-    command = adjustments.Ask(account, direction, amount, "EUR", "found twice", "ann")
+    command = adjustments.Ask(account, direction, amount, "EUR", "found twice", a_person("ann"))
     return str(player.perform(adjustments.ask, command)[1]["adjustment_id"])
 
 
 def test_an_adjustment_is_applied_once_by_another_person(player: Player, look: psycopg.Connection) -> None:
     name = ask(player, "credit", 500)
     assert held(look) == {}
-    with pytest.raises(adjustments.SamePerson):
-        player.perform(adjustments.approve, adjustments.Decide(name, "ANN"), adjustment_id=name)
+    for same in (a_person("ANN", "another"), a_person("bea", "token of ann")):
+        with pytest.raises(adjustments.SamePerson):
+            player.perform(adjustments.approve, adjustments.Decide(name, same), adjustment_id=name)
     with ThreadPoolExecutor(4) as pool:
-        decide = adjustments.Decide(name, "bob")
+        decide = adjustments.Decide(name, a_person("bob"))
         answers = list(pool.map(lambda _: player.perform(adjustments.approve, decide, adjustment_id=name)[0], range(4)))
     assert answers == [200] * 4 and held(look) == {"CASH/AVAILABLE": 500}
     row = look.execute("SELECT state, amount, reason, requested_by, decided_by FROM wallet.wallet_adjustment").fetchone()
     assert row == ("APPLIED", 500, "found twice", "ann", "bob")
     debit = ask(player, "debit", 501)
-    assert code(player.perform(adjustments.approve, adjustments.Decide(debit, "bob"), adjustment_id=debit)) == (409, "INSUFFICIENT_FUNDS")
-    assert player.perform(adjustments.reject, adjustments.Decide(debit, "bob"), adjustment_id=debit)[0] == 200
+    assert code(player.perform(adjustments.approve, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit)) == (
+        409,
+        "INSUFFICIENT_FUNDS",
+    )
+    assert player.perform(adjustments.reject, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit)[0] == 200
 
 
 def test_the_database_itself_wants_two_persons_and_the_very_amount(player: Player, look: psycopg.Connection) -> None:
     name = ask(player, "credit", 500)
     credit = (Leg("ADJ", -500, "EUR"), Leg("CASH/AVAILABLE", 500, "EUR"))
-    apply = {"adjustment_id": name, "state": "APPLIED", "decided_by": "bob"}
+    bob = a_person("bob")
+    apply = {"adjustment_id": name, "state": "APPLIED", "decided_by": bob.name, "decided_key": bob.key_id}
     assert _forged(player, *credit) == "RW003"
-    assert _forged(player, *credit, adjustment=apply | {"decided_by": "Ann"}) == "23514"
+    for same in ("Ann", "ann ", "Ａnn", "ann\t"):
+        assert _forged(player, *credit, adjustment=apply | {"decided_by": same}) == "23514", same
+    assert _forged(player, *credit, adjustment=apply | {"decided_key": a_person("ann").key_id}) == "23514"
     assert _forged(player, Leg("ADJ", -501, "EUR"), Leg("CASH/AVAILABLE", 501, "EUR"), adjustment=apply) == "RW003"
     assert _forged(player, *credit, *credit, adjustment=apply) == "RW003"
     assert _forged(player, *credit, adjustment=apply | {"adjustment_id": str(player.player_id)}) == "RW003"
@@ -324,7 +332,7 @@ def test_reconciliation_finds_nothing_after_every_movement(player: Player, walle
     player.perform(points.transfer, points.PointsTransfer(60, "CASINO_NORMAL"))
     player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 10, "EUR"), **STAKES)
     name = ask(player, "credit", 500)
-    player.perform(adjustments.approve, adjustments.Decide(name, "bob"), adjustment_id=name)
+    player.perform(adjustments.approve, adjustments.Decide(name, a_person("bob")), adjustment_id=name)
     cycle = Reconciliation(wallet).run("test")
     assert (cycle["drift_buckets"], cycle["conservation_breaks"]) == (0, 0)
 

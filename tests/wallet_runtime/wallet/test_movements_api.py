@@ -1,5 +1,7 @@
 """The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP: who may call, what they answer."""
 
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,14 +11,21 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import PLAYER, internal, serving
+from tests.wallet_runtime.serving import PLAYER, a_person, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
+from wallet_runtime.contract.persons import PERSON_HEADER, Act, Person, sign
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 Answered = tuple[int, dict[str, Any]]
 EUR: dict[str, Any] = {"currency": "EUR"}
+WISH: dict[str, Any] = {"player_id": str(PLAYER), "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "twice", **EUR}
+
+
+def _forged(name: str) -> str:
+    """Write a person of the right form, signed with a key that admin_service does not have."""
+    return sign(b"a key of somebody else", a_person(name), Act("", "POST", "", "", b""), time.time())
 
 
 class Wallet:
@@ -32,6 +41,13 @@ class Wallet:
         named = {"player_id": str(player)} if player else {}
         headers = internal(caller, request_id=str(uuid4()))
         answer = self.client.post(f"/internal/wallet/v2/{path}", json=named | body, headers=headers)
+        return answer.status_code, answer.json()
+
+    def as_person(self, who: str | Person, path: str, body: dict[str, Any], **more: str) -> Answered:
+        """Send one command that admin_service signs for a person."""
+        raw, route = json.dumps(body).encode(), f"/internal/wallet/v2/{path}"
+        headers = signed(contract.WALLET_SERVICE, who, "POST", route, raw, internal(contract.ADMIN_SERVICE, request_id=str(uuid4())))
+        answer = self.client.post(route, content=raw, headers=headers | more)
         return answer.status_code, answer.json()
 
     def deposit(self, amount: str, bucket: str) -> None:
@@ -95,17 +111,37 @@ def test_points_are_no_source_of_a_bet_and_no_withdrawal(wallet: Wallet) -> None
 
 
 def test_an_adjustment(wallet: Wallet) -> None:
-    wish: dict[str, Any] = {"account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice", "requested_by": "ann"}
-    status, answer = wallet.post("adjustments/request", **wish, **EUR)
-    assert (status, answer["state"]) == (200, "REQUESTED")
-    named: dict[str, Any] = {"player": None, "adjustment_id": answer["adjustment_id"]}
-    assert wallet.post("adjustments/approve", decided_by="ann", **named)[:1] == (403,)
-    assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"
-    assert wallet.post("adjustments/approve", decided_by="bob", **named)[1]["state"] == "APPLIED"
-    assert wallet.post("adjustments/reject", decided_by="bob", **named)[1]["code"] == "ADJUSTMENT_DECIDED"
-    assert wallet.post("adjustments/approve", contract.ADMIN_SERVICE, None, adjustment_id=str(uuid4()), decided_by="bob")[0] == 404
-    for wrong in ({"reason": " "}, {"requested_by": " "}, {"direction": "both"}, {"account": "POINTS"}, {"amount": "-5"}):
-        assert wallet.post("adjustments/request", **wish | wrong, **EUR)[0] == 422
+    status, answer = wallet.as_person("ann", "adjustments/request", WISH)
+    assert (status, answer["state"], answer["requested_by"]) == (200, "REQUESTED", "ann")
+    named = {"adjustment_id": answer["adjustment_id"]}
+    assert wallet.as_person("ann", "adjustments/approve", named)[1]["code"] == "SAME_PERSON"
+    assert wallet.as_person("bob", "adjustments/approve", named)[1]["state"] == "APPLIED"
+    assert wallet.as_person("bob", "adjustments/approve", named)[1]["state"] == "APPLIED"
+    assert wallet.as_person("bob", "adjustments/reject", named)[1]["code"] == "ADJUSTMENT_DECIDED"
+    assert wallet.as_person("bob", "adjustments/approve", {"adjustment_id": str(uuid4())})[0] == 404
+    for wrong in ({"reason": " "}, {"requested_by": "ann"}, {"direction": "both"}, {"account": "POINTS"}, {"amount": "-5"}):
+        assert wallet.as_person("ann", "adjustments/request", WISH | wrong)[0] == 422
+
+
+def test_the_internal_token_alone_makes_no_two_persons(wallet: Wallet, superuser: psycopg.Connection[Any]) -> None:
+    """A caller with admin_service's token, but without its signing key, can name any two persons and is neither of them."""
+    asked = wallet.as_person("ann", "adjustments/request", WISH)[1]
+    named = {"adjustment_id": asked["adjustment_id"]}
+    tries = [
+        wallet.post("adjustments/request", **{name: value for name, value in WISH.items() if name != "player_id"}),
+        wallet.post("adjustments/approve", player=None, **named),
+        wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: _forged("bob")}),
+        wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: "v1;person=bob"}),
+        # What was signed for one act says nothing of another body, brand or request.
+        wallet.as_person("bob", "adjustments/approve", named, **{contract.REQUEST_ID_HEADER: "another"}),
+        wallet.as_person("bob", "adjustments/approve", named, **{contract.BRAND_HEADER: str(uuid4())}),
+    ]
+    assert [(status, answer["code"]) for status, answer in tries] == [(403, "PERSON_NOT_SIGNED")] * len(tries)
+    body = wallet.post("adjustments/approve", player=None, decided_by="bob", **named)
+    assert (body[0], body[1]["code"]) == (422, "INVALID")
+    for same in (" ANN", "\uff21\uff2e\uff2e", "an\u200bn", a_person("bea", "token of ann")):
+        assert wallet.as_person(same, "adjustments/approve", named)[1]["code"] == "SAME_PERSON", same
+    assert superuser.execute("SELECT state FROM wallet.wallet_adjustment").fetchall() == [("REQUESTED",)]
 
 
 def test_a_withdrawal_is_canceled_by_its_own_player_only(wallet: Wallet) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.fields import ForeignId, Person, Said
+from wallet_runtime.plumbing.fields import ForeignId, Said
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.api.coupons import loud
@@ -71,7 +71,7 @@ class PointsTransferBody(Body):
 
 
 class AdjustmentBody(Body):
-    """A correction that one person asks for."""
+    """A correction that one person asks for; who it is, admin_service signs."""
 
     player_id: UUID
     account: str
@@ -79,14 +79,12 @@ class AdjustmentBody(Body):
     amount: str
     currency: str
     reason: Said
-    requested_by: Person
 
 
 class AdjustmentDecisionBody(Body):
     """Another person's decision over it."""
 
     adjustment_id: UUID
-    decided_by: Person
 
 
 class CompleteBody(Body):
@@ -149,7 +147,7 @@ def request_adjustment(context: Context, call: Call) -> Answer:
     """Ask for an adjustment (POST /internal/wallet/v2/adjustments/request)."""
     body: AdjustmentBody = call.body
     amount = parse_amount(body.amount, body.currency)
-    command = adjustments.Ask(body.account, body.direction, amount, body.currency, body.reason.strip(), body.requested_by)
+    command = adjustments.Ask(body.account, body.direction, amount, body.currency, body.reason.strip(), call.signed_person())
     return perform(context, call, body.player_id, command, adjustments.ask, {}, body.currency)
 
 
@@ -159,7 +157,7 @@ def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
     owner = money_of(context.database).owner_of_adjustment(call.brand(), body.adjustment_id)
     if owner is None:
         raise adjustments.AdjustmentNotFound
-    command = adjustments.Decide(str(body.adjustment_id), body.decided_by)
+    command = adjustments.Decide(str(body.adjustment_id), call.signed_person())
     return perform(context, call, owner, command, rule, {"adjustment_id": str(body.adjustment_id)})
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
+from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
@@ -45,14 +46,14 @@ class Ask(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     reason: str
-    requested_by: str
+    requested_by: Person
 
 
 class Decide(msgspec.Struct, frozen=True):
     """A second person's decision over an adjustment."""
 
     adjustment_id: str
-    decided_by: str
+    decided_by: Person
 
 
 def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decision:
@@ -63,7 +64,8 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
         "account": _account(pair, command.account),
         "amount": signed,
         "reason": command.reason,
-        "requested_by": command.requested_by,
+        "requested_by": command.requested_by.name,
+        "requested_key": command.requested_by.key_id,
     }
     wanted = Adjustment(
         adjustment_id=str(request.transaction_id),
@@ -77,8 +79,9 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
 def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
     """ADJ <-> the account, exactly as asked for; a debit that the account cannot bear is refused and stays asked for."""
     wanted = _named(request, state)
-    if _is_same(wanted.requested_by, command.decided_by):
-        raise SamePerson(f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by}; another person has to apply it")
+    if _is_same(Person(wanted.requested_by, wanted.requested_key), command.decided_by):
+        message = f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by}; another person, with a key of their own,"
+        raise SamePerson(f"{message} has to apply it")
     if wanted.state != "REQUESTED":
         return _again(APPROVE, wanted, pair, "APPLIED")
     if wanted.account != CASH_AVAILABLE and not wanted.account.startswith(f"{pair.topology.code}/"):
@@ -92,11 +95,11 @@ def approve(request: Request, command: Decide, state: State, pair: ActivePair) -
     return Decision(
         command=APPROVE,
         status=200,
-        body=_body(wanted, "APPLIED", command.decided_by),
+        body=_body(wanted, "APPLIED", command.decided_by.name),
         pair=pair.reference,
         starts_new=False,
         legs=(Leg(COUNTER, -wanted.amount, wanted.currency), Leg(wanted.account, wanted.amount, wanted.currency)),
-        adjustment={"adjustment_id": wanted.adjustment_id, "state": "APPLIED", "decided_by": command.decided_by},
+        adjustment=_decided(wanted, "APPLIED", command.decided_by),
         locks=relocked(state, {} if wanted.account == CASH_AVAILABLE else {wanted.account: wanted.amount}),
     )
 
@@ -109,10 +112,10 @@ def reject(request: Request, command: Decide, state: State, pair: ActivePair) ->
     return Decision(
         command=REJECT,
         status=200,
-        body=_body(wanted, "REJECTED", command.decided_by),
+        body=_body(wanted, "REJECTED", command.decided_by.name),
         pair=pair.reference,
         starts_new=False,
-        adjustment={"adjustment_id": wanted.adjustment_id, "state": "REJECTED", "decided_by": command.decided_by},
+        adjustment=_decided(wanted, "REJECTED", command.decided_by),
     )
 
 
@@ -139,8 +142,12 @@ def _account(pair: ActivePair, name: str) -> str:
     return pair.topology.account(bucket.code)
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one.strip().lower() == other.strip().lower()
+def _is_same(one: Person, other: Person) -> bool:
+    return one.is_same(other)
+
+
+def _decided(wanted: Adjustment, state: str, person: Person) -> dict[str, Any]:
+    return {"adjustment_id": wanted.adjustment_id, "state": state, "decided_by": person.name, "decided_key": person.key_id}
 
 
 def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> dict[str, object]:

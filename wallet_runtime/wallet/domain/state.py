@@ -198,6 +198,7 @@ class Adjustment(msgspec.Struct, frozen=True):
     reason: str
     state: str
     requested_by: str
+    requested_key: str
     decided_by: str | None = None
 
 

@@ -17,6 +17,12 @@ CREATE TABLE wallet.wallet_bonus (
 CREATE INDEX wallet_bonus_player ON wallet.wallet_bonus (brand_id, player_id);
 CREATE INDEX wallet_bonus_rolling ON wallet.wallet_bonus (rolling_id) WHERE state = 'ISSUED';
 
+-- A person's name as two are compared, once more where the service forgets to: spaces and letters in one form. Services write names
+-- in the normal form of contract/persons.py.
+CREATE FUNCTION wallet.person_name(p_name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT lower(btrim(regexp_replace(normalize(p_name, NFKC), '[[:space:][:cntrl:]]+', ' ', 'g')))
+$$;
+
 -- A correction of one account. It is applied by another person than the one who asked for it, or not at all.
 CREATE TABLE wallet.wallet_adjustment (
     adjustment_id  uuid PRIMARY KEY,
@@ -28,12 +34,18 @@ CREATE TABLE wallet.wallet_adjustment (
     reason         text NOT NULL CHECK (reason <> ''),
     state          text NOT NULL DEFAULT 'REQUESTED' CHECK (state IN ('REQUESTED', 'APPLIED', 'REJECTED')),
     requested_by   text NOT NULL CHECK (requested_by <> ''),
+    -- The id of the key by which a person was known: one key under two names is one person.
+    requested_key  text NOT NULL CHECK (requested_key ~ '^[0-9a-f]{32}$'),
     requested_at   timestamptz NOT NULL DEFAULT now(),
     decided_by     text,
+    decided_key    text CHECK (decided_key ~ '^[0-9a-f]{32}$'),
     decided_at     timestamptz,
     transaction_id uuid,
-    CONSTRAINT wallet_adjustment_two_persons CHECK (state <> 'APPLIED' OR lower(decided_by) <> lower(requested_by)),
-    CHECK ((state = 'REQUESTED') = (decided_by IS NULL))
+    CONSTRAINT wallet_adjustment_two_persons CHECK (
+        state <> 'APPLIED' OR decided_key <> requested_key
+        AND wallet.person_name(decided_by) <> wallet.person_name(requested_by)),
+    CHECK ((state = 'REQUESTED') = (decided_by IS NULL)),
+    CHECK ((decided_by IS NULL) = (decided_key IS NULL))
 );
 CREATE INDEX wallet_adjustment_player ON wallet.wallet_adjustment (brand_id, player_id);
 
@@ -178,13 +190,13 @@ CREATE FUNCTION wallet.put_adjustment(c wallet.command, a jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF a->>'state' = 'REQUESTED' THEN
-        INSERT INTO wallet_adjustment (adjustment_id, brand_id, player_id, account, currency, amount, reason, requested_by)
+        INSERT INTO wallet_adjustment (adjustment_id, brand_id, player_id, account, currency, amount, reason, requested_by, requested_key)
         VALUES (c.transaction_id, c.brand_id, c.player_id, a->>'account', c.currency,
-                (a->>'amount')::bigint, a->>'reason', a->>'requested_by');
+                (a->>'amount')::bigint, a->>'reason', a->>'requested_by', a->>'requested_key');
         RETURN;
     END IF;
     UPDATE wallet_adjustment x
-       SET state = a->>'state', decided_by = a->>'decided_by', decided_at = now(),
+       SET state = a->>'state', decided_by = a->>'decided_by', decided_key = a->>'decided_key', decided_at = now(),
            transaction_id = CASE WHEN a->>'state' = 'APPLIED' THEN c.transaction_id END
      WHERE x.adjustment_id = (a->>'adjustment_id')::uuid AND x.player_id = c.player_id AND x.state = 'REQUESTED'
        AND (a->>'state' = 'REJECTED' OR c.legs = jsonb_build_array(

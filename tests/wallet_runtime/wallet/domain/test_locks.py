@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
@@ -220,11 +221,11 @@ def test_a_transfer_takes_unlocked_money_first_and_then_carries_the_lock(amount:
 
 
 def test_an_adjustment_that_takes_money_away_locks_no_more_than_is_left() -> None:
-    wish = Adjustment("x", str(PLAYER), SPORTS, "EUR", -70, "found twice", "REQUESTED", "ann")
+    wish = Adjustment("x", str(PLAYER), SPORTS, "EUR", -70, "found twice", "REQUESTED", "ann", a_person("ann").key_id)
     held = state({"SPORTS_NORMAL": 100}, locked={SPORTS: 90}, adjustment=wish)
-    assert changes(adjustments.approve(request(), adjustments.Decide("x", "bob"), held, SPLIT)) == {SPORTS: -60}
+    assert changes(adjustments.approve(request(), adjustments.Decide("x", a_person("bob")), held, SPLIT)) == {SPORTS: -60}
     credit = msgspec.structs.replace(held, adjustment=msgspec.structs.replace(wish, amount=70))
-    assert changes(adjustments.approve(request(), adjustments.Decide("x", "bob"), credit, SPLIT)) == {}
+    assert changes(adjustments.approve(request(), adjustments.Decide("x", a_person("bob")), credit, SPLIT)) == {}
 
 
 def test_an_account_locks_at_most_what_is_left() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import adjustments, bonus, cash, rolling, transfers
@@ -229,25 +230,34 @@ def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
 # --- adjustments
 
 
+ANN, BOB = a_person("ann"), a_person("bob")
+
+
 def asked(**more: Any) -> Adjustment:
-    given: dict[str, Any] = {"account": SPORTS, "amount": -30, "state": "REQUESTED", "requested_by": "ann"} | more
+    given: dict[str, Any] = {
+        "account": SPORTS,
+        "amount": -30,
+        "state": "REQUESTED",
+        "requested_by": ANN.name,
+        "requested_key": ANN.key_id,
+    } | more
     return Adjustment("x", str(PLAYER), currency="EUR", reason="found twice", **given)
 
 
 def test_an_adjustment_moves_only_when_another_person_applies_it() -> None:
-    command = adjustments.Ask("SPORTS_NORMAL", "debit", 30, "EUR", "found twice", "ann")
+    command = adjustments.Ask("SPORTS_NORMAL", "debit", 30, "EUR", "found twice", ANN)
     wish = adjustments.ask(request(), command, state({}), SPLIT)
     assert not wish.legs and wish.adjustment is not None and wish.adjustment["amount"] == -30
     held = state({"SPORTS_NORMAL": 30}, adjustment=asked())
-    assert legs(adjustments.approve(request(2), adjustments.Decide("x", "bob"), held, SPLIT)) == {"ADJ": 30, SPORTS: -30}
-    for same in ("ann", "Ann ", "ANN"):
+    assert legs(adjustments.approve(request(2), adjustments.Decide("x", BOB), held, SPLIT)) == {"ADJ": 30, SPORTS: -30}
+    for same in (ANN, a_person("Ａnn "), a_person("bea", "token of ann"), a_person("Ann", "another token")):
         with pytest.raises(adjustments.SamePerson):
             adjustments.approve(request(2), adjustments.Decide("x", same), held, SPLIT)
-    assert adjustments.reject(request(2), adjustments.Decide("x", "ann"), held, SPLIT).legs == ()
+    assert adjustments.reject(request(2), adjustments.Decide("x", ANN), held, SPLIT).legs == ()
 
 
 def test_adjustments_that_cannot_be() -> None:
-    decide = adjustments.Decide("x", "bob")
+    decide = adjustments.Decide("x", BOB)
     assert code(adjustments.approve(request(), decide, state({"SPORTS_NORMAL": 29}, adjustment=asked()), SPLIT)) == (
         409,
         "INSUFFICIENT_FUNDS",
@@ -263,12 +273,12 @@ def test_adjustments_that_cannot_be() -> None:
         adjustments.approve(request(), decide, state({}), SPLIT)
     for account in ("POINTS", "CASH/PENDING", "NOPE", "HOUSE"):
         with pytest.raises(adjustments.AccountInvalid):
-            adjustments.ask(request(), adjustments.Ask(account, "credit", 1, "EUR", "r", "ann"), state({}), SPLIT)
+            adjustments.ask(request(), adjustments.Ask(account, "credit", 1, "EUR", "r", ANN), state({}), SPLIT)
 
 
 def test_cash_can_be_adjusted() -> None:
     held = state({}, adjustment=asked(account="CASH/AVAILABLE", amount=-5), cash=Cash(available=5))
-    assert legs(adjustments.approve(request(), adjustments.Decide("x", "bob"), held, SPLIT)) == {"ADJ": 5, "CASH/AVAILABLE": -5}
+    assert legs(adjustments.approve(request(), adjustments.Decide("x", BOB), held, SPLIT)) == {"ADJ": 5, "CASH/AVAILABLE": -5}
 
 
 # --- withdrawals

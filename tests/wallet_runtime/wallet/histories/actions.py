@@ -8,9 +8,11 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.histories.bets import TYPES
 from tests.wallet_runtime.wallet.histories.book import PLACES
 from tests.wallet_runtime.wallet.histories.model import Action
+from wallet_runtime.contract.persons import Person
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
@@ -114,14 +116,20 @@ def _review(says: dict[str, Any], currency: str) -> Put:
     return Put(getattr(cash, says["verdict"]), cash.Review(named, "reviewer"), {"cash_transaction_id": named})
 
 
+def _person(by: str) -> Person:
+    """Read `name/key`; a name alone has a key of its own."""
+    name, _, key = by.partition("/")
+    return a_person(name, key)
+
+
 def _ask(says: dict[str, Any], currency: str) -> Put:
-    command = adjustments.Ask(says["account"], says["direction"], says["amount"], currency, "found by hand", says["by"])
+    command = adjustments.Ask(says["account"], says["direction"], says["amount"], currency, "found by hand", _person(says["by"]))
     return Put(adjustments.ask, command, {})
 
 
 def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
     def decide(says: dict[str, Any], currency: str) -> Put:
-        return Put(getattr(adjustments, name), adjustments.Decide(says["wish"], says["by"]), {"adjustment_id": says["wish"]})
+        return Put(getattr(adjustments, name), adjustments.Decide(says["wish"], _person(says["by"])), {"adjustment_id": says["wish"]})
 
     return decide
 

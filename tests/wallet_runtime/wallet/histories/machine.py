@@ -26,7 +26,8 @@ PICK = st.integers(0, 63)
 AMOUNT = st.sampled_from((1000, 1, 3, 7, 10, 100, 333, 5001))
 PART = st.sampled_from(("some", "all", "most", "one", "all", "over"))
 PROVIDER = st.sampled_from(tuple(TYPES))
-PERSON = st.sampled_from(("ann", "bob", "Ann"))
+# One person may write a name in capitals, and one key may stand under two names.
+PERSON = st.sampled_from(("ann", "bob", "Ann/other", "bea/token of ann"))
 
 
 class Backend(Protocol):

@@ -38,6 +38,12 @@ def action(kind: str, player: int, /, **says: Any) -> Action:
     return Action(kind, player, tuple(says.items()))
 
 
+def _one_person(one: str, other: str) -> bool:
+    """Compare two persons, each `name/key` or a name whose key is its own: one name in any letters, or one key, is one person."""
+    (name, _, key), (other_name, _, other_key) = (by.partition("/") for by in (one.lower(), other.lower()))
+    return name == other_name or (key or f"token of {name}") == (other_key or f"token of {other_name}")
+
+
 @dataclass
 class Withdrawal:
     """Money on its way out."""
@@ -184,7 +190,7 @@ class Model(Bets, Promotions):
 
     def approve_adjustment(self, wallet: Wallet, tx: UUID, wish: str, by: str) -> Outcome:
         held = self._wish(wallet, wish)
-        if by.lower() == held.asked_by.lower():
+        if _one_person(by, held.asked_by):
             raise Refusal("SAME_PERSON", 403)
         if held.state == "REJECTED":
             raise Refusal("ADJUSTMENT_DECIDED")

@@ -60,7 +60,7 @@ def _rollback_to_the_first_source(patch: Patch) -> None:
 
 
 def _one_person(patch: Patch) -> None:
-    patch.setattr(adjustments, "_is_same", lambda one, other: one == other)
+    patch.setattr(adjustments, "_is_same", lambda one, other: one.name == other.name)
 
 
 def _refill_hides_spent_winnings(patch: Patch) -> None:
@@ -276,7 +276,7 @@ def _references_forgotten(patch: Patch) -> None:
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
-    InRules("one person, written in capitals, adjusts alone", _one_person),
+    InRules("one key under two names adjusts alone", _one_person),
     InRules("a refill hides that winnings were spent", _refill_hides_spent_winnings),
     InRules("a coupon pays outside its scope", _any_scope),
     InRules("a lapsed coupon pays", _lapsed_coupons_pay),
