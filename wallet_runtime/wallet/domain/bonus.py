@@ -3,16 +3,25 @@
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from wallet_runtime.contract import OPEN_STAKES
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
-from wallet_runtime.wallet.domain.locks import relocked
-from wallet_runtime.wallet.domain.obligations import PROMO, Turnover, pass_earned_on, require_turnover, revoked
+from wallet_runtime.wallet.domain.locks import earned_part, relocked
+from wallet_runtime.wallet.domain.obligations import (
+    PROMO,
+    Turnover,
+    pass_earned_on,
+    release,
+    release_record,
+    require_turnover,
+    revoked,
+)
 from wallet_runtime.wallet.domain.reference import refuse_used
-from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Request, State
+from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Obligation, Request, State
 
 ISSUE, REVERSE, EXPIRE = "BONUS_ISSUE", "BONUS_REVERSE", "BONUS_EXPIRE"
 
@@ -102,14 +111,30 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
-    """Take back to PROMO what is left of a bonus: with the bucket's last rolling all that it holds, else the bonus at most."""
+    """Take back to PROMO what is left of a bonus: with the bucket's last rolling all that it holds, else the bonus at most.
+
+    The part that completed rollings of the bucket have earned is released with the last one: it was waiting for it.
+    """
     bonus = _named(request, state)
     refused = _refuse_end(EXPIRE, bonus, state, pair, "EXPIRED")
     if refused is not None:
         return refused
     held = state.balance(bonus.account)
-    shared = state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
-    return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", min(held, bonus.amount) if shared else held)
+    if state.has_active_rolling(bonus.account, besides=bonus.rolling_id):
+        return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", min(held, bonus.amount))
+    owed = _owed(bonus, state)
+    if bonus.state != "ISSUED" or owed is None or not owed.earned:
+        return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held)
+    earned, target = earned_part(state, owed), pair.topology.account(pair.topology.withdrawable.code)
+    released, legs = release(bonus.account, target, earned, owed.cap, bonus.currency)
+    ended = _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held - earned)
+    return replace(
+        ended,
+        body=ended.body | {"released": format_amount(released, bonus.currency)},
+        legs=(*legs, *ended.legs),
+        locks=relocked(state, {bonus.account: -held}),
+        transfers=release_record(request, bonus.account, target, released),
+    )
 
 
 def _cap(command: Issue, pair: ActivePair) -> int | None:
@@ -150,9 +175,14 @@ def _ended(  # noqa: PLR0913
 
 def _passed_on(bonus: Bonus, state: State) -> tuple[dict[str, object], ...]:
     """Let what waits for the bonus's rolling wait for another one of its bucket."""
-    there = [o for o in state.obligations if o.account == bonus.account]
-    owed = next((o for o in there if o.rolling_id == bonus.rolling_id), None)
-    return () if owed is None else pass_earned_on(owed, tuple(o for o in there if o is not owed))
+    owed = _owed(bonus, state)
+    others = tuple(o for o in state.obligations if o.account == bonus.account and o is not owed)
+    return () if owed is None else pass_earned_on(owed, others)
+
+
+def _owed(bonus: Bonus, state: State) -> Obligation | None:
+    there = (o for o in state.obligations if o.account == bonus.account)
+    return next((o for o in there if o.rolling_id == bonus.rolling_id), None)
 
 
 def _refuse_end(command: str, bonus: Bonus, state: State, pair: ActivePair, target: str) -> Decision | None:

@@ -72,6 +72,12 @@ def release(source: str, target: str, held: int, cap: int | None, currency: str)
     return released, tuple(leg for leg in legs if leg.delta)
 
 
+def release_record(request: Request, source: str, target: str, released: int) -> tuple[dict[str, Any], ...]:
+    """Record what a release made withdrawable; nothing where nothing became so."""
+    record = {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "from_account": source, "to_account": target}
+    return (record | {"amount": released},) if released else ()
+
+
 def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
     """Let a completed rolling count for its bucket's release, which comes with the last of `others`: its amount and its cap.
 

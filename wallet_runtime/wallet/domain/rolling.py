@@ -9,7 +9,7 @@ from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
-from wallet_runtime.wallet.domain.obligations import PROMO, pass_earned_on, pass_on, release
+from wallet_runtime.wallet.domain.obligations import PROMO, pass_earned_on, pass_on, release, release_record
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
 COMPLETE, CLOSE = "ROLLING_COMPLETE", "ROLLING_CLOSE"
@@ -72,7 +72,6 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     taken = state.balance(owed.account) - part if given else 0
     back = (Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
     locked = locks.relocked(state, {owed.account: -taken - part}) if given else locks.lock_share(state, owed)
-    moved = {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "from_account": owed.account, "to_account": target}
     grants = ({"grant_id": owed.grant_id, "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED"},) if owed.grant_id else ()
     return Decision(
         command=CLOSE,
@@ -81,7 +80,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         pair=pair.reference,
         starts_new=False,
         legs=(*legs, *back),
-        transfers=(moved | {"amount": released},) if released else (),
+        transfers=release_record(request, owed.account, target, released),
         grants_closed=grants,
         obligations_changed=pass_earned_on(owed, _others(owed, state)),
         locks=locked,
@@ -152,7 +151,7 @@ def _completed(
         starts_new=False,
         legs=legs,
         locks=locked,
-        transfers=({"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released} | moved,) if released else (),
+        transfers=release_record(request, moved["from_account"], moved["to_account"], released),
         obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
         obligations_changed=changed,
         events=(event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),),

@@ -185,6 +185,11 @@ def test_expiry_takes_what_is_left() -> None:
     assert legs(spent) == {} and spent.bonus is not None
     again = bonus.expire(request(2), bonus.End("b"), state({"SPORTS_BONUS": 5}, bonus=issued(state="EXPIRED")), SPLIT)
     assert (again.status, again.legs, again.bonus) == (200, (), None)
+    waited = state({"SPORTS_BONUS": 200}, bonus=issued(), obligations=(owed("r", "SPORTS_BONUS", earned=100, cap=90),))
+    last = bonus.expire(request(), bonus.End("b"), waited, SPLIT)
+    moved = [(leg.account, leg.delta) for leg in last.legs]
+    assert moved == [(BONUS, -100), (WITHDRAWABLE, 90), ("PROMO", 10), (BONUS, -100), ("PROMO", 100)]
+    assert (last.body["released"], last.body["taken_back"]) == ("0.90", "1.00") and last.transfers[0]["amount"] == 90
     with pytest.raises(bonus.BonusNotFound):
         bonus.expire(request(), bonus.End("b"), state({}), SPLIT)
 

@@ -55,8 +55,10 @@ class Promotions(Book):
 
     def expire_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
         held = self._bonus(wallet, bonus, "EXPIRED")
+        owed, shared = self.rollings.get(held.rolling or ""), self.owing(held.account, wallet, besides=held.rolling)
+        if held.state == "ISSUED" and owed and owed.state == "ACTIVE" and owed.earned and not shared:
+            self._lock(wallet, tx, owed, {})
         there = wallet.held[held.account]
-        shared = self.owing(held.account, wallet, besides=held.rolling)
         return self._end_bonus(wallet, tx, held, "EXPIRED", min(there, held.amount) if shared else there)
 
     def issue_coupon(
