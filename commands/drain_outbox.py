@@ -32,6 +32,8 @@ def plan(params: Params, read: Read) -> Wanted:
         "level": level,
         "unpublished": outbox["wallet_unpublished"] + outbox["rolling_unpublished"],
         "oldest_age_ms": outbox["oldest_age_ms"] or 0,
+        "unapplied": outbox["unapplied"],
+        "missing": outbox["missing"],
         "set_aside": outbox["set_aside"],
     }
     return Wanted((ConfirmDrained(float(params.timeout_seconds)),), facts)

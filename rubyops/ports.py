@@ -99,7 +99,7 @@ class Read(Protocol):
         """
 
     def groups(self) -> list[Row]:
-        """List stream consumer groups: {stream, group, lag (int or None), pending, length}."""
+        """List stream consumer groups: {stream, group, lag (entries to read), pending, length}."""
 
     def results(self, suite: str) -> Evidence:
         """Return the newest result of a suite that is believed of this very commit, and doubts."""

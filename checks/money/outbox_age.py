@@ -1,6 +1,7 @@
-"""No event waits in an outbox for longer than the limit.
+"""No event waits in an outbox for longer than the limit, and none is missing after it was published.
 
-When it fails, publishing has stalled while money moves: rollings are not created and not counted.
+When it fails, publishing has stalled or the stream has lost events while money moves: rollings are not created and not
+counted. wallet_worker publishes lost events again by itself.
 """
 
 from rubyops.errors import Unreachable
@@ -10,6 +11,7 @@ from rubyops.ports import Read
 from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
 AGE_LIMIT_MS = 5_000
+COMPARED_LIMIT_MS = 30_000
 STREAMS = tuple(f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS))
 
 
@@ -26,11 +28,19 @@ def run(read: Read) -> Finding:
         "unpublished": depth,
         "oldest_age_ms": age_ms,
         "limit_ms": AGE_LIMIT_MS,
+        "unapplied": row["unapplied"],
+        "missing": row["missing"],
+        "compared_age_ms": row["compared_age_ms"],
         "set_aside": row["set_aside"],
     }
     if age_ms > AGE_LIMIT_MS:
         waited = f"has waited {age_ms} ms, allowed {AGE_LIMIT_MS} ms"
         return failed(f"the oldest of {depth} unpublished events {waited}", **details)
+    if row["missing"]:
+        return failed(f"{row['missing']} published events were lost by the stream and are not applied yet", **details)
+    if row["unapplied"] and row["compared_age_ms"] > COMPARED_LIMIT_MS:
+        waits = f"{row['unapplied']} published events are not applied"
+        return inconclusive(f"{waits}, and wallet_worker has not looked for lost ones for {row['compared_age_ms'] // 1000} s", **details)
     unseen = _unseen(read)
     if unseen is not None:
         return inconclusive(f"{depth} unpublished, and {unseen}", **details)

@@ -94,7 +94,12 @@ WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_SERVICE, "INSERT", "wallet_reconciliation", ""),
     (WALLET_SERVICE, "UPDATE", "wallet_reconciliation_turn", ""),
     (WALLET_SERVICE, "UPDATE", "wallet_ledger_seal", "verified_at"),
-    (WALLET_WORKER, "UPDATE", "wallet_outbox", "published_at attempts"),
+    (
+        WALLET_WORKER,
+        "UPDATE",
+        "wallet_outbox",
+        "published_at attempts publication_no entry_id resends",
+    ),
     (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
 )
 

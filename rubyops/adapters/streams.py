@@ -1,7 +1,7 @@
-"""Redis streams as their reader sees them: consumer groups with lag and pending entries."""
+"""Redis streams as their reader sees them: consumer groups with what each has to read and to acknowledge."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.errors import Unreachable
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import redis
 
 TIMEOUT_SECONDS = 5.0
+COUNTED_MAX = 10_000
+PAGE_ENTRIES = 1_000
 STREAMS = (*(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)), contract.ROLLING_STREAM)
 
 
@@ -53,7 +55,10 @@ class StreamReader:
         self.while_waiting: Hook | None = None
 
     def groups(self) -> list[Row]:
-        """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`."""
+        """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`.
+
+        `lag` is how many entries the group has still to read, counted up to COUNTED_MAX.
+        """
         import redis
 
         client = self._client or redis_client(self._url(), self._seconds)
@@ -91,9 +96,30 @@ def _of(client: "redis.Redis", stream: str) -> list[Row]:
         raise
     length = client.xlen(stream)
     return [
-        {"stream": stream, "group": _text(group["name"]), "lag": group["lag"], "pending": group["pending"], "length": length}
+        {
+            "stream": stream,
+            "group": _text(group["name"]),
+            "lag": _to_read(client, stream, _text(group["last-delivered-id"])),
+            "pending": group["pending"],
+            "length": length,
+        }
         for group in groups
     ]
+
+
+def _to_read(client: "redis.Redis", stream: str, read_to: str) -> int:
+    """Count the entries after the last one delivered.
+
+    The server's own `lag` is not used: once entries were deleted, Redis 7.0 keeps a wrong figure for good.
+    """
+    counted, after = 0, read_to
+    while counted < COUNTED_MAX:
+        page: Any = client.xrange(stream, min=f"({after}", count=PAGE_ENTRIES)
+        counted += len(page)
+        if len(page) < PAGE_ENTRIES:
+            break
+        after = _text(page[-1][0])
+    return counted
 
 
 def _text(value: bytes | str) -> str:

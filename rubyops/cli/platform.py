@@ -124,13 +124,13 @@ def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
 
 def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
     outbox, groups = toolkit.reader.one("facts_outbox"), toolkit.reader.groups()
-    known = [group["lag"] for group in groups if group["lag"] is not None]
-    lag = sum(known) if groups and len(known) == len(groups) else None
+    lag = sum(group["lag"] for group in groups) if groups else None
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
     unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
     behind = "how far consumers are is not known" if lag is None else f"consumers {lag} behind"
-    status: Status = "inconclusive" if lag is None else "ok"
-    words = f"{unpublished}{oldest}; {behind}"
+    status: Status = "failed" if outbox["missing"] else "inconclusive" if lag is None else "ok"
+    lost = f"; {outbox['missing']} published events were lost by the stream and are sent again" if outbox["missing"] else ""
+    words = f"{unpublished}{oldest}; {behind}, {outbox['unapplied']} published events not applied{lost}"
     return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
 
 

@@ -16,8 +16,8 @@ SELECT p.partition_no
 -- name: wallet_outbox_rows
 -- The oldest unpublished events of a leased partition, as the text that goes into the stream.
 -- A statement of its own, after the lease: its snapshot sees what the lease's last holder committed.
-SELECT outbox_id, event_id::text, event_type, brand_id::text, player_id::text, player_version::text, schema_version::text,
-       to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
+SELECT outbox_id, event_id::text, event_type, brand_id::text, player_id::text, player_version::text, event_no::text,
+       schema_version::text, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
        restore_epoch::text, payload::text
   FROM wallet.wallet_outbox
  WHERE partition_no = %(partition_no)s AND published_at IS NULL
@@ -25,13 +25,19 @@ SELECT outbox_id, event_id::text, event_type, brand_id::text, player_id::text, p
  LIMIT %(limit)s;
 
 -- name: wallet_outbox_published
--- Mark events as published and their partition as served.
+-- Mark events as published, with their entries and their places in the order of publishing. The lease
+-- on the partition is held, so a number that is given is committed before the next one.
 WITH served AS (
-    UPDATE wallet.wallet_outbox_partition SET last_served = clock_timestamp() WHERE partition_no = %(partition_no)s
+    UPDATE wallet.wallet_outbox_partition
+       SET last_served = clock_timestamp(), published_no = published_no + cardinality(%(outbox_ids)s::bigint[])
+     WHERE partition_no = %(partition_no)s
+    RETURNING published_no - cardinality(%(outbox_ids)s::bigint[]) AS before
 )
-UPDATE wallet.wallet_outbox
-   SET published_at = clock_timestamp(), attempts = attempts + 1
- WHERE outbox_id = ANY (%(outbox_ids)s::bigint[]);
+UPDATE wallet.wallet_outbox o
+   SET published_at = clock_timestamp(), attempts = o.attempts + 1, publication_no = served.before + e.n,
+       entry_id = e.entry_id
+  FROM served, unnest(%(outbox_ids)s::bigint[], %(entry_ids)s::text[]) WITH ORDINALITY AS e (outbox_id, entry_id, n)
+ WHERE o.outbox_id = e.outbox_id;
 
 -- name: wallet_outbox_failed
 -- Count a failed try of the oldest event, which holds the others up, and let other partitions go first next time.
@@ -45,6 +51,57 @@ UPDATE wallet.wallet_outbox SET attempts = attempts + 1 WHERE outbox_id = %(outb
 SELECT count(*) AS depth, COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(occurred_at)), 0)::float8 AS age_seconds
   FROM wallet.wallet_outbox
  WHERE published_at IS NULL;
+
+-- name: wallet_outbox_unapplied
+-- A page of a partition's published events, in the order of publishing, and which of them a consumer lacks.
+-- Always at least one row: `page_end` and `page_rows` tell of the page, the rest is NULL where nothing lacks.
+WITH page AS MATERIALIZED (
+    SELECT publication_no, event_id, brand_id, player_id, event_no, entry_id, resends
+      FROM wallet.wallet_outbox
+     WHERE partition_no = %(partition_no)s
+       AND publication_no > coalesce(%(after)s::bigint, (SELECT applied_no FROM wallet.wallet_outbox_partition
+                                                         WHERE partition_no = %(partition_no)s))
+     ORDER BY publication_no
+     LIMIT %(limit)s
+), given AS (
+    SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids, array_agg(player_id) AS player_ids,
+           array_agg(event_no) AS event_nos, max(publication_no) AS page_end, count(*) AS page_rows
+      FROM page
+)
+SELECT g.page_end, g.page_rows, lacking.publication_no, lacking.event_id, lacking.entry_id, lacking.resends
+  FROM given g
+  LEFT JOIN (SELECT p.* FROM page p
+              WHERE p.event_id IN (SELECT u.* FROM given g, rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u)
+            ) AS lacking ON true
+ ORDER BY lacking.publication_no;
+
+-- name: wallet_outbox_resend
+-- Publish again what the stream has lost: events that are still lacking, each under its own id. One that was
+-- sent again before waits longer each time, so that an event nobody can take is not sent without end.
+WITH given AS (
+    SELECT array_agg(o.event_id) AS event_ids, array_agg(o.brand_id) AS brand_ids, array_agg(o.player_id) AS player_ids,
+           array_agg(o.event_no) AS event_nos
+      FROM wallet.wallet_outbox o
+      JOIN unnest(%(event_ids)s::uuid[], %(publication_nos)s::bigint[]) AS seen (event_id, publication_no)
+        ON (o.event_id, o.publication_no) = (seen.event_id, seen.publication_no)
+     WHERE o.resends = 0
+        OR o.published_at < clock_timestamp() - make_interval(secs => %(patience_seconds)s * 2 ^ least(o.resends, 9))
+)
+UPDATE wallet.wallet_outbox o
+   SET published_at = NULL, publication_no = NULL, entry_id = NULL, resends = o.resends + 1
+ WHERE o.event_id IN (SELECT u.* FROM given g, rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u)
+   AND o.publication_no = ANY (%(publication_nos)s::bigint[])
+RETURNING o.event_id;
+
+-- name: wallet_outbox_compared
+-- Note how far every consumer has every event, and how many events are missing. What is on its way
+-- again counts until it is applied.
+UPDATE wallet.wallet_outbox_partition p
+   SET applied_no = greatest(p.applied_no, %(applied_no)s), compared_at = clock_timestamp(),
+       missing = %(missing)s + (SELECT count(*) FROM wallet.wallet_outbox o
+                                 WHERE o.partition_no = p.partition_no AND o.published_at IS NULL AND o.resends > 0)
+ WHERE p.partition_no = %(partition_no)s
+RETURNING p.missing;
 
 -- name: rolling_outbox_waiting
 -- Whether any event waits to be published: the idle publisher's whole cost.

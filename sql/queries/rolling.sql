@@ -52,25 +52,32 @@ UPDATE rolling.rolling_partition p
 RETURNING p.partition_no;
 
 -- name: rolling_claim
--- Claim an event for this transaction, unless the lease was lost, or an event set aside holds its player up. A player is one of a
--- brand; what was set aside without a brand may be of any, so it holds up whoever has that id.
+-- Claim an event for this transaction: the one that comes next of its player, unless the lease was lost or an
+-- earlier one of the player is set aside. `position` is the number up to which the player's events were applied.
 WITH lease AS (
     SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
-), done AS (
-    SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s
+), at AS (
+    SELECT coalesce((SELECT event_no FROM rolling.rolling_position
+                      WHERE brand_id = %(brand_id)s AND player_id = %(player_id)s), 0) AS event_no
 ), hold AS (
     SELECT FROM rolling.rolling_dead_letter
-     WHERE player_id = %(player_id)s AND coalesce(brand_id, %(brand_id)s) = %(brand_id)s AND resolved_at IS NULL LIMIT 1
+     WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND resolved_at IS NULL AND reason <> 'MALFORMED'
+       AND event_no < %(event_no)s LIMIT 1
 ), won AS (
     INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version, schema_version, restore_epoch,
                                        occurred_at, stream, entry_id)
     SELECT %(event_id)s, %(event_type)s, %(brand_id)s, %(player_id)s, %(player_version)s, %(schema_version)s, %(restore_epoch)s,
            %(occurred_at)s, %(stream)s, %(entry_id)s
-     WHERE EXISTS (SELECT FROM lease) AND NOT EXISTS (SELECT FROM hold)
+      FROM at
+     WHERE at.event_no + 1 = %(event_no)s AND EXISTS (SELECT FROM lease) AND NOT EXISTS (SELECT FROM hold)
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
+), moved AS (
+    INSERT INTO rolling.rolling_position AS p (brand_id, player_id, event_no)
+    SELECT %(brand_id)s, %(player_id)s, %(event_no)s FROM won
+    ON CONFLICT (brand_id, player_id) DO UPDATE SET event_no = EXCLUDED.event_no WHERE p.event_no < EXCLUDED.event_no
 )
-SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM done) AS done,
+SELECT EXISTS (SELECT FROM lease) AS leased, (SELECT event_no FROM at) AS position,
        EXISTS (SELECT FROM hold) AS held_up, EXISTS (SELECT FROM won) AS won;
 
 -- name: rolling_event_failed
@@ -85,9 +92,10 @@ RETURNING tries;
 WITH lease AS (
     SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), kept AS (
-    INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_type, brand_id, player_id, fields, reason, error, tries)
-    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_type)s::text, %(brand_id)s::uuid, %(player_id)s::uuid, %(fields)s::jsonb,
-           %(reason)s, %(error)s, %(tries)s
+    INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_no, event_type, brand_id, player_id, fields, reason,
+                                             error, tries)
+    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_no)s::bigint, %(event_type)s::text, %(brand_id)s::uuid,
+           %(player_id)s::uuid, %(fields)s::jsonb, %(reason)s, %(error)s, %(tries)s
       FROM lease
     ON CONFLICT DO NOTHING
     RETURNING dead_letter_id

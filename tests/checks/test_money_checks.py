@@ -11,6 +11,7 @@ from checks.money import (
     ledger_tips,
     no_live_authorizations,
     outbox_age,
+    outbox_drained,
     snapshots_present,
 )
 from checks.release import gate_03, gate_04, gate_05, gate_07, gate_08
@@ -99,8 +100,8 @@ def test_open_bets_are_listed(money: Money, read: LiveRead) -> None:
 def test_an_old_unpublished_event_is_red(money: Money, read: LiveRead) -> None:
     money.plant(
         "INSERT INTO wallet.wallet_outbox "
-        "(event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch) "
-        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 'X', '{{}}', now() - interval '1 minute', 0)"
+        "(event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload, occurred_at, restore_epoch) "
+        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now() - interval '1 minute', 0)"
     )
     assert_red(outbox_age.run(read), "1 unpublished", "allowed 5000 ms")
 
@@ -194,6 +195,21 @@ def test_a_platform_that_lost_its_money_is_no_new_one(
     )
     finding = look(bare)
     assert_red(finding, "no account is left, though")
+
+
+def test_published_events_that_the_stream_lost_are_red_though_everything_is_published(money: Money, read: LiveRead) -> None:
+    published = (
+        "INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type,"
+        " payload, occurred_at, restore_epoch, published_at, publication_no, entry_id) "
+        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now(), 0, now(), 1, '1-0')"
+    )
+    money.plant(published)
+    assert_red(outbox_drained.run(read), "published events are not applied by their consumer")
+    assert outbox_age.run(read).status == "inconclusive", "nobody has compared"
+    money.plant("UPDATE wallet.wallet_outbox_partition SET compared_at = now()")
+    assert outbox_age.run(read).ok, "they may be on their way"
+    money.plant("UPDATE wallet.wallet_outbox_partition SET missing = 3 WHERE partition_no = 1")
+    assert_red(outbox_age.run(read), "3 published events were lost by the stream")
 
 
 @pytest.mark.parametrize(("left", "words"), [(0, "8 of 8 streams"), (7, "1 of 8 streams")])

@@ -34,6 +34,15 @@ from wallet_runtime.contract import (
 
 LOOP = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}
 PAIR: Row = {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1}
+DRAINED: Row = {
+    "wallet_unpublished": 0,
+    "rolling_unpublished": 0,
+    "oldest_age_ms": None,
+    "unapplied": 0,
+    "missing": 0,
+    "compared_age_ms": 900,
+    "set_aside": 0,
+}
 POLICY: Row = {"policy_key": "default", "version": 1, **PAIR}
 
 
@@ -67,7 +76,7 @@ def healthy(**changes: Any) -> MemoryRead:
             {"code": "RUBY_SPLIT_V1", "version": 2, "state": "DRAFT"},
         ],
         "facts_active_policies": [POLICY],
-        "facts_outbox": [{"wallet_unpublished": 0, "rolling_unpublished": 0, "oldest_age_ms": None, "set_aside": 0}],
+        "facts_outbox": [DRAINED],
     }
     groups = [
         {"stream": f"{WALLET_STREAM_PREFIX}{number}", "group": ROLLING_GROUP, "lag": 0, "pending": 0, "length": 9}
@@ -339,7 +348,6 @@ def test_two_seeds_or_a_mismatched_pair_are_red() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"lag": None}, "its lag cannot be told"),
         ({"lag": 2}, "2 to read, 0 not acknowledged"),
         ({"pending": 1}, "0 to read, 1 not acknowledged"),
         ({"group": "other"}, "has no group rolling_worker"),
@@ -351,8 +359,14 @@ def test_drained_is_red_while_a_group_is_behind_or_missing(change: Row, words: s
 
 
 def test_drained_is_red_while_an_event_is_unpublished() -> None:
-    waiting = with_fact("facts_outbox", {"wallet_unpublished": 3, "rolling_unpublished": 0, "oldest_age_ms": 10, "set_aside": 0})
+    waiting = with_fact("facts_outbox", {**DRAINED, "wallet_unpublished": 3, "oldest_age_ms": 10})
     assert "3 events in the wallet outbox are unpublished" in outbox_drained.run(healthy(facts=waiting)).summary
+
+
+def test_an_outbox_whose_published_events_nobody_has_is_not_drained() -> None:
+    lost = with_fact("facts_outbox", {**DRAINED, "unapplied": 218, "missing": 218})
+    words = "218 published events are not applied by their consumer, 218 of them lost by the stream"
+    assert words in outbox_drained.run(healthy(facts=lost)).summary
 
 
 def test_recorded_results_decide_gates_1_and_2() -> None:

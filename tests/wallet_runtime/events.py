@@ -10,9 +10,9 @@ import psycopg
 from wallet_runtime import contract
 
 INSERT = """
-INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at,
-                                  restore_epoch)
-VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp(), 0)
+INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload,
+                                  occurred_at, restore_epoch)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), 0)
 """
 
 
@@ -36,7 +36,9 @@ class Outbox:
         """Add the player's next event and return its id."""
         player.version += 1
         event_id = event_id or uuid4()
-        values = (event_id, player.partition_no, player.brand_id, player.player_id, player.version, event_type, json.dumps(payload or {}))
+        owner = (player.brand_id, player.player_id)
+        numbers = (player.version, player.version)
+        values = (event_id, player.partition_no, *owner, *numbers, event_type, json.dumps(payload or {}))
         self.connection.execute(INSERT, values)
         return event_id
 

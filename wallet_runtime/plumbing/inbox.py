@@ -27,6 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     brand_id: UUID
     player_id: UUID
     player_version: int
+    event_no: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     schema_version: int
     occurred_at: datetime
     restore_epoch: int
@@ -66,6 +67,7 @@ def claim(session: Session, statement: str, delivery: Delivery, **more: object) 
         brand_id=event.brand_id,
         player_id=event.player_id,
         player_version=event.player_version,
+        event_no=event.event_no,
         schema_version=event.schema_version,
         restore_epoch=event.restore_epoch,
         occurred_at=event.occurred_at,

@@ -27,6 +27,7 @@ ENTRY_FIELDS = (
     "brand_id",
     "player_id",
     "player_version",
+    "event_no",
     "schema_version",
     "occurred_at",
     "restore_epoch",
@@ -103,12 +104,17 @@ class Publisher:
         if not rows:
             return 0, None
         try:
-            self._streams.publish(self._outbox.stream_of(partition_no), _entries(rows))
+            entry_ids = self._streams.publish(self._outbox.stream_of(partition_no), _entries(rows))
         except StreamsError as failure:
             session.run(self._outbox.statement("failed"), partition_no=partition_no, outbox_id=rows[0]["outbox_id"])
             return 0, failure
         failpoint.reach("publisher.after_xadd")
-        session.run(self._outbox.statement("published"), partition_no=partition_no, outbox_ids=[row["outbox_id"] for row in rows])
+        session.run(
+            self._outbox.statement("published"),
+            partition_no=partition_no,
+            outbox_ids=[row["outbox_id"] for row in rows],
+            entry_ids=entry_ids,
+        )
         return len(rows), None
 
     def _show_backlog(self) -> None:
@@ -123,5 +129,5 @@ class Publisher:
 
 
 def _entries(rows: Sequence[Row]) -> list[dict[str, str]]:
-    # A column that is NULL is left out: the consumer refuses an entry without it, in its own name.
-    return [{name: row[name] for name in ENTRY_FIELDS if row[name] is not None} for row in rows]
+    # A column that is NULL or not there is left out: the consumer refuses an entry without it.
+    return [{name: row[name] for name in ENTRY_FIELDS if row.get(name) is not None} for row in rows]

@@ -21,7 +21,7 @@ REMOVED = Counter("retention_removed_total", "Rows and stream entries that were 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many hours each kind is kept. An inbox outlives the streams, or a late redelivery would be applied twice."""
+    """For how many hours each kind is kept. An inbox outlives streams and outbox: each event there has its claim."""
 
     outbox: int = 168
     inbox: int = 336
@@ -57,8 +57,11 @@ def read_keep(environ: Mapping[str, str]) -> Keep:
             hours[field.name] = int(text)
         else:
             faults.append(f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}")
-    if not faults and hours["inbox"] <= hours["stream"]:
-        faults.append(f"INBOX_RETENTION_HOURS ({hours['inbox']}) must be more than STREAM_RETENTION_HOURS ({hours['stream']})")
+    for shorter in ("stream", "outbox") if not faults else ():
+        if hours["inbox"] <= hours[shorter]:
+            faults.append(
+                f"INBOX_RETENTION_HOURS ({hours['inbox']}) must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})"
+            )
     if faults:
         raise SettingsError(faults)
     return Keep(**hours)

@@ -61,8 +61,8 @@ class Streams:
         with _translated():
             self._redis.ping()
 
-    def publish(self, stream: str, entries: Iterable[Mapping[str, str]]) -> None:
-        """Append entries in order, all or none.
+    def publish(self, stream: str, entries: Iterable[Mapping[str, str]]) -> list[str]:
+        """Append entries in order, all or none, and return their ids.
 
         One MULTI: a server that refuses one entry (memory limit) refuses all, so a later entry never overtakes an earlier one.
         """
@@ -70,7 +70,7 @@ class Streams:
             for fields in entries:
                 values: dict[Any, Any] = dict(fields)
                 pipe.xadd(stream, values)
-            pipe.execute()
+            return [str(entry_id) for entry_id in pipe.execute()]
 
     def ensure_group(self, stream: str, group: str) -> None:
         """Create the stream and the group where they are missing; a new group starts at the first entry."""
@@ -103,6 +103,34 @@ class Streams:
             with _translated():
                 self._redis.xack(stream, group, *entry_ids)
 
+    def in_reach(self, stream: str, group: str, entries: Mapping[str, str]) -> set[str]:
+        """Return which of these entries (id: event id) the group has still to read or to acknowledge.
+
+        A missing group has the whole stream to read: it is made at the first entry.
+        """
+        with _translated():
+            read_to = self._read_to(stream, group)
+            with self._redis.pipeline(transaction=False) as pipe:
+                for entry_id in entries:
+                    pipe.xrange(stream, min=entry_id, max=entry_id, count=1)
+                answers = zip(entries, pipe.execute(), strict=True)
+            there = [entry_id for entry_id, found in answers if _holds(found, entries[entry_id])]
+            ahead = {entry_id for entry_id in there if _position(entry_id) > read_to}
+            behind = [entry_id for entry_id in there if entry_id not in ahead]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for entry_id in behind:
+                    pipe.xpending_range(stream, group, min=entry_id, max=entry_id, count=1)
+                return ahead | {entry_id for entry_id, found in zip(behind, pipe.execute(), strict=True) if found}
+
+    def _read_to(self, stream: str, group: str) -> tuple[int, int]:
+        try:
+            groups: Any = self._redis.xinfo_groups(stream)
+        except redis.ResponseError as error:
+            if "no such key" in str(error):
+                return 0, 0
+            raise
+        return next((_position(str(each["last-delivered-id"])) for each in groups if each["name"] == group), (0, 0))
+
     def trim(self, stream: str, groups: Sequence[str], before_ms: int) -> int:
         """Remove entries older than a Unix time in ms that every one of `groups` has acknowledged; return how many went.
 
@@ -119,6 +147,11 @@ class Streams:
                 pending: Any = self._redis.xpending(stream, group)
                 floor = min(floor, _position(pending["min"] or delivered[group]))
             return int(self._redis.xtrim(stream, minid=f"{floor[0]}-{floor[1]}", approximate=False))
+
+
+def _holds(found: Any, event_id: str) -> bool:
+    # Another server may have given the same id to another event.
+    return any(fields and fields.get("event_id") == event_id for _, fields in found)
 
 
 def _position(entry_id: str) -> tuple[int, int]:

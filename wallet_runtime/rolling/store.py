@@ -46,9 +46,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What the inbox says of an event: applied before, held up behind one that was set aside, or ours to apply now."""
+    """Whether an event is ours to apply now, or waits behind one that was set aside.
 
-    done: bool
+    `position` is the number up to which the player's events were applied before.
+    """
+
+    position: int
     held_up: bool
     won: bool
 
@@ -124,7 +127,7 @@ def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:
     row = inbox.claim(session, "rolling_claim", delivery, partition_no=lease.partition_no, holder=lease.holder)
     if not row["leased"]:
         raise LeaseLost
-    return Claimed(row["done"], row["held_up"], row["won"])
+    return Claimed(row["position"], row["held_up"], row["won"])
 
 
 def count_failure(session: Session, event: Event, error: str) -> int:

@@ -1,4 +1,6 @@
-"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned wallet stream, in order per player, and removes what is old.
+"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned wallet stream, in order per player.
+
+It compares what was published with what the consumers have, publishes again what the stream lost, and removes what is old.
 
 It keeps publishing while money is frozen: a drain waits for it.
 """
@@ -9,6 +11,9 @@ from wallet_runtime import contract
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.delivery import INTERVAL_SECONDS as COMPARISON_SECONDS
+from wallet_runtime.plumbing.delivery import STALLED_SECONDS as COMPARISON_STALLED_SECONDS
+from wallet_runtime.plumbing.delivery import Delivery
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
 from wallet_runtime.plumbing.retention import INTERVAL_SECONDS, Entries, Keep, Retention, Rows, read_keep
@@ -25,18 +30,26 @@ def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
     return Retention(database, streams, rows, entries)
 
 
+def delivery_of(database: Database, streams: Streams) -> Delivery:
+    """Make what compares the wallet's outbox with its consumers."""
+    return Delivery(WALLET_OUTBOX, contract.PARTITIONS, contract.WALLET_STREAM_GROUPS, database, streams)
+
+
 class Worker:
     """The process's parts, made when its context is open."""
 
     publisher: Publisher | None = None
+    delivery: Delivery | None = None
 
     def loops(self, context: Context) -> tuple[Loop, ...]:
-        """Make the publisher's loop and the one that removes what is old."""
+        """Make the publisher's loop, the comparison's, and the one that removes what is old."""
         streams = open_streams(context.settings)
         self.publisher = Publisher(WALLET_OUTBOX, context.database, streams)
+        self.delivery = delivery_of(context.database, streams)
         keeper = retention_of(context.database, streams, read_keep(os.environ))
         return (
             Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS),
+            Loop("delivery", self.delivery.turn, COMPARISON_SECONDS, COMPARISON_STALLED_SECONDS),
             Loop("retention", keeper.turn, INTERVAL_SECONDS, RETENTION_STALLED_SECONDS),
         )
 
@@ -44,6 +57,14 @@ class Worker:
         """Judge what the publisher got done lately."""
         return self.publisher.health() if self.publisher else "not started"
 
+    def check_delivery(self, context: Context) -> str:
+        """Judge whether published events are missing."""
+        return self.delivery.health() if self.delivery else "not started"
+
 
 _worker = Worker()
-SERVICE = Service(contract.WALLET_WORKER, loops=_worker.loops, checks={"publishing": _worker.check_publishing})
+SERVICE = Service(
+    contract.WALLET_WORKER,
+    loops=_worker.loops,
+    checks={"publishing": _worker.check_publishing, "delivery": _worker.check_delivery},
+)

@@ -35,7 +35,9 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
         read_keep(wrong)
     assert len(refused.value.faults) == 4 and "OUTBOX_RETENTION_HOURS must be a whole number of hours from 24" in refused.value.faults[0]
     with pytest.raises(SettingsError, match="must be more than STREAM_RETENTION_HOURS"):
-        read_keep({"INBOX_RETENTION_HOURS": "48", "STREAM_RETENTION_HOURS": "48"})
+        read_keep({"INBOX_RETENTION_HOURS": "48", "STREAM_RETENTION_HOURS": "48", "OUTBOX_RETENTION_HOURS": "24"})
+    with pytest.raises(SettingsError, match="must be more than OUTBOX_RETENTION_HOURS"):
+        read_keep({"INBOX_RETENTION_HOURS": "168"})
 
 
 def test_a_trim_waits_for_every_group(streams: Streams, redis_url: str) -> None:

@@ -22,7 +22,7 @@ def test_its_loop_publishes_what_is_committed(platform_db: TestDatabase, redis_u
     with open_process(contract.WALLET_WORKER, platform_db, redis_url) as context:
         worker = Worker()
         assert worker.check_publishing(context) == "not started"
-        loop, _ = worker.loops(context)
+        loop, *_ = worker.loops(context)
         loop.start()
         wallet_outbox.write(Player(4), "X")
         await_until(lambda: not wallet_outbox.unpublished())
@@ -38,7 +38,7 @@ def test_its_loop_publishes_what_is_committed(platform_db: TestDatabase, redis_u
 def test_a_redis_that_is_away_turns_it_red(platform_db: TestDatabase, wallet_outbox: Outbox) -> None:
     with open_process(contract.WALLET_WORKER, platform_db, "redis://127.0.0.1:1/0") as context:
         worker = Worker()
-        loop, _ = worker.loops(context)
+        loop, *_ = worker.loops(context)
         wallet_outbox.write(Player(), "X")
         with capture_logs() as lines:
             assert [loop.take_turn() for _ in range(FAILURES_MAX)] == [0] * FAILURES_MAX

@@ -71,6 +71,7 @@ class Worker:
     """The process's parts, made when its context is open."""
 
     publisher: Publisher | None = None
+    consumer: Consumer | None = None
     completion: CompletionRetry | None = None
 
     def loops(self, context: Context) -> tuple[Loop, ...]:
@@ -82,7 +83,8 @@ class Worker:
         streams = open_streams(context.settings)
         loops: list[Loop] = []
         if switches.event_consumer:
-            loops.append(_consumer_loop(Consumer(context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}")))
+            self.consumer = Consumer(context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}")
+            loops.append(_consumer_loop(self.consumer))
         if switches.outbox_poller:
             self.publisher = Publisher(ROLLING_OUTBOX, context.database, streams)
             loops.append(Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS))
@@ -97,6 +99,10 @@ class Worker:
     def check_publishing(self, context: Context) -> str:
         """Judge what the publisher got done lately."""
         return self.publisher.health() if self.publisher else OK
+
+    def check_order(self, context: Context) -> str:
+        """Judge whether events wait for earlier ones that do not come."""
+        return self.consumer.health() if self.consumer else OK
 
     def check_completion(self, context: Context) -> str:
         """Judge what the completion retry got done lately."""
@@ -113,5 +119,9 @@ _worker = Worker()
 SERVICE = Service(
     contract.ROLLING_WORKER,
     loops=_worker.loops,
-    checks={"publishing": _worker.check_publishing, "completion": _worker.check_completion},
+    checks={
+        "publishing": _worker.check_publishing,
+        "event_order": _worker.check_order,
+        "completion": _worker.check_completion,
+    },
 )

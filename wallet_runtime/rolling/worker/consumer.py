@@ -3,6 +3,9 @@
 Entries first move into the group's pending list and are then worked through from its oldest one, so that new, redelivered
 and inherited entries take one path and none overtakes another. All copies share one consumer name: whoever holds a
 partition sees everything that is pending in it, and a lost lease shows in the claim, which then changes nothing.
+
+The events of a player are numbered. One that comes too early stays pending until the missing ones have come; wallet_worker
+finds what the stream has lost and sends it again.
 """
 
 import time
@@ -16,13 +19,14 @@ from wallet_runtime import contract
 from wallet_runtime.plumbing import failpoint
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.health import OK
 from wallet_runtime.plumbing.inbox import Delivery, Event, MalformedEvent, read_event
 from wallet_runtime.plumbing.streams import Entry, GroupMissing, Streams, wallet_stream
 from wallet_runtime.rolling import dead_letters, store
-from wallet_runtime.rolling.dead_letters import HELD_UP, SetAside
+from wallet_runtime.rolling.dead_letters import HELD_UP, MALFORMED, SetAside
 from wallet_runtime.rolling.domain import InconsistentEvent
 from wallet_runtime.rolling.store import Lease, LeaseLost
-from wallet_runtime.rolling.worker.effects import EFFECTS
+from wallet_runtime.rolling.worker.effects import EFFECTS, only_receive
 from wallet_runtime.rolling.worker.replay import replay
 
 CONSUMER = "rolling_worker"
@@ -32,6 +36,9 @@ BLOCK_MS = 200
 LEASE_SECONDS = 5.0
 TRIES_MAX = 5
 FIRST_RETRY_SECONDS = 0.05
+EARLY_SECONDS_MAX = 5.0
+# How a try of an event ends: it is finished, or waits for its next try, or for an event that comes before it.
+DONE, WAITS, EARLY = "done", "waits", "early"
 
 Owner = tuple[UUID, UUID]  # the brand and the player whose event it is
 
@@ -56,6 +63,9 @@ class Consumer:
         self._unfinished: set[int] = set()
         self._renew_at = float("-inf")
         self._retry_at: dict[UUID, float] = {}
+        self._positions: dict[Owner, int] = {}
+        self._early_since: dict[Owner, float] = {}
+        self._saw_early = False
 
     def leave_when(self, stopping: Callable[[], bool]) -> None:
         """Free this copy's partitions at the end of the turn in which `stopping` comes true."""
@@ -70,11 +80,24 @@ class Consumer:
             self.leave()
         return finished
 
+    def health(self) -> str:
+        """Say "ok", or how many players' events wait for one that the stream does not bring."""
+        now = time.monotonic()
+        waiting = [now - since for since in tuple(self._early_since.values())]
+        if not waiting or max(waiting) < EARLY_SECONDS_MAX:
+            return OK
+        return f"events of {len(waiting)} players wait for an earlier one that has not come, for {max(waiting):.0f} s at most"
+
     def leave(self) -> None:
         """Free this copy's partitions, so that another need not wait for the leases to expire."""
         with self._database.session() as session:
             store.leave(session, self._holder)
         self._held.clear()
+        self._forget_players()
+
+    def _forget_players(self) -> None:
+        self._positions.clear()
+        self._early_since.clear()
 
     def _replay(self) -> int:
         """Try again what a person asked for."""
@@ -104,7 +127,10 @@ class Consumer:
             taken = store.take_leases(session, self._holder, self._lease_seconds, share - len(held)) if len(held) < share else set()
         for partition_no in taken | (held - self._held):
             self._streams.ensure_group(wallet_stream(partition_no), contract.ROLLING_GROUP)
+        if held | taken != self._held:
+            self._forget_players()
         self._held = held | taken
+        self._positions.clear()
         # A copy that lost its lease may have fetched entries after this one last looked: look at everything now and then.
         self._unfinished = set(self._held)
         self._renew_at = now + self._lease_seconds / 3
@@ -131,6 +157,7 @@ class Consumer:
         """Deal with everything pending in a partition, oldest first; a player whose event has to wait is passed over."""
         stream, lease = wallet_stream(partition_no), Lease(partition_no, self._holder)
         finished, after = 0, "0"
+        self._saw_early = False
         passed_over: set[Owner] = set()
         try:
             while entries := self._streams.pending(stream, contract.ROLLING_GROUP, CONSUMER, after=after, count=PAGE_ENTRIES):
@@ -142,7 +169,8 @@ class Consumer:
             return finished
         except GroupMissing:
             return finished
-        if not passed_over:
+        # Early events are looked at again once the missing one has come, and now and then.
+        if not passed_over and not (finished and self._saw_early):
             self._unfinished.discard(partition_no)
         return finished
 
@@ -161,24 +189,30 @@ class Consumer:
         """Apply one entry or set it aside; False when it has to wait, and its player's later ones with it."""
         try:
             if entry.fields is None:
-                raise MalformedEvent("the entry was trimmed from the stream before it was applied")
+                log.warning("entry is gone from the stream; its event is sent again", stream=stream, entry_id=entry.entry_id)
+                return True
             event = read_event(entry.fields)
         except MalformedEvent as error:
-            self._set_aside(lease, stream, entry, SetAside("MALFORMED", str(error)))
-            return True
-        if event.event_type not in EFFECTS:
+            self._set_aside(lease, stream, entry, SetAside(MALFORMED, str(error)))
             return True
         owner = event.brand_id, event.player_id
+        position = self._positions.get(owner)
+        if position is not None and event.event_no <= position:
+            return True
+        if position is not None and event.event_no > position + 1 and owner in self._early_since:
+            self._saw_early = True
+            return False
         if owner in passed_over or self._retry_at.get(event.event_id, 0.0) > time.monotonic():
             passed_over.add(owner)
             return False
-        if self._try(lease, Delivery(stream, entry, event)):
+        outcome = self._try(lease, Delivery(stream, entry, event))
+        if outcome == WAITS:
+            passed_over.add(owner)
+        else:
             self._retry_at.pop(event.event_id, None)
-            return True
-        passed_over.add(owner)
-        return False
+        return outcome == DONE
 
-    def _try(self, lease: Lease, delivery: Delivery) -> bool:
+    def _try(self, lease: Lease, delivery: Delivery) -> str:
         """Try one event; a server that does not answer ends the turn, anything else is the event's own failure."""
         try:
             outcome = self._apply(lease, delivery)
@@ -187,38 +221,44 @@ class Consumer:
         except (MalformedEvent, InconsistentEvent) as error:
             self._note_failure(delivery.event)
             self._set_aside(lease, delivery.stream, delivery.entry, SetAside("FAILED", str(error), 1))
-            return True
+            return DONE
         except Exception as error:
             return self._failed(lease, delivery, error)
         EVENTS.labels(delivery.event.event_type, outcome).inc()
-        return True
+        return EARLY if outcome == EARLY else DONE
 
     def _apply(self, lease: Lease, delivery: Delivery) -> str:
         """Claim the event and apply it, in one transaction."""
         event = delivery.event
+        owner = event.brand_id, event.player_id
         with self._database.transaction() as session:
             claimed = store.claim(session, lease, delivery)
             if claimed.won:
-                EFFECTS[event.event_type](session, event)
+                EFFECTS.get(event.event_type, only_receive)(session, event)
                 failpoint.reach("rolling.before_commit")
-                return "applied"
-        if claimed.held_up and not claimed.done:
-            self._set_aside(lease, delivery.stream, delivery.entry, SetAside(HELD_UP, "an earlier event of this player is set aside"))
-            return "held_up"
-        return "repeated"
+        self._positions[owner] = event.event_no if claimed.won else claimed.position
+        if claimed.held_up and event.event_no > claimed.position:
+            why = SetAside(HELD_UP, "an earlier event of this player is set aside")
+            self._set_aside(lease, delivery.stream, delivery.entry, why)
+        elif not claimed.won and event.event_no > claimed.position + 1:
+            self._early_since.setdefault(owner, time.monotonic())
+            self._saw_early = True
+            return EARLY
+        self._early_since.pop(owner, None)
+        return "applied" if claimed.won else "held_up" if claimed.held_up else "repeated"
 
-    def _failed(self, lease: Lease, delivery: Delivery, error: Exception) -> bool:
-        """Count a failed try; True when it was the last one and the event is set aside."""
+    def _failed(self, lease: Lease, delivery: Delivery, error: Exception) -> str:
+        """Count a failed try; the last one sets the event aside."""
         event, reason = delivery.event, f"{type(error).__name__}: {error}"
         self._note_failure(event)
         with self._database.session() as session:
             tries = store.count_failure(session, event, reason)
         if tries >= TRIES_MAX:
             self._set_aside(lease, delivery.stream, delivery.entry, SetAside("FAILED", reason, tries))
-            return True
+            return DONE
         log.warning("event failed and is tried again", event_id=str(event.event_id), tries=tries, error=reason)
         self._retry_at[event.event_id] = time.monotonic() + FIRST_RETRY_SECONDS * 2.0**tries
-        return False
+        return WAITS
 
     def _set_aside(self, lease: Lease, stream: str, entry: Entry, why: SetAside) -> None:
         with self._database.session() as session:

@@ -52,7 +52,7 @@ def take_back_bet(session: Session, event: Event) -> None:
 
 
 def only_receive(session: Session, event: Event) -> None:
-    """Do nothing further: the inbox row is the proof that a canary event came through."""
+    """Do nothing further: the inbox row is the proof that the event came through."""
 
 
 EFFECTS: Mapping[str, Effect] = {

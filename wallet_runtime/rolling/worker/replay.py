@@ -1,4 +1,4 @@
-"""Replay of events set aside: by the copy that holds their partition, in order per player, so that nothing overtakes them."""
+"""Replay and discard of dead letters: by the copy that holds their partition, in order per player."""
 
 import structlog
 
@@ -15,7 +15,10 @@ log = structlog.get_logger("rolling")
 
 
 def replay(database: Database, lease: Lease) -> int:
-    """Try again what was asked for in one partition, and what waited for it; return how many got through. Raises LeaseLost."""
+    """Deal with what persons asked for in one partition, and what waited for it; return how many are done.
+
+    Raises LeaseLost.
+    """
     done = 0
     while (letter := _next(database, lease)) is not None:
         done += _try(database, lease, letter)
@@ -28,20 +31,35 @@ def _next(database: Database, lease: Lease) -> DeadLetter | None:
 
 
 def _try(database: Database, lease: Lease, letter: DeadLetter) -> bool:
-    """Apply one event, or keep why it failed; a server that does not answer is not the event's failure."""
+    """Apply or pass over one event, or keep why it failed; a server that does not answer is not the event's failure."""
     try:
         event = read_event(letter.entry.fields or {})
         with database.transaction() as session:
             won = dead_letters.claim_replay(session, lease, letter, Delivery(letter.stream, letter.entry, event))
-            if won and event.event_type in EFFECTS:
+            if won and not letter.discarded and event.event_type in EFFECTS:
                 EFFECTS[event.event_type](session, event)
+    except MalformedEvent as error:
+        return _malformed(database, lease, letter, error)
     except (LeaseLost, ApiError):
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, MalformedEvent) else f"{type(error).__name__}: {error}"
-        log.error("replay of an event failed", dead_letter_id=letter.dead_letter_id, error=reason)
-        with database.session() as session:
-            dead_letters.note_failed_replay(session, letter, reason)
-        return False
-    log.info("event set aside was replayed", dead_letter_id=letter.dead_letter_id, event_id=str(event.event_id))
+        return _failed(database, letter, f"{type(error).__name__}: {error}")
+    done = "discarded" if letter.discarded else "replayed"
+    log.info(f"event set aside was {done}", dead_letter_id=letter.dead_letter_id, event_id=str(event.event_id))
     return True
+
+
+def _malformed(database: Database, lease: Lease, letter: DeadLetter, error: MalformedEvent) -> bool:
+    if not letter.discarded:
+        return _failed(database, letter, str(error))
+    with database.session() as session:
+        dead_letters.drop_malformed(session, lease, letter)
+    log.info("entry that is no event was discarded", dead_letter_id=letter.dead_letter_id)
+    return True
+
+
+def _failed(database: Database, letter: DeadLetter, reason: str) -> bool:
+    log.error("replay of an event failed", dead_letter_id=letter.dead_letter_id, error=reason)
+    with database.session() as session:
+        dead_letters.note_failed_replay(session, letter, reason)
+    return False

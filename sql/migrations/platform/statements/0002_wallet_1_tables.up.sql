@@ -101,6 +101,9 @@ CREATE TABLE wallet.wallet_player (
     status     wallet.player_status NOT NULL DEFAULT 'active',
     canary     boolean NOT NULL DEFAULT false,
     version    bigint NOT NULL DEFAULT 0,
+    -- The number of the player's last event. Events are numbered without a gap, so a consumer sees
+    -- that one is missing.
+    event_no   bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (brand_id, player_id)
 ) WITH (fillfactor = 50);
@@ -349,19 +352,33 @@ CREATE TABLE wallet.wallet_outbox (
     brand_id       uuid NOT NULL,
     player_id      uuid NOT NULL,
     player_version bigint NOT NULL,
+    event_no       bigint NOT NULL CHECK (event_no > 0),
     event_type     text NOT NULL,
     schema_version integer NOT NULL DEFAULT 1,
     payload        jsonb NOT NULL,
     occurred_at    timestamptz NOT NULL,
     restore_epoch  bigint NOT NULL,
     published_at   timestamptz,
-    attempts       integer NOT NULL DEFAULT 0
+    attempts       integer NOT NULL DEFAULT 0,
+    -- The event's place in the order of publishing of its partition, its entry in the stream, and
+    -- how often it was lost there and had to be sent again.
+    publication_no bigint,
+    entry_id       text,
+    resends        integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 CREATE INDEX wallet_outbox_unpublished ON wallet.wallet_outbox (partition_no, outbox_id) WHERE published_at IS NULL;
+CREATE INDEX wallet_outbox_publication ON wallet.wallet_outbox (partition_no, publication_no)
+    WHERE publication_no IS NOT NULL;
 
 CREATE TABLE wallet.wallet_outbox_partition (
     partition_no smallint PRIMARY KEY,
-    last_served  timestamptz NOT NULL DEFAULT now()
+    last_served  timestamptz NOT NULL DEFAULT now(),
+    -- The last publication number given, and the one up to which every consumer has every event.
+    published_no bigint NOT NULL DEFAULT 0,
+    applied_no   bigint NOT NULL DEFAULT 0,
+    -- When outbox, stream and consumers were compared last, and how many events were missing then.
+    compared_at  timestamptz,
+    missing      bigint NOT NULL DEFAULT 0
 );
 INSERT INTO wallet.wallet_outbox_partition (partition_no) SELECT generate_series(0, 7);
 

@@ -421,8 +421,10 @@ BEGIN
      WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id AND r.state = 'ACTIVE';
 END $$;
 
--- Write the records and events that a decision asked for beside its legs and its bet.
-CREATE FUNCTION wallet.put_records(c wallet.command, p_restore_epoch bigint) RETURNS void
+-- Write the records and events that a decision asked for beside its legs and its bet. `p_last_event`
+-- is the number that the player's last event has then.
+CREATE FUNCTION wallet.put_records(c wallet.command, p_restore_epoch bigint, p_last_event bigint)
+RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     r jsonb := c.records;
@@ -459,10 +461,12 @@ BEGIN
         PERFORM wallet.put_movement(c);
     END IF;
     IF r ? 'events' THEN
-        INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
+        INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version,
+                                   event_no, event_type, payload, occurred_at, restore_epoch)
         SELECT (e->>'event_id')::uuid, (e->>'partition_no')::smallint, c.brand_id, c.player_id, c.player_version + 1,
-               e->>'event_type', e->'payload', now(), p_restore_epoch
-          FROM jsonb_array_elements(r->'events') e;
+               p_last_event - jsonb_array_length(r->'events') + n, e->>'event_type', e->'payload', now(),
+               p_restore_epoch
+          FROM jsonb_array_elements(r->'events') WITH ORDINALITY AS each (e, n);
     END IF;
 END $$;
 
@@ -476,6 +480,7 @@ DECLARE
     held  text;
     stake bigint;
     state text;
+    last_event bigint;
 BEGIN
     -- The operator's acts alone lock the fence: the operator's own and those of canaries, whose pass
     -- must be that of the run in charge until the commit.
@@ -502,9 +507,11 @@ BEGIN
     IF EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = c.transaction_id) THEN
         RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c.request_id USING ERRCODE = 'RW011';
     END IF;
-    UPDATE wallet_player p SET version = c.player_version + 1
+    UPDATE wallet_player p
+       SET version = c.player_version + 1,
+           event_no = p.event_no + coalesce(jsonb_array_length(c.records->'events'), 0)
      WHERE p.brand_id = c.brand_id AND p.player_id = c.player_id AND p.version = c.player_version
-    RETURNING p.currency INTO held;
+    RETURNING p.currency, p.event_no INTO held, last_event;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'decided on player version %', c.player_version USING ERRCODE = 'RW001';
     END IF;
@@ -522,7 +529,7 @@ BEGIN
         RAISE EXCEPTION 'a stake of % moved without an authorization', stake USING ERRCODE = 'RW003';
     END IF;
     IF c.records IS NOT NULL THEN
-        PERFORM wallet.put_records(c, gate.restore_epoch);
+        PERFORM wallet.put_records(c, gate.restore_epoch, last_event);
     END IF;
     RETURN '{"outcome": "applied"}';
 END $$;

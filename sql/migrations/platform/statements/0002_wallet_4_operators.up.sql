@@ -223,8 +223,9 @@ DECLARE
     event uuid := md5(p_effect_id)::uuid;
 BEGIN
     PERFORM wallet.hold_fence(p_token);
-    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_type, payload, occurred_at, restore_epoch)
-    SELECT event, 0, p_brand_id, p_player_id, 0, 'OUTBOX_CANARY', '{}', now(), g.restore_epoch FROM wallet_gate g
+    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no,
+                               event_type, payload, occurred_at, restore_epoch)
+    SELECT event, 0, p_brand_id, p_player_id, 0, 1, 'OUTBOX_CANARY', '{}', now(), g.restore_epoch FROM wallet_gate g
     ON CONFLICT DO NOTHING;
     RETURN event;
 END $$;

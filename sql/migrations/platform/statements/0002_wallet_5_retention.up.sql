@@ -6,7 +6,8 @@ CREATE TABLE wallet.wallet_retention (
 INSERT INTO wallet.wallet_retention (kind) VALUES ('outbox'), ('idempotency');
 CREATE INDEX wallet_idempotency_age ON wallet.wallet_idempotency USING brin (created_at);
 
--- Remove published events past their time, oldest first; one that is not published stays, whatever its age. Returns how many went.
+-- Remove published events past their time, oldest first. One that is not published, or that a consumer
+-- has not applied, stays whatever its age. Returns how many went.
 CREATE FUNCTION wallet.prune_outbox(p_keep interval, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -16,7 +17,9 @@ BEGIN
         RAISE EXCEPTION 'published events are kept for an hour at least, not for %, and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
     END IF;
     DELETE FROM wallet_outbox o USING (SELECT outbox_id FROM wallet_outbox ORDER BY outbox_id LIMIT p_limit) oldest
-     WHERE o.outbox_id = oldest.outbox_id AND o.published_at < now() - p_keep;
+     WHERE o.outbox_id = oldest.outbox_id AND o.published_at < now() - p_keep
+       AND o.publication_no <= (SELECT p.applied_no FROM wallet_outbox_partition p
+                                 WHERE p.partition_no = o.partition_no);
     GET DIAGNOSTICS gone = ROW_COUNT;
     UPDATE wallet_retention SET kept_since = now() - p_keep WHERE gone > 0 AND kind = 'outbox' AND kept_since < now() - p_keep;
     RETURN gone;

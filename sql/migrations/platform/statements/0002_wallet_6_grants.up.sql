@@ -31,7 +31,8 @@ GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.walk_ledger(text, integer), wallet.fold_counters(), wallet.seal_month(text) TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.explain_drift(uuid, uuid, text, bigint, bigint, bytea), wallet.month_digest(text),
     wallet.rotation_slice(), wallet.in_slice(uuid, uuid, uuid, uuid, uuid, uuid), wallet.position(xid8), wallet.link(bigint, bigint, bytea, bigint) TO wallet_service, rubyops_read, rubyops_ops;
-GRANT SELECT, UPDATE (published_at, attempts) ON wallet.wallet_outbox TO wallet_worker;
+GRANT SELECT, UPDATE (published_at, attempts, publication_no, entry_id, resends) ON wallet.wallet_outbox
+    TO wallet_worker;
 GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer), wallet.prune_idempotency(interval, integer) TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freeze(bigint, integer)

@@ -116,6 +116,15 @@ CREATE TABLE rolling.rolling_inbox (
 );
 CREATE INDEX rolling_inbox_age ON rolling.rolling_inbox USING brin (received_at);
 
+-- How far a player's events are applied, or discarded: up to this number, all of them. The next one
+-- is applied, a later one waits.
+CREATE TABLE rolling.rolling_position (
+    brand_id  uuid NOT NULL,
+    player_id uuid NOT NULL,
+    event_no  bigint NOT NULL CHECK (event_no > 0),
+    PRIMARY KEY (brand_id, player_id)
+) WITH (fillfactor = 80);
+
 CREATE TABLE rolling.rolling_event_failure (
     event_id   uuid PRIMARY KEY,
     brand_id   uuid NOT NULL,
@@ -126,12 +135,14 @@ CREATE TABLE rolling.rolling_event_failure (
 );
 
 -- Events set aside. An unresolved row holds up its player: later events of that player come here too, in order.
--- An entry that is not a well-formed event keeps its text; ids that could not be read are NULL.
+-- An entry that is not a well-formed event keeps its text, ids that could not be read are NULL, and it
+-- holds nobody up: the event that it should have been is still missing, and is sent again.
 CREATE TABLE rolling.rolling_dead_letter (
     dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream         text NOT NULL,
     entry_id       text NOT NULL,
-    event_id       uuid UNIQUE,
+    event_id       uuid,
+    event_no       bigint,
     event_type     text,
     brand_id       uuid,
     player_id      uuid,
@@ -142,10 +153,32 @@ CREATE TABLE rolling.rolling_dead_letter (
     set_aside_at   timestamptz NOT NULL DEFAULT now(),
     replay_requested_at timestamptz,
     replay_requested_by text,
+    -- A discard takes two persons: the event is never applied, and the player's next one goes on.
+    discard_reason       text,
+    discard_requested_by text,
+    discard_requested_at timestamptz,
+    discard_confirmed_by text,
+    discard_confirmed_at timestamptz,
     resolved_at    timestamptz,
-    UNIQUE (stream, entry_id)
+    UNIQUE (stream, entry_id),
+    CHECK (reason = 'MALFORMED' OR num_nulls(event_id, brand_id, player_id, event_no) = 0),
+    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_at) IN (0, 3)),
+    CHECK (num_nulls(discard_confirmed_by, discard_confirmed_at) IN (0, 2)),
+    CHECK (discard_confirmed_by IS NULL OR discard_confirmed_by <> discard_requested_by IS TRUE)
 );
+CREATE UNIQUE INDEX rolling_dead_letter_event ON rolling.rolling_dead_letter (event_id) WHERE reason <> 'MALFORMED';
 CREATE INDEX rolling_dead_letter_open ON rolling.rolling_dead_letter (player_id) WHERE resolved_at IS NULL;
+
+-- Which of these events are neither applied nor set aside. The wallet's publisher compares its outbox
+-- with this; reading is all that it gives.
+CREATE FUNCTION rolling.unapplied(p_event_ids uuid[], p_brand_ids uuid[], p_player_ids uuid[], p_event_nos bigint[])
+RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
+SELECT e.event_id
+  FROM unnest(p_event_ids, p_brand_ids, p_player_ids, p_event_nos) AS e (event_id, brand_id, player_id, event_no)
+ WHERE NOT EXISTS (SELECT FROM rolling_position p
+                    WHERE p.brand_id = e.brand_id AND p.player_id = e.player_id AND p.event_no >= e.event_no)
+   AND NOT EXISTS (SELECT FROM rolling_dead_letter d WHERE d.event_id = e.event_id AND d.reason <> 'MALFORMED')
+$$;
 
 -- The live copies of rolling_worker, and which of them consumes a partition.
 CREATE TABLE rolling.rolling_consumer (
@@ -181,7 +214,7 @@ CREATE TABLE rolling.rolling_outbox_partition (
 );
 INSERT INTO rolling.rolling_outbox_partition (partition_no) VALUES (0);
 
-GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
+GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, wallet_worker, rubyops_read, rubyops_ops;
 GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
 GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
 REVOKE ALL ON FUNCTION rolling.closed_payload(rolling.player_rolling) FROM PUBLIC;
@@ -194,7 +227,15 @@ GRANT INSERT, UPDATE, DELETE ON rolling.rolling_event_failure, rolling.rolling_c
 GRANT UPDATE ON rolling.rolling_partition, rolling.rolling_outbox_partition TO rolling_worker;
 GRANT UPDATE (published_at, attempts), DELETE ON rolling.rolling_outbox TO rolling_worker;
 GRANT DELETE ON rolling.rolling_inbox TO rolling_worker;
-GRANT UPDATE (replay_requested_at, replay_requested_by) ON rolling.rolling_dead_letter TO rolling_service;
+GRANT INSERT, UPDATE ON rolling.rolling_position TO rolling_worker;
+GRANT USAGE ON SCHEMA rolling TO rolling_owner;
+GRANT SELECT ON rolling.rolling_position, rolling.rolling_dead_letter TO rolling_owner;
+ALTER FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO rolling_owner;
+REVOKE ALL ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[])
+    TO wallet_worker, rubyops_read, rubyops_ops;
+GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by, discard_requested_at,
+              discard_confirmed_by, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
 -- A replay is an operator's act, held by the wallet's fence and counted there.
 GRANT USAGE ON SCHEMA wallet TO rolling_service;

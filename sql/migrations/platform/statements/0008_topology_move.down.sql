@@ -9,5 +9,5 @@ DROP VIEW wallet.topology_move_conflict;
 DROP FUNCTION wallet.topology_move_obstacles(jsonb);
 DROP FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint);
 REVOKE ALL ON rolling.player_rolling FROM rolling_owner;
-REVOKE USAGE ON SCHEMA rolling FROM rolling_owner, wallet_owner;
+REVOKE USAGE ON SCHEMA rolling FROM wallet_owner;
 DROP TABLE wallet.topology_move_reference, wallet.topology_move_leg, wallet.topology_move_run;

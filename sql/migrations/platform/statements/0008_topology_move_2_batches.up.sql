@@ -288,7 +288,7 @@ GRANT EXECUTE ON FUNCTION wallet.topology_move_obstacles(jsonb) TO rubyops_read,
 GRANT EXECUTE ON FUNCTION wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer) TO rubyops_ops;
 
 -- The owner of rolling_service's function may change of a rolling where it counts, and nothing else; it cannot log in.
-GRANT USAGE ON SCHEMA rolling TO rolling_owner, wallet_owner;
+GRANT USAGE ON SCHEMA rolling TO wallet_owner;
 GRANT SELECT, UPDATE (topology_code, bucket_type_code, provider_types, revision, restore_epoch, updated_at) ON rolling.player_rolling TO rolling_owner;
 ALTER FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) OWNER TO rolling_owner;
 REVOKE ALL ON FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) FROM PUBLIC;
