@@ -2,29 +2,30 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
-from tests.acceptance.platform import Live, wait_until
+from tests.acceptance.platform import Live, Player, wait_until
 
 CLIENTS = 8
 
 
 @dataclass
 class Crowd:
-    """Deposits that eight clients ask for at once: (client, began, status), by the monotonic clock."""
+    """Deposits that clients ask for at once: (client, began, status), by the monotonic clock; eight players of its own unless named."""
 
     live: Live
+    players: Sequence[Player] = ()
     asked: list[tuple[int, float, int]] = field(default_factory=list)
     _ending: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def at_work(self) -> Iterator["Crowd"]:
         """Keep asking as long as the block lasts."""
-        players = [self.live.player() for _ in range(CLIENTS)]
+        players = self.players or [self.live.player() for _ in range(CLIENTS)]
         threads = [threading.Thread(target=self._ask, args=item) for item in enumerate(players)]
         for thread in threads:
             thread.start()
@@ -58,11 +59,11 @@ class Crowd:
         """Wait until money moves."""
         wait_until(lambda: self.accepted_between(since, time.monotonic()) > 0, "money moves")
 
-    def _ask(self, client: int, player: object) -> None:
+    def _ask(self, client: int, player: Player) -> None:
         while not self._ending.is_set():
             began = time.monotonic()
             try:
-                status = self.live.deposit(player, "1.00").status_code  # type: ignore[arg-type]
+                status = self.live.deposit(player, "1.00").status_code
             except httpx.HTTPError:
                 status = 0
             self.asked.append((client, began, status))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -342,20 +343,20 @@ class Live:
         """Wait until every process is up, well and at the level that `control` has, and every event has gone the whole way."""
         wait_until(self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS)
 
-    def is_green(self) -> bool:
-        """Whether every process says that it is ready and at the level that `control` has; false where nothing answers."""
+    def is_green(self, since: datetime | None = None) -> bool:
+        """Whether every process says (since a time) that it is ready and at the level of `control`; false where nothing answers."""
         try:
-            return self._is_well(events=False)
+            return self._is_well(events=False, since=since)
         except (psycopg.Error, redis.RedisError):
             self._let_go_of_servers()
             return False
 
-    def _is_well(self, *, events: bool = True) -> bool:
+    def _is_well(self, *, events: bool = True, since: datetime | None = None) -> bool:
         # A beat each second: the row of a copy that is gone may still be fresh, and tells the pid of that one.
-        fresh = "ready AND heartbeat_at > clock_timestamp() - interval '2 seconds'"
+        fresh = "ready AND heartbeat_at > greatest(clock_timestamp() - interval '2 seconds', %s)"
         # A test that opens money by hand asks no copy whether it has heard.
         heard = "acknowledged_epoch = (SELECT epoch FROM control.freeze_state)"
-        rows = self.rows(f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}", database="control")
+        rows = self.rows(f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}", since, database="control")
         well = {(row["process"], row["copy"], row["pid"]) for row in rows}
         running = {(copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid}
         everything = len(contract.PROCESSES) * self.environment.copies

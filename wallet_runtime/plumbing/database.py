@@ -25,6 +25,7 @@ KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count"
 OVERTAKEN = "RB001"
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
+_SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
 
 
 class DatabaseError(Exception):
@@ -208,4 +209,6 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         return FencingTokenOvertaken()
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
+    if (state or "").startswith(_SPENT_CLASSES):
+        return Unavailable(f"database {name} is out of resources ({state}); repeat the request later under the same request id")
     return DatabaseError(error)

@@ -47,6 +47,9 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "max_wal_size": "1GB",
 }
+# For the operators' roles. PostgreSQL 15 does not know it.
+RESERVED = {"reserved_connections": "20"}
+RESERVED_SINCE = 16
 ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
     # Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
@@ -105,9 +108,14 @@ class Postgres:
 
     def command(self) -> list[str]:
         """Build the command line that runs the server in the foreground."""
-        settings = {**POSTGRES_SETTINGS, **self.settings, "port": str(self.port)}
+        reserved = RESERVED if self._major() >= RESERVED_SINCE else {}
+        settings = {**POSTGRES_SETTINGS, **reserved, **self.settings, "port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self.bin_dir / "postgres"), "-D", str(self.data), *options]
+
+    def _major(self) -> int:
+        version = self.data / "PG_VERSION"
+        return int(version.read_text()) if version.exists() else 0
 
     def dsn(self, role: str, password: str, database: str) -> str:
         """Build the connection URL of a role; passwords of ours hold no character that a URL would need to escape."""

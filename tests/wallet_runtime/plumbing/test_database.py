@@ -12,8 +12,9 @@ import pytest
 from sql import QueryFileError
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import NO_SERVER
-from wallet_runtime.plumbing.database import Database, DatabaseError
-from wallet_runtime.plumbing.errors import Busy, Unavailable
+from wallet_runtime import contract
+from wallet_runtime.plumbing.database import Database, DatabaseError, translated
+from wallet_runtime.plumbing.errors import ApiError, Busy, Unavailable
 
 BRAND = uuid4()
 
@@ -84,6 +85,36 @@ def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> 
             create(database, uuid4())
     assert (refusal.value.status, refusal.value.retry_after) == (503, 1)
     database.close()
+
+
+@pytest.mark.parametrize(("state", "expected"), [("53100", Unavailable), ("58030", Unavailable), ("53300", Busy), ("40001", Busy)])
+def test_a_server_without_room_is_a_503(platform_db: TestDatabase, state: str, expected: type[ApiError]) -> None:
+    """Faults 24 and 28."""
+    with psycopg.connect(platform_db.dsn("player_service")) as connection, pytest.raises(expected, match="repeat"), translated("test"):
+        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'as the server does' USING ERRCODE = '{state}'; END $$".encode())
+
+
+def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
+    """Fault 23: one of the two goes through."""
+    with psycopg.connect(platform_db.superuser_dsn) as one, psycopg.connect(platform_db.dsn("player_service")) as other:
+        one.execute("SELECT pg_advisory_xact_lock(1)")
+        other.execute("SELECT pg_advisory_xact_lock(2)")
+        waiter = threading.Thread(target=lambda: one.execute("SET LOCAL deadlock_timeout = '60s'; SELECT pg_advisory_xact_lock(2)"))
+        waiter.start()
+        with pytest.raises(Busy, match="40P01"), translated("test"):
+            other.execute("SELECT pg_advisory_xact_lock(1)")
+        other.rollback()
+        waiter.join(10)
+        assert not waiter.is_alive()
+
+
+@pytest.mark.parametrize("role", contract.PROCESSES)
+def test_every_role_has_its_bounds(platform_db: TestDatabase, role: str) -> None:
+    """Faults 25 and 26: PostgreSQL bounds neither a statement, nor a wait for a lock, nor a silence inside a transaction."""
+    with psycopg.connect(platform_db.dsn(role)) as connection:
+        names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        shown = [connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in names]
+    assert shown == ["2s", "30s" if role == contract.WALLET_SERVICE else "10s", "30s"]
 
 
 def test_a_pool_that_is_used_up_is_busy_within_its_bound(database: Database) -> None:

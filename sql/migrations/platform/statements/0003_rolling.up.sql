@@ -1,12 +1,5 @@
 -- Wagering requirements: their records, what they consumed of the wallet's stream, and what they publish.
 CREATE SCHEMA rolling;
--- A wait is bounded for the processes of the event path too: their default would be none.
-ALTER ROLE wallet_worker SET lock_timeout = '2s';
-ALTER ROLE wallet_worker SET statement_timeout = '10s';
-ALTER ROLE rolling_worker SET lock_timeout = '2s';
-ALTER ROLE rolling_worker SET statement_timeout = '10s';
-ALTER ROLE rolling_service SET lock_timeout = '2s';
-ALTER ROLE rolling_service SET statement_timeout = '10s';
 
 -- RS-10: a brand's own rules; a column that is NULL, or a brand without a row, takes the default of rolling/domain.py.
 CREATE TABLE rolling.brand_config (
