@@ -12,12 +12,15 @@ from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
+from wallet_runtime.contract import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
 
 SEED_PATHS = {
     RUBY_SPLIT_V1: "/internal/wallet/topology/seed-ruby-split-v1",
     RUBY_UNIFIED_V1: "/internal/wallet/topology/seed-ruby-unified-v1",
 }
+
+# The versions of each seed, and of its policy with it.
+SEED_VERSIONS = {RUBY_SPLIT_V1: (1, 2), RUBY_UNIFIED_V1: (1,)}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
-    """Want the drafts unless they are saved; refuse a second seed beside another one."""
+    """Want the drafts unless they are saved, each with its policy; refuse a second seed beside another one."""
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
     others = sorted({row["code"] for row in saved} - {code})
@@ -38,12 +41,21 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             "Show the other topology in an environment of its own.",
             next_command="rubyops --help",
         )
-    versions = [f"v{row['version']}" for row in saved]
-    if versions:
+    shipped = SEED_VERSIONS[code]
+    policies = [row for row in read.rows("facts_policies") if row["policy_key"] == DEFAULT_POLICY_KEY and row["version"] in shipped]
+    taken = [f"v{row['version']} for {row['topology_code']}" for row in policies if row["topology_code"] != code]
+    if taken:
+        raise Refused(
+            f"Seeding {code} refused: policy {DEFAULT_POLICY_KEY} is stored as {', '.join(taken)}, so the seed would have no policy. "
+            "Show this topology in an environment of its own.",
+            next_command="rubyops policy show",
+        )
+    if {row["version"] for row in saved} >= set(shipped) <= {row["version"] for row in policies}:
         present = active_pair(read)
         if present is not None:
             refuse_unless_in_force(present, read)
-        return NoOp(f"{code} {', '.join(versions)} is saved")
+        versions = ", ".join(f"v{row['version']}" for row in saved)
+        return NoOp(f"{code} {versions} is saved, its policies too")
     return Wanted((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
 
 

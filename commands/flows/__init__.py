@@ -18,6 +18,7 @@ from commands.flows import (
     rollback,
     rollings,
     smoke,
+    trade,
     transfers,
     withdrawable,
 )
@@ -45,6 +46,8 @@ FLOWS: dict[str, Flow] = {
     "FLOW-12": withdrawable.every_policy,
     "FLOW-13": rollback.restores_breakdown,
     "STG-7": callbacks.cannot_override,
+    "cash-to-bucket": trade.cash_to_bucket,
+    "expired-obligation": trade.expired_obligation,
     "canary": canary.round_trip,
     "reconciliation": reconciliation.forced_cycle,
     "GATE-4": bypasses.refused,

@@ -13,27 +13,37 @@ FULL_RATIO_BPS = 10_000
 
 
 def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
-    """Deposit into the provider's normal bucket and bet it, paid back in full, until its rolling releases it; return the bets played.
+    """Deposit into the provider's normal bucket and bet it until its rolling releases it; return how often it was bet.
 
-    How many bets it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at. Each bet
+    It is bet in two halves, of which one is lost and the other pays double: a bet that pays its stake back may count nothing.
+    How often it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at. Each bet
     is paid by this bucket alone, whatever else the player holds.
     """
     bucket, stake = script.normal(provider), script.minor(amount)
     script.deposit(amount, key=f"{key}-deposit", bucket=bucket)
     for number in range(1, BETS_MAX + 1):
-        bet = script.bet(provider, amount, key=f"{key}-{number}")
-        script.expect("the funding breakdown", bet.funding, {script.account(bucket): stake})
-        script.settle(bet, amount, key=f"{key}-{number}")
-        script.expect(f"where the winnings of {bucket} go while its rolling is open", script.legs(bet, "close"), bet.funding)
+        _bet_in_halves(script, provider, stake, key=f"{key}-{number}")
         script.wait_until(
             f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
         )
         rolling = first_rolling(script, bucket)
-        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], _owed(script, bucket, stake))
+        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], owed(script, bucket, stake))
         if rolling["is_full"]:
             script.wait_until(f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}", partial(_is_released, script, bucket))
             return number
     raise CheckFailed(f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not")
+
+
+def _bet_in_halves(script: Script, provider: str, stake: int, *, key: str) -> None:
+    bucket = script.normal(provider)
+    halves = {"lost": stake // 2, "won": stake - stake // 2}
+    bets = {name: script.bet(provider, script.major(half), key=f"{key}-{name}") for name, half in halves.items()}
+    for name, bet in bets.items():
+        script.expect("the funding breakdown", bet.funding, {script.account(bucket): halves[name]})
+    script.settle(bets["lost"], "0", key=f"{key}-lost")
+    script.settle(bets["won"], script.major(stake), key=f"{key}-won")
+    paid = script.legs(bets["won"], "close")
+    script.expect(f"where the winnings of {bucket} go while its rolling is open", paid, {script.account(bucket): stake})
 
 
 def to_cash(script: Script, amount: str) -> None:
@@ -78,7 +88,7 @@ def part_of_brand(script: Script, required: int) -> int:
     return -(-required * int(ratio) // FULL_RATIO_BPS)
 
 
-def _owed(script: Script, bucket: str, amount: int) -> int:
+def owed(script: Script, bucket: str, amount: int) -> int:
     """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
     multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
     return part_of_brand(script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING)))

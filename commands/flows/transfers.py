@@ -13,6 +13,7 @@ STAKE = "3.00"
 PAYOUT = "4.00"
 PART = "3.33"  # of the 10.00 that the bucket then holds: a part of the turnover that is no whole number, so that rounding shows
 THERE = "1.00"
+THERE_PAYOUT = "1.50"
 
 
 def sports_to_casino(actor: Actor) -> dict[str, object]:
@@ -52,14 +53,15 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
     _took_its_part(script, inherited, target)
     there = script.bet(other, THERE, key="there")
     script.expect(f"the funding of a bet at {other}", there.funding, {script.account(target): script.minor(THERE)})
-    script.settle(there, THERE, key="there")
+    script.settle(there, THERE_PAYOUT, key="there")
     script.wait_until(
         f"the inherited rolling counts a bet at {other}", lambda: script.rollings()[inherited]["turnover"] == script.minor(THERE)
     )
     rest = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT) - script.minor(PART)
     _by_alias(script, alias, script.major(rest))
     script.wait_until(f"the deposit's rolling goes to {target} with the rest", lambda: _of_deposit(script)["bucket_type_code"] == target)
-    script.expect("what the player holds at the end", script.holdings(), {script.account(target): rest + script.minor(PART)})
+    gained = script.minor(THERE_PAYOUT) - script.minor(THERE)
+    script.expect("what the player holds at the end", script.holdings(), {script.account(target): rest + script.minor(PART) + gained})
     script.tips_agree()
     return {
         "player_id": script.player.player_id,

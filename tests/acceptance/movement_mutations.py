@@ -110,6 +110,20 @@ def callbacks_may_say_more() -> None:
     swap("wallet_runtime.plumbing.body", "parse", make)
 
 
+def cash_owes_nothing() -> None:
+    """Cash goes into a bucket, and nothing has to be turned over for it."""
+
+    def make(to_bucket: Rule) -> Rule:
+        return lambda *given: msgspec.structs.replace(to_bucket(*given), obligations_opened=(), events=())
+
+    swap("wallet_runtime.wallet.domain.cash", "to_bucket", make)
+
+
+def nothing_is_locked() -> None:
+    """A rolling lapses, and its money is as free as before."""
+    swap("wallet_runtime.wallet.domain.locks", "lock_share", lambda original: lambda *given: ())
+
+
 MOVEMENTS: dict[str, Callable[[], None]] = {
     "sports coupons everywhere": partial(coupons_pay_everywhere, "sports"),
     "casino coupons everywhere": partial(coupons_pay_everywhere, "casino"),
@@ -123,4 +137,6 @@ MOVEMENTS: dict[str, Callable[[], None]] = {
     "alias is a transfer": alias_is_a_transfer,
     "live takes withdrawable first": partial(withdrawable_pays_first, LIVE),
     "callbacks may say more": callbacks_may_say_more,
+    "a lapsed rolling locks nothing": nothing_is_locked,
+    "cash that goes into a bucket owes nothing": cash_owes_nothing,
 }

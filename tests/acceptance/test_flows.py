@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from commands.flows import FLOWS, ONLY_ON
+from rubyops.adapters.actor import CANARY_BRAND
 from tests.acceptance.flow_table import FlowTable
 from tests.acceptance.mutant import Mutant
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
@@ -30,17 +31,19 @@ from wallet_runtime.contract import (
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
 INHERITED = ("FLOW-9", "FLOW-10")
+# Flows of rules that no source names.
+TRADE = ("cash-to-bucket",)
 COUPONS = ("FLOW-5", "FLOW-6", "FLOW-7")
 HERE = {
     topology: tuple(
-        name for name in FLOWS if name.startswith(("SMK-", "FLOW-", "STG-", "canary")) and ONLY_ON.get(name, topology) == topology
+        name for name in FLOWS if name.startswith(("SMK-", "FLOW-", "STG-", "canary", *TRADE)) and ONLY_ON.get(name, topology) == topology
     )
     for topology in TOPOLOGY_CODES
 }
 SPORTS_MONEY = ("SMK-5", "SMK-7", "SMK-8", "FLOW-1", *INHERITED, "FLOW-12", "FLOW-13", "STG-7", "canary")
 CASINO_MONEY = ("SMK-6", "FLOW-2", "FLOW-3", *INHERITED, "FLOW-12")
 # Flows in which no bet is accepted.
-WITHOUT_BETS = ("SMK-4", "FLOW-8", "FLOW-11")
+WITHOUT_BETS = ("SMK-4", "FLOW-8", "FLOW-11", "cash-to-bucket")
 WITH_BETS = tuple(name for name in HERE[RUBY_SPLIT_V1] if name not in WITHOUT_BETS)
 
 
@@ -104,7 +107,7 @@ SPLIT = (
     Fault(WALLET_SERVICE, "live takes sports money", ("FLOW-2", "FLOW-9")),
     Fault(WALLET_SERVICE, "slots take sports money", ("FLOW-3",)),
     Fault(WALLET_SERVICE, "slots by the sports rule", ("FLOW-3", "FLOW-4", "FLOW-12")),
-    Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary",)),
+    Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary", *TRADE)),
     Fault(WALLET_SERVICE, "paid without moving", (*ROLL_OVER, "canary")),
     Fault(WALLET_SERVICE, "winnings released early", (*ROLL_OVER, "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13", "canary")),
     Fault(WALLET_SERVICE, "release missing", (*ROLL_OVER, "FLOW-12", "FLOW-13")),
@@ -113,7 +116,7 @@ SPLIT = (
     Fault(ROLLING_WORKER, "live turnover not counted", ("FLOW-2", "FLOW-4", *INHERITED, "FLOW-12")),
     Fault(ROLLING_WORKER, "slots turnover not counted", ("FLOW-3", "FLOW-4", "FLOW-12")),
     Fault(ROLLING_WORKER, "turnover counts everywhere", (*ROLL_OVER, "FLOW-4"), by_chance=INHERITED),
-    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13")),
+    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13", *TRADE)),
     Fault(GAME_SERVICE, "repeat is a new bet", ("SMK-7", "SMK-8")),
     Fault(WALLET_SERVICE, "one bonus at a time", ("FLOW-4",)),
     Fault(WALLET_SERVICE, "sports coupons everywhere", ("FLOW-5",)),
@@ -125,6 +128,7 @@ SPLIT = (
     Fault(ROLLING_WORKER, "inherited turnover a unit too much", ("FLOW-9", "FLOW-10")),
     Fault(WALLET_SERVICE, "live takes withdrawable first", ("FLOW-12",)),
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
+    Fault(WALLET_SERVICE, "cash that goes into a bucket owes nothing", ("cash-to-bucket",)),
 )
 # One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
 ON_UNIFIED_TOO = {
@@ -138,6 +142,7 @@ ON_UNIFIED_TOO = {
     "sports turnover not counted",
     "live turnover not counted",
     "slots turnover not counted",
+    "cash that goes into a bucket owes nothing",
 }
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),
@@ -222,6 +227,27 @@ def test_flow_12_follows_whatever_the_policy_configures(stage: Stage, version: i
         stage.live.activate(1)
 
 
+@ON_EITHER
+def test_money_whose_rolling_lapsed_stays_locked(stage: Stage) -> None:
+    """The flow is played where rollings lapse, and needs no rule that is broken by halves: one that locks nothing turns it red."""
+    with _lapsing_rollings(stage.live):
+        stage.heal()
+        assert stage.play(["expired-obligation"]) == {}
+        stage.break_rule(WALLET_SERVICE, "a lapsed rolling locks nothing")
+        assert set(stage.play([], ["expired-obligation"])) == {"expired-obligation"}
+
+
+@contextmanager
+def _lapsing_rollings(live: Live) -> Iterator[None]:
+    """Have rollings of the canaries' brand lapse at once."""
+    with closing(live.superuser()) as connection:
+        connection.execute("INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')", [CANARY_BRAND])
+        try:
+            yield
+        finally:
+            connection.execute("DELETE FROM rolling.brand_config WHERE brand_id = %s", [CANARY_BRAND])
+
+
 @ON[RUBY_SPLIT_V1]
 @pytest.mark.parametrize(("bucket", "red"), LOST_ON_SPLIT)
 def test_split_flows_notice_a_ledger_row_that_is_missing(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
@@ -258,7 +284,7 @@ def _save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> No
 @pytest.mark.parametrize(("topology", "faults"), [(RUBY_SPLIT_V1, SPLIT), (RUBY_UNIFIED_V1, UNIFIED)])
 def test_every_flow_has_a_rule_to_notice(topology: str, faults: tuple[Fault, ...]) -> None:
     noticed = {name for fault in faults for name in fault.red}
-    assert {name for name in HERE[topology] if name.startswith(("FLOW-", "STG-"))} <= noticed
+    assert {name for name in HERE[topology] if name.startswith(("FLOW-", "STG-", *TRADE))} <= noticed
 
 
 def _assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:

@@ -60,7 +60,7 @@ class Outbox:
         self.write(player, contract.ROLLING_REQUIRED, payload | more)
         return rolling_id
 
-    def settle(self, player: Player, stake: int, bucket: str = "SPORTS_NORMAL") -> str:
+    def settle(self, player: Player, stake: int, bucket: str = "SPORTS_NORMAL", **more: object) -> str:
         """Settle a bet paid from one bucket and return its authorization's id."""
         authorization_id = str(uuid4())
         funding = {"account": f"RUBY_SPLIT_V1/{bucket}", "topology_code": contract.RUBY_SPLIT_V1, "bucket_type_code": bucket}
@@ -74,7 +74,7 @@ class Outbox:
             "payout": "0",
             "funding": [funding | {"amount": str(stake)}],
         }
-        self.write(player, contract.BET_SETTLED_CONFIRMED, payload)
+        self.write(player, contract.BET_SETTLED_CONFIRMED, payload | more)
         return authorization_id
 
     def roll_back(self, player: Player, authorization_id: str, was: str = "SETTLED") -> UUID:

@@ -20,7 +20,10 @@ PAGE_SIZE_MAX = 500
 
 
 class Authorize(Body):
-    """A stake that a provider asks for, in major units. What pays for it stands in the policy and the player's own choice."""
+    """A stake that a provider asks for, in major units, at a price where it has one.
+
+    What pays for it stands in the policy and the player's own choice.
+    """
 
     provider_id: str
     player_id: UUID
@@ -29,6 +32,7 @@ class Authorize(Body):
     amount: str
     currency: str
     game_id: ForeignId | None = None
+    price: str | None = None
 
 
 class Settle(Body):
@@ -67,6 +71,8 @@ def authorize(context: Context, call: Call) -> Answer:
         "amount": asked.amount,
         "currency": asked.currency,
     }
+    if asked.price is not None:
+        body["price"] = asked.price
     return _ask_wallet(context, call, callback, body)
 
 

@@ -27,6 +27,7 @@ class Authorize(Body, omit_defaults=True):
     amount: str
     currency: str
     game_id: ForeignId | None = None
+    price: str | None = None
 
 
 class Settle(Body):
@@ -53,6 +54,14 @@ class Deposit(Body, omit_defaults=True):
     amount: str
     currency: str
     bucket: ForeignId | None = None
+
+
+class WalletDeposit(Body):
+    """Cash of a player that goes into a bucket."""
+
+    amount: str
+    currency: str
+    bucket: ForeignId
 
 
 class Withdrawal(Body):
@@ -120,6 +129,11 @@ def show_wallet(context: Context, call: Call) -> Answer:
 def deposit(context: Context, call: Call) -> Answer:
     """Take a player's deposit."""
     return _player_command(context, call, "deposit")
+
+
+def deposit_cash(context: Context, call: Call) -> Answer:
+    """Move a player's cash into a bucket."""
+    return _player_command(context, call, "wallet-deposit")
 
 
 def withdraw(context: Context, call: Call) -> Answer:
@@ -232,6 +246,7 @@ SERVICE = Service(
         Route("GET", "/api/v1/player/wallet/funding-choice", show_funding_choice, access=auth.player),
         Route("PUT", "/api/v1/player/wallet/funding-choice", choose_funding, FundingChoice, auth.player),
         Route("POST", "/api/v1/player/wallet/deposit", deposit, Deposit, auth.player),
+        Route("POST", "/api/v1/player/wallet/wallet-deposit", deposit_cash, WalletDeposit, auth.player),
         Route("POST", "/api/v1/player/wallet/withdraw", withdraw, Withdrawal, auth.player),
         Route("POST", "/api/v1/player/wallet/wallet-withdrawal", withdraw_from_wallet, Withdrawal, auth.player),
         Route("POST", "/api/v1/player/wallet/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty, auth.player),

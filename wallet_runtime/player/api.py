@@ -31,6 +31,14 @@ class Deposit(Body):
     bucket: str | None = None
 
 
+class WalletDeposit(Body):
+    """Cash that goes into a bucket, in major units."""
+
+    amount: str
+    currency: str
+    bucket: str
+
+
 class Withdrawal(Body):
     """Money out, in major units."""
 
@@ -108,6 +116,12 @@ def deposit(context: Context, call: Call) -> Answer:
     if wanted.bucket is not None:
         further["bucket"] = wanted.bucket
     return _move(context, call, "/internal/wallet/v2/deposits/approve", wanted.amount, wanted.currency, further)
+
+
+def deposit_cash(context: Context, call: Call) -> Answer:
+    """Move cash that the player holds into a bucket; answer {transfer_id, bucket, balance}."""
+    wanted: WalletDeposit = call.body
+    return _move(context, call, "/internal/wallet/v2/deposits/wallet", wanted.amount, wanted.currency, {"bucket": wanted.bucket})
 
 
 def withdraw(context: Context, call: Call) -> Answer:
@@ -197,6 +211,7 @@ SERVICE = Service(
         Route("GET", "/internal/players/{player_id}/funding-choice", show_funding_choice),
         Route("PUT", "/internal/players/{player_id}/funding-choice", choose_funding, FundingChoice),
         Route("POST", "/internal/players/{player_id}/deposit", deposit, Deposit),
+        Route("POST", "/internal/players/{player_id}/wallet-deposit", deposit_cash, WalletDeposit),
         Route("POST", "/internal/players/{player_id}/withdraw", withdraw, Withdrawal),
         Route("POST", "/internal/players/{player_id}/wallet-withdrawal", withdraw_from_wallet, Withdrawal),
         Route("POST", "/internal/players/{player_id}/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty),

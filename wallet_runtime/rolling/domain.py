@@ -101,7 +101,7 @@ class FundingShare(Struct, frozen=True):
 
 
 class SettledBet(Struct, frozen=True):
-    """The payload of BET_SETTLED_CONFIRMED, as far as turnover depends on it."""
+    """The payload of BET_SETTLED_CONFIRMED, as far as turnover depends on it; `counts` is the wallet's word, by its policy."""
 
     authorization_id: str
     bet_id: str
@@ -109,6 +109,7 @@ class SettledBet(Struct, frozen=True):
     currency: str
     stake: Amount
     funding: tuple[FundingShare, ...]
+    counts: bool = True
 
 
 class RolledBackBet(Struct, frozen=True):
@@ -254,6 +255,8 @@ def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counte
     """
     if sum(share.amount for share in bet.funding) != bet.stake:
         raise InconsistentEvent(f"the funding of authorization {bet.authorization_id} does not add up to its stake of {bet.stake}")
+    if not bet.counts:
+        return ()
     left = {rolling.rolling_id: rolling.target_turnover - rolling.turnover for rolling in rollings}
     counted: dict[UUID, int] = {}
     for share in bet.funding:

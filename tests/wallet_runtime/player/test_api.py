@@ -76,13 +76,14 @@ def test_a_bad_registration_is_a_422(desk: Desk, body: dict[str, object]) -> Non
     ("command", "route", "further"),
     [
         ("deposit", "/internal/wallet/v2/deposits/approve", {"bucket": "SPORTS_NORMAL", "psp_reference": "mockpsp-request-1"}),
+        ("wallet-deposit", "/internal/wallet/v2/deposits/wallet", {"bucket": "SPORTS_NORMAL"}),
         ("withdraw", "/internal/wallet/v2/withdrawals/request", {}),
         ("wallet-withdrawal", "/internal/wallet/v2/withdrawals/wallet", {}),
     ],
 )
 def test_money_is_the_wallets_to_move(desk: Desk, command: str, route: str, further: dict[str, str]) -> None:
     desk.register(player_id=str(PLAYER))
-    given = {"bucket": "SPORTS_NORMAL"} if command == "deposit" else {}
+    given = {"bucket": "SPORTS_NORMAL"} if "deposit" in command else {}
     assert desk.move(command, **given).json() == {"route": route}
     call = desk.wallet.calls[-1]
     assert call.body == {"player_id": str(PLAYER), "amount": "5.00", "currency": "EUR", **further}

@@ -66,6 +66,19 @@ def test_bets_fill_rollings_oldest_first_and_a_rollback_takes_exactly_that_back(
     assert look("SELECT count(*) FROM rolling.rolling_turnover WHERE reversed_at IS NOT NULL") == [(2,)]
 
 
+def test_a_bet_that_does_not_count_adds_nothing_and_its_rollback_takes_nothing(line: Line, look: Look) -> None:
+    player = Player()
+    rolling_id = line.wallet.require(player, 100)
+    line.wallet.settle(player, 30)
+    bet = line.wallet.settle(player, 50, payout="50", counts=False)
+    line.run()
+    assert look(TURNOVER, rolling_id) == [(30, "ACTIVE")]
+    line.wallet.roll_back(player, bet)
+    line.run()
+    assert look(TURNOVER, rolling_id) == [(30, "ACTIVE")]
+    assert look("SELECT count(*) FROM rolling.rolling_turnover") == [(1,)]
+
+
 def test_a_rolled_back_bet_that_was_never_settled_changes_nothing(line: Line, look: Look) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)

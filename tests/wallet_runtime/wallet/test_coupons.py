@@ -1,6 +1,8 @@
 """Coupon grants on a real database: their whole life, and what the database itself keeps of it."""
 
+import json
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,7 +31,6 @@ LAPSE = "UPDATE wallet.wallet_coupon_grant SET expires_at = now() - interval '1 
 GRANT = "SELECT state, balance FROM wallet.wallet_coupon_grant WHERE grant_id = %s"
 OWED = "SELECT rolling_id::text, grant_id::text, amount, bucket_type_code FROM wallet.wallet_rolling_obligation"
 REFERENCES = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference"
-UNIFIED = {"topology_code": "RUBY_UNIFIED_V1", "topology_version": 1, "policy_key": "default", "policy_version": 1}
 
 
 class Holder:
@@ -261,9 +262,7 @@ def test_a7_8_grants_and_what_their_bets_may_pay_hold_the_topology(holder: Holde
         ("RUBY_SPLIT_V1", "WITHDRAWABLE", "open stake", 1),
     ]
     documents = Documents(wallet)
-    documents.seed("RUBY_UNIFIED_V1", "test")
-    with documents._database.session() as session:
-        pair = session.one("wallet_pair", **UNIFIED)
+    pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
     held = {
         violation.message.split(" in ")[0] for violation in documents.validate(pair["topology"], pair["policy"]) if violation.rule == "A7-8"
     }

@@ -14,6 +14,7 @@ from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, par
 from wallet_runtime.wallet.api.command import PREFIX, CurrencyMismatch, Rule, name_request, perform, told, wish
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.snapshot import snapshot
+from wallet_runtime.wallet.domain.turnover import parse_price
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, perform_many
 from wallet_runtime.wallet.store.money import money_of
 
@@ -30,6 +31,7 @@ class AuthorizeBody(Body):
     round_id: str
     amount: str
     currency: str
+    price: str | None = None
 
 
 class SettleBody(Body):
@@ -79,6 +81,15 @@ class WithdrawBody(Body):
     currency: str
 
 
+class ToBucketBody(Body):
+    """An amount of cash to move into a normal bucket."""
+
+    player_id: UUID
+    amount: str
+    currency: str
+    bucket: str
+
+
 class ReviewBody(Body):
     """A withdrawal to decide over; `reason` is kept by the back office's audit."""
 
@@ -113,6 +124,7 @@ def authorize(context: Context, call: Call) -> Answer:
         round_id=_identifier("round_id", body.round_id),
         stake=parse_amount(body.amount, body.currency),
         currency=body.currency,
+        price=None if body.price is None else parse_price(body.price),
     )
     return perform(context, call, body.player_id, command, bets.authorize, _bet_reads(command) | bets.AUTHORIZE_READS, body.currency)
 
@@ -156,6 +168,13 @@ def deposit(context: Context, call: Call) -> Answer:
     body: DepositBody = call.body
     command = cash.Deposit(parse_amount(body.amount, body.currency), body.currency, body.bucket, body.psp_reference)
     return perform(context, call, body.player_id, command, cash.deposit, {}, body.currency)
+
+
+def deposit_cash(context: Context, call: Call) -> Answer:
+    """Move cash into a bucket (POST /internal/wallet/v2/deposits/wallet)."""
+    body: ToBucketBody = call.body
+    command = cash.ToBucket(parse_amount(body.amount, body.currency), body.currency, body.bucket)
+    return perform(context, call, body.player_id, command, cash.to_bucket, {}, body.currency)
 
 
 def withdraw(rule: Rule, context: Context, call: Call) -> Answer:
@@ -223,6 +242,7 @@ ROUTES = (
     Route("POST", f"{SETTLE_PATH}-batch", settle_batch, SettleBatchBody),
     Route("POST", f"{PREFIX}/bets/rollback", rollback, RollbackBody),
     Route("POST", f"{PREFIX}/deposits/approve", deposit, DepositBody),
+    Route("POST", f"{PREFIX}/deposits/wallet", deposit_cash, ToBucketBody),
     Route("POST", f"{PREFIX}/withdrawals/wallet", partial(withdraw, cash.to_cash), WithdrawBody),
     Route("POST", f"{PREFIX}/withdrawals/request", partial(withdraw, cash.request_withdrawal), WithdrawBody),
     Route("POST", f"{PREFIX}/withdrawals/approve", partial(review, cash.approve), ReviewBody),

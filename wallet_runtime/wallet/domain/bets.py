@@ -7,7 +7,7 @@ import msgspec
 from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import coupons, funding, locks
+from wallet_runtime.wallet.domain import coupons, funding, locks, turnover
 from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
 from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.obligations import PROMO
@@ -38,7 +38,7 @@ class AuthorizationNotFound(NotFound):
 
 
 class Authorize(msgspec.Struct, frozen=True):
-    """A provider asks to take a stake (minor units). What pays for it is no provider's business."""
+    """A provider asks to take a stake (minor units), at a price where it has one. What pays for it is no provider's business."""
 
     provider_id: str
     provider_type: str
@@ -46,6 +46,7 @@ class Authorize(msgspec.Struct, frozen=True):
     round_id: str
     stake: int
     currency: str
+    price: str | None = None
 
 
 class Settle(msgspec.Struct, frozen=True):
@@ -80,10 +81,11 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
         return _refuse_new(pair, "FUNDING_CHOICE_NOT_ALLOWED", f"the player's choice cannot pay this bet: {error}", choice=choice)
     except funding.NotEnough as short:
         return _short(pair, command, others if rule.mode == "combined" else (), short.available)
-    limit = funding.over_bonus_limit(pair.topology, rule, shares, command.stake, command.currency)
+    limit = _over_bonus_limit(command, state, pair, shares)
     if limit is not None:
         most = format_amount(limit, command.currency)
-        return _refuse_new(pair, "MAX_BET_UNDER_BONUS", f"a bet paid with bonus money is at most {most} {command.currency}", limit=most)
+        message = f"the open bets of a round of which bonus money pays a part are together at most {most} {command.currency}"
+        return _refuse_new(pair, "MAX_BET_UNDER_BONUS", message, limit=most)
     return _authorized(request, command, pair, shares)
 
 
@@ -115,7 +117,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
             "payout_shares": paid,
         },
         locks=locks.relocked(state, _changes((*_negative(bet.funding), *paid))),
-        events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _event_payload(bet, payout)),),
+        events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _settled_payload(bet, payout)),),
     )
 
 
@@ -152,7 +154,8 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
 
 
 def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]) -> Decision:
-    snapshot = _snapshot(pair, command.provider_type, shares)
+    counts = turnover.counting(pair.policy.turnover, command.price)
+    snapshot = msgspec.structs.replace(_snapshot(pair, command.provider_type, shares), counts=counts, price=command.price)
     currency = command.currency
     record = {
         "authorization_id": str(request.transaction_id),
@@ -309,6 +312,23 @@ def _event_payload(bet: Authorization, payout: int) -> dict[str, object]:
         "payout": str(payout),
         "funding": shares_event(bet.funding),
     }
+
+
+def _settled_payload(bet: Authorization, payout: int) -> dict[str, object]:
+    return _event_payload(bet, payout) | {"counts": turnover.counts(bet.policy_snapshot, bet.stake, payout)}
+
+
+def _over_bonus_limit(command: Authorize, state: State, pair: ActivePair, shares: tuple[Share, ...]) -> int | None:
+    """Return the limit that this bet and the open ones of its round exceed, where bonus money pays a part of any of them.
+
+    The round is read only where bonus money can be a part of it, so that other bets do not pay for the look.
+    """
+    rule = pair.policy.funding[command.provider_type]
+    if not funding.is_limited(pair.topology, rule, state, command.currency):
+        return None
+    others = state.staked_in_round(command.round_id)
+    together = (*shares, *(Share(account, amount) for account, amount in others.items()))
+    return funding.over_bonus_limit(pair.topology, rule, together, command.stake + sum(others.values()), command.currency)
 
 
 def _refuse_new(pair: ActivePair, code: str, message: str, **details: object) -> Decision:

@@ -16,7 +16,7 @@ from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
 from wallet_runtime.wallet.domain.state import ActivePair, CashTransaction, Request, State
 
-DEPOSIT, TO_CASH = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL"
+DEPOSIT, TO_CASH, TO_BUCKET = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL", "WALLET_DEPOSIT"
 REQUEST, APPROVE, REJECT, MARK_PAID = "WITHDRAW_REQUEST", "WITHDRAW_APPROVE", "WITHDRAW_REJECT", "WITHDRAW_MARK_PAID"
 CANCEL, PAYOUT_FAILED = "WITHDRAW_CANCEL", "WITHDRAW_PAYOUT_FAILED"
 REVIEWED = ("approved", "rejected")
@@ -52,6 +52,14 @@ class Withdraw(msgspec.Struct, frozen=True):
     currency: str
 
 
+class ToBucket(msgspec.Struct, frozen=True):
+    """An amount of cash (minor units) to move into a normal bucket."""
+
+    amount: int
+    currency: str
+    bucket: str
+
+
 class Review(msgspec.Struct, frozen=True):
     """A decision over a requested or approved withdrawal, by whom."""
 
@@ -61,17 +69,10 @@ class Review(msgspec.Struct, frozen=True):
 
 def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) -> Decision:
     """PSP -> cash available, then cash -> the named bucket, whose rolling the policy asks for."""
-    bucket = _deposit_bucket(pair, command.bucket)
+    bucket = None if command.bucket is None else _normal_bucket(pair, command.bucket)
     money = command.currency
-    legs = [Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money)]
-    required = Required()
-    transfers: tuple[dict[str, object], ...] = ()
-    if bucket is not None:
-        account = pair.topology.account(bucket.code)
-        legs += [Leg(CASH_AVAILABLE, -command.amount, money), Leg(account, command.amount, money)]
-        transfers = (_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, command.amount),)
-        multiplier = pair.policy.rolling.deposit.get(bucket.code, "0")
-        required = require_turnover(request, pair, Turnover(bucket, command.amount, money, multiplier, "deposit"))
+    captured = (Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money))
+    paid_in = _PaidIn() if bucket is None else _pay_in(request, pair, bucket, command.amount, money)
     approved = event(request.transaction_id, request.player_id, DEPOSIT_APPROVED, {"amount": str(command.amount), "currency": money})
     cash = cash_balance(state, money, available=0 if bucket else command.amount)
     record = _record(request, "deposit", "captured", command.amount) | {"provider_ref": command.psp_reference}
@@ -81,11 +82,37 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
         body={"transaction": _shown(request, "deposit", "captured", command.amount, money), "balance": cash},
         pair=pair.reference,
         starts_new=True,
-        legs=tuple(legs),
+        legs=(*captured, *paid_in.legs),
         cash_transaction=record,
-        transfers=transfers,
-        obligations_opened=required.opened,
-        events=(approved, *required.events),
+        transfers=paid_in.transfers,
+        obligations_opened=paid_in.required.opened,
+        events=(approved, *paid_in.required.events),
+    )
+
+
+def to_bucket(request: Request, command: ToBucket, state: State, pair: ActivePair) -> Decision:
+    """Cash available -> the named bucket, whose rolling the policy asks for: a deposit of money that was captured before."""
+    bucket = _normal_bucket(pair, command.bucket)
+    if _blocked(state):
+        return _refuse_blocked(TO_BUCKET, pair)
+    free = state.cash.available if state.cash else 0
+    if free < command.amount:
+        return _short(TO_BUCKET, pair, 409, free, command.currency, "available cash is")
+    paid_in = _pay_in(request, pair, bucket, command.amount, command.currency)
+    return Decision(
+        command=TO_BUCKET,
+        status=200,
+        body={
+            "transfer_id": str(request.transaction_id),
+            "bucket": bucket.code,
+            "balance": cash_balance(state, command.currency, available=-command.amount),
+        },
+        pair=pair.reference,
+        starts_new=True,
+        legs=paid_in.legs,
+        transfers=paid_in.transfers,
+        obligations_opened=paid_in.required.opened,
+        events=paid_in.required.events,
     )
 
 
@@ -188,9 +215,25 @@ def _paid_event(request: Request, held: CashTransaction) -> tuple[Event, ...]:
     return (event(request.transaction_id, request.player_id, WITHDRAW_APPROVED, payload),)
 
 
-def _deposit_bucket(pair: ActivePair, code: str | None) -> Bucket | None:
-    if code is None:
-        return None
+class _PaidIn(msgspec.Struct, frozen=True):
+    """What to write where cash goes into a bucket."""
+
+    legs: tuple[Leg, ...] = ()
+    transfers: tuple[dict[str, object], ...] = ()
+    required: Required = Required()
+
+
+def _pay_in(request: Request, pair: ActivePair, bucket: Bucket, amount: int, currency: str) -> _PaidIn:
+    account = pair.topology.account(bucket.code)
+    multiplier = pair.policy.rolling.deposit.get(bucket.code, "0")
+    return _PaidIn(
+        legs=(Leg(CASH_AVAILABLE, -amount, currency), Leg(account, amount, currency)),
+        transfers=(_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, amount),),
+        required=require_turnover(request, pair, Turnover(bucket, amount, currency, multiplier, "deposit")),
+    )
+
+
+def _normal_bucket(pair: ActivePair, code: str) -> Bucket:
     bucket = pair.topology.bucket(code)
     if bucket is None or bucket.kind != "normal":
         normal = [b.code for b in pair.topology.buckets if b.kind == "normal"]

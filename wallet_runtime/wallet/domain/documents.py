@@ -143,6 +143,17 @@ class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bonus_cap: dict[str, str] = {}
 
 
+class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which settled bets count as turnover.
+
+    Without `pushes`, a bet whose payout equals its stake is left out: a push, a void, both sides of a game. A bet whose
+    provider sent a price below `minimum_price` ("1.50") is left out, too; one without a price is not.
+    """
+
+    pushes: bool = True
+    minimum_price: str | None = None
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the buckets of one topology version are used."""
 
@@ -154,6 +165,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rolling: RollingRule = RollingRule()
     points_targets: tuple[str, ...] = ()
     coupons: CouponRule = CouponRule()
+    turnover: TurnoverRule = TurnoverRule()
 
 
 def read_topology(document: object) -> Topology:

@@ -68,8 +68,14 @@ def fund(
     return tuple(shares)
 
 
+def is_limited(topology: Topology, rule: FundingRule, state: State, currency: str) -> bool:
+    """Tell whether a limit under bonus may concern this player's bets: he has, or had, bonus money or a coupon."""
+    limited = rule.max_bet_under_bonus.get(currency, NO_LIMIT) != NO_LIMIT
+    return limited and (bool(state.grants) or state.had_grants or any(_is_bonus(topology, account) for account in state.buckets))
+
+
 def over_bonus_limit(topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str) -> int | None:
-    """Return the limit in minor units that a stake with any bonus or grant share exceeds, or None."""
+    """Return the limit in minor units that stakes with any bonus or grant share among them exceed together, or None."""
     limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
     if limit == NO_LIMIT or not any(_is_bonus(topology, share.account) for share in shares):
         return None

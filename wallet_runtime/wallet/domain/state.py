@@ -1,11 +1,14 @@
 """What a decision is made on, as `wallet.read_state` returns it, and who asks. Amounts are minor units."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from wallet_runtime.wallet.domain.documents import GRANT, Policy, ScopeKind, Topology
+
+# How a bet counts as turnover once it is settled.
+Counting = Literal["always", "unless_push", "never"]
 
 
 class ReadMore(Exception):
@@ -126,12 +129,14 @@ class PolicySnapshot(msgspec.Struct, frozen=True):
 
     `destinations` maps each funding account to (account while its rolling is active, account after). `reaches` lists
     every bucket account that settlement or rollback may pay, for A7-8. `withdrawable` is where a share goes whose grant is
-    completed.
+    completed. `counts` says how the bet counts as turnover, `price` what its provider called its price.
     """
 
     destinations: dict[str, tuple[str, str]] = {}
     reaches: tuple[str, ...] = ()
     withdrawable: str = ""
+    counts: Counting = "always"
+    price: str | None = None
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -212,7 +217,9 @@ class ReferenceUse(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything one decision may look at; `cash` and `obligations` are empty for a bet's authorization, which reads neither.
 
-    Read only where the command asks for it: `staked`, what open bets hold of each account (None: not read); `locked`, how much of
+    `had_grants` says that the player has, or had, a coupon: an open bet may hold a part of a closed one.
+    Read only where the command asks for it: `round`, what open bets of the round at hand hold of each account (None: not read);
+    `staked`, what all open bets hold of each account (None: not read); `locked`, how much of
     each account only winnings leave (None: not read); `low_water`, the least that each account has held since a settled bet's
     winnings came there; `lifted`, what that settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was
     made; `choice`, the source that the player picked (None: no one yet);
@@ -230,9 +237,11 @@ class State(msgspec.Struct, frozen=True):
     authorization: Authorization | None = None
     cash_transaction: CashTransaction | None = None
     grants: tuple[Grant, ...] = ()
+    had_grants: bool = False
     coupon: Grant | None = None
     bonus: Bonus | None = None
     adjustment: Adjustment | None = None
+    round: dict[str, int] | None = None
     staked: dict[str, int] | None = None
     locked: dict[str, int] | None = None
     low_water: dict[str, int] = {}
@@ -245,6 +254,12 @@ class State(msgspec.Struct, frozen=True):
         """Balance of a bucket or grant account; an account never used holds nothing."""
         grant = self.grant(account)
         return grant.balance if grant is not None else self.buckets.get(account, 0)
+
+    def staked_in_round(self, round_id: str) -> dict[str, int]:
+        """Return what open bets of a round hold of each account."""
+        if self.round is None:
+            raise ReadMore(round_id=round_id)
+        return self.round
 
     def staked_on(self, account: str) -> int:
         """Return what open bets hold of an account."""

@@ -23,6 +23,7 @@ from wallet_runtime.wallet.domain.documents import (
     read_policy,
     read_topology,
 )
+from wallet_runtime.wallet.domain.turnover import PriceInvalid, parse_price
 
 RESERVED_CODES = (GRANT, "CASH")  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
 
@@ -84,6 +85,7 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
         *_edges(topology),
         *_rolling(topology, policy),
         *_coupons(topology, policy),
+        *_turnover(policy),
     ]
 
 
@@ -246,6 +248,16 @@ def _coupons(topology: Topology, policy: Policy) -> Iterator[Violation]:
             if not _is_multiplier(multiple):
                 path = f"policy.coupons.{name}.{scope}"
                 yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiple!r}')
+
+
+def _turnover(policy: Policy) -> Iterator[Violation]:
+    price = policy.turnover.minimum_price
+    if price is None:
+        return
+    try:
+        parse_price(price)
+    except PriceInvalid as error:
+        yield Violation("A7-1", "policy.turnover.minimum_price", error.message)
 
 
 def _is_multiplier(text: str) -> bool:

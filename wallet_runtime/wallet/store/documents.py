@@ -87,6 +87,12 @@ class DocumentNotFound(NotFound):
     code = "DOCUMENT_NOT_FOUND"
 
 
+class SeedRefused(Conflict):
+    """A seed's policy is stored for another topology; nothing was saved."""
+
+    code = "SEED_POLICY_TAKEN"
+
+
 class ByReference(Conflict):
     """A pair that was active before is activated by reference, not by sending its policy again (A7-13)."""
 
@@ -172,7 +178,11 @@ class Documents:
             return row
 
     def seed(self, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
-        """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are."""
+        """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are.
+
+        Raises `SeedRefused` (409) where a policy of the same key and version is stored for another topology: the seed would be
+        without a policy that it can be activated with.
+        """
         saved: list[Row] = []
         with self._database.transaction() as session:
             for name in SEEDS[code]:
@@ -180,7 +190,7 @@ class Documents:
                 topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
                 if session.maybe("wallet_topology_version", code=topology.code, version=topology.version) is None:
                     saved.append(_save_topology(session, topology.code, pair["topology"], saved_by))
-                if session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version) is None:
+                if not _is_policy_kept(session, policy):
                     saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
             (fence.note_change if saved else fence.hold)(session, fence_token)
         return saved
@@ -255,6 +265,22 @@ class Documents:
         if not rows:
             raise DocumentNotFound(f"no version is stored under {', '.join(key.values())!r}")
         return rows
+
+
+def _is_policy_kept(session: Session, policy: Policy) -> bool:
+    """Tell whether a seed's policy is stored; raise `SeedRefused` where its key and version belong to another topology."""
+    row = session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version)
+    if row is None:
+        return False
+    other = (row["topology_code"], row["topology_version"])
+    if other != (policy.topology.code, policy.topology.version):
+        message = (
+            f"policy {policy.policy_key} version {policy.version} is stored for {other[0]} version {other[1]}, so the seed of "
+            f"{policy.topology.code} version {policy.topology.version} would have no policy; nothing was saved. "
+            "Save the topology and a policy under a version of its own."
+        )
+        raise SeedRefused(message, details=broken("A7-2", "policy.topology", message))
+    return True
 
 
 def _refuse_superseded(session: Session, wish: PairWish) -> None:

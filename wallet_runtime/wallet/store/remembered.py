@@ -110,4 +110,4 @@ def _after(state: State, decision: Decision) -> State:
         if "/" in leg.account and not leg.account.startswith(OTHER_KINDS):
             buckets[leg.account] = buckets.get(leg.account, 0) + leg.delta
     player = msgspec.structs.replace(state.player, version=state.player.version + 1)
-    return State(gate=state.gate, buckets=buckets, player=player)
+    return State(gate=state.gate, buckets=buckets, player=player, had_grants=state.had_grants)

@@ -95,11 +95,11 @@ LANGUAGE sql STABLE AS $$
          WHERE f.brand_id = p_brand AND f.command = c->>'reference_of' AND f.reference = c->>'reference'))
 $$;
 
--- The active coupon grants, in the order they are used up.
+-- The active coupon grants, in the order they are used up, of a player who has or had one.
 CREATE FUNCTION wallet.read_grants(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN (SELECT jsonb_build_object('grants', jsonb_agg(wallet.grant_json(g) ORDER BY g.expires_at NULLS LAST, g.created_at, g.grant_id))
+    RETURN (SELECT jsonb_build_object('had_grants', true, 'grants', coalesce(jsonb_agg(wallet.grant_json(g) ORDER BY g.expires_at NULLS LAST, g.created_at, g.grant_id), '[]'))
               FROM wallet_coupon_grant g WHERE g.brand_id = p_brand AND g.player_id = p_player AND g.state = 'ACTIVE');
 END $$;
 
@@ -139,8 +139,8 @@ BEGIN
                      FROM wallet_player p WHERE p.brand_id = brand AND p.player_id = player),
         'buckets', (SELECT coalesce(jsonb_object_agg(b.account, b.balance), '{}')
                       FROM wallet_bucket b WHERE b.brand_id = brand AND b.player_id = player)) INTO state FROM wallet_gate g;
-    -- Most players have none of either; to ask first costs a third of making an empty list.
-    IF EXISTS (SELECT FROM wallet_coupon_grant g WHERE g.brand_id = brand AND g.player_id = player AND g.state = 'ACTIVE') THEN
+    -- Most players never had one; to ask first costs a third of making an empty list.
+    IF EXISTS (SELECT FROM wallet_coupon_grant g WHERE g.brand_id = brand AND g.player_id = player) THEN
         state := state || wallet.read_grants(brand, player);
     END IF;
     IF NOT c ? 'without_debts' THEN
@@ -160,6 +160,9 @@ BEGIN
     END IF;
     IF c ? 'with_locks' THEN
         state := state || wallet.read_locks(brand, player);
+    END IF;
+    IF c ? 'round_id' THEN
+        state := state || wallet.read_round(c, brand, player);
     END IF;
     IF c ? 'choice_for' THEN
         state := state || wallet.read_choice(c, brand, player);

@@ -26,7 +26,7 @@ def state(buckets: dict[str, int], **more: Any) -> State:
     """Build a player's state with balances per bucket code of the split topology."""
     gate = Gate(activation_no=1, freeze_level="open", freeze_epoch=0, topology_code=SPLIT.topology.code, topology_version=1)
     held = {SPLIT.topology.account(code): amount for code, amount in buckets.items()}
-    more = {"obligations": (), "reference": None, "staked": {}, "locked": {}} | more
+    more = {"obligations": (), "reference": None, "staked": {}, "locked": {}, "round": {}} | more
     return State(gate=gate, buckets=held, player=Player("EUR", "active", False, 1), **more)
 
 

@@ -72,6 +72,10 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="POINTS")),
     ("A7-7", "topology.transfer_edges[0].from_bucket", lambda t, p: t["transfer_edges"][0].update(from_bucket="POINTS")),
     ("A7-1", "policy.rolling.bonus.NOWHERE", lambda t, p: p["rolling"].setdefault("bonus", {}).update(NOWHERE="1")),
+    *(
+        ("A7-1", "policy.turnover.minimum_price", lambda t, p, price=price: p["turnover"].update(minimum_price=price))
+        for price in ("0.5", "1,5", "1e1", "-2", "", "1000001")
+    ),
     ("A7-3", "policy.funding.CHESS", lambda t, p: p["funding"].update(CHESS=p["funding"]["SPORTS"])),
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
 ]

@@ -53,7 +53,7 @@ def put(wanted: Action, currency: str) -> Put:
 
 def _authorize(says: dict[str, Any], currency: str) -> Put:
     provider, bet = says["provider"], says["bet"]
-    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency)
+    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency, says.get("price"))
     return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet} | bets.AUTHORIZE_READS)
 
 
@@ -136,6 +136,7 @@ def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
 
 _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "deposit": lambda says, currency: Put(cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), {}),
+    "to_bucket": lambda says, currency: Put(cash.to_bucket, cash.ToBucket(says["amount"], currency, says["bucket"]), {}),
     "to_cash": lambda says, currency: Put(cash.to_cash, cash.Withdraw(says["amount"], currency), {}),
     "request_withdrawal": lambda says, currency: Put(cash.request_withdrawal, cash.Withdraw(says["amount"], currency), {}),
     "review": _review,

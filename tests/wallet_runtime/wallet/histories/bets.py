@@ -25,7 +25,7 @@ class Bets(Book):
         place: str = rule["withdrawable"]
         return {"first": rest | order, "last": order | rest, "not_usable": order}[place]
 
-    def authorize(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str, stake: int) -> Outcome:
+    def authorize(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str, stake: int, price: str | None = None) -> Outcome:
         if (known := self.bets.get((provider, bet))) is not None:
             raise Refusal("BET_ALREADY_ROLLED_BACK" if known.state == "TOMBSTONE" else "BET_ALREADY_EXISTS")
         if wallet.blocked:
@@ -40,11 +40,13 @@ class Bets(Book):
         if sum(amount for _, amount in funding) < stake:
             would_do = sum(amount for _, amount in funding) + sum(wallet.held[coupon.account] for coupon in elsewhere) >= stake
             raise Refusal("COUPON_SCOPE" if would_do else "INSUFFICIENT_FUNDS")
-        self._limit(rule, wallet, stake, funding)
+        self._limit(rule, wallet, funding + self.staked_in_round(wallet, (provider, round)))
         destinations = {account: self._destination(account, TYPES[provider]) for account, _ in funding}
         self.bets[provider, bet] = Bet(
             wallet.number, stake, funding, destinations, self.bucket_of("withdrawable"), transactions=[tx], made=self.clock
         )
+        self.bets[provider, bet].round = (provider, round)
+        self.bets[provider, bet].leaves_out = self._leaves_out(price)
         for account, amount in funding:
             self.move(wallet, tx, account, STAKE, amount)
         shares = [{"account": account, "amount": self.amount(amount, wallet.currency)} for account, amount in funding]
@@ -59,6 +61,7 @@ class Bets(Book):
         if held.state != "AUTHORIZED":
             raise Refusal("BET_NOT_OPEN")
         held.state, held.payout = "SETTLED", payout
+        held.counted = held.leaves_out != "all" and not (held.leaves_out == "pushes" and payout == held.stake)
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
         due: list[tuple[str, int]] = []
@@ -129,7 +132,17 @@ class Bets(Book):
             raise Refusal("FUNDING_CHOICE_NOT_ALLOWED")
         return payers[source]
 
-    def _limit(self, rule: dict[str, Any], wallet: Wallet, stake: int, funding: list[tuple[str, int]]) -> None:
+    def _leaves_out(self, price: str | None) -> str:
+        """What a bet is left out of turnover for: being a push, everything (its price is too low), or nothing."""
+        rule = self.policy.get("turnover", {})
+        least = rule.get("minimum_price")
+        if price and least and Fraction(price) < Fraction(least):
+            return "all"
+        return "" if rule.get("pushes", True) else "pushes"
+
+    def _limit(self, rule: dict[str, Any], wallet: Wallet, funding: list[tuple[str, int]]) -> None:
+        """Refuse what exceeds the limit under bonus together with the open bets of its round."""
+        stake = sum(amount for _, amount in funding)
         given = [account for account, _ in funding if self.coupon_at(account) or self.kinds[account.partition("/")[2]] == "bonus"]
         limit = rule["max_bet_under_bonus"][wallet.currency]
         if given and limit != "none" and Fraction(self.amount(stake, wallet.currency)) > Fraction(limit):

@@ -86,7 +86,10 @@ class Coupon:
 
 @dataclass
 class Bet:
-    """A stake that was taken: from where, where its winnings go before and after rolling, and which transactions it had."""
+    """A stake that was taken: from where, where its winnings go before and after rolling, and which transactions it had.
+
+    `counted` is None until it is settled, then whether it counts as turnover; `leaves_out` says what does not count.
+    """
 
     owner: int
     stake: int = 0
@@ -98,6 +101,9 @@ class Bet:
     rested: dict[str, int] = field(default_factory=dict)
     unlocked: dict[str, int] = field(default_factory=dict)
     made: int = 0
+    round: tuple[str, str] = ("", "")
+    leaves_out: str = ""
+    counted: bool | None = None
     transactions: list[UUID] = field(default_factory=list)
 
 
@@ -177,6 +183,11 @@ class Book:
         """Sum what open bets hold of an account."""
         open_bets = [bet for bet in self.bets.values() if bet.owner == wallet.number and bet.state == "AUTHORIZED"]
         return sum(amount for bet in open_bets for source, amount in bet.funding if source == account)
+
+    def staked_in_round(self, wallet: Wallet, round: tuple[str, str]) -> list[tuple[str, int]]:
+        """List what open bets of one round at one provider hold, and of which account."""
+        mine = [bet for bet in self.bets.values() if (bet.owner, bet.state, bet.round) == (wallet.number, "AUTHORIZED", round)]
+        return [share for bet in mine for share in bet.funding]
 
     def untouched(self, wallet: Wallet, account: str, tx: UUID) -> int:
         """How much that came in with a transaction lies there still: never more than the least the account has held since.

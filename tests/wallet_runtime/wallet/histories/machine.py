@@ -26,6 +26,7 @@ PICK = st.integers(0, 63)
 AMOUNT = st.sampled_from((1000, 1, 3, 7, 10, 100, 333, 5001))
 PART = st.sampled_from(("some", "all", "most", "one", "all", "over"))
 PROVIDER = st.sampled_from(tuple(TYPES))
+PRICES = (None, "1.2", None, "1.5", "1.49", "1.85")
 # One person may write a name in capitals, and one key may stand under two names.
 PERSON = st.sampled_from(("ann", "bob", "Ann/other", "bea/token of ann"))
 
@@ -162,7 +163,8 @@ class Machine(RuleBasedStateMachine):
             if pick != ODD:
                 self._choose(who, TYPES[provider], source)
         stake = max(1, {"all": reach, "most": reach * 2 // 3, "some": reach // 3, "one": min(150, reach), "over": reach + 1}[part])
-        return action("authorize", who, provider=provider, bet=f"{name}-{self.count}", round=f"round-{pick % 4}", stake=stake)
+        says = {"bet": f"{name}-{self.count}", "round": f"round-{pick % 4}", "stake": stake, "price": PRICES[pick // 4 % len(PRICES)]}
+        return action("authorize", who, provider=provider, **says)
 
     def _choose(self, who: int, provider_type: str, source: str) -> None:
         if self.model.wallets[who].choices.get(provider_type) != source:

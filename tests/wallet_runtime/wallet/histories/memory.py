@@ -81,6 +81,7 @@ class Memory:
         self.made_at: dict[str, int] = {}
         self.clock = 0
         self.findings: set[str] = set()
+        self.counted: dict[str, bool] = {}
         self.activate(documents)
 
     # What happens around the commands --------------------------------------------------------------------------------------------
@@ -157,9 +158,11 @@ class Memory:
             authorization=bet,
             cash_transaction=self.cash_transactions.get(reads.get("cash_transaction_id", "")),
             grants=tuple(sorted(mine, key=lambda grant: grant.expires_at or "9999")),
+            had_grants=any(grant.player_id == who for grant in self.grants.values()),
             coupon=next((grant for grant in self.grants.values() if grant.coupon_log_id == reads.get("coupon_log_id", "")), None),
             bonus=bonus and msgspec.structs.replace(bonus, low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id))),
             adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
+            round=self._staked(who, (reads["provider_id"], reads["round_id"])) if "round_id" in reads else None,
             staked=self._staked(who) if "with_stakes" in reads else None,
             locked={account: amount for account, amount in held.locked.items() if amount} if "with_locks" in reads else None,
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
@@ -169,10 +172,10 @@ class Memory:
             reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
         )
 
-    def _staked(self, who: str) -> dict[str, int]:
+    def _staked(self, who: str, round: tuple[str, str] | None = None) -> dict[str, int]:
         staked: Counter[str] = Counter()
         for bet in self.authorizations.values():
-            if bet.player_id == who and bet.state == "AUTHORIZED":
+            if bet.player_id == who and bet.state == "AUTHORIZED" and round in (None, (bet.provider_id, bet.round_id)):
                 staked.update({share.account: share.amount for share in bet.funding})
         return dict(staked)
 
@@ -226,6 +229,9 @@ class Memory:
         self._put_records(request, decision, held.currency)
         self._put_obligations(request, decision)
         self._put_locks(request, held, decision)
+        for event in decision.events:
+            if event.event_type == "BET_SETTLED_CONFIRMED":
+                self.counted[f"{event.payload['provider_id']}/{event.payload['bet_id']}"] = event.payload["counts"]
         for finding in decision.findings:
             self.findings.add(f"{finding['details']['provider_id']}/{finding['details']['bet_id']}")
         for account, grant in self.grants.items():
@@ -401,6 +407,7 @@ class Memory:
                 ]
                 for (provider, name), bet in self.authorizations.items()
             },
+            "counted": self.counted,
             "coupons": {grant.coupon_log_id: grant.state for grant in self.grants.values()},
             "bonuses": {name: bonus.state for name, bonus in self.bonuses.items()},
             "withdrawals": {name: each.state for name, each in self.cash_transactions.items() if each.type == "withdrawal"},

@@ -11,7 +11,7 @@ from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
 
 # What an ingress freeze stops; the rest ends what was begun.
 NEW = {"deposit", "authorize", "transfer", "legacy_transfer", "issue_bonus", "issue_coupon", "award_points", "transfer_points", "to_cash"}
-NEW |= {"request_withdrawal"}
+NEW |= {"request_withdrawal", "to_bucket"}
 # Answered without being decided, so never stored: the same id may be tried again.
 UNSTORED = (401, 403, 404, 422, 503)
 ROLLINGS_MAX = 32
@@ -110,6 +110,15 @@ class Model(Bets, Promotions):
         if bucket is not None:
             self.move(wallet, tx, AVAILABLE, self.account(bucket), amount)
             self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["deposit"].get(bucket, "0"))
+        return Outcome(200, "", {"balance": self._cash(wallet)})
+
+    def to_bucket(self, wallet: Wallet, tx: UUID, amount: int, bucket: str) -> Outcome:
+        """What a deposit does, with cash that is there already."""
+        if self.kinds.get(bucket) != "normal":
+            raise Refusal("BUCKET_INVALID", 422)
+        self._spend(wallet, AVAILABLE, amount)
+        self.move(wallet, tx, AVAILABLE, self.account(bucket), amount)
+        self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["deposit"].get(bucket, "0"))
         return Outcome(200, "", {"balance": self._cash(wallet)})
 
     def to_cash(self, wallet: Wallet, tx: UUID, amount: int) -> Outcome:
@@ -241,6 +250,7 @@ class Model(Bets, Promotions):
                 f"{provider}/{name}": [bet.owner, bet.state, bet.payout, [list(share) for share in bet.funding]]
                 for (provider, name), bet in self.bets.items()
             },
+            "counted": {f"{provider}/{name}": bet.counted for (provider, name), bet in self.bets.items() if bet.counted is not None},
             "coupons": {log: one.state for log, one in self.coupons.items()},
             "bonuses": {name: one.state for name, one in self.bonuses.items()},
             "withdrawals": {name: one.state for name, one in self.withdrawals.items()},

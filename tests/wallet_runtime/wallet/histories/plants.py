@@ -8,7 +8,20 @@ import msgspec
 import psycopg
 import pytest
 
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, funding, locks, obligations, points, rolling, transfers
+from wallet_runtime.wallet.domain import (
+    adjustments,
+    bets,
+    bonus,
+    cash,
+    coupons,
+    funding,
+    locks,
+    obligations,
+    points,
+    rolling,
+    transfers,
+    turnover,
+)
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request, Share, State
 from wallet_runtime.wallet.store import money, remembered
@@ -273,6 +286,34 @@ def _references_forgotten(patch: Patch) -> None:
         patch.setattr(module, "refuse_used", lambda command, reference, state, pair: None)
 
 
+def _stakes_of_a_round_one_by_one(patch: Patch) -> None:
+    patch.setattr(State, "staked_in_round", lambda self, round_id: {})
+
+
+def _own_money_is_free_of_a_round(patch: Patch) -> None:
+    right = funding.is_limited
+    patch.setattr(
+        funding, "is_limited", lambda topology, rule, state, currency: right(topology, rule, state, currency) and _holds_bonus(state)
+    )
+
+
+def _holds_bonus(state: State) -> bool:
+    return any(held and account.endswith("BONUS") for account, held in state.buckets.items())
+
+
+def _a_push_counts(patch: Patch) -> None:
+    patch.setattr(turnover, "counts", lambda snapshot, stake, payout: snapshot.counts != "never")
+
+
+def _a_low_price_counts(patch: Patch) -> None:
+    patch.setattr(turnover, "counting", lambda rule, price: "always" if rule.pushes else "unless_push")
+
+
+def _cash_owes_nothing(patch: Patch) -> None:
+    right = cash.to_bucket
+    patch.setattr(cash, "to_bucket", lambda *arguments: replace(right(*arguments), obligations_opened=(), events=()))
+
+
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
@@ -305,6 +346,11 @@ RULES = (
     InRules("what completed rollings have earned is locked with the last one", _earned_money_is_locked),
     InRules("a bet of before a lapse is given back free", _a_lapse_in_between_is_forgotten),
     InRules("a reference is used twice", _references_forgotten),
+    InRules("the stakes of a round are limited one by one", _stakes_of_a_round_one_by_one),
+    InRules("own money joins a round that a bonus filled", _own_money_is_free_of_a_round),
+    InRules("a push counts as turnover", _a_push_counts),
+    InRules("a bet below the least price counts as turnover", _a_low_price_counts),
+    InRules("cash that goes into a bucket owes nothing", _cash_owes_nothing),
 )
 STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
@@ -323,5 +369,7 @@ SQL = (
     InSql("a lapse in between is not read", "read_movement", "o.closed_at >= a.created_at", "false"),
     InSql("the oldest lock counts", "read_locks", "k.version DESC", "k.version"),
     InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
+    InSql("a round's settled bets count on", "read_round", "a.state = 'AUTHORIZED'", "a.state <> 'TOMBSTONE'"),
+    InSql("rounds of other providers count", "read_round", "a.provider_id = c->>'provider_id'", "true"),
     InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),
 )

@@ -42,6 +42,8 @@ SELECT jsonb_build_object(
                      SELECT coalesce(jsonb_agg(jsonb_build_array(f->'account', f->'amount')), '[]')
                        FROM jsonb_array_elements(funding) f))), '{}')
                FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s),
+    'counted', (SELECT coalesce(jsonb_object_agg((payload->>'provider_id') || '/' || (payload->>'bet_id'), payload->'counts'), '{}')
+                  FROM wallet.wallet_outbox WHERE brand_id = %(brand)s AND event_type = 'BET_SETTLED_CONFIRMED'),
     'coupons', (SELECT coalesce(jsonb_object_agg(coupon_log_id, state), '{}') FROM wallet.wallet_coupon_grant WHERE brand_id = %(brand)s),
     'bonuses', (SELECT coalesce(jsonb_object_agg(bonus_id, state), '{}') FROM wallet.wallet_bonus WHERE brand_id = %(brand)s),
     'withdrawals', (SELECT coalesce(jsonb_object_agg(transaction_id, state), '{}')

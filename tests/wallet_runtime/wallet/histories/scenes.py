@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 10), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 11), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -47,6 +47,8 @@ class Histories(Steps):
                 self.lose_lapse_and_take_it_back(who, provider, part)
             case 9:
                 self.bet_around_the_lapse_of_a_coupon(who, provider)
+            case 10:
+                self.fill_a_round_under_bonus(who, provider, "bonus" if one else "normal", other)
             case _:
                 self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
 
@@ -78,6 +80,25 @@ class Histories(Steps):
         self.play(action("rollback", who, provider=provider, bet=bet))
         self.play(action("deposit", who, amount=1, bucket=bucket))
         self._end_all(who, bucket, "complete_rolling")
+
+    @rule(who=WHO, provider=PROVIDER, first=st.sampled_from(("bonus", "normal")), apart=st.booleans())
+    def fill_a_round_under_bonus(self, who: int, provider: str, first: str, apart: bool) -> None:
+        """Bets that each keep the limit under bonus and together pass it, in one round, or each in its own; a push ends the first."""
+        rich = {"normal": self._normal(provider), "bonus": self._bonus(provider)}
+        self.play(action("issue_bonus", who, bucket=rich["bonus"], amount=6000, reference=self._reference(0), max_release=None))
+        self.play(action("deposit", who, amount=9000, bucket=rich["normal"]))
+        second = "normal" if first == "bonus" else "bonus"
+        for number, kind in enumerate((first, second, first)):
+            self._choose(who, TYPES[provider], rich[kind])
+            says = {"bet": f"filling-{self.count}", "round": f"filled-{self.count if apart else who}"}
+            self.play(action("authorize", who, provider=provider, **says, stake=(150, 2900, 7000)[number]))
+        self.play(action("settle", who, provider=provider, bet=f"filling-{self.count - 3}", payout=150))
+
+    def _bonus(self, provider: str) -> str:
+        """Name the bonus bucket that serves a provider."""
+        buckets = [bucket for bucket in self.model.topology["buckets"] if bucket["kind"] == "bonus"]
+        code: str = next(bucket["code"] for bucket in buckets if TYPES[provider] in bucket["provider_types"])
+        return code
 
     @rule(who=WHO, provider=PROVIDER)
     def bet_around_the_lapse_of_a_coupon(self, who: int, provider: str) -> None:

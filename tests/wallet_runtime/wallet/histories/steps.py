@@ -20,6 +20,11 @@ class Steps(Machine):
             bucket = self._bucket("bonus", "withdrawable", "points", pick=amount)
         self.play(action("deposit", who, amount=amount, bucket=bucket))
 
+    @rule(who=WHO, part=PART, pick=PICK)
+    def to_bucket(self, who: int, part: str, pick: int) -> None:
+        bucket = self._bucket("bonus", "withdrawable", "points", pick=pick) if pick == ODD else self._bucket("normal", pick=pick)
+        self.play(action("to_bucket", who, amount=self._part(who, AVAILABLE, part), bucket=bucket))
+
     @rule(who=WHO, part=PART)
     def to_cash(self, who: int, part: str) -> None:
         self.play(action("to_cash", who, amount=self._part(who, self.model.bucket_of("withdrawable"), part)))

@@ -37,6 +37,7 @@ def _picking(seed: Documents) -> Documents:
     winnings = {"before": normal[0], "after": normal[-1]}
     pair["policy"]["coupons"] = {"place": "last", "winnings": {"SPORTS": winnings}, "rolling": {"sports": "3", "all_games": "1"}}
     pair["policy"]["coupons"]["release_cap"] = {"all_games": "0.5"}
+    pair["policy"]["turnover"] = {"minimum_price": "1.5"}
     return pair
 
 
@@ -54,6 +55,7 @@ def _generous(seed: Documents) -> Documents:
     if pair["topology"]["transfer_edges"]:
         pair["topology"]["transfer_edges"][0]["active"] = False
     pair["policy"]["rolling"] |= {"deposit": dict.fromkeys(normal, "0.001"), "bonus": {}}
+    pair["policy"]["turnover"] = {}
     pair["policy"]["coupons"] |= {"place": "last", "release_cap": {"sports": "1", "casino": "0.333"}}
     return pair
 

@@ -1,0 +1,98 @@
+"""Rules of the trade: cash into a bucket, and what a rolling that lapses leaves of its deposit."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from commands.flows._script import EVENT_PATH_SECONDS, WITHDRAWABLE, Script, begin
+from commands.flows.money import owed
+from rubyops.errors import Inconclusive
+from rubyops.ports import Actor, HttpAnswer
+from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
+
+PROVIDER = "mocksports"
+CASH = "10.00"
+PART = "6.00"
+BEYOND = "4.01"  # a unit more than the rest
+LAPSING = "5.00"
+STAKE = "2.00"
+PAYOUT = "3.00"
+
+
+def cash_to_bucket(actor: Actor) -> dict[str, object]:
+    """Move a part of the cash into a bucket: it owes what a deposit owes, and more than there is stays where it is."""
+    script = begin("cash-to-bucket", actor)
+    bucket = script.normal(PROVIDER)
+    script.deposit(CASH, key="deposit")
+    answer = script.accepted(f"{PART} of cash to {bucket}", _to_bucket(script, PART, bucket, key="part"))
+    script.expect("the bucket in the answer", script.field("the answer", answer, "bucket"), bucket)
+    script.refused(f"{BEYOND} of cash", _to_bucket(script, BEYOND, bucket, key="beyond"), (409,), INSUFFICIENT_FUNDS)
+    moved, part = [(row["account"], row["delta"]) for row in script.ledger()], script.minor(PART)
+    legs = [(CASH_AVAILABLE, -part), (script.account(bucket), part)]
+    script.expect("ledger rows of the movement", [leg for leg in moved if leg in legs], legs)
+    rolling = _rolling(script, bucket)
+    expected = {"amount": part, "target_turnover": owed(script, bucket, part), "turnover": 0}
+    script.expect("the rolling", {name: rolling[name] for name in expected}, expected)
+    left = {CASH_AVAILABLE: script.minor(CASH) - part, script.account(bucket): part}
+    script.expect("what the player holds at the end", script.holdings(), left)
+    script.tips_agree()
+    return {"player_id": script.player.player_id, "bucket": bucket, "rolling_id": str(rolling["rolling_id"])}
+
+
+def expired_obligation(actor: Actor) -> dict[str, object]:
+    """Let a deposit's rolling lapse: a bet gives the stake back to the locked money, and the winnings alone can be withdrawn."""
+    script = begin("expired-obligation", actor)
+    bucket = script.normal(PROVIDER)
+    script.deposit(LAPSING, key="deposit", bucket=bucket)
+    rolling = _rolling(script, bucket)
+    _demand_that_it_lapses(script, rolling)
+    script.wait_until(f"the deposit's rolling lapses and {bucket} is locked", lambda: _locked(script, bucket) == script.minor(LAPSING))
+    bet = script.bet(PROVIDER, STAKE, key="locked")
+    script.settle(bet, PAYOUT, key="locked")
+    gained = script.minor(PAYOUT) - script.minor(STAKE)
+    expected = {script.account(bucket): script.minor(STAKE), script.account(WITHDRAWABLE): gained}
+    script.expect("where the stake and the winnings went", script.legs(bet, "close"), expected)
+    script.refused("a withdrawal of more than the winnings", _to_cash(script, gained + 1, key="beyond"), (409,), INSUFFICIENT_FUNDS)
+    script.accepted("a withdrawal of the winnings", _to_cash(script, gained, key="winnings"))
+    left = {script.account(bucket): script.minor(LAPSING), CASH_AVAILABLE: gained}
+    script.expect("what the player holds at the end", script.holdings(), left)
+    script.expect(f"what is locked of {bucket} at the end", _locked(script, bucket), script.minor(LAPSING))
+    script.tips_agree()
+    return {"player_id": script.player.player_id, "rolling_id": str(rolling["rolling_id"]), "withdrawn": gained}
+
+
+def _to_bucket(script: Script, amount: str, bucket: str, *, key: str) -> HttpAnswer:
+    body = {"amount": amount, "currency": script.player.currency, "bucket": bucket}
+    return script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-deposit", body, key=script.key(key))
+
+
+def _to_cash(script: Script, units: int, *, key: str) -> HttpAnswer:
+    body = {"amount": script.major(units), "currency": script.player.currency}
+    return script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key(key))
+
+
+def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
+    """Return the player's one rolling, when it is there."""
+    script.wait_until(f"rolling_service has the rolling of {bucket}", lambda: bool(script.rollings()))
+    found = list(script.rollings().values())
+    script.expect(
+        "the reasons of the player's rollings", [(each["bucket_type_code"], each["reason"]) for each in found], [(bucket, "deposit")]
+    )
+    return found[0]
+
+
+def _demand_that_it_lapses(script: Script, rolling: Mapping[str, Any]) -> None:
+    """Raise `Inconclusive` where the canaries' brand lets no rolling lapse while the flow can wait."""
+    expires_at = rolling["expires_at"]
+    soon = datetime.now(UTC) + timedelta(seconds=EVENT_PATH_SECONDS)
+    if expires_at is None or datetime.fromisoformat(str(expires_at)) > soon:
+        raise Inconclusive(
+            f"{script.title}: rollings of the canaries' brand {script.player.brand_id} lapse at {expires_at or 'no time'}, and the flow "
+            f"waits {EVENT_PATH_SECONDS:g} s; `expires_after` of rolling.brand_config says when",
+            next_command="rubyops flow --help",
+        )
+
+
+def _locked(script: Script, bucket: str) -> int:
+    shown = script.field("the snapshot", script.snapshot(), "buckets")
+    return sum(script.minor(each["locked"]) for each in shown if each["bucket_type_code"] == bucket)
