@@ -50,7 +50,8 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             "Show this topology in an environment of its own.",
             next_command="rubyops policy show",
         )
-    if {row["version"] for row in saved} >= set(shipped) <= {row["version"] for row in policies}:
+    without = {row["version"] for row in saved} & set(shipped) - {row["version"] for row in policies}
+    if saved and not without:
         present = active_pair(read)
         if present is not None:
             refuse_unless_in_force(present, read)

@@ -38,10 +38,6 @@ NO_DOCUMENT: dict[str, object] = {"from": {"code": "RUBY_SPLIT_V1", "version": 1
 # --- before the act: the run looked at its lease, was overtaken, and acts
 
 
-def _call(path: str, **body: object) -> Callable[[Stage], e.Effect]:
-    return lambda stage: e.CallService(WALLET_SERVICE, "PUT" if "/policy/" in path else "POST", path, dict(body))
-
-
 def _bet(stage: Stage) -> dict[str, str]:
     player = stage.live.player()
     assert stage.live.deposit(player, "9.00", "SPORTS_NORMAL").status_code == 200
@@ -93,6 +89,11 @@ def _topology(stage: Stage) -> e.Effect:
     return e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/topology/RUBY_SPLIT_V1", document)
 
 
+def _seed(stage: Stage) -> e.Effect:
+    stage.live.rows("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT' RETURNING version")
+    return e.CallService(WALLET_SERVICE, "POST", f"{WALLET}/topology/seed-ruby-split-v1")
+
+
 def _start_all(stage: Stage) -> e.Effect:
     stopped(stage)
     return e.StartPlatform()
@@ -110,7 +111,7 @@ PREPARED: tuple[tuple[str, type[e.Effect], Callable[[Stage], e.Effect], bool], .
     ("activate a policy", e.CallService, _saved_policy, True),
     ("save a topology", e.CallService, _topology, True),
     ("save a policy", e.CallService, lambda stage: e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", _policy(stage)), True),
-    ("seed a topology", e.CallService, _call(f"{WALLET}/topology/seed-ruby-unified-v1"), True),
+    ("seed a topology", e.CallService, _seed, True),
     ("settle a bet", e.CallService, _bets("settle", payout="2.00"), True),
     ("settle bets", e.CallService, _batch, True),
     ("roll a bet back", e.CallService, _bets("rollback"), True),
