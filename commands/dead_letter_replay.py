@@ -6,13 +6,12 @@ Blast radius: that event's player. Undo: none; an event is applied once however 
 
 from dataclasses import dataclass
 
+from commands._dead_letters import LIST, resolution, waits
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_SERVICE
-
-LIST = "rubyops events dead-letter list"
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,9 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         raise Refused(f"No event that was set aside has the number {params.number}; nothing was changed.", next_command=LIST)
     letter = rows[0]
     if letter["resolved_at"] is not None:
-        return NoOp(f"event {letter['event_id']} was replayed at {letter['resolved_at']}")
+        return NoOp(resolution(letter))
     if letter["reason"] == "HELD_UP":
-        raise Refused(
-            f"Event {params.number} did not fail, it waits behind an earlier one of player {letter['player_id']}; replay that one.",
-            next_command=LIST,
-        )
+        raise Refused(waits(letter), next_command=LIST)
     effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay")
     shown = {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
     return Wanted((effect,), shown)

@@ -33,6 +33,9 @@ COMMANDS: dict[str, Entry] = {
         "commands.confirm_way_back",
         "Confirm that the way back to the pair before is open (PRD-T2b).",
     ),
+    "dead-letter-discard": Entry(
+        "commands.dead_letter_discard", "Ask for an event that was set aside never to be applied, so that those behind it go on."
+    ),
     "dead-letter-replay": Entry(
         "commands.dead_letter_replay", "Have an event that was set aside tried again, and then those that wait behind it."
     ),

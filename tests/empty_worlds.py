@@ -58,6 +58,7 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
     "bets-rollback": {"authorization": (NOBODY,)},
     "bets-settle": {"authorization": (NOBODY,), "payout": ("0",)},
     "confirm-health": {"timeout_seconds": (30,)},
+    "dead-letter-discard": {"number": (1,), "reason": ("it is no event",)},
     "dead-letter-replay": {"number": (1,)},
     "drain-outbox": {"timeout_seconds": (60,)},
     "flow": {"name": tuple(FLOWS)},

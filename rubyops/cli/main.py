@@ -106,6 +106,7 @@ TABLE: dict[str, Lazy] = {
                 {
                     "list": Lazy(_SHOW, "dead_letter_list", "List events that were set aside, oldest first"),
                     "replay": _step("dead-letter-replay"),
+                    "discard": _step("dead-letter-discard"),
                 },
                 "List events that were set aside, have one tried again",
             )

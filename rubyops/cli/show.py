@@ -158,10 +158,21 @@ def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
 @click.option("--limit", type=click.IntRange(1, 1000), default=BETS_MAX, show_default=True, help="How many at most, oldest first.")
 @line
 def dead_letter_list(*, console: Console, environment: str | None, limit: int) -> int:
-    """List events that were set aside: those that failed hold their player up, HELD_UP ones wait behind them."""
+    """List events that were set aside: those that failed hold their player up, HELD_UP ones wait `behind` them."""
     toolkit = bootstrap.open_toolkit(environment)
     letters = toolkit.reader.rows("facts_dead_letters", dead_letter_id=None, limit=limit)
-    headers = ["dead_letter_id", "event_type", "reason", "tries", "player_id", "set_aside_at", "replay_requested_at", "error"]
+    headers = [
+        "dead_letter_id",
+        "event_type",
+        "reason",
+        "tries",
+        "player_id",
+        "set_aside_at",
+        "behind",
+        "replay_requested_at",
+        "discard_requested_by",
+        "error",
+    ]
     console.table([[letter[name] for name in headers] for letter in letters], headers)
     total = letters[0]["total"] if letters else 0
     console.say(f"{total} events set aside" + (f", {limit} shown" if total > limit else ""))

@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "policy-save": ("file",),
     "bets-settle": ("authorization",),
     "bets-rollback": ("authorization",),
+    "dead-letter-discard": ("number",),
     "dead-letter-replay": ("number",),
     "sessions-end": ("pid",),
     "flow": ("name",),

@@ -65,22 +65,22 @@ RETURNING dead_letter_id;
 -- name: rolling_request_discard
 -- Ask for an event never to be applied; the first request with its reason stands until it is confirmed.
 UPDATE rolling.rolling_dead_letter
-   SET discard_reason = %(reason)s, discard_requested_by = %(by)s, discard_requested_at = now()
+   SET discard_reason = %(reason)s, discard_requested_by = %(by)s, discard_requested_key = %(key)s, discard_requested_at = now()
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason <> 'HELD_UP' AND discard_requested_at IS NULL
 RETURNING dead_letter_id;
 
 -- name: rolling_confirm_discard
--- Confirm a discard as a second person; rolling_worker carries it out.
+-- Confirm a discard as a second person, of another name and key; rolling_worker carries it out.
 UPDATE rolling.rolling_dead_letter
-   SET discard_confirmed_by = %(by)s, discard_confirmed_at = now(), replay_requested_at = NULL
+   SET discard_confirmed_by = %(by)s, discard_confirmed_key = %(key)s, discard_confirmed_at = now(), replay_requested_at = NULL
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND discard_confirmed_at IS NULL
-   AND discard_requested_by <> %(by)s
+   AND discard_requested_by <> %(by)s AND discard_requested_key <> %(key)s
 RETURNING dead_letter_id;
 
 -- name: rolling_dead_letter
 -- One event that was set aside, and the earliest of its player's that it waits behind.
 SELECT d.dead_letter_id, d.reason, d.resolved_at, d.event_id, d.event_no, d.event_type, d.brand_id, d.player_id, d.error,
-       d.discard_reason, d.discard_requested_by, d.discard_confirmed_by,
+       d.discard_reason, d.discard_requested_by, d.discard_requested_key, d.discard_confirmed_by,
        (SELECT min(b.dead_letter_id) FROM rolling.rolling_dead_letter b
          WHERE b.resolved_at IS NULL AND b.reason = 'FAILED' AND b.brand_id = d.brand_id AND b.player_id = d.player_id
            AND b.event_no < d.event_no) AS behind

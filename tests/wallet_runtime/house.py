@@ -32,7 +32,7 @@ SELECT c.oid::regclass::text FROM pg_class c
 """
 SET_ASIDE = """
 INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)
-VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'FAILED', 'planted', 6)
+VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'MALFORMED', 'planted', 6)
 RETURNING dead_letter_id
 """
 
@@ -232,6 +232,10 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
     (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): lambda house: (
         f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/replay",
         {},
+    ),
+    (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): lambda house: (
+        f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/discard",
+        {"reason": "it is no event"},
     ),
     (contract.PLAYER_SERVICE, "POST", "/internal/players"): lambda house: (
         "/internal/players",

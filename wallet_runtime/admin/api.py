@@ -14,7 +14,7 @@ from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough
-from wallet_runtime.plumbing.fields import Reason
+from wallet_runtime.plumbing.fields import Reason, Said
 from wallet_runtime.plumbing.headers import UUID_LENGTH, parse_uuid
 from wallet_runtime.plumbing.service_client import ServiceClient
 
@@ -22,6 +22,7 @@ TOPOLOGY = "/internal/wallet/topology"
 POLICY = "/internal/wallet/policy"
 ACTIVATIONS = "/internal/wallet/activations"
 COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
+DEAD_LETTERS = "/internal/rolling/dead-letters"
 
 # What the back office asks of the wallet for a player, the same path behind both prefixes.
 MOVEMENTS = (
@@ -58,6 +59,12 @@ class Review(Body):
 
     action: str
     reason: Reason = ""
+
+
+class Discard(Body):
+    """Why an event that was set aside is never to be applied."""
+
+    reason: Said
 
 
 class Payment(Body, omit_defaults=True):
@@ -157,6 +164,14 @@ def adjustment(path: str, person_field: str, context: Context, call: Call) -> An
     return _movement(context, call, path, call.body)
 
 
+def discard(step: str, context: Context, call: Call) -> Answer:
+    """Ask for a dead letter to be discarded, or confirm it as a second person, signed for the person whose token this is."""
+    path = f"{DEAD_LETTERS}/{_segment(call, 'dead_letter_id')}/{step}"
+    audit = (call.path["dead_letter_id"][:UUID_LENGTH], call.body.reason if call.body else None)
+    command = "dead-letter." + step.replace("/", ".")
+    return send(context, call, command, "POST", path, call.body or {}, audit, process=contract.ROLLING_SERVICE)
+
+
 def _read(context: Context, call: Call, path: str) -> Answer:
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", path)
 
@@ -219,6 +234,8 @@ SERVICE = Service(
         Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/payout-failed", payout_failed, Payment, auth.admin),
         *(Route("POST", f"/api/v1/{path}", partial(movement, path), dict, auth.admin) for path in MOVEMENTS),
         *(Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin) for path, field in ADJUSTMENTS.items()),
+        Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard", partial(discard, "discard"), Discard, auth.admin),
+        Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard/confirm", partial(discard, "discard/confirm"), access=auth.admin),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/expire", partial(coupon, "expire"), dict, auth.admin),

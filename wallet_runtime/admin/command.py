@@ -24,9 +24,17 @@ def no_check() -> None:
 
 
 def send(  # noqa: PLR0913
-    context: Context, call: Call, command: str, method: str, path: str, body: object, audit: Audit, check: Callable[[], None] = no_check
+    context: Context,
+    call: Call,
+    command: str,
+    method: str,
+    path: str,
+    body: object,
+    audit: Audit,
+    check: Callable[[], None] = no_check,
+    process: str = contract.WALLET_SERVICE,
 ) -> Answer:
-    """Record the command, send it to wallet_service at `path`, record the answer. Without its audit row a command is not sent.
+    """Record the command, send it to a process at `path`, record the answer. Without its audit row a command is not sent.
 
     A repeat under the person's key gets the first final answer. `check` looks at the state of today, so a repeat is not checked.
     Raises `IdempotencyKeyRequired` (400) without a key,
@@ -41,7 +49,7 @@ def send(  # noqa: PLR0913
         answer = _repeated(recorded)
         if answer is None:
             check()
-            answer = _sent(context, call, recorded, method, path, body, request_id)
+            answer = _sent(context, call, recorded, process, method, path, body, request_id)
     except ApiError as error:
         store.record_answer(context.database, recorded, status=error.status, code=error.code)
         raise
@@ -64,10 +72,10 @@ def _repeated(recorded: store.Recorded) -> Answer | None:
 
 
 def _sent(  # noqa: PLR0913
-    context: Context, call: Call, recorded: store.Recorded, method: str, path: str, body: object, request_id: str
+    context: Context, call: Call, recorded: store.Recorded, process: str, method: str, path: str, body: object, request_id: str
 ) -> Answer:
     try:
-        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, body, request_id=request_id)
+        answer = ServiceClient(context).forward(call, process, method, path, body, request_id=request_id)
     except PassedThrough as error:
         if error.status in REFUSED_FOR_GOOD and error.code not in TRIED_AGAIN:
             told: dict[str, Any] = {"code": error.code, "message": error.message, "details": error.details}

@@ -184,6 +184,8 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (ROLLING_SERVICE, "GET", "/internal/rolling/players/{player_id}"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
     (ROLLING_SERVICE, "POST", "/internal/rolling/{rolling_id}/cancel"): (ADMIN_SERVICE,),
     (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (OPERATOR,),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): (ADMIN_SERVICE, OPERATOR),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard/confirm"): (ADMIN_SERVICE,),
     (GAME_SERVICE, "POST", "/internal/game/bets/authorize"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/settle"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/rollback"): (GATEWAY,),
@@ -215,6 +217,7 @@ FENCED_ROUTES: tuple[tuple[str, str, str], ...] = (
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"),
     (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"),
     (PLAYER_SERVICE, "POST", "/internal/players"),
 )
 # Routes that admit the operator and need no fence, each with the reason.
@@ -238,5 +241,6 @@ CHANGING_ROUTES: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): (OPERATOR,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (OPERATOR,),
     (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (OPERATOR,),
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): (OPERATOR,),
 }
 # fmt: on

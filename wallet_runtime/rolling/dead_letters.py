@@ -6,6 +6,7 @@ A person may have one replayed; two persons may have one discarded.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing import fence, inbox
 from wallet_runtime.plumbing.database import Row, Session, json
 from wallet_runtime.plumbing.headers import parse_uuid
@@ -133,16 +134,18 @@ def request_replay(session: Session, dead_letter_id: int, by: str, fence_token: 
     return asked
 
 
-def request_discard(session: Session, dead_letter_id: int, by: str, reason: str, fence_token: int | None) -> bool:
-    """Ask for an event never to be applied; False unless it is set aside, failed by itself and nobody asked before."""
-    asked = session.maybe("rolling_request_discard", dead_letter_id=dead_letter_id, by=by, reason=reason) is not None
-    (fence.note_change if asked else fence.hold)(session, fence_token)
-    return asked
+def request_discard(session: Session, dead_letter_id: int, by: Person, reason: str, fence_token: int | None) -> None:
+    """Ask for an event never to be applied; nothing changes unless it failed by itself and nobody asked before."""
+    asked = session.maybe("rolling_request_discard", dead_letter_id=dead_letter_id, by=by.name, key=by.key_id, reason=reason)
+    if asked is not None and fence_token is not None:
+        fence.note_change(session, fence_token)
+    else:
+        fence.hold(session, fence_token)
 
 
-def confirm_discard(session: Session, dead_letter_id: int, by: str) -> bool:
-    """Confirm a discard; False unless another person asked for it and nobody confirmed before."""
-    return session.maybe("rolling_confirm_discard", dead_letter_id=dead_letter_id, by=by) is not None
+def confirm_discard(session: Session, dead_letter_id: int, by: Person) -> None:
+    """Confirm a discard; nothing changes unless another person asked for it and nobody confirmed before."""
+    session.run("rolling_confirm_discard", dead_letter_id=dead_letter_id, by=by.name, key=by.key_id)
 
 
 def find(session: Session, dead_letter_id: int) -> Row | None:

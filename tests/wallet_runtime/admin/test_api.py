@@ -182,6 +182,24 @@ def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, pat
     assert office.audit() == [(path.replace("/", "."), str(PLAYER), "found twice", 200, None)]
 
 
+def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(platform_db: TestDatabase) -> None:
+    far = FarService(contract.ROLLING_SERVICE)
+    with serving(far.service()) as rolling:
+        url = str(rolling.client.base_url).rstrip("/")
+        with serving(SERVICE, platform_db, ROLLING_SERVICE_URL=url) as admin:
+            office = Office(admin, far, platform_db.superuser_dsn)
+            assert office.send("POST", "dead-letters/7/discard", {"reason": " "}).status_code == 422
+            assert office.send("POST", "dead-letters/7/discard", {"reason": "no bet"}).status_code == 200
+            assert office.send("POST", "dead-letters/7/discard/confirm", Authorization="Bearer token-of-bob").status_code == 200
+            asked, confirmed = far.calls
+            assert (asked.path["dead_letter_id"], asked.body, asked.signed_person().name) == ("7", {"reason": "no bet"}, "ann")
+            assert (confirmed.path["dead_letter_id"], confirmed.signed_person().name) == ("7", "bob")
+            assert office.audit() == [
+                ("dead-letter.discard", "7", "no bet", 200, None),
+                ("dead-letter.discard.confirm", "7", None, 200, None),
+            ]
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [("adjustments/request", "requested_by"), ("adjustments/approve", "decided_by"), ("adjustments/reject", "decided_by")],

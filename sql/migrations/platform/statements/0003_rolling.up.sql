@@ -146,18 +146,21 @@ CREATE TABLE rolling.rolling_dead_letter (
     set_aside_at   timestamptz NOT NULL DEFAULT now(),
     replay_requested_at timestamptz,
     replay_requested_by text,
-    -- A discard takes two persons: the event is never applied, and the player's next one goes on.
-    discard_reason       text,
-    discard_requested_by text,
-    discard_requested_at timestamptz,
-    discard_confirmed_by text,
-    discard_confirmed_at timestamptz,
+    -- A discard takes two persons, by name and key: the event is never applied, and the player's next one goes on.
+    discard_reason        text,
+    discard_requested_by  text,
+    discard_requested_key text,
+    discard_requested_at  timestamptz,
+    discard_confirmed_by  text,
+    discard_confirmed_key text,
+    discard_confirmed_at  timestamptz,
     resolved_at    timestamptz,
     UNIQUE (stream, entry_id),
     CHECK (reason = 'MALFORMED' OR num_nulls(event_id, brand_id, player_id, event_no) = 0),
-    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_at) IN (0, 3)),
-    CHECK (num_nulls(discard_confirmed_by, discard_confirmed_at) IN (0, 2)),
-    CHECK (discard_confirmed_by IS NULL OR discard_confirmed_by <> discard_requested_by IS TRUE)
+    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_key, discard_requested_at) IN (0, 4)),
+    CHECK (num_nulls(discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) IN (0, 3)),
+    CHECK (discard_confirmed_by IS NULL
+           OR (discard_confirmed_by <> discard_requested_by AND discard_confirmed_key <> discard_requested_key) IS TRUE)
 );
 CREATE UNIQUE INDEX rolling_dead_letter_event ON rolling.rolling_dead_letter (event_id) WHERE reason <> 'MALFORMED';
 CREATE INDEX rolling_dead_letter_open ON rolling.rolling_dead_letter (player_id) WHERE resolved_at IS NULL;
@@ -227,8 +230,8 @@ ALTER FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO roll
 REVOKE ALL ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[])
     TO wallet_worker, rubyops_read, rubyops_ops;
-GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by, discard_requested_at,
-              discard_confirmed_by, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
+GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by, discard_requested_key,
+              discard_requested_at, discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
 -- A replay is an operator's act, held by the wallet's fence and counted there.
 GRANT USAGE ON SCHEMA wallet TO rolling_service;

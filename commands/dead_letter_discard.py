@@ -1,0 +1,53 @@
+"""Ask for an event that was set aside never to be applied, so that those behind it go on.
+
+When: `rubyops events dead-letter list` shows one that no replay can bring through.
+Blast radius: none until a person of the back office confirms it; then that event's turnover is lost, for good.
+Undo: none; until it is confirmed, `rubyops events dead-letter replay` still applies the event.
+"""
+
+from dataclasses import dataclass
+
+from commands._dead_letters import LIST, resolution, waits
+from rubyops.errors import Refused, UsageError
+from rubyops.model.effect import CallService
+from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.ports import Read
+from wallet_runtime.contract import ROLLING_SERVICE
+
+
+@dataclass(frozen=True)
+class Params:
+    """The number of the event that was set aside, and why it is never to be applied."""
+
+    number: int = option("the number that `rubyops events dead-letter list` shows")
+    reason: str = option("why the event is never to be applied; the person who confirms reads it")
+
+
+def plan(params: Params, read: Read) -> Wanted | NoOp:
+    """Want the discard asked for; refuse for one that waits behind another or that somebody asked for."""
+    reason = params.reason.strip()
+    if not reason:
+        raise UsageError("a discard needs a reason: the person who confirms it reads it")
+    rows = read.rows("facts_dead_letters", dead_letter_id=params.number, limit=1)
+    if not rows:
+        raise Refused(f"No event that was set aside has the number {params.number}; nothing was changed.", next_command=LIST)
+    letter = rows[0]
+    if letter["resolved_at"] is not None:
+        return NoOp(resolution(letter))
+    if letter["reason"] == "HELD_UP":
+        raise Refused(f"{waits(letter)} Nothing was changed.", next_command=LIST)
+    if letter["discard_requested_by"] is not None:
+        asked = f"{letter['discard_requested_by']} has asked for it, because {letter['discard_reason']!r}"
+        return NoOp(f"{asked}; another person confirms it in the back office")
+    effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/discard", {"reason": reason})
+    shown = {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
+    return Wanted((effect,), {**shown, "then": "a person of the back office confirms it"})
+
+
+COMMAND = Command(
+    "dead-letter-discard",
+    "Ask for an event that was set aside never to be applied",
+    Params,
+    plan,
+    undo="none: once it is confirmed, the event is never applied",
+)
