@@ -62,6 +62,10 @@ class StateDamaged(RubyopsError):
     """A file of the environment's own state cannot be read."""
 
 
+class NoSecret(RubyopsError):
+    """The environment has no secret of that name."""
+
+
 class StateUnwritable(RubyopsError):
     """A file of the environment's own state cannot be written."""
 

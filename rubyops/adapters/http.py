@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
-from rubyops.errors import overtaken
+from rubyops.errors import NoSecret, overtaken
 from rubyops.ports import HttpAnswer, Mark
 from wallet_runtime import contract
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10.0
 OVERTAKEN_STATUS = 409
 TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
+OBSERVER_TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OBSERVER.upper()
 
 
 class _Late(Exception):
@@ -55,13 +56,24 @@ class GetClient:
         # One copy that hangs shortens the calls to all until it answers: copies are asked one after
         # the other, and sixteen that hang would take the bound sixteen times.
         seconds = min(each.seconds(self._seconds) for each in self._patience.values())
-        headers = self.operator_headers(brand_id)
+        headers = self.observer_headers() if path in contract.OBSERVED_PATHS else self.operator_headers(brand_id)
         return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
         headers = {contract.CALLER_HEADER: contract.OPERATOR, contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal()}
         return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
+
+    def observer_headers(self) -> dict[str, str]:
+        """Return the headers by which what a process tells of itself is shown.
+
+        An environment of an earlier version has no such token until `up` makes one; then only the status is told.
+        """
+        try:
+            token = self._driver.secret(OBSERVER_TOKEN_NAME).reveal()
+        except NoSecret:
+            return {}
+        return {contract.CALLER_HEADER: contract.OBSERVER, contract.TOKEN_HEADER: token}
 
     def _send(
         self,

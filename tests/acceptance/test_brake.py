@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from rubyops.adapters.http import GetClient
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.servers import SUPERUSER
 from tests.acceptance.crowd import Crowd
@@ -252,7 +253,9 @@ def test_a_copy_that_stands_still_keeps_it_freezing_and_is_named(live: Live) -> 
 
 def test_the_metric_tells_the_word_that_status_tells(live: Live) -> None:
     def metric() -> set[str]:
-        text = live._client.get(f"{live.driver.process_url('wallet_service')}/metrics").text
+        text = live._client.get(
+            f"{live.driver.process_url('wallet_service')}/metrics", headers=GetClient(live.driver).observer_headers()
+        ).text
         found = re.findall(r'^rubyops_freeze_level\{level="(\w+)"\} 1\.0$', text, re.MULTILINE)
         return set(found)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rubyops.adapters.http import GetClient
 from sql.code import LEFT_OUT, code_digest
 from tests.acceptance.platform import CHECKOUT, Answer, Home, Live, finish
 from wallet_runtime.contract import PROCESSES, ROLLING_WORKER
@@ -51,7 +52,9 @@ class Edited(Live):
     def loaded(self) -> dict[str, str]:
         """The digest of the code that each process says it loaded."""
         urls = {process: f"{self.driver.process_url(process)}/health" for process in PROCESSES}
-        told = {name: httpx.get(url, trust_env=False).json() for name, url in urls.items()}
+        told = {
+            name: httpx.get(url, headers=GetClient(self.driver).observer_headers(), trust_env=False).json() for name, url in urls.items()
+        }
         return {name: str(health["code"]) for name, health in told.items()}
 
 

@@ -149,6 +149,9 @@ def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None 
     return headers
 
 
+OBSERVER = {contract.CALLER_HEADER: contract.OBSERVER, contract.TOKEN_HEADER: f"token-of-{contract.OBSERVER}"}
+
+
 def a_person(name: str, key: str = "") -> Person:
     """Make the identity of a person, whose key is their own unless one is named."""
     return Person(persons.normal_name(name), persons.key_id_of((key or f"token of {persons.normal_name(name)}").encode()))

@@ -17,7 +17,13 @@ WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
 PROMOTION_SERVICE = "promotion_service"  # a caller that is no process here yet; its token can be issued all the same
 OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
-CALLERS = (*PROCESSES, PROMOTION_SERVICE, OPERATOR)
+OBSERVER = "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else
+CALLERS = (*PROCESSES, PROMOTION_SERVICE, OPERATOR, OBSERVER)
+
+# --- what a process tells of itself. Without credentials /health answers {process, status}, and /metrics nothing.
+HEALTH_PATH = "/health"
+METRICS_PATH = "/metrics"
+OBSERVED_PATHS = (HEALTH_PATH, METRICS_PATH)
 
 # --- headers
 CALLER_HEADER = "X-Caller-Service"

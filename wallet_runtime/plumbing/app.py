@@ -36,6 +36,7 @@ from wallet_runtime.plumbing.errors import (
     PersonNotSigned,
     RequestIdRequired,
     RequestTooSlow,
+    Unauthorized,
 )
 from wallet_runtime.plumbing.headers import Headers, parse_uuid
 from wallet_runtime.plumbing.health import Check, Health
@@ -163,8 +164,8 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
             raise AssertionError(f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS")
         by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
-        by_path["/health"]["GET"] = health
-    by_path["/metrics"]["GET"] = _serve_metrics
+        by_path[contract.HEALTH_PATH]["GET"] = health
+    by_path[contract.METRICS_PATH]["GET"] = _Metrics(context)
     # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
     paths = sorted(by_path, key=lambda path: ("{" in path, path))
     router = Router(
@@ -316,8 +317,16 @@ def _brand_of(headers: Headers, identity: auth.Identity) -> UUID | None:
     return brand_id
 
 
-async def _serve_metrics(scope: Scope, receive: Receive, send: Send) -> None:
-    await send_answer(scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE})
+class _Metrics:
+    """The figures of this process, for who may see them."""
+
+    def __init__(self, context: Context) -> None:
+        self._settings = context.settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not auth.may_observe(self._settings, scope["headers_read"]):
+            raise Unauthorized("metrics are for a caller with a token of this process")
+        await send_answer(scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

@@ -70,6 +70,21 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
     return Identity(caller)
 
 
+def may_observe(settings: Settings, headers: Headers) -> bool:
+    """Tell whether a request may see metrics and the details of health; False without credentials, `Unauthorized` with wrong ones.
+
+    Any caller that this process knows may, by its own token. The observer's is also taken as a bearer token, which scrapers can send.
+    """
+    given, caller = _bearer(headers), _header(headers, contract.CALLER_HEADER)
+    if not given and not caller:
+        return False
+    given, caller = (given, contract.OBSERVER) if given else (_header(headers, contract.TOKEN_HEADER), caller)
+    token = settings.caller_tokens.get(caller, _NOBODY)
+    if not token.matches(given.encode("latin-1")) or caller not in settings.caller_tokens:
+        raise Unauthorized
+    return True
+
+
 def provider(settings: Settings, attempt: Attempt) -> Identity:
     """Admit a game provider by its own secret's signature over what it asks, of whom and when (`contract.PROVIDER_SIGNED_TEXT`).
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from wallet_runtime.plumbing import auth
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.control_link import Report
 from wallet_runtime.plumbing.envelope import send_answer
@@ -18,6 +19,7 @@ from wallet_runtime.plumbing.loop import Loop
 LOOK_SECONDS = 0.5
 LOOK_AGE_SECONDS_MAX = 5.0
 OK = "ok"
+TOLD_TO_ALL = ("process", "status")
 
 Check = Callable[[Context], str]
 
@@ -94,8 +96,10 @@ class Health:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer `GET /health`: 200, or 503 when failing."""
+        """Answer `GET /health`: 200, or 503 when failing; to a caller without credentials the status alone."""
         answer = self.answer()
+        if not auth.may_observe(self._context.settings, scope["headers_read"]):
+            answer = {name: answer[name] for name in TOLD_TO_ALL}
         await send_answer(scope, send, 503 if answer["status"] == "failing" else 200, msgspec.json.encode(answer), {})
 
     def _run(self) -> None:

@@ -105,8 +105,9 @@ def called_by(process: str) -> tuple[str, ...]:
 
 
 def admitted_by(process: str) -> tuple[str, ...]:
-    """List the callers that some route of `process` admits, in alphabetical order."""
-    return tuple(sorted({caller for (target, _, _), callers in contract.ROUTE_CALLERS.items() if target == process for caller in callers}))
+    """List the callers that some route of `process` admits, in alphabetical order; the observer is admitted everywhere."""
+    callers = {caller for (target, _, _), admitted in contract.ROUTE_CALLERS.items() if target == process for caller in admitted}
+    return tuple(sorted({contract.OBSERVER, *callers}))
 
 
 class _Reader:

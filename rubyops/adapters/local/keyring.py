@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
-from rubyops.errors import RubyopsError
+from rubyops.errors import NoSecret
 from rubyops.model.secret import Secret
 from wallet_runtime import contract
 from wallet_runtime.contract import persons
@@ -83,8 +83,8 @@ class Keyring:
         replace_state(self._path, json.dumps(self._values, indent=2))
 
     def __getitem__(self, name: str) -> Secret:
-        """Return one secret; `RubyopsError` for a name that does not exist."""
+        """Return one secret; `NoSecret` for a name that does not exist."""
         try:
             return Secret(self._values[name])
         except KeyError:
-            raise RubyopsError(f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}.") from None
+            raise NoSecret(f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}.") from None

@@ -123,7 +123,7 @@ def log_file(home: Path, program: str) -> Path:
 def _secrets_of(process: str) -> list[str]:
     """Name the secrets that a process needs and no others: its own token, its callers', and those of its doors."""
     callers = {caller for (target, _, _), admitted in contract.ROUTE_CALLERS.items() if target == process for caller in admitted}
-    names = [keyring.token(caller) for caller in sorted({process, *callers})]
+    names = [keyring.token(caller) for caller in sorted({process, contract.OBSERVER, *callers})]
     if process == contract.GATEWAY:
         names += [keyring.provider_secret(provider) for provider in contract.PROVIDERS]
     if process in (contract.GATEWAY, contract.PLAYER_SERVICE):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.wallet_runtime.serving import BRAND, Served, internal, serving
+from tests.wallet_runtime.serving import BRAND, OBSERVER, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing import app, auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
@@ -215,9 +215,34 @@ def test_a_refusal_carries_its_details_and_a_break_carries_nothing(served: Serve
 
 def test_requests_are_counted_by_route_and_status(served: Served) -> None:
     served.client.get("/refuse")
-    text = served.client.get("/metrics").text
+    text = served.client.get("/metrics", headers=OBSERVER).text
     assert 'http_requests_total{method="GET",route="/refuse",status="409"}' in text
     assert "multi_brand_enforcement_mode{service=" in text or "# TYPE multi_brand_enforcement_mode gauge" in text
+
+
+def test_what_a_process_tells_of_itself_is_for_who_may_see_it(served: Served) -> None:
+    anonymous = served.client.get("/health")
+    assert anonymous.json() == {"process": contract.WALLET_SERVICE, "status": "failing"}, "the checks were not looked at here"
+    assert confirm_error(served.client.get("/metrics"), 401, "UNAUTHORIZED")
+    bearer = {"Authorization": f"Bearer token-of-{contract.OBSERVER}"}
+    own = internal(contract.OPERATOR, brand=None, request_id=None)
+    for known in (OBSERVER, bearer, own):
+        assert served.client.get("/health", headers=known).json().keys() > {"checks", "freeze", "version", "pid"}
+        assert served.client.get("/metrics", headers=known).status_code == 200
+    wrong = (
+        {"Authorization": "Bearer token-of-rubyops"},
+        {contract.CALLER_HEADER: contract.OBSERVER},
+        {**OBSERVER, contract.TOKEN_HEADER: "token-of-rubyops"},
+        {contract.CALLER_HEADER: contract.ROLLING_WORKER, contract.TOKEN_HEADER: "nobody has this token"},
+        {contract.CALLER_HEADER: "anybody", contract.TOKEN_HEADER: "nobody has this token"},
+    )
+    for headers in wrong:
+        for path in contract.OBSERVED_PATHS:
+            confirm_error(served.client.get(path, headers=headers), 401, "UNAUTHORIZED")
+
+
+def test_the_observer_may_call_no_route() -> None:
+    assert all(contract.OBSERVER not in callers for callers in contract.ROUTE_CALLERS.values())
 
 
 def test_beyond_the_bound_requests_are_told_to_come_back_and_health_answers(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

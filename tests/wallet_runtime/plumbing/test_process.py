@@ -13,7 +13,7 @@ import pytest
 
 from sql.code import code_digest
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
+from tests.wallet_runtime.serving import OBSERVER, await_until, environment_for, free_port, start_process
 from wallet_runtime.plumbing import server
 from wallet_runtime.plumbing.server import STOP_SECONDS_MAX
 
@@ -75,12 +75,12 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestD
     process = start_process("gateway", environment)
     try:
         await_until(lambda: is_ready(url))
-        health = httpx.get(f"{url}/health").json()
+        health = httpx.get(f"{url}/health", headers=OBSERVER).json()
         assert health["freeze"] == {"level": "open", "epoch": 0}
         assert health["code"] == code_digest()
         assert health["checks"] == {"database": "ok", "control": "ok", "stopping": "ok"}
         assert health["legacy_token_present"] is True
-        metrics = httpx.get(f"{url}/metrics").text
+        metrics = httpx.get(f"{url}/metrics", headers=OBSERVER).text
         assert 'multi_brand_enforcement_mode{service="gateway"} 2.0' in metrics
         assert 'legacy_token_present{service="gateway"} 1.0' in metrics
         with psycopg.connect(platform_db.superuser_dsn) as blocker:
@@ -127,7 +127,10 @@ def test_without_its_database_it_starts_and_says_so(control_db: TestDatabase) ->
     process = start_process("gateway", environment_for("gateway", port, control=control_db.dsn("control_service")))
     try:
         await_until(lambda: _answers(port))
-        await_until(lambda: "gave no connection" in httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).json()["checks"]["database"])
+        url = f"http://127.0.0.1:{port}/health"
+        await_until(lambda: "gave no connection" in httpx.get(url, timeout=2, headers=OBSERVER).json()["checks"]["database"])
+        anonymous = httpx.get(url, timeout=2)
+        assert (anonymous.status_code, anonymous.json()) == (503, {"process": "gateway", "status": "failing"})
     finally:
         process.terminate()
         process.communicate(timeout=20)

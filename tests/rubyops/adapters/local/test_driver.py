@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from rubyops import config
+from rubyops.adapters.http import GetClient
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.keyring import LOGIN_ROLES
@@ -133,7 +134,7 @@ def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) 
 def test_other_code_restarts_what_runs(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     driver.ensure_up(quiet)
     pids = {copy.process: copy.pid for copy in driver.copies()}
-    health = httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).json()
+    health = httpx.get(f"{driver.process_url('gateway')}/health", headers=GetClient(driver).observer_headers(), trust_env=False).json()
     assert health["code"] == code_digest()
     assert health["version"].endswith(code_digest()[:12])
     with psycopg.connect(driver.dsn("rubyops_read", "control")) as connection:
@@ -159,7 +160,7 @@ def checkout(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def loaded(driver: LocalDriver, process: str) -> str:
     """The digest of the code that a copy says it loaded."""
-    answer = httpx.get(f"{driver.process_url(process)}/health", trust_env=False)
+    answer = httpx.get(f"{driver.process_url(process)}/health", headers=GetClient(driver).observer_headers(), trust_env=False)
     return str(answer.json()["code"])
 
 
