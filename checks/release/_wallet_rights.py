@@ -5,9 +5,12 @@ past wallet_service.
 """
 
 from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    GATEWAY,
     PLAYER_SERVICE,
     PROCESSES,
     ROLLING_SERVICE,
+    ROLLING_WORKER,
     WALLET_SERVICE,
     WALLET_WORKER,
 )
@@ -56,9 +59,12 @@ CALLS: dict[str, tuple[str, ...]] = {
         "hold_fence",
         "note_change",
     ),
-    ROLLING_SERVICE: ("hold_fence", "note_change"),
+    ROLLING_SERVICE: ("hold_fence", "note_change", "hold_unsealed"),
+    ROLLING_WORKER: ("hold_unsealed",),
+    GATEWAY: ("knows_pass",),
+    ADMIN_SERVICE: ("knows_pass",),
     PLAYER_SERVICE: ("hold_fence",),
-    WALLET_WORKER: ("prune_outbox", "prune_idempotency"),
+    WALLET_WORKER: ("prune_outbox", "prune_idempotency", "hold_unsealed"),
     OPERATOR_ROLE: (
         "advance_fence",
         "raise_freeze",
@@ -71,6 +77,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "topology_move_batch",
         "hold_fence",
         "note_change",
+        "hold_unsealed",
     ),
 }
 
@@ -108,17 +115,19 @@ _ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR 
 _TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
 _SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
 _DOCUMENT = "O CREATE TRIGGER protect_document BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
+_UNSEALED = "O CREATE TRIGGER unsealed BEFORE INSERT OR DELETE OR UPDATE ON {table} FOR EACH STATEMENT"
 _EACH = "ON {table} FOR EACH ROW"
 _AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 _GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
 _PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
 REFUSE = "wallet.refuse_change()"
+REFUSE_SEALED = "wallet.refuse_sealed()"
 PARTITION_OF_LEDGER = "a partition of wallet_ledger"
 
 # Of which table: what fires, the function, and whether it must be there.
 TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True),),
-    "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True),),
+    "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
+    "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
     "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
     "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
@@ -126,6 +135,20 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "wallet_ledger": ((_TABLE, REFUSE, True),),
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
+
+# Triggers of other schemas that run with the rights of wallet_owner: what they refuse, and no more.
+_NEW_PLAYER = "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW WHEN ((SESSION_USER = 'player_service'::name))"
+TRIGGERS_ELSEWHERE = tuple(
+    f"{text.format(table=table)} EXECUTE FUNCTION {REFUSE_SEALED}"
+    for text, table in (
+        (_NEW_PLAYER, "player.player"),
+        (_UNSEALED, "game.callback"),
+        (_UNSEALED, "gateway.maintenance"),
+        (_UNSEALED, "gateway.maintenance_change"),
+        (_UNSEALED, "admin.command_audit"),
+        (_UNSEALED, "admin.command_claim"),
+    )
+)
 
 # Predefined roles whose members come to write: by rights, by the server's files or its programs.
 PREDEFINED_WRITERS = (

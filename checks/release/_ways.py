@@ -19,6 +19,7 @@ from checks.release._wallet_rights import (
     PLATFORM_ROLES,
     PREDEFINED_WRITERS,
     TRIGGERS,
+    TRIGGERS_ELSEWHERE,
     WALLET_OWNER,
     WRITES,
 )
@@ -139,6 +140,7 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
         "known_calls": [f"{role} wallet.{name}" for role, names in CALLS.items() for name in names],
         "triggers": every,
         "needed_triggers": needed,
+        "triggers_elsewhere": list(TRIGGERS_ELSEWHERE),
         "limit": SAMPLES,
     }
     for query in QUERIES:

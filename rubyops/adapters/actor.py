@@ -137,9 +137,9 @@ class CanaryActor:
     def _judged(self, answer: HttpAnswer) -> HttpAnswer:
         """Return the answer, or raise `LockLost`.
 
-        To the wallet the pass of an overtaken run is none, so it answers as under a freeze.
+        To the platform the pass of an overtaken run is none.
         """
-        if code_of(answer) == contract.MAINTENANCE:
+        if code_of(answer) in (contract.MAINTENANCE, contract.CANARY_TOKEN_INVALID):
             self._link.rows("fence_hold", token=self._mark.token)
         return not_overtaken(answer, self._mark)
 

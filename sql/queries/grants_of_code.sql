@@ -55,13 +55,13 @@ WITH found AS (
       FROM found f WHERE f.guarded AND f.tgisinternal AND f.tgfoid >= 16384
     UNION ALL
     SELECT 'a trigger of ours is missing: ' || needed
-      FROM unnest(%(needed_triggers)s::text[]) AS needed
+      FROM unnest(%(needed_triggers)s::text[] || %(triggers_elsewhere)s::text[]) AS needed
      WHERE needed NOT IN (SELECT text FROM found)
     UNION ALL
     SELECT f.name || ' runs ' || f.tgfoid::regprocedure::text || ' with the rights of '
            || CASE WHEN p.prosecdef THEN o.rolname ELSE 'whoever writes there' END
       FROM found f JOIN pg_proc p ON p.oid = f.tgfoid JOIN pg_roles o ON o.oid = p.proowner
-     WHERE NOT f.guarded AND NOT f.tgisinternal
+     WHERE NOT f.guarded AND NOT f.tgisinternal AND f.text <> ALL (%(triggers_elsewhere)s::text[])
        AND (p.prosecdef AND o.rolname = ANY (%(writers)s::text[])
             OR EXISTS (
                SELECT FROM pg_roles w

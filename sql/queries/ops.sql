@@ -50,9 +50,9 @@ SELECT wallet.publish_canary(%(effect_id)s::text, %(token)s::bigint, %(brand_id)
 SELECT EXISTS (SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s::uuid) AS arrived;
 
 -- name: ops_seed_players
--- Create legacy players where none exist; the fence is held before anything is created.
+-- Create legacy players where none exist; the fence is held before anything is created, and nothing is under a seal.
 SELECT player.seed_legacy_players(%(count)s::integer) AS created
-  FROM wallet.note_change(%(token)s::bigint);
+  FROM wallet.note_change(%(token)s::bigint) AS noted, wallet.hold_unsealed() AS held;
 
 -- name: ops_export_table
 -- Copy one table whole; {table} is a quoted identifier.

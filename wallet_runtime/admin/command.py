@@ -43,7 +43,8 @@ def send(  # noqa: PLR0913
     key = call.idempotency_key()
     request_id = scoped_id(call.caller, key, contract.IDEMPOTENCY_KEY_HEADER)
     target, reason = audit
-    audited = store.AuditedCommand(call.caller, call.route, path, key, command, target, call.brand_id, request_id, reason, body)
+    named = (call.caller, call.route, path, key, command, target, call.brand_id, request_id, reason, body)
+    audited = store.AuditedCommand(*named, call.canary_token)
     recorded = store.record_command(context.database, audited)
     try:
         answer = _repeated(recorded)

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from sql import query
+from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.database import Database, Session
 
 _COMMAND, _ANSWER = "admin_audit_command", "admin_audit_answer"
@@ -33,6 +34,7 @@ class AuditedCommand:
     request_id: str
     reason: str | None
     body: object
+    canary_token: str | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Recorded:
     audit_id: int
     claimed_by: int
     earlier: Earlier | None
+    canary_token: str | None = None
 
 
 def record_command(database: Database, command: AuditedCommand) -> Recorded:
@@ -58,23 +61,24 @@ def record_command(database: Database, command: AuditedCommand) -> Recorded:
     payload = _digest([command.path, command.body])
     claim = {"actor": command.actor, "brand_id": command.brand_id, "route": command.route, "key": command.key}
     with database.transaction() as session:
+        seal.show_pass(session, command.canary_token)
         audit_id = _audited(session, command)
         if session.maybe(_CLAIM, **claim, payload_sha256=payload, audit_id=audit_id):
-            return Recorded(audit_id, audit_id, None)
+            return Recorded(audit_id, audit_id, None, command.canary_token)
         held = session.one(_REPEAT, **claim, audit_id=audit_id)
     earlier = Earlier(bytes(held["payload_sha256"]) == payload, held["status"], held["body"])
-    return Recorded(audit_id, held["audit_id"], earlier)
+    return Recorded(audit_id, held["audit_id"], earlier, command.canary_token)
 
 
 def record_answer(database: Database, recorded: Recorded, *, status: int, code: str | None) -> None:
     """Record what the answer was."""
-    with database.session() as session:
+    with seal.writing(database, recorded.canary_token) as session:
         session.run(_ANSWER, audit_id=recorded.audit_id, status=status, code=code)
 
 
 def keep_answer(database: Database, recorded: Recorded, *, status: int, body: object) -> None:
     """Keep a final answer for repeats under the same key."""
-    with database.session() as session:
+    with seal.writing(database, recorded.canary_token) as session:
         session.run(_KEEP, audit_id=recorded.claimed_by, status=status, body=msgspec.json.encode(body).decode())
 
 

@@ -130,6 +130,7 @@ def _callback(call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollbac
         asked.player_id,
         amount,
         scoped_id(asked.provider_id, request_id, contract.REQUEST_ID_HEADER),
+        call.canary_token,
     )
 
 

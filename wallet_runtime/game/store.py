@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sql import query
 from wallet_runtime.game.domain import Kind, Terms, state_after
+from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.database import Database, Row
 
 _AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = "game_record_authorize", "game_record_close", "game_record_outcome", "game_statement"
@@ -29,24 +30,25 @@ class Callback:
     player_id: UUID
     amount: str | None
     wallet_request_id: str
+    canary_token: str | None = None
 
 
 def record_authorize(database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None) -> None:
     """Record the round, the callback and the bet before the wallet is asked. `stake` is in minor units."""
-    with database.session() as session:
+    with seal.writing(database, callback.canary_token) as session:
         session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
 
 
 def record_close(database: Database, callback: Callback) -> None:
     """Record a settle or rollback before the wallet is asked."""
-    with database.session() as session:
+    with seal.writing(database, callback.canary_token) as session:
         session.run(_CLOSE, **_named(callback), kind=callback.kind)
 
 
 def record_outcome(database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms) -> None:
     """Keep the wallet's final answer and move the bet in the provider's books, to the terms that the wallet says it has."""
     state, from_states = state_after(callback.kind, status, code)
-    with database.session() as session:
+    with seal.writing(database, callback.canary_token) as session:
         session.run(
             _OUTCOME,
             **_named(callback),

@@ -1,6 +1,6 @@
 """From routes to an ASGI application: one path for every request, whatever service answers it.
 
-read the route -> bounded body -> credentials -> headers -> typed body -> the handler in a thread -> one answer shape.
+read the route -> bounded body -> credentials -> headers -> the seal -> typed body -> the handler in a thread -> one answer shape.
 """
 
 from collections import defaultdict
@@ -19,9 +19,11 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallet_runtime import contract
+from wallet_runtime.contract import seal as sealed
 from wallet_runtime.contract.persons import Act, Person
-from wallet_runtime.plumbing import auth, body, metrics, persons, shapes
+from wallet_runtime.plumbing import auth, body, metrics, persons, seal, shapes
 from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.database import SEALED_RETRY_SECONDS
 from wallet_runtime.plumbing.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.errors import (
     BodyTooLarge,
@@ -31,6 +33,7 @@ from wallet_runtime.plumbing.errors import (
     Forbidden,
     IdempotencyKeyRequired,
     Invalid,
+    Maintenance,
     MethodNotAllowed,
     NotFound,
     PersonNotSigned,
@@ -217,8 +220,11 @@ class _Endpoint:
     """One route as an ASGI application."""
 
     def __init__(self, route: Route, context: Context, threads: _Threads, process: str) -> None:
+        named = (process, route.method, route.path)
         self._route = route
-        self._is_fenced = (process, route.method, route.path) in contract.FENCED_ROUTES
+        self._is_fenced = named in contract.FENCED_ROUTES
+        self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
+        self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
         self._context = context
         self._threads = threads
 
@@ -229,6 +235,8 @@ class _Endpoint:
         identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, scope["path"], headers, raw))
         brand_id = _brand_of(headers, identity)
         request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
+        canary_token, fence_token = headers.identifier(contract.CANARY_HEADER), self._fence_of(headers, identity)
+        self._confirm_unsealed(canary_token, fence_token)
         call = Call(
             path=_path_of(scope),
             query=_query_of(scope),
@@ -237,15 +245,26 @@ class _Endpoint:
             player_id=identity.player_id,
             caller=identity.caller,
             request_id=request_id,
-            canary_token=headers.identifier(contract.CANARY_HEADER),
+            canary_token=canary_token,
             headers=headers,
             route=route.path,
-            fence_token=self._fence_of(headers, identity),
+            fence_token=fence_token,
             person=self._person_of(scope, identity, persons.act_of(brand_id, route.method, scope["path"], request_id, raw)),
         )
         answer = await self._threads.run(lambda: self._handle(call))
         payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
         await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
+        """Refuse (503 MAINTENANCE) a write while money is sealed, by the level that this copy acknowledged.
+
+        The database judges again in the transaction of the write, where it also knows a canary's pass and the held fence.
+        """
+        level = self._context.control.freeze.level
+        if not self._stands_under_seal or level != contract.SEALED or canary_token is not None:
+            return
+        if fence_token is None or not self._passes_fenced:
+            raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
         """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
@@ -263,6 +282,10 @@ class _Endpoint:
     def _handle(self, call: Call) -> Answer:
         """Run the handler in its thread, with the request's id and brand on every log line."""
         with structlog.contextvars.bound_contextvars(request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)):
+            if self._route.access is not auth.internal:
+                # The first process that meets a canary's token; behind it stands who has looked already, and the wallet judges.
+                player_id = call.player_id or getattr(call.body, "player_id", None)
+                seal.confirm_pass(self._context.database, call.canary_token, call.brand_id, player_id)
             return self._route.handler(self._context, call)
 
 

@@ -14,7 +14,8 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from sql import query
-from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken, Unavailable
+from wallet_runtime.contract import SEALED
+from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken, Maintenance, Unavailable
 
 Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
@@ -23,6 +24,8 @@ TCP_USER_TIMEOUT_MILLISECONDS = 10_000
 # A wait for an answer sends nothing, so only these notice that the server's machine is gone: after 11 s.
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 OVERTAKEN = "RB001"
+SEALED_STATE = "RW012"
+SEALED_RETRY_SECONDS = 5
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 _SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
@@ -207,6 +210,8 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         return busy
     if state == OVERTAKEN:
         return FencingTokenOvertaken()
+    if state == SEALED_STATE:
+        return Maintenance(details={"freeze_level": SEALED}, retry_after=SEALED_RETRY_SECONDS)
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
     if (state or "").startswith(_SPENT_CLASSES):

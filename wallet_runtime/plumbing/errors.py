@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wallet_runtime.contract import (
+    CANARY_TOKEN_INVALID,
     FENCING_TOKEN_OVERTAKEN,
     FENCING_TOKEN_REQUIRED,
     IDEMPOTENCY_ANSWER_PRUNED,
@@ -65,6 +66,12 @@ class Forbidden(ApiError):
 
     status = 403
     code = "FORBIDDEN"
+
+
+class CanaryTokenInvalid(Forbidden):
+    """The canary token is no pass of the run in charge for this brand and player; nothing was changed."""
+
+    code = CANARY_TOKEN_INVALID
 
 
 class PersonNotSigned(Forbidden):

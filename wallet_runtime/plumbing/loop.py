@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from wallet_runtime.plumbing.errors import Maintenance
+
 FAILURES_MAX = 5
 BACK_OFF_SECONDS_MAX = 2.0
 
@@ -76,9 +78,11 @@ class Loop:
         return LoopState(round(age, 3), self.limit_seconds, failures, age <= self.limit_seconds and failures < FAILURES_MAX)
 
     def take_turn(self) -> int:
-        """Take one turn and keep the books; a failure is logged, counted and answered with 0."""
+        """Take one turn and keep the books; a failure is logged, counted and answered with 0. A turn that a seal stops is no failure."""
         try:
             moved = self._turn()
+        except Maintenance:
+            moved = 0
         except Exception as error:
             self._failures += 1
             log.exception("loop turn failed", loop=self.name, failures=self._failures, error=type(error).__name__)

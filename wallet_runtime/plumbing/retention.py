@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from prometheus_client import Counter
 
 from sql import query
+from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.settings import SettingsError
 from wallet_runtime.plumbing.streams import Streams
@@ -84,11 +85,13 @@ class Retention:
         self._database, self._streams, self._rows, self._entries, self._clock = database, streams, rows, entries, clock
 
     def turn(self) -> int:
-        """Remove one batch of everything that is past its time; return how much went."""
+        """Remove one batch of everything that is past its time; return how much went. Raises `Maintenance` under a seal."""
         gone = 0
-        with self._database.session() as session:
-            for kind in self._rows:
-                gone += self._count(kind.statement, session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)["gone"])
+        for kind in self._rows:
+            with self._database.transaction() as session:
+                seal.hold(session)
+                removed = session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)["gone"]
+            gone += self._count(kind.statement, removed)
         for stream in self._entries:
             before_ms = int(self._clock() * 1000) - stream.hours * _HOUR_MS
             gone += self._count(stream.stream, self._streams.trim(stream.stream, stream.groups, before_ms))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from wallet_runtime import contract
 from wallet_runtime.contract.persons import Person, key_id_of
+from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
@@ -88,6 +89,7 @@ def cancel_rolling(context: Context, call: Call) -> Answer:
     """
     brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
     with context.database.transaction() as session:
+        seal.hold(session)
         _find(session, brand_id, rolling_id)
         if not store.brand_rules(session, brand_id).cancel_allowed:
             raise CancellationNotAllowed

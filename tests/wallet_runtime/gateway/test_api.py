@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
@@ -155,11 +157,34 @@ def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[s
     )
 
 
-def test_a_canary_token_is_passed_on_for_the_wallet_to_judge(door: Door) -> None:
+PASS = "INSERT INTO wallet.wallet_canary_pass SELECT sha256('pass-1'), 'run', fence_token + %s, %s, %s, now() + %s FROM wallet.wallet_gate"
+
+
+def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(door: Door, platform_db: TestDatabase) -> None:
     door.gateway.freeze("sealed")
+    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
+        operator.execute(PASS, [0, BRAND, PLAYER, "1 minute"])
     assert door.bet("authorize", **{"X-Canary-Token": "pass-1"}).status_code == 200
-    assert door.pay("deposit", **{"X-Canary-Token": "pass-2"}).status_code == 200
-    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == ("pass-1", "pass-2")
+    assert door.pay("deposit", **{"X-Canary-Token": "pass-1"}).status_code == 200
+    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == ("pass-1", "pass-1")
+
+
+@pytest.mark.parametrize("level", contract.FREEZE_LEVELS)
+@pytest.mark.parametrize(
+    ("overtaken_by", "brand", "player", "lasts"),
+    [(1, BRAND, PLAYER, "1 minute"), (0, PLAYER, PLAYER, "1 minute"), (0, BRAND, BRAND, "1 minute"), (0, BRAND, PLAYER, "-1 minute")],
+    ids=["another run", "another brand", "another player", "expired"],
+)
+def test_a_canary_token_that_is_no_pass_goes_no_further(
+    door: Door, platform_db: TestDatabase, level: str, overtaken_by: int, brand: UUID, player: UUID, lasts: str
+) -> None:
+    door.gateway.freeze(level)
+    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
+        operator.execute(PASS, [overtaken_by, brand, player, lasts])
+    for token in ("pass-1", "junk"):
+        answers = [door.bet("authorize", **{"X-Canary-Token": token}), door.pay("deposit", **{"X-Canary-Token": token})]
+        assert [code_of(answer) for answer in answers] == [(403, contract.CANARY_TOKEN_INVALID)] * 2
+    assert not door.game.calls and not door.player.calls
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_junk_token_opens_neither_maintenance_nor_freeze(platform: Platform, l
     before = platform.ledger_rows()
     platform.close_the_door()
     platform.gateway.freeze(level)
-    assert set(platform.ask_everything("junk").values()) == {(503, "MAINTENANCE")}
+    assert set(platform.ask_everything("junk").values()) == {(403, contract.CANARY_TOKEN_INVALID)}
     assert platform.ledger_rows() == before
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 from prometheus_client import Gauge
 
 from wallet_runtime import contract
+from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.database import Database
@@ -57,9 +58,11 @@ class Expiry:
         self._trouble_at = float("-inf")
 
     def turn(self) -> int:
-        """Expire a batch; return how many rollings it closed."""
-        with self._database.session() as session:
+        """Expire a batch; return how many rollings it closed. Raises `Maintenance` under a seal."""
+        with self._database.transaction() as session:
+            seal.hold(session)
             expired = store.expire(session)
+        with self._database.session() as session:
             if time.monotonic() - self._trouble_at >= TROUBLE_SECONDS:
                 for kind, count in store.trouble(session, FAILURES_BOUND).items():
                     TROUBLE.labels(kind).set(count)

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import failpoint
+from wallet_runtime.plumbing import failpoint, seal
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.service_client import ServiceClient
@@ -42,8 +42,12 @@ class CompletionRetry:
         self._tally = Tally("completing a rolling", HEALTH_WINDOW_SECONDS, failures_min=HEALTH_FAILURES_MIN)
 
     def turn(self) -> int:
-        """Try the completion that is due longest; 0 when none is. A failed try is put off and recorded, never lost."""
-        with self._database.session() as session:
+        """Try the completion that is due longest; 0 when none is. A failed try is put off and recorded, never lost.
+
+        Raises `Maintenance` under a seal.
+        """
+        with self._database.transaction() as session:
+            seal.hold(session)
             completion = store.take_due_completion(session, TRY_SECONDS_MAX)
         if completion is None:
             return 0

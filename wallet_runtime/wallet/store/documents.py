@@ -166,16 +166,14 @@ class Documents:
     def save_topology(self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
         """Save a topology draft; 422 for its structure or another code than the path's, 409 when it is no draft."""
         with self._database.transaction() as session:
-            row = _save_topology(session, code, document, saved_by)
             fence.note_change(session, fence_token)
-            return row
+            return _save_topology(session, code, document, saved_by)
 
     def save_policy(self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
         """Save a policy draft; 422 for its structure or another key than the path's, 409 when it is no draft."""
         with self._database.transaction() as session:
-            row = _save_policy(session, policy_key, document, saved_by)
             fence.note_change(session, fence_token)
-            return row
+            return _save_policy(session, policy_key, document, saved_by)
 
     def seed(self, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
         """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are.
@@ -185,6 +183,7 @@ class Documents:
         """
         saved: list[Row] = []
         with self._database.transaction() as session:
+            fence.hold(session, fence_token)
             for name in SEEDS[code]:
                 pair = msgspec.json.decode(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_bytes())
                 topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
@@ -192,7 +191,8 @@ class Documents:
                     saved.append(_save_topology(session, topology.code, pair["topology"], saved_by))
                 if not _is_policy_kept(session, policy):
                     saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
-            (fence.note_change if saved else fence.hold)(session, fence_token)
+            if saved:
+                fence.note_change(session, fence_token)
         return saved
 
     def validate(self, topology_document: object, policy_document: object) -> list[Violation]:
@@ -250,6 +250,7 @@ class Documents:
                 return {"changed": True, **done}
             if policy_document is not None:
                 _refuse_superseded(session, wish)
+                fence.hold(session, wish.fence_token)
                 _save_policy(session, wish.policy_key, policy_document, wish.caller)
             if _is_active(gate, wish):
                 fence.hold(session, wish.fence_token)

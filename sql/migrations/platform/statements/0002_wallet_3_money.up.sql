@@ -570,12 +570,16 @@ BEGIN
     RETURN outcomes;
 END $$;
 
--- Register a player and the one currency of his wallet; a repeat with the same currency is no change.
+-- Register a player and the one currency of his wallet; a repeat with the same currency is no change. Under a seal the run in charge
+-- alone does, for its canaries.
 CREATE FUNCTION wallet.register_player(p_brand uuid, p_player uuid, p_currency text, p_canary boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     held text;
 BEGIN
+    IF NOT (p_canary AND coalesce(current_setting('wallet.held_fence', true), '') = (SELECT fence_token::text FROM wallet_gate)) THEN
+        PERFORM wallet.hold_unsealed();
+    END IF;
     INSERT INTO wallet_player (brand_id, player_id, currency, canary) VALUES (p_brand, p_player, p_currency, p_canary) ON CONFLICT DO NOTHING;
     SELECT currency INTO held FROM wallet_player WHERE brand_id = p_brand AND player_id = p_player;
     RETURN held;

@@ -109,6 +109,8 @@ BEGIN
     IF (SELECT fence_token FROM wallet_gate) IS DISTINCT FROM p_token THEN
         RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
     END IF;
+    -- Until the transaction ends, `refuse_sealed` sees that the run in charge acts.
+    PERFORM set_config('wallet.held_fence', p_token::text, true);
 END $$;
 
 -- Hold the fence until this transaction ends: no newer token can be raised before the act has

@@ -35,6 +35,7 @@ GRANT SELECT, UPDATE (published_at, attempts, publication_no, entry_id, resends)
     TO wallet_worker;
 GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer), wallet.prune_idempotency(interval, integer) TO wallet_worker;
+GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO wallet_worker, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freeze(bigint, integer)
     TO wallet_service, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint), wallet.lower_freeze(bigint, text, bigint, bigint),

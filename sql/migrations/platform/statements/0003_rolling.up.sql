@@ -234,5 +234,7 @@ GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_
               discard_requested_at, discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
 -- A replay is an operator's act, held by the wallet's fence and counted there.
-GRANT USAGE ON SCHEMA wallet TO rolling_service;
+GRANT USAGE ON SCHEMA wallet TO rolling_service, rolling_worker;
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint) TO rolling_service;
+-- A person's cancellation, and the loops that begin something by themselves, are refused under a seal.
+GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO rolling_service, rolling_worker;

@@ -50,6 +50,10 @@ BEGIN
     RETURN made;
 END $$;
 
+-- A legacy player is made by `seed_legacy_players` alone, which an operator calls outside of a seal.
+CREATE TRIGGER unsealed BEFORE INSERT ON player.player
+    FOR EACH ROW WHEN (session_user = 'player_service') EXECUTE FUNCTION wallet.refuse_sealed();
+
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'player_owner') THEN

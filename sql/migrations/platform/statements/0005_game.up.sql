@@ -48,6 +48,10 @@ CREATE TABLE game.bet (
 );
 CREATE INDEX bet_statement ON game.bet (provider_id, sequence);
 
+-- Every statement of game_service writes a callback, and with it what else it writes.
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.callback
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+
 GRANT USAGE ON SCHEMA game TO game_service, rubyops_read, rubyops_ops;
 GRANT SELECT ON ALL TABLES IN SCHEMA game TO game_service, rubyops_read, rubyops_ops;
 GRANT INSERT ON game.round, game.callback, game.bet TO game_service;

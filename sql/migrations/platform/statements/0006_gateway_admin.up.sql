@@ -19,6 +19,15 @@ CREATE TABLE gateway.maintenance_change (
     PRIMARY KEY (person, idempotency_key)
 );
 
+-- A change of the switch is recorded first.
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON gateway.maintenance_change
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON gateway.maintenance
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+-- The two processes that meet a canary's token first refuse one that is no pass.
+GRANT USAGE ON SCHEMA wallet TO gateway, admin_service;
+GRANT EXECUTE ON FUNCTION wallet.knows_pass(text, uuid, uuid) TO gateway, admin_service;
+
 GRANT USAGE ON SCHEMA gateway TO gateway, rubyops_read, rubyops_ops;
 GRANT SELECT ON gateway.maintenance TO gateway, rubyops_read, rubyops_ops;
 GRANT UPDATE (is_active, message, changed_at) ON gateway.maintenance TO gateway;
@@ -58,6 +67,11 @@ CREATE TABLE admin.command_claim (
     body            json,
     UNIQUE NULLS NOT DISTINCT (actor, brand_id, route, idempotency_key)
 );
+
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON admin.command_audit
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON admin.command_claim
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 
 GRANT USAGE ON SCHEMA admin TO admin_service, rubyops_read, rubyops_ops;
 GRANT SELECT ON admin.command_audit TO admin_service, rubyops_read, rubyops_ops;

@@ -1,0 +1,285 @@
+"""Sealed means sealed: each write of each service passes by a literal list, or is a 503 that leaves every row as it was."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.cluster import Cluster
+from tests.wallet_runtime.house import EUR, REQUESTS, House
+from tests.wallet_runtime.serving import BRAND, Served, internal, provider, serving, signed
+from tests.wallet_runtime.wallet.pairs import activate_split
+from wallet_runtime import contract
+from wallet_runtime.contract import API_PROCESSES, OPERATOR, WALLET_SERVICE, persons, seal
+from wallet_runtime.plumbing import auth
+from wallet_runtime.plumbing.app import Route
+from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.services import load
+
+Body = dict[str, Any]
+# Far ends first: each is told where the others are.
+STARTED = (
+    contract.WALLET_SERVICE,
+    contract.ROLLING_SERVICE,
+    contract.GAME_SERVICE,
+    contract.PLAYER_SERVICE,
+    contract.ADMIN_SERVICE,
+    contract.GATEWAY,
+)
+ACTIVATIONS = ("/internal/wallet/topology/{code}/activate", "/internal/wallet/policy/{policy_key}/activate")
+SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
+TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s) AND relkind = 'r' ORDER BY 1"
+DIGEST = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
+SEAL = "UPDATE wallet.wallet_gate SET freeze_level = 'sealed'"
+OPEN = "UPDATE wallet.wallet_gate SET freeze_level = 'open'"
+WRITES = [(process, route) for process in API_PROCESSES for route in load(process).routes if route.method != "GET"]
+NAMES = {(process, route.method, route.path) for process, route in WRITES}
+# The operator alone calls it, and under its fence it passes.
+REPLAY = (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay")
+JUDGED = [each for each in WRITES if (each[0], each[1].method, each[1].path) not in {REPLAY, *seal.PASSING_ROUTES}]
+SESSION = auth.issue_session(Secret("session-key"), BRAND, BRAND, 4_000_000_000)
+
+ROLLING = """
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+    multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
+VALUES (%s, %s, %s, 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100, 'ACTIVE', 'r', 'bonus', gen_random_uuid(), 0,
+    now(), now() + interval '1 day')
+"""
+LEFT_OUT = {"max_release", "psp_reference", "expires_at"}
+PATHS = ("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id")
+
+
+@dataclass
+class Sealed:
+    """Every service on one database, with something of each kind that a write can be about."""
+
+    house: House
+    names: Body
+    paths: dict[str, str]
+
+    def ask(self, process: str, route: Route) -> httpx.Response:
+        """Send a request that is carried out but for the seal, as somebody who may."""
+        path = route.path.format(**self.paths)
+        raw = json.dumps(self._body(process, route)).encode()
+        return self.house.served[process].client.request(route.method, path, content=raw, headers=self.headers(process, route, path, raw))
+
+    def everything(self) -> dict[str, str]:
+        """A digest of every table of every schema."""
+        look = self.house.look
+        return {name: str(look.execute(DIGEST.format(name).encode()).fetchall()[0][0]) for (name,) in look.execute(TABLES, [[*SCHEMAS]])}
+
+    def _body(self, process: str, route: Route) -> Body:
+        kind = route.path.rpartition("/")[2]
+        if "bets" in route.path:
+            return _bet(process, kind, self.names)
+        if kind == "activate":
+            return dict(self.names["policy_activation" if "policy" in route.path else "topology_activation"])
+        if route.method == "PUT" and route.body is dict:
+            return self.house.draft()["policy" in route.path]
+        if route.body is None or "seed" in route.path:
+            return {}
+        new = {"player_id": str(uuid4())} if kind == "players" else {}
+        return {name: self.names[name] for name in _fields(process, route) if name in self.names} | new
+
+    def headers(self, process: str, route: Route, path: str, raw: bytes) -> dict[str, str]:
+        """Make the headers of somebody who may call the route."""
+        given = {"Content-Type": "application/json", contract.BRAND_HEADER: str(BRAND), contract.IDEMPOTENCY_KEY_HEADER: str(uuid4())}
+        if route.access is auth.provider:
+            return provider("mocksports", path, raw, request_id=str(uuid4()))
+        if route.access is auth.player:
+            return given | {"Authorization": f"Bearer {self.names['session']}"}
+        if route.access is auth.admin:
+            return given | {"Authorization": "Bearer token-of-bob"}
+        callers = contract.ROUTE_CALLERS[(process, route.method, route.path)]
+        caller = next((name for name in callers if name != contract.OPERATOR), contract.OPERATOR)
+        headers = given | internal(caller, request_id=str(uuid4()))
+        return signed(process, "bob", route.method, path, raw, headers) if process in persons.COUNTING_PROCESSES else headers
+
+
+def _bet(process: str, kind: str, names: Body) -> Body:
+    bet = {"player_id": names["player_id"], "bet_id": str(uuid4()) if kind == "authorize" else names["bet_id"], "round_id": "r"}
+    more: Body = {"authorize": {"amount": "1.00", **EUR}, "rollback": {}}.get(kind, {"payout": "1.00"})
+    if process == contract.GATEWAY:
+        return bet | more
+    bet |= {"provider_id": "mocksports"} | more
+    if process == contract.GAME_SERVICE:
+        return bet
+    if kind == "authorize":
+        return bet | {"provider_type": "SPORTS"}
+    del bet["round_id"]
+    return {"bets": [bet | {"request_id": str(uuid4())}]} if kind == "settle-batch" else bet
+
+
+def _fields(process: str, route: Route) -> set[str]:
+    """Name the fields of a body; admin_service takes the one of the wallet's own route, and tells the person itself."""
+    path = route.path.removeprefix("/api/v1")
+    shape = next(each.body for each in load(WALLET_SERVICE).routes if each.path.endswith(path)) if route.body is dict else route.body
+    return set(shape.__struct_fields__) - LEFT_OUT - ({"bucket"} if "deposit" in path else set[str]())
+
+
+def _named(house: House) -> Sealed:
+    """Make one of everything, while the platform is open."""
+    house.forget_documents()
+    path, selection = REQUESTS[(WALLET_SERVICE, "PUT", ACTIVATIONS[0])](house)
+    selection["policy_document"]["funding"]["LIVE"]["mode"] = "selection"
+    headers = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
+    assert house.send((WALLET_SERVICE, "PUT", ""), path, selection, headers).status_code == 200
+    topology_activation, policy_activation = (REQUESTS[(WALLET_SERVICE, "PUT", path)](house)[1] for path in ACTIVATIONS)
+    player = house.player()
+    session = house.send(
+        (contract.PLAYER_SERVICE, "POST", ""),
+        "/internal/players",
+        {"player_id": player, **EUR},
+        internal(contract.GATEWAY, request_id=str(uuid4())),
+    ).json()["session"]
+    bet = {"player_id": player, "provider_id": "mocksports", "bet_id": str(uuid4())}
+    house.money("bets/authorize", contract.GAME_SERVICE, **bet, provider_type="SPORTS", round_id="r", amount="1.00", **EUR)
+    adjustment: Body = {"player_id": player, "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "twice", **EUR}
+    asked = house.money("adjustments/request", **adjustment)["adjustment_id"]
+    bonus = house.money("bonuses/issue", player_id=player, bucket="SPORTS_BONUS", amount="1.00", reference=str(uuid4()), **EUR)
+    coupon = str(uuid4())
+    house.money("coupon-grants/issue", player_id=player, coupon_log_id=coupon, amount="1.00", scope={"kind": "sports"}, **EUR)
+    house.money("points/award", player_id=player, points="10", reference=str(uuid4()))
+    requested = house.money("withdrawals/request", contract.PLAYER_SERVICE, player_id=player, amount="1.00", **EUR)
+    names: Body = {
+        **adjustment,
+        "bet_id": bet["bet_id"],
+        "adjustment_id": asked,
+        "bonus_id": bonus["bonus_id"],
+        "rolling_id": bonus["rolling_id"],
+        "state": "EXPIRED",
+        "coupon_log_id": coupon,
+        "scope": {"kind": "sports"},
+        "points": "4",
+        "reference": "another",
+        "target": "SPORTS_NORMAL",
+        "bucket": "SPORTS_BONUS",
+        "from_bucket": "SPORTS_NORMAL",
+        "to_bucket": "CASINO_NORMAL",
+        "from_side": "sports",
+        "provider_type": "LIVE",
+        "source": "CASINO_NORMAL",
+        "transaction_id": requested["transaction"]["tx_id"],
+        "amount": "1.00",
+        "action": "approve",
+        "is_active": True,
+        "version": 1,
+        "topology_document": {},
+        "session": session,
+        "topology_activation": topology_activation,
+        "policy_activation": policy_activation,
+    }
+    letter = house.look.execute(
+        "INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)"
+        " VALUES ('wallet.events.0', '1-1', '{}', 'FAILED', 'planted', 6) RETURNING dead_letter_id"
+    ).fetchall()[0][0]
+    house.look.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND])
+    house.look.execute(ROLLING, [bonus["rolling_id"], BRAND, player])
+    paths = {
+        "player_id": player,
+        "transaction_id": names["transaction_id"],
+        "code": contract.RUBY_SPLIT_V1,
+        "policy_key": "default",
+        "rolling_id": bonus["rolling_id"],
+        "dead_letter_id": str(letter),
+    }
+    return Sealed(house, names, paths)
+
+
+@pytest.fixture(scope="module")
+def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Sealed]:
+    with ExitStack() as stack:
+        platform = stack.enter_context(platform_template.database("platform"))
+        control = stack.enter_context(control_template.database("control"))
+        served: dict[str, Served] = {}
+        urls = {"CONTROL_DATABASE_URL": control.dsn("control_service")}
+        for process in STARTED:
+            served[process] = stack.enter_context(serving(load(process), platform, **urls))
+            urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
+        activate_split(served[WALLET_SERVICE].context.database)
+        look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
+        operators = stack.enter_context(psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True))
+        yield _named(House(served, look, operators))
+
+
+@pytest.fixture
+def sealed(opened: Sealed) -> Iterator[Sealed]:
+    """The platform with the fence row sealed, and every copy still believing that it is open."""
+    opened.house.look.execute(SEAL)
+    yield opened
+    opened.house.look.execute(OPEN)
+
+
+def test_the_lists_name_routes_and_loops_that_exist() -> None:
+    assert {*seal.PASSING_ROUTES, *seal.PASSING_FENCED_ROUTES} <= NAMES
+    assert all((*seal.PASSING_ROUTES.values(), *seal.PASSING_FENCED_ROUTES.values(), *seal.PASSING_LOOPS.values()))
+
+
+@pytest.mark.parametrize(("process", "route"), JUDGED, ids=lambda part: part if isinstance(part, str) else f"{part.method} {part.path}")
+def test_a_write_is_refused_and_changes_nothing(sealed: Sealed, process: str, route: Route) -> None:
+    before = sealed.everything()
+    answer = sealed.ask(process, route)
+    # A batch answers for each bet as the settle route does.
+    told = answer.json()["results"][0]["body"] if "results" in answer.json() else answer.json()
+    assert (told.get("status"), told.get("code"), told.get("details")) == (503, "MAINTENANCE", {"freeze_level": "sealed"}), answer.text
+    assert "results" in answer.json() or (answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0)
+    assert sealed.everything() == before
+
+
+@pytest.mark.parametrize("process", API_PROCESSES)
+def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) -> None:
+    """Before anything else is asked: no database answers here."""
+    with serving(load(process)) as served:
+        served.freeze(contract.SEALED)
+        asker = Sealed(cast(House, None), {"session": SESSION}, dict.fromkeys(PATHS, str(BRAND)))
+        for route in (route for owner, route in WRITES if owner == process):
+            path = route.path.format(**asker.paths)
+            answer = served.client.request(route.method, path, content=b"{}", headers=asker.headers(process, route, path, b"{}"))
+            is_refused = (answer.status_code, answer.json()["code"]) == (503, "MAINTENANCE") and bool(answer.headers["Retry-After"])
+            named = (process, route.method, route.path)
+            passes = named in seal.PASSING_ROUTES or named == REPLAY
+            assert is_refused is not passes, (named, answer.text)
+
+
+def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(sealed: Sealed) -> None:
+    house = sealed.house
+    house.advance(3)
+    register = (contract.PLAYER_SERVICE, "POST", "/internal/players")
+    tries: list[tuple[str, int]] = []
+    for canary, token in ((True, "3"), (False, "3"), (True, "2")):
+        headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: token}
+        answer = house.send(register, "/internal/players", {"player_id": str(uuid4()), "canary": canary, **EUR}, headers)
+        tries.append((answer.json().get("code", "made"), answer.status_code))
+    assert tries == [("made", 201), ("MAINTENANCE", 503), ("FENCING_TOKEN_OVERTAKEN", 409)]
+    topology, policy = house.draft()
+    for path, document in ((f"topology/{topology['code']}", topology), ("policy/default", policy)):
+        headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: "3"}
+        assert house.send((WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{path}", document, headers).status_code == 200
+
+
+def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> None:
+    """What was begun before the seal has ended when it is in force: no row comes after the dump."""
+    settle, player = (
+        "SELECT wallet.settle_freeze(%s, 100)",
+        "INSERT INTO player.player (tenant_id, player_id, currency) VALUES (%s, %s, 'EUR')",
+    )
+    service = opened.house.served[contract.PLAYER_SERVICE].context.settings.database_url.reveal().decode()
+    look = opened.house.look
+    look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'ingress', freeze_epoch = 9")
+    with psycopg.connect(service) as writer:
+        writer.execute(player.encode(), [BRAND, uuid4()])
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            look.execute(settle.encode(), [9])
+        writer.commit()
+        assert look.execute(settle.encode(), [9]).fetchall() == [(9,)]
+    look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'sealed'")
+    with psycopg.connect(service) as writer, pytest.raises(psycopg.Error) as refused:
+        writer.execute(player.encode(), [BRAND, uuid4()])
+    assert refused.value.sqlstate == "RW012"
+    look.execute(OPEN)

@@ -1,0 +1,105 @@
+"""Under a seal the loops that begin something by themselves take no turn; no table that a process may write is left out."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from checks.release._wallet_rights import PLATFORM_ROLES
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.processes import open_process
+from wallet_runtime.contract import PROCESSES, seal
+from wallet_runtime.plumbing.loop import Loop
+from wallet_runtime.services import load
+
+# Tables that a process may write without the trigger `unsealed`, each with what keeps a seal there.
+WITHOUT_TRIGGER = {
+    "game.round": "written together with a callback, in one statement",
+    "game.bet": "written together with a callback, in one statement",
+    "wallet.wallet_outbox": "the publisher marks what a drain waits for",
+    "wallet.wallet_outbox_partition": "the publisher's lease",
+    "wallet.wallet_reconciliation": "a cycle records what it found",
+    "wallet.wallet_reconciliation_turn": "a cycle records what it found",
+    "wallet.wallet_ledger_seal": "a cycle notes when it looked",
+    "rolling.player_rolling": "the consumer takes on what was committed; expiry and cancel hold the seal",
+    "rolling.rolling_turnover": "the consumer",
+    "rolling.rolling_finding": "the consumer",
+    "rolling.rolling_inbox": "the consumer; retention holds the seal",
+    "rolling.rolling_event_failure": "the consumer; retention holds the seal",
+    "rolling.rolling_dead_letter": "the consumer; a replay needs the fence",
+    "rolling.rolling_consumer": "the consumer's lease",
+    "rolling.rolling_partition": "the consumer's lease",
+    "rolling.rolling_outbox": "the consumer and the publisher; retention, expiry and cancel hold the seal",
+    "rolling.rolling_outbox_partition": "the publisher's lease",
+    "rolling.rolling_retry": "the consumer; completion, expiry and cancel hold the seal",
+}
+WRITABLE = """
+SELECT DISTINCT c.oid::regclass::text,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'unsealed')
+  FROM pg_class c JOIN pg_roles r ON r.rolname = ANY (%s)
+ WHERE c.relnamespace::regnamespace::text = ANY (%s) AND c.relkind IN ('r', 'p')
+   AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
+"""
+SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
+SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
+# A rolling that has lapsed, one whose end the wallet does not know, and events and answers that were kept long enough.
+WORK = """
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+    multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
+SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100,
+       state, 'r', 'bonus', gen_random_uuid(), 0, now() - interval '2 days', now() - interval '1 day'
+  FROM unnest('{ACTIVE,COMPLETING}'::text[]) AS state;
+INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
+SELECT rolling_id, brand_id, player_id FROM rolling.player_rolling WHERE state = 'COMPLETING';
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch, published_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'X', '{}', 0, now() - interval '9 days');
+INSERT INTO wallet.wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id, created_at)
+VALUES (gen_random_uuid(), 'c', 'r', 'i', '', 200, '{}', gen_random_uuid(), now() - interval '91 days');
+"""
+COUNTS = """
+SELECT (SELECT count(*) FROM rolling.player_rolling WHERE state = 'ACTIVE'), (SELECT sum(attempts) FROM rolling.rolling_retry),
+       (SELECT count(*) FROM rolling.rolling_outbox WHERE published_at < now() - interval '8 days'),
+       (SELECT count(*) FROM wallet.wallet_idempotency)
+"""
+
+
+@pytest.fixture
+def loops(platform_db: TestDatabase, control_db: TestDatabase, redis_url: str) -> Iterator[dict[tuple[str, str], Loop]]:
+    """Every loop of every process, none of them started."""
+    found: dict[tuple[str, str], Loop] = {}
+    with ExitStack() as stack:
+        for process in PROCESSES:
+            control = control_db.dsn("control_service")
+            context = stack.enter_context(open_process(process, platform_db, redis_url, CONTROL_DATABASE_URL=control))
+            found |= {(process, loop.name): loop for loop in load(process).loops(context)}
+        yield found
+
+
+def test_every_loop_passes_with_a_reason_or_pauses(loops: dict[tuple[str, str], Loop]) -> None:
+    assert sorted(loops) == sorted([*seal.PASSING_LOOPS, *seal.PAUSED_LOOPS])
+
+
+def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
+    loops: dict[tuple[str, str], Loop], superuser: psycopg.Connection[Any]
+) -> None:
+    def turn(level: str) -> tuple[Any, ...]:
+        superuser.execute(SEAL.encode(), [level])
+        for name in seal.PAUSED_LOOPS:
+            loops[name].take_turn()
+            assert loops[name].state().ok and loops[name].failures() == 0, (name, level)
+        return tuple(superuser.execute(COUNTS.encode()).fetchall()[0])
+
+    superuser.execute(WORK.encode())
+    before = tuple(superuser.execute(COUNTS.encode()).fetchall()[0])
+    assert before == (1, 0, 1, 1)
+    assert turn("sealed") == before
+    expired, tried, kept, answers = turn("open")
+    assert (expired, kept, answers) == (0, 0, 0) and tried > 0, "else this could not fail"
+
+
+def test_every_table_that_a_process_may_write_is_guarded_or_has_its_reason(superuser: psycopg.Connection[Any]) -> None:
+    found = dict(superuser.execute(WRITABLE.encode(), [[*PLATFORM_ROLES], [*SCHEMAS]]).fetchall())
+    unguarded = {name for name, has_trigger in found.items() if not has_trigger}
+    assert unguarded == WITHOUT_TRIGGER.keys()

@@ -1,0 +1,63 @@
+"""What may still write the operated database while money is sealed, each with its reason; everything else is refused.
+
+What is sealed may be dumped and restored, so what was confirmed meanwhile could be lost. Three places judge by these lists: the
+door of every process by the level that it acknowledged (503 MAINTENANCE), the database in the transaction of the write
+(`wallet.refuse_sealed`, `wallet.hold_unsealed`, RW012), and for money `wallet.apply_command`. A canary's pass of the run in charge
+lets its own commands through, and what they record; the database judges the pass.
+"""
+
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    PLAYER_SERVICE,
+    ROLLING_SERVICE,
+    ROLLING_WORKER,
+    WALLET_SERVICE,
+    WALLET_WORKER,
+)
+
+Route = tuple[str, str, str]
+
+# --- routes that take a body and pass for whoever may call them
+PASSING_ROUTES: dict[Route, str] = {
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question and writes nothing",
+    (ADMIN_SERVICE, "POST", "/api/v1/topology/validate"): "asks the same question",
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "moves nothing and records what it found, which a thaw asks for",
+}
+
+# --- routes that pass under the fencing token of the run in charge
+_DRAFTS = "a rollback or a move to another topology saves the documents that it activates"
+_ACTIVATION = "a rollback goes back to its pair while money stands still"
+_BETS = "an answer of before is told again to a run that is resumed; the database refuses anything new"
+_CANARY = "a verification makes its canary players; no other player is registered"
+PASSING_FENCED_ROUTES: dict[Route, str] = {
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): _DRAFTS,
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): _DRAFTS,
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _DRAFTS,
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _DRAFTS,
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): _ACTIVATION,
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): _ACTIVATION,
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): _BETS,
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): _BETS,
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): _BETS,
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/players"): _CANARY,
+    (PLAYER_SERVICE, "POST", "/internal/players"): _CANARY,
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): "a drain ends with the events that are set aside",
+}
+
+# --- loops, by process and name
+_DRAIN = "takes on what was committed before the seal; a drain waits for it"
+PASSING_LOOPS: dict[tuple[str, str], str] = {
+    (WALLET_WORKER, "outbox_publisher"): _DRAIN,
+    (ROLLING_WORKER, "outbox_publisher"): _DRAIN,
+    (ROLLING_WORKER, "event_consumer"): _DRAIN,
+    (WALLET_SERVICE, "freeze_guard"): "finishes the freeze itself",
+    (WALLET_SERVICE, "ledger_reconciliation"): "moves nothing and records what it found",
+    (WALLET_SERVICE, "counter_fold"): "adds up entries that are there and moves nothing; a reconciliation begins with it",
+}
+# These take no turn while money is sealed, and are well all the same.
+PAUSED_LOOPS: tuple[tuple[str, str], ...] = (
+    (WALLET_WORKER, "retention"),
+    (ROLLING_WORKER, "retention"),
+    (ROLLING_WORKER, "expiry_scheduler"),
+    (ROLLING_WORKER, "completion_retry"),
+)
