@@ -98,6 +98,8 @@ WRITES: tuple[tuple[str, str, str, str], ...] = (
         "wallet_policy",
         "topology_code topology_version document saved_by saved_at",
     ),
+    (WALLET_SERVICE, "INSERT", "wallet_draft_request", "caller path request_id payload_sha256"),
+    (WALLET_SERVICE, "UPDATE", "wallet_draft_request", "answer"),
     (WALLET_SERVICE, "INSERT", "wallet_reconciliation", ""),
     (WALLET_SERVICE, "UPDATE", "wallet_reconciliation_turn", ""),
     (WALLET_SERVICE, "UPDATE", "wallet_ledger_seal", "verified_at"),
@@ -127,6 +129,7 @@ PARTITION_OF_LEDGER = "a partition of wallet_ledger"
 # Of which table: what fires, the function, and whether it must be there.
 TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
+    "wallet_draft_request": ((_UNSEALED, REFUSE_SEALED, True),),
     "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
     "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
     "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),

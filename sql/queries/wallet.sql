@@ -110,6 +110,23 @@ ON CONFLICT (policy_key, version) DO UPDATE
  WHERE held.state = 'DRAFT'
 RETURNING policy_key, version, state
 
+-- name: wallet_claim_draft
+-- Use a request id for saving a draft; no row where it was used before.
+INSERT INTO wallet.wallet_draft_request (caller, path, request_id, payload_sha256)
+VALUES (%(caller)s::text, %(path)s::text, %(request_id)s::text, %(payload_sha256)s::bytea)
+ON CONFLICT DO NOTHING
+RETURNING request_id
+
+-- name: wallet_claimed_draft
+-- What a request id saved, and what it was answered.
+SELECT payload_sha256, answer FROM wallet.wallet_draft_request
+ WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
+
+-- name: wallet_keep_draft_answer
+-- Keep the answer for a repeat of the request.
+UPDATE wallet.wallet_draft_request SET answer = %(answer)s::jsonb
+ WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
+
 -- name: wallet_live_references
 -- What money, grants, open stakes and rollings refer to (A7-8).
 SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3

@@ -98,7 +98,7 @@ class Desk:
         return bool(row[0])
 
     def activate(self, code: str, start: str, name: str) -> None:
-        Documents(self.wallet).activate(PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name))
+        Documents(self.wallet).activate(PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name, fence_token=1))
 
     def state(self) -> Rows:
         """Everything that an undo has to bring back, versions and hashes aside."""

@@ -233,6 +233,13 @@ UNFENCED_ROUTES: dict[tuple[str, str, str], str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "reads money and records what it found",
 }
 
+# --- routes that take a body and no key or request id, each with the reason. Any other write without one is a 400.
+KEYLESS_ROUTES: dict[tuple[str, str, str], str] = {
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question and writes nothing",
+    (ADMIN_SERVICE, "POST", "/api/v1/topology/validate"): "asks the same question",
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "moves nothing; every cycle is one of its own",
+}
+
 # --- routes that change what the platform is, and the callers whose call does: each moves
 # `wallet_fence.change_no` with its change, which takes back what was proved before. Documents count,
 # because they change what an activation would do. Money of players and of the back office does not;

@@ -26,6 +26,7 @@ from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.database import SEALED_RETRY_SECONDS
 from wallet_runtime.plumbing.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.errors import (
+    ApiError,
     BodyTooLarge,
     BrandRequired,
     Busy,
@@ -104,18 +105,11 @@ class Call:
 
     def command_id(self) -> str:
         """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
-        if self.headers.identifier(contract.REQUEST_ID_HEADER) is None:
-            metrics.IDEMPOTENCY_KEYS_MISSING.inc()
-            raise RequestIdRequired
-        return self.request_id
+        return _sent(self.headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
 
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
-        key = self.headers.identifier(contract.IDEMPOTENCY_KEY_HEADER)
-        if key is None:
-            metrics.IDEMPOTENCY_KEYS_MISSING.inc()
-            raise IdempotencyKeyRequired
-        return key
+        return _sent(self.headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
 
     def path_uuid(self, name: str) -> UUID:
         """Return a part of the path as a UUID; anything else names nothing (404)."""
@@ -225,6 +219,7 @@ class _Endpoint:
         self._is_fenced = named in contract.FENCED_ROUTES
         self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
         self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
+        self._needs_name = route.method != "GET" and route.access is not auth.public and named not in contract.KEYLESS_ROUTES
         self._context = context
         self._threads = threads
 
@@ -237,6 +232,7 @@ class _Endpoint:
         request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
         canary_token, fence_token = headers.identifier(contract.CANARY_HEADER), self._fence_of(headers, identity)
         self._confirm_unsealed(canary_token, fence_token)
+        self._confirm_named(headers)
         call = Call(
             path=_path_of(scope),
             query=_query_of(scope),
@@ -254,6 +250,15 @@ class _Endpoint:
         answer = await self._threads.run(lambda: self._handle(call))
         payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
         await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _confirm_named(self, headers: Headers) -> None:
+        """Refuse (400) a write without the key or id that its caller chose, by which a repeat is known."""
+        if not self._needs_name:
+            return
+        if self._route.access in (auth.player, auth.admin):
+            _sent(headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
+        else:
+            _sent(headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
 
     def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
         """Refuse (503 MAINTENANCE) a write while money is sealed, by the level that this copy acknowledged.
@@ -287,6 +292,15 @@ class _Endpoint:
                 player_id = call.player_id or getattr(call.body, "player_id", None)
                 seal.confirm_pass(self._context.database, call.canary_token, call.brand_id, player_id)
             return self._route.handler(self._context, call)
+
+
+def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
+    """Return an id or key that the client chose, or raise the error that says which one is missing."""
+    value = headers.identifier(name)
+    if value is None:
+        metrics.IDEMPOTENCY_KEYS_MISSING.inc()
+        raise missing
+    return value
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -26,6 +26,7 @@ KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count"
 OVERTAKEN = "RB001"
 SEALED_STATE = "RW012"
 SEALED_RETRY_SECONDS = 5
+UNDER_SEAL = {"freeze_level": SEALED}
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 _SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
@@ -208,10 +209,8 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
         busy.context = error.diag.context or ""
         return busy
-    if state == OVERTAKEN:
-        return FencingTokenOvertaken()
-    if state == SEALED_STATE:
-        return Maintenance(details={"freeze_level": SEALED}, retry_after=SEALED_RETRY_SECONDS)
+    if state in (OVERTAKEN, SEALED_STATE):
+        return FencingTokenOvertaken() if state == OVERTAKEN else Maintenance(details=UNDER_SEAL, retry_after=SEALED_RETRY_SECONDS)
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
     if (state or "").startswith(_SPENT_CLASSES):

@@ -14,6 +14,7 @@ from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import broken
 from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired, typed_policy
+from wallet_runtime.wallet.store.drafts import Asked
 
 HISTORY_MAX = 200
 
@@ -115,13 +116,18 @@ def history(context: Context, call: Call) -> Answer:
 
 def save_topology(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
-    return Answer(200, Documents(context.database).save_topology(call.path["code"], call.body, call.caller, call.fence_token))
+    documents, code = Documents(context.database), call.path["code"]
+    return Answer(200, documents.save_topology(code, call.body, call.caller, call.fence_token, _asked(call, code)))
 
 
 def save_policy(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
-    saved = Documents(context.database).save_policy(call.path["policy_key"], call.body, call.caller, call.fence_token)
-    return Answer(200, saved)
+    documents, policy_key = Documents(context.database), call.path["policy_key"]
+    return Answer(200, documents.save_policy(policy_key, call.body, call.caller, call.fence_token, _asked(call, policy_key)))
+
+
+def _asked(call: Call, name: str) -> Asked:
+    return Asked(call.caller, f"{call.route} {name}", call.command_id(), call.body)
 
 
 def seed(code: str, context: Context, call: Call) -> Answer:

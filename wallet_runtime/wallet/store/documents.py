@@ -1,6 +1,6 @@
 """Topology and policy documents: drafts, validation, and the one transaction that activates both (ADR-007)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import resources
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from wallet_runtime.wallet.domain.validation import (
     validate_live_state,
     validate_pair,
 )
+from wallet_runtime.wallet.store.drafts import Asked, once
 
 SEEDS = {
     RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
@@ -163,17 +164,27 @@ class Documents:
         with self._database.session() as session:
             return msgspec.to_builtins(_stored_topology(session, code, version)[0])  # type: ignore[no-any-return]
 
-    def save_topology(self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
-        """Save a topology draft; 422 for its structure or another code than the path's, 409 when it is no draft."""
-        with self._database.transaction() as session:
-            fence.note_change(session, fence_token)
-            return _save_topology(session, code, document, saved_by)
+    def save_topology(
+        self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
+    ) -> Row:
+        """Save a topology draft once; 422 for its structure or another code than the path's, 409 when it is no draft."""
+        return self._save(asked, fence_token, lambda session: _save_topology(session, code, document, saved_by))
 
-    def save_policy(self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None) -> Row:
-        """Save a policy draft; 422 for its structure or another key than the path's, 409 when it is no draft."""
+    def save_policy(
+        self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
+    ) -> Row:
+        """Save a policy draft once; 422 for its structure or another key than the path's, 409 when it is no draft."""
+        return self._save(asked, fence_token, lambda session: _save_policy(session, policy_key, document, saved_by))
+
+    def _save(self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]) -> Row:
         with self._database.transaction() as session:
-            fence.note_change(session, fence_token)
-            return _save_policy(session, policy_key, document, saved_by)
+
+            def act() -> Row:
+                fence.note_change(session, fence_token)
+                return save(session)
+
+            fence.hold(session, fence_token)
+            return once(session, asked, act)
 
     def seed(self, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
         """Save the shipped drafts of a topology code with their policies; versions that exist already stay as they are.

@@ -57,6 +57,17 @@ CREATE TABLE wallet.wallet_activation (
     UNIQUE (caller, request_id)
 );
 
+-- Which requests have saved a draft, and what they were answered, for good: a late repeat must not undo a newer draft.
+CREATE TABLE wallet.wallet_draft_request (
+    caller         text NOT NULL,
+    path           text NOT NULL,
+    request_id     text NOT NULL,
+    payload_sha256 bytea NOT NULL,
+    answer         jsonb,
+    asked_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (caller, path, request_id)
+);
+
 -- The gate row: the active pair, and the fence that freezing and overtaken operators are stopped by.
 CREATE TABLE wallet.wallet_gate (
     one              smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),

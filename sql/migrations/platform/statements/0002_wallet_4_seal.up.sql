@@ -49,3 +49,5 @@ CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_topol
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_policy
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_draft_request
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();

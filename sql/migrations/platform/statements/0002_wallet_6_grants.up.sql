@@ -25,6 +25,7 @@ GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.
 GRANT INSERT (code, version, document, saved_by), UPDATE (document, saved_by, saved_at) ON wallet.wallet_topology TO wallet_service;
 GRANT INSERT (policy_key, version, topology_code, topology_version, document, saved_by),
     UPDATE (topology_code, topology_version, document, saved_by, saved_at) ON wallet.wallet_policy TO wallet_service;
+GRANT INSERT (caller, path, request_id, payload_sha256), UPDATE (answer) ON wallet.wallet_draft_request TO wallet_service;
 GRANT INSERT ON wallet.wallet_reconciliation TO wallet_service;
 GRANT UPDATE ON wallet.wallet_reconciliation_turn TO wallet_service;
 GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
