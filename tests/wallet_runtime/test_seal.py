@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.cluster import Cluster
-from tests.wallet_runtime.house import EUR, REQUESTS, House
+from tests.wallet_runtime.house import EUR, REQUESTS, SET_ASIDE, House
 from tests.wallet_runtime.serving import BRAND, Served, internal, provider, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
@@ -65,7 +65,8 @@ class Sealed:
 
     def ask(self, process: str, route: Route) -> httpx.Response:
         """Send a request that is carried out but for the seal, as somebody who may."""
-        path = route.path.format(**self.paths)
+        letter = self.paths["asked_for" if route.path.endswith("/confirm") else "dead_letter_id"]
+        path = route.path.format(**self.paths | {"dead_letter_id": letter})
         raw = json.dumps(self._body(process, route)).encode()
         return self.house.served[process].client.request(route.method, path, content=raw, headers=self.headers(process, route, path, raw))
 
@@ -84,7 +85,8 @@ class Sealed:
             return self.house.draft()["policy" in route.path]
         if route.body is None or "seed" in route.path:
             return {}
-        new = {"player_id": str(uuid4())} if kind == "players" else {}
+        # A new player, and a bucket that deposits go to.
+        new = {"players": {"player_id": str(uuid4())}}.get(kind, {}) | ({"bucket": "SPORTS_NORMAL"} if "deposit" in route.path else {})
         return {name: self.names[name] for name in _fields(process, route) if name in self.names} | new
 
     def headers(self, process: str, route: Route, path: str, raw: bytes) -> dict[str, str]:
@@ -120,7 +122,7 @@ def _fields(process: str, route: Route) -> set[str]:
     """Name the fields of a body; admin_service takes the one of the wallet's own route, and tells the person itself."""
     path = route.path.removeprefix("/api/v1")
     shape = next(each.body for each in load(WALLET_SERVICE).routes if each.path.endswith(path)) if route.body is dict else route.body
-    return set(shape.__struct_fields__) - LEFT_OUT - ({"bucket"} if "deposit" in path else set[str]())
+    return set(shape.__struct_fields__) - LEFT_OUT
 
 
 def _named(house: House) -> Sealed:
@@ -175,10 +177,10 @@ def _named(house: House) -> Sealed:
         "topology_activation": topology_activation,
         "policy_activation": policy_activation,
     }
-    letter = house.look.execute(
-        "INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)"
-        " VALUES ('wallet.events.0', '1-1', '{}', 'FAILED', 'planted', 6) RETURNING dead_letter_id"
-    ).fetchall()[0][0]
+    letter, asked_for = (house.look.execute(SET_ASIDE.encode()).fetchall()[0][0] for _ in range(2))
+    asked = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
+    path = f"/internal/rolling/dead-letters/{asked_for}/discard"
+    assert house.send((contract.ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked).status_code == 200
     house.look.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND])
     house.look.execute(ROLLING, [bonus["rolling_id"], BRAND, player])
     paths = {
@@ -188,6 +190,7 @@ def _named(house: House) -> Sealed:
         "policy_key": "default",
         "rolling_id": bonus["rolling_id"],
         "dead_letter_id": str(letter),
+        "asked_for": str(asked_for),
     }
     return Sealed(house, names, paths)
 

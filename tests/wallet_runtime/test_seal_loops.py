@@ -33,6 +33,7 @@ WITHOUT_TRIGGER = {
     "rolling.rolling_partition": "the consumer's lease",
     "rolling.rolling_outbox": "the consumer and the publisher; retention, expiry and cancel hold the seal",
     "rolling.rolling_outbox_partition": "the publisher's lease",
+    "rolling.rolling_position": "the consumer",
     "rolling.rolling_retry": "the consumer; completion, expiry and cancel hold the seal",
 }
 WRITABLE = """

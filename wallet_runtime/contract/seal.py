@@ -48,6 +48,7 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
 _DRAIN = "takes on what was committed before the seal; a drain waits for it"
 PASSING_LOOPS: dict[tuple[str, str], str] = {
     (WALLET_WORKER, "outbox_publisher"): _DRAIN,
+    (WALLET_WORKER, "delivery"): "has what the stream lost published again; a drain waits for it",
     (ROLLING_WORKER, "outbox_publisher"): _DRAIN,
     (ROLLING_WORKER, "event_consumer"): _DRAIN,
     (WALLET_SERVICE, "freeze_guard"): "finishes the freeze itself",

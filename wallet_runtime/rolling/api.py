@@ -126,6 +126,8 @@ def request_discard(context: Context, call: Call) -> Answer:
     with context.database.transaction() as session:
         _refuse_undiscardable(_letter(session, number))
         dead_letters.request_discard(session, number, asker, call.body.reason.strip(), call.fence_token)
+        # After the fence, as everywhere.
+        seal.hold(session)
         letter = _letter(session, number)
     if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, call.body.reason.strip()):
         found = f"{letter['discard_requested_by']} asked, because {letter['discard_reason']!r}"
@@ -140,6 +142,7 @@ def confirm_discard(context: Context, call: Call) -> Answer:
     """
     number, person = _number(call), call.signed_person()
     with context.database.transaction() as session:
+        seal.hold(session)
         dead_letters.confirm_discard(session, number, person)
         letter = _letter(session, number)
     if letter["discard_confirmed_by"] is None:

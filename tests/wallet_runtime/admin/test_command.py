@@ -39,7 +39,7 @@ def audit(office: Office) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("route", CHANGING, ids=lambda route: f"{route.method} {route.path}")
 def test_every_command_needs_the_persons_key(office: Office, route: Any) -> None:
-    path = route.path.format(code="RUBY_SPLIT_V1", policy_key="default", transaction_id=PLAYER)
+    path = route.path.format(code="RUBY_SPLIT_V1", policy_key="default", transaction_id=PLAYER, dead_letter_id=1)
     answer = office.admin.client.request(route.method, path, json=BODIES.get(route.path, {}), headers=ADMIN)
     assert (answer.status_code, answer.json()["code"]) == (400, "IDEMPOTENCY_KEY_REQUIRED")
     assert [call for call in office.wallet.calls if call.route != "/internal/wallet/topology/active"] == []
