@@ -97,9 +97,12 @@ CHECKS: dict[str, Entry] = {
         "Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.",
     ),
     "no-live-authorizations": Entry("checks.money.no_live_authorizations", "No accepted bet is open under the active topology version."),
-    "outbox-age": Entry("checks.money.outbox_age", "No event waits in an outbox for longer than the limit."),
+    "outbox-age": Entry(
+        "checks.money.outbox_age", "No event waits in an outbox for longer than the limit, and none is missing after it was published."
+    ),
     "outbox-drained": Entry(
-        "checks.money.outbox_drained", "No event is unpublished and every consumer group has read and acknowledged all of its streams."
+        "checks.money.outbox_drained",
+        "Every event is published and applied, and every consumer group has read and acknowledged all of its streams.",
     ),
     "snapshots-present": Entry(
         "checks.money.snapshots_present",

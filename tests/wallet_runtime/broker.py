@@ -1,0 +1,70 @@
+"""A Redis server of a test's own, which forgets as real ones do."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from rubyops.adapters.local import binaries
+
+PROGRAM_VARIABLE = "RUBYOPS_REDIS_SERVER"  # the program to use, such as a redis-server 7.0; else the one that the product brings
+HOST = "127.0.0.1"
+START_SECONDS_MAX = 20.0
+
+
+class Broker:
+    """A server with an append-only file, on a port that it keeps."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        """Start it."""
+        self.folder, self.port = folder, port
+        self.url = f"redis://{HOST}:{port}/0"
+        self.client: Any = redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=5)
+        self._program = os.environ.get(PROGRAM_VARIABLE) or str(binaries.valkey_server())
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start on what is in its folder, and wait until it answers."""
+        self.folder.mkdir(exist_ok=True)
+        options = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
+        kept = ["--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", "--logfile", str(self.folder.parent / "redis.log")]
+        self._process = subprocess.Popen([self._program, *options, *kept])
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while True:
+            try:
+                self.client.ping()
+                break
+            except redis.RedisError:
+                assert time.monotonic() < deadline, "the server did not answer"
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def version(self) -> str:
+        """Return what it calls itself."""
+        told = self.client.info("server")
+        return f"{told.get('server_name', 'redis')} {told.get('valkey_version') or told['redis_version']}"
+
+    def appended(self) -> int:
+        """Return how much its append-only file holds."""
+        return self._appends().stat().st_size
+
+    def lose_appends_after(self, size: int) -> None:
+        """Cut the file of a killed server, as a machine does that loses what was not synced."""
+        os.truncate(self._appends(), size)
+
+    def lose_everything(self) -> None:
+        """Take the files of a killed server away."""
+        shutil.rmtree(self.folder)
+
+    def _appends(self) -> Path:
+        return max(self.folder.glob("appendonlydir/*.incr.aof"))

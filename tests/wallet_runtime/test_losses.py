@@ -1,0 +1,245 @@
+"""Whatever Redis forgets, every committed event is applied once within a minute, and turnover is exact.
+
+Real workers on a server that is flushed, killed with its last appends, trimmed, emptied, or loses a group or entries, under
+load and while a worker is stopped. `RUBYOPS_LOST=all` plays 100 seeds and `RUBYOPS_LOST=12` the first twelve, on the server
+of `RUBYOPS_REDIS_SERVER`; the test run plays four.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from tests.alone import taking_ports
+from tests.cluster import Cluster, TestDatabase
+from tests.wallet_runtime.broker import Broker
+from tests.wallet_runtime.events import Outbox, Player
+from tests.wallet_runtime.serving import REPOSITORY, await_until, environment_for, free_port
+from wallet_runtime import contract
+from wallet_runtime.contract import ROLLING_WORKER, WALLET_WORKER
+from wallet_runtime.plumbing.streams import wallet_stream
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+SEEDS_MAX, SEEDS_IN_CI = 100, 4
+SECONDS_MAX = 60.0
+STREAMS = tuple(wallet_stream(number) for number in range(contract.PARTITIONS))
+GROUP = contract.ROLLING_GROUP
+LOSSES = ("flushed", "group deleted", "killed", "emptied", "trimmed", "entries deleted")
+SITUATIONS = ("under load", "worker stopped")
+ENOUGH = 10**12  # no rolling completes: wallet_service is not there
+APPLIED = "SELECT count(*) FROM rolling.rolling_inbox WHERE brand_id = %s"
+TURNOVER = "SELECT player_id, turnover FROM rolling.player_rolling WHERE brand_id = %s"
+RESENT = "SELECT coalesce(sum(resends), 0) FROM wallet.wallet_outbox WHERE brand_id = %s"
+TROUBLE = "SELECT count(*) FROM rolling.rolling_dead_letter"
+
+
+def seeds() -> range:
+    asked = os.environ.get("RUBYOPS_LOST", str(SEEDS_IN_CI))
+    return range(SEEDS_MAX if asked == "all" else int(asked))
+
+
+@dataclass
+class Stage:
+    """Two workers, their databases and a Redis of their own."""
+
+    database: TestDatabase
+    control: TestDatabase
+    broker: Broker
+    folder: Path
+    look: psycopg.Connection[Any]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def start(self, process: str) -> None:
+        """Start a worker and return at once."""
+        self.ports[process] = free_port()
+        urls = (self.database.dsn(process), self.control.dsn("control_service"))
+        environment = environment_for(process, self.ports[process], *urls, REDIS_URL=self.broker.url)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with (self.folder / f"{process}.log").open("ab") as log:
+            self.running[process] = subprocess.Popen(
+                [sys.executable, "-m", "wallet_runtime", process], cwd=REPOSITORY, env={**kept, **environment}, stdout=log, stderr=log
+            )
+
+    def stop(self, process: str) -> None:
+        """Kill a worker."""
+        self.running[process].kill()
+        self.running.pop(process).wait()
+
+    def stop_all(self) -> None:
+        """Kill every worker."""
+        for process in list(self.running):
+            self.stop(process)
+
+    def is_green(self) -> bool:
+        """Say whether both workers report that nothing is wrong."""
+        return all(self._status(port) == "ok" for port in self.ports.values())
+
+    def value(self, statement: str, *values: object) -> int:
+        """Return the one figure of a statement."""
+        return int(self.look.execute(statement.encode(), values).fetchall()[0][0])
+
+    @staticmethod
+    def _status(port: int) -> str:
+        try:
+            return str(httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).json()["status"])
+        except httpx.TransportError:
+            return "no answer"
+
+
+@pytest.fixture(scope="module")
+def stage(control_template: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("losses")
+    with ExitStack() as stack:
+        databases = [stack.enter_context(control_template.database(which)) for which in ("platform", "control")]
+        look = stack.enter_context(psycopg.connect(databases[0].superuser_dsn, autocommit=True))
+        with taking_ports():
+            broker = Broker(folder / "redis", free_port())
+        stack.callback(broker.kill)
+        live = Stage(databases[0], databases[1], broker, folder, look)
+        stack.callback(live.stop_all)
+        for process in (WALLET_WORKER, ROLLING_WORKER):
+            live.start(process)
+        await_until(live.is_green, 60)
+        yield live
+
+
+class Load:
+    """A writer of events of new players of a brand of its own, which knows what they must count."""
+
+    def __init__(self, database: TestDatabase, dice: random.Random) -> None:
+        """Begin to write."""
+        self.brand = uuid4()
+        self.turnover: dict[UUID, int] = {}
+        self.events = 0
+        self._dice = dice
+        self._players = [Player(number % contract.PARTITIONS, brand_id=self.brand) for number in range(12)]
+        self._bets: dict[UUID, list[tuple[str, int]]] = {}
+        self._dsn = database.superuser_dsn
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="load")
+        self._thread.start()
+
+    def end(self) -> None:
+        """Write no more."""
+        self._ending.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _write(self) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            outbox = Outbox(connection)
+            while not self._ending.is_set():
+                self._event(outbox, self._dice.choice(self._players))
+                self.events += 1
+                time.sleep(0.002)
+
+    def _event(self, outbox: Outbox, player: Player) -> None:
+        """Write one event; what a player stakes before its rolling is there counts for nothing."""
+        has_rolling, bets = player.player_id in self.turnover, self._bets.setdefault(player.player_id, [])
+        what = self._dice.random()
+        if not has_rolling and what < 0.4:
+            outbox.require(player, ENOUGH)
+            self.turnover[player.player_id] = 0
+        elif bets and what > 0.8:
+            authorization_id, counted = bets.pop()
+            outbox.roll_back(player, authorization_id)
+            if has_rolling:
+                self.turnover[player.player_id] -= counted
+        else:
+            stake = self._dice.randint(1, 1000)
+            bets.append((outbox.settle(player, stake), stake if has_rolling else 0))
+            if has_rolling:
+                self.turnover[player.player_id] += stake
+
+
+def lose(stage: Stage, loss: str, dice: random.Random) -> None:
+    """Have the server forget."""
+    broker = stage.broker
+    if loss == "flushed":
+        broker.client.flushall()
+    elif loss == "killed":
+        size = broker.appended()
+        time.sleep(1)
+        broker.kill()
+        broker.lose_appends_after(size)
+        broker.start()
+    elif loss == "emptied":
+        broker.kill()
+        broker.lose_everything()
+        broker.start()
+    else:
+        for stream in STREAMS:
+            # A stream that an earlier loss took and that has no event since, a group that the consumer made anew.
+            with suppress(redis.ResponseError):
+                _lose_of(broker.client, stream, loss, dice)
+
+
+def _lose_of(client: Any, stream: str, loss: str, dice: random.Random) -> None:
+    if loss == "trimmed":
+        client.xtrim(stream, maxlen=dice.randint(0, 2), approximate=False)
+    elif loss == "group deleted":
+        client.xgroup_destroy(stream, GROUP)
+        if dice.random() < 0.5:
+            client.xgroup_create(stream, GROUP, id="$")
+    else:
+        newest = [entry_id for entry_id, _ in client.xrevrange(stream, count=20)]
+        client.xdel(stream, *dice.sample(newest, min(5, len(newest))))
+
+
+def forget(stage: Stage, loss: str, situation: str, dice: random.Random) -> None:
+    """Have the server forget while a worker is stopped, or while the consumer is a little behind."""
+    if situation == "worker stopped":
+        stopped = dice.choice((WALLET_WORKER, ROLLING_WORKER))
+        stage.stop(stopped)
+        try:
+            time.sleep(dice.uniform(0.2, 0.5))
+            lose(stage, loss, dice)
+            time.sleep(dice.uniform(0.0, 0.3))
+        finally:
+            stage.start(stopped)
+        return
+    behind = stage.running[ROLLING_WORKER]
+    behind.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(dice.uniform(0.1, 0.3))
+        lose(stage, loss, dice)
+    finally:
+        behind.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_whatever_redis_forgets_every_event_is_applied_once(stage: Stage, seed: int) -> None:
+    dice = random.Random(seed)
+    loss = LOSSES[seed % len(LOSSES)]
+    situation = SITUATIONS[(seed + seed // len(LOSSES)) % len(SITUATIONS)]
+    load = Load(stage.database, dice)
+    try:
+        time.sleep(dice.uniform(0.3, 0.6))
+        forget(stage, loss, situation, dice)
+        time.sleep(dice.uniform(0.1, 0.4))
+    finally:
+        load.end()
+    began = time.monotonic()
+    await_until(lambda: stage.value(APPLIED, load.brand) == load.events, SECONDS_MAX)
+    applied = time.monotonic() - began
+    await_until(stage.is_green, SECONDS_MAX)
+    resent = stage.value(RESENT, load.brand)
+    played = f"seed {seed}, {stage.broker.version()}, {loss} {situation}"
+    print(f"{played}: {load.events} events, {resent} sent again, applied after {applied:.1f} s")
+    assert dict(stage.look.execute(TURNOVER.encode(), [load.brand]).fetchall()) == load.turnover
+    assert stage.value(TROUBLE) == 0
