@@ -1,8 +1,9 @@
 """Reconciliation beside the bare aggregate query: the version walk, the full walk with hashes, and a cycle after a few changes.
 
-python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes 1000]
+python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes 1000] [--bets 100000]
 
-The bare query sums deltas per account, which is the least that any reconciliation of balances has to do.
+The bare query sums deltas per account, which is the least that any reconciliation of balances has to do. The comparisons of records
+(ADR 18) are counted apart, each with a figure of its own and no bound: all bets, and a cycle of which `--changes` bets are of the day.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,6 +22,7 @@ SCALE = 1
 BARE = "SELECT count(*), sum(total) FROM (SELECT sum(delta) AS total FROM wallet.wallet_ledger GROUP BY brand_id, player_id, account) a"
 CYCLE = "SELECT drift_total, walked_total FROM wallet.walk_ledger(%s, 20)"
 STATEMENTS = Path(__file__).with_name("reconciliation.sql").read_text(encoding="utf-8").split(";\n")
+RECORDS = Path(__file__).with_name("records.sql").read_text(encoding="utf-8").split(";\n")
 MOST = {"full": 5.0, "hashes": 12.0}
 INCREMENTAL_MOST = 0.05
 
@@ -74,6 +77,31 @@ def ratios(name: str, rounds: int, reference: Callable[[], float], measured: Cal
     return median
 
 
+def records(bench: Bench, asked: argparse.Namespace) -> None:
+    """Measure each comparison of records over bets two days old and some of today, beside the bare sum over their ledger rows."""
+    with psycopg.connect(bench.dsn(), autocommit=True) as connection:
+        for first, last, ago in ((1, asked.bets, "2 days"), (asked.bets + 1, asked.bets + asked.changes, "0 days")):
+            for statement in RECORDS:
+                given = {"first": first, "last": last, "ago": ago} if "%(" in statement else None
+                connection.execute((statement if given else statement.replace("%%", "%")).encode(), given)
+        # A database that was never walked is compared whole.
+        connection.execute("UPDATE wallet.wallet_reconciliation_mark SET restore_epoch = 0")
+        connection.execute("VACUUM ANALYZE")
+        names = [str(name) for (name,) in connection.execute("SELECT wallet.comparisons()")]
+        for name in names:
+            for mode in ("full", "incremental"):
+                ratios(f"{name}, {mode}, against bare", asked.rounds, lambda: bare(connection), partial(compare, connection, mode, name))
+
+
+def compare(connection: psycopg.Connection, mode: str, name: str) -> float:
+    """Run one comparison and see that it found nothing; return its seconds."""
+    began = time.monotonic()
+    found = connection.execute("SELECT count(*) FROM wallet.compare_records(%s, %s)", [mode, name]).fetchone()
+    if found != (0,):
+        sys.exit(f"the comparison {name} found {found} records, expected none")
+    return time.monotonic() - began
+
+
 def measure(bench: Bench, asked: argparse.Namespace) -> bool:
     """Measure everything; tell whether each ratio is within its bound."""
     with psycopg.connect(bench.dsn(), autocommit=True) as connection:
@@ -102,9 +130,11 @@ def measure(bench: Bench, asked: argparse.Namespace) -> bool:
 def main() -> None:
     """Print the ratios; exit 1 when one is over its bound."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("rounds", 5), ("rows", 1_000_000), ("accounts", 20_000), ("changes", 1000)):
+    for name, value in (("rounds", 5), ("rows", 1_000_000), ("accounts", 20_000), ("changes", 1000), ("bets", 100_000)):
         parser.add_argument(f"--{name}", type=int, default=value)
     asked = parser.parse_args()
+    with server(SCALE) as bench:
+        records(bench, asked)
     with server(SCALE) as bench:
         sys.exit(0 if measure(bench, asked) else 1)
 

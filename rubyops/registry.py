@@ -104,6 +104,10 @@ CHECKS: dict[str, Entry] = {
         "checks.money.outbox_drained",
         "Every event is published and applied, and every consumer group has read and acknowledged all of its streams.",
     ),
+    "records-agree": Entry(
+        "checks.money.records_agree",
+        "Every record that decides money is as the wallet wrote it, and as its ledger rows, entries, requests and events say.",
+    ),
     "snapshots-present": Entry(
         "checks.money.snapshots_present",
         "Every transactional record carries the topology and policy it was made under, and these versions exist.",

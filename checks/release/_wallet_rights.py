@@ -38,6 +38,7 @@ MONEY_TABLES = (
     "wallet_claim",
     "wallet_lock",
     "wallet_reference",
+    "wallet_record_seal",
     "ledger_transactions",
 )
 
@@ -112,6 +113,19 @@ WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
 )
 
+# Tables of wallet.sealed_kinds() that are sealed in every column and have no trigger beside it.
+SEALED_WHOLE = (
+    "wallet_rolling_obligation",
+    "wallet_bonus",
+    "wallet_adjustment",
+    "wallet_transfer",
+    "ledger_transactions",
+    "wallet_reference",
+    "wallet_funding_choice",
+    "wallet_activation",
+    "wallet_currency",
+)
+
 # Triggers as PostgreSQL prints them, after how they fire: A always, O not under replication.
 _ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
 _TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
@@ -122,35 +136,66 @@ _EACH = "ON {table} FOR EACH ROW"
 _AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 _GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
 _PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
+_SEAL = f"O CREATE TRIGGER seal AFTER INSERT OR UPDATE {_EACH}"
+# Of a table with columns that no decision makes, only the others are sealed.
+_SEAL_PLAYER = f"O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF brand_id, player_id, currency, status, canary, created_at {_EACH}"
+_SEAL_GRANT = (
+    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF grant_id, brand_id, player_id, topology_code, coupon_log_id, account, scope, "
+    "currency, amount, state, topology_version, policy_key, policy_version, transaction_id, expires_at, created_at, closed_at "
+    f"{_EACH}"
+)
+_SEAL_EVENT = (
+    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF outbox_id, event_id, partition_no, brand_id, player_id, player_version, "
+    f"event_no, event_type, schema_version, payload, occurred_at, restore_epoch {_EACH} "
+    "WHEN ((new.event_type <> ALL (ARRAY['BET_SETTLED_CONFIRMED'::text, 'BET_ROLLED_BACK_CONFIRMED'::text, 'OUTBOX_CANARY'::text])))"
+)
+SEAL = "wallet.seal_record()"
 REFUSE = "wallet.refuse_change()"
 REFUSE_SEALED = "wallet.refuse_sealed()"
 PARTITION_OF_LEDGER = "a partition of wallet_ledger"
 
 # Of which table: what fires, the function, and whether it must be there.
 TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "wallet_topology": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
+    "wallet_topology": (
+        (_DOCUMENT, "wallet.protect_document()", True),
+        (_UNSEALED, REFUSE_SEALED, True),
+        (_SEAL, SEAL, True),
+    ),
     "wallet_draft_request": ((_UNSEALED, REFUSE_SEALED, True),),
-    "wallet_policy": ((_DOCUMENT, "wallet.protect_document()", True), (_UNSEALED, REFUSE_SEALED, True)),
-    "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True),),
-    "wallet_player": ((_PLAYER, "wallet.move_player_version()", True),),
+    "wallet_policy": (
+        (_DOCUMENT, "wallet.protect_document()", True),
+        (_UNSEALED, REFUSE_SEALED, True),
+        (_SEAL, SEAL, True),
+    ),
+    "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True), (_SEAL_GRANT, SEAL, True)),
+    "wallet_player": ((_PLAYER, "wallet.move_player_version()", True), (_SEAL_PLAYER, SEAL, True)),
+    "wallet_outbox": ((_SEAL_EVENT, SEAL, True),),
+    "wallet_record_seal": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    **{table: ((_SEAL, SEAL, True),) for table in SEALED_WHOLE},
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
-    "wallet_lock": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_lock": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEAL, SEAL, True)),
     "wallet_ledger": ((_TABLE, REFUSE, True),),
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
 
-# Triggers of other schemas that run with the rights of wallet_owner: what they refuse, and no more.
+# Triggers of other schemas. Those of wallet_owner refuse, and no more; a rolling keeps what its service wrote.
 _NEW_PLAYER = "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW WHEN ((SESSION_USER = 'player_service'::name))"
-TRIGGERS_ELSEWHERE = tuple(
-    f"{text.format(table=table)} EXECUTE FUNCTION {REFUSE_SEALED}"
-    for text, table in (
-        (_NEW_PLAYER, "player.player"),
-        (_UNSEALED, "game.callback"),
-        (_UNSEALED, "gateway.maintenance"),
-        (_UNSEALED, "gateway.maintenance_change"),
-        (_UNSEALED, "admin.command_audit"),
-        (_UNSEALED, "admin.command_claim"),
-    )
+TRIGGERS_ELSEWHERE = (
+    *(
+        f"{text.format(table=table)} EXECUTE FUNCTION {REFUSE_SEALED}"
+        for text, table in (
+            (_NEW_PLAYER, "player.player"),
+            (_UNSEALED, "game.callback"),
+            (_UNSEALED, "gateway.maintenance"),
+            (_UNSEALED, "gateway.maintenance_change"),
+            (_UNSEALED, "admin.command_audit"),
+            (_UNSEALED, "admin.command_claim"),
+        )
+    ),
+    *(
+        f"O CREATE TRIGGER seal BEFORE INSERT OR UPDATE ON rolling.{table} FOR EACH ROW EXECUTE FUNCTION rolling.seal_row()"
+        for table in ("player_rolling", "rolling_turnover")
+    ),
 )
 
 # Predefined roles whose members come to write: by rights, by the server's files or its programs.

@@ -4,14 +4,14 @@ When it fails, the platform shows players money that its ledger does not explain
 """
 
 from checks._answer import SAMPLES, none_may_break
-from checks.money import conservation, ledger_tips
+from checks.money import conservation, ledger_tips, records_agree
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Compare totals, then every account with its tip, then conservation; the first that differs is the answer."""
+    """Compare totals, then every account with its tip, then conservation, then records; the first that differs is the answer."""
     accounts = read.one("reconcile_recorded")["accounts"]
     totals = none_may_break(
         read.rows("reconcile_bucket_totals", limit=SAMPLES),
@@ -22,7 +22,7 @@ def run(read: Read) -> Finding:
     )
     if not totals.ok:
         return totals
-    parts = (ledger_tips.run(read), conservation.run(read))
+    parts = (ledger_tips.run(read), conservation.run(read), records_agree.run(read))
     return next((finding for finding in parts if not finding.ok), totals)
 
 

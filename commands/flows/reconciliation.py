@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from checks.money import conservation, ledger_tips
+from checks.money import conservation, ledger_tips, records_agree
 from checks.platform._endpoint import ask_every_copy
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import Finding
@@ -24,7 +24,7 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
     if answer.status != 200:
         raise CheckFailed(f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip())
     tips = ledger_tips.run(actor.read)
-    for finding in (tips, conservation.run(actor.read)):
+    for finding in (tips, conservation.run(actor.read), records_agree.run(actor.read)):
         if not finding.ok:
             raise CheckFailed(f"{TITLE}: {finding.summary}", details=finding.details)
     if tips.details.get("accounts") == 0:

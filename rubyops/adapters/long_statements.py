@@ -8,6 +8,7 @@ LONG_STATEMENTS = frozenset(
         "reconcile_conservation_scope",
         "reconcile_accounts",
         "reconcile_bucket_totals",
+        "reconcile_record_drift",
         "reconcile_unbalanced_transactions",
         "reconcile_movements_without_request",
         "reconcile_movements_without_ledger",

@@ -147,7 +147,8 @@ SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids, array_agg
 -- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE or TRUNCATE that always fires.
 WITH guarded AS (
     SELECT c.oid, c.relkind FROM pg_class c
-     WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass, 'wallet.wallet_lock'::regclass)
+     WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass, 'wallet.wallet_lock'::regclass,
+                     'wallet.wallet_record_seal'::regclass)
         OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass)
 ), needed AS (
     SELECT g.oid, action.name, action.bit FROM guarded g

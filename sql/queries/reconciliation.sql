@@ -5,6 +5,11 @@
 SELECT brand_id::text, player_id::text, account, currency, expected, actual, last_good_version, reason, count(*) OVER () AS total
   FROM wallet.ledger_drift ORDER BY brand_id, player_id, account LIMIT %(limit)s;
 
+-- name: reconcile_record_drift
+-- Records that decide money and are not as they were written, or as what was made with them says.
+SELECT kind AS record, key, brand_id::text, player_id::text, reason, count(*) OVER () AS total
+  FROM wallet.compare_records('full', NULL) ORDER BY kind, key LIMIT %(limit)s;
+
 -- name: reconcile_conservation_breaks
 -- Brands and currencies where counter-accounts and holdings differ.
 SELECT brand_id::text, currency, opening, psp_net_in, promo_net_issued, house_win, adjustments, cash, buckets, grants, open_stakes, difference,

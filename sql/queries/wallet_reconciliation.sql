@@ -18,6 +18,15 @@ SELECT hashed_at > '-infinity' AS ever, rotated_brand = '00000000-0000-0000-0000
 SELECT drift_total, walked_total, brand_id::text, player_id::text, account, currency, expected, actual, last_good_version, last_good, reason
   FROM wallet.walk_ledger(%(mode)s::text, %(limit)s::integer)
 
+-- name: reconciliation_comparisons
+-- The comparisons of records, by name.
+SELECT c AS name FROM wallet.comparisons() c
+
+-- name: reconciliation_records
+-- Records that decide money and are not as they were written, or as what was made with them says.
+SELECT kind AS record, key, brand_id::text, player_id::text, expected, actual, reason, count(*) OVER () AS total
+  FROM wallet.compare_records(%(mode)s::text, %(comparison)s::text) ORDER BY kind, key LIMIT %(limit)s::integer
+
 -- name: reconciliation_counter_drift
 -- Running sums that differ from their entries.
 SELECT brand_id::text, currency, account, expected, actual, 'the running sum differs from its entries' AS reason, count(*) OVER () AS total

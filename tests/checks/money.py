@@ -35,6 +35,7 @@ class Money:
         """Save and activate the seed's first pair, and register the player."""
         self.activate()
         with self.superuser() as connection:
+            connection.execute("SET SESSION AUTHORIZATION wallet_owner")
             statement = "SELECT wallet.register_player(%s, %s, 'EUR', false)"
             connection.execute(statement, [BRAND, PLAYER])
         return self
@@ -43,6 +44,7 @@ class Money:
         """Save and activate the seed's first pair; nobody holds anything yet."""
         seed = json.loads((SEEDS / "ruby_split_v1.1.json").read_text())
         with self.superuser() as connection:
+            connection.execute("SET SESSION AUTHORIZATION wallet_owner")
             connection.execute(
                 "INSERT INTO wallet.wallet_topology (code, version, state, document, saved_by) "
                 "VALUES ('RUBY_SPLIT_V1', 1, 'ACTIVE', %s, 'test')",
@@ -57,6 +59,10 @@ class Money:
                 "UPDATE wallet.wallet_gate SET topology_code = 'RUBY_SPLIT_V1', topology_version = 1, policy_key = 'default', "
                 "policy_version = 1, activation_no = 1"
             )
+            connection.execute(
+                "INSERT INTO wallet.wallet_activation (activation_no, topology_code, topology_version, policy_key, policy_version, caller, "
+                "request_id) VALUES (1, 'RUBY_SPLIT_V1', 1, 'default', 1, 'test', 'activate')"
+            )
 
     def superuser(self) -> psycopg.Connection[Any]:
         """Connect past every guard: for planting faults."""
@@ -69,21 +75,28 @@ class Money:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def move(self, command: str, legs: Sequence[Leg], bet: Record = None, cash: Record = None) -> str:
-        """Apply one command as wallet_service and return its transaction id."""
-        transaction = str(uuid.uuid4())
+    def move(self, command: str, legs: Sequence[Leg], bet: Record = None, cash: Record = None, event: Record = None) -> str:
+        """Apply one command as wallet_service and return its transaction id, which is that of a bet that it opens."""
+        opened = bet["authorization_id"] if bet and bet["state"] == "AUTHORIZED" else None
+        transaction = opened or str(uuid.uuid4())
+        records: dict[str, Any] = {"cash_transaction": {**cash, "transaction_id": transaction}} if cash else {}
+        if event:
+            records["events"] = [{"event_id": str(uuid.uuid4()), "partition_no": 1, **event}]
         body = {
             "brand_id": BRAND, "player_id": PLAYER, "caller": "test", "route": command, "request_id": transaction, "fingerprint": "\\x00",
             "status": 200, "body": {}, "transaction_id": transaction, "activation_no": 1, "player_version": self.history, "currency": "EUR",
             "command": command, "starts_new": True, "canary": False, **self.pair,
             "legs": [{"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs],
-            "bet": bet, "records": {"cash_transaction": {**cash, "transaction_id": transaction}} if cash else None,
+            "bet": bet, "records": records or None,
         }  # fmt: skip
         with psycopg.connect(self.database.dsn("wallet_service"), autocommit=True) as connection:
             answer = connection.execute(
                 "SELECT wallet.apply_command(jsonb_populate_record(NULL::wallet.command, %s))", [Jsonb(body)]
             ).fetchone()
         assert answer is not None and answer[0] == {"outcome": "applied"}
+        if event:
+            with self.superuser() as connection:
+                connection.execute("UPDATE wallet.wallet_outbox SET published_at = now() WHERE published_at IS NULL")
         self.history += 1
         return transaction
 
@@ -104,16 +117,26 @@ class Money:
         self.move("BET_AUTHORIZE", [(NORMAL, -amount), ("STAKE", amount)], bet=record)
         return authorization
 
+    def closed(self, kind: str, authorization: str, stake: int, payout: int = 0) -> dict[str, Any]:
+        """Make the event of a bet's close."""
+        payload = {
+            "authorization_id": authorization, "bet_id": authorization, "provider_id": "mocksports", "provider_type": "SPORTS",
+            "currency": "EUR", "stake": str(stake), "payout": str(payout), "funding": [{"account": NORMAL, "amount": str(stake)}],
+            "was": "AUTHORIZED",
+        }  # fmt: skip
+        return {"event_type": kind, "payload": payload}
+
     def settle(self, authorization: str, stake: int, payout: int) -> str:
         """Settle a bet into the sports bucket."""
         record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "SETTLED", "payout": payout, "payout_shares": []}
         legs = [leg for leg in (("STAKE", -stake), ("HOUSE", stake - payout), (NORMAL, payout)) if leg[1]]
-        return self.move("BET_SETTLE", legs, bet=record)
+        return self.move("BET_SETTLE", legs, bet=record, event=self.closed("BET_SETTLED_CONFIRMED", authorization, stake, payout))
 
     def roll_back(self, authorization: str, stake: int, account: str = NORMAL) -> str:
         """Roll an open bet back, to its source or, as a planted fault, to another account."""
         record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "ROLLED_BACK"}
-        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], bet=record)
+        event = self.closed("BET_ROLLED_BACK_CONFIRMED", authorization, stake)
+        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], bet=record, event=event)
 
     def partition(self) -> str:
         """Name the ledger partition of this month."""

@@ -12,6 +12,7 @@ from checks.money import (
     no_live_authorizations,
     outbox_age,
     outbox_drained,
+    records_agree,
     snapshots_present,
 )
 from checks.release import gate_03, gate_04, gate_05, gate_07, gate_08
@@ -29,6 +30,7 @@ GREEN: dict[str, Look] = {
     "conservation": conservation.run,
     "ledger-covers-movements": ledger_covers_movements.run,
     "authorizations-recorded": authorizations_recorded.run,
+    "records-agree": records_agree.run,
     "snapshots-present": snapshots_present.run,
     "outbox-age": outbox_age.run,
     "gate-03": gate_03.run,
@@ -64,6 +66,12 @@ def test_an_edited_ledger_row_is_found_though_balances_agree(money: Money, read:
     assert conservation.run(read).ok
 
 
+def test_a_record_that_was_edited_is_named(money: Money, read: LiveRead) -> None:
+    money.plant("UPDATE wallet.ledger_transactions SET amount = amount * 10 WHERE type = 'deposit'")
+    assert_red(records_agree.run(read), f"of brand {BRAND} player {PLAYER}: amount", "records that are not as the wallet left them")
+    assert_red(gate_03.run(read), "ledger_transactions")
+
+
 def test_a_removed_movement_is_found(money: Money, read: LiveRead) -> None:
     part = money.partition()
     money.plant(UNGUARD.format(part), f"DELETE FROM {part}")
@@ -73,7 +81,9 @@ def test_a_removed_movement_is_found(money: Money, read: LiveRead) -> None:
 
 def test_a_removed_authorization_is_found(money: Money, read: LiveRead) -> None:
     money.plant("DELETE FROM wallet.wallet_bet_authorization WHERE state = 'SETTLED'")
-    assert_red(authorizations_recorded.run(read), "house movement", PLAYER)
+    found = authorizations_recorded.run(read)
+    assert_red(found, "BET_SETTLED_CONFIRMED", PLAYER)
+    assert "house movement" in str(found.details["samples"])
 
 
 def test_an_emptied_policy_snapshot_is_found(money: Money, read: LiveRead) -> None:

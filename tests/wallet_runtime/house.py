@@ -13,7 +13,7 @@ import httpx
 import psycopg
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import BRAND, Served, internal, serving, signed
+from tests.wallet_runtime.serving import BRAND, Served, as_the_wallet, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, PLAYER_SERVICE, RUBY_SPLIT_V1, persons
@@ -200,7 +200,7 @@ def _grant(house: House) -> Body:
     coupon = _coupon(house) | {"expires_at": "2999-01-01T00:00:00Z"}
     house.money("coupon-grants/issue", **coupon)
     lapsed = "UPDATE wallet.wallet_coupon_grant SET expires_at = now() WHERE coupon_log_id = %s"
-    house.look.execute(lapsed, [coupon["coupon_log_id"]])
+    as_the_wallet(house.look, lapsed, [coupon["coupon_log_id"]])
     return {"player_id": coupon["player_id"], "coupon_log_id": coupon["coupon_log_id"]}
 
 

@@ -12,6 +12,7 @@ import pytest
 from sql import query
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.rolling.conftest import Line
+from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
@@ -69,7 +70,7 @@ class Desk:
 
     def new_player(self, *, canary: bool = False) -> Player:
         player = Player(money_of(self.wallet))
-        self.superuser.execute("UPDATE wallet.wallet_player SET canary = %s WHERE player_id = %s", [canary, player.player_id])
+        as_the_wallet(self.superuser, "UPDATE wallet.wallet_player SET canary = %s WHERE player_id = %s", [canary, player.player_id])
         return player
 
     def rich_player(self) -> Player:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 import uvicorn
 
 from tests.cluster import TestDatabase
@@ -150,6 +151,15 @@ def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None 
 
 
 OBSERVER = {contract.CALLER_HEADER: contract.OBSERVER, contract.TOKEN_HEADER: f"token-of-{contract.OBSERVER}"}
+
+
+def as_the_wallet(superuser: psycopg.Connection[Any], statement: str, values: Sequence[object] = (), role: str = "wallet_owner") -> None:
+    """Change a record as one of the wallet's functions would, so that it is sealed; `role` is who writes records of another service."""
+    superuser.execute(f"SET SESSION AUTHORIZATION {role}".encode())
+    try:
+        superuser.execute(statement.encode(), values or None)
+    finally:
+        superuser.execute("RESET SESSION AUTHORIZATION")
 
 
 def a_person(name: str, key: str = "") -> Person:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from tests.wallet_runtime.moving import (
     refused,
 )
 from tests.wallet_runtime.rolling.conftest import Line
+from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
@@ -148,7 +150,7 @@ def test_locked_money_is_moved_and_brought_back_locked(desk: Desk) -> None:
         "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code LIKE '%%NORMAL' ORDER BY amount"
     ):
         assert player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
-        desk.superuser.execute("UPDATE rolling.player_rolling SET state = 'EXPIRED' WHERE rolling_id = %s", [name])
+        as_the_wallet(desk.superuser, "UPDATE rolling.player_rolling SET state = 'EXPIRED' WHERE rolling_id = %s", [name], "rolling_worker")
     desk.line.run()
     before = desk.look(LOCKED)
     assert before == [("RUBY_SPLIT_V1/CASINO_NORMAL", 500), ("RUBY_SPLIT_V1/SPORTS_NORMAL", 800)]
@@ -251,11 +253,13 @@ def test_two_services_that_do_not_agree_stop_the_move(desk: Desk) -> None:
     known = desk.look("SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'")[0]
     desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code = 'SPORTS_NORMAL'")
     assert f"a live rolling of player {player.player_id} that the wallet does not know" in refused(lambda: desk.batch("run-1"))
-    desk.superuser.execute(
-        "UPDATE wallet.wallet_rolling_obligation SET state = 'ACTIVE', rolling_id = gen_random_uuid() WHERE state = 'CANCELED'"
-    )
+    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'ACTIVE' WHERE state = 'CANCELED'")
+    desk.superuser.execute("SET session_replication_role = replica")
+    renamed = "UPDATE rolling.player_rolling SET rolling_id = %s WHERE bucket_type_code = 'SPORTS_NORMAL'"
+    desk.superuser.execute(renamed, [uuid4()])
     assert "has no record of yet" in refused(lambda: desk.batch("run-1"))
-    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET rolling_id = %s WHERE bucket_type_code = 'SPORTS_NORMAL'", known)
+    desk.superuser.execute(renamed, known)
+    desk.superuser.execute("RESET session_replication_role")
     assert desk.state() == before
 
 
@@ -359,6 +363,7 @@ def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk)
     desk.batch("run-1")
     desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
     desk.seal("open")
+    as_the_wallet(desk.superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETING'", role="rolling_worker")
     for (rolling_id,) in desk.look("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"):
         assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[0] == 200
     assert ("RUBY_UNIFIED_V1/WITHDRAWABLE", "EUR", 1_300 + 300 + 250) in desk.look(HELD)

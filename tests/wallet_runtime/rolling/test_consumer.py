@@ -15,6 +15,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
+from tests.wallet_runtime.serving import as_the_wallet
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Busy
@@ -95,7 +96,7 @@ def test_turnover_reversed_after_completion_leaves_completed_and_a_finding(
     rolling_id = line.wallet.require(player, 50)
     bet = line.wallet.settle(player, 50)
     line.run()
-    superuser.execute("UPDATE rolling.player_rolling SET state = 'COMPLETED'")
+    as_the_wallet(superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETED'", role="rolling_worker")
     superuser.execute("DELETE FROM rolling.rolling_retry")
     line.wallet.roll_back(player, bet)
     line.run()

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from sql import query
+from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
@@ -65,7 +66,7 @@ class Holder:
         return self.player.perform(bets.rollback, bets.Rollback("mocksports", name), **reads)
 
     def lapse(self, coupon: dict[str, Any]) -> None:
-        self.look.execute(LAPSE, [coupon["grant_id"]])
+        as_the_wallet(self.look, LAPSE, [coupon["grant_id"]])
 
     def grant(self, coupon: dict[str, Any]) -> tuple[str, int]:
         row = self.look.execute(

@@ -54,6 +54,11 @@ def _found(cycle: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(sample.get("account") or sample.get("partition")), sample["reason"]) for sample in cycle["samples"] if "reason" in sample]
 
 
+def _accounts(cycle: dict[str, Any]) -> int:
+    """How many accounts the walk over the ledger found; what records say of the same edit is told beside them."""
+    return sum("last_good_version" in sample for sample in cycle["samples"])
+
+
 def _play(player: Player, bet: str) -> None:
     reads = {"provider_id": "mocksports", "bet_id": bet}
     player.perform(cash.deposit, DEPOSIT)
@@ -169,9 +174,9 @@ def test_an_edit_of_what_is_new_is_found_by_the_next_cycle(
     player.perform(cash.deposit, DEPOSIT)
     edit(damage)
     cycle = task.run("test", "incremental")
-    assert cycle["drift_buckets"] == 1, cycle
+    assert _accounts(cycle) == 1, cycle
     assert any(part in text for _, text in _found(cycle) for part in reason.split("|")), _found(cycle)
-    assert task.run("test", "incremental")["drift_buckets"] == 1
+    assert _accounts(task.run("test", "incremental")) == 1
     assert task.run("test", "hashes")["drift_buckets"] >= 1
 
 
@@ -196,7 +201,7 @@ def test_a_grant_is_an_account_like_any_other(task: Reconciliation, player: Play
         [player.brand_id, player.player_id],
     )
     cycle = task.run("test", "incremental")
-    assert cycle["drift_buckets"] == 1 and cycle["conservation_breaks"] == 1
+    assert _accounts(cycle) == 1 and cycle["conservation_breaks"] == 1
     assert _found(cycle)[0][0].startswith("GRANT/") and "no ledger row" in _found(cycle)[0][1]
 
 
@@ -300,12 +305,12 @@ def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
         legs = [{"account": NORMAL, "delta": 7, "currency": "EUR"}, {"account": "STAKE", "delta": -7, "currency": "EUR"}]
         command |= {"currency": "EUR", "legs": legs}
         long.execute("SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)", [json.dumps(command)])
-        assert task.run("test", "incremental")["drift_buckets"] == 0
+        assert _accounts(task.run("test", "incremental")) == 0
         long.commit()
-        assert task.run("test", "incremental")["drift_buckets"] == 0
+        assert _accounts(task.run("test", "incremental")) == 0
     player.perform(cash.deposit, DEPOSIT)
     for _ in range(2):
-        assert task.run("test", "incremental")["drift_buckets"] == 0
+        assert _accounts(task.run("test", "incremental")) == 0
     assert look.execute("SELECT count(*) FROM wallet.wallet_reconciliation_checkpoint WHERE suspect").fetchone() == (0,)
 
 
@@ -321,7 +326,7 @@ def test_after_a_restore_the_first_incremental_cycle_walks_everything(
     assert look.execute("SELECT count(*) FROM wallet.counter_drift").fetchone() == (0,)
     look.execute("UPDATE wallet.wallet_gate SET restore_epoch = restore_epoch + 1")
     edit("UPDATE {p} SET request_id = 'x' WHERE account LIKE '%NORMAL' AND version = 2")
-    assert task.run("test", "incremental")["drift_buckets"] == 1
+    assert _accounts(task.run("test", "incremental")) == 1
 
 
 # Sealed months ---------------------------------------------------------------------------------------------------------------

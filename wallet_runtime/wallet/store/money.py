@@ -41,6 +41,7 @@ ACTIVATIONS_SECONDS_MAX = 10.0
 STALE = "RW001"
 PAIR_MOVED = "RW010"
 ANSWER_PRUNED = "RW011"
+RECORD_ALTERED = "RW013"
 UNIQUE = "23505"
 NEGATIVE = "23514"
 OUT_OF_RANGE = "22003"
@@ -78,6 +79,12 @@ class InvariantRefused(ApiError):
     """The database refused the command because it would break an invariant of money; nothing was changed."""
 
     code = "INVARIANT_REFUSED"
+
+
+class RecordAltered(Conflict):
+    """A stored record of this command is not as the wallet left it, so nothing was done; reconciliation names it, and a person looks."""
+
+    code = "RECORD_ALTERED"
 
 
 class BalanceLimit(Conflict):
@@ -262,6 +269,9 @@ def refusal(sqlstate: str, message: str) -> ApiError:
     if sqlstate == OUT_OF_RANGE:
         return BalanceLimit()
     REFUSED_BY_DATABASE.labels(sqlstate).inc()
+    if sqlstate == RECORD_ALTERED:
+        log.error("a stored record was changed past the wallet", reason=message)
+        return RecordAltered(f"{message}; nothing was done, and the next reconciliation cycle names what differs")
     if sqlstate == NEGATIVE:
         NEGATIVE_PREVENTED.inc()
     log.error("the database refused a decided command", sqlstate=sqlstate, reason=message)

@@ -1,8 +1,9 @@
-"""The reconciliation cycle: every account against its ledger, seals against anchors, and conservation (SPEC 1.8).
+"""The reconciliation cycle: accounts against their ledger, records against their seals, months against anchors, conservation (SPEC 1.8).
 
 It reports and never corrects. Modes: `incremental` walks what was written since the last cycle and sweeps every account;
 `rotation` does that and walks the next 24th of all players with every hash, so that 24 hourly cycles go round (ADR 10);
-`full` walks every version and balance; `hashes` walks every hash too, and recomputes running sums and every sealed month.
+`full` walks every version and balance; `hashes` walks every hash too, and recomputes running sums and every sealed month. Records
+are compared with what was made of the last day, in rotation also with a 24th of all time, otherwise all of them (ADR 18).
 """
 
 from datetime import UTC, datetime
@@ -20,8 +21,9 @@ SAMPLES_MAX = 20
 PARTITION_MONTHS_AHEAD = 6
 
 log = structlog.get_logger("reconciliation")
-DRIFT = Gauge("wallet_ledger_reconciliation_drift_buckets", "Accounts, sums and sealed months that do not agree, at the last cycle.")
+DRIFT = Gauge("wallet_ledger_reconciliation_drift_buckets", "Accounts, records, sums and months that do not agree, at the last cycle.")
 BREAKS = Gauge("wallet_ledger_reconciliation_conservation_breaks", "Brands and currencies that do not conserve, at the last cycle.")
+ALTERED = Gauge("wallet_reconciliation_altered_records", "Records that do not agree, at the last cycle, by comparison.", ["comparison"])
 WALKED = Gauge("wallet_ledger_reconciliation_rows_walked", "Ledger rows that the last cycle walked.")
 
 
@@ -42,7 +44,7 @@ class Reconciliation:
     def run(self, forced_by: str, mode: Mode = "hashes") -> Row:
         """Run one cycle, the ledger and conservation in one snapshot; record it, set the gauges, return figures and samples.
 
-        `drift_buckets` counts accounts, running sums and sealed months together; each sample says which one it is.
+        `drift_buckets` counts accounts, records, running sums and sealed months together; each sample says which one it is.
         """
         started_at = datetime.now(UTC)
         seals = self._check_seals(every=mode == "hashes")
@@ -51,6 +53,7 @@ class Reconciliation:
         with self._database.transaction() as session:
             session.run("reconciliation_snapshot")
             session.run("reconciliation_lock")
+            altered, records = _compare_records(session, mode)
             total, drift, walked = _walk(session, mode)
             sums = session.all("reconciliation_counter_drift", limit=SAMPLES_MAX) if _recounts(session, mode) else []
             breaks = session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX)
@@ -58,9 +61,9 @@ class Reconciliation:
                 "reconciliation_record",
                 started_at=started_at,
                 mode=mode,
-                drift_buckets=total + _total(sums) + len(seals),
+                drift_buckets=total + altered + _total(sums) + len(seals),
                 conservation_breaks=_total(breaks),
-                samples=json(drift + sums + seals[:SAMPLES_MAX] + breaks),
+                samples=json(drift + records + sums + seals[:SAMPLES_MAX] + breaks),
                 forced_by=forced_by,
             )
         _tell(cycle, walked)
@@ -125,6 +128,17 @@ def _walk(session: Session, mode: Mode) -> tuple[int, list[Row], int]:
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
     shown = [{name: value for name, value in row.items() if name not in ("drift_total", "walked_total")} for row in rows if row["account"]]
     return total, [row | {"total": total} for row in shown], walked
+
+
+def _compare_records(session: Session, mode: Mode) -> tuple[int, list[Row]]:
+    """Compare the records that decide money, one comparison after the other; return how many differ, and the first of each."""
+    total, shown = 0, list[Row]()
+    for name in [str(row["name"]) for row in session.all("reconciliation_comparisons")]:
+        found = session.all("reconciliation_records", mode=mode, comparison=name, limit=SAMPLES_MAX)
+        ALTERED.labels(name).set(_total(found))
+        total += _total(found)
+        shown += found
+    return total, shown
 
 
 def _recounts(session: Session, mode: Mode) -> bool:

@@ -215,6 +215,8 @@ CREATE TABLE wallet.wallet_counter_entry (
     command        text NOT NULL,
     request_id     text NOT NULL,
     restore_epoch  bigint NOT NULL,
+    -- Of the whole entry (wallet.entry_seal).
+    seal           bytea NOT NULL DEFAULT '',
     xid            xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at     timestamptz NOT NULL,
     -- Points have counter-accounts of their own, so that money and points are conserved apart.
@@ -245,6 +247,9 @@ CREATE TABLE wallet.wallet_bet_authorization (
     close_transaction_id     uuid,
     first_close_transaction_id uuid,
     canary                   boolean NOT NULL DEFAULT false,
+    -- Of what was authorized, which never changes, and of how it was closed last (wallet.opening_seal, wallet.closing_seal).
+    seal                     bytea NOT NULL DEFAULT '',
+    close_seal               bytea,
     created_at               timestamptz NOT NULL DEFAULT now(),
     closed_at                timestamptz,
     UNIQUE (brand_id, provider_id, bet_id)

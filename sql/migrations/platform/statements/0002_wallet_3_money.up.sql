@@ -41,6 +41,34 @@ CREATE FUNCTION wallet.ledger_hash(
         convert_to(p_policy, 'UTF8'), p_policy_version, p_restore_epoch, p_created_at)))
 $$;
 
+-- What a bet was authorized as: its stake and what paid it, where its winnings go, and all else that names it, 16 bytes for each, so
+-- that a finding says which of the three was changed. It is written at authorize, and a close pays nothing where it does not hold.
+CREATE FUNCTION wallet.opening_seal(
+    p_authorization uuid, p_brand uuid, p_player uuid, p_provider text, p_provider_type text, p_bet text, p_round text, p_currency text,
+    p_stake bigint, p_funding jsonb, p_snapshot jsonb, p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
+    p_transaction uuid, p_canary boolean, p_created_at timestamptz
+) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT substr(sha256(record_send(ROW(p_stake, convert_to(p_funding::text, 'UTF8')))), 1, 16)
+        || substr(sha256(convert_to(p_snapshot::text, 'UTF8')), 1, 16)
+        || substr(sha256(record_send(ROW(p_authorization, p_brand, p_player, convert_to(p_provider, 'UTF8'), convert_to(p_provider_type, 'UTF8'),
+               convert_to(p_bet, 'UTF8'), convert_to(p_round, 'UTF8'), convert_to(p_currency, 'UTF8'), convert_to(p_topology, 'UTF8'),
+               p_topology_version, convert_to(p_policy, 'UTF8'), p_policy_version, p_transaction, p_canary, p_created_at))), 1, 16)
+$$;
+
+-- How a bet was closed last: what it paid and to where, its state, and the transactions of its closes; over what it was authorized as.
+CREATE FUNCTION wallet.closing_seal(p_seal bytea, p_state text, p_payout bigint, p_shares jsonb, p_close uuid, p_first_close uuid, p_closed_at timestamptz)
+RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT substr(sha256(p_seal || record_send(ROW(p_payout, convert_to(p_shares::text, 'UTF8')))), 1, 16)
+        || substr(sha256(p_seal || record_send(ROW(convert_to(p_state, 'UTF8'), p_close, p_first_close, p_closed_at))), 1, 16)
+$$;
+
+-- An entry of a counter-account.
+CREATE FUNCTION wallet.entry_seal(p_transaction uuid, p_brand uuid, p_player uuid, p_currency text, p_account text, p_delta bigint, p_command text,
+                                  p_request_id text, p_restore_epoch bigint, p_created_at timestamptz) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT substr(sha256(record_send(ROW(p_transaction, p_brand, p_player, p_currency, p_account, p_delta, p_command, convert_to(p_request_id, 'UTF8'),
+                                         p_restore_epoch, p_created_at))), 1, 16)
+$$;
+
 -- A coupon grant as the rules see it.
 CREATE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('grant_id', g.grant_id, 'player_id', g.player_id, 'coupon_log_id', g.coupon_log_id, 'topology_code', g.topology_code,
@@ -250,8 +278,10 @@ BEGIN
     ELSIF c.command IN ('POINTS_AWARD', 'BONUS_ISSUE') AND (c.records ? 'reference') IS NOT TRUE THEN
         RAISE EXCEPTION '% gives nothing without a reference', c.command USING ERRCODE = 'RW003';
     END IF;
-    INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at)
-    VALUES (c.transaction_id, c.brand_id, c.player_id, p_currency, p_account, p_delta, c.command, c.request_id, p_restore_epoch, now());
+    INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at,
+                                      seal)
+    VALUES (c.transaction_id, c.brand_id, c.player_id, p_currency, p_account, p_delta, c.command, c.request_id, p_restore_epoch, now(),
+            entry_seal(c.transaction_id, c.brand_id, c.player_id, p_currency, p_account, p_delta, c.command, c.request_id, p_restore_epoch, now()));
     RETURN true;
 END $$;
 
@@ -323,16 +353,20 @@ BEGIN
 END $$;
 
 -- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake. Returns the state it is in now.
+-- A bet that is not as it was sealed is closed by nobody (RW013): the decision was made on what somebody has changed.
 CREATE FUNCTION wallet.put_authorization(c wallet.command, b wallet.bet, p_stake_moved bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     closed_stake bigint;
+    intact       boolean;
 BEGIN
     IF b.state IN ('AUTHORIZED', 'TOMBSTONE') THEN
         INSERT INTO wallet_bet_authorization (authorization_id, brand_id, player_id, provider_id, provider_type, bet_id, round_id, currency, stake,
-            state, funding, policy_snapshot, topology_code, topology_version, policy_key, policy_version, authorize_transaction_id, canary)
+            state, funding, policy_snapshot, topology_code, topology_version, policy_key, policy_version, authorize_transaction_id, canary, seal)
         VALUES (b.authorization_id, c.brand_id, c.player_id, b.provider_id, b.provider_type, b.bet_id, b.round_id, c.currency, b.stake,
-            b.state, b.funding, b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.transaction_id, c.canary);
+            b.state, b.funding, b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.transaction_id, c.canary,
+            opening_seal(b.authorization_id, c.brand_id, c.player_id, b.provider_id, b.provider_type, b.bet_id, b.round_id, c.currency, b.stake,
+                b.funding, b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.transaction_id, c.canary, now()));
         IF p_stake_moved IS DISTINCT FROM b.stake THEN
             RAISE EXCEPTION 'stake % differs from the % moved', b.stake, p_stake_moved USING ERRCODE = 'RW003';
         END IF;
@@ -341,12 +375,31 @@ BEGIN
     IF b.from_state || '>' || b.state NOT IN ('AUTHORIZED>SETTLED', 'AUTHORIZED>ROLLED_BACK', 'SETTLED>ROLLED_BACK') THEN
         RAISE EXCEPTION 'a bet never goes from % to %', b.from_state, b.state USING ERRCODE = 'RW003';
     END IF;
+    IF b.from_state = 'SETTLED' THEN
+        PERFORM 1 FROM wallet_bet_authorization x
+          WHERE x.authorization_id = b.authorization_id AND x.state = 'SETTLED'
+            AND x.close_seal IS DISTINCT FROM closing_seal(x.seal, x.state, x.payout, x.payout_shares, x.close_transaction_id,
+                                                           x.first_close_transaction_id, x.closed_at);
+        IF FOUND THEN
+            RAISE EXCEPTION 'bet % is not as it was settled', b.authorization_id USING ERRCODE = 'RW013';
+        END IF;
+    END IF;
     UPDATE wallet_bet_authorization x
        SET state = b.state, payout = coalesce(b.payout, x.payout), payout_shares = coalesce(b.payout_shares, x.payout_shares),
            close_transaction_id = c.transaction_id,
-           first_close_transaction_id = coalesce(x.first_close_transaction_id, c.transaction_id), closed_at = now()
+           first_close_transaction_id = coalesce(x.first_close_transaction_id, c.transaction_id), closed_at = now(),
+           close_seal = CASE WHEN (x.close_seal IS NULL) = (b.from_state = 'AUTHORIZED') THEN
+               closing_seal(x.seal, b.state, coalesce(b.payout, x.payout), coalesce(b.payout_shares, x.payout_shares), c.transaction_id,
+                            coalesce(x.first_close_transaction_id, c.transaction_id), now()) END
      WHERE x.authorization_id = b.authorization_id AND x.state = b.from_state AND x.player_id = c.player_id
-    RETURNING CASE WHEN b.from_state = 'AUTHORIZED' THEN x.stake ELSE 0 END INTO closed_stake;
+    RETURNING CASE WHEN b.from_state = 'AUTHORIZED' THEN x.stake ELSE 0 END,
+              x.close_seal IS NOT NULL AND x.seal = opening_seal(x.authorization_id, x.brand_id, x.player_id, x.provider_id, x.provider_type, x.bet_id,
+                  x.round_id, x.currency, x.stake, x.funding, x.policy_snapshot, x.topology_code, x.topology_version, x.policy_key, x.policy_version,
+                  x.authorize_transaction_id, x.canary, x.created_at)
+      INTO closed_stake, intact;
+    IF NOT intact THEN
+        RAISE EXCEPTION 'bet % is not as it was authorized', b.authorization_id USING ERRCODE = 'RW013';
+    END IF;
     IF NOT FOUND OR closed_stake IS DISTINCT FROM -p_stake_moved THEN
         RAISE EXCEPTION 'authorization % is not % or its stake is not the % moved', b.authorization_id, b.from_state, -p_stake_moved
             USING ERRCODE = 'RW003';

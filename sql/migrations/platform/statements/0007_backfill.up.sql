@@ -122,9 +122,11 @@ BEGIN
          WHERE leg.amount > 0
     ), opened AS (
         INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch,
-                                          created_at)
+                                          created_at, seal)
         SELECT i.tx, i.tenant_id, i.player_id, i.currency, 'OPENING', -(i.balance_real_available + i.balance_real_pending), 'BACKFILL', p_run_id,
-               gate.restore_epoch, now()
+               gate.restore_epoch, now(),
+               entry_seal(i.tx, i.tenant_id, i.player_id, i.currency, 'OPENING', -(i.balance_real_available + i.balance_real_pending), 'BACKFILL',
+                          p_run_id, gate.restore_epoch, now())
           FROM inserted i WHERE i.balance_real_available + i.balance_real_pending > 0
     )
     SELECT count(*) INTO made FROM inserted;

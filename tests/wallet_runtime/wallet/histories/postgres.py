@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import psycopg
 
+from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.memory import PAST, Answer, Broken
 from tests.wallet_runtime.wallet.histories.model import Action
@@ -185,4 +186,4 @@ class Brand:
         return view | lists | named
 
     def _change(self, statement: str, *values: object) -> None:
-        self.product.look.execute(statement.encode(), values)
+        as_the_wallet(self.product.look, statement, values)

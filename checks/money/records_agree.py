@@ -1,0 +1,31 @@
+"""Every record that decides money is as the wallet wrote it, and as its ledger rows, entries, requests and events say.
+
+When it fails, somebody changed a bet, an amount, a state, a limit or a rule past the wallet, or took a record away. Nothing corrects
+this, and nothing is done with such a record: find out who, and what was decided by it meanwhile.
+"""
+
+from checks._answer import SAMPLES, none_may_break
+from rubyops.model.finding import Finding
+from rubyops.model.step import Check
+from rubyops.ports import Read, Row
+
+
+def run(read: Read) -> Finding:
+    """Compare all records in one snapshot, old ones too, and name those that differ."""
+    rows = read.rows("reconcile_record_drift", limit=SAMPLES)
+    there = read.one("reconcile_recorded")
+    return none_may_break(
+        rows,
+        holds="every record is as it was sealed",
+        broken="records that are not as the wallet left them",
+        name=_name,
+        nothing=None if there["money_moved"] else "no money has moved here",
+    )
+
+
+def _name(row: Row) -> str:
+    whose = f" of brand {row['brand_id']} player {row['player_id']}" if row["player_id"] else ""
+    return f"{row['record']} {row['key']}{whose}: {row['reason']}"
+
+
+CHECK = Check("records-agree", "Records are as the wallet sealed them", ("PRD-4c",), run)

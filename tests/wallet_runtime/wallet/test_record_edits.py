@@ -1,0 +1,241 @@
+"""A superuser's edit of any record that decides money is found and named by the hourly cycle; undone, the next cycle is clean."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cluster import Cluster, TestDatabase
+from tests.wallet_runtime.serving import a_person
+from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.pairs import activate_split
+from tests.wallet_runtime.wallet.record_edits import BET, EDITS, ELSEWHERE, Edit, World
+from wallet_runtime.plumbing.database import Database
+from wallet_runtime.wallet.domain import adjustments, bets, cash, rolling
+from wallet_runtime.wallet.store.money import RecordAltered, money_of
+from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
+
+ROUND = 24
+MODES: tuple[Mode, ...] = ("incremental", "rotation", "full", "hashes")
+ALL = os.environ.get("RUBYOPS_EDITS") == "all"
+OLD_IN_CI = ("policy_snapshot", "amount of state = 'requested'", "cap of", "deleted route = 'deposit'", "a release made up")
+GENERATED = """
+SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+ WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+GUARDS = """
+SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname IN ('immutable_rows', 'immutable_table', 'protect_document')
+"""
+# The function of the same name with a day of one second: what was made before is then old.
+A_SHORT_DAY = "CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$ SELECT interval '1 second' $$"
+
+
+@pytest.fixture(scope="module")
+def database(platform_template: Cluster) -> Iterator[TestDatabase]:
+    """One platform for the whole file: every edit is undone."""
+    with platform_template.database("platform") as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def wallet(database: TestDatabase) -> Iterator[Database]:
+    """The platform as wallet_service, with the split pair active."""
+    service = Database(database.dsn("wallet_service"), "wallet-edits", pool_max=8).open()
+    activate_split(service)
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def look(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A superuser's connection that no trigger but those that always fire holds up."""
+    with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def world(wallet: Database, look: psycopg.Connection) -> World:
+    """Everything played once, and found sound with every hash."""
+    world = World(wallet, Player(money_of(wallet)), look)
+    cycle = Reconciliation(wallet).run("test", "hashes")
+    assert (cycle["drift_buckets"], cycle["conservation_breaks"], cycle["samples"]) == (0, 0, [])
+    return world
+
+
+class Edited:
+    """A table as a superuser has it: changed, and brought back to exactly what it was."""
+
+    def __init__(self, look: psycopg.Connection, edit: Edit) -> None:
+        """Keep the table's rows, and carry the edit out: past the guards of immutable rows, with the trigger that seals in force."""
+        self.look, self.table = look, f"wallet.{edit.table}"
+        (self.columns,) = look.execute(GENERATED.encode(), [self.table]).fetchall()[0]
+        self.guards = [name for (name,) in look.execute(GUARDS.encode(), [self.table]).fetchall()]
+        look.execute(f"CREATE TEMP TABLE kept AS SELECT {self.columns} FROM {self.table}".encode())
+        for guard in self.guards:
+            look.execute(f"ALTER TABLE {self.table} DISABLE TRIGGER {guard}".encode())
+        self.changed = look.execute(edit.statement.encode()).rowcount
+
+    def undo(self) -> None:
+        """Bring every row back as it was, unseen by any trigger, and every guard."""
+        self.look.execute("SET session_replication_role = replica")
+        self.look.execute(f"DELETE FROM {self.table}".encode())
+        self.look.execute(f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE SELECT {self.columns} FROM kept".encode())
+        self.look.execute("DROP TABLE kept")
+        self.look.execute("RESET session_replication_role")
+        for guard in self.guards:
+            always = "ALWAYS " if guard.startswith("immutable") else ""
+            self.look.execute(f"ALTER TABLE {self.table} ENABLE {always}TRIGGER {guard}".encode())
+
+
+def _naming(cycle: dict[str, Any], edit: Edit) -> list[dict[str, Any]]:
+    return [sample for sample in cycle["samples"] if sample.get("record") == edit.record and edit.reason in sample["reason"]]
+
+
+def _named(cycle: dict[str, Any], edit: Edit, player: Player) -> None:
+    named = _naming(cycle, edit)
+    assert named, f"{edit.name}: nobody names {edit.record} for {edit.reason!r} in {cycle['samples']}"
+    assert named[0]["key"] and named[0]["reason"]
+    if named[0]["player_id"] is not None and "player_id = gen_random" not in edit.statement:
+        assert named[0]["player_id"] == str(player.player_id)
+
+
+def test_the_list_is_long_and_reaches_every_table() -> None:
+    assert len({edit.name for edit in EDITS}) == len(EDITS) >= 40
+    assert len({edit.table for edit in EDITS}) >= 20
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])
+def test_an_edit_of_the_last_day_is_named_by_the_next_cycle(world: World, wallet: Database, look: psycopg.Connection, edit: Edit) -> None:
+    task = Reconciliation(wallet)
+    change = Edited(look, edit)
+    try:
+        assert change.changed, "the edit has nothing to change: the world lacks such a record"
+        cycle = task.run("test", "incremental")
+        assert cycle["drift_buckets"] >= 1
+        _named(cycle, edit, world.player)
+    finally:
+        change.undo()
+    clean = task.run("test", "incremental")
+    assert (clean["drift_buckets"], clean["conservation_breaks"]) == (0, 0), clean["samples"]
+
+
+@pytest.fixture(scope="module")
+def aged(world: World, look: psycopg.Connection) -> World:
+    """The same world, of which everything is older than a day: the day is made a second, and the second is waited for."""
+    look.execute(A_SHORT_DAY.encode())
+    time.sleep(1.1)
+    return world
+
+
+OLD = [edit for edit in EDITS if ALL or any(text in edit.name for text in OLD_IN_CI)]
+
+
+@pytest.mark.parametrize("edit", OLD, ids=[edit.name for edit in OLD])
+def test_an_edit_of_an_old_record_is_named_within_a_round(aged: World, wallet: Database, look: psycopg.Connection, edit: Edit) -> None:
+    task = Reconciliation(wallet)
+    change = Edited(look, edit)
+    try:
+        for _ in range(ROUND):
+            cycle = task.run("test", "rotation")
+            if _naming(cycle, edit):
+                break
+        _named(cycle, edit, aged.player)
+    finally:
+        change.undo()
+    clean = task.run("test", "hashes")
+    assert (clean["drift_buckets"], clean["conservation_breaks"]) == (0, 0), clean["samples"]
+
+
+# What was changed is not acted on ----------------------------------------------------------------------------------------------------
+
+
+def _refused(player: Player, rule: Any, command: Any, **reads: str) -> str:
+    with pytest.raises(RecordAltered) as refused:
+        player.perform(rule, command, **reads)
+    return refused.value.message
+
+
+def _undone(look: psycopg.Connection, table: str, statement: str, act: Callable[[], str]) -> str:
+    change = Edited(look, Edit(table, "", statement, "", ""))
+    try:
+        return act()
+    finally:
+        change.undo()
+
+
+def test_an_open_bet_whose_destinations_were_edited_pays_nothing(world: World, look: psycopg.Connection) -> None:
+    reads = {"provider_id": "mocksports", "bet_id": "open"}
+    larger = "stake = 9000, funding = jsonb_set(funding, '{0,amount}', '9000')"
+    for changed in (f"policy_snapshot = {ELSEWHERE}", larger):
+        for rule, command in (
+            (bets.settle, bets.Settle("mocksports", "open", "900")),
+            (bets.rollback, bets.Rollback("mocksports", "open")),
+        ):
+            act = partial(_refused, world.player, rule, command, **reads)
+            told = _undone(look, BET, f"UPDATE wallet.{BET} SET {changed} WHERE bet_id = 'open'", act)
+            assert "is not as it was authorized" in told and "nothing was done" in told
+
+
+def test_a_settled_bet_whose_payout_was_edited_is_not_taken_back(world: World, look: psycopg.Connection) -> None:
+    reads = {"provider_id": "mocksports", "bet_id": "won"} | bets.ROLLBACK_READS
+    less = "payout = 1, payout_shares = jsonb_set(payout_shares, '{0,amount}', '1')"
+    again = f"UPDATE wallet.{BET} SET {less} WHERE bet_id = 'won'"
+    told = _undone(look, BET, again, lambda: _refused(world.player, bets.rollback, bets.Rollback("mocksports", "won"), **reads))
+    assert "is not as it was settled" in told
+
+
+def test_a_withdrawal_whose_amount_was_edited_is_not_paid(world: World, look: psycopg.Connection) -> None:
+    (named,) = look.execute("SELECT transaction_id::text FROM wallet.ledger_transactions WHERE state = 'approved'").fetchall()[0]
+    act = partial(_refused, world.player, cash.mark_paid, cash.Review(named, "ann"), cash_transaction_id=named)
+    told = _undone(look, "ledger_transactions", "UPDATE wallet.ledger_transactions SET amount = 600 WHERE state = 'approved'", act)
+    assert "amount" in told
+
+
+def test_an_adjustment_whose_amount_was_multiplied_is_not_applied(world: World, look: psycopg.Connection) -> None:
+    (named,) = look.execute("SELECT adjustment_id::text FROM wallet.wallet_adjustment WHERE state = 'REQUESTED'").fetchall()[0]
+    decide = adjustments.Decide(named, a_person("bob"))
+    act = partial(_refused, world.player, adjustments.approve, decide, adjustment_id=named)
+    told = _undone(look, "wallet_adjustment", "UPDATE wallet.wallet_adjustment SET amount = amount * 100 WHERE state = 'REQUESTED'", act)
+    assert "amount" in told
+
+
+def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: psycopg.Connection) -> None:
+    (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
+    act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+    told = _undone(look, "wallet_rolling_obligation", "UPDATE wallet.wallet_rolling_obligation SET cap = NULL WHERE cap IS NOT NULL", act)
+    assert "cap" in told
+
+
+# No false alarm ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(world: World, wallet: Database, database: TestDatabase) -> None:
+    stop, faults = threading.Event(), list[BaseException]()
+
+    def play() -> None:
+        try:
+            with psycopg.connect(database.superuser_dsn, autocommit=True) as own:
+                while not stop.is_set():
+                    World(wallet, Player(money_of(wallet)), own)
+        except BaseException as error:  # the thread's fault is told by the test
+            faults.append(error)
+
+    threads = [threading.Thread(target=play) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    task, until, cycles = Reconciliation(wallet), time.monotonic() + (600 if ALL else 3), list[Any]()
+    try:
+        while time.monotonic() < until:
+            for mode in MODES:
+                cycles.append(task.run("test", mode))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not faults
+    assert [cycle["samples"] for cycle in cycles if cycle["drift_buckets"] or cycle["conservation_breaks"]] == []
