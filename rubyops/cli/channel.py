@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, TextIO
 
+from wallet_runtime.contract.text import shown
+
 LINE_SECONDS = 1.0  # how long a run waits for one line to be taken
 FLUSH_SECONDS = 5.0  # how long the end of the process waits for what is left
 LINES_KEPT = 10_000  # how many lines wait for a reader; later ones are counted
@@ -107,9 +109,10 @@ class Channel:
         return isinstance(self.lost, BrokenPipeError)
 
     def write(self, text: str) -> None:
-        """Write a line. Never raises, and once `follow` was called never waits for long."""
+        """Write a line, what would act on a terminal escaped. Never raises, and once `follow` was called never waits for long."""
         if self.lost is not None:
             return
+        text = shown(text)
         if self._waiting is None:
             self._put(text + "\n")
         elif self._stalled and self._waiting.qsize() >= LINES_KEPT:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rubyops.cli.channel import Channel, encodes, flush_all, is_terminal
 from rubyops.model.exit_code import ExitCode
+from wallet_runtime.contract.text import shown_in_json
 
 Output = Literal["text", "json", "ndjson"]
 EVENTS_SCHEMA = "rubyops.events/v1"
@@ -80,7 +81,7 @@ class Console:
         return int(ExitCode.FAILED) if code == ExitCode.DONE and not self._runs_steps else code
 
     def _json(self, content: Mapping[str, Any], indent: int | None = None) -> str:
-        text = json.dumps(content, indent=indent, default=str, ensure_ascii=False)
+        text = shown_in_json(json.dumps(content, indent=indent, default=str, ensure_ascii=False))
         if encodes(text, self._out.stream):
             return text
         return json.dumps(content, indent=indent, default=str)

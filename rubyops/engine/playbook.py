@@ -12,6 +12,7 @@ import msgspec
 from rubyops.errors import PlaybookInvalid, UsageError
 from rubyops.model.step import Check, Command, Playbook, Step
 from rubyops.yaml_tree import Fault, Node, Place, read_tree
+from wallet_runtime.contract.text import acts
 
 SCHEMA = "rubyops.playbook/v1"
 KINDS = ("rollout", "rollback", "verification", "task")
@@ -79,6 +80,8 @@ def type_params(params: type, values: Mapping[str, Any]) -> tuple[dict[str, Any]
             continue
         try:
             typed[field.name] = msgspec.convert(value, hints[field.name], strict=True)
+            if isinstance(value, str) and acts(value):
+                wrong.append((key, f"parameter {key!r} holds a control character, found {value[:40]!r} (allowed: printable text)"))
         except msgspec.ValidationError as error:
             wrong.append((key, f"parameter {key!r}: {str(error).lower()}, found {value!r}{_allowed(hints[field.name])}"))
     named = {known[key.replace("_", "-")].name for key in values if key.replace("_", "-") in known}

@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet_runtime import contract
+from wallet_runtime.contract.text import shown_in_json
 from wallet_runtime.plumbing import metrics
 from wallet_runtime.plumbing.errors import ApiError, BodyTooLarge, Invalid, MethodNotAllowed, RequestTooSlow, Unauthorized
 from wallet_runtime.plumbing.headers import Headers
@@ -70,7 +71,8 @@ async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
             "details": error.details,
         }
     )
-    await send_answer(scope, send, error.status, payload, _error_headers(error))
+    # An error repeats what a stranger sent.
+    await send_answer(scope, send, error.status, shown_in_json(payload.decode()).encode(), _error_headers(error))
 
 
 def _error_headers(error: ApiError) -> dict[str, str]:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import msgspec
 
+from wallet_runtime.contract.text import ACTING
 from wallet_runtime.plumbing.errors import Invalid
 
 # An id that another party chose: printable ASCII without spaces, so that it can stand in a log line, a path or a header.
 ForeignId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"\A[!-~]+\Z")]
 # Text that a person wrote. Control characters and marks that turn the direction of writing would lie in a log or on a terminal.
-_PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_PRINTABLE = f"[^{ACTING}]"
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PRINTABLE}*\Z")]
 Said = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=rf"\A(?=.*\S){_PRINTABLE}+\Z")]
 

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from wallet_runtime.contract.text import shown_in_json
+
 _SECRET_WORDS = ("token", "secret", "signature", "authorization", "password", "session", "key", "body", "payload")
 _ALLOWED_NAMES = frozenset({"policy_key", "idempotency_key"})
 
@@ -60,4 +62,4 @@ class _JsonLines(logging.Formatter):
 
 
 def _encode(fields: EventFields, **_: object) -> str:
-    return msgspec.json.encode(fields, enc_hook=str).decode()
+    return shown_in_json(msgspec.json.encode(fields, enc_hook=str).decode())

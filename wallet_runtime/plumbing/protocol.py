@@ -9,19 +9,22 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
+# What a body may be on the wire: 64 KiB in chunks of one byte each, and room. Extensions of chunks and trailers count, which no
+# handler ever sees.
+BODY_WIRE_BYTES_MAX = 512 * 1024
 # From the connection, or from the first byte of a further request, to the end of its headers.
 HEAD_SECONDS_MAX = 5.0
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large", 431: "Request Header Fields Too Large"}
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too long, too many or too slow; bodies are bounded by `app`."""
+    """Closes a connection whose request line and headers are too long, too many or too slow; what a body holds is bounded by `app`."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         """Begin before the first request."""
         super().__init__(*given, **named)
-        self._in_head = False
-        self._head_bytes = 0
+        self._in_head = self._in_body = False
+        self._head_bytes = self._body_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = (400, "BAD_REQUEST", "this is no HTTP request")
 
@@ -40,6 +43,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
             self._refuse_head(431, "HEADERS_TOO_LARGE", f"the request line and headers may hold {HEAD_BYTES_MAX} bytes")
             return
+        if self._in_body:
+            self._body_bytes += len(data)
+            if self._body_bytes > BODY_WIRE_BYTES_MAX:
+                self._refuse_head(413, "BODY_TOO_LARGE", f"a body, its chunks and trailers may be {BODY_WIRE_BYTES_MAX} bytes on the wire")
+                return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -60,7 +68,13 @@ class BoundedProtocol(HttpToolsProtocol):
             told = f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, found {len(self.headers)} and {size}"
             self._refusal = (431, "HEADERS_TOO_LARGE", told)
             raise httptools.HttpParserError(told)
+        self._in_body, self._body_bytes = True, 0
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Count the body no longer."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer in the house's shape what the parser could not read, and close."""

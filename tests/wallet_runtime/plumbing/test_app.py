@@ -1,15 +1,18 @@
 """One path for every request: bounded, authenticated, typed, answered in one shape. Real sockets throughout."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.wallet_runtime.serving import BRAND, OBSERVER, Served, internal, serving
 from wallet_runtime import contract
+from wallet_runtime.contract.text import acts
 from wallet_runtime.plumbing import app, auth
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
 from wallet_runtime.plumbing.body import Body
@@ -211,6 +214,14 @@ def test_a_refusal_carries_its_details_and_a_break_carries_nothing(served: Serve
     assert refusal.headers["Retry-After"] == "3"
     body = confirm_error(served.client.get("/fail"), 500, "INTERNAL")
     assert "broken" not in str(body)
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x7f", "\x9b", "\u202e"], ids=ascii)
+def test_an_error_that_repeats_what_was_sent_shows_it_escaped(served: Served, sign: str) -> None:
+    answers = [post(served, json.dumps({"name": "a", f"x{sign}": 1}, ensure_ascii=False).encode()), served.client.get(f"/x{quote(sign)}")]
+    for answer in answers:
+        assert answer.status_code in (404, 422)
+        assert not acts(answer.text), answer.text
 
 
 def test_requests_are_counted_by_route_and_status(served: Served) -> None:

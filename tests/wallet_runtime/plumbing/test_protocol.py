@@ -10,7 +10,7 @@ import pytest
 
 from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
 from wallet_runtime.plumbing.app import BODY_SECONDS_MAX
-from wallet_runtime.plumbing.protocol import HEAD_BYTES_MAX, HEAD_SECONDS_MAX, HEADERS_MAX
+from wallet_runtime.plumbing.protocol import BODY_WIRE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_SECONDS_MAX, HEADERS_MAX
 
 pytestmark = pytest.mark.fault
 LINE = b"GET /health HTTP/1.1\r\nHost: here\r\n"
@@ -128,6 +128,30 @@ def test_a_second_head_has_its_own_time_and_a_pause_before_it_none(port: int) ->
         assert answered(line), "a client may wait before its next request"
         line.sendall(b"GET /heal")
         assert told_at_the_end(line) == (408, "REQUEST_TIMEOUT")
+
+
+CHUNKED = POST.replace(b"Content-Length: 20", b"Transfer-Encoding: chunked")
+
+
+@pytest.mark.parametrize(
+    ("begun", "more"),
+    [(b"2\r\n{}\r\n0\r\n", b"X-Trailer: " + b"x" * 60_000 + b"\r\n"), (b"2;named=", b"x" * 60_000), (b"", b"1\r\n \r\n" * 10_000)],
+    ids=["trailers", "extension of a chunk", "chunks of a byte"],
+)
+def test_a_body_that_is_more_on_the_wire_than_it_holds_is_refused(port: int, begun: bytes, more: bytes) -> None:
+    with connected(port) as line:
+        line.sendall(CHUNKED + begun)
+        sent = 0
+        with pytest.raises(OSError):
+            while sent < 40 * BODY_WIRE_BYTES_MAX:
+                line.sendall(more)
+                sent += len(more)
+
+
+def test_a_body_in_chunks_of_a_byte_is_taken(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(CHUNKED + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n")
+        assert answered(line)
 
 
 def test_half_a_body_is_answered_and_closed(port: int) -> None:
