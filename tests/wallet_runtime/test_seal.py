@@ -125,7 +125,7 @@ def _fields(process: str, route: Route) -> set[str]:
     return set(shape.__struct_fields__) - LEFT_OUT
 
 
-def _named(house: House) -> Sealed:
+def _named(house: House, worker_dsn: str) -> Sealed:
     """Make one of everything, while the platform is open."""
     house.forget_documents()
     path, selection = REQUESTS[(WALLET_SERVICE, "PUT", ACTIVATIONS[0])](house)
@@ -182,7 +182,8 @@ def _named(house: House) -> Sealed:
     path = f"/internal/rolling/dead-letters/{asked_for}/discard"
     assert house.send((contract.ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked).status_code == 200
     house.look.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND])
-    house.look.execute(ROLLING, [bonus["rolling_id"], BRAND, player])
+    with psycopg.connect(worker_dsn) as worker:
+        worker.execute(ROLLING, [bonus["rolling_id"], BRAND, player])
     paths = {
         "player_id": player,
         "transaction_id": names["transaction_id"],
@@ -208,7 +209,7 @@ def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Se
         activate_split(served[WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
         operators = stack.enter_context(psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True))
-        yield _named(House(served, look, operators))
+        yield _named(House(served, look, operators), platform.dsn(contract.ROLLING_WORKER))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from checks.release._wallet_rights import PLATFORM_ROLES
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
-from wallet_runtime.contract import PROCESSES, seal
+from wallet_runtime.contract import PROCESSES, ROLLING_WORKER, seal
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.services import load
 
@@ -46,7 +46,7 @@ SELECT DISTINCT c.oid::regclass::text,
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
 # A rolling that has lapsed, one whose end the wallet does not know, and events and answers that were kept long enough.
-WORK = """
+ROLLINGS = """
 INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
     multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
 SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100,
@@ -54,6 +54,8 @@ SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1',
   FROM unnest('{ACTIVE,COMPLETING}'::text[]) AS state;
 INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
 SELECT rolling_id, brand_id, player_id FROM rolling.player_rolling WHERE state = 'COMPLETING';
+"""
+WORK = """
 INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch, published_at)
 VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'X', '{}', 0, now() - interval '9 days');
 INSERT INTO wallet.wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id, created_at)
@@ -83,7 +85,7 @@ def test_every_loop_passes_with_a_reason_or_pauses(loops: dict[tuple[str, str], 
 
 
 def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
-    loops: dict[tuple[str, str], Loop], superuser: psycopg.Connection[Any]
+    loops: dict[tuple[str, str], Loop], superuser: psycopg.Connection[Any], platform_db: TestDatabase
 ) -> None:
     def turn(level: str) -> tuple[Any, ...]:
         superuser.execute(SEAL.encode(), [level])
@@ -93,6 +95,9 @@ def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
         return tuple(superuser.execute(COUNTS.encode()).fetchall()[0])
 
     superuser.execute(WORK.encode())
+    # Nobody acts on a rolling that a superuser has written.
+    with psycopg.connect(platform_db.dsn(ROLLING_WORKER)) as worker:
+        worker.execute(ROLLINGS.encode())
     before = tuple(superuser.execute(COUNTS.encode()).fetchall()[0])
     assert before == (1, 0, 1, 1)
     assert turn("sealed") == before
