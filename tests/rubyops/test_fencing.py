@@ -30,7 +30,7 @@ UNFENCED = {
 }
 SET_ASIDE = """
 INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)
-VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'FAILED', 'planted', 6) RETURNING dead_letter_id
+VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'MALFORMED', 'planted', 6) RETURNING dead_letter_id
 """
 NO_DOCUMENT: dict[str, object] = {"from": {"code": "RUBY_SPLIT_V1", "version": 1}}
 

@@ -19,7 +19,7 @@ from wallet_runtime.plumbing.retention import Keep
 from wallet_runtime.plumbing.streams import Streams, wallet_stream
 from wallet_runtime.rolling.api import SERVICE
 from wallet_runtime.rolling.store import Lease, LeaseLost
-from wallet_runtime.rolling.worker import retention_of
+from wallet_runtime.rolling.worker import consumer, retention_of
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.rolling.worker.replay import replay
 
@@ -50,9 +50,11 @@ def _turn_until(line: Line, look: Look, expected: list[tuple[str]]) -> None:
 
 
 @pytest.fixture
-def impatient(line: Line, as_role: AsRole, streams: Streams) -> Line:
-    """A line whose consumer renews its leases, and so looks for replays, at almost every turn."""
-    return Line(line.wallet, line.publisher, Consumer(as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.5))
+def impatient(line: Line, as_role: AsRole, streams: Streams, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """A line whose consumer tries again at once, and renews its leases, and so looks for replays, at almost every turn."""
+    monkeypatch.setattr(consumer, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(consumer, "BLOCK_MS", 1)
+    return Line(line.wallet, line.publisher, Consumer(as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.1))
 
 
 def test_a_replay_applies_the_event_and_what_waited_for_it_in_order(impatient: Line, look: Look, superuser: psycopg.Connection) -> None:
@@ -178,6 +180,10 @@ def test_two_persons_discard_an_event_and_those_behind_it_go_on(
     assert look("SELECT count(*) FROM rolling.player_rolling") == [(1,)], "the discarded event was not applied"
     kept = "SELECT discard_reason, discard_requested_by, discard_confirmed_by FROM rolling.rolling_dead_letter WHERE dead_letter_id = 1"
     assert look(kept) == [(why["reason"], "ann", "bob")]
+    told = (
+        "SELECT a.received FROM rolling.rolling_dead_letter d, rolling.answer_to(d.event_id, gen_random_uuid()) a WHERE dead_letter_id = 1"
+    )
+    assert look(told) == [(False,)], "reconciliation misses no rolling"
     line.wallet.settle(player, 7)
     line.run()
     assert look(TURNOVER, rolling_id) == [(37,)]

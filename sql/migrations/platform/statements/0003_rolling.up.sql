@@ -229,7 +229,7 @@ GRANT SELECT ON rolling.rolling_position, rolling.rolling_dead_letter TO rolling
 ALTER FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO rolling_owner;
 REVOKE ALL ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[])
-    TO wallet_worker, rubyops_read, rubyops_ops;
+    TO wallet_worker, wallet_owner, rubyops_read, rubyops_ops;
 GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by, discard_requested_key,
               discard_requested_at, discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;

@@ -45,11 +45,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
      WHERE t.counted_at >= p_recent OR (t.counted_at >= p_from AND t.counted_at < p_to)
 $$;
 
--- What became of an event of the wallet that asked for a rolling: whether it was received, the rolling, and whether its end is still to
--- be told.
+-- What became of an event of the wallet that asked for a rolling: whether it was received and not discarded, the rolling, and whether
+-- its end is still to be told.
 CREATE FUNCTION rolling.answer_to(p_event uuid, p_rolling uuid, OUT received boolean, OUT held jsonb, OUT is_due boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
-    SELECT EXISTS (SELECT FROM rolling_inbox i WHERE i.event_id = p_event),
+    SELECT EXISTS (SELECT FROM rolling_inbox i WHERE i.event_id = p_event)
+               AND NOT EXISTS (SELECT FROM rolling_dead_letter d
+                                WHERE d.event_id = p_event AND d.reason <> 'MALFORMED' AND d.discard_confirmed_at IS NOT NULL),
            (SELECT to_jsonb(r) - 'seal' FROM player_rolling r WHERE r.rolling_id = p_rolling),
            EXISTS (SELECT FROM rolling_retry q WHERE q.rolling_id = p_rolling)
 $$;

@@ -127,6 +127,14 @@ CREATE FUNCTION wallet.topology_move_obstacles(d jsonb) RETURNS TABLE (obstacle 
     SELECT format('%s events are unpublished: drain the outbox first', count(*)) FROM wallet.wallet_outbox
      WHERE published_at IS NULL HAVING count(*) > 0
     UNION ALL
+    SELECT format('%s published events are not applied yet: drain the outbox first', count(*))
+      FROM (SELECT array_agg(o.event_id) AS event_ids, array_agg(o.brand_id) AS brand_ids, array_agg(o.player_id) AS player_ids,
+                   array_agg(o.event_no) AS event_nos
+              FROM wallet.wallet_outbox_partition p
+              JOIN wallet.wallet_outbox o ON o.partition_no = p.partition_no AND o.publication_no > p.applied_no) since,
+           rolling.unapplied(since.event_ids, since.brand_ids, since.player_ids, since.event_nos)
+    HAVING count(*) > 0
+    UNION ALL
     SELECT format('%s adjustments of %s wait for a second person: approve or reject them first', count(*), w.from_code)
       FROM wallet.wallet_adjustment a, wish w WHERE a.state = 'REQUESTED' AND a.account LIKE w.from_code || '/%' GROUP BY w.from_code HAVING count(*) > 0
 $$;
