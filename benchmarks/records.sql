@@ -4,6 +4,8 @@ SELECT md5('brand')::uuid, md5('player ' || n)::uuid, 'EUR' FROM generate_series
 RESET SESSION AUTHORIZATION;
 CREATE TABLE IF NOT EXISTS public.played (n bigint, at timestamptz, brand uuid, player uuid, opened uuid, closed uuid, funding jsonb, snapshot jsonb);
 TRUNCATE public.played;
+GRANT USAGE ON SCHEMA public TO wallet_owner;
+GRANT SELECT ON public.played TO wallet_owner;
 INSERT INTO public.played
 SELECT n, now() - %(ago)s::interval, md5('brand')::uuid, md5('player ' || n %% 1000 + 1)::uuid, md5('open ' || n)::uuid, md5('close ' || n)::uuid,
        '[{"account": "RUBY_SPLIT_V1/SPORTS_NORMAL", "amount": 100}]',

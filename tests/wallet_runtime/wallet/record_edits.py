@@ -49,6 +49,7 @@ EDITS: tuple[Edit, ...] = (
     # Bets.
     _update(BET, "policy_snapshot", ELSEWHERE, OPEN, reason="policy_snapshot"),
     _update(BET, "funding", """jsonb_set(funding, '{0,account}', '"RUBY_SPLIT_V1/WITHDRAWABLE"')""", OPEN, reason="funding"),
+    _update(BET, "funding", "'{}'", "bet_id = 'lost'", reason="funding"),
     _update(BET, "stake", "stake + 1", OPEN, reason="stake or funding"),
     _update(BET, "player_id", "gen_random_uuid()", OPEN, reason="whose bet"),
     _update(BET, "provider_type", "'LIVE'", OPEN, reason="whose bet it is, its ids"),
@@ -127,6 +128,9 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_outbox", "payload", """jsonb_set(payload, '{stake}', '"900000"')""", "event_type = 'BET_SETTLED_CONFIRMED'",
             reason="was changed"),
     _update("wallet_outbox", "payload", """jsonb_set(payload, '{required_turnover}', '"1"')""", "event_type = 'ROLLING_REQUIRED'"),
+    Edit("wallet_outbox", "a payload of another bet",
+         """UPDATE wallet.wallet_outbox SET payload = '{"authorization_id": "nobody", "funding": 7}'
+             WHERE event_type = 'BET_SETTLED_CONFIRMED'""", "wallet_outbox", "a close that no bet had"),
     # What nobody's command made, and the seals themselves.
     Edit("wallet_lock", "a release made up",
          "INSERT INTO wallet.wallet_lock (brand_id, player_id, account, version, delta, locked, command,"

@@ -211,6 +211,36 @@ def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: ps
     assert "cap" in told
 
 
+# What was pruned is not missed ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
+    world: World, wallet: Database, look: psycopg.Connection
+) -> None:
+    task = Reconciliation(wallet)
+    later = "UPDATE wallet.wallet_retention SET kept_since = %s WHERE kind = %s"
+    answers = Edited(look, Edit("wallet_idempotency", "", "DELETE FROM wallet.wallet_idempotency WHERE route = 'deposit'", "", ""))
+    events = None
+    try:
+        look.execute(later, ["infinity", "idempotency"])
+        gone = "neither the answer nor the claim of its request is there"
+        assert {sample["reason"] for sample in task.run("test", "hashes")["samples"]} == {gone}
+        look.execute("INSERT INTO wallet.wallet_claim SELECT transaction_id FROM kept WHERE route = 'deposit'")
+        assert task.run("test", "hashes")["samples"] == []
+        look.execute("ALTER TABLE kept RENAME TO kept_answers")
+        events = Edited(look, Edit("wallet_outbox", "", "DELETE FROM wallet.wallet_outbox", "", ""))
+        assert task.run("test", "hashes")["drift_buckets"] > 0
+        look.execute(later, ["infinity", "outbox"])
+        assert task.run("test", "hashes")["samples"] == []
+    finally:
+        if events is not None:
+            events.undo()
+        look.execute("ALTER TABLE IF EXISTS kept_answers RENAME TO kept")
+        answers.undo()
+        look.execute("DELETE FROM wallet.wallet_claim")
+        look.execute("UPDATE wallet.wallet_retention SET kept_since = '-infinity'")
+
+
 # No false alarm ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -156,6 +156,11 @@ BEGIN
     END IF;
 END $$;
 
+-- A text as the id that it should be: what a superuser wrote there must not end the cycle that finds it.
+CREATE FUNCTION wallet.as_uuid(p_text text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN p_text::uuid END
+$$;
+
 -- Every sealed record in those times, and every record that has no seal, with what differs.
 CREATE FUNCTION wallet.compare_sealed(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb, reason text)
@@ -227,7 +232,8 @@ DECLARE
 BEGIN
     SELECT * INTO times FROM wallet.compared_times(p_mode);
     RETURN QUERY
-    WITH held AS (
+    -- Materialized, so that each hash is computed once.
+    WITH held AS MATERIALIZED (
         SELECT a.*, opening_seal(a.authorization_id, a.brand_id, a.player_id, a.provider_id, a.provider_type, a.bet_id, a.round_id, a.currency,
                    a.stake, a.funding, a.policy_snapshot, a.topology_code, a.topology_version, a.policy_key, a.policy_version,
                    a.authorize_transaction_id, a.canary, a.created_at) AS opened,
@@ -237,7 +243,7 @@ BEGIN
                     END AS closed
           FROM wallet_bet_authorization a
          WHERE a.created_at >= times.recent OR (a.created_at >= times.span_from AND a.created_at < times.span_to) OR a.closed_at >= times.recent
-    ), judged AS (
+    ), judged AS MATERIALIZED (
         SELECT h.*, ARRAY_REMOVE(ARRAY[
                    CASE WHEN length(h.seal) <> 48 THEN 'seal' WHEN substr(h.opened, 1, 16) <> substr(h.seal, 1, 16) THEN 'stake or funding' END,
                    CASE WHEN substr(h.opened, 17, 16) <> substr(h.seal, 17, 16) THEN 'policy_snapshot (where winnings go)' END,
@@ -278,7 +284,8 @@ BEGIN
      WHERE l.command = 'BET_AUTHORIZE'
        AND (l.created_at >= times.recent OR (l.created_at >= times.span_from AND l.created_at < times.span_to))
        AND ((a.brand_id, a.player_id) = (l.brand_id, l.player_id)
-            AND EXISTS (SELECT FROM jsonb_array_elements(a.funding) f WHERE f->>'account' = l.account AND (f->>'amount')::bigint = -l.delta)) IS NOT TRUE
+            AND EXISTS (SELECT FROM jsonb_path_query(a.funding, '$[*]') f
+                          WHERE f->>'account' = l.account AND f->>'amount' = (-l.delta)::text)) IS NOT TRUE
     UNION ALL
     SELECT 'wallet_counter_entry', e.transaction_id::text || ' ' || e.account, e.brand_id, e.player_id, NULL, to_jsonb(e),
            'the entry differs from what was sealed'
@@ -376,7 +383,7 @@ BEGIN
     SELECT 'wallet_bet_authorization', i.body->>'authorization_id', i.brand_id, NULL, i.body, NULL, 'the record is gone: the answer that tells of it is there'
       FROM answered i
      WHERE i.body ? 'authorization_id'
-       AND NOT EXISTS (SELECT FROM wallet_bet_authorization a WHERE a.authorization_id = (i.body->>'authorization_id')::uuid);
+       AND NOT EXISTS (SELECT FROM wallet_bet_authorization a WHERE a.authorization_id = wallet.as_uuid(i.body->>'authorization_id'));
 END $$;
 
 -- What each closed bet of those times has published against the bet, and what was published of a bet that never was.
@@ -409,19 +416,19 @@ BEGIN
       LEFT JOIN (SELECT s.authorization_id, s.event_type, s.occurred_at, count(*) AS times_said, min(s.payload::text)::jsonb AS payload,
                         min(s.brand_id::text) AS brand_id, min(s.player_id::text) AS player_id FROM said s GROUP BY 1, 2, 3) s
              ON s.authorization_id = a.authorization_id::text AND s.event_type = a.says AND s.occurred_at = a.closed_at
-     WHERE (s.times_said = 1 AND s.brand_id = a.brand_id::text AND s.player_id = a.player_id::text AND (s.payload->>'stake')::bigint = a.stake
-            AND (s.payload->>'payout')::bigint = coalesce(a.payout, 0) AND s.payload->>'currency' = a.currency
+     WHERE (s.times_said = 1 AND s.brand_id = a.brand_id::text AND s.player_id = a.player_id::text AND s.payload->>'stake' = a.stake::text
+            AND s.payload->>'payout' = coalesce(a.payout, 0)::text AND s.payload->>'currency' = a.currency
             AND s.payload->>'provider_type' = a.provider_type AND s.payload->>'bet_id' = a.bet_id
             AND (a.state = 'SETTLED' OR s.payload->>'was' = CASE WHEN a.payout IS NULL THEN 'AUTHORIZED' ELSE 'SETTLED' END)
             AND (SELECT jsonb_agg(jsonb_build_object('account', f->>'account', 'amount', f->>'amount') ORDER BY f->>'account')
-                   FROM jsonb_array_elements(s.payload->'funding') f)
+                   FROM jsonb_path_query(s.payload->'funding', '$[*]') f)
                 IS NOT DISTINCT FROM
                 (SELECT jsonb_agg(jsonb_build_object('account', f->>'account', 'amount', f->>'amount') ORDER BY f->>'account')
-                   FROM jsonb_array_elements(a.funding) f)) IS NOT TRUE
+                   FROM jsonb_path_query(a.funding, '$[*]') f)) IS NOT TRUE
     UNION ALL
     SELECT 'wallet_outbox', s.event_id::text, s.brand_id, s.player_id, NULL, s.payload, 'the event tells of a close that no bet had'
       FROM said s
-      LEFT JOIN wallet_bet_authorization a ON a.authorization_id::text = s.authorization_id
+      LEFT JOIN wallet_bet_authorization a ON a.authorization_id = wallet.as_uuid(s.authorization_id)
      WHERE a.authorization_id IS NULL OR a.state IN ('AUTHORIZED', 'TOMBSTONE')
         OR (a.state = 'SETTLED' AND (s.event_type <> 'BET_SETTLED_CONFIRMED' OR s.occurred_at <> a.closed_at));
 END $$;
@@ -481,21 +488,21 @@ BEGIN
     SELECT 'rolling_turnover', c.authorization_id, c.brand_id, c.player_id, jsonb_build_object('stake', a.stake, 'state', a.state),
            jsonb_build_object('counted', c.amount), 'more was counted than a settled bet of the player has staked'
       FROM (SELECT n.authorization_id, n.brand_id, n.player_id, sum(n.amount)::bigint AS amount FROM counted n GROUP BY 1, 2, 3) c
-      LEFT JOIN wallet_bet_authorization a ON a.authorization_id::text = c.authorization_id AND (a.brand_id, a.player_id) = (c.brand_id, c.player_id)
+      LEFT JOIN wallet_bet_authorization a ON a.authorization_id = wallet.as_uuid(c.authorization_id) AND (a.brand_id, a.player_id) = (c.brand_id, c.player_id)
      WHERE (c.amount <= a.stake AND a.state IN ('SETTLED', 'ROLLED_BACK')) IS NOT TRUE
     UNION ALL
     SELECT 'player_rolling', e.payload->>'rolling_id', e.brand_id, e.player_id, e.payload, r.held,
            CASE WHEN r.held IS NULL THEN 'the record is gone: the event that asked for it was received'
                 ELSE 'the rolling differs from the event that asked for it' END
-      FROM (SELECT DISTINCT ON (s.key) s.brand_id, s.player_id, (s.content->>'event_id')::uuid AS event_id, s.content->'payload' AS payload
+      FROM (SELECT DISTINCT ON (s.key) s.brand_id, s.player_id, wallet.as_uuid(s.content->>'event_id') AS event_id, s.content->'payload' AS payload
               FROM wallet_record_seal s
              WHERE s.kind = 'wallet_outbox' AND s.content->>'event_type' = 'ROLLING_REQUIRED'
                AND (s.sealed_at >= times.recent OR (s.sealed_at >= times.span_from AND s.sealed_at < times.span_to))
              ORDER BY s.key, s.version DESC) e
-     CROSS JOIN LATERAL rolling.answer_to(e.event_id, (e.payload->>'rolling_id')::uuid) r
+     CROSS JOIN LATERAL rolling.answer_to(e.event_id, wallet.as_uuid(e.payload->>'rolling_id')) r
      WHERE (r.held IS NULL AND r.received)
-        OR (r.held->>'required_turnover', r.held->>'amount', r.held->>'currency', r.held->>'player_id', (r.held->>'multiplier')::numeric)
-           <> (e.payload->>'required_turnover', e.payload->>'amount', e.payload->>'currency', e.player_id::text, (e.payload->>'multiplier')::numeric)
+        OR (r.held->>'required_turnover', r.held->>'amount', r.held->>'currency', r.held->>'player_id')
+           <> (e.payload->>'required_turnover', e.payload->>'amount', e.payload->>'currency', e.player_id::text)
     UNION ALL
     SELECT 'player_rolling', o.rolling_id::text, o.brand_id, o.player_id, jsonb_build_object('obligation', o.state), jsonb_build_object('rolling', r.held->>'state'),
            'its state and that of the wallet''s obligation exclude each other'
