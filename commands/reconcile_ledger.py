@@ -1,4 +1,4 @@
-"""Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).
+"""Force a reconciliation cycle and see that it found nothing: tips, chains, records and conservation (PRD-T2c, PRD-4c).
 
 When: after any change of state, before thaw. It never corrects: a drift that nobody has explained stays for a person.
 Blast radius: reads, one line in the reconciliation's history, one gauge. Undo: not needed.

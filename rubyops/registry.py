@@ -53,7 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "policy-save": Entry("commands.policy_save", "Save a policy document as a draft (A7-9: never over a version that was active)."),
     "reconcile-ledger": Entry(
         "commands.reconcile_ledger",
-        "Force a reconciliation cycle and see that it found nothing: tips, chains and conservation (PRD-T2c, PRD-4c).",
+        "Force a reconciliation cycle and see that it found nothing: tips, chains, records and conservation (PRD-T2c, PRD-4c).",
     ),
     "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
     "sessions-end": Entry("commands.sessions_end", "End one session of the operated database that holds a freeze or a drain up."),
