@@ -149,7 +149,7 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
 
 def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
     """Spell the triggers that may be there, and those that must be, on these relations."""
-    every, needed = list[str](), list(TRIGGERS_ELSEWHERE)
+    every, needed = list[str](), list[str]()
     for relation in relations:
         for text, function, must_be in TRIGGERS.get(_place(relation), ()):
             spelled = f"{text.format(table=relation.name)} EXECUTE FUNCTION {function}"

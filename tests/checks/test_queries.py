@@ -37,6 +37,7 @@ VALUES: dict[str, Any] = {
     "known_writes": ["wallet_service INSERT wallet.wallet_reconciliation"],
     "triggers": [],
     "needed_triggers": [],
+    "triggers_elsewhere": [],
     "shipped": ["wallet.apply_command"],
     "known_calls": ["wallet_service wallet.apply_command"],
     "platform_roles": ["wallet_service"],
