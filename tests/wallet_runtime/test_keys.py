@@ -1,9 +1,9 @@
 """No write without a key or id of its caller's own: every route of every service, but for a literal list."""
 
+import itertools
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -67,34 +67,36 @@ def test_no_route_that_writes_is_open_to_everybody() -> None:
     assert [route.path for _, route in WRITES if route.access is auth.public] == []
 
 
-@pytest.mark.parametrize("caller", [ADMIN_SERVICE, OPERATOR])
-@pytest.mark.parametrize("kind", ["topology", "policy"])
-def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(
-    platform_db: TestDatabase, control_db: TestDatabase, kind: str, caller: str
-) -> None:
+def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(platform_db: TestDatabase, control_db: TestDatabase) -> None:
     """The first answer was lost, another person has saved the same version since, and the first request comes again."""
     with house(platform_db, control_db) as home:
-        document = home.draft()[kind == "policy"]
-        newer = deepcopy(document)
-        if kind == "policy":
-            newer["funding"]["LIVE"]["withdrawable"] = "not_usable"
-        else:
-            newer["buckets"].pop()
-        name = document["policy_key" if kind == "policy" else "code"]
-        path, route = f"/internal/wallet/{kind}/{name}", (WALLET_SERVICE, "PUT", "")
+        for kind, caller in itertools.product(("topology", "policy"), (ADMIN_SERVICE, OPERATOR)):
+            late_draft(home, kind, caller)
 
-        def save(body: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
-            answer = home.send(route, path, body, internal(caller, request_id=request_id))
-            return answer.status_code, answer.json()
 
-        first = save(document, "a")
-        assert save(newer, "b")[0] == 200
-        held, changes = stored(home, kind, document["version"]), home.change_no()
-        assert save(document, "a") == first and first[0] == 200
-        assert (stored(home, kind, document["version"]), home.change_no()) == (held, changes)
-        refused = save(newer, "a")
-        assert (refused[0], refused[1]["code"]) == (409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
-        assert save(document, str(uuid4()))[0] == 200
+def late_draft(home: House, kind: str, caller: str) -> None:
+    """Save a draft, a newer one, and the first again."""
+    document = home.draft()[kind == "policy"]
+    newer = deepcopy(document)
+    if kind == "policy":
+        newer["funding"]["LIVE"]["withdrawable"] = "not_usable"
+    else:
+        newer["buckets"].pop()
+    name, version = document["policy_key" if kind == "policy" else "code"], document["version"]
+
+    def save(body: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
+        headers = internal(caller, request_id=f"{request_id}-{version}")
+        answer = home.send((WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{kind}/{name}", body, headers)
+        return answer.status_code, answer.json()
+
+    first = save(document, "a")
+    assert save(newer, "b")[0] == 200
+    held, changes = stored(home, kind, version), home.change_no()
+    assert save(document, "a") == first and first[0] == 200
+    assert (stored(home, kind, version), home.change_no()) == (held, changes), (kind, caller)
+    refused = save(newer, "a")
+    assert (refused[0], refused[1]["code"]) == (409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+    assert save(document, "c")[0] == 200
 
 
 def stored(home: House, kind: str, version: int) -> list[tuple[Any, ...]]:

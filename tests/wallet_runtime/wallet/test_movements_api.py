@@ -144,6 +144,15 @@ def test_the_internal_token_alone_makes_no_two_persons(wallet: Wallet, superuser
     assert superuser.execute("SELECT state FROM wallet.wallet_adjustment").fetchall() == [("REQUESTED",)]
 
 
+@pytest.mark.parametrize("sign", ["\x1b", "\u202e", " "], ids=ascii)
+def test_an_id_of_the_psp_and_a_reason_hold_nothing_that_acts_on_a_terminal(wallet: Wallet, sign: str) -> None:
+    refused = wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="1.00", psp_reference=f"psp{sign}1", **EUR)
+    assert (refused[0], refused[1]["code"]) == (422, "INVALID")
+    if sign != " ":
+        refused = wallet.post("withdrawals/reject", player=None, transaction_id=str(uuid4()), reason=f"no{sign}")
+        assert (refused[0], refused[1]["code"]) == (422, "INVALID")
+
+
 def test_a_withdrawal_is_canceled_by_its_own_player_only(wallet: Wallet) -> None:
     assert wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="9.00", **EUR)[0] == 200
     transaction = wallet.post("withdrawals/request", contract.PLAYER_SERVICE, amount="9.00", **EUR)[1]["transaction"]["tx_id"]

@@ -9,6 +9,7 @@ from wallet_runtime.plumbing.app import Answer, Call, Route
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.fields import ForeignId, Reason
 from wallet_runtime.plumbing.headers import confirm_identifier
 from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
 from wallet_runtime.wallet.api.command import PREFIX, CurrencyMismatch, Rule, name_request, perform, told, wish
@@ -70,7 +71,7 @@ class DepositBody(Body):
     amount: str
     currency: str
     bucket: str | None = None
-    psp_reference: str | None = None
+    psp_reference: ForeignId | None = None
 
 
 class WithdrawBody(Body):
@@ -94,7 +95,7 @@ class ReviewBody(Body):
     """A withdrawal to decide over; `reason` is kept by the back office's audit."""
 
     transaction_id: UUID
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class CancelBody(Body):
