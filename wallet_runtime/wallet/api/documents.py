@@ -13,8 +13,8 @@ from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import broken
-from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired, typed_policy
-from wallet_runtime.wallet.store.drafts import Asked
+from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired
+from wallet_runtime.wallet.store.drafts import Asked, typed_policy
 
 HISTORY_MAX = 200
 

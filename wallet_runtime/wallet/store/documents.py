@@ -23,7 +23,7 @@ from wallet_runtime.wallet.domain.validation import (
     validate_live_state,
     validate_pair,
 )
-from wallet_runtime.wallet.store.drafts import Asked, once
+from wallet_runtime.wallet.store.drafts import Asked, once, save_policy, save_topology, typed_policy, typed_topology
 
 SEEDS = {
     RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
@@ -34,22 +34,9 @@ ACTIVATION_ATTEMPTS_MAX = 20
 SWITCH_MILLISECONDS = 250
 SEALED_SWITCH_MILLISECONDS = 30_000
 WORLD_MOVED = "RW001"
-MESSAGE_LENGTH_MAX = 500
 NO_POLICY = (None, None)
 DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"
 Kind = Literal["topology", "policy"]
-
-
-class StructureInvalid(Invalid):
-    """The document does not have the published structure."""
-
-    code = "A7_1_STRUCTURE"
-
-
-class NotADraft(Conflict):
-    """This version is active or superseded; save the change under a new version (A7-9)."""
-
-    code = "A7_9_NOT_A_DRAFT"
 
 
 class ActivationRefused(Conflict):
@@ -168,15 +155,15 @@ class Documents:
         self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
     ) -> Row:
         """Save a topology draft once; 422 for its structure or another code than the path's, 409 when it is no draft."""
-        return self._save(asked, fence_token, lambda session: _save_topology(session, code, document, saved_by))
+        return self._keep(asked, fence_token, lambda session: save_topology(session, code, document, saved_by))
 
     def save_policy(
         self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
     ) -> Row:
         """Save a policy draft once; 422 for its structure or another key than the path's, 409 when it is no draft."""
-        return self._save(asked, fence_token, lambda session: _save_policy(session, policy_key, document, saved_by))
+        return self._keep(asked, fence_token, lambda session: save_policy(session, policy_key, document, saved_by))
 
-    def _save(self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]) -> Row:
+    def _keep(self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]) -> Row:
         with self._database.transaction() as session:
 
             def act() -> Row:
@@ -199,9 +186,9 @@ class Documents:
                 pair = msgspec.json.decode(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_bytes())
                 topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
                 if session.maybe("wallet_topology_version", code=topology.code, version=topology.version) is None:
-                    saved.append(_save_topology(session, topology.code, pair["topology"], saved_by))
+                    saved.append(save_topology(session, topology.code, pair["topology"], saved_by))
                 if not _is_policy_kept(session, policy):
-                    saved.append(_save_policy(session, policy.policy_key, pair["policy"], saved_by))
+                    saved.append(save_policy(session, policy.policy_key, pair["policy"], saved_by))
             if saved:
                 fence.note_change(session, fence_token)
         return saved
@@ -262,7 +249,7 @@ class Documents:
             if policy_document is not None:
                 _refuse_superseded(session, wish)
                 fence.hold(session, wish.fence_token)
-                _save_policy(session, wish.policy_key, policy_document, wish.caller)
+                save_policy(session, wish.policy_key, policy_document, wish.caller)
             if _is_active(gate, wish):
                 fence.hold(session, wish.fence_token)
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
@@ -372,58 +359,7 @@ def _stored_topology(session: Session, code: str, version: int, *, keep: bool = 
     row = session.maybe("wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version)
     if row is None:
         raise DocumentNotFound(f"topology {code} version {version} is not stored")
-    return _typed_topology(row["document"]), str(row["state"])
-
-
-def _save_topology(session: Session, code: str, document: dict[str, Any], saved_by: str) -> Row:
-    topology = _typed_topology(document)
-    if topology.code != code:
-        raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
-    row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
-    if row is None:
-        message = f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)"
-        raise NotADraft(message, details=broken("A7-9", "topology.version", message))
-    return row
-
-
-def _save_policy(session: Session, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
-    policy = typed_policy(document)
-    if policy.policy_key != policy_key:
-        message = f"policy_key: the document is for {policy.policy_key!r}, the request names {policy_key!r}"
-        raise StructureInvalid(message, details={"path": "policy_key"})
-    row = session.maybe(
-        "wallet_save_policy",
-        policy_key=policy_key,
-        version=policy.version,
-        topology_code=policy.topology.code,
-        topology_version=policy.topology.version,
-        document=document,
-        saved_by=saved_by,
-    )
-    if row is None:
-        message = f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)"
-        raise NotADraft(message, details=broken("A7-9", "policy.version", message))
-    return row
-
-
-def _typed_topology(document: object) -> Topology:
-    try:
-        return read_topology(document)
-    except DocumentInvalid as error:
-        raise _structure_invalid("topology", error) from None
-
-
-def typed_policy(document: object) -> Policy:
-    """Type a policy document; raise `StructureInvalid` (422) with every fault."""
-    try:
-        return read_policy(document)
-    except DocumentInvalid as error:
-        raise _structure_invalid("policy", error) from None
-
-
-def _structure_invalid(name: str, error: DocumentInvalid) -> StructureInvalid:
-    violations = [{"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message} for fault in error.faults]
-    return StructureInvalid(f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations})
+    return typed_topology(row["document"]), str(row["state"])
 
 
 def _is_active(gate: Row, wish: PairWish) -> bool:

@@ -1,18 +1,34 @@
-"""Requests that save a draft: each is carried out once, for good, so that one that comes late undoes no newer draft."""
+"""Drafts, and the requests that save one: each is carried out once, for good, so that one that comes late undoes no newer draft."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from sql import query
 from wallet_runtime.plumbing.database import Row, Session, json
-from wallet_runtime.plumbing.errors import PayloadMismatch
+from wallet_runtime.plumbing.errors import Conflict, Invalid, PayloadMismatch
+from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
+from wallet_runtime.wallet.domain.validation import broken
 
+MESSAGE_LENGTH_MAX = 500
 _CLAIM, _CLAIMED, _KEEP = "wallet_claim_draft", "wallet_claimed_draft", "wallet_keep_draft_answer"
 for _name in (_CLAIM, _CLAIMED, _KEEP):
     query(_name)
+
+
+class StructureInvalid(Invalid):
+    """The document does not have the published structure."""
+
+    code = "A7_1_STRUCTURE"
+
+
+class NotADraft(Conflict):
+    """This version is active or superseded; save the change under a new version (A7-9)."""
+
+    code = "A7_9_NOT_A_DRAFT"
 
 
 @dataclass(frozen=True)
@@ -43,3 +59,57 @@ def once(session: Session, asked: Asked | None, save: Callable[[], Row]) -> Row:
     saved = save()
     session.run(_KEEP, **named, answer=json(saved))
     return saved
+
+
+def save_topology(session: Session, code: str, document: dict[str, Any], saved_by: str) -> Row:
+    """Save a draft; raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft` (409)."""
+    topology = typed_topology(document)
+    if topology.code != code:
+        raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
+    row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
+    if row is None:
+        message = f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)"
+        raise NotADraft(message, details=broken("A7-9", "topology.version", message))
+    return row
+
+
+def save_policy(session: Session, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
+    """Save a draft; raise `StructureInvalid` (422), also for another key than the request names, or `NotADraft` (409)."""
+    policy = typed_policy(document)
+    if policy.policy_key != policy_key:
+        message = f"policy_key: the document is for {policy.policy_key!r}, the request names {policy_key!r}"
+        raise StructureInvalid(message, details={"path": "policy_key"})
+    row = session.maybe(
+        "wallet_save_policy",
+        policy_key=policy_key,
+        version=policy.version,
+        topology_code=policy.topology.code,
+        topology_version=policy.topology.version,
+        document=document,
+        saved_by=saved_by,
+    )
+    if row is None:
+        message = f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)"
+        raise NotADraft(message, details=broken("A7-9", "policy.version", message))
+    return row
+
+
+def typed_topology(document: object) -> Topology:
+    """Type a topology document; raise `StructureInvalid` (422) with every fault."""
+    try:
+        return read_topology(document)
+    except DocumentInvalid as error:
+        raise _structure_invalid("topology", error) from None
+
+
+def typed_policy(document: object) -> Policy:
+    """Type a policy document; raise `StructureInvalid` (422) with every fault."""
+    try:
+        return read_policy(document)
+    except DocumentInvalid as error:
+        raise _structure_invalid("policy", error) from None
+
+
+def _structure_invalid(name: str, error: DocumentInvalid) -> StructureInvalid:
+    violations = [{"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message} for fault in error.faults]
+    return StructureInvalid(f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations})
