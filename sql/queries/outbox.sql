@@ -76,22 +76,29 @@ SELECT g.page_end, g.page_rows, lacking.publication_no, lacking.event_id, lackin
  ORDER BY lacking.publication_no;
 
 -- name: wallet_outbox_resend
--- Publish again what the stream has lost: events that are still lacking, each under its own id. One that was
--- sent again before waits longer each time, so that an event nobody can take is not sent without end.
-WITH given AS (
-    SELECT array_agg(o.event_id) AS event_ids, array_agg(o.brand_id) AS brand_ids, array_agg(o.player_id) AS player_ids,
-           array_agg(o.event_no) AS event_nos
+-- Of events that the stream does not hold: those that are still lacking, and which of them are published again now, each under its
+-- own id. One that was sent again before waits longer each time, so that an event nobody can take is not sent without end.
+WITH given AS MATERIALIZED (
+    SELECT o.event_id, o.brand_id, o.player_id, o.event_no, o.publication_no,
+           o.resends = 0
+               OR o.published_at < clock_timestamp() - make_interval(secs => %(patience_seconds)s * 2 ^ least(o.resends, 9)) AS is_due
       FROM wallet.wallet_outbox o
       JOIN unnest(%(event_ids)s::uuid[], %(publication_nos)s::bigint[]) AS seen (event_id, publication_no)
         ON (o.event_id, o.publication_no) = (seen.event_id, seen.publication_no)
-     WHERE o.resends = 0
-        OR o.published_at < clock_timestamp() - make_interval(secs => %(patience_seconds)s * 2 ^ least(o.resends, 9))
+), lacking AS MATERIALIZED (
+    SELECT u.event_id
+      FROM (SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids, array_agg(player_id) AS player_ids,
+                   array_agg(event_no) AS event_nos FROM given) g,
+           rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u (event_id)
+), resent AS (
+    UPDATE wallet.wallet_outbox o
+       SET published_at = NULL, publication_no = NULL, entry_id = NULL, resends = o.resends + 1
+      FROM given
+     WHERE o.event_id = given.event_id AND o.publication_no = given.publication_no AND given.is_due
+       AND o.event_id IN (SELECT event_id FROM lacking)
+    RETURNING o.event_id
 )
-UPDATE wallet.wallet_outbox o
-   SET published_at = NULL, publication_no = NULL, entry_id = NULL, resends = o.resends + 1
- WHERE o.event_id IN (SELECT u.* FROM given g, rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u)
-   AND o.publication_no = ANY (%(publication_nos)s::bigint[])
-RETURNING o.event_id;
+SELECT l.event_id, r.event_id IS NOT NULL AS resent FROM lacking l LEFT JOIN resent r USING (event_id);
 
 -- name: wallet_outbox_compared
 -- Note how far every consumer has every event, and how many events are missing. What is on its way

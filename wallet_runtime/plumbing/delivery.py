@@ -116,10 +116,11 @@ class Delivery:
             return
         # The stream is looked at after the consumers, and they are asked again as the row is taken back: what was
         # applied and acknowledged in between is not lost.
-        lost = self._lost(partition_no, lacking)
-        resent = self._resend(lost)
+        still_lacking = self._resend(self._lost(partition_no, lacking))
+        resent = [event_id for event_id, is_resent in still_lacking.items() if is_resent]
         seen.resent += resent
-        waiting = {row["event_id"] for row in lost} | {row["event_id"] for row in lacking if row["resends"]}
+        # What is sent again is counted as unpublished, by the statement that notes the comparison.
+        waiting = still_lacking.keys() | {row["event_id"] for row in lacking if row["resends"]}
         seen.missing += len(waiting - set(resent))
         if resent:
             RESENT.labels(self._outbox.owner).inc(len(resent))
@@ -132,9 +133,10 @@ class Delivery:
         reach = [self._streams.in_reach(stream, group, entries) for group in self._groups]
         return [row for row in lacking if not all(row["entry_id"] in each for each in reach)]
 
-    def _resend(self, lost: list[Row]) -> list[UUID]:
+    def _resend(self, lost: list[Row]) -> dict[UUID, bool]:
+        """Return the events that are lacking even now, and whether each is published again now."""
         if not lost:
-            return []
+            return {}
         with self._database.session() as session:
             rows = session.all(
                 self._outbox.statement("resend"),
@@ -142,4 +144,4 @@ class Delivery:
                 publication_nos=[row["publication_no"] for row in lost],
                 patience_seconds=RESEND_PATIENCE_SECONDS,
             )
-        return [row["event_id"] for row in rows]
+        return {row["event_id"]: row["resent"] for row in rows}

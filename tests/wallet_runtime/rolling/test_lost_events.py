@@ -141,6 +141,22 @@ def test_health_is_red_until_everything_that_was_lost_is_applied(watched: Watche
     assert (watched.delivery.health(), watched.line.consumer.health()) == (OK, OK)
 
 
+def test_what_is_applied_while_it_is_compared_is_not_missing(
+    watched: Watched, look: Look, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_reach = Streams.in_reach
+
+    def look_late(self: Streams, *asked: Any) -> set[str]:
+        watched.line.run()
+        return in_reach(self, *asked)
+
+    monkeypatch.setattr(Streams, "in_reach", look_late)
+    watched.line.wallet.require(Player(), 100)
+    watched.line.publish()
+    assert watched.delivery.turn() == 0
+    assert (look(APPLIED), look(PLACES)[0][2], watched.delivery.health()) == ([(1,)], 0, OK)
+
+
 @pytest.mark.parametrize("group", ["is there", "is missing"])
 def test_what_a_stopped_consumer_has_still_to_read_is_not_sent_again(watched: Watched, look: Look, group: str) -> None:
     wallet, player = watched.line.wallet, Player()
