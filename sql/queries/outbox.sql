@@ -100,15 +100,30 @@ WITH given AS MATERIALIZED (
 )
 SELECT l.event_id, r.event_id IS NOT NULL AS resent FROM lacking l LEFT JOIN resent r USING (event_id);
 
+-- name: wallet_outbox_behind
+-- The partitions of which something was published that is not known to be applied: the idle comparison's whole question.
+SELECT partition_no FROM wallet.wallet_outbox_partition WHERE published_no > applied_no ORDER BY partition_no;
+
 -- name: wallet_outbox_compared
--- Note how far every consumer has every event, and how many events are missing. What is on its way
--- again counts until it is applied.
-UPDATE wallet.wallet_outbox_partition p
-   SET applied_no = greatest(p.applied_no, %(applied_no)s), compared_at = clock_timestamp(),
-       missing = %(missing)s + (SELECT count(*) FROM wallet.wallet_outbox o
-                                 WHERE o.partition_no = p.partition_no AND o.published_at IS NULL AND o.resends > 0)
- WHERE p.partition_no = %(partition_no)s
-RETURNING p.missing;
+-- Note how far every consumer has every event, and how many events are missing. What is on its way again counts until it is applied.
+-- A partition that is being published is noted the next time: nobody waits for a lease here.
+WITH seen AS (
+    SELECT * FROM unnest(%(partition_nos)s::smallint[], %(applied_nos)s::bigint[], %(missing)s::bigint[])
+               AS s (partition_no, applied_no, missing)
+), again AS (
+    SELECT partition_no, count(*) AS events FROM wallet.wallet_outbox WHERE published_at IS NULL AND resends > 0 GROUP BY partition_no
+), known AS (
+    SELECT p.partition_no, coalesce(s.applied_no, 0) AS applied_no, coalesce(s.missing, 0) + coalesce(a.events, 0) AS missing
+      FROM wallet.wallet_outbox_partition p LEFT JOIN seen s USING (partition_no) LEFT JOIN again a USING (partition_no)
+), free AS MATERIALIZED (
+    SELECT partition_no FROM wallet.wallet_outbox_partition ORDER BY partition_no FOR UPDATE SKIP LOCKED
+), noted AS (
+    UPDATE wallet.wallet_outbox_partition p
+       SET applied_no = greatest(p.applied_no, k.applied_no), compared_at = clock_timestamp(), missing = k.missing
+      FROM known k JOIN free USING (partition_no)
+     WHERE p.partition_no = k.partition_no
+)
+SELECT coalesce(sum(missing), 0)::bigint AS missing FROM known;
 
 -- name: rolling_outbox_waiting
 -- Whether any event waits to be published: the idle publisher's whole cost.

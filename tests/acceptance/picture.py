@@ -19,6 +19,7 @@ CHANGED_BY_THE_PLATFORM = {
     "control.service_copy": {"heartbeat_at", "detail"},  # each copy's sign of life, five times a second, with the age of its loops' turns
     "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
     "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
+    "wallet.wallet_outbox_partition": {"compared_at", "applied_no"},  # every two seconds the publisher looks what is applied
     "wallet.wallet_counter_fold": {"folded_below"},  # the wallet folds its counters each minute, up to the newest transaction
 }
 # In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the

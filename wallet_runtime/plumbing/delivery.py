@@ -26,7 +26,7 @@ STALLED_SECONDS = 60.0
 RESEND_PATIENCE_SECONDS = 2.0
 RESENT = Counter("outbox_resent_total", "Events that the stream had lost and that are published again.", ["outbox"])
 MISSING = Gauge("outbox_missing", "Published events that the stream has lost and that are not applied yet.", ["outbox"])
-_VERBS = ("unapplied", "resend", "compared")
+_VERBS = ("behind", "unapplied", "resend", "compared")
 
 log = structlog.get_logger("delivery")
 
@@ -47,7 +47,6 @@ class Delivery:
     def __init__(
         self,
         outbox: Outbox,
-        partitions: int,
         groups: tuple[str, ...],
         database: Database,
         streams: Streams,
@@ -56,25 +55,29 @@ class Delivery:
         """Take what a turn needs; a statement that does not exist stops the start."""
         for verb in _VERBS:
             query(outbox.statement(verb))
-        self._outbox, self._partitions, self._groups = outbox, partitions, groups
+        self._outbox, self._groups = outbox, groups
         self._database, self._streams, self._clock = database, streams, clock
         self._missing = 0
         self._rest_until = float("-inf")
 
     def turn(self) -> int:
-        """Compare every partition unless it is time to rest; return how many events were sent back to be published."""
+        """Compare what is behind unless it is time to rest; return how many events were sent back to be published."""
         began = self._clock()
         if began < self._rest_until:
             return 0
-        resent = missing = 0
-        for partition_no in range(self._partitions):
-            seen = self._compare(partition_no)
-            resent += len(seen.resent)
-            missing += seen.missing
-        self._missing = missing
-        MISSING.labels(self._outbox.owner).set(missing)
+        with self._database.session() as session:
+            behind = [row["partition_no"] for row in session.all(self._outbox.statement("behind"))]
+        seen = {partition_no: self._compare(partition_no) for partition_no in behind}
+        with self._database.session() as session:
+            self._missing = session.one(
+                self._outbox.statement("compared"),
+                partition_nos=behind,
+                applied_nos=[each.applied_no for each in seen.values()],
+                missing=[each.missing for each in seen.values()],
+            )["missing"]
+        MISSING.labels(self._outbox.owner).set(self._missing)
         self._rest_until = began + min(REST_SECONDS_MAX, (self._clock() - began) * (1 + REST_PER_WORK))
-        return resent
+        return sum(len(each.resent) for each in seen.values())
 
     def health(self) -> str:
         """Say "ok", or how many events the stream has lost; red until each of them is applied."""
@@ -99,13 +102,6 @@ class Delivery:
             self._look_at(partition_no, [row for row in rows if row["event_id"] is not None], after, seen)
             if rows[0]["page_rows"] < PAGE_ROWS_MAX:
                 break
-        with self._database.session() as session:
-            seen.missing = session.one(
-                self._outbox.statement("compared"),
-                partition_no=partition_no,
-                applied_no=seen.applied_no,
-                missing=seen.missing,
-            )["missing"]
         return seen
 
     def _look_at(self, partition_no: int, lacking: list[Row], page_end: int, seen: _Seen) -> None:

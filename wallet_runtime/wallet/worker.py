@@ -32,7 +32,7 @@ def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
 
 def delivery_of(database: Database, streams: Streams) -> Delivery:
     """Make what compares the wallet's outbox with its consumers."""
-    return Delivery(WALLET_OUTBOX, contract.PARTITIONS, contract.WALLET_STREAM_GROUPS, database, streams)
+    return Delivery(WALLET_OUTBOX, contract.WALLET_STREAM_GROUPS, database, streams)
 
 
 class Worker:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
+from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
@@ -208,6 +210,19 @@ def test_an_event_that_is_set_aside_is_not_lost(watched: Watched, look: Look) ->
     watched.run()
     assert look("SELECT reason FROM rolling.rolling_dead_letter ORDER BY 1") == [("FAILED",), ("HELD_UP",)]
     assert (look(RESENDS), watched.delivery.health()) == ([([0, 0],)], OK)
+
+
+def test_a_comparison_waits_for_no_publisher(watched: Watched, look: Look, platform_db: TestDatabase) -> None:
+    watched.line.wallet.require(Player(), 100)
+    watched.line.publish()
+    watched.server.flushdb()
+    with psycopg.connect(platform_db.superuser_dsn) as publishing:
+        publishing.execute("SELECT FROM wallet.wallet_outbox_partition WHERE partition_no = 0 FOR UPDATE")
+        assert watched.delivery.turn() == 1
+        assert watched.delivery.health() != OK
+        assert look("SELECT count(compared_at) FROM wallet.wallet_outbox_partition") == [(7,)]
+    watched.run()
+    assert look("SELECT count(compared_at) FROM wallet.wallet_outbox_partition") == [(8,)]
 
 
 def test_a_long_backlog_is_compared_page_by_page(watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
