@@ -180,11 +180,13 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
 
 # Triggers of other schemas. Those of wallet_owner refuse, and no more; a rolling keeps what its service wrote.
 _NEW_PLAYER = "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW WHEN ((SESSION_USER = 'player_service'::name))"
+_SEEDED = "O CREATE TRIGGER unsealed_seed BEFORE INSERT ON {table} FOR EACH STATEMENT WHEN ((SESSION_USER <> 'player_service'::name))"
 TRIGGERS_ELSEWHERE = (
     *(
         f"{text.format(table=table)} EXECUTE FUNCTION {REFUSE_SEALED}"
         for text, table in (
             (_NEW_PLAYER, "player.player"),
+            (_SEEDED, "player.player"),
             (_UNSEALED, "game.callback"),
             (_UNSEALED, "gateway.maintenance"),
             (_UNSEALED, "gateway.maintenance_change"),

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from checks.release._wallet_rights import PLATFORM_ROLES
+from checks.release._wallet_rights import CALLS, OPERATOR_ROLE, PLATFORM_ROLES
+from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
 from wallet_runtime.contract import PROCESSES, ROLLING_WORKER, seal
@@ -109,3 +110,23 @@ def test_every_table_that_a_process_may_write_is_guarded_or_has_its_reason(super
     found = dict(superuser.execute(WRITABLE.encode(), [[*PLATFORM_ROLES], [*SCHEMAS]]).fetchall())
     unguarded = {name for name, has_trigger in found.items() if not has_trigger}
     assert unguarded == WITHOUT_TRIGGER.keys()
+
+
+def test_an_operators_function_passes_with_a_reason_or_is_refused(superuser: psycopg.Connection[Any], platform_db: TestDatabase) -> None:
+    refused = {
+        "backfill_batch": ("SELECT wallet.backfill_batch('run', 1, NULL, 10)", "RB002"),
+        "seed_legacy_players": ("SELECT player.seed_legacy_players(1)", "RW012"),
+    }
+    assert {*CALLS[OPERATOR_ROLE], "seed_legacy_players"} == {*seal.PASSING_FUNCTIONS, *refused}
+    with psycopg.connect(platform_db.dsn(OPERATOR_ROLE), autocommit=True) as operator:
+        operator.execute("SELECT wallet.advance_fence(1)")
+        superuser.execute(SEAL.encode(), ["sealed"])
+        for statement, state in refused.values():
+            with pytest.raises(psycopg.Error) as refusal:
+                operator.execute(statement.encode())
+            assert refusal.value.sqlstate == state, statement
+        with pytest.raises(psycopg.Error) as refusal:
+            operator.execute(query("ops_seed_players").encode(), {"count": 1, "token": 1})
+        assert refusal.value.sqlstate == "RW012"
+        superuser.execute(SEAL.encode(), ["open"])
+        assert operator.execute(refused["seed_legacy_players"][0].encode()).fetchall() == [(1,)]

@@ -44,6 +44,23 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
     (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): "a drain ends with the events that are set aside",
 }
 
+# --- functions of the database that the operators' role calls. Those that are not here are refused: a backfill, and a seed of players.
+_FREEZE = "is the freeze, or its way out"
+_FENCE = "is the fence, which every act of a run holds"
+PASSING_FUNCTIONS: dict[str, str] = {
+    "raise_freeze": _FREEZE,
+    "settle_freeze": _FREEZE,
+    "lower_freeze": _FREEZE,
+    "advance_fence": _FENCE,
+    "hold_fence": _FENCE,
+    "note_change": _FENCE,
+    "hold_unsealed": "refuses, and writes nothing",
+    "issue_canary_pass": "a verification plays before it opens",
+    "publish_canary": "a drain proves that events arrive",
+    "count_unpublished": "counts, and writes nothing",
+    "topology_move_batch": "works under a seal alone",
+}
+
 # --- loops, by process and name
 _DRAIN = "takes on what was committed before the seal; a drain waits for it"
 PASSING_LOOPS: dict[tuple[str, str], str] = {

@@ -11,7 +11,9 @@ from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.cluster import PASSWORD, Cluster, TestDatabase
 
-SCHEMAS = "SELECT coalesce(array_agg(nspname::text ORDER BY 1), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
+SCHEMAS = (
+    "SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
+)
 
 
 def value(dsn: str, text: str) -> object:
