@@ -356,21 +356,21 @@ BEGIN
     WITH moved AS (
         SELECT l.transaction_id, l.brand_id, l.player_id, l.command, l.request_id, l.created_at FROM wallet_ledger l
          WHERE l.created_at >= times.recent OR (l.created_at >= times.span_from AND l.created_at < times.span_to)
-        UNION
+        UNION ALL
         SELECT e.transaction_id, e.brand_id, e.player_id, e.command, e.request_id, e.created_at FROM wallet_counter_entry e
          WHERE e.created_at >= times.recent OR (e.created_at >= times.span_from AND e.created_at < times.span_to)
-        UNION
+        UNION ALL
         SELECT a.authorize_transaction_id, a.brand_id, a.player_id, a.state::text, NULL, a.created_at FROM wallet_bet_authorization a
          WHERE a.stake = 0 AND (a.created_at >= times.recent OR (a.created_at >= times.span_from AND a.created_at < times.span_to))
-        UNION
+        UNION ALL
         SELECT x.adjustment_id, x.brand_id, x.player_id, 'ADJUSTMENT_REQUEST', NULL, x.requested_at FROM wallet_adjustment x
          WHERE x.requested_at >= times.recent OR (x.requested_at >= times.span_from AND x.requested_at < times.span_to)
     ), answered AS (
         -- An answer is as old as what it answers: both are of one transaction.
-        SELECT i.transaction_id, i.brand_id, i.request_id, i.body FROM wallet_idempotency i
+        SELECT i.transaction_id, i.brand_id, i.request_id FROM wallet_idempotency i
          WHERE i.created_at >= times.recent OR (i.created_at >= times.span_from AND i.created_at < times.span_to)
     )
-    SELECT 'wallet_idempotency', m.transaction_id::text, m.brand_id, m.player_id, jsonb_build_object('command', m.command, 'request_id', m.request_id),
+    SELECT DISTINCT 'wallet_idempotency', m.transaction_id::text, m.brand_id, m.player_id, jsonb_build_object('command', m.command, 'request_id', m.request_id),
            NULL::jsonb, CASE WHEN m.created_at < kept THEN 'neither the answer nor the claim of its request is there'
                              ELSE 'the stored answer of its request is gone or was changed' END
       FROM moved m
@@ -381,8 +381,8 @@ BEGIN
     UNION ALL
     -- A tombstone has moved nothing, and a bet of nothing neither: their answers alone tell that they were there.
     SELECT 'wallet_bet_authorization', i.body->>'authorization_id', i.brand_id, NULL, i.body, NULL, 'the record is gone: the answer that tells of it is there'
-      FROM answered i
-     WHERE i.body ? 'authorization_id'
+      FROM wallet_idempotency i
+     WHERE (i.created_at >= times.recent OR (i.created_at >= times.span_from AND i.created_at < times.span_to)) AND i.body ? 'authorization_id'
        AND NOT EXISTS (SELECT FROM wallet_bet_authorization a WHERE a.authorization_id = wallet.as_uuid(i.body->>'authorization_id'));
 END $$;
 
@@ -398,7 +398,8 @@ BEGIN
     SELECT * INTO times FROM wallet.compared_times(p_mode);
     RETURN QUERY
     WITH said AS (
-        SELECT o.event_id, o.brand_id, o.player_id, o.event_type, o.payload, o.occurred_at, o.payload->>'authorization_id' AS authorization_id
+        SELECT o.event_id, o.brand_id, o.player_id, o.event_type, o.payload, o.occurred_at, o.payload->>'authorization_id' AS authorization_id,
+               count(*) OVER (PARTITION BY o.payload->>'authorization_id', o.event_type) AS times_said
           FROM wallet_outbox o
          WHERE o.event_type IN ('BET_SETTLED_CONFIRMED', 'BET_ROLLED_BACK_CONFIRMED')
            AND (o.occurred_at >= times.recent OR (o.occurred_at >= times.span_from AND o.occurred_at < times.span_to))
@@ -409,14 +410,12 @@ BEGIN
            AND (a.closed_at >= times.recent OR (a.closed_at >= times.span_from AND a.closed_at < times.span_to))
     )
     SELECT 'wallet_outbox', a.says || ' of bet ' || a.authorization_id, a.brand_id, a.player_id,
-           jsonb_build_object('stake', a.stake, 'payout', a.payout, 'funding', a.funding), (SELECT jsonb_agg(s.payload) FROM said s
-             WHERE s.authorization_id = a.authorization_id::text AND s.event_type = a.says),
+           jsonb_build_object('stake', a.stake, 'payout', a.payout, 'funding', a.funding), s.payload,
            'the event of the bet''s close is gone, was changed, or is there twice'
       FROM closed a
-      LEFT JOIN (SELECT s.authorization_id, s.event_type, s.occurred_at, count(*) AS times_said, min(s.payload::text)::jsonb AS payload,
-                        min(s.brand_id::text) AS brand_id, min(s.player_id::text) AS player_id FROM said s GROUP BY 1, 2, 3) s
+      LEFT JOIN said s
              ON s.authorization_id = a.authorization_id::text AND s.event_type = a.says AND s.occurred_at = a.closed_at
-     WHERE (s.times_said = 1 AND s.brand_id = a.brand_id::text AND s.player_id = a.player_id::text AND s.payload->>'stake' = a.stake::text
+     WHERE (s.times_said = 1 AND s.brand_id = a.brand_id AND s.player_id = a.player_id AND s.payload->>'stake' = a.stake::text
             AND s.payload->>'payout' = coalesce(a.payout, 0)::text AND s.payload->>'currency' = a.currency
             AND s.payload->>'provider_type' = a.provider_type AND s.payload->>'bet_id' = a.bet_id
             AND (a.state = 'SETTLED' OR s.payload->>'was' = CASE WHEN a.payout IS NULL THEN 'AUTHORIZED' ELSE 'SETTLED' END)
