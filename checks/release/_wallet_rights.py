@@ -39,6 +39,9 @@ MONEY_TABLES = (
     "wallet_lock",
     "wallet_reference",
     "wallet_record_seal",
+    "wallet_campaign",
+    "wallet_win",
+    "wallet_win_reversal",
     "ledger_transactions",
 )
 
@@ -49,6 +52,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "apply_commands",
         "read_state",
         "choose_source",
+        "create_campaign",
         "register_player",
         "switch_active",
         "ensure_ledger_partitions",
@@ -174,6 +178,8 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     **{table: ((_SEAL, SEAL, True),) for table in SEALED_WHOLE},
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
     "wallet_lock": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEAL, SEAL, True)),
+    "wallet_win": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_win_reversal": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
     "wallet_ledger": ((_TABLE, REFUSE, True),),
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }

@@ -20,6 +20,7 @@ from commands.flows import (
     smoke,
     trade,
     transfers,
+    wins,
     withdrawable,
 )
 from rubyops.ports import Actor
@@ -48,6 +49,8 @@ FLOWS: dict[str, Flow] = {
     "STG-7": callbacks.cannot_override,
     "cash-to-bucket": trade.cash_to_bucket,
     "expired-obligation": trade.expired_obligation,
+    "free-round": wins.free_round,
+    "jackpot": wins.jackpot,
     "canary": canary.round_trip,
     "reconciliation": reconciliation.forced_cycle,
     "GATE-4": bypasses.refused,

@@ -208,6 +208,7 @@ def _trace(toolkit: Toolkit, subject: Row) -> dict[str, list[Row]]:
     return parts | {
         "accounts": toolkit.reader.rows("ops_trace_accounts", **whose),
         "ledger": toolkit.reader.rows("ops_trace_ledger", **whose, authorization_id=subject["id"] if is_bet else None, limit=TRACED_MAX),
+        "wins": toolkit.reader.rows("ops_trace_wins", **whose, authorization_id=subject["id"] if is_bet else None, limit=TRACED_MAX),
         "rollings": toolkit.reader.rows("ops_trace_rollings", **whose),
         "events": toolkit.reader.rows("ops_trace_events", **whose, limit=TRACED_MAX),
     }

@@ -47,3 +47,35 @@ SELECT sequence, brand_id, bet_id, round_id, player_id, currency, stake, payout,
    AND (%(brand_id)s::uuid IS NULL OR brand_id = %(brand_id)s)
  ORDER BY sequence
  LIMIT %(limit)s;
+
+-- name: game_record_win
+-- Before the wallet is asked: the win as its provider reports it, counting repeats. What the wallet has paid stays as it was.
+INSERT INTO game.win AS w (brand_id, provider_id, transaction_id, player_id, campaign, bet_id, round_id, currency, amount, state)
+VALUES (%(brand_id)s, %(provider_id)s, %(transaction_id)s, %(player_id)s, %(campaign)s, %(bet_id)s, %(round_id)s, %(currency)s, %(amount)s,
+        'PENDING')
+ON CONFLICT (brand_id, provider_id, transaction_id) DO UPDATE
+   SET attempts = w.attempts + 1,
+       player_id = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.player_id ELSE w.player_id END,
+       campaign = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.campaign ELSE w.campaign END,
+       bet_id = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.bet_id ELSE w.bet_id END,
+       round_id = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.round_id ELSE w.round_id END,
+       currency = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.currency ELSE w.currency END,
+       amount = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.amount ELSE w.amount END;
+
+-- name: game_record_win_outcome
+-- After the wallet's final answer: PAID or REFUSED of a win that waits, REVERSED of one that was paid.
+UPDATE game.win
+   SET state = CASE WHEN %(state)s = 'PAID' AND state = 'REVERSED' THEN state ELSE %(state)s END, changed_at = clock_timestamp()
+ WHERE brand_id = %(brand_id)s AND provider_id = %(provider_id)s AND transaction_id = %(transaction_id)s AND player_id = %(player_id)s
+   AND (%(state)s <> 'REFUSED' OR state = 'PENDING');
+
+-- name: game_wins
+-- What a provider believes of its wins reported in [from, to), a page after the cursor, over all brands or one.
+SELECT sequence, brand_id, transaction_id, player_id, campaign, bet_id, round_id, currency, amount, state, placed_at, changed_at
+  FROM game.win
+ WHERE provider_id = %(provider_id)s
+   AND sequence > %(cursor)s
+   AND placed_at >= %(placed_from)s AND placed_at < %(placed_to)s
+   AND (%(brand_id)s::uuid IS NULL OR brand_id = %(brand_id)s)
+ ORDER BY sequence
+ LIMIT %(limit)s;

@@ -78,16 +78,28 @@ SELECT account, currency, balance, version FROM wallet.wallet_account
  WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY account;
 
 -- name: ops_trace_ledger
--- A player's newest ledger rows, or those of one bet's transactions, oldest first.
+-- A player's newest ledger rows, or those of one bet's transactions and its further wins, oldest first.
 SELECT * FROM (
     SELECT l.created_at, l.command, l.account, l.version, l.delta, l.balance_after, l.currency, l.request_id, l.transaction_id::text
       FROM wallet.wallet_ledger l
      WHERE l.brand_id = %(brand_id)s::uuid AND l.player_id = %(player_id)s::uuid
        AND (%(authorization_id)s::text IS NULL OR l.transaction_id IN (
             SELECT unnest(ARRAY[a.authorize_transaction_id, a.close_transaction_id]) FROM wallet.wallet_bet_authorization a
-             WHERE a.authorization_id::text = %(authorization_id)s::text))
+             WHERE a.authorization_id::text = %(authorization_id)s::text
+            UNION ALL SELECT unnest(ARRAY[w.win_id, r.transaction_id])
+              FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id
+             WHERE w.authorization_id::text = %(authorization_id)s::text))
      ORDER BY l.created_at DESC, l.version DESC LIMIT %(limit)s::integer) AS newest
  ORDER BY created_at, version;
+
+-- name: ops_trace_wins
+-- A player's wins beside payouts, or those on one bet: of which campaign or bet, and whether each was taken back.
+SELECT w.win_id::text, w.provider_id, w.provider_transaction_id, w.campaign_code, w.bet_id, w.amount, w.currency, w.shares, w.created_at,
+       r.created_at AS reversed_at
+  FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id
+ WHERE w.brand_id = %(brand_id)s::uuid AND w.player_id = %(player_id)s::uuid
+   AND (%(authorization_id)s::text IS NULL OR w.authorization_id::text = %(authorization_id)s::text)
+ ORDER BY w.created_at DESC, w.win_id LIMIT %(limit)s::integer;
 
 -- name: ops_trace_rollings
 -- A player's rollings: what is required, what is turned over, and the state.

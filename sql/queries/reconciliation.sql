@@ -89,7 +89,7 @@ SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text, c
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_ledger
--- Recorded movements of money (cash, transfers, bets) that left no ledger row (LOC-8).
+-- Recorded movements of money (cash, transfers, bets, wins) that left no ledger row (LOC-8).
 WITH movement AS (
     SELECT 'cash ' || type AS kind, transaction_id::text AS id, tenant_id AS brand_id, player_id FROM wallet.ledger_transactions t
      WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l
@@ -109,6 +109,12 @@ WITH movement AS (
     SELECT 'bet close', authorization_id::text, brand_id, player_id FROM wallet.wallet_bet_authorization a
      WHERE state IN ('SETTLED', 'ROLLED_BACK') AND (coalesce(payout, 0) <> 0 OR state = 'ROLLED_BACK') AND stake <> 0
        AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = a.close_transaction_id)
+    UNION ALL
+    SELECT 'win', win_id::text, brand_id, player_id FROM wallet.wallet_win w
+     WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = w.win_id)
+    UNION ALL
+    SELECT 'win reversal', win_id::text, brand_id, player_id FROM wallet.wallet_win_reversal r
+     WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = r.transaction_id)
 )
 SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM movement ORDER BY kind, id LIMIT %(limit)s;
 
@@ -148,6 +154,9 @@ WITH record AS (
     SELECT 'authorization', authorization_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version,
            jsonb_typeof(policy_snapshot) = 'object' AND policy_snapshot <> '{}' AND jsonb_array_length(funding) > 0
       FROM wallet.wallet_bet_authorization WHERE state <> 'TOMBSTONE'
+    UNION ALL
+    SELECT 'win', win_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, jsonb_array_length(shares) > 0
+      FROM wallet.wallet_win
 )
 SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS total
   FROM record r

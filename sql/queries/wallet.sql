@@ -31,6 +31,10 @@ SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currenc
 -- Keep what a player wants bets of one provider type to be paid from; tell whether a freeze forbade it.
 SELECT wallet.choose_source(%(choice)s::jsonb) AS outcome
 
+-- name: wallet_create_campaign
+-- Make a campaign; tell whether a freeze forbade it, or its code is used.
+SELECT wallet.create_campaign(%(campaign)s::jsonb) AS outcome
+
 -- name: wallet_funding_choices
 -- What a player has chosen, per provider type.
 SELECT provider_type, source FROM wallet.wallet_funding_choice WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid

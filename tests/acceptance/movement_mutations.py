@@ -124,6 +124,24 @@ def nothing_is_locked() -> None:
     swap("wallet_runtime.wallet.domain.locks", "lock_share", lambda original: lambda *given: ())
 
 
+def reversed_wins_stay_paid() -> None:
+    """The reversal of a win is answered and moves nothing, and the win counts as paid."""
+
+    def make(reverse: Rule) -> Rule:
+        return lambda *given: msgspec.structs.replace(reverse(*given), legs=(), win=None, locks=(), events=())
+
+    swap("wallet_runtime.wallet.domain.wins", "reverse", make)
+
+
+def bets_go_back_before_their_wins() -> None:
+    """A settled bet is taken back although further wins were paid on it."""
+
+    def make(rollback: Rule) -> Rule:
+        return lambda request, command, state, pair: rollback(request, command, msgspec.structs.replace(state, further_wins=0), pair)
+
+    swap("wallet_runtime.wallet.domain.bets", "rollback", make)
+
+
 MOVEMENTS: dict[str, Callable[[], None]] = {
     "sports coupons everywhere": partial(coupons_pay_everywhere, "sports"),
     "casino coupons everywhere": partial(coupons_pay_everywhere, "casino"),
@@ -137,6 +155,8 @@ MOVEMENTS: dict[str, Callable[[], None]] = {
     "alias is a transfer": alias_is_a_transfer,
     "live takes withdrawable first": partial(withdrawable_pays_first, LIVE),
     "callbacks may say more": callbacks_may_say_more,
+    "a reversed win stays paid": reversed_wins_stay_paid,
+    "a bet goes back before its wins": bets_go_back_before_their_wins,
     "a lapsed rolling locks nothing": nothing_is_locked,
     "cash that goes into a bucket owes nothing": cash_owes_nothing,
 }

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.fault]
 ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
 INHERITED = ("FLOW-9", "FLOW-10")
 # Flows of rules that no source names.
-TRADE = ("cash-to-bucket",)
+TRADE = ("cash-to-bucket", "free-round", "jackpot")
 COUPONS = ("FLOW-5", "FLOW-6", "FLOW-7")
 HERE = {
     topology: tuple(
@@ -40,10 +40,10 @@ HERE = {
     )
     for topology in TOPOLOGY_CODES
 }
-SPORTS_MONEY = ("SMK-5", "SMK-7", "SMK-8", "FLOW-1", *INHERITED, "FLOW-12", "FLOW-13", "STG-7", "canary")
+SPORTS_MONEY = ("SMK-5", "SMK-7", "SMK-8", "FLOW-1", *INHERITED, "FLOW-12", "FLOW-13", "STG-7", "canary", "jackpot")
 CASINO_MONEY = ("SMK-6", "FLOW-2", "FLOW-3", *INHERITED, "FLOW-12")
 # Flows in which no bet is accepted.
-WITHOUT_BETS = ("SMK-4", "FLOW-8", "FLOW-11", "cash-to-bucket")
+WITHOUT_BETS = ("SMK-4", "FLOW-8", "FLOW-11", "cash-to-bucket", "free-round")
 WITH_BETS = tuple(name for name in HERE[RUBY_SPLIT_V1] if name not in WITHOUT_BETS)
 
 
@@ -107,7 +107,7 @@ SPLIT = (
     Fault(WALLET_SERVICE, "live takes sports money", ("FLOW-2", "FLOW-9")),
     Fault(WALLET_SERVICE, "slots take sports money", ("FLOW-3",)),
     Fault(WALLET_SERVICE, "slots by the sports rule", ("FLOW-3", "FLOW-4", "FLOW-12")),
-    Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary", *TRADE)),
+    Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary", "cash-to-bucket")),
     Fault(WALLET_SERVICE, "paid without moving", (*ROLL_OVER, "canary")),
     Fault(WALLET_SERVICE, "winnings released early", (*ROLL_OVER, "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13", "canary")),
     Fault(WALLET_SERVICE, "release missing", (*ROLL_OVER, "FLOW-12", "FLOW-13")),
@@ -116,7 +116,7 @@ SPLIT = (
     Fault(ROLLING_WORKER, "live turnover not counted", ("FLOW-2", "FLOW-4", *INHERITED, "FLOW-12")),
     Fault(ROLLING_WORKER, "slots turnover not counted", ("FLOW-3", "FLOW-4", "FLOW-12")),
     Fault(ROLLING_WORKER, "turnover counts everywhere", (*ROLL_OVER, "FLOW-4"), by_chance=INHERITED),
-    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13", *TRADE)),
+    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13", "cash-to-bucket")),
     Fault(GAME_SERVICE, "repeat is a new bet", ("SMK-7", "SMK-8")),
     Fault(WALLET_SERVICE, "one bonus at a time", ("FLOW-4",)),
     Fault(WALLET_SERVICE, "sports coupons everywhere", ("FLOW-5",)),
@@ -128,7 +128,11 @@ SPLIT = (
     Fault(ROLLING_WORKER, "inherited turnover a unit too much", ("FLOW-9", "FLOW-10")),
     Fault(WALLET_SERVICE, "live takes withdrawable first", ("FLOW-12",)),
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
-    Fault(WALLET_SERVICE, "cash that goes into a bucket owes nothing", ("cash-to-bucket",)),
+    Fault(
+        WALLET_SERVICE,
+        "cash that goes into a bucket owes nothing + a reversed win stays paid + a bet goes back before its wins",
+        TRADE,
+    ),
 )
 # One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
 ON_UNIFIED_TOO = {
@@ -142,7 +146,7 @@ ON_UNIFIED_TOO = {
     "sports turnover not counted",
     "live turnover not counted",
     "slots turnover not counted",
-    "cash that goes into a bucket owes nothing",
+    "cash that goes into a bucket owes nothing + a reversed win stays paid + a bet goes back before its wins",
 }
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),

@@ -23,6 +23,7 @@ POLICY = "/internal/wallet/policy"
 ACTIVATIONS = "/internal/wallet/activations"
 COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
 DEAD_LETTERS = "/internal/rolling/dead-letters"
+CAMPAIGNS = "/internal/wallet/v2/campaigns"
 
 # What the back office asks of the wallet for a player, the same path behind both prefixes.
 MOVEMENTS = (
@@ -146,6 +147,13 @@ def coupon(action: str, context: Context, call: Call) -> Answer:
     return _command(context, call, f"coupon.{action}", "POST", f"{COUPON_GRANTS}/{action}", call.body, audit=(about, None))
 
 
+def create_campaign(context: Context, call: Call) -> Answer:
+    """Make a campaign that wins without a stake are drawn on, signed for the person; wallet_service reads the body."""
+    call.brand()
+    about = str(call.body.get("code"))[:UUID_LENGTH]
+    return _command(context, call, "campaign.create", "POST", CAMPAIGNS, call.body, audit=(about, None))
+
+
 def payout_failed(context: Context, call: Call) -> Answer:
     """Say that the PSP could not pay an approved withdrawal out; its money is the player's again."""
     wanted: Payment = call.body
@@ -236,6 +244,7 @@ SERVICE = Service(
         *(Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin) for path, field in ADJUSTMENTS.items()),
         Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard", partial(discard, "discard"), Discard, auth.admin),
         Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard/confirm", partial(discard, "discard/confirm"), access=auth.admin),
+        Route("POST", "/api/v1/campaigns", create_campaign, dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/expire", partial(coupon, "expire"), dict, auth.admin),

@@ -76,6 +76,8 @@ ROLLING_GROUP = "rolling_worker"
 WALLET_STREAM_GROUPS = (ROLLING_GROUP,)  # who must have got through with an event before it may be trimmed
 BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
 BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
+WIN_CONFIRMED = "WIN_CONFIRMED"
+WIN_REVERSED_CONFIRMED = "WIN_REVERSED_CONFIRMED"
 ROLLING_REQUIRED = "ROLLING_REQUIRED"
 ROLLING_REVOKED = "ROLLING_REVOKED"  # the wallet has taken back what a rolling was for
 ROLLING_COMPLETED_CONFIRMED = "ROLLING_COMPLETED_CONFIRMED"
@@ -161,6 +163,9 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): (GAME_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): (GAME_SERVICE, OPERATOR),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (GAME_SERVICE, OPERATOR),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/wins"): (GAME_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/wins/reverse"): (GAME_SERVICE,),
+    (WALLET_SERVICE, "POST", "/internal/wallet/v2/campaigns"): (ADMIN_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/deposits/approve"): (PLAYER_SERVICE, ADMIN_SERVICE),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/deposits/wallet"): (PLAYER_SERVICE,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/wallet"): (PLAYER_SERVICE,),
@@ -196,6 +201,9 @@ ROUTE_CALLERS: dict[tuple[str, str, str], tuple[str, ...]] = {
     (GAME_SERVICE, "POST", "/internal/game/bets/authorize"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/settle"): (GATEWAY,),
     (GAME_SERVICE, "POST", "/internal/game/bets/rollback"): (GATEWAY,),
+    (GAME_SERVICE, "POST", "/internal/game/wins"): (GATEWAY,),
+    (GAME_SERVICE, "POST", "/internal/game/wins/reverse"): (GATEWAY,),
+    (GAME_SERVICE, "GET", "/internal/game/providers/{provider_id}/wins"): (ADMIN_SERVICE, OPERATOR),
     (GAME_SERVICE, "GET", "/internal/game/providers/{provider_id}/statement"): (ADMIN_SERVICE, OPERATOR),
     (PLAYER_SERVICE, "POST", "/internal/players"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
     (PLAYER_SERVICE, "GET", "/internal/players/{player_id}/wallet"): (GATEWAY,),

@@ -1,8 +1,11 @@
 """Routes of game_service. Providers come through the gateway, which has checked who they are."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import structs
 
 from wallet_runtime import contract
 from wallet_runtime.game import domain, store
@@ -11,6 +14,7 @@ from wallet_runtime.plumbing import money
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.body import Body
 from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.database import Row
 from wallet_runtime.plumbing.errors import Invalid, PassedThrough
 from wallet_runtime.plumbing.fields import ForeignId, Reason, in_utc
 from wallet_runtime.plumbing.headers import scoped_id
@@ -55,6 +59,27 @@ class Rollback(Body):
     reason: Reason | None = None
 
 
+class Win(Body):
+    """A win beside a bet's payout, in major units: of a campaign, or on a bet of a round. `transaction_id` is the provider's own."""
+
+    provider_id: str
+    player_id: UUID
+    transaction_id: ForeignId
+    amount: str
+    currency: str
+    campaign: ForeignId | None = None
+    bet_id: ForeignId | None = None
+    round_id: ForeignId | None = None
+
+
+class WinReversal(Body):
+    """A win that the provider takes back."""
+
+    provider_id: str
+    player_id: UUID
+    transaction_id: ForeignId
+
+
 def authorize(context: Context, call: Call) -> Answer:
     """Record the round and the callback, then have the wallet authorize the bet."""
     asked: Authorize = call.body
@@ -97,15 +122,52 @@ def rollback(context: Context, call: Call) -> Answer:
     return _ask_wallet(context, call, callback, body)
 
 
+def win(context: Context, call: Call) -> Answer:
+    """Record the win, then have the wallet pay it."""
+    asked: Win = call.body
+    kind_of_play = domain.provider_type(asked.provider_id)
+    amount = money.parse_amount(asked.amount, asked.currency)
+    call.command_id()
+    body = {"provider_type": kind_of_play} | {name: value for name, value in structs.asdict(asked).items() if value is not None}
+    store.record_win(context.database, _named_win(call, asked), structs.asdict(asked) | {"amount": amount})
+    return _ask_wallet_for_win(context, call, asked, "wins", body)
+
+
+def reverse_win(context: Context, call: Call) -> Answer:
+    """Have the wallet take a win back."""
+    asked: WinReversal = call.body
+    domain.provider_type(asked.provider_id)
+    return _ask_wallet_for_win(context, call, asked, "wins/reverse", structs.asdict(asked))
+
+
+def show_wins(context: Context, call: Call) -> Answer:
+    """Answer what the mock provider believes of its wins reported in [from, to), paged as a statement: {provider_id, wins, next_cursor}."""
+    provider_id, rows, next_cursor = _page(context, call, store.read_wins)
+    lines = [
+        {
+            **{name: value for name, value in row.items() if name != "sequence"},
+            "amount": money.format_amount(row["amount"], row["currency"]),
+        }
+        for row in rows
+    ]
+    return Answer(200, {"provider_id": provider_id, "wins": lines, "next_cursor": next_cursor})
+
+
 def show_statement(context: Context, call: Call) -> Answer:
     """Answer what the mock provider believes of its bets placed in [from, to): {provider_id, bets, next_cursor}.
 
     `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without it; `limit` at most 500.
     """
+    provider_id, rows, next_cursor = _page(context, call, store.read_statement)
+    return Answer(200, {"provider_id": provider_id, "bets": [_statement_line(row) for row in rows], "next_cursor": next_cursor})
+
+
+def _page(context: Context, call: Call, read: Callable[..., list[Row]]) -> tuple[str, list[Row], str | None]:
+    """Read the page that a query of a provider's book asks for; return the provider, its rows and where the next page begins."""
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
     limit = _number(call, "limit", PAGE_SIZE_MAX, lowest=1, highest=PAGE_SIZE_MAX)
-    rows = store.read_statement(
+    rows = read(
         context.database,
         provider_id,
         call.brand_id,
@@ -114,8 +176,27 @@ def show_statement(context: Context, call: Call) -> Answer:
         cursor=_number(call, "cursor", 0, lowest=0, highest=money.MINOR_UNITS_MAX),
         limit=limit,
     )
-    next_cursor = str(rows[-1]["sequence"]) if len(rows) == limit else None
-    return Answer(200, {"provider_id": provider_id, "bets": [_statement_line(row) for row in rows], "next_cursor": next_cursor})
+    return provider_id, rows, str(rows[-1]["sequence"]) if len(rows) == limit else None
+
+
+def _named_win(call: Call, asked: Win | WinReversal) -> dict[str, Any]:
+    return {"brand_id": call.brand(), "provider_id": asked.provider_id, "transaction_id": asked.transaction_id}
+
+
+def _ask_wallet_for_win(context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]) -> Answer:
+    """Pass a win or its reversal on, and keep what the final answer makes of it."""
+    request_id = scoped_id(asked.provider_id, call.command_id(), contract.REQUEST_ID_HEADER)
+    reversal = isinstance(asked, WinReversal)
+    try:
+        answer = ServiceClient(context).forward(
+            call, contract.WALLET_SERVICE, "POST", f"/internal/wallet/v2/{path}", body, request_id=request_id
+        )
+    except PassedThrough as error:
+        if domain.is_final(error.status, error.code) and not reversal:
+            store.record_win_outcome(context.database, _named_win(call, asked), asked.player_id, "REFUSED")
+        raise
+    store.record_win_outcome(context.database, _named_win(call, asked), asked.player_id, "REVERSED" if reversal else "PAID")
+    return answer
 
 
 def _callback(call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollback, amount: str | None) -> Callback:
@@ -181,6 +262,9 @@ SERVICE = Service(
         Route("POST", "/internal/game/bets/authorize", authorize, Authorize),
         Route("POST", "/internal/game/bets/settle", settle, Settle),
         Route("POST", "/internal/game/bets/rollback", rollback, Rollback),
+        Route("POST", "/internal/game/wins", win, Win),
+        Route("POST", "/internal/game/wins/reverse", reverse_win, WinReversal),
+        Route("GET", "/internal/game/providers/{provider_id}/wins", show_wins),
         Route("GET", "/internal/game/providers/{provider_id}/statement", show_statement),
     ),
 )

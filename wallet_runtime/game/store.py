@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sql import query
@@ -10,7 +11,8 @@ from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.database import Database, Row
 
 _AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = "game_record_authorize", "game_record_close", "game_record_outcome", "game_statement"
-for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT):
+_WIN, _WIN_OUTCOME, _WINS = "game_record_win", "game_record_win_outcome", "game_wins"
+for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT, _WIN, _WIN_OUTCOME, _WINS):
     query(_name)
 
 
@@ -61,13 +63,46 @@ def record_outcome(database: Database, callback: Callback, *, status: int, code:
         )
 
 
+def record_win(database: Database, named: dict[str, Any], said: dict[str, Any]) -> None:
+    """Record a win before the wallet is asked, counting repeats; the amount is in minor units."""
+    with database.session() as session:
+        session.run(_WIN, **(said | named))
+
+
+def record_win_outcome(database: Database, named: dict[str, Any], player_id: UUID, state: str) -> None:
+    """Move a win in the provider's books to what the wallet's final answer made of it."""
+    with database.session() as session:
+        session.run(_WIN_OUTCOME, **named, player_id=player_id, state=state)
+
+
 def read_statement(
     database: Database, provider_id: str, brand_id: UUID | None, *, placed_from: datetime, placed_to: datetime, cursor: int, limit: int
 ) -> list[Row]:
     """Return one page of a provider's bets, oldest first."""
+    return _read_page(_STATEMENT, database, provider_id, brand_id, placed_from=placed_from, placed_to=placed_to, cursor=cursor, limit=limit)
+
+
+def read_wins(
+    database: Database, provider_id: str, brand_id: UUID | None, *, placed_from: datetime, placed_to: datetime, cursor: int, limit: int
+) -> list[Row]:
+    """Return one page of a provider's wins, oldest first."""
+    return _read_page(_WINS, database, provider_id, brand_id, placed_from=placed_from, placed_to=placed_to, cursor=cursor, limit=limit)
+
+
+def _read_page(  # noqa: PLR0913
+    name: str,
+    database: Database,
+    provider_id: str,
+    brand_id: UUID | None,
+    *,
+    placed_from: datetime,
+    placed_to: datetime,
+    cursor: int,
+    limit: int,
+) -> list[Row]:
     with database.session() as session:
         return session.all(
-            _STATEMENT,
+            name,
             provider_id=provider_id,
             brand_id=brand_id,
             placed_from=placed_from,

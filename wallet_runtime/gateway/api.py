@@ -48,6 +48,25 @@ class Rollback(Body, omit_defaults=True):
     reason: Reason | None = None
 
 
+class Win(Body, omit_defaults=True):
+    """A provider's win beside a bet's payout: of a campaign, or on a bet of a round."""
+
+    player_id: UUID
+    transaction_id: ForeignId
+    amount: str
+    currency: str
+    campaign: ForeignId | None = None
+    bet_id: ForeignId | None = None
+    round_id: ForeignId | None = None
+
+
+class WinReversal(Body):
+    """A provider takes a win back."""
+
+    player_id: UUID
+    transaction_id: ForeignId
+
+
 class Deposit(Body, omit_defaults=True):
     """A player's deposit, to cash or on into a bucket."""
 
@@ -107,17 +126,28 @@ class MaintenanceSwitch(Body):
 
 def authorize(context: Context, call: Call) -> Answer:
     """Pass a new bet on, unless new business is stopped."""
-    return _provider_command(context, call, "authorize", starts_new=True)
+    return _provider_command(context, call, "bets/authorize", starts_new=True)
 
 
 def settle(context: Context, call: Call) -> Answer:
     """Pass a settlement on; ingress freeze does not stop it."""
-    return _provider_command(context, call, "settle", starts_new=False)
+    return _provider_command(context, call, "bets/settle", starts_new=False)
 
 
 def rollback(context: Context, call: Call) -> Answer:
     """Pass a rollback on; ingress freeze does not stop it."""
-    return _provider_command(context, call, "rollback", starts_new=False)
+    return _provider_command(context, call, "bets/rollback", starts_new=False)
+
+
+def win(context: Context, call: Call) -> Answer:
+    """Pass a win on. One of a campaign starts something new; one on a settled bet ends what was begun."""
+    wanted: Win = call.body
+    return _provider_command(context, call, "wins", starts_new=wanted.campaign is not None)
+
+
+def reverse_win(context: Context, call: Call) -> Answer:
+    """Pass the reversal of a win on; ingress freeze does not stop it."""
+    return _provider_command(context, call, "wins/reverse", starts_new=False)
 
 
 def show_wallet(context: Context, call: Call) -> Answer:
@@ -209,7 +239,7 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
     call.command_id()
     _confirm_allowed(context, call, starts_new=starts_new)
     body = {"provider_id": call.caller, **msgspec.to_builtins(call.body)}
-    return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/bets/{command}", body)
+    return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/{command}", body)
 
 
 def _player_command(
@@ -242,6 +272,8 @@ SERVICE = Service(
         Route("POST", "/v2/bets/authorize", authorize, Authorize, auth.provider),
         Route("POST", "/v2/bets/settle", settle, Settle, auth.provider),
         Route("POST", "/v2/bets/rollback", rollback, Rollback, auth.provider),
+        Route("POST", "/v2/wins", win, Win, auth.provider),
+        Route("POST", "/v2/wins/reverse", reverse_win, WinReversal, auth.provider),
         Route("GET", "/api/v1/player/wallet", show_wallet, access=auth.player),
         Route("GET", "/api/v1/player/wallet/funding-choice", show_funding_choice, access=auth.player),
         Route("PUT", "/api/v1/player/wallet/funding-choice", choose_funding, FundingChoice, auth.player),

@@ -4,7 +4,7 @@ from wallet_runtime.contract import WALLET_SERVICE
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.wallet.api import choices, coupons, documents, money, movements, reconciliation
+from wallet_runtime.wallet.api import choices, coupons, documents, money, movements, reconciliation, wins
 from wallet_runtime.wallet.store.freeze import FreezeGuard
 
 RECONCILIATION_SECONDS = 3600
@@ -26,5 +26,5 @@ def loops(context: Context) -> tuple[Loop, ...]:
     )
 
 
-ROUTES = money.ROUTES + choices.ROUTES + movements.ROUTES + coupons.ROUTES + documents.ROUTES + reconciliation.ROUTES
+ROUTES = money.ROUTES + choices.ROUTES + movements.ROUTES + coupons.ROUTES + wins.ROUTES + documents.ROUTES + reconciliation.ROUTES
 SERVICE = Service(process=WALLET_SERVICE, routes=ROUTES, loops=loops)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
-from wallet_runtime.plumbing.errors import NotFound
+from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import coupons, funding, locks, turnover
 from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
@@ -35,6 +35,12 @@ class AuthorizationNotFound(NotFound):
     """No bet was authorized under this id."""
 
     code = "AUTHORIZATION_NOT_FOUND"
+
+
+class FurtherWins(Conflict):
+    """Further wins were paid on this bet: take them back first, then repeat the rollback."""
+
+    code = "FURTHER_WINS"
 
 
 class Authorize(msgspec.Struct, frozen=True):
@@ -92,15 +98,15 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
 def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -> Decision:
     """Close an open stake to HOUSE and pay winnings to the destinations that were fixed when the bet was authorized."""
     bet = _authorization(state, request)
-    pair = _pair_of(bet)
+    pair = pair_of(bet)
     payout = parse_amount(command.payout, bet.currency, zero_allowed=True)
     if bet.state == "SETTLED" and bet.payout == payout:
         return Decision(command=SETTLE, status=200, body=_body(bet, bet.state, bet.payout), pair=pair, starts_new=False)
     if bet.state != "AUTHORIZED":
         return _not_open(bet, pair)
     parts = funding.split_payout(payout, bet.funding)
-    due = _merge(each for share, part in zip(bet.funding, parts, strict=True) for each in _due(bet, share, part, state))
-    paid, legs_in = _landed(due, bet, state)
+    due = merge(each for share, part in zip(bet.funding, parts, strict=True) for each in _due(bet, share, part, state))
+    paid, legs_in = landed(due, bet, state)
     legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
     return Decision(
         command=SETTLE,
@@ -126,14 +132,16 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     if state.authorization is None:
         return _tombstone(request, command, state, pair)
     bet = _authorization(state, request)
-    reference = _pair_of(bet)
+    reference = pair_of(bet)
     if bet.state in ("ROLLED_BACK", "TOMBSTONE"):
         return Decision(command=ROLLBACK, status=200, body=_body(bet, bet.state, bet.payout), pair=reference, starts_new=False)
-    resting, returned = _landed(bet.funding, bet, state)
+    resting, returned = landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
         # The stake counted where it came from. Only what comes to rest elsewhere changes anything there.
         moved = locks.relocked(state, _changes((*_negative(bet.funding), *resting)))
         return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned), moved)
+    if state.further_wins:
+        raise FurtherWins(details={"further_wins": format_amount(state.further_wins, bet.currency)})
     # Where shares come to rest, not where they came from: that of a completed grant goes to WITHDRAWABLE.
     buckets = [share.account for share in resting if share.account != PROMO and not is_grant(share.account)]
     gone = [account for account in buckets if not _is_open(pair, account)]
@@ -193,7 +201,7 @@ def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...], lo
         command=ROLLBACK,
         status=200,
         body=_body(bet, "ROLLED_BACK", bet.payout),
-        pair=_pair_of(bet),
+        pair=pair_of(bet),
         starts_new=False,
         legs=legs,
         locks=locked,
@@ -235,7 +243,7 @@ def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -
     return PolicySnapshot(destinations=destinations, reaches=tuple(sorted(buckets)), withdrawable=withdrawable)
 
 
-def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
+def landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
     """Return where shares come to rest, and the legs that bring them there, those through a closed grant among them."""
     resting: list[Share] = []
     passing: list[Leg] = []
@@ -243,7 +251,7 @@ def _landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[t
         *through, last = coupons.landing(share.account, state, bet.policy_snapshot.withdrawable)
         passing += [Leg(account, delta, bet.currency) for account in through for delta in (share.amount, -share.amount)]
         resting.append(Share(last, share.amount))
-    merged = _merge(resting)
+    merged = merge(resting)
     return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
 
 
@@ -258,7 +266,7 @@ def _due(bet: Authorization, share: Share, part: int, state: State) -> tuple[Sha
 
 def _changes(shares: Iterable[Share]) -> dict[str, int]:
     """Add up what buckets hold and have staked more or less; grants and PROMO have no locks."""
-    merged = {share.account: share.amount for share in _merge(shares)}
+    merged = {share.account: share.amount for share in merge(shares)}
     return {account: amount for account, amount in merged.items() if account != PROMO and not is_grant(account)}
 
 
@@ -277,11 +285,12 @@ def _authorization(state: State, request: Request) -> Authorization:
     return state.authorization
 
 
-def _pair_of(bet: Authorization) -> PairReference:
+def pair_of(bet: Authorization) -> PairReference:
+    """Name the pair that a bet was authorized under."""
     return PairReference(bet.topology_code, bet.topology_version, bet.policy_key, bet.policy_version)
 
 
-def _merge(shares: Iterable[Share]) -> tuple[Share, ...]:
+def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
     """Add up shares of one account: it is moved once, in the order it first came."""
     merged: dict[str, int] = {}
     for share in shares:

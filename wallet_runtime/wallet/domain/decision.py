@@ -50,6 +50,7 @@ class Decision(msgspec.Struct, frozen=True):
     obligations_changed: tuple[dict[str, Any], ...] = ()
     bonus: dict[str, Any] | None = None
     adjustment: dict[str, Any] | None = None
+    win: dict[str, Any] | None = None
     grants_opened: tuple[dict[str, Any], ...] = ()
     grants_closed: tuple[dict[str, Any], ...] = ()
     findings: tuple[dict[str, Any], ...] = ()

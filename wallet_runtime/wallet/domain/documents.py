@@ -154,6 +154,18 @@ class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_price: str | None = None
 
 
+class WinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be won beside the payout of a bet.
+
+    `winnings_of` names, per provider type, the source whose winnings a win without a stake counts as: it goes to that
+    source's destination. `further_max` is the most, per currency, that one further win on a settled bet may be, or `none`.
+    What is not named is not offered.
+    """
+
+    winnings_of: dict[str, str] = {}
+    further_max: dict[str, str] = {}
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the buckets of one topology version are used."""
 
@@ -166,6 +178,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points_targets: tuple[str, ...] = ()
     coupons: CouponRule = CouponRule()
     turnover: TurnoverRule = TurnoverRule()
+    wins: WinRule = WinRule()
 
 
 def read_topology(document: object) -> Topology:

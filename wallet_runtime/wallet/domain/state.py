@@ -207,6 +207,46 @@ class Adjustment(msgspec.Struct, frozen=True):
     decided_by: str | None = None
 
 
+class Campaign(msgspec.Struct, frozen=True):
+    """What a provider may let players win without a stake. `expired` says that its time is over."""
+
+    campaign_code: str
+    provider_id: str
+    currency: str
+    cap: int
+    cap_per_win: int
+    spent: int
+    expires_at: str
+    expired: bool = False
+
+
+class Win(msgspec.Struct, frozen=True):
+    """A win as it was paid. `low_water` is the least that each account has held since it was paid there."""
+
+    win_id: str
+    player_id: str
+    provider_id: str
+    provider_transaction_id: str
+    currency: str
+    amount: int
+    shares: tuple[Share, ...]
+    topology_code: str
+    topology_version: int
+    policy_key: str
+    policy_version: int
+    campaign_code: str | None = None
+    authorization_id: str | None = None
+    bet_id: str | None = None
+    round_id: str | None = None
+    reversed: bool = False
+    low_water: dict[str, int] = {}
+
+    @property
+    def pair(self) -> "PairReference":
+        """The pair that it was paid under."""
+        return PairReference(self.topology_code, self.topology_version, self.policy_key, self.policy_version)
+
+
 class ReferenceUse(msgspec.Struct, frozen=True):
     """The award or bonus that used a reference."""
 
@@ -223,6 +263,7 @@ class State(msgspec.Struct, frozen=True):
     each account only winnings leave (None: not read); `low_water`, the least that each account has held since a settled bet's
     winnings came there; `lifted`, what that settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was
     made; `choice`, the source that the player picked (None: no one yet);
+    `further_wins`, what wins on that bet were paid and not taken back;
     `reference`, the use of the reference that the command names (None: it is new).
     """
 
@@ -249,6 +290,9 @@ class State(msgspec.Struct, frozen=True):
     lapsed: tuple[str, ...] = ()
     choice: str | None | msgspec.UnsetType = msgspec.UNSET
     reference: ReferenceUse | None | msgspec.UnsetType = msgspec.UNSET
+    campaign: Campaign | None = None
+    win: Win | None = None
+    further_wins: int = 0
 
     def balance(self, account: str) -> int:
         """Balance of a bucket or grant account; an account never used holds nothing."""

@@ -86,6 +86,7 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
         *_rolling(topology, policy),
         *_coupons(topology, policy),
         *_turnover(policy),
+        *_wins(topology, policy),
     ]
 
 
@@ -156,6 +157,10 @@ def _limits(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
     for currency in CURRENCY_EXPONENTS:
         if currency not in limits:
             yield Violation("A7-3", f"{path}.{currency}", f'a limit in {currency}, or "{NO_LIMIT}", has to be named')
+    yield from _amounts(path, limits)
+
+
+def _amounts(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
     for currency, amount in limits.items():
         if currency in CURRENCY_EXPONENTS and amount == NO_LIMIT:
             continue
@@ -258,6 +263,18 @@ def _turnover(policy: Policy) -> Iterator[Violation]:
         parse_price(price)
     except PriceInvalid as error:
         yield Violation("A7-1", "policy.turnover.minimum_price", error.message)
+
+
+def _wins(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    for provider_type, code in policy.wins.winnings_of.items():
+        bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
+        if provider_type not in PROVIDER_TYPES:
+            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+        elif bucket is None or bucket.kind not in ("normal", "bonus"):
+            yield Violation("A7-5", path, f"wins without a stake count as winnings of a normal or bonus bucket, not of {code!r}")
+        elif provider_type not in bucket.provider_types:
+            yield Violation("A7-5", path, f"bucket {code} does not serve provider type {provider_type}")
+    yield from _amounts("policy.wins.further_max", policy.wins.further_max)
 
 
 def _is_multiplier(text: str) -> bool:

@@ -192,6 +192,12 @@ BEGIN
     IF c ? 'round_id' THEN
         state := state || wallet.read_round(c, brand, player);
     END IF;
+    IF c ? 'with_winnings' THEN
+        state := state || jsonb_build_object('further_wins', wallet.wins_on(brand, c->>'provider_id', c->>'bet_id'));
+    END IF;
+    IF c ? 'win' THEN
+        state := state || wallet.read_win(c, brand);
+    END IF;
     IF c ? 'choice_for' THEN
         state := state || wallet.read_choice(c, brand, player);
     END IF;
@@ -277,6 +283,8 @@ BEGIN
         RAISE EXCEPTION 'an adjustment moves only what two persons agreed on' USING ERRCODE = 'RW003';
     ELSIF c.command IN ('POINTS_AWARD', 'BONUS_ISSUE') AND (c.records ? 'reference') IS NOT TRUE THEN
         RAISE EXCEPTION '% gives nothing without a reference', c.command USING ERRCODE = 'RW003';
+    ELSIF c.command IN ('WIN_PAY', 'WIN_REVERSE') AND (c.records ? 'win') IS NOT TRUE THEN
+        RAISE EXCEPTION '% moves nothing without its win', c.command USING ERRCODE = 'RW003';
     END IF;
     INSERT INTO wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at,
                                       seal)
@@ -488,6 +496,9 @@ BEGIN
     IF r ? 'reference' THEN
         INSERT INTO wallet_reference (brand_id, command, reference, player_id, transaction_id)
         VALUES (c.brand_id, c.command, r->>'reference', c.player_id, c.transaction_id);
+    END IF;
+    IF r ? 'win' THEN
+        PERFORM wallet.put_win(c, r->'win');
     END IF;
     IF r ? 'cash_transaction' THEN
         PERFORM wallet.put_cash_transaction(c, r->'cash_transaction');

@@ -17,7 +17,7 @@ GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rub
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.ledger_hash(bytea, uuid, uuid, text, bigint, bigint, bigint, text, text, text, uuid, text, integer, text, integer,
                                              bigint, timestamptz) TO wallet_service, rubyops_read, rubyops_ops;
-GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.command), wallet.apply_commands(jsonb), wallet.choose_source(jsonb),
+GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.command), wallet.apply_commands(jsonb), wallet.choose_source(jsonb), wallet.create_campaign(jsonb),
     wallet.register_player(uuid, uuid, text, boolean), 
     wallet.switch_active(bigint, text, integer, text, integer, text, text, bigint),
     wallet.ensure_ledger_partitions(integer) TO wallet_service;

@@ -52,8 +52,31 @@ CREATE INDEX bet_statement ON game.bet (provider_id, sequence);
 CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.callback
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 
+-- Wins beside a bet's payout, as the mock providers' books have them: of a campaign, or on a bet of a round.
+CREATE TABLE game.win (
+    sequence       bigint GENERATED ALWAYS AS IDENTITY,
+    brand_id       uuid NOT NULL,
+    provider_id    text NOT NULL,
+    transaction_id text NOT NULL,
+    player_id      uuid NOT NULL,
+    campaign       text,
+    bet_id         text,
+    round_id       text,
+    currency       text NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0),
+    state          text NOT NULL CHECK (state IN ('PENDING', 'PAID', 'REFUSED', 'REVERSED')),
+    attempts       integer NOT NULL DEFAULT 1,
+    placed_at      timestamptz NOT NULL DEFAULT now(),
+    changed_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (brand_id, provider_id, transaction_id)
+);
+CREATE INDEX win_statement ON game.win (provider_id, sequence);
+CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.win
+    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
+
 GRANT USAGE ON SCHEMA game TO game_service, rubyops_read, rubyops_ops;
 GRANT SELECT ON ALL TABLES IN SCHEMA game TO game_service, rubyops_read, rubyops_ops;
-GRANT INSERT ON game.round, game.callback, game.bet TO game_service;
+GRANT INSERT ON game.round, game.callback, game.bet, game.win TO game_service;
+GRANT UPDATE (player_id, campaign, bet_id, round_id, currency, amount, state, attempts, changed_at) ON game.win TO game_service;
 GRANT UPDATE (attempts, answered_at, status, code) ON game.callback TO game_service;
 GRANT UPDATE (round_id, player_id, currency, stake, payout, state, changed_at) ON game.bet TO game_service;

@@ -13,7 +13,8 @@ from tests.wallet_runtime.wallet.histories.bets import TYPES
 from tests.wallet_runtime.wallet.histories.book import PLACES
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.contract.persons import Person
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers
+from wallet_runtime.wallet.api.wins import reads as reads_of_wins
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers, wins
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 
@@ -67,6 +68,18 @@ def _settle(says: dict[str, Any], currency: str) -> Put:
 def _rollback(says: dict[str, Any], currency: str) -> Put:
     reads = {"provider_id": says["provider"], "bet_id": says["bet"], "with_winnings": "yes"}
     return Put(bets.rollback, bets.Rollback(says["provider"], says["bet"]), reads)
+
+
+def _pay_win(says: dict[str, Any], currency: str) -> Put:
+    provider = says["provider"]
+    ties = says.get("campaign"), says.get("bet"), says.get("round")
+    command = wins.Pay(provider, TYPES[provider], says["name"], says["amount"], currency, *ties)
+    return Put(wins.pay, command, reads_of_wins(command))
+
+
+def _reverse_win(says: dict[str, Any], currency: str) -> Put:
+    command = wins.Reverse(says["provider"], says["name"])
+    return Put(wins.reverse, command, reads_of_wins(command))
 
 
 def _transfer(says: dict[str, Any], currency: str) -> Put:
@@ -143,6 +156,8 @@ _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "authorize": _authorize,
     "settle": _settle,
     "rollback": _rollback,
+    "pay_win": _pay_win,
+    "reverse_win": _reverse_win,
     "transfer": _transfer,
     "legacy_transfer": _legacy,
     "issue_bonus": _issue_bonus,

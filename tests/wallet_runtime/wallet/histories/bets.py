@@ -65,7 +65,7 @@ class Bets(Book):
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
         due: list[tuple[str, int]] = []
-        for (account, staked), part in zip(held.funding, _by_largest_remainder(payout, held.funding), strict=True):
+        for (account, staked), part in zip(held.funding, by_largest_remainder(payout, held.funding), strict=True):
             before, after = held.destinations[account]
             if self.owing(account, wallet):
                 due.append((before, part))
@@ -88,6 +88,8 @@ class Bets(Book):
         if held.state in ("ROLLED_BACK", "TOMBSTONE"):
             return Outcome(200, "", {"state": held.state})
         if held.state == "SETTLED":
+            if any(win.bet == (provider, bet) and not win.reversed for win in self.wins.values()):
+                raise Refusal("FURTHER_WINS", 409, stored=False)
             where = {account: amount for account, amount in held.rested.items() if account != "PROMO"}
             if any(self.untouched(wallet, account, held.transactions[1]) < amount for account, amount in where.items()):
                 self.findings.add(f"{provider}/{bet}")
@@ -182,7 +184,7 @@ def _take(stake: int, payers: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return taken
 
 
-def _by_largest_remainder(payout: int, funding: list[tuple[str, int]]) -> list[int]:
+def by_largest_remainder(payout: int, funding: list[tuple[str, int]]) -> list[int]:
     """Split in proportion; units that rounding down leaves go to the largest fractions, the earlier source first."""
     stake = sum(amount for _, amount in funding)
     exact = [Fraction(payout * amount, stake) for _, amount in funding]

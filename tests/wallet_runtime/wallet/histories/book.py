@@ -21,20 +21,24 @@ PTS = "PTS"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command must answer: status, the code of a refusal, and fields that the body must show."""
+    """What a command must answer: status, the code of a refusal, and fields that the body must show.
+
+    What is not stored is decided anew when the same request comes again.
+    """
 
     status: int
     code: str = ""
     shown: dict[str, Any] = field(default_factory=dict, compare=False)
+    stored: bool = True
 
 
 class Refusal(Exception):
     """The command must be refused, and nothing may move."""
 
-    def __init__(self, code: str, status: int = 409) -> None:
+    def __init__(self, code: str, status: int = 409, *, stored: bool = True) -> None:
         """Name the refusal."""
         super().__init__(code)
-        self.outcome = Outcome(status, code)
+        self.outcome = Outcome(status, code, stored=stored)
 
 
 @dataclass
@@ -107,6 +111,32 @@ class Bet:
     transactions: list[UUID] = field(default_factory=list)
 
 
+@dataclass
+class Campaign:
+    """What a provider may let players win without a stake."""
+
+    provider: str
+    currency: str
+    cap: int
+    per_win: int
+    spent: int = 0
+    over: bool = False
+
+
+@dataclass
+class Win:
+    """A win that was paid beside a payout: what was said of it, where it came to rest, and by which transaction."""
+
+    owner: int
+    said: tuple[Any, ...]
+    amount: int
+    paid: UUID
+    rested: dict[str, int]
+    bet: tuple[str, str] | None = None
+    campaign: str | None = None
+    reversed: bool = False
+
+
 class Book:
     """The accounts of one brand under the active documents, and what moves between them."""
 
@@ -117,6 +147,8 @@ class Book:
         self.rollings: dict[str, Rolling] = {}
         self.coupons: dict[str, Coupon] = {}
         self.bets: dict[tuple[str, str], Bet] = {}
+        self.campaigns: dict[str, Campaign] = {}
+        self.wins: dict[tuple[str, str], Win] = {}
         self.clock = 0
         self.activate(documents)
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.bets import TYPES
-from tests.wallet_runtime.wallet.histories.book import Bet, Coupon, Outcome
+from tests.wallet_runtime.wallet.histories.book import Bet, Campaign, Coupon, Outcome
 from tests.wallet_runtime.wallet.histories.memory import PAST, Answer
 from tests.wallet_runtime.wallet.histories.model import Action, Model, action
 from tests.wallet_runtime.wallet.histories.variants import Documents
@@ -40,6 +40,8 @@ class Backend(Protocol):
     def block(self, player: int, blocked: bool) -> None: ...
     def choose(self, player: int, provider_type: str, source: str) -> None: ...
     def lapse(self, coupon_log_id: str) -> None: ...
+    def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None: ...
+    def end_campaign(self, code: str) -> None: ...
     def view(self) -> dict[str, Any]: ...
     def check(self) -> None: ...
     def close(self) -> None: ...
@@ -165,6 +167,15 @@ class Machine(RuleBasedStateMachine):
         stake = max(1, {"all": reach, "most": reach * 2 // 3, "some": reach // 3, "one": min(150, reach), "over": reach + 1}[part])
         says = {"bet": f"{name}-{self.count}", "round": f"round-{pick % 4}", "stake": stake, "price": PRICES[pick // 4 % len(PRICES)]}
         return action("authorize", who, provider=provider, **says)
+
+    def _campaign(self, who: int, provider: str) -> str:
+        """Find the provider's campaign in a player's currency; the back office makes it when it is first asked for."""
+        currency = CURRENCIES[who]
+        code = f"{provider}-{currency}"
+        if code not in self.model.campaigns:
+            self.model.campaigns[code] = Campaign(provider, currency, cap=2500, per_win=900)
+            self.backend.campaign(code, provider, currency, 2500, 900)
+        return code
 
     def _choose(self, who: int, provider_type: str, source: str) -> None:
         if self.model.wallets[who].choices.get(provider_type) != source:

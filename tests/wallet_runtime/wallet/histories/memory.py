@@ -21,6 +21,7 @@ from wallet_runtime.wallet.domain.state import (
     Adjustment,
     Authorization,
     Bonus,
+    Campaign,
     Cash,
     CashTransaction,
     Gate,
@@ -32,6 +33,7 @@ from wallet_runtime.wallet.domain.state import (
     Request,
     State,
     Stored,
+    Win,
     is_grant,
 )
 
@@ -82,6 +84,8 @@ class Memory:
         self.clock = 0
         self.findings: set[str] = set()
         self.counted: dict[str, bool] = {}
+        self.campaigns: dict[str, Campaign] = {}
+        self.wins: dict[tuple[str, str], Win] = {}
         self.activate(documents)
 
     # What happens around the commands --------------------------------------------------------------------------------------------
@@ -168,9 +172,54 @@ class Memory:
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
             lifted=self._lifted(bet) if bet and "with_winnings" in reads else {},
             lapsed=self._lapsed(bet) if bet and "with_winnings" in reads else (),
+            campaign=self.campaigns.get(reads.get("campaign", "")),
+            win=self._win(reads.get("provider_id", ""), reads.get("win", "")),
+            further_wins=sum(
+                win.amount for win in self.wins.values() if bet and win.authorization_id == bet.authorization_id and not win.reversed
+            )
+            if "with_winnings" in reads
+            else 0,
             choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
             reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
         )
+
+    def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
+        self.campaigns[code] = Campaign(code, provider, currency, cap, per_win, 0, "2199-01-01T00:00:00Z")
+
+    def end_campaign(self, code: str) -> None:
+        self.campaigns[code] = msgspec.structs.replace(self.campaigns[code], expired=True)
+
+    def _win(self, provider: str, name: str) -> Win | None:
+        win = self.wins.get((provider, name))
+        if win is None:
+            return None
+        low = {share.account: self._low_water(win.player_id, share.account, UUID(win.win_id)) or 0 for share in win.shares}
+        return msgspec.structs.replace(win, low_water=low)
+
+    def _put_win(self, request: Request, decision: Decision, currency: str) -> None:
+        record = decision.win
+        house = sum(leg.delta for leg in decision.legs if leg.account == "HOUSE")
+        if record is None:
+            return
+        if "reverses" in record:
+            key, win = next(item for item in self.wins.items() if item[1].win_id == record["reverses"])
+            if win.reversed or house != win.amount:
+                raise Broken(f"win {key} goes back twice, or in part")
+            self.wins[key] = msgspec.structs.replace(win, reversed=True)
+            change = -win.amount
+        else:
+            key = record["provider_id"], record["provider_transaction_id"]
+            if key in self.wins or house != -record["amount"]:
+                raise Broken(f"win {key} is paid twice, or otherwise than it says")
+            paid = {"win_id": str(request.transaction_id), "player_id": str(request.player_id), "currency": currency}
+            win = self.wins[key] = Win(**(record | paid | msgspec.structs.asdict(decision.pair)))
+            change = win.amount
+        if win.campaign_code is not None:
+            campaign = self.campaigns[win.campaign_code]
+            spent = campaign.spent + change
+            if not 0 <= spent <= campaign.cap or change > campaign.cap_per_win:
+                raise Broken(f"campaign {win.campaign_code} would have spent {spent} of {campaign.cap}")
+            self.campaigns[win.campaign_code] = msgspec.structs.replace(campaign, spent=spent)
 
     def _staked(self, who: str, round: tuple[str, str] | None = None) -> dict[str, int]:
         staked: Counter[str] = Counter()
@@ -227,13 +276,15 @@ class Memory:
             self._use(request, decision, decision.reference)
         self._put_authorization(request, decision, stake)
         self._put_records(request, decision, held.currency)
+        self._put_win(request, decision, held.currency)
         self._put_obligations(request, decision)
         self._put_locks(request, held, decision)
         for event in decision.events:
             if event.event_type == "BET_SETTLED_CONFIRMED":
                 self.counted[f"{event.payload['provider_id']}/{event.payload['bet_id']}"] = event.payload["counts"]
         for finding in decision.findings:
-            self.findings.add(f"{finding['details']['provider_id']}/{finding['details']['bet_id']}")
+            details = finding["details"]
+            self.findings.add(f"{details['provider_id']}/{details.get('bet_id') or details['transaction_id']}")
         for account, grant in self.grants.items():
             if grant.state != "ACTIVE" and grant.balance:
                 raise Broken(f"closed grant {account} holds {grant.balance}")
@@ -408,6 +459,10 @@ class Memory:
                 for (provider, name), bet in self.authorizations.items()
             },
             "counted": self.counted,
+            "campaigns": {code: campaign.spent for code, campaign in self.campaigns.items()},
+            "wins": {
+                f"{provider}/{name}": [number[win.player_id], win.amount, win.reversed] for (provider, name), win in self.wins.items()
+            },
             "coupons": {grant.coupon_log_id: grant.state for grant in self.grants.values()},
             "bonuses": {name: bonus.state for name, bonus in self.bonuses.items()},
             "withdrawals": {name: each.state for name, each in self.cash_transactions.items() if each.type == "withdrawal"},

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from tests.wallet_runtime.wallet.histories.bets import Bets
 from tests.wallet_runtime.wallet.histories.book import AVAILABLE, PENDING, Outcome, Refusal, Rolling, Wallet
 from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
+from tests.wallet_runtime.wallet.histories.wins import Wins
 
 # What an ingress freeze stops; the rest ends what was begun.
 NEW = {"deposit", "authorize", "transfer", "legacy_transfer", "issue_bonus", "issue_coupon", "award_points", "transfer_points", "to_cash"}
@@ -64,7 +64,7 @@ class Wish:
     state: str = "REQUESTED"
 
 
-class Model(Bets, Promotions):
+class Model(Wins, Promotions):
     """One brand's life as it must be."""
 
     def __init__(self, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
@@ -83,12 +83,13 @@ class Model(Bets, Promotions):
         said = self.answers.get((wanted.kind, request_id))
         if said is not None:
             return said[1] if said[0] == wanted else Outcome(409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
-        if self.freeze == "sealed" or (self.freeze == "ingress" and wanted.kind in NEW):
+        is_new = wanted.kind in NEW or (wanted.kind == "pay_win" and dict(wanted.says).get("campaign") is not None)
+        if self.freeze == "sealed" or (self.freeze == "ingress" and is_new):
             twin: Model = pickle.loads(pickle.dumps(self))  # what it would say, without letting it become so
             tried = twin._decide(wanted, tx)
-            return tried if tried.status in UNSTORED else Outcome(503, "MAINTENANCE")
+            return tried if tried.status in UNSTORED or not tried.stored else Outcome(503, "MAINTENANCE")
         outcome = self._decide(wanted, tx)
-        if outcome.status not in UNSTORED:
+        if outcome.stored and outcome.status not in UNSTORED:
             self.answers[wanted.kind, request_id] = (wanted, outcome)
         return outcome
 
@@ -251,6 +252,8 @@ class Model(Bets, Promotions):
                 for (provider, name), bet in self.bets.items()
             },
             "counted": {f"{provider}/{name}": bet.counted for (provider, name), bet in self.bets.items() if bet.counted is not None},
+            "campaigns": {code: one.spent for code, one in self.campaigns.items()},
+            "wins": {f"{provider}/{name}": [win.owner, win.amount, win.reversed] for (provider, name), win in self.wins.items()},
             "coupons": {log: one.state for log, one in self.coupons.items()},
             "bonuses": {name: one.state for name, one in self.bonuses.items()},
             "withdrawals": {name: one.state for name, one in self.withdrawals.items()},

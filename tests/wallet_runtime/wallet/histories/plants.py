@@ -21,6 +21,7 @@ from wallet_runtime.wallet.domain import (
     rolling,
     transfers,
     turnover,
+    wins,
 )
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request, Share, State
@@ -64,12 +65,12 @@ def _rest_to_the_first(patch: Patch) -> None:
 
 
 def _rollback_to_the_first_source(patch: Patch) -> None:
-    right = bets._landed
+    right = bets.landed
 
     def landed(due: tuple[Share, ...], bet: Any, state: State) -> Any:
         return right((Share(due[0].account, sum(share.amount for share in due)),) if due is bet.funding else due, bet, state)
 
-    patch.setattr(bets, "_landed", landed)
+    patch.setattr(bets, "landed", landed)
 
 
 def _one_person(patch: Patch) -> None:
@@ -314,6 +315,66 @@ def _cash_owes_nothing(patch: Patch) -> None:
     patch.setattr(cash, "to_bucket", lambda *arguments: replace(right(*arguments), obligations_opened=(), events=()))
 
 
+def _wins_paid_again(patch: Patch) -> None:
+    right = wins.pay
+
+    def pay(request: Request, command: Any, state: State, pair: Any) -> Any:
+        if state.win is None:
+            return right(request, command, state, pair)
+        again = replace(command, transaction_id=f"{command.transaction_id}-{request.request_id}")
+        return right(request, again, replace(state, win=None), pair)
+
+    patch.setattr(wins, "pay", pay)
+
+
+def _wins_stay_with_their_source(patch: Patch) -> None:
+    patch.setattr(wins, "_destination", lambda bet, share, state: bet.policy_snapshot.destinations[share.account][0])
+
+
+def _a_campaign_knows_no_end(patch: Patch) -> None:
+    right = wins._refuse_campaign
+    patch.setattr(wins, "_refuse_campaign", lambda campaign, *rest: right(replace(campaign, expired=False), *rest))
+
+
+def _a_campaign_pays_any_win(patch: Patch) -> None:
+    right = wins._refuse_campaign
+    patch.setattr(wins, "_refuse_campaign", lambda campaign, *rest: right(replace(campaign, cap_per_win=campaign.cap), *rest))
+
+
+def _a_jackpot_knows_no_bound(patch: Patch) -> None:
+    right = wins._refuse_further
+
+    def refuse_further(bet: Any, command: Any, pair: Any) -> Any:
+        refused = right(bet, command, pair)
+        return None if refused is not None and refused.body["code"] == "WIN_LIMIT" else refused
+
+    patch.setattr(wins, "_refuse_further", refuse_further)
+
+
+def _a_jackpot_on_any_round(patch: Patch) -> None:
+    right = wins._refuse_further
+    patch.setattr(wins, "_refuse_further", lambda bet, command, pair: right(replace(bet, round_id=command.round_id), command, pair))
+
+
+def _spent_wins_go_back(patch: Patch) -> None:
+    patch.setattr(wins, "_kept", lambda account, win, state: state.balance(account))
+
+
+def _a_bet_goes_back_before_its_wins(patch: Patch) -> None:
+    right = bets.rollback
+    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, further_wins=0), pair))
+
+
+def _blocked_players_win(patch: Patch) -> None:
+    right = wins._refuse_campaign
+
+    def refuse_campaign(campaign: Any, command: Any, state: State, *rest: Any) -> Any:
+        assert state.player is not None
+        return right(campaign, command, replace(state, player=replace(state.player, status="active")), *rest)
+
+    patch.setattr(wins, "_refuse_campaign", refuse_campaign)
+
+
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
@@ -351,6 +412,15 @@ RULES = (
     InRules("a push counts as turnover", _a_push_counts),
     InRules("a bet below the least price counts as turnover", _a_low_price_counts),
     InRules("cash that goes into a bucket owes nothing", _cash_owes_nothing),
+    InRules("a win is paid again under another request", _wins_paid_again),
+    InRules("a further win stays where its bet was paid from", _wins_stay_with_their_source),
+    InRules("a campaign pays after its end", _a_campaign_knows_no_end),
+    InRules("a campaign pays a win of any size", _a_campaign_pays_any_win),
+    InRules("a further win has no bound", _a_jackpot_knows_no_bound),
+    InRules("a further win comes on any round", _a_jackpot_on_any_round),
+    InRules("a win that was spent and refilled goes back", _spent_wins_go_back),
+    InRules("a bet is taken back before its further wins", _a_bet_goes_back_before_its_wins),
+    InRules("a blocked player wins without a stake", _blocked_players_win),
 )
 STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
@@ -371,5 +441,9 @@ SQL = (
     InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
     InSql("a round's settled bets count on", "read_round", "a.state = 'AUTHORIZED'", "a.state <> 'TOMBSTONE'"),
     InSql("rounds of other providers count", "read_round", "a.provider_id = c->>'provider_id'", "true"),
+    InSql("a reversed win is read as paid", "read_win", "r.win_id = w.win_id", "false"),
+    InSql("a win that was spent counts as whole", "read_win", "coalesce(wallet.low_water(", "coalesce(999999 + wallet.low_water("),
+    InSql("a win's reversal gives nothing back to its campaign", "put_win", "g.spent - paid.amount", "g.spent"),
+    InSql("reversed wins hold their bet up", "wins_on", "NOT EXISTS", "true OR NOT EXISTS"),
     InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),
 )

@@ -3,6 +3,7 @@
 import itertools
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,7 +19,8 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
-from wallet_runtime.wallet.store import choices
+from wallet_runtime.wallet.domain.wins import NewCampaign
+from wallet_runtime.wallet.store import campaigns, choices
 from wallet_runtime.wallet.store import documents as store
 from wallet_runtime.wallet.store.money import Money
 from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
@@ -45,13 +47,17 @@ SELECT jsonb_build_object(
                FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s),
     'counted', (SELECT coalesce(jsonb_object_agg((payload->>'provider_id') || '/' || (payload->>'bet_id'), payload->'counts'), '{}')
                   FROM wallet.wallet_outbox WHERE brand_id = %(brand)s AND event_type = 'BET_SETTLED_CONFIRMED'),
+    'campaigns', (SELECT coalesce(jsonb_object_agg(campaign_code, spent), '{}') FROM wallet.wallet_campaign WHERE brand_id = %(brand)s),
+    'wins', (SELECT coalesce(jsonb_object_agg(w.provider_id || '/' || w.provider_transaction_id,
+                                              jsonb_build_array(w.player_id, w.amount, r.win_id IS NOT NULL)), '{}')
+               FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id WHERE w.brand_id = %(brand)s),
     'coupons', (SELECT coalesce(jsonb_object_agg(coupon_log_id, state), '{}') FROM wallet.wallet_coupon_grant WHERE brand_id = %(brand)s),
     'bonuses', (SELECT coalesce(jsonb_object_agg(bonus_id, state), '{}') FROM wallet.wallet_bonus WHERE brand_id = %(brand)s),
     'withdrawals', (SELECT coalesce(jsonb_object_agg(transaction_id, state), '{}')
                       FROM wallet.ledger_transactions WHERE tenant_id = %(brand)s AND type = 'withdrawal'),
     'adjustments', (SELECT coalesce(jsonb_object_agg(adjustment_id, state), '{}') FROM wallet.wallet_adjustment WHERE brand_id = %(brand)s),
     'findings', (SELECT coalesce(jsonb_agg(name ORDER BY name), '[]') FROM (
-                     SELECT (details->>'provider_id') || '/' || (details->>'bet_id') AS name
+                     SELECT (details->>'provider_id') || '/' || coalesce(details->>'bet_id', details->>'transaction_id') AS name
                        FROM wallet.wallet_finding WHERE brand_id = %(brand)s) f))
 """
 # Rows that do not follow from the one before, accounts that are not their tip, and currencies that do not conserve.
@@ -145,6 +151,16 @@ class Brand:
         statement = "UPDATE wallet.wallet_coupon_grant SET expires_at = %s WHERE brand_id = %s AND coupon_log_id = %s"
         self._change(statement, PAST, self.brand, coupon_log_id)
 
+    def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
+        """Have the back office make a campaign, as the API does."""
+        asked = Request(self.brand, UUID(int=0), actions.CALLER, "campaigns", code, "", uuid5(self.brand, f"campaign {code}"))
+        ends = datetime(2199, 1, 1, tzinfo=UTC)
+        campaigns.create(self.product.database, asked, NewCampaign(code, provider, currency, cap, per_win, ends, "ann"))
+
+    def end_campaign(self, code: str) -> None:
+        statement = "UPDATE wallet.wallet_campaign SET expires_at = %s WHERE brand_id = %s AND campaign_code = %s"
+        self._change(statement, PAST, self.brand, code)
+
     def close(self) -> None:
         self.freeze("open")
 
@@ -181,7 +197,7 @@ class Brand:
         }
         lists = {
             part: {name: [int(self.numbers[values[0]]), *values[1:]] for name, values in view[part].items()}
-            for part in ("rollings", "bets")
+            for part in ("rollings", "bets", "wins")
         }
         return view | lists | named
 

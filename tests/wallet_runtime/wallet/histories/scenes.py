@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 11), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 12), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -48,9 +48,15 @@ class Histories(Steps):
             case 9:
                 self.bet_around_the_lapse_of_a_coupon(who, provider)
             case 10:
-                self.fill_a_round_under_bonus(who, provider, "bonus" if one else "normal", other)
-            case _:
                 self.withdraw_and_review(who, part, REVIEWED[pick % len(REVIEWED)])
+            case _:
+                self._begin_with_trade(scene, who, provider, pick, one, other)
+
+    def _begin_with_trade(self, scene: int, who: int, provider: str, pick: int, one: bool, other: bool) -> None:
+        if scene == 11:
+            self.fill_a_round_under_bonus(who, provider, "bonus" if one else "normal", other)
+        else:
+            self.win_a_jackpot_and_take_it_back(who, provider, one, other, pick % 2 == 0, pick % 3 == 0)
 
     @rule(who=WHO, provider=PROVIDER, part=PART, times=st.integers(0, 2), undone=st.booleans())
     def play_with_locked_money(self, who: int, provider: str, part: str, times: int, undone: bool) -> None:
@@ -93,6 +99,29 @@ class Histories(Steps):
             says = {"bet": f"filling-{self.count}", "round": f"filled-{self.count if apart else who}"}
             self.play(action("authorize", who, provider=provider, **says, stake=(150, 2900, 7000)[number]))
         self.play(action("settle", who, provider=provider, bet=f"filling-{self.count - 3}", payout=150))
+
+    @rule(who=WHO, provider=PROVIDER, campaign=st.booleans(), spend=st.booleans(), refill=st.booleans(), undo=st.booleans())
+    def win_a_jackpot_and_take_it_back(self, who: int, provider: str, campaign: bool, spend: bool, refill: bool, undo: bool) -> None:
+        """A further win on a settled bet, or one of a campaign, that may be spent and refilled before it is taken back, and the bet too."""
+        wanted = self._bet(who, provider, "some", 0)
+        says = dict(wanted.says)
+        self.play(wanted)
+        self.play(action("settle", who, provider=provider, bet=says["bet"], payout=0))
+        name = f"jackpot-{self.count}"
+        tie = {"campaign": self._campaign(who, provider)} if campaign else {"bet": says["bet"], "round": says["round"]}
+        for _ in range(2):
+            self.play(action("pay_win", who, provider=provider, name=name, amount=777, **tie))
+        win = self.model.wins.get((provider, name))
+        if spend and win:
+            for target in win.rested:
+                self._spend(who, provider, target)
+        if refill:
+            self.play(action("deposit", who, amount=5001, bucket=self._bucket("normal", pick=0)))
+        if undo:
+            self.play(action("rollback", who, provider=provider, bet=says["bet"]))
+        for _ in range(2):
+            self.play(action("reverse_win", who, provider=provider, name=name))
+        self.play(action("rollback", who, provider=provider, bet=says["bet"]))
 
     def _bonus(self, provider: str) -> str:
         """Name the bonus bucket that serves a provider."""
@@ -233,6 +262,10 @@ class Histories(Steps):
     @rule(level=st.sampled_from(("ingress", "sealed")), who=WHO, amount=AMOUNT, pick=PICK)
     def freeze(self, level: str, who: int, amount: int, pick: int) -> None:
         """Under a freeze: something new, something that ends what was begun, and a repeat; then money is open again."""
+        provider, owner = (
+            (last(self.model.bets, pick)[0][0], last(self.model.bets, pick)[1].owner) if self.model.bets else ("mocksports", who)
+        )
+        campaign = self._campaign(owner, provider)
         self.model.freeze = level
         self.backend.freeze(level)
         try:
@@ -240,6 +273,8 @@ class Histories(Steps):
             if self.model.bets:
                 (provider, bet), held = last(self.model.bets, pick)
                 self.play(action("settle", held.owner, provider=provider, bet=bet, payout=amount))
+                tie = {"bet": bet, "round": held.round[1]} if pick % 2 else {"campaign": campaign}
+                self.play(action("pay_win", held.owner, provider=provider, name=f"frozen-{self.count}", amount=1, **tie))
             self._compare(*self.done[pick % len(self.done)])
         finally:
             self.model.freeze = "open"

@@ -4,7 +4,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.wallet_runtime.wallet.histories.book import AVAILABLE
-from tests.wallet_runtime.wallet.histories.machine import AMOUNT, FUTURES, ODD, PART, PERSON, PICK, PROVIDER, WHO, Machine, last, pending
+from tests.wallet_runtime.wallet.histories.machine import (
+    AMOUNT,
+    CURRENCIES,
+    FUTURES,
+    ODD,
+    PART,
+    PERSON,
+    PICK,
+    PROVIDER,
+    WHO,
+    Machine,
+    last,
+    pending,
+)
 from tests.wallet_runtime.wallet.histories.model import REVIEWS, action
 
 
@@ -81,6 +94,36 @@ class Steps(Machine):
         self.play(action("rollback", who, provider=provider, bet=bet))
         if comes:
             self.play(action("authorize", who, provider=provider, bet=bet, round="late", stake=1))
+
+    @rule(who=WHO, provider=PROVIDER, amount=AMOUNT, pick=PICK)
+    def win_without_a_stake(self, who: int, provider: str, amount: int, pick: int) -> None:
+        """Of the campaign of one's own currency, or, oddly, of another's, or of one that nobody made."""
+        code = "nobody's" if pick == ODD else self._campaign(1 - who if pick % 16 == 7 else who, provider)
+        self.play(action("pay_win", who, provider=provider, name=f"win-{self.count if pick % 8 else 1}", amount=amount, campaign=code))
+
+    @precondition(lambda self: self.model.bets)
+    @rule(amount=AMOUNT, pick=PICK)
+    def win_further(self, amount: int, pick: int) -> None:
+        (provider, bet), held = pending(self.model.bets, pick, "SETTLED")
+        says = {"bet": bet, "round": "another" if pick % 8 == 5 else held.round[1]}
+        name = f"win-{self.count if pick % 8 else 1}"
+        self.play(action("pay_win", self._owner(held.owner, pick), provider=provider, name=name, amount=amount, **says))
+
+    @precondition(lambda self: self.model.wins)
+    @rule(pick=PICK)
+    def reverse_win(self, pick: int) -> None:
+        (provider, name), held = last(self.model.wins, pick)
+        self.play(action("reverse_win", self._owner(held.owner, pick), provider=provider, name=name))
+
+    @precondition(lambda self: self.model.campaigns)
+    @rule(pick=PICK, who=WHO, provider=PROVIDER)
+    def end_a_campaign(self, pick: int, who: int, provider: str) -> None:
+        code, row = last(self.model.campaigns, pick)
+        row.over = True
+        self.backend.end_campaign(code)
+        self.play(
+            action("pay_win", CURRENCIES.index(row.currency), provider=row.provider, name=f"win-{self.count}", amount=1, campaign=code)
+        )
 
     # Between buckets ----------------------------------------------------------------------------------------------------------------
 

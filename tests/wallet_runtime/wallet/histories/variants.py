@@ -38,6 +38,8 @@ def _picking(seed: Documents) -> Documents:
     pair["policy"]["coupons"] = {"place": "last", "winnings": {"SPORTS": winnings}, "rolling": {"sports": "3", "all_games": "1"}}
     pair["policy"]["coupons"]["release_cap"] = {"all_games": "0.5"}
     pair["policy"]["turnover"] = {"minimum_price": "1.5"}
+    pair["policy"]["wins"] = {"winnings_of": dict(zip(TYPES, (bonus[0], normal[-1], bonus[-1]), strict=True))}
+    pair["policy"]["wins"]["further_max"] = {"EUR": "5.00", "KRW": "none"}
     return pair
 
 
@@ -56,6 +58,7 @@ def _generous(seed: Documents) -> Documents:
         pair["topology"]["transfer_edges"][0]["active"] = False
     pair["policy"]["rolling"] |= {"deposit": dict.fromkeys(normal, "0.001"), "bonus": {}}
     pair["policy"]["turnover"] = {}
+    pair["policy"]["wins"] = {"winnings_of": {"SPORTS": normal[0], "LIVE": normal[-1]}, "further_max": {"EUR": "none"}}
     pair["policy"]["coupons"] |= {"place": "last", "release_cap": {"sports": "1", "casino": "0.333"}}
     return pair
 

@@ -1,0 +1,292 @@
+"""Wins beside a bet's payout: without a stake (free rounds, tournaments), and further ones on a settled bet (a jackpot) (SPEC 1.3).
+
+HOUSE pays them once per transaction of the provider. A win without a stake is drawn on a campaign that a person of the back office
+has made; a further win belongs to the bet of its round and goes where that bet's winnings go. Either is taken back whole or not at all.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from wallet_runtime.contract import WIN_CONFIRMED, WIN_REVERSED_CONFIRMED
+from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
+from wallet_runtime.plumbing.money import format_amount, parse_amount
+from wallet_runtime.wallet.domain import bets, funding, locks
+from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse, shares_json
+from wallet_runtime.wallet.domain.documents import NO_LIMIT
+from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.state import ActivePair, Authorization, Campaign, PairReference, Request, Share, State, Win, is_grant
+
+PAY, REVERSE = "WIN_PAY", "WIN_REVERSE"
+
+
+class CampaignNotFound(NotFound):
+    """This provider has no campaign by this code."""
+
+    code = "CAMPAIGN_NOT_FOUND"
+
+
+class WinNotFound(NotFound):
+    """No win was paid to this player under this transaction id."""
+
+    code = "WIN_NOT_FOUND"
+
+
+class BetNotSettled(Conflict):
+    """The bet is still open: settle it first, and then repeat the win."""
+
+    code = "BET_NOT_SETTLED"
+
+
+class TieInvalid(Invalid):
+    """A win names a campaign, or the bet and the round that it belongs to."""
+
+    code = "WIN_TIE_INVALID"
+
+
+class Pay(msgspec.Struct, frozen=True):
+    """A provider reports a win (minor units): from a campaign, or on a bet of a round."""
+
+    provider_id: str
+    provider_type: str
+    transaction_id: str
+    amount: int
+    currency: str
+    campaign: str | None = None
+    bet_id: str | None = None
+    round_id: str | None = None
+
+
+class Reverse(msgspec.Struct, frozen=True):
+    """A provider takes a win back."""
+
+    provider_id: str
+    transaction_id: str
+
+
+class NewCampaign(msgspec.Struct, frozen=True):
+    """A campaign that a person makes (minor units)."""
+
+    campaign_code: str
+    provider_id: str
+    currency: str
+    cap: int
+    cap_per_win: int
+    expires_at: datetime
+    created_by: str
+
+
+def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
+    """Pay a win once; the same transaction again moves nothing, and another payload under it is refused."""
+    if state.win is not None:
+        return _again(request, command, state.win, pair)
+    if command.campaign is not None:
+        return _from_campaign(request, command, state, pair)
+    return _on_a_bet(request, command, state, pair)
+
+
+def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) -> Decision:
+    """Take a win back whole, or refuse where what it paid no longer lies where it was paid to."""
+    win = state.win
+    if win is None or win.player_id != str(request.player_id):
+        raise WinNotFound
+    if win.reversed:
+        return Decision(command=REVERSE, status=200, body=_body(win, "REVERSED"), pair=win.pair, starts_new=False)
+    short = [share.account for share in win.shares if share.account != PROMO and _kept(share.account, win, state) < share.amount]
+    if short:
+        return _spent(win, short)
+    taken = tuple(Leg(share.account, -share.amount, win.currency) for share in win.shares)
+    lowered = {share.account: -share.amount for share in win.shares if share.account != PROMO and not is_grant(share.account)}
+    return Decision(
+        command=REVERSE,
+        status=200,
+        body=_body(win, "REVERSED"),
+        pair=win.pair,
+        starts_new=False,
+        legs=(*taken, Leg("HOUSE", win.amount, win.currency)),
+        win={"reverses": win.win_id},
+        locks=locks.relocked(state, lowered),
+        events=(_event(request, WIN_REVERSED_CONFIRMED, win),),
+    )
+
+
+def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decision:
+    paid = (win.player_id, win.amount, win.currency, win.campaign_code, win.bet_id, win.round_id)
+    if paid != (str(request.player_id), command.amount, command.currency, command.campaign, command.bet_id, command.round_id):
+        message = f"transaction {command.transaction_id} of this provider was another win; nothing was paid"
+        return _refuse(pair, "WIN_ALREADY_EXISTS", message, starts_new=False)
+    state = "REVERSED" if win.reversed else "PAID"
+    return Decision(command=PAY, status=200, body=_body(win, state), pair=win.pair, starts_new=False)
+
+
+def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
+    """Pay from a campaign, as winnings of the source that the policy names for the provider type. It starts something new."""
+    campaign = state.campaign
+    if campaign is None or campaign.provider_id != command.provider_id:
+        raise CampaignNotFound
+    source = pair.policy.wins.winnings_of.get(command.provider_type)
+    refused = _refuse_campaign(campaign, command, state, pair, source)
+    if refused is not None:
+        return refused
+    account = pair.topology.account(source or "")
+    rule = pair.policy.destinations[source or ""]
+    target = pair.topology.account(rule.before if state.has_active_rolling(account) else rule.after)
+    shares = (Share(target, command.amount),)
+    return _paid(request, command, pair.reference, shares, (Leg(target, command.amount, command.currency),), starts_new=True)
+
+
+def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
+    """Pay where the bet's winnings go, in the proportion of its sources; of locked sources too, because its stake has come back."""
+    bet = state.authorization
+    if bet is None or bet.player_id != str(request.player_id):
+        raise bets.AuthorizationNotFound
+    if bet.state == "AUTHORIZED":
+        raise BetNotSettled
+    refused = _refuse_further(bet, command, pair)
+    if refused is not None:
+        return refused
+    parts = funding.split_payout(command.amount, bet.funding)
+    due = bets.merge(Share(_destination(bet, share, state), part) for share, part in zip(bet.funding, parts, strict=True) if part)
+    shares, legs = bets.landed(due, bet, state)
+    gone = [share.account for share in shares if not _is_open(pair, share.account)]
+    if gone:
+        message = f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to; nothing was paid"
+        return _refuse(pair, "DESTINATION_GONE", message, starts_new=False, accounts=gone)
+    return _paid(request, command, bets.pair_of(bet), shares, legs, starts_new=False, authorization_id=bet.authorization_id)
+
+
+def _destination(bet: Authorization, share: Share, state: State) -> str:
+    before, after = bet.policy_snapshot.destinations[share.account]
+    return before if state.has_active_rolling(share.account) else after
+
+
+def _refuse_campaign(campaign: Campaign, command: Pay, state: State, pair: ActivePair, source: str | None) -> Decision | None:
+    left = campaign.cap - campaign.spent
+    code = message = ""
+    details: dict[str, object] = {}
+    if state.player is not None and state.player.status == "blocked":
+        code, message = "PLAYER_BLOCKED", "the player is blocked; he wins nothing without a stake"
+    elif campaign.currency != command.currency:
+        code, message = "CAMPAIGN_CURRENCY", f"campaign {campaign.campaign_code} is in {campaign.currency}, not in {command.currency}"
+    elif campaign.expired:
+        code, message = "CAMPAIGN_EXPIRED", f"campaign {campaign.campaign_code} ended at {campaign.expires_at}"
+    elif source is None:
+        code, message = "WIN_NOT_OFFERED", f"the policy names no source for wins without a stake at {command.provider_type}"
+    elif command.amount > campaign.cap_per_win:
+        details = {"limit": format_amount(campaign.cap_per_win, command.currency)}
+        code, message = "WIN_LIMIT", f"a win of campaign {campaign.campaign_code} is at most {details['limit']} {command.currency}"
+    elif command.amount > left:
+        details = {"left": format_amount(left, command.currency)}
+        code, message = "CAMPAIGN_SPENT", f"campaign {campaign.campaign_code} has {details['left']} {command.currency} left"
+    return _refuse(pair, code, message, starts_new=True, **details) if code else None
+
+
+def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decision | None:
+    if bet.state != "SETTLED":
+        return _refuse(pair, "BET_NOT_OPEN", f"bet {bet.bet_id} is {bet.state}; it wins nothing further", starts_new=False, state=bet.state)
+    if bet.round_id != command.round_id:
+        return _refuse(pair, "ROUND_MISMATCH", f"bet {bet.bet_id} belongs to another round than the win", starts_new=False)
+    limit = pair.policy.wins.further_max.get(bet.currency)
+    if limit is None:
+        return _refuse(pair, "WIN_NOT_OFFERED", f"the policy offers no further wins in {bet.currency}", starts_new=False)
+    if limit != NO_LIMIT and command.amount > parse_amount(limit, bet.currency):
+        message = f"a further win is at most {limit} {bet.currency}; nothing was paid, a person has to look at it"
+        return _refuse(pair, "WIN_LIMIT", message, starts_new=False, limit=limit)
+    return None
+
+
+def _paid(  # noqa: PLR0913
+    request: Request,
+    command: Pay,
+    pair: PairReference,
+    shares: tuple[Share, ...],
+    legs: tuple[Leg, ...],
+    *,
+    starts_new: bool,
+    authorization_id: str | None = None,
+) -> Decision:
+    win = Win(
+        win_id=str(request.transaction_id),
+        player_id=str(request.player_id),
+        provider_id=command.provider_id,
+        provider_transaction_id=command.transaction_id,
+        currency=command.currency,
+        amount=command.amount,
+        shares=shares,
+        topology_code=pair.topology_code,
+        topology_version=pair.topology_version,
+        policy_key=pair.policy_key,
+        policy_version=pair.policy_version,
+        campaign_code=command.campaign,
+        authorization_id=authorization_id,
+        bet_id=command.bet_id,
+        round_id=command.round_id,
+    )
+    record = {name: getattr(win, name) for name in RECORDED}
+    return Decision(
+        command=PAY,
+        status=200,
+        body=_body(win, "PAID"),
+        pair=pair,
+        starts_new=starts_new,
+        legs=(Leg("HOUSE", -command.amount, command.currency), *legs),
+        win=record,
+        events=(_event(request, WIN_CONFIRMED, win),),
+    )
+
+
+RECORDED = ("provider_id", "provider_transaction_id", "campaign_code", "authorization_id", "bet_id", "round_id", "amount", "shares")
+
+
+def _event(request: Request, event_type: str, win: Win) -> Event:
+    """Tell of a win. It is no bet, so nobody counts it as turnover."""
+    payload = {
+        "win_id": win.win_id,
+        "transaction_id": win.provider_transaction_id,
+        "provider_id": win.provider_id,
+        "campaign": win.campaign_code,
+        "authorization_id": win.authorization_id,
+        "currency": win.currency,
+        "amount": str(win.amount),
+    }
+    return event(UUID(str(request.transaction_id)), request.player_id, event_type, payload)
+
+
+def _body(win: Win, state: str) -> dict[str, object]:
+    return {
+        "win_id": win.win_id,
+        "transaction_id": win.provider_transaction_id,
+        "state": state,
+        "amount": format_amount(win.amount, win.currency),
+        "currency": win.currency,
+        "paid_to": shares_json(win.shares, win.currency),
+    }
+
+
+def _kept(account: str, win: Win, state: State) -> int:
+    held = state.balance(account)
+    return min(held, win.low_water.get(account, 0))
+
+
+def _spent(win: Win, short: list[str]) -> Decision:
+    message = f"what win {win.provider_transaction_id} paid is no longer whole in {', '.join(short)}; nothing was taken back"
+    refusal = refuse(REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short)
+    details = {
+        "transaction_id": win.provider_transaction_id,
+        "provider_id": win.provider_id,
+        "amount": str(win.amount),
+        "currency": win.currency,
+        "accounts": short,
+    }
+    finding = {"kind": "WIN_REVERSAL_REFUSED", "subject": win.win_id, "details": details}
+    return msgspec.structs.replace(refusal, findings=(finding,))
+
+
+def _is_open(pair: ActivePair, account: str) -> bool:
+    code, _, bucket = account.partition("/")
+    return account == PROMO or is_grant(account) or (code == pair.topology.code and pair.topology.bucket(bucket) is not None)
+
+
+def _refuse(pair: ActivePair, code: str, message: str, *, starts_new: bool, **details: object) -> Decision:
+    return refuse(PAY, pair, 409, code, message, starts_new=starts_new, **details)
