@@ -260,6 +260,8 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
             _posts("adjustments/request", _adjustment),
             _posts("adjustments/approve", _decision),
             _posts("adjustments/reject", _decision),
+            _posts("campaigns", lambda house: {"code": str(uuid4()), "provider_id": "mocksports", "cap": "9.00", "cap_per_win": "3.00",
+                                               "expires_at": "2999-01-01T00:00:00Z", **EUR}),
             _posts("coupon-grants/issue", _coupon),
             _posts("coupon-grants/reverse", _grant),
             _posts("coupon-grants/expire", _grant),
