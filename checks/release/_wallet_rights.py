@@ -128,6 +128,7 @@ SEALED_WHOLE = (
     "wallet_funding_choice",
     "wallet_activation",
     "wallet_currency",
+    "wallet_campaign",
 )
 
 # Triggers as PostgreSQL prints them, after how they fire: A always, O not under replication.
@@ -178,8 +179,8 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     **{table: ((_SEAL, SEAL, True),) for table in SEALED_WHOLE},
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
     "wallet_lock": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEAL, SEAL, True)),
-    "wallet_win": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
-    "wallet_win_reversal": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
+    "wallet_win": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEAL, SEAL, True)),
+    "wallet_win_reversal": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEAL, SEAL, True)),
     "wallet_ledger": ((_TABLE, REFUSE, True),),
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
@@ -194,6 +195,7 @@ TRIGGERS_ELSEWHERE = (
             (_NEW_PLAYER, "player.player"),
             (_SEEDED, "player.player"),
             (_UNSEALED, "game.callback"),
+            (_UNSEALED, "game.win"),
             (_UNSEALED, "gateway.maintenance"),
             (_UNSEALED, "gateway.maintenance_change"),
             (_UNSEALED, "admin.command_audit"),

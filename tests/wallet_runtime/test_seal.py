@@ -77,6 +77,8 @@ class Sealed:
 
     def _body(self, process: str, route: Route) -> Body:
         kind = route.path.rpartition("/")[2]
+        if "wins" in route.path or kind == "campaigns":
+            return _campaign() if kind == "campaigns" else _win(process, kind, self.names)
         if "bets" in route.path:
             return _bet(process, kind, self.names)
         if kind == "activate":
@@ -102,6 +104,22 @@ class Sealed:
         caller = next((name for name in callers if name != contract.OPERATOR), contract.OPERATOR)
         headers = given | internal(caller, request_id=str(uuid4()))
         return signed(process, "bob", route.method, path, raw, headers) if process in persons.COUNTING_PROCESSES else headers
+
+
+def _win(process: str, kind: str, names: Body) -> Body:
+    new = {"amount": "1.00", "campaign": names["campaign"], **EUR}
+    win = {"player_id": names["player_id"], "transaction_id": "paid" if kind == "reverse" else str(uuid4())} | (
+        {} if kind == "reverse" else new
+    )
+    if process == contract.GATEWAY:
+        return win
+    win["provider_id"] = "mocksports"
+    return win | {"provider_type": "SPORTS"} if process == WALLET_SERVICE and kind == "wins" else win
+
+
+def _campaign() -> Body:
+    row = {"code": str(uuid4()), "provider_id": "mocksports", "cap": "9.00", "cap_per_win": "3.00", **EUR}
+    return row | {"expires_at": "2999-01-01T00:00:00Z"}
 
 
 def _bet(process: str, kind: str, names: Body) -> Body:
@@ -148,9 +166,14 @@ def _named(house: House, worker_dsn: str) -> Sealed:
     coupon = str(uuid4())
     house.money("coupon-grants/issue", player_id=player, coupon_log_id=coupon, amount="1.00", scope={"kind": "sports"}, **EUR)
     house.money("points/award", player_id=player, points="10", reference=str(uuid4()))
+    campaign = _campaign()
+    house.money("campaigns", **campaign)
+    win = {"player_id": player, "provider_id": "mocksports", "provider_type": "SPORTS", "transaction_id": "paid", "amount": "1.00", **EUR}
+    house.money("wins", contract.GAME_SERVICE, **win, campaign=campaign["code"])
     requested = house.money("withdrawals/request", contract.PLAYER_SERVICE, player_id=player, amount="1.00", **EUR)
     names: Body = {
         **adjustment,
+        "campaign": campaign["code"],
         "bet_id": bet["bet_id"],
         "adjustment_id": asked,
         "bonus_id": bonus["bonus_id"],

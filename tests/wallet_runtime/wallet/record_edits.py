@@ -1,17 +1,19 @@
 """Every kind of edit by which a superuser could change what decides money: the table, the column, how, and what a cycle calls it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 import psycopg
 
 from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers
+from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers, wins
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request, Scope
-from wallet_runtime.wallet.store import choices
+from wallet_runtime.wallet.store import campaigns, choices
 
 STAKES = {"with_stakes": "yes", "with_locks": "yes"}
 
@@ -105,6 +107,14 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_reference", "reference", "'free again'", reason="is gone"),
     _delete("wallet_reference"),
     _update("wallet_funding_choice", "source", "'WITHDRAWABLE'"),
+    # Wins beside payouts.
+    _update("wallet_win", "amount", "amount * 10", "provider_transaction_id = 'kept'"),
+    _update("wallet_win", "shares", """'[{"account": "PROMO", "amount": 1}]'""", "provider_transaction_id = 'kept'"),
+    _delete("wallet_win", "provider_transaction_id = 'kept'"),
+    _delete("wallet_win_reversal"),
+    _update("wallet_campaign", "cap", "cap * 10"),
+    _update("wallet_campaign", "spent", "0"),
+    _update("wallet_campaign", "expires_at", "'3999-01-01Z'"),
     # The players, the rules, and the gate.
     _update("wallet_player", "canary", "NOT canary"),
     _update("wallet_player", "currency", "'USD'"),
@@ -127,6 +137,8 @@ EDITS: tuple[Edit, ...] = (
     _delete("wallet_outbox", "event_type = 'ROLLING_REQUIRED'"),
     _update("wallet_outbox", "payload", """jsonb_set(payload, '{stake}', '"900000"')""", "event_type = 'BET_SETTLED_CONFIRMED'",
             reason="was changed"),
+    _update("wallet_outbox", "payload", """jsonb_set(payload, '{counts}', 'false')""",
+            "event_type = 'BET_SETTLED_CONFIRMED' AND payload->>'bet_id' = 'lost'", reason="was changed"),
     _update("wallet_outbox", "payload", """jsonb_set(payload, '{required_turnover}', '"1"')""", "event_type = 'ROLLING_REQUIRED'"),
     Edit("wallet_outbox", "a payload of another bet",
          """UPDATE wallet.wallet_outbox SET payload = '{"authorization_id": "nobody", "funding": 7}'
@@ -158,6 +170,7 @@ class World:
         self._owed()
         self._bets()
         self._given()
+        self._won(wallet)
         request = Request(player.brand_id, player.player_id, "test", "choose", "c1", "ab", player.player_id, None)
         choices.keep(wallet, request, Choice("SPORTS", "SPORTS_NORMAL"))
 
@@ -191,6 +204,15 @@ class World:
         (rolling_id,) = self.look.execute(found.encode(), [self.player.player_id]).fetchall()[0]
         self.do(rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES)
         self.do(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 500, "EUR"), **STAKES)
+
+    def _won(self, wallet: Database) -> None:
+        asked = Request(self.player.brand_id, UUID(int=0), "test", "campaigns", "c1", "ab", uuid5(self.player.brand_id, "campaign"))
+        ends = datetime(2999, 1, 1, tzinfo=UTC)
+        campaigns.create(wallet, asked, wins.NewCampaign("FREE", "mocksports", "EUR", 9_000, 900, ends, "ann"))
+        for name in ("kept", "returned"):
+            command = wins.Pay("mocksports", "SPORTS", name, 300, "EUR", campaign="FREE")
+            self.do(wins.pay, command, provider_id="mocksports", win=name, campaign="FREE")
+        self.do(wins.reverse, wins.Reverse("mocksports", "returned"), provider_id="mocksports", win="returned")
 
     def _given(self) -> None:
         self.do(bonus.issue, bonus.Issue("SPORTS_BONUS", 2_000, "EUR", "spring", max_release=900))

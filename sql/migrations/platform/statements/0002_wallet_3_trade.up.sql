@@ -10,6 +10,11 @@ LANGUAGE sql STABLE AS $$
                AND a.provider_id = c->>'provider_id' AND a.round_id = c->>'round_id' GROUP BY 1) open_stake
 $$;
 
+-- Whether a settled bet counts as turnover, by what was fixed when it was authorized. The rule decides it; this is for comparisons.
+CREATE FUNCTION wallet.counts_as_turnover(p_snapshot jsonb, p_stake bigint, p_payout bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE coalesce(p_snapshot->>'counts', 'always') WHEN 'always' THEN true WHEN 'never' THEN false ELSE p_payout IS DISTINCT FROM p_stake END
+$$;
+
 -- Wins without a stake, and further wins on a round ----------------------------------------------------------------------------
 
 -- What a provider may let players win without a stake (free rounds, tournaments): a row that a person of the back office makes.

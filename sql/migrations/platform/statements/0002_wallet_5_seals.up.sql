@@ -16,6 +16,9 @@ RETURNS TABLE (kind text, keys text[], brand text, player text, since text, unse
         ('ledger_transactions', ARRAY['transaction_id'], 'tenant_id', 'player_id', 'created_at', ARRAY[]::text[]),
         ('wallet_reference', ARRAY['brand_id', 'command', 'reference'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
         ('wallet_funding_choice', ARRAY['brand_id', 'player_id', 'provider_type'], 'brand_id', 'player_id', 'chosen_at', ARRAY[]::text[]),
+        ('wallet_campaign', ARRAY['brand_id', 'campaign_code'], 'brand_id', NULL, 'created_at', ARRAY[]::text[]),
+        ('wallet_win', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
+        ('wallet_win_reversal', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
         -- What a bet publishes is not sealed but compared with its authorization: a bet pays for no row of its own here.
         ('wallet_outbox', ARRAY['event_id'], 'brand_id', 'player_id', 'occurred_at',
          ARRAY['published_at', 'attempts', 'publication_no', 'entry_id', 'resends']),
@@ -295,7 +298,7 @@ BEGIN
                                 e.created_at);
 END $$;
 
--- Cash and gifts against the entries that paid them: deposits, withdrawals, grants, bonuses and adjustments. What is pending is exactly
+-- Cash, gifts and wins against the entries that paid them: deposits, withdrawals, grants, bonuses, adjustments and wins with their reversals. What is pending is exactly
 -- what open withdrawals ask for, beside what a backfill opened with.
 CREATE FUNCTION wallet.compare_payments(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb, reason text)
@@ -313,6 +316,9 @@ BEGIN
         UNION ALL SELECT 'wallet_bonus', b.bonus_id, b.bonus_id, b.brand_id, b.player_id, b.currency, b.amount, 'PROMO', b.created_at FROM wallet_bonus b
         UNION ALL SELECT 'wallet_adjustment', x.adjustment_id, x.transaction_id, x.brand_id, x.player_id, x.currency, x.amount, 'ADJ', x.decided_at
                     FROM wallet_adjustment x WHERE x.state = 'APPLIED'
+        UNION ALL SELECT 'wallet_win', w.win_id, w.win_id, w.brand_id, w.player_id, w.currency, w.amount, 'HOUSE', w.created_at FROM wallet_win w
+        UNION ALL SELECT 'wallet_win_reversal', r.win_id, r.transaction_id, r.brand_id, r.player_id, w.currency, -w.amount, 'HOUSE', r.created_at
+                    FROM wallet_win_reversal r JOIN wallet_win w ON w.win_id = r.win_id
     )
     SELECT p.kind, p.transaction_id::text, p.brand_id, p.player_id, jsonb_build_object(p.account, -p.amount, 'currency', p.currency),
            (SELECT jsonb_agg(jsonb_build_object(e.account, e.delta, 'currency', e.currency)) FROM wallet_counter_entry e
@@ -418,6 +424,7 @@ BEGIN
      WHERE (s.times_said = 1 AND s.brand_id = a.brand_id AND s.player_id = a.player_id AND s.payload->>'stake' = a.stake::text
             AND s.payload->>'payout' = coalesce(a.payout, 0)::text AND s.payload->>'currency' = a.currency
             AND s.payload->>'provider_type' = a.provider_type AND s.payload->>'bet_id' = a.bet_id
+            AND (a.state <> 'SETTLED' OR s.payload->'counts' = to_jsonb(wallet.counts_as_turnover(a.policy_snapshot, a.stake, a.payout)))
             AND (a.state = 'SETTLED' OR s.payload->>'was' = CASE WHEN a.payout IS NULL THEN 'AUTHORIZED' ELSE 'SETTLED' END)
             AND (SELECT jsonb_agg(jsonb_build_object('account', f->>'account', 'amount', f->>'amount') ORDER BY f->>'account')
                    FROM jsonb_path_query(s.payload->'funding', '$[*]') f)
@@ -488,7 +495,8 @@ BEGIN
            jsonb_build_object('counted', c.amount), 'more was counted than a settled bet of the player has staked'
       FROM (SELECT n.authorization_id, n.brand_id, n.player_id, sum(n.amount)::bigint AS amount FROM counted n GROUP BY 1, 2, 3) c
       LEFT JOIN wallet_bet_authorization a ON a.authorization_id = wallet.as_uuid(c.authorization_id) AND (a.brand_id, a.player_id) = (c.brand_id, c.player_id)
-     WHERE (c.amount <= a.stake AND a.state IN ('SETTLED', 'ROLLED_BACK')) IS NOT TRUE
+     WHERE (c.amount <= a.stake AND a.state IN ('SETTLED', 'ROLLED_BACK') AND wallet.counts_as_turnover(a.policy_snapshot, a.stake, a.payout))
+           IS NOT TRUE
     UNION ALL
     SELECT 'player_rolling', e.payload->>'rolling_id', e.brand_id, e.player_id, e.payload, r.held,
            CASE WHEN r.held IS NULL THEN 'the record is gone: the event that asked for it was received'

@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.explain_drift(uu
     wallet.compare_requests(text), wallet.compare_bet_events(text), wallet.compare_rules(text), wallet.compare_rollings(text), wallet.compared_times(text), wallet.recent_time(), wallet.as_uuid(text), wallet.sealed_kinds(),
     wallet.record_seal_hash(bytea, text, jsonb, integer, uuid, uuid, jsonb, timestamptz),
     wallet.opening_seal(uuid, uuid, uuid, text, text, text, text, text, bigint, jsonb, jsonb, text, integer, text, integer, uuid, boolean, timestamptz),
-    wallet.closing_seal(bytea, text, bigint, jsonb, uuid, uuid, timestamptz),
+    wallet.closing_seal(bytea, text, bigint, jsonb, uuid, uuid, timestamptz), wallet.counts_as_turnover(jsonb, bigint, bigint),
     wallet.entry_seal(uuid, uuid, uuid, text, text, bigint, text, text, bigint, timestamptz),
     wallet.rotation_slice(), wallet.in_slice(uuid, uuid, uuid, uuid, uuid, uuid), wallet.position(xid8), wallet.link(bigint, bigint, bytea, bigint) TO wallet_service, rubyops_read, rubyops_ops;
 GRANT SELECT, UPDATE (published_at, attempts, publication_no, entry_id, resends) ON wallet.wallet_outbox
