@@ -33,7 +33,7 @@ SELECT p.brand, 'game_service', a.route, a.route || '-' || p.n, '', 200, jsonb_b
 INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload, occurred_at, restore_epoch,
        published_at)
 SELECT md5('event ' || p.n)::uuid, 0, p.brand, p.player, p.n, p.n, 'BET_SETTLED_CONFIRMED',
-       jsonb_build_object('authorization_id', p.opened, 'bet_id', 'bet-' || p.n, 'provider_type', 'SPORTS', 'currency', 'EUR', 'stake', '100', 'payout', '0',
+       jsonb_build_object('authorization_id', p.opened, 'bet_id', 'bet-' || p.n, 'provider_type', 'SPORTS', 'currency', 'EUR', 'stake', '100', 'payout', '0', 'counts', true,
                           'funding', '[{"account": "RUBY_SPLIT_V1/SPORTS_NORMAL", "amount": "100"}]'::jsonb), p.at, 0, p.at FROM public.played p;
 SET SESSION AUTHORIZATION wallet_owner;
 INSERT INTO wallet.wallet_transfer (transfer_id, brand_id, player_id, kind, from_account, to_account, currency, amount, topology_code, topology_version,

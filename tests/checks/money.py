@@ -122,7 +122,7 @@ class Money:
         payload = {
             "authorization_id": authorization, "bet_id": authorization, "provider_id": "mocksports", "provider_type": "SPORTS",
             "currency": "EUR", "stake": str(stake), "payout": str(payout), "funding": [{"account": NORMAL, "amount": str(stake)}],
-            "was": "AUTHORIZED",
+            "was": "AUTHORIZED", "counts": True,
         }  # fmt: skip
         return {"event_type": kind, "payload": payload}
 
