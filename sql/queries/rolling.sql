@@ -53,7 +53,7 @@ RETURNING p.partition_no;
 
 -- name: rolling_claim
 -- Claim an event for this transaction: the one that comes next of its player, unless the lease was lost or an
--- earlier one of the player is set aside. `position` is the number up to which the player's events were applied.
+-- earlier one of the player, or it itself, is set aside. `position` is the number up to which the player's events were applied.
 WITH lease AS (
     SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), at AS (
@@ -62,7 +62,7 @@ WITH lease AS (
 ), hold AS (
     SELECT FROM rolling.rolling_dead_letter
      WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND resolved_at IS NULL AND reason <> 'MALFORMED'
-       AND event_no < %(event_no)s LIMIT 1
+       AND event_no <= %(event_no)s LIMIT 1
 ), won AS (
     INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version, schema_version, restore_epoch,
                                        occurred_at, stream, entry_id)

@@ -90,6 +90,21 @@ def test_a_replay_that_fails_again_waits_for_a_person_again(impatient: Line, loo
         impatient.consumer.turn()
 
 
+def test_what_failed_is_not_tried_again_when_it_comes_again(impatient: Line, look: Look, superuser: psycopg.Connection) -> None:
+    player = Player(3)
+    superuser.execute(BREAK)
+    rolling_id = impatient.wallet.require(player, 666)
+    impatient.publish()
+    _turn_until(impatient, look, [("FAILED",)])
+    superuser.execute(MEND)
+    look("UPDATE wallet.wallet_outbox SET published_at = NULL RETURNING 1")
+    impatient.run()
+    assert (look(OPEN), look(TURNOVER, rolling_id)) == ([("FAILED",)], []), "a person decides"
+    look(ASK + " RETURNING 1", 1)
+    _turn_until(impatient, look, [])
+    assert look(TURNOVER, rolling_id) == [(0,)]
+
+
 def test_only_the_partitions_holder_replays(impatient: Line, look: Look, superuser: psycopg.Connection, as_role: AsRole) -> None:
     player = Player(3)
     superuser.execute(BREAK)
