@@ -75,6 +75,30 @@ def test_a_callback_cannot_name_sources_buckets_or_policy(door: Door, field: str
     assert not door.game.calls
 
 
+def test_a_bet_may_bring_its_price_along(door: Door) -> None:
+    assert door.bet("authorize", {**BODIES["authorize"], "price": "1.85"}).status_code == 200
+    assert door.game.calls[0].body == {"provider_id": "mocksports", **BODIES["authorize"], "price": "1.85"}
+
+
+def test_a_campaigns_win_is_stopped_with_new_business_and_a_further_one_with_settlements(door: Door) -> None:
+    win = {"player_id": str(PLAYER), "transaction_id": "t1", **MONEY}
+    tries = {
+        "campaign": ("/v2/wins", win | {"campaign": "FREE"}),
+        "further": ("/v2/wins", win | {"bet_id": "b1", "round_id": "r1"}),
+        "reversal": ("/v2/wins/reverse", {"player_id": str(PLAYER), "transaction_id": "t1"}),
+    }
+    said = {}
+    for level in ("open", "ingress", "sealed"):
+        door.gateway.freeze(level)
+        for name, (path, body) in tries.items():
+            raw = json.dumps(body).encode()
+            answer = door.gateway.client.post(path, content=raw, headers=provider("mocksports", path, raw, request_id=f"{level}-{name}"))
+            said[level, name] = answer.status_code
+    stopped = {key for key, status in said.items() if status == 503}
+    assert stopped == {("ingress", "campaign"), *(("sealed", name) for name in tries)}
+    assert {call.body["provider_id"] for call in door.game.calls} == {"mocksports"} and len(door.game.calls) == 5
+
+
 def test_a_choice_is_the_players_own(door: Door) -> None:
     path = "/api/v1/player/wallet/funding-choice"
     given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1"}

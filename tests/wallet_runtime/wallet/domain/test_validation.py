@@ -76,6 +76,11 @@ CASES: list[tuple[str, str, Callable[[Document, Document], object]]] = [
         ("A7-1", "policy.turnover.minimum_price", lambda t, p, price=price: p["turnover"].update(minimum_price=price))
         for price in ("0.5", "1,5", "1e1", "-2", "", "1000001")
     ),
+    ("A7-5", "policy.wins.winnings_of.LIVE", lambda t, p: p["wins"]["winnings_of"].update(LIVE="SPORTS_NORMAL")),
+    ("A7-5", "policy.wins.winnings_of.LIVE", lambda t, p: p["wins"]["winnings_of"].update(LIVE="WITHDRAWABLE")),
+    ("A7-3", "policy.wins.winnings_of.CHESS", lambda t, p: p["wins"]["winnings_of"].update(CHESS="SPORTS_NORMAL")),
+    ("A7-3", "policy.wins.further_max.XXX", lambda t, p: p["wins"]["further_max"].update(XXX="1.00")),
+    ("A7-3", "policy.wins.further_max.EUR", lambda t, p: p["wins"]["further_max"].update(EUR="1.001")),
     ("A7-3", "policy.funding.CHESS", lambda t, p: p["funding"].update(CHESS=p["funding"]["SPORTS"])),
     ("A7-7", "topology.transfer_edges[0].to_bucket", lambda t, p: t["transfer_edges"][0].update(to_bucket="NOWHERE")),
 ]
