@@ -17,7 +17,7 @@ from wallet_runtime.contract import (
 
 OPERATOR_ROLE = "rubyops_ops"
 READER_ROLE = "rubyops_read"
-PLATFORM_ROLES = (*PROCESSES, "control_service", READER_ROLE, OPERATOR_ROLE)
+PLATFORM_ROLES = (*PROCESSES, READER_ROLE, OPERATOR_ROLE)
 WALLET_OWNER = "wallet_owner"
 OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
 
@@ -34,6 +34,7 @@ MONEY_TABLES = (
     "wallet_bonus",
     "wallet_adjustment",
     "wallet_rolling_obligation",
+    "wallet_turnover",
     "wallet_idempotency",
     "wallet_claim",
     "wallet_lock",
@@ -65,7 +66,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "note_change",
     ),
     ROLLING_SERVICE: ("hold_fence", "note_change", "hold_unsealed"),
-    ROLLING_WORKER: ("hold_unsealed",),
+    ROLLING_WORKER: ("hold_unsealed", "known_events"),
     GATEWAY: ("knows_pass",),
     ADMIN_SERVICE: ("knows_pass",),
     PLAYER_SERVICE: ("hold_fence",),

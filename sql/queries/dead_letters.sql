@@ -1,7 +1,8 @@
 -- name: rolling_replayable
 -- The next event set aside that may be dealt with: one whose replay a person asked for, whose discard two persons
 -- want, or that only waited for such a one. A player's events go in their order.
-SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields, d.discard_confirmed_at IS NOT NULL AS discarded
+SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields, d.discard_confirmed_at IS NOT NULL AS discarded,
+       d.reason = 'MALFORMED' AS malformed
   FROM rolling.rolling_dead_letter d
   LEFT JOIN rolling.rolling_position p ON p.brand_id = d.brand_id AND p.player_id = d.player_id
  WHERE d.resolved_at IS NULL AND d.stream = %(stream)s

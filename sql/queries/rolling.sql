@@ -80,6 +80,10 @@ WITH lease AS (
 SELECT EXISTS (SELECT FROM lease) AS leased, (SELECT event_no FROM at) AS position,
        EXISTS (SELECT FROM hold) AS held_up, EXISTS (SELECT FROM won) AS won;
 
+-- name: rolling_known_events
+-- Which of these events, by id, partition and hash of their content, stand in the wallet's outbox.
+SELECT hash FROM wallet.known_events(%(events)s::jsonb) AS hash;
+
 -- name: rolling_event_failed
 -- Count a failed try to apply an event and return how many there were.
 INSERT INTO rolling.rolling_event_failure AS f (event_id, brand_id, player_id, tries, last_error)

@@ -5,8 +5,9 @@ A kill between the two sends the same events again, from the same first one, and
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from prometheus_client import Counter, Gauge
 
@@ -126,6 +127,12 @@ class Publisher:
         DEPTH.labels(self._outbox.owner).set(backlog["depth"])
         AGE.labels(self._outbox.owner).set(backlog["age_seconds"])
         self._backlog_at = now
+
+
+def content_hash(fields: Mapping[str, str]) -> str:
+    """Hash an entry's content, as `wallet.known_events` hashes the row that it was made of."""
+    content = "\n".join(fields.get(name, "") for name in ENTRY_FIELDS)
+    return sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _entries(rows: Sequence[Row]) -> list[dict[str, str]]:

@@ -43,6 +43,7 @@ class DeadLetter:
     stream: str
     entry: Entry
     discarded: bool = False
+    malformed: bool = False
 
 
 def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: SetAside) -> bool:
@@ -86,7 +87,7 @@ def next_to_replay(session: Session, stream: str) -> DeadLetter | None:
     row = session.maybe("rolling_replayable", stream=stream)
     if row is None:
         return None
-    return DeadLetter(row["dead_letter_id"], row["stream"], Entry(row["entry_id"], row["fields"]), row["discarded"])
+    return DeadLetter(row["dead_letter_id"], row["stream"], Entry(row["entry_id"], row["fields"]), row["discarded"], row["malformed"])
 
 
 def claim_replay(session: Session, lease: Lease, letter: DeadLetter, delivery: Delivery) -> bool:

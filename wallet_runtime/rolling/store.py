@@ -8,7 +8,10 @@ from uuid import UUID
 from wallet_runtime import contract
 from wallet_runtime.plumbing import inbox
 from wallet_runtime.plumbing.database import Row, Session, json
-from wallet_runtime.plumbing.inbox import Delivery, Event
+from wallet_runtime.plumbing.headers import parse_uuid
+from wallet_runtime.plumbing.inbox import Delivery, Event, MalformedEvent
+from wallet_runtime.plumbing.outbox import content_hash
+from wallet_runtime.plumbing.streams import Entry
 from wallet_runtime.rolling.domain import (
     DEFAULT_RULES,
     REVERSED_AFTER_COMPLETION,
@@ -120,6 +123,24 @@ def _partitions(rows: Sequence[Row]) -> set[int]:
 
 
 # --- events
+
+
+def known_events(session: Session, partition_no: int, entries: Sequence[Entry]) -> set[str]:
+    """Return the content hashes of entries that are events of the wallet; anybody who may write to the stream can make others."""
+    named = ((parse_uuid(entry.fields.get("event_id", "")), entry.fields) for entry in entries if entry.fields is not None)
+    asked = [
+        {"event_id": str(event_id), "partition_no": partition_no, "hash": content_hash(fields)}
+        for event_id, fields in named
+        if event_id is not None
+    ]
+    return {row["hash"] for row in session.all("rolling_known_events", events=json(asked))} if asked else set()
+
+
+def refuse_unknown(entry: Entry, known: set[str]) -> None:
+    """Raise MalformedEvent for an entry that the wallet did not write."""
+    fields = entry.fields or {}
+    if content_hash(fields) not in known:
+        raise MalformedEvent(f"the wallet's outbox has no event {fields.get('event_id', '')[:36]} with this content")
 
 
 def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:

@@ -99,6 +99,11 @@ def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
     yield "wallet_ledger_202401"
 
 
+def turn_over(look: psycopg.Connection) -> None:
+    """Let no account owe turnover, as if enough bets were settled."""
+    look.execute("UPDATE wallet.wallet_turnover SET open = 0")
+
+
 def await_all_older(look: psycopg.Connection) -> None:
     """Wait until every row so far is older than any open transaction: a walk's mark stands there, and the server is shared."""
     written = look.execute("SELECT pg_current_xact_id()::text").fetchone()

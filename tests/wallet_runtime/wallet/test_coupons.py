@@ -12,7 +12,7 @@ import pytest
 
 from sql import query
 from tests.wallet_runtime.serving import as_the_wallet
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets, cash, coupons, rolling
@@ -52,6 +52,7 @@ class Holder:
         return self.player.perform(rule, coupons.Close(name), coupon_log_id=name, with_stakes="yes")
 
     def complete(self, coupon: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        turn_over(self.look)
         return self.player.perform(rolling.complete, rolling.Complete(coupon["rolling_id"]), rolling_id=coupon["rolling_id"])
 
     def bet(self, name: str, stake: int, provider: str = "mocksports", kind: str = "SPORTS") -> tuple[int, dict[str, Any]]:

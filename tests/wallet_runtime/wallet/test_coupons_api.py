@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, internal, serving
+from tests.wallet_runtime.wallet.conftest import turn_over
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
@@ -113,5 +114,6 @@ def test_a_completion_without_its_grant_is_counted_and_can_be_tried_again(desk: 
     assert REGISTRY.get_sample_value(FAILED) == before + 1
     assert desk.send("rollings/complete", complete | {"amount": "10.00"}, contract.ROLLING_WORKER).status_code == 422
     look.execute("UPDATE wallet.wallet_rolling_obligation SET grant_id = %s", [coupon["grant_id"]])
+    turn_over(look)
     found = desk.send("rollings/complete", complete, contract.ROLLING_WORKER, "complete")
     assert (found.status_code, found.json()["released"]) == (200, "10.00")

@@ -6,7 +6,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from tests.wallet_runtime.wallet.test_movements import STAKES, authorize, deposit, held, settle
 from wallet_runtime.wallet.domain import bets, bonus, cash, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
@@ -39,6 +39,7 @@ def expire(player: Player, look: psycopg.Connection) -> None:
 
 def complete(player: Player, look: psycopg.Connection) -> list[str]:
     """Complete every rolling of the player; tell what each released."""
+    turn_over(look)
     return [player.perform(rolling.complete, rolling.Complete(name), rolling_id=name)[1]["released"] for name in owing(look)]
 
 
@@ -114,6 +115,7 @@ def test_a_completed_rolling_is_paid_out_when_the_last_one_lapses(player: Player
     deposit(player, 1)
     deposit(player, 100_000)
     small, big = owing(look)
+    turn_over(look)
     assert player.perform(rolling.complete, rolling.Complete(big), rolling_id=big)[1]["released"] == "0.00"
     assert player.perform(rolling.close, rolling.Close(small, "EXPIRED"), rolling_id=small)[1]["released"] == "1000.00"
     assert (held(look), locked(look)) == ({"SPORTS_NORMAL": 1, "WITHDRAWABLE": 100_000}, {"SPORTS_NORMAL": 1})
@@ -151,6 +153,7 @@ def test_the_database_refuses_to_release_what_is_locked(player: Player, look: ps
     expire(player, look)
     deposit(player, 20)
     (name,) = owing(look)
+    turn_over(look)
     with monkeypatch.context() as patch:
         patch.setattr(locks, "unlocked", lambda state, account: state.balance(account))
         patch.setattr(locks, "relocked", lambda state, changes, added=locks.NOTHING: ())
@@ -173,6 +176,7 @@ def test_a_bonus_of_two_that_lapsed_is_taken_back_in_the_end(player: Player, loo
     first, second = owing(look)
     assert player.perform(rolling.close, rolling.Close(first, "EXPIRED"), rolling_id=first)[0] == 200
     assert locked(look) == {"SPORTS_BONUS": 100}
+    turn_over(look)
     assert player.perform(rolling.complete, rolling.Complete(second), rolling_id=second)[1]["released"] == "1.00"
     assert (held(look), locked(look)) == ({"WITHDRAWABLE": 100}, {})
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.freezing import set_fence_row
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.wallet.domain import bets, cash, rolling
@@ -154,6 +154,7 @@ def test_the_last_rolling_of_a_bucket_releases_it(player: Player, look: psycopg.
     player.perform(cash.deposit, DEPOSIT)
     player.perform(cash.deposit, DEPOSIT)
     ids = [str(row[0]) for row in look.execute("SELECT rolling_id FROM wallet.wallet_rolling_obligation ORDER BY created_at")]
+    turn_over(look)
     first = player.perform(rolling.complete, rolling.Complete(ids[0]), rolling_id=ids[0])
     assert first[1]["released"] == "0.00"
     last = player.perform(rolling.complete, rolling.Complete(ids[1]), rolling_id=ids[1])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import a_person
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision, Leg
 from wallet_runtime.wallet.store.money import InvariantRefused
@@ -86,6 +86,7 @@ def test_the_bucket_a_rolling_moved_to_is_released(player: Player, look: psycopg
     deposit(player, 900)
     player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 900, "EUR"), **STAKES)
     (rolling_id,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation").fetchone()  # type: ignore[misc]
+    turn_over(look)
     assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[1]["released"] == "9.00"
     assert held(look) == {"WITHDRAWABLE": 900}
 
@@ -119,6 +120,7 @@ def lose(player: Player) -> None:
 
 def release(player: Player, look: psycopg.Connection) -> None:
     (rolling_id,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation").fetchone()  # type: ignore[misc]
+    turn_over(look)
     player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)
 
 
@@ -208,6 +210,7 @@ def test_caps_of_two_bonuses_add_up(player: Player, look: psycopg.Connection) ->
         (rolling_id,) = look.execute(  # type: ignore[misc]
             "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' ORDER BY amount"
         ).fetchone()
+        turn_over(look)
         player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)
     assert held(look) == {"WITHDRAWABLE": 230}
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.serving import a_person
-from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.record_edits import BET, EDITS, ELSEWHERE, Edit, World
 from wallet_runtime.plumbing.database import Database
@@ -207,6 +207,7 @@ def test_an_adjustment_whose_amount_was_multiplied_is_not_applied(world: World, 
 def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: psycopg.Connection) -> None:
     (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
     act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+    turn_over(look)
     told = _undone(look, "wallet_rolling_obligation", "UPDATE wallet.wallet_rolling_obligation SET cap = NULL WHERE cap IS NOT NULL", act)
     assert "cap" in told
 

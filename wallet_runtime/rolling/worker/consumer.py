@@ -176,22 +176,25 @@ class Consumer:
 
     def _work_through_page(self, lease: Lease, stream: str, entries: list[Entry], passed_over: set[Owner]) -> int:
         done: list[str] = []
+        with self._database.session() as session:
+            known = store.known_events(session, lease.partition_no, entries)
         try:
             for entry in entries:
-                if self._deal_with(lease, stream, entry, passed_over):
+                if self._deal_with(lease, stream, entry, passed_over, known):
                     done.append(entry.entry_id)
         finally:
             failpoint.reach("rolling.before_ack")
             self._streams.acknowledge(stream, contract.ROLLING_GROUP, done)
         return len(done)
 
-    def _deal_with(self, lease: Lease, stream: str, entry: Entry, passed_over: set[Owner]) -> bool:
+    def _deal_with(self, lease: Lease, stream: str, entry: Entry, passed_over: set[Owner], known: set[str]) -> bool:
         """Apply one entry or set it aside; False when it has to wait, and its player's later ones with it."""
         try:
             if entry.fields is None:
                 log.warning("entry is gone from the stream; its event is sent again", stream=stream, entry_id=entry.entry_id)
                 return True
             event = read_event(entry.fields)
+            store.refuse_unknown(entry, known)
         except MalformedEvent as error:
             self._set_aside(lease, stream, entry, SetAside(MALFORMED, str(error)))
             return True

@@ -6,7 +6,7 @@ from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.inbox import Delivery, MalformedEvent, read_event
 from wallet_runtime.plumbing.streams import wallet_stream
-from wallet_runtime.rolling import dead_letters
+from wallet_runtime.rolling import dead_letters, store
 from wallet_runtime.rolling.dead_letters import DeadLetter
 from wallet_runtime.rolling.store import Lease, LeaseLost
 from wallet_runtime.rolling.worker.effects import EFFECTS
@@ -34,6 +34,9 @@ def _try(database: Database, lease: Lease, letter: DeadLetter) -> bool:
     """Apply or pass over one event, or keep why it failed; a server that does not answer is not the event's failure."""
     try:
         event = read_event(letter.entry.fields or {})
+        if letter.malformed and not letter.discarded:
+            with database.session() as session:
+                store.refuse_unknown(letter.entry, store.known_events(session, lease.partition_no, [letter.entry]))
         with database.transaction() as session:
             won = dead_letters.claim_replay(session, lease, letter, Delivery(letter.stream, letter.entry, event))
             if won and not letter.discarded and event.event_type in EFFECTS:

@@ -15,6 +15,7 @@ from wallet_runtime.wallet.domain.obligations import (
     PROMO,
     Turnover,
     pass_earned_on,
+    refuse_open_turnover,
     release,
     release_record,
     require_turnover,
@@ -126,6 +127,9 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
     if bonus.state != "ISSUED" or owed is None or not owed.earned:
         return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held)
     earned, target = earned_part(state, owed), pair.topology.account(pair.topology.withdrawable.code)
+    left = (state.open_turnover or 0) - owed.required
+    if earned and left > 0:
+        return refuse_open_turnover(EXPIRE, owed, left, bonus.currency, pair)
     released, legs = release(bonus.account, target, earned, owed.cap, bonus.currency)
     ended = _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held - earned)
     return replace(

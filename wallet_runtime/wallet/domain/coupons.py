@@ -13,7 +13,7 @@ from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
-from wallet_runtime.wallet.domain.obligations import PROMO, release, revoked
+from wallet_runtime.wallet.domain.obligations import PROMO, refuse_open_turnover, release, revoked
 from wallet_runtime.wallet.domain.state import ActivePair, Grant, Obligation, Request, Scope, State, is_grant
 
 ISSUE, REVERSE, EXPIRE, COMPLETE = "COUPON_ISSUE", "COUPON_REVERSE", "COUPON_EXPIRE", "COUPON_COMPLETE"
@@ -93,6 +93,7 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair, *, l
         return _refuse(ISSUE, pair, "COUPON_NOT_OFFERED", message, starts_new=True, offered=offered)
     grant_id, rolling_id = str(uuid5(request.transaction_id, "grant")), str(uuid5(request.transaction_id, "rolling"))
     account = f"{GRANT}/{grant_id}"
+    required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
     body = {
         "grant_id": grant_id,
         "coupon_log_id": command.coupon_log_id,
@@ -112,8 +113,8 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair, *, l
         starts_new=True,
         legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
         grants_opened=(msgspec.structs.asdict(command) | {"grant_id": grant_id},),
-        obligations_opened=(owed | {"amount": command.amount, "cap": _cap(command, pair.policy.coupons)},),
-        events=(_required(request, command, grant_id, rolling_id, multiplier),),
+        obligations_opened=(owed | {"amount": command.amount, "cap": _cap(command, pair.policy.coupons), "required": required},),
+        events=(_required(request, command, grant_id, rolling_id, multiplier, required),),
     )
 
 
@@ -152,6 +153,8 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
         assert state.player is not None
         body = _completed_body(owed, 0, state.player.currency)
         return Decision(command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False)
+    if state.open_turnover:
+        return refuse_open_turnover(COMPLETE, owed, state.open_turnover, grant.currency, pair)
     return _released(request, owed, grant, pair)
 
 
@@ -208,9 +211,10 @@ def _take_back(request: Request, command: str, grant: Grant, state: State, pair:
     )
 
 
-def _required(request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str) -> Event:
+def _required(  # noqa: PLR0913
+    request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
+) -> Event:
     """Ask for turnover. The grant is the rolling's funding source, so that only its own stakes count for it."""
-    required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
     types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(TYPES_OF_SCOPE.get(command.scope.kind, ()))
     token = f"coupon_log:{command.coupon_log_id}"
     payload = {

@@ -7,11 +7,13 @@ from uuid import uuid5
 import msgspec
 
 from wallet_runtime.contract import ROLLING_REQUIRED, ROLLING_REVOKED
-from wallet_runtime.wallet.domain.decision import Event, Leg, event
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request
 
 PROMO = "PROMO"
+TURNOVER_OPEN = "TURNOVER_OPEN"
 
 
 class Turnover(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
         "reason": wanted.reason,
         "beside": list(wanted.beside),
     }
-    opened = where | {"amount": wanted.amount, "cap": wanted.cap}
+    opened = where | {"amount": wanted.amount, "cap": wanted.cap, "required": required}
     return Required(rolling_id, (opened,), (event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload),))
 
 
@@ -101,6 +103,13 @@ def pass_earned_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[di
         return ()
     heir = _heir(others)
     return ({"rolling_id": heir.rolling_id, "earned": heir.earned + owed.earned},)
+
+
+def refuse_open_turnover(command: str, owed: Obligation, open_turnover: int, currency: str, pair: ActivePair) -> Decision:
+    """Refuse a release whose turnover the settled bets cannot have reached, whatever rolling_worker says (ADR 20)."""
+    left = format_amount(open_turnover, currency)
+    message = f"settled bets leave at least {left} {currency} of {owed.account} to be turned over; nothing was released"
+    return refuse(command, pair, 409, TURNOVER_OPEN, message, starts_new=False, open_turnover=left)
 
 
 def _heir(others: tuple[Obligation, ...]) -> Obligation:

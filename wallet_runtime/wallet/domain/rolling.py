@@ -9,7 +9,14 @@ from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
 from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
-from wallet_runtime.wallet.domain.obligations import PROMO, pass_earned_on, pass_on, release, release_record
+from wallet_runtime.wallet.domain.obligations import (
+    PROMO,
+    pass_earned_on,
+    pass_on,
+    refuse_open_turnover,
+    release,
+    release_record,
+)
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
 COMPLETE, CLOSE = "ROLLING_COMPLETE", "ROLLING_CLOSE"
@@ -47,6 +54,8 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
     others = _others(owed, state)
     if others:
         return _completed(request, owed, state, pair, changed=pass_on(owed, others))
+    if state.open_turnover:
+        return refuse_open_turnover(COMPLETE, owed, state.open_turnover, _currency(state), pair)
     return _last_completed(request, owed, state, pair)
 
 
@@ -67,6 +76,9 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     if given and owed.grant_id is None and state.staked_on(owed.account):
         return _staked(CLOSE, owed, state, pair)
     part = 0 if owed.grant_id else locks.earned_part(state, owed)
+    left = (state.open_turnover or 0) - owed.required
+    if part and left > 0:
+        return refuse_open_turnover(CLOSE, owed, left, currency, pair)
     target = pair.topology.account(pair.topology.withdrawable.code)
     released, legs = release(owed.account, target, part, owed.cap, currency)
     taken = state.balance(owed.account) - part if given else 0

@@ -72,6 +72,7 @@ class Obligation(msgspec.Struct, frozen=True):
     grant_id: str | None = None
     cap: int | None = None
     earned: int = 0
+    required: int = 0
 
     @property
     def weight(self) -> int:
@@ -264,7 +265,8 @@ class State(msgspec.Struct, frozen=True):
     winnings came there; `lifted`, what that settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was
     made; `choice`, the source that the player picked (None: no one yet);
     `further_wins`, what wins on that bet were paid and not taken back;
-    `reference`, the use of the reference that the command names (None: it is new).
+    `reference`, the use of the reference that the command names (None: it is new); `open_turnover`, what the account of the named
+    rolling or bonus has still to turn over at the least.
     """
 
     gate: Gate
@@ -275,6 +277,7 @@ class State(msgspec.Struct, frozen=True):
     player: Player | None = None
     cash: Cash | None = None
     rolling: Obligation | None = None
+    open_turnover: int | None = None
     authorization: Authorization | None = None
     cash_transaction: CashTransaction | None = None
     grants: tuple[Grant, ...] = ()

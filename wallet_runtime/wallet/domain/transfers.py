@@ -113,7 +113,10 @@ def _carry(request: Request, pair: ActivePair, target: Bucket, owed: tuple[Oblig
     divided = [(o, {name: None if value is None else value * amount // held for name, value in _divisible(o).items()}) for o in owed]
     return _Carried(
         rollings=tuple({"rolling_id": before, "becomes": after} for before, after in ids.items()),
-        opened=tuple(where | {"rolling_id": ids[o.rolling_id]} | part for o, part in divided),
+        opened=tuple(
+            where | {"rolling_id": ids[o.rolling_id], "part_of": o.rolling_id, "required": -(-o.required * amount // held)} | part
+            for o, part in divided
+        ),
         changed=tuple({"rolling_id": o.rolling_id} | _rest(o, part) for o, part in divided),
     )
 

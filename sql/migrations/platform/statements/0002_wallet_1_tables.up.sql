@@ -309,6 +309,8 @@ CREATE TABLE wallet.wallet_rolling_obligation (
     earned           bigint NOT NULL DEFAULT 0 CHECK (earned >= 0),
     -- The most that completing it releases of its account; NULL for all there is.
     cap              bigint CHECK (cap >= 0),
+    -- The most turnover that it may still ask for.
+    required         bigint NOT NULL CHECK (required >= 0),
     state            text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'COMPLETED', 'CANCELED', 'EXPIRED')),
     created_at       timestamptz NOT NULL DEFAULT now(),
     closed_at        timestamptz,

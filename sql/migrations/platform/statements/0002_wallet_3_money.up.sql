@@ -105,7 +105,7 @@ LANGUAGE sql STABLE AS $$
                             WHERE s.brand_id = p_brand AND s.player_id = p_player AND s.state = 'AUTHORIZED') ELSE 0 END,
         'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id, 'topology_code', r.topology_code,
                                               'bucket_type_code', r.bucket_type_code, 'amount', r.amount, 'state', r.state,
-                                              'grant_id', r.grant_id, 'cap', r.cap, 'earned', r.earned)
+                                              'grant_id', r.grant_id, 'cap', r.cap, 'earned', r.earned, 'required', r.required)
                       FROM wallet.wallet_rolling_obligation r
                      WHERE r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = p_brand),
         'coupon', (SELECT wallet.grant_json(g) FROM wallet.wallet_coupon_grant g
@@ -140,7 +140,8 @@ BEGIN
                    FROM wallet_balances w WHERE w.tenant_id = p_brand AND w.player_id = p_player),
         'obligations', (SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id, 'topology_code', o.topology_code,
                                                                      'bucket_type_code', o.bucket_type_code, 'amount', o.amount,
-                                                                     'grant_id', o.grant_id, 'cap', o.cap, 'earned', o.earned)), '[]')
+                                                                     'grant_id', o.grant_id, 'cap', o.cap, 'earned', o.earned,
+                                                                     'required', o.required)), '[]')
                           FROM wallet_rolling_obligation o
                          WHERE o.brand_id = p_brand AND o.player_id = p_player AND o.state = 'ACTIVE'));
 END $$;
@@ -182,6 +183,9 @@ BEGIN
     END IF;
     IF c ?| ARRAY['bonus_id', 'adjustment_id', 'with_stakes', 'with_winnings'] THEN
         state := state || wallet.read_movement(c, brand, player);
+    END IF;
+    IF c ?| ARRAY['rolling_id', 'bonus_id'] THEN
+        state := state || wallet.read_turnover(c, brand, player);
     END IF;
     IF c ? 'reference' THEN
         state := state || wallet.read_reference(c, brand);
@@ -476,9 +480,11 @@ END $$;
 CREATE FUNCTION wallet.put_obligations(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, earned, cap)
+    INSERT INTO wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, grant_id, currency, amount, earned,
+                                           cap, required)
     SELECT (o->>'rolling_id')::uuid, c.brand_id, c.player_id, o->>'topology_code', o->>'bucket_type_code',
-           (o->>'grant_id')::uuid, c.currency, (o->>'amount')::bigint, coalesce((o->>'earned')::bigint, 0), (o->>'cap')::bigint
+           (o->>'grant_id')::uuid, c.currency, (o->>'amount')::bigint, coalesce((o->>'earned')::bigint, 0), (o->>'cap')::bigint,
+           CASE WHEN o ? 'part_of' THEN (o->>'required')::bigint ELSE wallet.asked_turnover(c.brand_id, (o->>'required')::bigint) END
       FROM jsonb_array_elements(coalesce(c.records->'obligations_opened', '[]')) o;
     UPDATE wallet_rolling_obligation r SET state = o->>'state', closed_at = now()
       FROM jsonb_array_elements(coalesce(c.records->'obligations_closed', '[]')) o
@@ -512,6 +518,9 @@ BEGIN
     IF r ?| ARRAY['locks', 'transfers'] THEN
         PERFORM wallet.refuse_unlocked(c);
     END IF;
+    IF r ?| ARRAY['transfers', 'obligations_opened', 'obligations_closed'] THEN
+        PERFORM wallet.follow_turnover(c);
+    END IF;
     IF r ? 'obligations_opened' OR r ? 'obligations_closed' THEN
         PERFORM wallet.put_obligations(c);
     END IF;
@@ -539,7 +548,7 @@ END $$;
 
 -- Apply one decided command, or change nothing. Outcomes: applied, frozen. What the caller has to read again for is an error:
 -- RW001 when the player moved on, RW010 when the active pair did, 23505 when a twin has claimed the request id. RW011 is final: the
--- request was answered before, and the answer is no longer kept.
+-- request was answered before, and the answer is no longer kept. RW014 refuses a release that no turnover can stand for.
 CREATE FUNCTION wallet.apply_command(c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -548,6 +557,7 @@ DECLARE
     stake bigint;
     state text;
     last_event bigint;
+    counted boolean;
 BEGIN
     -- The operator's acts alone lock the fence: the operator's own and those of canaries, whose pass
     -- must be that of the run in charge until the commit.
@@ -589,6 +599,10 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
+    IF (c.bet).from_state IS NOT NULL
+       AND EXISTS (SELECT FROM wallet_turnover t WHERE t.brand_id = c.brand_id AND t.player_id = c.player_id) THEN
+        counted := wallet.count_turnover(c);
+    END IF;
     -- True for a bet of which any field is told, so that one without a state is refused and not left out.
     IF NOT (c.bet IS NULL) THEN
         state := wallet.put_authorization(c, c.bet, stake);
@@ -597,6 +611,9 @@ BEGIN
     END IF;
     IF c.records IS NOT NULL THEN
         PERFORM wallet.put_records(c, gate.restore_epoch, last_event);
+    END IF;
+    IF c.bet IS NULL AND jsonb_array_length(c.legs) > 0 THEN
+        PERFORM wallet.refuse_release(c);
     END IF;
     RETURN '{"outcome": "applied"}';
 END $$;

@@ -210,7 +210,16 @@ CREATE TABLE rolling.rolling_outbox_partition (
 );
 INSERT INTO rolling.rolling_outbox_partition (partition_no) VALUES (0);
 
-GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, wallet_worker, rubyops_read, rubyops_ops;
+-- What the wallet asks when a rolling is opened: its own bound on turnover must follow the brand's rule (ADR 20).
+CREATE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
+    SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE brand_id = p_brand), 10000)
+$$;
+ALTER FUNCTION rolling.completion_ratio(uuid) OWNER TO rolling_owner;
+REVOKE ALL ON FUNCTION rolling.completion_ratio(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rolling.completion_ratio(uuid) TO wallet_owner;
+GRANT SELECT ON rolling.brand_config TO rolling_owner;
+GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, wallet_worker, rubyops_read, rubyops_ops, rolling_owner, wallet_owner;
 GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
 GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
 REVOKE ALL ON FUNCTION rolling.closed_payload(rolling.player_rolling) FROM PUBLIC;
@@ -235,6 +244,7 @@ GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
 -- A replay is an operator's act, held by the wallet's fence and counted there.
 GRANT USAGE ON SCHEMA wallet TO rolling_service, rolling_worker;
+GRANT EXECUTE ON FUNCTION wallet.known_events(jsonb) TO rolling_worker;
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint) TO rolling_service;
 -- A person's cancellation, and the loops that begin something by themselves, are refused under a seal.
 GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO rolling_service, rolling_worker;

@@ -40,6 +40,38 @@ BEGIN
       FROM jsonb_array_elements(p_legs) l;
 END $$;
 
+-- Let the wallet's bound on turnover follow a player's rollings to the other topology's accounts. The rows of the accounts that they
+-- left stay as they were, for an undo; without a rolling they say nothing.
+CREATE FUNCTION wallet.topology_move_turnover(run wallet.topology_move_run, p wallet.wallet_player) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO wallet_turnover AS t (brand_id, player_id, account, open)
+    SELECT p.brand_id, p.player_id, run.to_code || '/' || (run.buckets->>split_part(f.account, '/', 2)), sum(greatest(0, f.open))
+      FROM wallet_turnover f
+     WHERE f.brand_id = p.brand_id AND f.player_id = p.player_id AND split_part(f.account, '/', 1) = run.from_code
+       AND EXISTS (SELECT FROM wallet_rolling_obligation o
+                    WHERE o.brand_id = p.brand_id AND o.player_id = p.player_id AND o.state = 'ACTIVE' AND wallet.owing_account(o) = f.account)
+     GROUP BY 3
+    ON CONFLICT (brand_id, player_id, account) DO UPDATE
+       SET open = EXCLUDED.open + CASE WHEN EXISTS (
+               SELECT FROM wallet_rolling_obligation o
+                WHERE o.brand_id = p.brand_id AND o.player_id = p.player_id AND o.state = 'ACTIVE' AND wallet.owing_account(o) = t.account)
+               THEN greatest(0, t.open) ELSE 0 END,
+           since = clock_timestamp();
+END $$;
+
+-- Take that back: the rows of the accounts that rollings came from are as they were.
+CREATE FUNCTION wallet.topology_move_turnover_back(run wallet.topology_move_run, p wallet.wallet_player) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE wallet_turnover t SET open = t.open - f.open, since = clock_timestamp()
+      FROM (SELECT run.to_code || '/' || (run.buckets->>split_part(b.account, '/', 2)) AS account, sum(greatest(0, b.open)) AS open
+              FROM wallet_turnover b
+             WHERE b.brand_id = p.brand_id AND b.player_id = p.player_id AND split_part(b.account, '/', 1) = run.from_code
+             GROUP BY 1) f
+     WHERE t.brand_id = p.brand_id AND t.player_id = p.player_id AND t.account = f.account;
+END $$;
+
 -- Lead a player's active grants, open bonuses and active obligations to the target topology, here and in rolling_service. Returns how many.
 CREATE FUNCTION wallet.topology_move_references(run wallet.topology_move_run, p wallet.wallet_player) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -69,6 +101,7 @@ BEGIN
     INSERT INTO topology_move_reference SELECT run.run_id, 'bonus', c.bonus_id, p.brand_id, p.player_id, c.was, c.became FROM changed c;
     GET DIAGNOSTICS part = ROW_COUNT;
     led := led + part;
+    PERFORM wallet.topology_move_turnover(run, p);
     WITH held AS (
         SELECT o.rolling_id, to_jsonb(o) AS was FROM wallet_rolling_obligation o
          WHERE o.brand_id = p.brand_id AND o.player_id = p.player_id AND o.topology_code = run.from_code AND o.state = 'ACTIVE' FOR UPDATE
@@ -141,6 +174,7 @@ BEGIN
     UPDATE wallet_bonus b SET topology_code = f.was->>'topology_code', bucket_type_code = f.was->>'bucket_type_code'
       FROM topology_move_reference f
      WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'bonus') AND b.bonus_id = f.id;
+    PERFORM wallet.topology_move_turnover_back(run, p);
     UPDATE wallet_rolling_obligation o SET topology_code = f.was->>'topology_code', bucket_type_code = f.was->>'bucket_type_code'
       FROM topology_move_reference f
      WHERE (f.run_id, f.brand_id, f.player_id, f.kind) = (run.undoes, p.brand_id, p.player_id, 'rolling') AND o.rolling_id = f.id;
@@ -288,7 +322,6 @@ GRANT EXECUTE ON FUNCTION wallet.topology_move_obstacles(jsonb) TO rubyops_read,
 GRANT EXECUTE ON FUNCTION wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer) TO rubyops_ops;
 
 -- The owner of rolling_service's function may change of a rolling where it counts, and nothing else; it cannot log in.
-GRANT USAGE ON SCHEMA rolling TO wallet_owner;
 GRANT SELECT, UPDATE (topology_code, bucket_type_code, provider_types, revision, restore_epoch, updated_at) ON rolling.player_rolling TO rolling_owner;
 ALTER FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) OWNER TO rolling_owner;
 REVOKE ALL ON FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) FROM PUBLIC;

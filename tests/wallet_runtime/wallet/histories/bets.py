@@ -62,6 +62,7 @@ class Bets(Book):
             raise Refusal("BET_NOT_OPEN")
         held.state, held.payout = "SETTLED", payout
         held.counted = held.leaves_out != "all" and not (held.leaves_out == "pushes" and payout == held.stake)
+        self.play_through(wallet, held)
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
         due: list[tuple[str, int]] = []
@@ -96,6 +97,7 @@ class Bets(Book):
                 raise Refusal("WINNINGS_SPENT")
             for account, amount in held.rested.items():
                 self.move(wallet, tx, account, "HOUSE", amount)
+            self.undo_play(wallet, held)
         giver = STAKE if held.state == "AUTHORIZED" else "HOUSE"
         held.state = "ROLLED_BACK"
         held.transactions.append(tx)

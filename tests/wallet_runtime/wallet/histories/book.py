@@ -55,6 +55,15 @@ class Wallet:
     held: Counter[str] = field(default_factory=Counter)
     locked: Counter[str] = field(default_factory=Counter)
     moves: dict[str, list[tuple[UUID, int]]] = field(default_factory=dict)
+    turnover: dict[str, "Turnover"] = field(default_factory=dict)
+
+
+@dataclass
+class Turnover:
+    """What an account that owes has still to turn over at the least; `since` is when anything but a bet last changed it."""
+
+    open: int
+    since: int
 
 
 @dataclass
@@ -71,6 +80,7 @@ class Rolling:
     state: str = "ACTIVE"
     earned: int = 0
     ended: int = 0
+    required: int = 0
 
 
 @dataclass
@@ -108,6 +118,7 @@ class Bet:
     round: tuple[str, str] = ("", "")
     leaves_out: str = ""
     counted: bool | None = None
+    settled: int = 0
     transactions: list[UUID] = field(default_factory=list)
 
 
@@ -183,13 +194,46 @@ class Book:
         ]
         return {name: one for name, one in sorted(found) if name != besides}
 
-    def owe(self, wallet: Wallet, tx: UUID, account: str, amount: int, multiple: str, cap: int | None = None) -> str | None:
-        """Ask for turnover, a multiple of the amount rounded up; none of it is no rolling."""
-        if not ceil(amount * Decimal(multiple)):
+    def owe(  # noqa: PLR0913
+        self, wallet: Wallet, tx: UUID, account: str, amount: int, multiple: str, cap: int | None = None, brought: int = 0
+    ) -> str | None:
+        """Ask for turnover, a multiple of the amount rounded up, less what the money brought along; none of it is no rolling."""
+        required = ceil(amount * Decimal(multiple))
+        if not required:
             return None
         name = str(uuid5(tx, "rolling"))
-        self.rollings[name] = Rolling(wallet.number, account, amount, cap)
+        self.rollings[name] = Rolling(wallet.number, account, amount, cap, required=required)
+        self.ask(wallet, account, max(0, required - brought))
         return name
+
+    def ask(self, wallet: Wallet, account: str, more: int) -> None:
+        """Change what an account has still to turn over; what was turned over beyond it counts for nothing later."""
+        held = wallet.turnover.get(account)
+        wallet.turnover[account] = Turnover(max(0, max(0, held.open if held else 0) + more), self.clock)
+
+    def left(self, wallet: Wallet, account: str) -> int:
+        held = wallet.turnover.get(account)
+        return max(0, held.open) if held else 0
+
+    def play_through(self, wallet: Wallet, bet: Bet) -> None:
+        """Count a settled bet for the accounts that paid it."""
+        bet.settled = self.clock
+        for account, amount in bet.funding:
+            if account in wallet.turnover:
+                wallet.turnover[account].open -= amount
+
+    def undo_play(self, wallet: Wallet, bet: Bet) -> None:
+        """Take that back where nothing but bets has happened since; else it is not known for which rolling the bet had counted."""
+        for account, amount in bet.funding:
+            if account in wallet.turnover and bet.settled > wallet.turnover[account].since:
+                wallet.turnover[account].open += amount
+
+    def end_turnover(self, wallet: Wallet, rolling: str, state: str) -> None:
+        """Forget what an ended rolling asked for; the account owes nothing more with the last one."""
+        owed = self.rollings[rolling]
+        self.ask(wallet, owed.account, 0 if state == "COMPLETED" else -owed.required)
+        if not self.owing(owed.account, wallet, besides=rolling):
+            del wallet.turnover[owed.account]
 
     def free(self, wallet: Wallet, account: str) -> int:
         """Balance and open stakes of an account, less its locked money."""

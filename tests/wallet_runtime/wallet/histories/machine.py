@@ -42,6 +42,7 @@ class Backend(Protocol):
     def lapse(self, coupon_log_id: str) -> None: ...
     def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None: ...
     def end_campaign(self, code: str) -> None: ...
+    def turn_over(self, player: int, account: str) -> None: ...
     def view(self) -> dict[str, Any]: ...
     def check(self) -> None: ...
     def close(self) -> None: ...
@@ -165,7 +166,7 @@ class Machine(RuleBasedStateMachine):
             if pick != ODD:
                 self._choose(who, TYPES[provider], source)
         stake = max(1, {"all": reach, "most": reach * 2 // 3, "some": reach // 3, "one": min(150, reach), "over": reach + 1}[part])
-        says = {"bet": f"{name}-{self.count}", "round": f"round-{pick % 4}", "stake": stake, "price": PRICES[pick // 4 % len(PRICES)]}
+        says = {"bet": f"{name}-{self.count}", "round": f"round-{pick % 4}", "stake": stake, "price": PRICES[self.count % len(PRICES)]}
         return action("authorize", who, provider=provider, **says)
 
     def _campaign(self, who: int, provider: str) -> str:
@@ -181,6 +182,13 @@ class Machine(RuleBasedStateMachine):
         if self.model.wallets[who].choices.get(provider_type) != source:
             self.model.wallets[who].choices[provider_type] = source
             self.backend.choose(who, provider_type, source)
+
+    def _turn_over(self, rolling: str) -> None:
+        """Let the account of a rolling owe no more turnover: few histories have bets enough for that."""
+        owed = self.model.rollings.get(rolling)
+        if owed is not None and owed.state == "ACTIVE":
+            self.model.wallets[owed.owner].turnover[owed.account].open = 0
+            self.backend.turn_over(owed.owner, owed.account)
 
     def _lapse(self, log: str, coupon: Coupon) -> None:
         if not coupon.lapsed:

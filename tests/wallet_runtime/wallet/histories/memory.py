@@ -80,6 +80,8 @@ class Memory:
         self.references: dict[tuple[str, str], ReferenceUse] = {}
         self.unlocked_by: dict[UUID, dict[str, int]] = {}
         self.lapsed_at: dict[str, int] = {}
+        self.turnover: dict[tuple[str, str], tuple[int, int]] = {}
+        self.settled_at: dict[str, int] = {}
         self.made_at: dict[str, int] = {}
         self.clock = 0
         self.findings: set[str] = set()
@@ -107,6 +109,11 @@ class Memory:
     def lapse(self, coupon_log_id: str) -> None:
         grant = next(grant for grant in self.grants.values() if grant.coupon_log_id == coupon_log_id)
         self.grants[grant.account] = msgspec.structs.replace(grant, expires_at=PAST, lapsed=True)
+
+    def turn_over(self, player: int, account: str) -> None:
+        """Let an account owe no more turnover, as if enough bets were settled."""
+        key = str(actions.player_id(self.brand, player)), account
+        self.turnover[key] = 0, self.turnover[key][1]
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -159,6 +166,7 @@ class Memory:
             player=Player(held.currency, held.status, False, held.version),
             cash=Cash(balances.get("CASH/AVAILABLE", 0), balances.get("CASH/PENDING", 0)),
             rolling=self.obligations.get(reads.get("rolling_id", "")),
+            open_turnover=self._open_turnover(reads.get("rolling_id") or (bonus and bonus.rolling_id) or ""),
             authorization=bet,
             cash_transaction=self.cash_transactions.get(reads.get("cash_transaction_id", "")),
             grants=tuple(sorted(mine, key=lambda grant: grant.expires_at or "9999")),
@@ -221,6 +229,10 @@ class Memory:
                 raise Broken(f"campaign {win.campaign_code} would have spent {spent} of {campaign.cap}")
             self.campaigns[win.campaign_code] = msgspec.structs.replace(campaign, spent=spent)
 
+    def _open_turnover(self, rolling_id: str) -> int:
+        owed = self.obligations.get(rolling_id)
+        return max(0, self.turnover.get((owed.player_id, owed.account), (0, 0))[0]) if owed else 0
+
     def _staked(self, who: str, round: tuple[str, str] | None = None) -> dict[str, int]:
         staked: Counter[str] = Counter()
         for bet in self.authorizations.values():
@@ -277,6 +289,7 @@ class Memory:
         self._put_authorization(request, decision, stake)
         self._put_records(request, decision, held.currency)
         self._put_win(request, decision, held.currency)
+        self._follow_turnover(held, decision, str(request.player_id))
         self._put_obligations(request, decision)
         self._put_locks(request, held, decision)
         for event in decision.events:
@@ -349,11 +362,57 @@ class Memory:
             if bet.state != record["from_state"]:
                 raise Broken(f"bet {bet.bet_id} is {bet.state}, not {record['from_state']}")
             changes = {name: value for name, value in record.items() if name in ("state", "payout", "payout_shares")}
+            self._count_turnover(bet, record["state"])
             self.authorizations[key] = msgspec.structs.replace(bet, **changes)
             self.transactions[bet.authorization_id].append(request.transaction_id)
             moved = -bet.stake if bet.state == "AUTHORIZED" else 0
         if stake != moved:
             raise Broken(f"the stake moved is {stake}, the authorization says {moved}")
+
+    def _count_turnover(self, bet: Authorization, state: str) -> None:
+        for share in bet.funding:
+            key = bet.player_id, share.account
+            if state == "SETTLED":
+                self.settled_at[bet.authorization_id] = self.clock
+            if key in self.turnover:
+                left, since = self.turnover[key]
+                if state == "SETTLED":
+                    self.turnover[key] = left - share.amount, since
+                elif bet.state == "SETTLED" and self.settled_at[bet.authorization_id] > since:
+                    self.turnover[key] = left + share.amount, since
+
+    def _ask(self, who: str, account: str, more: int) -> None:
+        self.turnover[who, account] = max(0, max(0, self.turnover.get((who, account), (0, 0))[0]) + more), self.clock
+
+    def _follow_turnover(self, held: Held, decision: Decision, who: str) -> None:
+        brought = 0
+        for moved in decision.transfers:
+            source, target, amount = str(moved["from_account"]), str(moved["to_account"]), int(moved["amount"])
+            if moved["kind"] == "EDGE" and (who, source) in self.turnover:
+                whole = held.balances[source] + amount
+                left, rest = divmod(max(0, self.turnover[who, source][0]) * amount, whole)
+                brought = left + (rest > 0)
+                if whole == amount:
+                    del self.turnover[who, source]
+                else:
+                    self._ask(who, source, -left)
+                self._ask(who, target, brought)
+        for opened in decision.obligations_opened:
+            if "part_of" not in opened:
+                self._ask(who, _owed(opened, who).account, max(0, opened["required"] - brought))
+        ending = {ended["rolling_id"] for ended in decision.obligations_closed}
+        for ended in decision.obligations_closed:
+            owed = self.obligations[ended["rolling_id"]]
+            if owed.state != "ACTIVE":
+                continue
+            self._ask(who, owed.account, 0 if ended["state"] == "COMPLETED" else -owed.required)
+            if any(o.account == owed.account and o.state == "ACTIVE" and o.rolling_id not in ending for o in self._owed_by(who)):
+                continue
+            if self.turnover.pop((who, owed.account))[0] and (ended["state"] == "COMPLETED" or decision.transfers):
+                raise Broken(f"{owed.account} is released and still owes turnover")
+
+    def _owed_by(self, who: str) -> list[Obligation]:
+        return [owed for owed in self.obligations.values() if owed.player_id == who]
 
     def _put_locks(self, request: Request, held: Held, decision: Decision) -> None:
         for change in decision.locks:
@@ -393,7 +452,7 @@ class Memory:
 
     def _put_obligations(self, request: Request, decision: Decision) -> None:
         for opened in decision.obligations_opened:
-            self.obligations[opened["rolling_id"]] = Obligation(**opened, player_id=str(request.player_id))
+            self.obligations[opened["rolling_id"]] = _owed(opened, str(request.player_id))
         for closed in decision.grants_closed:
             account = f"GRANT/{closed['grant_id']}"
             if self.grants[account].state != "ACTIVE":
@@ -447,6 +506,7 @@ class Memory:
                 for account, amount in held.locked.items()
                 if amount
             },
+            "turnover": {f"{number[who]} {account}": left for (who, account), (left, _) in self.turnover.items()},
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
             "rollings": {name: [number[owed.player_id], owed.state, *_weighed(owed)] for name, owed in self.obligations.items()},
             "bets": {
@@ -471,5 +531,9 @@ class Memory:
         }
 
 
+def _owed(opened: dict[str, Any], who: str) -> Obligation:
+    return Obligation(**{name: value for name, value in opened.items() if name != "part_of"}, player_id=who)
+
+
 def _weighed(owed: Obligation) -> tuple[Any, ...]:
-    return (owed.account, owed.cap, owed.amount, owed.earned) if owed.state == "ACTIVE" else ()
+    return (owed.account, owed.cap, owed.amount, owed.earned, owed.required) if owed.state == "ACTIVE" else ()

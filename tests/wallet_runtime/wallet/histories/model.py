@@ -2,6 +2,8 @@
 
 import pickle
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -164,11 +166,13 @@ class Model(Wins, Promotions):
         carried = min(wallet.locked[start], max(0, amount - min(held, self.free(wallet, start))))
         wallet.locked[start] -= carried
         wallet.locked[end] += carried
+        brought = self._carry_turnover(wallet, start, end, amount, held)
         for name, each in owed.items():
             if amount == held:
                 each.account = end
                 continue
             part = Rolling(wallet.number, end, each.amount * amount // held, None, earned=each.earned * amount // held)
+            part.required = ceil(Fraction(each.required * amount, held))
             each.amount, each.earned = each.amount - part.amount, each.earned - part.earned
             if each.cap is not None:
                 part.cap = each.cap * amount // held
@@ -177,8 +181,20 @@ class Model(Wins, Promotions):
         self.move(wallet, tx, start, end, amount)
         if edge.get("rolling") == "generate":
             rule = self.policy["rolling"]
-            self.owe(wallet, tx, end, amount, rule.get("transfer", {}).get(target, rule["deposit"].get(target, "0")))
+            self.owe(wallet, tx, end, amount, rule.get("transfer", {}).get(target, rule["deposit"].get(target, "0")), brought=brought)
         return Outcome(200, "", {"state": "COMPLETED"})
+
+    def _carry_turnover(self, wallet: Wallet, start: str, end: str, amount: int, held: int) -> int:
+        """Let turnover follow money in proportion, rounded up on both sides."""
+        if start not in wallet.turnover:
+            return 0
+        owed = Fraction(self.left(wallet, start) * amount, held)
+        if amount == held:
+            del wallet.turnover[start]
+        else:
+            self.ask(wallet, start, -floor(owed))
+        self.ask(wallet, end, ceil(owed))
+        return ceil(owed)
 
     def legacy_transfer(self, wallet: Wallet, tx: UUID, from_side: str, amount: int) -> Outcome:
         sides = {"sports": "SPORTS", "casino": "LIVE"}
@@ -242,10 +258,10 @@ class Model(Wins, Promotions):
         return {
             "accounts": {f"{one.number} {account}": held for one in self.wallets for account, held in one.held.items() if held},
             "locked": {f"{one.number} {account}": locked for one in self.wallets for account, locked in one.locked.items() if locked},
+            "turnover": {f"{one.number} {account}": owed.open for one in self.wallets for account, owed in one.turnover.items()},
             "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
             "rollings": {
-                name: [one.owner, one.state, *((one.account, one.cap, one.amount, one.earned) if one.state == "ACTIVE" else ())]
-                for name, one in self.rollings.items()
+                name: [one.owner, one.state, *(_asked(one) if one.state == "ACTIVE" else ())] for name, one in self.rollings.items()
             },
             "bets": {
                 f"{provider}/{name}": [bet.owner, bet.state, bet.payout, [list(share) for share in bet.funding]]
@@ -260,3 +276,7 @@ class Model(Wins, Promotions):
             "adjustments": {name: one.state for name, one in self.wishes.items()},
             "findings": sorted(self.findings),
         }
+
+
+def _asked(one: Rolling) -> tuple[Any, ...]:
+    return one.account, one.cap, one.amount, one.earned, one.required

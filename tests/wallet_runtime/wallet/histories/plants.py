@@ -263,6 +263,26 @@ def _lost_money_stays_locked(patch: Patch) -> None:
     patch.setattr(bets, "settle", lambda *arguments: replace(right(*arguments), locks=()))
 
 
+def _released_on_anybodys_word(patch: Patch) -> None:
+    right = rolling.complete
+    patch.setattr(rolling, "complete", lambda request, command, state, pair: right(request, command, replace(state, open_turnover=0), pair))
+
+
+def _earned_money_is_released_on_anybodys_word(patch: Patch) -> None:
+    right = rolling.close
+    patch.setattr(rolling, "close", lambda request, command, state, pair: right(request, command, replace(state, open_turnover=0), pair))
+
+
+def _parts_ask_for_no_turnover(patch: Patch) -> None:
+    right = transfers._carry
+
+    def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
+        carried = right(request, pair, target, owed, amount, held)
+        return replace(carried, opened=tuple(each | {"required": 0} for each in carried.opened))
+
+    patch.setattr(transfers, "_carry", carry)
+
+
 def _small_parts_weigh_as_much(patch: Patch) -> None:
     right = transfers._carry
 
@@ -421,6 +441,9 @@ RULES = (
     InRules("a win that was spent and refilled goes back", _spent_wins_go_back),
     InRules("a bet is taken back before its further wins", _a_bet_goes_back_before_its_wins),
     InRules("a blocked player wins without a stake", _blocked_players_win),
+    InRules("money is released on anybody's word", _released_on_anybodys_word),
+    InRules("earned money is released on anybody's word", _earned_money_is_released_on_anybodys_word),
+    InRules("parts of a rolling ask for no turnover", _parts_ask_for_no_turnover),
 )
 STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
@@ -445,5 +468,10 @@ SQL = (
     InSql("a win that was spent counts as whole", "read_win", "coalesce(wallet.low_water(", "coalesce(999999 + wallet.low_water("),
     InSql("a win's reversal gives nothing back to its campaign", "put_win", "g.spent - paid.amount", "g.spent"),
     InSql("reversed wins hold their bet up", "wins_on", "NOT EXISTS", "true OR NOT EXISTS"),
+    InSql("a bet that is rolled back stays turned over", "count_turnover", "ELSE f.amount END", "ELSE 0 END"),
+    InSql("a bet of before a rolling is turned back in it", "count_turnover", "f.closed_at > t.since", "true"),
+    InSql("an ended rolling leaves its turnover to others", "end_turnover", "ELSE -ended.required END", "ELSE 0 END"),
+    InSql("an edge asks for what the money brought along", "follow_turnover", " - carried)", ")"),
+    InSql("a transfer sheds turnover", "carry_turnover", "-floor(", "-ceil("),
     InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),
 )

@@ -37,9 +37,11 @@ SELECT jsonb_build_object(
     'locked', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, total), '{}') FROM (
                    SELECT player_id, account, sum(delta)::bigint AS total FROM wallet.wallet_lock WHERE brand_id = %(brand)s
                     GROUP BY 1, 2 HAVING sum(delta) <> 0) l),
+    'turnover', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, open), '{}')
+                   FROM wallet.wallet_turnover WHERE brand_id = %(brand)s),
     'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id, jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
                      jsonb_build_array(CASE WHEN grant_id IS NULL THEN topology_code || '/' || bucket_type_code
-                                            ELSE 'GRANT/' || grant_id END, cap, amount, earned)
+                                            ELSE 'GRANT/' || grant_id END, cap, amount, earned, required)
                      ELSE '[]' END), '{}') FROM wallet.wallet_rolling_obligation WHERE brand_id = %(brand)s),
     'bets', (SELECT coalesce(jsonb_object_agg(provider_id || '/' || bet_id, jsonb_build_array(player_id, state, payout, (
                      SELECT coalesce(jsonb_agg(jsonb_build_array(f->'account', f->'amount')), '[]')
@@ -161,6 +163,11 @@ class Brand:
         statement = "UPDATE wallet.wallet_campaign SET expires_at = %s WHERE brand_id = %s AND campaign_code = %s"
         self._change(statement, PAST, self.brand, code)
 
+    def turn_over(self, player: int, account: str) -> None:
+        """Let an account owe no more turnover, as if enough bets were settled."""
+        statement = "UPDATE wallet.wallet_turnover SET open = 0 WHERE brand_id = %s AND player_id = %s AND account = %s"
+        self._change(statement, self.brand, actions.player_id(self.brand, player), account)
+
     def close(self) -> None:
         self.freeze("open")
 
@@ -193,7 +200,7 @@ class Brand:
         view: dict[str, Any] = row[0]
         named = {
             part: {f"{self.numbers[name[:36]]}{name[36:]}": amount for name, amount in view[part].items()}
-            for part in ("accounts", "locked")
+            for part in ("accounts", "locked", "turnover")
         }
         lists = {
             part: {name: [int(self.numbers[values[0]]), *values[1:]] for name, values in view[part].items()}

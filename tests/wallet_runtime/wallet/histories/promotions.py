@@ -74,7 +74,10 @@ class Promotions(Book):
             raise Refusal("COUPON_NOT_OFFERED")
         account, rolling = f"GRANT/{uuid5(tx, 'grant')}", str(uuid5(tx, "rolling"))
         multiple = self.policy["coupons"]["release_cap"].get(kind)
-        self.rollings[rolling] = Rolling(wallet.number, account, amount, None if multiple is None else floor(amount * Decimal(multiple)))
+        cap = None if multiple is None else floor(amount * Decimal(multiple))
+        required = ceil(amount * Decimal(self.policy["coupons"]["rolling"][kind]))
+        self.rollings[rolling] = Rolling(wallet.number, account, amount, cap, required=required)
+        self.ask(wallet, account, required)
         self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling)
         self.move(wallet, tx, "PROMO", account, amount)
         return Outcome(200, "", {"state": "ACTIVE", "rolling_id": rolling})
@@ -102,11 +105,13 @@ class Promotions(Book):
             if others:
                 _pass_cap_on(owed, others)
                 self.wait_for(wallet, owed.account, owed.amount + owed.earned, rolling)
+            elif self.left(wallet, owed.account):
+                raise Refusal("TURNOVER_OPEN")
             elif given and wallet.locked[owed.account] and self.staked(wallet, owed.account):
                 raise Refusal("OPEN_STAKES")
             else:
                 released = self._release(wallet, tx, owed)
-            self._end_rolling(rolling, "COMPLETED")
+            self._end_rolling(wallet, rolling, "COMPLETED")
         return Outcome(200, "", {"state": "COMPLETED", "released": self.amount(released, wallet.currency)})
 
     def close_rolling(self, wallet: Wallet, tx: UUID, rolling: str, state: str) -> Outcome:
@@ -126,7 +131,7 @@ class Promotions(Book):
         lost = wallet.held[owed.account] if given and not others else 0
         self.move(wallet, tx, owed.account, "PROMO", lost)
         self.wait_for(wallet, owed.account, owed.earned, rolling)
-        self._end_rolling(rolling, state)
+        self._end_rolling(wallet, rolling, state)
         shown = {"taken_back": self.amount(lost, wallet.currency), "released": self.amount(earned, wallet.currency)}
         return Outcome(200, "", {"state": state} | shown)
 
@@ -185,6 +190,7 @@ class Promotions(Book):
         bonus.state = target
         if bonus.rolling and (owed := self.rollings[bonus.rolling]).state == "ACTIVE":
             self.wait_for(wallet, bonus.account, owed.earned, bonus.rolling)
+            self.end_turnover(wallet, bonus.rolling, ENDED[target])
             owed.state, owed.ended = ENDED[target], self.clock
         return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
 
@@ -201,6 +207,7 @@ class Promotions(Book):
         self.move(wallet, tx, coupon.account, "PROMO", taken)
         if coupon.state == "ACTIVE":
             coupon.state = target
+            self.end_turnover(wallet, coupon.rolling, ENDED[target])
             self.rollings[coupon.rolling].state = ENDED[target]
         return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
 
@@ -226,15 +233,18 @@ class Promotions(Book):
         free, whole = self.free(wallet, owed.account), owed.amount + rest
         share = ceil(Fraction(free * owed.amount, whole)) if whole else free
         earned = 0 if others else min(wallet.held[owed.account], free - share)
+        if earned and self.left(wallet, owed.account) > owed.required:
+            raise Refusal("TURNOVER_OPEN")
         released = earned if owed.cap is None else min(earned, owed.cap)
         self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
         self.move(wallet, tx, owed.account, "PROMO", earned - released)
         wallet.locked[owed.account] += share
         return released
 
-    def _end_rolling(self, rolling: str, state: str) -> None:
+    def _end_rolling(self, wallet: Wallet, rolling: str, state: str) -> None:
         """End a rolling, and with it the coupon or bonus that it was for."""
         owed = self.rollings[rolling]
+        self.end_turnover(wallet, rolling, state)
         owed.state = state
         owed.ended = self.clock if state != "COMPLETED" else 0
         becomes = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED", "CANCELED": "REVERSED"}[state]

@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 12), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 13), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -55,6 +55,8 @@ class Histories(Steps):
     def _begin_with_trade(self, scene: int, who: int, provider: str, pick: int, one: bool, other: bool) -> None:
         if scene == 11:
             self.fill_a_round_under_bonus(who, provider, "bonus" if one else "normal", other)
+        elif scene == 12:
+            self.complete_one_and_close_the_other(who, provider, one, other)
         else:
             self.win_a_jackpot_and_take_it_back(who, provider, one, other, pick % 2 == 0, pick % 3 == 0)
 
@@ -139,6 +141,21 @@ class Histories(Steps):
             self._lapse(log, self.model.coupons[log])
         self.play(self._bet(who, provider, "all", 0))
 
+    @rule(who=WHO, provider=PROVIDER, first=st.booleans(), played=st.booleans())
+    def complete_one_and_close_the_other(self, who: int, provider: str, first: bool, played: bool) -> None:
+        """All rollings of a bucket but one are completed on somebody's word, then the last one lapses."""
+        bucket = self._normal(provider)
+        for amount in (500, 50):
+            self.play(action("deposit", who, amount=amount, bucket=bucket))
+        *early, last_one = sorted(self.model.owing(self.model.account(bucket), self.model.wallets[who]), reverse=first) or [""]
+        for name in early:
+            self.play(action("complete_rolling", who, rolling=name))
+        if not last_one:
+            return
+        if played:
+            self._turn_over(last_one)
+        self.play(action("close_rolling", who, rolling=last_one, state="EXPIRED"))
+
     def _normal(self, provider: str) -> str:
         """Name the normal bucket that serves a provider."""
         buckets = [bucket for bucket in self.model.topology["buckets"] if bucket["kind"] == "normal"]
@@ -147,6 +164,7 @@ class Histories(Steps):
 
     def _end_all(self, who: int, bucket: str, how: str, **says: str) -> None:
         for name in self.model.owing(self.model.account(bucket), self.model.wallets[who]):
+            self._turn_over(name)
             self.play(action(how, who, rolling=name, **says))
 
     @rule(who=WHO, part=PART, verdicts=st.sampled_from(REVIEWED))
@@ -213,6 +231,7 @@ class Histories(Steps):
             self._lapse(log, coupon)
             self.play(action("expire_coupon", who, log=log))
         elif how == "COMPLETED":
+            self._turn_over(coupon.rolling)
             self.play(action("complete_rolling", who, rolling=coupon.rolling))
         else:
             self.play(action("close_rolling", who, rolling=coupon.rolling, state=how))
@@ -243,6 +262,8 @@ class Histories(Steps):
         )
         if self.model.bonuses:
             name, held = last(self.model.bonuses, 0)
+            if pick % 8:
+                self._turn_over(held.rolling or name)
             says = {"rolling": held.rolling or name} | ({} if end == "COMPLETED" else {"state": end})
             self.play(action("complete_rolling" if end == "COMPLETED" else "close_rolling", held.owner, **says))
             self.play(action("reverse_bonus", held.owner, bonus=name))

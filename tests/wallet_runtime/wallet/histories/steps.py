@@ -170,6 +170,8 @@ class Steps(Machine):
     @rule(pick=PICK, end=st.sampled_from(("COMPLETED", "COMPLETED", "CANCELED", "EXPIRED")))
     def end_rolling(self, pick: int, end: str) -> None:
         name, held = last(self.model.rollings, pick)
+        if pick % 4:
+            self._turn_over(name)
         says = {"rolling": name} if end == "COMPLETED" else {"rolling": name, "state": end}
         self.play(action("complete_rolling" if end == "COMPLETED" else "close_rolling", self._owner(held.owner, pick), **says))
 

@@ -1,0 +1,34 @@
+-- The wallet's own bound on turnover: what an account still has to turn over at the least, by the bets that the wallet settled itself.
+-- rolling_worker counts turnover exactly; its word alone releases nothing (ADR 20).
+
+-- A row stands while rollings are active on the account. `open` may fall below zero: what exceeds the rollings counts for none that
+-- is opened later, but a bet may still be rolled back. `since` is when anything but a bet last changed the row.
+CREATE TABLE wallet.wallet_turnover (
+    brand_id  uuid NOT NULL,
+    player_id uuid NOT NULL,
+    account   text NOT NULL,
+    open      bigint NOT NULL,
+    since     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (brand_id, player_id, account)
+) WITH (fillfactor = 70);
+
+-- The account that owes: a bucket, or the coupon grant that the rolling was made for.
+CREATE FUNCTION wallet.owing_account(o wallet.wallet_rolling_obligation) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN o.grant_id IS NULL THEN o.topology_code || '/' || o.bucket_type_code ELSE 'GRANT/' || o.grant_id END
+$$;
+
+-- The least that an account has still to turn over.
+CREATE FUNCTION wallet.open_turnover(p_brand uuid, p_player uuid, p_account text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT greatest(0, t.open) FROM wallet.wallet_turnover t
+                      WHERE (t.brand_id, t.player_id, t.account) = (p_brand, p_player, p_account)), 0)::bigint
+$$;
+
+-- What the account of the rolling, or of the bonus, that a command names has still to turn over.
+CREATE FUNCTION wallet.read_turnover(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('open_turnover', max(wallet.open_turnover(p_brand, p_player, wallet.owing_account(r))))
+              FROM wallet_rolling_obligation r
+             WHERE r.brand_id = p_brand AND r.player_id = p_player
+               AND r.rolling_id = coalesce((c->>'rolling_id')::uuid,
+                                           (SELECT b.rolling_id FROM wallet_bonus b WHERE b.bonus_id = (c->>'bonus_id')::uuid)));
+END $$;

@@ -1,0 +1,90 @@
+"""A stream entry counts when the wallet's outbox has it: anybody who may write to the stream can make others (ADR 20)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import redis
+
+from tests.wallet_runtime.events import Player
+from tests.wallet_runtime.rolling.conftest import Line, Look
+from wallet_runtime.plumbing.streams import wallet_stream
+from wallet_runtime.rolling.store import Lease
+from wallet_runtime.rolling.worker.replay import replay
+
+PROGRESS = "SELECT state, turnover FROM rolling.player_rolling WHERE rolling_id = %s"
+SET_ASIDE = "SELECT reason, error FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL"
+
+
+@pytest.fixture
+def server(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def owed(line: Line) -> tuple[Player, UUID]:
+    """A player with a rolling of 50 of which 10 are turned over."""
+    player = Player()
+    rolling_id = line.wallet.require(player, 50)
+    line.wallet.settle(player, 10)
+    line.run()
+    return player, rolling_id
+
+
+def published(server: redis.Redis, *, take: bool = False) -> dict[Any, Any]:
+    """The last entry of the first partition, which is a settled bet; `take` it away."""
+    ((entry_id, fields),) = cast("list[tuple[str, dict[str, str]]]", server.xrevrange(wallet_stream(0), count=1))
+    if take:
+        server.xdel(wallet_stream(0), entry_id)
+    return dict(fields)
+
+
+def with_stake(fields: dict[Any, Any], stake: str) -> dict[Any, Any]:
+    payload = json.loads(fields["payload"])
+    payload |= {"stake": stake, "authorization_id": str(uuid4())}
+    payload["funding"][0]["amount"] = stake
+    return fields | {"payload": json.dumps(payload)}
+
+
+@pytest.mark.parametrize("how", ["a new id", "the id of an event that waits", "another player's partition"])
+def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
+    line: Line, look: Look, server: redis.Redis, owed: tuple[Player, UUID], how: str
+) -> None:
+    player, rolling_id = owed
+    forged = with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())}
+    if how == "the id of an event that waits":
+        line.wallet.settle(player, 5)
+        (event_id,) = look("SELECT event_id::text FROM wallet.wallet_outbox WHERE published_at IS NULL")[0]
+        forged["event_id"] = event_id
+    if how == "another player's partition":
+        line.wallet.settle(player, 5)
+        line.publish()
+        forged = published(server, take=True)
+    server.xadd(wallet_stream(1 if how == "another player's partition" else 0), forged)
+    line.run()
+    assert look("SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED' AND error LIKE '%%outbox has no event%%'") == [
+        (1,)
+    ]
+    assert look(PROGRESS, rolling_id)[0][1] < 50
+    if how == "a new id":
+        line.wallet.settle(player, 5)
+        line.run()
+    if how != "another player's partition":
+        assert look(PROGRESS, rolling_id) == [("ACTIVE", 15)]
+
+
+def test_a_forged_entry_is_not_replayed(
+    line: Line, look: Look, server: redis.Redis, owed: tuple[Player, UUID], superuser: psycopg.Connection
+) -> None:
+    _, rolling_id = owed
+    server.xadd(wallet_stream(0), with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())})
+    line.run()
+    superuser.execute("UPDATE rolling.rolling_dead_letter SET replay_requested_at = now()")
+    assert replay(line.consumer._database, Lease(0, "copy-1")) == 0
+    ((reason, error),) = look(SET_ASIDE)
+    assert reason == "MALFORMED" and "the wallet's outbox has no event" in error
+    assert look(PROGRESS, rolling_id) == [("ACTIVE", 10)]
