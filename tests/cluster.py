@@ -19,7 +19,7 @@ from psycopg import sql as composed
 from rubyops.adapters import migrations
 from rubyops.adapters.local.given import GivenPostgres, GivenRedis
 from rubyops.adapters.local.keyring import LOGIN_ROLES, role_password
-from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
+from rubyops.adapters.local.servers import REDIS_USERS, SERVICES_USER, SUPERUSER
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
 from tests import sources
@@ -204,7 +204,7 @@ def prepare(cluster: Cluster, which: Database) -> None:
 def prepare_redis(cluster: Cluster) -> int:
     """Take a logical database and make its users; return its number."""
     number = cluster.take_logical_database()
-    cluster.redis(number).configure({SERVICES_USER: PASSWORD, READ_USER: PASSWORD})
+    cluster.redis(number).configure(dict.fromkeys(REDIS_USERS, PASSWORD))
     return number
 
 
@@ -241,7 +241,7 @@ def _leave(cluster: Cluster) -> None:
     for number in cluster.taken():
         with redis.Redis.from_url(f"{cluster.servers.redis}/{number}") as client:
             client.flushdb()
-            client.acl_deluser(*(cluster.redis(number).user(user) for user in (SERVICES_USER, READ_USER)))
+            client.acl_deluser(*(cluster.redis(number).user(user) for user in REDIS_USERS))
 
 
 def _drop_databases(cluster: Cluster, prefix: str) -> None:

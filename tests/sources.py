@@ -19,7 +19,7 @@ import redis
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.servers import REDIS_USERS, SERVICES_USER, SUPERUSER, Postgres, Valkey
 
 VARIABLE = "RUBYOPS_TEST_SOURCE"
 DATABASE_VARIABLE, REDIS_VARIABLE = "RUBYOPS_TEST_DATABASE_URL", "RUBYOPS_TEST_REDIS_URL"
@@ -70,7 +70,7 @@ class Embedded:
         """Start both in the run's folder."""
         postgres, valkey = self._servers(folder)
         postgres.create(password)
-        valkey.configure({SERVICES_USER: password, READ_USER: password})
+        valkey.configure(dict.fromkeys(REDIS_USERS, password))
         options = shlex.join(postgres.command()[3:])
         _pg_ctl(postgres, "start", "-W", "-l", str(postgres.data / "server.log"), "-o", options)
         detached = ["--daemonize", "yes", "--appendonly", "no", "--logfile", str(folder / "valkey.log")]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from checks.release._wallet_rights import PLATFORM_ROLES
 from tests.acceptance.gate_stage import Fault, statements
 from tests.acceptance.recorded import Stage
 
@@ -12,7 +11,6 @@ BUCKET_GRANT = "UPDATE (balance) ON wallet.wallet_bucket"
 APPLY = "EXECUTE ON FUNCTION wallet.apply_command(wallet.command)"
 BLIND_TABLE = "public.has_table_privilege(oid, oid, text)"
 BLIND_COLUMN = "public.has_column_privilege(oid, oid, smallint, text)"
-OTHER_ROLES = ", ".join(role for role in PLATFORM_ROLES if role != "control_service")
 TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
 
 
@@ -113,14 +111,10 @@ FAULTS = (
     Fault(
         "a role that cannot log in",
         "gate-04",
-        "control_service: nothing was tried: control_service cannot log in",
+        "gateway: nothing was tried: gateway cannot log in",
         statements(
-            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {{database}} TO {OTHER_ROLES}",
-            undo=(
-                f"REVOKE CONNECT ON DATABASE {{database}} FROM {OTHER_ROLES}",
-                "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
-            ),
+            "REVOKE CONNECT ON DATABASE {database} FROM gateway",
+            undo=("GRANT CONNECT ON DATABASE {database} TO gateway",),
         ),
         "inconclusive",
     ),

@@ -31,7 +31,8 @@ PLANT = """
     CREATE FUNCTION control.plant() RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$ BEGIN {body} RETURN true; END $$;
     ALTER TABLE control.freeze_state ENABLE ROW LEVEL SECURITY;
     CREATE POLICY planted ON control.freeze_state TO rubyops_read USING (control.plant());
-    CREATE POLICY others ON control.freeze_state TO control_service, rubyops_ops USING (true);
+    CREATE POLICY others ON control.freeze_state TO gateway, wallet_service, wallet_worker, rolling_service, rolling_worker, game_service,
+        player_service, admin_service, rubyops_ops USING (true);
 """
 UPROOT = """
     DROP POLICY planted ON control.freeze_state;

@@ -97,7 +97,7 @@ def test_the_flow_is_the_gates() -> None:
 def test_every_attempt_of_every_role_is_refused_and_leaves_no_trace(actor: RoleActor) -> None:
     before = contents(actor.database)
     facts = play(actor)
-    assert facts["roles"] == len(PLATFORM_ROLES) == 11
+    assert facts["roles"] == len(PLATFORM_ROLES) == 10
     assert facts["attempts"] == facts["refused"]
     assert isinstance(facts["attempts"], int)
     assert facts["attempts"] > 5_000
@@ -145,13 +145,13 @@ def test_a_right_kept_from_the_reader_is_found_by_trying(actor: RoleActor, grant
 
 
 def test_a_role_that_cannot_log_in_leaves_it_undecided(actor: RoleActor) -> None:
-    others = ", ".join(role for role in PLATFORM_ROLES if role != "control_service")
+    others = ", ".join(role for role in PLATFORM_ROLES if role != "gateway")
     run(
         actor.database,
         "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
         f"GRANT CONNECT ON DATABASE {{database}} TO {others}",
     )
-    words = "control_service: nothing was tried: control_service cannot log in"
+    words = "gateway: nothing was tried: gateway cannot log in"
     with pytest.raises(Inconclusive, match=words):
         play(actor)
 

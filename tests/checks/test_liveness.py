@@ -118,7 +118,7 @@ def test_without_control_nothing_is_said() -> None:
 
 
 def test_a_real_copy_is_fresh_while_it_runs_and_says_goodbye(control_db: TestDatabase) -> None:
-    control = control_db.dsn("control_service")
+    control = control_db.dsn("gateway")
     link = ControlLink(read_settings("gateway", environment_for("gateway", 8000, control=control)))
     read = LiveRead(databases={"control": control_db})
     link.start(lambda: Report(True, {"status": "ok"}))

@@ -134,9 +134,10 @@ def house(platform: TestDatabase, control: TestDatabase) -> Iterator[House]:
     """Serve the house."""
     with ExitStack() as stack:
         served: dict[str, Served] = {}
-        urls: dict[str, str] = {"CONTROL_DATABASE_URL": control.dsn("control_service")}
+        urls: dict[str, str] = {}
         for process in PROCESSES:
-            served[process] = stack.enter_context(serving(load(process), platform, **urls))
+            own = {"CONTROL_DATABASE_URL": control.dsn(process)}
+            served[process] = stack.enter_context(serving(load(process), platform, **urls, **own))
             urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
         activate_split(served[contract.WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))

@@ -67,7 +67,7 @@ class Stage:
     def start(self, process: str) -> None:
         """Start a worker and return at once."""
         self.ports[process] = free_port()
-        urls = (self.database.dsn(process), self.control.dsn("control_service"))
+        urls = (self.database.dsn(process), self.control.dsn(process))
         environment = environment_for(process, self.ports[process], *urls, REDIS_URL=self.broker.url)
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with (self.folder / f"{process}.log").open("ab") as log:

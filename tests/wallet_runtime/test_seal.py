@@ -225,9 +225,10 @@ def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Se
         platform = stack.enter_context(platform_template.database("platform"))
         control = stack.enter_context(control_template.database("control"))
         served: dict[str, Served] = {}
-        urls = {"CONTROL_DATABASE_URL": control.dsn("control_service")}
+        urls: dict[str, str] = {}
         for process in STARTED:
-            served[process] = stack.enter_context(serving(load(process), platform, **urls))
+            own = {"CONTROL_DATABASE_URL": control.dsn(process)}
+            served[process] = stack.enter_context(serving(load(process), platform, **urls, **own))
             urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
         activate_split(served[WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))

@@ -75,7 +75,7 @@ def loops(platform_db: TestDatabase, control_db: TestDatabase, redis_url: str) -
     found: dict[tuple[str, str], Loop] = {}
     with ExitStack() as stack:
         for process in PROCESSES:
-            control = control_db.dsn("control_service")
+            control = control_db.dsn(process)
             context = stack.enter_context(open_process(process, platform_db, redis_url, CONTROL_DATABASE_URL=control))
             found |= {(process, loop.name): loop for loop in load(process).loops(context)}
         yield found

@@ -14,7 +14,7 @@ from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
 from rubyops.adapters.local.programs import VERSION_SECONDS
-from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.servers import REDIS_USERS, SERVICES_USER, SUPERUSER, Postgres, Valkey
 from rubyops.adapters.local.supervisor import STARTED, Supervisor
 from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockHeld, NotThere, RubyopsError, Unreachable, UsageError
@@ -55,9 +55,9 @@ class LocalDriver:
         return layout.dsn(self._postgres(), self._keys(), role, database)
 
     def redis_url(self, user: str = SERVICES_USER) -> Secret:
-        """Return the URL of a Redis user: `ruby` does everything, `rubyops_read` only reads."""
-        if user not in (SERVICES_USER, READ_USER):
-            raise RubyopsError(f"No Redis user is named {user!r}; known are {SERVICES_USER}, {READ_USER}.")
+        """Return the URL of a Redis user: `ruby` does everything, `rubyops_read` only reads, a process has its own."""
+        if user not in REDIS_USERS:
+            raise RubyopsError(f"No Redis user is named {user!r}; known are {', '.join(REDIS_USERS)}.")
         valkey = self._redis()
         return Secret(valkey.url(user, self._keys()[keyring.redis_password(user)].reveal()))
 
@@ -265,7 +265,7 @@ class LocalDriver:
             valkey = Valkey(binaries.valkey_server(), self._home / VALKEY, book.usable(VALKEY, ours=VALKEY in running))
         else:
             valkey = self._places.redis
-        valkey.configure({user: keys[keyring.redis_password(user)].reveal() for user in (SERVICES_USER, READ_USER)})
+        valkey.configure({user: keys[keyring.redis_password(user)].reveal() for user in REDIS_USERS})
         self._places.remember()
         return postgres, valkey
 

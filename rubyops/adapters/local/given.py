@@ -1,6 +1,6 @@
 """Servers that somebody else runs, named by a URL: what must be so before an environment lives there, and where everything of it is.
 
-An environment takes two databases, the platform's roles and one logical Redis database with two users, and touches nothing else.
+An environment takes two databases, the platform's roles and one logical Redis database with its users, and touches nothing else.
 Roles belong to the whole PostgreSQL server, so environments that share one share the roles' passwords, or the second is refused.
 """
 
@@ -146,7 +146,7 @@ class GivenRedis:
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{self.number}"))
 
     def configure(self, passwords: Mapping[str, str]) -> None:
-        """Take the logical database and make its two users. `Refused` when it is somebody else's."""
+        """Take the logical database and make its users. `Refused` when it is somebody else's."""
         import redis
 
         client = redis_client(self.given.reveal(), TIMEOUT_SECONDS, text=True)

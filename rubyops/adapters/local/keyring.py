@@ -5,16 +5,15 @@ import secrets
 from pathlib import Path
 
 from rubyops.adapters.durable import read_state, replace_state
-from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
+from rubyops.adapters.local.servers import REDIS_USERS, SUPERUSER
 from rubyops.errors import NoSecret
 from rubyops.model.secret import Secret
 from wallet_runtime import contract
 from wallet_runtime.contract import persons
 
-CONTROL_ROLE = "control_service"
 READ_ROLE = "rubyops_read"
 OPERATOR_ROLE = "rubyops_ops"
-LOGIN_ROLES = (*contract.PROCESSES, CONTROL_ROLE, READ_ROLE, OPERATOR_ROLE)
+LOGIN_ROLES = (*contract.PROCESSES, READ_ROLE, OPERATOR_ROLE)
 SESSION_KEY = "PLAYER_SESSION_KEY"
 ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
 ADMIN_TOKENS = (ADMIN_TOKEN, f"{contract.ADMIN_TOKEN_PREFIX}REVIEWER")  # what takes two persons can be rehearsed
@@ -52,7 +51,7 @@ def person_key(process: str) -> str:
 
 NAMES = (
     *(role_password(role) for role in (SUPERUSER, *LOGIN_ROLES)),
-    *(redis_password(user) for user in (SERVICES_USER, READ_USER)),
+    *(redis_password(user) for user in REDIS_USERS),
     *(token(caller) for caller in contract.CALLERS),
     *(provider_secret(provider) for provider in contract.PROVIDERS),
     SESSION_KEY,

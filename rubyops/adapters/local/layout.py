@@ -7,7 +7,7 @@ from pathlib import Path
 from rubyops.adapters.local import keyring
 from rubyops.adapters.local.given import GivenPostgres, GivenRedis
 from rubyops.adapters.local.keyring import Keyring
-from rubyops.adapters.local.servers import HOST, SERVICES_USER, Postgres, Valkey
+from rubyops.adapters.local.servers import HOST, REDIS_USERS, Postgres, Valkey
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
@@ -88,10 +88,11 @@ class Platform:
             "PORT": str(self.ports[copy_name(process, copy)]),
             "COPY": str(copy),
             "DATABASE_URL": self._dsn(process, "platform"),
-            "CONTROL_DATABASE_URL": self._dsn(keyring.CONTROL_ROLE, "control"),
-            "REDIS_URL": self.valkey.url(SERVICES_USER, self._reveal(keyring.redis_password(SERVICES_USER))),
+            "CONTROL_DATABASE_URL": self._dsn(process, "control"),
             contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
+        if process in REDIS_USERS:
+            variables["REDIS_URL"] = self.valkey.url(process, self._reveal(keyring.redis_password(process)))
         if process == contract.WALLET_SERVICE:
             variables[contract.ANCHOR_FILE_VARIABLE] = str(self.environment.home / "exports" / "ledger-anchors.ndjson")
         # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.

@@ -23,6 +23,7 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import redis_client
 from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
+from wallet_runtime import contract
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -50,12 +51,20 @@ POSTGRES_SETTINGS = {
 # For the operators' roles. PostgreSQL 15 does not know it.
 RESERVED = {"reserved_connections": "20"}
 RESERVED_SINCE = 16
+# Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
+_ANY = "+ping +hello +auth +select +quit +client|setname +client|getname +client|id"
+_PUBLISH = "+multi +exec +discard +xadd +xrange +xinfo +xpending +xtrim +exists"
+_WALLET, _ROLLING = f"~{contract.WALLET_STREAM_PREFIX}*", f"~{contract.ROLLING_STREAM}"
+# The operator's user does everything, its reader reads; a process has the commands and keys that it needs (ADR 20).
 ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
-    # Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
-    READ_USER: "%R~* resetchannels -@all +@read -@write +ping +hello +auth +select +echo +quit +time +info +xinfo +acl|whoami"
-    " +client|setname +client|getname +client|id",
+    READ_USER: f"%R~* resetchannels -@all +@read -@write {_ANY} +echo +time +info +xinfo +acl|whoami",
+    contract.WALLET_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_PUBLISH}",
+    contract.ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} +multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
+    f" ({_ROLLING} {_PUBLISH})",
+    contract.ROLLING_SERVICE: f"resetchannels -@all {_ANY}",
 }
+REDIS_USERS = tuple(ACCESS_RULES)
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Valkey:
-    """A Valkey server in `folder` on TCP `port`, with append-only file and the two users of `ACCESS_RULES`."""
+    """A Valkey server in `folder` on TCP `port`, with append-only file and the users of `ACCESS_RULES`."""
 
     program: Path
     folder: Path
@@ -151,7 +160,7 @@ class Valkey:
         """Write the configuration (0600; of passwords only the digests)."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()}
-        users = [f"user {user} reset on #{digests[user]} {rules}" for user, rules in ACCESS_RULES.items()]
+        users = [f"user {user} reset on #{digest} {ACCESS_RULES[user]}" for user, digest in digests.items()]
         lines = [
             f"bind {HOST}",
             f"port {self.port}",

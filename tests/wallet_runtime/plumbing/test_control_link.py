@@ -18,7 +18,7 @@ def link_to(url: str) -> ControlLink:
 
 @pytest.fixture
 def link(control_db: TestDatabase) -> Iterator[ControlLink]:
-    started = link_to(control_db.dsn("control_service"))
+    started = link_to(control_db.dsn("gateway"))
     assert started.freeze == Freeze("sealed", -1)
     started.start(lambda: Report(True, {"status": "ok"}))
     await_until(lambda: started.freeze == Freeze("open", 0))

@@ -56,7 +56,7 @@ def test_a_transaction_is_whole_or_nothing(database: Database) -> None:
 
 
 def test_jsonb_goes_in_and_out(control_db: TestDatabase) -> None:
-    control = Database(control_db.dsn("control_service"), "test").open()
+    control = Database(control_db.dsn("gateway"), "test").open()
     detail = {"at": datetime(2026, 1, 1, tzinfo=UTC), "list": [1, {"a": "ü"}]}
     values = {"process": "gateway", "copy": 1, "url": "u", "version": "1", "pid": 1, "acknowledged_epoch": 0, "ready": True}
     with control.session() as session:

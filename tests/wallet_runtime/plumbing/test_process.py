@@ -69,9 +69,7 @@ def _answers(port: int) -> bool:
 def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestDatabase, control_db: TestDatabase) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = environment_for(
-        "gateway", port, platform_db.dsn("gateway"), control_db.dsn("control_service"), INTERNAL_SERVICE_TOKEN="old"
-    )
+    environment = environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("gateway"), INTERNAL_SERVICE_TOKEN="old")
     process = start_process("gateway", environment)
     try:
         await_until(lambda: is_ready(url))
@@ -106,7 +104,7 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestD
 def test_a_handler_that_never_ends_does_not_hold_up_the_stop_beyond_its_bound(platform_db: TestDatabase, control_db: TestDatabase) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = start_process("gateway", environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("control_service")))
+    process = start_process("gateway", environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("gateway")))
     try:
         await_until(lambda: is_ready(url))
         with psycopg.connect(platform_db.superuser_dsn) as blocker, ThreadPoolExecutor(1) as pool:
@@ -124,7 +122,7 @@ def test_a_handler_that_never_ends_does_not_hold_up_the_stop_beyond_its_bound(pl
 
 def test_without_its_database_it_starts_and_says_so(control_db: TestDatabase) -> None:
     port = free_port()
-    process = start_process("gateway", environment_for("gateway", port, control=control_db.dsn("control_service")))
+    process = start_process("gateway", environment_for("gateway", port, control=control_db.dsn("gateway")))
     try:
         await_until(lambda: _answers(port))
         url = f"http://127.0.0.1:{port}/health"

@@ -65,7 +65,7 @@ def post(wallet: Database, platform_db: TestDatabase) -> Iterator[Post]:
 def _process(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[Post]:
     """Start another copy as a process of its own, and kill it in the end."""
     port = free_port()
-    environment = environment_for("wallet_service", port, platform_db.dsn("wallet_service"), control_db.dsn("control_service"), COPY="2")
+    environment = environment_for("wallet_service", port, platform_db.dsn("wallet_service"), control_db.dsn("wallet_service"), COPY="2")
     process = start_process("wallet_service", environment)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

@@ -26,7 +26,7 @@ NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
 
 @pytest.fixture
 def anchors(control_db: TestDatabase, tmp_path: Path) -> Anchors:
-    return Anchors(control_db.dsn("control_service"), str(tmp_path / "anchors.ndjson"))
+    return Anchors(control_db.dsn("wallet_service"), str(tmp_path / "anchors.ndjson"))
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_an_edit_of_a_sealed_month_is_found_in_rotation(
 
 
 def test_a_service_cannot_take_an_anchor_back(control_db: TestDatabase) -> None:
-    with psycopg.connect(control_db.dsn("control_service"), autocommit=True) as connection:
+    with psycopg.connect(control_db.dsn("wallet_service"), autocommit=True) as connection:
         for statement in (
             "UPDATE control.ledger_anchor SET digest = ''",
             "DELETE FROM control.ledger_anchor",

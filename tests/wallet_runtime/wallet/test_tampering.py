@@ -78,7 +78,7 @@ def sealed_month(look: psycopg.Connection, old_month: str) -> str:
     return old_month
 
 
-@pytest.mark.parametrize("role", [role for role in LOGIN_ROLES if role != "control_service"])
+@pytest.mark.parametrize("role", LOGIN_ROLES)
 def test_no_login_role_can_change_money_or_its_guards(
     platform_db: TestDatabase, look: psycopg.Connection, sealed_month: str, role: str
 ) -> None:

@@ -1,1 +1,2 @@
 DROP SCHEMA control CASCADE;
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()); END $$;

@@ -265,16 +265,27 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['control_service', 'rubyops_ops', 'rubyops_read'] LOOP
+    EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
+    FOREACH name IN ARRAY ARRAY['gateway', 'wallet_service', 'wallet_worker', 'rolling_service', 'rolling_worker', 'game_service',
+                                'player_service', 'admin_service', 'rubyops_ops', 'rubyops_read'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
         END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
         EXECUTE format('GRANT USAGE ON SCHEMA control TO %I', name);
+        IF name NOT LIKE 'rubyops%' THEN
+            EXECUTE format('GRANT SELECT ON control.freeze_state TO %I', name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON control.service_copy TO %I', name);
+        END IF;
     END LOOP;
 END $$;
+-- A process says of its own copies alone that they live, and which freeze they have seen.
+ALTER TABLE control.service_copy ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen_by_all ON control.service_copy FOR SELECT USING (true);
+CREATE POLICY own_new_copies ON control.service_copy FOR INSERT WITH CHECK (process = current_user);
+CREATE POLICY own_copies ON control.service_copy FOR UPDATE USING (process = current_user) WITH CHECK (process = current_user);
+CREATE POLICY operators ON control.service_copy TO rubyops_ops USING (true) WITH CHECK (true);
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA control FROM PUBLIC;
-GRANT SELECT ON control.freeze_state, control.service_copy TO control_service;
-GRANT INSERT, UPDATE ON control.service_copy TO control_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA control TO rubyops_read, rubyops_ops;
 GRANT INSERT, UPDATE, DELETE ON control.run_lock, control.journal_head, control.verification,
     control.service_copy TO rubyops_ops;

@@ -22,7 +22,6 @@ from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import is_free
 from rubyops.adapters.local.servers import HOST, SUPERUSER
 from rubyops.errors import Unreachable, UsageError
-from rubyops.ports import Database
 from sql.code import LEFT_OUT, PACKAGES, ROOT, code_digest
 from wallet_runtime import contract
 
@@ -82,9 +81,9 @@ def test_up_twice_then_down_leaves_nothing(driver: LocalDriver) -> None:
     driver.ensure_up(said.append)
     assert {copy.process: copy.pid for copy in driver.copies()} == pids, said
     for role in LOGIN_ROLES:
-        database: Database = "control" if role == "control_service" else "platform"
-        with psycopg.connect(driver.dsn(role, database)) as connection:
-            assert connection.execute("SELECT current_user").fetchone() == (role,)
+        for database in ("platform", "control"):
+            with psycopg.connect(driver.dsn(role, database)) as connection:
+                assert connection.execute("SELECT current_user").fetchone() == (role,)
     with redis.Redis.from_url(driver.redis_url("rubyops_read")) as reader, pytest.raises(redis.exceptions.NoPermissionError):
         reader.set("key", "value")
     for private in ("secrets.json", "supervisor/supervisord.conf", "valkey/valkey.conf"):
