@@ -92,13 +92,13 @@ def test_ingress_stops_what_is_new_and_lets_what_is_open_end(player: Player, ope
 
 
 def test_a_canary_pass_is_bound_to_its_player_run_and_time(player: Player, operator: psycopg.Connection, wallet: Database) -> None:
+    stranger = Player(player.money)
     set_fence_row(operator, "sealed", 1)
     soon = datetime.now(UTC) + timedelta(minutes=1)
     issue = "SELECT wallet.issue_canary_pass(%s, 'r-1', %s, %s, %s, %s)"
     for token, expires in (("good", soon), ("late", datetime.now(UTC) - timedelta(seconds=1))):
         operator.execute(issue, [sha256(token.encode()).digest(), 1, player.brand_id, player.player_id, expires])
     assert player.perform(cash.deposit, DEPOSIT, canary_token="good")[0] == 200
-    stranger = Player(player.money)
     for who, token in ((player, "late"), (player, "none"), (stranger, "good")):
         with pytest.raises(Maintenance):
             who.perform(cash.deposit, DEPOSIT, canary_token=token)

@@ -113,12 +113,13 @@ DECLARE
     fault record;
 BEGIN
     SELECT side.account INTO fault
-      FROM (SELECT l->>'account' AS account, sum((l->>'delta')::bigint) AS delta,
-                   CASE WHEN l->>'account' LIKE 'CASH/%' THEN 'cash' WHEN l->>'account' LIKE 'GRANT/%' THEN 'grant' ELSE (
+      FROM (SELECT leg.account, leg.delta,
+                   CASE WHEN leg.account LIKE 'CASH/%' THEN 'cash' WHEN leg.account LIKE 'GRANT/%' THEN 'grant' ELSE (
                        SELECT b->>'kind' FROM wallet_topology t, jsonb_array_elements(t.document->'buckets') b
-                        WHERE t.code = split_part(l->>'account', '/', 1) AND t.state <> 'DRAFT' AND b->>'code' = split_part(l->>'account', '/', 2)
+                        WHERE t.code = split_part(leg.account, '/', 1) AND t.state <> 'DRAFT' AND b->>'code' = split_part(leg.account, '/', 2)
                         ORDER BY t.version DESC LIMIT 1) END AS kind
-              FROM jsonb_array_elements(c.legs) l GROUP BY 1, l->>'account') side
+              FROM (SELECT l->>'account' AS account, sum((l->>'delta')::bigint) AS delta
+                      FROM jsonb_array_elements(c.legs) l GROUP BY 1) leg) side
      WHERE side.delta < 0 AND side.kind IN ('normal', 'bonus', 'grant')
        AND EXISTS (SELECT FROM jsonb_array_elements(c.legs) l
                     WHERE (l->>'delta')::bigint > 0
