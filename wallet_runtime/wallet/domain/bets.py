@@ -87,7 +87,7 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
         return _refuse_new(pair, "FUNDING_CHOICE_NOT_ALLOWED", f"the player's choice cannot pay this bet: {error}", choice=choice)
     except funding.NotEnough as short:
         return _short(pair, command, others if rule.mode == "combined" else (), short.available)
-    limit = _over_bonus_limit(command, state, pair, shares)
+    limit = funding.over_round_limit(pair.topology, rule, state, shares, command.round_id, command.currency)
     if limit is not None:
         most = format_amount(limit, command.currency)
         message = f"the open bets of a round of which bonus money pays a part are together at most {most} {command.currency}"
@@ -108,6 +108,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
     due = merge(each for share, part in zip(bet.funding, parts, strict=True) for each in _due(bet, share, part, state))
     paid, legs_in = landed(due, bet, state)
     legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
+    counts = {"counts": turnover.counts(bet.policy_snapshot, bet.stake, payout)}
     return Decision(
         command=SETTLE,
         status=200,
@@ -123,7 +124,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
             "payout_shares": paid,
         },
         locks=locks.relocked(state, _changes((*_negative(bet.funding), *paid))),
-        events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _settled_payload(bet, payout)),),
+        events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _event_payload(bet, payout) | counts),),
     )
 
 
@@ -321,23 +322,6 @@ def _event_payload(bet: Authorization, payout: int) -> dict[str, object]:
         "payout": str(payout),
         "funding": shares_event(bet.funding),
     }
-
-
-def _settled_payload(bet: Authorization, payout: int) -> dict[str, object]:
-    return _event_payload(bet, payout) | {"counts": turnover.counts(bet.policy_snapshot, bet.stake, payout)}
-
-
-def _over_bonus_limit(command: Authorize, state: State, pair: ActivePair, shares: tuple[Share, ...]) -> int | None:
-    """Return the limit that this bet and the open ones of its round exceed, where bonus money pays a part of any of them.
-
-    The round is read only where bonus money can be a part of it, so that other bets do not pay for the look.
-    """
-    rule = pair.policy.funding[command.provider_type]
-    if not funding.is_limited(pair.topology, rule, state, command.currency):
-        return None
-    others = state.staked_in_round(command.round_id)
-    together = (*shares, *(Share(account, amount) for account, amount in others.items()))
-    return funding.over_bonus_limit(pair.topology, rule, together, command.stake + sum(others.values()), command.currency)
 
 
 def _refuse_new(pair: ActivePair, code: str, message: str, **details: object) -> Decision:

@@ -74,6 +74,19 @@ def is_limited(topology: Topology, rule: FundingRule, state: State, currency: st
     return limited and (bool(state.grants) or state.had_grants or any(_is_bonus(topology, account) for account in state.buckets))
 
 
+def over_round_limit(  # noqa: PLR0913
+    topology: Topology, rule: FundingRule, state: State, shares: tuple[Share, ...], round_id: str, currency: str
+) -> int | None:
+    """Return the limit that a bet and the open ones of its round exceed together, where bonus money pays a part of any of them.
+
+    The round is read only where bonus money can be a part of it, so that other bets do not pay for the look.
+    """
+    if not is_limited(topology, rule, state, currency):
+        return None
+    together = (*shares, *(Share(account, amount) for account, amount in state.staked_in_round(round_id).items()))
+    return over_bonus_limit(topology, rule, together, sum(share.amount for share in together), currency)
+
+
 def over_bonus_limit(topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str) -> int | None:
     """Return the limit in minor units that stakes with any bonus or grant share among them exceed together, or None."""
     limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
