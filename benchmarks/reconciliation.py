@@ -23,7 +23,7 @@ BARE = "SELECT count(*), sum(total) FROM (SELECT sum(delta) AS total FROM wallet
 CYCLE = "SELECT drift_total, walked_total FROM wallet.walk_ledger(%s, 20)"
 STATEMENTS = Path(__file__).with_name("reconciliation.sql").read_text(encoding="utf-8").split(";\n")
 RECORDS = Path(__file__).with_name("records.sql").read_text(encoding="utf-8").split(";\n")
-MOST = {"full": 5.0, "hashes": 12.0}
+MOST = {"full": 2.0, "hashes": 5.0}
 INCREMENTAL_MOST = 0.05
 
 
