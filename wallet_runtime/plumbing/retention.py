@@ -16,6 +16,8 @@ BATCH_ROWS_MAX = 1000
 INTERVAL_SECONDS = 30.0
 STALLED_SECONDS = 300.0
 HOURS_MAX = 24 * 366 * 10
+# An entry that is read again is looked for in the outbox, and what stands there has its claim.
+OUTLIVES = (("inbox", "stream"), ("inbox", "outbox"), ("outbox", "stream"))
 _HOUR_MS = 3_600_000
 REMOVED = Counter("retention_removed_total", "Rows and stream entries that were kept long enough.", ["what"])
 
@@ -58,11 +60,10 @@ def read_keep(environ: Mapping[str, str]) -> Keep:
             hours[field.name] = int(text)
         else:
             faults.append(f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}")
-    for shorter in ("stream", "outbox") if not faults else ():
-        if hours["inbox"] <= hours[shorter]:
-            faults.append(
-                f"INBOX_RETENTION_HOURS ({hours['inbox']}) must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})"
-            )
+    for longer, shorter in OUTLIVES if not faults else ():
+        if hours[longer] <= hours[shorter]:
+            found = f"{longer.upper()}_RETENTION_HOURS ({hours[longer]})"
+            faults.append(f"{found} must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})")
     if faults:
         raise SettingsError(faults)
     return Keep(**hours)

@@ -24,7 +24,7 @@ def _read(streams: Streams, group: str, count: int) -> list[str]:
 
 def test_what_is_kept_is_configured_and_bounded() -> None:
     assert read_keep({}) == Keep()
-    assert read_keep({"OUTBOX_RETENTION_HOURS": "24"}).outbox == 24
+    assert read_keep({"OUTBOX_RETENTION_HOURS": "24", "STREAM_RETENTION_HOURS": "12"}).outbox == 24
     wrong = {
         "OUTBOX_RETENTION_HOURS": "0",
         "IDEMPOTENCY_RETENTION_HOURS": f"{'0' * 8}24{2**70}",
@@ -38,6 +38,8 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
         read_keep({"INBOX_RETENTION_HOURS": "48", "STREAM_RETENTION_HOURS": "48", "OUTBOX_RETENTION_HOURS": "24"})
     with pytest.raises(SettingsError, match="must be more than OUTBOX_RETENTION_HOURS"):
         read_keep({"INBOX_RETENTION_HOURS": "168"})
+    with pytest.raises(SettingsError, match=r"OUTBOX_RETENTION_HOURS \(48\) must be more than STREAM_RETENTION_HOURS"):
+        read_keep({"OUTBOX_RETENTION_HOURS": "48"})
 
 
 def test_a_trim_waits_for_every_group(streams: Streams, redis_url: str) -> None:
