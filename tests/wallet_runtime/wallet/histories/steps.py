@@ -241,6 +241,8 @@ class Steps(Machine):
 
     @rule(who=WHO, provider=PROVIDER, part=PART)
     def block(self, who: int, provider: str, part: str) -> None:
-        """Block a player for the next few commands; the first is a bet of his."""
+        """Block a player for the next few commands; a bet comes before and two after, of which one meets a copy that knows him."""
+        self.play(self._bet(who, provider, "one", 0))
         self._block(who, True)
-        self.play(self._bet(who, provider, part, 0))
+        for _ in range(2):
+            self.play(self._bet(who, provider, part, 0))
