@@ -107,11 +107,12 @@ PREPARED: tuple[tuple[str, type[e.Effect], Callable[[Stage], e.Effect], bool], .
     ("migrate the platform", e.Migrate, older("platform", "0007"), True),
     ("migrate control", e.Migrate, older("control", "0001"), True),
     ("seed players", e.SeedPlayers, lambda stage: e.SeedPlayers(200), True),
+    # While a seed is still a draft: what was active is seeded no more.
+    ("seed a topology", e.CallService, _seed, True),
     ("activate a pair", e.CallService, next_pair, True),
     ("activate a policy", e.CallService, _saved_policy, True),
     ("save a topology", e.CallService, _topology, True),
     ("save a policy", e.CallService, lambda stage: e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", _policy(stage)), True),
-    ("seed a topology", e.CallService, _seed, True),
     ("settle a bet", e.CallService, _bets("settle", payout="2.00"), True),
     ("settle bets", e.CallService, _batch, True),
     ("roll a bet back", e.CallService, _bets("rollback"), True),

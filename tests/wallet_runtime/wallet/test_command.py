@@ -38,6 +38,8 @@ BY_CHANCE = {
     "partition_no",
     "hash",
     "previous_hash",
+    "seal",
+    "close_seal",
     "outbox_id",
     "closed_at",
     "created_at",

@@ -112,14 +112,17 @@ BEGIN
                         WHERE (l.brand_id, l.player_id, l.account) = (t.tenant_id, t.player_id, 'CASH/PENDING') AND l.created_at = t.created_at
                           AND (l.transaction_id, l.delta, l.currency) = (t.transaction_id, t.amount, t.currency))
     UNION ALL
-    SELECT 'ledger_transactions', 'CASH/PENDING', brand_id, player_id, jsonb_build_object('open withdrawals', coalesce(o.amount, 0) + coalesce(b.amount, 0)),
-           jsonb_build_object('CASH/PENDING', coalesce(w.amount, 0)), 'CASH/PENDING differs from what open withdrawals ask for'
-      FROM (SELECT c.tenant_id AS brand_id, c.player_id, c.balance_real_pending::bigint AS amount FROM wallet_balances c WHERE c.balance_real_pending <> 0) w
-      FULL JOIN (SELECT t.tenant_id AS brand_id, t.player_id, sum(t.amount)::bigint AS amount FROM ledger_transactions t
-                  WHERE t.type = 'withdrawal' AND t.state IN ('requested', 'approved') GROUP BY 1, 2) o USING (brand_id, player_id)
+    SELECT 'ledger_transactions', 'CASH/PENDING', c.brand_id, c.player_id, jsonb_build_object('open withdrawals', c.asked + coalesce(b.amount, 0)),
+           jsonb_build_object('CASH/PENDING', c.held), 'CASH/PENDING differs from what open withdrawals ask for'
+      FROM (SELECT brand_id, player_id, coalesce(w.amount, 0) AS held, coalesce(o.amount, 0) AS asked
+              FROM (SELECT x.tenant_id AS brand_id, x.player_id, x.balance_real_pending::bigint AS amount FROM wallet_balances x
+                     WHERE x.balance_real_pending <> 0) w
+              FULL JOIN (SELECT t.tenant_id AS brand_id, t.player_id, sum(t.amount)::bigint AS amount FROM ledger_transactions t
+                          WHERE t.type = 'withdrawal' AND t.state IN ('requested', 'approved') GROUP BY 1, 2) o USING (brand_id, player_id)) c
       LEFT JOIN LATERAL (SELECT sum(l.delta)::bigint AS amount FROM wallet_ledger l
-                          WHERE (l.brand_id, l.player_id, l.account, l.version) = (brand_id, player_id, 'CASH/PENDING', 1) AND l.command = 'BACKFILL') b ON true
-     WHERE coalesce(w.amount, 0) <> coalesce(o.amount, 0) + coalesce(b.amount, 0);
+                          WHERE (l.brand_id, l.player_id, l.account, l.version) = (c.brand_id, c.player_id, 'CASH/PENDING', 1)
+                            AND l.command = 'BACKFILL') b ON true
+     WHERE c.held <> c.asked + coalesce(b.amount, 0);
 END $$;
 
 -- The request behind each movement and each bet of those times: its stored answer, or its claim once that was pruned. Without either a
