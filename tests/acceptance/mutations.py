@@ -116,12 +116,16 @@ def answers_without_funding() -> None:
 
 
 def _with_funding(rule: Rule, request: Any, command: Any, state: Any, pair: Any, funding: Callable[[Any], Any]) -> Any:
-    """Decide as if the stored breakdown of an open bet were another one."""
+    """Decide as if the stored breakdown of an open bet were another one.
+
+    The event tells the right one: a wrong one stays, and reconciliation finds it for as long as the platform lives.
+    """
     bet = state.authorization
     if bet is None or bet.state != "AUTHORIZED":
         return rule(request, command, state, pair)
     other = msgspec.structs.replace(bet, funding=funding(bet))
-    return rule(request, command, msgspec.structs.replace(state, authorization=other), pair)
+    wrong = rule(request, command, msgspec.structs.replace(state, authorization=other), pair)
+    return msgspec.structs.replace(wrong, events=rule(request, command, state, pair).events)
 
 
 def _all_in_one(bet: Any) -> Any:

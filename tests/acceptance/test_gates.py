@@ -210,7 +210,9 @@ def _brand_mate(stage: Stage) -> Player:
 
 # --- the table
 
-GHOST = "INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount)"
+GHOST = """
+INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount, required)
+"""
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", no_result, "inconclusive"),
     Fault("tests written by hand", "gate-01", "does not carry the seal", hand_written_result, "inconclusive"),
@@ -229,14 +231,16 @@ FAULTS = (
     Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
     Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),
     *gate_04_faults.FAULTS,
-    Fault("transactions that do not sum to zero", "gate-04", "transactions that do not sum to zero: 2", unbalanced_transactions),
-    Fault("a movement written by hand", "gate-04", "movements that no request of wallet_service stands behind: 1", movement_by_hand),
+    Fault("transactions that do not sum to zero", "gate-04", "do not sum to zero: 2", unbalanced_transactions, also=("gate-03",)),
+    Fault(
+        "a movement written by hand", "gate-04", "that no request of wallet_service stands behind: 1", movement_by_hand, also=("gate-03",)
+    ),
     Fault("rollback by today's balances", "gate-05", "what the rollback returned", rule(WALLET_SERVICE, "rollback by today's balances")),
     Fault("settlement by today's balances", "gate-05", "where the winnings went", rule(WALLET_SERVICE, "settlement by today's balances")),
     Fault("validation lets points be staked", "gate-07", "rule A7-4 among", rule(WALLET_SERVICE, "points may be staked")),
     Fault("validation lets points be withdrawable", "gate-07", "rule A7-6 among", rule(WALLET_SERVICE, "points may become withdrawable")),
     Fault("a withdrawal in points is taken", "gate-07", "a withdrawal of points", rule(PLAYER_SERVICE, "points withdrawn as money")),
-    Fault("the policy in force bets points", "gate-07", "the active pair's own documents", points_in_the_active_policy),
+    Fault("the policy in force bets points", "gate-07", "active pair's own documents", points_in_the_active_policy, also=("gate-03",)),
     Fault("validation sees no money", "gate-08", "rule A7-8 among", blind_live_references, also=("gate-04",)),
     Fault("validation does not look at money", "gate-08", "which holds money", rule(WALLET_SERVICE, "anything may be stranded")),
     Fault("validation misses a change of meaning", "gate-08", "means bonus money", rule(WALLET_SERVICE, "meaning may change")),
@@ -245,9 +249,10 @@ FAULTS = (
         "gate-08",
         "1 x rolling obligation in GHOST_V1/NORMAL",
         statements(
-            f"{GHOST} VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'GHOST_V1', 'NORMAL', 'EUR', 1)",
+            f"{GHOST} VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'GHOST_V1', 'NORMAL', 'EUR', 1, 1)",
             undo=("DELETE FROM wallet.wallet_rolling_obligation WHERE topology_code = 'GHOST_V1'",),
         ),
+        also=("gate-03",),
     ),
     Fault(
         "a process has the legacy token",
