@@ -27,10 +27,9 @@ WANTED = os.environ.get("RUBYOPS_HISTORIES")
 HISTORIES = int(WANTED or 2000)
 CODES = tuple(SEEDS)
 SEED_OF_BATCH = 1000  # batches are this far apart, so that no two play the same
-PLANT_SEEDS = (500_000, 501_000, 502_000, 503_000, 504_000)  # a few beginnings find more than many histories from one
+PLANT_SEEDS = tuple(range(500_000, 510_000, 1000))  # a few beginnings find more than many histories from one
 PLANT_RULES, PLANT_POSTGRES = 100, 20
-# The histories that find the planted bugs are the first batches of those that must agree: without
-# a bug they find nothing.
+# The histories that find the planted bugs are the batches that must agree: without a bug they find nothing.
 RULES_PLANTED = tuple(product_of(PLANT_SEEDS, CODES))
 POSTGRES_PLANTED = tuple(product_of(PLANT_SEEDS, CODES[:1]))
 BATCHES_RULES, BATCHES_POSTGRES = 20, 10

@@ -21,7 +21,7 @@ REVIEWED = (
 class Histories(Steps):
     """Whole histories: a scene to begin with, then single steps and more scenes."""
 
-    @initialize(first=st.integers(0, 2), scene=st.integers(0, 13), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
+    @initialize(first=st.integers(0, 2), scene=st.integers(0, 14), who=WHO, pick=PICK, part=PART, one=st.booleans(), other=st.booleans())
     def prologue(self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool) -> None:
         """Begin with some money and one scene, so that every run of a few histories has each of them."""
         self.begin(first)
@@ -133,10 +133,11 @@ class Histories(Steps):
 
     @rule(who=WHO, provider=PROVIDER)
     def bet_around_the_lapse_of_a_coupon(self, who: int, provider: str) -> None:
-        """A coupon pays a part of a bet, lapses, and pays no part of the next one."""
+        """A coupon pays a part of two bets, lapses, and pays no part of the next one."""
         log = f"log-{self.count}"
         self.play(action("issue_coupon", who, log=log, amount=300, kind="all_games", providers=(), expires=None))
-        self.play(self._bet(who, provider, "one", 0))
+        for _ in range(2):
+            self.play(self._bet(who, provider, "one", 0))
         if log in self.model.coupons:
             self._lapse(log, self.model.coupons[log])
         self.play(self._bet(who, provider, "all", 0))
