@@ -9,6 +9,7 @@ from typing import Any, Literal
 HOST = "127.0.0.1"
 CHUNK_BYTES = 65_536
 CALL_SECONDS_MAX = 10.0
+SETTLE_SECONDS = 0.05
 Fault = Literal["refusing", "hanging", "cut"]
 
 
@@ -62,6 +63,10 @@ class Wire:
             self._lost = set(self._ends)
         if fault == "refusing":
             if self._server is not None:
+                # A connection that is being accepted while the server closes would be nobody's: accept no more, then close.
+                for listener in self._server.sockets:
+                    self._loop.remove_reader(listener.fileno())
+                await asyncio.sleep(SETTLE_SECONDS)
                 self._server.close()
                 self._server = None
             for end in self._ends:

@@ -4,7 +4,6 @@ No two faults of one gate follow one another, so that the run that shows a gate 
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -266,14 +265,17 @@ FAULTS = (
 
 
 def spread(faults: Sequence[Fault]) -> list[Fault]:
-    """Order faults so that neighbours turn different gates: of the most that are left first."""
+    """Order faults so that neighbours turn different gates: of those that most of the others may not follow, first."""
     left, ordered = list(faults), list[Fault]()
     while left:
-        often = Counter(fault.gate for fault in left)
         free = [fault for fault in left if not ordered or fault.turns.isdisjoint(ordered[-1].turns)]
-        ordered.append(max(free, key=lambda fault: often[fault.gate]))
+        ordered.append(max(free, key=partial(_neighbours_refused, left)))
         left.remove(ordered[-1])
     return ordered
+
+
+def _neighbours_refused(left: Sequence[Fault], fault: Fault) -> int:
+    return sum(not fault.turns.isdisjoint(other.turns) for other in left)
 
 
 PARAMETERS = [
