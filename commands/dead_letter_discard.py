@@ -7,7 +7,7 @@ Undo: none; until it is confirmed, `rubyops events dead-letter replay` still app
 
 from dataclasses import dataclass
 
-from commands._dead_letters import LIST, resolution, waits
+from commands._dead_letters import LIST, find, resolution, shown, waits
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
@@ -28,10 +28,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     reason = params.reason.strip()
     if not reason:
         raise UsageError("a discard needs a reason: the person who confirms it reads it")
-    rows = read.rows("facts_dead_letters", dead_letter_id=params.number, limit=1)
-    if not rows:
-        raise Refused(f"No event that was set aside has the number {params.number}; nothing was changed.", next_command=LIST)
-    letter = rows[0]
+    letter = find(read, params.number)
     if letter["resolved_at"] is not None:
         return NoOp(resolution(letter))
     if letter["reason"] == "HELD_UP":
@@ -40,8 +37,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         asked = f"{letter['discard_requested_by']} has asked for it, because {letter['discard_reason']!r}"
         return NoOp(f"{asked}; another person confirms it in the back office")
     effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/discard", {"reason": reason})
-    shown = {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
-    return Wanted((effect,), {**shown, "then": "a person of the back office confirms it"})
+    return Wanted((effect,), {**shown(letter), "then": "a person of the back office confirms it"})
 
 
 COMMAND = Command(

@@ -6,7 +6,7 @@ Blast radius: that event's player. Undo: none; an event is applied once however 
 
 from dataclasses import dataclass
 
-from commands._dead_letters import LIST, resolution, waits
+from commands._dead_letters import LIST, find, resolution, shown, waits
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
@@ -23,17 +23,13 @@ class Params:
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the event tried again unless it got through; refuse one that only waits behind another."""
-    rows = read.rows("facts_dead_letters", dead_letter_id=params.number, limit=1)
-    if not rows:
-        raise Refused(f"No event that was set aside has the number {params.number}; nothing was changed.", next_command=LIST)
-    letter = rows[0]
+    letter = find(read, params.number)
     if letter["resolved_at"] is not None:
         return NoOp(resolution(letter))
     if letter["reason"] == "HELD_UP":
         raise Refused(waits(letter), next_command=LIST)
     effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay")
-    shown = {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
-    return Wanted((effect,), shown)
+    return Wanted((effect,), shown(letter))
 
 
 COMMAND = Command("dead-letter-replay", "Have an event that was set aside tried again", Params, plan, undo="none: an event is applied once")
