@@ -179,8 +179,8 @@ def _page(context: Context, call: Call, read: Callable[..., list[Row]]) -> tuple
     return provider_id, rows, str(rows[-1]["sequence"]) if len(rows) == limit else None
 
 
-def _named_win(call: Call, asked: Win | WinReversal) -> dict[str, Any]:
-    return {"brand_id": call.brand(), "provider_id": asked.provider_id, "transaction_id": asked.transaction_id}
+def _named_win(call: Call, asked: Win | WinReversal) -> store.NamedWin:
+    return store.NamedWin(call.brand(), asked.provider_id, asked.transaction_id, asked.player_id, call.canary_token)
 
 
 def _ask_wallet_for_win(context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]) -> Answer:
@@ -193,9 +193,9 @@ def _ask_wallet_for_win(context: Context, call: Call, asked: Win | WinReversal, 
         )
     except PassedThrough as error:
         if domain.is_final(error.status, error.code) and not reversal:
-            store.record_win_outcome(context.database, _named_win(call, asked), asked.player_id, "REFUSED")
+            store.record_win_outcome(context.database, _named_win(call, asked), "REFUSED")
         raise
-    store.record_win_outcome(context.database, _named_win(call, asked), asked.player_id, "REVERSED" if reversal else "PAID")
+    store.record_win_outcome(context.database, _named_win(call, asked), "REVERSED" if reversal else "PAID")
     return answer
 
 

@@ -63,16 +63,31 @@ def record_outcome(database: Database, callback: Callback, *, status: int, code:
         )
 
 
-def record_win(database: Database, named: dict[str, Any], said: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class NamedWin:
+    """The win that a provider's call is about, in its own name for it, and the canary's token that came along."""
+
+    brand_id: UUID
+    provider_id: str
+    transaction_id: str
+    player_id: UUID
+    canary_token: str | None = None
+
+
+def record_win(database: Database, win: NamedWin, said: dict[str, Any]) -> None:
     """Record a win before the wallet is asked, counting repeats; the amount is in minor units."""
-    with database.session() as session:
-        session.run(_WIN, **(said | named))
+    with seal.writing(database, win.canary_token) as session:
+        session.run(_WIN, **(said | _names(win)))
 
 
-def record_win_outcome(database: Database, named: dict[str, Any], player_id: UUID, state: str) -> None:
+def record_win_outcome(database: Database, win: NamedWin, state: str) -> None:
     """Move a win in the provider's books to what the wallet's final answer made of it."""
-    with database.session() as session:
-        session.run(_WIN_OUTCOME, **named, player_id=player_id, state=state)
+    with seal.writing(database, win.canary_token) as session:
+        session.run(_WIN_OUTCOME, **_names(win), state=state)
+
+
+def _names(win: NamedWin) -> dict[str, object]:
+    return {name: value for name, value in asdict(win).items() if name != "canary_token"}
 
 
 def read_statement(
