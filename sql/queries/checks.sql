@@ -129,7 +129,8 @@ WITH since AS MATERIALIZED (
       FROM wallet.wallet_outbox_partition p
       JOIN wallet.wallet_outbox o ON o.partition_no = p.partition_no AND o.publication_no > p.applied_no
 ), compared AS (
-    SELECT sum(missing)::bigint AS missing, min(coalesce(compared_at, 'epoch')) AS at FROM wallet.wallet_outbox_partition
+    SELECT sum(missing)::bigint AS missing, CASE WHEN bool_and(compared_at IS NOT NULL) THEN min(compared_at) END AS at
+      FROM wallet.wallet_outbox_partition
 )
 SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids,
                                      array_agg(player_id) AS player_ids, array_agg(event_no) AS event_nos FROM since) g,
