@@ -16,7 +16,7 @@ EXPECTED_GROUPS = tuple((f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for n
 def run(read: Read) -> Finding:
     """Count events that are unpublished, and published ones that no consumer has; then look at every expected group.
 
-    What a stream has lost is in no group's backlog, so the outbox is compared with the consumer's own records.
+    An event that a stream has lost is in no group's backlog, so the outbox is compared with the consumer's own records.
     """
     row = read.one("facts_outbox")
     faults = [

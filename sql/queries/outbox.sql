@@ -105,7 +105,7 @@ SELECT l.event_id, r.event_id IS NOT NULL AS resent FROM lacking l LEFT JOIN res
 SELECT partition_no FROM wallet.wallet_outbox_partition WHERE published_no > applied_no ORDER BY partition_no;
 
 -- name: wallet_outbox_compared
--- Note how far every consumer has every event, and how many events are missing. What is on its way again counts until it is applied.
+-- Note how far every consumer has every event, and how many events are missing. Events on their way again count until they are applied.
 -- A partition that is being published is noted the next time: nobody waits for a lease here.
 WITH seen AS (
     SELECT * FROM unnest(%(partition_nos)s::smallint[], %(applied_nos)s::bigint[], %(missing)s::bigint[])

@@ -23,7 +23,7 @@ CREATE FUNCTION wallet.open_turnover(p_brand uuid, p_player uuid, p_account text
                       WHERE (t.brand_id, t.player_id, t.account) = (p_brand, p_player, p_account)), 0)::bigint
 $$;
 
--- What the account of the rolling, or of the bonus, that a command names has still to turn over.
+-- The turnover that is left on the account of the rolling, or of the bonus, that a command names.
 CREATE FUNCTION wallet.read_turnover(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT jsonb_build_object('open_turnover', max(wallet.open_turnover(p_brand, p_player, wallet.owing_account(r))))

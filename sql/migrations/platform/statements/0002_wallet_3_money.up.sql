@@ -41,7 +41,7 @@ CREATE FUNCTION wallet.ledger_hash(
         convert_to(p_policy, 'UTF8'), p_policy_version, p_restore_epoch, p_created_at)))
 $$;
 
--- What a bet was authorized as: its stake and what paid it, where its winnings go, and all else that names it, 16 bytes for each, so
+-- The seal of a bet: of its stake and funding, of where its winnings go, and of all else that names it, 16 bytes for each, so
 -- that a finding says which of the three was changed. It is written at authorize, and a close pays nothing where it does not hold.
 CREATE FUNCTION wallet.opening_seal(
     p_authorization uuid, p_brand uuid, p_player uuid, p_provider text, p_provider_type text, p_bet text, p_round text, p_currency text,

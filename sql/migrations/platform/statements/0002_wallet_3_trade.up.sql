@@ -1,6 +1,6 @@
 -- Rules of the trade beside bets and cash: what the open bets of a round hold together, wins without a stake, further wins on a round.
 
--- What open bets of a round, by one player at one provider, hold of each account; read_state adds it for authorize (provider_id, round_id).
+-- The stakes that open bets of a round, by one player at one provider, hold of each account; read_state adds it for authorize (provider_id, round_id).
 CREATE FUNCTION wallet.read_round(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('round', coalesce(jsonb_object_agg(account, amount), '{}'))
@@ -17,7 +17,7 @@ $$;
 
 -- Wins without a stake, and further wins on a round ----------------------------------------------------------------------------
 
--- What a provider may let players win without a stake (free rounds, tournaments): a row that a person of the back office makes.
+-- A campaign: wins without a stake (free rounds, tournaments) that a provider may pay. A person of the back office makes the row.
 -- `spent` is what wins have taken from the cap and reversals have given back.
 CREATE TABLE wallet.wallet_campaign (
     brand_id       uuid NOT NULL,
@@ -88,7 +88,7 @@ LANGUAGE sql STABLE AS $$
                  WHERE w.brand_id = p_brand AND w.provider_id = c->>'provider_id' AND w.provider_transaction_id = c->>'win'))
 $$;
 
--- What wins on a bet were paid and not taken back.
+-- The wins on a bet that were paid and not taken back.
 CREATE FUNCTION wallet.wins_on(p_brand uuid, p_provider text, p_bet text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(w.amount), 0)::bigint

@@ -1,6 +1,6 @@
 -- How the wallet's own bound on turnover follows bets, transfers and rollings; apply_command calls these.
 
--- What a rolling of this brand has to turn over: the required turnover times the completion ratio that no service may write.
+-- The turnover target of a rolling: the required turnover times the brand's completion ratio, which no service may write.
 CREATE FUNCTION wallet.asked_turnover(p_brand uuid, p_required bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ceil(p_required::numeric * rolling.completion_ratio(p_brand) / 10000)::bigint;

@@ -19,7 +19,7 @@ RETURNS TABLE (kind text, keys text[], brand text, player text, since text, unse
         ('wallet_campaign', ARRAY['brand_id', 'campaign_code'], 'brand_id', NULL, 'created_at', ARRAY[]::text[]),
         ('wallet_win', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
         ('wallet_win_reversal', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
-        -- What a bet publishes is not sealed but compared with its authorization: a bet pays for no row of its own here.
+        -- The events of a bet are not sealed but compared with its authorization: a bet pays for no row of its own here.
         ('wallet_outbox', ARRAY['event_id'], 'brand_id', 'player_id', 'occurred_at',
          ARRAY['published_at', 'attempts', 'publication_no', 'entry_id', 'resends']),
         ('wallet_topology', ARRAY['code', 'version'], NULL, NULL, NULL, ARRAY[]::text[]),
@@ -28,7 +28,7 @@ RETURNS TABLE (kind text, keys text[], brand text, player text, since text, unse
         ('wallet_currency', ARRAY['code'], NULL, NULL, NULL, ARRAY[]::text[])
 $$;
 
--- What each record was when a function of the wallet wrote it, version by version, for good. It is no hash alone: a finding says what
+-- Every record as a function of the wallet wrote it, version by version, for good. It is no hash alone: a finding says what
 -- differs, and from what. The hashes of one record's seals are a chain.
 CREATE TABLE wallet.wallet_record_seal (
     kind          text NOT NULL,
@@ -138,7 +138,7 @@ CREATE INDEX wallet_bet_authorization_age ON wallet.wallet_bet_authorization USI
 -- How long each cycle compares a record again: a day, and the time from one hourly cycle to the next.
 CREATE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$ SELECT interval '25 hours' $$;
 
--- What a cycle compares: what was made or changed since `recent`, and in rotation a span of time before it. 24 spans go round, each
+-- The times that a cycle compares: rows made or changed since `recent`, and in rotation a span of time before it. 24 spans go round, each
 -- begins as much early, because the next one begins later by then. `full` and `hashes` take everything, and so does the first cycle.
 CREATE FUNCTION wallet.compared_times(p_mode text, OUT recent timestamptz, OUT span_from timestamptz, OUT span_to timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp AS $$

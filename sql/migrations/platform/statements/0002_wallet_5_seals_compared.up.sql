@@ -170,7 +170,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM wallet_bet_authorization a WHERE a.authorization_id = wallet.as_uuid(i.body->>'authorization_id'));
 END $$;
 
--- What each closed bet of those times has published against the bet, and what was published of a bet that never was.
+-- The event of each bet closed in those times against the bet, and events of a bet that never was.
 CREATE FUNCTION wallet.compare_bet_events(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb, reason text)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp SET plan_cache_mode = force_custom_plan AS $$

@@ -210,7 +210,7 @@ CREATE TABLE rolling.rolling_outbox_partition (
 );
 INSERT INTO rolling.rolling_outbox_partition (partition_no) VALUES (0);
 
--- What the wallet asks when a rolling is opened: its own bound on turnover must follow the brand's rule (ADR 20).
+-- The brand's completion ratio, for the wallet when it opens a rolling: its own bound on turnover must follow the brand's rule (ADR 20).
 CREATE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
     SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE brand_id = p_brand), 10000)

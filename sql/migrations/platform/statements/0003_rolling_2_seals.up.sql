@@ -27,7 +27,7 @@ CREATE FUNCTION rolling.rollings_between(p_recent timestamptz, p_from timestampt
 RETURNS TABLE (rolling_id uuid, brand_id uuid, player_id uuid, held jsonb, seal jsonb, turnover bigint, counted bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
     SELECT r.rolling_id, r.brand_id, r.player_id, to_jsonb(r) - 'seal', r.seal, r.turnover,
-           -- What a rollback could not take back any more stays counted, and is a finding.
+           -- Turnover that a rollback could not take back any more stays counted, and is a finding.
            (SELECT coalesce(sum(t.amount), 0)::bigint FROM rolling_turnover t
              WHERE t.rolling_id = r.rolling_id
                AND (t.reversed_at IS NULL
@@ -36,7 +36,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
      WHERE r.created_at >= p_recent OR r.updated_at >= p_recent OR (r.created_at >= p_from AND r.created_at < p_to)
 $$;
 
--- What bets counted in these times.
+-- The turnover that bets counted in these times.
 CREATE FUNCTION rolling.turnover_between(p_recent timestamptz, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (rolling_id uuid, authorization_id text, brand_id uuid, player_id uuid, amount bigint, held jsonb, seal jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
@@ -45,7 +45,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
      WHERE t.counted_at >= p_recent OR (t.counted_at >= p_from AND t.counted_at < p_to)
 $$;
 
--- What became of an event of the wallet that asked for a rolling: whether it was received and not discarded, the rolling, and whether
+-- The fate of an event of the wallet that asked for a rolling: whether it was received and not discarded, the rolling, and whether
 -- its end is still to be told.
 CREATE FUNCTION rolling.answer_to(p_event uuid, p_rolling uuid, OUT received boolean, OUT held jsonb, OUT is_due boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
