@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import PLAYER, FarService, Served, internal, serving
+from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.game.api import SERVICE
 from wallet_runtime.plumbing.app import Answer
@@ -92,3 +92,19 @@ def test_a_statement_lists_wins_a_page_at_a_time(book: Book) -> None:
 def test_what_is_no_win_is_not_recorded(book: Book, change: dict[str, str]) -> None:
     assert book.send("wins", WIN | change).status_code in (404, 422)
     assert book.wins() == [] and not book.wallet.calls
+
+
+def test_under_a_seal_the_book_takes_the_win_of_a_canary_alone(book: Book) -> None:
+    with psycopg.connect(book.dsn) as connection:
+        connection.execute("UPDATE wallet.wallet_gate SET freeze_level = 'sealed', fence_token = 3")
+        connection.execute(
+            "INSERT INTO wallet.wallet_canary_pass (token_hash, run_id, brand_id, player_id, fence_token, expires_at) "
+            "VALUES (sha256('pass'), 'r-1', %s, %s, 3, now() + interval '1 minute')",
+            [BRAND, PLAYER],
+        )
+    book.wallet.answers[PAY] = Answer(200, {"state": "PAID"})
+    refused = book.send("wins", WIN)
+    assert (refused.status_code, refused.json()["code"], book.wins()) == (503, "MAINTENANCE", [])
+    headers = internal("gateway", request_id="q1") | {contract.CANARY_HEADER: "pass"}
+    assert book.game.client.post("/internal/game/wins", json=WIN, headers=headers).status_code == 200
+    assert book.wins() == [("t1", 300, "PAID", 1)]
