@@ -1,5 +1,6 @@
 """What every benchmark needs: a PostgreSQL of its own, pgbench, and pairs of figures told as ratios."""
 
+import os
 import re
 import secrets
 import shlex
@@ -18,7 +19,7 @@ import psycopg
 from rubyops.adapters import migrations
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import SUPERUSER, Postgres
+from rubyops.adapters.local.servers import POSTGRES_ENVIRONMENT, SUPERUSER, Postgres
 
 PLATFORM, REFERENCE, CONTROL = "ruby", "reference", "control"
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "100"}
@@ -64,7 +65,9 @@ def server(scale: int) -> Iterator[Bench]:
     try:
         postgres.create(password)
         options = shlex.join(postgres.command()[3:])
-        subprocess.run([*control, "start", "-W", "-o", options], user=postgres.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        started = [*control, "start", "-W", "-o", options]
+        environment = {**os.environ, **POSTGRES_ENVIRONMENT}
+        subprocess.run(started, user=postgres.user, cwd="/", env=environment, check=True, stdout=subprocess.DEVNULL)
         postgres.await_ready(password, 30)
         for name in (PLATFORM, REFERENCE, CONTROL):
             migrations.ensure_database(bench.dsn("postgres"), name)

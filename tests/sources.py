@@ -19,7 +19,7 @@ import redis
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import REDIS_USERS, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.servers import POSTGRES_ENVIRONMENT, REDIS_USERS, SERVICES_USER, SUPERUSER, Postgres, Valkey
 
 VARIABLE = "RUBYOPS_TEST_SOURCE"
 DATABASE_VARIABLE, REDIS_VARIABLE = "RUBYOPS_TEST_DATABASE_URL", "RUBYOPS_TEST_REDIS_URL"
@@ -202,7 +202,8 @@ def _docker() -> Any:
 
 def _pg_ctl(postgres: Postgres, *arguments: str) -> None:
     command = [str(postgres.bin_dir / "pg_ctl"), "-D", str(postgres.data), *arguments]
-    subprocess.run(command, user=postgres.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, **POSTGRES_ENVIRONMENT}
+    subprocess.run(command, user=postgres.user, cwd="/", env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ _SEAL_EVENT = (
     f"event_no, event_type, schema_version, payload, occurred_at, restore_epoch {_EACH} "
     "WHEN ((new.event_type <> ALL (ARRAY['BET_SETTLED_CONFIRMED'::text, 'BET_ROLLED_BACK_CONFIRMED'::text, 'OUTBOX_CANARY'::text])))"
 )
+_TURNOVER = f"O CREATE TRIGGER seal BEFORE INSERT OR DELETE OR UPDATE {_EACH}"
 SEAL = "wallet.seal_record()"
 REFUSE = "wallet.refuse_change()"
 REFUSE_SEALED = "wallet.refuse_sealed()"
@@ -176,6 +177,7 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True), (_SEAL_GRANT, SEAL, True)),
     "wallet_player": ((_PLAYER, "wallet.move_player_version()", True), (_SEAL_PLAYER, SEAL, True)),
     "wallet_outbox": ((_SEAL_EVENT, SEAL, True),),
+    "wallet_turnover": ((_TURNOVER, "wallet.seal_turnover()", True),),
     "wallet_record_seal": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),
     **{table: ((_SEAL, SEAL, True),) for table in SEALED_WHOLE},
     "wallet_counter_entry": ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True)),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.home import Home
 from tests.acceptance.kill_matrix import Matrix, prepare
-from tests.acceptance.platform import Answer, Home, Live
+from tests.acceptance.platform import Answer, Live
 from tests.alone import taking_ports
 
 

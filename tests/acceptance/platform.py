@@ -1,15 +1,10 @@
-"""A live platform for acceptance tests: the real command line in processes of its own, its servers past every guard, its front door.
-
-One folder of state per test worker holds up to three small environments, of the kinds that ship.
-"""
+"""A live platform for acceptance tests: the real command line in processes of its own, its servers past every guard, its front door."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,20 +24,10 @@ from rubyops import config
 from rubyops.adapters.actor import provider_signature
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
-from rubyops.engine.failpoint import VARIABLE
 from rubyops.ports import Database
-from tests import sources
-from tests.acceptance.counted import count_suites
-from tests.cluster import connect
+from tests.acceptance.home import Home
 from wallet_runtime import contract
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
-ENVIRONMENTS: dict[str, dict[str, object]] = {
-    "local": {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1},
-    "local-unified": {"kind": "local", "topology": RUBY_UNIFIED_V1, "copies": 1},
-    "staging": {"kind": "staging", "topology": RUBY_SPLIT_V1, "copies": 2},
-}
-IN_COMMON: dict[str, object] = {"driver": "local", "seed_players": 2000, "confirm": False}
 CHECKOUT = Path(__file__).resolve().parents[2]
 CURRENCY = "EUR"
 RUN_SECONDS_MAX = 180
@@ -96,35 +81,6 @@ class Bet:
     def authorization_id(self) -> str:
         """The id of the stored authorization."""
         return str(self.answer.json()["authorization_id"])
-
-
-class Home:
-    """One folder of state with its environments file, as a person would name them to rubyops by two variables."""
-
-    def __init__(self) -> None:
-        """Make the folder; PostgreSQL may have to run as another user, who must be able to pass through."""
-        self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
-        self.folder.chmod(0o711)
-        self.file = self.folder / "environments.yaml"
-        entries = {name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()}
-        # JSON is YAML, too.
-        self.file.write_text(json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2), encoding="utf-8")
-        count_suites(self.folder)
-
-    def environ(self, failpoint: str | None = None) -> dict[str, str]:
-        """The variables that rubyops is run with."""
-        named = {config.HOME_VARIABLE: str(self.folder), config.FILE_VARIABLE: str(self.file)}
-        return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
-
-    def _servers(self, name: str) -> dict[str, object]:
-        """Name the servers of an environment: none where the run's are embedded, because it then brings its own; else the run's."""
-        if sources.name() == "embedded":
-            return {}
-        return dict(connect().servers_for(self.folder / name))
-
-    def remove(self) -> None:
-        """Delete everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Live:
@@ -330,6 +286,15 @@ class Live:
         path = f"/internal/wallet/topology/{gate['topology_code']}/activate"
         answer = self.as_operator(contract.WALLET_SERVICE, "PUT", path, body)
         assert answer.status_code == 200, answer.text
+
+    def open_with_the_seed(self) -> None:
+        """Seed the split pair and make it the active one, as a rollout would."""
+        seeded = self.as_operator(contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {})
+        assert seeded.status_code in (200, 201), seeded.text
+        wish = {"version": 1, "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1}, "from": None}
+        path = f"/internal/wallet/topology/{contract.RUBY_SPLIT_V1}/activate"
+        activated = self.as_operator(contract.WALLET_SERVICE, "PUT", path, wish)
+        assert activated.status_code == 200, activated.text
 
     def make_open(self) -> None:
         """Start what is stopped and thaw what is frozen, the way a person would."""

@@ -5,8 +5,10 @@ A process of its own, because a toolkit's connections live as long as its proces
 """
 
 import json
+import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import uuid4
@@ -15,6 +17,8 @@ from commands.flows import FLOWS, _script
 from rubyops import bootstrap
 from rubyops.errors import CheckFailed
 from rubyops.ports import Mark
+from tests.acceptance.home import Home
+from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX
 from wallet_runtime.plumbing import shapes
 
 IN_VAIN_SECONDS = 2.5  # an event takes well under a second
@@ -33,6 +37,14 @@ def play(name: str) -> str | None:
     except CheckFailed as failure:
         return failure.message
     return None
+
+
+def played_apart(home: Home, environment: str, passing: Sequence[str], failing: Sequence[str] = ()) -> dict[str, str]:
+    """Play these flows, and those that are expected to turn red, in a process of its own; return {flow: message} of the red ones."""
+    command = [sys.executable, "-m", "tests.acceptance.play", environment, ",".join(passing), ",".join(failing)]
+    played = subprocess.run(command, env=home.environ(), cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
+    assert played.returncode == 0, played.stderr
+    return {name: words for name, words in json.loads(played.stdout).items() if words is not None}
 
 
 def side_by_side(environment: str, names: str, at_once: int) -> dict[str, str | None]:

@@ -11,7 +11,8 @@ import pytest
 
 from rubyops.adapters.local.servers import SUPERUSER
 from tests.acceptance import picture
-from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Answer, Home, Live
+from tests.acceptance.home import Home
+from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Answer, Live
 from tests.alone import taking_ports
 
 pytestmark = [pytest.mark.slow]

@@ -1,8 +1,5 @@
 """Every flow passes on a healthy platform of either topology, and exactly the flows that a broken rule concerns turn red under it."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,8 +9,10 @@ import pytest
 from commands.flows import FLOWS, ONLY_ON
 from rubyops.adapters.actor import CANARY_BRAND
 from tests.acceptance.flow_table import FlowTable
+from tests.acceptance.home import Home
 from tests.acceptance.mutant import Mutant
-from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Home, Live
+from tests.acceptance.platform import Live
+from tests.acceptance.play import played_apart
 from tests.alone import taking_ports
 from wallet_runtime.contract import (
     DEFAULT_POLICY_KEY,
@@ -90,12 +89,7 @@ class Stage:
 
     def play(self, passing: Sequence[str], expected: Sequence[str] = ()) -> dict[str, str]:
         """Play these flows and the ones that are expected to turn red; return those that did."""
-        command = [sys.executable, "-m", "tests.acceptance.play", self.live.name, ",".join(passing), ",".join(expected)]
-        played = subprocess.run(
-            command, env=self.home.environ(), cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False
-        )
-        assert played.returncode == 0, played.stderr
-        return {name: words for name, words in json.loads(played.stdout).items() if words is not None}
+        return played_apart(self.home, self.live.name, passing, expected)
 
 
 SPLIT = (

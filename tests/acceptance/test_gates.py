@@ -16,8 +16,9 @@ from tests.acceptance import gate_04_faults
 from tests.acceptance.counted import results_of
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
 from tests.acceptance.gate_stage import Connection, Fault, statements
+from tests.acceptance.home import Home
 from tests.acceptance.mutant import mutated
-from tests.acceptance.platform import Answer, Home, Live, Player
+from tests.acceptance.platform import Answer, Live, Player
 from tests.acceptance.recorded import Plant, Stage, failing_result, hand_written_result, newer_flows, no_result
 from wallet_runtime.contract import (
     ADMIN_SERVICE,

@@ -11,7 +11,8 @@ import pytest
 
 from rubyops.adapters.http import GetClient
 from sql.code import LEFT_OUT, code_digest
-from tests.acceptance.platform import CHECKOUT, Answer, Home, Live, finish
+from tests.acceptance.home import Home
+from tests.acceptance.platform import CHECKOUT, Answer, Live, finish
 from wallet_runtime.contract import PROCESSES, ROLLING_WORKER
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]

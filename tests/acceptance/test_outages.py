@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.acceptance.crowd import Crowd
-from tests.acceptance.platform import IN_COMMON, Home, Live, wait_until
+from tests.acceptance.home import IN_COMMON, Home
+from tests.acceptance.platform import Live, wait_until
 from tests.alone import taking_ports
 from tests.cluster import connect
 from tests.wire import Fault, Wire, wire
-from wallet_runtime import contract
 from wallet_runtime.contract import RUBY_SPLIT_V1
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
@@ -28,7 +28,6 @@ FAULTS: tuple[Fault, ...] = ("refusing", "hanging", "cut")
 GREEN_SECONDS_MAX = 10.0
 PLAYED: tuple[tuple[str, Fault, int], ...] = ((POSTGRES, "refusing", 20), (REDIS, "cut", 3))
 EVERYTHING = tuple((server, fault, seconds) for server in (POSTGRES, REDIS) for fault in FAULTS for seconds in (3, 3, 3, 20, 120))
-TOPOLOGY = f"/internal/wallet/topology/{RUBY_SPLIT_V1}"
 UNSOUND = """
 SELECT 'drift ' || reason AS fault FROM wallet.ledger_drift
 UNION ALL SELECT 'conservation ' || brand_id FROM wallet.conservation WHERE difference <> 0
@@ -61,7 +60,7 @@ def wired() -> Iterator[Wired]:
         stack.callback(live.close)
         with taking_ports():
             live.done("up")
-        _open(live)
+        live.open_with_the_seed()
         yield Wired(live, {POSTGRES: wires["database"], REDIS: wires["redis"]})
 
 
@@ -69,16 +68,6 @@ def _port(url: str) -> int:
     port = urlsplit(url).port
     assert port is not None
     return port
-
-
-def _open(live: Live) -> None:
-    """Activate the seed, as a rollout would."""
-    wallet = contract.WALLET_SERVICE
-    seeded = live.as_operator(wallet, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {})
-    assert seeded.status_code in (200, 201), seeded.text
-    wish = {"version": 1, "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1}, "from": None}
-    activated = live.as_operator(wallet, "PUT", f"{TOPOLOGY}/activate", wish)
-    assert activated.status_code == 200, activated.text
 
 
 def outages() -> tuple[tuple[str, Fault, int], ...]:

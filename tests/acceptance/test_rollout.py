@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.acceptance.faults import BUCKET, Damage, edited_balance, edited_ledger_row
-from tests.acceptance.platform import Answer, Home, Live, Player
+from tests.acceptance.home import Home
+from tests.acceptance.platform import Answer, Live, Player
 from wallet_runtime.contract import INGRESS, OPEN, ROLLING_WORKER, WALLET_WORKER
 
 pytestmark = pytest.mark.slow

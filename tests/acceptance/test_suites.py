@@ -5,7 +5,8 @@ import pytest
 from commands.suites import SUITES
 from rubyops.model.recorded import SUITES as RECORDED
 from tests.acceptance.counted import results_of
-from tests.acceptance.platform import Home, Live
+from tests.acceptance.home import Home
+from tests.acceptance.platform import Live
 
 pytestmark = pytest.mark.slow
 

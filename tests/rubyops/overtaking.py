@@ -22,7 +22,8 @@ from rubyops.engine.tools import Flow
 from rubyops.errors import LockLost, RubyopsError
 from rubyops.model import effect as e
 from rubyops.ports import Database, Mark
-from tests.acceptance.platform import Home, Live
+from tests.acceptance.home import Home
+from tests.acceptance.platform import Live
 from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
 
 # Tables that an operator's act can change, without those that loops and leases write all the time.

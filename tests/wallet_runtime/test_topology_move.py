@@ -364,7 +364,7 @@ def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk)
     desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
     desk.seal("open")
     as_the_wallet(desk.superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETING'", role="rolling_worker")
-    desk.look("UPDATE wallet.wallet_turnover SET open = 0 RETURNING account")
+    desk.look("UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}' RETURNING account")
     for (rolling_id,) in desk.look("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"):
         assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[0] == 200
     assert ("RUBY_UNIFIED_V1/WITHDRAWABLE", "EUR", 1_300 + 300 + 250) in desk.look(HELD)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rubyops.adapters.local import keyring
 from rubyops.adapters.local.given import GivenPostgres, GivenRedis
 from rubyops.adapters.local.keyring import Keyring
-from rubyops.adapters.local.servers import HOST, REDIS_USERS, Postgres, Valkey
+from rubyops.adapters.local.servers import HOST, POSTGRES_ENVIRONMENT, REDIS_USERS, Postgres, Valkey
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
@@ -55,7 +55,7 @@ def server_programs(postgres: PostgresServer, valkey: RedisServer) -> list[Progr
     """Build the servers that are ours. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
     programs = []
     if isinstance(postgres, Postgres):
-        programs.append(Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), {}, postgres.user, "INT"))
+        programs.append(Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), POSTGRES_ENVIRONMENT, postgres.user, "INT"))
     if isinstance(valkey, Valkey):
         programs.append(Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}))
     return programs

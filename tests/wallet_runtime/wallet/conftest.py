@@ -101,7 +101,7 @@ def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
 
 def turn_over(look: psycopg.Connection) -> None:
     """Let no account owe turnover, as if enough bets were settled."""
-    look.execute("UPDATE wallet.wallet_turnover SET open = 0")
+    look.execute("UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}'")
 
 
 def await_all_older(look: psycopg.Connection) -> None:

@@ -85,6 +85,9 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_rolling_obligation", "amount", "0", "state = 'ACTIVE'"),
     _update("wallet_rolling_obligation", "earned", "earned + 500", "state = 'ACTIVE'"),
     _delete("wallet_rolling_obligation", "state = 'ACTIVE'"),
+    _update("wallet_turnover", "open", "0", "open > 0"),
+    _update("wallet_turnover", "account", "account || 'X'"),
+    _delete("wallet_turnover", "open > 0", reason="is gone: rollings"),
     _update("wallet_lock", "locked", "0"),
     _delete("wallet_lock"),
     # Gifts and corrections.

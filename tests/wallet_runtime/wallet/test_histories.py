@@ -36,6 +36,8 @@ BATCHES_RULES, BATCHES_POSTGRES = 20, 10
 BATCH_RULES = max(1, HISTORIES // BATCHES_RULES)
 BATCH_POSTGRES = max(1, HISTORIES // 10 // BATCHES_POSTGRES)
 
+SUSPECTED = "SELECT kind, key, reason FROM wallet.compare_records('full', NULL) LIMIT 5"
+
 
 @pytest.fixture
 def product(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Product]:
@@ -75,6 +77,7 @@ def test_postgresql_agrees_with_the_model(product: Product, look: psycopg.Connec
         pairs = variants(code)
         product.save(pairs)
         commands = play(product.open, pairs, BATCH_POSTGRES, seed)
+    assert look.execute(SUSPECTED).fetchall() == []
     rows = look.execute("SELECT count(*), count(*) FILTER (WHERE status >= 400) FROM wallet.wallet_idempotency").fetchone()
     assert commands >= BATCH_POSTGRES * COMMANDS_MIN
     assert rows is not None and rows[0] > commands / 3 and rows[1] > commands / 20, "histories must reach movements and refusals alike"

@@ -212,6 +212,46 @@ def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: ps
     assert "cap" in told
 
 
+def test_turnover_that_was_lowered_releases_nothing(world: World, look: psycopg.Connection) -> None:
+    (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
+    act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+    for change in ("UPDATE wallet.wallet_turnover SET open = open - 1", "UPDATE wallet.wallet_turnover SET seal = NULL"):
+        assert "is not as the wallet left it" in _undone(look, "wallet_turnover", change, act)
+    assert "is gone" in _undone(look, "wallet_turnover", "DELETE FROM wallet.wallet_turnover", act)
+
+
+def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
+    wallet: Database, world: World, look: psycopg.Connection
+) -> None:
+    del world
+    task, player, reads = Reconciliation(wallet), Player(money_of(wallet)), {"provider_id": "mocksports", "bet_id": "lost"}
+    assert player.perform(cash.deposit, cash.Deposit(1_000, "EUR", "SPORTS_NORMAL"))[0] == 200
+
+    def lose(bet: str) -> None:
+        named = reads | {"bet_id": bet}
+        asked = bets.Authorize("mocksports", "SPORTS", bet, "r", 100, "EUR")
+        assert player.perform(bets.authorize, asked, **named, **bets.AUTHORIZE_READS)[0] == 200
+        assert player.perform(bets.settle, bets.Settle("mocksports", bet, "0"), **named, **bets.SETTLE_READS)[0] == 200
+
+    def altered() -> list[str]:
+        samples = task.run("test", "incremental")["samples"]
+        return [sample["reason"] for sample in samples if sample["record"] == "wallet_turnover"]
+
+    lose("over what is sound")
+    assert altered() == []
+    mine = f"WHERE player_id = '{player.player_id}'"
+    edited = Edited(look, Edit("wallet_turnover", "", f"UPDATE wallet.wallet_turnover SET open = 150 {mine}", "", ""))
+    try:
+        lose("first")
+        assert altered() == ["the record was not written by the wallet's functions"]
+        lose("second")
+        assert len(altered()) == 1
+    finally:
+        look.execute(f"UPDATE kept SET open = open - 200, seal = seal || jsonb_build_object('open', open - 200) {mine}".encode())
+        edited.undo()
+    assert altered() == []
+
+
 # What was pruned is not missed ------------------------------------------------------------------------------------------------------
 
 

@@ -113,6 +113,6 @@ def test_the_database_refuses_by_itself(player: Player, look: psycopg.Connection
     assert forge(closed, target) == "RW014"
     assert forge({}, target) == "RW014"
     assert forge({}, "CASH/AVAILABLE") == "RW014"
-    look.execute("UPDATE wallet.wallet_turnover SET open = 0")
+    look.execute("UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}'")
     assert forge({}, target) == "RW014"
     assert held(look) == {"SPORTS_BONUS": 100}

@@ -2,15 +2,37 @@
 -- rolling_worker counts turnover exactly; its word alone releases nothing (ADR 20).
 
 -- A row stands while rollings are active on the account. `open` may fall below zero: what exceeds the rollings counts for none that
--- is opened later, but a bet may still be rolled back. `since` is when anything but a bet last changed the row.
+-- is opened later, but a bet may still be rolled back. `since` is when anything but a bet last changed the row. `seal` is the row as
+-- the wallet's functions left it (ADR 18).
 CREATE TABLE wallet.wallet_turnover (
     brand_id  uuid NOT NULL,
     player_id uuid NOT NULL,
     account   text NOT NULL,
     open      bigint NOT NULL,
     since     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seal      jsonb,
     PRIMARY KEY (brand_id, player_id, account)
 ) WITH (fillfactor = 70);
+
+-- Keep what the wallet's functions write; a superuser's own statement is not kept. A row that is not as they left it releases
+-- nothing, and takes part in nothing but bets: those are settled, and leave it without a seal for good.
+CREATE FUNCTION wallet.seal_turnover() RETURNS trigger
+LANGUAGE plpgsql SET search_path = wallet, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+    altered boolean := TG_OP <> 'INSERT' AND OLD.seal IS DISTINCT FROM to_jsonb(OLD) - 'seal';
+BEGIN
+    IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+        RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    END IF;
+    IF altered AND (TG_OP = 'DELETE' OR NEW.since <> OLD.since) THEN
+        RAISE EXCEPTION 'the turnover of % is not as the wallet left it', OLD.account USING ERRCODE = 'RW013';
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    NEW.seal := CASE WHEN NOT altered THEN to_jsonb(NEW) - 'seal' END;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER seal BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_turnover FOR EACH ROW EXECUTE FUNCTION wallet.seal_turnover();
 
 -- The account that owes: a bucket, or the coupon grant that the rolling was made for.
 CREATE FUNCTION wallet.owing_account(o wallet.wallet_rolling_obligation) RETURNS text LANGUAGE sql IMMUTABLE AS $$

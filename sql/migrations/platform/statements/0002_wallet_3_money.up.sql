@@ -557,7 +557,10 @@ DECLARE
     stake bigint;
     state text;
     last_event bigint;
+    claimed boolean;
     counted boolean;
+    -- True for a bet of which any field is told, so that one without a state is refused and not left out.
+    of_a_bet boolean := NOT (c.bet IS NULL);
 BEGIN
     -- The operator's acts alone lock the fence: the operator's own and those of canaries, whose pass
     -- must be that of the run in charge until the commit.
@@ -581,16 +584,15 @@ BEGIN
     INSERT INTO wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id)
     VALUES (c.brand_id, c.caller, c.route, c.request_id, c.fingerprint, c.status, c.body, c.transaction_id);
     -- After the insert, which waits for a prune of the same answer: this statement sees what that has claimed.
-    IF EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = c.transaction_id) THEN
-        RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c.request_id USING ERRCODE = 'RW011';
-    END IF;
     UPDATE wallet_player p
        SET version = c.player_version + 1,
            event_no = p.event_no + coalesce(jsonb_array_length(c.records->'events'), 0)
      WHERE p.brand_id = c.brand_id AND p.player_id = c.player_id AND p.version = c.player_version
-    RETURNING p.currency, p.event_no INTO held, last_event;
+    RETURNING p.currency, p.event_no, EXISTS (SELECT FROM wallet_claim k WHERE k.transaction_id = c.transaction_id) INTO held, last_event, claimed;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'decided on player version %', c.player_version USING ERRCODE = 'RW001';
+    ELSIF claimed THEN
+        RAISE EXCEPTION 'request % was answered before, and its answer was pruned', c.request_id USING ERRCODE = 'RW011';
     END IF;
     IF held IS DISTINCT FROM c.currency THEN
         RAISE EXCEPTION 'the player''s wallet is in %, the command in %', held, c.currency USING ERRCODE = 'RW003';
@@ -599,12 +601,13 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    IF (c.bet).from_state IS NOT NULL
-       AND EXISTS (SELECT FROM wallet_turnover t WHERE t.brand_id = c.brand_id AND t.player_id = c.player_id) THEN
-        counted := wallet.count_turnover(c);
+    -- A condition of its own: one that holds a query is run as a query, for a new bet, too.
+    IF (c.bet).from_state IS NOT NULL THEN
+        IF EXISTS (SELECT FROM wallet_turnover t WHERE t.brand_id = c.brand_id AND t.player_id = c.player_id) THEN
+            counted := wallet.count_turnover(c);
+        END IF;
     END IF;
-    -- True for a bet of which any field is told, so that one without a state is refused and not left out.
-    IF NOT (c.bet IS NULL) THEN
+    IF of_a_bet THEN
         state := wallet.put_authorization(c, c.bet, stake);
     ELSIF stake IS DISTINCT FROM 0 THEN
         RAISE EXCEPTION 'a stake of % moved without an authorization', stake USING ERRCODE = 'RW003';
@@ -612,7 +615,7 @@ BEGIN
     IF c.records IS NOT NULL THEN
         PERFORM wallet.put_records(c, gate.restore_epoch, last_event);
     END IF;
-    IF c.bet IS NULL AND jsonb_array_length(c.legs) > 0 THEN
+    IF NOT of_a_bet AND jsonb_array_length(c.legs) > 0 THEN
         PERFORM wallet.refuse_release(c);
     END IF;
     RETURN '{"outcome": "applied"}';

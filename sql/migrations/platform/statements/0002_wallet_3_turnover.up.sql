@@ -64,6 +64,10 @@ BEGIN
           JOIN wallet_rolling_obligation r ON r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id AND r.state = 'ACTIVE'
          ORDER BY r.rolling_id
     LOOP
+        IF ended.state = 'COMPLETED'
+           AND NOT EXISTS (SELECT FROM wallet_turnover t WHERE (t.brand_id, t.player_id, t.account) = (c.brand_id, c.player_id, ended.account)) THEN
+            RAISE EXCEPTION 'the turnover of % is gone', ended.account USING ERRCODE = 'RW013';
+        END IF;
         PERFORM wallet.add_turnover(c.brand_id, c.player_id, ended.account, CASE ended.state WHEN 'COMPLETED' THEN 0 ELSE -ended.required END);
         CONTINUE WHEN EXISTS (
             SELECT FROM wallet_rolling_obligation r

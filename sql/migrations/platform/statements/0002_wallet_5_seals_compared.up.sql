@@ -237,6 +237,32 @@ LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
      WHERE w.currency IS DISTINCT FROM p.currency AND (w.currency <> 'PTS' OR p.currency IS NULL)
 $$;
 
+-- What accounts have to turn over against what the wallet's functions left, and a figure for each account with active rollings.
+CREATE FUNCTION wallet.compare_turnover(p_mode text)
+RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb, reason text)
+LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_column
+DECLARE
+    times record;
+BEGIN
+    SELECT * INTO times FROM wallet.compared_times(p_mode);
+    RETURN QUERY
+    SELECT 'wallet_turnover', t.account, t.brand_id, t.player_id, t.seal, t.held,
+           CASE WHEN t.seal IS NULL THEN 'the record was not written by the wallet''s functions'
+                ELSE (SELECT string_agg(e.key, ', ' ORDER BY e.key) FROM jsonb_each(t.seal) e WHERE t.held->e.key IS DISTINCT FROM e.value)
+                     || ' differs from what was sealed' END
+      FROM (SELECT w.*, to_jsonb(w) - 'seal' AS held FROM wallet_turnover w
+             WHERE w.since >= times.recent OR (w.since >= times.span_from AND w.since < times.span_to)) t
+     WHERE t.seal IS DISTINCT FROM t.held
+    UNION ALL
+    SELECT 'wallet_turnover', owing_account(o), o.brand_id, o.player_id, jsonb_build_object('required', sum(o.required)), NULL,
+           'the record is gone: rollings of the account are active'
+      FROM wallet_rolling_obligation o
+     WHERE o.state = 'ACTIVE' AND (o.created_at >= times.recent OR (o.created_at >= times.span_from AND o.created_at < times.span_to))
+       AND NOT EXISTS (SELECT FROM wallet_turnover t WHERE (t.brand_id, t.player_id, t.account) = (o.brand_id, o.player_id, owing_account(o)))
+     GROUP BY o.brand_id, o.player_id, owing_account(o);
+END $$;
+
 -- Rollings against their seals, against the event that asked for each, against the wallet's own obligation, and what was counted for
 -- them against the settled bets. rolling_service's owner offers what is looked at here; nothing of it is written.
 CREATE FUNCTION wallet.compare_rollings(p_mode text)
@@ -301,7 +327,7 @@ END $$;
 
 -- The comparisons of records, each a function compare_<name>.
 CREATE FUNCTION wallet.comparisons() RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
-    VALUES ('sealed'), ('bets'), ('entries'), ('payments'), ('requests'), ('bet_events'), ('rules'), ('rollings')
+    VALUES ('sealed'), ('bets'), ('entries'), ('payments'), ('requests'), ('bet_events'), ('rules'), ('turnover'), ('rollings')
 $$;
 
 -- One comparison, or all of them, beside the walk over the ledger. A row is a record that differs, named by table, key and player.

@@ -32,7 +32,7 @@ GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.walk_ledger(text, integer), wallet.fold_counters(), wallet.seal_month(text) TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.explain_drift(uuid, uuid, text, bigint, bigint, bytea), wallet.month_digest(text),
     wallet.compare_records(text, text), wallet.comparisons(), wallet.compare_sealed(text), wallet.compare_bets(text), wallet.compare_entries(text), wallet.compare_payments(text),
-    wallet.compare_requests(text), wallet.compare_bet_events(text), wallet.compare_rules(text), wallet.compare_rollings(text), wallet.compared_times(text), wallet.recent_time(), wallet.as_uuid(text), wallet.sealed_kinds(),
+    wallet.compare_requests(text), wallet.compare_bet_events(text), wallet.compare_rules(text), wallet.compare_turnover(text), wallet.owing_account(wallet.wallet_rolling_obligation), wallet.compare_rollings(text), wallet.compared_times(text), wallet.recent_time(), wallet.as_uuid(text), wallet.sealed_kinds(),
     wallet.record_seal_hash(bytea, text, jsonb, integer, uuid, uuid, jsonb, timestamptz),
     wallet.opening_seal(uuid, uuid, uuid, text, text, text, text, text, bigint, jsonb, jsonb, text, integer, text, integer, uuid, boolean, timestamptz),
     wallet.closing_seal(bytea, text, bigint, jsonb, uuid, uuid, timestamptz), wallet.counts_as_turnover(jsonb, bigint, bigint),

@@ -1,0 +1,50 @@
+"""The folder of state of one test worker: up to three small environments, of the kinds that ship."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from rubyops import config
+from rubyops.engine.failpoint import VARIABLE
+from tests import sources
+from tests.acceptance.counted import count_suites
+from tests.cluster import connect
+from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+
+ENVIRONMENTS: dict[str, dict[str, object]] = {
+    "local": {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1},
+    "local-unified": {"kind": "local", "topology": RUBY_UNIFIED_V1, "copies": 1},
+    "staging": {"kind": "staging", "topology": RUBY_SPLIT_V1, "copies": 2},
+}
+IN_COMMON: dict[str, object] = {"driver": "local", "seed_players": 2000, "confirm": False}
+
+
+class Home:
+    """One folder of state with its environments file, as a person would name them to rubyops by two variables."""
+
+    def __init__(self) -> None:
+        """Make the folder; PostgreSQL may have to run as another user, who must be able to pass through."""
+        self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
+        self.folder.chmod(0o711)
+        self.file = self.folder / "environments.yaml"
+        entries = {name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()}
+        # JSON is YAML, too.
+        self.file.write_text(json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2), encoding="utf-8")
+        count_suites(self.folder)
+
+    def environ(self, failpoint: str | None = None) -> dict[str, str]:
+        """The variables that rubyops is run with."""
+        named = {config.HOME_VARIABLE: str(self.folder), config.FILE_VARIABLE: str(self.file)}
+        return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
+
+    def _servers(self, name: str) -> dict[str, object]:
+        """Name the servers of an environment: none where the run's are embedded, because it then brings its own; else the run's."""
+        if sources.name() == "embedded":
+            return {}
+        return dict(connect().servers_for(self.folder / name))
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
