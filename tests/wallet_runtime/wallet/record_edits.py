@@ -52,7 +52,7 @@ EDITS: tuple[Edit, ...] = (
     _update(BET, "policy_snapshot", ELSEWHERE, OPEN, reason="policy_snapshot"),
     _update(BET, "funding", """jsonb_set(funding, '{0,account}', '"RUBY_SPLIT_V1/WITHDRAWABLE"')""", OPEN, reason="funding"),
     _update(BET, "funding", "'{}'", "bet_id = 'lost'", reason="funding"),
-    _update(BET, "stake", "stake + 1", OPEN, reason="stake or funding"),
+    _update(BET, "stake", "stake + 1", OPEN, reason="stake, funding"),
     _update(BET, "player_id", "gen_random_uuid()", OPEN, reason="whose bet"),
     _update(BET, "provider_type", "'LIVE'", OPEN, reason="whose bet it is, its ids"),
     _update(BET, "currency", "'USD'", OPEN, reason="currency"),

@@ -41,18 +41,16 @@ CREATE FUNCTION wallet.ledger_hash(
         convert_to(p_policy, 'UTF8'), p_policy_version, p_restore_epoch, p_created_at)))
 $$;
 
--- The seal of a bet: of its stake and funding, of where its winnings go, and of all else that names it, 16 bytes for each, so
--- that a finding says which of the three was changed. It is written at authorize, and a close pays nothing where it does not hold.
+-- The seal of a bet: 16 bytes for where its winnings go behind 32 for all else, so that a finding tells the two apart. It is written at
+-- authorize, and a close pays nothing where it does not hold. All texts are ASCII, so the client's encoding does not change their bytes.
 CREATE FUNCTION wallet.opening_seal(
     p_authorization uuid, p_brand uuid, p_player uuid, p_provider text, p_provider_type text, p_bet text, p_round text, p_currency text,
     p_stake bigint, p_funding jsonb, p_snapshot jsonb, p_topology text, p_topology_version integer, p_policy text, p_policy_version integer,
     p_transaction uuid, p_canary boolean, p_created_at timestamptz
 ) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT substr(sha256(record_send(ROW(p_stake, convert_to(p_funding::text, 'UTF8')))), 1, 16)
-        || substr(sha256(convert_to(p_snapshot::text, 'UTF8')), 1, 16)
-        || substr(sha256(record_send(ROW(p_authorization, p_brand, p_player, convert_to(p_provider, 'UTF8'), convert_to(p_provider_type, 'UTF8'),
-               convert_to(p_bet, 'UTF8'), convert_to(p_round, 'UTF8'), convert_to(p_currency, 'UTF8'), convert_to(p_topology, 'UTF8'),
-               p_topology_version, convert_to(p_policy, 'UTF8'), p_policy_version, p_transaction, p_canary, p_created_at))), 1, 16)
+    SELECT sha256(record_send(ROW(p_authorization, p_brand, p_player, p_provider, p_provider_type, p_bet, p_round, p_currency, p_stake, p_funding,
+               p_topology, p_topology_version, p_policy, p_policy_version, p_transaction, p_canary, p_created_at)))
+        || substr(sha256(jsonb_send(p_snapshot)), 1, 16)
 $$;
 
 -- How a bet was closed last: what it paid and to where, its state, and the transactions of its closes; over what it was authorized as.

@@ -23,9 +23,9 @@ BEGIN
          WHERE a.created_at >= times.recent OR (a.created_at >= times.span_from AND a.created_at < times.span_to) OR a.closed_at >= times.recent
     ), judged AS MATERIALIZED (
         SELECT h.*, ARRAY_REMOVE(ARRAY[
-                   CASE WHEN length(h.seal) <> 48 THEN 'seal' WHEN substr(h.opened, 1, 16) <> substr(h.seal, 1, 16) THEN 'stake or funding' END,
-                   CASE WHEN substr(h.opened, 17, 16) <> substr(h.seal, 17, 16) THEN 'policy_snapshot (where winnings go)' END,
-                   CASE WHEN substr(h.opened, 33) <> substr(h.seal, 33) THEN 'whose bet it is, its ids, currency, documents or times' END,
+                   CASE WHEN length(h.seal) <> 48 THEN 'seal'
+                        WHEN substr(h.opened, 1, 32) <> substr(h.seal, 1, 32) THEN 'stake, funding, whose bet it is, its ids, currency, documents or times' END,
+                   CASE WHEN substr(h.opened, 33) <> substr(h.seal, 33) THEN 'policy_snapshot (where winnings go)' END,
                    CASE WHEN substr(h.closed, 1, 16) IS DISTINCT FROM substr(h.close_seal, 1, 16) THEN 'payout or payout_shares' END,
                    CASE WHEN substr(h.closed, 17) IS DISTINCT FROM substr(h.close_seal, 17) THEN 'state, or the transactions of its close' END], NULL) AS differ,
                (SELECT sum(e.delta)::bigint FROM wallet_counter_entry e WHERE e.transaction_id = h.first_close_transaction_id AND e.account = 'HOUSE') AS won
