@@ -19,6 +19,7 @@ class Crowd:
 
     live: Live
     players: Sequence[Player] = ()
+    pause_seconds: float = 0.01
     asked: list[tuple[int, float, int]] = field(default_factory=list)
     _ending: threading.Event = field(default_factory=threading.Event)
 
@@ -67,4 +68,4 @@ class Crowd:
             except httpx.HTTPError:
                 status = 0
             self.asked.append((client, began, status))
-            self._ending.wait(0.01)
+            self._ending.wait(self.pause_seconds)

@@ -81,7 +81,8 @@ def test_everything_heals_by_itself(wired: Wired, number: int, server: str, faul
     live, line = wired.live, wired.wires[server]
     live.settle_down()
     before, pids = live.one(DEPOSITS)["number"], {copy.pid for copy in live.driver.copies()}
-    with Crowd(live).at_work() as crowd:
+    # Deposits go on while Redis is away: the longer, the fewer a second, so that their events are through within the time to settle.
+    with Crowd(live, pause_seconds=max(0.01, seconds / 600)).at_work() as crowd:
         crowd.await_accepted(0)
         line.break_by(fault)
         time.sleep(seconds)
