@@ -1,0 +1,107 @@
+"""Every import contract is broken by the import that it forbids, and by the tree as it is none is."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from rubyops.config import CHECKOUT
+
+PACKAGES = ("rubyops", "commands", "checks", "sql", "wallet_runtime")
+PREFIX = "importlinter:contract:"
+
+
+class Breach(NamedTuple):
+    """One line that is planted at the end of a file, and the contract that has to name it."""
+
+    contract: str
+    file: str
+    imported: str
+
+
+BREACHES = (
+    Breach("toolkit", "rubyops/ports.py", "rubyops.engine.runner"),
+    Breach("toolkit", "rubyops/model/secret.py", "rubyops.config"),
+    Breach("stranger", "rubyops/adapters/host.py", "wallet_runtime.plumbing.money"),
+    Breach("stranger", "checks/_liveness.py", "wallet_runtime.rolling.domain"),
+    Breach("stranger_back", "wallet_runtime/plumbing/app.py", "rubyops.errors"),
+    Breach("engine", "rubyops/engine/guard.py", "commands.freeze"),
+    Breach("engine", "rubyops/adapters/host.py", "checks.money.conservation"),
+    Breach("testing", "commands/freeze.py", "rubyops.testing"),
+    Breach("testing", "wallet_runtime/plumbing/loop.py", "rubyops.testing"),
+    Breach("drivers", "rubyops/engine/lease.py", "psycopg"),
+    Breach("drivers", "checks/_freeze.py", "redis"),
+    Breach("command_line", "rubyops/adapters/operate.py", "click"),
+    Breach("steps", "commands/freeze.py", "rubyops.registry"),
+    Breach("rooms", "wallet_runtime/player/domain.py", "wallet_runtime.player.api"),
+    Breach("neighbours", "wallet_runtime/game/api.py", "wallet_runtime.wallet.domain.bets"),
+    Breach("plumbing", "wallet_runtime/plumbing/loop.py", "wallet_runtime.game.api"),
+    Breach("contract", "wallet_runtime/contract/text.py", "wallet_runtime.plumbing.money"),
+    Breach("pure", "wallet_runtime/wallet/domain/bets.py", "wallet_runtime.plumbing.database"),
+    Breach("pure", "wallet_runtime/rolling/domain.py", "psycopg"),
+    Breach("runtime_drivers", "wallet_runtime/wallet/api/money.py", "psycopg"),
+)
+
+
+class Verdict(NamedTuple):
+    """The exit code of the linter, and what it says in the section of each broken contract, by the contract's name."""
+
+    code: int
+    broken: dict[str, str]
+
+
+def linted(tree: Path) -> Verdict:
+    """Run the linter over a tree of packages."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", str(tree / "setup.cfg"), "--no-cache"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    _, _, told = done.stdout.partition("Broken contracts")
+    # Each section is a name, a line of dashes, and what breaks it.
+    parts = re.split(r"\n(\S.*)\n-{3,}\n", told)
+    return Verdict(done.returncode, dict(zip(parts[1::2], parts[2::2], strict=True)))
+
+
+def contracts(tree: Path) -> dict[str, str]:
+    """Read the name of each contract by the last word of its section."""
+    parser = ConfigParser()
+    parser.read(tree / "setup.cfg", encoding="utf-8")
+    return {name.removeprefix(PREFIX): parser[name]["name"] for name in parser.sections() if name.startswith(PREFIX)}
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".")
+
+
+@pytest.fixture(scope="module")
+def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Verdict]]:
+    """A copy of the tree with every breach planted, and what the linter says of it."""
+    tree = tmp_path_factory.mktemp("breached")
+    for package in PACKAGES:
+        shutil.copytree(CHECKOUT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "setup.cfg", tree)
+    for breach in BREACHES:
+        with (tree / breach.file).open("a", encoding="utf-8") as file:
+            file.write(f"\nimport {breach.imported}\n")
+    yield tree, linted(tree)
+
+
+def test_the_tree_breaks_no_contract() -> None:
+    assert linted(CHECKOUT) == Verdict(0, {})
+
+
+def test_every_contract_has_a_breach() -> None:
+    assert set(contracts(CHECKOUT)) == {breach.contract for breach in BREACHES}
+
+
+@pytest.mark.parametrize("breach", BREACHES, ids=[f"{breach.contract}: {breach.file} {breach.imported}" for breach in BREACHES])
+def test_a_breach_is_named(breached: tuple[Path, Verdict], breach: Breach) -> None:
+    tree, verdict = breached
+    line = f"{module_of(breach.file)} -> {breach.imported}"
+    told = verdict.broken.get(contracts(tree)[breach.contract], "")
+    assert verdict.code != 0
+    assert line in told
