@@ -33,16 +33,19 @@ from rubyops.errors import (
     overtaken,
 )
 from rubyops.ports import Row
+from wallet_runtime.contract import sqlstates
 
 CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
 # A reader waits only for an exclusive lock; who holds it is found and named in that time.
 READ_LOCK_TIMEOUT_MS = 500
-OVERTAKEN = "RB001"
-# RB002: money is not frozen as it has to be. RB003: the facts are not as they have to be.
-# RB004: the freeze belongs to somebody else.
-OVERRULED = "RB005"  # the freeze, or the platform, is not the one that the act was decided on
-GUARDED = (OVERTAKEN, "RB002", "RB003", "RB004", OVERRULED)
+GUARDED = (
+    sqlstates.FENCE_OVERTAKEN,
+    sqlstates.NOT_FROZEN,
+    sqlstates.FACTS_DIFFER,
+    sqlstates.FREEZE_OF_ANOTHER,
+    sqlstates.OVERRULED,
+)
 _NO_SCHEMA = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,
@@ -240,8 +243,8 @@ class Link:
 
 
 def _refused(sqlstate: str, reason: str) -> Refused:
-    if sqlstate == OVERTAKEN:
+    if sqlstate == sqlstates.FENCE_OVERTAKEN:
         return overtaken(reason)
-    if sqlstate == OVERRULED:
+    if sqlstate == sqlstates.OVERRULED:
         return Overruled(reason, next_command="rubyops status")
     return Refused(reason)

@@ -23,6 +23,7 @@ from rubyops.adapters.bounded import Hook
 from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
 from rubyops.errors import RubyopsError, TimedOut, Unreachable, overtaken
 from rubyops.ports import Database
+from wallet_runtime.contract import sqlstates
 
 FOLDER = Path(sql.__file__).parent / "migrations"
 VERSION_SCHEMA = "public"
@@ -33,7 +34,6 @@ LOCK_SECONDS = 65.0  # the server ends the wait for the lock before this
 SCHEMA_SECONDS = 600.0  # for one statement: it may rewrite a table of all the money there is
 ALIVE_SECONDS = 10.0  # how often the server is asked meanwhile whether it still answers
 MAINTENANCE_DATABASE = "postgres"
-OVERTAKEN = "RB001"
 # Per database: whether it has a fence, and at which token. In `control` it is the lock itself.
 FENCES: dict[Database, tuple[str, str]] = {
     "platform": ("ops_has_money", "fence_present"),
@@ -117,7 +117,7 @@ def _holding(which: Database, token: int) -> Callable[..., None]:
         try:
             held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
         except psycopg.Error as error:
-            if error.sqlstate != OVERTAKEN:
+            if error.sqlstate != sqlstates.FENCE_OVERTAKEN:
                 raise
             held = None
         if held is None:

@@ -1,7 +1,7 @@
 """PostgreSQL by query name: a small pool, rows as dicts, driver errors translated in this one place."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from sql import query
-from wallet_runtime.contract import SEALED
+from wallet_runtime.contract import SEALED, sqlstates
 from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken, Maintenance, Unavailable
 
 Row = dict[str, Any]
@@ -23,10 +23,12 @@ CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
 # A wait for an answer sends nothing, so only these notice that the server's machine is gone: after 11 s.
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-OVERTAKEN = "RB001"
-SEALED_STATE = "RW012"
 SEALED_RETRY_SECONDS = 5
 UNDER_SEAL = {"freeze_level": SEALED}
+OURS: dict[str | None, Callable[[], ApiError]] = {
+    sqlstates.FENCE_OVERTAKEN: FencingTokenOvertaken,
+    sqlstates.MONEY_SEALED: lambda: Maintenance(details=UNDER_SEAL, retry_after=SEALED_RETRY_SECONDS),
+}
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
 _CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
 _SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
@@ -36,11 +38,10 @@ class DatabaseError(Exception):
     """The database refused a statement. Stores read `sqlstate` and turn their own codes into the service's errors."""
 
     def __init__(self, error: psycopg.Error) -> None:
-        """Keep the server's own words: `sqlstate`, `message`, `detail`, `constraint` and `context`."""
+        """Keep the server's own words: `sqlstate`, `message`, `detail` and `context`."""
         self.sqlstate = error.sqlstate or ""
         self.message = error.diag.message_primary or str(error)
         self.detail = error.diag.message_detail or ""
-        self.constraint = error.diag.constraint_name or ""
         self.context = error.diag.context or ""
         super().__init__(f"{self.sqlstate} {self.message}")
 
@@ -209,8 +210,8 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
         busy.context = error.diag.context or ""
         return busy
-    if state in (OVERTAKEN, SEALED_STATE):
-        return FencingTokenOvertaken() if state == OVERTAKEN else Maintenance(details=UNDER_SEAL, retry_after=SEALED_RETRY_SECONDS)
+    if state in OURS:
+        return OURS[state]()
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
         return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
     if (state or "").startswith(_SPENT_CLASSES):

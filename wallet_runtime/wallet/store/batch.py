@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from wallet_runtime.contract import sqlstates
 from wallet_runtime.plumbing import failpoint
-from wallet_runtime.plumbing.database import BUSY_STATES, OVERTAKEN, Session
+from wallet_runtime.plumbing.database import BUSY_STATES, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ReadMore, Request, State
@@ -95,11 +96,11 @@ def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result |
         except ApiError as error:
             return error
     sqlstate = outcome["sqlstate"]
-    if sqlstate == OVERTAKEN:
+    if sqlstate == sqlstates.FENCE_OVERTAKEN:
         raise FencingTokenOvertaken
-    if sqlstate in (one.PAIR_MOVED, one.STALE, one.UNIQUE):
+    if sqlstate in (sqlstates.PAIR_MOVED, sqlstates.STALE, one.UNIQUE):
         one.STALE_RETRIES.inc()
-        wish.attempts += sqlstate != one.PAIR_MOVED
+        wish.attempts += sqlstate != sqlstates.PAIR_MOVED
         return Busy("the player's money moved too often to decide this request") if wish.attempts >= one.ATTEMPTS_MAX else None
     if sqlstate in BUSY_STATES:
         return one.InFlight() if one.CLAIM_TABLE in outcome["context"] else Busy("the database gave up waiting; repeat the request")

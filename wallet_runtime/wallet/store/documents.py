@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 import tenacity
 
-from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, SEALED
+from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, SEALED, sqlstates
 from wallet_runtime.plumbing import fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
@@ -33,7 +33,6 @@ ACTIVATION_ATTEMPTS_MAX = 20
 # An activation has so long for its one statement that keeps money waiting, and where money is sealed, so long for a long look at it.
 SWITCH_MILLISECONDS = 250
 SEALED_SWITCH_MILLISECONDS = 30_000
-WORLD_MOVED = "RW001"
 NO_POLICY = (None, None)
 DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"
 Kind = Literal["topology", "policy"]
@@ -325,7 +324,7 @@ def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
             **{key: value for key, value in msgspec.structs.asdict(wish).items() if not key.startswith("from_")},
         )
     except DatabaseError as error:
-        if error.sqlstate != WORLD_MOVED:
+        if error.sqlstate != sqlstates.ACTIVATION_MOVED:
             raise
         raise Busy("another activation, or money, came in between; repeat the request under the same request id") from error
 

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT
+from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT, sqlstates
 from wallet_runtime.plumbing import failpoint, fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import (
@@ -38,10 +38,6 @@ from wallet_runtime.wallet.store.remembered import Known, Remembered
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
-STALE = "RW001"
-PAIR_MOVED = "RW010"
-ANSWER_PRUNED = "RW011"
-RECORD_ALTERED = "RW013"
 UNIQUE = "23505"
 NEGATIVE = "23514"
 OUT_OF_RANGE = "22003"
@@ -107,7 +103,7 @@ class KeyTaken(Exception):
 
 APPLIED = "applied"
 NEW_BET_READS = {"provider_id", "bet_id", *bets.AUTHORIZE_READS}
-MOVED = {STALE: PlayerMoved, PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
+MOVED = {sqlstates.STALE: PlayerMoved, sqlstates.PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
 
 
 class Money:
@@ -264,12 +260,12 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
 
 def refusal(sqlstate: str, message: str) -> ApiError:
     """Turn the database's own refusal into an error; count and log one that only a fault in the rules can cause."""
-    if sqlstate == ANSWER_PRUNED:
+    if sqlstate == sqlstates.ANSWER_PRUNED:
         return AnswerPruned()
     if sqlstate == OUT_OF_RANGE:
         return BalanceLimit()
     REFUSED_BY_DATABASE.labels(sqlstate).inc()
-    if sqlstate == RECORD_ALTERED:
+    if sqlstate == sqlstates.RECORD_ALTERED:
         log.error("a stored record was changed past the wallet", reason=message)
         return RecordAltered(f"{message}; nothing was done, and the next reconciliation cycle names what differs")
     if sqlstate == NEGATIVE:

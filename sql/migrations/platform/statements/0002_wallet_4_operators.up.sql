@@ -56,11 +56,11 @@ BEGIN
     LOCK TABLE wallet_gate IN EXCLUSIVE MODE;
     SELECT * INTO gate FROM wallet_gate FOR UPDATE;
     IF gate.activation_no IS DISTINCT FROM p_activation_no THEN
-        RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW001';
+        RAISE EXCEPTION 'validated on activation %, now it is %', p_activation_no, gate.activation_no USING ERRCODE = 'RW004';
     END IF;
     IF wallet.strands(gate.topology_code, gate.topology_version, p_topology, p_topology_version) THEN
         RAISE EXCEPTION 'money moved into a bucket that topology % version % does not keep', p_topology, p_topology_version
-            USING ERRCODE = 'RW001';
+            USING ERRCODE = 'RW004';
     END IF;
     UPDATE wallet_policy SET state = 'SUPERSEDED' WHERE policy_key = p_policy AND state = 'ACTIVE' AND version <> p_policy_version;
     UPDATE wallet_topology SET state = 'SUPERSEDED' WHERE state = 'ACTIVE' AND (code, version) <> (p_topology, p_topology_version);
