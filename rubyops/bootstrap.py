@@ -25,29 +25,18 @@ from rubyops.engine.report import Reporter, Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Flow, Tools
-from rubyops.errors import RubyopsError, UsageError
+from rubyops.errors import UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.finding import Finding
 from rubyops.model.freeze import FreezeTruth
-from rubyops.model.secret import MASK
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
 from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
 from sql.code import code_digest
-from wallet_runtime import contract
-from wallet_runtime.contract import persons
 
 if TYPE_CHECKING:
     from rubyops.adapters.control import ControlDatabase
     from rubyops.adapters.read import Reader
-
-SECRETS = (
-    *(contract.TOKEN_VARIABLE_PREFIX + caller.upper() for caller in contract.CALLERS),
-    *(contract.PROVIDER_SECRET_PREFIX + provider.upper() for provider in contract.PROVIDERS),
-    *(contract.ADMIN_TOKEN_PREFIX + person for person in ("OPERATOR", "REVIEWER")),
-    *(persons.PERSON_KEY_PREFIX + process.upper() for process in persons.COUNTING_PROCESSES),
-    "PLAYER_SESSION_KEY",
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class Toolkit:
         """Return the front door of the engine."""
         self.reader.listen(stop.obey)
         self.driver.listen(stop.obey, reporter.note)
-        return Session(self.tools, self.journals, this_process(), Scrubber(self.driver), reporter, stop)
+        return Session(self.tools, self.journals, this_process(), reporter, stop)
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
         """POST a question that changes nothing, such as the validation of a document."""
@@ -73,33 +62,6 @@ class Toolkit:
 
         client = CallClient(self.driver)
         return client.send(process, "POST", path, client.operator_headers(None), encode(body))
-
-
-class Scrubber:
-    """Takes the environment's secrets out of text. They are read once they exist: a new environment gets them when it starts."""
-
-    def __init__(self, driver: Driver) -> None:
-        """Ask this driver for the secrets."""
-        self._driver = driver
-        self._values: dict[str, str] = {}
-
-    def __call__(self, text: str) -> str:
-        """Return the text with every secret masked."""
-        for name in SECRETS:
-            if name not in self._values:
-                self._look(name)
-        for value in self._values.values():
-            text = text.replace(value, MASK)
-        return text
-
-    def _look(self, name: str) -> None:
-        try:
-            value = self._driver.secret(name).reveal()
-        except (RubyopsError, KeyError):
-            # A secret that this environment does not have cannot leak either.
-            return
-        if value:
-            self._values[name] = value
 
 
 def open_toolkit(name: str | None) -> Toolkit:

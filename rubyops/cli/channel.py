@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, TextIO
 
+from wallet_runtime.contract.secrets import masked
 from wallet_runtime.contract.text import shown
 
 LINE_SECONDS = 1.0  # how long a run waits for one line to be taken
@@ -109,10 +110,10 @@ class Channel:
         return isinstance(self.lost, BrokenPipeError)
 
     def write(self, text: str) -> None:
-        """Write a line, what would act on a terminal escaped. Never raises, and once `follow` was called never waits for long."""
+        """Write a line, secrets masked and acting characters escaped. Never raises; once `follow` was called, never waits for long."""
         if self.lost is not None:
             return
-        text = shown(text)
+        text = shown(masked(text))
         if self._waiting is None:
             self._put(text + "\n")
         elif self._stalled and self._waiting.qsize() >= LINES_KEPT:

@@ -9,6 +9,7 @@ from rubyops.cli import channel
 from rubyops.cli.lazy import Lazy, LazyGroup
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import COMMANDS, Entry
+from wallet_runtime.contract.secrets import masked
 
 
 def _step(name: str) -> Lazy:
@@ -212,6 +213,6 @@ def _unwritable(error: OSError) -> int:
 
 def _tell(text: str) -> None:
     try:
-        click.echo(text, err=True)
+        click.echo(masked(text), err=True)
     except OSError:
         channel.discard(sys.stderr)

@@ -15,6 +15,7 @@ from typing import Any
 
 from rubyops.engine.journal_store import JournalFile
 from rubyops.errors import JournalUnwritable, Refused
+from wallet_runtime.contract.secrets import masked
 
 GENESIS = "0" * 64
 DEPTH_MAX = 50
@@ -66,12 +67,11 @@ class Journal:
         file: JournalFile | None,
         facts: dict[str, Any],
         *,
-        scrub: Callable[[str], str],
         after: Sequence[Mapping[str, Any]] = (),
         lost: str | None = None,
         optional: bool = False,
     ) -> None:
-        """Go on after these lines; `facts` stand on every new one, `scrub` masks secrets in its text.
+        """Go on after these lines; `facts` stand on every new one. Secrets are masked in all text.
 
         An `optional` journal is the brake's: it works on without one, and `lost` says why.
         """
@@ -79,7 +79,6 @@ class Journal:
         self._optional = optional
         self._file = file
         self._facts = facts
-        self._scrub = scrub
         self._anchor: Callable[[int, str], None] | None = None
         self._hashes: dict[int, str] = {line["seq"]: line["hash"] for line in after}
         self.sequence: int = after[-1]["seq"] if after else 0
@@ -105,8 +104,8 @@ class Journal:
         clash = [key for key in body if key in _RESERVED]
         if clash:
             raise ValueError(f"journal line {kind!r} uses the reserved names {clash}")
-        # Scrubbed before it is hashed, so that the chain is over what the file really holds.
-        clean = json.loads(self._scrub(json.dumps(body, default=str)))
+        # Masked before it is hashed, so that the chain is over what the file really holds.
+        clean = json.loads(masked(json.dumps(body, default=str)))
         line = {"seq": self.sequence + 1, "prev": self.head, "time": datetime.now(UTC).isoformat(), "type": kind, **clean}
         line["hash"] = line_hash(line)
         if not self._append(json.dumps(line, separators=(",", ":"))):

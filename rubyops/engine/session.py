@@ -27,12 +27,11 @@ PING = "facts_freeze"
 
 @dataclass(frozen=True)
 class Session:
-    """What every run of this process shares. `scrub` takes the environment's secrets out of a journal line."""
+    """What every run of this process shares."""
 
     tools: Tools
     journals: Journals
     holder: Holder
-    scrub: Callable[[str], str]
     reporter: Reporter
     stop: StopWish
 
@@ -225,7 +224,7 @@ class Session:
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment
         on_every_line = {"run": run_id, "who": self.holder.who, "host": self.holder.host, "commit": facts.commit, "environment": facts.name}
-        return Journal(file, on_every_line, scrub=self.scrub, **position)
+        return Journal(file, on_every_line, **position)
 
     def _open(self, journal: Journal, run_id: str, plan: Plan, *, dry: bool) -> None:
         journal.write("run_started", playbook=describe_playbook(plan.playbook), dry_run=dry, pid=self.holder.pid)

@@ -1,12 +1,20 @@
 """Text that must not be shown."""
 
-MASK = "****"
+from wallet_runtime.contract.secrets import MASK, keep_out
 
 
 class Secret(str):
-    """A password, token or URL that holds one: drivers take it as the text it is, while printing, logging or formatting it shows a mask."""
+    """A password, token or URL that holds one: drivers take it as the text it is, while printing, logging or formatting it shows a mask.
+
+    Where its plain text gets into something else that is printed or journaled, that is masked, too (`contract.secrets.masked`).
+    """
 
     __slots__ = ()
+
+    def __new__(cls, value: str) -> "Secret":
+        """Keep the value, and keep it out of what is printed from now on."""
+        keep_out(value)
+        return super().__new__(cls, value)
 
     def reveal(self) -> str:
         """Return the plain text, for a header or an environment variable that is composed of it."""

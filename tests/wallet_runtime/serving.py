@@ -22,13 +22,14 @@ import uvicorn
 from tests.cluster import TestDatabase
 from wallet_runtime import contract
 from wallet_runtime.contract import persons
+from wallet_runtime.contract import secrets as names
 from wallet_runtime.contract.persons import Act, Person
 from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
 from wallet_runtime.plumbing.context import Context, open_context
 from wallet_runtime.plumbing.control_link import Freeze
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.health import Health
-from wallet_runtime.plumbing.settings import read_settings, token_variable
+from wallet_runtime.plumbing.settings import read_settings
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 PLAYER = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
@@ -39,7 +40,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def environment_for(process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str) -> dict[str, str]:
     """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
-    tokens = {token_variable(caller): f"token-of-{caller}" for caller in contract.CALLERS}
+    tokens = {names.token(caller): f"token-of-{caller}" for caller in contract.CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
     secrets = {f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in contract.PROVIDERS}
     keys = {f"{persons.PERSON_KEY_PREFIX}{name.upper()}": f"person-key-of-{name}" for name in persons.COUNTING_PROCESSES}

@@ -2,12 +2,15 @@
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import msgspec
 import structlog
 
+from wallet_runtime.contract.secrets import MASK, masked
 from wallet_runtime.contract.text import shown_in_json
 
 _SECRET_WORDS = ("token", "secret", "signature", "authorization", "password", "session", "key", "body", "payload")
@@ -36,6 +39,13 @@ def configure(process: str, copy: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonLines(process, copy))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # The interpreter would print what nobody has caught as it is.
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda fault: _log_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    structlog.get_logger("process").error("uncaught", exc_info=(kind, error, trace))
 
 
 def mask_secrets(logger: object, method: str, fields: EventFields) -> EventFields:
@@ -43,7 +53,7 @@ def mask_secrets(logger: object, method: str, fields: EventFields) -> EventField
     for name in fields:
         lower = name.lower()
         if lower not in _ALLOWED_NAMES and any(word in lower for word in _SECRET_WORDS):
-            fields[name] = "****"
+            fields[name] = MASK
     return fields
 
 
@@ -62,4 +72,4 @@ class _JsonLines(logging.Formatter):
 
 
 def _encode(fields: EventFields, **_: object) -> str:
-    return shown_in_json(msgspec.json.encode(fields, enc_hook=str).decode())
+    return shown_in_json(masked(msgspec.json.encode(fields, enc_hook=str).decode()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from wallet_runtime import contract
-from wallet_runtime.contract import persons
+from wallet_runtime.contract import persons, secrets
 from wallet_runtime.contract.persons import Person
 
 REDIS_PROCESSES = (*contract.WORKER_PROCESSES, contract.ROLLING_SERVICE)
@@ -33,7 +33,8 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Keep the value as bytes."""
+        """Keep the value as bytes, and keep it out of every log line from now on."""
+        secrets.keep_out(value)
         self._value = value.encode()
 
     def reveal(self) -> bytes:
@@ -91,11 +92,6 @@ class Settings:
     def is_worker(self) -> bool:
         """True for a process that answers no routes of its own."""
         return self.process in contract.WORKER_PROCESSES
-
-
-def token_variable(caller: str) -> str:
-    """Name the environment variable of a caller's token: gateway -> INTERNAL_SERVICE_TOKEN_GATEWAY."""
-    return contract.TOKEN_VARIABLE_PREFIX + caller.upper()
 
 
 def called_by(process: str) -> tuple[str, ...]:
@@ -186,7 +182,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         own_token=tokens.get(process),
         caller_tokens={caller: tokens[caller] for caller in admitted_by(process) if caller in tokens},
         provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
-        player_session_key=read.secret("PLAYER_SESSION_KEY") if process in SESSION_PROCESSES else None,
+        player_session_key=read.secret(secrets.SESSION_KEY) if process in SESSION_PROCESSES else None,
         admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
         person_keys=_person_keys(read, process),
         legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
@@ -205,11 +201,11 @@ def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
     """Read the process's own token and those of the callers it admits; a caller without a token is simply not admitted."""
     found: dict[str, Secret] = {}
     if called_by(process):
-        _keep(found, process, read.secret(token_variable(process)))
+        _keep(found, process, read.secret(secrets.token(process)))
     for caller in admitted_by(process):
         if caller != process:
-            _keep(found, caller, read.secret(token_variable(caller), required=False))
-    _check_distinct(read, {token_variable(caller): token for caller, token in found.items()}, "caller")
+            _keep(found, caller, read.secret(secrets.token(caller), required=False))
+    _check_distinct(read, {secrets.token(caller): token for caller, token in found.items()}, "caller")
     return found
 
 
@@ -222,7 +218,7 @@ def _admin_tokens(read: _Reader) -> dict[str, Secret]:
         person = name.removeprefix(contract.ADMIN_TOKEN_PREFIX)
         read.checked(_PERSON.fullmatch(person) is not None, f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter")
         _keep(found, person.lower(), read.secret(name))
-    _check_distinct(read, {contract.ADMIN_TOKEN_PREFIX + person.upper(): token for person, token in found.items()}, "person")
+    _check_distinct(read, {secrets.admin_token(person): token for person, token in found.items()}, "person")
     return found
 
 
@@ -231,8 +227,8 @@ def _person_keys(read: _Reader, process: str) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for counting in persons.COUNTING_PROCESSES:
         if process in (contract.ADMIN_SERVICE, counting):
-            _keep(found, counting, read.secret(persons.PERSON_KEY_PREFIX + counting.upper()))
-    _check_distinct(read, {persons.PERSON_KEY_PREFIX + counting.upper(): key for counting, key in found.items()}, "process")
+            _keep(found, counting, read.secret(secrets.person_key(counting)))
+    _check_distinct(read, {secrets.person_key(counting): key for counting, key in found.items()}, "process")
     return found
 
 
@@ -251,7 +247,7 @@ def _keep(found: dict[str, Secret], name: str, secret: Secret | None) -> None:
 def _provider_secrets(read: _Reader) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for provider in contract.PROVIDERS:
-        _keep(found, provider, read.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()))
+        _keep(found, provider, read.secret(secrets.provider_secret(provider)))
     return found
 
 

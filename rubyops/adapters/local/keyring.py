@@ -9,14 +9,11 @@ from rubyops.adapters.local.servers import REDIS_USERS, SUPERUSER
 from rubyops.errors import NoSecret
 from rubyops.model.secret import Secret
 from wallet_runtime import contract
-from wallet_runtime.contract import persons
+from wallet_runtime.contract.secrets import HOLDERS, keep_out
 
 READ_ROLE = "rubyops_read"
 OPERATOR_ROLE = "rubyops_ops"
 LOGIN_ROLES = (*contract.PROCESSES, READ_ROLE, OPERATOR_ROLE)
-SESSION_KEY = "PLAYER_SESSION_KEY"
-ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
-ADMIN_TOKENS = (ADMIN_TOKEN, f"{contract.ADMIN_TOKEN_PREFIX}REVIEWER")  # what takes two persons can be rehearsed
 _BYTES = 24
 REMEDY = (
     "It has the passwords of the environment's databases. Put a copy of it back, or remove the "
@@ -34,29 +31,10 @@ def redis_password(user: str) -> str:
     return f"REDIS_PASSWORD_{user.upper()}"
 
 
-def token(caller: str) -> str:
-    """Name the secret by which a caller proves itself; it is also the environment variable that carries it."""
-    return f"{contract.TOKEN_VARIABLE_PREFIX}{caller.upper()}"
-
-
-def provider_secret(provider: str) -> str:
-    """Name the secret a provider signs with; it is also the environment variable that carries it."""
-    return f"{contract.PROVIDER_SECRET_PREFIX}{provider.upper()}"
-
-
-def person_key(process: str) -> str:
-    """Name the key with which admin_service signs persons for a process; it is also the environment variable that carries it."""
-    return f"{persons.PERSON_KEY_PREFIX}{process.upper()}"
-
-
 NAMES = (
     *(role_password(role) for role in (SUPERUSER, *LOGIN_ROLES)),
     *(redis_password(user) for user in REDIS_USERS),
-    *(token(caller) for caller in contract.CALLERS),
-    *(provider_secret(provider) for provider in contract.PROVIDERS),
-    SESSION_KEY,
-    *ADMIN_TOKENS,
-    *(person_key(process) for process in persons.COUNTING_PROCESSES),
+    *HOLDERS,
 )
 
 
@@ -67,6 +45,7 @@ class Keyring:
         """Read the file at `path`, if there is one. Raises `StateDamaged`."""
         self._path = path
         self._values = read_state(path, dict[str, str], REMEDY) or {}
+        self._keep_out()
 
     @property
     def empty(self) -> bool:
@@ -79,6 +58,7 @@ class Keyring:
         if not missing:
             return
         self._values |= {name: secrets.token_urlsafe(_BYTES) for name in missing}
+        self._keep_out()
         replace_state(self._path, json.dumps(self._values, indent=2))
 
     def __getitem__(self, name: str) -> Secret:
@@ -87,3 +67,8 @@ class Keyring:
             return Secret(self._values[name])
         except KeyError:
             raise NoSecret(f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}.") from None
+
+    def _keep_out(self) -> None:
+        """Keep every value out of what is printed and journaled, also those that nobody asks for here."""
+        for value in self._values.values():
+            keep_out(value)

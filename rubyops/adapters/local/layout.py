@@ -12,7 +12,7 @@ from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
 from wallet_runtime import contract
-from wallet_runtime.contract import persons
+from wallet_runtime.contract.secrets import HOLDERS
 
 POSTGRES = "postgres"
 VALKEY = "valkey"
@@ -97,7 +97,7 @@ class Platform:
             variables[contract.ANCHOR_FILE_VARIABLE] = str(self.environment.home / "exports" / "ledger-anchors.ndjson")
         # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
         variables |= {f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)]) for other in contract.API_PROCESSES}
-        return variables | {name: self._reveal(name) for name in _secrets_of(process)}
+        return variables | {name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders}
 
     def _dsn(self, role: str, database: Database) -> str:
         return dsn(self.postgres, self.keys, role, database).reveal()
@@ -119,17 +119,3 @@ def copy_url(port: int) -> str:
 def log_file(home: Path, program: str) -> Path:
     """Name the file where a program's output goes."""
     return home / "logs" / f"{program}.log"
-
-
-def _secrets_of(process: str) -> list[str]:
-    """Name the secrets that a process needs and no others: its own token, its callers', and those of its doors."""
-    callers = {caller for (target, _, _), admitted in contract.ROUTE_CALLERS.items() if target == process for caller in admitted}
-    names = [keyring.token(caller) for caller in sorted({process, contract.OBSERVER, *callers})]
-    if process == contract.GATEWAY:
-        names += [keyring.provider_secret(provider) for provider in contract.PROVIDERS]
-    if process in (contract.GATEWAY, contract.PLAYER_SERVICE):
-        names.append(keyring.SESSION_KEY)
-    if process in (contract.GATEWAY, contract.ADMIN_SERVICE):
-        names += keyring.ADMIN_TOKENS
-    counted = [counting for counting in persons.COUNTING_PROCESSES if process in (contract.ADMIN_SERVICE, counting)]
-    return names + [keyring.person_key(counting) for counting in counted]

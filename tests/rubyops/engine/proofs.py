@@ -112,7 +112,7 @@ class World:
             dict,
             lambda table: (),
         )
-        return Session(tools, self.journals, this_process(), lambda text: text, Silent(), StopWish())
+        return Session(tools, self.journals, this_process(), Silent(), StopWish())
 
     def command(self, name: str) -> Command[Any]:
         """The shipped command, with a plan that changes nothing but plays flows."""

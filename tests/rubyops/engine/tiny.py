@@ -90,7 +90,7 @@ def session(
         dict,
         lambda table: (),
     )
-    return Session(tools, JournalFolder(home / "journal"), this_process(), lambda text: text, Silent(), StopWish())
+    return Session(tools, JournalFolder(home / "journal"), this_process(), Silent(), StopWish())
 
 
 def _no_flow(name: str) -> Any:

@@ -1,0 +1,89 @@
+"""Secrets: their names, the processes that are given each, and how they are kept out of what is printed, logged or journaled."""
+
+import json
+from urllib.parse import quote, unquote, urlsplit
+
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    ADMIN_TOKEN_PREFIX,
+    CALLERS,
+    GATEWAY,
+    OBSERVER,
+    PLAYER_SERVICE,
+    PROCESSES,
+    PROVIDER_SECRET_PREFIX,
+    PROVIDERS,
+    ROUTE_CALLERS,
+    TOKEN_VARIABLE_PREFIX,
+)
+from wallet_runtime.contract.persons import COUNTING_PROCESSES, PERSON_KEY_PREFIX
+
+MASK = "****"
+SHORTEST = 8  # a shorter text stands in words that are no secret
+SESSION_KEY = "PLAYER_SESSION_KEY"
+OPERATOR_PERSON, REVIEWER_PERSON = "OPERATOR", "REVIEWER"  # an act that takes two persons can be rehearsed
+
+
+def token(caller: str) -> str:
+    """Name a caller's token: gateway -> INTERNAL_SERVICE_TOKEN_GATEWAY."""
+    return TOKEN_VARIABLE_PREFIX + caller.upper()
+
+
+def provider_secret(provider: str) -> str:
+    """Name the secret that a provider signs with."""
+    return PROVIDER_SECRET_PREFIX + provider.upper()
+
+
+def admin_token(person: str) -> str:
+    """Name the token of a person of the back office."""
+    return ADMIN_TOKEN_PREFIX + person.upper()
+
+
+def person_key(process: str) -> str:
+    """Name the key with which admin_service signs persons for a process."""
+    return PERSON_KEY_PREFIX + process.upper()
+
+
+def _holders_of_token(caller: str) -> tuple[str, ...]:
+    admitting = {target for (target, _, _), callers in ROUTE_CALLERS.items() if caller in callers}
+    return tuple(name for name in PROCESSES if name == caller or name in admitting or caller == OBSERVER)
+
+
+# Every secret that processes are given as an environment variable of this name, and the processes that are. The toolkit knows all of
+# them. Passwords of databases and Redis are in no variable of their own but in URLs; the toolkit's keyring names those.
+HOLDERS: dict[str, tuple[str, ...]] = {
+    **{token(caller): _holders_of_token(caller) for caller in CALLERS},
+    **{provider_secret(provider): (GATEWAY,) for provider in PROVIDERS},
+    SESSION_KEY: (GATEWAY, PLAYER_SERVICE),
+    **{admin_token(person): (GATEWAY, ADMIN_SERVICE) for person in (OPERATOR_PERSON, REVIEWER_PERSON)},
+    **{person_key(process): (ADMIN_SERVICE, process) for process in COUNTING_PROCESSES},
+}
+
+_kept: tuple[str, ...] = ()
+
+
+def keep_out(secret: str) -> None:
+    """Have `masked` take this secret out from now on: a password or token, or the password of a URL."""
+    global _kept  # noqa: PLW0603 - one process, one set of secrets; a reader sees the old tuple or the new one
+    found = _password_of(secret) if "://" in secret else secret
+    if len(found) >= SHORTEST:
+        forms = {found, quote(found, safe=""), json.dumps(found)[1:-1]}
+        _kept = tuple(sorted({*_kept, *forms}, key=len, reverse=True))
+
+
+def masked(text: str) -> str:
+    """Return the text with every secret that this process has held replaced by a mask."""
+    for secret in _kept:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def _password_of(url: str) -> str:
+    """Return a URL's password. One that is the user's name is no secret, and masking it would hide words of ours."""
+    try:
+        parts = urlsplit(url)
+        password = unquote(parts.password or "")
+    except ValueError:
+        return url
+    return "" if password == parts.username else password
