@@ -93,16 +93,15 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
             moved = self.take_turn()
-            self._stopping.wait(0 if moved else self._pause_seconds(time.monotonic() - began))
+            self._stopping.wait(0 if moved else self._pause_seconds())
 
-    def _pause_seconds(self, took_seconds: float) -> float:
-        """Wait the interval. After a failure the next turn comes soon, because a database that is back must not wait for a long interval.
+    def _pause_seconds(self) -> float:
+        """Wait the interval. After a failure the next turn comes soon, however long the interval is: a database that is back shows at once.
 
-        Each failure doubles the wait, up to a bound; a turn that failed late is given as much rest as it took.
+        Each failure doubles the wait, up to a bound.
         """
         if self._failures == 0:
             return self._interval_seconds
         back_off: float = self._interval_seconds * 2 ** min(self._failures, 10)
-        return max(min(back_off, BACK_OFF_SECONDS_MAX), took_seconds)
+        return min(back_off, BACK_OFF_SECONDS_MAX)
