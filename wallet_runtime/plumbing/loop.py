@@ -97,11 +97,11 @@ class Loop:
             self._stopping.wait(0 if moved else self._pause_seconds())
 
     def _pause_seconds(self) -> float:
-        """Wait the interval. After a failure the next turn comes soon, however long the interval is: a database that is back shows at once.
+        """Wait the interval. After a failure the next turn comes soon: a database that is back must not wait for a long interval.
 
-        Each failure doubles the wait, up to a bound.
+        Each failure doubles the wait, up to a bound; that of an hourly turn is a minute, because it may be a heavy one.
         """
         if self._failures == 0:
             return self._interval_seconds
         back_off: float = self._interval_seconds * 2 ** min(self._failures, 10)
-        return min(back_off, BACK_OFF_SECONDS_MAX)
+        return min(back_off, max(BACK_OFF_SECONDS_MAX, self._interval_seconds / 60))

@@ -74,3 +74,9 @@ def test_a_loop_with_a_long_interval_that_failed_does_not_wait_for_it() -> None:
     broken = False
     loop.take_turn()
     assert loop._pause_seconds() == 30.0
+
+
+def test_an_hourly_turn_that_failed_is_taken_again_after_a_minute() -> None:
+    loop = Loop("test", lambda: 1 // 0, 3600.0, 9000.0)
+    loop.take_turn()
+    assert loop._pause_seconds() == 60.0
