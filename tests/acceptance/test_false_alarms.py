@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 SECONDS = float(os.environ.get("RUBYOPS_TRAFFIC_SECONDS", "15"))
 MODES = ("incremental", "rotation", "full", "hashes")
 LOOK_SECONDS = 0.5
+REST_SECONDS = SECONDS / 100  # between two rounds of cycles, and of flows
 # Gates try what is refused, the forced cycle is the test's own, and here no rolling lapses soon enough to be waited for.
 LEFT_OUT = ("GATE-", "reconciliation", "expired-obligation")
 MONEY = [name for name in FLOWS if ONLY_ON.get(name, RUBY_SPLIT_V1) == RUBY_SPLIT_V1 and not name.startswith(LEFT_OUT)]
@@ -67,6 +68,7 @@ def flows_under_way(live: Live, home: Home) -> Iterator[list[dict[str, str]]]:
     def play() -> None:
         while not ending.is_set():
             said.append(played_apart(home, live.name, MONEY))
+            ending.wait(REST_SECONDS)
 
     player = threading.Thread(target=play)
     player.start()
@@ -98,10 +100,12 @@ def alarms_noted(live: Live) -> Iterator[Counter[tuple[object, ...]]]:
 
 def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
     staging.settle_down()
-    traffic, cycles, until = Traffic(staging), list[dict[str, Any]](), time.monotonic() + SECONDS
+    # The players of half an hour take their time, so that events keep pace on any machine.
+    traffic, cycles, until = Traffic(staging, max(0.02, SECONDS / 10_000)), list[dict[str, Any]](), time.monotonic() + SECONDS
     with alarms_noted(staging) as unwell, flows_under_way(staging, home) as flows, traffic.under_way():
         while time.monotonic() < until:
             cycles += [cycle(staging, mode) for mode in MODES]
+            time.sleep(REST_SECONDS)
     staging.settle_down()
     print(f"{len(cycles)} cycles, {len(flows)} times {len(MONEY)} flows, answers {dict(sorted(traffic.answers.items()))}")
     assert not traffic.faults

@@ -13,7 +13,6 @@ from tests.acceptance.platform import CURRENCY, Live, Player
 from wallet_runtime.contract import PROVIDERS
 
 GAMBLERS = 4
-PAUSE_SECONDS = 0.02  # rolling_worker keeps pace, so that nothing is late by the traffic alone
 WALLET = "/api/v1/player/wallet"
 
 
@@ -22,6 +21,7 @@ class Traffic:
     """Players who deposit, bet, move and withdraw at random: answers by (action, status), and the first fault of each thread."""
 
     live: Live
+    pause_seconds: float
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     faults: list[BaseException] = field(default_factory=list)
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -53,7 +53,7 @@ class Traffic:
                 name = chance.choice(tuple(ACTIONS))
                 for status in ACTIONS[name](gambler):
                     self.answers[name, status] += 1
-                self._ending.wait(PAUSE_SECONDS)
+                self._ending.wait(self.pause_seconds)
         except BaseException as error:  # the test tells of the thread's fault
             self.faults.append(error)
 
