@@ -22,6 +22,8 @@ PAGE_ROWS_MAX = 500
 INTERVAL_SECONDS = 2.0
 REST_SECONDS_MAX = 20.0
 REST_PER_WORK = 3.0  # a long backlog is compared at a quarter of one core at most
+# While events are missing the worker is red, and only the next comparison can say that they came back.
+REST_MISSING_SECONDS_MAX = 4.0
 STALLED_SECONDS = 60.0
 RESEND_PATIENCE_SECONDS = 2.0
 RESENT = Counter("outbox_resent_total", "Events that the stream had lost and that are published again.", ["outbox"])
@@ -76,8 +78,12 @@ class Delivery:
                 missing=[each.missing for each in seen.values()],
             )["missing"]
         MISSING.labels(self._outbox.owner).set(self._missing)
-        self._rest_until = began + min(REST_SECONDS_MAX, (self._clock() - began) * (1 + REST_PER_WORK))
+        took = self._clock() - began
+        self._rest_until = began + took + self._rest_seconds(took)
         return sum(len(each.resent) for each in seen.values())
+
+    def _rest_seconds(self, took: float) -> float:
+        return min(REST_MISSING_SECONDS_MAX if self._missing else REST_SECONDS_MAX, took * REST_PER_WORK)
 
     def health(self) -> str:
         """Say "ok", or how many events the stream has lost; red until each of them is applied."""

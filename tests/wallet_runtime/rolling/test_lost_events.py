@@ -52,6 +52,7 @@ class Watched:
 def watched(line: Line, as_role: AsRole, streams: Streams, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A watched line that never rests and waits for nothing."""
     monkeypatch.setattr(delivery, "REST_SECONDS_MAX", 0)
+    monkeypatch.setattr(delivery, "REST_MISSING_SECONDS_MAX", 0)
     monkeypatch.setattr(consumer, "BLOCK_MS", 1)
     with redis.Redis.from_url(redis_url, decode_responses=True) as server:
         yield Watched(line, delivery_of(as_role("wallet_worker"), streams), server)
@@ -141,6 +142,21 @@ def test_health_is_red_until_everything_that_was_lost_is_applied(watched: Watche
     assert (watched.delivery.health(), look(PLACES)[0][2]) == (red, 1), "it is in the stream again, and not applied"
     watched.run()
     assert (watched.delivery.health(), watched.line.consumer.health()) == (OK, OK)
+
+
+def test_a_long_comparison_rests_less_while_events_are_missing(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine took five seconds to compare, and its worker stayed red for twenty after everything had come back."""
+    monkeypatch.undo()
+    watched.line.wallet.require(Player(), 100)
+    watched.line.publish()
+    watched.server.flushdb()
+    assert watched.delivery._rest_seconds(5.0) == 15.0
+    assert watched.delivery.turn() == 1
+    watched.line.publish()
+    watched.delivery._rest_until = 0.0
+    watched.delivery.turn()
+    assert watched.delivery.health() != OK
+    assert [watched.delivery._rest_seconds(took) for took in (5.0, 1.0)] == [4.0, 3.0]
 
 
 def test_what_is_applied_while_it_is_compared_is_not_missing(
