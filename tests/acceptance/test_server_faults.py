@@ -37,7 +37,7 @@ POOL_MAX = 8
 
 
 @contextmanager
-def money_survives(live: Live) -> Iterator[Callable[[], None]]:
+def money_survives(live: Live, pause_seconds: float = 0.01) -> Iterator[Callable[[], None]]:
     """Keep a crowd at work, and look in the end that every accepted deposit is there once.
 
     Gives a function that waits until every process has beaten since, is green, and money moves; call it when the fault is mended.
@@ -53,7 +53,7 @@ def money_survives(live: Live) -> Iterator[Callable[[], None]]:
         crowd.await_accepted(mended)
         assert green < GREEN_SECONDS_MAX
 
-    with Crowd(live).at_work() as crowd:
+    with Crowd(live, pause_seconds=pause_seconds).at_work() as crowd:
         crowd.await_accepted(0)
         yield heal
     live.settle_down()
@@ -93,8 +93,8 @@ def _is_another(live: Live, killed: int) -> bool:
 
 @pytest.mark.parametrize("seconds", REFUSED_SECONDS)
 def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
-    """Every copy beats, and hears of the level, as before when it is there again."""
-    with money_survives(live) as heal, live.superuser() as connection:
+    """Every copy beats, and hears of the level, as before when it is there again. Money goes on meanwhile, the longer, the slower."""
+    with money_survives(live, max(0.01, seconds / 600)) as heal, live.superuser() as connection:
         connection.execute("ALTER DATABASE control ALLOW_CONNECTIONS false")
         try:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'control'")
