@@ -90,8 +90,8 @@ def test_what_finds_a_bug_agrees_without_one() -> None:
 
 
 # A bug may end a history at another command than before, which Hypothesis calls flaky. Without a bug that fails, too.
-def _caught_in_rules() -> bool:
-    for seed, code in RULES_PLANTED:
+def _caught_in_rules(first: int) -> bool:
+    for seed, code in (*RULES_PLANTED[first:], *RULES_PLANTED[:first]):
         try:
             explore(Memory, variants(code), PLANT_RULES, seed, shrink=False)
         except (AssertionError, Flaky):
@@ -99,10 +99,10 @@ def _caught_in_rules() -> bool:
     return False
 
 
-def _caught_in_postgresql(product: Product) -> bool:
+def _caught_in_postgresql(product: Product, first: int) -> bool:
     pairs = variants(POSTGRES_PLANTED[0][1])
     product.save(pairs)
-    for seed, _ in POSTGRES_PLANTED:
+    for seed, _ in (*POSTGRES_PLANTED[first:], *POSTGRES_PLANTED[:first]):
         try:
             explore(product.open, pairs, PLANT_POSTGRES, seed, shrink=False)
         except (AssertionError, Flaky):
@@ -113,16 +113,16 @@ def _caught_in_postgresql(product: Product) -> bool:
 @pytest.mark.parametrize("bug", plants.RULES, ids=[bug.name for bug in plants.RULES])
 def test_a_bug_in_the_rules_is_caught(bug: plants.InRules, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
-    assert _caught_in_rules()
+    assert _caught_in_rules(bug.first)
 
 
 @pytest.mark.parametrize("bug", plants.STORE, ids=[bug.name for bug in plants.STORE])
 def test_a_bug_in_the_store_is_caught(bug: plants.InRules, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
-    assert _caught_in_postgresql(product)
+    assert _caught_in_postgresql(product, bug.first)
 
 
 @pytest.mark.parametrize("bug", plants.SQL, ids=[bug.name for bug in plants.SQL])
 def test_a_bug_in_the_database_is_caught(bug: plants.InSql, product: Product, look: psycopg.Connection) -> None:
     bug.plant(look)
-    assert _caught_in_postgresql(product)
+    assert _caught_in_postgresql(product, bug.first)

@@ -34,19 +34,21 @@ replace = msgspec.structs.replace
 
 
 class InRules(NamedTuple):
-    """A fault in the rules, or in the store around them."""
+    """A fault in the rules, or in the store around them. The batch `first` is known to find it, and is played before the others."""
 
     name: str
     plant: Callable[[Patch], None]
+    first: int = 0
 
 
 class InSql(NamedTuple):
-    """A fault in a function of the database: what stands there, and what stands there instead."""
+    """A fault in a function of the database: what stands there, and what stands there instead. `first` as in `InRules`."""
 
     name: str
     function: str
     right: str
     wrong: str
+    first: int = 0
 
     def plant(self, superuser: psycopg.Connection[Any]) -> None:
         """Replace the function in this database alone."""
@@ -398,7 +400,7 @@ def _blocked_players_win(patch: Patch) -> None:
 RULES = (
     InRules("the units left by rounding go to the first source", _rest_to_the_first),
     InRules("a rollback gives the whole stake to the first source", _rollback_to_the_first_source),
-    InRules("one key under two names adjusts alone", _one_person),
+    InRules("one key under two names adjusts alone", _one_person, first=4),
     InRules("a refill hides that winnings were spent", _refill_hides_spent_winnings),
     InRules("a coupon pays outside its scope", _any_scope),
     InRules("a lapsed coupon pays", _lapsed_coupons_pay),
@@ -449,11 +451,11 @@ STORE = (
     InRules("every try has a request id of its own", _request_id_minted_per_try),
     InRules("another payload gets the first answer", _any_payload),
     InRules("what is remembered leaves out the command itself", _own_command_not_remembered),
-    InRules("what is remembered leaves out coupons", _coupons_not_remembered),
+    InRules("what is remembered leaves out coupons", _coupons_not_remembered, first=6),
 )
 SQL = (
     InSql("a stale version is accepted", "apply_command", " AND p.version = c.player_version", ""),
-    InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version"),
+    InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version", first=2),
     InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
     InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
     InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),
