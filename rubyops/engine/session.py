@@ -27,7 +27,7 @@ PING = "facts_freeze"
 
 @dataclass(frozen=True)
 class Session:
-    """What every run of this process shares."""
+    """Ports, journals, holder and reporter, which all runs of this process share."""
 
     tools: Tools
     journals: Journals

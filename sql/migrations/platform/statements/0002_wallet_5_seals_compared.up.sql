@@ -237,7 +237,7 @@ LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
      WHERE w.currency IS DISTINCT FROM p.currency AND (w.currency <> 'PTS' OR p.currency IS NULL)
 $$;
 
--- What accounts have to turn over against what the wallet's functions left, and a figure for each account with active rollings.
+-- The open turnover of each account against its seal, and every account with active rollings against having such a row.
 CREATE FUNCTION wallet.compare_turnover(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb, reason text)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp SET TimeZone = 'UTC' AS $$
