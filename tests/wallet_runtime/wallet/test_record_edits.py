@@ -215,6 +215,7 @@ def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: ps
 def test_turnover_that_was_lowered_releases_nothing(world: World, look: psycopg.Connection) -> None:
     (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
     act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+    turn_over(look)
     for change in ("UPDATE wallet.wallet_turnover SET open = open - 1", "UPDATE wallet.wallet_turnover SET seal = NULL"):
         assert "is not as the wallet left it" in _undone(look, "wallet_turnover", change, act)
     assert "is gone" in _undone(look, "wallet_turnover", "DELETE FROM wallet.wallet_turnover", act)
