@@ -59,6 +59,15 @@ def line_hash(line: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def _masked(value: Any) -> Any:
+    """Mask text alone: a password of digits must not break a number of the line."""
+    if isinstance(value, dict):
+        return {masked(name): _masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return masked(value) if isinstance(value, str) else value
+
+
 class Journal:
     """Appends lines to one run's journal."""
 
@@ -105,7 +114,7 @@ class Journal:
         if clash:
             raise ValueError(f"journal line {kind!r} uses the reserved names {clash}")
         # Masked before it is hashed, so that the chain is over what the file really holds.
-        clean = json.loads(masked(json.dumps(body, default=str)))
+        clean = _masked(json.loads(json.dumps(body, default=str)))
         line = {"seq": self.sequence + 1, "prev": self.head, "time": datetime.now(UTC).isoformat(), "type": kind, **clean}
         line["hash"] = line_hash(line)
         if not self._append(json.dumps(line, separators=(",", ":"))):

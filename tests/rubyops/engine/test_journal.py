@@ -54,6 +54,15 @@ def test_a_sound_journal_has_no_fault_and_no_secret(lines: list[str]) -> None:
     assert "hunter2-and-3" not in "".join(lines)
 
 
+def test_a_password_of_digits_breaks_no_number(tmp_path: Path) -> None:
+    folder = JournalFolder(tmp_path)
+    journal = Journal(folder.create("r-1"), {"run": "r-1"})
+    journal.write("note", number=9_081_726_354, told="at " + Secret("81726354").reveal())
+    journal.close()
+    (line,) = read_chain(folder.read("r-1")[0], ends_whole=True).lines
+    assert (line["number"], line["told"]) == (9_081_726_354, "at ****")
+
+
 def test_a_changed_line_shows(lines: list[str]) -> None:
     lines[2] = lines[2].replace('"number":2', '"number":7')
     assert "was changed" in read_chain(lines, ends_whole=True).faults[0]
