@@ -11,9 +11,15 @@ def main() -> int:
     failed = []
     for name in SCRIPTS:
         given = sys.argv[1:] if name != "reconciliation" else []
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *given], check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *given], check=False
+        ).returncode:
             failed.append(name)
-    print("all ratios are within their bounds" if not failed else f"not within its bounds: {', '.join(failed)}")
+    print(
+        "all ratios are within their bounds"
+        if not failed
+        else f"not within its bounds: {', '.join(failed)}"
+    )
     return 1 if failed else 0
 
 

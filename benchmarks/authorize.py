@@ -34,15 +34,32 @@ class Figures:
         bench.execute(PROTOTYPES.read_text(encoding="utf-8"))
         told = play.sent(bench)
         self.known = VARIABLES | play.variables(told)
-        self.bet, self.session = play.two_trips(bench, told), play.session(bench, told, SESSION_BETS)
+        self.bet, self.session = (
+            play.two_trips(bench, told),
+            play.session(bench, told, SESSION_BETS),
+        )
         read = play.read_in_sql(told)
-        self.one_trip = play.script(bench, f"{play.apply_in_sql(told, f'bench.one_trip({read}, ')};")
-        self.rules = play.script(bench, f"{play.apply_in_sql(told, f'bench.rules_in_sql({read}, 10, ')};")
+        self.one_trip = play.script(
+            bench, f"{play.apply_in_sql(told, f'bench.one_trip({read}, ')};"
+        )
+        self.rules = play.script(
+            bench, f"{play.apply_in_sql(told, f'bench.rules_in_sql({read}, 10, ')};"
+        )
 
     def pgbench(self, *arguments: str, players: int = 0, database: str = PLATFORM) -> float:
         """Run pgbench with all clients for the asked seconds."""
         share = max(1, (players or self.asked.players) // self.asked.clients)
-        common = ["-n", "-T", str(self.asked.seconds), "-c", str(self.asked.clients), "-j", "2", "-M", "prepared"]
+        common = [
+            "-n",
+            "-T",
+            str(self.asked.seconds),
+            "-c",
+            str(self.asked.clients),
+            "-j",
+            "2",
+            "-M",
+            "prepared",
+        ]
         known = [f"-D{name}={value}" for name, value in (self.known | {"share": share}).items()]
         return self.bench.pgbench(*common, *known, *arguments, database=database)
 
@@ -52,7 +69,9 @@ class Figures:
 
     def rows(self, bid: str) -> Callable[[], float]:
         """Update one row with all clients (`1`), or a row each."""
-        return lambda: self.pgbench("-f", str(play.script(self.bench, ONE_ROW.format(bid=bid))), database=REFERENCE)
+        return lambda: self.pgbench(
+            "-f", str(play.script(self.bench, ONE_ROW.format(bid=bid))), database=REFERENCE
+        )
 
     def sql(self, script: Path) -> Callable[[], float]:
         """Play a pgbench script."""
@@ -61,7 +80,9 @@ class Figures:
     def path(self, turn: play.Turn, players: int = 0) -> Callable[[], float]:
         """Play the store path from Python."""
         asked = self.asked
-        return lambda: play.played(self.bench, turn, asked.seconds, asked.clients, players or asked.players)
+        return lambda: play.played(
+            self.bench, turn, asked.seconds, asked.clients, players or asked.players
+        )
 
 
 def measure(figures: Figures, only: list[str]) -> bool:
@@ -69,16 +90,56 @@ def measure(figures: Figures, only: list[str]) -> bool:
     players = figures.asked.players
     many = functools.partial(play.batch, BATCH, players)
     pairs: dict[str, list[tuple[str, Callable[[], float], Callable[[], float]]]] = {
-        "sql": [(f"authorize, SQL of sessions of {SESSION_BETS} bets, against tpcb-like", figures.tpcb, figures.sql(figures.session))],
-        "cold": [("authorize, SQL of players who are read for every bet, against tpcb-like", figures.tpcb, figures.sql(figures.bet))],
-        "path": [("authorize, store path from Python, against tpcb-like", figures.tpcb, figures.path(play.single))],
-        "batch": [(f"batches of {BATCH} against single", figures.path(play.single), figures.path(many))],
-        "hot": [
-            ("one hot player against spread players", figures.path(play.single), figures.path(play.single, 1)),
-            ("pgbench, one hot row against spread rows", figures.rows("1 + :client_id"), figures.rows("1")),
+        "sql": [
+            (
+                f"authorize, SQL of sessions of {SESSION_BETS} bets, against tpcb-like",
+                figures.tpcb,
+                figures.sql(figures.session),
+            )
         ],
-        "trip": [("one trip instead of two, SQL alone", figures.sql(figures.bet), figures.sql(figures.one_trip))],
-        "rules": [("one trip with the rule in SQL, SQL alone", figures.sql(figures.bet), figures.sql(figures.rules))],
+        "cold": [
+            (
+                "authorize, SQL of players who are read for every bet, against tpcb-like",
+                figures.tpcb,
+                figures.sql(figures.bet),
+            )
+        ],
+        "path": [
+            (
+                "authorize, store path from Python, against tpcb-like",
+                figures.tpcb,
+                figures.path(play.single),
+            )
+        ],
+        "batch": [
+            (f"batches of {BATCH} against single", figures.path(play.single), figures.path(many))
+        ],
+        "hot": [
+            (
+                "one hot player against spread players",
+                figures.path(play.single),
+                figures.path(play.single, 1),
+            ),
+            (
+                "pgbench, one hot row against spread rows",
+                figures.rows("1 + :client_id"),
+                figures.rows("1"),
+            ),
+        ],
+        "trip": [
+            (
+                "one trip instead of two, SQL alone",
+                figures.sql(figures.bet),
+                figures.sql(figures.one_trip),
+            )
+        ],
+        "rules": [
+            (
+                "one trip with the rule in SQL, SQL alone",
+                figures.sql(figures.bet),
+                figures.sql(figures.rules),
+            )
+        ],
     }
     good = [
         compare(name, figures.asked.rounds, reference, measured, LEAST.get(topic))

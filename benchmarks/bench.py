@@ -47,7 +47,11 @@ class Bench:
         command = [str(self.postgres.bin_dir / "pgbench"), *arguments, self.dsn(database)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = _TPS.search(done.stdout)
-        if done.returncode or found is None or "number of failed transactions: 0 " not in done.stdout:
+        if (
+            done.returncode
+            or found is None
+            or "number of failed transactions: 0 " not in done.stdout
+        ):
             sys.exit(f"pgbench did not do what was asked:\n{done.stdout}\n{done.stderr}")
         return float(found[1])
 
@@ -61,28 +65,55 @@ def server(scale: int) -> Iterator[Bench]:
     port = PortBook(folder / "ports.json").usable("postgres")
     postgres = Postgres(binaries.runnable_postgres_bin(folder), folder / "postgres", port, SETTINGS)
     bench = Bench(postgres, password)
-    control = [str(postgres.bin_dir / "pg_ctl"), "-D", str(postgres.data), "-l", str(postgres.data / "server.log")]
+    control = [
+        str(postgres.bin_dir / "pg_ctl"),
+        "-D",
+        str(postgres.data),
+        "-l",
+        str(postgres.data / "server.log"),
+    ]
     try:
         postgres.create(password)
         options = shlex.join(postgres.command()[3:])
         started = [*control, "start", "-W", "-o", options]
         environment = {**os.environ, **POSTGRES_ENVIRONMENT}
-        subprocess.run(started, user=postgres.user, cwd="/", env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            started,
+            user=postgres.user,
+            cwd="/",
+            env=environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         postgres.await_ready(password, 30)
         for name in (PLATFORM, REFERENCE, CONTROL):
             migrations.ensure_database(bench.dsn("postgres"), name)
         migrations.upgrade(bench.dsn(), "platform")
         migrations.upgrade(bench.dsn(CONTROL), "control")
         subprocess.run(
-            [str(postgres.bin_dir / "pgbench"), "-i", "-q", "-s", str(scale), bench.dsn(REFERENCE)], check=True, capture_output=True
+            [str(postgres.bin_dir / "pgbench"), "-i", "-q", "-s", str(scale), bench.dsn(REFERENCE)],
+            check=True,
+            capture_output=True,
         )
         yield bench
     finally:
-        subprocess.run([*control, "stop", "-m", "immediate"], user=postgres.user, cwd="/", check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*control, "stop", "-m", "immediate"],
+            user=postgres.user,
+            cwd="/",
+            check=False,
+            stdout=subprocess.DEVNULL,
+        )
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def compare(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float], least: float | None = None) -> bool:
+def compare(
+    name: str,
+    rounds: int,
+    reference: Callable[[], float],
+    measured: Callable[[], float],
+    least: float | None = None,
+) -> bool:
     """Run both in turn `rounds` times, the order swapped each time; print every pair and the median. True unless it is below `least`."""
     ratios = []
     for number in range(rounds):
@@ -90,8 +121,18 @@ def compare(name: str, rounds: int, reference: Callable[[], float], measured: Ca
         value = measured()
         base = first if first is not None else reference()
         ratios.append(value / base)
-        print(f"  {name} {number + 1}: {value:,.0f}/s against {base:,.0f}/s = {ratios[-1]:.2f}", flush=True)
+        print(
+            f"  {name} {number + 1}: {value:,.0f}/s against {base:,.0f}/s = {ratios[-1]:.2f}",
+            flush=True,
+        )
     median = statistics.median(ratios)
-    bound = "" if least is None else f", at least {least:.2f} wanted: {'ok' if median >= least else 'BELOW'}"
-    print(f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs){bound}", flush=True)
+    bound = (
+        ""
+        if least is None
+        else f", at least {least:.2f} wanted: {'ok' if median >= least else 'BELOW'}"
+    )
+    print(
+        f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs){bound}",
+        flush=True,
+    )
     return least is None or median >= least

@@ -58,11 +58,22 @@ def prepare(bench: Bench, players: int) -> None:
     with opened(bench.dsn()) as money:
         documents = Documents(money.database)
         documents.seed("RUBY_SPLIT_V1", "bench")
-        documents.activate(PairWish("RUBY_SPLIT_V1", 1, "default", 1, None, None, "bench", "activate"))
+        documents.activate(
+            PairWish("RUBY_SPLIT_V1", 1, "default", 1, None, None, "bench", "activate")
+        )
         for number in range(players):
             money.register(BRAND, player_id(number), "EUR", False)
             request = named(number, "deposit")
-            assert money.perform(request, {}, lambda state, pair, request=request: cash.deposit(request, DEPOSIT, state, pair))[0] == 200
+            assert (
+                money.perform(
+                    request,
+                    {},
+                    lambda state, pair, request=request: cash.deposit(
+                        request, DEPOSIT, state, pair
+                    ),
+                )[0]
+                == 200
+            )
         for first in range(0, players * BETS_BEFORE, COMMANDS_MAX):
             batch(COMMANDS_MAX, players, money, first)
     # As pgbench does with its own tables.
@@ -82,13 +93,23 @@ def opened(dsn: str) -> Iterator[Money]:
 def named(number: int, name: str) -> Request:
     """Name a request of a player as game_service would."""
     transaction = uuid4()
-    return Request(BRAND, player_id(number), "game_service", ROUTE, f"{name}-{transaction}", "ab" * 32, transaction)
+    return Request(
+        BRAND,
+        player_id(number),
+        "game_service",
+        ROUTE,
+        f"{name}-{transaction}",
+        "ab" * 32,
+        transaction,
+    )
 
 
 def bet(number: int) -> Wish:
     """Make one authorization of a player under ids of its own."""
     request = named(number, "bet")
-    command = bets.Authorize("mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR")
+    command = bets.Authorize(
+        "mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR"
+    )
     reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.AUTHORIZE_READS
     return Wish(request, reads, lambda state, pair: bets.authorize(request, command, state, pair))
 
@@ -114,11 +135,15 @@ def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int)
     As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until all of them are under way.
     """
     with Pool(clients) as pool:
-        play = functools.partial(_play, turn, players, bench.dsn(), clients, time.monotonic() + WARM_SECONDS, seconds)
+        play = functools.partial(
+            _play, turn, players, bench.dsn(), clients, time.monotonic() + WARM_SECONDS, seconds
+        )
         return sum(pool.map(play, range(clients), chunksize=1)) / seconds
 
 
-def _play(turn: Turn, players: int, dsn: str, clients: int, begins: float, seconds: float, client: int) -> int:
+def _play(
+    turn: Turn, players: int, dsn: str, clients: int, begins: float, seconds: float, client: int
+) -> int:
     share = max(1, players // clients)
     done, number = 0, client * 7919 + 1
     with opened(dsn) as money:
@@ -141,12 +166,18 @@ def sent(bench: Bench) -> Sent:
     """Decide one authorization as the service would, under sample ids."""
     with opened(bench.dsn()) as money, money.database.session() as session:
         transaction = UUID(SAMPLE_ID)
-        request = Request(BRAND, player_id(0), "game_service", ROUTE, SAMPLE_ID, "ab" * 32, transaction)
+        request = Request(
+            BRAND, player_id(0), "game_service", ROUTE, SAMPLE_ID, "ab" * 32, transaction
+        )
         command = bets.Authorize("mocksports", "SPORTS", SAMPLE_ID, "round", 10, "EUR")
-        payload = read_payload(request, {"provider_id": "mocksports", "bet_id": SAMPLE_ID} | bets.AUTHORIZE_READS)
+        payload = read_payload(
+            request, {"provider_id": "mocksports", "bet_id": SAMPLE_ID} | bets.AUTHORIZE_READS
+        )
         row = session.one("wallet_read_state", command=encoded(payload))
         state = msgspec.json.decode(row["state"], type=State)
-        decision = money.decide(session, state, lambda seen, pair: bets.authorize(request, command, seen, pair))
+        decision = money.decide(
+            session, state, lambda seen, pair: bets.authorize(request, command, seen, pair)
+        )
         return Sent(encoded(payload), parameters(command_of(request, state, decision)))
 
 
@@ -165,9 +196,11 @@ def read_in_sql(told: Sent) -> str:
 
 def apply_in_sql(told: Sent, call: str = "wallet.apply_command(") -> str:
     """Write the statement that applies, calling another function if one is named, with pgbench's variables for its parameters."""
-    return re.sub(r"%\((\w+)\)s", lambda found: _parameter(found[1], told.apply[found[1]]), query("wallet_apply_command")).replace(
-        "wallet.apply_command(", call
-    )
+    return re.sub(
+        r"%\((\w+)\)s",
+        lambda found: _parameter(found[1], told.apply[found[1]]),
+        query("wallet_apply_command"),
+    ).replace("wallet.apply_command(", call)
 
 
 def _parameter(name: str, value: object) -> str:
@@ -216,6 +249,8 @@ def _apply(told: Sent) -> str:
 
 
 def _write(bench: Bench, *lines: str) -> Path:
-    with tempfile.NamedTemporaryFile("w", suffix=".sql", dir=bench.postgres.data.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", suffix=".sql", dir=bench.postgres.data.parent, delete=False
+    ) as file:
         file.write("\n".join(lines) + "\n")
     return Path(file.name)

@@ -65,38 +65,58 @@ def bare(connection: psycopg.Connection) -> float:
     return time.monotonic() - began
 
 
-def ratios(name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]) -> float:
+def ratios(
+    name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]
+) -> float:
     """Run both in turn, print every pair, return the median ratio."""
     found = []
     for number in range(rounds):
         base, value = reference(), measured()
         found.append(value / base)
-        print(f"  {name} {number + 1}: {value:.3f} s against {base:.3f} s = {found[-1]:.3f}", flush=True)
+        print(
+            f"  {name} {number + 1}: {value:.3f} s against {base:.3f} s = {found[-1]:.3f}",
+            flush=True,
+        )
     median = statistics.median(found)
-    print(f"{name}: median {median:.3f} (spread {min(found):.3f} to {max(found):.3f}, {rounds} pairs)", flush=True)
+    print(
+        f"{name}: median {median:.3f} (spread {min(found):.3f} to {max(found):.3f}, {rounds} pairs)",
+        flush=True,
+    )
     return median
 
 
 def records(bench: Bench, asked: argparse.Namespace) -> None:
     """Measure each comparison of records over bets two days old and some of today, beside the bare sum over their ledger rows."""
     with psycopg.connect(bench.dsn(), autocommit=True) as connection:
-        for first, last, ago in ((1, asked.bets, "2 days"), (asked.bets + 1, asked.bets + asked.changes, "0 days")):
+        for first, last, ago in (
+            (1, asked.bets, "2 days"),
+            (asked.bets + 1, asked.bets + asked.changes, "0 days"),
+        ):
             for statement in RECORDS:
                 given = {"first": first, "last": last, "ago": ago} if "%(" in statement else None
-                connection.execute((statement if given else statement.replace("%%", "%")).encode(), given)
+                connection.execute(
+                    (statement if given else statement.replace("%%", "%")).encode(), given
+                )
         # A database that was never walked is compared whole.
         connection.execute("UPDATE wallet.wallet_reconciliation_mark SET restore_epoch = 0")
         connection.execute("VACUUM ANALYZE")
         names = [str(name) for (name,) in connection.execute("SELECT wallet.comparisons()")]
         for name in names:
             for mode in ("full", "incremental"):
-                ratios(f"{name}, {mode}, against bare", asked.rounds, lambda: bare(connection), partial(compare, connection, mode, name))
+                ratios(
+                    f"{name}, {mode}, against bare",
+                    asked.rounds,
+                    lambda: bare(connection),
+                    partial(compare, connection, mode, name),
+                )
 
 
 def compare(connection: psycopg.Connection, mode: str, name: str) -> float:
     """Run one comparison and see that it found nothing; return its seconds."""
     began = time.monotonic()
-    found = connection.execute("SELECT count(*) FROM wallet.compare_records(%s, %s)", [mode, name]).fetchone()
+    found = connection.execute(
+        "SELECT count(*) FROM wallet.compare_records(%s, %s)", [mode, name]
+    ).fetchone()
     if found != (0,):
         sys.exit(f"the comparison {name} found {found} records, expected none")
     return time.monotonic() - began
@@ -109,7 +129,13 @@ def measure(bench: Bench, asked: argparse.Namespace) -> bool:
         rows, version = asked.rows // asked.accounts * asked.accounts, asked.rows // asked.accounts
         cycle(connection, "hashes", rows)
         good = [
-            ratios(f"{mode} against bare", asked.rounds, lambda: bare(connection), lambda mode=mode: cycle(connection, mode, rows)) <= most  # type: ignore[misc]
+            ratios(
+                f"{mode} against bare",
+                asked.rounds,
+                lambda: bare(connection),
+                lambda mode=mode: cycle(connection, mode, rows),
+            )
+            <= most  # type: ignore[misc]
             for mode, most in MOST.items()
         ]
         turn = [version]
@@ -130,7 +156,13 @@ def measure(bench: Bench, asked: argparse.Namespace) -> bool:
 def main() -> None:
     """Print the ratios; exit 1 when one is over its bound."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("rounds", 5), ("rows", 1_000_000), ("accounts", 20_000), ("changes", 1000), ("bets", 100_000)):
+    for name, value in (
+        ("rounds", 5),
+        ("rows", 1_000_000),
+        ("accounts", 20_000),
+        ("changes", 1000),
+        ("bets", 100_000),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     asked = parser.parse_args()
     with server(SCALE) as bench:

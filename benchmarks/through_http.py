@@ -43,9 +43,17 @@ def service(bench: Bench) -> Iterator[tuple[int, int]]:
     tokens = {token_variable(caller): f"{TOKEN}-{caller}" for caller in contract.CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
     more = {"ENVIRONMENT": "bench", "PORT": str(port), "MULTI_BRAND_ENFORCEMENT": "enforce"}
-    databases = {"DATABASE_URL": bench.dsn(), "CONTROL_DATABASE_URL": bench.dsn(CONTROL), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    databases = {
+        "DATABASE_URL": bench.dsn(),
+        "CONTROL_DATABASE_URL": bench.dsn(CONTROL),
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }
     command = [sys.executable, "-m", "wallet_runtime", contract.WALLET_SERVICE]
-    process = subprocess.Popen(command, env={**os.environ, **tokens, **urls, **more, **databases}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **tokens, **urls, **more, **databases},
+        stdout=subprocess.DEVNULL,
+    )
     try:
         _await(port)
         yield port, process.pid
@@ -71,7 +79,12 @@ def _await(port: int) -> None:
 
 def _bet(connection: http.client.HTTPConnection, number: int) -> int:
     name = str(uuid4())
-    body = {"player_id": str(play.player_id(number)), "provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": name}
+    body = {
+        "player_id": str(play.player_id(number)),
+        "provider_id": "mocksports",
+        "provider_type": "SPORTS",
+        "bet_id": name,
+    }
     headers = {
         "Content-Type": "application/json",
         contract.CALLER_HEADER: contract.GAME_SERVICE,
@@ -79,7 +92,12 @@ def _bet(connection: http.client.HTTPConnection, number: int) -> int:
         contract.BRAND_HEADER: str(play.BRAND),
         contract.REQUEST_ID_HEADER: name,
     }
-    connection.request("POST", play.ROUTE, json.dumps(body | {"round_id": "r", "amount": "0.10", "currency": "EUR"}), headers)
+    connection.request(
+        "POST",
+        play.ROUTE,
+        json.dumps(body | {"round_id": "r", "amount": "0.10", "currency": "EUR"}),
+        headers,
+    )
     answer = connection.getresponse()
     answer.read()
     return answer.status
@@ -104,8 +122,12 @@ def spent(process: int) -> float:
 
 def backends(bench: Bench) -> float:
     """Return the CPU seconds of all processes of the server that are alive."""
-    postmaster = int((bench.postgres.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="ascii").split()
+    postmaster = int(
+        (bench.postgres.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0]
+    )
+    children = (
+        Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="ascii").split()
+    )
     return spent(postmaster) + sum(spent(int(child)) for child in children)
 
 
@@ -142,21 +164,38 @@ def main() -> None:
 
             def through() -> float:
                 before, began = (spent(process), backends(bench)), time.monotonic()
-                wanted = [(port, asked.players, asked.clients, client, asked.seconds) for client in range(asked.clients)]
+                wanted = [
+                    (port, asked.players, asked.clients, client, asked.seconds)
+                    for client in range(asked.clients)
+                ]
                 done = sum(pool.starmap(_client, wanted, chunksize=1))
                 seconds = time.monotonic() - began
-                splits.append(((spent(process) - before[0]) / done, (backends(bench) - before[1]) / done))
+                splits.append(
+                    ((spent(process) - before[0]) / done, (backends(bench) - before[1]) / done)
+                )
                 return done / seconds
 
             def path() -> float:
                 return play.played(bench, play.single, asked.seconds, asked.clients, asked.players)
 
-            compare("bets through HTTP to one wallet_service, against the store path", asked.rounds, path, through)
+            compare(
+                "bets through HTTP to one wallet_service, against the store path",
+                asked.rounds,
+                path,
+                through,
+            )
         rule, store = of_python(bench, 1000)
     whole, database = (statistics.median(column) for column in zip(*splits, strict=True))
-    parts = {"web": max(0.0, whole - rule - store), "store": store, "rules": rule, "database": database}
+    parts = {
+        "web": max(0.0, whole - rule - store),
+        "store": store,
+        "rules": rule,
+        "database": database,
+    }
     total = sum(parts.values())
-    shares = ", ".join(f"{name} {seconds * 1e6:,.0f} us ({seconds / total:.0%})" for name, seconds in parts.items())
+    shares = ", ".join(
+        f"{name} {seconds * 1e6:,.0f} us ({seconds / total:.0%})" for name, seconds in parts.items()
+    )
     print(f"CPU of one bet through HTTP: {total * 1e6:,.0f} us, of which {shares}", flush=True)
 
 

@@ -62,7 +62,9 @@ def _seen(copy: CopyLife) -> CopySeen:
     return CopySeen(copy.label, copy.heartbeat_age_ms, copy.acknowledged_epoch, runs)
 
 
-def _held_up_by(read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]) -> tuple[str, ...]:
+def _held_up_by(
+    read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]
+) -> tuple[str, ...]:
     """Name the causes: sessions that hold the fence row's table first, then what is missing."""
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
     sessions = () if is_settled else held_by(read, GATE)

@@ -19,7 +19,9 @@ HOLDER_SECONDS = 0.5
 def holders(read: Read, table: str, older_seconds: float = HOLDER_SECONDS) -> list[Row]:
     """List sessions whose locks stand in the way, the first cause first. Raises `Unreachable`."""
     harmless = list(HARMLESS[table])
-    return read.rows("facts_lock_holders", tables=[table], harmless=harmless, older_seconds=older_seconds)
+    return read.rows(
+        "facts_lock_holders", tables=[table], harmless=harmless, older_seconds=older_seconds
+    )
 
 
 def held_by(read: Read, table: str) -> tuple[str, ...]:

@@ -8,7 +8,10 @@ def stored_bet(read: Read, authorization_id: str) -> Row:
     """Return the bet's stored authorization. Raises `Refused` when there is none."""
     rows = read.rows("facts_bet", authorization_id=authorization_id)
     if not rows:
-        raise Refused(f"No authorization {authorization_id} is stored; nothing was changed.", next_command="rubyops bets list")
+        raise Refused(
+            f"No authorization {authorization_id} is stored; nothing was changed.",
+            next_command="rubyops bets list",
+        )
     return rows[0]
 
 
@@ -19,7 +22,11 @@ def close_body(bet: Row) -> dict[str, object]:
 
 def closed_otherwise(bet: Row, wanted: str) -> Refused:
     """Build the refusal for a bet that ended another way."""
-    payout = "" if bet["payout"] is None else f" with payout {bet['payout']} minor units of {bet['currency']}"
+    payout = (
+        ""
+        if bet["payout"] is None
+        else f" with payout {bet['payout']} minor units of {bet['currency']}"
+    )
     return Refused(
         f"Bet {bet['bet_id']} ({bet['authorization_id']}) is {bet['state']}{payout}, so it cannot be {wanted}; nothing was changed."
     )

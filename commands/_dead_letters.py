@@ -10,13 +10,18 @@ def find(read: Read, number: int) -> Row:
     """Find an event by its number, whatever became of it. Raises `Refused`."""
     rows = read.rows("facts_dead_letters", dead_letter_id=number, limit=1)
     if not rows:
-        raise Refused(f"No event that was set aside has the number {number}; nothing was changed.", next_command=LIST)
+        raise Refused(
+            f"No event that was set aside has the number {number}; nothing was changed.",
+            next_command=LIST,
+        )
     return rows[0]
 
 
 def shown(letter: Row) -> dict[str, object]:
     """Pick what a plan shows of an event."""
-    return {name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")}
+    return {
+        name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")
+    }
 
 
 def waits(letter: Row) -> str:

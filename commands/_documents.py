@@ -23,7 +23,8 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
     name, version = document.get(key), document.get("version")
     if not isinstance(name, str) or not isinstance(version, int):
         raise UsageError(
-            f"{file} is no {kind} document: it needs {key} (text) and version (whole number)", next_command=f"rubyops {kind} schema"
+            f"{file} is no {kind} document: it needs {key} (text) and version (whole number)",
+            next_command=f"rubyops {kind} schema",
         )
     rows = read.rows("facts_topologies" if kind == "topology" else "facts_policies")
     saved = {row["version"]: row["state"] for row in rows if row[key] == name}
@@ -33,7 +34,10 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
             next_command=f"rubyops {kind} show",
         )
     effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)
-    return Wanted((effect,), {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"})
+    return Wanted(
+        (effect,),
+        {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"},
+    )
 
 
 def read_document(file: str) -> dict[str, Any]:

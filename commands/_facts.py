@@ -33,4 +33,7 @@ def consumers_alive(read: Read, processes: tuple[str, ...]) -> tuple[CopyLife, .
 
 def money_in_reach(read: Read) -> dict[str, str]:
     """Say per currency how many players hold how much, in minor units."""
-    return {row["currency"]: f"{row['players']} players, {row['amount']} minor units" for row in read.rows("facts_money_in_reach")}
+    return {
+        row["currency"]: f"{row['players']} players, {row['amount']} minor units"
+        for row in read.rows("facts_money_in_reach")
+    }

@@ -24,7 +24,9 @@ class Pair:
     @classmethod
     def of(cls, row: Row) -> "Pair":
         """Read the pair from a row that names all four."""
-        return cls(row["topology_code"], row["topology_version"], row["policy_key"], row["policy_version"])
+        return cls(
+            row["topology_code"], row["topology_version"], row["policy_key"], row["policy_version"]
+        )
 
 
 def active_pair(read: Read) -> Pair | None:
@@ -72,10 +74,20 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
             next_command="rubyops topology seed",
         )
     policies = [row for row in read.rows("facts_policies") if row["policy_key"] == policy_key]
-    matching = [row["version"] for row in policies if (row["topology_code"], row["topology_version"]) == (code, version)]
+    matching = [
+        row["version"]
+        for row in policies
+        if (row["topology_code"], row["topology_version"]) == (code, version)
+    ]
     wanted = policy_version or max(matching, default=0)
     if wanted not in matching:
-        found = ", ".join(f"v{row['version']} for {row['topology_code']} v{row['topology_version']}" for row in policies) or "none"
+        found = (
+            ", ".join(
+                f"v{row['version']} for {row['topology_code']} v{row['topology_version']}"
+                for row in policies
+            )
+            or "none"
+        )
         raise Refused(
             f"No policy {policy_key}{f' v{policy_version}' if policy_version else ''} is for {code} v{version}; saved: {found} (A7-2)."
         )
@@ -86,5 +98,7 @@ def saved_versions(read: Read, code: str) -> list[int]:
     """Return the saved versions of a topology code. Raises `Refused` when there is none."""
     saved = [int(row["version"]) for row in read.rows("facts_topologies") if row["code"] == code]
     if not saved:
-        raise Refused(f"No version of topology {code} is saved here.", next_command="rubyops topology seed")
+        raise Refused(
+            f"No version of topology {code} is saved here.", next_command="rubyops topology seed"
+        )
     return saved

@@ -16,7 +16,10 @@ def verifying_run(rows: Sequence[Row], state: Row) -> tuple[str | None, list[str
     `rows` are parts of verifications, the newest first. The newest run that has all parts counts
     if no later part of any run failed; parts of different runs are never added up.
     """
-    newest = {kind: next((row for row in rows if row["kind"] == kind), None) for kind in VERIFICATION_KINDS}
+    newest = {
+        kind: next((row for row in rows if row["kind"] == kind), None)
+        for kind in VERIFICATION_KINDS
+    }
     faults = [f"{kind} was never verified" for kind, row in newest.items() if row is None]
     faults += [
         f"{kind} failed or did not end in run {row['run_id']}"
@@ -44,7 +47,9 @@ def _whole_run(rows: Sequence[Row]) -> str | None:
 
 def _newest_of(rows: Sequence[Row], run_id: str) -> list[Row]:
     own = [row for row in rows if row["run_id"] == run_id]
-    return [next(row for row in own if row["kind"] == kind) for kind in {row["kind"] for row in own}]
+    return [
+        next(row for row in own if row["kind"] == kind) for kind in {row["kind"] for row in own}
+    ]
 
 
 def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
@@ -61,8 +66,12 @@ def _faults_of(rows: Sequence[Row], run_id: str, state: Row) -> list[str]:
     faults = []
     for row in sorted(_newest_of(rows, run_id), key=lambda row: str(row["kind"])):
         if row["age_seconds"] > AGE_SECONDS_MAX or row["age_seconds"] < 0:
-            faults.append(f"{row['kind']} of run {run_id} is {row['age_seconds']} s old, allowed {AGE_SECONDS_MAX} s")
+            faults.append(
+                f"{row['kind']} of run {run_id} is {row['age_seconds']} s old, allowed {AGE_SECONDS_MAX} s"
+            )
         changed = differences(row["state"], state)
         if changed:
-            faults.append(f"the platform changed since {row['kind']} of run {run_id}: {'; '.join(changed)}")
+            faults.append(
+                f"the platform changed since {row['kind']} of run {run_id}: {'; '.join(changed)}"
+            )
     return faults

@@ -34,15 +34,24 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
             "Going back refused: no pair is active, so which bets it would strand is not known.",
             next_command="rubyops topology history",
         )
-    bets = read.rows("facts_open_bets", code=candidate.topology_code, version=candidate.topology_version, limit=LISTED_MAX)
+    bets = read.rows(
+        "facts_open_bets",
+        code=candidate.topology_code,
+        version=candidate.topology_version,
+        limit=LISTED_MAX,
+    )
     if not bets:
         return
     total, first = bets[0]["total"], bets[0]["authorization_id"]
     bets_are = "1 accepted bet is" if total == 1 else f"{total} accepted bets are"
-    lines = [f"Going back refused: {bets_are} open on {candidate} and would be stranded (PRD-T2b). Settle or roll back each:"]
+    lines = [
+        f"Going back refused: {bets_are} open on {candidate} and would be stranded (PRD-T2b). Settle or roll back each:"
+    ]
     for bet in bets:
         stake = f"stake {bet['stake']} minor units of {bet['currency']}"
-        lines.append(f"  {bet['authorization_id']} bet {bet['bet_id']} at {bet['provider_id']}, {stake}")
+        lines.append(
+            f"  {bet['authorization_id']} bet {bet['bet_id']} at {bet['provider_id']}, {stake}"
+        )
     lines += [f"  ... and {total - len(bets)} more"] if total > len(bets) else []
     raise Refused(
         "\n".join(lines),

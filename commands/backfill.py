@@ -22,7 +22,9 @@ class Params:
     batch_size: int = option("players in a batch", 1000)
     tenant_id: str | None = option("only this tenant (a UUID)", None)
     dry_run: bool = False
-    expect_created: int | None = option("the count of rows you expect, in place of a recorded dry-run", None)
+    expect_created: int | None = option(
+        "the count of rows you expect, in place of a recorded dry-run", None
+    )
 
 
 def scope(tenant_id: str | None) -> str:
@@ -40,7 +42,9 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(f"nothing to create: {held} players have their wallet balance")
     facts: dict[str, object] = {**counts}
     if not params.dry_run:
-        facts["differs from dry-run"] = _difference(params, counts, read.results(DRY_RUN_PREFIX + scope(params.tenant_id)))
+        facts["differs from dry-run"] = _difference(
+            params, counts, read.results(DRY_RUN_PREFIX + scope(params.tenant_id))
+        )
     return Wanted((Backfill(params.batch_size, params.tenant_id),), facts)
 
 
@@ -72,9 +76,14 @@ def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> d
         raise Refused(
             f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for this commit{evidence.because()}; "
             "nothing was written.",
-            next_command="rubyops backfill --dry-run" + (f" --tenant-id {params.tenant_id}" if params.tenant_id else ""),
+            next_command="rubyops backfill --dry-run"
+            + (f" --tenant-id {params.tenant_id}" if params.tenant_id else ""),
         )
-    return {name: f"{shown[name]} -> {counts[name]}" for name in COUNTERS if name in shown and int(shown[name]) != counts[name]}
+    return {
+        name: f"{shown[name]} -> {counts[name]}"
+        for name in COUNTERS
+        if name in shown and int(shown[name]) != counts[name]
+    }
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:
@@ -83,4 +92,6 @@ def records(params: Params, facts: EnvironmentFacts) -> str:
     return DRY_RUN_PREFIX + scope(params.tenant_id)
 
 
-COMMAND = Command("backfill", "Create missing wallet balances of legacy players", Params, plan, records=records)
+COMMAND = Command(
+    "backfill", "Create missing wallet balances of legacy players", Params, plan, records=records
+)

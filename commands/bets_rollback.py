@@ -27,8 +27,17 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(f"bet {bet['bet_id']} is rolled back already")
     if bet["state"] != "AUTHORIZED":
         raise closed_otherwise(bet, "rolled back")
-    effect = CallService(WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback", close_body(bet), brand_id=bet["brand_id"])
-    return Wanted((effect,), {"stake": f"{bet['stake']} minor units of {bet['currency']}", "returns to": bet["funding"]})
+    effect = CallService(
+        WALLET_SERVICE,
+        "POST",
+        "/internal/wallet/v2/bets/rollback",
+        close_body(bet),
+        brand_id=bet["brand_id"],
+    )
+    return Wanted(
+        (effect,),
+        {"stake": f"{bet['stake']} minor units of {bet['currency']}", "returns to": bet["funding"]},
+    )
 
 
 COMMAND = Command("bets-rollback", "Roll one accepted bet back as the operator", Params, plan)

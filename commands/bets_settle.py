@@ -25,14 +25,29 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the bet settled unless it is; refuse one that was rolled back."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] == "SETTLED":
-        return NoOp(f"bet {bet['bet_id']} is settled already, payout {bet['payout']} minor units of {bet['currency']}")
+        return NoOp(
+            f"bet {bet['bet_id']} is settled already, payout {bet['payout']} minor units of {bet['currency']}"
+        )
     if bet["state"] != "AUTHORIZED":
         raise closed_otherwise(bet, "settled")
     body = {**close_body(bet), "payout": params.payout}
-    effect = CallService(WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle", body, brand_id=bet["brand_id"])
+    effect = CallService(
+        WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle", body, brand_id=bet["brand_id"]
+    )
     return Wanted(
-        (effect,), {"stake": f"{bet['stake']} minor units of {bet['currency']}", "funding": bet["funding"], "payout": params.payout}
+        (effect,),
+        {
+            "stake": f"{bet['stake']} minor units of {bet['currency']}",
+            "funding": bet["funding"],
+            "payout": params.payout,
+        },
     )
 
 
-COMMAND = Command("bets-settle", "Settle one accepted bet as the operator", Params, plan, undo="rubyops bets rollback")
+COMMAND = Command(
+    "bets-settle",
+    "Settle one accepted bet as the operator",
+    Params,
+    plan,
+    undo="rubyops bets rollback",
+)

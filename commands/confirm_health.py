@@ -25,4 +25,6 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted((BeginVerification("health"), *waits, RecordVerification("health")), {})
 
 
-COMMAND = Command("confirm-health", "Confirm health and progress for this freeze", Params, plan, guard_money=False)
+COMMAND = Command(
+    "confirm-health", "Confirm health and progress for this freeze", Params, plan, guard_money=False
+)

@@ -30,4 +30,10 @@ def plan(params: Params, read: Read) -> NoOp:
     return NoOp(f"nothing stands in the way from {present} to {target}")
 
 
-COMMAND = Command("confirm-way-back", "Confirm that the pair before can be re-activated", Params, plan, guard_money=False)
+COMMAND = Command(
+    "confirm-way-back",
+    "Confirm that the pair before can be re-activated",
+    Params,
+    plan,
+    guard_money=False,
+)

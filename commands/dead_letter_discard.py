@@ -36,7 +36,12 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     if letter["discard_requested_by"] is not None:
         asked = f"{letter['discard_requested_by']} has asked for it, because {letter['discard_reason']!r}"
         return NoOp(f"{asked}; another person confirms it in the back office")
-    effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/discard", {"reason": reason})
+    effect = CallService(
+        ROLLING_SERVICE,
+        "POST",
+        f"/internal/rolling/dead-letters/{params.number}/discard",
+        {"reason": reason},
+    )
     return Wanted((effect,), {**shown(letter), "then": "a person of the back office confirms it"})
 
 

@@ -28,8 +28,16 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(resolution(letter))
     if letter["reason"] == "HELD_UP":
         raise Refused(waits(letter), next_command=LIST)
-    effect = CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay")
+    effect = CallService(
+        ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay"
+    )
     return Wanted((effect,), shown(letter))
 
 
-COMMAND = Command("dead-letter-replay", "Have an event that was set aside tried again", Params, plan, undo="none: an event is applied once")
+COMMAND = Command(
+    "dead-letter-replay",
+    "Have an event that was set aside tried again",
+    Params,
+    plan,
+    undo="none: an event is applied once",
+)

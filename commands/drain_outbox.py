@@ -25,7 +25,8 @@ def plan(params: Params, read: Read) -> Wanted:
     level = read.one("facts_freeze", database="control")["level"]
     if level == OPEN:
         raise Refused(
-            "Drain refused: money is not frozen, so new events keep coming and 'drained' would mean nothing.", next_command="rubyops freeze"
+            "Drain refused: money is not frozen, so new events keep coming and 'drained' would mean nothing.",
+            next_command="rubyops freeze",
         )
     outbox = read.one("facts_outbox")
     facts: dict[str, object] = {

@@ -40,4 +40,6 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted((ExportTables(TABLES),), {"tables": len(TABLES)})
 
 
-COMMAND = Command("export", "Export the seven wallet tables in one snapshot", Params, plan, guard_money=False)
+COMMAND = Command(
+    "export", "Export the seven wallet tables in one snapshot", Params, plan, guard_money=False
+)

@@ -24,7 +24,10 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the flow played; an unknown name is wrong usage, and a flow of another topology has nothing to play here."""
     if params.name not in FLOWS:
-        raise UsageError(f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}", next_command="rubyops flow --help")
+        raise UsageError(
+            f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}",
+            next_command="rubyops flow --help",
+        )
     topology = read.environment.topology
     only = ONLY_ON.get(params.name, topology)
     if only != topology:
@@ -54,4 +57,6 @@ def records(params: Params, facts: EnvironmentFacts) -> str:
     return FLOWS_PREFIX + facts.topology
 
 
-COMMAND = Command("flow", "Play one end-to-end flow on canary players", Params, plan, records=records)
+COMMAND = Command(
+    "flow", "Play one end-to-end flow on canary players", Params, plan, records=records
+)

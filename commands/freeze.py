@@ -20,7 +20,9 @@ from rubyops.ports import Read
 class Params:
     """The level to reach and why, kept in the freeze history; and a run whose freeze to take over."""
 
-    level: Literal["ingress", "sealed"] = option("ingress: nothing new starts; sealed: no money is written", "ingress")
+    level: Literal["ingress", "sealed"] = option(
+        "ingress: nothing new starts; sealed: no money is written", "ingress"
+    )
     reason: str = option("why, kept in the freeze history", "")
     take_over: str = option("adopt the freeze of this run, which has ended or died", "")
 
@@ -32,7 +34,11 @@ def plan(params: Params, read: Read) -> Wanted:
     """
     state = read.one("facts_freeze", database="control")
     layers = [FreezeLayer(**row) for row in read.rows("facts_freeze_layers", database="control")]
-    facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"], "wanted": params.level}
+    facts: dict[str, object] = {
+        "level": state["level"],
+        "epoch": state["epoch"],
+        "wanted": params.level,
+    }
     if layers:
         facts["in force already"] = [whose(layer) for layer in layers]
     effects: tuple[Effect, ...] = (RaiseFreeze(params.level, params.reason),)
@@ -41,4 +47,11 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted(effects, facts)
 
 
-COMMAND = Command("freeze", "Freeze money, at ingress or sealed", Params, plan, undo="rubyops thaw", guard_money=False)
+COMMAND = Command(
+    "freeze",
+    "Freeze money, at ingress or sealed",
+    Params,
+    plan,
+    undo="rubyops thaw",
+    guard_money=False,
+)

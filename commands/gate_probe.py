@@ -25,4 +25,6 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted((RunFlow(params.gate),), {})
 
 
-COMMAND = Command("gate-probe", "Probe one release gate on canary players", Params, plan, guard_money=False)
+COMMAND = Command(
+    "gate-probe", "Probe one release gate on canary players", Params, plan, guard_money=False
+)

@@ -23,8 +23,12 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     found = {name: revision_of(read, name) for name in DATABASES}
     wanted = {name: newest_revision(name) for name in DATABASES}
     if found == wanted:
-        return NoOp(", ".join(f"{name} is at {revision}, the newest" for name, revision in wanted.items()))
-    return Wanted((Migrate(),), {name: f"{found[name] or 'empty'} -> {wanted[name]}" for name in DATABASES})
+        return NoOp(
+            ", ".join(f"{name} is at {revision}, the newest" for name, revision in wanted.items())
+        )
+    return Wanted(
+        (Migrate(),), {name: f"{found[name] or 'empty'} -> {wanted[name]}" for name in DATABASES}
+    )
 
 
 COMMAND = Command("migrate", "Bring both databases to the newest schema", Params, plan)

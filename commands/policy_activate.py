@@ -27,13 +27,23 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the version active unless it is; refuse one that is not saved or is for another topology."""
     present = active_pair(read)
     if present is None:
-        raise Refused("No topology is active, so no policy can be: activate the pair.", next_command="rubyops topology activate")
+        raise Refused(
+            "No topology is active, so no policy can be: activate the pair.",
+            next_command="rubyops topology activate",
+        )
     label = f"Policy {params.policy_key} v{params.version}"
-    found = [row for row in read.rows("facts_policies") if (row["policy_key"], row["version"]) == (params.policy_key, params.version)]
+    found = [
+        row
+        for row in read.rows("facts_policies")
+        if (row["policy_key"], row["version"]) == (params.policy_key, params.version)
+    ]
     if not found:
         raise Refused(f"{label} is not saved here.", next_command="rubyops policy show")
     policy = found[0]
-    if (policy["topology_code"], policy["topology_version"]) != (present.topology_code, present.topology_version):
+    if (policy["topology_code"], policy["topology_version"]) != (
+        present.topology_code,
+        present.topology_version,
+    ):
         raise Refused(
             f"{label} is for {policy['topology_code']} v{policy['topology_version']}; "
             f"active is {present.topology_code} v{present.topology_version}. "

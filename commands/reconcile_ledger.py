@@ -28,4 +28,6 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})
 
 
-COMMAND = Command("reconcile-ledger", "Force a reconciliation and demand drift 0", Params, plan, guard_money=False)
+COMMAND = Command(
+    "reconcile-ledger", "Force a reconciliation and demand drift 0", Params, plan, guard_money=False
+)

@@ -34,4 +34,6 @@ def plan(params: Params, read: Read) -> Wanted:
     return Wanted((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
 
 
-COMMAND = Command("sessions-end", "End a session that holds a freeze up", Params, plan, guard_money=False)
+COMMAND = Command(
+    "sessions-end", "End a session that holds a freeze up", Params, plan, guard_money=False
+)

@@ -24,7 +24,12 @@ def plan(params: Params, read: Read) -> Wanted:
     del params, read
     checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
     cases = (RunFlow(case) for case in CASES)
-    effects: tuple[Effect, ...] = (BeginVerification("smoke"), *checks, *cases, RecordVerification("smoke"))
+    effects: tuple[Effect, ...] = (
+        BeginVerification("smoke"),
+        *checks,
+        *cases,
+        RecordVerification("smoke"),
+    )
     return Wanted(effects, {"cases": list(CASES)})
 
 

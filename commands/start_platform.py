@@ -83,4 +83,6 @@ def _look(read: Read) -> tuple[Liveness | None, list[str]]:
     return life, life.troubles
 
 
-COMMAND = Command("up", "Start servers and every process", Params, plan, undo="rubyops down", guard_money=False)
+COMMAND = Command(
+    "up", "Start servers and every process", Params, plan, undo="rubyops down", guard_money=False
+)

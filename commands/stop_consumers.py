@@ -40,4 +40,10 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     return Wanted((StopProcesses(CONSUMERS),), {"running": alive})
 
 
-COMMAND = Command("stop-consumers", "Stop the consumers of wallet events", Params, plan, undo="rubyops start-consumers")
+COMMAND = Command(
+    "stop-consumers",
+    "Stop the consumers of wallet events",
+    Params,
+    plan,
+    undo="rubyops start-consumers",
+)

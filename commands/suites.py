@@ -16,10 +16,25 @@ _WALLET = "tests/wallet_runtime/wallet"
 
 # The suites that the runbook names, each with its files; the coupon saga as far as the wallet and rolling take part in it.
 SUITES: dict[str, tuple[str, ...]] = {
-    "topology": (f"{_WALLET}/domain/test_structure.py", f"{_WALLET}/domain/test_validation.py", f"{_WALLET}/test_documents.py"),
-    "policy engine": (f"{_WALLET}/domain/test_funding.py", f"{_WALLET}/domain/test_bets.py", f"{_WALLET}/domain/test_choices.py"),
-    "wallet API": (f"{_WALLET}/test_movements_api.py", f"{_WALLET}/test_coupons_api.py", f"{_WALLET}/test_choices.py"),
-    "rolling attribution": ("tests/wallet_runtime/rolling/test_domain.py", "tests/wallet_runtime/test_turnover_of_movements.py"),
+    "topology": (
+        f"{_WALLET}/domain/test_structure.py",
+        f"{_WALLET}/domain/test_validation.py",
+        f"{_WALLET}/test_documents.py",
+    ),
+    "policy engine": (
+        f"{_WALLET}/domain/test_funding.py",
+        f"{_WALLET}/domain/test_bets.py",
+        f"{_WALLET}/domain/test_choices.py",
+    ),
+    "wallet API": (
+        f"{_WALLET}/test_movements_api.py",
+        f"{_WALLET}/test_coupons_api.py",
+        f"{_WALLET}/test_choices.py",
+    ),
+    "rolling attribution": (
+        "tests/wallet_runtime/rolling/test_domain.py",
+        "tests/wallet_runtime/test_turnover_of_movements.py",
+    ),
     "points credit": (f"{_WALLET}/domain/test_points.py",),
     "coupon saga": (f"{_WALLET}/domain/test_coupons.py", f"{_WALLET}/test_coupons.py"),
     "gateway split-balance routes": ("tests/wallet_runtime/gateway/test_api.py",),
@@ -49,4 +64,6 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     return Wanted((RunSuites(SUITES),), {})
 
 
-COMMAND = Command("suites", "Run the unit and contract suites of this checkout", Params, plan, guard_money=False)
+COMMAND = Command(
+    "suites", "Run the unit and contract suites of this checkout", Params, plan, guard_money=False
+)

@@ -49,7 +49,10 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return _nothing_to_do(target, "is active already", read)
     if params.version == PREVIOUS:
         refuse_open_bets(read, present)
-    return Wanted((_activation(target, present),), {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)})
+    return Wanted(
+        (_activation(target, present),),
+        {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)},
+    )
 
 
 def _nothing_to_do(pair: Pair, why: str, read: Read) -> NoOp:
@@ -61,7 +64,9 @@ def _target(params: Params, read: Read) -> Pair:
     if params.version == PREVIOUS:
         return pair_to_go_back_to(read)
     code = params.code or read.environment.topology
-    return saved_pair(read, code, _version(params.version, read, code), params.policy_key, params.policy_version)
+    return saved_pair(
+        read, code, _version(params.version, read, code), params.policy_key, params.policy_version
+    )
 
 
 def _version(text: str, read: Read, code: str) -> int:
@@ -69,7 +74,9 @@ def _version(text: str, read: Read, code: str) -> int:
         saved = saved_versions(read, code)
         return max(saved) if text == NEWEST else min(saved)
     if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"topology version {text!r} is not known (allowed: a number, {NEWEST}, {PREVIOUS}, {CURRENT})")
+        raise UsageError(
+            f"topology version {text!r} is not known (allowed: a number, {NEWEST}, {PREVIOUS}, {CURRENT})"
+        )
     return int(text)
 
 
@@ -80,7 +87,15 @@ def _activation(target: Pair, present: Pair | None) -> CallService:
         "policy": {"policy_key": target.policy_key, "version": target.policy_version},
         "from": start,
     }
-    return CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/topology/{target.topology_code}/activate", body)
+    return CallService(
+        WALLET_SERVICE, "PUT", f"/internal/wallet/topology/{target.topology_code}/activate", body
+    )
 
 
-COMMAND = Command("topology-activate", "Activate a topology with its policy", Params, plan, undo="rubyops rollback --tier 2")
+COMMAND = Command(
+    "topology-activate",
+    "Activate a topology with its policy",
+    Params,
+    plan,
+    undo="rubyops rollback --tier 2",
+)

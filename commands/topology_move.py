@@ -38,19 +38,28 @@ class Params:
 def plan(params: Params, read: Read) -> Wanted | NoOp:
     """Want the move, or its undo; refuse while money is not sealed and drained, or the digest is not the document's."""
     if bool(params.file) == bool(params.undo):
-        raise UsageError("name a mapping document, or with --undo the run to take back", next_command="rubyops topology move --help")
+        raise UsageError(
+            "name a mapping document, or with --undo the run to take back",
+            next_command="rubyops topology move --help",
+        )
     if params.batch_size < 1:
-        raise UsageError(f"--batch-size is {params.batch_size}, and a batch has at least one player")
+        raise UsageError(
+            f"--batch-size is {params.batch_size}, and a batch has at least one player"
+        )
     effect, facts, obstacles = _undo(params, read) if params.undo else _move(params, read)
     if effect is None:
         return NoOp(str(facts["reason"]))
     obstacles = [*_not_still(read), *obstacles]
     if params.dry_run:
-        return Wanted((effect,), facts | ({"must be settled first": obstacles} if obstacles else {}))
+        return Wanted(
+            (effect,), facts | ({"must be settled first": obstacles} if obstacles else {})
+        )
     if obstacles:
         listed = "\n".join(f"  {obstacle}" for obstacle in obstacles)
         raise Refused(
-            f"The move is refused, nothing was moved:\n{listed}", next_command=_next(params, read), details={"obstacles": obstacles}
+            f"The move is refused, nothing was moved:\n{listed}",
+            next_command=_next(params, read),
+            details={"obstacles": obstacles},
         )
     return Wanted((effect,), facts)
 
@@ -60,10 +69,18 @@ def _move(params: Params, read: Read) -> tuple[Effect | None, dict[str, object],
     text = json.dumps(document)
     digest = str(read.one("topology_move_digest", document=text)["digest"])
     code = document["from"]["code"]
-    obstacles = [str(row["obstacle"]) for row in read.rows("topology_move_obstacles", document=text)]
+    obstacles = [
+        str(row["obstacle"]) for row in read.rows("topology_move_obstacles", document=text)
+    ]
     if params.plan_digest != digest and not params.dry_run:
-        obstacles.append(f"--plan-digest is {params.plan_digest or 'missing'}, the document's is {digest}")
-    facts: dict[str, object] = {"digest": digest, "signed plan": document["signed_plan"], "moves": _reach(document["buckets"], read, code)}
+        obstacles.append(
+            f"--plan-digest is {params.plan_digest or 'missing'}, the document's is {digest}"
+        )
+    facts: dict[str, object] = {
+        "digest": digest,
+        "signed plan": document["signed_plan"],
+        "moves": _reach(document["buckets"], read, code),
+    }
     grants = read.one("topology_move_grants", code=code)
     if not facts["moves"] and not grants["grants"]:
         obstacles.append(f"nobody holds anything in the buckets of {code}: nothing to move")
@@ -83,13 +100,16 @@ def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
 def _undo(params: Params, read: Read) -> tuple[Effect | None, dict[str, object], list[str]]:
     found = read.rows("topology_move_run", run_id=params.undo)
     if not found or found[0]["undoes"] is not None:
-        raise UsageError(f"{params.undo!r} is not a run that moved a topology", next_command="rubyops runs list")
+        raise UsageError(
+            f"{params.undo!r} is not a run that moved a topology", next_command="rubyops runs list"
+        )
     run = found[0]
     if run["undone_by"] is not None:
         return None, {"reason": f"run {params.undo} was taken back by run {run['undone_by']}"}, []
     if not run["finished"]:
         raise Refused(
-            f"Run {params.undo} is not finished: finish it, then take it back.", next_command=f"rubyops runs resume {params.undo}"
+            f"Run {params.undo} is not finished: finish it, then take it back.",
+            next_command=f"rubyops runs resume {params.undo}",
         )
     conflicts = read.rows("topology_move_conflicts", run_id=params.undo, limit=LISTED_MAX)
     facts: dict[str, object] = {
@@ -106,7 +126,10 @@ def _moved(row: Row) -> str:
 
 
 def _told(conflicts: list[Row]) -> list[str]:
-    lines = [f"player {row['player_id']} of brand {row['brand_id']}: {row['subject']}: {row['reason']}" for row in conflicts]
+    lines = [
+        f"player {row['player_id']} of brand {row['brand_id']}: {row['subject']}: {row['reason']}"
+        for row in conflicts
+    ]
     total = conflicts[0]["total"] if conflicts else 0
     return lines + ([f"... and {total - len(lines)} more"] if total > len(lines) else [])
 
@@ -115,7 +138,9 @@ def _not_still(read: Read) -> list[str]:
     """Say what keeps money from standing still: it is not sealed, a copy has not confirmed it, or events are on their way."""
     level = read.one("facts_gate")["freeze_level"]
     if level != SEALED:
-        return [f"the freeze level is {level}, and a topology is moved only while money is {SEALED}"]
+        return [
+            f"the freeze level is {level}, and a topology is moved only while money is {SEALED}"
+        ]
     findings = (freeze_acknowledged.run(read), outbox_drained.run(read))
     return [finding.summary for finding in findings if not finding.ok]
 
@@ -123,7 +148,11 @@ def _not_still(read: Read) -> list[str]:
 def _next(params: Params, read: Read) -> str:
     if read.one("facts_gate")["freeze_level"] != SEALED:
         return SEAL
-    return "rubyops topology move " + (f"--undo {params.undo}" if params.undo else params.file) + " --dry-run"
+    return (
+        "rubyops topology move "
+        + (f"--undo {params.undo}" if params.undo else params.file)
+        + " --dry-run"
+    )
 
 
 def _mapping(file: str) -> dict[str, Any]:
@@ -133,12 +162,20 @@ def _mapping(file: str) -> dict[str, Any]:
     wrong += [f"{name}: is missing" for name in FIELDS if name not in document]
     for name in ("from", "to"):
         side = document.get(name)
-        if name in document and not (isinstance(side, dict) and set(side) == {"code", "version"} and _is_version(side)):
-            wrong.append(f"{name}: needs code (text) and version (a whole number from 1), and nothing else")
+        if name in document and not (
+            isinstance(side, dict) and set(side) == {"code", "version"} and _is_version(side)
+        ):
+            wrong.append(
+                f"{name}: needs code (text) and version (a whole number from 1), and nothing else"
+            )
     buckets = document.get("buckets")
-    if "buckets" in document and not (isinstance(buckets, dict) and all(isinstance(target, str) for target in buckets.values())):
+    if "buckets" in document and not (
+        isinstance(buckets, dict) and all(isinstance(target, str) for target in buckets.values())
+    ):
         wrong.append("buckets: is an object from bucket code to bucket code")
-    if "signed_plan" in document and not (isinstance(document["signed_plan"], str) and document["signed_plan"].strip()):
+    if "signed_plan" in document and not (
+        isinstance(document["signed_plan"], str) and document["signed_plan"].strip()
+    ):
         wrong.append("signed_plan: names the signed data-migration plan that this move is part of")
     if wrong:
         raise UsageError(f"{file} is no mapping document: " + "; ".join(wrong))
@@ -147,9 +184,18 @@ def _mapping(file: str) -> dict[str, Any]:
 
 def _is_version(side: dict[str, object]) -> bool:
     version = side["version"]
-    return isinstance(side["code"], str) and isinstance(version, int) and not isinstance(version, bool) and version > 0
+    return (
+        isinstance(side["code"], str)
+        and isinstance(version, int)
+        and not isinstance(version, bool)
+        and version > 0
+    )
 
 
 COMMAND = Command(
-    "topology-move", "Move money from one topology's buckets to another's", Params, plan, undo="rubyops topology move --undo RUN"
+    "topology-move",
+    "Move money from one topology's buckets to another's",
+    Params,
+    plan,
+    undo="rubyops topology move --undo RUN",
 )

@@ -12,7 +12,12 @@ from rubyops.errors import Refused
 from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Wanted, option
 from rubyops.ports import Read
-from wallet_runtime.contract import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, WALLET_SERVICE
+from wallet_runtime.contract import (
+    DEFAULT_POLICY_KEY,
+    RUBY_SPLIT_V1,
+    RUBY_UNIFIED_V1,
+    WALLET_SERVICE,
+)
 
 SEED_PATHS = {
     RUBY_SPLIT_V1: "/internal/wallet/topology/seed-ruby-split-v1",
@@ -27,7 +32,9 @@ SEED_VERSIONS = {RUBY_SPLIT_V1: (1, 2), RUBY_UNIFIED_V1: (1,)}
 class Params:
     """The seed; empty takes the environment's own."""
 
-    code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = option("which seed; the environment's own when left out", "")
+    code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = option(
+        "which seed; the environment's own when left out", ""
+    )
 
 
 def plan(params: Params, read: Read) -> Wanted | NoOp:
@@ -42,15 +49,25 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             next_command="rubyops --help",
         )
     shipped = SEED_VERSIONS[code]
-    policies = [row for row in read.rows("facts_policies") if row["policy_key"] == DEFAULT_POLICY_KEY and row["version"] in shipped]
-    taken = [f"v{row['version']} for {row['topology_code']}" for row in policies if row["topology_code"] != code]
+    policies = [
+        row
+        for row in read.rows("facts_policies")
+        if row["policy_key"] == DEFAULT_POLICY_KEY and row["version"] in shipped
+    ]
+    taken = [
+        f"v{row['version']} for {row['topology_code']}"
+        for row in policies
+        if row["topology_code"] != code
+    ]
     if taken:
         raise Refused(
             f"Seeding {code} refused: policy {DEFAULT_POLICY_KEY} is stored as {', '.join(taken)}, so the seed would have no policy. "
             "Show this topology in an environment of its own.",
             next_command="rubyops policy show",
         )
-    without = {row["version"] for row in saved} & set(shipped) - {row["version"] for row in policies}
+    without = {row["version"] for row in saved} & set(shipped) - {
+        row["version"] for row in policies
+    }
     if saved and not without:
         present = active_pair(read)
         if present is not None:

@@ -76,7 +76,14 @@ def open_toolkit(name: str | None) -> Toolkit:
 
     environment = config.environment(name)
     driver = LocalDriver(environment)
-    facts = EnvironmentFacts(environment.name, environment.topology, environment.copies, environment.seed_players, commit(), code_digest())
+    facts = EnvironmentFacts(
+        environment.name,
+        environment.topology,
+        environment.copies,
+        environment.seed_players,
+        commit(),
+        code_digest(),
+    )
     journals = JournalFolder(environment.home / "journal")
     results = sealed_results(config.results_home())
 
@@ -86,7 +93,9 @@ def open_toolkit(name: str | None) -> Toolkit:
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
     def known(suite: str, commit: str) -> list[str]:
-        rows = reader.rows("control_runs_that_prove", database="control", suite=suite, commit=commit)
+        rows = reader.rows(
+            "control_runs_that_prove", database="control", suite=suite, commit=commit
+        )
         return [row["run_id"] for row in rows]
 
     evidence = EvidenceBook(facts, journals, results.newest, head, known, shipped, find_command)
@@ -100,7 +109,13 @@ def open_toolkit(name: str | None) -> Toolkit:
 
     control = ControlDatabase(link("control", "control database"))
     platform = link("platform", "database")
-    operator = Operator(driver, platform, reader, environment.home / "exports", PytestSuites(config.CHECKOUT, results))
+    operator = Operator(
+        driver,
+        platform,
+        reader,
+        environment.home / "exports",
+        PytestSuites(config.CHECKOUT, results),
+    )
 
     def check(name: str) -> Finding:
         return find_check(name).run(reader)
@@ -138,7 +153,10 @@ def configuration(name: str | None) -> list[dict[str, object]]:
     known = config.load_environments()
     chosen = [config.environment(name)] if name else list(known.values())
     source = str(config.environments_file())
-    return [{**{field.name: getattr(item, field.name) for field in fields(item)}, "source": source} for item in chosen]
+    return [
+        {**{field.name: getattr(item, field.name) for field in fields(item)}, "source": source}
+        for item in chosen
+    ]
 
 
 def server_programs() -> str:
@@ -199,7 +217,9 @@ def single_step(name: str, params: object) -> Playbook:
 
 def _known(name: str, table: Mapping[str, object], what: str) -> None:
     if name not in table:
-        raise UsageError(f"there is no {what} {name!r}{suggest(name, list(table))} (known: {', '.join(table)})")
+        raise UsageError(
+            f"there is no {what} {name!r}{suggest(name, list(table))} (known: {', '.join(table)})"
+        )
 
 
 @cache

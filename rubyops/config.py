@@ -43,7 +43,9 @@ def environment(name: str | None = None) -> Environment:
     known = load_environments()
     wanted = name or DEFAULT_ENVIRONMENT
     if wanted not in known:
-        raise UsageError(f"There is no environment {wanted!r} in {environments_file()}; it has: {', '.join(known)}.")
+        raise UsageError(
+            f"There is no environment {wanted!r} in {environments_file()}; it has: {', '.join(known)}."
+        )
     return known[wanted]
 
 
@@ -58,14 +60,21 @@ def load_environments(path: Path | None = None) -> dict[str, Environment]:
     try:
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"The environments file {source} cannot be read: {fault}. Mend it, or unset {FILE_VARIABLE}.") from None
+        raise UsageError(
+            f"The environments file {source} cannot be read: {fault}. Mend it, or unset {FILE_VARIABLE}."
+        ) from None
     faults: list[Fault] = []
     root = read_tree(text, faults)
     entries = _entries(root, faults) if root is not None else {}
     if faults:
         ordered = sorted(faults, key=lambda fault: (fault.place.line, fault.place.column))
-        lines = [f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}" for fault in ordered]
-        raise UsageError("\n".join(["The environments file is not valid; nothing was done.", *lines]))
+        lines = [
+            f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}"
+            for fault in ordered
+        ]
+        raise UsageError(
+            "\n".join(["The environments file is not valid; nothing was done.", *lines])
+        )
     return {name: _environment(name, entry) for name, entry in entries.items()}
 
 
@@ -84,14 +93,28 @@ def _homes() -> Path:
     if named:
         return Path(named).absolute()
     if os.geteuid() == 0:
-        return ROOT_HOME / f"{CHECKOUT.name}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
+        return (
+            ROOT_HOME / f"{CHECKOUT.name}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
+        )
     return CHECKOUT / ".rubyops"
 
 
 def _environment(name: str, entry: _Entry) -> Environment:
-    urls = {key: Secret(url) for key, variable in URL_VARIABLES.items() if (url := getattr(entry, key) or os.environ.get(variable))}
+    urls = {
+        key: Secret(url)
+        for key, variable in URL_VARIABLES.items()
+        if (url := getattr(entry, key) or os.environ.get(variable))
+    }
     return Environment(
-        name, entry.kind, entry.driver, entry.topology, entry.copies, entry.seed_players, entry.confirm, state_home(name), **urls
+        name,
+        entry.kind,
+        entry.driver,
+        entry.topology,
+        entry.copies,
+        entry.seed_players,
+        entry.confirm,
+        state_home(name),
+        **urls,
     )
 
 
@@ -106,7 +129,11 @@ def _entries(root: Node, faults: list[Fault]) -> dict[str, _Entry]:
         faults.append(Fault(schema.place, f"schema is {found} (allowed: {SCHEMA})"))
     listed = top["environments"][1] if "environments" in top else root
     if listed is root or not isinstance(listed.value, dict) or not listed.value:
-        faults.append(Fault(listed.place, "environments must be a mapping of at least one name to its settings"))
+        faults.append(
+            Fault(
+                listed.place, "environments must be a mapping of at least one name to its settings"
+            )
+        )
         return {}
     entries = {name: _entry(name, at, node, faults) for name, (at, node) in listed.value.items()}
     return {name: entry for name, entry in entries.items() if entry is not None}
@@ -114,7 +141,12 @@ def _entries(root: Node, faults: list[Fault]) -> dict[str, _Entry]:
 
 def _entry(name: str, at: Node, node: Node, faults: list[Fault]) -> _Entry | None:
     if not _NAME.fullmatch(name):
-        faults.append(Fault(at.place, f"environment name {name!r} (allowed: a small letter, then up to 31 of a-z, 0-9 and -)"))
+        faults.append(
+            Fault(
+                at.place,
+                f"environment name {name!r} (allowed: a small letter, then up to 31 of a-z, 0-9 and -)",
+            )
+        )
     try:
         return msgspec.convert(node.plain(), _Entry)
     except msgspec.ValidationError as fault:
@@ -131,7 +163,11 @@ def _placed(message: str, node: Node) -> Fault:
         return Fault(node.place, f"{text} (allowed: {', '.join(_Entry.__struct_fields__)})")
     at, value = entries[key]
     allowed = f" (allowed: {_allowed(key)})"
-    return Fault(at.place, text + allowed) if unknown else Fault(value.place, f"{key}: {text}, found {value.plain()!r}{allowed}")
+    return (
+        Fault(at.place, text + allowed)
+        if unknown
+        else Fault(value.place, f"{key}: {text}, found {value.plain()!r}{allowed}")
+    )
 
 
 def _allowed(key: str) -> str:

@@ -8,7 +8,13 @@ class RubyopsError(Exception):
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, message: str | None = None, *, next_command: str | None = None, details: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        next_command: str | None = None,
+        details: dict[str, object] | None = None,
+    ) -> None:
         """Say what happened, the command that goes on from here, and facts a program may read."""
         self.message = message or (self.__doc__ or "").strip()
         self.next_command = next_command

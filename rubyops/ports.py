@@ -82,13 +82,17 @@ class Read(Protocol):
     def environment(self) -> EnvironmentFacts:
         """The environment's own facts."""
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Run a named query of `sql/queries` as the SELECT-only role and return its rows as dicts."""
 
     def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
         """Run a named query that always returns exactly one row."""
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """GET a route of a copy of a process as the operator; an unreachable copy is status 0, never an exception."""
 
     def copies(self) -> Sequence[Copy]:
@@ -112,11 +116,25 @@ class Actor(Protocol):
         """Create (or find again) the canary player of this run with that label, with a session and a canary pass."""
 
     def as_player(
-        self, player: "CanaryPlayer", method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None
+        self,
+        player: "CanaryPlayer",
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
     ) -> HttpAnswer:
         """Call the gateway as the player; `key` makes the Idempotency-Key (derived from run, flow and key)."""
 
-    def as_provider(self, provider: str, player: "CanaryPlayer", path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+    def as_provider(
+        self,
+        provider: str,
+        player: "CanaryPlayer",
+        path: str,
+        body: Mapping[str, object],
+        *,
+        key: str,
+    ) -> HttpAnswer:
         """Call a gateway provider route, signed as that provider; `key` makes the request id (derived from run, flow and key)."""
 
     def as_admin(
@@ -268,7 +286,9 @@ class Control(Protocol):
     def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
         """Take over a run's freeze, once per effect id. Raises `LockLost`, `Overruled`, `Refused`."""
 
-    def lift_freeze(self, mark: Mark, reason: str, take_over: str, change_no: int | None) -> FreezeChange:
+    def lift_freeze(
+        self, mark: Mark, reason: str, take_over: str, change_no: int | None
+    ) -> FreezeChange:
         """Lift what belongs to the mark's run or owner, or is taken over, once per effect.
 
         `change_no` is the change of the platform that was verified; None where nothing is frozen.
@@ -313,7 +333,9 @@ class Operate(Protocol):
     mark's token in the act: `LockLost` when another run has taken over.
     """
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
+    def start_platform(
+        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+    ) -> None:
         """Start what does not run, migrated to the newest schema; restart the named copies, too."""
 
     def stop(self, mark: Mark, processes: Sequence[str]) -> None:
@@ -367,7 +389,9 @@ class Operate(Protocol):
     def actor(self, mark: Mark, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
 
-    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+    def run_suites(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
         """Run test files by suite and keep the result; return per suite {passed, failed, skipped, failures}. May raise `TimedOut`."""
 
     def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
@@ -386,6 +410,11 @@ class Operate(Protocol):
         """Do the next batch of this run after its checkpoint; the counters are those of the whole run so far."""
 
     def topology_move_batch(
-        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+        self,
+        mark: Mark,
+        document: Mapping[str, object] | None,
+        digest: str,
+        undoes: str | None,
+        limit: int,
     ) -> MoveCount:
         """Do the next batch of a move by this document, or of the undo of a run. Raises `Refused` where a guard of the database does."""

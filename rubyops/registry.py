@@ -16,14 +16,20 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "backfill": Entry(
-        "commands.backfill", "Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger."
+        "commands.backfill",
+        "Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger.",
     ),
     "bets-rollback": Entry(
-        "commands.bets_rollback", "Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it."
+        "commands.bets_rollback",
+        "Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it.",
     ),
-    "bets-settle": Entry("commands.bets_settle", "Settle one accepted bet as the operator, for a provider that cannot."),
+    "bets-settle": Entry(
+        "commands.bets_settle",
+        "Settle one accepted bet as the operator, for a provider that cannot.",
+    ),
     "canary": Entry(
-        "commands.canary", "Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d)."
+        "commands.canary",
+        "Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d).",
     ),
     "confirm-health": Entry(
         "commands.confirm_health",
@@ -34,55 +40,96 @@ COMMANDS: dict[str, Entry] = {
         "Confirm that the way back to the pair before is open (PRD-T2b).",
     ),
     "dead-letter-discard": Entry(
-        "commands.dead_letter_discard", "Ask for an event that was set aside never to be applied, so that those behind it go on."
+        "commands.dead_letter_discard",
+        "Ask for an event that was set aside never to be applied, so that those behind it go on.",
     ),
     "dead-letter-replay": Entry(
-        "commands.dead_letter_replay", "Have an event that was set aside tried again, and then those that wait behind it."
+        "commands.dead_letter_replay",
+        "Have an event that was set aside tried again, and then those that wait behind it.",
     ),
     "drain-outbox": Entry(
-        "commands.drain_outbox", "Drain: prove that no event of money is left anywhere between a money transaction and its consumers."
+        "commands.drain_outbox",
+        "Drain: prove that no event of money is left anywhere between a money transaction and its consumers.",
     ),
-    "export": Entry("commands.export_tables", "Export the wallet's tables in one snapshot, for an investigation (PRD-T2a, NPR-3)."),
-    "flow": Entry("commands.flow", "Play one end-to-end flow on players made for it (LOC-7, STG-3)."),
-    "freeze": Entry("commands.freeze", "Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`)."),
+    "export": Entry(
+        "commands.export_tables",
+        "Export the wallet's tables in one snapshot, for an investigation (PRD-T2a, NPR-3).",
+    ),
+    "flow": Entry(
+        "commands.flow", "Play one end-to-end flow on players made for it (LOC-7, STG-3)."
+    ),
+    "freeze": Entry(
+        "commands.freeze",
+        "Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`).",
+    ),
     "gate-probe": Entry(
-        "commands.gate_probe", "Probe one release gate that only a write can prove: on canary players, or with calls that must be refused."
+        "commands.gate_probe",
+        "Probe one release gate that only a write can prove: on canary players, or with calls that must be refused.",
     ),
-    "migrate": Entry("commands.migrate", "Migrate both databases to the newest schema of this checkout."),
-    "policy-activate": Entry("commands.policy_activate", "Activate another version of a policy that is for the active topology (A7-11)."),
-    "policy-save": Entry("commands.policy_save", "Save a policy document as a draft (A7-9: never over a version that was active)."),
+    "migrate": Entry(
+        "commands.migrate", "Migrate both databases to the newest schema of this checkout."
+    ),
+    "policy-activate": Entry(
+        "commands.policy_activate",
+        "Activate another version of a policy that is for the active topology (A7-11).",
+    ),
+    "policy-save": Entry(
+        "commands.policy_save",
+        "Save a policy document as a draft (A7-9: never over a version that was active).",
+    ),
     "reconcile-ledger": Entry(
         "commands.reconcile_ledger",
         "Force a reconciliation cycle and see that it found nothing: tips, chains, records and conservation (PRD-T2c, PRD-4c).",
     ),
-    "seed-players": Entry("commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."),
-    "sessions-end": Entry("commands.sessions_end", "End one session of the operated database that holds a freeze or a drain up."),
+    "seed-players": Entry(
+        "commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."
+    ),
+    "sessions-end": Entry(
+        "commands.sessions_end",
+        "End one session of the operated database that holds a freeze or a drain up.",
+    ),
     "smoke": Entry(
         "commands.smoke",
         "Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).",
     ),
     "start-consumers": Entry(
-        "commands.start_consumers", "Start the processes that consume wallet events, and wait until they make progress."
+        "commands.start_consumers",
+        "Start the processes that consume wallet events, and wait until they make progress.",
     ),
-    "up": Entry("commands.start_platform", "Start the platform: servers, newest schema, every process that does not run."),
-    "stop-consumers": Entry("commands.stop_consumers", "Stop the processes that consume wallet events; the publisher stays up."),
+    "up": Entry(
+        "commands.start_platform",
+        "Start the platform: servers, newest schema, every process that does not run.",
+    ),
+    "stop-consumers": Entry(
+        "commands.stop_consumers",
+        "Stop the processes that consume wallet events; the publisher stays up.",
+    ),
     "suites": Entry(
-        "commands.suites", "Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6)."
+        "commands.suites",
+        "Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6).",
     ),
     "thaw": Entry("commands.thaw", "Thaw: let money start again, after this freeze was verified."),
     "topology-activate": Entry(
-        "commands.topology_activate", "Activate a topology version together with its policy, in one transaction of wallet_service (A7)."
+        "commands.topology_activate",
+        "Activate a topology version together with its policy, in one transaction of wallet_service (A7).",
     ),
     "topology-move": Entry(
-        "commands.topology_move", "Move all that players hold in one topology's buckets to another's, or take such a move back (A7-8)."
+        "commands.topology_move",
+        "Move all that players hold in one topology's buckets to another's, or take such a move back (A7-8).",
     ),
-    "topology-save": Entry("commands.topology_save", "Save a topology document as a draft (A7-9: never over a version that was active)."),
-    "topology-seed": Entry("commands.topology_seed", "Save the environment's topology seed and its policies as drafts."),
+    "topology-save": Entry(
+        "commands.topology_save",
+        "Save a topology document as a draft (A7-9: never over a version that was active).",
+    ),
+    "topology-seed": Entry(
+        "commands.topology_seed", "Save the environment's topology seed and its policies as drafts."
+    ),
 }
 
 CHECKS: dict[str, Entry] = {
     "authorizations-recorded": Entry(
-        "checks.money.authorizations_recorded", "Every settled or rolled-back bet has its stored authorization."
+        "checks.money.authorizations_recorded",
+        "Every settled or rolled-back bet has its stored authorization.",
     ),
     "conservation": Entry(
         "checks.money.conservation",
@@ -96,9 +143,13 @@ CHECKS: dict[str, Entry] = {
         "checks.money.ledger_tips",
         "Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.",
     ),
-    "no-live-authorizations": Entry("checks.money.no_live_authorizations", "No accepted bet is open under the active topology version."),
+    "no-live-authorizations": Entry(
+        "checks.money.no_live_authorizations",
+        "No accepted bet is open under the active topology version.",
+    ),
     "outbox-age": Entry(
-        "checks.money.outbox_age", "No event waits in an outbox for longer than the limit, and none is missing after it was published."
+        "checks.money.outbox_age",
+        "No event waits in an outbox for longer than the limit, and none is missing after it was published.",
     ),
     "outbox-drained": Entry(
         "checks.money.outbox_drained",
@@ -125,7 +176,8 @@ CHECKS: dict[str, Entry] = {
         "The freeze level that `control` wants is in force: fence row and every copy that may act agree.",
     ),
     "migrations-current": Entry(
-        "checks.platform.migrations_current", "Both databases stand at the newest revision that this checkout knows."
+        "checks.platform.migrations_current",
+        "Both databases stand at the newest revision that this checkout knows.",
     ),
     "policy-endpoint": Entry(
         "checks.platform.policy_endpoint",
@@ -140,36 +192,60 @@ CHECKS: dict[str, Entry] = {
         "Exactly one topology seed is loaded, exactly one pair of it is active, and the pair belongs together.",
     ),
     "topology-endpoint": Entry(
-        "checks.platform.topology_endpoint", "The topology endpoint answers the active code and version, and they are the database's."
+        "checks.platform.topology_endpoint",
+        "The topology endpoint answers the active code and version, and they are the database's.",
     ),
-    "gate-01": Entry("checks.release.gate_01", "GATE-1: the test suite of topology and policy passed for this very commit."),
+    "gate-01": Entry(
+        "checks.release.gate_01",
+        "GATE-1: the test suite of topology and policy passed for this very commit.",
+    ),
     "gate-02": Entry(
-        "checks.release.gate_02", "GATE-2: the local end-to-end flows passed for this very commit and this environment's topology."
+        "checks.release.gate_02",
+        "GATE-2: the local end-to-end flows passed for this very commit and this environment's topology.",
     ),
     "gate-03": Entry(
         "checks.release.gate_03",
         "GATE-3: bucket totals equal ledger-derived totals, per brand, account and currency, and each account by itself.",
     ),
-    "gate-04": Entry("checks.release.gate_04", "GATE-4: no money movement bypasses wallet_service."),
+    "gate-04": Entry(
+        "checks.release.gate_04", "GATE-4: no money movement bypasses wallet_service."
+    ),
     "gate-05": Entry(
-        "checks.release.gate_05", "GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances."
+        "checks.release.gate_05",
+        "GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances.",
     ),
     "gate-06": Entry(
-        "checks.release.gate_06", "GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance."
+        "checks.release.gate_06",
+        "GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance.",
     ),
     "gate-07": Entry("checks.release.gate_07", "GATE-7: points can neither be bet nor withdrawn."),
-    "gate-08": Entry("checks.release.gate_08", "GATE-8: no activation can leave balances or records unreachable."),
-    "gate-09": Entry("checks.release.gate_09", "GATE-9: alerting exists for critical wallet failures."),
-    "gate-10": Entry("checks.release.gate_10", "GATE-10: no process has the legacy shared token, and none accepts it."),
+    "gate-08": Entry(
+        "checks.release.gate_08", "GATE-8: no activation can leave balances or records unreachable."
+    ),
+    "gate-09": Entry(
+        "checks.release.gate_09", "GATE-9: alerting exists for critical wallet failures."
+    ),
+    "gate-10": Entry(
+        "checks.release.gate_10",
+        "GATE-10: no process has the legacy shared token, and none accepts it.",
+    ),
 }
 
 PLAYBOOKS: dict[str, Entry] = {
     "gate": Entry("gate.yaml", "The release gate, all ten, each proved on the running platform"),
-    "rollback-tier-0": Entry("rollback-tier-0.yaml", "Freeze and drain alone; it never thaws by itself"),
-    "rollback-tier-2": Entry("rollback-tier-2.yaml", "Take the activation back to the pair before"),
-    "rollout-local": Entry("rollout-local.yaml", "Start the platform here, activate its topology, prove that money goes the whole way"),
-    "rollout-staging": Entry(
-        "rollout-staging.yaml", "Deploy, freeze, drain, activate the candidate, prove it on canaries while frozen, thaw"
+    "rollback-tier-0": Entry(
+        "rollback-tier-0.yaml", "Freeze and drain alone; it never thaws by itself"
     ),
-    "verify": Entry("verify.yaml", "Verify the platform, and keep each part that passed for this freeze"),
+    "rollback-tier-2": Entry("rollback-tier-2.yaml", "Take the activation back to the pair before"),
+    "rollout-local": Entry(
+        "rollout-local.yaml",
+        "Start the platform here, activate its topology, prove that money goes the whole way",
+    ),
+    "rollout-staging": Entry(
+        "rollout-staging.yaml",
+        "Deploy, freeze, drain, activate the candidate, prove it on canaries while frozen, thaw",
+    ),
+    "verify": Entry(
+        "verify.yaml", "Verify the platform, and keep each part that passed for this freeze"
+    ),
 }

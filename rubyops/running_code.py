@@ -25,13 +25,20 @@ def one_code(read: Read) -> tuple[str, str]:
     # meets.
     kept = [(copy.process, copy.number) for copy in read.copies()]
     told = {f"{process} {number}": code_told(read, process, number) for process, number in kept}
-    wanted = [f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)]
+    wanted = [
+        f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)
+    ]
     silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]
     if silent:
-        return "", f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it runs"
+        return (
+            "",
+            f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it runs",
+        )
     by_code = {code: name for name, code in told.items() if code}
     if len(by_code) > 1:
-        return "", "copies run different code: " + ", ".join(f"{name} {short_code(code)}" for code, name in by_code.items())
+        return "", "copies run different code: " + ", ".join(
+            f"{name} {short_code(code)}" for code, name in by_code.items()
+        )
     return next(iter(by_code)), ""
 
 

@@ -10,7 +10,19 @@ from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.recorded import Evidence
-from rubyops.ports import Actor, BatchCount, Control, Copy, CopyNames, Database, EnvironmentFacts, HttpAnswer, Mark, MoveCount, Row
+from rubyops.ports import (
+    Actor,
+    BatchCount,
+    Control,
+    Copy,
+    CopyNames,
+    Database,
+    EnvironmentFacts,
+    HttpAnswer,
+    Mark,
+    MoveCount,
+    Row,
+)
 from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
 
 FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
@@ -29,7 +41,9 @@ class StillRead:
         """The facts of an environment named test."""
         return FACTS
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Return the table's rows."""
         if query not in self.table:
             raise Unreachable(f"the test's {database} database does not answer {query}")
@@ -40,7 +54,9 @@ class StillRead:
         (row,) = self.rows(query, database=database, **values)
         return row
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """Answer that nobody is there."""
         return HttpAnswer(0, None, "a double")
 
@@ -72,7 +88,9 @@ class RecordingOperate:
         self._on_act(verb, subject)
         self.acts.append((verb, subject))
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
+    def start_platform(
+        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+    ) -> None:
         """Note it."""
         self._act("start_platform", "")
 
@@ -134,7 +152,9 @@ class RecordingOperate:
         """Refuse: a flow needs a platform."""
         raise Unreachable("there is no actor in a test of the engine")
 
-    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+    def run_suites(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
         """Note it and give the test's figures."""
         while_waiting()
         self._act("suites", ",".join(suites))
@@ -164,7 +184,12 @@ class RecordingOperate:
         return BatchCount(0, 0, 0, 0, None)
 
     def topology_move_batch(
-        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+        self,
+        mark: Mark,
+        document: Mapping[str, object] | None,
+        digest: str,
+        undoes: str | None,
+        limit: int,
     ) -> MoveCount:
         """Note it; there is nobody to move."""
         self._act("topology_move_batch", mark.effect_id)

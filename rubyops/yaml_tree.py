@@ -11,13 +11,27 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 DEPTH_MAX = 16
 NODES_MAX = 20_000
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: dict[str, bool | None] = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS: dict[str, bool | None] = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
 
@@ -73,7 +87,12 @@ def read_tree(text: str, faults: list[Fault]) -> Node | None:
         faults.append(Fault(Place(1, 1), f"this is not YAML: {str(error).splitlines()[0]}"))
         return None
     if root is None:
-        faults.append(Fault(Place(1, 1), "the file is empty; a playbook needs schema, name, title, kind and steps"))
+        faults.append(
+            Fault(
+                Place(1, 1),
+                "the file is empty; a playbook needs schema, name, title, kind and steps",
+            )
+        )
     return root
 
 
@@ -89,7 +108,11 @@ def _bounded(events: Any, faults: list[Fault]) -> Iterator[Any]:
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             depth -= 1
         if depth > DEPTH_MAX or count > NODES_MAX:
-            what = f"nested deeper than {DEPTH_MAX} levels" if depth > DEPTH_MAX else f"more than {NODES_MAX} parts"
+            what = (
+                f"nested deeper than {DEPTH_MAX} levels"
+                if depth > DEPTH_MAX
+                else f"more than {NODES_MAX} parts"
+            )
             faults.append(Fault(_place(event), f"the document has {what}, which no playbook needs"))
             raise _TooDeep
         yield event
@@ -110,12 +133,18 @@ def _root(events: Iterator[Any], faults: list[Fault]) -> Node | None:
 def _build(event: Any, events: Iterator[Any], faults: list[Fault]) -> Node:
     place = _place(event)
     if isinstance(event, AliasEvent):
-        faults.append(Fault(place, f"alias *{event.anchor}: aliases are not allowed, write the value out"))
+        faults.append(
+            Fault(place, f"alias *{event.anchor}: aliases are not allowed, write the value out")
+        )
         return Node(None, place)
     if event.anchor:
         faults.append(Fault(place, f"anchor &{event.anchor}: anchors are not allowed"))
     if event.tag:
-        faults.append(Fault(place, f"tag {event.tag}: tags are not allowed, the type comes from the parameter"))
+        faults.append(
+            Fault(
+                place, f"tag {event.tag}: tags are not allowed, the type comes from the parameter"
+            )
+        )
     if isinstance(event, ScalarEvent):
         return Node(_scalar(event) if not event.tag else str(event.value), place)
     if isinstance(event, SequenceStartEvent):
@@ -143,9 +172,16 @@ def _mapping(events: Iterator[Any], faults: list[Fault]) -> dict[str, tuple[Node
         if name is None:
             faults.append(Fault(key.place, "a key must be a word"))
         elif name == "<<":
-            faults.append(Fault(key.place, "merge key <<: merge keys are not allowed, write the values out"))
+            faults.append(
+                Fault(key.place, "merge key <<: merge keys are not allowed, write the values out")
+            )
         elif name in entries:
-            faults.append(Fault(key.place, f"key {name!r} stands twice; first on line {entries[name][0].place.line}"))
+            faults.append(
+                Fault(
+                    key.place,
+                    f"key {name!r} stands twice; first on line {entries[name][0].place.line}",
+                )
+            )
         else:
             entries[name] = (key, value)
     return entries

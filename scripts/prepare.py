@@ -24,7 +24,9 @@ PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "-
 def main(kind: str) -> None:
     """Prepare for running the product (`run`) or for testing it too (`dev`)."""
     if sys.version_info < OLDEST:
-        sys.exit(f"Python {'.'.join(map(str, OLDEST))} or newer is needed; python3 is {sys.version.split()[0]}.")
+        sys.exit(
+            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; python3 is {sys.version.split()[0]}."
+        )
     with (ROOT / ".venv.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if _stamp(kind).exists() and _stamp(kind).read_text() == _made_from(kind):
@@ -43,9 +45,30 @@ def _prepare(kind: str) -> None:
     for stamp in VENV.glob(".made-from-*"):
         stamp.unlink()
     if not _works("-m", "pip", "--version"):
-        _run([str(PYTHON), "-m", "ensurepip", "--upgrade"], hint="On Debian: apt-get install python3-venv")
-    _run([*PIP, "install", "--no-compile", "--only-binary", ":all:", "--require-hashes", "-r", str(ROOT / LOCKS[kind])])
-    editable = ["--no-compile", "--no-deps", "--no-index", "--no-build-isolation", "--config-settings", "editable_mode=compat"]
+        _run(
+            [str(PYTHON), "-m", "ensurepip", "--upgrade"],
+            hint="On Debian: apt-get install python3-venv",
+        )
+    _run(
+        [
+            *PIP,
+            "install",
+            "--no-compile",
+            "--only-binary",
+            ":all:",
+            "--require-hashes",
+            "-r",
+            str(ROOT / LOCKS[kind]),
+        ]
+    )
+    editable = [
+        "--no-compile",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "--config-settings",
+        "editable_mode=compat",
+    ]
     _run([*PIP, "install", *editable, "-e", str(ROOT)])
     # Compiled here on every core, or eight processes would each do it at their first start.
     _run([str(PYTHON), "-m", "compileall", "-q", "-j", "0", *_sources()], refuse=False)
@@ -53,18 +76,24 @@ def _prepare(kind: str) -> None:
 
 def _sources() -> list[str]:
     installed = [str(folder) for folder in VENV.glob("lib/python3*/site-packages")]
-    return installed + [str(ROOT / name) for name in ("rubyops", "commands", "checks", "sql", "wallet_runtime")]
+    return installed + [
+        str(ROOT / name) for name in ("rubyops", "commands", "checks", "sql", "wallet_runtime")
+    ]
 
 
 def _works(*arguments: str) -> bool:
     try:
-        return subprocess.run([PYTHON, *arguments], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run([PYTHON, *arguments], capture_output=True, check=False).returncode == 0
+        )
     except OSError:
         return False
 
 
 def _run(command: list[str], *, hint: str = "", refuse: bool = True) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode != 0 and refuse:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout.strip()[-2000:]}\n{hint}".rstrip())
 

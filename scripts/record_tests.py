@@ -25,11 +25,15 @@ def main(arguments: list[str]) -> int:
             case ["begin", note]:
                 whole_suite.begin(results, Path(note))
             case ["finish", note, *reports]:
-                path = whole_suite.finish(results, config.CHECKOUT, Path(note), [Path(report) for report in reports])
+                path = whole_suite.finish(
+                    results, config.CHECKOUT, Path(note), [Path(report) for report in reports]
+                )
                 print(f"recorded for the release gate: {path}")
             case ["fail", note, parts, *reports]:
                 failed = [part.strip() for part in parts.split(";") if part.strip()]
-                path = whole_suite.fail(results, Path(note), failed, [Path(report) for report in reports])
+                path = whole_suite.fail(
+                    results, Path(note), failed, [Path(report) for report in reports]
+                )
                 print(f"recorded for the release gate, as failed: {path}")
             case _:
                 print(USAGE, file=sys.stderr)

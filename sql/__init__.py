@@ -55,5 +55,7 @@ def _blocks(path: Path) -> list[tuple[str, str]]:
 def _statement(path: Path, name: str, lines: list[str]) -> str:
     body = "\n".join(line for line in lines if not line.startswith("--")).strip()
     if not body or not any(line.startswith("-- ") for line in lines):
-        raise QueryFileError(f"{path.name}: query {name!r} needs a sentence of purpose and a statement")
+        raise QueryFileError(
+            f"{path.name}: query {name!r} needs a sentence of purpose and a statement"
+        )
     return body

@@ -133,7 +133,9 @@ class Cluster:
         """Give an environment, whose folder is made here, two databases and a logical one to be, and the passwords of the roles."""
         home.mkdir(mode=0o711)
         (home / "secrets.json").touch(mode=0o600)
-        (home / "secrets.json").write_text(json.dumps({role_password(role): PASSWORD for role in LOGIN_ROLES}), encoding="utf-8")
+        (home / "secrets.json").write_text(
+            json.dumps({role_password(role): PASSWORD for role in LOGIN_ROLES}), encoding="utf-8"
+        )
         database = self.database_name(home.name.replace("-", "_"))
         return {
             "database_url": self.postgres.dsn(SUPERUSER, PASSWORD, database),
@@ -150,7 +152,9 @@ class Cluster:
             with redis.Redis.from_url(f"{self.servers.redis}/{number}") as client:
                 return bool(client.dbsize() == 0)
         except redis.ResponseError as fault:
-            raise NotUsable(f"Redis has no empty logical database for the tests up to number {number}: {fault}") from fault
+            raise NotUsable(
+                f"Redis has no empty logical database for the tests up to number {number}: {fault}"
+            ) from fault
 
 
 def make_folder() -> None:
@@ -197,7 +201,9 @@ def prepare(cluster: Cluster, which: Database) -> None:
         migrations.upgrade(cluster.postgres.dsn(SUPERUSER, PASSWORD, name), which)
         with psycopg.connect(cluster.superuser_dsn) as connection:
             known = {str(row[0]) for row in connection.execute("SELECT rolname FROM pg_roles")}
-        migrations.provision_passwords(cluster.superuser_dsn, {role: PASSWORD for role in LOGIN_ROLES if role in known})
+        migrations.provision_passwords(
+            cluster.superuser_dsn, {role: PASSWORD for role in LOGIN_ROLES if role in known}
+        )
         done.touch()
 
 
@@ -214,9 +220,16 @@ def versions() -> str:
     if not (folder / "started.json").exists():
         return ""
     cluster = connect()
-    with psycopg.connect(cluster.superuser_dsn) as connection, redis.Redis.from_url(cluster.servers.redis) as client:
+    with (
+        psycopg.connect(cluster.superuser_dsn) as connection,
+        redis.Redis.from_url(cluster.servers.redis) as client,
+    ):
         known = client.info("server")
-        store = f"Valkey {known['valkey_version']}" if "valkey_version" in known else f"Redis {known['redis_version']}"
+        store = (
+            f"Valkey {known['valkey_version']}"
+            if "valkey_version" in known
+            else f"Redis {known['redis_version']}"
+        )
         return f"PostgreSQL {connection.info.parameter_status('server_version')}, {store}"
 
 
@@ -246,7 +259,9 @@ def _leave(cluster: Cluster) -> None:
 
 def _drop_databases(cluster: Cluster, prefix: str) -> None:
     with psycopg.connect(cluster.superuser_dsn) as connection:
-        ours = connection.execute("SELECT datname::text FROM pg_database WHERE starts_with(datname::text, %s)", [prefix]).fetchall()
+        ours = connection.execute(
+            "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, %s)", [prefix]
+        ).fetchall()
     for (name,) in ours:
         cluster.run("DROP DATABASE {} WITH (FORCE)", name)
 

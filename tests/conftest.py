@@ -63,7 +63,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if EMBEDDED_ONLY in reason:
             left_out[reason] = left_out.get(reason, 0) + 1
     told = [f"servers: {sources.name()}, {servers.versions() or 'not asked for'}"]
-    told += [f"{count} not run here, {reason.removeprefix('Skipped: ')}" for reason, count in left_out.items()]
+    told += [
+        f"{count} not run here, {reason.removeprefix('Skipped: ')}"
+        for reason, count in left_out.items()
+    ]
     terminalreporter.write_line("; ".join(told))
 
 

@@ -7,7 +7,9 @@ import psycopg
 from wallet_runtime.contract import FREEZE_LEVELS, OPEN
 
 
-def set_fence_row(operator: psycopg.Connection[Any], level: str, epoch: int, token: int = 1) -> None:
+def set_fence_row(
+    operator: psycopg.Connection[Any], level: str, epoch: int, token: int = 1
+) -> None:
     """Raise or lower the level under this epoch, and settle it."""
     row = operator.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone()
     assert row is not None

@@ -19,7 +19,14 @@ import redis
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import PortBook
-from rubyops.adapters.local.servers import POSTGRES_ENVIRONMENT, REDIS_USERS, SERVICES_USER, SUPERUSER, Postgres, Valkey
+from rubyops.adapters.local.servers import (
+    POSTGRES_ENVIRONMENT,
+    REDIS_USERS,
+    SERVICES_USER,
+    SUPERUSER,
+    Postgres,
+    Valkey,
+)
 
 VARIABLE = "RUBYOPS_TEST_SOURCE"
 DATABASE_VARIABLE, REDIS_VARIABLE = "RUBYOPS_TEST_DATABASE_URL", "RUBYOPS_TEST_REDIS_URL"
@@ -73,23 +80,38 @@ class Embedded:
         valkey.configure(dict.fromkeys(REDIS_USERS, password))
         options = shlex.join(postgres.command()[3:])
         _pg_ctl(postgres, "start", "-W", "-l", str(postgres.data / "server.log"), "-o", options)
-        detached = ["--daemonize", "yes", "--appendonly", "no", "--logfile", str(folder / "valkey.log")]
+        detached = [
+            "--daemonize",
+            "yes",
+            "--appendonly",
+            "no",
+            "--logfile",
+            str(folder / "valkey.log"),
+        ]
         subprocess.run([*valkey.command(), *detached], check=True)
         postgres.await_ready(password, 30)
         valkey.await_ready(password, 30)
-        return Started(postgres.dsn(SUPERUSER, password, "").removesuffix("/"), valkey.url(SERVICES_USER, password).removesuffix("/0"))
+        return Started(
+            postgres.dsn(SUPERUSER, password, "").removesuffix("/"),
+            valkey.url(SERVICES_USER, password).removesuffix("/0"),
+        )
 
     def stop(self, folder: Path, password: str) -> None:
         """Stop both at once: nobody will ask for their data."""
         postgres, valkey = self._servers(folder)
         if (postgres.data / "postmaster.pid").exists():
             _pg_ctl(postgres, "stop", "-m", "immediate")
-        with suppress(redis.ConnectionError), redis.Redis.from_url(valkey.url(SERVICES_USER, password)) as client:
+        with (
+            suppress(redis.ConnectionError),
+            redis.Redis.from_url(valkey.url(SERVICES_USER, password)) as client,
+        ):
             client.shutdown(nosave=True, now=True, force=True)
 
     def _servers(self, folder: Path) -> tuple[Postgres, Valkey]:
         book = PortBook(folder / "ports.json")
-        ports = {name: book.remembered(name) or book.usable(name) for name in ("postgres", "valkey")}
+        ports = {
+            name: book.remembered(name) or book.usable(name) for name in ("postgres", "valkey")
+        }
         bins = binaries.runnable_postgres_bin(folder)
         return Postgres(bins, folder / "postgres", ports["postgres"], FAST), Valkey(
             binaries.valkey_server(), folder / "valkey", ports["valkey"]
@@ -110,16 +132,32 @@ class Containers:
         testcontainers_config.ryuk_disabled = True
         labels = {LABEL: folder.name}
         settings = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
-        postgres = PostgresContainer(POSTGRES_IMAGE, username=SUPERUSER, password=password, dbname="postgres", driver=None, labels=labels)
+        postgres = PostgresContainer(
+            POSTGRES_IMAGE,
+            username=SUPERUSER,
+            password=password,
+            dbname="postgres",
+            driver=None,
+            labels=labels,
+        )
         postgres.with_command(shlex.join(["postgres", *settings])).start()
         store = RedisContainer(REDIS_IMAGE, password=password, labels=labels)
-        store.with_command(shlex.join(["redis-server", "--requirepass", password, "--databases", str(LOGICAL_DATABASES)])).start()
+        store.with_command(
+            shlex.join(
+                ["redis-server", "--requirepass", password, "--databases", str(LOGICAL_DATABASES)]
+            )
+        ).start()
         address = f"{store.get_container_host_ip()}:{store.get_exposed_port(store.port)}"
-        return Started(postgres.get_connection_url().removesuffix("/postgres"), f"redis://:{password}@{address}")
+        return Started(
+            postgres.get_connection_url().removesuffix("/postgres"),
+            f"redis://:{password}@{address}",
+        )
 
     def stop(self, folder: Path, password: str) -> None:
         """Remove the containers of this run with their volumes."""
-        for container in _docker().containers.list(all=True, filters={"label": f"{LABEL}={folder.name}"}):
+        for container in _docker().containers.list(
+            all=True, filters={"label": f"{LABEL}={folder.name}"}
+        ):
             container.remove(force=True, v=True)
 
     @staticmethod
@@ -128,14 +166,18 @@ class Containers:
         try:
             client = _docker()
             client.ping()
-        except Exception as fault:  # whatever a missing, forbidden or broken daemon makes the client raise
+        except (
+            Exception
+        ) as fault:  # whatever a missing, forbidden or broken daemon makes the client raise
             return f"no Docker daemon answers ({type(fault).__name__})"
         for image in (POSTGRES_IMAGE, REDIS_IMAGE):
             try:
                 if not client.images.list(name=image):
                     client.images.pull(image)
             except Exception as fault:
-                return f"the image {image} is not here and cannot be pulled ({type(fault).__name__})"
+                return (
+                    f"the image {image} is not here and cannot be pulled ({type(fault).__name__})"
+                )
         return None
 
 
@@ -148,11 +190,17 @@ class Urls:
         """Look whether they can be used."""
         missing = [name for name in (DATABASE_VARIABLE, REDIS_VARIABLE) if not os.environ.get(name)]
         if missing:
-            raise NotUsable(f"{VARIABLE}=urls needs {' and '.join(missing)}: a superuser's and an administrator's URL without a database.")
-        started = Started(*(os.environ[name].rstrip("/") for name in (DATABASE_VARIABLE, REDIS_VARIABLE)))
+            raise NotUsable(
+                f"{VARIABLE}=urls needs {' and '.join(missing)}: a superuser's and an administrator's URL without a database."
+            )
+        started = Started(
+            *(os.environ[name].rstrip("/") for name in (DATABASE_VARIABLE, REDIS_VARIABLE))
+        )
         connections, roles = self._ask(started)
         if connections < CONNECTIONS_MIN:
-            raise NotUsable(f"PostgreSQL has max_connections = {connections}; the suite's live platforms need {CONNECTIONS_MIN}.")
+            raise NotUsable(
+                f"PostgreSQL has max_connections = {connections}; the suite's live platforms need {CONNECTIONS_MIN}."
+            )
         if roles and not os.environ.get(OURS_VARIABLE):
             raise NotUsable(
                 f"PostgreSQL has the roles {', '.join(roles)}: a platform lives there, or a run that was killed. Roles belong to the whole "
@@ -179,7 +227,11 @@ class Urls:
         """Leave them running."""
 
 
-SOURCES: dict[str, Callable[[], Source]] = {"embedded": Embedded, "containers": Containers, "urls": Urls}
+SOURCES: dict[str, Callable[[], Source]] = {
+    "embedded": Embedded,
+    "containers": Containers,
+    "urls": Urls,
+}
 
 
 def name() -> str:
@@ -203,10 +255,16 @@ def _docker() -> Any:
 def _pg_ctl(postgres: Postgres, *arguments: str) -> None:
     command = [str(postgres.bin_dir / "pg_ctl"), "-D", str(postgres.data), *arguments]
     environment = {**os.environ, **POSTGRES_ENVIRONMENT}
-    subprocess.run(command, user=postgres.user, cwd="/", env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command, user=postgres.user, cwd="/", env=environment, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 if __name__ == "__main__":
-    refusal = Containers.refusal() if sys.argv[1:] == ["containers"] else "usage: python -m tests.sources containers"
+    refusal = (
+        Containers.refusal()
+        if sys.argv[1:] == ["containers"]
+        else "usage: python -m tests.sources containers"
+    )
     if refusal:
         sys.exit(refusal)

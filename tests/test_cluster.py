@@ -13,7 +13,9 @@ def test_a_test_has_its_own_control_database(control_db: TestDatabase) -> None:
         assert connection.execute("SELECT level FROM control.freeze_state").fetchone() == ("open",)
 
 
-def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(
+    platform_db: TestDatabase, control_db: TestDatabase
+) -> None:
     for database in (platform_db, control_db):
         with psycopg.connect(database.superuser_dsn) as connection:
             used = connection.execute(
@@ -25,8 +27,13 @@ def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(platform
         assert {role for (role,) in used} <= {*MADE_BY_MIGRATIONS, superuser}
 
 
-def test_the_read_user_of_redis_reads_and_nothing_else(cluster: Cluster, redis_url: str, logical_database: int) -> None:
-    with redis.Redis.from_url(redis_url) as writer, redis.Redis.from_url(cluster.redis_url(logical_database, "rubyops_read")) as reader:
+def test_the_read_user_of_redis_reads_and_nothing_else(
+    cluster: Cluster, redis_url: str, logical_database: int
+) -> None:
+    with (
+        redis.Redis.from_url(redis_url) as writer,
+        redis.Redis.from_url(cluster.redis_url(logical_database, "rubyops_read")) as reader,
+    ):
         writer.xadd("events", {"n": "1"})
         writer.xgroup_create("events", "group", "0")
         assert reader.xlen("events") == 1

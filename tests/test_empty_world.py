@@ -263,11 +263,15 @@ def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestData
 
 
 @in_world(*_SEEDED)
-def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(world: str, read: Read, control_db: TestDatabase) -> None:
+def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(
+    world: str, read: Read, control_db: TestDatabase
+) -> None:
     """Open is said by control, the fence row and eight fresh heartbeats; one that lags takes it."""
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), NoOp)
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute("UPDATE control.service_copy SET acknowledged_epoch = -1 WHERE process = 'gateway'")
+        connection.execute(
+            "UPDATE control.service_copy SET acknowledged_epoch = -1 WHERE process = 'gateway'"
+        )
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), Wanted)
 
 

@@ -58,7 +58,12 @@ class Verdict(NamedTuple):
 
 def linted(tree: Path) -> Verdict:
     """Run the linter over a tree of packages."""
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", str(tree / "setup.cfg"), "--no-cache"]
+    command = [
+        str(Path(sys.executable).with_name("lint-imports")),
+        "--config",
+        str(tree / "setup.cfg"),
+        "--no-cache",
+    ]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     _, _, told = done.stdout.partition("Broken contracts")
     # Each section is a name, a line of dashes, and what breaks it.
@@ -70,7 +75,11 @@ def contracts(tree: Path) -> dict[str, str]:
     """Read the name of each contract by the last word of its section."""
     parser = ConfigParser()
     parser.read(tree / "setup.cfg", encoding="utf-8")
-    return {name.removeprefix(PREFIX): parser[name]["name"] for name in parser.sections() if name.startswith(PREFIX)}
+    return {
+        name.removeprefix(PREFIX): parser[name]["name"]
+        for name in parser.sections()
+        if name.startswith(PREFIX)
+    }
 
 
 def module_of(file: str) -> str:
@@ -82,7 +91,9 @@ def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, V
     """A copy of the tree with every breach planted, and what the linter says of it."""
     tree = tmp_path_factory.mktemp("breached")
     for package in PACKAGES:
-        shutil.copytree(CHECKOUT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            CHECKOUT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(CHECKOUT / "setup.cfg", tree)
     for breach in BREACHES:
         with (tree / breach.file).open("a", encoding="utf-8") as file:
@@ -98,7 +109,11 @@ def test_every_contract_has_a_breach() -> None:
     assert set(contracts(CHECKOUT)) == {breach.contract for breach in BREACHES}
 
 
-@pytest.mark.parametrize("breach", BREACHES, ids=[f"{breach.contract}: {breach.file} {breach.imported}" for breach in BREACHES])
+@pytest.mark.parametrize(
+    "breach",
+    BREACHES,
+    ids=[f"{breach.contract}: {breach.file} {breach.imported}" for breach in BREACHES],
+)
 def test_a_breach_is_named(breached: tuple[Path, Verdict], breach: Breach) -> None:
     tree, verdict = breached
     line = f"{module_of(breach.file)} -> {breach.imported}"

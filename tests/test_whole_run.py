@@ -38,7 +38,14 @@ OURS = {"RUBYOPS_TEST_SOURCE": "embedded", "RUBYOPS_PG_BIN": "/opt/pg"}
 class Run:
     """One call of the script in a checkout of tools that only note their calls."""
 
-    def __init__(self, root: Path, *words: str, broken: str = "none", interrupted: str = "none", **environ: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *words: str,
+        broken: str = "none",
+        interrupted: str = "none",
+        **environ: str,
+    ) -> None:
         """Make the checkout and call the script."""
         calls = root / "calls"
         (root / "scripts").mkdir()
@@ -49,9 +56,16 @@ class Run:
             tool = root / ".venv" / "bin" / name
             tool.write_text(TOOL)
             tool.chmod(0o755)
-        given = {"PATH": os.environ["PATH"], "CALLS": str(calls), "BROKEN": broken, "INTERRUPTED": interrupted}
+        given = {
+            "PATH": os.environ["PATH"],
+            "CALLS": str(calls),
+            "BROKEN": broken,
+            "INTERRUPTED": interrupted,
+        }
         with answered(signal.SIGINT, signal.SIG_DFL):
-            self.done = subprocess.run([script, *words], env=given | environ, capture_output=True, text=True, check=False)
+            self.done = subprocess.run(
+                [script, *words], env=given | environ, capture_output=True, text=True, check=False
+            )
         self.calls = calls.read_text().splitlines()
 
     def of(self, words: str) -> list[str]:
@@ -80,7 +94,11 @@ def test_a_whole_run_that_passes_begins_and_finishes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "part"),
-    [("ruff format*", "ruff format;"), ("mypy*", "mypy;"), ("*-m pytest*", "pytest, source embedded;")],
+    [
+        ("ruff format*", "ruff format;"),
+        ("mypy*", "mypy;"),
+        ("*-m pytest*", "pytest, source embedded;"),
+    ],
 )
 def test_a_whole_run_that_fails_says_what_failed(tmp_path: Path, broken: str, part: str) -> None:
     run = Run(tmp_path, broken=broken)

@@ -19,7 +19,10 @@ def main(arguments: list[str]) -> int:
     from wallet_runtime.plumbing.settings import SettingsError, read_settings  # noqa: PLC0415
 
     if len(arguments) != 1 or arguments[0] not in contract.PROCESSES:
-        print(f"usage: python -m wallet_runtime <process>, one of: {', '.join(contract.PROCESSES)}", file=sys.stderr)
+        print(
+            f"usage: python -m wallet_runtime <process>, one of: {', '.join(contract.PROCESSES)}",
+            file=sys.stderr,
+        )
         return EXIT_USAGE
     process = arguments[0]
     try:

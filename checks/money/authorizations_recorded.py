@@ -32,4 +32,6 @@ def _name(row: Row) -> str:
     return f"{row['kind']} {row['id']} of brand {row['brand_id']} player {row['player_id']}"
 
 
-CHECK = Check("authorizations-recorded", "Every closed bet has its authorization", ("LOC-9", "TRG-3"), run)
+CHECK = Check(
+    "authorizations-recorded", "Every closed bet has its authorization", ("LOC-9", "TRG-3"), run
+)

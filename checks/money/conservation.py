@@ -28,7 +28,13 @@ def run(read: Read) -> Finding:
 def _name(row: Row) -> str:
     if row["currency"] == POINTS_CURRENCY:
         return f"brand {row['brand_id']} points: {row['difference']} too many held for what was awarded, transferred and expired"
-    came_in = row["opening"] + row["psp_net_in"] + row["promo_net_issued"] - row["house_win"] + row["adjustments"]
+    came_in = (
+        row["opening"]
+        + row["psp_net_in"]
+        + row["promo_net_issued"]
+        - row["house_win"]
+        + row["adjustments"]
+    )
     held = row["cash"] + row["buckets"] + row["grants"] + row["open_stakes"]
     return f"brand {row['brand_id']} {row['currency']}: expected {came_in}, actual {held} minor units, difference {row['difference']}"
 

@@ -14,9 +14,19 @@ def run(read: Read) -> Finding:
     gate = read.one("facts_gate")
     if gate["topology_code"] is None:
         return inconclusive("no topology is active, so there is no pair whose bets could be open")
-    rows = read.rows("facts_open_bets", code=gate["topology_code"], version=gate["topology_version"], limit=SAMPLES)
+    rows = read.rows(
+        "facts_open_bets",
+        code=gate["topology_code"],
+        version=gate["topology_version"],
+        limit=SAMPLES,
+    )
     pair = f"{gate['topology_code']} v{gate['topology_version']}"
-    return none_may_break(rows, holds=f"no open bet on {pair}", broken=f"open bets on {pair} (rubyops bets settle|rollback)", name=_name)
+    return none_may_break(
+        rows,
+        holds=f"no open bet on {pair}",
+        broken=f"open bets on {pair} (rubyops bets settle|rollback)",
+        name=_name,
+    )
 
 
 def _name(row: Row) -> str:

@@ -37,12 +37,17 @@ def run(read: Read) -> Finding:
         waited = f"has waited {age_ms} ms, allowed {AGE_LIMIT_MS} ms"
         return failed(f"the oldest of {depth} unpublished events {waited}", **details)
     if row["missing"]:
-        return failed(f"{row['missing']} published events were lost by the stream and are not applied yet", **details)
+        return failed(
+            f"{row['missing']} published events were lost by the stream and are not applied yet",
+            **details,
+        )
     compared_ms = row["compared_age_ms"]
     if row["unapplied"] and (compared_ms is None or compared_ms > COMPARED_LIMIT_MS):
         since = "yet" if compared_ms is None else f"for {compared_ms // 1000} s"
         waits = f"{row['unapplied']} published events are not applied"
-        return inconclusive(f"{waits}, and wallet_worker has not looked for lost ones {since}", **details)
+        return inconclusive(
+            f"{waits}, and wallet_worker has not looked for lost ones {since}", **details
+        )
     unseen = _unseen(read)
     if unseen is not None:
         return inconclusive(f"{depth} unpublished, and {unseen}", **details)

@@ -10,7 +10,9 @@ from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
-EXPECTED_GROUPS = tuple((f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for number in range(PARTITIONS))
+EXPECTED_GROUPS = tuple(
+    (f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for number in range(PARTITIONS)
+)
 
 
 def run(read: Read) -> Finding:
@@ -26,9 +28,15 @@ def run(read: Read) -> Finding:
     ]
     if row["unapplied"]:
         lost = f", {row['missing']} of them lost by the stream" if row["missing"] else ""
-        faults.append(f"{row['unapplied']} published events are not applied by their consumer{lost}")
+        faults.append(
+            f"{row['unapplied']} published events are not applied by their consumer{lost}"
+        )
     groups = {(group["stream"], group["group"]): group for group in read.groups()}
-    faults += [f"stream {stream} has no group {group}" for stream, group in EXPECTED_GROUPS if (stream, group) not in groups]
+    faults += [
+        f"stream {stream} has no group {group}"
+        for stream, group in EXPECTED_GROUPS
+        if (stream, group) not in groups
+    ]
     faults += [fault for group in groups.values() if (fault := _fault(group))]
     holds = f"0 unpublished, 0 unapplied, {len(groups)} groups caught up" + (
         f", {row['set_aside']} events set aside" if row["set_aside"] else ""

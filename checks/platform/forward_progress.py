@@ -42,7 +42,9 @@ def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
         return [f"{label}: no answer ({answer.error or 'no reason given'})"]
     if another := answered_by_another(copy, answer):
         return [another]
-    loops: Mapping[str, Any] = answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
+    loops: Mapping[str, Any] = (
+        answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
+    )
     if not loops:
         return [f"{label}: reports no loop at all"]
     red = [
@@ -50,7 +52,11 @@ def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
         for name, loop in loops.items()
         if not loop["ok"]
     ]
-    return red or ([] if answer.status == HEALTHY else [f"{label}: health answers {answer.status}, expected {HEALTHY}"])
+    return red or (
+        []
+        if answer.status == HEALTHY
+        else [f"{label}: health answers {answer.status}, expected {HEALTHY}"]
+    )
 
 
 CHECK = Check("forward-progress", "Workers make progress", ("LOC-5", "PRE-8", "PRD-4a"), run)

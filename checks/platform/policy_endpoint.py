@@ -18,7 +18,9 @@ def run(read: Read) -> Finding:
     """Ask every copy of wallet_service and compare with the ACTIVE rows."""
     expected = _lines(read.rows("facts_active_policies"))
     if not expected:
-        return failed("no policy is active; activate a topology with its policy: rubyops topology activate")
+        return failed(
+            "no policy is active; activate a topology with its policy: rubyops topology activate"
+        )
     answers = ask_every_copy(read, PATH)
     if isinstance(answers, Finding):
         return answers
@@ -34,7 +36,10 @@ def run(read: Read) -> Finding:
 
 
 def _lines(policies: list[Row] | list[Any]) -> list[str]:
-    return sorted(f"{p['policy_key']} v{p['version']} for {p['topology_code']} v{p['topology_version']}" for p in policies)
+    return sorted(
+        f"{p['policy_key']} v{p['version']} for {p['topology_code']} v{p['topology_version']}"
+        for p in policies
+    )
 
 
 CHECK = Check("policy-endpoint", "The policy endpoint gives the active versions", ("SMK-3",), run)

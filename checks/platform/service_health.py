@@ -44,8 +44,16 @@ def _why(answer: HttpAnswer) -> str:
     if answer.status == 0:
         return f"no answer ({answer.error or 'no reason given'})"
     body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
-    red = [f"{name}: {reason}" for name, reason in dict(body.get("checks") or {}).items() if reason != "ok"]
-    red += [f"loop {name} is stale or failing" for name, loop in dict(body.get("loops") or {}).items() if not loop.get("ok")]
+    red = [
+        f"{name}: {reason}"
+        for name, reason in dict(body.get("checks") or {}).items()
+        if reason != "ok"
+    ]
+    red += [
+        f"loop {name} is stale or failing"
+        for name, loop in dict(body.get("loops") or {}).items()
+        if not loop.get("ok")
+    ]
     return f"health answers {answer.status}" + (f" ({'; '.join(red)})" if red else "")
 
 

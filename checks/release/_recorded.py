@@ -21,9 +21,15 @@ def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, A
     if evidence.doubts:
         told["not_believed"] = list(evidence.doubts)
     if evidence.result is None:
-        return inconclusive(f"no recorded result of {what} for commit {named}{evidence.because()}; {remedy}", **told)
+        return inconclusive(
+            f"no recorded result of {what} for commit {named}{evidence.because()}; {remedy}", **told
+        )
     if evidence.result["passed"] is not True:
         parts = evidence.result.get("failed") or []
         words = f" ({', '.join(map(str, parts[:PARTS_NAMED_MAX]))})" if parts else ""
-        return failed(f"{what} failed for commit {named}{words}; mend it, then {remedy}", **told, result=evidence.result)
+        return failed(
+            f"{what} failed for commit {named}{words}; mend it, then {remedy}",
+            **told,
+            result=evidence.result,
+        )
     return evidence.result

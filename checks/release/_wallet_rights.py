@@ -137,7 +137,9 @@ _ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR 
 _TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
 _SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
 _DOCUMENT = "O CREATE TRIGGER protect_document BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
-_UNSEALED = "O CREATE TRIGGER unsealed BEFORE INSERT OR DELETE OR UPDATE ON {table} FOR EACH STATEMENT"
+_UNSEALED = (
+    "O CREATE TRIGGER unsealed BEFORE INSERT OR DELETE OR UPDATE ON {table} FOR EACH STATEMENT"
+)
 _EACH = "ON {table} FOR EACH ROW"
 _AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 _GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
@@ -174,7 +176,10 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         (_UNSEALED, REFUSE_SEALED, True),
         (_SEAL, SEAL, True),
     ),
-    "wallet_coupon_grant": ((_GRANT, "wallet.refuse_money_in_closed_grant()", True), (_SEAL_GRANT, SEAL, True)),
+    "wallet_coupon_grant": (
+        (_GRANT, "wallet.refuse_money_in_closed_grant()", True),
+        (_SEAL_GRANT, SEAL, True),
+    ),
     "wallet_player": ((_PLAYER, "wallet.move_player_version()", True), (_SEAL_PLAYER, SEAL, True)),
     "wallet_outbox": ((_SEAL_EVENT, SEAL, True),),
     "wallet_turnover": ((_TURNOVER, "wallet.seal_turnover()", True),),

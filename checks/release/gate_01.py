@@ -25,7 +25,8 @@ def run(read: Read) -> Finding:
 def _counted(found: dict[str, Any]) -> str:
     """Tell per source how many tests passed, and how many were left out by their markers."""
     told = [
-        f"{source}: {counts.get('passed', 0)} passed" + (f", {counts['skipped']} skipped" if counts.get("skipped") else "")
+        f"{source}: {counts.get('passed', 0)} passed"
+        + (f", {counts['skipped']} skipped" if counts.get("skipped") else "")
         for source, counts in (found.get("counts") or {}).items()
     ]
     return f" ({'; '.join(told)})" if told else ""

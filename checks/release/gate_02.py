@@ -16,7 +16,11 @@ from rubyops.running_code import REMEDY, one_code, short_code
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 # Flows that mean something on one topology alone; elsewhere their step has nothing to do.
-ONLY_ON: dict[str, str] = {"FLOW-9": RUBY_SPLIT_V1, "FLOW-10": RUBY_SPLIT_V1, "FLOW-11": RUBY_UNIFIED_V1}
+ONLY_ON: dict[str, str] = {
+    "FLOW-9": RUBY_SPLIT_V1,
+    "FLOW-10": RUBY_SPLIT_V1,
+    "FLOW-11": RUBY_UNIFIED_V1,
+}
 HEARTBEAT_AGE_MS_MAX = 3_000
 
 
@@ -24,23 +28,35 @@ def run(read: Read) -> Finding:
     """Read the recorded result of the flows on this topology, and ask what runs now."""
     topology = read.environment.topology
     what = f"the flows on {topology}"
-    remedy = f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
+    remedy = (
+        f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
+    )
     found = recorded_pass(read, FLOWS_PREFIX + topology, what, remedy)
     if isinstance(found, Finding):
         return found
     unplayed = _unplayed(found["flows"], topology)
     if unplayed:
-        return failed(f"{what} were not all played: {', '.join(unplayed)}", result=found, unplayed=unplayed)
+        return failed(
+            f"{what} were not all played: {', '.join(unplayed)}", result=found, unplayed=unplayed
+        )
     others = _other_code(read)
     if others:
-        return inconclusive(f"{what} passed, but not on what runs now: {others[0]}; {REMEDY}", others=others, result=found)
+        return inconclusive(
+            f"{what} passed, but not on what runs now: {others[0]}; {REMEDY}",
+            others=others,
+            result=found,
+        )
     return passed(f"{what} passed for commit {short_commit(read.environment.commit)}", result=found)
 
 
 def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
     """Name each flow that did not pass; one with nothing to do on this topology has."""
     idle = {name for name, only in ONLY_ON.items() if only != topology}
-    return [f"{name} {status}" for name, status in flows.items() if status != "ok" and not (status == "noop" and name in idle)]
+    return [
+        f"{name} {status}"
+        for name, status in flows.items()
+        if status != "ok" and not (status == "noop" and name in idle)
+    ]
 
 
 def _other_code(read: Read) -> list[str]:

@@ -36,4 +36,6 @@ def _name(row: Row) -> str:
     return f"authorization {row['authorization_id']} {row['account']}: stored {row['expected']}, returned {row['actual']} minor units"
 
 
-CHECK = Check("gate-05", "Settlement and rollback follow the stored breakdown", ("GATE-5", "TRG-4"), run)
+CHECK = Check(
+    "gate-05", "Settlement and rollback follow the stored breakdown", ("GATE-5", "TRG-4"), run
+)

@@ -33,7 +33,11 @@ def audit(read: Read) -> Finding:
 def run(read: Read) -> Finding:
     """Fail where a copy has the token; without the probe, its absence decides only half."""
     finding = audit(read)
-    return finding if not finding.ok else inconclusive("no copy has the legacy token; the probe must call, run: rubyops gate")
+    return (
+        finding
+        if not finding.ok
+        else inconclusive("no copy has the legacy token; the probe must call, run: rubyops gate")
+    )
 
 
 def _fault(read: Read, copy: CopyLife) -> str | None:

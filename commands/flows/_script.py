@@ -26,7 +26,9 @@ from wallet_runtime.contract import (
 )
 
 OK = (200, 201)
-EVENT_PATH_SECONDS = 20.0  # outbox, stream, rolling, completion, wallet: usually well under one second
+EVENT_PATH_SECONDS = (
+    20.0  # outbox, stream, rolling, completion, wallet: usually well under one second
+)
 POLL_SECONDS = 0.05
 LEDGER_ROWS_MAX = 500
 WITHDRAWABLE = "WITHDRAWABLE"
@@ -73,7 +75,11 @@ class Script:
         Without one there is nothing that a flow could play on.
         """
         rows = self.actor.read.rows("facts_active_documents")
-        self.expect("active pairs of a topology and a policy (`rubyops rollout local` activates one)", len(rows), 1)
+        self.expect(
+            "active pairs of a topology and a policy (`rubyops rollout local` activates one)",
+            len(rows),
+            1,
+        )
         return rows[0]
 
     def key(self, key: str) -> str:
@@ -93,7 +99,9 @@ class Script:
         try:
             scaled = Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
         except InvalidOperation:
-            raise CheckFailed(f"{self.title}: expected an amount in {self.player.currency}, found {amount!r}") from None
+            raise CheckFailed(
+                f"{self.title}: expected an amount in {self.player.currency}, found {amount!r}"
+            ) from None
         self.expect("an amount's places", scaled == scaled.to_integral_value(), True)
         return int(scaled)
 
@@ -116,11 +124,19 @@ class Script:
 
     def accepted(self, what: str, answer: HttpAnswer) -> Mapping[str, Any]:
         """Return the body of an answer that must be a success."""
-        self.expect(what, _said(answer) if answer.status not in OK or not isinstance(answer.body, Mapping) else "accepted", "accepted")
+        self.expect(
+            what,
+            _said(answer)
+            if answer.status not in OK or not isinstance(answer.body, Mapping)
+            else "accepted",
+            "accepted",
+        )
         body: Mapping[str, Any] = answer.body
         return body
 
-    def refused(self, what: str, answer: HttpAnswer, statuses: Sequence[int], code: str | None = None) -> None:
+    def refused(
+        self, what: str, answer: HttpAnswer, statuses: Sequence[int], code: str | None = None
+    ) -> None:
         """Demand a refusal with one of these statuses, and with this error code where one is given."""
         self.expect(
             what,
@@ -128,7 +144,11 @@ class Script:
             answer.status if answer.status in statuses else f"one of {tuple(statuses)}",
         )
         if code is not None:
-            self.expect(f"{what}: code", answer.body.get("code") if isinstance(answer.body, Mapping) else None, code)
+            self.expect(
+                f"{what}: code",
+                answer.body.get("code") if isinstance(answer.body, Mapping) else None,
+                code,
+            )
 
     def field(self, what: str, body: object, *names: str) -> Any:
         """Return what stands under these names in an answer; an answer without it fails the flow."""
@@ -140,8 +160,12 @@ class Script:
 
     def deposit(self, amount: str, *, key: str, bucket: str | None = None) -> Mapping[str, Any]:
         """Deposit, into a bucket where one is named."""
-        body = {"amount": amount, "currency": self.player.currency} | ({"bucket": bucket} if bucket else {})
-        answer = self.actor.as_player(self.player, "POST", "/api/v1/player/wallet/deposit", body, key=self.key(key))
+        body = {"amount": amount, "currency": self.player.currency} | (
+            {"bucket": bucket} if bucket else {}
+        )
+        answer = self.actor.as_player(
+            self.player, "POST", "/api/v1/player/wallet/deposit", body, key=self.key(key)
+        )
         return self.accepted(f"deposit of {amount}", answer)
 
     def authorize(self, provider: str, amount: str, *, key: str, **more: object) -> HttpAnswer:
@@ -154,46 +178,78 @@ class Script:
             "currency": self.player.currency,
             **more,
         }
-        return self.actor.as_provider(provider, self.player, "/v2/bets/authorize", body, key=self.key(f"authorize-{key}"))
+        return self.actor.as_provider(
+            provider, self.player, "/v2/bets/authorize", body, key=self.key(f"authorize-{key}")
+        )
 
     def bet(self, provider: str, amount: str, *, key: str, **more: object) -> Bet:
         """Have a bet accepted; its stored funding must sum to the stake."""
-        answer = self.accepted(f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more))
+        answer = self.accepted(
+            f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more)
+        )
         funding: dict[str, int] = {}
         for share in self.field("the answer to the bet", answer, "funding"):
-            account, part = self.field("a share", share, "account"), self.field("a share", share, "amount")
+            account, part = (
+                self.field("a share", share, "account"),
+                self.field("a share", share, "amount"),
+            )
             funding[account] = funding.get(account, 0) + self.minor(part)
         self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
-        ids = (self.actor.derived_id(self.key(f"bet-{key}")), self.actor.derived_id(self.key(f"round-{key}")))
-        return Bet(provider, *ids, str(self.field("the answer to the bet", answer, "authorization_id")), funding, answer)
+        ids = (
+            self.actor.derived_id(self.key(f"bet-{key}")),
+            self.actor.derived_id(self.key(f"round-{key}")),
+        )
+        return Bet(
+            provider,
+            *ids,
+            str(self.field("the answer to the bet", answer, "authorization_id")),
+            funding,
+            answer,
+        )
 
     def choose(self, provider: str, source: str) -> HttpAnswer:
         """Say as the player what bets at this provider are to be paid from, whatever the answer."""
         body = {"provider_type": PROVIDERS[provider], "source": source}
         key = self.key(f"choose-{provider}-{source}")
-        return self.actor.as_player(self.player, "PUT", "/api/v1/player/wallet/funding-choice", body, key=key)
+        return self.actor.as_player(
+            self.player, "PUT", "/api/v1/player/wallet/funding-choice", body, key=key
+        )
 
     def settle(self, bet: Bet, payout: str, *, key: str) -> None:
         """Settle a bet as its provider."""
-        body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id, "payout": payout}
-        answer = self.actor.as_provider(bet.provider, self.player, "/v2/bets/settle", body, key=self.key(f"settle-{key}"))
+        body = {
+            "player_id": self.player.player_id,
+            "bet_id": bet.bet_id,
+            "round_id": bet.round_id,
+            "payout": payout,
+        }
+        answer = self.actor.as_provider(
+            bet.provider, self.player, "/v2/bets/settle", body, key=self.key(f"settle-{key}")
+        )
         self.accepted(f"settlement with {payout}", answer)
 
     def rollback(self, bet: Bet, *, key: str) -> None:
         """Roll a bet back as its provider."""
         body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
-        answer = self.actor.as_provider(bet.provider, self.player, "/v2/bets/rollback", body, key=self.key(f"rollback-{key}"))
+        answer = self.actor.as_provider(
+            bet.provider, self.player, "/v2/bets/rollback", body, key=self.key(f"rollback-{key}")
+        )
         self.accepted("rollback", answer)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Read the player's snapshot from the gateway."""
-        return self.accepted("the player's snapshot", self.actor.as_player(self.player, "GET", "/api/v1/player/wallet"))
+        return self.accepted(
+            "the player's snapshot",
+            self.actor.as_player(self.player, "GET", "/api/v1/player/wallet"),
+        )
 
     def holdings(self) -> dict[str, int]:
         """Return what the snapshot says the player holds now: minor units per account, without empty ones."""
         where, snapshot, held = "the snapshot", self.snapshot(), dict[str, int]()
         for bucket in self.field(where, snapshot, "buckets"):
-            held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(self.field(where, bucket, "balance"))
+            held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(
+                self.field(where, bucket, "balance")
+            )
         for account, name in ((CASH_AVAILABLE, "available"), (CASH_PENDING, "pending")):
             held[account] = self.minor(self.field(where, snapshot, "cash", name))
         return {account: amount for account, amount in held.items() if amount}
@@ -201,15 +257,26 @@ class Script:
     def ledger(self) -> list[Row]:
         """Return the player's ledger rows."""
         return self.actor.read.rows(
-            "reconcile_ledger_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id, limit=LEDGER_ROWS_MAX
+            "reconcile_ledger_of_player",
+            brand_id=self.player.brand_id,
+            player_id=self.player.player_id,
+            limit=LEDGER_ROWS_MAX,
         )
 
     def rollings(self) -> dict[str, Row]:
         """Return the player's rollings as rolling_service answers them, by id; amounts in minor units."""
         path = f"/internal/rolling/players/{self.player.player_id}"
         answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
-        rows = self.field("the player's rollings", self.accepted("the player's rollings", answer), "rollings")
-        return {str(row["rolling_id"]): {**row, **{name: self.minor(row[name]) for name in ROLLING_AMOUNTS}} for row in rows}
+        rows = self.field(
+            "the player's rollings", self.accepted("the player's rollings", answer), "rollings"
+        )
+        return {
+            str(row["rolling_id"]): {
+                **row,
+                **{name: self.minor(row[name]) for name in ROLLING_AMOUNTS},
+            }
+            for row in rows
+        }
 
     def legs(self, bet: Bet, which: str) -> dict[str, int]:
         """Return what a bet's `authorize` or `close` moved on the player's accounts: minor units per account."""
@@ -221,18 +288,28 @@ class Script:
         deadline = time.monotonic() + EVENT_PATH_SECONDS
         while not holds():
             if time.monotonic() > deadline:
-                raise CheckFailed(f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; it did not happen")
+                raise CheckFailed(
+                    f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; it did not happen"
+                )
             time.sleep(POLL_SECONDS)
 
     def tips_agree(self) -> None:
         """Demand that every account of the player equals the tip of its ledger, and that no row of it is missing."""
-        rows = self.actor.read.rows("reconcile_tips_of_player", brand_id=self.player.brand_id, player_id=self.player.player_id)
+        rows = self.actor.read.rows(
+            "reconcile_tips_of_player",
+            brand_id=self.player.brand_id,
+            player_id=self.player.player_id,
+        )
         self.expect("accounts with a ledger", bool(rows), True)
         for row in rows:
             tip = (row["tip_balance"] or 0, row["tip_version"] or 0)
             held = (row["balance"], row["version"])
             self.expect(f"balance and version of {row['account']} beside its ledger tip", held, tip)
-            self.expect(f"balance and version of {row['account']} beside the sum and number of its rows", held, (row["sum"], row["rows"]))
+            self.expect(
+                f"balance and version of {row['account']} beside the sum and number of its rows",
+                held,
+                (row["sum"], row["rows"]),
+            )
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:

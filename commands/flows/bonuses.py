@@ -24,7 +24,9 @@ def both_active(actor: Actor) -> dict[str, object]:
     held: dict[str, int] = {}
     for side, providers in SIDES.items():
         gained = len(providers) * (script.minor(PAYOUT) - script.minor(STAKE))
-        held[_account(script, SIDES[side][0])] = held.get(_account(script, SIDES[side][0]), 0) + script.minor(AMOUNT) + gained
+        held[_account(script, SIDES[side][0])] = (
+            held.get(_account(script, SIDES[side][0]), 0) + script.minor(AMOUNT) + gained
+        )
     script.expect("what the player holds at the end", script.holdings(), held)
     script.tips_agree()
     return {"player_id": script.player.player_id, "rollings": rollings}
@@ -39,17 +41,29 @@ def _issue(script: Script, side: str, provider: str) -> str:
         "currency": script.player.currency,
         "reference": script.actor.derived_id(script.key(f"{side}-bonus")),
     }
-    answer = script.actor.as_admin("POST", "/api/v1/bonuses/issue", body, key=script.key(f"issue-{side}"), player=script.player)
-    rolling_id = script.field(f"the {side} bonus", script.accepted(f"a {side} bonus of {AMOUNT}", answer), "rolling_id")
+    answer = script.actor.as_admin(
+        "POST", "/api/v1/bonuses/issue", body, key=script.key(f"issue-{side}"), player=script.player
+    )
+    rolling_id = script.field(
+        f"the {side} bonus", script.accepted(f"a {side} bonus of {AMOUNT}", answer), "rolling_id"
+    )
     script.expect(f"a rolling of the {side} bonus", bool(rolling_id), True)
     return str(rolling_id)
 
 
 def _play(script: Script, provider: str) -> None:
     bet = script.bet(provider, STAKE, key=provider)
-    script.expect(f"the funding of a bet at {provider}", bet.funding, {_account(script, provider): script.minor(STAKE)})
+    script.expect(
+        f"the funding of a bet at {provider}",
+        bet.funding,
+        {_account(script, provider): script.minor(STAKE)},
+    )
     script.settle(bet, PAYOUT, key=provider)
-    script.expect(f"where the winnings at {provider} went", script.legs(bet, "close"), {_account(script, provider): script.minor(PAYOUT)})
+    script.expect(
+        f"where the winnings at {provider} went",
+        script.legs(bet, "close"),
+        {_account(script, provider): script.minor(PAYOUT)},
+    )
 
 
 def _owe(script: Script, rollings: dict[str, str]) -> None:
@@ -60,14 +74,25 @@ def _owe(script: Script, rollings: dict[str, str]) -> None:
         counted = {"sports": sum(counted.values()), "casino": 0}
     script.wait_until(
         f"the rollings of both bonuses exist and count {counted}",
-        lambda: all(script.rollings().get(rollings[side], {}).get("turnover", -1) >= counted[side] for side in SIDES),
+        lambda: all(
+            script.rollings().get(rollings[side], {}).get("turnover", -1) >= counted[side]
+            for side in SIDES
+        ),
     )
     known = script.rollings()
     multiples = script.active_documents()["policy"]["rolling"]["bonus"]
     for side, providers in SIDES.items():
-        rolling, bucket = known[rollings[side]], BONUS_BUCKETS[script.topology][PROVIDERS[providers[0]]]
-        required = int((script.minor(AMOUNT) * Decimal(multiples[bucket])).to_integral_value(ROUND_CEILING))
-        found = {name: rolling[name] for name in ("bucket_type_code", "state", "amount", "turnover", "target_turnover")}
+        rolling, bucket = (
+            known[rollings[side]],
+            BONUS_BUCKETS[script.topology][PROVIDERS[providers[0]]],
+        )
+        required = int(
+            (script.minor(AMOUNT) * Decimal(multiples[bucket])).to_integral_value(ROUND_CEILING)
+        )
+        found = {
+            name: rolling[name]
+            for name in ("bucket_type_code", "state", "amount", "turnover", "target_turnover")
+        }
         expected = {
             "bucket_type_code": bucket,
             "state": "ACTIVE",

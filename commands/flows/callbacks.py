@@ -15,18 +15,42 @@ def cannot_override(actor: Actor) -> dict[str, object]:
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(PROVIDER))
     named = _named(script)
     for field, value in named.items():
-        _refused(script, f"a bet that names {field}", field, script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value}))
+        _refused(
+            script,
+            f"a bet that names {field}",
+            field,
+            script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value}),
+        )
     bet = script.bet(PROVIDER, STAKE, key="plain")
     script.expect("the funding breakdown", bet.funding, {_normal(script): script.minor(STAKE)})
     for command, more in (("settle", {"payout": STAKE}), ("rollback", {})):
         for field, value in named.items():
-            body = {"player_id": script.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id, **more, field: value}
-            answer = actor.as_provider(PROVIDER, script.player, f"/v2/bets/{command}", body, key=script.key(f"{command}-{field}"))
+            body = {
+                "player_id": script.player.player_id,
+                "bet_id": bet.bet_id,
+                "round_id": bet.round_id,
+                **more,
+                field: value,
+            }
+            answer = actor.as_provider(
+                PROVIDER,
+                script.player,
+                f"/v2/bets/{command}",
+                body,
+                key=script.key(f"{command}-{field}"),
+            )
             _refused(script, f"a {command} that names {field}", field, answer)
     script.rollback(bet, key="plain")
-    stake, moved = script.minor(STAKE), [row["delta"] for row in script.ledger() if row["account"] == _normal(script)]
+    stake, moved = (
+        script.minor(STAKE),
+        [row["delta"] for row in script.ledger() if row["account"] == _normal(script)],
+    )
     script.expect(f"ledger rows of {_normal(script)}", moved, [script.minor(AMOUNT), -stake, stake])
-    script.expect("what the player holds at the end", script.holdings(), {_normal(script): script.minor(AMOUNT)})
+    script.expect(
+        "what the player holds at the end",
+        script.holdings(),
+        {_normal(script): script.minor(AMOUNT)},
+    )
     script.tips_agree()
     return {"player_id": script.player.player_id, "fields": list(named)}
 

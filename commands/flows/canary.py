@@ -24,6 +24,12 @@ def round_trip(actor: Actor) -> dict[str, object]:
     script.settle(bet, PAYOUT, key="trip")
     pay_out(script, DEPOSIT)
     left = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
-    script.expect("what the player holds at the end", script.holdings(), {script.account(bucket): left})
+    script.expect(
+        "what the player holds at the end", script.holdings(), {script.account(bucket): left}
+    )
     script.tips_agree()
-    return {"player_id": script.player.player_id, "authorization_id": bet.authorization_id, "withdrawn": DEPOSIT}
+    return {
+        "player_id": script.player.player_id,
+        "authorization_id": bet.authorization_id,
+        "withdrawn": DEPOSIT,
+    }

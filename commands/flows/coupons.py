@@ -25,47 +25,81 @@ def casino_only(actor: Actor) -> dict[str, object]:
 
 def provider_only(actor: Actor) -> dict[str, object]:
     """FLOW-7: a provider-only coupon is accepted by its provider alone."""
-    return _in_scope_only(begin("FLOW-7", actor), {"kind": "provider", "provider_ids": ["mocklive"]}, ("mocklive",))
+    return _in_scope_only(
+        begin("FLOW-7", actor), {"kind": "provider", "provider_ids": ["mocklive"]}, ("mocklive",)
+    )
 
 
-def _in_scope_only(script: Script, scope: Mapping[str, object], accepting: tuple[str, ...]) -> dict[str, object]:
+def _in_scope_only(
+    script: Script, scope: Mapping[str, object], accepting: tuple[str, ...]
+) -> dict[str, object]:
     grant = _issue(script, scope)
     account = f"GRANT/{script.field('the issued coupon', grant, 'grant_id')}"
     stake, payout, held = script.minor(STAKE), script.minor(PAYOUT), script.minor(AMOUNT)
     for provider in PROVIDERS:
         if provider not in accepting:
             refusal = script.authorize(provider, STAKE, key=f"refused-{provider}")
-            script.refused(f"a bet at {provider} with a coupon of scope {scope['kind']}", refusal, (409,), COUPON_SCOPE)
+            script.refused(
+                f"a bet at {provider} with a coupon of scope {scope['kind']}",
+                refusal,
+                (409,),
+                COUPON_SCOPE,
+            )
             continue
         bet = script.bet(provider, STAKE, key=provider)
         script.expect(f"the funding of a bet at {provider}", bet.funding, {account: stake})
         script.settle(bet, PAYOUT, key=provider)
-        script.expect(f"where the winnings of a bet at {provider} went", script.legs(bet, "close"), {account: payout})
+        script.expect(
+            f"where the winnings of a bet at {provider} went",
+            script.legs(bet, "close"),
+            {account: payout},
+        )
         held += payout - stake
     _take_back(script, grant, held)
     script.expect("what the player holds at the end", script.holdings(), {})
-    script.expect("coupons that the player holds at the end", script.field("the snapshot", script.snapshot(), "grants"), [])
+    script.expect(
+        "coupons that the player holds at the end",
+        script.field("the snapshot", script.snapshot(), "grants"),
+        [],
+    )
     script.tips_agree()
     return {"player_id": script.player.player_id, "account": account, "accepting": list(accepting)}
 
 
 def _issue(script: Script, scope: Mapping[str, object]) -> Mapping[str, Any]:
     body = _named(script) | {"amount": AMOUNT, "currency": script.player.currency, "scope": scope}
-    answer = script.actor.as_admin("POST", "/api/v1/coupon-grants/issue", body, key=script.key("issue"), player=script.player)
+    answer = script.actor.as_admin(
+        "POST", "/api/v1/coupon-grants/issue", body, key=script.key("issue"), player=script.player
+    )
     return script.accepted(f"a coupon of {AMOUNT} of scope {scope['kind']}", answer)
 
 
 def _take_back(script: Script, grant: Mapping[str, Any], held: int) -> None:
     """Reverse the coupon: its own row says how much that is, and a caller who says it is refused (A8-5)."""
     path = "/api/v1/coupon-grants/reverse"
-    named = script.actor.as_admin("POST", path, _named(script) | {"amount": AMOUNT}, key=script.key("reverse-amount"), player=script.player)
+    named = script.actor.as_admin(
+        "POST",
+        path,
+        _named(script) | {"amount": AMOUNT},
+        key=script.key("reverse-amount"),
+        player=script.player,
+    )
     script.refused("a reversal that names an amount", named, (422,))
-    answer = script.actor.as_admin("POST", path, _named(script), key=script.key("reverse"), player=script.player)
-    taken = script.field("the reversal", script.accepted("reversal of the coupon", answer), "taken_back")
+    answer = script.actor.as_admin(
+        "POST", path, _named(script), key=script.key("reverse"), player=script.player
+    )
+    taken = script.field(
+        "the reversal", script.accepted("reversal of the coupon", answer), "taken_back"
+    )
     script.expect("what the reversal took back", script.minor(taken), held)
-    rows = [row["delta"] for row in script.ledger() if row["account"] == f"GRANT/{grant['grant_id']}"]
+    rows = [
+        row["delta"] for row in script.ledger() if row["account"] == f"GRANT/{grant['grant_id']}"
+    ]
     script.expect("the sum of the coupon's ledger rows", sum(rows), 0)
 
 
 def _named(script: Script) -> dict[str, object]:
-    return {"player_id": script.player.player_id, "coupon_log_id": script.actor.derived_id(script.key("coupon"))}
+    return {
+        "player_id": script.player.player_id,
+        "coupon_log_id": script.actor.derived_id(script.key("coupon")),
+    }

@@ -36,12 +36,20 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
     bet = bet_from_two_sources(rolled_back, "15.00")
     rolled_back.deposit("50.00", key="later", bucket=rolled_back.normal(PROVIDER))
     rolled_back.rollback(bet, key="two")
-    rolled_back.expect("what the rollback returned, against the stored breakdown", rolled_back.legs(bet, "close"), bet.funding)
+    rolled_back.expect(
+        "what the rollback returned, against the stored breakdown",
+        rolled_back.legs(bet, "close"),
+        bet.funding,
+    )
     settled = begin("GATE-5", actor, "settle")
     bet = bet_from_two_sources(settled, "15.00")
     settled.deposit("50.00", key="later", bucket=settled.normal(PROVIDER))
     settled.settle(bet, "15.00", key="two")
-    settled.expect("where the winnings went, against the stored breakdown", settled.legs(bet, "close"), bet.funding)
+    settled.expect(
+        "where the winnings went, against the stored breakdown",
+        settled.legs(bet, "close"),
+        bet.funding,
+    )
     for script in (rolled_back, settled):
         script.tips_agree()
     return {"funding": bet.funding}
@@ -58,13 +66,33 @@ def points(actor: Actor) -> dict[str, object]:
     for provider_type in PROVIDER_TYPES:
         funded = copy.deepcopy(policy)
         funded["funding"][provider_type]["sources"].append(bucket)
-        _violates(script, f"a policy that funds {provider_type} bets with points", topology, funded, "A7-4")
+        _violates(
+            script,
+            f"a policy that funds {provider_type} bets with points",
+            topology,
+            funded,
+            "A7-4",
+        )
     target = {**policy, "points_targets": [_bucket_of_kind(script, "withdrawable")]}
-    _violates(script, "a policy that turns points into withdrawable money", topology, target, "A7-6")
-    script.refused("a bet that names points as its source", script.authorize(PROVIDER, "1.00", key="points", source=bucket), NEVER)
-    script.refused("the choice of points as the source of bets", script.choose(PROVIDER, bucket), NEVER)
+    _violates(
+        script, "a policy that turns points into withdrawable money", topology, target, "A7-6"
+    )
+    script.refused(
+        "a bet that names points as its source",
+        script.authorize(PROVIDER, "1.00", key="points", source=bucket),
+        NEVER,
+    )
+    script.refused(
+        "the choice of points as the source of bets", script.choose(PROVIDER, bucket), NEVER
+    )
     body = {"amount": "1", "currency": POINTS_CURRENCY}
-    answer = actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key("points"))
+    answer = actor.as_player(
+        script.player,
+        "POST",
+        "/api/v1/player/wallet/wallet-withdrawal",
+        body,
+        key=script.key("points"),
+    )
     script.refused("a withdrawal of points", answer, NEVER)
     return {"bucket": bucket}
 
@@ -77,7 +105,10 @@ def reachable(actor: Actor) -> dict[str, object]:
     script.deposit("5.00", key="held", bucket=bucket)
     topology, policy = _documents(script)
     _keeps(script, topology, policy, "A7-8")
-    without = {**topology, "buckets": [item for item in topology["buckets"] if item["code"] != bucket]}
+    without = {
+        **topology,
+        "buckets": [item for item in topology["buckets"] if item["code"] != bucket],
+    }
     _violates(script, f"a topology without {bucket}, which holds money", without, policy, "A7-8")
     changed = copy.deepcopy(topology)
     next(item for item in changed["buckets"] if item["code"] == bucket)["kind"] = "bonus"
@@ -92,9 +123,13 @@ def legacy_token(actor: Actor) -> dict[str, object]:
     doors = _doors(script)
     for process, path in doors.items():
         for caller in (GATEWAY, OPERATOR):
-            answer = actor.as_stranger(process, path, {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"})
+            answer = actor.as_stranger(
+                process, path, {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"}
+            )
             script.refused(f"a call of {process} as {caller} with a shared token", answer, (401,))
-        script.refused(f"a call of {process} without a token", actor.as_stranger(process, path, {}), (401,))
+        script.refused(
+            f"a call of {process} without a token", actor.as_stranger(process, path, {}), (401,)
+        )
     return {"processes": list(doors)}
 
 
@@ -129,19 +164,29 @@ def _documents(script: Script) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _validate(script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any]) -> HttpAnswer:
-    return script.actor.as_operator(WALLET_SERVICE, "POST", VALIDATE, {"topology_document": topology, "policy_document": policy})
+    return script.actor.as_operator(
+        WALLET_SERVICE, "POST", VALIDATE, {"topology_document": topology, "policy_document": policy}
+    )
 
 
-def _keeps(script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str) -> None:
+def _keeps(
+    script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str
+) -> None:
     """Demand that the unchanged pair keeps this rule, so that a refusal of the changed one means something.
 
     Its other rules are other gates' business.
     """
     body = script.accepted("validation of the active pair", _validate(script, topology, policy))
-    script.expect(f"rule {rule} among the violations of the active pair's own documents", rule in _rules(body), False)
+    script.expect(
+        f"rule {rule} among the violations of the active pair's own documents",
+        rule in _rules(body),
+        False,
+    )
 
 
-def _violates(script: Script, what: str, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str) -> None:
+def _violates(
+    script: Script, what: str, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str
+) -> None:
     answer = _validate(script, topology, policy)
     script.expect(f"rule {rule} among the violations of {what}", rule in _rules(answer.body), True)
 

@@ -24,32 +24,55 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
     for number in range(1, BETS_MAX + 1):
         _bet_in_halves(script, provider, stake, key=f"{key}-{number}")
         script.wait_until(
-            f"the rolling of {bucket} counts {number * stake} minor units of turnover", partial(_counts, script, bucket, number * stake)
+            f"the rolling of {bucket} counts {number * stake} minor units of turnover",
+            partial(_counts, script, bucket, number * stake),
         )
         rolling = first_rolling(script, bucket)
-        script.expect("the turnover that the rolling asks for", rolling["target_turnover"], owed(script, bucket, stake))
+        script.expect(
+            "the turnover that the rolling asks for",
+            rolling["target_turnover"],
+            owed(script, bucket, stake),
+        )
         if rolling["is_full"]:
-            script.wait_until(f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}", partial(_is_released, script, bucket))
+            script.wait_until(
+                f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}",
+                partial(_is_released, script, bucket),
+            )
             return number
-    raise CheckFailed(f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not")
+    raise CheckFailed(
+        f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not"
+    )
 
 
 def _bet_in_halves(script: Script, provider: str, stake: int, *, key: str) -> None:
     bucket = script.normal(provider)
     halves = {"lost": stake // 2, "won": stake - stake // 2}
-    bets = {name: script.bet(provider, script.major(half), key=f"{key}-{name}") for name, half in halves.items()}
+    bets = {
+        name: script.bet(provider, script.major(half), key=f"{key}-{name}")
+        for name, half in halves.items()
+    }
     for name, bet in bets.items():
         script.expect("the funding breakdown", bet.funding, {script.account(bucket): halves[name]})
     script.settle(bets["lost"], "0", key=f"{key}-lost")
     script.settle(bets["won"], script.major(stake), key=f"{key}-won")
     paid = script.legs(bets["won"], "close")
-    script.expect(f"where the winnings of {bucket} go while its rolling is open", paid, {script.account(bucket): stake})
+    script.expect(
+        f"where the winnings of {bucket} go while its rolling is open",
+        paid,
+        {script.account(bucket): stake},
+    )
 
 
 def to_cash(script: Script, amount: str) -> None:
     """Move withdrawable money to cash."""
     body = {"amount": amount, "currency": script.player.currency}
-    answer = script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key("to-cash"))
+    answer = script.actor.as_player(
+        script.player,
+        "POST",
+        "/api/v1/player/wallet/wallet-withdrawal",
+        body,
+        key=script.key("to-cash"),
+    )
     script.accepted("withdrawal to cash", answer)
 
 
@@ -58,15 +81,25 @@ def pay_out(script: Script, amount: str) -> None:
     body = {"amount": amount, "currency": script.player.currency}
     actor, player = script.actor, script.player
     answer = script.accepted(
-        "withdrawal request", actor.as_player(player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw"))
+        "withdrawal request",
+        actor.as_player(
+            player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw")
+        ),
     )
     path = f"/api/v1/finance/withdrawals/{script.field('the withdrawal', answer, 'transaction', 'tx_id')}"
     review = {"action": "approve", "reason": f"{script.title} canary"}
-    script.accepted("approval of the withdrawal", actor.as_admin("POST", f"{path}/review", review, key=script.key("review"), player=player))
     script.accepted(
-        "payment of the withdrawal", actor.as_admin("POST", f"{path}/mark-paid", {}, key=script.key("mark-paid"), player=player)
+        "approval of the withdrawal",
+        actor.as_admin("POST", f"{path}/review", review, key=script.key("review"), player=player),
     )
-    moved, found = script.minor(amount), [row["delta"] for row in script.ledger() if row["account"] == CASH_PENDING]
+    script.accepted(
+        "payment of the withdrawal",
+        actor.as_admin("POST", f"{path}/mark-paid", {}, key=script.key("mark-paid"), player=player),
+    )
+    moved, found = (
+        script.minor(amount),
+        [row["delta"] for row in script.ledger() if row["account"] == CASH_PENDING],
+    )
     script.expect(f"ledger rows of {CASH_PENDING}", found, [moved, -moved])
 
 
@@ -84,14 +117,18 @@ def first_rolling(script: Script, bucket: str) -> Row:
 
 def part_of_brand(script: Script, required: int) -> int:
     """Return what of a required turnover (minor units) the player's brand asks for, rounded up (RS-10)."""
-    ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)["completion_ratio_bps"]
+    ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)[
+        "completion_ratio_bps"
+    ]
     return -(-required * int(ratio) // FULL_RATIO_BPS)
 
 
 def owed(script: Script, bucket: str, amount: int) -> int:
     """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
     multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
-    return part_of_brand(script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING)))
+    return part_of_brand(
+        script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
+    )
 
 
 def _counts(script: Script, bucket: str, turnover: int) -> bool:

@@ -22,7 +22,9 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
     answer = actor.as_operator(WALLET_SERVICE, "POST", PATH, {}, key="cycle")
     body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
     if answer.status != 200:
-        raise CheckFailed(f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip())
+        raise CheckFailed(
+            f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip()
+        )
     tips = ledger_tips.run(actor.read)
     for finding in (tips, conservation.run(actor.read), records_agree.run(actor.read)):
         if not finding.ok:
@@ -32,7 +34,8 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
     found = (body.get("drift_buckets"), body.get("conservation_breaks"))
     if found != (0, 0):
         raise CheckFailed(
-            f"{TITLE}: expected 0 drifts and 0 breaks, the cycle found {found[0]} and {found[1]}", details={"samples": body.get("samples")}
+            f"{TITLE}: expected 0 drifts and 0 breaks, the cycle found {found[0]} and {found[1]}",
+            details={"samples": body.get("samples")},
         )
     return {"drift_buckets": 0, "conservation_breaks": 0, GAUGE: _gauge(actor.read)}
 
@@ -44,7 +47,9 @@ def _gauge(read: Read) -> str:
         raise Inconclusive(f"{TITLE}: {answers.summary}", details=answers.details)
     values = [value for answer in answers.values() for value in _LINE.findall(_text(answer))]
     if not values or any(value not in ("0", "0.0") for value in values):
-        raise CheckFailed(f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}")
+        raise CheckFailed(
+            f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}"
+        )
     return "0"
 
 

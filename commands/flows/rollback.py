@@ -14,7 +14,11 @@ def restores_breakdown(actor: Actor) -> dict[str, object]:
     script = begin("FLOW-13", actor)
     bet = bet_from_two_sources(script, STAKE)
     script.rollback(bet, key="two")
-    script.expect("what the rollback returned, against the stored funding", script.legs(bet, "close"), bet.funding)
+    script.expect(
+        "what the rollback returned, against the stored funding",
+        script.legs(bet, "close"),
+        bet.funding,
+    )
     part = script.minor(PART)
     script.expect(
         "what the player holds afterwards",
@@ -31,7 +35,10 @@ def bet_from_two_sources(script: Script, stake: str) -> Bet:
     script.deposit(PART, key="second-deposit", bucket=script.normal(PROVIDER))
     bet = script.bet(PROVIDER, stake, key="two")
     part = script.minor(PART)
-    expected = {script.account(script.normal(PROVIDER)): part, script.account(WITHDRAWABLE): script.minor(stake) - part}
+    expected = {
+        script.account(script.normal(PROVIDER)): part,
+        script.account(WITHDRAWABLE): script.minor(stake) - part,
+    }
     script.expect("the funding breakdown", bet.funding, expected)
     script.expect(
         "what the bet took, against its funding",

@@ -30,15 +30,30 @@ def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
     bucket, amount = script.account(script.normal(provider)), script.minor(AMOUNT)
     rows = [(row["account"], row["delta"]) for row in script.ledger()]
     script.expect(
-        f"the release of {bucket} in the ledger", (bucket, -amount) in rows and (script.account(WITHDRAWABLE), amount) in rows, True
+        f"the release of {bucket} in the ledger",
+        (bucket, -amount) in rows and (script.account(WITHDRAWABLE), amount) in rows,
+        True,
     )
     for other in beside:
-        script.expect(f"the turnover that bets paid by {bucket} count for {other}", first_rolling(script, other)["turnover"], 0)
+        script.expect(
+            f"the turnover that bets paid by {bucket} count for {other}",
+            first_rolling(script, other)["turnover"],
+            0,
+        )
     to_cash(script, AMOUNT)
     pay_out(script, AMOUNT)
-    script.expect("what the player holds at the end", script.holdings(), {script.account(other): script.minor(BESIDE) for other in beside})
+    script.expect(
+        "what the player holds at the end",
+        script.holdings(),
+        {script.account(other): script.minor(BESIDE) for other in beside},
+    )
     script.tips_agree()
-    return {"player_id": script.player.player_id, "bucket": bucket, "bets": bets, "withdrawn": AMOUNT}
+    return {
+        "player_id": script.player.player_id,
+        "bucket": bucket,
+        "bets": bets,
+        "withdrawn": AMOUNT,
+    }
 
 
 def _hold_beside(script: Script, bucket: str) -> list[str]:

@@ -19,7 +19,9 @@ def snapshot(actor: Actor) -> dict[str, object]:
     found = script.snapshot().get("topology")
     topology: Mapping[str, object] = found if isinstance(found, Mapping) else {}
     script.expect(
-        "topology of the snapshot", (topology.get("code"), topology.get("version")), (gate["topology_code"], gate["topology_version"])
+        "topology of the snapshot",
+        (topology.get("code"), topology.get("version")),
+        (gate["topology_code"], gate["topology_version"]),
     )
     return {"topology": gate["topology_code"], "version": gate["topology_version"]}
 
@@ -39,12 +41,22 @@ def duplicate(actor: Actor) -> dict[str, object]:
     script = begin("SMK-7", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
     first = script.bet("mocksports", STAKE, key="twin")
-    second = script.accepted("the same bet again", script.authorize("mocksports", STAKE, key="twin"))
+    second = script.accepted(
+        "the same bet again", script.authorize("mocksports", STAKE, key="twin")
+    )
     script.expect("the answer to the same bet again", second, first.answer)
     script.settle(first, PAYOUT, key="twin")
     script.settle(first, PAYOUT, key="twin")
-    script.expect("what the bet took", script.legs(first, "authorize"), {account: -amount for account, amount in first.funding.items()})
-    script.expect("what the settlement paid in all", sum(script.legs(first, "close").values()), script.minor(PAYOUT))
+    script.expect(
+        "what the bet took",
+        script.legs(first, "authorize"),
+        {account: -amount for account, amount in first.funding.items()},
+    )
+    script.expect(
+        "what the settlement paid in all",
+        sum(script.legs(first, "close").values()),
+        script.minor(PAYOUT),
+    )
     held = script.minor(AMOUNT) - script.minor(STAKE) + script.minor(PAYOUT)
     script.expect("what the player holds in all", sum(script.holdings().values()), held)
     script.tips_agree()
@@ -57,10 +69,15 @@ def mismatch(actor: Actor) -> dict[str, object]:
     script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
     bet = script.bet("mocksports", "1.00", key="twin")
     script.refused(
-        "the same request id with another amount", script.authorize("mocksports", "2.00", key="twin"), (409,), IDEMPOTENCY_PAYLOAD_MISMATCH
+        "the same request id with another amount",
+        script.authorize("mocksports", "2.00", key="twin"),
+        (409,),
+        IDEMPOTENCY_PAYLOAD_MISMATCH,
     )
     script.rollback(bet, key="twin")
-    script.expect("what the player holds afterwards", sum(script.holdings().values()), script.minor(AMOUNT))
+    script.expect(
+        "what the player holds afterwards", sum(script.holdings().values()), script.minor(AMOUNT)
+    )
     script.tips_agree()
     return {"authorization_id": bet.authorization_id}
 
@@ -69,7 +86,15 @@ def _bet_with_ledger_rows(script: Script, provider: str) -> dict[str, object]:
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(provider))
     bet = script.bet(provider, STAKE, key="one")
     script.settle(bet, PAYOUT, key="one")
-    script.expect("ledger rows of the bet", script.legs(bet, "authorize"), {account: -amount for account, amount in bet.funding.items()})
-    script.expect("ledger rows of the settlement", sum(script.legs(bet, "close").values()), script.minor(PAYOUT))
+    script.expect(
+        "ledger rows of the bet",
+        script.legs(bet, "authorize"),
+        {account: -amount for account, amount in bet.funding.items()},
+    )
+    script.expect(
+        "ledger rows of the settlement",
+        sum(script.legs(bet, "close").values()),
+        script.minor(PAYOUT),
+    )
     script.tips_agree()
     return {"authorization_id": bet.authorization_id, "account": ", ".join(bet.funding)}

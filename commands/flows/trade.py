@@ -24,9 +24,16 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
     script = begin("cash-to-bucket", actor)
     bucket = script.normal(PROVIDER)
     script.deposit(CASH, key="deposit")
-    answer = script.accepted(f"{PART} of cash to {bucket}", _to_bucket(script, PART, bucket, key="part"))
+    answer = script.accepted(
+        f"{PART} of cash to {bucket}", _to_bucket(script, PART, bucket, key="part")
+    )
     script.expect("the bucket in the answer", script.field("the answer", answer, "bucket"), bucket)
-    script.refused(f"{BEYOND} of cash", _to_bucket(script, BEYOND, bucket, key="beyond"), (409,), INSUFFICIENT_FUNDS)
+    script.refused(
+        f"{BEYOND} of cash",
+        _to_bucket(script, BEYOND, bucket, key="beyond"),
+        (409,),
+        INSUFFICIENT_FUNDS,
+    )
     moved, part = [(row["account"], row["delta"]) for row in script.ledger()], script.minor(PART)
     legs = [(CASH_AVAILABLE, -part), (script.account(bucket), part)]
     script.expect("ledger rows of the movement", [leg for leg in moved if leg in legs], legs)
@@ -36,7 +43,11 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
     left = {CASH_AVAILABLE: script.minor(CASH) - part, script.account(bucket): part}
     script.expect("what the player holds at the end", script.holdings(), left)
     script.tips_agree()
-    return {"player_id": script.player.player_id, "bucket": bucket, "rolling_id": str(rolling["rolling_id"])}
+    return {
+        "player_id": script.player.player_id,
+        "bucket": bucket,
+        "rolling_id": str(rolling["rolling_id"]),
+    }
 
 
 def expired_obligation(actor: Actor) -> dict[str, object]:
@@ -46,37 +57,59 @@ def expired_obligation(actor: Actor) -> dict[str, object]:
     script.deposit(LAPSING, key="deposit", bucket=bucket)
     rolling = _rolling(script, bucket)
     _demand_that_it_lapses(script, rolling)
-    script.wait_until(f"the deposit's rolling lapses and {bucket} is locked", lambda: _locked(script, bucket) == script.minor(LAPSING))
+    script.wait_until(
+        f"the deposit's rolling lapses and {bucket} is locked",
+        lambda: _locked(script, bucket) == script.minor(LAPSING),
+    )
     bet = script.bet(PROVIDER, STAKE, key="locked")
     script.settle(bet, PAYOUT, key="locked")
     gained = script.minor(PAYOUT) - script.minor(STAKE)
     expected = {script.account(bucket): script.minor(STAKE), script.account(WITHDRAWABLE): gained}
     script.expect("where the stake and the winnings went", script.legs(bet, "close"), expected)
-    script.refused("a withdrawal of more than the winnings", _to_cash(script, gained + 1, key="beyond"), (409,), INSUFFICIENT_FUNDS)
+    script.refused(
+        "a withdrawal of more than the winnings",
+        _to_cash(script, gained + 1, key="beyond"),
+        (409,),
+        INSUFFICIENT_FUNDS,
+    )
     script.accepted("a withdrawal of the winnings", _to_cash(script, gained, key="winnings"))
     left = {script.account(bucket): script.minor(LAPSING), CASH_AVAILABLE: gained}
     script.expect("what the player holds at the end", script.holdings(), left)
-    script.expect(f"what is locked of {bucket} at the end", _locked(script, bucket), script.minor(LAPSING))
+    script.expect(
+        f"what is locked of {bucket} at the end", _locked(script, bucket), script.minor(LAPSING)
+    )
     script.tips_agree()
-    return {"player_id": script.player.player_id, "rolling_id": str(rolling["rolling_id"]), "withdrawn": gained}
+    return {
+        "player_id": script.player.player_id,
+        "rolling_id": str(rolling["rolling_id"]),
+        "withdrawn": gained,
+    }
 
 
 def _to_bucket(script: Script, amount: str, bucket: str, *, key: str) -> HttpAnswer:
     body = {"amount": amount, "currency": script.player.currency, "bucket": bucket}
-    return script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-deposit", body, key=script.key(key))
+    return script.actor.as_player(
+        script.player, "POST", "/api/v1/player/wallet/wallet-deposit", body, key=script.key(key)
+    )
 
 
 def _to_cash(script: Script, units: int, *, key: str) -> HttpAnswer:
     body = {"amount": script.major(units), "currency": script.player.currency}
-    return script.actor.as_player(script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key(key))
+    return script.actor.as_player(
+        script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key(key)
+    )
 
 
 def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
     """Return the player's one rolling, when it is there."""
-    script.wait_until(f"rolling_service has the rolling of {bucket}", lambda: bool(script.rollings()))
+    script.wait_until(
+        f"rolling_service has the rolling of {bucket}", lambda: bool(script.rollings())
+    )
     found = list(script.rollings().values())
     script.expect(
-        "the reasons of the player's rollings", [(each["bucket_type_code"], each["reason"]) for each in found], [(bucket, "deposit")]
+        "the reasons of the player's rollings",
+        [(each["bucket_type_code"], each["reason"]) for each in found],
+        [(bucket, "deposit")],
     )
     return found[0]
 

@@ -33,13 +33,30 @@ def aliases_move_nothing(actor: Actor) -> dict[str, object]:
     script.deposit(DEPOSIT, key="deposit", bucket=bucket)
     for alias in ALIASES:
         answer = _by_alias(script, alias, PART)
-        found = tuple(script.field(f"the answer of {alias}", answer, name) for name in ("state", "from_bucket", "to_bucket", "amount"))
+        found = tuple(
+            script.field(f"the answer of {alias}", answer, name)
+            for name in ("state", "from_bucket", "to_bucket", "amount")
+        )
         script.expect(f"the answer of {alias}", found, ("NOOP", bucket, bucket, "0.00"))
-    moved = [(row["account"], row["delta"]) for row in script.ledger() if row["account"] == script.account(bucket)]
-    script.expect(f"ledger rows of {bucket}", moved, [(script.account(bucket), script.minor(DEPOSIT))])
+    moved = [
+        (row["account"], row["delta"])
+        for row in script.ledger()
+        if row["account"] == script.account(bucket)
+    ]
+    script.expect(
+        f"ledger rows of {bucket}", moved, [(script.account(bucket), script.minor(DEPOSIT))]
+    )
     script.wait_until("the deposit's rolling exists", lambda: bool(script.rollings()))
-    script.expect("rollings of the player", [rolling["reason"] for rolling in script.rollings().values()], ["deposit"])
-    script.expect("what the player holds at the end", script.holdings(), {script.account(bucket): script.minor(DEPOSIT)})
+    script.expect(
+        "rollings of the player",
+        [rolling["reason"] for rolling in script.rollings().values()],
+        ["deposit"],
+    )
+    script.expect(
+        "what the player holds at the end",
+        script.holdings(),
+        {script.account(bucket): script.minor(DEPOSIT)},
+    )
     script.tips_agree()
     return {"player_id": script.player.player_id, "bucket": bucket, "aliases": list(ALIASES)}
 
@@ -52,16 +69,28 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
     inherited = _move_part(script, source, target)
     _took_its_part(script, inherited, target)
     there = script.bet(other, THERE, key="there")
-    script.expect(f"the funding of a bet at {other}", there.funding, {script.account(target): script.minor(THERE)})
+    script.expect(
+        f"the funding of a bet at {other}",
+        there.funding,
+        {script.account(target): script.minor(THERE)},
+    )
     script.settle(there, THERE_PAYOUT, key="there")
     script.wait_until(
-        f"the inherited rolling counts a bet at {other}", lambda: script.rollings()[inherited]["turnover"] == script.minor(THERE)
+        f"the inherited rolling counts a bet at {other}",
+        lambda: script.rollings()[inherited]["turnover"] == script.minor(THERE),
     )
     rest = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT) - script.minor(PART)
     _by_alias(script, alias, script.major(rest))
-    script.wait_until(f"the deposit's rolling goes to {target} with the rest", lambda: _of_deposit(script)["bucket_type_code"] == target)
+    script.wait_until(
+        f"the deposit's rolling goes to {target} with the rest",
+        lambda: _of_deposit(script)["bucket_type_code"] == target,
+    )
     gained = script.minor(THERE_PAYOUT) - script.minor(THERE)
-    script.expect("what the player holds at the end", script.holdings(), {script.account(target): rest + script.minor(PART) + gained})
+    script.expect(
+        "what the player holds at the end",
+        script.holdings(),
+        {script.account(target): rest + script.minor(PART) + gained},
+    )
     script.tips_agree()
     return {
         "player_id": script.player.player_id,
@@ -73,34 +102,61 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
 
 def _move_part(script: Script, source: str, target: str) -> str:
     """Transfer a part; return the id of the one rolling that goes with it."""
-    body = {"from_bucket": source, "to_bucket": target, "amount": PART, "currency": script.player.currency}
+    body = {
+        "from_bucket": source,
+        "to_bucket": target,
+        "amount": PART,
+        "currency": script.player.currency,
+    }
     path = "/api/v1/player/wallet/transfer"
-    answer = script.accepted(f"a transfer of {PART}", script.actor.as_player(script.player, "POST", path, body, key=script.key("part")))
-    script.expect("what the edge does with rollings", script.field("the transfer", answer, "rolling"), "inherit")
+    answer = script.accepted(
+        f"a transfer of {PART}",
+        script.actor.as_player(script.player, "POST", path, body, key=script.key("part")),
+    )
+    script.expect(
+        "what the edge does with rollings",
+        script.field("the transfer", answer, "rolling"),
+        "inherit",
+    )
     rollings = script.field("the transfer", answer, "rollings")
     script.expect("rollings that go with the transfer", len(rollings), 1)
     moved = {(row["account"], row["delta"]) for row in script.ledger()}
-    legs = {(script.account(source), -script.minor(PART)), (script.account(target), script.minor(PART))}
+    legs = {
+        (script.account(source), -script.minor(PART)),
+        (script.account(target), script.minor(PART)),
+    }
     script.expect("ledger rows of the transfer", legs & moved, legs)
     return str(rollings[0])
 
 
 def _took_its_part(script: Script, inherited: str, target: str) -> None:
     """Demand that the new rolling owes its part of what was open and the old one the rest, both rounded up."""
-    script.wait_until(f"rolling_service has the rolling inherited by {target}", lambda: inherited in script.rollings())
+    script.wait_until(
+        f"rolling_service has the rolling inherited by {target}",
+        lambda: inherited in script.rollings(),
+    )
     known, old = script.rollings()[inherited], _of_deposit(script)
     asked = part_of_brand(script, old["required_turnover"])
     held = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
     leaves, rest = divmod((asked - script.minor(STAKE)) * script.minor(PART), held)
     expected = leaves + (rest > 0)
-    script.expect("what the deposit's rolling asks for then", old["target_turnover"], asked - leaves)
-    found = tuple(known[name] for name in ("bucket_type_code", "reason", "state", "amount", "required_turnover"))
-    script.expect("the inherited rolling", found, (target, "transfer", "ACTIVE", script.minor(PART), expected))
+    script.expect(
+        "what the deposit's rolling asks for then", old["target_turnover"], asked - leaves
+    )
+    found = tuple(
+        known[name]
+        for name in ("bucket_type_code", "reason", "state", "amount", "required_turnover")
+    )
+    script.expect(
+        "the inherited rolling", found, (target, "transfer", "ACTIVE", script.minor(PART), expected)
+    )
 
 
 def _by_alias(script: Script, alias: str, amount: str) -> Mapping[str, Any]:
     body = {"amount": amount, "currency": script.player.currency}
-    answer = script.actor.as_player(script.player, "POST", f"/api/v1/player/wallet/{alias}", body, key=script.key(alias))
+    answer = script.actor.as_player(
+        script.player, "POST", f"/api/v1/player/wallet/{alias}", body, key=script.key(alias)
+    )
     return script.accepted(f"{amount} by {alias}", answer)
 
 

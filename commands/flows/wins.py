@@ -19,18 +19,38 @@ def free_round(actor: Actor) -> dict[str, object]:
     script = begin("free-round", actor)
     code = _campaign(script)
     target = _target(script)
-    first = script.accepted(f"a win of {WIN}", _win(script, "first", WIN, campaign=code, key="first"))
+    first = script.accepted(
+        f"a win of {WIN}", _win(script, "first", WIN, campaign=code, key="first")
+    )
     script.expect("what the win paid to", _paid_to(script, first), {target: script.minor(WIN)})
-    again = script.accepted("the same transaction under another id", _win(script, "first", WIN, campaign=code, key="again"))
-    script.expect("the answer to the same transaction", script.field("the win", again, "win_id"), script.field("the win", first, "win_id"))
+    again = script.accepted(
+        "the same transaction under another id",
+        _win(script, "first", WIN, campaign=code, key="again"),
+    )
+    script.expect(
+        "the answer to the same transaction",
+        script.field("the win", again, "win_id"),
+        script.field("the win", first, "win_id"),
+    )
     other = _win(script, "first", OTHER, campaign=code, key="other")
     script.refused("another amount under the same transaction", other, (409,), "WIN_ALREADY_EXISTS")
-    script.refused(f"a win of {BEYOND}", _win(script, "beyond", BEYOND, campaign=code, key="beyond"), (409,), "WIN_LIMIT")
+    script.refused(
+        f"a win of {BEYOND}",
+        _win(script, "beyond", BEYOND, campaign=code, key="beyond"),
+        (409,),
+        "WIN_LIMIT",
+    )
     _take_back(script, "first")
     script.accepted(f"a win of {OTHER}", _win(script, "second", OTHER, campaign=code, key="second"))
     moved = [row["delta"] for row in script.ledger() if row["account"] == target]
-    script.expect(f"ledger rows of {target}", moved, [script.minor(WIN), -script.minor(WIN), script.minor(OTHER)])
-    script.expect("what the player holds at the end", script.holdings(), {target: script.minor(OTHER)})
+    script.expect(
+        f"ledger rows of {target}",
+        moved,
+        [script.minor(WIN), -script.minor(WIN), script.minor(OTHER)],
+    )
+    script.expect(
+        "what the player holds at the end", script.holdings(), {target: script.minor(OTHER)}
+    )
     script.tips_agree()
     return {"player_id": script.player.player_id, "campaign": code, "account": target}
 
@@ -42,18 +62,38 @@ def jackpot(actor: Actor) -> dict[str, object]:
     script.deposit(DEPOSIT, key="deposit", bucket=script.normal(PROVIDER))
     bet = script.bet(PROVIDER, STAKE, key="round")
     tie = {"bet_id": bet.bet_id, "round_id": bet.round_id}
-    script.refused("a win on an open bet", _win(script, "early", JACKPOT, key="early", **tie), (409,), "BET_NOT_SETTLED")
+    script.refused(
+        "a win on an open bet",
+        _win(script, "early", JACKPOT, key="early", **tie),
+        (409,),
+        "BET_NOT_SETTLED",
+    )
     script.settle(bet, "0", key="round")
-    won = script.accepted(f"a jackpot of {JACKPOT}", _win(script, "jackpot", JACKPOT, key="jackpot", **tie))
-    script.expect("what the jackpot paid to", _paid_to(script, won), {bucket: script.minor(JACKPOT)})
-    script.accepted("the same transaction under another id", _win(script, "jackpot", JACKPOT, key="twin", **tie))
-    script.refused("the rollback of a bet with a further win", _rollback(script, bet, key="early"), (409,), "FURTHER_WINS")
+    won = script.accepted(
+        f"a jackpot of {JACKPOT}", _win(script, "jackpot", JACKPOT, key="jackpot", **tie)
+    )
+    script.expect(
+        "what the jackpot paid to", _paid_to(script, won), {bucket: script.minor(JACKPOT)}
+    )
+    script.accepted(
+        "the same transaction under another id", _win(script, "jackpot", JACKPOT, key="twin", **tie)
+    )
+    script.refused(
+        "the rollback of a bet with a further win",
+        _rollback(script, bet, key="early"),
+        (409,),
+        "FURTHER_WINS",
+    )
     _take_back(script, "jackpot")
     script.rollback(bet, key="late")
     stake, paid = script.minor(STAKE), script.minor(JACKPOT)
     moved = [row["delta"] for row in script.ledger() if row["account"] == bucket]
-    script.expect(f"ledger rows of {bucket}", moved, [script.minor(DEPOSIT), -stake, paid, -paid, stake])
-    script.expect("what the player holds at the end", script.holdings(), {bucket: script.minor(DEPOSIT)})
+    script.expect(
+        f"ledger rows of {bucket}", moved, [script.minor(DEPOSIT), -stake, paid, -paid, stake]
+    )
+    script.expect(
+        "what the player holds at the end", script.holdings(), {bucket: script.minor(DEPOSIT)}
+    )
     script.tips_agree()
     return {"player_id": script.player.player_id, "authorization_id": bet.authorization_id}
 
@@ -69,8 +109,14 @@ def _campaign(script: Script) -> str:
         "cap_per_win": PER_WIN,
         "expires_at": NEVER,
     }
-    answer = script.actor.as_admin("POST", "/api/v1/campaigns", row, key=script.key("campaign"), player=script.player)
-    script.expect("the campaign's cap", script.field("the campaign", script.accepted("a campaign", answer), "cap"), CAP)
+    answer = script.actor.as_admin(
+        "POST", "/api/v1/campaigns", row, key=script.key("campaign"), player=script.player
+    )
+    script.expect(
+        "the campaign's cap",
+        script.field("the campaign", script.accepted("a campaign", answer), "cap"),
+        CAP,
+    )
     return code
 
 
@@ -89,22 +135,40 @@ def _win(script: Script, name: str, amount: str, *, key: str, **tie: str) -> Htt
         "currency": script.player.currency,
         **tie,
     }
-    return script.actor.as_provider(PROVIDER, script.player, "/v2/wins", body, key=script.key(f"win-{key}"))
+    return script.actor.as_provider(
+        PROVIDER, script.player, "/v2/wins", body, key=script.key(f"win-{key}")
+    )
 
 
 def _take_back(script: Script, name: str) -> None:
     """Take a win back, twice: the second time changes nothing."""
-    body = {"player_id": script.player.player_id, "transaction_id": script.actor.derived_id(script.key(f"win-{name}"))}
+    body = {
+        "player_id": script.player.player_id,
+        "transaction_id": script.actor.derived_id(script.key(f"win-{name}")),
+    }
     for turn in ("once", "twice"):
-        answer = script.actor.as_provider(PROVIDER, script.player, "/v2/wins/reverse", body, key=script.key(f"reverse-{name}-{turn}"))
+        answer = script.actor.as_provider(
+            PROVIDER,
+            script.player,
+            "/v2/wins/reverse",
+            body,
+            key=script.key(f"reverse-{name}-{turn}"),
+        )
         said = script.accepted(f"the reversal of a win, {turn}", answer)
-        script.expect("the state of the win", script.field("the reversal", said, "state"), "REVERSED")
+        script.expect(
+            "the state of the win", script.field("the reversal", said, "state"), "REVERSED"
+        )
 
 
 def _rollback(script: Script, bet: Bet, *, key: str) -> HttpAnswer:
     body = {"player_id": script.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
-    return script.actor.as_provider(bet.provider, script.player, "/v2/bets/rollback", body, key=script.key(f"rollback-{key}"))
+    return script.actor.as_provider(
+        bet.provider, script.player, "/v2/bets/rollback", body, key=script.key(f"rollback-{key}")
+    )
 
 
 def _paid_to(script: Script, answer: Mapping[str, Any]) -> dict[str, int]:
-    return {share["account"]: script.minor(share["amount"]) for share in script.field("the win", answer, "paid_to")}
+    return {
+        share["account"]: script.minor(share["amount"])
+        for share in script.field("the win", answer, "paid_to")
+    }

@@ -24,10 +24,22 @@ def every_policy(actor: Actor) -> dict[str, object]:
         rule = policy["funding"][provider_type]
         use = rule.get("withdrawable", "last")
         _earn(script, policy, provider)
-        bet = _pick(script, provider, use) if rule["mode"] == "selection" else _in_order(script, provider, use)
-        script.settle(bet, PART if sum(bet.funding.values()) == script.minor(PART) else STAKE, key="paid")
-        script.expect("where the winnings went", script.legs(bet, "close"), _destinations(script, policy, bet))
-        script.expect("what the player holds in all at the end", sum(script.holdings().values()), 2 * script.minor(PART))
+        bet = (
+            _pick(script, provider, use)
+            if rule["mode"] == "selection"
+            else _in_order(script, provider, use)
+        )
+        script.settle(
+            bet, PART if sum(bet.funding.values()) == script.minor(PART) else STAKE, key="paid"
+        )
+        script.expect(
+            "where the winnings went", script.legs(bet, "close"), _destinations(script, policy, bet)
+        )
+        script.expect(
+            "what the player holds in all at the end",
+            sum(script.holdings().values()),
+            2 * script.minor(PART),
+        )
         script.tips_agree()
         played[provider] = {"withdrawable": use, "funding": bet.funding}
     return {"played": played}
@@ -35,9 +47,13 @@ def every_policy(actor: Actor) -> dict[str, object]:
 
 def _earn(script: Script, policy: dict[str, Any], provider: str) -> None:
     """Earn withdrawable money, and hold as much normal money beside it."""
-    combined = [name for name, kind in PROVIDERS.items() if policy["funding"][kind]["mode"] == "combined"]
+    combined = [
+        name for name, kind in PROVIDERS.items() if policy["funding"][kind]["mode"] == "combined"
+    ]
     if not combined:
-        raise CheckFailed(f"{script.title}: expected a provider type under a combined rule to earn withdrawable money with, found none")
+        raise CheckFailed(
+            f"{script.title}: expected a provider type under a combined rule to earn withdrawable money with, found none"
+        )
     roll_over(script, provider if provider in combined else combined[0], PART, key="earn")
     script.deposit(PART, key="beside", bucket=script.normal(provider))
 
@@ -47,7 +63,9 @@ def _in_order(script: Script, provider: str, use: str) -> Bet:
     normal, withdrawable = script.account(script.normal(provider)), script.account(WITHDRAWABLE)
     if use == "not_usable":
         refusal = script.authorize(provider, STAKE, key="beyond")
-        script.refused("a bet that only withdrawable money could pay", refusal, (409,), INSUFFICIENT_FUNDS)
+        script.refused(
+            "a bet that only withdrawable money could pay", refusal, (409,), INSUFFICIENT_FUNDS
+        )
         return _bet(script, provider, PART, {normal: part})
     first, second = (withdrawable, normal) if use == "first" else (normal, withdrawable)
     return _bet(script, provider, STAKE, {first: part, second: stake - part})
@@ -55,9 +73,17 @@ def _in_order(script: Script, provider: str, use: str) -> Bet:
 
 def _pick(script: Script, provider: str, use: str) -> Bet:
     """Pick the withdrawable bucket where the player picks; where it may not be picked, that is refused."""
-    part, picked = script.minor(PART), script.normal(provider) if use == "not_usable" else WITHDRAWABLE
+    part, picked = (
+        script.minor(PART),
+        script.normal(provider) if use == "not_usable" else WITHDRAWABLE,
+    )
     if use == "not_usable":
-        script.refused("the choice of the withdrawable bucket", script.choose(provider, WITHDRAWABLE), (422,), SOURCE_INVALID)
+        script.refused(
+            "the choice of the withdrawable bucket",
+            script.choose(provider, WITHDRAWABLE),
+            (422,),
+            SOURCE_INVALID,
+        )
     script.accepted(f"the choice of {picked}", script.choose(provider, picked))
     return _bet(script, provider, PART, {script.account(picked): part})
 
@@ -65,7 +91,11 @@ def _pick(script: Script, provider: str, use: str) -> Bet:
 def _bet(script: Script, provider: str, amount: str, funding: dict[str, int]) -> Bet:
     bet = script.bet(provider, amount, key="paid")
     script.expect("the funding breakdown", bet.funding, funding)
-    script.expect("what the bet took", script.legs(bet, "authorize"), {account: -part for account, part in funding.items()})
+    script.expect(
+        "what the bet took",
+        script.legs(bet, "authorize"),
+        {account: -part for account, part in funding.items()},
+    )
     return bet
 
 

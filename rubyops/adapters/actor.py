@@ -30,7 +30,12 @@ def provider_signature(secret: str, path: str, brand_id: str, request_id: str, r
     """Sign a provider's POST as of now, the way the gateway checks it (`contract.PROVIDER_SIGNED_TEXT`)."""
     timestamp, body_hash = int(time.time()), hashlib.sha256(raw).hexdigest()
     text = contract.PROVIDER_SIGNED_TEXT.format(
-        method="POST", path=path, brand=brand_id, timestamp=timestamp, request_id=request_id, body_hash=body_hash
+        method="POST",
+        path=path,
+        brand=brand_id,
+        timestamp=timestamp,
+        request_id=request_id,
+        body_hash=body_hash,
     )
     digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return contract.PROVIDER_SIGNATURE_VALUE.format(timestamp=timestamp, digest=digest)
@@ -39,7 +44,9 @@ def provider_signature(secret: str, path: str, brand_id: str, request_id: str, r
 class CanaryActor:
     """Implements the `Actor` port for one flow of one effect."""
 
-    def __init__(self, driver: Driver, client: CallClient, link: Link, read: Read, mark: Mark, flow: str) -> None:  # noqa: PLR0913
+    def __init__(
+        self, driver: Driver, client: CallClient, link: Link, read: Read, mark: Mark, flow: str
+    ) -> None:  # noqa: PLR0913
         """Act as whatever the flow needs; `link` is the operators' role, for canary passes."""
         self._driver = driver
         self._client = client
@@ -64,33 +71,74 @@ class CanaryActor:
         overtaken.
         """
         player_id = self.derived_id(f"player/{label}")
-        body = {"brand_id": CANARY_BRAND, "player_id": player_id, "currency": currency, "canary": True}
-        answer = self.as_operator(contract.PLAYER_SERVICE, "POST", "/internal/players", body, key=f"create/{label}", brand_id=CANARY_BRAND)
+        body = {
+            "brand_id": CANARY_BRAND,
+            "player_id": player_id,
+            "currency": currency,
+            "canary": True,
+        }
+        answer = self.as_operator(
+            contract.PLAYER_SERVICE,
+            "POST",
+            "/internal/players",
+            body,
+            key=f"create/{label}",
+            brand_id=CANARY_BRAND,
+        )
         if answer.status not in (200, 201):
             raise CheckFailed(
                 f"{self._flow}: no canary player: player_service answered {answer.status} {answer.error or answer.body}, expected 201"
             )
-        return CanaryPlayer(CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id))
+        return CanaryPlayer(
+            CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id)
+        )
 
     def as_player(
-        self, player: CanaryPlayer, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None
+        self,
+        player: CanaryPlayer,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        key: str | None = None,
     ) -> HttpAnswer:
         """Call the gateway as the player."""
-        headers = {"Authorization": f"Bearer {player.session}", contract.BRAND_HEADER: player.brand_id, **_canary(player)}
+        headers = {
+            "Authorization": f"Bearer {player.session}",
+            contract.BRAND_HEADER: player.brand_id,
+            **_canary(player),
+        }
         if key is not None:
-            headers |= {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key), contract.REQUEST_ID_HEADER: self.derived_id(key)}
-        return self._judged(self._client.send(contract.GATEWAY, method, path, headers, encode(body)))
+            headers |= {
+                contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key),
+                contract.REQUEST_ID_HEADER: self.derived_id(key),
+            }
+        return self._judged(
+            self._client.send(contract.GATEWAY, method, path, headers, encode(body))
+        )
 
-    def as_provider(self, provider: str, player: CanaryPlayer, path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+    def as_provider(
+        self,
+        provider: str,
+        player: CanaryPlayer,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        key: str,
+    ) -> HttpAnswer:
         """Call a gateway provider route, signed as that provider."""
         if provider not in contract.PROVIDERS:
-            raise UsageError(f"there is no provider {provider!r} (known: {', '.join(contract.PROVIDERS)})")
+            raise UsageError(
+                f"there is no provider {provider!r} (known: {', '.join(contract.PROVIDERS)})"
+            )
         raw = encode(body) or b""
         secret = self._driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         request_id = self.derived_id(key)
         headers = {
             contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, player.brand_id, request_id, raw),
+            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(
+                secret, path, player.brand_id, request_id, raw
+            ),
             contract.REQUEST_ID_HEADER: request_id,
             contract.BRAND_HEADER: player.brand_id,
             **_canary(player),
@@ -108,9 +156,13 @@ class CanaryActor:
     ) -> HttpAnswer:
         """Call admin_service with the back office's bearer token."""
         headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}
-        headers |= self._ids(key, player.brand_id if player else None) | (_canary(player) if player else {})
+        headers |= self._ids(key, player.brand_id if player else None) | (
+            _canary(player) if player else {}
+        )
         headers |= {} if key is None else {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key)}
-        return self._judged(self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body)))
+        return self._judged(
+            self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body))
+        )
 
     def as_operator(
         self,

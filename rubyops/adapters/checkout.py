@@ -28,7 +28,9 @@ def name_commit(folder: Path, state: Path | None = None) -> str:
         top, head = _git(folder, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
         if Path(top).resolve() != folder.resolve():
             return UNKNOWN_COMMIT
-        diff = _git(folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color")
+        diff = _git(
+            folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"
+        )
         unseen = [name for name in _unseen(folder) if not _is_state(folder, name, state)]
     except (OSError, subprocess.SubprocessError, ValueError):
         return UNKNOWN_COMMIT
@@ -76,4 +78,6 @@ def _git(folder: Path, *words: str) -> bytes:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), *words]
     environ["GIT_OPTIONAL_LOCKS"] = "0"
-    return subprocess.run(command, capture_output=True, check=True, env=environ, timeout=GIT_SECONDS_MAX).stdout
+    return subprocess.run(
+        command, capture_output=True, check=True, env=environ, timeout=GIT_SECONDS_MAX
+    ).stdout

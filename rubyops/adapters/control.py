@@ -60,7 +60,9 @@ class ControlDatabase:
         )
         return FreezeChange(**row)
 
-    def lift_freeze(self, mark: Mark, reason: str, take_over: str, change_no: int | None) -> FreezeChange:
+    def lift_freeze(
+        self, mark: Mark, reason: str, take_over: str, change_no: int | None
+    ) -> FreezeChange:
         """Lift what belongs to the mark's run or owner, or is taken over, once per effect id."""
         more = {"reason": reason, "take_over": take_over, "change_no": change_no}
         return FreezeChange(**self._link.one("control_lift_freeze", **asdict(mark), **more))
@@ -79,7 +81,11 @@ class ControlDatabase:
         held = self.lock()
         dead = held.token if held is not None and held.gone else NO_TOKEN
         taken = self._link.rows(
-            "control_lock_take", run_id=run_id, holder=json.dumps(asdict(holder)), lease_seconds=LEASE_SECONDS, dead_token=dead
+            "control_lock_take",
+            run_id=run_id,
+            holder=json.dumps(asdict(holder)),
+            lease_seconds=LEASE_SECONDS,
+            dead_token=dead,
         )
         if taken:
             return int(taken[0]["token"])
@@ -91,14 +97,21 @@ class ControlDatabase:
             f"{present.acquired_at:%Y-%m-%d %H:%M:%S} UTC; nothing was changed",
             # The brake needs no lock.
             next_command="rubyops lock show   |   rubyops freeze",
-            details={"run": present.run_id, "holder": asdict(present.holder), "expires_at": present.expires_at.isoformat()},
+            details={
+                "run": present.run_id,
+                "holder": asdict(present.holder),
+                "expires_at": present.expires_at.isoformat(),
+            },
         )
 
     def renew(self, run_id: str, token: int) -> None:
         """Prolong the lease. Raises `LockLost`."""
-        if not self._link.rows("control_lock_renew", run_id=run_id, token=token, lease_seconds=LEASE_SECONDS):
+        if not self._link.rows(
+            "control_lock_renew", run_id=run_id, token=token, lease_seconds=LEASE_SECONDS
+        ):
             raise LockLost(
-                f"run {run_id} no longer holds the lock under token {token}; it changes nothing any more", next_command="rubyops lock show"
+                f"run {run_id} no longer holds the lock under token {token}; it changes nothing any more",
+                next_command="rubyops lock show",
             )
 
     def release(self, run_id: str, token: int) -> None:
@@ -112,7 +125,14 @@ class ControlDatabase:
             return None
         row = rows[0]
         holder = Holder(**row["holder"])
-        return LockState(row["run_id"], holder, row["token"], row["acquired_at"], row["expires_at"], row["expired"] or is_gone(holder))
+        return LockState(
+            row["run_id"],
+            holder,
+            row["token"],
+            row["acquired_at"],
+            row["expires_at"],
+            row["expired"] or is_gone(holder),
+        )
 
     def anchor(self, run_id: str, sequence: int, digest: str) -> None:
         """Keep the newest line of a journal."""
@@ -125,7 +145,9 @@ class ControlDatabase:
 
     def begin_verification(self, mark: Mark, kind: str, state: Row) -> None:
         """Begin a part of the verification on this state of the platform."""
-        self._link.rows("control_begin_verification", **_part(mark, kind, state), effect_id=mark.effect_id)
+        self._link.rows(
+            "control_begin_verification", **_part(mark, kind, state), effect_id=mark.effect_id
+        )
 
     def pass_verification(self, mark: Mark, kind: str, state: Row) -> None:
         """Let it pass. Raises `CheckFailed` when the platform is in another state than it began on."""

@@ -118,7 +118,9 @@ class Link:
         """Run a named query that always returns exactly one row."""
         rows = self.rows(name, **values)
         if len(rows) != 1:
-            raise RubyopsError(f"query {name} on {self._where} returned {len(rows)} rows where exactly one was expected")
+            raise RubyopsError(
+                f"query {name} on {self._where} returned {len(rows)} rows where exactly one was expected"
+            )
         return rows[0]
 
     @contextmanager
@@ -193,7 +195,9 @@ class Link:
     def _opened(self, name: str, watch: Watch) -> BoundConnection:
         if self._connection is None or self._connection.closed:
             self._connection = self._connected(name, watch)
-            weakref.finalize(self, self._connection.close)  # whoever drops the link need not know that it was connected
+            weakref.finalize(
+                self, self._connection.close
+            )  # whoever drops the link need not know that it was connected
         self._connection.watch = lambda: watch
         return self._connection
 
@@ -232,13 +236,19 @@ class Link:
         if error.sqlstate in GUARDED:
             return _refused(error.sqlstate, first)
         if isinstance(error, _NO_SCHEMA):
-            return NotThere(f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up")
+            return NotThere(
+                f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up"
+            )
         if self._read_only and isinstance(error, _READ_ONLY):
-            return WriteAttempted(f"the reader tried to write with {name}, and {self._where} refused it: {first}")
+            return WriteAttempted(
+                f"the reader tried to write with {name}, and {self._where} refused it: {first}"
+            )
         if isinstance(error, _BUSY):
             return Busy(f"{self._where} did not answer {name} in time: {first}")
         if isinstance(error, psycopg.OperationalError):
-            return Unreachable(f"{self._where} cannot be reached: {first}", next_command="rubyops up")
+            return Unreachable(
+                f"{self._where} cannot be reached: {first}", next_command="rubyops up"
+            )
         return RubyopsError(f"{self._where} refused {name}: {first}")
 
 

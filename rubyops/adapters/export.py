@@ -21,7 +21,9 @@ SCHEMA = "wallet"
 MANIFEST = "manifest.json"
 
 
-def export_tables(link: Link, exports: Path, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+def export_tables(
+    link: Link, exports: Path, mark: Mark, tables: Sequence[str]
+) -> dict[str, object]:
     """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
 
     A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`,
@@ -49,7 +51,9 @@ def export_tables(link: Link, exports: Path, mark: Mark, tables: Sequence[str]) 
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write(link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+def _write(
+    link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequence[str]
+) -> dict[str, object]:
     unfinished.mkdir(mode=0o700, parents=True)
     manifest: dict[str, object] = {
         "effect": mark.effect_id,
@@ -88,14 +92,18 @@ def _hold(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None
     connection.execute(sql.query("fence_hold_briefly"), {"token": mark.token})
 
 
-def _copy_all(link: Link, folder: Path, mark: Mark, tables: Sequence[str]) -> dict[str, dict[str, object]]:
+def _copy_all(
+    link: Link, folder: Path, mark: Mark, tables: Sequence[str]
+) -> dict[str, dict[str, object]]:
     with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
             with connection.transaction():
                 _confirm(connection, mark)
-                return {table: _copy(connection, folder / f"{table}.csv", table) for table in tables}
+                return {
+                    table: _copy(connection, folder / f"{table}.csv", table) for table in tables
+                }
         finally:
             if not connection.closed:
                 connection.isolation_level, connection.read_only = None, None
@@ -109,8 +117,12 @@ def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> N
         raise overtaken(f"{token}, so nothing was exported")
 
 
-def _copy(connection: psycopg.Connection[dict[str, object]], path: Path, table: str) -> dict[str, object]:
-    statement = composed.SQL(sql.query("ops_export_table").rstrip(";")).format(table=composed.Identifier(SCHEMA, table))
+def _copy(
+    connection: psycopg.Connection[dict[str, object]], path: Path, table: str
+) -> dict[str, object]:
+    statement = composed.SQL(sql.query("ops_export_table").rstrip(";")).format(
+        table=composed.Identifier(SCHEMA, table)
+    )
     digest, size = hashlib.sha256(), 0
     with connection.cursor() as cursor:
         with path.open("xb") as file, cursor.copy(statement) as copy:

@@ -49,19 +49,28 @@ class GetClient:
         self._patience: dict[str, Patience] = {}
         self.while_waiting: Hook | None = None
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """GET a route; a copy that does not answer gives status 0."""
         where = self._driver.process_url(process, copy)
         patience = self._patience.setdefault(where, Patience(self._doubt_seconds))
         # One copy that hangs shortens the calls to all until it answers: copies are asked one after
         # the other, and sixteen that hang would take the bound sixteen times.
         seconds = min(each.seconds(self._seconds) for each in self._patience.values())
-        headers = self.observer_headers() if path in contract.OBSERVED_PATHS else self.operator_headers(brand_id)
+        headers = (
+            self.observer_headers()
+            if path in contract.OBSERVED_PATHS
+            else self.operator_headers(brand_id)
+        )
         return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
-        headers = {contract.CALLER_HEADER: contract.OPERATOR, contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal()}
+        headers = {
+            contract.CALLER_HEADER: contract.OPERATOR,
+            contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal(),
+        }
         return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
 
     def observer_headers(self) -> dict[str, str]:
@@ -115,7 +124,9 @@ class GetClient:
 class CallClient(GetClient):
     """Calls any route with any verb; only what changes environments is given one."""
 
-    def send(self, process: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
+    def send(
+        self, process: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> HttpAnswer:
         """Send one request to the first copy of a process."""
         typed = {"Content-Type": "application/json"} if body is not None else {}
         url = f"{self._driver.process_url(process)}{path}"

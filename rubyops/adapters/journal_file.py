@@ -41,9 +41,13 @@ class JournalFile:
             written = os.write(self._descriptor, data)
             os.fsync(self._descriptor)
         except OSError as error:
-            raise JournalUnwritable(f"the journal {self._path} cannot be written ({error.strerror}); nothing more is done") from error
+            raise JournalUnwritable(
+                f"the journal {self._path} cannot be written ({error.strerror}); nothing more is done"
+            ) from error
         if written != len(data):
-            raise JournalUnwritable(f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; nothing more is done")
+            raise JournalUnwritable(
+                f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; nothing more is done"
+            )
 
     def drop_torn_end(self) -> int:
         """Cut what a killed process left of a line it never finished; return how many bytes. Such a line was never acted on."""
@@ -89,8 +93,14 @@ class JournalFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise JournalUnreadable(f"the journals in {self._folder} cannot be read: {error.strerror}") from error
-        return sorted(name.removesuffix(SUFFIX) for name in names if name.startswith("r-") and name.endswith(SUFFIX))
+            raise JournalUnreadable(
+                f"the journals in {self._folder} cannot be read: {error.strerror}"
+            ) from error
+        return sorted(
+            name.removesuffix(SUFFIX)
+            for name in names
+            if name.startswith("r-") and name.endswith(SUFFIX)
+        )
 
     def read(self, run_id: str) -> tuple[list[str], bool]:
         """Return a journal's lines and whether the last one is whole.
@@ -103,7 +113,9 @@ class JournalFolder:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise JournalUnreadable(f"the journal {path} cannot be read: {error.strerror}") from error
+            raise JournalUnreadable(
+                f"the journal {path} cannot be read: {error.strerror}"
+            ) from error
         # Other characters at which text may be split stand inside of JSON strings.
         return text.removesuffix("\n").split("\n") if text else [], text.endswith("\n") or not text
 
@@ -111,20 +123,33 @@ class JournalFolder:
         try:
             return path.lstat()
         except FileNotFoundError:
-            raise UsageError(f"there is no run {run_id} in {self._folder}", next_command="rubyops runs list") from None
+            raise UsageError(
+                f"there is no run {run_id} in {self._folder}", next_command="rubyops runs list"
+            ) from None
         except (OSError, ValueError) as error:
             raise JournalUnreadable(f"the journal {path} cannot be read: {error}") from error
 
     def _path(self, run_id: str) -> Path:
         if "/" in run_id or not run_id.startswith("r-"):
-            raise UsageError(f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f", next_command="rubyops runs list")
+            raise UsageError(
+                f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f",
+                next_command="rubyops runs list",
+            )
         return self._folder / (run_id + SUFFIX)
 
 
 def _refuse_shared(path: Path, found: os.stat_result) -> None:
     """Refuse a link: two names would tell of one run, or a journal grow elsewhere."""
     if not stat.S_ISREG(found.st_mode):
-        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+        kind = (
+            "a symbolic link"
+            if stat.S_ISLNK(found.st_mode)
+            else "a folder"
+            if stat.S_ISDIR(found.st_mode)
+            else "no ordinary file"
+        )
         raise JournalUnreadable(f"the journal {path} is {kind}; one file stands for one run")
     if found.st_nlink > 1:
-        raise JournalUnreadable(f"the journal {path} has {found.st_nlink} names (hard links); one file stands for one run")
+        raise JournalUnreadable(
+            f"the journal {path} has {found.st_nlink} names (hard links); one file stands for one run"
+        )

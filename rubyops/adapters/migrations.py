@@ -42,7 +42,9 @@ FENCES: dict[Database, tuple[str, str]] = {
 HOLDS: dict[Database, str] = {"platform": "fence_hold", "control": "control_lock_hold"}
 
 
-def upgrade(dsn: str, which: Database, revision: str = "heads", *, token: int | None = None) -> None:
+def upgrade(
+    dsn: str, which: Database, revision: str = "heads", *, token: int | None = None
+) -> None:
     """Apply every revision up to `revision`; nothing happens when the database is there already.
 
     Needs the superuser. With a fencing token each revision holds the database's fence until it commits;
@@ -81,7 +83,9 @@ def heads(which: Database) -> tuple[str, ...]:
 def current(dsn: str, which: Database) -> tuple[str, ...]:
     """Name the revisions that the database stands at; empty before the first one. Any role that may read the version will do."""
     with _connection(dsn) as connection:
-        context = MigrationContext.configure(connection, opts={"version_table_schema": VERSION_SCHEMA})
+        context = MigrationContext.configure(
+            connection, opts={"version_table_schema": VERSION_SCHEMA}
+        )
         return tuple(context.get_current_heads())
 
 
@@ -99,8 +103,16 @@ def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
     with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
-            verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-            connection.execute(_statement("set_role_password", role=composed.Identifier(role), verifier=composed.Literal(verifier)))
+            verifier = connection.pgconn.encrypt_password(
+                password.encode(), role.encode(), b"scram-sha-256"
+            ).decode()
+            connection.execute(
+                _statement(
+                    "set_role_password",
+                    role=composed.Identifier(role),
+                    verifier=composed.Literal(verifier),
+                )
+            )
 
 
 def _holding(which: Database, token: int) -> Callable[..., None]:
@@ -174,7 +186,9 @@ def _alive(dsn: str) -> Hook:
 
 @contextmanager
 def _connection(dsn: str) -> Iterator[Connection]:
-    engine = create_engine("postgresql+psycopg://", creator=lambda: _patient(dsn), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: _patient(dsn), poolclass=NullPool
+    )
     with engine.connect() as connection:
         yield connection
 
@@ -193,9 +207,15 @@ def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
 @contextmanager
 def _alone(dsn: str) -> Iterator[None]:
     """Have nobody else change schemas or roles on this server: roles are the server's, and two changes of one at once fail."""
-    with _autocommitting(make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS) as connection:
+    with _autocommitting(
+        make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS
+    ) as connection:
         try:
-            connection.execute(sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT})
+            connection.execute(
+                sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT}
+            )
         except psycopg.errors.LockNotAvailable as fault:
-            raise TimedOut(f"Another migration on this server has gone on for {LOCK_TIMEOUT}. Wait, then repeat.") from fault
+            raise TimedOut(
+                f"Another migration on this server has gone on for {LOCK_TIMEOUT}. Wait, then repeat."
+            ) from fault
         yield

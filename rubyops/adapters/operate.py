@@ -37,7 +37,9 @@ _PASSING = (0, 502, 504)
 class Operator:
     """Implements the `Operate` port."""
 
-    def __init__(self, driver: Driver, platform: Link, read: Read, exports: Path, suites: PytestSuites) -> None:
+    def __init__(
+        self, driver: Driver, platform: Link, read: Read, exports: Path, suites: PytestSuites
+    ) -> None:
         """Act on this environment; nothing is connected before the first act."""
         self._driver = driver
         self._link = platform
@@ -46,7 +48,9 @@ class Operator:
         self._suites = suites
         self._client = CallClient(driver)
 
-    def start_platform(self, mark: Mark, progress: Callable[[str], None], restart: CopyNames) -> None:
+    def start_platform(
+        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+    ) -> None:
         """Start everything that is not running, migrated to the newest schema."""
         self._driver.ensure_up(progress, mark.fence, restart)
         self._link.close()
@@ -69,7 +73,9 @@ class Operator:
         """Create legacy players where none exist."""
         return int(self._link.one("ops_seed_players", count=count, token=mark.token)["created"])
 
-    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+    def run_suites(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
         """Run the checkout's own tests."""
         return self._suites.run(suites, while_waiting)
 
@@ -140,7 +146,9 @@ class Operator:
         def attempt() -> HttpAnswer:
             try:
                 before_each()
-                answer = not_overtaken(self._client.send(process, method, path, headers, encode(body)), mark)
+                answer = not_overtaken(
+                    self._client.send(process, method, path, headers, encode(body)), mark
+                )
             except LockLost as lost:
                 if not unanswered:
                     raise
@@ -161,7 +169,11 @@ class Operator:
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
         """Count unpublished events under a table lock; None when an open transaction kept the lock."""
         try:
-            return int(self._link.one("ops_count_unpublished", lock_timeout_ms=lock_timeout_ms)["unpublished"])
+            return int(
+                self._link.one("ops_count_unpublished", lock_timeout_ms=lock_timeout_ms)[
+                    "unpublished"
+                ]
+            )
         except Busy:
             return None
 
@@ -177,14 +189,25 @@ class Operator:
 
     def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
         """Do the next batch after this run's checkpoint, up to the bound that its first batch fixed."""
-        self._link.rows("backfill_batch", run_id=mark.run_id, token=mark.token, tenant_id=tenant_id, limit=limit)
+        self._link.rows(
+            "backfill_batch", run_id=mark.run_id, token=mark.token, tenant_id=tenant_id, limit=limit
+        )
         row = self._link.one("backfill_progress", run_id=mark.run_id)
         return BatchCount(
-            row["scanned"], row["created"], row["skipped_exists"], row["errors"], None if row["finished"] else str(row["last_key"])
+            row["scanned"],
+            row["created"],
+            row["skipped_exists"],
+            row["errors"],
+            None if row["finished"] else str(row["last_key"]),
         )
 
     def topology_move_batch(
-        self, mark: Mark, document: Mapping[str, object] | None, digest: str, undoes: str | None, limit: int
+        self,
+        mark: Mark,
+        document: Mapping[str, object] | None,
+        digest: str,
+        undoes: str | None,
+        limit: int,
     ) -> MoveCount:
         """Do the next batch of this run; the first one fixes what is moved and how far it reaches."""
         sent = None if document is None else json.dumps(document)
@@ -199,8 +222,14 @@ class Operator:
             limit=limit,
         )
         row = self._link.one("topology_move_run", run_id=mark.run_id)
-        money = tuple(self._link.rows("topology_move_money", run_id=undoes or mark.run_id)) if row["finished"] else ()
-        return MoveCount(row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money)
+        money = (
+            tuple(self._link.rows("topology_move_money", run_id=undoes or mark.run_id))
+            if row["finished"]
+            else ()
+        )
+        return MoveCount(
+            row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money
+        )
 
 
 def _unknown(call: str, lost: LockLost) -> OutcomeUnknown:

@@ -36,7 +36,10 @@ class Reader:
             "control": f"the control database of {facts.name}",
         }
         self._links: dict[Database, Link] = {
-            name: Link(partial(driver.dsn, ROLE, name), words, read_only=True, patience=patience[name]) for name, words in where.items()
+            name: Link(
+                partial(driver.dsn, ROLE, name), words, read_only=True, patience=patience[name]
+            )
+            for name, words in where.items()
         }
 
     def listen(self, while_waiting: Hook) -> None:
@@ -51,7 +54,9 @@ class Reader:
         """The environment's own facts."""
         return self._facts
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Run a named query in a READ ONLY transaction as the SELECT-only role."""
         return self._links[database].rows(query, **values)
 
@@ -59,7 +64,9 @@ class Reader:
         """Run a named query that always returns exactly one row."""
         return self._links[database].one(query, **values)
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """GET a route of a copy of a process as the operator."""
         return self._client.get(process, path, copy=copy, brand_id=brand_id)
 

@@ -34,7 +34,9 @@ _ALONE = 0o077
 class SealedResults:
     """The results of one checkout, below a home that several environments may share."""
 
-    def __init__(self, home: Path, commit: str, code: str, stamp: Callable[[], tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self, home: Path, commit: str, code: str, stamp: Callable[[], tuple[str, str]] | None = None
+    ) -> None:
         """Read and keep results of this commit and this code.
 
         `stamp` tells both anew, before a result is kept.
@@ -83,9 +85,13 @@ class SealedResults:
         those any more that were there at the start.
         """
         if self._commit == UNKNOWN_COMMIT:
-            raise Refused("git does not tell the commit of this checkout, so its result is not kept")
+            raise Refused(
+                "git does not tell the commit of this checkout, so its result is not kept"
+            )
         if self._stamp is not None and self._stamp() != (self._commit, self._code):
-            raise Refused("files of this checkout changed while its tests ran, so their result is of no commit and is not kept")
+            raise Refused(
+                "files of this checkout changed while its tests ran, so their result is of no commit and is not kept"
+            )
         row: Row = {
             **figures,
             **self.stamped,
@@ -104,7 +110,11 @@ class SealedResults:
 
     def is_sealed(self, row: Any) -> bool:
         """Whether a row carries the seal of its own content."""
-        if not isinstance(row, dict) or not isinstance(row.get(SEAL), str) or not os.path.lexists(self._key_path):
+        if (
+            not isinstance(row, dict)
+            or not isinstance(row.get(SEAL), str)
+            or not os.path.lexists(self._key_path)
+        ):
             return False
         content = {name: value for name, value in row.items() if name != SEAL}
         told = row[SEAL].encode(errors="backslashreplace")  # a text of JSON may be no Unicode
@@ -120,7 +130,8 @@ class SealedResults:
             return "it carries the seal and is no result"
         late = datetime.fromisoformat(row["recorded_at"]) > datetime.now(UTC) + CLOCKS_DIFFER_MAX
         doubts = {
-            f"it is the result of commit {short_commit(row['commit'])}": row["commit"] != self._commit,
+            f"it is the result of commit {short_commit(row['commit'])}": row["commit"]
+            != self._commit,
             "it is the result of other files of the platform": row["code"] != self._code,
             f"it is the result of the suite {row['suite']!r}": row["suite"] != suite,
             f"it was recorded at {row['recorded_at']}, which is yet to come": late,
@@ -144,11 +155,19 @@ class SealedResults:
         """
         path = self._key_path
         found = path.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_mode & _ALONE or found.st_uid != os.geteuid():
-            raise Refused(f"{path}, by which results are sealed, must be a file that its owner alone can read; remove it")
+        if (
+            not stat.S_ISREG(found.st_mode)
+            or found.st_mode & _ALONE
+            or found.st_uid != os.geteuid()
+        ):
+            raise Refused(
+                f"{path}, by which results are sealed, must be a file that its owner alone can read; remove it"
+            )
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
-            raise Refused(f"{path}, by which results are sealed, is damaged; remove it, and run the tests again")
+            raise Refused(
+                f"{path}, by which results are sealed, is damaged; remove it, and run the tests again"
+            )
         return key
 
     def _make_key(self, path: Path) -> None:

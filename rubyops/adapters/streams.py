@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 5.0
 COUNTED_MAX = 10_000
 PAGE_ENTRIES = 1_000
-STREAMS = (*(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)), contract.ROLLING_STREAM)
+STREAMS = (
+    *(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)),
+    contract.ROLLING_STREAM,
+)
 
 
 def redis_client(url: str, seconds: float, *, text: bool = False) -> "redis.Redis":
@@ -68,7 +71,9 @@ class StreamReader:
             found = within(watch, lambda: _groups(client), lambda _: client.close())
         except redis.RedisError as error:
             self._patience.doubts = isinstance(error, redis.TimeoutError)
-            raise Unreachable(f"Redis cannot be reached: {error}", next_command="rubyops up") from error
+            raise Unreachable(
+                f"Redis cannot be reached: {error}", next_command="rubyops up"
+            ) from error
         except BaseException:
             self._client = None  # the thread that was left behind still uses it, and closes it
             self._patience.doubts = True

@@ -40,7 +40,9 @@ class PytestSuites:
         self._checkout = checkout
         self._results = results
 
-    def run(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+    def run(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
         """Run every file of every suite once; return per suite {passed, failed, skipped, failures} and keep that for this commit.
 
         A file that is not there, or a suite in which nothing passed, is a failure. Raises `TimedOut`, and whatever
@@ -58,19 +60,48 @@ class PytestSuites:
             return figures
         return figures
 
-    def _cases(self, files: Sequence[str], while_waiting: Callable[[], None]) -> dict[str, list[Row]]:
+    def _cases(
+        self, files: Sequence[str], while_waiting: Callable[[], None]
+    ) -> dict[str, list[Row]]:
         with tempfile.TemporaryDirectory(prefix="rubyops-suites-") as folder:
             report = Path(folder) / "report.xml"
             told = self._pytest(files, report, Path(folder) / "output", while_waiting)
             return read_cases(report, files, told)
 
-    def _pytest(self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]) -> str:
-        options = ["-q", "-p", "no:cacheprovider", "-p", PLUGIN, "--dist", "loadfile", "-n", str(min(WORKERS_MAX, os.cpu_count() or 1))]
-        command = [sys.executable, "-m", "pytest", *options, "-o", "junit_family=xunit1", f"--junitxml={report}", *files]
+    def _pytest(
+        self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]
+    ) -> str:
+        options = [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            PLUGIN,
+            "--dist",
+            "loadfile",
+            "-n",
+            str(min(WORKERS_MAX, os.cpu_count() or 1)),
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            "-o",
+            "junit_family=xunit1",
+            f"--junitxml={report}",
+            *files,
+        ]
         with output.open("wb") as sink:
             # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
             tests = subprocess.Popen(
-                command, cwd=self._checkout, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+                command,
+                cwd=self._checkout,
+                env=clean_environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
             )
         try:
             _wait(tests, while_waiting)
@@ -81,7 +112,11 @@ class PytestSuites:
 
 def clean_environ() -> dict[str, str]:
     """Return the variables that tests may see."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or name in _KEPT}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OURS) or name in _KEPT
+    }
 
 
 def _wait(tests: "subprocess.Popen[bytes]", while_waiting: Callable[[], None]) -> None:
@@ -108,16 +143,28 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
 def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
     """Read the outcome of every test by its file; where pytest ended without a report, every file has failed with its last words."""
     if not report.exists():
-        return {file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}] for file in files}
+        return {
+            file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}]
+            for file in files
+        }
     by_module = {file.removesuffix(".py").replace("/", "."): file for file in files}
     cases: dict[str, list[Row]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
         # A module that cannot be imported is a case that is named like the module and belongs to no class.
         module = case.get("classname") or case.get("name") or ""
-        file = next((by_module[known] for known in by_module if module == known or module.startswith(f"{known}.")), None)
+        file = next(
+            (
+                by_module[known]
+                for known in by_module
+                if module == known or module.startswith(f"{known}.")
+            ),
+            None,
+        )
         if file is not None:
             outcome, reason = _outcome(case)
-            cases.setdefault(file, []).append({"outcome": outcome, "name": case.get("name", ""), "reason": reason})
+            cases.setdefault(file, []).append(
+                {"outcome": outcome, "name": case.get("name", ""), "reason": reason}
+            )
     return cases
 
 
@@ -134,11 +181,22 @@ def _outcome(case: ElementTree.Element) -> tuple[str, str]:
 
 def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]) -> Row:
     found = [(file, case) for file in files for case in cases.get(file, [])]
-    count = {outcome: sum(case["outcome"] == outcome for _, case in found) for outcome in ("passed", "failed", "skipped")}
+    count = {
+        outcome: sum(case["outcome"] == outcome for _, case in found)
+        for outcome in ("passed", "failed", "skipped")
+    }
     failures = [f"{file} is missing" for file in files if file not in there]
-    failures += [f"{file} has no test that passed" for file in there if file in files and not _any_passed(cases.get(file, []))]
+    failures += [
+        f"{file} has no test that passed"
+        for file in there
+        if file in files and not _any_passed(cases.get(file, []))
+    ]
     failures += [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "failed"]
-    failures += [f"{file}::{case['name']} was not run" for file, case in found if case["outcome"] == "not run"]
+    failures += [
+        f"{file}::{case['name']} was not run"
+        for file, case in found
+        if case["outcome"] == "not run"
+    ]
     return {**count, "failures": failures[:FAILURES_NAMED_MAX]}
 
 

@@ -65,20 +65,28 @@ def fail(results: SealedResults, note: Path, parts: Sequence[str], reports: Sequ
     """
     begun_at = _begun(results, note)
     failed = [*parts, *(name for report in reports for name in _failed_tests(report))]
-    return results.record(TESTS, passed=False, failed=failed[:FAILED_KEPT_MAX], begun_at=begun_at.isoformat())
+    return results.record(
+        TESTS, passed=False, failed=failed[:FAILED_KEPT_MAX], begun_at=begun_at.isoformat()
+    )
 
 
 def _begun(results: SealedResults, note: Path) -> datetime:
     try:
         row = json.loads(note.read_bytes())
     except (OSError, ValueError) as error:
-        raise Refused(f"{note} does not tell when the tests began ({type(error).__name__}); {BY_HAND}") from None
+        raise Refused(
+            f"{note} does not tell when the tests began ({type(error).__name__}); {BY_HAND}"
+        ) from None
     if not results.is_sealed(row) or "begun_at" not in row:
         raise Refused(f"{note} was not written by the test command when it began; {BY_HAND}")
     if any(row.get(name) != value for name, value in results.stamped.items()):
-        raise Refused("files of this checkout changed while its tests ran, so their result is of no commit and is not kept")
+        raise Refused(
+            "files of this checkout changed while its tests ran, so their result is of no commit and is not kept"
+        )
     if results.begun_at(TESTS) not in (row["begun_at"], None):
-        raise Refused("another whole run of this commit began since; its result counts, and this one is not kept")
+        raise Refused(
+            "another whole run of this commit began since; its result counts, and this one is not kept"
+        )
     return datetime.fromisoformat(row["begun_at"])
 
 
@@ -86,11 +94,19 @@ def _collected(checkout: Path) -> dict[str, int]:
     """Count the tests of each file, as pytest finds them when nobody narrows it down."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        command, cwd=checkout, env=clean_environ(), capture_output=True, text=True, check=False, timeout=COLLECT_SECONDS_MAX
+        command,
+        cwd=checkout,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COLLECT_SECONDS_MAX,
     )
     found = {file: int(count) for file, count in _COUNTED.findall(done.stdout)}
     if done.returncode != 0 or not found:
-        raise Refused(f"pytest did not say which tests there are: {(done.stdout + done.stderr).strip()[-300:]}")
+        raise Refused(
+            f"pytest did not say which tests there are: {(done.stdout + done.stderr).strip()[-300:]}"
+        )
     return found
 
 
@@ -102,7 +118,10 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
     except (OSError, ElementTree.ParseError) as error:
         raise Refused(f"the report {report.name} cannot be read: {error}") from None
     found = [(file, case) for file, of_file in cases.items() for case in of_file]
-    counts = {outcome: sum(case["outcome"] == outcome for _, case in found) for outcome in ("passed", "failed", "skipped")}
+    counts = {
+        outcome: sum(case["outcome"] == outcome for _, case in found)
+        for outcome in ("passed", "failed", "skipped")
+    }
     missing = [file for file, count in wanted.items() if len(cases.get(file, [])) < count]
     if missing:
         ran = len(cases.get(missing[0], []))
@@ -112,7 +131,9 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
         )
     _refuse_unproved(report, found)
     if counts["failed"] or not counts["passed"]:
-        raise Refused(f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} passed tests")
+        raise Refused(
+            f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} passed tests"
+        )
     return counts
 
 
@@ -120,9 +141,13 @@ def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
     """Refuse tests that were never called, and skips that no marker of the test declares."""
     idle = [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "not run"]
     if idle:
-        raise Refused(f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} was set up and never called")
+        raise Refused(
+            f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} was set up and never called"
+        )
     skipped = [(file, case) for file, case in found if case["outcome"] == "skipped"]
-    hidden = [(file, case) for file, case in skipped if not case["reason"].startswith(DECLARED_SKIP)]
+    hidden = [
+        (file, case) for file, case in skipped if not case["reason"].startswith(DECLARED_SKIP)
+    ]
     if hidden:
         file, case = hidden[0]
         raise Refused(
@@ -136,5 +161,7 @@ def _failed_tests(report: Path) -> list[str]:
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         return []
-    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    failed = [
+        case for case in cases if case.find("failure") is not None or case.find("error") is not None
+    ]
     return [f"{report.stem}: {case.get('classname')}::{case.get('name')}" for case in failed]

@@ -11,8 +11,24 @@ from wallet_runtime.contract.text import shown_in_json
 
 Output = Literal["text", "json", "ndjson"]
 EVENTS_SCHEMA = "rubyops.events/v1"
-_COLOURS = {"ok": "32", "noop": "36", "failed": "31", "refused": "31", "inconclusive": "33", "unknown": "35", "skipped": "2"}
-MARKS = {"ok": "✔", "noop": "○", "failed": "✖", "refused": "✖", "inconclusive": "?", "unknown": "?", "skipped": "·"}
+_COLOURS = {
+    "ok": "32",
+    "noop": "36",
+    "failed": "31",
+    "refused": "31",
+    "inconclusive": "33",
+    "unknown": "35",
+    "skipped": "2",
+}
+MARKS = {
+    "ok": "✔",
+    "noop": "○",
+    "failed": "✖",
+    "refused": "✖",
+    "inconclusive": "?",
+    "unknown": "?",
+    "skipped": "·",
+}
 
 
 class Console:
@@ -58,7 +74,14 @@ class Console:
         """Write a table for a person; numbers stay as they are."""
         from tabulate import tabulate
 
-        self.data(tabulate([[_cell(cell) for cell in row] for row in rows], headers=headers, tablefmt="plain", disable_numparse=True))
+        self.data(
+            tabulate(
+                [[_cell(cell) for cell in row] for row in rows],
+                headers=headers,
+                tablefmt="plain",
+                disable_numparse=True,
+            )
+        )
 
     def follow_steps(self) -> None:
         """Say everything from now on without ever waiting for long: steps are being done."""
@@ -106,7 +129,13 @@ def _cell(value: object) -> str:
 
 
 def envelope(
-    schema: str, environment: str | None, results: Sequence[Mapping[str, Any]], *, exit_code: int = 0, ok: bool | None = None, **more: Any
+    schema: str,
+    environment: str | None,
+    results: Sequence[Mapping[str, Any]],
+    *,
+    exit_code: int = 0,
+    ok: bool | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Build the answer that every command gives to a program (SPEC section 4)."""
     return {
@@ -119,6 +148,19 @@ def envelope(
     }
 
 
-def row(identity: str, title: str, summary: str, details: Mapping[str, Any] | None = None, *, status: str = "ok") -> dict[str, Any]:
+def row(
+    identity: str,
+    title: str,
+    summary: str,
+    details: Mapping[str, Any] | None = None,
+    *,
+    status: str = "ok",
+) -> dict[str, Any]:
     """Build one line of `results`."""
-    return {"id": identity, "title": title, "status": status, "summary": summary, "details": dict(details or {})}
+    return {
+        "id": identity,
+        "title": title,
+        "status": status,
+        "summary": summary,
+        "details": dict(details or {}),
+    }

@@ -39,7 +39,9 @@ class LazyGroup(click.Group):
         command: click.Command = found if entry.arguments is None else found(*entry.arguments)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve as click does; what is not found is compared with the table, because nothing is loaded that click could compare with."""
         try:
             return super().resolve_command(ctx, args)
@@ -55,4 +57,8 @@ class LazyGroup(click.Group):
         """Complete names without importing any command."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        return [CompletionItem(name, help=entry.summary) for name, entry in self._table.items() if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=entry.summary)
+            for name, entry in self._table.items()
+            if name.startswith(incomplete)
+        ]

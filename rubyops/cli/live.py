@@ -32,7 +32,12 @@ class Live:
     def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
         """Show every step of a plan."""
         self._move("looking")
-        self._console.event("plan", digest=digest, playbook=playbook.name, steps=[as_row(result) for result in results])
+        self._console.event(
+            "plan",
+            digest=digest,
+            playbook=playbook.name,
+            steps=[as_row(result) for result in results],
+        )
         if len(results) == 1:
             return
         self._console.say(f"Plan {digest} · {playbook.title} · {self._environment}")
@@ -52,7 +57,9 @@ class Live:
         """Remember where we are."""
         self._place = f"[{number}/{total}] "
         self._move(step.title)
-        self._console.event("step_started", number=number, total=total, step=step.id, title=step.title)
+        self._console.event(
+            "step_started", number=number, total=total, step=step.id, title=step.title
+        )
 
     def effect_started(self, effect_id: str, words: str) -> None:
         """Say what is being done."""
@@ -61,7 +68,13 @@ class Live:
 
     def effect_finished(self, effect_id: str, outcome: Outcome) -> None:
         """Tell programs how it ended; a person reads it with the step."""
-        self._console.event("effect_finished", effect=effect_id, status=outcome.status, summary=outcome.summary, details=outcome.details)
+        self._console.event(
+            "effect_finished",
+            effect=effect_id,
+            status=outcome.status,
+            summary=outcome.summary,
+            details=outcome.details,
+        )
 
     def step_finished(self, result: StepResult, seconds: float) -> None:
         """Write the step's line."""
@@ -69,19 +82,31 @@ class Live:
         self._console.event("step_finished", seconds=round(seconds, 3), **as_row(result))
         ids = f" ({', '.join(result.covers)})" if result.covers else ""
         took = f"{seconds:6.1f} s  " if seconds else ""
-        self._console.data(f"{self._console.mark(result.status)} {self._place}{result.title}{ids}  {took}{result.summary}")
+        self._console.data(
+            f"{self._console.mark(result.status)} {self._place}{result.title}{ids}  {took}{result.summary}"
+        )
 
         if not seconds:
             self._facts(result)
 
     def _facts(self, result: StepResult) -> None:
         """Show, for a step that was only looked at, the facts that its plan was made from."""
-        facts = {name: value for name, value in result.details.items() if name not in _TOLD and not isinstance(value, list | dict)}
+        facts = {
+            name: value
+            for name, value in result.details.items()
+            if name not in _TOLD and not isinstance(value, list | dict)
+        }
         if facts:
-            self._console.data("    " + " · ".join(f"{name} {_figure(value)}" for name, value in facts.items()))
+            self._console.data(
+                "    " + " · ".join(f"{name} {_figure(value)}" for name, value in facts.items())
+            )
         for name, value in result.details.items():
             if name not in _TOLD and isinstance(value, list | dict) and value:
-                parts = [f"{key}: {_figure(part)}" for key, part in value.items()] if isinstance(value, dict) else value
+                parts = (
+                    [f"{key}: {_figure(part)}" for key, part in value.items()]
+                    if isinstance(value, dict)
+                    else value
+                )
                 self._console.data(f"    {name}")
                 for part in parts[:LISTED_MAX]:
                     self._console.data(f"      {part}")
@@ -106,7 +131,9 @@ class Live:
         while True:
             time.sleep(HEARTBEAT_SECONDS)
             if self._moving.is_set():
-                self._console.say(f"    still at {self._place}{self._step} ({time.monotonic() - self._began:.0f} s)")
+                self._console.say(
+                    f"    still at {self._place}{self._step} ({time.monotonic() - self._began:.0f} s)"
+                )
 
 
 def as_row(result: StepResult) -> dict[str, Any]:

@@ -38,27 +38,46 @@ TABLE: dict[str, Lazy] = {
         "rollout",
         {
             "local": Lazy(
-                "rubyops.cli.playbooks", "rollout_local", "Roll out on this machine, run suites and flows, and stop again unless --keep-up"
+                "rubyops.cli.playbooks",
+                "rollout_local",
+                "Roll out on this machine, run suites and flows, and stop again unless --keep-up",
             ),
             "staging": Lazy(
-                "rubyops.cli.playbooks", "rollout_staging", "Roll out to staging: its own data and ports, two copies of each process"
+                "rubyops.cli.playbooks",
+                "rollout_staging",
+                "Roll out to staging: its own data and ports, two copies of each process",
             ),
         },
         "Roll the platform out and prove that it works",
     ),
     "rollback": Lazy(
-        "rubyops.cli.playbooks", "rollback", "Take the platform back: freeze and drain (tier 0), or re-activate the previous pair (tier 2)"
+        "rubyops.cli.playbooks",
+        "rollback",
+        "Take the platform back: freeze and drain (tier 0), or re-activate the previous pair (tier 2)",
     ),
     "backfill": _step("backfill"),
-    "gate": Lazy("rubyops.cli.playbooks", "named_playbook", "Probe the release gates; exit 5 unless every one of them holds", ("gate",)),
+    "gate": Lazy(
+        "rubyops.cli.playbooks",
+        "named_playbook",
+        "Probe the release gates; exit 5 unless every one of them holds",
+        ("gate",),
+    ),
     "up": _step("up"),
-    "down": Lazy(_PLATFORM, "down", "Stop every process and the servers that are its own; data stays"),
+    "down": Lazy(
+        _PLATFORM, "down", "Stop every process and the servers that are its own; data stays"
+    ),
     "status": Lazy(_PLATFORM, "status", "Show versions, progress, outbox, freeze level and lock"),
-    "doctor": Lazy(_PLATFORM, "doctor", "Look for what would stop rubyops from working, with the command that mends it"),
+    "doctor": Lazy(
+        _PLATFORM,
+        "doctor",
+        "Look for what would stop rubyops from working, with the command that mends it",
+    ),
     "migrate": _step("migrate"),
     "freeze": _step("freeze"),
     "thaw": _step("thaw"),
-    "sessions": _group("sessions", {"end": _step("sessions-end")}, "End a database session that holds a freeze up"),
+    "sessions": _group(
+        "sessions", {"end": _step("sessions-end")}, "End a database session that holds a freeze up"
+    ),
     "drain-outbox": _step("drain-outbox"),
     "stop-consumers": _step("stop-consumers"),
     "start-consumers": _step("start-consumers"),
@@ -66,14 +85,33 @@ TABLE: dict[str, Lazy] = {
         "topology",
         {
             "show": Lazy(_SHOW, "topology_show", "Show the active topology and the saved versions"),
-            "validate": Lazy(_SHOW, "topology_validate", "Try a topology document against every rule; saves nothing"),
-            "schema": Lazy(_DOCUMENTS, "schema_command", "Print the JSON Schema of a topology document", ("topology",)),
+            "validate": Lazy(
+                _SHOW,
+                "topology_validate",
+                "Try a topology document against every rule; saves nothing",
+            ),
+            "schema": Lazy(
+                _DOCUMENTS,
+                "schema_command",
+                "Print the JSON Schema of a topology document",
+                ("topology",),
+            ),
             "seed": _step("topology-seed"),
             "save": _step("topology-save"),
             "activate": _step("topology-activate"),
             "move": _step("topology-move"),
-            "history": Lazy(_DOCUMENTS, "history_command", "List the activations of topologies, oldest first", ("topology",)),
-            "diff": Lazy(_DOCUMENTS, "diff_command", "Show what differs between two saved versions of a topology", ("topology",)),
+            "history": Lazy(
+                _DOCUMENTS,
+                "history_command",
+                "List the activations of topologies, oldest first",
+                ("topology",),
+            ),
+            "diff": Lazy(
+                _DOCUMENTS,
+                "diff_command",
+                "Show what differs between two saved versions of a topology",
+                ("topology",),
+            ),
         },
         "Show, validate and activate topologies, and move money from one to another",
     ),
@@ -81,19 +119,40 @@ TABLE: dict[str, Lazy] = {
         "policy",
         {
             "show": Lazy(_SHOW, "policy_show", "Show the active policies and the saved versions"),
-            "validate": Lazy(_SHOW, "policy_validate", "Try a policy document with the topology it names; saves nothing"),
-            "schema": Lazy(_DOCUMENTS, "schema_command", "Print the JSON Schema of a policy document", ("policy",)),
+            "validate": Lazy(
+                _SHOW,
+                "policy_validate",
+                "Try a policy document with the topology it names; saves nothing",
+            ),
+            "schema": Lazy(
+                _DOCUMENTS,
+                "schema_command",
+                "Print the JSON Schema of a policy document",
+                ("policy",),
+            ),
             "save": _step("policy-save"),
             "activate": _step("policy-activate"),
-            "history": Lazy(_DOCUMENTS, "history_command", "List the activations of policies, oldest first", ("policy",)),
-            "diff": Lazy(_DOCUMENTS, "diff_command", "Show what differs between two saved versions of a policy", ("policy",)),
+            "history": Lazy(
+                _DOCUMENTS,
+                "history_command",
+                "List the activations of policies, oldest first",
+                ("policy",),
+            ),
+            "diff": Lazy(
+                _DOCUMENTS,
+                "diff_command",
+                "Show what differs between two saved versions of a policy",
+                ("policy",),
+            ),
         },
         "Show, validate and activate policies",
     ),
     "bets": _group(
         "bets",
         {
-            "list": Lazy(_SHOW, "bets_list", "List accepted bets that are neither settled nor rolled back"),
+            "list": Lazy(
+                _SHOW, "bets_list", "List accepted bets that are neither settled nor rolled back"
+            ),
             "settle": _step("bets-settle"),
             "rollback": _step("bets-rollback"),
         },
@@ -105,7 +164,9 @@ TABLE: dict[str, Lazy] = {
             "dead-letter": _group(
                 "dead-letter",
                 {
-                    "list": Lazy(_SHOW, "dead_letter_list", "List events that were set aside, oldest first"),
+                    "list": Lazy(
+                        _SHOW, "dead_letter_list", "List events that were set aside, oldest first"
+                    ),
                     "replay": _step("dead-letter-replay"),
                     "discard": _step("dead-letter-discard"),
                 },
@@ -117,19 +178,30 @@ TABLE: dict[str, Lazy] = {
     "trace": Lazy(_SHOW, "trace", "Follow one bet or player through ledger, events and rollings"),
     "export": _step("export"),
     "seed-players": _step("seed-players"),
-    "reconcile": _group("reconcile", {"ledger": _step("reconcile-ledger")}, "Force a reconciliation"),
+    "reconcile": _group(
+        "reconcile", {"ledger": _step("reconcile-ledger")}, "Force a reconciliation"
+    ),
     "suites": _step("suites"),
     "smoke": _step("smoke"),
     "canary": _step("canary"),
     "flow": _step("flow"),
-    "verify": Lazy("rubyops.cli.playbooks", "named_playbook", "Run the verification that a thaw asks for", ("verify",)),
+    "verify": Lazy(
+        "rubyops.cli.playbooks",
+        "named_playbook",
+        "Run the verification that a thaw asks for",
+        ("verify",),
+    ),
     "plan": Lazy("rubyops.cli.playbooks", "plan", "Show what a playbook would do today"),
     "run": Lazy("rubyops.cli.playbooks", "run", "Carry a playbook out, by name or file"),
     "playbook": _group(
         "playbook",
         {
             "list": Lazy(_RUNS, "playbook_list", "List the playbooks that come with rubyops"),
-            "validate": Lazy(_RUNS, "playbook_validate", "Type a playbook file and list every fault with its line"),
+            "validate": Lazy(
+                _RUNS,
+                "playbook_validate",
+                "Type a playbook file and list every fault with its line",
+            ),
             "show": Lazy(_RUNS, "playbook_show", "Show the steps of a playbook"),
         },
         "List, validate and show playbooks",
@@ -139,16 +211,32 @@ TABLE: dict[str, Lazy] = {
         {
             "list": Lazy(_RUNS, "runs_list", "List runs, newest first"),
             "show": Lazy(_RUNS, "runs_show", "Show the steps and effects of a run"),
-            "resume": Lazy("rubyops.cli.playbooks", "resume", "Go on with a run that was killed, stopped or failed"),
-            "verify": Lazy(_RUNS, "runs_verify", "Look for changed, missing, reordered or cut-off journal lines"),
+            "resume": Lazy(
+                "rubyops.cli.playbooks",
+                "resume",
+                "Go on with a run that was killed, stopped or failed",
+            ),
+            "verify": Lazy(
+                _RUNS,
+                "runs_verify",
+                "Look for changed, missing, reordered or cut-off journal lines",
+            ),
         },
         "List, show, resume and verify runs",
     ),
-    "lock": _group("lock", {"show": Lazy(_RUNS, "lock_show", "Show who holds the environment's lock")}, "Show the lock"),
-    "config": _group(
-        "config", {"show": Lazy(_SHOW, "config_show", "Show the environments, their file and their folders")}, "Show the configuration"
+    "lock": _group(
+        "lock",
+        {"show": Lazy(_RUNS, "lock_show", "Show who holds the environment's lock")},
+        "Show the lock",
     ),
-    "completion": Lazy("rubyops.cli.meta", "completion", "Print the script that completes rubyops in your shell"),
+    "config": _group(
+        "config",
+        {"show": Lazy(_SHOW, "config_show", "Show the environments, their file and their folders")},
+        "Show the configuration",
+    ),
+    "completion": Lazy(
+        "rubyops.cli.meta", "completion", "Print the script that completes rubyops in your shell"
+    ),
     "help": Lazy("rubyops.cli.meta", "help_topic", "Explain a topic, such as exit-codes"),
 }
 

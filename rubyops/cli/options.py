@@ -11,7 +11,9 @@ from rubyops.errors import RubyopsError
 from rubyops.model.exit_code import ExitCode
 
 DEFAULT = "local"
-ENVIRONMENT_HELP = "The environment to act on; when none is named, local (and for `rollout staging`, staging)."
+ENVIRONMENT_HELP = (
+    "The environment to act on; when none is named, local (and for `rollout staging`, staging)."
+)
 Body = Callable[..., int | None]
 
 
@@ -19,7 +21,11 @@ def line(body: Body) -> Callable[..., int]:
     """Frame a command's body: it is given `console` and `environment` and returns its exit code (None is done)."""
 
     @click.option(
-        "--output", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True, help="For a person, or for a program."
+        "--output",
+        type=click.Choice(["text", "json", "ndjson"]),
+        default="text",
+        show_default=True,
+        help="For a person, or for a program.",
     )
     @click.option("-e", "--environment", metavar="NAME", default=None, help=ENVIRONMENT_HELP)
     @functools.wraps(body)
@@ -40,8 +46,14 @@ def tell_error(console: Console, environment: str | None, error: RubyopsError) -
     if error.next_command:
         console.say(f"Next: {in_environment(error.next_command, environment)}")
     code = int(error.exit_code)
-    told = {"message": error.message, "next": in_environment(error.next_command, environment), "details": error.details}
-    console.answer(envelope("rubyops.error/v1", environment or "local", [], exit_code=code, error=told))
+    told = {
+        "message": error.message,
+        "next": in_environment(error.next_command, environment),
+        "details": error.details,
+    }
+    console.answer(
+        envelope("rubyops.error/v1", environment or "local", [], exit_code=code, error=told)
+    )
     return code
 
 
@@ -50,15 +62,31 @@ def in_environment(lines: str | None, environment: str | None) -> str | None:
     if lines is None or environment in (None, DEFAULT):
         return lines
     parts = [part.strip() for part in lines.split("|")]
-    return "   |   ".join(part if " -e " in part or not part.startswith("rubyops ") else f"{part} -e {environment}" for part in parts)
+    return "   |   ".join(
+        part if " -e " in part or not part.startswith("rubyops ") else f"{part} -e {environment}"
+        for part in parts
+    )
 
 
 def run_options(body: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every line that runs steps."""
     for option in (
-        click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 when there is something to change."),
-        click.option("--confirm", metavar="NAME", default=None, help="Confirm a changing run by the environment's name, as a script does."),
-        click.option("--dry-run", is_flag=True, help="Show what would be done, and prove that looking wrote nothing."),
+        click.option(
+            "--detailed-exitcode",
+            is_flag=True,
+            help="With --dry-run: exit 10 when there is something to change.",
+        ),
+        click.option(
+            "--confirm",
+            metavar="NAME",
+            default=None,
+            help="Confirm a changing run by the environment's name, as a script does.",
+        ),
+        click.option(
+            "--dry-run",
+            is_flag=True,
+            help="Show what would be done, and prove that looking wrote nothing.",
+        ),
     ):
         body = option(body)
     return body

@@ -22,7 +22,11 @@ from rubyops.model.freeze import FreezeTruth
 from rubyops.model.status import Status
 from rubyops.running_code import REMEDY
 
-STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.status/v1", "rubyops.down/v1", "rubyops.doctor/v1"
+STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = (
+    "rubyops.status/v1",
+    "rubyops.down/v1",
+    "rubyops.doctor/v1",
+)
 READINESS = ("service-health", "forward-progress")
 DISK_NEEDED_BYTES = 1_000_000_000
 PYTHON_NEEDED = (3, 11)
@@ -46,7 +50,13 @@ def down(*, console: Console, environment: str | None) -> int:
     if ran and not seen:
         console.say("Whether a run was at work is not known: control did not answer.")
     console.data(f"{toolkit.environment.name}: {words}")
-    console.answer(envelope(DOWN_SCHEMA, toolkit.environment.name, [row("down", "Platform", words, status="ok" if ran else "noop")]))
+    console.answer(
+        envelope(
+            DOWN_SCHEMA,
+            toolkit.environment.name,
+            [row("down", "Platform", words, status="ok" if ran else "noop")],
+        )
+    )
     return ExitCode.DONE
 
 
@@ -68,7 +78,16 @@ def status(*, console: Console, environment: str | None) -> int:
     copies = [_copy_row(toolkit, copy) for copy in life.copies if copy.state != "ended"]
     if not life.driver_answers:
         console.say(f"The driver does not answer: {life.driver_error}")
-    shown = [[item["title"], item["details"]["state"], item["status"], item["details"]["version"], item["summary"]] for item in copies]
+    shown = [
+        [
+            item["title"],
+            item["details"]["state"],
+            item["status"],
+            item["details"]["version"],
+            item["summary"],
+        ]
+        for item in copies
+    ]
     console.table(shown, ["process", "state", "health", "version", "loops"])
     facts = [
         _freeze_row(toolkit, found),
@@ -80,8 +99,14 @@ def status(*, console: Console, environment: str | None) -> int:
     console.data("")
     for item in facts[1:]:
         console.data(f"{console.mark(item['status'])} {item['title']:12} {item['summary']}")
-    code = ExitCode.DONE if all(item["status"] in ("ok", "noop") for item in facts) else ExitCode.CHECK_FAILED
-    console.answer(envelope(STATUS_SCHEMA, toolkit.environment.name, [*facts, *copies], exit_code=int(code)))
+    code = (
+        ExitCode.DONE
+        if all(item["status"] in ("ok", "noop") for item in facts)
+        else ExitCode.CHECK_FAILED
+    )
+    console.answer(
+        envelope(STATUS_SCHEMA, toolkit.environment.name, [*facts, *copies], exit_code=int(code))
+    )
     return code
 
 
@@ -101,11 +126,26 @@ def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
     answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
     body = answer.body if isinstance(answer.body, dict) else {}
     loops: dict[str, Any] = body.get("loops") or {}
-    details |= {"version": body.get("version"), "loops": loops, "freeze": body.get("freeze"), "code": body.get("code")}
-    words = ", ".join(f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items())
+    details |= {
+        "version": body.get("version"),
+        "loops": loops,
+        "freeze": body.get("freeze"),
+        "code": body.get("code"),
+    }
+    words = ", ".join(
+        f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items()
+    )
     if body and body.get("code") != toolkit.reader.environment.code:
-        words = "; ".join(part for part in (words, f"runs other code than this checkout: {REMEDY}") if part)
-    return row(name, name, words or (answer.error or ""), details, status="ok" if answer.status == 200 else "failed")  # noqa: PLR2004
+        words = "; ".join(
+            part for part in (words, f"runs other code than this checkout: {REMEDY}") if part
+        )
+    return row(
+        name,
+        name,
+        words or (answer.error or ""),
+        details,
+        status="ok" if answer.status == 200 else "failed",
+    )  # noqa: PLR2004
 
 
 def _freeze_row(toolkit: Toolkit, found: FreezeTruth) -> dict[str, Any]:
@@ -129,8 +169,14 @@ def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
     unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
     behind = "how far consumers are is not known" if lag is None else f"consumers {lag} behind"
     status: Status = "failed" if outbox["missing"] else "inconclusive" if lag is None else "ok"
-    lost = f"; {outbox['missing']} published events were lost by the stream and are sent again" if outbox["missing"] else ""
-    words = f"{unpublished}{oldest}; {behind}, {outbox['unapplied']} published events not applied{lost}"
+    lost = (
+        f"; {outbox['missing']} published events were lost by the stream and are sent again"
+        if outbox["missing"]
+        else ""
+    )
+    words = (
+        f"{unpublished}{oldest}; {behind}, {outbox['unapplied']} published events not applied{lost}"
+    )
     return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
 
 
@@ -162,24 +208,40 @@ def _told(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def doctor(*, console: Console, environment: str | None) -> int:
     """Look for what would stop rubyops from working here, each with the command that mends it."""
     toolkit = bootstrap.open_toolkit(environment)
-    rows = [_python(), _home(toolkit), _disk(toolkit), _servers(), _journals(toolkit), _platform(toolkit), _stale_lock(toolkit)]
+    rows = [
+        _python(),
+        _home(toolkit),
+        _disk(toolkit),
+        _servers(),
+        _journals(toolkit),
+        _platform(toolkit),
+        _stale_lock(toolkit),
+    ]
     for item in rows:
         console.data(f"{console.mark(item['status'])} {item['title']:16} {item['summary']}")
         if item["details"].get("do"):
             console.data(f"    do: {item['details']['do']}")
-    code = ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
+    code = (
+        ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
+    )
     console.answer(envelope(DOCTOR_SCHEMA, toolkit.environment.name, rows, exit_code=int(code)))
     return code
 
 
 def _verdict(identity: str, title: str, good: bool, summary: str, do: str) -> dict[str, Any]:
-    return row(identity, title, summary, {} if good else {"do": do}, status="ok" if good else "failed")
+    return row(
+        identity, title, summary, {} if good else {"do": do}, status="ok" if good else "failed"
+    )
 
 
 def _python() -> dict[str, Any]:
     found = ".".join(map(str, sys.version_info[:3]))
     return _verdict(
-        "python", "Python", sys.version_info >= PYTHON_NEEDED, found, "install Python 3.11 or newer and make the environment anew"
+        "python",
+        "Python",
+        sys.version_info >= PYTHON_NEEDED,
+        found,
+        "install Python 3.11 or newer and make the environment anew",
     )
 
 
@@ -191,21 +253,39 @@ def _home(toolkit: Toolkit) -> dict[str, Any]:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        return _verdict("home", "state folder", False, f"{home}: {error.strerror}", "export RUBYOPS_HOME=/a/folder/that/can/be/written")
+        return _verdict(
+            "home",
+            "state folder",
+            False,
+            f"{home}: {error.strerror}",
+            "export RUBYOPS_HOME=/a/folder/that/can/be/written",
+        )
     return _verdict("home", "state folder", True, str(home), "")
 
 
 def _disk(toolkit: Toolkit) -> dict[str, Any]:
     home = toolkit.environment.home
     free = shutil.disk_usage(home if home.exists() else home.parent).free
-    return _verdict("disk", "disk", free >= DISK_NEEDED_BYTES, f"{free // 1_000_000:,} MB free", f"make room on the file system of {home}")
+    return _verdict(
+        "disk",
+        "disk",
+        free >= DISK_NEEDED_BYTES,
+        f"{free // 1_000_000:,} MB free",
+        f"make room on the file system of {home}",
+    )
 
 
 def _servers() -> dict[str, Any]:
     try:
         words = bootstrap.server_programs()
     except RubyopsError as error:
-        return _verdict("servers", "server programs", False, error.message, "scripts/rubyops, which installs them")
+        return _verdict(
+            "servers",
+            "server programs",
+            False,
+            error.message,
+            "scripts/rubyops, which installs them",
+        )
     return _verdict("servers", "server programs", True, words, "")
 
 
@@ -215,11 +295,23 @@ def _journals(toolkit: Toolkit) -> dict[str, Any]:
         newest = toolkit.journals.runs()[-50:]
         broken = [run_id for run_id in newest if session.reading(run_id).faults]
     except UsageError as error:
-        return _verdict("journals", "journals", False, error.message, "mend the permissions of that folder")
+        return _verdict(
+            "journals", "journals", False, error.message, "mend the permissions of that folder"
+        )
     if not newest:
         return row("journals", "journals", "there is none yet", status="noop")
-    words = f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}" if broken else "the newest journals are sound"
-    return _verdict("journals", "journals", not broken, words, f"rubyops runs verify {broken[0] if broken else ''}")
+    words = (
+        f"{len(broken)} of the newest journals are not sound: {', '.join(broken)}"
+        if broken
+        else "the newest journals are sound"
+    )
+    return _verdict(
+        "journals",
+        "journals",
+        not broken,
+        words,
+        f"rubyops runs verify {broken[0] if broken else ''}",
+    )
 
 
 def _platform(toolkit: Toolkit) -> dict[str, Any]:
@@ -247,5 +339,9 @@ def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:
     if held is None or not held.gone:
         return row("lock", "lock", "free" if held is None else f"held by run {held.run_id}")
     return _verdict(
-        "lock", "lock", False, f"run {held.run_id} died holding it", f"rubyops runs resume {held.run_id} -e {toolkit.environment.name}"
+        "lock",
+        "lock",
+        False,
+        f"run {held.run_id} died holding it",
+        f"rubyops runs resume {held.run_id} -e {toolkit.environment.name}",
     )

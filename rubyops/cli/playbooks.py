@@ -27,7 +27,13 @@ PLAN_SCHEMA = "rubyops.plan/v1"
 @run_options
 @line
 def rollout_local(
-    *, console: Console, environment: str | None, keep_up: bool, dry_run: bool, confirm: str | None, detailed_exitcode: bool
+    *,
+    console: Console,
+    environment: str | None,
+    keep_up: bool,
+    dry_run: bool,
+    confirm: str | None,
+    detailed_exitcode: bool,
 ) -> int:
     """Start the platform, bring a topology live, run the suites of this checkout, move money through every flow, and check it.
 
@@ -36,7 +42,12 @@ def rollout_local(
     toolkit = bootstrap.open_toolkit(environment)
     with _as_it_was(console, toolkit, keep_up=keep_up or dry_run):
         code = carry_out(
-            console, toolkit, bootstrap.playbook("rollout-local"), dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode
+            console,
+            toolkit,
+            bootstrap.playbook("rollout-local"),
+            dry_run=dry_run,
+            confirm=confirm,
+            detailed_exitcode=detailed_exitcode,
         )
     _try_next(console, toolkit, keep_up=keep_up, code=code)
     return code
@@ -79,7 +90,12 @@ def rollout_staging(
 
 
 @click.command("rollback")
-@click.option("--tier", type=click.Choice(["0", "2"]), required=True, help="0: freeze and drain alone. 2: re-activate the previous pair.")
+@click.option(
+    "--tier",
+    type=click.Choice(["0", "2"]),
+    required=True,
+    help="0: freeze and drain alone. 2: re-activate the previous pair.",
+)
 @TAKE_OVER
 @run_options
 @line
@@ -96,7 +112,14 @@ def rollback(
     """Take the platform back, by the lowest tier that resolves the incident. Every tier freezes first; tier 0 never thaws."""
     toolkit = bootstrap.open_toolkit(environment)
     playbook = bootstrap.playbook(f"rollback-tier-{tier}", {"take-over": take_over})
-    return carry_out(console, toolkit, playbook, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+    return carry_out(
+        console,
+        toolkit,
+        playbook,
+        dry_run=dry_run,
+        confirm=confirm,
+        detailed_exitcode=detailed_exitcode,
+    )
 
 
 def named_playbook(name: str) -> click.Command:
@@ -104,16 +127,36 @@ def named_playbook(name: str) -> click.Command:
 
     @run_options
     @line
-    def body(*, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool) -> int:
+    def body(
+        *,
+        console: Console,
+        environment: str | None,
+        dry_run: bool,
+        confirm: str | None,
+        detailed_exitcode: bool,
+    ) -> int:
         toolkit = bootstrap.open_toolkit(environment)
-        return carry_out(console, toolkit, bootstrap.playbook(name), dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+        return carry_out(
+            console,
+            toolkit,
+            bootstrap.playbook(name),
+            dry_run=dry_run,
+            confirm=confirm,
+            detailed_exitcode=detailed_exitcode,
+        )
 
     return click.command(name=name, help=PLAYBOOKS[name].summary)(body)
 
 
 @click.command("run")
 @click.argument("playbook")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the playbook a value.")
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Give a parameter of the playbook a value.",
+)
 @run_options
 @line
 def run(  # noqa: PLR0913 - one parameter per option
@@ -129,15 +172,37 @@ def run(  # noqa: PLR0913 - one parameter per option
     """Carry out PLAYBOOK, the name of one that comes with rubyops or the path of a file."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
     toolkit = bootstrap.open_toolkit(environment)
-    return carry_out(console, toolkit, loaded, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+    return carry_out(
+        console,
+        toolkit,
+        loaded,
+        dry_run=dry_run,
+        confirm=confirm,
+        detailed_exitcode=detailed_exitcode,
+    )
 
 
 @click.command("plan")
 @click.argument("playbook")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the playbook a value.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to change.")
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Give a parameter of the playbook a value.",
+)
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to change."
+)
 @line
-def plan(*, console: Console, environment: str | None, playbook: str, given: tuple[str, ...], detailed_exitcode: bool) -> int:
+def plan(
+    *,
+    console: Console,
+    environment: str | None,
+    playbook: str,
+    given: tuple[str, ...],
+    detailed_exitcode: bool,
+) -> int:
     """Show what PLAYBOOK would do today, step by step; changes nothing."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
     toolkit = bootstrap.open_toolkit(environment)
@@ -146,7 +211,15 @@ def plan(*, console: Console, environment: str | None, playbook: str, given: tup
     rows = [as_row(result) for result in planned_results(made, toolkit.tools)]
     for item in rows:
         console.data(f"{console.mark(item['status'])} {item['title']}: {item['summary']}")
-    console.answer(envelope(PLAN_SCHEMA, toolkit.environment.name, rows, exit_code=int(code), plan_digest=made.digest))
+    console.answer(
+        envelope(
+            PLAN_SCHEMA,
+            toolkit.environment.name,
+            rows,
+            exit_code=int(code),
+            plan_digest=made.digest,
+        )
+    )
     return int(code)
 
 
@@ -173,7 +246,9 @@ def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator
         yield
     finally:
         if not was_up and not keep_up and toolkit.driver.is_up():
-            console.say("Stopping the platform again (it was not running before; --keep-up keeps it) ...")
+            console.say(
+                "Stopping the platform again (it was not running before; --keep-up keeps it) ..."
+            )
             _lower(console, toolkit)
 
 

@@ -17,17 +17,31 @@ RUNS_SHOWN = 20
 
 
 @click.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=RUNS_SHOWN, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=RUNS_SHOWN,
+    show_default=True,
+    help="How many, newest first.",
+)
 @line
 def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List runs, newest first, with what they were for and how they ended."""
     toolkit = bootstrap.open_toolkit(environment)
     session = bootstrap.quiet_session(toolkit)
-    rows = [_run_row(session.reading(run_id)) for run_id in reversed(toolkit.journals.runs()[-limit:])]
+    rows = [
+        _run_row(session.reading(run_id)) for run_id in reversed(toolkit.journals.runs()[-limit:])
+    ]
     headers = ["run", "playbook", "started", "state", "exit"]
     console.table(
         [
-            [item["id"], item["title"], item["details"].get("started_at"), item["summary"], item["details"].get("exit_code")]
+            [
+                item["id"],
+                item["title"],
+                item["details"].get("started_at"),
+                item["summary"],
+                item["details"].get("exit_code"),
+            ]
             for item in rows
         ],
         headers,
@@ -39,7 +53,13 @@ def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
 def _run_row(reading: Reading) -> dict[str, Any]:
     history = reading.history
     if history is None:
-        return row(reading.run_id, "?", f"damaged: {reading.faults[0]}", {"faults": reading.faults}, status="unknown")
+        return row(
+            reading.run_id,
+            "?",
+            f"damaged: {reading.faults[0]}",
+            {"faults": reading.faults},
+            status="unknown",
+        )
     details = {
         "started_at": history.started["time"][:19],
         "exit_code": history.exit_code,
@@ -50,7 +70,13 @@ def _run_row(reading: Reading) -> dict[str, Any]:
     }
     ended = {"finished": "ok", "planned": "noop", "failed": "failed"}.get(history.state, "unknown")
     words = f"{history.state}; damaged: {reading.faults[0]}" if reading.faults else history.state
-    return row(reading.run_id, history.started["playbook"]["name"], words, details, status="unknown" if reading.faults else ended)
+    return row(
+        reading.run_id,
+        history.started["playbook"]["name"],
+        words,
+        details,
+        status="unknown" if reading.faults else ended,
+    )
 
 
 @click.command("show")
@@ -74,7 +100,11 @@ def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     ]
     run: dict[str, Any] = {"id": run_id, "faults": reading.faults}
     if history is not None:
-        run |= {"playbook": history.started["playbook"]["name"], "started_at": history.started["time"], "state": history.state}
+        run |= {
+            "playbook": history.started["playbook"]["name"],
+            "started_at": history.started["time"],
+            "state": history.state,
+        }
     console.answer(envelope("rubyops.run/v1", toolkit.environment.name, rows, run=run))
     if reading.faults:
         console.say(f"Next: rubyops runs verify {run_id} -e {toolkit.environment.name}")
@@ -96,7 +126,9 @@ def _show_head(console: Console, reading: Reading) -> None:
 
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "intent": lambda item: f"  intent   {item['effect_id'].partition('/')[2]:28} {item['words']}",
-    "outcome": lambda item: f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}",
+    "outcome": lambda item: (
+        f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}"
+    ),
     "step_finished": lambda item: f"step {item['step']}: {item['status']}: {item['summary']}",
     "lock_taken": lambda item: f"lock taken under token {item['token']}",
     "run_resumed": lambda item: f"resumed by process {item['pid']}",
@@ -118,10 +150,18 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
         late = f"sound; control did not see {ahead} line{'s' if ahead > 1 else ''} in time, and nothing in there is believed"
         sound = late if ahead else "sound"
         details = {"faults": faults, "ahead": ahead}
-        rows.append(row(name, name, "; ".join(faults) or sound, details, status="failed" if faults else "ok"))
+        rows.append(
+            row(
+                name, name, "; ".join(faults) or sound, details, status="failed" if faults else "ok"
+            )
+        )
         console.data(f"{console.mark(rows[-1]['status'])} {name}  {rows[-1]['summary']}")
-    code = ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
-    console.answer(envelope("rubyops.journals/v1", toolkit.environment.name, rows, exit_code=int(code)))
+    code = (
+        ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
+    )
+    console.answer(
+        envelope("rubyops.journals/v1", toolkit.environment.name, rows, exit_code=int(code))
+    )
     return code
 
 
@@ -133,15 +173,30 @@ def lock_show(*, console: Console, environment: str | None) -> int:
     held = toolkit.control.lock()
     if held is None:
         console.data("free")
-        console.answer(envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", "free", status="noop")]))
+        console.answer(
+            envelope(
+                "rubyops.lock/v1",
+                toolkit.environment.name,
+                [row("lock", "lock", "free", status="noop")],
+            )
+        )
         return ExitCode.DONE
     holder = f"{held.holder.who} on {held.holder.host}, process {held.holder.pid}"
     words = f"run {held.run_id} of {holder}, since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, token {held.token}"
     console.data(words)
     if held.gone:
-        console.say(f"That process is gone.\nNext: rubyops runs resume {held.run_id} -e {toolkit.environment.name}")
-    details = {"run": held.run_id, "token": held.token, "gone": held.gone, "expires_at": held.expires_at}
-    console.answer(envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", words, details)]))
+        console.say(
+            f"That process is gone.\nNext: rubyops runs resume {held.run_id} -e {toolkit.environment.name}"
+        )
+    details = {
+        "run": held.run_id,
+        "token": held.token,
+        "gone": held.gone,
+        "expires_at": held.expires_at,
+    }
+    console.answer(
+        envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", words, details)])
+    )
     return ExitCode.DONE
 
 
@@ -149,9 +204,15 @@ def lock_show(*, console: Console, environment: str | None) -> int:
 @line
 def playbook_list(*, console: Console, environment: str | None) -> int:
     """List the playbooks that come with rubyops."""
-    console.table([[name, entry.summary] for name, entry in PLAYBOOKS.items()], ["playbook", "title"])
+    console.table(
+        [[name, entry.summary] for name, entry in PLAYBOOKS.items()], ["playbook", "title"]
+    )
     console.answer(
-        envelope("rubyops.playbooks/v1", environment, [row(name, entry.summary, entry.place) for name, entry in PLAYBOOKS.items()])
+        envelope(
+            "rubyops.playbooks/v1",
+            environment,
+            [row(name, entry.summary, entry.place) for name, entry in PLAYBOOKS.items()],
+        )
     )
     return ExitCode.DONE
 
@@ -163,7 +224,13 @@ def playbook_validate(*, console: Console, environment: str | None, file: str) -
     """Type the playbook FILE and list every fault with file, line and column; runs nothing."""
     loaded = bootstrap.playbook(file)
     console.data(f"{loaded.source}: valid, {len(loaded.steps)} steps")
-    console.answer(envelope("rubyops.playbook/v1", environment, [row(loaded.name, loaded.title, f"{len(loaded.steps)} steps")]))
+    console.answer(
+        envelope(
+            "rubyops.playbook/v1",
+            environment,
+            [row(loaded.name, loaded.title, f"{len(loaded.steps)} steps")],
+        )
+    )
     return ExitCode.DONE
 
 
@@ -173,10 +240,21 @@ def playbook_validate(*, console: Console, environment: str | None, file: str) -
 def playbook_show(*, console: Console, environment: str | None, playbook: str) -> int:
     """Show the steps of PLAYBOOK and the source lines they cover."""
     loaded = bootstrap.playbook(playbook)
-    rows = [row(step.id, step.title, f"{step.kind}: {step.name}", {"covers": step.covers, "line": step.line}) for step in loaded.steps]
+    rows = [
+        row(
+            step.id,
+            step.title,
+            f"{step.kind}: {step.name}",
+            {"covers": step.covers, "line": step.line},
+        )
+        for step in loaded.steps
+    ]
     console.data(f"{loaded.title} ({loaded.kind})")
     console.table(
-        [[item["id"], item["title"], item["summary"], ", ".join(item["details"]["covers"])] for item in rows],
+        [
+            [item["id"], item["title"], item["summary"], ", ".join(item["details"]["covers"])]
+            for item in rows
+        ],
         ["step", "title", "does", "covers"],
     )
     console.answer(envelope("rubyops.playbook/v1", environment, rows))

@@ -32,7 +32,13 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def carry_out(
-    console: Console, toolkit: Toolkit, playbook: Playbook, *, dry_run: bool, confirm: str | None, detailed_exitcode: bool = False
+    console: Console,
+    toolkit: Toolkit,
+    playbook: Playbook,
+    *,
+    dry_run: bool,
+    confirm: str | None,
+    detailed_exitcode: bool = False,
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
     with stoppable(console) as stop:
@@ -46,7 +52,10 @@ def carry_out(
         report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
     code = (
         ExitCode.HAS_CHANGES
-        if detailed_exitcode and dry_run and report.exit_code == ExitCode.DONE and _would_change(report)
+        if detailed_exitcode
+        and dry_run
+        and report.exit_code == ExitCode.DONE
+        and _would_change(report)
         else report.exit_code
     )
     return tell(console, toolkit, report, code)
@@ -75,7 +84,9 @@ def _recap(console: Console, report: RunReport, whose: list[str], code: ExitCode
     if report.message:
         yield report.message
     if report.proof:
-        yield "Nothing was written: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items())
+        yield "Nothing was written: " + ", ".join(
+            f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items()
+        )
     if report.freeze is not None:
         status = money_status(report.freeze)
         yield from (console.paint(text, status) for text in money_lines(report.freeze, whose))
@@ -116,18 +127,29 @@ def _tell_money(console: Console, toolkit: Toolkit) -> None:
         console.say(console.paint(text, money_status(found)))
 
 
-def _confirm(plan: Plan, environment: Environment, given: str | None, tell_money: Callable[[], None]) -> None:
+def _confirm(
+    plan: Plan, environment: Environment, given: str | None, tell_money: Callable[[], None]
+) -> None:
     """Ask for the environment's name before a run that can harm it; say what the money is first.
 
     Without a terminal, say which flag to use.
     """
     if given is not None and given != environment.name:
-        raise Refused(f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed")
-    if given is not None or not environment.confirm or not plan.changes or not plan.needs_confirmation:
+        raise Refused(
+            f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed"
+        )
+    if (
+        given is not None
+        or not environment.confirm
+        or not plan.changes
+        or not plan.needs_confirmation
+    ):
         return
     flag = f"--confirm {environment.name}"
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        raise Refused(f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed")
+        raise Refused(
+            f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed"
+        )
     tell_money()
     question = f"Only the name of the environment is accepted (or {flag})"
     try:
@@ -175,7 +197,9 @@ def stoppable(console: Console) -> Iterator[StopWish]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.wished:
-            console.say("Still stopping. A kill now leaves the present effect in doubt; `rubyops runs resume` settles it.")
+            console.say(
+                "Still stopping. A kill now leaves the present effect in doubt; `rubyops runs resume` settles it."
+            )
             return
         stop.ask(terminated=number != signal.SIGINT)
         console.say("Stopping at the next safe point ...")

@@ -39,7 +39,13 @@ def step_command(name: str) -> click.Command:
 
     @line
     def body(
-        *, console: Console, environment: str | None, dry_run: bool, confirm: str | None, detailed_exitcode: bool, **values: Any
+        *,
+        console: Console,
+        environment: str | None,
+        dry_run: bool,
+        confirm: str | None,
+        detailed_exitcode: bool,
+        **values: Any,
     ) -> int:
         given = {key: value for key, value in values.items() if value is not None}
         if any(field.name == DRY_RUN_FIELD for field in fields(params)):
@@ -49,23 +55,36 @@ def step_command(name: str) -> click.Command:
             raise UsageError("; ".join(message for _, message in wrong))
         playbook = bootstrap.single_step(name, params(**typed))
         toolkit = bootstrap.open_toolkit(environment)
-        return carry_out(console, toolkit, playbook, dry_run=dry_run, confirm=confirm, detailed_exitcode=detailed_exitcode)
+        return carry_out(
+            console,
+            toolkit,
+            playbook,
+            dry_run=dry_run,
+            confirm=confirm,
+            detailed_exitcode=detailed_exitcode,
+        )
 
     command = click.command(name=name, help=_help(name))(run_options(body))
     hints = get_type_hints(params)
     shown = [field for field in fields(params) if field.name != DRY_RUN_FIELD]
-    command.params[:0] = [_parameter(name, field, hints[field.name]) for field in _ordered(name, shown)]
+    command.params[:0] = [
+        _parameter(name, field, hints[field.name]) for field in _ordered(name, shown)
+    ]
     return command
 
 
 def _help(name: str) -> str:
     module = __import__(COMMANDS[name].place, fromlist=["__doc__"])
-    return "\n\n".join(part.replace("\n", " ") for part in str(module.__doc__).strip().split("\n\n"))
+    return "\n\n".join(
+        part.replace("\n", " ") for part in str(module.__doc__).strip().split("\n\n")
+    )
 
 
 def _ordered(name: str, shown: list[Field[Any]]) -> list[Field[Any]]:
     first = ARGUMENTS.get(name, ())
-    return sorted(shown, key=lambda field: first.index(field.name) if field.name in first else len(first))
+    return sorted(
+        shown, key=lambda field: first.index(field.name) if field.name in first else len(first)
+    )
 
 
 def _parameter(name: str, field: Field[Any], hint: Any) -> click.Parameter:
@@ -78,7 +97,13 @@ def _parameter(name: str, field: Field[Any], hint: Any) -> click.Parameter:
     text = str(field.metadata.get("help", ""))
     if flag:
         return click.Option([option, field.name], is_flag=True, default=None, help=text or None)
-    return click.Option([option, field.name], required=required, type=kind, default=None, help=_with_default(text, default))
+    return click.Option(
+        [option, field.name],
+        required=required,
+        type=kind,
+        default=None,
+        help=_with_default(text, default),
+    )
 
 
 def _with_default(text: str, default: object) -> str | None:

@@ -157,7 +157,9 @@ def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: Stop
         stop.obey()
 
 
-def refuse_other_freeze(run_id: str, began_under: str | None, tools: Tools, next_command: str) -> None:
+def refuse_other_freeze(
+    run_id: str, began_under: str | None, tools: Tools, next_command: str
+) -> None:
     """Refuse to resume a run into another freeze than its own (K18), also after a lost outcome.
 
     `control` keeps every change by run, so that an outcome that never reached the journal counts.

@@ -42,11 +42,15 @@ def describe(effect: e.Effect) -> str:  # noqa: PLR0911, PLR0912 - one case per 
         case e.ConfirmDrained(timeout_seconds):
             return f"prove that no event is left and a canary event gets through, at most {timeout_seconds:g} s"
         case e.Backfill(batch_size, tenant_id):
-            return f"create missing wallet balances in batches of {batch_size:,}" + (f" for tenant {tenant_id}" if tenant_id else "")
+            return f"create missing wallet balances in batches of {batch_size:,}" + (
+                f" for tenant {tenant_id}" if tenant_id else ""
+            )
         case e.MoveTopology(_, digest, batch_size):
             return f"move what is in every bucket as document {digest[:12]} maps it, in batches of {batch_size:,} players"
         case e.UndoTopologyMove(run_id, _, batch_size):
-            return f"move back exactly what run {run_id} moved, in batches of {batch_size:,} players"
+            return (
+                f"move back exactly what run {run_id} moved, in batches of {batch_size:,} players"
+            )
         case e.BeginVerification(kind):
             return f"begin the verification of {kind} on the present state"
         case e.RecordVerification(kind):

@@ -41,7 +41,14 @@ def dry_run(
         told = [[row.id, row.status, row.summary] for row in results]
         journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
         record_facts(plan.steps, tools, journal)
-        journal.write("run_finished", state="planned", exit_code=int(code), message=None, next_command=None, freeze=None)
+        journal.write(
+            "run_finished",
+            state="planned",
+            exit_code=int(code),
+            message=None,
+            next_command=None,
+            freeze=None,
+        )
         return RunReport(
             run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
             finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
@@ -87,7 +94,9 @@ def _look(plan: StepPlan, tools: Tools, stop: StopWish, *, decisive: bool) -> St
         if not decisive:
             return planned_result(plan, tools)
         finding = tools.check(step.name)
-        return StepResult(step.id, step.title, finding.status, finding.summary, finding.details, step.covers)
+        return StepResult(
+            step.id, step.title, finding.status, finding.summary, finding.details, step.covers
+        )
     result = planned_result(plan, tools)
     if plan.plays:
         return StepResult(

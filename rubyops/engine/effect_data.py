@@ -26,4 +26,6 @@ def from_data(data: dict[str, Any]) -> Effect:
 
 def digest(value: object) -> str:
     """Return the sha256 of a value's canonical JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+    ).hexdigest()

@@ -22,11 +22,15 @@ def not_reached(plan: Plan, results: Sequence[StepResult]) -> list[StepResult]:
     """List the steps that the run did not come to."""
     seen = {result.id for result in results}
     return [
-        StepResult(p.step.id, p.step.title, "skipped", "not reached", covers=p.step.covers) for p in plan.steps if p.step.id not in seen
+        StepResult(p.step.id, p.step.title, "skipped", "not reached", covers=p.step.covers)
+        for p in plan.steps
+        if p.step.id not in seen
     ]
 
 
-def journal_end(report: RunReport, error: RubyopsError | None, plan: Plan, tools: Tools, journal: Journal) -> RunReport:
+def journal_end(
+    report: RunReport, error: RubyopsError | None, plan: Plan, tools: Tools, journal: Journal
+) -> RunReport:
     """Write the end of a run; where that is impossible, the report says so."""
     try:
         if not isinstance(error, JournalUnwritable):

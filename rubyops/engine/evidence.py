@@ -24,7 +24,14 @@ from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, rea
 from rubyops.engine.journal_store import Journals
 from rubyops.engine.suites import suite_of
 from rubyops.errors import JournalUnreadable, Refused, RubyopsError
-from rubyops.model.recorded import DRY_RUN_PREFIX, FLOWS_PREFIX, SEALED, UNKNOWN_COMMIT, Evidence, short_commit
+from rubyops.model.recorded import (
+    DRY_RUN_PREFIX,
+    FLOWS_PREFIX,
+    SEALED,
+    UNKNOWN_COMMIT,
+    Evidence,
+    short_commit,
+)
 from rubyops.model.step import Command, Playbook
 from rubyops.ports import EnvironmentFacts
 from rubyops.running_code import short_code
@@ -112,7 +119,12 @@ class EvidenceBook:
         Raises `Unreachable`.
         """
         if self.facts.commit == UNKNOWN_COMMIT:
-            return Evidence(None, ("git does not tell the commit of this checkout, so no result can be told to be its own",))
+            return Evidence(
+                None,
+                (
+                    "git does not tell the commit of this checkout, so no result can be told to be its own",
+                ),
+            )
         if suite in SEALED:
             return self.sealed(suite)
         known = () if suite.startswith(DRY_RUN_PREFIX) else self.known(suite, self.facts.commit)
@@ -126,8 +138,14 @@ class EvidenceBook:
         if not suite.startswith(DRY_RUN_PREFIX):
             return Evidence(None, _doubts(found, others))
         # A dry-run leaves nothing in control: the times in its journal are all that there is.
-        believed = max((item for item in others if item.result is not None), key=_when, default=None)
-        return Evidence(None, _doubts(others)) if believed is None else self._weighed(believed, [], others)
+        believed = max(
+            (item for item in others if item.result is not None), key=_when, default=None
+        )
+        return (
+            Evidence(None, _doubts(others))
+            if believed is None
+            else self._weighed(believed, [], others)
+        )
 
     def _weighed(self, newest: _Found, passed_over: list[_Found], others: list[_Found]) -> Evidence:
         """Take the newest word that control knows, unless a journal here claims a newer one.
@@ -149,14 +167,23 @@ class EvidenceBook:
         try:
             raw, whole = self.journals.read(run_id)
         except RubyopsError as error:
-            return _Found(LONG_AGO, None, f"control knows the run {run_id}, and its end cannot be told: {error.message}", weighs=True)
+            return _Found(
+                LONG_AGO,
+                None,
+                f"control knows the run {run_id}, and its end cannot be told: {error.message}",
+                weighs=True,
+            )
         line = _newest_recorded(suite, raw, self.facts.commit)
         if line is not None and line.get("commit") == self.facts.commit:
             told = self._judge(suite, run_id, raw, whole)
             # Whatever its times and its environment say, it is a run of here and of this commit.
             return replace(told, weighs=told.weighs or self._foreign(line) is not None)
         why = self._unended(suite, run_id, read_chain(raw, ends_whole=whole, run_id=run_id))
-        return _Found(LONG_AGO, None, f"found {run_id}, not believed: {why}", weighs=True) if why else None
+        return (
+            _Found(LONG_AGO, None, f"found {run_id}, not believed: {why}", weighs=True)
+            if why
+            else None
+        )
 
     def _unended(self, suite: str, run_id: str, chain: Chain) -> str | None:
         """Say why a run without a result may have failed all the same."""
@@ -165,10 +192,16 @@ class EvidenceBook:
             return f"its journal is not sound ({faults[0]})"
         try:
             playbook = restore_playbook(read_history(chain.lines).started["playbook"], self.command)
-            steps = {step.id for step in playbook.steps if suite_of(step, self.command, self.facts) == suite}
+            steps = {
+                step.id
+                for step in playbook.steps
+                if suite_of(step, self.command, self.facts) == suite
+            }
         except (RubyopsError, KeyError, TypeError, msgspec.ValidationError) as error:
             return f"its steps cannot be read by this version ({error})"
-        begun = [line for line in chain.lines if line["type"] == "step_started" and line["step"] in steps]
+        begun = [
+            line for line in chain.lines if line["type"] == "step_started" and line["step"] in steps
+        ]
         if any(line.get("commit") == self.facts.commit for line in begun):
             return f"its run began {begun[-1]['step']} and did not come to an end"
         return None
@@ -183,7 +216,9 @@ class EvidenceBook:
                 raw, whole = self.journals.read(run_id)
             except RubyopsError as error:
                 # A journal that cannot be read is no evidence for any suite; the report names it.
-                found.append(_Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}"))
+                found.append(
+                    _Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
+                )
                 continue
             if any(suite in text and "recorded" in text for text in raw):
                 found.append(self._judge(suite, run_id, raw, whole))
@@ -230,7 +265,11 @@ class EvidenceBook:
         if any(other.get("environment") != self.facts.name for other in chain.lines):
             return "a part of its run was carried out on another environment"
         if chain.lines[0]["dry_run"] != suite.startswith(DRY_RUN_PREFIX):
-            return "it was recorded by a dry-run" if chain.lines[0]["dry_run"] else "it was not recorded by a dry-run"
+            return (
+                "it was recorded by a dry-run"
+                if chain.lines[0]["dry_run"]
+                else "it was not recorded by a dry-run"
+            )
         return None if chain.lines[0]["dry_run"] else self._unanchored(line, chain)
 
     def _unanchored(self, line: Mapping[str, Any], chain: Chain) -> str | None:
@@ -249,7 +288,12 @@ class EvidenceBook:
 
         Raises `Refused` where the run behind it does not bear it out.
         """
-        told: dict[str, Any] = {**line["result"], "recorded_at": line["time"], "run": line["run"], "commit": line["commit"]}
+        told: dict[str, Any] = {
+            **line["result"],
+            "recorded_at": line["time"],
+            "run": line["run"],
+            "commit": line["commit"],
+        }
         told["passed"] = line["result"].get("passed") is True
         if not suite.startswith(FLOWS_PREFIX):
             return told
@@ -268,24 +312,47 @@ class EvidenceBook:
         try:
             playbook = self.shipped(stored["name"], given)
         except RubyopsError as error:
-            raise NotShipped(f"its playbook {stored['name']!r} is not one that ships: {error.message}") from None
-        if stored["kind"] != "rollout" or playbook.kind != "rollout" or stored["steps"] != _steps(playbook):
-            raise NotShipped(f"its steps are not those of the rollout {stored['name']} that ships, whole and unchanged")
-        steps = [step for step in playbook.steps if suite_of(step, self.command, self.facts) == suite]
-        ended = {step.id: history.steps[step.id].status for step in steps if step.id in history.steps}
-        return {str(getattr(step.params, "name", step.id)): ended.get(step.id) or "not reached" for step in steps}
+            raise NotShipped(
+                f"its playbook {stored['name']!r} is not one that ships: {error.message}"
+            ) from None
+        if (
+            stored["kind"] != "rollout"
+            or playbook.kind != "rollout"
+            or stored["steps"] != _steps(playbook)
+        ):
+            raise NotShipped(
+                f"its steps are not those of the rollout {stored['name']} that ships, whole and unchanged"
+            )
+        steps = [
+            step for step in playbook.steps if suite_of(step, self.command, self.facts) == suite
+        ]
+        ended = {
+            step.id: history.steps[step.id].status for step in steps if step.id in history.steps
+        }
+        return {
+            str(getattr(step.params, "name", step.id)): ended.get(step.id) or "not reached"
+            for step in steps
+        }
 
-    def _demand_whole(self, history: History, flows: Mapping[str, str], told: Mapping[str, Any]) -> None:
+    def _demand_whole(
+        self, history: History, flows: Mapping[str, str], told: Mapping[str, Any]
+    ) -> None:
         open_flows = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
         if open_flows or not flows:
-            raise Refused(f"it says passed, and its journal says: {', '.join(open_flows) or 'no flow at all'}")
+            raise Refused(
+                f"it says passed, and its journal says: {', '.join(open_flows) or 'no flow at all'}"
+            )
         if history.state != "finished":
             raise Refused(f"its run did not come to a good end ({history.state})")
         code = told.get("code")
         if not isinstance(code, str) or not code:
-            raise Refused(f"its run could not tell which code the processes ran: {told.get('code_doubt', 'nothing was asked')}")
+            raise Refused(
+                f"its run could not tell which code the processes ran: {told.get('code_doubt', 'nothing was asked')}"
+            )
         if code != self.facts.code:
-            raise Refused(f"its processes ran code {short_code(code)}, and this checkout has {short_code(self.facts.code)}")
+            raise Refused(
+                f"its processes ran code {short_code(code)}, and this checkout has {short_code(self.facts.code)}"
+            )
 
 
 def _newest_recorded(suite: str, raw: list[str], commit: str) -> dict[str, Any] | None:
@@ -294,8 +361,14 @@ def _newest_recorded(suite: str, raw: list[str], commit: str) -> dict[str, Any] 
     Where it recorded none, the newest of any.
     """
     read = [read_line(text)[0] for text in reversed(raw) if suite in text]
-    lines = [line for line in read if line is not None and line["type"] == "recorded" and line["suite"] == suite]
-    return next((line for line in lines if line.get("commit") == commit), lines[0] if lines else None)
+    lines = [
+        line
+        for line in read
+        if line is not None and line["type"] == "recorded" and line["suite"] == suite
+    ]
+    return next(
+        (line for line in lines if line.get("commit") == commit), lines[0] if lines else None
+    )
 
 
 def _unknown(found: _Found) -> _Found:
@@ -311,7 +384,9 @@ def _when(found: _Found) -> datetime:
 
 def _doubts(*kinds: Sequence[_Found]) -> tuple[str, ...]:
     """Return what was found and not believed, of each kind newest first."""
-    told = [item.doubt for kind in kinds for item in sorted(kind, key=_when, reverse=True) if item.doubt]
+    told = [
+        item.doubt for kind in kinds for item in sorted(kind, key=_when, reverse=True) if item.doubt
+    ]
     return tuple(told[:DOUBTS_TOLD_MAX])
 
 

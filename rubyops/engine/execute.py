@@ -41,7 +41,9 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             return Outcome("ok", "schema is current", dict(revisions))
         case e.SeedPlayers(count):
             created = operate.seed_players(mark, count)
-            return Outcome("ok" if created else "noop", f"{created:,} players created", {"created": created})
+            return Outcome(
+                "ok" if created else "noop", f"{created:,} players created", {"created": created}
+            )
         case e.RaiseFreeze():
             return raise_freeze(effect, mark, hands)
         case e.TakeOverFreeze():
@@ -50,7 +52,9 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             return lift_freeze(effect, mark, hands)
         case e.EndSession(pid, started_at):
             ended = operate.end_session(pid, started_at)
-            return Outcome("ok" if ended else "noop", f"session {pid} " + ("ended" if ended else "was gone"))
+            return Outcome(
+                "ok" if ended else "noop", f"session {pid} " + ("ended" if ended else "was gone")
+            )
         case e.WaitFor():
             return _wait_for(effect, hands)
         case e.CallService():
@@ -67,9 +71,13 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
         case e.Backfill():
             return _backfill(effect, mark, hands)
         case e.MoveTopology(document, digest, batch_size):
-            return _move(lambda: operate.topology_move_batch(mark, document, digest, None, batch_size), hands)
+            return _move(
+                lambda: operate.topology_move_batch(mark, document, digest, None, batch_size), hands
+            )
         case e.UndoTopologyMove(run_id, digest, batch_size):
-            return _move(lambda: operate.topology_move_batch(mark, None, digest, run_id, batch_size), hands)
+            return _move(
+                lambda: operate.topology_move_batch(mark, None, digest, run_id, batch_size), hands
+            )
         case e.BeginVerification(kind):
             hands.tools.control.begin_verification(mark, kind, hands.tools.state())
             return Outcome("ok", f"{kind} begun")
@@ -92,12 +100,15 @@ def _wait_for(effect: e.WaitFor, hands: Hands) -> Outcome:
     if finding is None:
         last = seen[-1].summary if seen else "it was never looked at"
         raise TimedOut(
-            f"{effect.check} did not hold within {effect.timeout_seconds:g} s: {last}", details=seen[-1].details if seen else None
+            f"{effect.check} did not hold within {effect.timeout_seconds:g} s: {last}",
+            details=seen[-1].details if seen else None,
         )
     return Outcome("ok", finding.summary, {"seconds": round(time.monotonic() - began, 3)})
 
 
-def _until(look: Callable[[], T | None], timeout_seconds: float, interval_seconds: float, hands: Hands) -> T | None:
+def _until(
+    look: Callable[[], T | None], timeout_seconds: float, interval_seconds: float, hands: Hands
+) -> T | None:
     deadline = time.monotonic() + timeout_seconds
     while True:
         found = look()
@@ -119,16 +130,27 @@ def _call(effect: e.CallService, mark: Mark, hands: Hands) -> Outcome:
     answer = hands.tools.operate.call(mark, *asked, before_each)
     where = f"{effect.method} {effect.path} on {effect.process}"
     if 200 <= answer.status < 300:
-        return Outcome("ok", f"{where} answered {answer.status}", {"status": answer.status, "answer": answer.body})
+        return Outcome(
+            "ok",
+            f"{where} answered {answer.status}",
+            {"status": answer.status, "answer": answer.body},
+        )
     message = f"{where} {_said(answer)}"
     details: dict[str, object] = {"status": answer.status, "answer": answer.body}
     if answer.status in _CLIENT_FAULTS or _code(answer) is not None:
         raise Refused(message, details=details)
-    raise OutcomeUnknown(f"{message}; whether it took effect is unknown. Its request id makes a repeat safe.", details=details)
+    raise OutcomeUnknown(
+        f"{message}; whether it took effect is unknown. Its request id makes a repeat safe.",
+        details=details,
+    )
 
 
 def _code(answer: HttpAnswer) -> str | None:
-    return str(answer.body["code"]) if isinstance(answer.body, Mapping) and "code" in answer.body and answer.status == 503 else None
+    return (
+        str(answer.body["code"])
+        if isinstance(answer.body, Mapping) and "code" in answer.body and answer.status == 503
+        else None
+    )
 
 
 def _said(answer: HttpAnswer) -> str:
@@ -153,10 +175,16 @@ def _run_suites(suites: Mapping[str, tuple[str, ...]], hands: Hands) -> Outcome:
     began = time.monotonic()
     figures = hands.tools.operate.run_suites(suites, look)
     details: dict[str, object] = {"suites": figures, "seconds": round(time.monotonic() - began, 1)}
-    broken = [f"{name}: {', '.join(row['failures'])}" for name, row in figures.items() if row["failures"]]
+    broken = [
+        f"{name}: {', '.join(row['failures'])}" for name, row in figures.items() if row["failures"]
+    ]
     if broken:
-        raise CheckFailed(f"{len(broken)} of {len(figures)} suites failed: {'; '.join(broken)}", details=details)
-    return Outcome("ok", "; ".join(f"{name} {row['passed']} passed" for name, row in figures.items()), details)
+        raise CheckFailed(
+            f"{len(broken)} of {len(figures)} suites failed: {'; '.join(broken)}", details=details
+        )
+    return Outcome(
+        "ok", "; ".join(f"{name} {row['passed']} passed" for name, row in figures.items()), details
+    )
 
 
 def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcome:
@@ -181,7 +209,9 @@ def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcom
 
     began = time.monotonic()
     if _until(look, timeout_seconds, LOOK_SECONDS, hands) is None:
-        raise TimedOut(f"not drained within {timeout_seconds:g} s: {seen[-1] if seen else 'it was not quiet for long enough'}")
+        raise TimedOut(
+            f"not drained within {timeout_seconds:g} s: {seen[-1] if seen else 'it was not quiet for long enough'}"
+        )
     seconds = round(time.monotonic() - began, 3)
     return Outcome(
         "ok",
@@ -194,7 +224,11 @@ def _undrained(hands: Hands) -> str | None:
     left = hands.tools.operate.count_unpublished(OUTBOX_LOCK_TIMEOUT_MS)
     if left is None:
         held = hands.tools.holding(OUTBOX)
-        return f"the outbox is held by {held[0]}" if held else "the outbox is held by nobody that can be seen"
+        return (
+            f"the outbox is held by {held[0]}"
+            if held
+            else "the outbox is held by nobody that can be seen"
+        )
     if left:
         return f"{left} events are unpublished"
     finding = hands.tools.check(DRAINED_CHECK)
@@ -239,6 +273,13 @@ def _move(batch: Callable[[], MoveCount], hands: Hands) -> Outcome:
         if time.monotonic() - told >= PROGRESS_SECONDS:
             told = time.monotonic()
             hands.progress(f"{count.scanned:,} players scanned, {count.players:,} moved")
-    figures = {"scanned": count.scanned, "players": count.players, "legs": count.legs, "referring": count.referring}
+    figures = {
+        "scanned": count.scanned,
+        "players": count.players,
+        "legs": count.legs,
+        "referring": count.referring,
+    }
     words = f"{count.legs:,} buckets and {count.referring:,} grants, bonuses and rollings of {count.players:,} players moved"
-    return Outcome("ok" if count.players else "noop", words, {**figures, "money": list(count.money)})
+    return Outcome(
+        "ok" if count.players else "noop", words, {**figures, "money": list(count.money)}
+    )

@@ -47,7 +47,11 @@ class StepRecord:
                 continue
             if outcome in NOT_DONE or (number == self.first and number not in self.intents):
                 return None
-            return number, [from_data(item) for item in self.effects[offset:]], number in self.intents
+            return (
+                number,
+                [from_data(item) for item in self.effects[offset:]],
+                number in self.intents,
+            )
         return (self.last + 1, [], False) if self.effects else None
 
 
@@ -72,9 +76,13 @@ def read_history(lines: Sequence[dict[str, Any]], *, anchored: int | None = None
     believes the file, but for what a resume found ahead of its anchor.
     """
     if not lines or lines[0].get("type") != "run_started":
-        raise Refused("the journal does not begin with the start of a run; nothing can be resumed from it")
+        raise Refused(
+            "the journal does not begin with the start of a run; nothing can be resumed from it"
+        )
     commits = tuple(dict.fromkeys(str(line.get("commit")) for line in lines))
-    history = History(lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False, commits=commits)
+    history = History(
+        lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False, commits=commits
+    )
     ahead = lines_ahead(lines, anchored)
     for line in lines[1:]:
         if line["seq"] not in ahead:
@@ -97,7 +105,9 @@ def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[in
         line = lines[index]
         # Newest first: a resume that was itself ahead says nothing of the lines before it.
         if line["type"] == "run_resumed" and line["seq"] not in found:
-            found |= {earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]}
+            found |= {
+                earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]
+            }
     return found
 
 
@@ -108,7 +118,9 @@ def _fold(history: History, line: dict[str, Any]) -> None:
     elif kind == "run_finished":
         history.state, history.exit_code = line["state"], line["exit_code"]
     elif kind == "lock_taken" and history.began_under is None:
-        if "freeze_level" in line and "freeze_epoch" in line:  # the first versions kept the token alone
+        if (
+            "freeze_level" in line and "freeze_epoch" in line
+        ):  # the first versions kept the token alone
             history.began_under = (line["freeze_level"], line["freeze_epoch"])
     elif kind in OF_A_STEP:
         _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
@@ -126,7 +138,11 @@ def _fold_step(history: History, record: StepRecord, line: dict[str, Any]) -> No
         case "outcome":
             record.outcomes[line["number"]] = line["status"]
         case "step_finished":
-            record.status, record.summary, record.details = line["status"], line["summary"], line["details"]
+            record.status, record.summary, record.details = (
+                line["status"],
+                line["summary"],
+                line["details"],
+            )
 
 
 def describe_playbook(playbook: Playbook) -> dict[str, Any]:
@@ -147,9 +163,23 @@ def describe_playbook(playbook: Playbook) -> dict[str, Any]:
 def restore_playbook(data: dict[str, Any], command: Callable[[str], Command[Any]]) -> Playbook:
     """Rebuild the playbook that a journal began with, typed by today's commands."""
     steps = tuple(_restore_step(item, command) for item in data["steps"])
-    return Playbook(data["name"], data["title"], data["kind"], steps, data["parameters"], data["source"])
+    return Playbook(
+        data["name"], data["title"], data["kind"], steps, data["parameters"], data["source"]
+    )
 
 
 def _restore_step(item: dict[str, Any], command: Callable[[str], Command[Any]]) -> Step:
-    params = msgspec.convert(item["params"], command(item["name"]).params) if item["kind"] == "command" else None
-    return Step(item["id"], item["title"], item["kind"], item["name"], params, tuple(item["covers"]), item["line"])
+    params = (
+        msgspec.convert(item["params"], command(item["name"]).params)
+        if item["kind"] == "command"
+        else None
+    )
+    return Step(
+        item["id"],
+        item["title"],
+        item["kind"],
+        item["name"],
+        params,
+        tuple(item["covers"]),
+        item["line"],
+    )

@@ -22,7 +22,14 @@ DEPTH_MAX = 50
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
 _RESERVED = ("seq", "prev", "hash", "time", "type")
-_ON_EVERY_LINE: dict[str, type] = {"seq": int, "prev": str, "hash": str, "time": str, "type": str, "run": str}
+_ON_EVERY_LINE: dict[str, type] = {
+    "seq": int,
+    "prev": str,
+    "hash": str,
+    "time": str,
+    "type": str,
+    "run": str,
+}
 # Fields that readers of a line rely on; a line without one is a fault of the journal, not of the
 # reader.
 _BY_TYPE: dict[str, dict[str, type]] = {
@@ -56,7 +63,9 @@ def new_run_id(now_ms: int | None = None) -> str:
 def line_hash(line: dict[str, Any]) -> str:
     """Hash a line's content and its link to the line before."""
     content = {key: value for key, value in line.items() if key != "hash"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def _masked(value: Any) -> Any:
@@ -93,7 +102,9 @@ class Journal:
         self.sequence: int = after[-1]["seq"] if after else 0
         self.head: str = after[-1]["hash"] if after else GENESIS
 
-    def anchor_to(self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None) -> None:
+    def anchor_to(
+        self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None
+    ) -> None:
         """From now on keep the newest line's number and hash outside of the file, too.
 
         Raises `Refused` where a line of this run was `seen` there that this journal does not hold:
@@ -115,7 +126,13 @@ class Journal:
             raise ValueError(f"journal line {kind!r} uses the reserved names {clash}")
         # Masked before it is hashed, so that the chain is over what the file really holds.
         clean = _masked(json.loads(json.dumps(body, default=str)))
-        line = {"seq": self.sequence + 1, "prev": self.head, "time": datetime.now(UTC).isoformat(), "type": kind, **clean}
+        line = {
+            "seq": self.sequence + 1,
+            "prev": self.head,
+            "time": datetime.now(UTC).isoformat(),
+            "type": kind,
+            **clean,
+        }
         line["hash"] = line_hash(line)
         if not self._append(json.dumps(line, separators=(",", ":"))):
             return
@@ -167,13 +184,17 @@ def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = Non
         if line is None:
             faults.append(f"line {number} {fault}")
             continue
-        faults.extend(f"line {number} {found}" for found in _faults_of(line, expected, previous, run_id))
+        faults.extend(
+            f"line {number} {found}" for found in _faults_of(line, expected, previous, run_id)
+        )
         lines.append(line)
         expected, previous = line["seq"] + 1, line["hash"]
     return Chain(tuple(lines), tuple(faults), torn)
 
 
-def _faults_of(line: Mapping[str, Any], expected: int, previous: str, run_id: str | None) -> Iterator[str]:
+def _faults_of(
+    line: Mapping[str, Any], expected: int, previous: str, run_id: str | None
+) -> Iterator[str]:
     sequence = line["seq"]
     if line_hash(dict(line)) != line["hash"]:
         yield f"(sequence {sequence}) was changed: its hash does not fit its content"
@@ -210,7 +231,9 @@ def _is_too_deep(line: dict[str, Any]) -> bool:
     level: list[Any] = [line]
     for _ in range(DEPTH_MAX):
         held = [item for item in level if isinstance(item, dict | list)]
-        level = [part for item in held for part in (item.values() if isinstance(item, dict) else item)]
+        level = [
+            part for item in held for part in (item.values() if isinstance(item, dict) else item)
+        ]
         if not level:
             return False
     return True
@@ -243,7 +266,11 @@ def compare_with_anchor(chain: Chain, head: tuple[int, str] | None) -> str | Non
     if sequence not in by_number:
         last = max(by_number, default=0)
         return f"cut off: control has seen line {sequence}, the file ends at line {last}"
-    return None if by_number[sequence] == digest else f"line {sequence} is not the one that control has seen"
+    return (
+        None
+        if by_number[sequence] == digest
+        else f"line {sequence} is not the one that control has seen"
+    )
 
 
 def needs_anchor(chain: Chain) -> bool:
@@ -253,9 +280,14 @@ def needs_anchor(chain: Chain) -> bool:
     and no anchor.
     """
     intents = [line for line in chain.lines if line["type"] == "intent"]
-    starts = {line["effect_id"] for line in intents if line["effect"].get("effect") == "StartPlatform"}
+    starts = {
+        line["effect_id"] for line in intents if line["effect"].get("effect") == "StartPlatform"
+    }
     return any(
         line["type"] == "lock_taken"
-        or (line["type"] == "outcome" and (line["status"] in ("ok", "noop") or line["effect_id"] not in starts))
+        or (
+            line["type"] == "outcome"
+            and (line["status"] in ("ok", "noop") or line["effect_id"] not in starts)
+        )
         for line in chain.lines
     )

@@ -61,7 +61,10 @@ class Plan:
     @property
     def needs_confirmation(self) -> bool:
         """Whether a person should have to name the environment: anything that is not mild, or not known yet."""
-        return any(step.kind == "unknown" or any(not is_mild(effect) for effect in step.effects) for step in self.steps)
+        return any(
+            step.kind == "unknown" or any(not is_mild(effect) for effect in step.effects)
+            for step in self.steps
+        )
 
 
 def plan_step(step: Step, tools: Tools) -> StepPlan:
@@ -80,14 +83,19 @@ def make_plan(playbook: Playbook, tools: Tools) -> Plan:
     """Plan every step. Behind a step that starts the platform what cannot be looked at yet is unknown; else `Unreachable`."""
     steps: list[StepPlan] = []
     for step in playbook.steps:
-        starting = any(isinstance(effect, StartPlatform) for plan in steps for effect in plan.effects)
+        starting = any(
+            isinstance(effect, StartPlatform) for plan in steps for effect in plan.effects
+        )
         steps.append(_preview(step, tools, starting=starting))
     content = {
         "playbook": playbook.name,
         "parameters": playbook.parameters,
         "environment": tools.read.environment.name,
         "commit": tools.read.environment.commit,
-        "steps": [[plan.step.id, plan.step.name, plan.kind, [to_data(effect) for effect in plan.effects]] for plan in steps],
+        "steps": [
+            [plan.step.id, plan.step.name, plan.kind, [to_data(effect) for effect in plan.effects]]
+            for plan in steps
+        ],
     }
     return Plan(playbook, tuple(steps), "p-" + digest(content)[:12])
 
@@ -100,10 +108,14 @@ def _preview(step: Step, tools: Tools, *, starting: bool) -> StepPlan:
     except Unreachable as error:
         if not starting:
             raise
-        return StepPlan(step, "unknown", reason=f"cannot be known before the platform runs: {error.message}")
+        return StepPlan(
+            step, "unknown", reason=f"cannot be known before the platform runs: {error.message}"
+        )
 
 
-def same_as_shown(shown: StepPlan, now: StepPlan, *, unplannable: str | None, changed_before: bool) -> bool:
+def same_as_shown(
+    shown: StepPlan, now: StepPlan, *, unplannable: str | None, changed_before: bool
+) -> bool:
     """Whether a step may go on as planned under the lock.
 
     What was shown as effects must be those effects. What was shown as a no-op or a refusal may turn into effects only when
@@ -128,9 +140,17 @@ def planned_result(plan: StepPlan, tools: Tools) -> StepResult:
     """Say a step's plan as a result row; nothing of it has been done."""
     step = plan.step
     unplannable = tools.command(step.name).unplannable if step.kind == "command" else None
-    status: Status = {"wanted": "skipped", "noop": "noop", "refused": "refused", "unknown": "unknown", "check": "skipped"}[plan.kind]  # type: ignore[assignment]
+    status: Status = {
+        "wanted": "skipped",
+        "noop": "noop",
+        "refused": "refused",
+        "unknown": "unknown",
+        "check": "skipped",
+    }[plan.kind]  # type: ignore[assignment]
     if plan.kind == "check":
-        return StepResult(step.id, step.title, status, f"would check {step.name}", covers=step.covers)
+        return StepResult(
+            step.id, step.title, status, f"would check {step.name}", covers=step.covers
+        )
     words = [describe(effect) for effect in plan.effects]
     summary = "would " + "; ".join(words) if words else plan.reason
     if plan.kind == "refused":

@@ -40,23 +40,40 @@ def load_playbook(path: Path, library: Library, given: Mapping[str, str] | None 
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UsageError(f"there is no playbook file {path}", next_command="rubyops playbook list") from None
+        raise UsageError(
+            f"there is no playbook file {path}", next_command="rubyops playbook list"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
     return parse_playbook(text, str(path), library, given)
 
 
-def parse_playbook(text: str, source: str, library: Library, given: Mapping[str, str] | None = None) -> Playbook:
+def parse_playbook(
+    text: str, source: str, library: Library, given: Mapping[str, str] | None = None
+) -> Playbook:
     """Type a playbook's text; `given` holds parameter values as typed by a person."""
     reader = _Reader(library)
     tree = read_tree(text, reader.faults)
     playbook = reader.playbook(tree, source, given or {}) if tree is not None else None
     if reader.faults or playbook is None:
         ordered = sorted(reader.faults, key=lambda fault: (fault.place.line, fault.place.column))
-        lines = [f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}" for fault in ordered]
+        lines = [
+            f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}"
+            for fault in ordered
+        ]
         raise PlaybookInvalid(
-            "\n".join([f"{source} is not a valid playbook ({len(lines)} fault{'s' if len(lines) > 1 else ''}); nothing was run", *lines]),
-            details={"faults": [{"line": f.place.line, "column": f.place.column, "message": f.message} for f in ordered]},
+            "\n".join(
+                [
+                    f"{source} is not a valid playbook ({len(lines)} fault{'s' if len(lines) > 1 else ''}); nothing was run",
+                    *lines,
+                ]
+            ),
+            details={
+                "faults": [
+                    {"line": f.place.line, "column": f.place.column, "message": f.message}
+                    for f in ordered
+                ]
+            },
         )
     return playbook
 
@@ -67,7 +84,9 @@ def suggest(word: str, known: Sequence[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else ""
 
 
-def type_params(params: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str | None, str]]]:
+def type_params(
+    params: type, values: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[tuple[str | None, str]]]:
     """Convert values into the fields of a Params dataclass; return them and the faults as (field or None, message)."""
     hints = get_type_hints(params, include_extras=True)
     known = {field.name.replace("_", "-"): field for field in fields(params)}
@@ -76,17 +95,36 @@ def type_params(params: type, values: Mapping[str, Any]) -> tuple[dict[str, Any]
     for key, value in values.items():
         field = known.get(key.replace("_", "-"))
         if field is None:
-            wrong.append((key, f"unknown parameter {key!r}{suggest(key, list(known))} (allowed: {', '.join(known) or 'none'})"))
+            wrong.append(
+                (
+                    key,
+                    f"unknown parameter {key!r}{suggest(key, list(known))} (allowed: {', '.join(known) or 'none'})",
+                )
+            )
             continue
         try:
             typed[field.name] = msgspec.convert(value, hints[field.name], strict=True)
             if isinstance(value, str) and acts(value):
-                wrong.append((key, f"parameter {key!r} holds a control character, found {value[:40]!r} (allowed: printable text)"))
+                wrong.append(
+                    (
+                        key,
+                        f"parameter {key!r} holds a control character, found {value[:40]!r} (allowed: printable text)",
+                    )
+                )
         except msgspec.ValidationError as error:
-            wrong.append((key, f"parameter {key!r}: {str(error).lower()}, found {value!r}{_allowed(hints[field.name])}"))
+            wrong.append(
+                (
+                    key,
+                    f"parameter {key!r}: {str(error).lower()}, found {value!r}{_allowed(hints[field.name])}",
+                )
+            )
     named = {known[key.replace("_", "-")].name for key in values if key.replace("_", "-") in known}
     for field in fields(params):
-        if field.default is MISSING and field.default_factory is MISSING and field.name not in named:
+        if (
+            field.default is MISSING
+            and field.default_factory is MISSING
+            and field.name not in named
+        ):
             wrong.append((None, f"parameter {field.name.replace('_', '-')!r} is missing"))
     return typed, wrong
 
@@ -110,7 +148,10 @@ class _Reader:
 
     def playbook(self, root: Node, source: str, given: Mapping[str, str]) -> Playbook | None:
         if not isinstance(root.value, dict):
-            self.fault(root.place, f"a playbook is a mapping (allowed keys: {', '.join(TOP_KEYS)}), found {_kind(root)}")
+            self.fault(
+                root.place,
+                f"a playbook is a mapping (allowed keys: {', '.join(TOP_KEYS)}), found {_kind(root)}",
+            )
             return None
         self.keys(root, TOP_KEYS, required=("schema", "name", "title", "kind", "steps"))
         schema = self.word(root, "schema", allowed=(SCHEMA,))
@@ -120,9 +161,15 @@ class _Reader:
         steps = self.steps(root, parameters)
         for parameter in parameters:
             if parameter not in self.used:
-                self.fault(places[parameter], f"parameter {parameter!r} is declared but never used as ${{{parameter}}}")
+                self.fault(
+                    places[parameter],
+                    f"parameter {parameter!r} is declared but never used as ${{{parameter}}}",
+                )
         if kind == "rollback" and steps and steps[0].name != "freeze":
-            self.fault(Place(steps[0].line, 1), f"a rollback playbook freezes as its first step (command: freeze), found {steps[0].name!r}")
+            self.fault(
+                Place(steps[0].line, 1),
+                f"a rollback playbook freezes as its first step (command: freeze), found {steps[0].name!r}",
+            )
         if self.faults or schema is None or name is None or title is None:
             return None
         return Playbook(name, title, kind, tuple(steps), parameters, source)  # type: ignore[arg-type]
@@ -130,7 +177,10 @@ class _Reader:
     def keys(self, node: Node, allowed: Sequence[str], *, required: Sequence[str] = ()) -> None:
         for key, (at, _) in node.value.items():
             if key not in allowed:
-                self.fault(at.place, f"unknown key {key!r}{suggest(key, allowed)} (allowed: {', '.join(allowed)})")
+                self.fault(
+                    at.place,
+                    f"unknown key {key!r}{suggest(key, allowed)} (allowed: {', '.join(allowed)})",
+                )
         for key in required:
             if key not in node.value:
                 self.fault(node.place, f"key {key!r} is missing")
@@ -143,11 +193,16 @@ class _Reader:
             self.fault(found.place, f"{key} must be text, found {_kind(found)} {found.plain()!r}")
             return None
         if allowed and found.value not in allowed:
-            self.fault(found.place, f"{key} {found.value!r} is not known{suggest(found.value, allowed)} (allowed: {', '.join(allowed)})")
+            self.fault(
+                found.place,
+                f"{key} {found.value!r} is not known{suggest(found.value, allowed)} (allowed: {', '.join(allowed)})",
+            )
             return None
         return str(found.value)
 
-    def parameters(self, root: Node, given: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Place]]:
+    def parameters(
+        self, root: Node, given: Mapping[str, str]
+    ) -> tuple[dict[str, Any], dict[str, Place]]:
         values: dict[str, Any] = {}
         places: dict[str, Place] = {}
         declared = root.value["parameters"][1] if "parameters" in root.value else None
@@ -163,13 +218,17 @@ class _Reader:
         for name in given:
             if name not in values:
                 self.fault(
-                    root.place, f"parameter {name!r} was given{suggest(name, list(values))} (declared: {', '.join(values) or 'none'})"
+                    root.place,
+                    f"parameter {name!r} was given{suggest(name, list(values))} (declared: {', '.join(values) or 'none'})",
                 )
         return values, places
 
     def parameter(self, name: str, node: Node, given: str | None) -> Any:
         if not isinstance(node.value, dict):
-            self.fault(node.place, f"parameter {name!r} is a mapping (allowed keys: {', '.join(PARAMETER_KEYS)}), found {_kind(node)}")
+            self.fault(
+                node.place,
+                f"parameter {name!r} is a mapping (allowed keys: {', '.join(PARAMETER_KEYS)}), found {_kind(node)}",
+            )
             return None
         self.keys(node, PARAMETER_KEYS, required=("type",))
         kind = self.word(node, "type", allowed=tuple(PARAMETER_TYPES))
@@ -177,14 +236,20 @@ class _Reader:
             return None
         at = node.value["default"][1] if "default" in node.value else None
         if given is None and at is None:
-            self.fault(node.place, f"parameter {name!r} has no default and no value was given (--set {name}=...)")
+            self.fault(
+                node.place,
+                f"parameter {name!r} has no default and no value was given (--set {name}=...)",
+            )
             return None
         found: Any = given if given is not None or at is None else at.plain()
         try:
             # What a person typed on a command line is text, and may be read as a number; what stands in the file may not.
             value: Any = msgspec.convert(found, PARAMETER_TYPES[kind], strict=given is None)
         except msgspec.ValidationError:
-            self.fault(at.place if at and given is None else node.place, f"parameter {name!r} must be of type {kind}, found {found!r}")
+            self.fault(
+                at.place if at and given is None else node.place,
+                f"parameter {name!r} must be of type {kind}, found {found!r}",
+            )
             return None
         return self.admitted(name, value, node)
 
@@ -194,9 +259,15 @@ class _Reader:
         listed = node.value["allowed"][1]
         allowed = listed.plain()
         if not isinstance(allowed, list) or not allowed:
-            self.fault(listed.place, f"allowed of parameter {name!r} is a list of values, found {_kind(listed)}")
+            self.fault(
+                listed.place,
+                f"allowed of parameter {name!r} is a list of values, found {_kind(listed)}",
+            )
         elif value not in allowed:
-            self.fault(node.place, f"parameter {name!r} is {value!r} (allowed: {', '.join(map(str, allowed))})")
+            self.fault(
+                node.place,
+                f"parameter {name!r} is {value!r} (allowed: {', '.join(map(str, allowed))})",
+            )
         return value
 
     def steps(self, root: Node, parameters: Mapping[str, Any]) -> list[Step]:
@@ -216,19 +287,27 @@ class _Reader:
             if step is None:
                 continue
             if step.id in seen:
-                self.fault(item.place, f"step id {step.id!r} stands twice; first on line {seen[step.id]}")
+                self.fault(
+                    item.place, f"step id {step.id!r} stands twice; first on line {seen[step.id]}"
+                )
             seen.setdefault(step.id, step.line)
             steps.append(step)
         return steps
 
     def step(self, node: Node, parameters: Mapping[str, Any]) -> Step | None:
         if not isinstance(node.value, dict):
-            self.fault(node.place, f"a step is a mapping (allowed keys: {', '.join(STEP_KEYS)}), found {_kind(node)}")
+            self.fault(
+                node.place,
+                f"a step is a mapping (allowed keys: {', '.join(STEP_KEYS)}), found {_kind(node)}",
+            )
             return None
         self.keys(node, STEP_KEYS, required=("id",))
         step_id = self.word(node, "id")
         if step_id is not None and not _ID.fullmatch(step_id):
-            self.fault(node.value["id"][1].place, f"step id {step_id!r} must be lower-case letters, digits and dashes, at most 63")
+            self.fault(
+                node.value["id"][1].place,
+                f"step id {step_id!r} must be lower-case letters, digits and dashes, at most 63",
+            )
         title = self.word(node, "title") or step_id or ""
         covers = self.covers(node)
         if ("command" in node.value) == ("check" in node.value):
@@ -239,7 +318,9 @@ class _Reader:
             return self.command_step(node, step_id or "", title, covers, filled)
         return self.check_step(node, step_id or "", title, covers)
 
-    def command_step(self, node: Node, step_id: str, title: str, covers: tuple[str, ...], filled: Node | None) -> Step | None:
+    def command_step(
+        self, node: Node, step_id: str, title: str, covers: tuple[str, ...], filled: Node | None
+    ) -> Step | None:
         name = self.word(node, "command", allowed=tuple(self.known.commands))
         if name is None:
             return None
@@ -249,35 +330,63 @@ class _Reader:
             return None
         given = filled.value if filled is not None else {}
         params = self.known.command(name).params
-        if self.unusable.intersection(_REFERENCE.findall(str(node.value["with"][1].plain()) if filled is not None else "")):
+        if self.unusable.intersection(
+            _REFERENCE.findall(str(node.value["with"][1].plain()) if filled is not None else "")
+        ):
             # A parameter that is itself at fault was reported already; what it fills cannot be judged.
             return None
-        typed, wrong = type_params(params, {key: value.plain() for key, (_, value) in given.items()})
+        typed, wrong = type_params(
+            params, {key: value.plain() for key, (_, value) in given.items()}
+        )
         for key, message in wrong:
             self.fault(given[key][1].place if key in given else node.place, f"{name}: {message}")
-        return None if wrong else Step(step_id, title, "command", name, params(**typed), covers, node.place.line)
+        return (
+            None
+            if wrong
+            else Step(step_id, title, "command", name, params(**typed), covers, node.place.line)
+        )
 
-    def check_step(self, node: Node, step_id: str, title: str, covers: tuple[str, ...]) -> Step | None:
+    def check_step(
+        self, node: Node, step_id: str, title: str, covers: tuple[str, ...]
+    ) -> Step | None:
         name = self.word(node, "check", allowed=tuple(self.known.checks))
         if "with" in node.value:
             self.fault(node.value["with"][0].place, "a check takes no parameters; remove with:")
-        return None if name is None else Step(step_id, title, "check", name, None, covers, node.place.line)
+        return (
+            None
+            if name is None
+            else Step(step_id, title, "check", name, None, covers, node.place.line)
+        )
 
     def covers(self, node: Node) -> tuple[str, ...]:
         if "covers" not in node.value:
             return ()
         found = node.value["covers"][1]
-        if not isinstance(found.value, list) or not all(isinstance(item.value, str) for item in found.value):
-            self.fault(found.place, f"covers is a list of source ids such as [PRD-0], found {_kind(found)}")
+        if not isinstance(found.value, list) or not all(
+            isinstance(item.value, str) for item in found.value
+        ):
+            self.fault(
+                found.place, f"covers is a list of source ids such as [PRD-0], found {_kind(found)}"
+            )
             return ()
         return tuple(found.plain())
 
     def fill(self, node: Node, parameters: Mapping[str, Any]) -> Node:
         if isinstance(node.value, dict):
-            return Node({key: (at, self.fill(value, parameters)) for key, (at, value) in node.value.items()}, node.place)
+            return Node(
+                {
+                    key: (at, self.fill(value, parameters))
+                    for key, (at, value) in node.value.items()
+                },
+                node.place,
+            )
         if isinstance(node.value, list):
             return Node([self.fill(value, parameters) for value in node.value], node.place)
-        return Node(self.substitute(node, parameters), node.place) if isinstance(node.value, str) else node
+        return (
+            Node(self.substitute(node, parameters), node.place)
+            if isinstance(node.value, str)
+            else node
+        )
 
     def substitute(self, node: Node, parameters: Mapping[str, Any]) -> Any:
         for name in _REFERENCE.findall(node.value):
@@ -285,14 +394,27 @@ class _Reader:
             if name not in parameters:
                 known = list(parameters)
                 self.fault(
-                    node.place, f"${{{name}}} is not a declared parameter{suggest(name, known)} (declared: {', '.join(known) or 'none'})"
+                    node.place,
+                    f"${{{name}}} is not a declared parameter{suggest(name, known)} (declared: {', '.join(known) or 'none'})",
                 )
                 return node.value
         whole = _REFERENCE.fullmatch(node.value)
         # A value that is one reference keeps the parameter's type; inside other text it becomes text.
-        return parameters[whole[1]] if whole else _REFERENCE.sub(lambda match: str(parameters[match[1]]), node.value)
+        return (
+            parameters[whole[1]]
+            if whole
+            else _REFERENCE.sub(lambda match: str(parameters[match[1]]), node.value)
+        )
 
 
 def _kind(node: Node) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "a boolean", int: "an integer", float: "a number", type(None): "nothing"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        type(None): "nothing",
+    }
     return names[type(node.value)]

@@ -29,7 +29,14 @@ def settle(effect: e.Effect, read: Read) -> Verdict:
             return "repeatable"
         case e.MoveTopology() | e.UndoTopologyMove():
             return "repeatable"
-        case e.StartPlatform() | e.StartProcesses() | e.Migrate() | e.SeedPlayers() | e.ExportTables() | e.WaitFor():
+        case (
+            e.StartPlatform()
+            | e.StartProcesses()
+            | e.Migrate()
+            | e.SeedPlayers()
+            | e.ExportTables()
+            | e.WaitFor()
+        ):
             return "repeatable"
         case _:
             assert_never(effect)

@@ -124,16 +124,23 @@ class Runner:
             self.journal.write("step_started", step=shown.step.id)
             self._verify_or_stop(shown, record or StepRecord())
         if self._broken:
-            raise CheckFailed(f"{len(self._broken)} of {total} did not hold: {', '.join(self._broken)}", details={"failed": self._broken})
+            raise CheckFailed(
+                f"{len(self._broken)} of {total} did not hold: {', '.join(self._broken)}",
+                details={"failed": self._broken},
+            )
 
     def _verify_or_stop(self, shown: StepPlan, record: StepRecord) -> None:
         """Do a step. A verification looks at everything before it fails; any other playbook stops where something is wrong."""
         try:
             self._step(shown, record)
         except (CheckFailed, TimedOut) as error:
-            if self.plan.playbook.kind == "rollback" and (shown is self.plan.steps[0] or shown.step.name == FREEZE_CHECK):
+            if self.plan.playbook.kind == "rollback" and (
+                shown is self.plan.steps[0] or shown.step.name == FREEZE_CHECK
+            ):
                 message = f"the freeze is not confirmed by every copy, so the rollback goes no further: {error.message}"
-                raise Refused(message, next_command=self._line("status"), details=error.details) from error
+                raise Refused(
+                    message, next_command=self._line("status"), details=error.details
+                ) from error
             if self.plan.playbook.kind != "verification":
                 raise
             self._broken.append(shown.step.id)
@@ -146,24 +153,46 @@ class Runner:
         except Interrupted:
             # No `step_finished` line: the step is open, and a resume goes on inside of it.
             self._results.append(
-                StepResult(step.id, step.title, "unknown", "stopped inside this step; a resume goes on there", covers=step.covers)
+                StepResult(
+                    step.id,
+                    step.title,
+                    "unknown",
+                    "stopped inside this step; a resume goes on there",
+                    covers=step.covers,
+                )
             )
             raise
         except RubyopsError as error:
-            self._finish_step(StepResult(step.id, step.title, status_of(error), error.message, error.details, step.covers), began)
+            self._finish_step(
+                StepResult(
+                    step.id, step.title, status_of(error), error.message, error.details, step.covers
+                ),
+                began,
+            )
             raise
         self._finish_step(result, began)
         if result.status in ("failed", "inconclusive"):
-            raise CheckFailed(f"{step.name} {result.status}: {result.summary}", details={"ids": list(step.covers), **result.details})
+            raise CheckFailed(
+                f"{step.name} {result.status}: {result.summary}",
+                details={"ids": list(step.covers), **result.details},
+            )
 
     def _finish_step(self, result: StepResult, began: float) -> None:
         self._results.append(result)
-        self.journal.write("step_finished", step=result.id, status=result.status, summary=result.summary, details=result.details)
+        self.journal.write(
+            "step_finished",
+            step=result.id,
+            status=result.status,
+            summary=result.summary,
+            details=result.details,
+        )
         self.reporter.step_finished(result, time.monotonic() - began)
 
     def _check(self, step: Step) -> StepResult:
         finding = self.tools.check(step.name)
-        return StepResult(step.id, step.title, finding.status, finding.summary, finding.details, step.covers)
+        return StepResult(
+            step.id, step.title, finding.status, finding.summary, finding.details, step.covers
+        )
 
     def _command(self, shown: StepPlan, record: StepRecord) -> StepResult:
         step = shown.step
@@ -173,7 +202,10 @@ class Runner:
         if remaining is None:
             return self._fresh(shown, command, record)
         number, effects, doubtful = remaining
-        self.reporter.note(f"step {step.id} goes on at effect {number}" + (", which is in doubt" if doubtful else ""))
+        self.reporter.note(
+            f"step {step.id} goes on at effect {number}"
+            + (", which is in doubt" if doubtful else "")
+        )
         return self._effects_of(step, command, record, effects, number, doubtful=doubtful, facts={})
 
     def _fresh(self, shown: StepPlan, command: Command[object], record: StepRecord) -> StepResult:
@@ -184,11 +216,16 @@ class Runner:
             now = plan_step(step, self.tools) if self._charge.take() else now
         if now.error is not None:
             raise now.error
-        if not same_as_shown(shown, now, unplannable=command.unplannable, changed_before=self._changed):
+        if not same_as_shown(
+            shown, now, unplannable=command.unplannable, changed_before=self._changed
+        ):
             raise Refused(
                 f"step {step.id} was shown as [{_words(shown)}] and would now be [{_words(now)}]: "
                 "the plan is stale, and this step changed nothing",
-                details={"shown": [to_data(item) for item in shown.effects], "now": [to_data(item) for item in now.effects]},
+                details={
+                    "shown": [to_data(item) for item in shown.effects],
+                    "now": [to_data(item) for item in now.effects],
+                },
             )
         first = record.last + 1
         self.journal.write(
@@ -200,8 +237,18 @@ class Runner:
             reason=now.reason,
         )
         if now.kind == "noop":
-            return StepResult(step.id, step.title, "noop", now.reason, dict(now.facts or {}), step.covers)
-        return self._effects_of(step, command, record, list(now.effects), first, doubtful=False, facts=dict(now.facts or {}))
+            return StepResult(
+                step.id, step.title, "noop", now.reason, dict(now.facts or {}), step.covers
+            )
+        return self._effects_of(
+            step,
+            command,
+            record,
+            list(now.effects),
+            first,
+            doubtful=False,
+            facts=dict(now.facts or {}),
+        )
 
     def _effects_of(
         self,
@@ -223,13 +270,23 @@ class Runner:
             outcomes.append(outcome)
             details.update(outcome.details)
         self._assert_money(step, command, "after", last)
-        status: Status = "noop" if outcomes and all(outcome.status == "noop" for outcome in outcomes) else "ok"
+        status: Status = (
+            "noop" if outcomes and all(outcome.status == "noop" for outcome in outcomes) else "ok"
+        )
         summary = "; ".join(outcome.summary for outcome in outcomes) or "already done before"
         return StepResult(step.id, step.title, status, summary, details, step.covers)
 
     # --- effects
 
-    def _effect(self, step: Step, effect: Effect, number: int, *, doubtful: bool = False, guard: bool = False) -> Outcome:
+    def _effect(
+        self,
+        step: Step,
+        effect: Effect,
+        number: int,
+        *,
+        doubtful: bool = False,
+        guard: bool = False,
+    ) -> Outcome:
         self._effects += 1
         mark = self._mark(step, effect, number)
         if doubtful and settle(effect, self.tools.read) == "applied":
@@ -270,10 +327,14 @@ class Runner:
         except Interrupted:
             raise
         except RubyopsError as error:
-            self._note_outcome(step, mark, number, Outcome(status_of(error), error.message, error.details))
+            self._note_outcome(
+                step, mark, number, Outcome(status_of(error), error.message, error.details)
+            )
             raise
         except Exception as fault:
-            unknown = OutcomeUnknown(f"{describe(effect)} ended in an unexpected {type(fault).__name__}: {fault}")
+            unknown = OutcomeUnknown(
+                f"{describe(effect)} ended in an unexpected {type(fault).__name__}: {fault}"
+            )
             self._note_outcome(step, mark, number, Outcome("unknown", unknown.message))
             raise unknown from fault
         return outcome
@@ -369,7 +430,11 @@ class Runner:
             return f"{self._line('status')}   |   {self._line(words)}"
         if error is None or error.next_command or isinstance(error, LockLost):
             return error.next_command if error else None
-        again = f"run {self.plan.playbook.name}" if self.plan.playbook.kind == "verification" else f"runs resume {self.run_id}"
+        again = (
+            f"run {self.plan.playbook.name}"
+            if self.plan.playbook.kind == "verification"
+            else f"runs resume {self.run_id}"
+        )
         return self._line(again)
 
     def _line(self, words: str) -> str:
@@ -378,7 +443,14 @@ class Runner:
 
 def _earlier(step: Step, record: StepRecord) -> StepResult:
     status: Status = "noop" if record.status == "noop" else "ok"
-    return StepResult(step.id, step.title, status, record.summary, {**record.details, "done_before_resume": True}, step.covers)
+    return StepResult(
+        step.id,
+        step.title,
+        status,
+        record.summary,
+        {**record.details, "done_before_resume": True},
+        step.covers,
+    )
 
 
 def _words(plan: StepPlan) -> str:

@@ -8,7 +8,13 @@ import msgspec
 
 from rubyops.engine.dry_run import dry_run
 from rubyops.engine.evidence import Head, Reading, anchor_faults, read_journal
-from rubyops.engine.history import History, describe_playbook, lines_ahead, read_history, restore_playbook
+from rubyops.engine.history import (
+    History,
+    describe_playbook,
+    lines_ahead,
+    read_history,
+    restore_playbook,
+)
 from rubyops.engine.journal import Chain, Journal, needs_anchor, new_run_id
 from rubyops.engine.journal_store import JournalFile, Journals
 from rubyops.engine.planner import Plan, make_plan, planned_results
@@ -79,7 +85,13 @@ class Session:
             raise
         self._tell_other_commit(history)
         journal = self._journal(run_id, file, after=chain.lines)
-        journal.write("run_resumed", plan_digest=plan.digest, pid=self.holder.pid, bytes_dropped=torn, anchored=anchored)
+        journal.write(
+            "run_resumed",
+            plan_digest=plan.digest,
+            pid=self.holder.pid,
+            bytes_dropped=torn,
+            anchored=anchored,
+        )
         self.reporter.run_started(run_id, plan.playbook, resumed=True)
         return self._runner(run_id, plan, journal, history).run()
 
@@ -98,7 +110,9 @@ class Session:
     def ahead(self, run_id: str) -> int:
         """Count the lines that control has not seen, or had not seen when the run was resumed."""
         head = self.tools.control.head(run_id)
-        return len(lines_ahead(self.reading(run_id).chain.lines, head[0])) if head is not None else 0
+        return (
+            len(lines_ahead(self.reading(run_id).chain.lines, head[0])) if head is not None else 0
+        )
 
     def _resumable(self, run_id: str) -> tuple[Chain, int]:
         """Return the journal and the newest line number that control has seen, or refuse."""
@@ -106,9 +120,15 @@ class Session:
         if reading.faults or reading.history is None:
             raise self._unsound(run_id, reading.faults[0])
         here = self.tools.read.environment.name
-        elsewhere = [str(line.get("environment")) for line in reading.chain.lines if line.get("environment") != here]
+        elsewhere = [
+            str(line.get("environment"))
+            for line in reading.chain.lines
+            if line.get("environment") != here
+        ]
         if elsewhere:
-            raise self._unsound(run_id, f"a line of it is of the environment {elsewhere[0]!r}, and this is {here!r}")
+            raise self._unsound(
+                run_id, f"a line of it is of the environment {elsewhere[0]!r}, and this is {here!r}"
+            )
         head = self._head(reading.chain, run_id)
         for fault in anchor_faults(reading.chain, head):
             raise self._unsound(run_id, fault)
@@ -137,7 +157,9 @@ class Session:
                 record.remaining()  # every effect that is left must be one that this version knows
             return restore_playbook(history.started["playbook"], self.tools.command)
         except (KeyError, TypeError, msgspec.ValidationError) as error:
-            raise Refused(f"the steps of {history.run_id} cannot be read by this version ({error}); nothing was changed") from error
+            raise Refused(
+                f"the steps of {history.run_id} cannot be read by this version ({error}); nothing was changed"
+            ) from error
 
     def _tell_other_commit(self, history: History) -> None:
         now = self.tools.read.environment.commit
@@ -157,7 +179,9 @@ class Session:
                 raise
             return self._journal(run_id, None, optional=True, lost=fault.message)
 
-    def _runner(self, run_id: str, plan: Plan, journal: Journal, history: History | None = None) -> Runner:
+    def _runner(
+        self, run_id: str, plan: Plan, journal: Journal, history: History | None = None
+    ) -> Runner:
         typed = plan.playbook.source == COMMAND_LINE
         owner = f"person:{self.holder.who}" if typed else f"run:{run_id}"
         return Runner(
@@ -165,7 +189,11 @@ class Session:
             plan,
             self.tools,
             journal,
-            replace(self.holder, commit=self.tools.read.environment.commit, proves=proves(plan, self.tools)),
+            replace(
+                self.holder,
+                commit=self.tools.read.environment.commit,
+                proves=proves(plan, self.tools),
+            ),
             self.reporter,
             self.stop,
             history,
@@ -216,19 +244,37 @@ class Session:
         if not faults and head is None:
             faults = ["control has no anchor of it"]
         elif not faults and head is not None and lines[-1]["seq"] != head[0]:
-            faults = [f"it ends at line {lines[-1]['seq']}, and control has seen line {head[0]} last"]
+            faults = [
+                f"it ends at line {lines[-1]['seq']}, and control has seen line {head[0]} last"
+            ]
         if faults:
-            raise Refused(f"it is not the one that control knows ({faults[0]}), so it was not touched")
+            raise Refused(
+                f"it is not the one that control knows ({faults[0]}), so it was not touched"
+            )
         return reading.chain
 
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment
-        on_every_line = {"run": run_id, "who": self.holder.who, "host": self.holder.host, "commit": facts.commit, "environment": facts.name}
+        on_every_line = {
+            "run": run_id,
+            "who": self.holder.who,
+            "host": self.holder.host,
+            "commit": facts.commit,
+            "environment": facts.name,
+        }
         return Journal(file, on_every_line, **position)
 
     def _open(self, journal: Journal, run_id: str, plan: Plan, *, dry: bool) -> None:
-        journal.write("run_started", playbook=describe_playbook(plan.playbook), dry_run=dry, pid=self.holder.pid)
-        shown = [[result.id, result.status, result.summary] for result in planned_results(plan, self.tools)]
+        journal.write(
+            "run_started",
+            playbook=describe_playbook(plan.playbook),
+            dry_run=dry,
+            pid=self.holder.pid,
+        )
+        shown = [
+            [result.id, result.status, result.summary]
+            for result in planned_results(plan, self.tools)
+        ]
         journal.write("plan", plan_digest=plan.digest, steps=shown)
 
 
@@ -236,4 +282,7 @@ def _refuse_ended(history: History) -> None:
     if history.started["dry_run"]:
         raise Refused(f"{history.run_id} was a dry-run; there is nothing to resume")
     if history.state == "finished":
-        raise Refused(f"{history.run_id} has finished; there is nothing to resume", next_command=f"rubyops runs show {history.run_id}")
+        raise Refused(
+            f"{history.run_id} has finished; there is nothing to resume",
+            next_command=f"rubyops runs show {history.run_id}",
+        )

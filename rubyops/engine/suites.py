@@ -23,7 +23,9 @@ def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> N
             journal.write("recorded", suite=suite, result={"passed": True, **(plan.facts or {})})
 
 
-def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal) -> None:
+def record_rollout(
+    plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal
+) -> None:
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
     A rollout that ended before its flows says nothing about them. A step that had nothing to do
@@ -39,7 +41,9 @@ def record_rollout(plan: Plan, results: Sequence[StepResult], tools: Tools, jour
             # A suite of which every step had nothing to do has proved nothing.
             passed = "ok" in tried and all(status in PASSED for status in tried)
             code = _code(tools.read) if passed else {}
-            journal.write("recorded", suite=suite, result={"passed": passed, "steps": steps, **code})
+            journal.write(
+                "recorded", suite=suite, result={"passed": passed, "steps": steps, **code}
+            )
 
 
 def proves(plan: Plan, tools: Tools) -> tuple[str, ...]:
@@ -54,7 +58,9 @@ def proves(plan: Plan, tools: Tools) -> tuple[str, ...]:
     return tuple(dict.fromkeys(suite for suite in named if suite is not None))
 
 
-def suite_of(step: Step, command: Callable[[str], Command[Any]], facts: EnvironmentFacts) -> str | None:
+def suite_of(
+    step: Step, command: Callable[[str], Command[Any]], facts: EnvironmentFacts
+) -> str | None:
     """Name the suite under which the result of a step is kept, if it is kept."""
     records = command(step.name).records if step.kind == "command" else None
     return records(step.params, facts) if records is not None else None

@@ -73,11 +73,21 @@ def _rewrite(live: Live, player: Player, tip: dict[str, Any], units: int) -> Non
     partition = composed.Identifier(schema, table)
     with live.superuser() as connection, connection.transaction():
         _switch_guard(connection, partition, "DISABLE")
-        change = composed.SQL("UPDATE {} SET delta = delta + %s, balance_after = balance_after + %s").format(partition)
+        change = composed.SQL(
+            "UPDATE {} SET delta = delta + %s, balance_after = balance_after + %s"
+        ).format(partition)
         where = composed.SQL(" WHERE player_id = %s AND account = %s AND version = %s")
-        connection.execute(change + where, [units, units, player.player_id, ACCOUNT, tip["version"]])
+        connection.execute(
+            change + where, [units, units, player.player_id, ACCOUNT, tip["version"]]
+        )
         _switch_guard(connection, partition, "ENABLE ALWAYS")
 
 
-def _switch_guard(connection: psycopg.Connection[Any], partition: composed.Identifier, word: str) -> None:
-    connection.execute(composed.SQL("ALTER TABLE {} {} TRIGGER immutable_rows").format(partition, composed.SQL(word)))
+def _switch_guard(
+    connection: psycopg.Connection[Any], partition: composed.Identifier, word: str
+) -> None:
+    connection.execute(
+        composed.SQL("ALTER TABLE {} {} TRIGGER immutable_rows").format(
+            partition, composed.SQL(word)
+        )
+    )

@@ -21,16 +21,19 @@ class FlowTable:
 
     def note(self, topology: str, rule: str, place: str, red: dict[str, str]) -> None:
         """Note which flows turned red, and with which words."""
-        self.rows += [(topology, rule, place, flow, f"red: {words}") for flow, words in sorted(red.items())] or [
-            (topology, rule, place, "all", "green")
-        ]
+        self.rows += [
+            (topology, rule, place, flow, f"red: {words}") for flow, words in sorted(red.items())
+        ] or [(topology, rule, place, "all", "green")]
 
     def write(self) -> None:
         """Replace this commit's table."""
         path = newest_path()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text("\n".join((_line(HEAD), _line(("---",) * len(HEAD)), *map(_line, self.rows), "")), encoding="utf-8")
+        unfinished.write_text(
+            "\n".join((_line(HEAD), _line(("---",) * len(HEAD)), *map(_line, self.rows), "")),
+            encoding="utf-8",
+        )
         unfinished.replace(path)
 
 
@@ -43,7 +46,10 @@ def main() -> int:
     """Print the table, or say how to get one."""
     path = newest_path()
     if not path.exists():
-        print(f"no table at {path}; run: python -m pytest tests/acceptance/test_flows.py", file=sys.stderr)
+        print(
+            f"no table at {path}; run: python -m pytest tests/acceptance/test_flows.py",
+            file=sys.stderr,
+        )
         return 1
     print(path.read_text(encoding="utf-8"), end="")
     return 0

@@ -17,7 +17,9 @@ TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
 @contextmanager
 def replaced_function(stage: Stage) -> Iterator[None]:
     """Let every document be changed: the trigger stays where it was, and what it runs does not."""
-    text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")["text"]
+    text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")[
+        "text"
+    ]
     empty = "CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
     with closing(stage.live.superuser()) as connection:
         connection.execute(empty)
@@ -33,20 +35,27 @@ FAULTS = (
         "gate-04",
         "game_service has INSERT on wallet.wallet_bucket",
         statements(
-            "GRANT INSERT ON wallet.wallet_bucket TO game_service", undo=("REVOKE INSERT ON wallet.wallet_bucket FROM game_service",)
+            "GRANT INSERT ON wallet.wallet_bucket TO game_service",
+            undo=("REVOKE INSERT ON wallet.wallet_bucket FROM game_service",),
         ),
     ),
     Fault(
         "a service may update one column",
         "gate-04",
         "player_service has UPDATE on wallet.wallet_bucket",
-        statements(f"GRANT {BUCKET_GRANT} TO player_service", undo=(f"REVOKE {BUCKET_GRANT} FROM player_service",)),
+        statements(
+            f"GRANT {BUCKET_GRANT} TO player_service",
+            undo=(f"REVOKE {BUCKET_GRANT} FROM player_service",),
+        ),
     ),
     Fault(
         "a worker may update a ledger partition",
         "gate-04",
         "wallet_worker has UPDATE on wallet.wallet_ledger_",
-        statements("GRANT UPDATE ON {partition} TO wallet_worker", undo=("REVOKE UPDATE ON {partition} FROM wallet_worker",)),
+        statements(
+            "GRANT UPDATE ON {partition} TO wallet_worker",
+            undo=("REVOKE UPDATE ON {partition} FROM wallet_worker",),
+        ),
     ),
     Fault(
         "a service may call the apply path",
@@ -81,7 +90,9 @@ FAULTS = (
         "a service is above all grants",
         "gate-04",
         "game_service has SUPERUSER on the whole cluster",
-        statements("ALTER ROLE game_service SUPERUSER", undo=("ALTER ROLE game_service NOSUPERUSER",)),
+        statements(
+            "ALTER ROLE game_service SUPERUSER", undo=("ALTER ROLE game_service NOSUPERUSER",)
+        ),
     ),
     Fault(
         "a guard of the ledger is switched off",

@@ -37,7 +37,11 @@ def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
 
     @contextmanager
     def plant(stage: Stage) -> Iterator[None]:
-        part = str(stage.live.one("SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger")["name"])
+        part = str(
+            stage.live.one(
+                "SELECT max(tableoid::regclass::text) AS name FROM wallet.wallet_ledger"
+            )["name"]
+        )
         name = str(stage.live.one("SELECT quote_ident(current_database()) AS name")["name"])
         with closing(stage.live.superuser()) as connection:
             try:

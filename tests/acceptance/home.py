@@ -29,9 +29,14 @@ class Home:
         self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
         self.folder.chmod(0o711)
         self.file = self.folder / "environments.yaml"
-        entries = {name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()}
+        entries = {
+            name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()
+        }
         # JSON is YAML, too.
-        self.file.write_text(json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2), encoding="utf-8")
+        self.file.write_text(
+            json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2),
+            encoding="utf-8",
+        )
         count_suites(self.folder)
 
     def environ(self, failpoint: str | None = None) -> dict[str, str]:

@@ -55,7 +55,11 @@ class Matrix:
         runs = [self.kill_at(point, numbers[first::rounds]) for first in range(rounds)]
         killed = [number for _, survived in runs for number in survived]
         assert sorted(killed) == list(numbers)
-        sound = {row["id"] for row in self.live.done("runs", "verify").body["results"] if row["status"] == "ok"}
+        sound = {
+            row["id"]
+            for row in self.live.done("runs", "verify").body["results"]
+            if row["status"] == "ok"
+        }
         assert sound >= {run_id for run_id, _ in runs}
 
     def kill_at(self, point: Point, numbers: Sequence[int]) -> tuple[str, list[int]]:
@@ -71,13 +75,19 @@ class Matrix:
             words = ("runs", "resume", run_id) if run_id else ROLLBACK
             done = _done_before_resume(point, killed[-1]) if killed else 0
             answer = live.run(*words, failpoint=f"{point}:{number - done}")
-            assert answer.code == -signal.SIGKILL, f"{where}: not killed at effect {number}, but ended with {answer.code}: {answer.told}"
+            assert answer.code == -signal.SIGKILL, (
+                f"{where}: not killed at effect {number}, but ended with {answer.code}: {answer.told}"
+            )
             run_id = run_id or live.newest_run()
-            assert _begun(live, run_id) == self.effects[: number - (point == "before-intent")], where
+            assert _begun(live, run_id) == self.effects[: number - (point == "before-intent")], (
+                where
+            )
             killed.append(number)
         answer = live.run("runs", "resume", run_id)
         assert (answer.code, answer.run_id) == (0, run_id), f"{where}: {answer.told}"
-        measured_again = point == "after-effect" and any(self.effects[number - 1] == MEASURED_AGAIN for number in numbers)
+        measured_again = point == "after-effect" and any(
+            self.effects[number - 1] == MEASURED_AGAIN for number in numbers
+        )
         self.assert_same_end(run_id, before, where, cycles=2 if measured_again else 1)
         return run_id, killed
 
@@ -85,10 +95,18 @@ class Matrix:
         """Demand that the run ended as the undisturbed one did, with each of its effects done once."""
         live = self.live
         gate = live.gate()
-        assert (gate["topology_version"], gate["policy_version"], gate["freeze_level"], live.level()) == (1, 1, "open", "open"), where
+        assert (
+            gate["topology_version"],
+            gate["policy_version"],
+            gate["freeze_level"],
+            live.level(),
+        ) == (1, 1, "open", "open"), where
         assert [live.holdings(player) for player in self.players] == self.holdings, where
         live.settle_down()
-        assert _difference(before, _left_behind(live)) == {**self.left, "reconciliation": (0, cycles)}, where
+        assert _difference(before, _left_behind(live)) == {
+            **self.left,
+            "reconciliation": (0, cycles),
+        }, where
         assert _freezes(live, run_id) == FREEZES, where
         assert _ended_once(live, run_id) == dict.fromkeys(self.effects, 1), where
         assert_one_export(live, run_id, where)
@@ -98,7 +116,9 @@ def prepare(live: Live) -> Matrix:
     """Make players under the candidate and roll back once without disturbance."""
     live.activate(CANDIDATE)
     players = tuple(live.player() for _ in range(2))
-    for player, bucket, provider in zip(players, ("SPORTS_NORMAL", "CASINO_NORMAL"), ("mocksports", "mocklive"), strict=True):
+    for player, bucket, provider in zip(
+        players, ("SPORTS_NORMAL", "CASINO_NORMAL"), ("mocksports", "mocklive"), strict=True
+    ):
         deposit = live.deposit(player, "40.00", bucket)
         assert deposit.status_code == 200, deposit.text
         assert live.settle(live.bet(provider, player, "4.00"), "5.00").status_code == 200
@@ -107,18 +127,29 @@ def prepare(live: Live) -> Matrix:
     before = _left_behind(live)
     answer = live.done(*ROLLBACK)
     live.settle_down()
-    made = Matrix(live, players, _begun(live, answer.run_id), holdings, _difference(before, _left_behind(live)))
+    made = Matrix(
+        live,
+        players,
+        _begun(live, answer.run_id),
+        holdings,
+        _difference(before, _left_behind(live)),
+    )
     made.assert_same_end(answer.run_id, before, "the undisturbed rollback")
     return made
 
 
 def assert_one_export(live: Live, run_id: str, where: str) -> None:
     """One finished export of all tables is there, and nothing half-done beside it."""
-    (folder,) = [path for path in (live.environment.home / "exports").iterdir() if run_id in path.name]
+    (folder,) = [
+        path for path in (live.environment.home / "exports").iterdir() if run_id in path.name
+    ]
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["folder"] == str(folder), where
     assert len(manifest["tables"]) == EXPORTED_TABLES, where
-    assert all((folder / f"{table}.csv").stat().st_size == facts["bytes"] for table, facts in manifest["tables"].items()), where
+    assert all(
+        (folder / f"{table}.csv").stat().st_size == facts["bytes"]
+        for table, facts in manifest["tables"].items()
+    ), where
 
 
 def _done_before_resume(point: Point, killed: int) -> int:
@@ -128,7 +159,11 @@ def _done_before_resume(point: Point, killed: int) -> int:
 
 def _begun(live: Live, run_id: str) -> tuple[str, ...]:
     """Name the effects whose intent is in the journal, in order, without the run's id."""
-    intents = [line["effect_id"].partition("/")[2] for line in live.journal(run_id) if line["type"] == "intent"]
+    intents = [
+        line["effect_id"].partition("/")[2]
+        for line in live.journal(run_id)
+        if line["type"] == "intent"
+    ]
     return tuple(dict.fromkeys(intents))
 
 
@@ -143,17 +178,27 @@ def _ended_once(live: Live, run_id: str) -> dict[str, int]:
 
 
 def _freezes(live: Live, run_id: str) -> list[str]:
-    rows = live.rows("SELECT level FROM control.freeze_history WHERE run_id = %s ORDER BY epoch", run_id, database="control")
+    rows = live.rows(
+        "SELECT level FROM control.freeze_history WHERE run_id = %s ORDER BY epoch",
+        run_id,
+        database="control",
+    )
     return [row["level"] for row in rows]
 
 
 def _left_behind(live: Live) -> Left:
-    canaries = [row["brand_id"] for row in live.rows("SELECT DISTINCT brand_id FROM wallet.wallet_player WHERE canary")]
+    canaries = [
+        row["brand_id"]
+        for row in live.rows("SELECT DISTINCT brand_id FROM wallet.wallet_player WHERE canary")
+    ]
     rows = live.rows(LEFT_BEHIND, *[canaries] * LEFT_BEHIND.count("%s"))
     return {row["kind"]: (row["amount"] or 0, row["rows"]) for row in rows}
 
 
 def _difference(before: Left, after: Left) -> Left:
     """What came to be in between, by kind; kinds of which nothing did are left out."""
-    grown = {kind: (amount - before.get(kind, (0, 0))[0], rows - before.get(kind, (0, 0))[1]) for kind, (amount, rows) in after.items()}
+    grown = {
+        kind: (amount - before.get(kind, (0, 0))[0], rows - before.get(kind, (0, 0))[1])
+        for kind, (amount, rows) in after.items()
+    }
     return {kind: change for kind, change in grown.items() if change != (0, 0)}

@@ -34,7 +34,13 @@ def one_bonus_at_a_time() -> None:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
             decision = issue(request, command, state, pair)
             refuse = import_module("wallet_runtime.wallet.domain.decision").refuse
-            return refuse(decision.command, pair, 409, "BONUS_ACTIVE", "one at a time", starts_new=True) if state.obligations else decision
+            return (
+                refuse(
+                    decision.command, pair, 409, "BONUS_ACTIVE", "one at a time", starts_new=True
+                )
+                if state.obligations
+                else decision
+            )
 
         return broken
 
@@ -43,7 +49,9 @@ def one_bonus_at_a_time() -> None:
 
 def brings_no_rolling(module: str) -> None:
     """Money comes into a bucket, and nothing has to be turned over for it."""
-    swap(module, "require_turnover", lambda original: lambda *given: import_module(module).Required())
+    swap(
+        module, "require_turnover", lambda original: lambda *given: import_module(module).Required()
+    )
 
 
 def turnover_stays_behind(provider_type: str) -> None:
@@ -51,7 +59,14 @@ def turnover_stays_behind(provider_type: str) -> None:
 
     def make(carry: Rule) -> Rule:
         def broken(request: Any, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
-            return carry(request, pair, target, () if provider_type in target.provider_types else owed, amount, held)
+            return carry(
+                request,
+                pair,
+                target,
+                () if provider_type in target.provider_types else owed,
+                amount,
+                held,
+            )
 
         return broken
 
@@ -65,8 +80,12 @@ def alias_is_a_transfer() -> None:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
             transfers = import_module(TRANSFERS)
             other = "casino" if command.from_side == "sports" else "sports"
-            ends = (transfers._normal(pair.topology, side).code for side in (command.from_side, other))
-            return transfers.transfer(request, transfers.Transfer(*ends, command.amount, command.currency), state, pair)
+            ends = (
+                transfers._normal(pair.topology, side).code for side in (command.from_side, other)
+            )
+            return transfers.transfer(
+                request, transfers.Transfer(*ends, command.amount, command.currency), state, pair
+            )
 
         return broken
 
@@ -79,7 +98,9 @@ def withdrawable_pays_first(provider_type: str) -> None:
     def make(authorize: Rule) -> Rule:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
             rule = msgspec.structs.replace(pair.policy.funding[provider_type], withdrawable="first")
-            policy = msgspec.structs.replace(pair.policy, funding={**pair.policy.funding, provider_type: rule})
+            policy = msgspec.structs.replace(
+                pair.policy, funding={**pair.policy.funding, provider_type: rule}
+            )
             return authorize(request, command, state, msgspec.structs.replace(pair, policy=policy))
 
         return broken
@@ -91,7 +112,9 @@ def inherited_turnover_is_a_unit_too_much() -> None:
     """A part of a rolling takes a unit more along than its part of the balance."""
 
     def make(hand_on: Rule) -> Rule:
-        return lambda *given: tuple(dataclasses.replace(part, turnover=part.turnover + 1) for part in hand_on(*given))
+        return lambda *given: tuple(
+            dataclasses.replace(part, turnover=part.turnover + 1) for part in hand_on(*given)
+        )
 
     swap("wallet_runtime.rolling.domain", "hand_on", make)
 
@@ -103,7 +126,13 @@ def callbacks_may_say_more() -> None:
         def broken(raw: bytes, content_type: Any, shape: Any) -> Any:
             known: tuple[str, ...] = getattr(shape, "__struct_fields__", ())
             said = json.loads(raw) if known else None
-            return parse(json.dumps({name: said[name] for name in said if name in known}).encode() if said else raw, content_type, shape)
+            return parse(
+                json.dumps({name: said[name] for name in said if name in known}).encode()
+                if said
+                else raw,
+                content_type,
+                shape,
+            )
 
         return broken
 
@@ -114,7 +143,9 @@ def cash_owes_nothing() -> None:
     """Cash goes into a bucket, and nothing has to be turned over for it."""
 
     def make(to_bucket: Rule) -> Rule:
-        return lambda *given: msgspec.structs.replace(to_bucket(*given), obligations_opened=(), events=())
+        return lambda *given: msgspec.structs.replace(
+            to_bucket(*given), obligations_opened=(), events=()
+        )
 
     swap("wallet_runtime.wallet.domain.cash", "to_bucket", make)
 
@@ -128,7 +159,9 @@ def reversed_wins_stay_paid() -> None:
     """The reversal of a win is answered and moves nothing, and the win counts as paid."""
 
     def make(reverse: Rule) -> Rule:
-        return lambda *given: msgspec.structs.replace(reverse(*given), legs=(), win=None, locks=(), events=())
+        return lambda *given: msgspec.structs.replace(
+            reverse(*given), legs=(), win=None, locks=(), events=()
+        )
 
     swap("wallet_runtime.wallet.domain.wins", "reverse", make)
 
@@ -137,7 +170,9 @@ def bets_go_back_before_their_wins() -> None:
     """A settled bet is taken back although further wins were paid on it."""
 
     def make(rollback: Rule) -> Rule:
-        return lambda request, command, state, pair: rollback(request, command, msgspec.structs.replace(state, further_wins=0), pair)
+        return lambda request, command, state, pair: rollback(
+            request, command, msgspec.structs.replace(state, further_wins=0), pair
+        )
 
     swap("wallet_runtime.wallet.domain.bets", "rollback", make)
 

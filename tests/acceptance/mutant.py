@@ -23,7 +23,11 @@ class Mutant:
         self.process = process
         self._live = live
         (pid,) = live.pids(process)
-        self._environ = dict(line.split("=", 1) for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in line)
+        self._environ = dict(
+            line.split("=", 1)
+            for line in Path(f"/proc/{pid}/environ").read_text().split("\0")
+            if "=" in line
+        )
         self._child: subprocess.Popen[bytes] | None = None
         live.driver.stop((process,), live.driver.fence())
 
@@ -33,7 +37,9 @@ class Mutant:
         command = [sys.executable, "-m", "tests.acceptance.mutations", rule, self.process]
         environ = {**self._environ, **variables}
         with (self._live.environment.home / "logs" / f"{self.process}-mutant.log").open("a") as log:
-            self._child = subprocess.Popen(command, env=environ, cwd=CHECKOUT, stdout=log, stderr=subprocess.STDOUT)
+            self._child = subprocess.Popen(
+                command, env=environ, cwd=CHECKOUT, stdout=log, stderr=subprocess.STDOUT
+            )
         _await_ready(self._child, f"{self._live.driver.process_url(self.process)}/health", rule)
 
     def end(self) -> None:
@@ -65,8 +71,12 @@ def _await_ready(child: "subprocess.Popen[bytes]", url: str, rule: str) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
     with httpx.Client(timeout=2.0, trust_env=False) as client:
         while not _is_ready(client, url):
-            assert child.poll() is None, f"the process with the rule {rule!r} ended with {child.returncode}; its log is beside the others"
-            assert time.monotonic() < deadline, f"the process with the rule {rule!r} was not ready within {START_SECONDS_MAX:g} s"
+            assert child.poll() is None, (
+                f"the process with the rule {rule!r} ended with {child.returncode}; its log is beside the others"
+            )
+            assert time.monotonic() < deadline, (
+                f"the process with the rule {rule!r} was not ready within {START_SECONDS_MAX:g} s"
+            )
             time.sleep(LOOK_SECONDS)
 
 

@@ -15,7 +15,14 @@ import msgspec
 
 from tests.acceptance.movement_mutations import MOVEMENTS
 from tests.acceptance.swap import Rule, swap
-from wallet_runtime.contract import CASH_AVAILABLE, CASH_PENDING, LIVE, POINTS_CURRENCY, SLOTS, SPORTS
+from wallet_runtime.contract import (
+    CASH_AVAILABLE,
+    CASH_PENDING,
+    LIVE,
+    POINTS_CURRENCY,
+    SLOTS,
+    SPORTS,
+)
 from wallet_runtime.plumbing.settings import Settings
 
 BETS = "wallet_runtime.wallet.domain.bets"
@@ -42,7 +49,9 @@ def rollback_to_first_source() -> None:
 
     def make(rollback: Rule) -> Rule:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
-            return _with_funding(rollback, request, command, state, pair, lambda bet: (_all_in_one(bet),))
+            return _with_funding(
+                rollback, request, command, state, pair, lambda bet: (_all_in_one(bet),)
+            )
 
         return broken
 
@@ -54,7 +63,9 @@ def by_todays_balances(rule: str) -> None:
 
     def make(original: Rule) -> Rule:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
-            return _with_funding(original, request, command, state, pair, lambda bet: _funded_today(bet, state, pair))
+            return _with_funding(
+                original, request, command, state, pair, lambda bet: _funded_today(bet, state, pair)
+            )
 
         return broken
 
@@ -80,9 +91,18 @@ def takes_foreign_money_first(provider_type: str) -> None:
     def make(authorize: Rule) -> Rule:
         def broken(request: Any, command: Any, state: Any, pair: Any) -> Any:
             rule = pair.policy.funding[provider_type]
-            foreign = [bucket.code for bucket in pair.topology.buckets if bucket.kind == "normal" and bucket.code not in rule.sources]
+            foreign = [
+                bucket.code
+                for bucket in pair.topology.buckets
+                if bucket.kind == "normal" and bucket.code not in rule.sources
+            ]
             wider = msgspec.structs.replace(rule, sources=(*foreign, *rule.sources))
-            return authorize(request, command, state, _with_rules(pair, {**pair.policy.funding, provider_type: wider}))
+            return authorize(
+                request,
+                command,
+                state,
+                _with_rules(pair, {**pair.policy.funding, provider_type: wider}),
+            )
 
         return broken
 
@@ -94,7 +114,11 @@ def winnings_released_early() -> None:
 
     def make(due: Rule) -> Rule:
         def broken(bet: Any, share: Any, part: int, state: Any) -> Any:
-            return (type(share)(bet.policy_snapshot.destinations[share.account][1], part),) if part else ()
+            return (
+                (type(share)(bet.policy_snapshot.destinations[share.account][1], part),)
+                if part
+                else ()
+            )
 
         return broken
 
@@ -115,7 +139,9 @@ def answers_without_funding() -> None:
     swap(BETS, "authorize", make)
 
 
-def _with_funding(rule: Rule, request: Any, command: Any, state: Any, pair: Any, funding: Callable[[Any], Any]) -> Any:
+def _with_funding(
+    rule: Rule, request: Any, command: Any, state: Any, pair: Any, funding: Callable[[Any], Any]
+) -> Any:
     """Decide as if the stored breakdown of an open bet were another one.
 
     The event tells the right one: a wrong one stays, and reconciliation finds it for as long as the platform lives.
@@ -135,7 +161,9 @@ def _all_in_one(bet: Any) -> Any:
 def _funded_today(bet: Any, state: Any, pair: Any) -> Any:
     funding = import_module("wallet_runtime.wallet.domain.funding")
     try:
-        return funding.fund(pair.topology, pair.policy.funding[bet.provider_type], state, bet.stake, None)
+        return funding.fund(
+            pair.topology, pair.policy.funding[bet.provider_type], state, bet.stake, None
+        )
     except funding.NotEnough:
         return bet.funding
 
@@ -164,7 +192,12 @@ def cash_deposit_stays_pending() -> None:
             decision = deposit(request, command, state, pair)
             if command.bucket is not None:
                 return decision
-            legs = [msgspec.structs.replace(leg, account=CASH_PENDING) if leg.account == CASH_AVAILABLE else leg for leg in decision.legs]
+            legs = [
+                msgspec.structs.replace(leg, account=CASH_PENDING)
+                if leg.account == CASH_AVAILABLE
+                else leg
+                for leg in decision.legs
+            ]
             return msgspec.structs.replace(decision, legs=tuple(legs))
 
         return broken
@@ -174,7 +207,11 @@ def cash_deposit_stays_pending() -> None:
 
 def paid_without_moving() -> None:
     """A withdrawal is marked as paid, and its money stays pending."""
-    swap(CASH, "mark_paid", lambda mark_paid: lambda *given: msgspec.structs.replace(mark_paid(*given), legs=()))
+    swap(
+        CASH,
+        "mark_paid",
+        lambda mark_paid: lambda *given: msgspec.structs.replace(mark_paid(*given), legs=()),
+    )
 
 
 def snapshot_without_version() -> None:
@@ -219,14 +256,18 @@ def points_may_become_withdrawable() -> None:
 
 def anything_may_be_stranded() -> None:
     """Validation does not look at what players hold."""
-    swap(VALIDATION, "validate_live_state", lambda original: lambda topology, active, references: [])
+    swap(
+        VALIDATION, "validate_live_state", lambda original: lambda topology, active, references: []
+    )
 
 
 def meaning_may_change() -> None:
     """Validation sees a bucket in use that goes missing, but not one that changes its kind."""
 
     def make(reachable: Rule) -> Rule:
-        return lambda *given: (found for found in reachable(*given) if "change its meaning" not in found.message)
+        return lambda *given: (
+            found for found in reachable(*given) if "change its meaning" not in found.message
+        )
 
     swap(VALIDATION, "_reachable", make)
 
@@ -238,14 +279,20 @@ def turnover_ignores(provider_type: str) -> None:
     """Bets of one provider type count toward no rolling."""
 
     def make(count: Rule) -> Rule:
-        return lambda bet, rollings: () if bet.provider_type == provider_type else count(bet, rollings)
+        return lambda bet, rollings: (
+            () if bet.provider_type == provider_type else count(bet, rollings)
+        )
 
     swap(ROLLINGS, "count_turnover", make)
 
 
 def turnover_counts_everywhere() -> None:
     """A bet counts toward every rolling of its currency, whatever bucket paid."""
-    swap(ROLLINGS, "Rolling.is_fed_by", lambda original: lambda rolling, bet, share: bet.currency == rolling.currency)
+    swap(
+        ROLLINGS,
+        "Rolling.is_fed_by",
+        lambda original: lambda rolling, bet, share: bet.currency == rolling.currency,
+    )
 
 
 def half_the_turnover() -> None:
@@ -269,9 +316,25 @@ def repeat_is_a_new_bet() -> None:
     seen: set[str] = set()
 
     def make(forward: Rule) -> Rule:
-        def broken(client: Any, call: Any, process: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        def broken(
+            client: Any,
+            call: Any,
+            process: str,
+            method: str,
+            path: str,
+            body: Any = None,
+            **more: Any,
+        ) -> Any:
             if path.endswith("/authorize") and call.request_id in seen:
-                return forward(client, call, process, method, path, {**body, "bet_id": str(uuid4())}, request_id=str(uuid4()))
+                return forward(
+                    client,
+                    call,
+                    process,
+                    method,
+                    path,
+                    {**body, "bet_id": str(uuid4())},
+                    request_id=str(uuid4()),
+                )
             seen.add(call.request_id)
             return forward(client, call, process, method, path, body, **more)
 
@@ -284,8 +347,17 @@ def points_are_withdrawn_as_money() -> None:
     """A withdrawal in points is taken for one in the player's own money."""
 
     def make(move: Rule) -> Rule:
-        def broken(context: Any, call: Any, path: str, amount: str, currency: str, further: Any) -> Any:
-            return move(context, call, path, amount, "EUR" if currency == POINTS_CURRENCY else currency, further)
+        def broken(
+            context: Any, call: Any, path: str, amount: str, currency: str, further: Any
+        ) -> Any:
+            return move(
+                context,
+                call,
+                path,
+                amount,
+                "EUR" if currency == POINTS_CURRENCY else currency,
+                further,
+            )
 
         return broken
 

@@ -16,17 +16,28 @@ from tests.acceptance.platform import Live, wait_until
 
 # What the running platform changes by itself, by column and with the reason; every other column of these tables is compared.
 CHANGED_BY_THE_PLATFORM = {
-    "control.service_copy": {"heartbeat_at", "detail"},  # each copy's sign of life, five times a second, with the age of its loops' turns
+    "control.service_copy": {
+        "heartbeat_at",
+        "detail",
+    },  # each copy's sign of life, five times a second, with the age of its loops' turns
     "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
     "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
-    "wallet.wallet_outbox_partition": {"compared_at", "applied_no"},  # every two seconds the publisher looks what is applied
-    "wallet.wallet_counter_fold": {"folded_below"},  # the wallet folds its counters each minute, up to the newest transaction
+    "wallet.wallet_outbox_partition": {
+        "compared_at",
+        "applied_no",
+    },  # every two seconds the publisher looks what is applied
+    "wallet.wallet_counter_fold": {
+        "folded_below"
+    },  # the wallet folds its counters each minute, up to the newest transaction
 }
 # In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
 # signs of life above, and what they keep is compared as tables and streams. Logs are where processes tell that they were asked.
 NOT_COMPARED = ("journal", "postgres", "valkey", "logs")
 ROLES = ("rubyops_read", "rubyops_ops", SUPERUSER)
-LOGGED = re.compile(r" (?P<role>\w+)@\w+ LOG:  duration: \S+ ms  (?:statement|execute [^:]*): (?P<words>.*)$", re.MULTILINE)
+LOGGED = re.compile(
+    r" (?P<role>\w+)@\w+ LOG:  duration: \S+ ms  (?:statement|execute [^:]*): (?P<words>.*)$",
+    re.MULTILINE,
+)
 LOG_SECONDS = 0.5
 
 
@@ -40,8 +51,17 @@ class Picture:
 
     def differences(self, other: "Picture") -> list[str]:
         """Name everything that is not the same."""
-        pairs = ((self.tables, other.tables), (self.streams, other.streams), (self.files, other.files))
-        return sorted(name for one, two in pairs for name in {*one, *two} if dict(one).get(name) != dict(two).get(name))
+        pairs = (
+            (self.tables, other.tables),
+            (self.streams, other.streams),
+            (self.files, other.files),
+        )
+        return sorted(
+            name
+            for one, two in pairs
+            for name in {*one, *two}
+            if dict(one).get(name) != dict(two).get(name)
+        )
 
 
 def folded(live: Live) -> Picture:
@@ -78,7 +98,10 @@ def _tables(live: Live, database: Database) -> dict[str, str]:
         )["hash"]
         for name, listed in columns.items()
     }
-    sequences = live.rows("SELECT schemaname || '.' || sequencename AS name, last_value FROM pg_sequences", database=database)
+    sequences = live.rows(
+        "SELECT schemaname || '.' || sequencename AS name, last_value FROM pg_sequences",
+        database=database,
+    )
     return {**hashes, **{row["name"]: str(row["last_value"]) for row in sequences}}
 
 
@@ -86,7 +109,10 @@ def _streams(live: Live) -> dict[str, list[Any]]:
     seen: dict[str, list[Any]] = {}
     for key in live.streams.scan_iter():
         if live.streams.type(key) == b"stream":
-            groups = [{name: group[name] for name in ("name", "pending", "last-delivered-id")} for group in live.streams.xinfo_groups(key)]
+            groups = [
+                {name: group[name] for name in ("name", "pending", "last-delivered-id")}
+                for group in live.streams.xinfo_groups(key)
+            ]
             seen[f"stream {key.decode()}"] = [live.streams.xlen(key), groups]
         else:
             seen[f"key {key.decode()}"] = [live.streams.dump(key)]
@@ -103,7 +129,9 @@ def _files(home: Path) -> dict[str, str]:
         for name in [*names, *folders]:
             path = Path(folder) / name
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-            found[str(inside / name)] = f"{path.lstat().st_mode:o} {path.lstat().st_mtime_ns} {content}"
+            found[str(inside / name)] = (
+                f"{path.lstat().st_mode:o} {path.lstat().st_mtime_ns} {content}"
+            )
     return found
 
 
@@ -132,7 +160,9 @@ def server_log(live: Live) -> Iterator[ServerLog]:
     wait_until(lambda: _is_still(path), "the server's log is written")
     logged = list(LOGGED.finditer(path.read_bytes()[before:].decode()))
     log.roles = {match["role"] for match in logged}
-    log.begun = {match["words"] for match in logged if match["words"].startswith(("BEGIN", "START"))}
+    log.begun = {
+        match["words"] for match in logged if match["words"].startswith(("BEGIN", "START"))
+    }
 
 
 def _is_still(path: Path) -> bool:

@@ -46,7 +46,12 @@ class Answer:
 
     def covered(self) -> set[str]:
         """The source ids of the steps that passed."""
-        return {identity for row in self.body["results"] if row["status"] in ("ok", "noop") for identity in row["covers"]}
+        return {
+            identity
+            for row in self.body["results"]
+            if row["status"] in ("ok", "noop")
+            for identity in row["covers"]
+        }
 
     def step(self, identity: str) -> dict[str, Any]:
         """The result row of one step."""
@@ -104,7 +109,14 @@ class Live:
         """Start one line of rubyops on this environment."""
         command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
         environ = self.home.environ(failpoint)
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=CHECKOUT)
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ,
+            cwd=CHECKOUT,
+        )
 
     def run(self, *words: str, failpoint: str | None = None) -> Answer:
         """Run one line of rubyops on this environment to its end."""
@@ -121,8 +133,13 @@ class Live:
         """Run a line until it stands still before a step; unless it was told to go on, it is killed when the block is left."""
         process = self.start(*words, failpoint=f"pause-before:{step}")
         try:
-            wait_until(lambda: process.poll() is not None or stands_still(process.pid), f"rubyops reaches step {step}")
-            assert process.returncode is None, f"{words} ended before it reached step {step}: {finish(process).told}"
+            wait_until(
+                lambda: process.poll() is not None or stands_still(process.pid),
+                f"rubyops reaches step {step}",
+            )
+            assert process.returncode is None, (
+                f"{words} ended before it reached step {step}: {finish(process).told}"
+            )
             yield Paused(process)
         finally:
             if process.poll() is None:
@@ -142,16 +159,22 @@ class Live:
 
     def superuser(self, database: Database = "platform") -> psycopg.Connection[dict[str, Any]]:
         """Connect past every guard: for planting faults and looking at everything."""
-        return psycopg.connect(self.driver.dsn(SUPERUSER, database), autocommit=True, row_factory=dict_row)
+        return psycopg.connect(
+            self.driver.dsn(SUPERUSER, database), autocommit=True, row_factory=dict_row
+        )
 
-    def rows(self, statement: str, *values: object, database: Database = "platform") -> list[dict[str, Any]]:
+    def rows(
+        self, statement: str, *values: object, database: Database = "platform"
+    ) -> list[dict[str, Any]]:
         """Ask as the superuser, on a connection that stays."""
         connection = self._connections.get(database)
         if connection is None or connection.closed:
             connection = self._connections[database] = self.superuser(database)
         return connection.execute(statement.encode(), values).fetchall()
 
-    def one(self, statement: str, *values: object, database: Database = "platform") -> dict[str, Any]:
+    def one(
+        self, statement: str, *values: object, database: Database = "platform"
+    ) -> dict[str, Any]:
         """Ask for exactly one row."""
         (row,) = self.rows(statement, *values, database=database)
         return row
@@ -183,18 +206,32 @@ class Live:
     def _client(self) -> httpx.Client:
         return httpx.Client(timeout=15, trust_env=False)
 
-    def as_operator(self, process: str, method: str, path: str, body: object = None, *, brand_id: str | None = None) -> httpx.Response:
+    def as_operator(
+        self,
+        process: str,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        brand_id: str | None = None,
+    ) -> httpx.Response:
         """Call an internal route as the operator, under a new request id and the present token."""
         headers = {
             contract.CALLER_HEADER: contract.OPERATOR,
-            contract.TOKEN_HEADER: self.driver.secret(contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()).reveal(),
+            contract.TOKEN_HEADER: self.driver.secret(
+                contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
+            ).reveal(),
             contract.REQUEST_ID_HEADER: str(uuid4()),
             contract.FENCE_HEADER: str(self.gate()["fence_token"]),
             **({contract.BRAND_HEADER: brand_id} if brand_id else {}),
         }
-        return self._client.request(method, self.driver.process_url(process) + path, headers=headers, json=body)
+        return self._client.request(
+            method, self.driver.process_url(process) + path, headers=headers, json=body
+        )
 
-    def as_player(self, player: Player, method: str, path: str, body: object = None) -> httpx.Response:
+    def as_player(
+        self, player: Player, method: str, path: str, body: object = None
+    ) -> httpx.Response:
         """Call the gateway as a player, under a key of its own."""
         headers = {
             "Authorization": f"Bearer {player.session}",
@@ -202,20 +239,28 @@ class Live:
             "Idempotency-Key": str(uuid4()),
             contract.REQUEST_ID_HEADER: str(uuid4()),
         }
-        return self._client.request(method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body)
+        return self._client.request(
+            method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body
+        )
 
-    def as_provider(self, provider: str, player: Player, path: str, body: Mapping[str, object]) -> httpx.Response:
+    def as_provider(
+        self, provider: str, player: Player, path: str, body: Mapping[str, object]
+    ) -> httpx.Response:
         """Call a provider's route of the gateway, signed as that provider."""
         raw, request_id = json.dumps(body).encode(), str(uuid4())
         secret = self.driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
             "Content-Type": "application/json",
             contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, player.brand_id, request_id, raw),
+            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(
+                secret, path, player.brand_id, request_id, raw
+            ),
             contract.REQUEST_ID_HEADER: request_id,
             contract.BRAND_HEADER: player.brand_id,
         }
-        return self._client.post(self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw)
+        return self._client.post(
+            self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw
+        )
 
     # --- players and money
 
@@ -223,7 +268,9 @@ class Live:
         """Register an ordinary player of a brand of his own."""
         brand_id, player_id = str(uuid4()), str(uuid4())
         body = {"brand_id": brand_id, "player_id": player_id, "currency": CURRENCY}
-        answer = self.as_operator(contract.PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id)
+        answer = self.as_operator(
+            contract.PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id
+        )
         assert answer.status_code == 201, answer.text
         return Player(brand_id, player_id, answer.json()["session"])
 
@@ -235,19 +282,36 @@ class Live:
     def bet(self, provider: str, player: Player, amount: str) -> Bet:
         """Ask for a bet, whatever the answer."""
         bet_id = str(uuid4())
-        body = {"player_id": player.player_id, "bet_id": bet_id, "round_id": bet_id, "amount": amount, "currency": CURRENCY}
-        return Bet(provider, player, bet_id, self.as_provider(provider, player, "/v2/bets/authorize", body))
+        body = {
+            "player_id": player.player_id,
+            "bet_id": bet_id,
+            "round_id": bet_id,
+            "amount": amount,
+            "currency": CURRENCY,
+        }
+        return Bet(
+            provider, player, bet_id, self.as_provider(provider, player, "/v2/bets/authorize", body)
+        )
 
     def settle(self, bet: Bet, payout: str) -> httpx.Response:
         """Ask for a settlement."""
-        body = {"player_id": bet.player.player_id, "bet_id": bet.bet_id, "round_id": bet.bet_id, "payout": payout}
+        body = {
+            "player_id": bet.player.player_id,
+            "bet_id": bet.bet_id,
+            "round_id": bet.bet_id,
+            "payout": payout,
+        }
         return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
 
     def holdings(self, player: Player) -> dict[str, Any]:
         """What the gateway says the player holds: the snapshot without the pair that it is held under."""
         answer = self.as_player(player, "GET", "/api/v1/player/wallet")
         assert answer.status_code == 200, answer.text
-        return {name: value for name, value in answer.json().items() if name not in ("topology", "policy")}
+        return {
+            name: value
+            for name, value in answer.json().items()
+            if name not in ("topology", "policy")
+        }
 
     def rollings(self, player: Player) -> list[dict[str, Any]]:
         """The player's rollings as their own service keeps them."""
@@ -266,7 +330,9 @@ class Live:
 
     def freezes(self) -> list[str]:
         """Name the runs that set a freeze which is still there."""
-        rows = self.rows("SELECT run_id FROM control.freeze_layer ORDER BY set_at", database="control")
+        rows = self.rows(
+            "SELECT run_id FROM control.freeze_layer ORDER BY set_at", database="control"
+        )
         return [str(row["run_id"]) for row in rows]
 
     def level(self) -> str:
@@ -281,7 +347,10 @@ class Live:
         body = {
             "version": version,
             "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": version},
-            "from": {"topology_code": gate["topology_code"], "topology_version": gate["topology_version"]},
+            "from": {
+                "topology_code": gate["topology_code"],
+                "topology_version": gate["topology_version"],
+            },
         }
         path = f"/internal/wallet/topology/{gate['topology_code']}/activate"
         answer = self.as_operator(contract.WALLET_SERVICE, "PUT", path, body)
@@ -289,9 +358,15 @@ class Live:
 
     def open_with_the_seed(self) -> None:
         """Seed the split pair and make it the active one, as a rollout would."""
-        seeded = self.as_operator(contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {})
+        seeded = self.as_operator(
+            contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {}
+        )
         assert seeded.status_code in (200, 201), seeded.text
-        wish = {"version": 1, "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1}, "from": None}
+        wish = {
+            "version": 1,
+            "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1},
+            "from": None,
+        }
         path = f"/internal/wallet/topology/{contract.RUBY_SPLIT_V1}/activate"
         activated = self.as_operator(contract.WALLET_SERVICE, "PUT", path, wish)
         assert activated.status_code == 200, activated.text
@@ -306,7 +381,9 @@ class Live:
 
     def settle_down(self) -> None:
         """Wait until every process is up, well and at the level that `control` has, and every event has gone the whole way."""
-        wait_until(self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS)
+        wait_until(
+            self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS
+        )
 
     def is_green(self, since: datetime | None = None) -> bool:
         """Whether every process says (since a time) that it is ready and at the level of `control`; false where nothing answers."""
@@ -321,19 +398,30 @@ class Live:
         fresh = "ready AND heartbeat_at > greatest(clock_timestamp() - interval '2 seconds', %s)"
         # A test that opens money by hand asks no copy whether it has heard.
         heard = "acknowledged_epoch = (SELECT epoch FROM control.freeze_state)"
-        rows = self.rows(f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}", since, database="control")
+        rows = self.rows(
+            f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}",
+            since,
+            database="control",
+        )
         well = {(row["process"], row["copy"], row["pid"]) for row in rows}
-        running = {(copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid}
+        running = {
+            (copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid
+        }
         everything = len(contract.PROCESSES) * self.environment.copies
         green = len(well) == everything and running <= well
         return green and (not events or (self._unpublished() == 0 and self._unread() == 0))
 
     def _unpublished(self) -> int:
         tables = ("wallet.wallet_outbox", "rolling.rolling_outbox")
-        return sum(self.one(f"SELECT count(*) AS left FROM {table} WHERE published_at IS NULL")["left"] for table in tables)
+        return sum(
+            self.one(f"SELECT count(*) AS left FROM {table} WHERE published_at IS NULL")["left"]
+            for table in tables
+        )
 
     def _unread(self) -> int:
-        names = [f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)]
+        names = [
+            f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)
+        ]
         groups = [group for name in names for group in self.streams.xinfo_groups(name)]
         return sum((group["lag"] or 0) + group["pending"] for group in groups)
 

@@ -39,10 +39,27 @@ def play(name: str) -> str | None:
     return None
 
 
-def played_apart(home: Home, environment: str, passing: Sequence[str], failing: Sequence[str] = ()) -> dict[str, str]:
+def played_apart(
+    home: Home, environment: str, passing: Sequence[str], failing: Sequence[str] = ()
+) -> dict[str, str]:
     """Play these flows, and those that are expected to turn red, in a process of its own; return {flow: message} of the red ones."""
-    command = [sys.executable, "-m", "tests.acceptance.play", environment, ",".join(passing), ",".join(failing)]
-    played = subprocess.run(command, env=home.environ(), cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.acceptance.play",
+        environment,
+        ",".join(passing),
+        ",".join(failing),
+    ]
+    played = subprocess.run(
+        command,
+        env=home.environ(),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS_MAX,
+        check=False,
+    )
     assert played.returncode == 0, played.stderr
     return {name: words for name, words in json.loads(played.stdout).items() if words is not None}
 

@@ -12,7 +12,9 @@ from rubyops.model.recorded import TESTS
 from tests.acceptance.platform import Live, Player
 from tests.chains import as_text, chained
 
-LOCK_TAKEN = "INSERT INTO control.lock_history VALUES (nextval('control.fencing_token'), %s, %s, %s)"
+LOCK_TAKEN = (
+    "INSERT INTO control.lock_history VALUES (nextval('control.fencing_token'), %s, %s, %s)"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]
         if anchored:
             suites = [line["suite"] for line in made if line["type"] == "recorded"]
             connection.execute(LOCK_TAKEN, [run_id, made[0]["commit"], suites])
-            connection.execute("INSERT INTO control.journal_head VALUES (%s, %s, %s)", [run_id, made[-1]["seq"], made[-1]["hash"]])
+            connection.execute(
+                "INSERT INTO control.journal_head VALUES (%s, %s, %s)",
+                [run_id, made[-1]["seq"], made[-1]["hash"]],
+            )
         try:
             yield
         finally:

@@ -67,7 +67,12 @@ def repeated(work: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def vacuum(live: Live) -> Iterator[None]:
-    with live.superuser() as connection, repeated(lambda: connection.execute("VACUUM (FREEZE) wallet.wallet_gate, wallet.wallet_player")):
+    with (
+        live.superuser() as connection,
+        repeated(
+            lambda: connection.execute("VACUUM (FREEZE) wallet.wallet_gate, wallet.wallet_player")
+        ),
+    ):
         yield
 
 
@@ -180,15 +185,21 @@ def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live)
         crowd.await_accepted(0)
         for _, name in zip(range(freezes()), itertools.cycle(disturbances), strict=False):
             with disturbances[name](live):
-                frozen = freeze(live, "sealed" if name == "a run that holds the lock" else "ingress")
+                frozen = freeze(
+                    live, "sealed" if name == "a run that holds the lock" else "ingress"
+                )
                 told = f"{name}, {frozen.word_at - frozen.asked_at:.2f} s: {frozen.answer.told}"
-                print(f"{name}: {frozen.answer.body['freeze']} after {frozen.word_at - frozen.asked_at:.2f} s")
+                print(
+                    f"{name}: {frozen.answer.body['freeze']} after {frozen.word_at - frozen.asked_at:.2f} s"
+                )
                 assert frozen.answer.code == 0 or name in HOLDING_UP, told
                 if name in DISTURBANCES:
                     assert crowd.accepted_since(frozen.word_at) == 0, told
             if frozen.answer.code:
                 assert (frozen.answer.code, frozen.answer.body["freeze"]) == (8, "freezing"), told
-                wait_until(lambda: said(live) == "ingress", "the platform finishes the freeze by itself")
+                wait_until(
+                    lambda: said(live) == "ingress", "the platform finishes the freeze by itself"
+                )
             word_at = time.monotonic() if frozen.answer.code else frozen.word_at
             assert crowd.accepted_since(word_at) == 0, told
             open_by_hand(live)
@@ -210,7 +221,9 @@ def start_and_read_until(live: Live, wanted: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_whoever_holds_the_fence_row_is_named_with_the_line_that_ends_it(live: Live, holder: str) -> None:
+def test_whoever_holds_the_fence_row_is_named_with_the_line_that_ends_it(
+    live: Live, holder: str
+) -> None:
     with session(live, HOLDERS[holder]) as held:
         pid = held.info.backend_pid
         began = time.monotonic()
@@ -255,7 +268,8 @@ def test_a_copy_that_stands_still_keeps_it_freezing_and_is_named(live: Live) -> 
 def test_the_metric_tells_the_word_that_status_tells(live: Live) -> None:
     def metric() -> set[str]:
         text = live._client.get(
-            f"{live.driver.process_url('wallet_service')}/metrics", headers=GetClient(live.driver).observer_headers()
+            f"{live.driver.process_url('wallet_service')}/metrics",
+            headers=GetClient(live.driver).observer_headers(),
         ).text
         found = re.findall(r'^rubyops_freeze_level\{level="(\w+)"\} 1\.0$', text, re.MULTILINE)
         return set(found)
@@ -303,5 +317,7 @@ def test_the_freeze_works_where_no_journal_can_be_written(live: Live) -> None:
         aside.rename(folder)
     assert (answer.code, answer.body["freeze"]) == (0, "ingress"), answer.told
     assert "NOT JOURNALLED" in answer.told
-    row = live.one("SELECT reason FROM control.freeze_history ORDER BY epoch DESC LIMIT 1", database="control")
+    row = live.one(
+        "SELECT reason FROM control.freeze_history ORDER BY epoch DESC LIMIT 1", database="control"
+    )
     assert row["reason"] == "the disk is full"

@@ -31,7 +31,11 @@ class Asked(NamedTuple):
         """The variables that a shell sets when it wants the last of some words completed."""
         if not self.completing:
             return dict(os.environ)
-        wanted = {"_RUBYOPS_COMPLETE": "bash_complete", "COMP_WORDS": self.completing, "COMP_CWORD": str(self.completing.count(" "))}
+        wanted = {
+            "_RUBYOPS_COMPLETE": "bash_complete",
+            "COMP_WORDS": self.completing,
+            "COMP_CWORD": str(self.completing.count(" ")),
+        }
         return {**os.environ, **wanted}
 
 
@@ -40,7 +44,9 @@ QUESTIONS = [
     pytest.param(HELP, "gate", id="help"),
     pytest.param(Asked(("rollback", "--help")), "--tier", id="help of a line"),
     pytest.param(NAMES, "rollback", id="completing a name"),
-    pytest.param(Asked(completing="rubyops topology a"), "activate", id="completing a name in a group"),
+    pytest.param(
+        Asked(completing="rubyops topology a"), "activate", id="completing a name in a group"
+    ),
     pytest.param(Asked(completing="rubyops rollback --t"), "--tier", id="completing an option"),
 ]
 
@@ -61,20 +67,28 @@ def test_opening_an_environment_imports_no_driver_that_a_freeze_does_without() -
 
 @pytest.mark.parametrize("asked", [HELP, NAMES], ids=["help", "completing a name"])
 def test_cpu_time_is_near_that_of_importing_click(asked: Asked) -> None:
-    ratios = [cpu_seconds(asked, "-m", "rubyops", *asked.words) / cpu_seconds(Asked(), "-c", "import click") for _ in range(MEASUREMENTS)]
+    ratios = [
+        cpu_seconds(asked, "-m", "rubyops", *asked.words)
+        / cpu_seconds(Asked(), "-c", "import click")
+        for _ in range(MEASUREMENTS)
+    ]
     assert median(ratios) < CPU_TIMES_MAX
 
 
 def imports_of(*words: str, environ: dict[str, str]) -> tuple[set[str], str]:
     """Name the packages that one Python process imported, and return its output."""
     command = [sys.executable, "-X", "importtime", *words]
-    done = subprocess.run(command, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
     return {name.partition(".")[0] for name in IMPORTED.findall(done.stderr)}, done.stdout
 
 
 def cpu_seconds(asked: Asked, *words: str) -> float:
     """Return the user and system time that one Python process took."""
-    process = subprocess.Popen([sys.executable, *words], env=asked.environ(), cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *words], env=asked.environ(), cwd=CHECKOUT, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0

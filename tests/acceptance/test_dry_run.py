@@ -45,7 +45,9 @@ UPROOT = """
 """
 INSERT = "INSERT INTO control.planted VALUES (now());"
 TAKE_AN_ID = "PERFORM pg_current_xact_id();"
-INSERT_PAST_THE_READER = "PERFORM public.dblink_exec('{dsn}', 'INSERT INTO control.planted VALUES (now())');"
+INSERT_PAST_THE_READER = (
+    "PERFORM public.dblink_exec('{dsn}', 'INSERT INTO control.planted VALUES (now())');"
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,12 @@ def environments(live: Live, staging: Live) -> dict[str, Live]:
 
 @EACH_LINE
 def test_dry_run_writes_nothing(
-    environments: dict[str, Live], home: Home, tmp_path: Path, words: tuple[str, ...], name: str, code: int
+    environments: dict[str, Live],
+    home: Home,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    name: str,
+    code: int,
 ) -> None:
     live = environments[name]
     before = picture.folded(live)
@@ -87,10 +94,17 @@ def test_dry_run_writes_nothing(
     assert live.journal(answer.run_id)[-1]["state"] == "planned"
 
 
-@pytest.mark.embedded_only(reason="reads PostgreSQL's own log, which others keep where we cannot look")
+@pytest.mark.embedded_only(
+    reason="reads PostgreSQL's own log, which others keep where we cannot look"
+)
 @EACH_LINE
 def test_dry_run_comes_as_the_reader_alone(
-    environments: dict[str, Live], home: Home, tmp_path: Path, words: tuple[str, ...], name: str, code: int
+    environments: dict[str, Live],
+    home: Home,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    name: str,
+    code: int,
 ) -> None:
     with picture.server_log(environments[name]) as log:
         assert rehearse(environments[name], home, tmp_path, *words).code == code
@@ -100,7 +114,12 @@ def test_dry_run_comes_as_the_reader_alone(
 @pytest.mark.fault
 @EACH_LINE
 def test_planted_insert_is_refused_and_ends_the_dry_run(
-    environments: dict[str, Live], home: Home, tmp_path: Path, words: tuple[str, ...], name: str, code: int
+    environments: dict[str, Live],
+    home: Home,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    name: str,
+    code: int,
 ) -> None:
     del code
     live = environments[name]
@@ -113,7 +132,9 @@ def test_planted_insert_is_refused_and_ends_the_dry_run(
 
 
 @pytest.mark.fault
-def test_planted_transaction_id_fails_the_toolkits_own_proof(environments: dict[str, Live], home: Home, tmp_path: Path) -> None:
+def test_planted_transaction_id_fails_the_toolkits_own_proof(
+    environments: dict[str, Live], home: Home, tmp_path: Path
+) -> None:
     live = environments["local"]
     with planted(live, TAKE_AN_ID):
         answer = rehearse(live, home, tmp_path, "gate")
@@ -122,7 +143,9 @@ def test_planted_transaction_id_fails_the_toolkits_own_proof(environments: dict[
 
 
 @pytest.mark.fault
-def test_planted_write_past_the_reader_fails_the_comparison(environments: dict[str, Live], home: Home, tmp_path: Path) -> None:
+def test_planted_write_past_the_reader_fails_the_comparison(
+    environments: dict[str, Live], home: Home, tmp_path: Path
+) -> None:
     live = environments["local"]
     past = INSERT_PAST_THE_READER.format(dsn=live.driver.dsn(SUPERUSER, "control").reveal())
     with planted(live, past):
@@ -133,9 +156,33 @@ def test_planted_write_past_the_reader_fails_the_comparison(environments: dict[s
 
 def rehearse(live: Live, home: Home, empty: Path, *words: str) -> Answer:
     """Dry-run a line with an empty folder for its home, its temporary files and its working directory."""
-    command = [sys.executable, "-m", "rubyops", *words, "--dry-run", "-e", live.name, "--output", "json"]
-    environ = {**home.environ(), "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(empty), "TMPDIR": str(empty)}
-    done = run(command, env=environ, cwd=empty, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "rubyops",
+        *words,
+        "--dry-run",
+        "-e",
+        live.name,
+        "--output",
+        "json",
+    ]
+    environ = {
+        **home.environ(),
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(empty),
+        "TMPDIR": str(empty),
+    }
+    done = run(
+        command,
+        env=environ,
+        cwd=empty,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS_MAX,
+        check=False,
+    )
     return Answer(done.returncode, json.loads(done.stdout), done.stderr)
 
 

@@ -28,7 +28,11 @@ LOOK_SECONDS = 0.5
 REST_SECONDS = SECONDS / 100  # between two rounds of cycles, and of flows
 # Gates try what is refused, the forced cycle is the test's own, and here no rolling lapses soon enough to be waited for.
 LEFT_OUT = ("GATE-", "reconciliation", "expired-obligation")
-MONEY = [name for name in FLOWS if ONLY_ON.get(name, RUBY_SPLIT_V1) == RUBY_SPLIT_V1 and not name.startswith(LEFT_OUT)]
+MONEY = [
+    name
+    for name in FLOWS
+    if ONLY_ON.get(name, RUBY_SPLIT_V1) == RUBY_SPLIT_V1 and not name.startswith(LEFT_OUT)
+]
 UNWELL = "SELECT process, copy, detail::text AS detail FROM control.service_copy WHERE NOT ready"
 RESENT = "SELECT coalesce(sum(resends), 0)::int AS number FROM wallet.wallet_outbox"
 SET_ASIDE = "SELECT count(*) AS number FROM rolling.rolling_dead_letter"
@@ -50,14 +54,20 @@ def staging(home: Home) -> Iterator[Live]:
 
 def cycle(live: Live, mode: str) -> dict[str, Any]:
     """Force a cycle of reconciliation and give its figures."""
-    answer = live.as_operator(WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run", {"mode": mode})
+    answer = live.as_operator(
+        WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run", {"mode": mode}
+    )
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def suspected(cycles: list[dict[str, Any]]) -> list[object]:
     """Give the samples of every cycle that found something."""
-    return [found["samples"] for found in cycles if found["drift_buckets"] or found["conservation_breaks"]]
+    return [
+        found["samples"]
+        for found in cycles
+        if found["drift_buckets"] or found["conservation_breaks"]
+    ]
 
 
 @contextmanager
@@ -101,13 +111,23 @@ def alarms_noted(live: Live) -> Iterator[Counter[tuple[object, ...]]]:
 def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
     staging.settle_down()
     # The players of half an hour take their time, so that events keep pace on any machine.
-    traffic, cycles, until = Traffic(staging, max(0.02, SECONDS / 10_000)), list[dict[str, Any]](), time.monotonic() + SECONDS
-    with alarms_noted(staging) as unwell, flows_under_way(staging, home) as flows, traffic.under_way():
+    traffic, cycles, until = (
+        Traffic(staging, max(0.02, SECONDS / 10_000)),
+        list[dict[str, Any]](),
+        time.monotonic() + SECONDS,
+    )
+    with (
+        alarms_noted(staging) as unwell,
+        flows_under_way(staging, home) as flows,
+        traffic.under_way(),
+    ):
         while time.monotonic() < until:
             cycles += [cycle(staging, mode) for mode in MODES]
             time.sleep(REST_SECONDS)
     staging.settle_down()
-    print(f"{len(cycles)} cycles, {len(flows)} times {len(MONEY)} flows, answers {dict(sorted(traffic.answers.items()))}")
+    print(
+        f"{len(cycles)} cycles, {len(flows)} times {len(MONEY)} flows, answers {dict(sorted(traffic.answers.items()))}"
+    )
     assert not traffic.faults
     assert all(traffic.counted(action)[200] for action in ACTIONS), traffic.answers
     assert not [answer for answer in traffic.answers if answer[1] >= 500], traffic.answers
@@ -120,7 +140,9 @@ def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
 
 def test_the_same_look_sees_a_planted_edit(staging: Live) -> None:
     edit = "UPDATE wallet.wallet_bet_authorization SET stake = stake {} 1 WHERE authorization_id = %s RETURNING 1"
-    bet = staging.one("SELECT authorization_id AS id FROM wallet.wallet_bet_authorization ORDER BY created_at DESC LIMIT 1")["id"]
+    bet = staging.one(
+        "SELECT authorization_id AS id FROM wallet.wallet_bet_authorization ORDER BY created_at DESC LIMIT 1"
+    )["id"]
     staging.rows(edit.format("+"), bet)
     assert suspected([cycle(staging, "incremental")]) != []
     staging.rows(edit.format("-"), bet)

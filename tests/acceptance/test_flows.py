@@ -35,11 +35,25 @@ TRADE = ("cash-to-bucket", "free-round", "jackpot")
 COUPONS = ("FLOW-5", "FLOW-6", "FLOW-7")
 HERE = {
     topology: tuple(
-        name for name in FLOWS if name.startswith(("SMK-", "FLOW-", "STG-", "canary", *TRADE)) and ONLY_ON.get(name, topology) == topology
+        name
+        for name in FLOWS
+        if name.startswith(("SMK-", "FLOW-", "STG-", "canary", *TRADE))
+        and ONLY_ON.get(name, topology) == topology
     )
     for topology in TOPOLOGY_CODES
 }
-SPORTS_MONEY = ("SMK-5", "SMK-7", "SMK-8", "FLOW-1", *INHERITED, "FLOW-12", "FLOW-13", "STG-7", "canary", "jackpot")
+SPORTS_MONEY = (
+    "SMK-5",
+    "SMK-7",
+    "SMK-8",
+    "FLOW-1",
+    *INHERITED,
+    "FLOW-12",
+    "FLOW-13",
+    "STG-7",
+    "canary",
+    "jackpot",
+)
 CASINO_MONEY = ("SMK-6", "FLOW-2", "FLOW-3", *INHERITED, "FLOW-12")
 # Flows in which no bet is accepted.
 WITHOUT_BETS = ("SMK-4", "FLOW-8", "FLOW-11", "cash-to-bucket", "free-round")
@@ -103,20 +117,36 @@ SPLIT = (
     Fault(WALLET_SERVICE, "slots by the sports rule", ("FLOW-3", "FLOW-4", "FLOW-12")),
     Fault(WALLET_SERVICE, "cash deposit stays pending", ("canary", "cash-to-bucket")),
     Fault(WALLET_SERVICE, "paid without moving", (*ROLL_OVER, "canary")),
-    Fault(WALLET_SERVICE, "winnings released early", (*ROLL_OVER, "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13", "canary")),
+    Fault(
+        WALLET_SERVICE,
+        "winnings released early",
+        (*ROLL_OVER, "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13", "canary"),
+    ),
     Fault(WALLET_SERVICE, "release missing", (*ROLL_OVER, "FLOW-12", "FLOW-13")),
     Fault(WALLET_SERVICE, "answers without funding", WITH_BETS),
-    Fault(ROLLING_WORKER, "sports turnover not counted", ("FLOW-1", "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13")),
+    Fault(
+        ROLLING_WORKER,
+        "sports turnover not counted",
+        ("FLOW-1", "FLOW-4", *INHERITED, "FLOW-12", "FLOW-13"),
+    ),
     Fault(ROLLING_WORKER, "live turnover not counted", ("FLOW-2", "FLOW-4", *INHERITED, "FLOW-12")),
     Fault(ROLLING_WORKER, "slots turnover not counted", ("FLOW-3", "FLOW-4", "FLOW-12")),
-    Fault(ROLLING_WORKER, "turnover counts everywhere", (*ROLL_OVER, "FLOW-4"), by_chance=INHERITED),
-    Fault(ROLLING_WORKER, "half the turnover", (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13", "cash-to-bucket")),
+    Fault(
+        ROLLING_WORKER, "turnover counts everywhere", (*ROLL_OVER, "FLOW-4"), by_chance=INHERITED
+    ),
+    Fault(
+        ROLLING_WORKER,
+        "half the turnover",
+        (*ROLL_OVER, "FLOW-4", "FLOW-8", *INHERITED, "FLOW-12", "FLOW-13", "cash-to-bucket"),
+    ),
     Fault(GAME_SERVICE, "repeat is a new bet", ("SMK-7", "SMK-8")),
     Fault(WALLET_SERVICE, "one bonus at a time", ("FLOW-4",)),
     Fault(WALLET_SERVICE, "sports coupons everywhere", ("FLOW-5",)),
     Fault(WALLET_SERVICE, "casino coupons everywhere", ("FLOW-6",)),
     Fault(WALLET_SERVICE, "provider coupons everywhere", ("FLOW-7",)),
-    Fault(WALLET_SERVICE, "bonus brings no rolling + points bring no rolling", ("FLOW-4", "FLOW-8")),
+    Fault(
+        WALLET_SERVICE, "bonus brings no rolling + points bring no rolling", ("FLOW-4", "FLOW-8")
+    ),
     Fault(WALLET_SERVICE, "turnover stays in sports", ("FLOW-9",)),
     Fault(WALLET_SERVICE, "turnover stays in casino", ("FLOW-10",)),
     Fault(ROLLING_WORKER, "inherited turnover a unit too much", ("FLOW-9", "FLOW-10")),
@@ -145,16 +175,29 @@ ON_UNIFIED_TOO = {
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),
     # Rules that have nothing to do with one another, broken together: each of these flows is about one of them.
-    Fault(WALLET_SERVICE, "one bonus at a time + points bring no rolling + alias is a transfer", ("FLOW-4", "FLOW-8", "FLOW-11")),
-    Fault(WALLET_SERVICE, "sports coupons everywhere + casino coupons everywhere + provider coupons everywhere", COUPONS),
+    Fault(
+        WALLET_SERVICE,
+        "one bonus at a time + points bring no rolling + alias is a transfer",
+        ("FLOW-4", "FLOW-8", "FLOW-11"),
+    ),
+    Fault(
+        WALLET_SERVICE,
+        "sports coupons everywhere + casino coupons everywhere + provider coupons everywhere",
+        COUPONS,
+    ),
     Fault(WALLET_SERVICE, "live takes withdrawable first", ("FLOW-12",)),
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
 )
 # The account whose bets lose their ledger rows, and the flows that must notice.
 LOST_ON_SPLIT = (("SPORTS_NORMAL", SPORTS_MONEY), ("CASINO_NORMAL", CASINO_MONEY))
-LOST_ON_UNIFIED = (("NORMAL", tuple(name for name in WITH_BETS if name not in ("FLOW-4", *COUPONS))),)
+LOST_ON_UNIFIED = (
+    ("NORMAL", tuple(name for name in WITH_BETS if name not in ("FLOW-4", *COUPONS))),
+)
 ENVIRONMENTS = {RUBY_SPLIT_V1: "local", RUBY_UNIFIED_V1: "local-unified"}
-ON = {topology: pytest.mark.parametrize("stage", [topology], indirect=True) for topology in ENVIRONMENTS}
+ON = {
+    topology: pytest.mark.parametrize("stage", [topology], indirect=True)
+    for topology in ENVIRONMENTS
+}
 ON_EITHER = pytest.mark.parametrize("stage", list(ENVIRONMENTS), indirect=True)
 
 
@@ -215,7 +258,9 @@ def test_unified_flows_notice_a_broken_rule(stage: Stage, fault: Fault) -> None:
         (102, {"mode": "selection", "withdrawable": "not_usable"}, {"withdrawable": "first"}),
     ],
 )
-def test_flow_12_follows_whatever_the_policy_configures(stage: Stage, version: int, live: dict[str, str], slots: dict[str, str]) -> None:
+def test_flow_12_follows_whatever_the_policy_configures(
+    stage: Stage, version: int, live: dict[str, str], slots: dict[str, str]
+) -> None:
     stage.heal()
     _save_pair(stage.live, version, {LIVE: live, SLOTS: slots})
     stage.live.activate(version)
@@ -239,22 +284,31 @@ def test_money_whose_rolling_lapsed_stays_locked(stage: Stage) -> None:
 def _lapsing_rollings(live: Live) -> Iterator[None]:
     """Have rollings of the canaries' brand lapse at once."""
     with closing(live.superuser()) as connection:
-        connection.execute("INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')", [CANARY_BRAND])
+        connection.execute(
+            "INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')",
+            [CANARY_BRAND],
+        )
         try:
             yield
         finally:
-            connection.execute("DELETE FROM rolling.brand_config WHERE brand_id = %s", [CANARY_BRAND])
+            connection.execute(
+                "DELETE FROM rolling.brand_config WHERE brand_id = %s", [CANARY_BRAND]
+            )
 
 
 @ON[RUBY_SPLIT_V1]
 @pytest.mark.parametrize(("bucket", "red"), LOST_ON_SPLIT)
-def test_split_flows_notice_a_ledger_row_that_is_missing(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
+def test_split_flows_notice_a_ledger_row_that_is_missing(
+    stage: Stage, bucket: str, red: tuple[str, ...]
+) -> None:
     _assert_lost_rows_are_noticed(stage, bucket, red)
 
 
 @ON[RUBY_UNIFIED_V1]
 @pytest.mark.parametrize(("bucket", "red"), LOST_ON_UNIFIED)
-def test_unified_flows_notice_a_ledger_row_that_is_missing(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
+def test_unified_flows_notice_a_ledger_row_that_is_missing(
+    stage: Stage, bucket: str, red: tuple[str, ...]
+) -> None:
     _assert_lost_rows_are_noticed(stage, bucket, red)
 
 
@@ -271,18 +325,30 @@ def _save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> No
         "WHERE t.code = %s AND t.version = 1 AND p.topology_code = t.code AND p.topology_version = 1",
         RUBY_SPLIT_V1,
     )
-    policy = first["policy"] | {"version": version, "topology": {"code": RUBY_SPLIT_V1, "version": version}}
-    policy["funding"] = {kind: rule | rules.get(kind, {}) for kind, rule in policy["funding"].items()}
-    documents = {f"topology/{RUBY_SPLIT_V1}": first["topology"] | {"version": version}, f"policy/{DEFAULT_POLICY_KEY}": policy}
+    policy = first["policy"] | {
+        "version": version,
+        "topology": {"code": RUBY_SPLIT_V1, "version": version},
+    }
+    policy["funding"] = {
+        kind: rule | rules.get(kind, {}) for kind, rule in policy["funding"].items()
+    }
+    documents = {
+        f"topology/{RUBY_SPLIT_V1}": first["topology"] | {"version": version},
+        f"policy/{DEFAULT_POLICY_KEY}": policy,
+    }
     for path, document in documents.items():
         answer = live.as_operator(WALLET_SERVICE, "PUT", f"/internal/wallet/{path}", document)
         assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize(("topology", "faults"), [(RUBY_SPLIT_V1, SPLIT), (RUBY_UNIFIED_V1, UNIFIED)])
+@pytest.mark.parametrize(
+    ("topology", "faults"), [(RUBY_SPLIT_V1, SPLIT), (RUBY_UNIFIED_V1, UNIFIED)]
+)
 def test_every_flow_has_a_rule_to_notice(topology: str, faults: tuple[Fault, ...]) -> None:
     noticed = {name for fault in faults for name in fault.red}
-    assert {name for name in HERE[topology] if name.startswith(("FLOW-", "STG-", *TRADE))} <= noticed
+    assert {
+        name for name in HERE[topology] if name.startswith(("FLOW-", "STG-", *TRADE))
+    } <= noticed
 
 
 def _assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]) -> None:
@@ -302,7 +368,9 @@ def _assert_noticed(stage: Stage, fault: Fault) -> None:
 def _losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
     """Have the database swallow the ledger rows of one command on one account, as a wrong partition or rule would."""
     with closing(live.superuser()) as connection:
-        connection.execute("CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        connection.execute(
+            "CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        )
         connection.execute(
             "CREATE TRIGGER lose_row BEFORE INSERT ON wallet.wallet_ledger FOR EACH ROW "
             f"WHEN (NEW.command = '{command}' AND NEW.account = '{account}') EXECUTE FUNCTION wallet.lose_row()"

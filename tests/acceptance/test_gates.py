@@ -19,7 +19,14 @@ from tests.acceptance.gate_stage import Connection, Fault, statements
 from tests.acceptance.home import Home
 from tests.acceptance.mutant import mutated
 from tests.acceptance.platform import Answer, Live, Player
-from tests.acceptance.recorded import Plant, Stage, failing_result, hand_written_result, newer_flows, no_result
+from tests.acceptance.recorded import (
+    Plant,
+    Stage,
+    failing_result,
+    hand_written_result,
+    newer_flows,
+    no_result,
+)
 from wallet_runtime.contract import (
     ADMIN_SERVICE,
     GAME_SERVICE,
@@ -31,7 +38,10 @@ from wallet_runtime.contract import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")
-HEALTHY = {name: "inconclusive" if name in NOT_BUILT else "ok" for name in (f"gate-{number:02}" for number in range(1, 11))}
+HEALTHY = {
+    name: "inconclusive" if name in NOT_BUILT else "ok"
+    for name in (f"gate-{number:02}" for number in range(1, 11))
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +108,10 @@ def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
 @contextmanager
 def unbalanced_transactions(stage: Stage) -> Iterator[None]:
     """Let the house lose a unit in one transaction and win it in another: in all, money is conserved."""
-    found = stage.live.rows("SELECT transaction_id FROM wallet.wallet_counter_entry WHERE player_id = %s", stage.holder.player_id)
+    found = stage.live.rows(
+        "SELECT transaction_id FROM wallet.wallet_counter_entry WHERE player_id = %s",
+        stage.holder.player_id,
+    )
     assert len(found) == 2
     with unguarded(stage.live) as connection:
         for row, delta in zip(found, (-1, 1), strict=True):
@@ -114,7 +127,8 @@ def unbalanced_transactions(stage: Stage) -> Iterator[None]:
     finally:
         with unguarded(stage.live) as connection:
             connection.execute(
-                "DELETE FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND player_id = %s", [stage.holder.player_id]
+                "DELETE FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND player_id = %s",
+                [stage.holder.player_id],
             )
 
 
@@ -130,12 +144,21 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
         "command": "DEPOSIT_APPROVE",
         "request_id": "by hand",
         "transaction_id": transaction_id,
-        **{name: gate[name] for name in ("topology_code", "topology_version", "policy_key", "policy_version")},
-        "legs": [{"account": "HOUSE", "delta": -100, "currency": "EUR"}, {"account": ACCOUNT, "delta": 100, "currency": "EUR"}],
+        **{
+            name: gate[name]
+            for name in ("topology_code", "topology_version", "policy_key", "policy_version")
+        },
+        "legs": [
+            {"account": "HOUSE", "delta": -100, "currency": "EUR"},
+            {"account": ACCOUNT, "delta": 100, "currency": "EUR"},
+        ],
     }
     with closing(stage.live.superuser()) as connection, connection.transaction():
         connection.execute("SET LOCAL search_path = wallet, pg_temp")
-        connection.execute("SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)", [json.dumps(command)])
+        connection.execute(
+            "SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)",
+            [json.dumps(command)],
+        )
     try:
         # The wallet folds its counters each minute. The fault looks and ends alike, whether it did so meanwhile or not.
         stage.live.rows("SELECT wallet.fold_counters()")
@@ -144,7 +167,9 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
         with unguarded(stage.live) as connection:
             connection.execute("UPDATE wallet.wallet_counter_fold SET restore_epoch = -1")
             for table in ("wallet.wallet_ledger", "wallet.wallet_counter_entry"):
-                connection.execute(f"DELETE FROM {table} WHERE transaction_id = %s".encode(), [transaction_id])
+                connection.execute(
+                    f"DELETE FROM {table} WHERE transaction_id = %s".encode(), [transaction_id]
+                )
             connection.execute(
                 "UPDATE wallet.wallet_bucket b SET balance = l.balance_after, version = l.version, hash = l.hash "
                 "FROM wallet.wallet_ledger l "
@@ -159,7 +184,9 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
 @contextmanager
 def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
     """Put points among the sources of the policy in force, past validation and past the guard of active documents."""
-    held = stage.live.one("SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy WHERE state = 'ACTIVE'")
+    held = stage.live.one(
+        "SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy WHERE state = 'ACTIVE'"
+    )
     document = json.loads(held["document"])
     document["funding"]["SPORTS"]["sources"].append("POINTS")
     change = "UPDATE wallet.wallet_policy SET document = %s::jsonb WHERE (policy_key, version) = (%s, %s)"
@@ -176,9 +203,13 @@ def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
 @contextmanager
 def blind_live_references(stage: Stage) -> Iterator[None]:
     """Replace what tells validation where money is by something that sees nothing."""
-    view = stage.live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(";")
+    view = stage.live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(
+        ";"
+    )
     with closing(stage.live.superuser()) as connection:
-        connection.execute(f"CREATE OR REPLACE VIEW wallet.live_reference AS SELECT * FROM ({view}) AS everything WHERE false".encode())
+        connection.execute(
+            f"CREATE OR REPLACE VIEW wallet.live_reference AS SELECT * FROM ({view}) AS everything WHERE false".encode()
+        )
         try:
             yield
         finally:
@@ -195,7 +226,9 @@ def unguarded(live: Live) -> Iterator[Connection]:
         ).fetchall()
         for word in ("DISABLE", "ENABLE ALWAYS"):
             for table in tables:
-                connection.execute(f"ALTER TABLE {table['name']} {word} TRIGGER immutable_rows".encode())
+                connection.execute(
+                    f"ALTER TABLE {table['name']} {word} TRIGGER immutable_rows".encode()
+                )
             if word == "DISABLE":
                 yield connection
 
@@ -203,7 +236,9 @@ def unguarded(live: Live) -> Iterator[Connection]:
 def _brand_mate(stage: Stage) -> Player:
     brand_id, player_id = stage.holder.brand_id, str(uuid4())
     body = {"brand_id": brand_id, "player_id": player_id, "currency": "EUR"}
-    answer = stage.live.as_operator(PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id)
+    answer = stage.live.as_operator(
+        PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id
+    )
     assert answer.status_code == 201, answer.text
     return Player(brand_id, player_id, answer.json()["session"])
 
@@ -215,9 +250,20 @@ INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, t
 """
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", no_result, "inconclusive"),
-    Fault("tests written by hand", "gate-01", "does not carry the seal", hand_written_result, "inconclusive"),
+    Fault(
+        "tests written by hand",
+        "gate-01",
+        "does not carry the seal",
+        hand_written_result,
+        "inconclusive",
+    ),
     Fault("tests failed", "gate-01", "failed for commit", failing_result),
-    Fault("flows failed", "gate-02", "failed for commit", partial(newer_flows, passed=False, anchored=True)),
+    Fault(
+        "flows failed",
+        "gate-02",
+        "failed for commit",
+        partial(newer_flows, passed=False, anchored=True),
+    ),
     Fault(
         "flows of a run that was never one",
         "gate-02",
@@ -225,25 +271,104 @@ FAULTS = (
         partial(newer_flows, passed=True, anchored=False),
         "inconclusive",
     ),
-    Fault("a process of other code", "gate-02", "copies run different code", rule(GATEWAY, "other code"), "inconclusive"),
-    Fault("a process that tells no code", "gate-02", "does not tell which code", rule(GATEWAY, "no code told"), "inconclusive"),
-    Fault("a balance edited", "gate-03", "totals that differ", lambda stage: edited_balance(stage.live, stage.holder)),
-    Fault("two balances edited that cancel out", "gate-03", "last good version", balances_that_cancel_out),
+    Fault(
+        "a process of other code",
+        "gate-02",
+        "copies run different code",
+        rule(GATEWAY, "other code"),
+        "inconclusive",
+    ),
+    Fault(
+        "a process that tells no code",
+        "gate-02",
+        "does not tell which code",
+        rule(GATEWAY, "no code told"),
+        "inconclusive",
+    ),
+    Fault(
+        "a balance edited",
+        "gate-03",
+        "totals that differ",
+        lambda stage: edited_balance(stage.live, stage.holder),
+    ),
+    Fault(
+        "two balances edited that cancel out",
+        "gate-03",
+        "last good version",
+        balances_that_cancel_out,
+    ),
     Fault("a ledger row rewritten", "gate-03", "ledger row 1 was changed", a_rewritten_ledger_row),
     *gate_04_faults.FAULTS,
-    Fault("transactions that do not sum to zero", "gate-04", "do not sum to zero: 2", unbalanced_transactions, also=("gate-03",)),
     Fault(
-        "a movement written by hand", "gate-04", "that no request of wallet_service stands behind: 1", movement_by_hand, also=("gate-03",)
+        "transactions that do not sum to zero",
+        "gate-04",
+        "do not sum to zero: 2",
+        unbalanced_transactions,
+        also=("gate-03",),
     ),
-    Fault("rollback by today's balances", "gate-05", "what the rollback returned", rule(WALLET_SERVICE, "rollback by today's balances")),
-    Fault("settlement by today's balances", "gate-05", "where the winnings went", rule(WALLET_SERVICE, "settlement by today's balances")),
-    Fault("validation lets points be staked", "gate-07", "rule A7-4 among", rule(WALLET_SERVICE, "points may be staked")),
-    Fault("validation lets points be withdrawable", "gate-07", "rule A7-6 among", rule(WALLET_SERVICE, "points may become withdrawable")),
-    Fault("a withdrawal in points is taken", "gate-07", "a withdrawal of points", rule(PLAYER_SERVICE, "points withdrawn as money")),
-    Fault("the policy in force bets points", "gate-07", "active pair's own documents", points_in_the_active_policy, also=("gate-03",)),
-    Fault("validation sees no money", "gate-08", "rule A7-8 among", blind_live_references, also=("gate-04",)),
-    Fault("validation does not look at money", "gate-08", "which holds money", rule(WALLET_SERVICE, "anything may be stranded")),
-    Fault("validation misses a change of meaning", "gate-08", "means bonus money", rule(WALLET_SERVICE, "meaning may change")),
+    Fault(
+        "a movement written by hand",
+        "gate-04",
+        "that no request of wallet_service stands behind: 1",
+        movement_by_hand,
+        also=("gate-03",),
+    ),
+    Fault(
+        "rollback by today's balances",
+        "gate-05",
+        "what the rollback returned",
+        rule(WALLET_SERVICE, "rollback by today's balances"),
+    ),
+    Fault(
+        "settlement by today's balances",
+        "gate-05",
+        "where the winnings went",
+        rule(WALLET_SERVICE, "settlement by today's balances"),
+    ),
+    Fault(
+        "validation lets points be staked",
+        "gate-07",
+        "rule A7-4 among",
+        rule(WALLET_SERVICE, "points may be staked"),
+    ),
+    Fault(
+        "validation lets points be withdrawable",
+        "gate-07",
+        "rule A7-6 among",
+        rule(WALLET_SERVICE, "points may become withdrawable"),
+    ),
+    Fault(
+        "a withdrawal in points is taken",
+        "gate-07",
+        "a withdrawal of points",
+        rule(PLAYER_SERVICE, "points withdrawn as money"),
+    ),
+    Fault(
+        "the policy in force bets points",
+        "gate-07",
+        "active pair's own documents",
+        points_in_the_active_policy,
+        also=("gate-03",),
+    ),
+    Fault(
+        "validation sees no money",
+        "gate-08",
+        "rule A7-8 among",
+        blind_live_references,
+        also=("gate-04",),
+    ),
+    Fault(
+        "validation does not look at money",
+        "gate-08",
+        "which holds money",
+        rule(WALLET_SERVICE, "anything may be stranded"),
+    ),
+    Fault(
+        "validation misses a change of meaning",
+        "gate-08",
+        "means bonus money",
+        rule(WALLET_SERVICE, "meaning may change"),
+    ),
     Fault(
         "a rolling out of reach",
         "gate-08",
@@ -258,10 +383,22 @@ FAULTS = (
         "a process has the legacy token",
         "gate-10",
         f"admin_service copy 1 has {LEGACY_TOKEN_VARIABLE} set",
-        lambda stage: mutated(stage.live, ADMIN_SERVICE, **{LEGACY_TOKEN_VARIABLE: "shared by all"}),
+        lambda stage: mutated(
+            stage.live, ADMIN_SERVICE, **{LEGACY_TOKEN_VARIABLE: "shared by all"}
+        ),
     ),
-    Fault("the wallet takes a shared token", "gate-10", "a call of wallet_service as", rule(WALLET_SERVICE, "any token will do")),
-    Fault("another process takes a shared token", "gate-10", "a call of game_service as", rule(GAME_SERVICE, "any token will do")),
+    Fault(
+        "the wallet takes a shared token",
+        "gate-10",
+        "a call of wallet_service as",
+        rule(WALLET_SERVICE, "any token will do"),
+    ),
+    Fault(
+        "another process takes a shared token",
+        "gate-10",
+        "a call of game_service as",
+        rule(GAME_SERVICE, "any token will do"),
+    ),
 )
 
 
@@ -280,7 +417,11 @@ def _neighbours_refused(left: Sequence[Fault], fault: Fault) -> int:
 
 
 PARAMETERS = [
-    pytest.param(fault, marks=pytest.mark.alters_roles if fault.name in gate_04_faults.ALTERING_ROLES else (), id=fault.name)
+    pytest.param(
+        fault,
+        marks=pytest.mark.alters_roles if fault.name in gate_04_faults.ALTERING_ROLES else (),
+        id=fault.name,
+    )
     for fault in spread(FAULTS)
 ]
 

@@ -103,7 +103,9 @@ def test_a_lock_on_the_fence_holds_no_freeze_up(live: Live) -> None:
 
 
 @pytest.mark.parametrize("lock", [FENCE_LOCK, ROW_LOCK])
-def test_a_session_that_holds_the_fence_is_named_to_a_run_and_can_be_ended(live: Live, lock: str) -> None:
+def test_a_session_that_holds_the_fence_is_named_to_a_run_and_can_be_ended(
+    live: Live, lock: str
+) -> None:
     with session(live, lock):
         run = live.start("smoke")
         told = ""

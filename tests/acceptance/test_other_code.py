@@ -54,7 +54,10 @@ class Edited(Live):
         """The digest of the code that each process says it loaded."""
         urls = {process: f"{self.driver.process_url(process)}/health" for process in PROCESSES}
         told = {
-            name: httpx.get(url, headers=GetClient(self.driver).observer_headers(), trust_env=False).json() for name, url in urls.items()
+            name: httpx.get(
+                url, headers=GetClient(self.driver).observer_headers(), trust_env=False
+            ).json()
+            for name, url in urls.items()
         }
         return {name: str(health["code"]) for name, health in told.items()}
 

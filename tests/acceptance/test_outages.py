@@ -28,7 +28,12 @@ POSTGRES, REDIS = "postgres", "redis"
 FAULTS: tuple[Fault, ...] = ("refusing", "hanging", "cut")
 GREEN_SECONDS_MAX = 10.0
 PLAYED: tuple[tuple[str, Fault, int], ...] = ((POSTGRES, "refusing", 20), (REDIS, "cut", 3))
-EVERYTHING = tuple((server, fault, seconds) for server in (POSTGRES, REDIS) for fault in FAULTS for seconds in (600, 120, 20, 3, 3, 3))
+EVERYTHING = tuple(
+    (server, fault, seconds)
+    for server in (POSTGRES, REDIS)
+    for fault in FAULTS
+    for seconds in (600, 120, 20, 3, 3, 3)
+)
 UNSOUND = """
 SELECT 'drift ' || reason AS fault FROM wallet.ledger_drift
 UNION ALL SELECT 'conservation ' || brand_id FROM wallet.conservation WHERE difference <> 0
@@ -52,10 +57,21 @@ def wired() -> Iterator[Wired]:
     with ExitStack() as stack:
         stack.callback(home.remove)
         urls = connect().servers_for(home.folder / "local")
-        wires = {name: stack.enter_context(wire(_port(urls[f"{name}_url"]))) for name in ("database", "redis")}
-        behind = {f"{name}_url": urls[f"{name}_url"].replace(f":{_port(urls[f'{name}_url'])}", f":{wires[name].port}") for name in wires}
+        wires = {
+            name: stack.enter_context(wire(_port(urls[f"{name}_url"])))
+            for name in ("database", "redis")
+        }
+        behind = {
+            f"{name}_url": urls[f"{name}_url"].replace(
+                f":{_port(urls[f'{name}_url'])}", f":{wires[name].port}"
+            )
+            for name in wires
+        }
         entry = {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1, **IN_COMMON, **behind}
-        home.file.write_text(json.dumps({"schema": "rubyops.environments/v1", "environments": {"local": entry}}), encoding="utf-8")
+        home.file.write_text(
+            json.dumps({"schema": "rubyops.environments/v1", "environments": {"local": entry}}),
+            encoding="utf-8",
+        )
         live = Live(home, "local")
         stack.callback(lambda: live.run("down"))
         stack.callback(live.close)
@@ -75,8 +91,13 @@ def outages() -> tuple[tuple[str, Fault, int], ...]:
     return EVERYTHING if os.environ.get("RUBYOPS_OUTAGES") == "all" else PLAYED
 
 
-@pytest.mark.parametrize(("number", "server", "fault", "seconds"), [(number, *each) for number, each in enumerate(outages())])
-def test_everything_heals_by_itself(wired: Wired, number: int, server: str, fault: Fault, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "server", "fault", "seconds"),
+    [(number, *each) for number, each in enumerate(outages())],
+)
+def test_everything_heals_by_itself(
+    wired: Wired, number: int, server: str, fault: Fault, seconds: int
+) -> None:
     del number
     live, line = wired.live, wired.wires[server]
     live.settle_down()

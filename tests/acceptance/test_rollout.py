@@ -54,14 +54,21 @@ def test_repeat_on_a_running_platform_rolls_out_again(live: Live) -> None:
 def test_money_edited_before_the_run_freezes_it(live: Live, holder: Player, edit: Edit) -> None:
     with edit(live, holder) as damage:
         answer = live.run(*ROLLOUT)
-        assert (answer.code, answer.body["freeze"], live.level(), live.gate()["freeze_level"]) == (3, INGRESS, INGRESS, INGRESS)
+        assert (answer.code, answer.body["freeze"], live.level(), live.gate()["freeze_level"]) == (
+            3,
+            INGRESS,
+            INGRESS,
+            INGRESS,
+        )
         assert_named(damage, answer)
         assert live.bet("mocksports", holder, "1.00").answer.status_code == 503
 
 
 @pytest.mark.fault
 @EDITS
-def test_money_edited_during_the_final_checks_fails_them(live: Live, holder: Player, edit: Edit) -> None:
+def test_money_edited_during_the_final_checks_fails_them(
+    live: Live, holder: Player, edit: Edit
+) -> None:
     with live.paused_before(FINAL_MONEY_CHECK, *ROLLOUT) as run, edit(live, holder) as damage:
         answer = run.go_on()
     assert (answer.code, answer.step(FINAL_MONEY_CHECK)["status"]) == (5, "failed")

@@ -97,7 +97,9 @@ def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
     with money_survives(live, max(0.01, seconds / 600)) as heal, live.superuser() as connection:
         connection.execute("ALTER DATABASE control ALLOW_CONNECTIONS false")
         try:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'control'")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'control'"
+            )
             time.sleep(seconds)
         finally:
             connection.execute("ALTER DATABASE control ALLOW_CONNECTIONS true")
@@ -148,12 +150,22 @@ def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
         assert live.deposit(player, "1.00").status_code == 200
     with live.superuser() as holder, holder.transaction():
         ids = [player.player_id for player in players]
-        locked = holder.execute("SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s::uuid[]) FOR UPDATE", [ids])
+        locked = holder.execute(
+            "SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s::uuid[]) FOR UPDATE", [ids]
+        )
         assert locked.rowcount == POOL_MAX
-        with Crowd(live, players=[player for player in players for _ in range(3)]).at_work() as crowd:
-            wait_until(lambda: sum(status == 503 for _, _, status in crowd.asked) > POOL_MAX, "requests are refused as busy")  # noqa: PLR2004
+        with Crowd(
+            live, players=[player for player in players for _ in range(3)]
+        ).at_work() as crowd:
+            wait_until(
+                lambda: sum(status == 503 for _, _, status in crowd.asked) > POOL_MAX,
+                "requests are refused as busy",
+            )  # noqa: PLR2004
             answer = live._client.get(live.driver.process_url(contract.WALLET_SERVICE) + "/health")
-            assert answer.status_code in (200, 503) and answer.json()["process"] == contract.WALLET_SERVICE
+            assert (
+                answer.status_code in (200, 503)
+                and answer.json()["process"] == contract.WALLET_SERVICE
+            )
     # 504: player_service did not wait longer for the wallet, and says that it does not know the outcome.
     assert {status for _, _, status in crowd.asked} <= {503, 504}
     assert all(live.deposit(player, "1.00").status_code == 200 for player in players)

@@ -16,7 +16,9 @@ def test_the_suites_are_run_kept_and_counted(live: Live, home: Home) -> None:
     answer = live.done("suites", "--again")
     kept = results.newest(RECORDED).result
     assert kept is not None and kept["passed"] and set(kept["suites"]) == set(SUITES)
-    assert all(figures["passed"] > 1 and not figures["failures"] for figures in kept["suites"].values())
+    assert all(
+        figures["passed"] > 1 and not figures["failures"] for figures in kept["suites"].values()
+    )
     assert (
         f"gateway split-balance routes {kept['suites']['gateway split-balance routes']['passed']} passed"
         in answer.step("suites")["summary"]

@@ -56,7 +56,9 @@ def frozen_and_lifted_by_somebody_else(live: Live) -> None:
         "SELECT * FROM control.raise_freeze('r-x/f/1', 'r-x', 'person:ann', 'ingress', 'look', 'ann')",
         database="control",
     )
-    live.rows("DELETE FROM control.freeze_layer WHERE run_id = 'r-x' RETURNING 1", database="control")
+    live.rows(
+        "DELETE FROM control.freeze_layer WHERE run_id = 'r-x' RETURNING 1", database="control"
+    )
 
 
 def another_revision(live: Live) -> None:
@@ -221,7 +223,9 @@ def test_a_freeze_of_another_person_stays_with_that_person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     live.done("freeze", "--reason", "mine")
-    live.rows("UPDATE control.freeze_layer SET owner = 'person:ann' RETURNING 1", database="control")
+    live.rows(
+        "UPDATE control.freeze_layer SET owner = 'person:ann' RETURNING 1", database="control"
+    )
     live.done("verify")
     # Anybody can set these in a shell, so they make nobody another person.
     monkeypatch.setenv("LOGNAME", "ann")

@@ -26,7 +26,19 @@ TABLES = {
     "wallet_coupon_grant",
     "wallet_ledger",
 }
-PROVED = {"PRD-0", "PRD-1a", "PRD-1b", "PRD-T2a", "PRD-T2b", "PRD-T2c", "PRD-4a", "PRD-4b", "PRD-4c", "PRD-4d", "PRD-4e"}
+PROVED = {
+    "PRD-0",
+    "PRD-1a",
+    "PRD-1b",
+    "PRD-T2a",
+    "PRD-T2b",
+    "PRD-T2c",
+    "PRD-4a",
+    "PRD-4b",
+    "PRD-4c",
+    "PRD-4d",
+    "PRD-4e",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,10 @@ class Candidate:
 
     def held(self) -> Held:
         """What the players hold now."""
-        return Held([self.live.holdings(player) for player in self.players], [self.live.rollings(player) for player in self.players])
+        return Held(
+            [self.live.holdings(player) for player in self.players],
+            [self.live.rollings(player) for player in self.players],
+        )
 
     def assert_taken_back(self, before: Held) -> None:
         """The pair before is active, money is open to everybody, and the players hold what they held."""
@@ -64,20 +79,38 @@ def candidate(live: Live) -> Iterator[Candidate]:
     live.activate(CANDIDATE)
     made = Candidate(live, tuple(live.player() for _ in range(4)))
     sports, casino, both, earner = made.players
-    for player, bucket in ((sports, SPORTS), (casino, CASINO), (both, SPORTS), (both, CASINO), (earner, SPORTS)):
+    for player, bucket in (
+        (sports, SPORTS),
+        (casino, CASINO),
+        (both, SPORTS),
+        (both, CASINO),
+        (earner, SPORTS),
+    ):
         assert live.deposit(player, "10.00", bucket).status_code == 200
         assert live.deposit(player, "7.50").status_code == 200
-    for provider, player, stake in (("mocksports", sports, "4.00"), ("mocklive", casino, "4.00"), ("mocksports", earner, "10.00")):
+    for provider, player, stake in (
+        ("mocksports", sports, "4.00"),
+        ("mocklive", casino, "4.00"),
+        ("mocksports", earner, "10.00"),
+    ):
         assert live.settle(live.bet(provider, player, stake), "12.25").status_code == 200
-    wait_until(lambda: live.rollings(earner)[0]["state"] == "COMPLETED", "the earner's rolling completes")
+    wait_until(
+        lambda: live.rollings(earner)[0]["state"] == "COMPLETED", "the earner's rolling completes"
+    )
     live.settle_down()
-    assert {rolling["state"] for player in (sports, casino, both) for rolling in live.rollings(player)} == {"ACTIVE"}
+    assert {
+        rolling["state"] for player in (sports, casino, both) for rolling in live.rollings(player)
+    } == {"ACTIVE"}
     yield made
-    for row in live.rows("SELECT authorization_id::text AS id FROM wallet.wallet_bet_authorization WHERE state = 'AUTHORIZED'"):
+    for row in live.rows(
+        "SELECT authorization_id::text AS id FROM wallet.wallet_bet_authorization WHERE state = 'AUTHORIZED'"
+    ):
         live.run("bets", "rollback", row["id"])
 
 
-def test_players_keep_their_money_and_settlements_pass_under_the_ingress_freeze(candidate: Candidate) -> None:
+def test_players_keep_their_money_and_settlements_pass_under_the_ingress_freeze(
+    candidate: Candidate,
+) -> None:
     live, player = candidate.live, candidate.players[0]
     activations = live.one("SELECT count(*) AS rows FROM wallet.wallet_activation")["rows"]
     open_bet = live.bet("mocksports", player, "3.00")
@@ -92,19 +125,26 @@ def test_players_keep_their_money_and_settlements_pass_under_the_ingress_freeze(
         answer = run.go_on()
     assert answer.code == 0, answer.told
     assert answer.covered() >= PROVED
-    assert live.one("SELECT count(*) AS rows FROM wallet.wallet_activation")["rows"] == activations + 1
+    assert (
+        live.one("SELECT count(*) AS rows FROM wallet.wallet_activation")["rows"] == activations + 1
+    )
     assert_reconciled(live, answer)
     candidate.assert_taken_back(before)
 
 
-def test_export_holds_every_row_of_the_seven_tables_and_nothing_is_written_while_sealed(candidate: Candidate) -> None:
+def test_export_holds_every_row_of_the_seven_tables_and_nothing_is_written_while_sealed(
+    candidate: Candidate,
+) -> None:
     live, player = candidate.live, candidate.players[0]
     before = candidate.held()
     with live.paused_before("re-activate", *ROLLBACK) as run:
         assert (live.level(), live.gate()["topology_version"]) == (SEALED, CANDIDATE)
         assert_refused(live.bet("mocksports", player, "1.00").answer)
         assert_refused(live.deposit(player, "1.00"))
-        counted = {table: live.one(f"SELECT count(*) AS rows FROM wallet.{table}")["rows"] for table in TABLES}
+        counted = {
+            table: live.one(f"SELECT count(*) AS rows FROM wallet.{table}")["rows"]
+            for table in TABLES
+        }
         answer = run.go_on()
     assert answer.code == 0, answer.told
     manifest = answer.step("export")["details"]
@@ -152,7 +192,9 @@ def test_money_that_the_pair_before_cannot_reach_is_named_before_anything_is_sea
     candidate.assert_taken_back(before[0])
 
 
-def test_open_bet_on_the_candidate_holds_the_rollback_until_it_is_settled(candidate: Candidate) -> None:
+def test_open_bet_on_the_candidate_holds_the_rollback_until_it_is_settled(
+    candidate: Candidate,
+) -> None:
     live, player = candidate.live, candidate.players[0]
     open_bet = live.bet("mocksports", player, "2.00")
     stopped = live.run(*ROLLBACK)

@@ -13,10 +13,15 @@ from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 KINDS = {"NORMAL": ("SPORTS_NORMAL", "CASINO_NORMAL"), "BONUS": ("SPORTS_BONUS", "CASINO_BONUS")}
-BUCKETS = {source: target for target, sources in KINDS.items() for source in sources} | {"WITHDRAWABLE": "WITHDRAWABLE", "POINTS": "POINTS"}
+BUCKETS = {source: target for target, sources in KINDS.items() for source in sources} | {
+    "WITHDRAWABLE": "WITHDRAWABLE",
+    "POINTS": "POINTS",
+}
 PROGRESS = "SELECT players, finished_at FROM wallet.topology_move_run WHERE undoes IS NULL ORDER BY started_at DESC LIMIT 1"
 CODES = "SELECT DISTINCT topology_code FROM wallet.live_reference"
-LAST_PLAYER = b"SELECT FROM wallet.wallet_player ORDER BY brand_id DESC, player_id DESC LIMIT 1 FOR UPDATE"
+LAST_PLAYER = (
+    b"SELECT FROM wallet.wallet_player ORDER BY brand_id DESC, player_id DESC LIMIT 1 FOR UPDATE"
+)
 POLICY_VERSION = 30
 
 
@@ -27,9 +32,15 @@ def _write(folder: Path, name: str, document: Any) -> str:
 
 
 def _save_unified(live: Live, folder: Path) -> None:
-    seed = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
+    seed = json.loads(
+        resources.files("wallet_runtime.wallet")
+        .joinpath("seeds", "ruby_unified_v1.1.json")
+        .read_text()
+    )
     live.done("topology", "save", _write(folder, "topology", seed["topology"]))
-    live.done("policy", "save", _write(folder, "policy", seed["policy"] | {"version": POLICY_VERSION}))
+    live.done(
+        "policy", "save", _write(folder, "policy", seed["policy"] | {"version": POLICY_VERSION})
+    )
 
 
 def _refusal(live: Live, *words: str) -> str:
@@ -49,7 +60,12 @@ def _killed_half_way(live: Live, *words: str) -> None:
     with live.superuser() as holder, holder.transaction():
         holder.execute(LAST_PLAYER)
         process = live.start(*words)
-        wait_until(lambda: any(row["players"] for row in live.rows(PROGRESS)) or process.poll() is not None, "a batch of the move")
+        wait_until(
+            lambda: (
+                any(row["players"] for row in live.rows(PROGRESS)) or process.poll() is not None
+            ),
+            "a batch of the move",
+        )
         process.kill()
         assert finish(process).code == -signal.SIGKILL
 
@@ -72,7 +88,10 @@ def test_a_topology_is_moved_and_taken_back(live: Live, tmp_path: Path) -> None:
     details = _shown(live.done(*move, "--dry-run"))
     digest = details["digest"]
     assert any("the freeze level is open" in text for text in details["must be settled first"])
-    assert any(text.startswith("SPORTS_NORMAL -> NORMAL: ") and "minor units of EUR" in text for text in details["moves"])
+    assert any(
+        text.startswith("SPORTS_NORMAL -> NORMAL: ") and "minor units of EUR" in text
+        for text in details["moves"]
+    )
     assert live.rows(PROGRESS) == []
 
     assert "while money is sealed" in _refusal(live, *move, "--plan-digest", digest)
@@ -88,7 +107,12 @@ def test_a_topology_is_moved_and_taken_back(live: Live, tmp_path: Path) -> None:
     assert "moved money to RUBY_UNIFIED_V1" in _refusal(live, "thaw")
 
     live.done("topology", "activate", RUBY_UNIFIED_V1, "1", "--policy-version", str(POLICY_VERSION))
-    assert any("minor units of EUR" in text for text in _shown(live.done("topology", "move", "--undo", run_id, "--dry-run"))["moves back"])
+    assert any(
+        "minor units of EUR" in text
+        for text in _shown(live.done("topology", "move", "--undo", run_id, "--dry-run"))[
+            "moves back"
+        ]
+    )
     live.done("topology", "move", "--undo", run_id)
     live.done("topology", "activate", RUBY_SPLIT_V1, "1", "--policy-version", "1")
     assert [(live.holdings(player), live.rollings(player)) for player in players] == before

@@ -137,7 +137,9 @@ def _answers(live: Live) -> bool:
 
 
 @pytest.mark.parametrize(("what", "step"), places(HANGS))
-def test_a_server_that_hangs_is_told_and_the_run_is_ended(candidate: Live, what: str, step: str) -> None:
+def test_a_server_that_hangs_is_told_and_the_run_is_ended(
+    candidate: Live, what: str, step: str
+) -> None:
     live = candidate
     with live.paused_before(step, *ROLLBACK) as run:
         run_id = live.newest_run()
@@ -163,7 +165,9 @@ def test_status_tells_freeze_and_lock_while_redis_hangs(live: Live) -> None:
 
 
 @pytest.mark.parametrize(("what", "step"), places(OUTPUTS))
-def test_an_output_that_goes_away_never_leaves_a_run_without_an_end(candidate: Live, what: str, step: str) -> None:
+def test_an_output_that_goes_away_never_leaves_a_run_without_an_end(
+    candidate: Live, what: str, step: str
+) -> None:
     live = candidate
     with contextlib.ExitStack() as after:
         process, close = spawn(live, what, step, after)
@@ -181,7 +185,9 @@ def played(
 ) -> tuple[int, str]:
     """Take the output away at a step, and return how the run ended and its id."""
     try:
-        wait_until(lambda: process.poll() is not None or stands_still(process.pid), f"{step} is reached")
+        wait_until(
+            lambda: process.poll() is not None or stands_still(process.pid), f"{step} is reached"
+        )
         assert process.returncode is None
         run_id = live.newest_run()
         close()
@@ -206,7 +212,9 @@ def spawn(
     if what == "closed terminal":
         master, slave = pty.openpty()
         with answered(signal.SIGHUP, signal.SIG_DFL):
-            process = subprocess.Popen(command, stdout=slave, stderr=slave, start_new_session=True, **more)
+            process = subprocess.Popen(
+                command, stdout=slave, stderr=slave, start_new_session=True, **more
+            )
         os.close(slave)
 
         def hang_up() -> None:

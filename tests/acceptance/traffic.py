@@ -29,7 +29,9 @@ class Traffic:
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """Keep playing as long as the block lasts."""
-        threads = [threading.Thread(target=self._gamble, args=(number,)) for number in range(GAMBLERS)]
+        threads = [
+            threading.Thread(target=self._gamble, args=(number,)) for number in range(GAMBLERS)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -41,7 +43,9 @@ class Traffic:
 
     def counted(self, action: str) -> Counter[int]:
         """Count the answers of one action by their status."""
-        return Counter({status: number for (name, status), number in self.answers.items() if name == action})
+        return Counter(
+            {status: number for (name, status), number in self.answers.items() if name == action}
+        )
 
     def _gamble(self, number: int) -> None:
         chance = random.Random(number)  # noqa: S311
@@ -67,7 +71,9 @@ class _Gambler:
     player: Player
 
     def post(self, path: str, **body: str) -> httpx.Response:
-        return self.live.as_player(self.player, "POST", f"{WALLET}/{path}", body | {"currency": CURRENCY})
+        return self.live.as_player(
+            self.player, "POST", f"{WALLET}/{path}", body | {"currency": CURRENCY}
+        )
 
     def amount(self) -> str:
         return f"{self.chance.randint(1, 900) / 100:.2f}"
@@ -85,7 +91,10 @@ class _Gambler:
     def rollback(self) -> list[int]:
         bet = self.live.bet(self.chance.choice(tuple(PROVIDERS)), self.player, self.amount())
         body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.bet_id}
-        return [bet.answer.status_code, self.live.as_provider(bet.provider, self.player, "/v2/bets/rollback", body).status_code]
+        return [
+            bet.answer.status_code,
+            self.live.as_provider(bet.provider, self.player, "/v2/bets/rollback", body).status_code,
+        ]
 
     def withdraw(self) -> list[int]:
         asked = self.post("withdraw", amount=self.amount())
@@ -97,14 +106,24 @@ class _Gambler:
     def transfer(self) -> list[int]:
         source = self.bucket()
         target = "CASINO_NORMAL" if source == "SPORTS_NORMAL" else "SPORTS_NORMAL"
-        return [self.post("transfer", from_bucket=source, to_bucket=target, amount=self.amount()).status_code]
+        return [
+            self.post(
+                "transfer", from_bucket=source, to_bucket=target, amount=self.amount()
+            ).status_code
+        ]
 
 
 ACTIONS: dict[str, Callable[[_Gambler], list[int]]] = {
     "deposit": lambda gambler: [gambler.live.deposit(gambler.player, gambler.amount()).status_code],
-    "deposit to a bucket": lambda gambler: [gambler.live.deposit(gambler.player, gambler.amount(), gambler.bucket()).status_code],
-    "cash to a bucket": lambda gambler: [gambler.post("wallet-deposit", amount=gambler.amount(), bucket=gambler.bucket()).status_code],
-    "withdrawable to cash": lambda gambler: [gambler.post("wallet-withdrawal", amount=gambler.amount()).status_code],
+    "deposit to a bucket": lambda gambler: [
+        gambler.live.deposit(gambler.player, gambler.amount(), gambler.bucket()).status_code
+    ],
+    "cash to a bucket": lambda gambler: [
+        gambler.post("wallet-deposit", amount=gambler.amount(), bucket=gambler.bucket()).status_code
+    ],
+    "withdrawable to cash": lambda gambler: [
+        gambler.post("wallet-withdrawal", amount=gambler.amount()).status_code
+    ],
     "bet": _Gambler.bet,
     "rollback": _Gambler.rollback,
     "withdraw": _Gambler.withdraw,

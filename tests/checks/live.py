@@ -17,8 +17,12 @@ class LiveRead(MemoryRead):
 
     databases: dict[Database, TestDatabase] = field(default_factory=dict)
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Run the named query as `rubyops_read`."""
-        with psycopg.connect(self.databases[database].dsn("rubyops_read"), row_factory=dict_row) as connection:
+        with psycopg.connect(
+            self.databases[database].dsn("rubyops_read"), row_factory=dict_row
+        ) as connection:
             connection.read_only = True
             return connection.execute(sql.query(query), values).fetchall()

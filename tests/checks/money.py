@@ -28,7 +28,12 @@ class Money:
     database: TestDatabase
     history: int = 0
     pair: dict[str, Any] = field(
-        default_factory=lambda: {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1, "policy_key": "default", "policy_version": 1}
+        default_factory=lambda: {
+            "topology_code": "RUBY_SPLIT_V1",
+            "topology_version": 1,
+            "policy_key": "default",
+            "policy_version": 1,
+        }
     )
 
     def prepare(self) -> "Money":
@@ -75,11 +80,20 @@ class Money:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def move(self, command: str, legs: Sequence[Leg], bet: Record = None, cash: Record = None, event: Record = None) -> str:
+    def move(
+        self,
+        command: str,
+        legs: Sequence[Leg],
+        bet: Record = None,
+        cash: Record = None,
+        event: Record = None,
+    ) -> str:
         """Apply one command as wallet_service and return its transaction id, which is that of a bet that it opens."""
         opened = bet["authorization_id"] if bet and bet["state"] == "AUTHORIZED" else None
         transaction = opened or str(uuid.uuid4())
-        records: dict[str, Any] = {"cash_transaction": {**cash, "transaction_id": transaction}} if cash else {}
+        records: dict[str, Any] = (
+            {"cash_transaction": {**cash, "transaction_id": transaction}} if cash else {}
+        )
         if event:
             records["events"] = [{"event_id": str(uuid.uuid4()), "partition_no": 1, **event}]
         body = {
@@ -91,19 +105,27 @@ class Money:
         }  # fmt: skip
         with psycopg.connect(self.database.dsn("wallet_service"), autocommit=True) as connection:
             answer = connection.execute(
-                "SELECT wallet.apply_command(jsonb_populate_record(NULL::wallet.command, %s))", [Jsonb(body)]
+                "SELECT wallet.apply_command(jsonb_populate_record(NULL::wallet.command, %s))",
+                [Jsonb(body)],
             ).fetchone()
         assert answer is not None and answer[0] == {"outcome": "applied"}
         if event:
             with self.superuser() as connection:
-                connection.execute("UPDATE wallet.wallet_outbox SET published_at = now() WHERE published_at IS NULL")
+                connection.execute(
+                    "UPDATE wallet.wallet_outbox SET published_at = now() WHERE published_at IS NULL"
+                )
         self.history += 1
         return transaction
 
     def deposit(self, amount: int) -> str:
         """Deposit to cash and on into the sports bucket."""
         cash = {"type": "deposit", "state": "captured", "amount": amount}
-        legs = [("PSP", -amount), ("CASH/AVAILABLE", amount), ("CASH/AVAILABLE", -amount), (NORMAL, amount)]
+        legs = [
+            ("PSP", -amount),
+            ("CASH/AVAILABLE", amount),
+            ("CASH/AVAILABLE", -amount),
+            (NORMAL, amount),
+        ]
         return self.move("DEPOSIT_APPROVE", legs, cash=cash)
 
     def bet(self, amount: int) -> str:
@@ -128,19 +150,42 @@ class Money:
 
     def settle(self, authorization: str, stake: int, payout: int) -> str:
         """Settle a bet into the sports bucket."""
-        record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "SETTLED", "payout": payout, "payout_shares": []}
-        legs = [leg for leg in (("STAKE", -stake), ("HOUSE", stake - payout), (NORMAL, payout)) if leg[1]]
-        return self.move("BET_SETTLE", legs, bet=record, event=self.closed("BET_SETTLED_CONFIRMED", authorization, stake, payout))
+        record = {
+            "authorization_id": authorization,
+            "from_state": "AUTHORIZED",
+            "state": "SETTLED",
+            "payout": payout,
+            "payout_shares": [],
+        }
+        legs = [
+            leg
+            for leg in (("STAKE", -stake), ("HOUSE", stake - payout), (NORMAL, payout))
+            if leg[1]
+        ]
+        return self.move(
+            "BET_SETTLE",
+            legs,
+            bet=record,
+            event=self.closed("BET_SETTLED_CONFIRMED", authorization, stake, payout),
+        )
 
     def roll_back(self, authorization: str, stake: int, account: str = NORMAL) -> str:
         """Roll an open bet back, to its source or, as a planted fault, to another account."""
-        record = {"authorization_id": authorization, "from_state": "AUTHORIZED", "state": "ROLLED_BACK"}
+        record = {
+            "authorization_id": authorization,
+            "from_state": "AUTHORIZED",
+            "state": "ROLLED_BACK",
+        }
         event = self.closed("BET_ROLLED_BACK_CONFIRMED", authorization, stake)
-        return self.move("BET_ROLLBACK", [("STAKE", -stake), (account, stake)], bet=record, event=event)
+        return self.move(
+            "BET_ROLLBACK", [("STAKE", -stake), (account, stake)], bet=record, event=event
+        )
 
     def partition(self) -> str:
         """Name the ledger partition of this month."""
         with self.superuser() as connection:
-            row = connection.execute("SELECT tableoid::regclass::text FROM wallet.wallet_ledger LIMIT 1").fetchone()
+            row = connection.execute(
+                "SELECT tableoid::regclass::text FROM wallet.wallet_ledger LIMIT 1"
+            ).fetchone()
         assert row is not None
         return str(row[0])

@@ -134,7 +134,9 @@ def test_a_breach_of_the_catalog_is_told_before_anything_is_tried(actor: RoleAct
         ),
     ],
 )
-def test_a_right_kept_from_the_reader_is_found_by_trying(actor: RoleActor, grant: str, words: str) -> None:
+def test_a_right_kept_from_the_reader_is_found_by_trying(
+    actor: RoleActor, grant: str, words: str
+) -> None:
     run(actor.database, grant, *BLIND)
     before = contents(actor.database)
     assert gate_04.audit(actor.read).ok, "the reader sees it: this shows nothing of the trying"
@@ -156,9 +158,13 @@ def test_a_role_that_cannot_log_in_leaves_it_undecided(actor: RoleActor) -> None
         play(actor)
 
 
-def test_without_a_movement_it_is_undecided(control_template: Cluster, platform_db: TestDatabase) -> None:
+def test_without_a_movement_it_is_undecided(
+    control_template: Cluster, platform_db: TestDatabase
+) -> None:
     del control_template
-    with pytest.raises(Inconclusive, match="no movement to look at yet; only wallet_service's apply"):
+    with pytest.raises(
+        Inconclusive, match="no movement to look at yet; only wallet_service's apply"
+    ):
         play(RoleActor(LiveRead(databases={"platform": platform_db}), platform_db))
 
 

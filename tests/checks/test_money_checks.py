@@ -51,9 +51,15 @@ def test_honest_money_is_green(read: LiveRead) -> None:
     assert {name: look(read).summary for name, look in GREEN.items() if not look(read).ok} == {}
 
 
-def test_an_edited_balance_is_named_with_its_last_good_version(money: Money, read: LiveRead) -> None:
+def test_an_edited_balance_is_named_with_its_last_good_version(
+    money: Money, read: LiveRead
+) -> None:
     money.plant("UPDATE wallet.wallet_bucket SET balance = balance + 1")
-    where = (f"brand {BRAND} player {PLAYER} {NORMAL}", "expected 10000, actual 10001", "last good version 6")
+    where = (
+        f"brand {BRAND} player {PLAYER} {NORMAL}",
+        "expected 10000, actual 10001",
+        "last good version 6",
+    )
     assert_red(ledger_tips.run(read), *where)
     assert_red(conservation.run(read), BRAND, "difference 1")
     assert_red(gate_03.run(read), f"brand {BRAND} {NORMAL}: ledger 10000, balances 10001")
@@ -61,14 +67,21 @@ def test_an_edited_balance_is_named_with_its_last_good_version(money: Money, rea
 
 def test_an_edited_ledger_row_is_found_though_balances_agree(money: Money, read: LiveRead) -> None:
     part = money.partition()
-    money.plant(UNGUARD.format(part), f"UPDATE {part} SET request_id = 'forged' WHERE account = '{NORMAL}' AND version = 2")
+    money.plant(
+        UNGUARD.format(part),
+        f"UPDATE {part} SET request_id = 'forged' WHERE account = '{NORMAL}' AND version = 2",
+    )
     assert_red(ledger_tips.run(read), NORMAL, "last good version 1", "ledger row 2 was changed")
     assert conservation.run(read).ok
 
 
 def test_a_record_that_was_edited_is_named(money: Money, read: LiveRead) -> None:
     money.plant("UPDATE wallet.ledger_transactions SET amount = amount * 10 WHERE type = 'deposit'")
-    assert_red(records_agree.run(read), f"of brand {BRAND} player {PLAYER}: amount", "records that are not as the wallet left them")
+    assert_red(
+        records_agree.run(read),
+        f"of brand {BRAND} player {PLAYER}: amount",
+        "records that are not as the wallet left them",
+    )
     assert_red(gate_03.run(read), "ledger_transactions")
 
 
@@ -87,7 +100,9 @@ def test_a_removed_authorization_is_found(money: Money, read: LiveRead) -> None:
 
 
 def test_an_emptied_policy_snapshot_is_found(money: Money, read: LiveRead) -> None:
-    money.plant("UPDATE wallet.wallet_bet_authorization SET policy_snapshot = '{}' WHERE state = 'AUTHORIZED'")
+    money.plant(
+        "UPDATE wallet.wallet_bet_authorization SET policy_snapshot = '{}' WHERE state = 'AUTHORIZED'"
+    )
     assert_red(snapshots_present.run(read), "authorization", PLAYER)
 
 
@@ -103,7 +118,9 @@ def test_open_bets_are_listed(money: Money, read: LiveRead) -> None:
         "mocksports",
         "stake 500 minor units of EUR",
     )
-    money.plant("UPDATE wallet.wallet_bet_authorization SET state = 'SETTLED' WHERE state = 'AUTHORIZED'")
+    money.plant(
+        "UPDATE wallet.wallet_bet_authorization SET state = 'SETTLED' WHERE state = 'AUTHORIZED'"
+    )
     assert no_live_authorizations.run(read).ok
 
 
@@ -119,18 +136,42 @@ def test_an_old_unpublished_event_is_red(money: Money, read: LiveRead) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("GRANT UPDATE ON wallet.wallet_bucket TO game_service", "game_service has UPDATE on wallet.wallet_bucket"),
-        ("GRANT INSERT (balance) ON wallet.wallet_bucket TO player_service", "player_service has INSERT"),
-        ("GRANT DELETE ON {partition} TO wallet_service", "wallet_service has DELETE on {partition}"),
+        (
+            "GRANT UPDATE ON wallet.wallet_bucket TO game_service",
+            "game_service has UPDATE on wallet.wallet_bucket",
+        ),
+        (
+            "GRANT INSERT (balance) ON wallet.wallet_bucket TO player_service",
+            "player_service has INSERT",
+        ),
+        (
+            "GRANT DELETE ON {partition} TO wallet_service",
+            "wallet_service has DELETE on {partition}",
+        ),
         (
             "GRANT EXECUTE ON FUNCTION wallet.apply_command(wallet.command) TO admin_service",
             "admin_service has EXECUTE on wallet.apply_command(wallet.command)",
         ),
-        ("GRANT INSERT ON wallet.wallet_balances TO PUBLIC", "public has INSERT on wallet.wallet_balances"),
-        ("ALTER TABLE {partition} DISABLE TRIGGER immutable_rows", "{partition} may be changed by DELETE"),
-        ("ALTER TABLE {partition} ENABLE TRIGGER immutable_table", "{partition} may be changed by TRUNCATE"),
-        ("DROP TRIGGER immutable_table ON wallet.wallet_ledger", "wallet.wallet_ledger may be changed by TRUNCATE"),
-        ("DROP TRIGGER immutable_rows ON wallet.wallet_counter_entry", "wallet.wallet_counter_entry may be changed by DELETE"),
+        (
+            "GRANT INSERT ON wallet.wallet_balances TO PUBLIC",
+            "public has INSERT on wallet.wallet_balances",
+        ),
+        (
+            "ALTER TABLE {partition} DISABLE TRIGGER immutable_rows",
+            "{partition} may be changed by DELETE",
+        ),
+        (
+            "ALTER TABLE {partition} ENABLE TRIGGER immutable_table",
+            "{partition} may be changed by TRUNCATE",
+        ),
+        (
+            "DROP TRIGGER immutable_table ON wallet.wallet_ledger",
+            "wallet.wallet_ledger may be changed by TRUNCATE",
+        ),
+        (
+            "DROP TRIGGER immutable_rows ON wallet.wallet_counter_entry",
+            "wallet.wallet_counter_entry may be changed by DELETE",
+        ),
     ],
 )
 def test_each_bypass_turns_gate_4_red(money: Money, read: LiveRead, fault: str, words: str) -> None:
@@ -145,7 +186,9 @@ def test_a_lost_leg_turns_gate_4_red(money: Money, read: LiveRead) -> None:
         "DELETE FROM wallet.wallet_counter_entry WHERE account = 'PSP'",
     )
     money.plant("ALTER TABLE wallet.wallet_counter_entry ENABLE ALWAYS TRIGGER immutable_rows")
-    assert_red(gate_04.run(read), "transactions that do not sum to zero: 1", "10000 minor units of EUR")
+    assert_red(
+        gate_04.run(read), "transactions that do not sum to zero: 1", "10000 minor units of EUR"
+    )
 
 
 def test_a_rollback_to_another_source_turns_gate_5_red(money: Money, read: LiveRead) -> None:
@@ -154,12 +197,16 @@ def test_a_rollback_to_another_source_turns_gate_5_red(money: Money, read: LiveR
 
 
 def test_a_bet_in_points_turns_gate_7_red(money: Money, read: LiveRead) -> None:
-    money.plant("UPDATE wallet.wallet_bet_authorization SET currency = 'PTS' WHERE state = 'AUTHORIZED'")
+    money.plant(
+        "UPDATE wallet.wallet_bet_authorization SET currency = 'PTS' WHERE state = 'AUTHORIZED'"
+    )
     assert_red(gate_07.run(read), "bets or withdrawals that moved points: 1")
 
 
 def test_money_in_a_bucket_that_is_gone_turns_gate_8_red(money: Money, read: LiveRead) -> None:
-    money.plant("UPDATE wallet.wallet_topology SET document = jsonb_set(document, '{buckets}', '[]')")
+    money.plant(
+        "UPDATE wallet.wallet_topology SET document = jsonb_set(document, '{buckets}', '[]')"
+    )
     assert_red(gate_08.run(read), f"1 x balance in {NORMAL}")
 
 
@@ -207,7 +254,9 @@ def test_a_platform_that_lost_its_money_is_no_new_one(
     assert_red(finding, "no account is left, though")
 
 
-def test_published_events_that_the_stream_lost_are_red_though_everything_is_published(money: Money, read: LiveRead) -> None:
+def test_published_events_that_the_stream_lost_are_red_though_everything_is_published(
+    money: Money, read: LiveRead
+) -> None:
     published = (
         "INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type,"
         " payload, occurred_at, restore_epoch, published_at, publication_no, entry_id) "

@@ -48,7 +48,15 @@ POLICY: Row = {"policy_key": "default", "version": 1, **PAIR}
 
 def health(process: str) -> HttpAnswer:
     loops = {"turns": LOOP} if process in WORKER_PROCESSES else {}
-    return HttpAnswer(200, {"process": process, "checks": {"database": "ok"}, "loops": loops, "legacy_token_present": False})
+    return HttpAnswer(
+        200,
+        {
+            "process": process,
+            "checks": {"database": "ok"},
+            "loops": loops,
+            "legacy_token_present": False,
+        },
+    )
 
 
 def beat(process: str, **changes: Any) -> Row:
@@ -69,7 +77,14 @@ def healthy(**changes: Any) -> MemoryRead:
         "facts_lock_holders": [],
         "facts_prepared_holders": [],
         "facts_gate": [
-            {**PAIR, "policy_key": "default", "policy_version": 1, "freeze_level": "ingress", "freeze_epoch": 4, "settled_epoch": 4}
+            {
+                **PAIR,
+                "policy_key": "default",
+                "policy_version": 1,
+                "freeze_level": "ingress",
+                "freeze_epoch": 4,
+                "settled_epoch": 4,
+            }
         ],
         "facts_topologies": [
             {"code": "RUBY_SPLIT_V1", "version": 1, "state": "ACTIVE"},
@@ -79,7 +94,13 @@ def healthy(**changes: Any) -> MemoryRead:
         "facts_outbox": [DRAINED],
     }
     groups = [
-        {"stream": f"{WALLET_STREAM_PREFIX}{number}", "group": ROLLING_GROUP, "lag": 0, "pending": 0, "length": 9}
+        {
+            "stream": f"{WALLET_STREAM_PREFIX}{number}",
+            "group": ROLLING_GROUP,
+            "lag": 0,
+            "pending": 0,
+            "length": 9,
+        }
         for number in range(PARTITIONS)
     ]
     copies = [Copy(process, 1, "http://127.0.0.1:1", 1, "running") for process in PROCESSES]
@@ -88,7 +109,10 @@ def healthy(**changes: Any) -> MemoryRead:
 
 
 def with_copy(process: str, state: str) -> list[Copy]:
-    return [dataclasses.replace(copy, state=state) if copy.process == process else copy for copy in healthy().kept]
+    return [
+        dataclasses.replace(copy, state=state) if copy.process == process else copy
+        for copy in healthy().kept
+    ]
 
 
 def beats(process: str, **changes: Any) -> dict[str, Any]:
@@ -97,7 +121,9 @@ def beats(process: str, **changes: Any) -> dict[str, Any]:
     return with_fact("facts_service_copies", *rows)
 
 
-def with_answer(process: str, path: str, answer: HttpAnswer) -> dict[tuple[str, int, str], HttpAnswer]:
+def with_answer(
+    process: str, path: str, answer: HttpAnswer
+) -> dict[tuple[str, int, str], HttpAnswer]:
     return {**healthy().answers, (process, 1, path): answer}
 
 
@@ -124,7 +150,9 @@ def test_a_healthy_platform_is_green(look: Any) -> None:
 
 
 def test_a_worker_that_hangs_is_a_matter_of_progress_not_of_health() -> None:
-    hung = healthy(answers=with_answer("rolling_worker", "/health", HttpAnswer(0, None, "timed out")))
+    hung = healthy(
+        answers=with_answer("rolling_worker", "/health", HttpAnswer(0, None, "timed out"))
+    )
     assert service_health.run(hung).ok
     assert forward_progress.run(hung).status == "failed"
 
@@ -137,9 +165,14 @@ def test_health_is_red_for_a_missing_a_stopped_a_silent_and_a_failing_process() 
     assert "gateway copy 1: fatal, expected running" in service_health.run(fatal).summary
     silent = healthy(answers=with_answer("gateway", "/health", HttpAnswer(0, None, "timed out")))
     assert "gateway copy 1: no answer (timed out)" in service_health.run(silent).summary
-    sick = HttpAnswer(503, {"checks": {"database": "connection refused"}, "loops": {"a": {"ok": False}}})
+    sick = HttpAnswer(
+        503, {"checks": {"database": "connection refused"}, "loops": {"a": {"ok": False}}}
+    )
     summary = service_health.run(healthy(answers=with_answer("gateway", "/health", sick))).summary
-    assert "gateway copy 1: health answers 503 (database: connection refused; loop a is stale or failing)" in summary
+    assert (
+        "gateway copy 1: health answers 503 (database: connection refused; loop a is stale or failing)"
+        in summary
+    )
 
 
 def test_progress_is_red_for_a_worker_that_lives_but_stands_still() -> None:
@@ -147,9 +180,13 @@ def test_progress_is_red_for_a_worker_that_lives_but_stands_still() -> None:
     told = str(forward_progress.run(stale).details["faults"])
     assert "rolling_worker copy 1: last heartbeat 3001 ms ago" in told
     stuck = HttpAnswer(503, {"loops": {"publish": {**LOOP, "age_seconds": 9, "ok": False}}})
-    summary = forward_progress.run(healthy(answers=with_answer("wallet_worker", "/health", stuck))).summary
+    summary = forward_progress.run(
+        healthy(answers=with_answer("wallet_worker", "/health", stuck))
+    ).summary
     assert "wallet_worker copy 1: loop publish last useful turn 9 s ago, allowed 5 s" in summary
-    silent = healthy(answers=with_answer("wallet_worker", "/health", HttpAnswer(0, None, "timed out")))
+    silent = healthy(
+        answers=with_answer("wallet_worker", "/health", HttpAnswer(0, None, "timed out"))
+    )
     assert "wallet_worker copy 1: no answer (timed out)" in forward_progress.run(silent).summary
 
 
@@ -176,7 +213,9 @@ def two_copies(process: str, second: str | None) -> MemoryRead:
         kept.append(Copy(process, 2, "http://127.0.0.1:1", 1, second))
     rows = [beat(name, copy=number) for name in PROCESSES for number in (1, 2)]
     down = second != "running"
-    told = [{**row, "ended": down and (row["process"], row["copy"]) == (process, 2)} for row in rows]
+    told = [
+        {**row, "ended": down and (row["process"], row["copy"]) == (process, 2)} for row in rows
+    ]
     answers = dict(one.answers)
     answers |= {(name, 2, path): answer for (name, _, path), answer in one.answers.items()}
     return healthy(
@@ -200,7 +239,9 @@ def test_one_running_copy_says_nothing_of_the_other(look: Any, process: str) -> 
         assert f"{process} copy 2: {state}, expected running" in finding.summary
     finding = look(two_copies(process, None))
     assert finding.status == "failed"
-    assert f"{process} copy 2: not kept, and the environment has 2 copies of each" in finding.summary
+    assert (
+        f"{process} copy 2: not kept, and the environment has 2 copies of each" in finding.summary
+    )
 
 
 LIVING = [
@@ -245,8 +286,12 @@ def test_a_copy_run_by_hand_at_its_own_address_is_asked() -> None:
     assert service_health.run(by_hand).status == "failed"
 
 
-@pytest.mark.parametrize(("process", "look"), [(GATEWAY, service_health.run), (WALLET_WORKER, forward_progress.run)])
-def test_another_program_at_the_address_of_a_copy_is_no_health_of_the_copy(process: str, look: Any) -> None:
+@pytest.mark.parametrize(
+    ("process", "look"), [(GATEWAY, service_health.run), (WALLET_WORKER, forward_progress.run)]
+)
+def test_another_program_at_the_address_of_a_copy_is_no_health_of_the_copy(
+    process: str, look: Any
+) -> None:
     def answered(status: int, pid: int) -> Any:
         answer = HttpAnswer(status, {**health(process).body, "pid": pid})
         return look(healthy(answers=with_answer(process, "/health", answer)))
@@ -275,12 +320,17 @@ def fence(level: str, epoch: int, settled: int) -> dict[str, Any]:
     ("changes", "words"),
     [
         ({"facts": beats("gateway", acknowledged_epoch=3)}, "gateway copy 1 acknowledged epoch 3"),
-        ({"facts": beats("gateway", acknowledged_epoch=3, heartbeat_age_ms=7_000)}, "has not answered for 7 s"),
+        (
+            {"facts": beats("gateway", acknowledged_epoch=3, heartbeat_age_ms=7_000)},
+            "has not answered for 7 s",
+        ),
         ({"facts": fence("open", 3, 3)}, "the fence row says open at epoch 3"),
         ({"facts": fence("ingress", 4, 3)}, "of before the freeze may still be under way"),
     ],
 )
-def test_a_freeze_that_is_not_confirmed_by_all_is_not_in_force(changes: dict[str, Any], words: str) -> None:
+def test_a_freeze_that_is_not_confirmed_by_all_is_not_in_force(
+    changes: dict[str, Any], words: str
+) -> None:
     finding = freeze_acknowledged.run(healthy(**changes))
     assert finding.status == "failed"
     assert finding.summary.startswith("FREEZING (ingress) at epoch 4: ")
@@ -290,7 +340,9 @@ def test_a_freeze_that_is_not_confirmed_by_all_is_not_in_force(changes: dict[str
 def test_a_ninth_copy_that_no_driver_knows_counts_while_it_reports() -> None:
     rows = healthy().facts["facts_service_copies"]
     ninth = {**rows[0], "copy": 2, "acknowledged_epoch": 3}
-    finding = freeze_acknowledged.run(healthy(facts=with_fact("facts_service_copies", *rows, ninth)))
+    finding = freeze_acknowledged.run(
+        healthy(facts=with_fact("facts_service_copies", *rows, ninth))
+    )
     assert "copy 2 acknowledged epoch 3" in finding.summary
     gone = {**ninth, "ended": True}
     assert freeze_acknowledged.run(healthy(facts=with_fact("facts_service_copies", *rows, gone))).ok
@@ -317,32 +369,55 @@ def test_whoever_holds_the_fence_row_is_named_with_the_line_that_ends_it() -> No
     }
     facts = {**fence("open", 3, 3), "facts_lock_holders": [holder]}
     summary = freeze_acknowledged.run(healthy(facts=facts)).summary
-    assert "session 77 of psql (ann), in a transaction for 9.0 s, idle in transaction: SELECT 1" in summary
+    assert (
+        "session 77 of psql (ann), in a transaction for 9.0 s, idle in transaction: SELECT 1"
+        in summary
+    )
     assert "rubyops sessions end 77" in summary
 
 
 def test_endpoints_that_answer_another_version_are_red() -> None:
-    other = healthy(answers=with_answer(WALLET_SERVICE, topology_endpoint.PATH, HttpAnswer(200, {**PAIR, "topology_version": 2})))
-    assert "answered 200 RUBY_SPLIT_V1 v2; active is RUBY_SPLIT_V1 v1" in topology_endpoint.run(other).summary
+    other = healthy(
+        answers=with_answer(
+            WALLET_SERVICE, topology_endpoint.PATH, HttpAnswer(200, {**PAIR, "topology_version": 2})
+        )
+    )
+    assert (
+        "answered 200 RUBY_SPLIT_V1 v2; active is RUBY_SPLIT_V1 v1"
+        in topology_endpoint.run(other).summary
+    )
     none = healthy(facts=with_fact("facts_gate", {"topology_code": None, "topology_version": None}))
     assert "no topology is active" in topology_endpoint.run(none).summary
-    other = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(200, {"policies": []})))
+    other = healthy(
+        answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(200, {"policies": []}))
+    )
     told = policy_endpoint.run(other).summary
     assert "wallet_service copy 1 says nothing; active are default v1" in told
-    failing = healthy(answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(503, {})))
+    failing = healthy(
+        answers=with_answer(WALLET_SERVICE, policy_endpoint.PATH, HttpAnswer(503, {}))
+    )
     assert "answered 503" in policy_endpoint.run(failing).summary
 
 
 def test_two_seeds_or_a_mismatched_pair_are_red() -> None:
-    both = with_fact("facts_topologies", *healthy().facts["facts_topologies"], {"code": "RUBY_UNIFIED_V1", "version": 1, "state": "DRAFT"})
+    both = with_fact(
+        "facts_topologies",
+        *healthy().facts["facts_topologies"],
+        {"code": "RUBY_UNIFIED_V1", "version": 1, "state": "DRAFT"},
+    )
     assert (
         "seeds loaded: RUBY_SPLIT_V1, RUBY_UNIFIED_V1; this environment is for RUBY_SPLIT_V1 alone"
         in single_seed.run(healthy(facts=both)).summary
     )
-    inactive = with_fact("facts_topologies", {"code": "RUBY_SPLIT_V1", "version": 1, "state": "DRAFT"})
+    inactive = with_fact(
+        "facts_topologies", {"code": "RUBY_SPLIT_V1", "version": 1, "state": "DRAFT"}
+    )
     assert "0 topologies are ACTIVE" in single_seed.run(healthy(facts=inactive)).summary
     foreign = with_fact("facts_active_policies", {**POLICY, "topology_version": 2})
-    assert "policy default v1 is for RUBY_SPLIT_V1 v2" in single_seed.run(healthy(facts=foreign)).summary
+    assert (
+        "policy default v1 is for RUBY_SPLIT_V1 v2"
+        in single_seed.run(healthy(facts=foreign)).summary
+    )
 
 
 @pytest.mark.parametrize(
@@ -355,12 +430,17 @@ def test_two_seeds_or_a_mismatched_pair_are_red() -> None:
 )
 def test_drained_is_red_while_a_group_is_behind_or_missing(change: Row, words: str) -> None:
     first, *others = healthy().stream_groups
-    assert words in outbox_drained.run(healthy(stream_groups=[{**first, **change}, *others])).summary
+    assert (
+        words in outbox_drained.run(healthy(stream_groups=[{**first, **change}, *others])).summary
+    )
 
 
 def test_drained_is_red_while_an_event_is_unpublished() -> None:
     waiting = with_fact("facts_outbox", {**DRAINED, "wallet_unpublished": 3, "oldest_age_ms": 10})
-    assert "3 events in the wallet outbox are unpublished" in outbox_drained.run(healthy(facts=waiting)).summary
+    assert (
+        "3 events in the wallet outbox are unpublished"
+        in outbox_drained.run(healthy(facts=waiting)).summary
+    )
 
 
 def test_an_outbox_whose_published_events_nobody_has_is_not_drained() -> None:
@@ -380,14 +460,27 @@ def test_recorded_results_decide_gates_1_and_2() -> None:
 
 
 def test_gate_2_asks_which_code_runs_now() -> None:
-    recorded = {f"flows:{ENVIRONMENT.topology}": {"passed": True, "flows": {"FLOW-1": "ok", "FLOW-11": "noop"}}}
+    recorded = {
+        f"flows:{ENVIRONMENT.topology}": {
+            "passed": True,
+            "flows": {"FLOW-1": "ok", "FLOW-11": "noop"},
+        }
+    }
     environment = dataclasses.replace(ENVIRONMENT, code="c0de")
-    answers = {(process, 1, "/health"): HttpAnswer(200, {"process": process, "code": "c0de"}) for process in PROCESSES}
-    facts = with_fact("facts_copies_code", {"process": "gateway", "copy": 7, "code": "old", "heartbeat_age_ms": 9_000})
+    answers = {
+        (process, 1, "/health"): HttpAnswer(200, {"process": process, "code": "c0de"})
+        for process in PROCESSES
+    }
+    facts = with_fact(
+        "facts_copies_code",
+        {"process": "gateway", "copy": 7, "code": "old", "heartbeat_age_ms": 9_000},
+    )
     read = healthy(recorded=recorded, environment=environment, answers=answers, facts=facts)
     assert gate_02.run(read).ok
     silent = {**answers, ("gateway", 1, "/health"): HttpAnswer(0, None, "timed out")}
-    assert "gateway 1 does not tell" in gate_02.run(dataclasses.replace(read, answers=silent)).summary
+    assert (
+        "gateway 1 does not tell" in gate_02.run(dataclasses.replace(read, answers=silent)).summary
+    )
     other = dataclasses.replace(read, environment=ENVIRONMENT)
     assert gate_02.run(other).status == "inconclusive"
 
@@ -398,9 +491,15 @@ def test_what_is_not_built_is_inconclusive() -> None:
 
 def test_the_legacy_token_turns_gate_10_red_and_its_absence_alone_decides_nothing() -> None:
     armed = HttpAnswer(200, {"legacy_token_present": True})
-    assert "gateway copy 1 has INTERNAL_SERVICE_TOKEN set" in gate_10.run(healthy(answers=with_answer("gateway", "/health", armed))).summary
+    assert (
+        "gateway copy 1 has INTERNAL_SERVICE_TOKEN set"
+        in gate_10.run(healthy(answers=with_answer("gateway", "/health", armed))).summary
+    )
     mute = HttpAnswer(200, {})
-    assert "gateway copy 1 does not say" in gate_10.run(healthy(answers=with_answer("gateway", "/health", mute))).summary
+    assert (
+        "gateway copy 1 does not say"
+        in gate_10.run(healthy(answers=with_answer("gateway", "/health", mute))).summary
+    )
     nobody = healthy(kept=[], facts=with_fact("facts_service_copies"))
     assert gate_10.run(nobody).status == "failed"
     assert gate_10.run(healthy()).status == "inconclusive"

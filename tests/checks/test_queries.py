@@ -55,16 +55,24 @@ VALUES: dict[str, Any] = {
 def _names() -> list[str]:
     folder = Path(sql.__file__).parent / "queries"
     return [
-        line.split()[-1] for owner in OWNED for line in (folder / f"{owner}.sql").read_text().splitlines() if line.startswith("-- name: ")
+        line.split()[-1]
+        for owner in OWNED
+        for line in (folder / f"{owner}.sql").read_text().splitlines()
+        if line.startswith("-- name: ")
     ]
 
 
-def test_every_query_runs_as_the_reader(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+def test_every_query_runs_as_the_reader(
+    platform_db: TestDatabase, control_db: TestDatabase
+) -> None:
     read = LiveRead(databases={"platform": platform_db, "control": control_db})
     for name in _names():
         read.rows(name, database="control" if name in CONTROL else "platform", **VALUES)
 
 
 def test_the_reader_cannot_write(platform_db: TestDatabase) -> None:
-    with psycopg.connect(platform_db.dsn("rubyops_read")) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+    with (
+        psycopg.connect(platform_db.dsn("rubyops_read")) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
         connection.execute("UPDATE wallet.wallet_gate SET fence_token = 1")

@@ -20,7 +20,9 @@ class Planner(MemoryRead):
     plan: list[str] = field(default_factory=lambda: PLAN)
     found: Iterator[list[str]] = field(default_factory=lambda: repeat(PLAN))
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         del database, values
         lines = next(self.found) if query == plan_of_found(VIEW) else self.plan
         return [{"QUERY PLAN": line} for line in lines]

@@ -7,7 +7,9 @@ from rubyops.errors import Unreachable
 from rubyops.model.recorded import Evidence
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 
-ENVIRONMENT = EnvironmentFacts(name="test", topology="RUBY_SPLIT_V1", copies=1, seed_players=100, commit="0123456789abcdef")
+ENVIRONMENT = EnvironmentFacts(
+    name="test", topology="RUBY_SPLIT_V1", copies=1, seed_players=100, commit="0123456789abcdef"
+)
 
 
 @dataclass
@@ -26,7 +28,9 @@ class MemoryRead:
     mute: str | None = None  # why the driver does not answer
     asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Return the case's rows of a query."""
         self.asked.append((query, values))
         if query not in self.facts:
@@ -38,7 +42,9 @@ class MemoryRead:
         (row,) = self.rows(query, database=database, **values)
         return row
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """Return the answer of a copy; one that was given none does not answer."""
         return self.answers.get((process, copy, path), HttpAnswer(0, None, "connection refused"))
 

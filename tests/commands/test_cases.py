@@ -75,9 +75,15 @@ def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
 
 
 def _read(case: dict[str, Any]) -> MemoryRead:
-    copies = [Copy(process, number, "http://127.0.0.1:1", 1, state) for process, number, state in case.get("copies", [])]
+    copies = [
+        Copy(process, number, "http://127.0.0.1:1", 1, state)
+        for process, number, state in case.get("copies", [])
+    ]
     environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
-    caught_up = [{"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1} for stream, group in EXPECTED_GROUPS]
+    caught_up = [
+        {"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1}
+        for stream, group in EXPECTED_GROUPS
+    ]
     groups = caught_up if case.get("groups") == "drained" else []
     facts = dict(case.get("facts", {}))
     if "copies" in case:
@@ -108,7 +114,9 @@ def _outcome(name: str, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(effect: Effect) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps({"effect": type(effect).__name__, **dataclasses.asdict(effect)}))
+    plain: dict[str, Any] = json.loads(
+        json.dumps({"effect": type(effect).__name__, **dataclasses.asdict(effect)})
+    )
     return plain
 
 

@@ -16,7 +16,19 @@ COVERS = {
     "rollout-local": LOCAL,
     "rollout-staging": {"STG-1", "STG-2", "STG-3", "STG-4", "STG-7", *FLOWS},
     "rollback-tier-0": {"PRD-0", "PRD-1a"},
-    "rollback-tier-2": {"PRD-0", "PRD-1a", "PRD-1b", "PRD-T2a", "PRD-T2b", "PRD-T2c", "PRD-4a", "PRD-4b", "PRD-4c", "PRD-4d", "PRD-4e"},
+    "rollback-tier-2": {
+        "PRD-0",
+        "PRD-1a",
+        "PRD-1b",
+        "PRD-T2a",
+        "PRD-T2b",
+        "PRD-T2c",
+        "PRD-4a",
+        "PRD-4b",
+        "PRD-4c",
+        "PRD-4d",
+        "PRD-4e",
+    },
     "verify": {"PRD-4a", "PRD-4b", "PRD-4c", "PRD-4d"},
     "gate": {f"GATE-{n}" for n in range(1, 11)},
 }
@@ -34,12 +46,20 @@ def test_it_loads_and_covers_its_runbook(name: str) -> None:
 
 
 def test_tier_0_never_thaws() -> None:
-    assert [step.name for step in bootstrap.playbook("rollback-tier-0").steps] == ["freeze", "freeze-acknowledged", "drain-outbox"]
+    assert [step.name for step in bootstrap.playbook("rollback-tier-0").steps] == [
+        "freeze",
+        "freeze-acknowledged",
+        "drain-outbox",
+    ]
 
 
 def test_tier_2_follows_the_order_that_keeps_money_safe() -> None:
     names = [step.name for step in bootstrap.playbook("rollback-tier-2").steps]
-    levels = [getattr(step.params, "level", None) for step in bootstrap.playbook("rollback-tier-2").steps if step.name == "freeze"]
+    levels = [
+        getattr(step.params, "level", None)
+        for step in bootstrap.playbook("rollback-tier-2").steps
+        if step.name == "freeze"
+    ]
     order = [
         "freeze",
         "confirm-way-back",

@@ -45,7 +45,9 @@ TABLES = (
     # Without what the worker notes of a replay that it was asked for.
     "(SELECT dead_letter_id, replay_requested_by FROM rolling.rolling_dead_letter)",
 )
-DIGEST = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) AS digest FROM {} t"
+DIGEST = (
+    "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) AS digest FROM {} t"
+)
 DATABASES: tuple[Database, ...] = ("platform", "control")
 
 
@@ -64,7 +66,10 @@ class Stage:
 
     def take_over(self) -> None:
         """Have another run take the lock of one whose lease ran out, and raise the fence."""
-        self.live.rows("UPDATE control.run_lock SET expires_at = clock_timestamp() RETURNING 1", database="control")
+        self.live.rows(
+            "UPDATE control.run_lock SET expires_at = clock_timestamp() RETURNING 1",
+            database="control",
+        )
         self.runs += 1
         self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
         self.other.tools.operate.advance_fence(self.token)
@@ -89,19 +94,35 @@ class Stage:
 
     def world(self) -> dict[str, object]:
         """Everything that an act can change: rows, processes, files, schemas."""
-        seen: dict[str, object] = {name: self.live.one(DIGEST.format(name))["digest"] for name in self._tables()}
+        seen: dict[str, object] = {
+            name: self.live.one(DIGEST.format(name))["digest"] for name in self._tables()
+        }
         seen["changes"] = self.live.one("SELECT change_no FROM wallet.wallet_fence")["change_no"]
-        seen["gate"] = self.live.one("SELECT to_jsonb(g) - 'fence_token' AS gate FROM wallet.wallet_gate g")["gate"]
-        seen["canaries"] = self.live.one("SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'")["count"]
+        seen["gate"] = self.live.one(
+            "SELECT to_jsonb(g) - 'fence_token' AS gate FROM wallet.wallet_gate g"
+        )["gate"]
+        seen["canaries"] = self.live.one(
+            "SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'"
+        )["count"]
         # The supervisor says `starting` for a second after every start; with the same pid nothing has changed.
-        seen["processes"] = [(copy.process, copy.state.replace("starting", "running"), copy.pid) for copy in self.toolkit.driver.copies()]
-        seen["exports"] = sorted(path.name for path in (self.live.environment.home / "exports").iterdir())
+        seen["processes"] = [
+            (copy.process, copy.state.replace("starting", "running"), copy.pid)
+            for copy in self.toolkit.driver.copies()
+        ]
+        seen["exports"] = sorted(
+            path.name for path in (self.live.environment.home / "exports").iterdir()
+        )
         seen["schemas"] = [migrations.current(self.superuser(which), which) for which in DATABASES]
         return seen
 
     def _tables(self) -> list[str]:
-        moves = self.live.one("SELECT to_regclass('wallet.topology_move_run') IS NOT NULL AS there")["there"]
-        return [*TABLES, *(["wallet.topology_move_run", "wallet.topology_move_leg"] if moves else [])]
+        moves = self.live.one(
+            "SELECT to_regclass('wallet.topology_move_run') IS NOT NULL AS there"
+        )["there"]
+        return [
+            *TABLES,
+            *(["wallet.topology_move_run", "wallet.topology_move_leg"] if moves else []),
+        ]
 
     def superuser(self, which: Database) -> str:
         """The superuser's URL of a database."""
@@ -120,7 +141,12 @@ def a_stage() -> Iterator[Stage]:
             live.driver.ensure_up(lambda words: None)
             stage = Stage(live, bootstrap.open_toolkit("local"), bootstrap.open_toolkit("local"))
             stage.take_over()
-            stage.do(e.CallService(WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"), "seed")
+            stage.do(
+                e.CallService(
+                    WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"
+                ),
+                "seed",
+            )
             stage.do(activation(1), "activate")
             yield stage
         finally:
@@ -133,11 +159,17 @@ def activation(version: int, start: int | None = None) -> e.CallService:
     """Make the activation of a version of the split pair."""
     path = f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate"
     before = None if start is None else {"topology_code": RUBY_SPLIT_V1, "topology_version": start}
-    body: dict[str, Any] = {"version": version, "policy": {"policy_key": "default", "version": version}, "from": before}
+    body: dict[str, Any] = {
+        "version": version,
+        "policy": {"policy_key": "default", "version": version},
+        "from": before,
+    }
     return e.CallService(WALLET_SERVICE, "PUT", path, body)
 
 
-def assert_refused(stage: Stage, act: Callable[[], object], error: type[RubyopsError] = LockLost) -> None:
+def assert_refused(
+    stage: Stage, act: Callable[[], object], error: type[RubyopsError] = LockLost
+) -> None:
     """The act says that another run has taken over, and the world is as it was."""
     before = stage.world()
     with pytest.raises(error, match="taken over"):
@@ -157,7 +189,9 @@ def exports(stage: Stage) -> Path:
     return stage.live.environment.home / "exports"
 
 
-def takes_over_before(stage: Stage, patch: pytest.MonkeyPatch, owner: Any, name: str, *, when: int = 1) -> None:
+def takes_over_before(
+    stage: Stage, patch: pytest.MonkeyPatch, owner: Any, name: str, *, when: int = 1
+) -> None:
     """Have another run take over right before the n-th call of something real."""
     real, calls = getattr(owner, name), []
 

@@ -28,14 +28,22 @@ def test_the_shipped_environments(homes: Path) -> None:
     assert known["staging"].home == homes / "staging" == config.state_home("staging")
 
 
-def test_variables_name_servers_where_the_file_does_not(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_name_servers_where_the_file_does_not(
+    homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert (config.environment().database_url, config.environment().redis_url) == (None, None)
     monkeypatch.setenv("DATABASE_URL", "postgresql://from-variable/ruby")
     monkeypatch.setenv("REDIS_URL", "redis://from-variable/0")
     path = homes / "environments.yaml"
-    path.write_text(HEAD + "  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, database_url: 'postgresql://from-file/ruby'}\n")
+    path.write_text(
+        HEAD
+        + "  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, database_url: 'postgresql://from-file/ruby'}\n"
+    )
     monkeypatch.setenv(config.FILE_VARIABLE, str(path))
-    assert (config.environment().database_url, config.environment().redis_url) == ("postgresql://from-file/ruby", "redis://from-variable/0")
+    assert (config.environment().database_url, config.environment().redis_url) == (
+        "postgresql://from-file/ruby",
+        "redis://from-variable/0",
+    )
 
 
 def test_an_unknown_environment_is_told_which_there_are(homes: Path) -> None:
@@ -46,12 +54,27 @@ def test_an_unknown_environment_is_told_which_there_are(homes: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("  a: {kind: lokal, driver: local, topology: RUBY_SPLIT_V1}\n", r":3:13: kind: .*'lokal' \(allowed: local, staging, production\)"),
-        ("  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copys: 2}\n", r":3:60: .*`copys` \(allowed: .*copies"),
-        ("  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copies: 0}\n", r":3:68: copies: .*found 0 \(allowed: 1 to 8\)"),
-        ("  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, confirm: 'no'}\n", r":3:69: confirm: .*'no' \(allowed: true, false\)"),
+        (
+            "  a: {kind: lokal, driver: local, topology: RUBY_SPLIT_V1}\n",
+            r":3:13: kind: .*'lokal' \(allowed: local, staging, production\)",
+        ),
+        (
+            "  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copys: 2}\n",
+            r":3:60: .*`copys` \(allowed: .*copies",
+        ),
+        (
+            "  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, copies: 0}\n",
+            r":3:68: copies: .*found 0 \(allowed: 1 to 8\)",
+        ),
+        (
+            "  a: {kind: local, driver: local, topology: RUBY_SPLIT_V1, confirm: 'no'}\n",
+            r":3:69: confirm: .*'no' \(allowed: true, false\)",
+        ),
         ("  a: {driver: local}\n", r":3:6: .*missing required field `kind`"),
-        ("  A: {kind: local, driver: local, topology: RUBY_SPLIT_V1}\n", r":3:3: environment name 'A'"),
+        (
+            "  A: {kind: local, driver: local, topology: RUBY_SPLIT_V1}\n",
+            r":3:3: environment name 'A'",
+        ),
         ("  a: 1\n  a: 2\n", r":4:3: key 'a' stands twice"),
         ("  a: [\n", r": this is not YAML"),
     ],

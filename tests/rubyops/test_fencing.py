@@ -49,8 +49,15 @@ def _bet(stage: Stage) -> dict[str, str]:
 def _bets(verb: str, **more: str) -> Callable[[Stage], e.Effect]:
     def make(stage: Stage) -> e.Effect:
         bet = _bet(stage)
-        body: dict[str, object] = {"player_id": bet["player_id"], "provider_id": "mocksports", "bet_id": bet["bet_id"], **more}
-        return e.CallService(WALLET_SERVICE, "POST", f"{WALLET}/v2/bets/{verb}", body, bet["brand_id"])
+        body: dict[str, object] = {
+            "player_id": bet["player_id"],
+            "provider_id": "mocksports",
+            "bet_id": bet["bet_id"],
+            **more,
+        }
+        return e.CallService(
+            WALLET_SERVICE, "POST", f"{WALLET}/v2/bets/{verb}", body, bet["brand_id"]
+        )
 
     return make
 
@@ -69,7 +76,9 @@ def _replay(stage: Stage) -> e.Effect:
 
 def _new_player(stage: Stage) -> e.Effect:
     brand = str(uuid4())
-    return e.CallService(PLAYER_SERVICE, "POST", "/internal/players", {"brand_id": brand, "currency": "EUR"}, brand)
+    return e.CallService(
+        PLAYER_SERVICE, "POST", "/internal/players", {"brand_id": brand, "currency": "EUR"}, brand
+    )
 
 
 def _policy(stage: Stage) -> dict[str, Any]:
@@ -80,7 +89,9 @@ def _policy(stage: Stage) -> dict[str, Any]:
 def _saved_policy(stage: Stage) -> e.Effect:
     document = _policy(stage)
     stage.do(e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", document), "save")
-    return e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default/activate", {"version": document["version"]})
+    return e.CallService(
+        WALLET_SERVICE, "PUT", f"{WALLET}/policy/default/activate", {"version": document["version"]}
+    )
 
 
 def _topology(stage: Stage) -> e.Effect:
@@ -112,22 +123,46 @@ PREPARED: tuple[tuple[str, type[e.Effect], Callable[[Stage], e.Effect], bool], .
     ("activate a pair", e.CallService, next_pair, True),
     ("activate a policy", e.CallService, _saved_policy, True),
     ("save a topology", e.CallService, _topology, True),
-    ("save a policy", e.CallService, lambda stage: e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", _policy(stage)), True),
+    (
+        "save a policy",
+        e.CallService,
+        lambda stage: e.CallService(
+            WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", _policy(stage)
+        ),
+        True,
+    ),
     ("settle a bet", e.CallService, _bets("settle", payout="2.00"), True),
     ("settle bets", e.CallService, _batch, True),
     ("roll a bet back", e.CallService, _bets("rollback"), True),
     ("replay a dead letter", e.CallService, _replay, True),
     ("create a player", e.CallService, _new_player, True),
     ("play a flow", e.RunFlow, lambda stage: e.RunFlow("SMK-5"), True),
-    ("export", e.ExportTables, lambda stage: e.ExportTables(("wallet_currency", "wallet_policy")), True),
+    (
+        "export",
+        e.ExportTables,
+        lambda stage: e.ExportTables(("wallet_currency", "wallet_policy")),
+        True,
+    ),
     ("confirm drained", e.ConfirmDrained, lambda stage: e.ConfirmDrained(20.0), True),
     ("backfill", e.Backfill, lambda stage: e.Backfill(50, None), True),
-    ("move the topology", e.MoveTopology, lambda stage: e.MoveTopology(NO_DOCUMENT, "0" * 64, 10), False),
-    ("undo a move", e.UndoTopologyMove, lambda stage: e.UndoTopologyMove("r-none", "0" * 64, 10), False),
+    (
+        "move the topology",
+        e.MoveTopology,
+        lambda stage: e.MoveTopology(NO_DOCUMENT, "0" * 64, 10),
+        False,
+    ),
+    (
+        "undo a move",
+        e.UndoTopologyMove,
+        lambda stage: e.UndoTopologyMove("r-none", "0" * 64, 10),
+        False,
+    ),
 )
 
 
-@pytest.mark.parametrize(("kind", "prepare", "works"), [row[1:] for row in PREPARED], ids=[row[0] for row in PREPARED])
+@pytest.mark.parametrize(
+    ("kind", "prepare", "works"), [row[1:] for row in PREPARED], ids=[row[0] for row in PREPARED]
+)
 def test_an_act_of_an_overtaken_run_is_refused(
     stage: Stage, kind: type[e.Effect], prepare: Callable[[Stage], e.Effect], works: bool
 ) -> None:

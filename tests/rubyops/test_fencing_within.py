@@ -17,7 +17,16 @@ from rubyops.engine.stop import StopWish
 from rubyops.errors import LockHeld, LockLost, OutcomeUnknown, Refused
 from rubyops.model import effect as e
 from rubyops.ports import Actor, HttpAnswer, Mark
-from tests.rubyops.overtaking import Stage, assert_refused, assert_same, exports, next_pair, older, stopped, takes_over_before
+from tests.rubyops.overtaking import (
+    Stage,
+    assert_refused,
+    assert_same,
+    exports,
+    next_pair,
+    older,
+    stopped,
+    takes_over_before,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -30,21 +39,27 @@ def test_what_is_not_stopped_yet_runs_on(stage: Stage, monkeypatch: pytest.Monke
     assert states["gateway"] in ("stopped", "stopping") and states["rolling_worker"] == "running"
 
 
-def test_a_platform_that_starts_without_a_token_stops_where_it_is_overtaken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_platform_that_starts_without_a_token_stops_where_it_is_overtaken(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stopped(stage)
     nobody = Mark("r-0/up/1", "r-0", 0, "ann")
     takes_over_before(stage, monkeypatch, LocalDriver, "_migrate")
     assert_refused(stage, lambda: carry_out(e.StartPlatform(), nobody, stage.hands()))
 
 
-def test_a_schema_is_not_changed_without_a_token_by_who_was_overtaken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_is_not_changed_without_a_token_by_who_was_overtaken(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     older("platform", "0007")(stage)
     takes_over_before(stage, monkeypatch, migrations, "present_token")
     assert_refused(stage, lambda: stage.toolkit.driver.migrate(lambda words: None, None))
     stage.do(e.Migrate(), "migrate")
 
 
-def test_a_revision_is_taken_back_with_its_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revision_is_taken_back_with_its_transaction(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     older("platform", "0007")(stage)
     takes_over_before(stage, monkeypatch, migrations, "upgrade")
     assert_refused(stage, lambda: stage.do(e.Migrate(), "migrate"))
@@ -58,10 +73,14 @@ def test_everything_is_restarted_by_the_run_in_charge_alone(stage: Stage) -> Non
     assert_refused(stage, lambda: more.ensure_up(lambda words: None, old))
 
 
-def test_a_second_try_of_a_call_asks_for_the_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_try_of_a_call_asks_for_the_lease(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, sent = CallClient.send, list[str]()
 
-    def unanswered(client: CallClient, process: str, method: str, path: str, headers: Any, body: Any) -> HttpAnswer:
+    def unanswered(
+        client: CallClient, process: str, method: str, path: str, headers: Any, body: Any
+    ) -> HttpAnswer:
         sent.append(path)
         if len(sent) > 1:
             return real(client, process, method, path, headers, body)
@@ -90,7 +109,16 @@ def test_a_flow_goes_no_further_at_level_open(stage: Stage, call: str) -> None:
     def flow(actor: Actor) -> None:
         player = actor.player("one")
         money = {"amount": "5.00", "currency": "EUR"}
-        assert actor.as_player(player, "POST", "/api/v1/player/wallet/deposit", {**money, "bucket": "SPORTS_NORMAL"}, key="d").status == 200
+        assert (
+            actor.as_player(
+                player,
+                "POST",
+                "/api/v1/player/wallet/deposit",
+                {**money, "bucket": "SPORTS_NORMAL"},
+                key="d",
+            ).status
+            == 200
+        )
         stage.take_over()
         seen.append(stage.world())
         if call == "as_player":
@@ -99,7 +127,12 @@ def test_a_flow_goes_no_further_at_level_open(stage: Stage, call: str) -> None:
             bet = {"player_id": player.player_id, "bet_id": "b", "round_id": "r", **money}
             actor.as_provider("mocksports", player, "/v2/bets/authorize", bet, key="bet")
         if call == "as_admin":
-            bonus = {"player_id": player.player_id, "bucket": "SPORTS_BONUS", "reference": "c", **money}
+            bonus = {
+                "player_id": player.player_id,
+                "bucket": "SPORTS_BONUS",
+                "reference": "c",
+                **money,
+            }
             actor.as_admin("POST", "/api/v1/bonuses/issue", bonus, key="bonus", player=player)
 
     assert stage.live.gate()["freeze_level"] == "open"
@@ -108,12 +141,16 @@ def test_a_flow_goes_no_further_at_level_open(stage: Stage, call: str) -> None:
     assert_same(stage.world(), seen[0])
 
 
-def test_an_export_that_is_overtaken_gets_no_name(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_is_overtaken_gets_no_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     takes_over_before(stage, monkeypatch, export, "_publish")
     assert_refused(stage, lambda: stage.do(e.ExportTables(("wallet_policy",)), "export"))
 
 
-def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = type(exports(stage)).rename
 
     def rename(path: Any, target: Any) -> Any:
@@ -129,7 +166,9 @@ def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(stage: 
     assert_refused(stage, lambda: stage.do(e.ExportTables(("wallet_policy",)), "export"))
 
 
-def test_an_export_leaves_alone_what_its_resume_writes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_leaves_alone_what_its_resume_writes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, hands, effect = stage.mark("export"), stage.hands(), e.ExportTables(("wallet_policy",))
     final = exports(stage) / old.effect_id.replace("/", "-")
     real = export._publish
@@ -162,20 +201,29 @@ def test_a_backfill_ends_with_the_batch_before(stage: Stage) -> None:
     with pytest.raises(LockLost, match="taken over"):
         carry_out(e.Backfill(7, None), old, stage.hands(hold=hold))
     assert_same(stage.world(), looks[-1])
-    assert stage.live.one("SELECT scanned FROM wallet.backfill_run WHERE run_id = %s", old.run_id)["scanned"] == 7
+    assert (
+        stage.live.one("SELECT scanned FROM wallet.backfill_run WHERE run_id = %s", old.run_id)[
+            "scanned"
+        ]
+        == 7
+    )
 
 
 # --- taking down, and the fence itself
 
 
 @pytest.mark.parametrize("has_token", [True, False])
-def test_down_stops_nothing_once_it_was_overtaken(stage: Stage, monkeypatch: pytest.MonkeyPatch, has_token: bool) -> None:
+def test_down_stops_nothing_once_it_was_overtaken(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, has_token: bool
+) -> None:
     old = stage.token if has_token else None
     takes_over_before(stage, monkeypatch, Supervisor, "shutdown")
     assert_refused(stage, lambda: stage.toolkit.driver.down(old))
 
 
-def test_down_kills_nothing_where_the_supervisor_does_not_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_down_kills_nothing_where_the_supervisor_does_not_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     takes_over_before(stage, monkeypatch, leftovers, "pid_in")
     deaf, driver = Supervisor(stage.live.environment.home), LocalDriver(stage.live.environment)
     monkeypatch.setattr(deaf, "_socket", exports(stage) / "no.sock")
@@ -197,20 +245,27 @@ def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.Mon
     assert take_down(stage.toolkit, print, StopWish())
     assert not stage.toolkit.driver.is_up()
     assert stage.live.driver.fence() == token + 1
-    assert not take_down(stage.toolkit, print, StopWish()), "control does not answer, and nothing runs"
+    assert not take_down(stage.toolkit, print, StopWish()), (
+        "control does not answer, and nothing runs"
+    )
 
 
 def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
     old = stage.token
     stage.take_over()
     assert_refused(stage, lambda: stage.toolkit.tools.operate.advance_fence(old))
-    assert (stage.live.gate()["fence_token"], stage.live.driver.fence()) == (stage.token, stage.token)
+    assert (stage.live.gate()["fence_token"], stage.live.driver.fence()) == (
+        stage.token,
+        stage.token,
+    )
 
 
 def test_a_freeze_is_lowered_by_the_run_in_charge_alone(stage: Stage) -> None:
     old, epoch = stage.mark("thaw"), stage.live.gate()["freeze_epoch"] + 1
     stage.take_over()
-    assert_refused(stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch, None))
+    assert_refused(
+        stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch, None)
+    )
 
 
 def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> None:
@@ -221,7 +276,10 @@ def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> N
             stage.live.rows("SELECT wallet.raise_freeze('ingress', %s)", epoch + 1)
             assert stage.live.gate()["freeze_level"] == "ingress"
         finally:
-            stage.live.rows("UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s RETURNING 1", epoch)
+            stage.live.rows(
+                "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s RETURNING 1",
+                epoch,
+            )
 
 
 def test_who_has_no_token_starts_and_stops_nothing(stage: Stage) -> None:

@@ -53,9 +53,16 @@ def test_the_table_is_whole() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_toolkit_shows_none(keyring: Keyring, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_toolkit_shows_none(
+    keyring: Keyring, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     value = keyring[name].reveal()
-    said = (value, f"postgresql://user:{value}@host:5432/ruby", json.dumps({"deep": [value]}), f"\x1b[1m{value}\x1b[0m")
+    said = (
+        value,
+        f"postgresql://user:{value}@host:5432/ruby",
+        json.dumps({"deep": [value]}),
+        f"\x1b[1m{value}\x1b[0m",
+    )
     for stream in ("stdout", "stderr"):
         channel = Channel("stdout" if stream == "stdout" else "stderr", str)
         for text in said:
@@ -75,7 +82,9 @@ def test_the_toolkit_shows_none(keyring: Keyring, name: str, tmp_path: Path, cap
 @pytest.mark.parametrize("value", ["a-plain-token-0123", RAW], ids=["plain", "with signs"])
 def test_a_process_of_the_platform_logs_none(value: str) -> None:
     command = [sys.executable, "-c", LOGS]
-    done = subprocess.run(command, input=value, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    done = subprocess.run(
+        command, input=value, capture_output=True, text=True, cwd=CHECKOUT, check=False
+    )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (len(lines), done.stderr, done.returncode) == (7, "", 1)
     forms = {value, json.dumps(value)[1:-1], quote(value, safe="")}

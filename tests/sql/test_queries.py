@@ -21,14 +21,27 @@ def _sources() -> Iterator[tuple[Path, str]]:
 
 def _called_by_name(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VERBS and node.args:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in VERBS
+            and node.args
+        ):
             first = node.args[0]
-            if isinstance(first, ast.Constant) and isinstance(first.value, str) and NAME.fullmatch(first.value):
+            if (
+                isinstance(first, ast.Constant)
+                and isinstance(first.value, str)
+                and NAME.fullmatch(first.value)
+            ):
                 yield first.value
 
 
 def test_every_statement_that_is_called_by_name_exists() -> None:
-    called = {(name, path.relative_to(ROOT).as_posix()) for path, text in _sources() for name in _called_by_name(text)}
+    called = {
+        (name, path.relative_to(ROOT).as_posix())
+        for path, text in _sources()
+        for name in _called_by_name(text)
+    }
     assert len(called) > 50, "the calls are not found any more"
     assert sorted((name, path) for name, path in called if name not in sql.load()) == []
 

@@ -31,8 +31,26 @@ class Broker:
     def start(self) -> None:
         """Start on what is in its folder, and wait until it answers."""
         self.folder.mkdir(exist_ok=True)
-        options = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
-        kept = ["--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", "--logfile", str(self.folder.parent / "redis.log")]
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            HOST,
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ]
+        kept = [
+            "--appendfsync",
+            "everysec",
+            "--auto-aof-rewrite-percentage",
+            "0",
+            "--logfile",
+            str(self.folder.parent / "redis.log"),
+        ]
         self._process = subprocess.Popen([self._program, *options, *kept])
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:

@@ -32,17 +32,32 @@ class Outbox:
 
     connection: psycopg.Connection[Any]
 
-    def write(self, player: Player, event_type: str, payload: dict[str, Any] | None = None, event_id: UUID | None = None) -> UUID:
+    def write(
+        self,
+        player: Player,
+        event_type: str,
+        payload: dict[str, Any] | None = None,
+        event_id: UUID | None = None,
+    ) -> UUID:
         """Add the player's next event and return its id."""
         player.version += 1
         event_id = event_id or uuid4()
         owner = (player.brand_id, player.player_id)
         numbers = (player.version, player.version)
-        values = (event_id, player.partition_no, *owner, *numbers, event_type, json.dumps(payload or {}))
+        values = (
+            event_id,
+            player.partition_no,
+            *owner,
+            *numbers,
+            event_type,
+            json.dumps(payload or {}),
+        )
         self.connection.execute(INSERT, values)
         return event_id
 
-    def require(self, player: Player, turnover: int, bucket: str = "SPORTS_NORMAL", **more: Any) -> UUID:
+    def require(
+        self, player: Player, turnover: int, bucket: str = "SPORTS_NORMAL", **more: Any
+    ) -> UUID:
         """Ask for a rolling and return its id."""
         rolling_id = uuid4()
         payload = {
@@ -60,10 +75,16 @@ class Outbox:
         self.write(player, contract.ROLLING_REQUIRED, payload | more)
         return rolling_id
 
-    def settle(self, player: Player, stake: int, bucket: str = "SPORTS_NORMAL", **more: object) -> str:
+    def settle(
+        self, player: Player, stake: int, bucket: str = "SPORTS_NORMAL", **more: object
+    ) -> str:
         """Settle a bet paid from one bucket and return its authorization's id."""
         authorization_id = str(uuid4())
-        funding = {"account": f"RUBY_SPLIT_V1/{bucket}", "topology_code": contract.RUBY_SPLIT_V1, "bucket_type_code": bucket}
+        funding = {
+            "account": f"RUBY_SPLIT_V1/{bucket}",
+            "topology_code": contract.RUBY_SPLIT_V1,
+            "bucket_type_code": bucket,
+        }
         payload = {
             "authorization_id": authorization_id,
             "bet_id": f"bet-{authorization_id}",
@@ -79,11 +100,17 @@ class Outbox:
 
     def roll_back(self, player: Player, authorization_id: str, was: str = "SETTLED") -> UUID:
         """Roll a bet back."""
-        payload = {"authorization_id": authorization_id, "bet_id": f"bet-{authorization_id}", "was": was}
+        payload = {
+            "authorization_id": authorization_id,
+            "bet_id": f"bet-{authorization_id}",
+            "was": was,
+        }
         return self.write(player, contract.BET_ROLLED_BACK_CONFIRMED, payload)
 
     def unpublished(self) -> int:
         """Count the events that wait."""
-        row = self.connection.execute("SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL").fetchone()
+        row = self.connection.execute(
+            "SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL"
+        ).fetchone()
         assert row is not None
         return int(row[0])

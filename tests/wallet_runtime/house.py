@@ -16,7 +16,14 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, Served, as_the_wallet, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
-from wallet_runtime.contract import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, PLAYER_SERVICE, RUBY_SPLIT_V1, persons
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    OPERATOR,
+    PLAYER_SERVICE,
+    RUBY_SPLIT_V1,
+    persons,
+)
 from wallet_runtime.services import load
 
 Route = tuple[str, str, str]
@@ -50,7 +57,9 @@ class House:
         """Send one request to the service of a route, signed by Ann, or by Bob where it decides over what she asked for."""
         raw = json.dumps(body).encode()
         if contract.REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
-            headers = signed(route[0], "bob" if path.endswith(DECISIONS) else "ann", route[1], path, raw, headers)
+            headers = signed(
+                route[0], "bob" if path.endswith(DECISIONS) else "ann", route[1], path, raw, headers
+            )
         typed = {"Content-Type": "application/json", **headers}
         return self.served[route[0]].client.request(route[1], path, content=raw, headers=typed)
 
@@ -61,7 +70,12 @@ class House:
 
     def money(self, path: str, caller: str = ADMIN_SERVICE, **body: Any) -> Body:
         """Have a money command carried out."""
-        answer = self.send((contract.WALLET_SERVICE, "POST", ""), f"{WALLET}/{path}", body, internal(caller, request_id=str(uuid4())))
+        answer = self.send(
+            (contract.WALLET_SERVICE, "POST", ""),
+            f"{WALLET}/{path}",
+            body,
+            internal(caller, request_id=str(uuid4())),
+        )
         assert answer.status_code == 200, answer.text
         told: Body = answer.json()
         return told
@@ -71,18 +85,35 @@ class House:
         player_id = str(uuid4())
         self.money("players", PLAYER_SERVICE, player_id=player_id, **EUR)
         for bucket in (None, "SPORTS_NORMAL"):
-            self.money("deposits/approve", PLAYER_SERVICE, player_id=player_id, amount="9.00", bucket=bucket, **EUR)
+            self.money(
+                "deposits/approve",
+                PLAYER_SERVICE,
+                player_id=player_id,
+                amount="9.00",
+                bucket=bucket,
+                **EUR,
+            )
         return player_id
 
     def bet(self) -> Body:
         """Have a bet accepted and name it."""
         bet = {"player_id": self.player(), "provider_id": "mocksports", "bet_id": str(uuid4())}
-        self.money("bets/authorize", GAME_SERVICE, **bet, provider_type="SPORTS", round_id="r", amount="1.00", **EUR)
+        self.money(
+            "bets/authorize",
+            GAME_SERVICE,
+            **bet,
+            provider_type="SPORTS",
+            round_id="r",
+            amount="1.00",
+            **EUR,
+        )
         return bet
 
     def withdrawal(self) -> str:
         """Have a withdrawal requested and name it."""
-        asked = self.money("withdrawals/request", PLAYER_SERVICE, player_id=self.player(), amount="1.00", **EUR)
+        asked = self.money(
+            "withdrawals/request", PLAYER_SERVICE, player_id=self.player(), amount="1.00", **EUR
+        )
         return str(asked["transaction"]["tx_id"])
 
     def approved(self) -> str:
@@ -93,15 +124,28 @@ class House:
 
     def draft(self) -> tuple[Body, Body]:
         """Make a new pair of documents, as the seed's."""
-        pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_split_v1.1.json").read_text())
+        pair = json.loads(
+            resources.files("wallet_runtime.wallet")
+            .joinpath("seeds", "ruby_split_v1.1.json")
+            .read_text()
+        )
         version = {"version": next(self.numbers)}
         return pair["topology"] | version, pair["policy"] | version
 
     def saved(self, document: Body) -> int:
         """Have a draft saved and tell its version."""
-        kind, name = ("policy", document["policy_key"]) if "policy_key" in document else ("topology", document["code"])
+        kind, name = (
+            ("policy", document["policy_key"])
+            if "policy_key" in document
+            else ("topology", document["code"])
+        )
         path = f"/internal/wallet/{kind}/{name}"
-        answer = self.send((contract.WALLET_SERVICE, "PUT", ""), path, document, internal(ADMIN_SERVICE, request_id=str(uuid4())))
+        answer = self.send(
+            (contract.WALLET_SERVICE, "PUT", ""),
+            path,
+            document,
+            internal(ADMIN_SERVICE, request_id=str(uuid4())),
+        )
         assert answer.status_code == 200, answer.text
         return int(document["version"])
 
@@ -111,7 +155,9 @@ class House:
         self.look.execute("DELETE FROM wallet.wallet_topology WHERE state = 'DRAFT'")
         # The policy in force has the name that the seed's policy takes; only a superuser can give it another.
         self.look.execute("SET session_replication_role = replica")
-        self.look.execute("UPDATE wallet.wallet_policy SET policy_key = 'other' WHERE state <> 'DRAFT'")
+        self.look.execute(
+            "UPDATE wallet.wallet_policy SET policy_key = 'other' WHERE state <> 'DRAFT'"
+        )
         self.look.execute("RESET session_replication_role")
 
     def advance(self, token: int) -> None:
@@ -126,7 +172,10 @@ class House:
         """A digest of every table."""
         tables = [name for (name,) in self.look.execute(TABLES).fetchall()]
         digest = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
-        return {name: self.look.execute(digest.format(name).encode()).fetchall()[0][0] for name in tables}
+        return {
+            name: self.look.execute(digest.format(name).encode()).fetchall()[0][0]
+            for name in tables
+        }
 
 
 @contextmanager
@@ -141,14 +190,18 @@ def house(platform: TestDatabase, control: TestDatabase) -> Iterator[House]:
             urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
         activate_split(served[contract.WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
-        operators = stack.enter_context(psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True))
+        operators = stack.enter_context(
+            psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True)
+        )
         yield House(served, look, operators)
 
 
 def _pair_activation(house: House) -> tuple[str, Body]:
     topology, policy = house.draft()
     version = house.saved(topology)
-    active = house.look.execute("SELECT topology_code, topology_version FROM wallet.wallet_gate").fetchall()[0]
+    active = house.look.execute(
+        "SELECT topology_code, topology_version FROM wallet.wallet_gate"
+    ).fetchall()[0]
     named = {"code": RUBY_SPLIT_V1, "version": version}
     start = {"topology_code": active[0], "topology_version": active[1]}
     body = {"version": version, "policy_document": policy | {"topology": named}, "from": start}
@@ -157,7 +210,9 @@ def _pair_activation(house: House) -> tuple[str, Body]:
 
 def _active_policy(house: House) -> Body:
     _, policy = house.draft()
-    active = house.look.execute("SELECT topology_code, topology_version FROM wallet.wallet_gate").fetchall()[0]
+    active = house.look.execute(
+        "SELECT topology_code, topology_version FROM wallet.wallet_gate"
+    ).fetchall()[0]
     return policy | {"topology": {"code": active[0], "version": active[1]}}
 
 
@@ -174,8 +229,17 @@ def _settlement(house: House) -> Body:
 
 
 def _bonus(house: House) -> Body:
-    wanted = {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00", "reference": str(uuid4()), **EUR}
-    return {"player_id": wanted["player_id"], "bonus_id": house.money("bonuses/issue", **wanted)["bonus_id"]}
+    wanted = {
+        "player_id": house.player(),
+        "bucket": "SPORTS_BONUS",
+        "amount": "1.00",
+        "reference": str(uuid4()),
+        **EUR,
+    }
+    return {
+        "player_id": wanted["player_id"],
+        "bonus_id": house.money("bonuses/issue", **wanted)["bonus_id"],
+    }
 
 
 def _adjustment(house: House) -> Body:
@@ -184,7 +248,9 @@ def _adjustment(house: House) -> Body:
 
 
 def _decision(house: House) -> Body:
-    return {"adjustment_id": house.money("adjustments/request", **_adjustment(house))["adjustment_id"]}
+    return {
+        "adjustment_id": house.money("adjustments/request", **_adjustment(house))["adjustment_id"]
+    }
 
 
 def _points(house: House) -> Body:
@@ -194,7 +260,13 @@ def _points(house: House) -> Body:
 
 
 def _coupon(house: House) -> Body:
-    return {"player_id": house.player(), "coupon_log_id": str(uuid4()), "amount": "1.00", "scope": {"kind": "sports"}, **EUR}
+    return {
+        "player_id": house.player(),
+        "coupon_log_id": str(uuid4()),
+        "amount": "1.00",
+        "scope": {"kind": "sports"},
+        **EUR,
+    }
 
 
 def _grant(house: House) -> Body:
@@ -205,7 +277,9 @@ def _grant(house: House) -> Body:
     return {"player_id": coupon["player_id"], "coupon_log_id": coupon["coupon_log_id"]}
 
 
-def _posts(path: str, body: Callable[[House], Body]) -> tuple[Route, Callable[[House], tuple[str, Body]]]:
+def _posts(
+    path: str, body: Callable[[House], Body]
+) -> tuple[Route, Callable[[House], tuple[str, Body]]]:
     route = (contract.WALLET_SERVICE, "POST", f"{WALLET}/{path}")
     return route, lambda house: (route[2], body(house))
 
@@ -271,4 +345,8 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
     ),
 }  # fmt: skip
 CHANGING_VERBS = ("POST", "PUT")
-OPERATORS_ROUTES = tuple(route for route, callers in contract.ROUTE_CALLERS.items() if route[1] in CHANGING_VERBS and OPERATOR in callers)
+OPERATORS_ROUTES = tuple(
+    route
+    for route, callers in contract.ROUTE_CALLERS.items()
+    if route[1] in CHANGING_VERBS and OPERATOR in callers
+)

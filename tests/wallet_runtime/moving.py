@@ -36,7 +36,9 @@ MAPPING: dict[str, Any] = {
     },
     "signed_plan": "OPS-77",
 }
-SEED = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
+SEED = json.loads(
+    resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text()
+)
 POLICIES = {RUBY_SPLIT_V1: 1, RUBY_UNIFIED_V1: 10}
 LIVE = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3"
 HELD = """
@@ -70,7 +72,11 @@ class Desk:
 
     def new_player(self, *, canary: bool = False) -> Player:
         player = Player(money_of(self.wallet))
-        as_the_wallet(self.superuser, "UPDATE wallet.wallet_player SET canary = %s WHERE player_id = %s", [canary, player.player_id])
+        as_the_wallet(
+            self.superuser,
+            "UPDATE wallet.wallet_player SET canary = %s WHERE player_id = %s",
+            [canary, player.player_id],
+        )
         return player
 
     def rich_player(self) -> Player:
@@ -81,37 +87,67 @@ class Desk:
         bet(player, "turned", "mocksports", "SPORTS", 100)
         player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 300, "EUR", "campaign", None))
         player.perform(points.award, points.Points(70, "mission"))
-        player.perform(coupons.issue, coupons.Issue("log-1", 250, "EUR", Scope("sports"), None), coupon_log_id="log-1")
+        player.perform(
+            coupons.issue,
+            coupons.Issue("log-1", 250, "EUR", Scope("sports"), None),
+            coupon_log_id="log-1",
+        )
         return player
 
     def seal(self, level: str = "sealed") -> None:
         (epoch,) = self.look("SELECT 1 + freeze_epoch FROM wallet.wallet_gate")[0]
         set_fence_row(self.operator, level, epoch)
 
-    def batch(self, run_id: str, limit: int = 100, *, undoes: str | None = None, document: Any = MAPPING, token: int = 1) -> bool:
+    def batch(
+        self,
+        run_id: str,
+        limit: int = 100,
+        *,
+        undoes: str | None = None,
+        document: Any = MAPPING,
+        token: int = 1,
+    ) -> bool:
         text = json.dumps(document)
-        digest = self.superuser.execute(query("topology_move_digest").encode(), {"document": text}).fetchone()
+        digest = self.superuser.execute(
+            query("topology_move_digest").encode(), {"document": text}
+        ).fetchone()
         assert digest is not None
         sent = None if undoes else text
-        values = {"run_id": run_id, "token": token, "by": "ann", "document": sent, "digest": digest[0], "undoes": undoes, "limit": limit}
+        values = {
+            "run_id": run_id,
+            "token": token,
+            "by": "ann",
+            "document": sent,
+            "digest": digest[0],
+            "undoes": undoes,
+            "limit": limit,
+        }
         row = self.operator.execute(query("topology_move_batch").encode(), values).fetchone()
         assert row is not None
         return bool(row[0])
 
     def activate(self, code: str, start: str, name: str) -> None:
-        Documents(self.wallet).activate(PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name, fence_token=1))
+        Documents(self.wallet).activate(
+            PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name, fence_token=1)
+        )
 
     def state(self) -> Rows:
         """Everything that an undo has to bring back, versions and hashes aside."""
         return [
             *self.look(HELD),
             *self.look(ROLLINGS),
-            *self.look("SELECT topology_code, topology_version, balance, state FROM wallet.wallet_coupon_grant ORDER BY grant_id"),
-            *self.look("SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY bonus_id"),
+            *self.look(
+                "SELECT topology_code, topology_version, balance, state FROM wallet.wallet_coupon_grant ORDER BY grant_id"
+            ),
+            *self.look(
+                "SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY bonus_id"
+            ),
         ]
 
     def conflicts(self, run_id: str) -> list[tuple[str, str, str]]:
-        rows = self.superuser.execute(query("topology_move_conflicts").encode(), {"run_id": run_id, "limit": 50}).fetchall()
+        rows = self.superuser.execute(
+            query("topology_move_conflicts").encode(), {"run_id": run_id, "limit": 50}
+        ).fetchall()
         return [(row[1], row[2], row[3]) for row in rows]
 
 

@@ -10,9 +10,14 @@ from wallet_runtime.plumbing.settings import read_settings
 
 
 @contextmanager
-def open_process(process: str, platform_db: TestDatabase, redis_url: str, **environ: str) -> Iterator[Context]:
+def open_process(
+    process: str, platform_db: TestDatabase, redis_url: str, **environ: str
+) -> Iterator[Context]:
     """Open the context that `process` would have; other processes are where nobody listens, unless `environ` names them."""
-    settings = read_settings(process, environment_for(process, 1024, platform_db.dsn(process), REDIS_URL=redis_url, **environ))
+    settings = read_settings(
+        process,
+        environment_for(process, 1024, platform_db.dsn(process), REDIS_URL=redis_url, **environ),
+    )
     context = open_context(settings)
     try:
         yield context

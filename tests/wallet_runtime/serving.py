@@ -38,12 +38,20 @@ START_SECONDS_MAX = 10.0
 REPOSITORY = Path(__file__).parents[2]
 
 
-def environment_for(process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str) -> dict[str, str]:
+def environment_for(
+    process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str
+) -> dict[str, str]:
     """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
     tokens = {names.token(caller): f"token-of-{caller}" for caller in contract.CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
-    secrets = {f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in contract.PROVIDERS}
-    keys = {f"{persons.PERSON_KEY_PREFIX}{name.upper()}": f"person-key-of-{name}" for name in persons.COUNTING_PROCESSES}
+    secrets = {
+        f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}"
+        for name in contract.PROVIDERS
+    }
+    keys = {
+        f"{persons.PERSON_KEY_PREFIX}{name.upper()}": f"person-key-of-{name}"
+        for name in persons.COUNTING_PROCESSES
+    }
     return {
         **tokens,
         **keys,
@@ -84,13 +92,23 @@ class Served:
 
 
 @contextmanager
-def serving(service: Service, platform: TestDatabase | None = None, **more: str) -> Iterator[Served]:
+def serving(
+    service: Service, platform: TestDatabase | None = None, **more: str
+) -> Iterator[Served]:
     """Serve one service, at freeze level "open", with the database role of its process."""
     port = free_port()
     database = NO_SERVER if platform is None else platform.dsn(service.process)
-    context = open_context(read_settings(service.process, environment_for(service.process, port, database, **more)))
+    context = open_context(
+        read_settings(service.process, environment_for(service.process, port, database, **more))
+    )
     health = Health(context, service.checks, ())
-    config = uvicorn.Config(build_app(service, context, health), port=port, lifespan="off", log_config=None, loop="asyncio")
+    config = uvicorn.Config(
+        build_app(service, context, health),
+        port=port,
+        lifespan="off",
+        log_config=None,
+        loop="asyncio",
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -140,10 +158,17 @@ class FarService:
         return answer
 
 
-def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str) -> dict[str, str]:
+def internal(
+    caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str
+) -> dict[str, str]:
     """Make the headers of an internal caller; the operator's have the fencing token of a platform that no run has touched."""
     fenced = {contract.FENCE_HEADER: "0"} if caller == contract.OPERATOR else {}
-    headers = {contract.CALLER_HEADER: caller, contract.TOKEN_HEADER: f"token-of-{caller}", **fenced, **more}
+    headers = {
+        contract.CALLER_HEADER: caller,
+        contract.TOKEN_HEADER: f"token-of-{caller}",
+        **fenced,
+        **more,
+    }
     if brand is not None:
         headers[contract.BRAND_HEADER] = str(brand)
     if request_id is not None:
@@ -151,10 +176,18 @@ def internal(caller: str, *, brand: UUID | None = BRAND, request_id: str | None 
     return headers
 
 
-OBSERVER = {contract.CALLER_HEADER: contract.OBSERVER, contract.TOKEN_HEADER: f"token-of-{contract.OBSERVER}"}
+OBSERVER = {
+    contract.CALLER_HEADER: contract.OBSERVER,
+    contract.TOKEN_HEADER: f"token-of-{contract.OBSERVER}",
+}
 
 
-def as_the_wallet(superuser: psycopg.Connection[Any], statement: str, values: Sequence[object] = (), role: str = "wallet_owner") -> None:
+def as_the_wallet(
+    superuser: psycopg.Connection[Any],
+    statement: str,
+    values: Sequence[object] = (),
+    role: str = "wallet_owner",
+) -> None:
     """Change a record as one of the wallet's functions would, so that it is sealed; `role` is who writes records of another service."""
     superuser.execute(f"SET SESSION AUTHORIZATION {role}".encode())
     try:
@@ -165,24 +198,46 @@ def as_the_wallet(superuser: psycopg.Connection[Any], statement: str, values: Se
 
 def a_person(name: str, key: str = "") -> Person:
     """Make the identity of a person, whose key is their own unless one is named."""
-    return Person(persons.normal_name(name), persons.key_id_of((key or f"token of {persons.normal_name(name)}").encode()))
+    return Person(
+        persons.normal_name(name),
+        persons.key_id_of((key or f"token of {persons.normal_name(name)}").encode()),
+    )
 
 
-def signed(process: str, person: str | Person, method: str, path: str, raw: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+def signed(
+    process: str,
+    person: str | Person,
+    method: str,
+    path: str,
+    raw: bytes,
+    headers: Mapping[str, str],
+) -> dict[str, str]:
     """Add to the headers of an internal call the person for whom admin_service signs it."""
     who = a_person(person) if isinstance(person, str) else person
-    act = Act(headers.get(contract.BRAND_HEADER, ""), method, path, headers[contract.REQUEST_ID_HEADER], raw)
+    act = Act(
+        headers.get(contract.BRAND_HEADER, ""),
+        method,
+        path,
+        headers[contract.REQUEST_ID_HEADER],
+        raw,
+    )
     return {
         **headers,
         "Content-Type": "application/json",
-        persons.PERSON_HEADER: persons.sign(f"person-key-of-{process}".encode(), who, act, time.time()),
+        persons.PERSON_HEADER: persons.sign(
+            f"person-key-of-{process}".encode(), who, act, time.time()
+        ),
     }
 
 
-def provider(name: str, path: str, raw: bytes, *, request_id: str = "request-1", **more: str) -> dict[str, str]:
+def provider(
+    name: str, path: str, raw: bytes, *, request_id: str = "request-1", **more: str
+) -> dict[str, str]:
     """Make the headers of a game provider's POST, signed as of now."""
     timestamp = int(time.time())
-    text = "\n".join(("POST", path, str(BRAND), str(timestamp), request_id, hashlib.sha256(raw).hexdigest()))
+    text = "\n".join(
+        ("POST", path, str(BRAND), str(timestamp), request_id, hashlib.sha256(raw).hexdigest())
+    )
     digest = hmac.new(f"secret-of-{name}".encode(), text.encode(), hashlib.sha256).hexdigest()
     return {
         contract.PROVIDER_HEADER: name,

@@ -12,7 +12,14 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.house import OPERATORS_ROUTES, REQUESTS, House, Route, house
 from tests.wallet_runtime.serving import await_until, internal
 from wallet_runtime import contract
-from wallet_runtime.contract import ADMIN_SERVICE, CHANGING_ROUTES, FENCED_ROUTES, GAME_SERVICE, OPERATOR, UNFENCED_ROUTES
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    CHANGING_ROUTES,
+    FENCED_ROUTES,
+    GAME_SERVICE,
+    OPERATOR,
+    UNFENCED_ROUTES,
+)
 
 FENCE = contract.FENCE_HEADER
 SETTLE = (contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle")
@@ -57,7 +64,9 @@ def test_a_fenced_route_acts_only_under_the_present_token(home: House, route: Ro
     for headers, status, code in tries:
         answer = home.send(route, path, body, headers)
         assert (answer.status_code, answer.json()["code"]) == (status, code), headers
-    assert home.everything() == before, "a refused act changes nothing, and is not kept under its request id"
+    assert home.everything() == before, (
+        "a refused act changes nothing, and is not kept under its request id"
+    )
     answer = home.send(route, path, body, under("7", same))
     assert answer.status_code in (200, 201), answer.text
     assert home.everything() != before
@@ -77,12 +86,17 @@ def test_a_repeat_of_what_was_done_needs_no_present_token(home: House, route: Ro
 def test_an_activation_of_what_is_active_is_refused_to_an_overtaken_run(home: House) -> None:
     path, body = REQUESTS[ACTIVATE](home)
     assert home.send(ACTIVATE, path, body, under("7", "first")).status_code == 200
-    again = {"version": body["version"], "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": body["version"]}}
+    again = {
+        "version": body["version"],
+        "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": body["version"]},
+    }
     stale = home.send(ACTIVATE, path, again, under("6", "other"))
     assert (stale.status_code, stale.json()["code"]) == (409, "FENCING_TOKEN_OVERTAKEN")
 
 
-def test_a_newer_token_waits_for_an_act_that_is_going_on(home: House, platform_db: TestDatabase) -> None:
+def test_a_newer_token_waits_for_an_act_that_is_going_on(
+    home: House, platform_db: TestDatabase
+) -> None:
     with psycopg.connect(platform_db.dsn("rubyops_ops")) as acting:
         acting.execute("SELECT wallet.hold_fence(7)")
         overtaking = threading.Thread(target=home.advance, args=[8])
@@ -96,20 +110,41 @@ def test_a_newer_token_waits_for_an_act_that_is_going_on(home: House, platform_d
 
 
 def test_every_route_that_can_change_the_platform_is_asked() -> None:
-    wallet = [route for route in contract.ROUTE_CALLERS if route[0] == contract.WALLET_SERVICE and route[1] in ("POST", "PUT")]
-    able = {route for route in wallet if {OPERATOR, ADMIN_SERVICE} & set(contract.ROUTE_CALLERS[route])}
-    assert able - set(REQUESTS) == {(contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel")}, "the player's own"
+    wallet = [
+        route
+        for route in contract.ROUTE_CALLERS
+        if route[0] == contract.WALLET_SERVICE and route[1] in ("POST", "PUT")
+    ]
+    able = {
+        route for route in wallet if {OPERATOR, ADMIN_SERVICE} & set(contract.ROUTE_CALLERS[route])
+    }
+    assert able - set(REQUESTS) == {
+        (contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel")
+    }, "the player's own"
     assert set(CHANGING_ROUTES) <= set(REQUESTS)
 
 
-@pytest.mark.parametrize(("route", "caller"), ASKED, ids=lambda part: part if isinstance(part, str) else f"{part[0]}-{part[2]}")
-def test_a_route_moves_the_counter_if_the_table_says_so(home: House, route: Route, caller: str) -> None:
+@pytest.mark.parametrize(
+    ("route", "caller"),
+    ASKED,
+    ids=lambda part: part if isinstance(part, str) else f"{part[0]}-{part[2]}",
+)
+def test_a_route_moves_the_counter_if_the_table_says_so(
+    home: House, route: Route, caller: str
+) -> None:
     path, body = REQUESTS[route](home)
     before = home.change_no()
-    headers = under("7", str(uuid4())) if caller == OPERATOR else internal(caller, request_id=str(uuid4()))
+    headers = (
+        under("7", str(uuid4()))
+        if caller == OPERATOR
+        else internal(caller, request_id=str(uuid4()))
+    )
     answer = home.send(route, path, body, headers)
     assert answer.status_code in (200, 201), answer.text
-    assert (home.change_no() != before) == (caller in CHANGING_ROUTES.get(route, ())), (before, home.change_no())
+    assert (home.change_no() != before) == (caller in CHANGING_ROUTES.get(route, ())), (
+        before,
+        home.change_no(),
+    )
 
 
 @pytest.mark.parametrize("seed", ["ruby-split-v1", "ruby-unified-v1"])

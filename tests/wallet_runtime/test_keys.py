@@ -12,21 +12,37 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.house import House, house
 from tests.wallet_runtime.serving import BRAND, internal, provider, serving
 from wallet_runtime import contract
-from wallet_runtime.contract import ADMIN_SERVICE, API_PROCESSES, KEYLESS_ROUTES, OPERATOR, WALLET_SERVICE
+from wallet_runtime.contract import (
+    ADMIN_SERVICE,
+    API_PROCESSES,
+    KEYLESS_ROUTES,
+    OPERATOR,
+    WALLET_SERVICE,
+)
 from wallet_runtime.plumbing import auth
 from wallet_runtime.plumbing.app import Answer, Route
 from wallet_runtime.plumbing.settings import Secret
 from wallet_runtime.services import load
 
-WRITES = [(process, route) for process in API_PROCESSES for route in load(process).routes if route.method != "GET"]
-PARTS = dict.fromkeys(("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id"), str(BRAND))
+WRITES = [
+    (process, route)
+    for process in API_PROCESSES
+    for route in load(process).routes
+    if route.method != "GET"
+]
+PARTS = dict.fromkeys(
+    ("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id"),
+    str(BRAND),
+)
 SESSION = auth.issue_session(Secret("session-key"), BRAND, BRAND, 4_000_000_000)
 
 
 def headers_of(process: str, route: Route, path: str) -> dict[str, str]:
     """Make the headers of somebody who may call the route, without any key or id."""
     if route.access is auth.internal:
-        return internal(contract.ROUTE_CALLERS[(process, route.method, route.path)][0], request_id=None)
+        return internal(
+            contract.ROUTE_CALLERS[(process, route.method, route.path)][0], request_id=None
+        )
     if route.access is auth.provider:
         signed = provider("mocksports", path, b"{}", request_id="")
         del signed[contract.REQUEST_ID_HEADER]
@@ -44,7 +60,12 @@ def test_a_write_without_a_key_is_refused_before_anything_is_asked(process: str)
         return Answer(200, {})
 
     # The routes as they are; only what they would do is noted instead of done.
-    with serving(replace(service, routes=tuple(replace(route, handler=act, body=None) for route in service.routes))) as served:
+    with serving(
+        replace(
+            service,
+            routes=tuple(replace(route, handler=act, body=None) for route in service.routes),
+        )
+    ) as served:
         for route in (route for owner, route in WRITES if owner == process):
             path = route.path.format(**PARTS)
             sent = headers_of(process, route, path) | {"Content-Type": "application/json"}
@@ -54,12 +75,17 @@ def test_a_write_without_a_key_is_refused_before_anything_is_asked(process: str)
                 continue
             by_person = route.access in (auth.player, auth.admin)
             code = "IDEMPOTENCY_KEY_REQUIRED" if by_person else "REQUEST_ID_REQUIRED"
-            assert (answer.status_code, answer.json()["code"]) == (400, code), (route.path, answer.text)
+            assert (answer.status_code, answer.json()["code"]) == (400, code), (
+                route.path,
+                answer.text,
+            )
     assert set(asked) == {path for owner, _, path in KEYLESS_ROUTES if owner == process}
 
 
 def test_the_list_names_routes_that_exist_each_with_a_reason() -> None:
-    assert {(process, route.method, route.path) for process, route in WRITES} >= KEYLESS_ROUTES.keys()
+    assert {
+        (process, route.method, route.path) for process, route in WRITES
+    } >= KEYLESS_ROUTES.keys()
     assert all(KEYLESS_ROUTES.values())
 
 
@@ -67,7 +93,9 @@ def test_no_route_that_writes_is_open_to_everybody() -> None:
     assert [route.path for _, route in WRITES if route.access is auth.public] == []
 
 
-def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(
+    platform_db: TestDatabase, control_db: TestDatabase
+) -> None:
     """The first answer was lost, another person has saved the same version since, and the first request comes again."""
     with house(platform_db, control_db) as home:
         for kind, caller in itertools.product(("topology", "policy"), (ADMIN_SERVICE, OPERATOR)):
@@ -86,7 +114,9 @@ def late_draft(home: House, kind: str, caller: str) -> None:
 
     def save(body: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any]]:
         headers = internal(caller, request_id=f"{request_id}-{version}")
-        answer = home.send((WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{kind}/{name}", body, headers)
+        answer = home.send(
+            (WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{kind}/{name}", body, headers
+        )
         return answer.status_code, answer.json()
 
     first = save(document, "a")
@@ -101,12 +131,18 @@ def late_draft(home: House, kind: str, caller: str) -> None:
 
 def stored(home: House, kind: str, version: int) -> list[tuple[Any, ...]]:
     """What is kept of a draft, and when it was saved."""
-    rows = home.look.execute(f"SELECT document, saved_at FROM wallet.wallet_{kind} WHERE version = %s".encode(), [version])
+    rows = home.look.execute(
+        f"SELECT document, saved_at FROM wallet.wallet_{kind} WHERE version = %s".encode(),
+        [version],
+    )
     return rows.fetchall()
 
 
 def test_the_service_cannot_free_a_request(platform_db: TestDatabase) -> None:
     with psycopg.connect(platform_db.dsn("wallet_service")) as service:
-        for statement in (b"DELETE FROM wallet.wallet_draft_request", b"UPDATE wallet.wallet_draft_request SET payload_sha256 = ''"):
+        for statement in (
+            b"DELETE FROM wallet.wallet_draft_request",
+            b"UPDATE wallet.wallet_draft_request SET payload_sha256 = ''",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), service.transaction():
                 service.execute(statement)

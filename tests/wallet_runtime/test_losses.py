@@ -68,11 +68,17 @@ class Stage:
         """Start a worker and return at once."""
         self.ports[process] = free_port()
         urls = (self.database.dsn(process), self.control.dsn(process))
-        environment = environment_for(process, self.ports[process], *urls, REDIS_URL=self.broker.url)
+        environment = environment_for(
+            process, self.ports[process], *urls, REDIS_URL=self.broker.url
+        )
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with (self.folder / f"{process}.log").open("ab") as log:
             self.running[process] = subprocess.Popen(
-                [sys.executable, "-m", "wallet_runtime", process], cwd=REPOSITORY, env={**kept, **environment}, stdout=log, stderr=log
+                [sys.executable, "-m", "wallet_runtime", process],
+                cwd=REPOSITORY,
+                env={**kept, **environment},
+                stdout=log,
+                stderr=log,
             )
 
     def stop(self, process: str) -> None:
@@ -105,7 +111,10 @@ class Stage:
 def stage(control_template: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("losses")
     with ExitStack() as stack:
-        databases = [stack.enter_context(control_template.database(which)) for which in ("platform", "control")]
+        databases = [
+            stack.enter_context(control_template.database(which))
+            for which in ("platform", "control")
+        ]
         look = stack.enter_context(psycopg.connect(databases[0].superuser_dsn, autocommit=True))
         with taking_ports():
             broker = Broker(folder / "redis", free_port())
@@ -127,7 +136,9 @@ class Load:
         self.turnover: dict[UUID, int] = {}
         self.events = 0
         self._dice = dice
-        self._players = [Player(number % contract.PARTITIONS, brand_id=self.brand) for number in range(12)]
+        self._players = [
+            Player(number % contract.PARTITIONS, brand_id=self.brand) for number in range(12)
+        ]
         self._bets: dict[UUID, list[tuple[str, int]]] = {}
         self._dsn = database.superuser_dsn
         self._ending = threading.Event()
@@ -150,7 +161,10 @@ class Load:
 
     def _event(self, outbox: Outbox, player: Player) -> None:
         """Write one event; what a player stakes before its rolling is there counts for nothing."""
-        has_rolling, bets = player.player_id in self.turnover, self._bets.setdefault(player.player_id, [])
+        has_rolling, bets = (
+            player.player_id in self.turnover,
+            self._bets.setdefault(player.player_id, []),
+        )
         what = self._dice.random()
         if not has_rolling and what < 0.4:
             outbox.require(player, ENOUGH)

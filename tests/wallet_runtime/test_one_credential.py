@@ -56,7 +56,11 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     ROLLING_SERVICE: ("nothing: it calls nobody", {}),
     ROLLING_WORKER: (
         "it ends rollings: a bonus is lost, other money stays locked",
-        {"complete the bonus": "TURNOVER_OPEN", "complete the deposit": "TURNOVER_OPEN", "close the bonus": "done"},
+        {
+            "complete the bonus": "TURNOVER_OPEN",
+            "complete the deposit": "TURNOVER_OPEN",
+            "close the bonus": "done",
+        },
     ),
     GAME_SERVICE: (WINS, {"win": "done"}),
     PLAYER_SERVICE: (DEPOSITS, {"deposit": "done"}),
@@ -72,7 +76,10 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
 # Of each login of the platform's database: the worst, and the attempts that are not denied, with SQLSTATE or "done".
 LOGINS: dict[str, tuple[str, dict[str, str]]] = {
     GATEWAY: ("nothing of money", {}),
-    WALLET_SERVICE: (f"as the keeper of the book, {DEPOSITS}, and wins", {"release": "RW014", "pay from": "RW014", "invent": "done"}),
+    WALLET_SERVICE: (
+        f"as the keeper of the book, {DEPOSITS}, and wins",
+        {"release": "RW014", "pay from": "RW014", "invent": "done"},
+    ),
     WALLET_WORKER: ("it holds events back, which are then sent again", {}),
     ROLLING_SERVICE: ("it ends rollings", {"reach": "done"}),
     ROLLING_WORKER: ("it ends rollings", {"reach": "done"}),
@@ -85,9 +92,15 @@ LOGINS: dict[str, tuple[str, dict[str, str]]] = {
 
 # Of each Redis user: the worst, and the attempts that are not denied.
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    SERVICES_USER: ("the operator's: it loses events, which are sent again, and forges some, which count nothing", ("all",)),
+    SERVICES_USER: (
+        "the operator's: it loses events, which are sent again, and forges some, which count nothing",
+        ("all",),
+    ),
     READ_USER: ("it reads events", ("read",)),
-    WALLET_WORKER: ("it forges events, which count nothing, and trims streams", ("forge", "read", "trim")),
+    WALLET_WORKER: (
+        "it forges events, which count nothing, and trims streams",
+        ("forge", "read", "trim"),
+    ),
     ROLLING_WORKER: ("it takes events away unread, which are sent again", ("acknowledge",)),
     ROLLING_SERVICE: ("nothing", ()),
 }
@@ -106,12 +119,16 @@ class World:
         """Send a money command; tell the code of its refusal, or "done"."""
         headers = internal(caller, request_id=str(uuid4()))
         client = self.house.served[WALLET_SERVICE].client
-        answer = client.post(f"{WALLET}/{path}", json={"player_id": self.player} | body, headers=headers)
+        answer = client.post(
+            f"{WALLET}/{path}", json={"player_id": self.player} | body, headers=headers
+        )
         return "done" if answer.status_code == 200 else str(answer.json()["code"])
 
     def held(self) -> dict[str, int]:
         """What the player holds."""
-        rows = self.house.look.execute("SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0").fetchall()
+        rows = self.house.look.execute(
+            "SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0"
+        ).fetchall()
         return dict(rows)
 
 
@@ -119,7 +136,13 @@ class World:
 def world(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[World]:
     with house(platform_db, control_db) as made:
         player = made.player()
-        given: Body = {"player_id": player, "bucket": "SPORTS_BONUS", "amount": "10.00", "currency": "EUR", "reference": "given"}
+        given: Body = {
+            "player_id": player,
+            "bucket": "SPORTS_BONUS",
+            "amount": "10.00",
+            "currency": "EUR",
+            "reference": "given",
+        }
         bonus = made.money("bonuses/issue", **given)
         (deposit,) = made.look.execute(
             "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'"
@@ -129,23 +152,47 @@ def world(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[World
 
 def _win(world: World, caller: str) -> str:
     bet = {"provider_id": "mocksports", "bet_id": str(uuid4())}
-    made = world.send("bets/authorize", caller, **bet, provider_type="SPORTS", round_id="r", amount="1.00", currency="EUR")
+    made = world.send(
+        "bets/authorize",
+        caller,
+        **bet,
+        provider_type="SPORTS",
+        round_id="r",
+        amount="1.00",
+        currency="EUR",
+    )
     return made if made != "done" else world.send("bets/settle", caller, **bet, payout="500.00")
 
 
 def _adjust(world: World, caller: str) -> str:
-    wish = {"account": "WITHDRAWABLE", "direction": "credit", "amount": "5.00", "currency": "EUR", "reason": "r"}
+    wish = {
+        "account": "WITHDRAWABLE",
+        "direction": "credit",
+        "amount": "5.00",
+        "currency": "EUR",
+        "reason": "r",
+    }
     return world.send("adjustments/request", caller, **wish)
 
 
 ATTEMPTS: dict[str, Callable[[World, str], str]] = {
-    "complete the bonus": lambda world, caller: world.send("rollings/complete", caller, rolling_id=world.bonus),
-    "complete the deposit": lambda world, caller: world.send("rollings/complete", caller, rolling_id=world.deposit),
+    "complete the bonus": lambda world, caller: world.send(
+        "rollings/complete", caller, rolling_id=world.bonus
+    ),
+    "complete the deposit": lambda world, caller: world.send(
+        "rollings/complete", caller, rolling_id=world.deposit
+    ),
     "win": _win,
-    "deposit": lambda world, caller: world.send("deposits/approve", caller, amount="5.00", currency="EUR"),
-    "give": lambda world, caller: world.send("bonuses/issue", caller, bucket="SPORTS_BONUS", amount="1.00", currency="EUR", reference="x"),
+    "deposit": lambda world, caller: world.send(
+        "deposits/approve", caller, amount="5.00", currency="EUR"
+    ),
+    "give": lambda world, caller: world.send(
+        "bonuses/issue", caller, bucket="SPORTS_BONUS", amount="1.00", currency="EUR", reference="x"
+    ),
     "adjust": _adjust,
-    "close the bonus": lambda world, caller: world.send("rollings/close", caller, rolling_id=world.bonus, state="EXPIRED"),
+    "close the bonus": lambda world, caller: world.send(
+        "rollings/close", caller, rolling_id=world.bonus, state="EXPIRED"
+    ),
 }
 
 
@@ -179,11 +226,28 @@ def _command(world: World, legs: list[tuple[str, int]], **records: Any) -> Jsonb
     return Jsonb(
         {
             **dict(zip(names, pair, strict=True)),
-            **{"brand_id": str(BRAND), "player_id": world.player, "player_version": version, "activation_no": activation},
-            **{"caller": "thief", "route": "forged", "request_id": str(uuid4()), "fingerprint": "\\x00"},
-            **{"transaction_id": str(uuid4()), "currency": "EUR", "canary": False, "command": "FORGED"},
+            **{
+                "brand_id": str(BRAND),
+                "player_id": world.player,
+                "player_version": version,
+                "activation_no": activation,
+            },
+            **{
+                "caller": "thief",
+                "route": "forged",
+                "request_id": str(uuid4()),
+                "fingerprint": "\\x00",
+            },
+            **{
+                "transaction_id": str(uuid4()),
+                "currency": "EUR",
+                "canary": False,
+                "command": "FORGED",
+            },
             **{"starts_new": False, "status": 200, "body": {}, "records": records or None},
-            "legs": [{"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs],
+            "legs": [
+                {"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs
+            ],
         }
     )
 
@@ -201,14 +265,26 @@ STATEMENTS: dict[str, Callable[[World], Statement]] = {
             )
         ],
     ),
-    "pay from": lambda world: (APPLY, [_command(world, [(BONUS, -1000), ("CASH/AVAILABLE", 1000)])]),
+    "pay from": lambda world: (
+        APPLY,
+        [_command(world, [(BONUS, -1000), ("CASH/AVAILABLE", 1000)])],
+    ),
     "invent": lambda world: (APPLY, [_command(world, [("PSP", -500), ("CASH/AVAILABLE", 500)])]),
     "lower": lambda world: ("UPDATE wallet.wallet_turnover SET open = 0", []),
     "edit": lambda world: ("UPDATE wallet.wallet_bucket SET balance = balance + 1", []),
     "adjust": lambda world: ("UPDATE wallet.wallet_adjustment SET state = 'APPLIED'", []),
-    "forge": lambda world: ("INSERT INTO wallet.wallet_outbox (event_id) VALUES (gen_random_uuid())", []),
-    "ratio": lambda world: ("INSERT INTO rolling.brand_config (brand_id, completion_ratio_bps) VALUES (%s, 0)", [BRAND]),
-    "reach": lambda world: ("UPDATE rolling.player_rolling SET turnover = target_turnover, state = 'COMPLETING'", []),
+    "forge": lambda world: (
+        "INSERT INTO wallet.wallet_outbox (event_id) VALUES (gen_random_uuid())",
+        [],
+    ),
+    "ratio": lambda world: (
+        "INSERT INTO rolling.brand_config (brand_id, completion_ratio_bps) VALUES (%s, 0)",
+        [BRAND],
+    ),
+    "reach": lambda world: (
+        "UPDATE rolling.player_rolling SET turnover = target_turnover, state = 'COMPLETING'",
+        [],
+    ),
 }
 
 
@@ -223,18 +299,29 @@ def _outcome(dsn: str, statement: Statement) -> str:
 
 
 @pytest.mark.parametrize("role", LOGINS)
-def test_one_login_of_the_platform(world: World, platform_db: TestDatabase, redis_url: str, role: str) -> None:
+def test_one_login_of_the_platform(
+    world: World, platform_db: TestDatabase, redis_url: str, role: str
+) -> None:
     admitted = LOGINS[role][1]
-    with open_process(ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=_url(world)) as worker:
+    with open_process(
+        ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=_url(world)
+    ) as worker:
         _publish_and_consume(platform_db, redis_url, worker)
         for name, statement in STATEMENTS.items():
-            assert _outcome(platform_db.dsn(role), statement(world)) == admitted.get(name, DENIED), name
+            assert _outcome(platform_db.dsn(role), statement(world)) == admitted.get(
+                name, DENIED
+            ), name
         if "reach" in admitted:
             # What was reached by hand is asked of the wallet, which refuses.
             retry = "INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) VALUES (%s, %s, %s)"
-            assert _outcome(platform_db.dsn(role), (retry, [world.bonus, BRAND, world.player])) == "done"
+            assert (
+                _outcome(platform_db.dsn(role), (retry, [world.bonus, BRAND, world.player]))
+                == "done"
+            )
             assert CompletionRetry(worker.database, ServiceClient(worker)).turn() == 1
-            ((error,),) = world.house.look.execute("SELECT last_error FROM rolling.rolling_retry").fetchall()
+            ((error,),) = world.house.look.execute(
+                "SELECT last_error FROM rolling.rolling_retry"
+            ).fetchall()
             assert "TURNOVER_OPEN" in error
     held = world.held()
     assert held[BONUS] == 1000 and FREE not in held
@@ -245,7 +332,10 @@ CONTROL: dict[str, Callable[[str], Statement]] = {
     "own copy": lambda role: (COPY, [role]),
     "another's copy": lambda role: (COPY, [GATEWAY if role != GATEWAY else WALLET_SERVICE]),
     "freeze": lambda role: ("UPDATE control.freeze_state SET level = 'open'", []),
-    "anchor": lambda role: ("INSERT INTO control.ledger_anchor VALUES ('wallet_ledger_202401', 1, 'd', now(), now())", []),
+    "anchor": lambda role: (
+        "INSERT INTO control.ledger_anchor VALUES ('wallet_ledger_202401', 1, 'd', now(), now())",
+        [],
+    ),
 }
 COPY = "INSERT INTO control.service_copy (process, copy, url, version, pid, acknowledged_epoch) VALUES (%s, 9, 'u', 'v', 1, 99)"
 
@@ -255,11 +345,19 @@ def test_one_login_of_control(control_db: TestDatabase, role: str) -> None:
     """A process speaks for its own copies alone; wallet_service anchors."""
     admitted = {"own copy", *(["anchor"] if role == WALLET_SERVICE else [])}
     for name, statement in CONTROL.items():
-        assert _outcome(control_db.dsn(role), statement(role)) == ("done" if name in admitted else DENIED), name
+        assert _outcome(control_db.dsn(role), statement(role)) == (
+            "done" if name in admitted else DENIED
+        ), name
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as superuser:
-        superuser.execute("INSERT INTO control.service_copy (process, copy, url, version, pid) VALUES ('another', 1, 'u', 'v', 1)")
-        _outcome(control_db.dsn(role), ("UPDATE control.service_copy SET acknowledged_epoch = 99", []))
-        told = superuser.execute("SELECT process FROM control.service_copy WHERE acknowledged_epoch = 99").fetchall()
+        superuser.execute(
+            "INSERT INTO control.service_copy (process, copy, url, version, pid) VALUES ('another', 1, 'u', 'v', 1)"
+        )
+        _outcome(
+            control_db.dsn(role), ("UPDATE control.service_copy SET acknowledged_epoch = 99", [])
+        )
+        told = superuser.execute(
+            "SELECT process FROM control.service_copy WHERE acknowledged_epoch = 99"
+        ).fetchall()
     assert told == [(role,)]
 
 
@@ -283,19 +381,24 @@ def _publish_and_consume(platform_db: TestDatabase, redis_url: str, worker: Any)
     streams.close()
 
 
-def test_each_worker_does_its_work_as_its_own_user(cluster: Cluster, logical_database: int, redis_url: str) -> None:
+def test_each_worker_does_its_work_as_its_own_user(
+    cluster: Cluster, logical_database: int, redis_url: str
+) -> None:
     """Every command that a worker sends, on every stream that it uses."""
     del redis_url
     stream, group = wallet_stream(0), contract.ROLLING_GROUP
     wallet, rolling, service = (
-        Streams(cluster.redis_url(logical_database, user)) for user in (WALLET_WORKER, ROLLING_WORKER, ROLLING_SERVICE)
+        Streams(cluster.redis_url(logical_database, user))
+        for user in (WALLET_WORKER, ROLLING_WORKER, ROLLING_SERVICE)
     )
     service.ping()
     rolling.ensure_group(stream, group)
     (entry_id,) = wallet.publish(stream, [{"event_id": "e"}])
     assert wallet.in_reach(stream, group, {entry_id: "e"}) == {entry_id}
     assert rolling.fetch([stream], group, "c", count=5, block_ms=10) == [stream]
-    assert [entry.entry_id for entry in rolling.pending(stream, group, "c", after="0", count=5)] == [entry_id]
+    assert [
+        entry.entry_id for entry in rolling.pending(stream, group, "c", after="0", count=5)
+    ] == [entry_id]
     assert wallet.in_reach(stream, group, {entry_id: "e"}) == {entry_id}
     rolling.acknowledge(stream, group, [entry_id])
     assert wallet.trim(stream, [group], 2**50) == 0
@@ -307,7 +410,14 @@ def test_each_worker_does_its_work_as_its_own_user(cluster: Cluster, logical_dat
 
 def _forged(world: World) -> dict[str, str]:
     """A settled bet that would be all the turnover that the bonus owes."""
-    funding = [{"account": BONUS, "topology_code": "RUBY_SPLIT_V1", "bucket_type_code": "SPORTS_BONUS", "amount": "10000"}]
+    funding = [
+        {
+            "account": BONUS,
+            "topology_code": "RUBY_SPLIT_V1",
+            "bucket_type_code": "SPORTS_BONUS",
+            "amount": "10000",
+        }
+    ]
     payload: dict[str, Any] = {
         "authorization_id": str(uuid4()),
         "bet_id": "b",
@@ -316,22 +426,43 @@ def _forged(world: World) -> dict[str, str]:
         "currency": "EUR",
     }
     payload |= {"stake": "10000", "payout": "0", "counts": True, "funding": funding}
-    (event_no,) = world.house.look.execute("SELECT event_no + 1 FROM rolling.rolling_position").fetchall()[0]
+    (event_no,) = world.house.look.execute(
+        "SELECT event_no + 1 FROM rolling.rolling_position"
+    ).fetchall()[0]
     return {
-        **{"event_id": str(uuid4()), "event_type": contract.BET_SETTLED_CONFIRMED, "brand_id": str(BRAND), "player_id": world.player},
-        **{"player_version": "99", "event_no": str(event_no), "schema_version": "1", "occurred_at": "2026-01-01T00:00:00.000000Z"},
+        **{
+            "event_id": str(uuid4()),
+            "event_type": contract.BET_SETTLED_CONFIRMED,
+            "brand_id": str(BRAND),
+            "player_id": world.player,
+        },
+        **{
+            "player_version": "99",
+            "event_no": str(event_no),
+            "schema_version": "1",
+            "occurred_at": "2026-01-01T00:00:00.000000Z",
+        },
         **{"restore_epoch": "0", "payload": json.dumps(payload)},
     }
 
 
 @pytest.mark.parametrize("user", USERS)
 def test_one_redis_user(
-    world: World, platform_db: TestDatabase, cluster: Cluster, logical_database: int, redis_url: str, user: str
+    world: World,
+    platform_db: TestDatabase,
+    cluster: Cluster,
+    logical_database: int,
+    redis_url: str,
+    user: str,
 ) -> None:
     admitted = USERS[user][1]
-    with open_process(ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=_url(world)) as worker:
+    with open_process(
+        ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=_url(world)
+    ) as worker:
         _publish_and_consume(platform_db, redis_url, worker)
-        (partition,) = world.house.look.execute("SELECT partition_no FROM wallet.wallet_outbox").fetchall()[0]
+        (partition,) = world.house.look.execute(
+            "SELECT partition_no FROM wallet.wallet_outbox"
+        ).fetchall()[0]
         stream, forged = wallet_stream(partition), _forged(world)
         attempts: dict[str, tuple[Any, ...]] = {
             "forge": ("XADD", stream, "*", *(part for pair in forged.items() for part in pair)),
@@ -355,5 +486,7 @@ def test_one_redis_user(
     look = world.house.look
     assert look.execute("SELECT sum(turnover) FROM rolling.player_rolling").fetchall() == [(0,)]
     forgers = int("forge" in admitted or admitted == ("all",))
-    assert look.execute("SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED'").fetchall() == [(forgers,)]
+    assert look.execute(
+        "SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED'"
+    ).fetchall() == [(forgers,)]
     assert world.held()[BONUS] == 1000

@@ -36,8 +36,13 @@ class Desk:
     def bet(self, name: str, stake: int) -> None:
         """Have a bet settled, and its event consumed."""
         reads = {"provider_id": "mocksports", "bet_id": name}
-        self.player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", name, "r", stake, "EUR"), **reads)
-        assert self.player.perform(bets.settle, bets.Settle("mocksports", name, "0"), **reads)[0] == 200
+        self.player.perform(
+            bets.authorize, bets.Authorize("mocksports", "SPORTS", name, "r", stake, "EUR"), **reads
+        )
+        assert (
+            self.player.perform(bets.settle, bets.Settle("mocksports", name, "0"), **reads)[0]
+            == 200
+        )
         self.line.run()
 
     def undo(self, table: str) -> None:
@@ -51,7 +56,11 @@ class Desk:
 
 @pytest.fixture
 def desk(
-    platform_db: TestDatabase, as_role: AsRole, streams: Streams, wallet_outbox: Outbox, superuser: psycopg.Connection[Any]
+    platform_db: TestDatabase,
+    as_role: AsRole,
+    streams: Streams,
+    wallet_outbox: Outbox,
+    superuser: psycopg.Connection[Any],
 ) -> Iterator[Desk]:
     """The wallet, its events consumed, everything sound."""
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=2).open()
@@ -72,19 +81,29 @@ def test_each_edit_of_a_rolling_is_named_by_the_next_cycle(desk: Desk) -> None:
     for edit in ROLLING_EDITS:
         desk.superuser.execute("SET session_replication_role = origin")
         desk.superuser.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {edit.table}".encode())
-        fk_off = "SET session_replication_role = replica" if edit.statement.startswith("DELETE") else "SELECT 1"
+        fk_off = (
+            "SET session_replication_role = replica"
+            if edit.statement.startswith("DELETE")
+            else "SELECT 1"
+        )
         desk.superuser.execute(fk_off.encode())
         assert desk.superuser.execute(edit.statement.encode()).rowcount, edit.name
         samples = desk.task.run("test", "incremental")["samples"]
         desk.undo(edit.table)
-        named = [sample for sample in samples if sample["record"] == edit.record and edit.reason in sample["reason"]]
+        named = [
+            sample
+            for sample in samples
+            if sample["record"] == edit.record and edit.reason in sample["reason"]
+        ]
         assert named, f"{edit.name}: nobody says {edit.reason!r} in {samples}"
         clean = desk.task.run("test", "incremental")
         assert clean["drift_buckets"] == 0, (edit.name, clean["samples"])
 
 
 def test_a_rolling_that_was_edited_is_not_counted_toward(desk: Desk) -> None:
-    desk.superuser.execute("UPDATE rolling.player_rolling SET target_turnover = 4001 WHERE turnover > 0")
+    desk.superuser.execute(
+        "UPDATE rolling.player_rolling SET target_turnover = 4001 WHERE turnover > 0"
+    )
     desk.bet("b2", 1_000)
     state = "SELECT turnover, state FROM rolling.player_rolling WHERE turnover > 0"
     assert desk.superuser.execute(state.encode()).fetchall() == [(4_000, "ACTIVE")]

@@ -32,17 +32,33 @@ STARTED = (
     contract.ADMIN_SERVICE,
     contract.GATEWAY,
 )
-ACTIVATIONS = ("/internal/wallet/topology/{code}/activate", "/internal/wallet/policy/{policy_key}/activate")
+ACTIVATIONS = (
+    "/internal/wallet/topology/{code}/activate",
+    "/internal/wallet/policy/{policy_key}/activate",
+)
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
 TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s) AND relkind = 'r' ORDER BY 1"
 DIGEST = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = 'sealed'"
 OPEN = "UPDATE wallet.wallet_gate SET freeze_level = 'open'"
-WRITES = [(process, route) for process in API_PROCESSES for route in load(process).routes if route.method != "GET"]
+WRITES = [
+    (process, route)
+    for process in API_PROCESSES
+    for route in load(process).routes
+    if route.method != "GET"
+]
 NAMES = {(process, route.method, route.path) for process, route in WRITES}
 # The operator alone calls it, and under its fence it passes.
-REPLAY = (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay")
-JUDGED = [each for each in WRITES if (each[0], each[1].method, each[1].path) not in {REPLAY, *seal.PASSING_ROUTES}]
+REPLAY = (
+    contract.ROLLING_SERVICE,
+    "POST",
+    "/internal/rolling/dead-letters/{dead_letter_id}/replay",
+)
+JUDGED = [
+    each
+    for each in WRITES
+    if (each[0], each[1].method, each[1].path) not in {REPLAY, *seal.PASSING_ROUTES}
+]
 SESSION = auth.issue_session(Secret("session-key"), BRAND, BRAND, 4_000_000_000)
 
 ROLLING = """
@@ -68,12 +84,17 @@ class Sealed:
         letter = self.paths["asked_for" if route.path.endswith("/confirm") else "dead_letter_id"]
         path = route.path.format(**self.paths | {"dead_letter_id": letter})
         raw = json.dumps(self._body(process, route)).encode()
-        return self.house.served[process].client.request(route.method, path, content=raw, headers=self.headers(process, route, path, raw))
+        return self.house.served[process].client.request(
+            route.method, path, content=raw, headers=self.headers(process, route, path, raw)
+        )
 
     def everything(self) -> dict[str, str]:
         """A digest of every table of every schema."""
         look = self.house.look
-        return {name: str(look.execute(DIGEST.format(name).encode()).fetchall()[0][0]) for (name,) in look.execute(TABLES, [[*SCHEMAS]])}
+        return {
+            name: str(look.execute(DIGEST.format(name).encode()).fetchall()[0][0])
+            for (name,) in look.execute(TABLES, [[*SCHEMAS]])
+        }
 
     def _body(self, process: str, route: Route) -> Body:
         kind = route.path.rpartition("/")[2]
@@ -82,18 +103,28 @@ class Sealed:
         if "bets" in route.path:
             return _bet(process, kind, self.names)
         if kind == "activate":
-            return dict(self.names["policy_activation" if "policy" in route.path else "topology_activation"])
+            return dict(
+                self.names["policy_activation" if "policy" in route.path else "topology_activation"]
+            )
         if route.method == "PUT" and route.body is dict:
             return self.house.draft()["policy" in route.path]
         if route.body is None or "seed" in route.path:
             return {}
         # A new player, and a bucket that deposits go to.
-        new = {"players": {"player_id": str(uuid4())}}.get(kind, {}) | ({"bucket": "SPORTS_NORMAL"} if "deposit" in route.path else {})
-        return {name: self.names[name] for name in _fields(process, route) if name in self.names} | new
+        new = {"players": {"player_id": str(uuid4())}}.get(kind, {}) | (
+            {"bucket": "SPORTS_NORMAL"} if "deposit" in route.path else {}
+        )
+        return {
+            name: self.names[name] for name in _fields(process, route) if name in self.names
+        } | new
 
     def headers(self, process: str, route: Route, path: str, raw: bytes) -> dict[str, str]:
         """Make the headers of somebody who may call the route."""
-        given = {"Content-Type": "application/json", contract.BRAND_HEADER: str(BRAND), contract.IDEMPOTENCY_KEY_HEADER: str(uuid4())}
+        given = {
+            "Content-Type": "application/json",
+            contract.BRAND_HEADER: str(BRAND),
+            contract.IDEMPOTENCY_KEY_HEADER: str(uuid4()),
+        }
         if route.access is auth.provider:
             return provider("mocksports", path, raw, request_id=str(uuid4()))
         if route.access is auth.player:
@@ -103,28 +134,47 @@ class Sealed:
         callers = contract.ROUTE_CALLERS[(process, route.method, route.path)]
         caller = next((name for name in callers if name != contract.OPERATOR), contract.OPERATOR)
         headers = given | internal(caller, request_id=str(uuid4()))
-        return signed(process, "bob", route.method, path, raw, headers) if process in persons.COUNTING_PROCESSES else headers
+        return (
+            signed(process, "bob", route.method, path, raw, headers)
+            if process in persons.COUNTING_PROCESSES
+            else headers
+        )
 
 
 def _win(process: str, kind: str, names: Body) -> Body:
     new = {"amount": "1.00", "campaign": names["campaign"], **EUR}
-    win = {"player_id": names["player_id"], "transaction_id": "paid" if kind == "reverse" else str(uuid4())} | (
-        {} if kind == "reverse" else new
-    )
+    win = {
+        "player_id": names["player_id"],
+        "transaction_id": "paid" if kind == "reverse" else str(uuid4()),
+    } | ({} if kind == "reverse" else new)
     if process == contract.GATEWAY:
         return win
     win["provider_id"] = "mocksports"
-    return win | {"provider_type": "SPORTS"} if process == WALLET_SERVICE and kind == "wins" else win
+    return (
+        win | {"provider_type": "SPORTS"} if process == WALLET_SERVICE and kind == "wins" else win
+    )
 
 
 def _campaign() -> Body:
-    row = {"code": str(uuid4()), "provider_id": "mocksports", "cap": "9.00", "cap_per_win": "3.00", **EUR}
+    row = {
+        "code": str(uuid4()),
+        "provider_id": "mocksports",
+        "cap": "9.00",
+        "cap_per_win": "3.00",
+        **EUR,
+    }
     return row | {"expires_at": "2999-01-01T00:00:00Z"}
 
 
 def _bet(process: str, kind: str, names: Body) -> Body:
-    bet = {"player_id": names["player_id"], "bet_id": str(uuid4()) if kind == "authorize" else names["bet_id"], "round_id": "r"}
-    more: Body = {"authorize": {"amount": "1.00", **EUR}, "rollback": {}}.get(kind, {"payout": "1.00"})
+    bet = {
+        "player_id": names["player_id"],
+        "bet_id": str(uuid4()) if kind == "authorize" else names["bet_id"],
+        "round_id": "r",
+    }
+    more: Body = {"authorize": {"amount": "1.00", **EUR}, "rollback": {}}.get(
+        kind, {"payout": "1.00"}
+    )
     if process == contract.GATEWAY:
         return bet | more
     bet |= {"provider_id": "mocksports"} | more
@@ -139,7 +189,11 @@ def _bet(process: str, kind: str, names: Body) -> Body:
 def _fields(process: str, route: Route) -> set[str]:
     """Name the fields of a body; admin_service takes the one of the wallet's own route, and tells the person itself."""
     path = route.path.removeprefix("/api/v1")
-    shape = next(each.body for each in load(WALLET_SERVICE).routes if each.path.endswith(path)) if route.body is dict else route.body
+    shape = (
+        next(each.body for each in load(WALLET_SERVICE).routes if each.path.endswith(path))
+        if route.body is dict
+        else route.body
+    )
     return set(shape.__struct_fields__) - LEFT_OUT
 
 
@@ -150,7 +204,9 @@ def _named(house: House, worker_dsn: str) -> Sealed:
     selection["policy_document"]["funding"]["LIVE"]["mode"] = "selection"
     headers = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
     assert house.send((WALLET_SERVICE, "PUT", ""), path, selection, headers).status_code == 200
-    topology_activation, policy_activation = (REQUESTS[(WALLET_SERVICE, "PUT", path)](house)[1] for path in ACTIVATIONS)
+    topology_activation, policy_activation = (
+        REQUESTS[(WALLET_SERVICE, "PUT", path)](house)[1] for path in ACTIVATIONS
+    )
     player = house.player()
     session = house.send(
         (contract.PLAYER_SERVICE, "POST", ""),
@@ -159,18 +215,56 @@ def _named(house: House, worker_dsn: str) -> Sealed:
         internal(contract.GATEWAY, request_id=str(uuid4())),
     ).json()["session"]
     bet = {"player_id": player, "provider_id": "mocksports", "bet_id": str(uuid4())}
-    house.money("bets/authorize", contract.GAME_SERVICE, **bet, provider_type="SPORTS", round_id="r", amount="1.00", **EUR)
-    adjustment: Body = {"player_id": player, "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "twice", **EUR}
+    house.money(
+        "bets/authorize",
+        contract.GAME_SERVICE,
+        **bet,
+        provider_type="SPORTS",
+        round_id="r",
+        amount="1.00",
+        **EUR,
+    )
+    adjustment: Body = {
+        "player_id": player,
+        "account": "WITHDRAWABLE",
+        "direction": "credit",
+        "amount": "5",
+        "reason": "twice",
+        **EUR,
+    }
     asked = house.money("adjustments/request", **adjustment)["adjustment_id"]
-    bonus = house.money("bonuses/issue", player_id=player, bucket="SPORTS_BONUS", amount="1.00", reference=str(uuid4()), **EUR)
+    bonus = house.money(
+        "bonuses/issue",
+        player_id=player,
+        bucket="SPORTS_BONUS",
+        amount="1.00",
+        reference=str(uuid4()),
+        **EUR,
+    )
     coupon = str(uuid4())
-    house.money("coupon-grants/issue", player_id=player, coupon_log_id=coupon, amount="1.00", scope={"kind": "sports"}, **EUR)
+    house.money(
+        "coupon-grants/issue",
+        player_id=player,
+        coupon_log_id=coupon,
+        amount="1.00",
+        scope={"kind": "sports"},
+        **EUR,
+    )
     house.money("points/award", player_id=player, points="10", reference=str(uuid4()))
     campaign = _campaign()
     house.money("campaigns", **campaign)
-    win = {"player_id": player, "provider_id": "mocksports", "provider_type": "SPORTS", "transaction_id": "paid", "amount": "1.00", **EUR}
+    win = {
+        "player_id": player,
+        "provider_id": "mocksports",
+        "provider_type": "SPORTS",
+        "transaction_id": "paid",
+        "amount": "1.00",
+        **EUR,
+    }
     house.money("wins", contract.GAME_SERVICE, **win, campaign=campaign["code"])
-    requested = house.money("withdrawals/request", contract.PLAYER_SERVICE, player_id=player, amount="1.00", **EUR)
+    requested = house.money(
+        "withdrawals/request", contract.PLAYER_SERVICE, player_id=player, amount="1.00", **EUR
+    )
     names: Body = {
         **adjustment,
         "campaign": campaign["code"],
@@ -203,8 +297,15 @@ def _named(house: House, worker_dsn: str) -> Sealed:
     letter, asked_for = (house.look.execute(SET_ASIDE.encode()).fetchall()[0][0] for _ in range(2))
     asked = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
     path = f"/internal/rolling/dead-letters/{asked_for}/discard"
-    assert house.send((contract.ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked).status_code == 200
-    house.look.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND])
+    assert (
+        house.send(
+            (contract.ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked
+        ).status_code
+        == 200
+    )
+    house.look.execute(
+        "INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND]
+    )
     with psycopg.connect(worker_dsn) as worker:
         worker.execute(ROLLING, [bonus["rolling_id"], BRAND, player])
     paths = {
@@ -232,7 +333,9 @@ def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Se
             urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
         activate_split(served[WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
-        operators = stack.enter_context(psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True))
+        operators = stack.enter_context(
+            psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True)
+        )
         yield _named(House(served, look, operators), platform.dsn(contract.ROLLING_WORKER))
 
 
@@ -246,17 +349,33 @@ def sealed(opened: Sealed) -> Iterator[Sealed]:
 
 def test_the_lists_name_routes_and_loops_that_exist() -> None:
     assert {*seal.PASSING_ROUTES, *seal.PASSING_FENCED_ROUTES} <= NAMES
-    assert all((*seal.PASSING_ROUTES.values(), *seal.PASSING_FENCED_ROUTES.values(), *seal.PASSING_LOOPS.values()))
+    assert all(
+        (
+            *seal.PASSING_ROUTES.values(),
+            *seal.PASSING_FENCED_ROUTES.values(),
+            *seal.PASSING_LOOPS.values(),
+        )
+    )
 
 
-@pytest.mark.parametrize(("process", "route"), JUDGED, ids=lambda part: part if isinstance(part, str) else f"{part.method} {part.path}")
+@pytest.mark.parametrize(
+    ("process", "route"),
+    JUDGED,
+    ids=lambda part: part if isinstance(part, str) else f"{part.method} {part.path}",
+)
 def test_a_write_is_refused_and_changes_nothing(sealed: Sealed, process: str, route: Route) -> None:
     before = sealed.everything()
     answer = sealed.ask(process, route)
     # A batch answers for each bet as the settle route does.
     told = answer.json()["results"][0]["body"] if "results" in answer.json() else answer.json()
-    assert (told.get("status"), told.get("code"), told.get("details")) == (503, "MAINTENANCE", {"freeze_level": "sealed"}), answer.text
-    assert "results" in answer.json() or (answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0)
+    assert (told.get("status"), told.get("code"), told.get("details")) == (
+        503,
+        "MAINTENANCE",
+        {"freeze_level": "sealed"},
+    ), answer.text
+    assert "results" in answer.json() or (
+        answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+    )
     assert sealed.everything() == before
 
 
@@ -268,8 +387,16 @@ def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) 
         asker = Sealed(cast(House, None), {"session": SESSION}, dict.fromkeys(PATHS, str(BRAND)))
         for route in (route for owner, route in WRITES if owner == process):
             path = route.path.format(**asker.paths)
-            answer = served.client.request(route.method, path, content=b"{}", headers=asker.headers(process, route, path, b"{}"))
-            is_refused = (answer.status_code, answer.json()["code"]) == (503, "MAINTENANCE") and bool(answer.headers["Retry-After"])
+            answer = served.client.request(
+                route.method,
+                path,
+                content=b"{}",
+                headers=asker.headers(process, route, path, b"{}"),
+            )
+            is_refused = (answer.status_code, answer.json()["code"]) == (
+                503,
+                "MAINTENANCE",
+            ) and bool(answer.headers["Retry-After"])
             named = (process, route.method, route.path)
             passes = named in seal.PASSING_ROUTES or named == REPLAY
             assert is_refused is not passes, (named, answer.text)
@@ -282,13 +409,23 @@ def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(seale
     tries: list[tuple[str, int]] = []
     for canary, token in ((True, "3"), (False, "3"), (True, "2")):
         headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: token}
-        answer = house.send(register, "/internal/players", {"player_id": str(uuid4()), "canary": canary, **EUR}, headers)
+        answer = house.send(
+            register,
+            "/internal/players",
+            {"player_id": str(uuid4()), "canary": canary, **EUR},
+            headers,
+        )
         tries.append((answer.json().get("code", "made"), answer.status_code))
     assert tries == [("made", 201), ("MAINTENANCE", 503), ("FENCING_TOKEN_OVERTAKEN", 409)]
     topology, policy = house.draft()
     for path, document in ((f"topology/{topology['code']}", topology), ("policy/default", policy)):
         headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: "3"}
-        assert house.send((WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{path}", document, headers).status_code == 200
+        assert (
+            house.send(
+                (WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{path}", document, headers
+            ).status_code
+            == 200
+        )
 
 
 def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> None:
@@ -297,7 +434,9 @@ def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> Non
         "SELECT wallet.settle_freeze(%s, 100)",
         "INSERT INTO player.player (tenant_id, player_id, currency) VALUES (%s, %s, 'EUR')",
     )
-    service = opened.house.served[contract.PLAYER_SERVICE].context.settings.database_url.reveal().decode()
+    service = (
+        opened.house.served[contract.PLAYER_SERVICE].context.settings.database_url.reveal().decode()
+    )
     look = opened.house.look
     look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'ingress', freeze_epoch = 9")
     with psycopg.connect(service) as writer:

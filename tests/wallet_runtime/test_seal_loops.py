@@ -70,13 +70,17 @@ SELECT (SELECT count(*) FROM rolling.player_rolling WHERE state = 'ACTIVE'), (SE
 
 
 @pytest.fixture
-def loops(platform_db: TestDatabase, control_db: TestDatabase, redis_url: str) -> Iterator[dict[tuple[str, str], Loop]]:
+def loops(
+    platform_db: TestDatabase, control_db: TestDatabase, redis_url: str
+) -> Iterator[dict[tuple[str, str], Loop]]:
     """Every loop of every process, none of them started."""
     found: dict[tuple[str, str], Loop] = {}
     with ExitStack() as stack:
         for process in PROCESSES:
             control = control_db.dsn(process)
-            context = stack.enter_context(open_process(process, platform_db, redis_url, CONTROL_DATABASE_URL=control))
+            context = stack.enter_context(
+                open_process(process, platform_db, redis_url, CONTROL_DATABASE_URL=control)
+            )
             found |= {(process, loop.name): loop for loop in load(process).loops(context)}
         yield found
 
@@ -86,7 +90,9 @@ def test_every_loop_passes_with_a_reason_or_pauses(loops: dict[tuple[str, str], 
 
 
 def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
-    loops: dict[tuple[str, str], Loop], superuser: psycopg.Connection[Any], platform_db: TestDatabase
+    loops: dict[tuple[str, str], Loop],
+    superuser: psycopg.Connection[Any],
+    platform_db: TestDatabase,
 ) -> None:
     def turn(level: str) -> tuple[Any, ...]:
         superuser.execute(SEAL.encode(), [level])
@@ -106,13 +112,17 @@ def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
     assert (expired, kept, answers) == (0, 0, 0) and tried > 0, "else this could not fail"
 
 
-def test_every_table_that_a_process_may_write_is_guarded_or_has_its_reason(superuser: psycopg.Connection[Any]) -> None:
+def test_every_table_that_a_process_may_write_is_guarded_or_has_its_reason(
+    superuser: psycopg.Connection[Any],
+) -> None:
     found = dict(superuser.execute(WRITABLE.encode(), [[*PLATFORM_ROLES], [*SCHEMAS]]).fetchall())
     unguarded = {name for name, has_trigger in found.items() if not has_trigger}
     assert unguarded == WITHOUT_TRIGGER.keys()
 
 
-def test_an_operators_function_passes_with_a_reason_or_is_refused(superuser: psycopg.Connection[Any], platform_db: TestDatabase) -> None:
+def test_an_operators_function_passes_with_a_reason_or_is_refused(
+    superuser: psycopg.Connection[Any], platform_db: TestDatabase
+) -> None:
     refused = {
         "backfill_batch": ("SELECT wallet.backfill_batch('run', 1, NULL, 10)", "RB002"),
         "seed_legacy_players": ("SELECT player.seed_legacy_players(1)", "RW012"),

@@ -41,15 +41,23 @@ from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 @pytest.fixture
 def desk(
-    platform_db: TestDatabase, as_role: AsRole, streams: Streams, wallet_outbox: Outbox, superuser: psycopg.Connection[Any]
+    platform_db: TestDatabase,
+    as_role: AsRole,
+    streams: Streams,
+    wallet_outbox: Outbox,
+    superuser: psycopg.Connection[Any],
 ) -> Iterator[Desk]:
     """A wallet with the split topology active and the unified one saved; sound in the end, whatever the test did."""
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=4).open()
     activate_split(database)
     Documents(database).save_topology(RUBY_UNIFIED_V1, SEED["topology"], "test")
-    Documents(database).save_policy("default", SEED["policy"] | {"version": POLICIES[RUBY_UNIFIED_V1]}, "test")
+    Documents(database).save_policy(
+        "default", SEED["policy"] | {"version": POLICIES[RUBY_UNIFIED_V1]}, "test"
+    )
     line = Line(
-        wallet_outbox, Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams), Consumer(as_role("rolling_worker"), streams, "copy-1")
+        wallet_outbox,
+        Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
+        Consumer(as_role("rolling_worker"), streams, "copy-1"),
     )
     with psycopg.connect(platform_db.dsn("rubyops_ops"), autocommit=True) as operator:
         operator.execute("SELECT wallet.advance_fence(1)")
@@ -63,7 +71,9 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
     player = desk.rich_player()
     desk.line.run()
     desk.seal()
-    before = desk.look("SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1")
+    before = desk.look(
+        "SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1"
+    )
     with pytest.raises(ActivationRefused):
         desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "too early")
     assert desk.batch("run-1")
@@ -73,7 +83,10 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
         (f"{unified}/NORMAL", "EUR", 1_300),
         (f"{unified}/POINTS", "PTS", 70),
     ]
-    assert desk.look("SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1") == before
+    assert (
+        desk.look("SELECT currency, sum(balance) FROM wallet.wallet_account GROUP BY 1 ORDER BY 1")
+        == before
+    )
     everything = ["SPORTS", "LIVE", "SLOTS"]
     assert [(one, other, sorted(types)) for one, other, types, _ in desk.look(ROLLINGS)] == [
         (f"{unified}/BONUS", f"{unified}/BONUS", sorted(everything)),
@@ -92,20 +105,29 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
         ("RUBY_UNIFIED_V1/NORMAL", 800),
     ]
     assert {code for code, *_ in desk.look(LIVE)} == {unified}
-    recorded = desk.look("SELECT digest, confirmed_by, document->>'signed_plan', players, legs, referring FROM wallet.topology_move_run")
+    recorded = desk.look(
+        "SELECT digest, confirmed_by, document->>'signed_plan', players, legs, referring FROM wallet.topology_move_run"
+    )
     assert [row[1:] for row in recorded] == [("ann", "OPS-77", 1, 4, 6)]
     desk.activate(unified, RUBY_SPLIT_V1, "after the move")
     desk.seal("open")
     accepted = player.perform(
-        bets.authorize, bets.Authorize("mocklive", "LIVE", "b2", "r", 1_300, "EUR"), provider_id="mocklive", bet_id="b2"
+        bets.authorize,
+        bets.Authorize("mocklive", "LIVE", "b2", "r", 1_300, "EUR"),
+        provider_id="mocklive",
+        bet_id="b2",
     )
     assert accepted[0] == 200, accepted
     paid = {
         (share["account"]): share["amount"]
-        for share in desk.look("SELECT funding FROM wallet.wallet_bet_authorization WHERE bet_id = 'b2'")[0][0]
+        for share in desk.look(
+            "SELECT funding FROM wallet.wallet_bet_authorization WHERE bet_id = 'b2'"
+        )[0][0]
     }
     assert sum(paid.values()) == 1_300 and set(paid) <= {f"{unified}/BONUS", f"{unified}/NORMAL"}
-    player.perform(bets.settle, bets.Settle("mocklive", "b2", "0"), provider_id="mocklive", bet_id="b2")
+    player.perform(
+        bets.settle, bets.Settle("mocklive", "b2", "0"), provider_id="mocklive", bet_id="b2"
+    )
     desk.line.run()
     assert sum(row[3] for row in desk.look(ROLLINGS)) > 100  # turnover goes on from where it was
 
@@ -126,12 +148,17 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
     desk.seal("open")
     # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the time.
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
-    reversed_ = player.perform(bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")
+    reversed_ = player.perform(
+        bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes"
+    )
     assert (reversed_[0], reversed_[1]["taken_back"]) == (200, "3.00")
     moves = desk.look(
         "SELECT player_id, command, count(*) FROM wallet.wallet_ledger WHERE command LIKE 'TOPOLOGY%%' GROUP BY 1, 2 ORDER BY 2",
     )
-    assert moves == [(player.player_id, "TOPOLOGY_MOVE", 8), (player.player_id, "TOPOLOGY_MOVE_UNDO", 8)]
+    assert moves == [
+        (player.player_id, "TOPOLOGY_MOVE", 8),
+        (player.player_id, "TOPOLOGY_MOVE_UNDO", 8),
+    ]
     assert empty.player_id not in {row[0] for row in moves}
     desk.seal()
     assert "no finished move" in refused(lambda: desk.batch("run-3", undoes="run-2"))
@@ -149,8 +176,15 @@ def test_locked_money_is_moved_and_brought_back_locked(desk: Desk) -> None:
     for (name,) in desk.look(
         "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code LIKE '%%NORMAL' ORDER BY amount"
     ):
-        assert player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
-        as_the_wallet(desk.superuser, "UPDATE rolling.player_rolling SET state = 'EXPIRED' WHERE rolling_id = %s", [name], "rolling_worker")
+        assert (
+            player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
+        )
+        as_the_wallet(
+            desk.superuser,
+            "UPDATE rolling.player_rolling SET state = 'EXPIRED' WHERE rolling_id = %s",
+            [name],
+            "rolling_worker",
+        )
     desk.line.run()
     before = desk.look(LOCKED)
     assert before == [("RUBY_SPLIT_V1/CASINO_NORMAL", 500), ("RUBY_SPLIT_V1/SPORTS_NORMAL", 800)]
@@ -168,7 +202,9 @@ def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk
     desk.seal()
     assert desk.batch("run-1", 3) is False
     assert desk.look("SELECT scanned, players, legs FROM wallet.topology_move_run") == [(3, 3, 3)]
-    assert "is not mapped" in refused(lambda: desk.batch("run-2", document=_without("SPORTS_NORMAL")))
+    assert "is not mapped" in refused(
+        lambda: desk.batch("run-2", document=_without("SPORTS_NORMAL"))
+    )
     while not desk.batch("run-1", 3):
         pass
     assert desk.batch("run-1", 3)  # repeated when all is done
@@ -179,7 +215,12 @@ def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk
 def _open_bet(desk: Desk) -> None:
     player = desk.new_player()
     player.perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
-    player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", "b", "r", 50, "EUR"), provider_id="mocksports", bet_id="b")
+    player.perform(
+        bets.authorize,
+        bets.Authorize("mocksports", "SPORTS", "b", "r", 50, "EUR"),
+        provider_id="mocksports",
+        bet_id="b",
+    )
 
 
 def _unpublished(desk: Desk) -> None:
@@ -192,7 +233,11 @@ def _mapping(**changes: Any) -> Any:
 
 
 def _without(bucket: str) -> Any:
-    return _mapping(buckets={source: target for source, target in MAPPING["buckets"].items() if source != bucket})
+    return _mapping(
+        buckets={
+            source: target for source, target in MAPPING["buckets"].items() if source != bucket
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,15 +252,30 @@ def _without(bucket: str) -> Any:
             True,
             "buckets.POINTS: is of kind points, NORMAL of kind normal",
         ),
-        (Desk.rich_player, _mapping(buckets=MAPPING["buckets"] | {"POINTS": "NOWHERE"}), True, "buckets.POINTS: NOWHERE is not a bucket"),
+        (
+            Desk.rich_player,
+            _mapping(buckets=MAPPING["buckets"] | {"POINTS": "NOWHERE"}),
+            True,
+            "buckets.POINTS: NOWHERE is not a bucket",
+        ),
         (
             Desk.rich_player,
             _mapping(buckets=MAPPING["buckets"] | {"GONE": "NORMAL"}),
             True,
             "buckets.GONE: is not a bucket of RUBY_SPLIT_V1",
         ),
-        (Desk.rich_player, _mapping(to={"code": RUBY_UNIFIED_V1, "version": 9}), True, "is not saved"),
-        (Desk.rich_player, _mapping(**{"from": {"code": RUBY_SPLIT_V1, "version": 2}}), True, "is not the active topology"),
+        (
+            Desk.rich_player,
+            _mapping(to={"code": RUBY_UNIFIED_V1, "version": 9}),
+            True,
+            "is not saved",
+        ),
+        (
+            Desk.rich_player,
+            _mapping(**{"from": {"code": RUBY_SPLIT_V1, "version": 2}}),
+            True,
+            "is not the active topology",
+        ),
     ],
 )
 def test_what_a_move_cannot_take_whole_it_does_not_begin(
@@ -226,7 +286,9 @@ def test_what_a_move_cannot_take_whole_it_does_not_begin(
         desk.line.run()
     desk.seal()
     before = desk.state()
-    obstacles = desk.superuser.execute(query("topology_move_obstacles").encode(), {"document": json.dumps(document)}).fetchall()
+    obstacles = desk.superuser.execute(
+        query("topology_move_obstacles").encode(), {"document": json.dumps(document)}
+    ).fetchall()
     assert any(words in row[0] for row in obstacles), obstacles
     assert refused(lambda: desk.batch("run-1", document=document)).startswith("nothing was moved")
     assert desk.state() == before
@@ -250,12 +312,22 @@ def test_two_services_that_do_not_agree_stop_the_move(desk: Desk) -> None:
     desk.line.run()
     desk.seal()
     before = desk.state()
-    known = desk.look("SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'")[0]
-    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code = 'SPORTS_NORMAL'")
-    assert f"a live rolling of player {player.player_id} that the wallet does not know" in refused(lambda: desk.batch("run-1"))
-    desk.superuser.execute("UPDATE wallet.wallet_rolling_obligation SET state = 'ACTIVE' WHERE state = 'CANCELED'")
+    known = desk.look(
+        "SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'"
+    )[0]
+    desk.superuser.execute(
+        "UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code = 'SPORTS_NORMAL'"
+    )
+    assert f"a live rolling of player {player.player_id} that the wallet does not know" in refused(
+        lambda: desk.batch("run-1")
+    )
+    desk.superuser.execute(
+        "UPDATE wallet.wallet_rolling_obligation SET state = 'ACTIVE' WHERE state = 'CANCELED'"
+    )
     desk.superuser.execute("SET session_replication_role = replica")
-    renamed = "UPDATE rolling.player_rolling SET rolling_id = %s WHERE bucket_type_code = 'SPORTS_NORMAL'"
+    renamed = (
+        "UPDATE rolling.player_rolling SET rolling_id = %s WHERE bucket_type_code = 'SPORTS_NORMAL'"
+    )
     desk.superuser.execute(renamed, [uuid4()])
     assert "has no record of yet" in refused(lambda: desk.batch("run-1"))
     desk.superuser.execute(renamed, known)
@@ -290,22 +362,40 @@ def _come_and_go(desk: Desk, player: Player) -> str:
 
 def _end_the_bonus(desk: Desk, player: Player) -> str:
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
-    assert player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0] == 200
+    assert (
+        player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0]
+        == 200
+    )
     return str(player.player_id)
 
 
 def _end_the_coupon(desk: Desk, player: Player) -> str:
-    assert player.perform(coupons.reverse, coupons.Close("log-1"), coupon_log_id="log-1", with_stakes="yes")[0] == 200
+    assert (
+        player.perform(
+            coupons.reverse, coupons.Close("log-1"), coupon_log_id="log-1", with_stakes="yes"
+        )[0]
+        == 200
+    )
     return str(player.player_id)
 
 
 def _stake(desk: Desk, player: Player) -> str:
-    player.perform(bets.authorize, bets.Authorize("mocklive", "LIVE", "b2", "r", 5, "EUR"), provider_id="mocklive", bet_id="b2")
+    player.perform(
+        bets.authorize,
+        bets.Authorize("mocklive", "LIVE", "b2", "r", 5, "EUR"),
+        provider_id="mocklive",
+        bet_id="b2",
+    )
     return str(player.player_id)
 
 
-@pytest.mark.parametrize("happen", [_deposit_elsewhere, _deposit, _award, _come_and_go, _end_the_bonus, _end_the_coupon, _stake])
-def test_an_undo_is_refused_for_everybody_once_anything_happened(desk: Desk, happen: Callable[[Desk, Player], str]) -> None:
+@pytest.mark.parametrize(
+    "happen",
+    [_deposit_elsewhere, _deposit, _award, _come_and_go, _end_the_bonus, _end_the_coupon, _stake],
+)
+def test_an_undo_is_refused_for_everybody_once_anything_happened(
+    desk: Desk, happen: Callable[[Desk, Player], str]
+) -> None:
     player = desk.rich_player()
     desk.new_player().perform(cash.deposit, cash.Deposit(77, "EUR", "CASINO_NORMAL"))
     desk.line.run()
@@ -351,7 +441,9 @@ def test_what_a_canary_played_since_goes_back_too(desk: Desk) -> None:
     assert desk.conflicts("run-1") == []
     assert desk.batch("run-2", undoes="run-1")
     assert {code for code, *_ in desk.look(LIVE)} == {RUBY_SPLIT_V1}
-    held: dict[Any, int] = dict(desk.look("SELECT player_id, sum(balance)::bigint FROM wallet.wallet_bucket GROUP BY 1"))
+    held: dict[Any, int] = dict(
+        desk.look("SELECT player_id, sum(balance)::bigint FROM wallet.wallet_bucket GROUP BY 1")
+    )
     assert (held[canary.player_id], held[late.player_id]) == (47, 7)
     desk.activate(RUBY_SPLIT_V1, RUBY_UNIFIED_V1, "back")
 
@@ -363,10 +455,21 @@ def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk)
     desk.batch("run-1")
     desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
     desk.seal("open")
-    as_the_wallet(desk.superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETING'", role="rolling_worker")
-    desk.look("UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}' RETURNING account")
-    for (rolling_id,) in desk.look("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"):
-        assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[0] == 200
+    as_the_wallet(
+        desk.superuser,
+        "UPDATE rolling.player_rolling SET state = 'COMPLETING'",
+        role="rolling_worker",
+    )
+    desk.look(
+        "UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}' RETURNING account"
+    )
+    for (rolling_id,) in desk.look(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"
+    ):
+        assert (
+            player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[0]
+            == 200
+        )
     assert ("RUBY_UNIFIED_V1/WITHDRAWABLE", "EUR", 1_300 + 300 + 250) in desk.look(HELD)
 
 
@@ -382,9 +485,21 @@ def test_an_old_bet_is_not_rolled_back_into_a_topology_that_was_left(desk: Desk)
     assert (answer[0], answer[1]["code"]) == (409, "SOURCE_GONE")
 
 
-def test_no_service_and_no_reader_can_move_a_topology(desk: Desk, platform_db: TestDatabase) -> None:
-    calls = ("SELECT wallet.topology_move_batch('r', 1, 'x', '{}', 'd', NULL, 1)", "SELECT rolling.lead_rollings(NULL, NULL, '[]', 'x', 0)")
-    for role in ("wallet_service", "wallet_worker", "rolling_service", "rolling_worker", "admin_service", "rubyops_read"):
+def test_no_service_and_no_reader_can_move_a_topology(
+    desk: Desk, platform_db: TestDatabase
+) -> None:
+    calls = (
+        "SELECT wallet.topology_move_batch('r', 1, 'x', '{}', 'd', NULL, 1)",
+        "SELECT rolling.lead_rollings(NULL, NULL, '[]', 'x', 0)",
+    )
+    for role in (
+        "wallet_service",
+        "wallet_worker",
+        "rolling_service",
+        "rolling_worker",
+        "admin_service",
+        "rubyops_read",
+    ):
         with psycopg.connect(platform_db.dsn(role), autocommit=True) as connection:
             for call in calls:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -46,30 +46,57 @@ def line(as_role: AsRole, streams: Streams, wallet_outbox: Outbox) -> Line:
 
 def bet(player: Player, name: str, provider: str, kind: str, stake: int) -> None:
     reads = {"provider_id": provider, "bet_id": name}
-    assert player.perform(bets.authorize, bets.Authorize(provider, kind, name, "r", stake, "EUR"), **reads)[0] == 200
+    assert (
+        player.perform(
+            bets.authorize, bets.Authorize(provider, kind, name, "r", stake, "EUR"), **reads
+        )[0]
+        == 200
+    )
     assert player.perform(bets.settle, bets.Settle(provider, name, "0"), **reads)[0] == 200
 
 
-def test_inherited_turnover_is_what_the_moved_money_owed(player: Player, line: Line, superuser: psycopg.Connection[Any]) -> None:
+def test_inherited_turnover_is_what_the_moved_money_owed(
+    player: Player, line: Line, superuser: psycopg.Connection[Any]
+) -> None:
     player.perform(cash.deposit, cash.Deposit(900, "EUR", "SPORTS_NORMAL"))
     bet(player, "b1", "mocksports", "SPORTS", 300)
-    player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 199, "EUR"), **STAKES)
+    player.perform(
+        transfers.transfer,
+        transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 199, "EUR"),
+        **STAKES,
+    )
     bet(player, "b2", "mocklive", "LIVE", 99)
     line.run()
-    assert superuser.execute(ROLLINGS).fetchall() == [("SPORTS_NORMAL", 701, 300, "ACTIVE"), ("CASINO_NORMAL", 199, 99, "ACTIVE")]
+    assert superuser.execute(ROLLINGS).fetchall() == [
+        ("SPORTS_NORMAL", 701, 300, "ACTIVE"),
+        ("CASINO_NORMAL", 199, 99, "ACTIVE"),
+    ]
     back = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": "yes"}
     assert player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **back)[0] == 200
-    player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 701, "EUR"), **STAKES)
+    player.perform(
+        transfers.transfer,
+        transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 701, "EUR"),
+        **STAKES,
+    )
     line.run()
-    assert superuser.execute(ROLLINGS).fetchall() == [("CASINO_NORMAL", 199, 99, "ACTIVE"), ("CASINO_NORMAL", 701, 0, "ACTIVE")]
+    assert superuser.execute(ROLLINGS).fetchall() == [
+        ("CASINO_NORMAL", 199, 99, "ACTIVE"),
+        ("CASINO_NORMAL", 701, 0, "ACTIVE"),
+    ]
     assert superuser.execute(OWED).fetchall() == []
 
 
-def test_points_and_bonuses_bring_their_rolling_and_take_it_back(player: Player, line: Line, superuser: psycopg.Connection[Any]) -> None:
+def test_points_and_bonuses_bring_their_rolling_and_take_it_back(
+    player: Player, line: Line, superuser: psycopg.Connection[Any]
+) -> None:
     player.perform(points.award, points.Points(50, "mission"))
     player.perform(points.transfer, points.PointsTransfer(50, "CASINO_NORMAL"))
-    first = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 10, "EUR", "campaign"))[1]["bonus_id"]
-    second = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 20, "EUR", "another campaign"))[1]["bonus_id"]
+    first = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 10, "EUR", "campaign"))[1][
+        "bonus_id"
+    ]
+    second = player.perform(
+        bonus.issue, bonus.Issue("SPORTS_BONUS", 20, "EUR", "another campaign")
+    )[1]["bonus_id"]
     player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)
     player.perform(bonus.expire, bonus.End(second), bonus_id=second, **STAKES)
     line.run()

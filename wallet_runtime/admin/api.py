@@ -34,7 +34,11 @@ MOVEMENTS = (
     "points/expire",
 )
 # An adjustment takes two persons: the field by which its answer tells them. The token says who it is, so the body may not.
-ADJUSTMENTS = {"adjustments/request": "requested_by", "adjustments/approve": "decided_by", "adjustments/reject": "decided_by"}
+ADJUSTMENTS = {
+    "adjustments/request": "requested_by",
+    "adjustments/approve": "decided_by",
+    "adjustments/reject": "decided_by",
+}
 REASON_LENGTH = 500
 
 
@@ -81,17 +85,25 @@ def show_topology(context: Context, call: Call) -> Answer:
 
 def save_topology(context: Context, call: Call) -> Answer:
     """Save a topology draft (A7-9: never over an ACTIVE or SUPERSEDED version)."""
-    return _command(context, call, "topology.save", "PUT", f"{TOPOLOGY}/{_segment(call, 'code')}", call.body)
+    return _command(
+        context, call, "topology.save", "PUT", f"{TOPOLOGY}/{_segment(call, 'code')}", call.body
+    )
 
 
 def validate_documents(context: Context, call: Call) -> Answer:
     """Try a topology and a policy document against every rule; nothing is changed, so nothing is audited."""
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body)
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body
+    )
 
 
 def diff(prefix: str, name: str, context: Context, call: Call) -> Answer:
     """Answer what differs between two versions of a topology or policy."""
-    return _read(context, call, f"{prefix}/{_segment(call, name)}/diff/{_segment(call, 'old')}/{_segment(call, 'new')}")
+    return _read(
+        context,
+        call,
+        f"{prefix}/{_segment(call, name)}/diff/{_segment(call, 'old')}/{_segment(call, 'new')}",
+    )
 
 
 def activate_topology(context: Context, call: Call) -> Answer:
@@ -114,7 +126,14 @@ def list_documents(path: str, context: Context, call: Call) -> Answer:
 
 def activate_policy(context: Context, call: Call) -> Answer:
     """Activate a policy version alone; wallet_service refuses one for another topology (A7-11)."""
-    return _command(context, call, "policy.activate", "PUT", f"{POLICY}/{_segment(call, 'policy_key')}/activate", call.body)
+    return _command(
+        context,
+        call,
+        "policy.activate",
+        "PUT",
+        f"{POLICY}/{_segment(call, 'policy_key')}/activate",
+        call.body,
+    )
 
 
 def show_policy(context: Context, call: Call) -> Answer:
@@ -124,40 +143,66 @@ def show_policy(context: Context, call: Call) -> Answer:
 
 def save_policy(context: Context, call: Call) -> Answer:
     """Save a policy draft."""
-    return _command(context, call, "policy.save", "PUT", f"{POLICY}/{_segment(call, 'policy_key')}", call.body)
+    return _command(
+        context, call, "policy.save", "PUT", f"{POLICY}/{_segment(call, 'policy_key')}", call.body
+    )
 
 
 def review_withdrawal(context: Context, call: Call) -> Answer:
     """Approve or reject a requested withdrawal."""
     wanted: Review = call.body
     path = review_path(wanted.action, wanted.reason)
-    return _withdrawal_command(context, call, f"withdrawal.{wanted.action}", path, wanted.reason or None)
+    return _withdrawal_command(
+        context, call, f"withdrawal.{wanted.action}", path, wanted.reason or None
+    )
 
 
 def mark_paid(context: Context, call: Call) -> Answer:
     """Say that an approved withdrawal was paid by hand; the same again changes nothing."""
     wanted: Payment = call.body
-    return _withdrawal_command(context, call, "withdrawal.mark-paid", "/internal/wallet/v2/withdrawals/mark-paid", wanted.reason)
+    return _withdrawal_command(
+        context,
+        call,
+        "withdrawal.mark-paid",
+        "/internal/wallet/v2/withdrawals/mark-paid",
+        wanted.reason,
+    )
 
 
 def coupon(action: str, context: Context, call: Call) -> Answer:
     """Issue, reverse or expire a coupon grant; wallet_service reads the body, and refuses an amount where it takes none (A8-5)."""
     call.brand()
     about = str(call.body.get("coupon_log_id"))[:UUID_LENGTH]
-    return _command(context, call, f"coupon.{action}", "POST", f"{COUPON_GRANTS}/{action}", call.body, audit=(about, None))
+    return _command(
+        context,
+        call,
+        f"coupon.{action}",
+        "POST",
+        f"{COUPON_GRANTS}/{action}",
+        call.body,
+        audit=(about, None),
+    )
 
 
 def create_campaign(context: Context, call: Call) -> Answer:
     """Make a campaign that wins without a stake are drawn on, signed for the person; wallet_service reads the body."""
     call.brand()
     about = str(call.body.get("code"))[:UUID_LENGTH]
-    return _command(context, call, "campaign.create", "POST", CAMPAIGNS, call.body, audit=(about, None))
+    return _command(
+        context, call, "campaign.create", "POST", CAMPAIGNS, call.body, audit=(about, None)
+    )
 
 
 def payout_failed(context: Context, call: Call) -> Answer:
     """Say that the PSP could not pay an approved withdrawal out; its money is the player's again."""
     wanted: Payment = call.body
-    return _withdrawal_command(context, call, "withdrawal.payout-failed", "/internal/wallet/v2/withdrawals/payout-failed", wanted.reason)
+    return _withdrawal_command(
+        context,
+        call,
+        "withdrawal.payout-failed",
+        "/internal/wallet/v2/withdrawals/payout-failed",
+        wanted.reason,
+    )
 
 
 def movement(path: str, context: Context, call: Call) -> Answer:
@@ -168,7 +213,10 @@ def movement(path: str, context: Context, call: Call) -> Answer:
 def adjustment(path: str, person_field: str, context: Context, call: Call) -> Answer:
     """Send on what a person wants adjusted, or decides over it, signed for the person whose token this is (SPEC 1.3, two persons)."""
     if person_field in call.body:
-        raise Invalid(f"{person_field} is the person who sends this; leave it out", details={"field": person_field})
+        raise Invalid(
+            f"{person_field} is the person who sends this; leave it out",
+            details={"field": person_field},
+        )
     return _movement(context, call, path, call.body)
 
 
@@ -177,7 +225,16 @@ def discard(step: str, context: Context, call: Call) -> Answer:
     path = f"{DEAD_LETTERS}/{_segment(call, 'dead_letter_id')}/{step}"
     audit = (call.path["dead_letter_id"][:UUID_LENGTH], call.body.reason if call.body else None)
     command = "dead-letter." + step.replace("/", ".")
-    return send(context, call, command, "POST", path, call.body or {}, audit, process=contract.ROLLING_SERVICE)
+    return send(
+        context,
+        call,
+        command,
+        "POST",
+        path,
+        call.body or {},
+        audit,
+        process=contract.ROLLING_SERVICE,
+    )
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:
@@ -186,13 +243,30 @@ def _read(context: Context, call: Call, path: str) -> Answer:
 
 def _movement(context: Context, call: Call, path: str, body: dict[str, Any]) -> Answer:
     call.brand()
-    about = next((str(body[name])[:UUID_LENGTH] for name in ("adjustment_id", "bonus_id", "player_id") if name in body), path)
+    about = next(
+        (
+            str(body[name])[:UUID_LENGTH]
+            for name in ("adjustment_id", "bonus_id", "player_id")
+            if name in body
+        ),
+        path,
+    )
     reason = body.get("reason") or body.get("reference")
     audit = (about, None if reason is None else str(reason)[:REASON_LENGTH])
-    return _command(context, call, path.replace("/", "."), "POST", f"/internal/wallet/v2/{path}", body, audit=audit)
+    return _command(
+        context,
+        call,
+        path.replace("/", "."),
+        "POST",
+        f"/internal/wallet/v2/{path}",
+        body,
+        audit=audit,
+    )
 
 
-def _withdrawal_command(context: Context, call: Call, command: str, path: str, reason: str | None) -> Answer:
+def _withdrawal_command(
+    context: Context, call: Call, command: str, path: str, reason: str | None
+) -> Answer:
     call.brand()
     transaction_id = parse_uuid(call.path["transaction_id"])
     if transaction_id is None:
@@ -201,14 +275,25 @@ def _withdrawal_command(context: Context, call: Call, command: str, path: str, r
     return _command(context, call, command, "POST", path, body, audit=(str(transaction_id), reason))
 
 
-def _command(context: Context, call: Call, command: str, method: str, path: str, body: object, *, audit: Audit | None = None) -> Answer:
+def _command(
+    context: Context,
+    call: Call,
+    command: str,
+    method: str,
+    path: str,
+    body: object,
+    *,
+    audit: Audit | None = None,
+) -> Answer:
     return send(context, call, command, method, path, body, audit or (path, None))
 
 
 def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:
     """Ask which topology is active; None where none is."""
     try:
-        answer = ServiceClient(context).call(contract.WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id)
+        answer = ServiceClient(context).call(
+            contract.WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id
+        )
     except PassedThrough as error:
         if error.status == NotFound.status:
             return None
@@ -227,26 +312,75 @@ SERVICE = Service(
     routes=(
         Route("GET", "/api/v1/topology", partial(list_documents, TOPOLOGY), access=auth.admin),
         Route("GET", "/api/v1/policy", partial(list_documents, POLICY), access=auth.admin),
-        Route("GET", "/api/v1/activations", partial(list_documents, ACTIVATIONS), access=auth.admin),
+        Route(
+            "GET", "/api/v1/activations", partial(list_documents, ACTIVATIONS), access=auth.admin
+        ),
         Route("POST", "/api/v1/topology/validate", validate_documents, dict, auth.admin),
-        Route("GET", "/api/v1/topology/{code}/diff/{old}/{new}", partial(diff, TOPOLOGY, "code"), access=auth.admin),
-        Route("GET", "/api/v1/policy/{policy_key}/diff/{old}/{new}", partial(diff, POLICY, "policy_key"), access=auth.admin),
+        Route(
+            "GET",
+            "/api/v1/topology/{code}/diff/{old}/{new}",
+            partial(diff, TOPOLOGY, "code"),
+            access=auth.admin,
+        ),
+        Route(
+            "GET",
+            "/api/v1/policy/{policy_key}/diff/{old}/{new}",
+            partial(diff, POLICY, "policy_key"),
+            access=auth.admin,
+        ),
         Route("PUT", "/api/v1/policy/{policy_key}/activate", activate_policy, dict, auth.admin),
         Route("GET", "/api/v1/topology/{code}", show_topology, access=auth.admin),
         Route("PUT", "/api/v1/topology/{code}", save_topology, dict, auth.admin),
         Route("PUT", "/api/v1/topology/{code}/activate", activate_topology, Activation, auth.admin),
         Route("GET", "/api/v1/policy/{policy_key}", show_policy, access=auth.admin),
         Route("PUT", "/api/v1/policy/{policy_key}", save_policy, dict, auth.admin),
-        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/review", review_withdrawal, Review, auth.admin),
-        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/mark-paid", mark_paid, Payment, auth.admin),
-        Route("POST", "/api/v1/finance/withdrawals/{transaction_id}/payout-failed", payout_failed, Payment, auth.admin),
-        *(Route("POST", f"/api/v1/{path}", partial(movement, path), dict, auth.admin) for path in MOVEMENTS),
-        *(Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin) for path, field in ADJUSTMENTS.items()),
-        Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard", partial(discard, "discard"), Discard, auth.admin),
-        Route("POST", "/api/v1/dead-letters/{dead_letter_id}/discard/confirm", partial(discard, "discard/confirm"), access=auth.admin),
+        Route(
+            "POST",
+            "/api/v1/finance/withdrawals/{transaction_id}/review",
+            review_withdrawal,
+            Review,
+            auth.admin,
+        ),
+        Route(
+            "POST",
+            "/api/v1/finance/withdrawals/{transaction_id}/mark-paid",
+            mark_paid,
+            Payment,
+            auth.admin,
+        ),
+        Route(
+            "POST",
+            "/api/v1/finance/withdrawals/{transaction_id}/payout-failed",
+            payout_failed,
+            Payment,
+            auth.admin,
+        ),
+        *(
+            Route("POST", f"/api/v1/{path}", partial(movement, path), dict, auth.admin)
+            for path in MOVEMENTS
+        ),
+        *(
+            Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin)
+            for path, field in ADJUSTMENTS.items()
+        ),
+        Route(
+            "POST",
+            "/api/v1/dead-letters/{dead_letter_id}/discard",
+            partial(discard, "discard"),
+            Discard,
+            auth.admin,
+        ),
+        Route(
+            "POST",
+            "/api/v1/dead-letters/{dead_letter_id}/discard/confirm",
+            partial(discard, "discard/confirm"),
+            access=auth.admin,
+        ),
         Route("POST", "/api/v1/campaigns", create_campaign, dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
-        Route("POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin),
+        Route(
+            "POST", "/api/v1/coupon-grants/reverse", partial(coupon, "reverse"), dict, auth.admin
+        ),
         Route("POST", "/api/v1/coupon-grants/expire", partial(coupon, "expire"), dict, auth.admin),
     ),
 )

@@ -16,7 +16,11 @@ from wallet_runtime.plumbing.service_client import ServiceClient
 Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 # Refusals of a rule. What the form or the credentials were refused for is tried again, as at the wallet.
 REFUSED_FOR_GOOD = (400, 409)
-TRIED_AGAIN = (contract.IDEMPOTENCY_IN_FLIGHT, contract.FENCING_TOKEN_OVERTAKEN, contract.BALANCE_LIMIT)
+TRIED_AGAIN = (
+    contract.IDEMPOTENCY_IN_FLIGHT,
+    contract.FENCING_TOKEN_OVERTAKEN,
+    contract.BALANCE_LIMIT,
+)
 
 
 def no_check() -> None:
@@ -43,7 +47,18 @@ def send(  # noqa: PLR0913
     key = call.idempotency_key()
     request_id = scoped_id(call.caller, key, contract.IDEMPOTENCY_KEY_HEADER)
     target, reason = audit
-    named = (call.caller, call.route, path, key, command, target, call.brand_id, request_id, reason, body)
+    named = (
+        call.caller,
+        call.route,
+        path,
+        key,
+        command,
+        target,
+        call.brand_id,
+        request_id,
+        reason,
+        body,
+    )
     audited = store.AuditedCommand(*named, call.canary_token)
     recorded = store.record_command(context.database, audited)
     try:
@@ -68,19 +83,39 @@ def _repeated(recorded: store.Recorded) -> Answer | None:
         # Its answer was never learnt. The wallet knows the request ids of money; a document that is saved again is the same document.
         return None
     if earlier.status >= 400:
-        raise PassedThrough(earlier.status, earlier.body["code"], earlier.body["message"], details=earlier.body["details"])
+        raise PassedThrough(
+            earlier.status,
+            earlier.body["code"],
+            earlier.body["message"],
+            details=earlier.body["details"],
+        )
     return Answer(earlier.status, earlier.body)
 
 
 def _sent(  # noqa: PLR0913
-    context: Context, call: Call, recorded: store.Recorded, process: str, method: str, path: str, body: object, request_id: str
+    context: Context,
+    call: Call,
+    recorded: store.Recorded,
+    process: str,
+    method: str,
+    path: str,
+    body: object,
+    request_id: str,
 ) -> Answer:
     try:
-        answer = ServiceClient(context).forward(call, process, method, path, body, request_id=request_id)
+        answer = ServiceClient(context).forward(
+            call, process, method, path, body, request_id=request_id
+        )
     except PassedThrough as error:
         if error.status in REFUSED_FOR_GOOD and error.code not in TRIED_AGAIN:
-            told: dict[str, Any] = {"code": error.code, "message": error.message, "details": error.details}
+            told: dict[str, Any] = {
+                "code": error.code,
+                "message": error.message,
+                "details": error.details,
+            }
             store.keep_answer(context.database, recorded, status=error.status, body=told)
         raise
-    store.keep_answer(context.database, recorded, status=answer.status, body=msgspec.json.decode(answer.body))
+    store.keep_answer(
+        context.database, recorded, status=answer.status, body=msgspec.json.decode(answer.body)
+    )
     return answer

@@ -5,7 +5,10 @@ from typing import Any
 
 from wallet_runtime.plumbing.errors import BadRequest, Invalid, NotFound
 
-REVIEW_PATHS = {"approve": "/internal/wallet/v2/withdrawals/approve", "reject": "/internal/wallet/v2/withdrawals/reject"}
+REVIEW_PATHS = {
+    "approve": "/internal/wallet/v2/withdrawals/approve",
+    "reject": "/internal/wallet/v2/withdrawals/reject",
+}
 
 
 class InvalidAction(BadRequest):
@@ -43,7 +46,15 @@ def review_path(action: str, reason: str) -> str:
 
 def confirm_already_active(code: str, version: int, active: Mapping[str, Any] | None) -> None:
     """Refuse (422) an activation without a policy document, unless this very version is active already (A7-12, A7-10)."""
-    is_active = active is not None and (active["topology_code"], active["topology_version"]) == (code, version)
+    is_active = active is not None and (active["topology_code"], active["topology_version"]) == (
+        code,
+        version,
+    )
     if not is_active:
         told = {"rule": "A7-12", "path": "policy_document"}
-        raise PolicyDocumentRequired(details={**told, "violations": [{**told, "message": str(PolicyDocumentRequired.__doc__)}]})
+        raise PolicyDocumentRequired(
+            details={
+                **told,
+                "violations": [{**told, "message": str(PolicyDocumentRequired.__doc__)}],
+            }
+        )

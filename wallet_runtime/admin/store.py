@@ -59,7 +59,12 @@ class Recorded:
 def record_command(database: Database, command: AuditedCommand) -> Recorded:
     """Record a command that is about to be sent, and claim its key."""
     payload = _digest([command.path, command.body])
-    claim = {"actor": command.actor, "brand_id": command.brand_id, "route": command.route, "key": command.key}
+    claim = {
+        "actor": command.actor,
+        "brand_id": command.brand_id,
+        "route": command.route,
+        "key": command.key,
+    }
     with database.transaction() as session:
         seal.show_pass(session, command.canary_token)
         audit_id = _audited(session, command)
@@ -79,7 +84,12 @@ def record_answer(database: Database, recorded: Recorded, *, status: int, code: 
 def keep_answer(database: Database, recorded: Recorded, *, status: int, body: object) -> None:
     """Keep a final answer for repeats under the same key."""
     with seal.writing(database, recorded.canary_token) as session:
-        session.run(_KEEP, audit_id=recorded.claimed_by, status=status, body=msgspec.json.encode(body).decode())
+        session.run(
+            _KEEP,
+            audit_id=recorded.claimed_by,
+            status=status,
+            body=msgspec.json.encode(body).decode(),
+        )
 
 
 def _audited(session: Session, command: AuditedCommand) -> int:

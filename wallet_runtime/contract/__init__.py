@@ -12,12 +12,21 @@ ROLLING_WORKER = "rolling_worker"
 GAME_SERVICE = "game_service"
 PLAYER_SERVICE = "player_service"
 ADMIN_SERVICE = "admin_service"
-API_PROCESSES = (GATEWAY, WALLET_SERVICE, ROLLING_SERVICE, GAME_SERVICE, PLAYER_SERVICE, ADMIN_SERVICE)
+API_PROCESSES = (
+    GATEWAY,
+    WALLET_SERVICE,
+    ROLLING_SERVICE,
+    GAME_SERVICE,
+    PLAYER_SERVICE,
+    ADMIN_SERVICE,
+)
 WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
 PROMOTION_SERVICE = "promotion_service"  # a caller that is no process here yet; its token can be issued all the same
 OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
-OBSERVER = "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else
+OBSERVER = (
+    "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else
+)
 CALLERS = (*PROCESSES, PROMOTION_SERVICE, OPERATOR, OBSERVER)
 
 # --- what a process tells of itself. Without credentials /health answers {process, status}, and /metrics nothing.
@@ -40,7 +49,9 @@ IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 # the headers as sent ("" for one that was not), `body_hash` is the SHA-256 of the raw body; both digests are lower-case hex.
 PROVIDER_SIGNED_TEXT = "{method}\n{path}\n{brand}\n{timestamp}\n{request_id}\n{body_hash}"
 PROVIDER_SIGNATURE_VALUE = "t={timestamp},v1={digest}"
-PROVIDER_SIGNATURE_SECONDS = 300  # how far the timestamp may be from the gateway's clock, to either side
+PROVIDER_SIGNATURE_SECONDS = (
+    300  # how far the timestamp may be from the gateway's clock, to either side
+)
 
 # --- environment variables that name a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
 TOKEN_VARIABLE_PREFIX = "INTERNAL_SERVICE_TOKEN_"
@@ -50,7 +61,9 @@ ADMIN_TOKEN_PREFIX = "ADMIN_TOKEN_"  # and a person of the back office: ADMIN_TO
 BRAND_ENFORCEMENT_VARIABLE = "MULTI_BRAND_ENFORCEMENT"
 BRAND_ENFORCEMENT_VALUES = ("off", "observe", "enforce")
 FAILPOINT_VARIABLE = "RUBY_FAILPOINT"
-ANCHOR_FILE_VARIABLE = "LEDGER_ANCHOR_FILE"  # where wallet_service appends the seals of closed ledger months
+ANCHOR_FILE_VARIABLE = (
+    "LEDGER_ANCHOR_FILE"  # where wallet_service appends the seals of closed ledger months
+)
 
 # --- game providers of the platform, and the provider type each one serves
 SPORTS = "SPORTS"
@@ -73,7 +86,9 @@ WALLET_STREAM_PREFIX = "wallet.events."  # + partition number
 ROLLING_STREAM = "rolling.events"
 PARTITIONS = 8
 ROLLING_GROUP = "rolling_worker"
-WALLET_STREAM_GROUPS = (ROLLING_GROUP,)  # who must have got through with an event before it may be trimmed
+WALLET_STREAM_GROUPS = (
+    ROLLING_GROUP,
+)  # who must have got through with an event before it may be trimmed
 BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
 BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
 WIN_CONFIRMED = "WIN_CONFIRMED"

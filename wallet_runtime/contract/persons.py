@@ -26,7 +26,9 @@ HEADER_VALUE = "v1;person={person};key={key_id};t={timestamp};sig={digest}"
 SIGNATURE_SECONDS = 300  # how far the timestamp may be from the reader's clock, to either side
 NAME_LENGTH_MAX = 64
 
-_VALUE = re.compile(r"v1;person=([!-:<-~]{1,1024});key=([0-9a-f]{32});t=([0-9]{1,12});sig=([0-9a-f]{64})")
+_VALUE = re.compile(
+    r"v1;person=([!-:<-~]{1,1024});key=([0-9a-f]{32});t=([0-9]{1,12});sig=([0-9a-f]{64})"
+)
 _KEY_ID_TEXT = b"rubyops-person-key-1\n"
 
 
@@ -62,9 +64,15 @@ def normal_name(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     seen = "".join(" " if character.isspace() else character for character in folded)
     # Control and format characters show nothing, so they tell no two persons apart.
-    name = " ".join("".join(character for character in seen if unicodedata.category(character)[0] != "C").split())
+    name = " ".join(
+        "".join(
+            character for character in seen if unicodedata.category(character)[0] != "C"
+        ).split()
+    )
     if not 1 <= len(name) <= NAME_LENGTH_MAX:
-        raise NoPerson(f"a person's name has 1 to {NAME_LENGTH_MAX} visible characters, found {len(name)}")
+        raise NoPerson(
+            f"a person's name has 1 to {NAME_LENGTH_MAX} visible characters, found {len(name)}"
+        )
     return name
 
 
@@ -77,7 +85,10 @@ def sign(key: bytes, person: Person, act: Act, now: float) -> str:
     """Write the header that says that this person asked for this act."""
     timestamp = int(now)
     return HEADER_VALUE.format(
-        person=quote(person.name, safe=""), key_id=person.key_id, timestamp=timestamp, digest=_digest(key, person, act, timestamp)
+        person=quote(person.name, safe=""),
+        key_id=person.key_id,
+        timestamp=timestamp,
+        digest=_digest(key, person, act, timestamp),
     )
 
 

@@ -19,15 +19,25 @@ Route = tuple[str, str, str]
 
 # --- routes that take a body and pass for whoever may call them
 PASSING_ROUTES: dict[Route, str] = {
-    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question and writes nothing",
+    (
+        WALLET_SERVICE,
+        "POST",
+        "/internal/wallet/topology/validate",
+    ): "asks a question and writes nothing",
     (ADMIN_SERVICE, "POST", "/api/v1/topology/validate"): "asks the same question",
-    (WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run"): "moves nothing and records what it found, which a thaw asks for",
+    (
+        WALLET_SERVICE,
+        "POST",
+        "/internal/wallet/v2/reconciliation/run",
+    ): "moves nothing and records what it found, which a thaw asks for",
 }
 
 # --- routes that pass under the fencing token of the run in charge
 _DRAFTS = "a rollback or a move to another topology saves the documents that it activates"
 _ACTIVATION = "a rollback goes back to its pair while money stands still"
-_BETS = "an answer of before is told again to a run that is resumed; the database refuses anything new"
+_BETS = (
+    "an answer of before is told again to a run that is resumed; the database refuses anything new"
+)
 _CANARY = "a verification makes its canary players; no other player is registered"
 PASSING_FENCED_ROUTES: dict[Route, str] = {
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): _DRAFTS,
@@ -41,7 +51,11 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): _BETS,
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/players"): _CANARY,
     (PLAYER_SERVICE, "POST", "/internal/players"): _CANARY,
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): "a drain ends with the events that are set aside",
+    (
+        ROLLING_SERVICE,
+        "POST",
+        "/internal/rolling/dead-letters/{dead_letter_id}/replay",
+    ): "a drain ends with the events that are set aside",
 }
 
 # --- functions of the database that the operators' role calls. Those that are not here are refused: a backfill, and a seed of players.
@@ -70,7 +84,10 @@ PASSING_LOOPS: dict[tuple[str, str], str] = {
     (ROLLING_WORKER, "event_consumer"): _DRAIN,
     (WALLET_SERVICE, "freeze_guard"): "finishes the freeze itself",
     (WALLET_SERVICE, "ledger_reconciliation"): "moves nothing and records what it found",
-    (WALLET_SERVICE, "counter_fold"): "adds up entries that are there and moves nothing; a reconciliation begins with it",
+    (
+        WALLET_SERVICE,
+        "counter_fold",
+    ): "adds up entries that are there and moves nothing; a reconciliation begins with it",
 }
 # These take no turn while money is sealed, and are well all the same.
 PAUSED_LOOPS: tuple[tuple[str, str], ...] = (

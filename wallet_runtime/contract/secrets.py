@@ -21,7 +21,10 @@ from wallet_runtime.contract.persons import COUNTING_PROCESSES, PERSON_KEY_PREFI
 MASK = "****"
 SHORTEST = 8  # a shorter text stands in words that are no secret
 SESSION_KEY = "PLAYER_SESSION_KEY"
-OPERATOR_PERSON, REVIEWER_PERSON = "OPERATOR", "REVIEWER"  # an act that takes two persons can be rehearsed
+OPERATOR_PERSON, REVIEWER_PERSON = (
+    "OPERATOR",
+    "REVIEWER",
+)  # an act that takes two persons can be rehearsed
 
 
 def token(caller: str) -> str:
@@ -46,7 +49,9 @@ def person_key(process: str) -> str:
 
 def _holders_of_token(caller: str) -> tuple[str, ...]:
     admitting = {target for (target, _, _), callers in ROUTE_CALLERS.items() if caller in callers}
-    return tuple(name for name in PROCESSES if name == caller or name in admitting or caller == OBSERVER)
+    return tuple(
+        name for name in PROCESSES if name == caller or name in admitting or caller == OBSERVER
+    )
 
 
 # Every secret that processes are given as an environment variable of this name, and the processes that are. The toolkit knows all of
@@ -55,7 +60,10 @@ HOLDERS: dict[str, tuple[str, ...]] = {
     **{token(caller): _holders_of_token(caller) for caller in CALLERS},
     **{provider_secret(provider): (GATEWAY,) for provider in PROVIDERS},
     SESSION_KEY: (GATEWAY, PLAYER_SERVICE),
-    **{admin_token(person): (GATEWAY, ADMIN_SERVICE) for person in (OPERATOR_PERSON, REVIEWER_PERSON)},
+    **{
+        admin_token(person): (GATEWAY, ADMIN_SERVICE)
+        for person in (OPERATOR_PERSON, REVIEWER_PERSON)
+    },
     **{person_key(process): (ADMIN_SERVICE, process) for process in COUNTING_PROCESSES},
 }
 

@@ -86,7 +86,9 @@ def authorize(context: Context, call: Call) -> Answer:
     kind_of_play = domain.provider_type(asked.provider_id)
     stake = money.parse_amount(asked.amount, asked.currency)
     callback = _callback(call, "authorize", asked, asked.amount)
-    store.record_authorize(context.database, callback, currency=asked.currency, stake=stake, game_id=asked.game_id)
+    store.record_authorize(
+        context.database, callback, currency=asked.currency, stake=stake, game_id=asked.game_id
+    )
     body = {
         "player_id": asked.player_id,
         "provider_id": asked.provider_id,
@@ -108,7 +110,12 @@ def settle(context: Context, call: Call) -> Answer:
     money.canonical_amount(asked.payout)
     callback = _callback(call, "settle", asked, asked.payout)
     store.record_close(context.database, callback)
-    body = {"player_id": asked.player_id, "provider_id": asked.provider_id, "bet_id": asked.bet_id, "payout": asked.payout}
+    body = {
+        "player_id": asked.player_id,
+        "provider_id": asked.provider_id,
+        "bet_id": asked.bet_id,
+        "payout": asked.payout,
+    }
     return _ask_wallet(context, call, callback, body)
 
 
@@ -128,8 +135,12 @@ def win(context: Context, call: Call) -> Answer:
     kind_of_play = domain.provider_type(asked.provider_id)
     amount = money.parse_amount(asked.amount, asked.currency)
     call.command_id()
-    body = {"provider_type": kind_of_play} | {name: value for name, value in structs.asdict(asked).items() if value is not None}
-    store.record_win(context.database, _named_win(call, asked), structs.asdict(asked) | {"amount": amount})
+    body = {"provider_type": kind_of_play} | {
+        name: value for name, value in structs.asdict(asked).items() if value is not None
+    }
+    store.record_win(
+        context.database, _named_win(call, asked), structs.asdict(asked) | {"amount": amount}
+    )
     return _ask_wallet_for_win(context, call, asked, "wins", body)
 
 
@@ -159,10 +170,19 @@ def show_statement(context: Context, call: Call) -> Answer:
     `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without it; `limit` at most 500.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_statement)
-    return Answer(200, {"provider_id": provider_id, "bets": [_statement_line(row) for row in rows], "next_cursor": next_cursor})
+    return Answer(
+        200,
+        {
+            "provider_id": provider_id,
+            "bets": [_statement_line(row) for row in rows],
+            "next_cursor": next_cursor,
+        },
+    )
 
 
-def _page(context: Context, call: Call, read: Callable[..., list[Row]]) -> tuple[str, list[Row], str | None]:
+def _page(
+    context: Context, call: Call, read: Callable[..., list[Row]]
+) -> tuple[str, list[Row], str | None]:
     """Read the page that a query of a provider's book asks for; return the provider, its rows and where the next page begins."""
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
@@ -180,26 +200,39 @@ def _page(context: Context, call: Call, read: Callable[..., list[Row]]) -> tuple
 
 
 def _named_win(call: Call, asked: Win | WinReversal) -> store.NamedWin:
-    return store.NamedWin(call.brand(), asked.provider_id, asked.transaction_id, asked.player_id, call.canary_token)
+    return store.NamedWin(
+        call.brand(), asked.provider_id, asked.transaction_id, asked.player_id, call.canary_token
+    )
 
 
-def _ask_wallet_for_win(context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]) -> Answer:
+def _ask_wallet_for_win(
+    context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]
+) -> Answer:
     """Pass a win or its reversal on, and keep what the final answer makes of it."""
     request_id = scoped_id(asked.provider_id, call.command_id(), contract.REQUEST_ID_HEADER)
     reversal = isinstance(asked, WinReversal)
     try:
         answer = ServiceClient(context).forward(
-            call, contract.WALLET_SERVICE, "POST", f"/internal/wallet/v2/{path}", body, request_id=request_id
+            call,
+            contract.WALLET_SERVICE,
+            "POST",
+            f"/internal/wallet/v2/{path}",
+            body,
+            request_id=request_id,
         )
     except PassedThrough as error:
         if domain.is_final(error.status, error.code) and not reversal:
             store.record_win_outcome(context.database, _named_win(call, asked), "REFUSED")
         raise
-    store.record_win_outcome(context.database, _named_win(call, asked), "REVERSED" if reversal else "PAID")
+    store.record_win_outcome(
+        context.database, _named_win(call, asked), "REVERSED" if reversal else "PAID"
+    )
     return answer
 
 
-def _callback(call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollback, amount: str | None) -> Callback:
+def _callback(
+    call: Call, kind: domain.Kind, asked: Authorize | Settle | Rollback, amount: str | None
+) -> Callback:
     request_id = call.command_id()
     return Callback(
         kind,
@@ -222,12 +255,26 @@ def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str
     """
     path = f"/internal/wallet/v2/bets/{callback.kind}"
     try:
-        answer = ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id)
+        answer = ServiceClient(context).forward(
+            call, contract.WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id
+        )
     except PassedThrough as error:
         if domain.is_final(error.status, error.code):
-            store.record_outcome(context.database, callback, status=error.status, code=error.code, terms=domain.Terms())
+            store.record_outcome(
+                context.database,
+                callback,
+                status=error.status,
+                code=error.code,
+                terms=domain.Terms(),
+            )
         raise
-    store.record_outcome(context.database, callback, status=answer.status, code=None, terms=domain.read_terms(answer.body))
+    store.record_outcome(
+        context.database,
+        callback,
+        status=answer.status,
+        code=None,
+        terms=domain.read_terms(answer.body),
+    )
     return answer
 
 
@@ -243,7 +290,9 @@ def _time(call: Call, name: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid(f"{where} must be a time with a zone such as 2026-11-20T00:00:00Z, found {text[:40]!r}") from None
+        raise Invalid(
+            f"{where} must be a time with a zone such as 2026-11-20T00:00:00Z, found {text[:40]!r}"
+        ) from None
     return in_utc(value, where)
 
 
@@ -251,8 +300,12 @@ def _number(call: Call, name: str, default: int, *, lowest: int, highest: int) -
     text = call.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and lowest <= int(text) <= highest):
-        raise Invalid(f"query parameter {name} must be a whole number from {lowest} to {highest}, found {text[:20]!r}")
+    if not (
+        text.isascii() and text.isdigit() and len(text) <= 20 and lowest <= int(text) <= highest
+    ):
+        raise Invalid(
+            f"query parameter {name} must be a whole number from {lowest} to {highest}, found {text[:20]!r}"
+        )
     return int(text)
 
 

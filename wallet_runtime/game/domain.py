@@ -14,7 +14,13 @@ Kind = Literal["authorize", "settle", "rollback"]
 _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 404, 409, 422})
 # The request id carries another payload, a twin is at work under it, or its answer is no longer kept: none says how the command ended.
-_UNDECIDED = frozenset({contract.IDEMPOTENCY_IN_FLIGHT, contract.IDEMPOTENCY_PAYLOAD_MISMATCH, contract.IDEMPOTENCY_ANSWER_PRUNED})
+_UNDECIDED = frozenset(
+    {
+        contract.IDEMPOTENCY_IN_FLIGHT,
+        contract.IDEMPOTENCY_PAYLOAD_MISMATCH,
+        contract.IDEMPOTENCY_ANSWER_PRUNED,
+    }
+)
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
 _FROM_STATES = {
     "authorize": ("PENDING", "REFUSED"),
@@ -50,7 +56,9 @@ def provider_type(provider_id: str) -> str:
     try:
         return contract.PROVIDERS[provider_id]
     except KeyError:
-        raise UnknownProvider(f"no game provider has the id {provider_id[:40]!r}; known are {', '.join(contract.PROVIDERS)}") from None
+        raise UnknownProvider(
+            f"no game provider has the id {provider_id[:40]!r}; known are {', '.join(contract.PROVIDERS)}"
+        ) from None
 
 
 def read_terms(answer: bytes) -> Terms:
@@ -61,7 +69,11 @@ def read_terms(answer: bytes) -> Terms:
 
 
 def _minor(amount: str | None, currency: str | None) -> int | None:
-    return parse_amount(amount, currency, zero_allowed=True) if amount is not None and currency else None
+    return (
+        parse_amount(amount, currency, zero_allowed=True)
+        if amount is not None and currency
+        else None
+    )
 
 
 def is_final(status: int, code: str | None = None) -> bool:
@@ -69,7 +81,9 @@ def is_final(status: int, code: str | None = None) -> bool:
     return status in _SUCCESS or (status in _REFUSALS and code not in _UNDECIDED)
 
 
-def state_after(kind: Kind, status: int, code: str | None = None) -> tuple[str | None, tuple[str, ...]]:
+def state_after(
+    kind: Kind, status: int, code: str | None = None
+) -> tuple[str | None, tuple[str, ...]]:
     """Return the bet's next state and the states it may come from; None where this answer does not move the bet.
 
     That a bet exists already refuses this try only: an earlier one was accepted.

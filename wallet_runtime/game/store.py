@@ -10,7 +10,12 @@ from wallet_runtime.game.domain import Kind, Terms, state_after
 from wallet_runtime.plumbing import seal
 from wallet_runtime.plumbing.database import Database, Row
 
-_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = "game_record_authorize", "game_record_close", "game_record_outcome", "game_statement"
+_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = (
+    "game_record_authorize",
+    "game_record_close",
+    "game_record_outcome",
+    "game_statement",
+)
 _WIN, _WIN_OUTCOME, _WINS = "game_record_win", "game_record_win_outcome", "game_wins"
 for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT, _WIN, _WIN_OUTCOME, _WINS):
     query(_name)
@@ -35,7 +40,9 @@ class Callback:
     canary_token: str | None = None
 
 
-def record_authorize(database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None) -> None:
+def record_authorize(
+    database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None
+) -> None:
     """Record the round, the callback and the bet before the wallet is asked. `stake` is in minor units."""
     with seal.writing(database, callback.canary_token) as session:
         session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
@@ -47,7 +54,9 @@ def record_close(database: Database, callback: Callback) -> None:
         session.run(_CLOSE, **_named(callback), kind=callback.kind)
 
 
-def record_outcome(database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms) -> None:
+def record_outcome(
+    database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms
+) -> None:
     """Keep the wallet's final answer and move the bet in the provider's books, to the terms that the wallet says it has."""
     state, from_states = state_after(callback.kind, status, code)
     with seal.writing(database, callback.canary_token) as session:
@@ -91,17 +100,49 @@ def _names(win: NamedWin) -> dict[str, object]:
 
 
 def read_statement(
-    database: Database, provider_id: str, brand_id: UUID | None, *, placed_from: datetime, placed_to: datetime, cursor: int, limit: int
+    database: Database,
+    provider_id: str,
+    brand_id: UUID | None,
+    *,
+    placed_from: datetime,
+    placed_to: datetime,
+    cursor: int,
+    limit: int,
 ) -> list[Row]:
     """Return one page of a provider's bets, oldest first."""
-    return _read_page(_STATEMENT, database, provider_id, brand_id, placed_from=placed_from, placed_to=placed_to, cursor=cursor, limit=limit)
+    return _read_page(
+        _STATEMENT,
+        database,
+        provider_id,
+        brand_id,
+        placed_from=placed_from,
+        placed_to=placed_to,
+        cursor=cursor,
+        limit=limit,
+    )
 
 
 def read_wins(
-    database: Database, provider_id: str, brand_id: UUID | None, *, placed_from: datetime, placed_to: datetime, cursor: int, limit: int
+    database: Database,
+    provider_id: str,
+    brand_id: UUID | None,
+    *,
+    placed_from: datetime,
+    placed_to: datetime,
+    cursor: int,
+    limit: int,
 ) -> list[Row]:
     """Return one page of a provider's wins, oldest first."""
-    return _read_page(_WINS, database, provider_id, brand_id, placed_from=placed_from, placed_to=placed_to, cursor=cursor, limit=limit)
+    return _read_page(
+        _WINS,
+        database,
+        provider_id,
+        brand_id,
+        placed_from=placed_from,
+        placed_to=placed_to,
+        cursor=cursor,
+        limit=limit,
+    )
 
 
 def _read_page(  # noqa: PLR0913

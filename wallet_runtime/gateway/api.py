@@ -153,7 +153,9 @@ def reverse_win(context: Context, call: Call) -> Answer:
 def show_wallet(context: Context, call: Call) -> Answer:
     """Answer the player's own snapshot; reads work at every freeze level."""
     call.brand()
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet")
+    return ServiceClient(context).forward(
+        call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet"
+    )
 
 
 def deposit(context: Context, call: Call) -> Answer:
@@ -178,7 +180,9 @@ def withdraw_from_wallet(context: Context, call: Call) -> Answer:
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
     """Take a player's own withdrawal back; it starts nothing new, so only a seal stops it."""
-    return _player_command(context, call, f"withdrawals/{call.path_uuid('transaction_id')}/cancel", starts_new=False)
+    return _player_command(
+        context, call, f"withdrawals/{call.path_uuid('transaction_id')}/cancel", starts_new=False
+    )
 
 
 def transfer(context: Context, call: Call) -> Answer:
@@ -201,7 +205,9 @@ def transfer_points(context: Context, call: Call) -> Answer:
 def show_funding_choice(context: Context, call: Call) -> Answer:
     """Answer what the player may pick as the source of his bets, and what he has picked."""
     call.brand()
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice")
+    return ServiceClient(context).forward(
+        call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice"
+    )
 
 
 def choose_funding(context: Context, call: Call) -> Answer:
@@ -211,12 +217,16 @@ def choose_funding(context: Context, call: Call) -> Answer:
 
 def show_topology(context: Context, call: Call) -> Answer:
     """Answer the active topology's code and version, as the wallet says them."""
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active")
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active"
+    )
 
 
 def show_policy(context: Context, call: Call) -> Answer:
     """Answer the active policies' keys and versions, as the wallet says them."""
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", "/internal/wallet/policy/active")
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "GET", "/internal/wallet/policy/active"
+    )
 
 
 def show_maintenance(context: Context, call: Call) -> Answer:
@@ -239,18 +249,28 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
     call.command_id()
     _confirm_allowed(context, call, starts_new=starts_new)
     body = {"provider_id": call.caller, **msgspec.to_builtins(call.body)}
-    return ServiceClient(context).forward(call, contract.GAME_SERVICE, "POST", f"/internal/game/{command}", body)
+    return ServiceClient(context).forward(
+        call, contract.GAME_SERVICE, "POST", f"/internal/game/{command}", body
+    )
 
 
 def _player_command(
-    context: Context, call: Call, command: str, *, method: str = "POST", body: object = None, starts_new: bool = True
+    context: Context,
+    call: Call,
+    command: str,
+    *,
+    method: str = "POST",
+    body: object = None,
+    starts_new: bool = True,
 ) -> Answer:
     call.brand()
     player_id = call.player()
     request_id = scoped_id(player_id, call.idempotency_key(), contract.IDEMPOTENCY_KEY_HEADER)
     _confirm_allowed(context, call, starts_new=starts_new)
     path = f"/internal/players/{player_id}/{command}"
-    return ServiceClient(context).forward(call, contract.PLAYER_SERVICE, method, path, body or call.body, request_id=request_id)
+    return ServiceClient(context).forward(
+        call, contract.PLAYER_SERVICE, method, path, body or call.body, request_id=request_id
+    )
 
 
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
@@ -275,17 +295,57 @@ SERVICE = Service(
         Route("POST", "/v2/wins", win, Win, auth.provider),
         Route("POST", "/v2/wins/reverse", reverse_win, WinReversal, auth.provider),
         Route("GET", "/api/v1/player/wallet", show_wallet, access=auth.player),
-        Route("GET", "/api/v1/player/wallet/funding-choice", show_funding_choice, access=auth.player),
-        Route("PUT", "/api/v1/player/wallet/funding-choice", choose_funding, FundingChoice, auth.player),
+        Route(
+            "GET", "/api/v1/player/wallet/funding-choice", show_funding_choice, access=auth.player
+        ),
+        Route(
+            "PUT",
+            "/api/v1/player/wallet/funding-choice",
+            choose_funding,
+            FundingChoice,
+            auth.player,
+        ),
         Route("POST", "/api/v1/player/wallet/deposit", deposit, Deposit, auth.player),
-        Route("POST", "/api/v1/player/wallet/wallet-deposit", deposit_cash, WalletDeposit, auth.player),
+        Route(
+            "POST", "/api/v1/player/wallet/wallet-deposit", deposit_cash, WalletDeposit, auth.player
+        ),
         Route("POST", "/api/v1/player/wallet/withdraw", withdraw, Withdrawal, auth.player),
-        Route("POST", "/api/v1/player/wallet/wallet-withdrawal", withdraw_from_wallet, Withdrawal, auth.player),
-        Route("POST", "/api/v1/player/wallet/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty, auth.player),
+        Route(
+            "POST",
+            "/api/v1/player/wallet/wallet-withdrawal",
+            withdraw_from_wallet,
+            Withdrawal,
+            auth.player,
+        ),
+        Route(
+            "POST",
+            "/api/v1/player/wallet/withdrawals/{transaction_id}/cancel",
+            cancel_withdrawal,
+            Empty,
+            auth.player,
+        ),
         Route("POST", "/api/v1/player/wallet/transfer", transfer, Transfer, auth.player),
-        Route("POST", "/api/v1/player/wallet/sports-to-casino", partial(legacy_transfer, "sports"), Withdrawal, auth.player),
-        Route("POST", "/api/v1/player/wallet/casino-to-sports", partial(legacy_transfer, "casino"), Withdrawal, auth.player),
-        Route("POST", "/api/v1/player/wallet/points/transfer", transfer_points, PointsTransfer, auth.player),
+        Route(
+            "POST",
+            "/api/v1/player/wallet/sports-to-casino",
+            partial(legacy_transfer, "sports"),
+            Withdrawal,
+            auth.player,
+        ),
+        Route(
+            "POST",
+            "/api/v1/player/wallet/casino-to-sports",
+            partial(legacy_transfer, "casino"),
+            Withdrawal,
+            auth.player,
+        ),
+        Route(
+            "POST",
+            "/api/v1/player/wallet/points/transfer",
+            transfer_points,
+            PointsTransfer,
+            auth.player,
+        ),
         Route("GET", "/api/v1/wallet/topology", show_topology, access=auth.public),
         Route("GET", "/api/v1/wallet/policy", show_policy, access=auth.public),
         Route("GET", "/api/v1/maintenance", show_maintenance, access=auth.public),

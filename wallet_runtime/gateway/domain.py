@@ -20,4 +20,6 @@ def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
 def confirm_no_maintenance(is_active: bool, message: str) -> None:
     """Refuse (503 MAINTENANCE) new business while the back office has closed the door, in its own words."""
     if is_active:
-        raise Maintenance(message or None, details={"maintenance": True}, retry_after=FROZEN_RETRY_SECONDS)
+        raise Maintenance(
+            message or None, details={"maintenance": True}, retry_after=FROZEN_RETRY_SECONDS
+        )

@@ -86,10 +86,17 @@ def register(context: Context, call: Call) -> Answer:
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
     if wanted.currency not in contract.CURRENCY_EXPONENTS:
-        raise money.InvalidCurrency(f"a player is in one of {', '.join(contract.CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}")
+        raise money.InvalidCurrency(
+            f"a player is in one of {', '.join(contract.CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}"
+        )
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
     player = store.create(
-        context.database, brand_id, player_id, currency=wanted.currency, canary=wanted.canary, fence_token=call.fence_token
+        context.database,
+        brand_id,
+        player_id,
+        currency=wanted.currency,
+        canary=wanted.canary,
+        fence_token=call.fence_token,
     )
     confirm_same(player, wanted.currency, wanted.canary)
     ServiceClient(context).forward(
@@ -99,14 +106,23 @@ def register(context: Context, call: Call) -> Answer:
         "/internal/wallet/v2/players",
         {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary},
     )
-    return Answer(201, {"player_id": player_id, "currency": wanted.currency, "session": _session(context, brand_id, player_id)})
+    return Answer(
+        201,
+        {
+            "player_id": player_id,
+            "currency": wanted.currency,
+            "session": _session(context, brand_id, player_id),
+        },
+    )
 
 
 def show_wallet(context: Context, call: Call) -> Answer:
     """Answer the wallet's snapshot of a player of this brand."""
     call.brand()
     player_id = call.path_uuid("player_id")
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", f"/internal/wallet/v2/players/{player_id}/snapshot")
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "GET", f"/internal/wallet/v2/players/{player_id}/snapshot"
+    )
 
 
 def deposit(context: Context, call: Call) -> Answer:
@@ -115,38 +131,65 @@ def deposit(context: Context, call: Call) -> Answer:
     further = {"psp_reference": f"mockpsp-{call.command_id()}"}
     if wanted.bucket is not None:
         further["bucket"] = wanted.bucket
-    return _move(context, call, "/internal/wallet/v2/deposits/approve", wanted.amount, wanted.currency, further)
+    return _move(
+        context,
+        call,
+        "/internal/wallet/v2/deposits/approve",
+        wanted.amount,
+        wanted.currency,
+        further,
+    )
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
     """Move cash that the player holds into a bucket; answer {transfer_id, bucket, balance}."""
     wanted: WalletDeposit = call.body
-    return _move(context, call, "/internal/wallet/v2/deposits/wallet", wanted.amount, wanted.currency, {"bucket": wanted.bucket})
+    return _move(
+        context,
+        call,
+        "/internal/wallet/v2/deposits/wallet",
+        wanted.amount,
+        wanted.currency,
+        {"bucket": wanted.bucket},
+    )
 
 
 def withdraw(context: Context, call: Call) -> Answer:
     """Request a withdrawal: cash available -> pending; answer {transaction, balance}."""
     wanted: Withdrawal = call.body
-    return _move(context, call, "/internal/wallet/v2/withdrawals/request", wanted.amount, wanted.currency, {})
+    return _move(
+        context, call, "/internal/wallet/v2/withdrawals/request", wanted.amount, wanted.currency, {}
+    )
 
 
 def withdraw_from_wallet(context: Context, call: Call) -> Answer:
     """Move money from the WITHDRAWABLE bucket to cash; answer {transaction, balance}."""
     wanted: Withdrawal = call.body
-    return _move(context, call, "/internal/wallet/v2/withdrawals/wallet", wanted.amount, wanted.currency, {})
+    return _move(
+        context, call, "/internal/wallet/v2/withdrawals/wallet", wanted.amount, wanted.currency, {}
+    )
 
 
 def transfer(context: Context, call: Call) -> Answer:
     """Move money between two buckets along an edge of the topology."""
     wanted: Transfer = call.body
     ends = {"from_bucket": wanted.from_bucket, "to_bucket": wanted.to_bucket}
-    return _move(context, call, "/internal/wallet/v2/transfers", wanted.amount, wanted.currency, ends)
+    return _move(
+        context, call, "/internal/wallet/v2/transfers", wanted.amount, wanted.currency, ends
+    )
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
     """Move money between the normal wallets of sports and casino; the wallet answers a no-op where they are one."""
     wanted: LegacyTransfer = call.body
-    return _move(context, call, "/internal/wallet/v2/transfers/legacy", wanted.amount, wanted.currency, {"from_side": wanted.from_side})
+    return _move(
+        context,
+        call,
+        "/internal/wallet/v2/transfers/legacy",
+        wanted.amount,
+        wanted.currency,
+        {"from_side": wanted.from_side},
+    )
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
@@ -156,7 +199,9 @@ def transfer_points(context: Context, call: Call) -> Answer:
     call.command_id()
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "points": wanted.points, "target": wanted.target}
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body)
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body
+    )
 
 
 def show_funding_choice(context: Context, call: Call) -> Answer:
@@ -176,7 +221,9 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
     call.command_id()
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "transaction_id": call.path_uuid("transaction_id")}
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body)
+    return ServiceClient(context).forward(
+        call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body
+    )
 
 
 def _funding_choice(context: Context, call: Call, method: str) -> Answer:
@@ -186,7 +233,9 @@ def _funding_choice(context: Context, call: Call, method: str) -> Answer:
     return ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, call.body)
 
 
-def _move(context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]) -> Answer:
+def _move(
+    context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]
+) -> Answer:
     """Check the form of the money, that the player is of this brand, and let the wallet decide the rest."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     call.command_id()
@@ -213,10 +262,24 @@ SERVICE = Service(
         Route("POST", "/internal/players/{player_id}/deposit", deposit, Deposit),
         Route("POST", "/internal/players/{player_id}/wallet-deposit", deposit_cash, WalletDeposit),
         Route("POST", "/internal/players/{player_id}/withdraw", withdraw, Withdrawal),
-        Route("POST", "/internal/players/{player_id}/wallet-withdrawal", withdraw_from_wallet, Withdrawal),
-        Route("POST", "/internal/players/{player_id}/withdrawals/{transaction_id}/cancel", cancel_withdrawal, Empty),
+        Route(
+            "POST",
+            "/internal/players/{player_id}/wallet-withdrawal",
+            withdraw_from_wallet,
+            Withdrawal,
+        ),
+        Route(
+            "POST",
+            "/internal/players/{player_id}/withdrawals/{transaction_id}/cancel",
+            cancel_withdrawal,
+            Empty,
+        ),
         Route("POST", "/internal/players/{player_id}/transfer", transfer, Transfer),
-        Route("POST", "/internal/players/{player_id}/legacy-transfer", legacy_transfer, LegacyTransfer),
-        Route("POST", "/internal/players/{player_id}/points-transfer", transfer_points, PointsTransfer),
+        Route(
+            "POST", "/internal/players/{player_id}/legacy-transfer", legacy_transfer, LegacyTransfer
+        ),
+        Route(
+            "POST", "/internal/players/{player_id}/points-transfer", transfer_points, PointsTransfer
+        ),
     ),
 )

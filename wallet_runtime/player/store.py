@@ -12,11 +12,21 @@ for _name in (_CREATE, _READ):
     query(_name)
 
 
-def create(database: Database, brand_id: UUID, player_id: UUID, *, currency: str, canary: bool, fence_token: int | None) -> Player:
+def create(
+    database: Database,
+    brand_id: UUID,
+    player_id: UUID,
+    *,
+    currency: str,
+    canary: bool,
+    fence_token: int | None,
+) -> Player:
     """Create the player unless it exists, and return what is there."""
     with database.transaction() as session:
         fence.hold(session, fence_token)
-        session.run(_CREATE, brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
+        session.run(
+            _CREATE, brand_id=brand_id, player_id=player_id, currency=currency, canary=canary
+        )
     return read(database, brand_id, player_id)
 
 

@@ -115,7 +115,9 @@ class Call:
         """Return a part of the path as a UUID; anything else names nothing (404)."""
         value = parse_uuid(self.path[name])
         if value is None:
-            raise NotFound(f"{name} {self.path[name][:40]!r} is not a UUID, so there is nothing under it")
+            raise NotFound(
+                f"{name} {self.path[name][:40]!r} is not a UUID, so there is nothing under it"
+            )
         return value
 
 
@@ -157,8 +159,13 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
     by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
     threads = _Threads()
     for route in service.routes:
-        if route.access is auth.internal and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS:
-            raise AssertionError(f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS")
+        if (
+            route.access is auth.internal
+            and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS
+        ):
+            raise AssertionError(
+                f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS"
+            )
         by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
         by_path[contract.HEALTH_PATH]["GET"] = health
@@ -185,7 +192,10 @@ class _ByMethod:
         endpoint = self._endpoints.get(scope["method"])
         if endpoint is None:
             allowed = ", ".join(sorted(self._endpoints))
-            raise MethodNotAllowed(f"{self._template} takes {allowed}, not {scope['method'][:16]}", details={"allow": allowed})
+            raise MethodNotAllowed(
+                f"{self._template} takes {allowed}, not {scope['method'][:16]}",
+                details={"allow": allowed},
+            )
         await endpoint(scope, receive, send)
 
 
@@ -219,7 +229,11 @@ class _Endpoint:
         self._is_fenced = named in contract.FENCED_ROUTES
         self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
         self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
-        self._needs_name = route.method != "GET" and route.access is not auth.public and named not in contract.KEYLESS_ROUTES
+        self._needs_name = (
+            route.method != "GET"
+            and route.access is not auth.public
+            and named not in contract.KEYLESS_ROUTES
+        )
         self._context = context
         self._threads = threads
 
@@ -227,16 +241,24 @@ class _Endpoint:
         raw = await _read_body(scope, receive)
         route = self._route
         headers: Headers = scope["headers_read"]
-        identity = route.access(self._context.settings, auth.Attempt(route.method, route.path, scope["path"], headers, raw))
+        identity = route.access(
+            self._context.settings,
+            auth.Attempt(route.method, route.path, scope["path"], headers, raw),
+        )
         brand_id = _brand_of(headers, identity)
         request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
-        canary_token, fence_token = headers.identifier(contract.CANARY_HEADER), self._fence_of(headers, identity)
+        canary_token, fence_token = (
+            headers.identifier(contract.CANARY_HEADER),
+            self._fence_of(headers, identity),
+        )
         self._confirm_unsealed(canary_token, fence_token)
         self._confirm_named(headers)
         call = Call(
             path=_path_of(scope),
             query=_query_of(scope),
-            body=None if route.body is None else body.parse(raw, headers.get("Content-Type"), route.body),
+            body=None
+            if route.body is None
+            else body.parse(raw, headers.get("Content-Type"), route.body),
             brand_id=brand_id,
             player_id=identity.player_id,
             caller=identity.caller,
@@ -245,10 +267,16 @@ class _Endpoint:
             headers=headers,
             route=route.path,
             fence_token=fence_token,
-            person=self._person_of(scope, identity, persons.act_of(brand_id, route.method, scope["path"], request_id, raw)),
+            person=self._person_of(
+                scope,
+                identity,
+                persons.act_of(brand_id, route.method, scope["path"], request_id, raw),
+            ),
         )
         answer = await self._threads.run(lambda: self._handle(call))
-        payload = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        payload = (
+            answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        )
         await send_answer(scope, send, answer.status, payload, answer.headers)
 
     def _confirm_named(self, headers: Headers) -> None:
@@ -273,7 +301,9 @@ class _Endpoint:
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
         """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
-        token = headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
+        token = (
+            headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
+        )
         if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
             raise FencingTokenRequired
         return token
@@ -282,15 +312,21 @@ class _Endpoint:
         """Take the person of a bearer token, or the one whom an internal caller's request signs."""
         if self._route.access is not auth.internal:
             return identity.person
-        return persons.read_signed(self._context.settings, scope["headers_read"], act, self._context.clock())
+        return persons.read_signed(
+            self._context.settings, scope["headers_read"], act, self._context.clock()
+        )
 
     def _handle(self, call: Call) -> Answer:
         """Run the handler in its thread, with the request's id and brand on every log line."""
-        with structlog.contextvars.bound_contextvars(request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)):
+        with structlog.contextvars.bound_contextvars(
+            request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)
+        ):
             if self._route.access is not auth.internal:
                 # The first process that meets a canary's token; behind it stands who has looked already, and the wallet judges.
                 player_id = call.player_id or getattr(call.body, "player_id", None)
-                seal.confirm_pass(self._context.database, call.canary_token, call.brand_id, player_id)
+                seal.confirm_pass(
+                    self._context.database, call.canary_token, call.brand_id, player_id
+                )
             return self._route.handler(self._context, call)
 
 
@@ -306,8 +342,12 @@ def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """Read the whole body, at most 64 KiB in at most ten seconds."""
     announced = scope["headers_read"].get("Content-Length")
-    if announced is not None and (not announced.isdigit() or int(announced[:12]) > body.BODY_BYTES_MAX):
-        raise BodyTooLarge(f"the body may hold {body.BODY_BYTES_MAX} bytes, {announced[:12]} were announced")
+    if announced is not None and (
+        not announced.isdigit() or int(announced[:12]) > body.BODY_BYTES_MAX
+    ):
+        raise BodyTooLarge(
+            f"the body may hold {body.BODY_BYTES_MAX} bytes, {announced[:12]} were announced"
+        )
     chunks: list[bytes] = []
     size = 0
     with anyio.move_on_after(BODY_SECONDS_MAX):
@@ -337,7 +377,12 @@ def _path_of(scope: Scope) -> dict[str, str]:
 def _query_of(scope: Scope) -> dict[str, str]:
     """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
     try:
-        pairs = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=32, errors="strict")
+        pairs = parse_qsl(
+            scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=32,
+            errors="strict",
+        )
     except ValueError:
         raise Invalid("the query string is not valid") from None
     values = dict(pairs)
@@ -363,7 +408,9 @@ class _Metrics:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not auth.may_observe(self._settings, scope["headers_read"]):
             raise Unauthorized("metrics are for a caller with a token of this process")
-        await send_answer(scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE})
+        await send_answer(
+            scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE}
+        )
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

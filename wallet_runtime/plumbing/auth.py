@@ -63,7 +63,10 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
     caller = _header(attempt.headers, contract.CALLER_HEADER)
     token = settings.caller_tokens.get(caller, _NOBODY)
     known = caller in settings.caller_tokens
-    if not token.matches(_header(attempt.headers, contract.TOKEN_HEADER).encode("latin-1")) or not known:
+    if (
+        not token.matches(_header(attempt.headers, contract.TOKEN_HEADER).encode("latin-1"))
+        or not known
+    ):
         raise Unauthorized
     if caller not in contract.ROUTE_CALLERS[(settings.process, attempt.method, attempt.template)]:
         raise Forbidden(f"{caller} may not call {attempt.method} {attempt.template}")
@@ -78,7 +81,9 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
     given, caller = _bearer(headers), _header(headers, contract.CALLER_HEADER)
     if not given and not caller:
         return False
-    given, caller = (given, contract.OBSERVER) if given else (_header(headers, contract.TOKEN_HEADER), caller)
+    given, caller = (
+        (given, contract.OBSERVER) if given else (_header(headers, contract.TOKEN_HEADER), caller)
+    )
     token = settings.caller_tokens.get(caller, _NOBODY)
     if not token.matches(given.encode("latin-1")) or caller not in settings.caller_tokens:
         raise Unauthorized
@@ -92,7 +97,9 @@ def provider(settings: Settings, attempt: Attempt) -> Identity:
     """
     name = _header(attempt.headers, contract.PROVIDER_HEADER)
     known = name in settings.provider_secrets
-    given = _PROVIDER_SIGNATURE.fullmatch(_header(attempt.headers, contract.PROVIDER_SIGNATURE_HEADER))
+    given = _PROVIDER_SIGNATURE.fullmatch(
+        _header(attempt.headers, contract.PROVIDER_SIGNATURE_HEADER)
+    )
     if given is None or abs(time.time() - int(given[1])) > contract.PROVIDER_SIGNATURE_SECONDS:
         raise Unauthorized
     expected = sign(settings.provider_secrets.get(name, _NOBODY), _provider_text(attempt, given[1]))
@@ -131,7 +138,9 @@ def issue_session(key: Secret, brand_id: UUID, player_id: UUID, expires_at: int)
 def read_session(key: Secret, token: str, now: float) -> Identity:
     """Return the player that a session token names; raise `Unauthorized` for a forged, malformed or expired one."""
     claim, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(sign(key, claim.encode("utf-8", "replace")).encode(), signature.encode("utf-8", "replace")):
+    if not hmac.compare_digest(
+        sign(key, claim.encode("utf-8", "replace")).encode(), signature.encode("utf-8", "replace")
+    ):
         raise Unauthorized
     brand, player_id, expires_at = claim.split(".")
     if now >= int(expires_at):

@@ -37,7 +37,12 @@ def _refuse_ambiguous(raw: bytes) -> None:
     """Refuse what two readers could read in two ways: a repeated key, NaN, an infinite number, a NUL character."""
     if b"\\u0000" in raw:
         raise ValueError("a string holds a NUL character")
-    json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=_finite)
+    json.loads(
+        raw.decode("utf-8"),
+        object_pairs_hook=_distinct,
+        parse_constant=_no_constant,
+        parse_float=_finite,
+    )
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> None:

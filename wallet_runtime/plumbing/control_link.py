@@ -14,7 +14,14 @@ from psycopg.rows import DictRow, dict_row
 
 from wallet_runtime import contract
 from wallet_runtime.contract.freeze import CopySeen
-from wallet_runtime.plumbing.database import CONNECT_TIMEOUT_SECONDS, KEEPALIVES, Row, Session, prepare_connection, translated
+from wallet_runtime.plumbing.database import (
+    CONNECT_TIMEOUT_SECONDS,
+    KEEPALIVES,
+    Row,
+    Session,
+    prepare_connection,
+    translated,
+)
 from wallet_runtime.plumbing.settings import Settings
 
 POLL_SECONDS = 0.1
@@ -98,7 +105,11 @@ class ControlLink:
         silence = self.silence_seconds()
         if silence <= SILENCE_SECONDS_MAX:
             return "ok"
-        return "control was never read" if silence == float("inf") else f"control has not answered for {silence:.0f} s"
+        return (
+            "control was never read"
+            if silence == float("inf")
+            else f"control has not answered for {silence:.0f} s"
+        )
 
     def start(self, report: Callable[[], Report]) -> None:
         """Begin reading and writing; `report` must answer at once, it is asked in the link's own thread."""

@@ -15,7 +15,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from sql import query
 from wallet_runtime.contract import SEALED, sqlstates
-from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken, Maintenance, Unavailable
+from wallet_runtime.plumbing.errors import (
+    ApiError,
+    Busy,
+    FencingTokenOvertaken,
+    Maintenance,
+    Unavailable,
+)
 
 Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
@@ -27,10 +33,16 @@ SEALED_RETRY_SECONDS = 5
 UNDER_SEAL = {"freeze_level": SEALED}
 OURS: dict[str | None, Callable[[], ApiError]] = {
     sqlstates.FENCE_OVERTAKEN: FencingTokenOvertaken,
-    sqlstates.MONEY_SEALED: lambda: Maintenance(details=UNDER_SEAL, retry_after=SEALED_RETRY_SECONDS),
+    sqlstates.MONEY_SEALED: lambda: Maintenance(
+        details=UNDER_SEAL, retry_after=SEALED_RETRY_SECONDS
+    ),
 }
 BUSY_STATES = frozenset({"55P03", "57014", "40001", "40P01", "53300"})
-_CONNECTION_CLASSES = ("08", "57P", "25P03")  # the last: idle in a transaction for longer than was allowed
+_CONNECTION_CLASSES = (
+    "08",
+    "57P",
+    "25P03",
+)  # the last: idle in a transaction for longer than was allowed
 _SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
 
 
@@ -58,14 +70,18 @@ class Session:
         """Run a statement that always returns exactly one row; anything else is a programming error."""
         rows = self.all(query_name, **values)
         if len(rows) != 1:
-            raise AssertionError(f"query {query_name} returned {len(rows)} rows where exactly one was promised")
+            raise AssertionError(
+                f"query {query_name} returned {len(rows)} rows where exactly one was promised"
+            )
         return rows[0]
 
     def maybe(self, query_name: str, /, **values: object) -> Row | None:
         """Run a statement that returns at most one row."""
         rows = self.all(query_name, **values)
         if len(rows) > 1:
-            raise AssertionError(f"query {query_name} returned {len(rows)} rows where at most one was promised")
+            raise AssertionError(
+                f"query {query_name} returned {len(rows)} rows where at most one was promised"
+            )
         return rows[0] if rows else None
 
     def all(self, query_name: str, /, **values: object) -> list[Row]:
@@ -88,7 +104,15 @@ class Session:
 class Database:
     """A pool of autocommit connections to one database as one role."""
 
-    def __init__(self, url: str, name: str, *, pool_min: int = 1, pool_max: int = 8, prepare_threshold: int | None = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        pool_min: int = 1,
+        pool_max: int = 8,
+        prepare_threshold: int | None = 0,
+    ) -> None:
         """Prepare the pool; nothing connects before `open`. `name` shows in pg_stat_activity."""
         self.name = name
         self.pool_max = pool_max
@@ -157,7 +181,12 @@ class _Borrowed:
             raise _translate(error, self._name) from error
         return Session(self._connection, self._name)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._pool.putconn(self._connection)
         if isinstance(error, psycopg.Error):
             raise _translate(error, self._name) from error
@@ -175,7 +204,9 @@ class _DictDumper(Dumper):
         return msgspec.json.encode(obj)
 
 
-def prepare_connection(connection: psycopg.Connection[DictRow], prepare_threshold: int | None) -> None:
+def prepare_connection(
+    connection: psycopg.Connection[DictRow], prepare_threshold: int | None
+) -> None:
     """Set the house's habits on a new connection: when to prepare statements, and jsonb, as which dicts go, through msgspec."""
     connection.prepare_threshold = prepare_threshold
     connection.adapters.register_dumper(dict, _DictDumper)
@@ -204,16 +235,26 @@ def translated(name: str) -> Iterator[None]:
 
 def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if isinstance(error, PoolTimeout | TooManyRequests):
-        return Busy(f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; repeat the request later")
+        return Busy(
+            f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; repeat the request later"
+        )
     state = error.sqlstate
     if state in BUSY_STATES:
-        busy = Busy(f"database {name} gave up waiting ({state}); repeat the request later under the same request id")
+        busy = Busy(
+            f"database {name} gave up waiting ({state}); repeat the request later under the same request id"
+        )
         busy.context = error.diag.context or ""
         return busy
     if state in OURS:
         return OURS[state]()
-    if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(_CONNECTION_CLASSES):
-        return Unavailable(f"the connection to database {name} failed; repeat the request later under the same request id")
+    if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(
+        _CONNECTION_CLASSES
+    ):
+        return Unavailable(
+            f"the connection to database {name} failed; repeat the request later under the same request id"
+        )
     if (state or "").startswith(_SPENT_CLASSES):
-        return Unavailable(f"database {name} is out of resources ({state}); repeat the request later under the same request id")
+        return Unavailable(
+            f"database {name} is out of resources ({state}); repeat the request later under the same request id"
+        )
     return DatabaseError(error)

@@ -26,8 +26,16 @@ REST_PER_WORK = 3.0  # a long backlog is compared at a quarter of one core at mo
 REST_MISSING_SECONDS_MAX = 4.0
 STALLED_SECONDS = 60.0
 RESEND_PATIENCE_SECONDS = 2.0
-RESENT = Counter("outbox_resent_total", "Events that the stream had lost and that are published again.", ["outbox"])
-MISSING = Gauge("outbox_missing", "Published events that the stream has lost and that are not applied yet.", ["outbox"])
+RESENT = Counter(
+    "outbox_resent_total",
+    "Events that the stream had lost and that are published again.",
+    ["outbox"],
+)
+MISSING = Gauge(
+    "outbox_missing",
+    "Published events that the stream has lost and that are not applied yet.",
+    ["outbox"],
+)
 _VERBS = ("behind", "unapplied", "resend", "compared")
 
 log = structlog.get_logger("delivery")
@@ -83,7 +91,9 @@ class Delivery:
         return sum(len(each.resent) for each in seen.values())
 
     def _rest_seconds(self, took: float) -> float:
-        return min(REST_MISSING_SECONDS_MAX if self._missing else REST_SECONDS_MAX, took * REST_PER_WORK)
+        return min(
+            REST_MISSING_SECONDS_MAX if self._missing else REST_SECONDS_MAX, took * REST_PER_WORK
+        )
 
     def health(self) -> str:
         """Say "ok", or how many events the stream has lost; red until each of them is applied."""
@@ -105,7 +115,9 @@ class Delivery:
             after = rows[0]["page_end"]
             if after is None:
                 break
-            self._look_at(partition_no, [row for row in rows if row["event_id"] is not None], after, seen)
+            self._look_at(
+                partition_no, [row for row in rows if row["event_id"] is not None], after, seen
+            )
             if rows[0]["page_rows"] < PAGE_ROWS_MAX:
                 break
         return seen
@@ -127,7 +139,12 @@ class Delivery:
         if resent:
             RESENT.labels(self._outbox.owner).inc(len(resent))
             told = [str(event_id) for event_id in resent[:10]]
-            log.error("the stream lost events; they are published again", partition=partition_no, number=len(resent), first=told)
+            log.error(
+                "the stream lost events; they are published again",
+                partition=partition_no,
+                number=len(resent),
+                first=told,
+            )
 
     def _lost(self, partition_no: int, lacking: list[Row]) -> list[Row]:
         stream = self._outbox.stream_of(partition_no)

@@ -11,11 +11,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wallet_runtime import contract
 from wallet_runtime.contract.text import shown_in_json
 from wallet_runtime.plumbing import metrics
-from wallet_runtime.plumbing.errors import ApiError, BodyTooLarge, Invalid, MethodNotAllowed, RequestTooSlow, Unauthorized
+from wallet_runtime.plumbing.errors import (
+    ApiError,
+    BodyTooLarge,
+    Invalid,
+    MethodNotAllowed,
+    RequestTooSlow,
+    Unauthorized,
+)
 from wallet_runtime.plumbing.headers import Headers
 
 JSON = "application/json"
-INTERNAL_MESSAGE = "the service met an error that it did not expect; its log has it under this request id"
+INTERNAL_MESSAGE = (
+    "the service met an error that it did not expect; its log has it under this request id"
+)
 
 log = structlog.get_logger("http")
 
@@ -47,18 +56,34 @@ class Envelope:
             await _send_error(scope, watch, error)
         except Exception as error:
             # The last guard: the client gets one shape, the log gets the traceback.
-            log.exception("unexpected error", request_id=scope["request_id"], path=scope["path"], error=type(error).__name__)
+            log.exception(
+                "unexpected error",
+                request_id=scope["request_id"],
+                path=scope["path"],
+                error=type(error).__name__,
+            )
             if not seen:
                 await _send_error(scope, watch, ApiError(INTERNAL_MESSAGE))
         _measure(scope, seen[0] if seen else 500, time.perf_counter() - started)
 
 
-async def send_answer(scope: Scope, send: Send, status: int, payload: bytes, headers: Mapping[str, str]) -> None:
+async def send_answer(
+    scope: Scope, send: Send, status: int, payload: bytes, headers: Mapping[str, str]
+) -> None:
     """Send a whole answer, JSON unless the headers say otherwise, with the request's id."""
-    named = {"Content-Type": JSON, contract.REQUEST_ID_HEADER: scope["request_id"], "Content-Length": str(len(payload)), **headers}
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    named = {
+        "Content-Type": JSON,
+        contract.REQUEST_ID_HEADER: scope["request_id"],
+        "Content-Length": str(len(payload)),
+        **headers,
+    }
+    raw = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()
+    ]
     await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else payload})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else payload}
+    )
 
 
 async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
@@ -67,12 +92,15 @@ async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
             "status": error.status,
             "code": error.code,
             "message": error.message,
-            "request_id": _sent(scope["headers_read"], contract.IDEMPOTENCY_KEY_HEADER) or scope["request_id"],
+            "request_id": _sent(scope["headers_read"], contract.IDEMPOTENCY_KEY_HEADER)
+            or scope["request_id"],
             "details": error.details,
         }
     )
     # An error repeats what a stranger sent.
-    await send_answer(scope, send, error.status, shown_in_json(payload.decode()).encode(), _error_headers(error))
+    await send_answer(
+        scope, send, error.status, shown_in_json(payload.decode()).encode(), _error_headers(error)
+    )
 
 
 def _error_headers(error: ApiError) -> dict[str, str]:
@@ -90,7 +118,11 @@ def _error_headers(error: ApiError) -> dict[str, str]:
 
 def _request_id(headers: Headers) -> str:
     """Take the client's id, a player's key where that is all he sent, or make one."""
-    return _sent(headers, contract.REQUEST_ID_HEADER) or _sent(headers, contract.IDEMPOTENCY_KEY_HEADER) or str(uuid4())
+    return (
+        _sent(headers, contract.REQUEST_ID_HEADER)
+        or _sent(headers, contract.IDEMPOTENCY_KEY_HEADER)
+        or str(uuid4())
+    )
 
 
 def _sent(headers: Headers, name: str) -> str | None:

@@ -21,7 +21,13 @@ class ApiError(Exception):
     status = 500
     code = "INTERNAL"
 
-    def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         """Say what happened; `details` are facts for a program, `retry_after` is in whole seconds."""
         self.message = message or (self.__doc__ or "").strip()
         self.details = dict(details or {})
@@ -159,7 +165,13 @@ class Unavailable(ApiError):
     status = 503
     code = "UNAVAILABLE"
 
-    def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None, retry_after: int | None = 1) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retry_after: int | None = 1,
+    ) -> None:
         """Say what does not answer; a 503 always names a time to retry."""
         super().__init__(message, details=details, retry_after=retry_after)
 
@@ -188,7 +200,15 @@ class OutcomeUnknown(ApiError):
 class PassedThrough(ApiError):
     """Another service answered with an error."""
 
-    def __init__(self, status: int, code: str, message: str, *, details: Mapping[str, Any], retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        details: Mapping[str, Any],
+        retry_after: int | None = None,
+    ) -> None:
         """Carry the other side's status, code, message and details as they came."""
         super().__init__(message, details=details, retry_after=retry_after)
         self.status = status

@@ -13,14 +13,20 @@ ForeignId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"
 # Text that a person wrote. Control characters and marks that turn the direction of writing would lie in a log or on a terminal.
 _PRINTABLE = f"[^{ACTING}]"
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PRINTABLE}*\Z")]
-Said = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=rf"\A(?=.*\S){_PRINTABLE}+\Z")]
+Said = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=500, pattern=rf"\A(?=.*\S){_PRINTABLE}+\Z")
+]
 
 
 def in_utc(moment: datetime, where: str) -> datetime:
     """Return a time with a zone as UTC; one that has no zone, or is out of the calendar there, is `Invalid` (422)."""
     if moment.tzinfo is None:
-        raise Invalid(f"{where} must be a time with a zone such as 2026-11-20T00:00:00Z, found {moment.isoformat()}")
+        raise Invalid(
+            f"{where} must be a time with a zone such as 2026-11-20T00:00:00Z, found {moment.isoformat()}"
+        )
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise Invalid(f"{where} must be within the years 1 to 9999 in UTC, found {moment.isoformat()}") from None
+        raise Invalid(
+            f"{where} must be within the years 1 to 9999 in UTC, found {moment.isoformat()}"
+        ) from None

@@ -48,7 +48,9 @@ class Headers:
         if value is None:
             return None
         if re.fullmatch(NUMBER, value) is None or int(value) > BIGINT_MAX:
-            raise Invalid(f"header {name} must be a whole number from 0 to {BIGINT_MAX}, found {value[:40]!r}")
+            raise Invalid(
+                f"header {name} must be a whole number from 0 to {BIGINT_MAX}, found {value[:40]!r}"
+            )
         return int(value)
 
     def brand_id(self) -> UUID | None:
@@ -59,8 +61,12 @@ class Headers:
 
 def confirm_identifier(value: str, where: str) -> str:
     """Return an id that a client chose and sent in `where`, or raise `Invalid` (422), as for `Headers.identifier`."""
-    if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all("!" <= character <= "~" for character in value):
-        raise Invalid(f"{where} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces")
+    if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all(
+        "!" <= character <= "~" for character in value
+    ):
+        raise Invalid(
+            f"{where} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces"
+        )
     return value
 
 
@@ -70,7 +76,9 @@ def scoped_id(owner: object, identifier: str, header: str) -> str:
     Raises `Invalid` (422) for more than 200 characters: the owner's own id has to fit in, too.
     """
     if len(identifier) > CLIENT_ID_LENGTH_MAX:
-        raise Invalid(f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, found {len(identifier)}")
+        raise Invalid(
+            f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, found {len(identifier)}"
+        )
     return f"{owner}.{identifier}"
 
 
@@ -87,7 +95,9 @@ def parse_uuid(text: str) -> UUID | None:
 def _uuid_of(text: str, where: str) -> UUID:
     value = parse_uuid(text)
     if value is None:
-        raise Invalid(f"{where} must be a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, found {text[:40]!r}")
+        raise Invalid(
+            f"{where} must be a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, found {text[:40]!r}"
+        )
     return value
 
 

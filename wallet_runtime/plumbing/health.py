@@ -40,7 +40,9 @@ def check_database(context: Context) -> str:
 class Health:
     """What a copy knows of itself; also the ASGI application of `/health`, which never waits for a database."""
 
-    def __init__(self, context: Context, checks: Mapping[str, Check], loops: Sequence[Loop]) -> None:
+    def __init__(
+        self, context: Context, checks: Mapping[str, Check], loops: Sequence[Loop]
+    ) -> None:
         """Know what to look at; nothing is looked at before `start`."""
         self._context = context
         self._checks = {"database": check_database, **checks}
@@ -73,13 +75,23 @@ class Health:
     def answer(self) -> dict[str, Any]:
         """Return the body of `/health`; status is "ok", "degraded" (a fault that is survived so far) or "failing"."""
         context, settings = self._context, self._context.settings
-        checks = {**self._found, "control": context.control.check(), "stopping": "stopping" if self._stopping.is_set() else OK}
+        checks = {
+            **self._found,
+            "control": context.control.check(),
+            "stopping": "stopping" if self._stopping.is_set() else OK,
+        }
         if time.monotonic() - self._looked_at > LOOK_AGE_SECONDS_MAX:
             checks["looking"] = "the checks have not ended for more than 5 s"
         loops = {loop.name: loop.state() for loop in self._loops}
-        red = [name for name, found in checks.items() if found != OK and not isinstance(found, Degraded)]
+        red = [
+            name
+            for name, found in checks.items()
+            if found != OK and not isinstance(found, Degraded)
+        ]
         failing = bool(red) or not all(state.ok for state in loops.values())
-        degraded = any(found != OK for found in checks.values()) or any(state.failures for state in loops.values())
+        degraded = any(found != OK for found in checks.values()) or any(
+            state.failures for state in loops.values()
+        )
         freeze = context.control.freeze
         return {
             "process": settings.process,
@@ -100,7 +112,13 @@ class Health:
         answer = self.answer()
         if not auth.may_observe(self._context.settings, scope["headers_read"]):
             answer = {name: answer[name] for name in TOLD_TO_ALL}
-        await send_answer(scope, send, 503 if answer["status"] == "failing" else 200, msgspec.json.encode(answer), {})
+        await send_answer(
+            scope,
+            send,
+            503 if answer["status"] == "failing" else 200,
+            msgspec.json.encode(answer),
+            {},
+        )
 
     def _run(self) -> None:
         while not self._stopping.is_set():

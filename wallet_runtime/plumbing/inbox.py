@@ -46,15 +46,23 @@ class Delivery:
 def read_event(fields: Mapping[str, str]) -> Event:
     """Type the fields of a stream entry; raise MalformedEvent with the field that is missing or wrong."""
     try:
-        event = msgspec.convert({**fields, "payload": msgspec.json.decode(fields.get("payload", "null"))}, Event, strict=False)
+        event = msgspec.convert(
+            {**fields, "payload": msgspec.json.decode(fields.get("payload", "null"))},
+            Event,
+            strict=False,
+        )
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise MalformedEvent(f"the entry is not an event: {error}") from error
     if not 1 <= event.schema_version <= SCHEMA_VERSION_MAX:
-        raise MalformedEvent(f"schema version {event.schema_version} is not known here; known are 1 to {SCHEMA_VERSION_MAX}")
+        raise MalformedEvent(
+            f"schema version {event.schema_version} is not known here; known are 1 to {SCHEMA_VERSION_MAX}"
+        )
     return event
 
 
-def claim(session: Session, statement: str, delivery: Delivery, **more: object) -> Mapping[str, Any]:
+def claim(
+    session: Session, statement: str, delivery: Delivery, **more: object
+) -> Mapping[str, Any]:
     """Insert the event into the consumer's inbox, in the transaction of its effect, and return what the statement says.
 
     `statement` inserts on conflict do nothing and answers at least `won`: whether this transaction is the one to apply the event.

@@ -13,7 +13,17 @@ import structlog
 from wallet_runtime.contract.secrets import MASK, masked
 from wallet_runtime.contract.text import shown_in_json
 
-_SECRET_WORDS = ("token", "secret", "signature", "authorization", "password", "session", "key", "body", "payload")
+_SECRET_WORDS = (
+    "token",
+    "secret",
+    "signature",
+    "authorization",
+    "password",
+    "session",
+    "key",
+    "body",
+    "payload",
+)
 _ALLOWED_NAMES = frozenset({"policy_key", "idempotency_key"})
 
 EventFields = MutableMapping[str, Any]
@@ -41,10 +51,14 @@ def configure(process: str, copy: int) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # The interpreter would print what nobody has caught as it is.
     sys.excepthook = _log_uncaught
-    threading.excepthook = lambda fault: _log_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
+    threading.excepthook = lambda fault: _log_uncaught(
+        fault.exc_type, fault.exc_value, fault.exc_traceback
+    )
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
     structlog.get_logger("process").error("uncaught", exc_info=(kind, error, trace))
 
 
@@ -65,7 +79,12 @@ class _JsonLines(logging.Formatter):
         self._fixed = {"process": process, "copy": copy}
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {**self._fixed, "event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
+        fields = {
+            **self._fixed,
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+        }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return _encode(fields)

@@ -33,7 +33,9 @@ class Loop:
     that hangs makes it old, a turn that fails again and again spends the budget, though the process lives.
     """
 
-    def __init__(self, name: str, turn: Callable[[], int], interval_seconds: float, limit_seconds: float) -> None:
+    def __init__(
+        self, name: str, turn: Callable[[], int], interval_seconds: float, limit_seconds: float
+    ) -> None:
         """Name the loop; it does nothing before `start`."""
         self.name = name
         self.limit_seconds = limit_seconds
@@ -75,7 +77,12 @@ class Loop:
     def state(self) -> LoopState:
         """Return how the loop is doing now."""
         age, failures = self.age_seconds(), self._failures
-        return LoopState(round(age, 3), self.limit_seconds, failures, age <= self.limit_seconds and failures < FAILURES_MAX)
+        return LoopState(
+            round(age, 3),
+            self.limit_seconds,
+            failures,
+            age <= self.limit_seconds and failures < FAILURES_MAX,
+        )
 
     def take_turn(self) -> int:
         """Take one turn and keep the books; a failure is logged, counted and answered with 0. A turn that a seal stops is no failure."""
@@ -85,7 +92,12 @@ class Loop:
             moved = 0
         except Exception as error:
             self._failures += 1
-            log.exception("loop turn failed", loop=self.name, failures=self._failures, error=type(error).__name__)
+            log.exception(
+                "loop turn failed",
+                loop=self.name,
+                failures=self._failures,
+                error=type(error).__name__,
+            )
             return 0
         self._failures = 0
         self._good_at = time.monotonic()

@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing.loop import Loop
@@ -15,9 +22,15 @@ REQUEST_SECONDS = Histogram(
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
-IDEMPOTENCY_KEYS_MISSING = Counter("idempotency_key_missing_total", "Money requests refused for lack of an idempotency key.")
-ENFORCEMENT_MODE = Gauge("multi_brand_enforcement_mode", "0 off, 1 observe, 2 enforce.", ["service"])
-LEGACY_TOKEN = Gauge("legacy_token_present", "1 where the shared legacy token is in the environment.", ["service"])
+IDEMPOTENCY_KEYS_MISSING = Counter(
+    "idempotency_key_missing_total", "Money requests refused for lack of an idempotency key."
+)
+ENFORCEMENT_MODE = Gauge(
+    "multi_brand_enforcement_mode", "0 off, 1 observe, 2 enforce.", ["service"]
+)
+LEGACY_TOKEN = Gauge(
+    "legacy_token_present", "1 where the shared legacy token is in the environment.", ["service"]
+)
 FREEZE_LEVEL = Gauge(
     "rubyops_freeze_level",
     "1 for the freeze level in force, or for freezing, thawing or unknown; 0 for the others.",
@@ -30,7 +43,9 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 def describe_process(settings: Settings, loops: Sequence[Loop]) -> None:
     """Set what is fixed for the life of the process, and have the loops' figures read at each scrape."""
-    ENFORCEMENT_MODE.labels(settings.process).set(contract.BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement))
+    ENFORCEMENT_MODE.labels(settings.process).set(
+        contract.BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement)
+    )
     LEGACY_TOKEN.labels(settings.process).set(settings.legacy_token_present)
     for loop in loops:
         LOOP_AGE.labels(loop.name).set_function(loop.age_seconds)

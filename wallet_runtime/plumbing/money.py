@@ -44,7 +44,9 @@ def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int
         raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
     fraction = match[2] or ""
     if len(fraction) > places:
-        raise InvalidAmount(f"{currency} has {places} decimal places, found {len(fraction)} in {text!r}")
+        raise InvalidAmount(
+            f"{currency} has {places} decimal places, found {len(fraction)} in {text!r}"
+        )
     minor = int(match[1] + fraction.ljust(places, "0"))
     if minor > MINOR_UNITS_MAX:
         raise InvalidAmount(f"amount {text} is larger than the platform can hold")

@@ -35,7 +35,11 @@ ENTRY_FIELDS = (
     "payload",
 )
 PUBLISHED = Counter("outbox_published_total", "Events that reached their stream.", ["outbox"])
-PUBLISH_FAILURES = Counter("outbox_publish_failures_total", "Batches that Redis did not take; their events wait.", ["outbox"])
+PUBLISH_FAILURES = Counter(
+    "outbox_publish_failures_total",
+    "Batches that Redis did not take; their events wait.",
+    ["outbox"],
+)
 DEPTH = Gauge("outbox_depth", "Events that wait to be published.", ["outbox"])
 AGE = Gauge("outbox_age_seconds", "Age of the oldest event that waits to be published.", ["outbox"])
 _VERBS = ("waiting", "lease", "rows", "published", "failed", "backlog")
@@ -68,13 +72,21 @@ class PublishFailed(Exception):
 class Publisher:
     """Publishes one outbox; any number of publishers may run on it, in this process and in others."""
 
-    def __init__(self, outbox: Outbox, database: Database, streams: Streams, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        database: Database,
+        streams: Streams,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Take what a turn needs; nothing is connected here."""
         self._outbox = outbox
         self._database = database
         self._streams = streams
         self._clock = clock
-        self._tally = Tally(f"publishing the {outbox.owner} outbox", HEALTH_WINDOW_SECONDS, clock=clock)
+        self._tally = Tally(
+            f"publishing the {outbox.owner} outbox", HEALTH_WINDOW_SECONDS, clock=clock
+        )
         self._backlog_at = -BACKLOG_INTERVAL_SECONDS
 
     def turn(self) -> int:
@@ -92,7 +104,9 @@ class Publisher:
             self._tally.add(failure is None)
         if failure is not None:
             PUBLISH_FAILURES.labels(self._outbox.owner).inc()
-            raise PublishFailed(f"{failure}; the events wait in the {self._outbox.owner} outbox and are tried again") from failure
+            raise PublishFailed(
+                f"{failure}; the events wait in the {self._outbox.owner} outbox and are tried again"
+            ) from failure
         PUBLISHED.labels(self._outbox.owner).inc(published)
         return published
 
@@ -101,13 +115,19 @@ class Publisher:
         return self._tally.verdict()
 
     def _publish(self, session: Session, partition_no: int) -> tuple[int, StreamsError | None]:
-        rows = session.all(self._outbox.statement("rows"), partition_no=partition_no, limit=BATCH_ROWS_MAX)
+        rows = session.all(
+            self._outbox.statement("rows"), partition_no=partition_no, limit=BATCH_ROWS_MAX
+        )
         if not rows:
             return 0, None
         try:
             entry_ids = self._streams.publish(self._outbox.stream_of(partition_no), _entries(rows))
         except StreamsError as failure:
-            session.run(self._outbox.statement("failed"), partition_no=partition_no, outbox_id=rows[0]["outbox_id"])
+            session.run(
+                self._outbox.statement("failed"),
+                partition_no=partition_no,
+                outbox_id=rows[0]["outbox_id"],
+            )
             return 0, failure
         failpoint.reach("publisher.after_xadd")
         session.run(

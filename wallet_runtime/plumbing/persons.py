@@ -10,12 +10,18 @@ from wallet_runtime.plumbing.headers import Headers
 from wallet_runtime.plumbing.settings import Settings
 
 
-def act_of(brand_id: UUID | None, method: str, path: str, request_id: str, body: bytes | None) -> Act:
+def act_of(
+    brand_id: UUID | None, method: str, path: str, request_id: str, body: bytes | None
+) -> Act:
     """Name the request that a person is signed for; `path` may be percent-encoded or not."""
-    return Act("" if brand_id is None else str(brand_id), method, unquote(path), request_id, body or b"")
+    return Act(
+        "" if brand_id is None else str(brand_id), method, unquote(path), request_id, body or b""
+    )
 
 
-def header_for(settings: Settings, process: str, person: Person | None, act: Act, now: float) -> dict[str, str]:
+def header_for(
+    settings: Settings, process: str, person: Person | None, act: Act, now: float
+) -> dict[str, str]:
     """Return the header that signs the person for a call to `process`; none for a call without a person, or to one that counts none."""
     key = settings.person_keys.get(process)
     if person is None or key is None:
@@ -31,4 +37,6 @@ def read_signed(settings: Settings, headers: Headers, act: Act, now: float) -> P
     try:
         return persons.read(key.reveal(), value, act, now)
     except NoPerson as fault:
-        raise PersonNotSigned(f"header {persons.PERSON_HEADER}: {fault}; nothing was changed") from None
+        raise PersonNotSigned(
+            f"header {persons.PERSON_HEADER}: {fault}; nothing was changed"
+        ) from None

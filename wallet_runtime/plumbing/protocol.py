@@ -14,7 +14,12 @@ HEADERS_MAX = 100
 BODY_WIRE_BYTES_MAX = 512 * 1024
 # From the connection, or from the first byte of a further request, to the end of its headers.
 HEAD_SECONDS_MAX = 5.0
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large", 431: "Request Header Fields Too Large"}
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    431: "Request Header Fields Too Large",
+}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -41,17 +46,29 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count what comes before the headers are complete; whatever is beyond the bound is not read."""
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse_head(431, "HEADERS_TOO_LARGE", f"the request line and headers may hold {HEAD_BYTES_MAX} bytes")
+            self._refuse_head(
+                431,
+                "HEADERS_TOO_LARGE",
+                f"the request line and headers may hold {HEAD_BYTES_MAX} bytes",
+            )
             return
         if self._in_body:
             self._body_bytes += len(data)
             if self._body_bytes > BODY_WIRE_BYTES_MAX:
-                self._refuse_head(413, "BODY_TOO_LARGE", f"a body, its chunks and trailers may be {BODY_WIRE_BYTES_MAX} bytes on the wire")
+                self._refuse_head(
+                    413,
+                    "BODY_TOO_LARGE",
+                    f"a body, its chunks and trailers may be {BODY_WIRE_BYTES_MAX} bytes on the wire",
+                )
                 return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-        if self._head_timer is None and not self.transport.is_closing() and self._waits_for_a_head():
+        if (
+            self._head_timer is None
+            and not self.transport.is_closing()
+            and self._waits_for_a_head()
+        ):
             self._start_timer()
 
     def on_message_begin(self) -> None:
@@ -94,10 +111,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing() and self._waits_for_a_head():
-            self._refuse_head(408, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEAD_SECONDS_MAX:g} s")
+            self._refuse_head(
+                408, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEAD_SECONDS_MAX:g} s"
+            )
 
     def _refuse_head(self, status: int, code: str, message: str) -> None:
-        body = msgspec.json.encode({"status": status, "code": code, "message": message, "request_id": None, "details": {}})
+        body = msgspec.json.encode(
+            {"status": status, "code": code, "message": message, "request_id": None, "details": {}}
+        )
         head = (
             f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

@@ -19,7 +19,9 @@ HOURS_MAX = 24 * 366 * 10
 # An entry that is read again is looked for in the outbox, and what stands there has its claim.
 OUTLIVES = (("inbox", "stream"), ("inbox", "outbox"), ("outbox", "stream"))
 _HOUR_MS = 3_600_000
-REMOVED = Counter("retention_removed_total", "Rows and stream entries that were kept long enough.", ["what"])
+REMOVED = Counter(
+    "retention_removed_total", "Rows and stream entries that were kept long enough.", ["what"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,23 @@ def read_keep(environ: Mapping[str, str]) -> Keep:
     for field in fields(Keep):
         name, least = f"{field.name.upper()}_RETENTION_HOURS", 1 if field.name == "stream" else 24
         text = environ.get(name, str(field.default))
-        if text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= HOURS_MAX:
+        if (
+            text.isascii()
+            and text.isdigit()
+            and len(text) <= 10
+            and least <= int(text) <= HOURS_MAX
+        ):
             hours[field.name] = int(text)
         else:
-            faults.append(f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}")
+            faults.append(
+                f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}"
+            )
     for longer, shorter in OUTLIVES if not faults else ():
         if hours[longer] <= hours[shorter]:
             found = f"{longer.upper()}_RETENTION_HOURS ({hours[longer]})"
-            faults.append(f"{found} must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})")
+            faults.append(
+                f"{found} must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})"
+            )
     if faults:
         raise SettingsError(faults)
     return Keep(**hours)
@@ -83,7 +94,13 @@ class Retention:
         """Take what a turn needs; a statement that does not exist stops the start."""
         for kind in rows:
             query(kind.statement)
-        self._database, self._streams, self._rows, self._entries, self._clock = database, streams, rows, entries, clock
+        self._database, self._streams, self._rows, self._entries, self._clock = (
+            database,
+            streams,
+            rows,
+            entries,
+            clock,
+        )
 
     def turn(self) -> int:
         """Remove one batch of everything that is past its time; return how much went. Raises `Maintenance` under a seal."""
@@ -91,11 +108,15 @@ class Retention:
         for kind in self._rows:
             with self._database.transaction() as session:
                 seal.hold(session)
-                removed = session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)["gone"]
+                removed = session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)[
+                    "gone"
+                ]
             gone += self._count(kind.statement, removed)
         for stream in self._entries:
             before_ms = int(self._clock() * 1000) - stream.hours * _HOUR_MS
-            gone += self._count(stream.stream, self._streams.trim(stream.stream, stream.groups, before_ms))
+            gone += self._count(
+                stream.stream, self._streams.trim(stream.stream, stream.groups, before_ms)
+            )
         return gone
 
     @staticmethod

@@ -22,12 +22,16 @@ def show_pass(session: Session, canary_token: str | None) -> None:
         session.run("seal_show_pass", token=canary_token)
 
 
-def confirm_pass(database: Database, token: str | None, brand_id: UUID | None, player_id: UUID | None) -> None:
+def confirm_pass(
+    database: Database, token: str | None, brand_id: UUID | None, player_id: UUID | None
+) -> None:
     """Refuse (403) a canary token that is no pass of the run in charge for this brand and player; None of either may be any."""
     if token is None:
         return
     with database.session() as session:
-        if not session.one("seal_knows_pass", token=token, brand_id=brand_id, player_id=player_id)["known"]:
+        if not session.one("seal_knows_pass", token=token, brand_id=brand_id, player_id=player_id)[
+            "known"
+        ]:
             raise CanaryTokenInvalid
 
 

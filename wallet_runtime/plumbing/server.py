@@ -119,5 +119,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}; set PORT to a free one or stop what uses it") from None
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {error.strerror}; set PORT to a free one or stop what uses it"
+        ) from None
     return listener

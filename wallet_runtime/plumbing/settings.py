@@ -86,7 +86,9 @@ class Settings:
 
     def person(self, name: str) -> Person:
         """Return the identity of a person of the back office."""
-        return Person(persons.normal_name(name), persons.key_id_of(self.admin_tokens[name].reveal()))
+        return Person(
+            persons.normal_name(name), persons.key_id_of(self.admin_tokens[name].reveal())
+        )
 
     @property
     def is_worker(self) -> bool:
@@ -96,13 +98,20 @@ class Settings:
 
 def called_by(process: str) -> tuple[str, ...]:
     """List the processes whose routes admit `process`, in the contract's order."""
-    targets = {target for (target, _, _), callers in contract.ROUTE_CALLERS.items() if process in callers}
+    targets = {
+        target for (target, _, _), callers in contract.ROUTE_CALLERS.items() if process in callers
+    }
     return tuple(name for name in contract.PROCESSES if name in targets)
 
 
 def admitted_by(process: str) -> tuple[str, ...]:
     """List the callers that some route of `process` admits, in alphabetical order; the observer is admitted everywhere."""
-    callers = {caller for (target, _, _), admitted in contract.ROUTE_CALLERS.items() if target == process for caller in admitted}
+    callers = {
+        caller
+        for (target, _, _), admitted in contract.ROUTE_CALLERS.items()
+        if target == process
+        for caller in admitted
+    }
     return tuple(sorted({contract.OBSERVER, *callers}))
 
 
@@ -124,9 +133,16 @@ class _Reader:
 
     def number(self, name: str, default: str | None = None, *, lowest: int, highest: int) -> int:
         value = self.text(name, default)
-        if not (value.isascii() and value.isdigit() and len(value) <= 10 and lowest <= int(value) <= highest):
+        if not (
+            value.isascii()
+            and value.isdigit()
+            and len(value) <= 10
+            and lowest <= int(value) <= highest
+        ):
             if value:
-                self.faults.append(f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}")
+                self.faults.append(
+                    f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}"
+                )
             return lowest
         return int(value)
 
@@ -161,7 +177,9 @@ class _Reader:
 def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
     """Read and check everything `process` needs; raise `SettingsError` naming every variable that is at fault."""
     if process not in contract.PROCESSES:
-        raise SettingsError([f"no process is named {process!r}; known are {', '.join(contract.PROCESSES)}"])
+        raise SettingsError(
+            [f"no process is named {process!r}; known are {', '.join(contract.PROCESSES)}"]
+        )
     read = _Reader(environ)
     tokens = _tokens(read, process)
     host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", lowest=1, highest=65535)
@@ -177,12 +195,18 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         control_database_url=read.url("CONTROL_DATABASE_URL"),
         redis_url=read.url("REDIS_URL") if process in REDIS_PROCESSES else None,
         prepare_threshold=_prepare_threshold(read),
-        brand_enforcement=read.one_of(contract.BRAND_ENFORCEMENT_VARIABLE, contract.BRAND_ENFORCEMENT_VALUES),
+        brand_enforcement=read.one_of(
+            contract.BRAND_ENFORCEMENT_VARIABLE, contract.BRAND_ENFORCEMENT_VALUES
+        ),
         service_urls={target: read.text(f"{target.upper()}_URL") for target in called_by(process)},
         own_token=tokens.get(process),
-        caller_tokens={caller: tokens[caller] for caller in admitted_by(process) if caller in tokens},
+        caller_tokens={
+            caller: tokens[caller] for caller in admitted_by(process) if caller in tokens
+        },
         provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
-        player_session_key=read.secret(secrets.SESSION_KEY) if process in SESSION_PROCESSES else None,
+        player_session_key=read.secret(secrets.SESSION_KEY)
+        if process in SESSION_PROCESSES
+        else None,
         admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
         person_keys=_person_keys(read, process),
         legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
@@ -205,20 +229,30 @@ def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
     for caller in admitted_by(process):
         if caller != process:
             _keep(found, caller, read.secret(secrets.token(caller), required=False))
-    _check_distinct(read, {secrets.token(caller): token for caller, token in found.items()}, "caller")
+    _check_distinct(
+        read, {secrets.token(caller): token for caller, token in found.items()}, "caller"
+    )
     return found
 
 
 def _admin_tokens(read: _Reader) -> dict[str, Secret]:
     """Read the persons of the back office: `ADMIN_TOKEN_ANN` is ann's; at least one, and each with a token of her own."""
     names = sorted(name for name in read.environ if name.startswith(contract.ADMIN_TOKEN_PREFIX))
-    read.checked(bool(names), f"{contract.ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set")
+    read.checked(
+        bool(names),
+        f"{contract.ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set",
+    )
     found: dict[str, Secret] = {}
     for name in names:
         person = name.removeprefix(contract.ADMIN_TOKEN_PREFIX)
-        read.checked(_PERSON.fullmatch(person) is not None, f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter")
+        read.checked(
+            _PERSON.fullmatch(person) is not None,
+            f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter",
+        )
         _keep(found, person.lower(), read.secret(name))
-    _check_distinct(read, {secrets.admin_token(person): token for person, token in found.items()}, "person")
+    _check_distinct(
+        read, {secrets.admin_token(person): token for person, token in found.items()}, "person"
+    )
     return found
 
 
@@ -228,7 +262,9 @@ def _person_keys(read: _Reader, process: str) -> dict[str, Secret]:
     for counting in persons.COUNTING_PROCESSES:
         if process in (contract.ADMIN_SERVICE, counting):
             _keep(found, counting, read.secret(secrets.person_key(counting)))
-    _check_distinct(read, {secrets.person_key(counting): key for counting, key in found.items()}, "process")
+    _check_distinct(
+        read, {secrets.person_key(counting): key for counting, key in found.items()}, "process"
+    )
     return found
 
 
@@ -236,7 +272,9 @@ def _check_distinct(read: _Reader, tokens: Mapping[str, Secret], whose: str) -> 
     owners: dict[bytes, str] = {}
     for name, token in tokens.items():
         first = owners.setdefault(token.reveal(), name)
-        read.checked(first == name, f"{name} and {first} hold one token; every {whose} needs its own")
+        read.checked(
+            first == name, f"{name} and {first} hold one token; every {whose} needs its own"
+        )
 
 
 def _keep(found: dict[str, Secret], name: str, secret: Secret | None) -> None:

@@ -17,7 +17,9 @@ from wallet_runtime import contract
 from wallet_runtime.plumbing.settings import Settings
 
 TIMEOUT_SECONDS = 2.0
-BLOCK_LIMIT_MS = 1000  # stays well below the socket's time-out, or a quiet stream would look like a dead server
+BLOCK_LIMIT_MS = (
+    1000  # stays well below the socket's time-out, or a quiet stream would look like a dead server
+)
 
 
 class StreamsError(Exception):
@@ -81,21 +83,31 @@ class Streams:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
 
-    def fetch(self, streams: Sequence[str], group: str, consumer: str, *, count: int, block_ms: int | None) -> list[str]:
+    def fetch(
+        self, streams: Sequence[str], group: str, consumer: str, *, count: int, block_ms: int | None
+    ) -> list[str]:
         """Move new entries of each stream into the consumer's pending list; return the streams that had some.
 
         Waits up to `block_ms` for the first one, None: not at all. Raises GroupMissing.
         """
         block = None if block_ms is None else min(block_ms, BLOCK_LIMIT_MS)
         with _translated():
-            answer: Any = self._redis.xreadgroup(group, consumer, dict.fromkeys(streams, ">"), count=count, block=block)
+            answer: Any = self._redis.xreadgroup(
+                group, consumer, dict.fromkeys(streams, ">"), count=count, block=block
+            )
         return [str(stream) for stream, _ in answer or []]
 
-    def pending(self, stream: str, group: str, consumer: str, *, after: str, count: int) -> list[Entry]:
+    def pending(
+        self, stream: str, group: str, consumer: str, *, after: str, count: int
+    ) -> list[Entry]:
         """Return the consumer's unacknowledged entries with an id above `after` ("0": from the oldest), in stream order."""
         with _translated():
             answer: Any = self._redis.xreadgroup(group, consumer, {stream: after}, count=count)
-        return [Entry(str(entry_id), fields or None) for _, entries in answer or [] for entry_id, fields in entries]
+        return [
+            Entry(str(entry_id), fields or None)
+            for _, entries in answer or []
+            for entry_id, fields in entries
+        ]
 
     def acknowledge(self, stream: str, group: str, entry_ids: Sequence[str]) -> None:
         """Take entries off the pending list; a repeat changes nothing."""
@@ -120,7 +132,11 @@ class Streams:
             with self._redis.pipeline(transaction=False) as pipe:
                 for entry_id in behind:
                     pipe.xpending_range(stream, group, min=entry_id, max=entry_id, count=1)
-                return ahead | {entry_id for entry_id, found in zip(behind, pipe.execute(), strict=True) if found}
+                return ahead | {
+                    entry_id
+                    for entry_id, found in zip(behind, pipe.execute(), strict=True)
+                    if found
+                }
 
     def _read_to(self, stream: str, group: str) -> tuple[int, int]:
         try:
@@ -129,7 +145,10 @@ class Streams:
             if "no such key" in str(error):
                 return 0, 0
             raise
-        return next((_position(str(each["last-delivered-id"])) for each in groups if each["name"] == group), (0, 0))
+        return next(
+            (_position(str(each["last-delivered-id"])) for each in groups if each["name"] == group),
+            (0, 0),
+        )
 
     def trim(self, stream: str, groups: Sequence[str], before_ms: int) -> int:
         """Remove entries older than a Unix time in ms that every one of `groups` has acknowledged; return how many went.
@@ -140,7 +159,10 @@ class Streams:
         with _translated():
             if not self._redis.exists(stream):
                 return 0
-            delivered = {str(found["name"]): str(found["last-delivered-id"]) for found in self._redis.xinfo_groups(stream)}
+            delivered = {
+                str(found["name"]): str(found["last-delivered-id"])
+                for found in self._redis.xinfo_groups(stream)
+            }
             for group in groups:
                 if group not in delivered:
                     return 0

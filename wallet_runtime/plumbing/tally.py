@@ -10,7 +10,14 @@ from wallet_runtime.plumbing.health import OK, Degraded
 class Tally:
     """Counts successes and failures in a sliding window; written by one thread, read by any."""
 
-    def __init__(self, what: str, window_seconds: float, *, failures_min: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        what: str,
+        window_seconds: float,
+        *,
+        failures_min: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Say `what` is tried, over which window, and from how many failures on they matter."""
         self._what = what
         self._window_seconds = window_seconds

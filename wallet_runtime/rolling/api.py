@@ -125,13 +125,20 @@ def request_discard(context: Context, call: Call) -> Answer:
     number, asker = _number(call), _asker(call)
     with context.database.transaction() as session:
         _refuse_undiscardable(_letter(session, number))
-        dead_letters.request_discard(session, number, asker, call.body.reason.strip(), call.fence_token)
+        dead_letters.request_discard(
+            session, number, asker, call.body.reason.strip(), call.fence_token
+        )
         # After the fence, as everywhere.
         seal.hold(session)
         letter = _letter(session, number)
-    if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, call.body.reason.strip()):
+    if (letter["discard_requested_by"], letter["discard_reason"]) != (
+        asker.name,
+        call.body.reason.strip(),
+    ):
         found = f"{letter['discard_requested_by']} asked, because {letter['discard_reason']!r}"
-        raise DiscardRequested(f"{found}; another person may confirm that, or the event is replayed")
+        raise DiscardRequested(
+            f"{found}; another person may confirm that, or the event is replayed"
+        )
     return Answer(200, _discard(letter))
 
 
@@ -149,7 +156,9 @@ def confirm_discard(context: Context, call: Call) -> Answer:
         _refuse_undiscardable(letter)
         if letter["discard_requested_by"] is None:
             raise DiscardNotRequested
-        raise SamePerson(f"{letter['discard_requested_by']} asked for it; another person, with a key of their own, has to confirm")
+        raise SamePerson(
+            f"{letter['discard_requested_by']} asked for it; another person, with a key of their own, has to confirm"
+        )
     return Answer(200, _discard(letter))
 
 
@@ -178,12 +187,16 @@ def _refuse_held_up(letter: Row) -> None:
         message = f"event {letter['dead_letter_id']} waits behind {behind} of the same player; replay or discard {behind}"
         raise DeadLetterHeldUp(message, details={"behind": behind})
     if letter["reason"] == dead_letters.HELD_UP:
-        raise DeadLetterHeldUp(f"event {letter['dead_letter_id']} did not fail: it is applied when the player's event before it has come")
+        raise DeadLetterHeldUp(
+            f"event {letter['dead_letter_id']} did not fail: it is applied when the player's event before it has come"
+        )
 
 
 def _refuse_undiscardable(letter: Row) -> None:
     if letter["resolved_at"] is not None and letter["discard_confirmed_by"] is None:
-        raise DeadLetterResolved(f"event {letter['dead_letter_id']} was replayed; there is nothing to discard")
+        raise DeadLetterResolved(
+            f"event {letter['dead_letter_id']} was replayed; there is nothing to discard"
+        )
     if letter["resolved_at"] is None:
         _refuse_held_up(letter)
 
@@ -233,8 +246,17 @@ SERVICE = Service(
         Route("GET", "/internal/rolling/players/{player_id}", list_rollings),
         Route("POST", "/internal/rolling/{rolling_id}/cancel", cancel_rolling),
         Route("POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay", replay_dead_letter),
-        Route("POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard", request_discard, DiscardBody),
-        Route("POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard/confirm", confirm_discard),
+        Route(
+            "POST",
+            "/internal/rolling/dead-letters/{dead_letter_id}/discard",
+            request_discard,
+            DiscardBody,
+        ),
+        Route(
+            "POST",
+            "/internal/rolling/dead-letters/{dead_letter_id}/discard/confirm",
+            confirm_discard,
+        ),
     ),
     checks={"redis": RedisCheck().look},
 )

@@ -57,7 +57,9 @@ def set_aside(session: Session, lease: Lease, stream: str, entry: Entry, why: Se
         entry_id=entry.entry_id,
         fields=json(_storable(fields)),
         event_type=_storable(fields).get("event_type"),
-        **{name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")},
+        **{
+            name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")
+        },
         event_no=_number(fields.get("event_no", "")),
         reason=why.reason,
         error=_said(why.error),
@@ -87,7 +89,13 @@ def next_to_replay(session: Session, stream: str) -> DeadLetter | None:
     row = session.maybe("rolling_replayable", stream=stream)
     if row is None:
         return None
-    return DeadLetter(row["dead_letter_id"], row["stream"], Entry(row["entry_id"], row["fields"]), row["discarded"], row["malformed"])
+    return DeadLetter(
+        row["dead_letter_id"],
+        row["stream"],
+        Entry(row["entry_id"], row["fields"]),
+        row["discarded"],
+        row["malformed"],
+    )
 
 
 def claim_replay(session: Session, lease: Lease, letter: DeadLetter, delivery: Delivery) -> bool:
@@ -130,14 +138,24 @@ def drop_malformed(session: Session, lease: Lease, letter: DeadLetter) -> None:
 
 def request_replay(session: Session, dead_letter_id: int, by: str, fence_token: int | None) -> bool:
     """Ask for an event to be tried again; False unless it is set aside and failed by itself."""
-    asked = session.maybe("rolling_request_replay", dead_letter_id=dead_letter_id, by=by) is not None
+    asked = (
+        session.maybe("rolling_request_replay", dead_letter_id=dead_letter_id, by=by) is not None
+    )
     (fence.note_change if asked else fence.hold)(session, fence_token)
     return asked
 
 
-def request_discard(session: Session, dead_letter_id: int, by: Person, reason: str, fence_token: int | None) -> None:
+def request_discard(
+    session: Session, dead_letter_id: int, by: Person, reason: str, fence_token: int | None
+) -> None:
     """Ask for an event never to be applied; nothing changes unless it failed by itself and nobody asked before."""
-    asked = session.maybe("rolling_request_discard", dead_letter_id=dead_letter_id, by=by.name, key=by.key_id, reason=reason)
+    asked = session.maybe(
+        "rolling_request_discard",
+        dead_letter_id=dead_letter_id,
+        by=by.name,
+        key=by.key_id,
+        reason=reason,
+    )
     if asked is not None and fence_token is not None:
         fence.note_change(session, fence_token)
     else:

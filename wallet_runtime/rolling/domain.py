@@ -214,12 +214,18 @@ class TakenBack:
         return not self.lowers
 
 
-def open_rolling(requirement: Requirement, rules: BrandRules, occurred_at: datetime, *, open_beside: int = 0) -> Opening:
+def open_rolling(
+    requirement: Requirement, rules: BrandRules, occurred_at: datetime, *, open_beside: int = 0
+) -> Opening:
     """Apply the brand's rules to a requirement; a target that is not whole is rounded up, so that no turnover is let off.
 
     `open_beside` is what other rollings ask for the same money already: only the rest is asked for here.
     """
-    target = max(0, -(-requirement.required_turnover * rules.completion_ratio_bps // FULL_RATIO_BPS) - open_beside)
+    target = max(
+        0,
+        -(-requirement.required_turnover * rules.completion_ratio_bps // FULL_RATIO_BPS)
+        - open_beside,
+    )
     expires_at = occurred_at + rules.expires_after if rules.expires_after is not None else None
     return Opening(target, expires_at, ACTIVE if target else COMPLETING)
 
@@ -233,10 +239,16 @@ def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ..
     """
     known = {progress.rolling_id: progress for progress in found}
     if not 0 < transfer.amount <= transfer.balance:
-        raise InconsistentEvent(f"transfer {transfer.transfer_id} moves {transfer.amount} of a balance of {transfer.balance}")
-    missing = [str(carried.rolling_id) for carried in transfer.rollings if carried.rolling_id not in known]
+        raise InconsistentEvent(
+            f"transfer {transfer.transfer_id} moves {transfer.amount} of a balance of {transfer.balance}"
+        )
+    missing = [
+        str(carried.rolling_id) for carried in transfer.rollings if carried.rolling_id not in known
+    ]
     if missing:
-        raise InconsistentEvent(f"transfer {transfer.transfer_id} takes rollings along that are not there: {', '.join(missing)}")
+        raise InconsistentEvent(
+            f"transfer {transfer.transfer_id} takes rollings along that are not there: {', '.join(missing)}"
+        )
     parts = [carried for carried in transfer.rollings if carried.becomes != carried.rolling_id]
     return tuple(_hand_on_one(transfer, carried, known[carried.rolling_id]) for carried in parts)
 
@@ -244,7 +256,9 @@ def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ..
 def _hand_on_one(transfer: Transfer, carried: Carried, source: Progress) -> HandedOn:
     leaves, rest = divmod(source.open_turnover * transfer.amount, transfer.balance)
     turnover = leaves + (rest > 0)
-    state = source.state if source.state in (CANCELED, EXPIRED) else ACTIVE if turnover else COMPLETING
+    state = (
+        source.state if source.state in (CANCELED, EXPIRED) else ACTIVE if turnover else COMPLETING
+    )
     return HandedOn(carried.rolling_id, carried.becomes, turnover, leaves, state)
 
 
@@ -254,7 +268,9 @@ def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counte
     Raises InconsistentEvent when the funding does not add up to the stake.
     """
     if sum(share.amount for share in bet.funding) != bet.stake:
-        raise InconsistentEvent(f"the funding of authorization {bet.authorization_id} does not add up to its stake of {bet.stake}")
+        raise InconsistentEvent(
+            f"the funding of authorization {bet.authorization_id} does not add up to its stake of {bet.stake}"
+        )
     if not bet.counts:
         return ()
     left = {rolling.rolling_id: rolling.target_turnover - rolling.turnover for rolling in rollings}
@@ -267,7 +283,9 @@ def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counte
                 left[rolling.rolling_id] -= part
                 counted[rolling.rolling_id] = counted.get(rolling.rolling_id, 0) + part
                 unplaced -= part
-    return tuple(Counted(rolling_id, amount, not left[rolling_id]) for rolling_id, amount in counted.items())
+    return tuple(
+        Counted(rolling_id, amount, not left[rolling_id]) for rolling_id, amount in counted.items()
+    )
 
 
 def take_back(counted: Iterable[CountedBefore]) -> tuple[TakenBack, ...]:
@@ -282,7 +300,12 @@ def take_back(counted: Iterable[CountedBefore]) -> tuple[TakenBack, ...]:
 def _take_back_one(counted: CountedBefore) -> TakenBack:
     asked = counted.state == COMPLETING and counted.completion_attempts > 0
     stands = asked or counted.state in (FAILED_COMPLETION, COMPLETED)
-    return TakenBack(counted.rolling_id, counted.amount, lowers=not stands, reopens=counted.state == COMPLETING and not asked)
+    return TakenBack(
+        counted.rolling_id,
+        counted.amount,
+        lowers=not stands,
+        reopens=counted.state == COMPLETING and not asked,
+    )
 
 
 def retry_delay_seconds(failures: int, *, bound: int, slow_seconds: float) -> float:

@@ -94,18 +94,24 @@ class PutOff:
 
 def beat(session: Session, holder: str, lease_seconds: float) -> int:
     """Say that this copy lives; return how many copies do."""
-    live: int = session.one("rolling_consumer_beat", holder=holder, lease_seconds=lease_seconds)["live"]
+    live: int = session.one("rolling_consumer_beat", holder=holder, lease_seconds=lease_seconds)[
+        "live"
+    ]
     return live
 
 
 def renew_leases(session: Session, holder: str, lease_seconds: float) -> set[int]:
     """Prolong this copy's leases; return the partitions it has."""
-    return _partitions(session.all("rolling_lease_renew", holder=holder, lease_seconds=lease_seconds))
+    return _partitions(
+        session.all("rolling_lease_renew", holder=holder, lease_seconds=lease_seconds)
+    )
 
 
 def take_leases(session: Session, holder: str, lease_seconds: float, limit: int) -> set[int]:
     """Take free partitions; return those taken."""
-    return _partitions(session.all("rolling_lease_take", holder=holder, lease_seconds=lease_seconds, limit=limit))
+    return _partitions(
+        session.all("rolling_lease_take", holder=holder, lease_seconds=lease_seconds, limit=limit)
+    )
 
 
 def release_leases(session: Session, holder: str, partitions: Sequence[int]) -> None:
@@ -127,25 +133,37 @@ def _partitions(rows: Sequence[Row]) -> set[int]:
 
 def known_events(session: Session, partition_no: int, entries: Sequence[Entry]) -> set[str]:
     """Return the content hashes of entries that are events of the wallet; anybody who may write to the stream can make others."""
-    named = ((parse_uuid(entry.fields.get("event_id", "")), entry.fields) for entry in entries if entry.fields is not None)
+    named = (
+        (parse_uuid(entry.fields.get("event_id", "")), entry.fields)
+        for entry in entries
+        if entry.fields is not None
+    )
     asked = [
         {"event_id": str(event_id), "partition_no": partition_no, "hash": content_hash(fields)}
         for event_id, fields in named
         if event_id is not None
     ]
-    return {row["hash"] for row in session.all("rolling_known_events", events=json(asked))} if asked else set()
+    return (
+        {row["hash"] for row in session.all("rolling_known_events", events=json(asked))}
+        if asked
+        else set()
+    )
 
 
 def refuse_unknown(entry: Entry, known: set[str]) -> None:
     """Raise MalformedEvent for an entry that the wallet did not write."""
     fields = entry.fields or {}
     if content_hash(fields) not in known:
-        raise MalformedEvent(f"the wallet's outbox has no event {fields.get('event_id', '')[:36]} with this content")
+        raise MalformedEvent(
+            f"the wallet's outbox has no event {fields.get('event_id', '')[:36]} with this content"
+        )
 
 
 def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:
     """Claim an event in the transaction of its effect. Raises LeaseLost."""
-    row = inbox.claim(session, "rolling_claim", delivery, partition_no=lease.partition_no, holder=lease.holder)
+    row = inbox.claim(
+        session, "rolling_claim", delivery, partition_no=lease.partition_no, holder=lease.holder
+    )
     if not row["leased"]:
         raise LeaseLost
     return Claimed(row["position"], row["held_up"], row["won"])
@@ -154,7 +172,11 @@ def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:
 def count_failure(session: Session, event: Event, error: str) -> int:
     """Count a failed try of an event; return how many there were."""
     tries: int = session.one(
-        "rolling_event_failed", event_id=event.event_id, brand_id=event.brand_id, player_id=event.player_id, error=error[:ERROR_LENGTH_MAX]
+        "rolling_event_failed",
+        event_id=event.event_id,
+        brand_id=event.brand_id,
+        player_id=event.player_id,
+        error=error[:ERROR_LENGTH_MAX],
     )["tries"]
     return tries
 
@@ -165,7 +187,12 @@ def count_failure(session: Session, event: Event, error: str) -> int:
 def brand_rules(session: Session, brand_id: UUID) -> BrandRules:
     """Return a brand's rules: its own where it has them, else the defaults (RS-10)."""
     row = session.maybe("rolling_brand_rules", brand_id=brand_id) or {}
-    return BrandRules(**{**asdict(DEFAULT_RULES), **{name: value for name, value in row.items() if value is not None}})
+    return BrandRules(
+        **{
+            **asdict(DEFAULT_RULES),
+            **{name: value for name, value in row.items() if value is not None},
+        }
+    )
 
 
 def insert(session: Session, event: Event, requirement: Requirement, opening: Opening) -> None:
@@ -198,11 +225,18 @@ def progress(session: Session, event: Event, rolling_ids: Sequence[UUID]) -> lis
     """Lock rollings of the event's player and return how far they are; ids that he does not have are left out."""
     if not rolling_ids:
         return []
-    rows = session.all("rolling_progress", rolling_ids=list(rolling_ids), player_id=event.player_id, brand_id=event.brand_id)
+    rows = session.all(
+        "rolling_progress",
+        rolling_ids=list(rolling_ids),
+        player_id=event.player_id,
+        brand_id=event.brand_id,
+    )
     return [Progress(**row) for row in rows]
 
 
-def move_rollings(session: Session, event: Event, transfer: Transfer, rolling_ids: Sequence[UUID]) -> None:
+def move_rollings(
+    session: Session, event: Event, transfer: Transfer, rolling_ids: Sequence[UUID]
+) -> None:
     """Let rollings count what is staked from the bucket that their money went to."""
     if rolling_ids:
         session.run(
@@ -216,10 +250,15 @@ def move_rollings(session: Session, event: Event, transfer: Transfer, rolling_id
         )
 
 
-def record_handed_on(session: Session, event: Event, transfer: Transfer, handed_on: Sequence[HandedOn]) -> None:
+def record_handed_on(
+    session: Session, event: Event, transfer: Transfer, handed_on: Sequence[HandedOn]
+) -> None:
     """Take parts off rollings and make them rollings of the other bucket."""
     if handed_on:
-        parts = [{**asdict(each), "rolling_id": str(each.rolling_id), "becomes": str(each.becomes)} for each in handed_on]
+        parts = [
+            {**asdict(each), "rolling_id": str(each.rolling_id), "becomes": str(each.becomes)}
+            for each in handed_on
+        ]
         session.run(
             "rolling_hand_on",
             parts=json(parts),
@@ -246,15 +285,28 @@ def revoke(session: Session, event: Event, revocation: Revocation) -> None:
 
 def active_rollings(session: Session, event: Event) -> list[Rolling]:
     """Lock and return the player's ACTIVE rollings, oldest first."""
-    rows = session.all("rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id)
+    rows = session.all(
+        "rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id
+    )
     return [Rolling(**{**row, "provider_types": frozenset(row["provider_types"])}) for row in rows]
 
 
-def record_turnover(session: Session, event: Event, bet: SettledBet, counted: Sequence[Counted]) -> None:
+def record_turnover(
+    session: Session, event: Event, bet: SettledBet, counted: Sequence[Counted]
+) -> None:
     """Record what a bet counted; a rolling that it completes becomes due for completion."""
     session.run(
         "rolling_count_turnover",
-        counted=json([{"rolling_id": str(each.rolling_id), "amount": each.amount, "completes": each.completes} for each in counted]),
+        counted=json(
+            [
+                {
+                    "rolling_id": str(each.rolling_id),
+                    "amount": each.amount,
+                    "completes": each.completes,
+                }
+                for each in counted
+            ]
+        ),
         authorization_id=bet.authorization_id,
         bet_id=bet.bet_id,
         **_of(event),
@@ -263,13 +315,27 @@ def record_turnover(session: Session, event: Event, bet: SettledBet, counted: Se
 
 def counted_by_bet(session: Session, event: Event, bet: RolledBackBet) -> list[CountedBefore]:
     """Lock the rollings that a bet counted toward, and their completions; return what it counted."""
-    rows = session.all("rolling_counted_by_bet", authorization_id=bet.authorization_id, brand_id=event.brand_id, player_id=event.player_id)
-    tried = session.all("rolling_completion_attempts", rolling_ids=[row["rolling_id"] for row in rows])
+    rows = session.all(
+        "rolling_counted_by_bet",
+        authorization_id=bet.authorization_id,
+        brand_id=event.brand_id,
+        player_id=event.player_id,
+    )
+    tried = session.all(
+        "rolling_completion_attempts", rolling_ids=[row["rolling_id"] for row in rows]
+    )
     attempts = {row["rolling_id"]: row["attempts"] for row in tried}
-    return [CountedBefore(row["rolling_id"], row["amount"], row["state"], attempts.get(row["rolling_id"], 0)) for row in rows]
+    return [
+        CountedBefore(
+            row["rolling_id"], row["amount"], row["state"], attempts.get(row["rolling_id"], 0)
+        )
+        for row in rows
+    ]
 
 
-def record_take_back(session: Session, event: Event, bet: RolledBackBet, taken: Sequence[TakenBack]) -> None:
+def record_take_back(
+    session: Session, event: Event, bet: RolledBackBet, taken: Sequence[TakenBack]
+) -> None:
     """Carry out a reversal of turnover, with a finding wherever the completion stands."""
     session.run(
         "rolling_take_back",
@@ -300,7 +366,12 @@ def take_due_completion(session: Session, lease_seconds: float) -> Completion | 
 
 def complete(session: Session, rolling_id: UUID) -> bool:
     """Close a rolling that the wallet has completed and announce it; False when that was done before."""
-    return session.run("rolling_completion_done", rolling_id=rolling_id, event_type=contract.ROLLING_COMPLETED) == 1
+    return (
+        session.run(
+            "rolling_completion_done", rolling_id=rolling_id, event_type=contract.ROLLING_COMPLETED
+        )
+        == 1
+    )
 
 
 def confirm_closed(session: Session, rolling_id: UUID) -> None:
@@ -308,7 +379,9 @@ def confirm_closed(session: Session, rolling_id: UUID) -> None:
     session.run("rolling_close_done", rolling_id=rolling_id)
 
 
-def put_off_failed(session: Session, completion: Completion, put_off: PutOff, failures_bound: int) -> None:
+def put_off_failed(
+    session: Session, completion: Completion, put_off: PutOff, failures_bound: int
+) -> None:
     """Count a failed completion; from `failures_bound` on it is listed as FAILED_COMPLETION."""
     session.run(
         "rolling_completion_failed",
@@ -339,13 +412,24 @@ def trouble(session: Session, failures_bound: int) -> Row:
 
 def expire(session: Session) -> int:
     """Close a batch of ACTIVE rollings past their time and announce them; return how many."""
-    return session.run("rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=contract.ROLLING_CANCELED)
+    return session.run(
+        "rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=contract.ROLLING_CANCELED
+    )
 
 
 def cancel(session: Session, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
     """Close an ACTIVE rolling and announce it; False when it is not ACTIVE or not there."""
     event_type = contract.ROLLING_CANCELED
-    return session.run("rolling_cancel", rolling_id=rolling_id, brand_id=brand_id, closed_by=closed_by, event_type=event_type) == 1
+    return (
+        session.run(
+            "rolling_cancel",
+            rolling_id=rolling_id,
+            brand_id=brand_id,
+            closed_by=closed_by,
+            event_type=event_type,
+        )
+        == 1
+    )
 
 
 def find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row | None:
@@ -355,9 +439,13 @@ def find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row | None:
 
 def of_player(session: Session, brand_id: UUID, player_id: UUID) -> list[Row]:
     """Return a player's rollings in a brand, newest first, at most 200."""
-    return session.all("rolling_of_player", player_id=player_id, brand_id=brand_id, limit=LIST_LENGTH_MAX)
+    return session.all(
+        "rolling_of_player", player_id=player_id, brand_id=brand_id, limit=LIST_LENGTH_MAX
+    )
 
 
 def is_of_another_brand(session: Session, brand_id: UUID, player_id: UUID) -> bool:
     """Say whether the player has rollings, but only in other brands."""
-    return bool(session.one("rolling_player_elsewhere", player_id=player_id, brand_id=brand_id)["elsewhere"])
+    return bool(
+        session.one("rolling_player_elsewhere", player_id=player_id, brand_id=brand_id)["elsewhere"]
+    )

@@ -16,7 +16,14 @@ from wallet_runtime.plumbing.delivery import STALLED_SECONDS as COMPARISON_STALL
 from wallet_runtime.plumbing.delivery import Delivery
 from wallet_runtime.plumbing.loop import Loop
 from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
-from wallet_runtime.plumbing.retention import INTERVAL_SECONDS, Entries, Keep, Retention, Rows, read_keep
+from wallet_runtime.plumbing.retention import (
+    INTERVAL_SECONDS,
+    Entries,
+    Keep,
+    Retention,
+    Rows,
+    read_keep,
+)
 from wallet_runtime.plumbing.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
 from wallet_runtime.plumbing.streams import Streams, open_streams, wallet_stream
 
@@ -25,8 +32,14 @@ WALLET_OUTBOX = Outbox("wallet", wallet_stream)
 
 def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
     """Make what removes published events, old answers and entries that every consumer has got through with."""
-    rows = (Rows("wallet_prune_outbox", keep.outbox), Rows("wallet_prune_idempotency", keep.idempotency))
-    entries = tuple(Entries(wallet_stream(number), contract.WALLET_STREAM_GROUPS, keep.stream) for number in range(contract.PARTITIONS))
+    rows = (
+        Rows("wallet_prune_outbox", keep.outbox),
+        Rows("wallet_prune_idempotency", keep.idempotency),
+    )
+    entries = tuple(
+        Entries(wallet_stream(number), contract.WALLET_STREAM_GROUPS, keep.stream)
+        for number in range(contract.PARTITIONS)
+    )
     return Retention(database, streams, rows, entries)
 
 

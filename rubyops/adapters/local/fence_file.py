@@ -57,5 +57,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"another process is writing {folder / NAME}; repeat the command") from None
+            raise Refused(
+                f"another process is writing {folder / NAME}; repeat the command"
+            ) from None
         yield

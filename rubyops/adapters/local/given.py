@@ -42,10 +42,15 @@ class GivenPostgres:
     def __post_init__(self) -> None:
         """Raise `UsageError` for a URL that does not say everything."""
         parts = _split(
-            self.url, ("postgresql", "postgres"), "DATABASE_URL (database_url)", "postgresql://SUPERUSER:PASSWORD@HOST:PORT/DATABASE"
+            self.url,
+            ("postgresql", "postgres"),
+            "DATABASE_URL (database_url)",
+            "postgresql://SUPERUSER:PASSWORD@HOST:PORT/DATABASE",
         )
         if not parts.path.strip("/") or "/" in parts.path[1:]:
-            raise UsageError(f"DATABASE_URL (database_url) names no database on {parts.hostname}: postgresql://.../DATABASE is needed.")
+            raise UsageError(
+                f"DATABASE_URL (database_url) names no database on {parts.hostname}: postgresql://.../DATABASE is needed."
+            )
 
     @property
     def databases(self) -> Mapping[Database, str]:
@@ -62,7 +67,11 @@ class GivenPostgres:
     def dsn(self, role: str, password: str, database: str) -> str:
         """Build the connection URL of a role; the superuser is whoever the given URL names, with the password given there."""
         parts = urlsplit(self.url.reveal())
-        netloc = parts.netloc if role == SUPERUSER else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+        netloc = (
+            parts.netloc
+            if role == SUPERUSER
+            else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+        )
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
     def accept(self, passwords: Mapping[str, str]) -> None:
@@ -78,14 +87,26 @@ class GivenPostgres:
         with self._asking(MAINTENANCE_DATABASE) as connection:
             major = connection.info.server_version // 10_000
             if major < OLDEST_POSTGRES:
-                raise Refused(f"PostgreSQL on {self.where} is version {major}; {OLDEST_POSTGRES} or newer is needed.")
+                raise Refused(
+                    f"PostgreSQL on {self.where} is version {major}; {OLDEST_POSTGRES} or newer is needed."
+                )
             if connection.info.parameter_status("is_superuser") != "on":
-                raise Refused(f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; roles and guards need one.")
-            stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)}).fetchall()
+                raise Refused(
+                    f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; roles and guards need one."
+                )
+            stored = connection.execute(
+                sql.query("role_verifiers"), {"roles": list(passwords)}
+            ).fetchall()
             there = [
-                name for name in self.databases.values() if connection.execute(sql.query("database_exists"), {"name": name}).fetchone()
+                name
+                for name in self.databases.values()
+                if connection.execute(sql.query("database_exists"), {"name": name}).fetchone()
             ]
-        others = [role for role, verifier in stored if verifier is not None and not _is_of(verifier, passwords[role])]
+        others = [
+            role
+            for role, verifier in stored
+            if verifier is not None and not _is_of(verifier, passwords[role])
+        ]
         if others:
             raise Refused(
                 f"PostgreSQL on {self.where} has the roles {', '.join(others)} with other passwords: another environment lives there. "
@@ -98,7 +119,9 @@ class GivenPostgres:
         with self._asking(database) as connection:
             foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchone()
         if foreign:
-            raise Refused(f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. Name another database.")
+            raise Refused(
+                f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. Name another database."
+            )
 
     def _asking(self, database: str) -> BoundConnection:
         dsn = self.dsn(SUPERUSER, "", database)
@@ -120,9 +143,16 @@ class GivenRedis:
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for a URL that does not say everything."""
-        parts = _split(self.given, ("redis", "rediss"), "REDIS_URL (redis_url)", "redis://:PASSWORD@HOST:PORT/NUMBER")
+        parts = _split(
+            self.given,
+            ("redis", "rediss"),
+            "REDIS_URL (redis_url)",
+            "redis://:PASSWORD@HOST:PORT/NUMBER",
+        )
         if parts.path.strip("/") and not parts.path[1:].isdecimal():
-            raise UsageError(f"REDIS_URL (redis_url) ends in {parts.path!r}; the number of a logical database is needed, such as /0.")
+            raise UsageError(
+                f"REDIS_URL (redis_url) ends in {parts.path!r}; the number of a logical database is needed, such as /0."
+            )
 
     @property
     def number(self) -> int:
@@ -154,7 +184,9 @@ class GivenRedis:
         try:
             within(watch, lambda: self._configure(client, passwords), lambda _: None)
         except redis.ResponseError as fault:
-            raise Refused(f"Redis on {self.where} refused to make the environment's users: {fault}.") from fault
+            raise Refused(
+                f"Redis on {self.where} refused to make the environment's users: {fault}."
+            ) from fault
         except redis.RedisError as fault:
             raise Unreachable(f"Redis on {self.where} cannot be reached: {fault}") from fault
 
@@ -165,7 +197,9 @@ class GivenRedis:
         with client:
             version = str(client.info("server")["redis_version"])
             if int(version.partition(".")[0]) < OLDEST_REDIS:
-                raise Refused(f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed.")
+                raise Refused(
+                    f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed."
+                )
             self._claim(client)
             for user, password in passwords.items():
                 digest = hashlib.sha256(password.encode()).hexdigest()
@@ -177,10 +211,14 @@ class GivenRedis:
             if client.dbsize() == 1:
                 return
             client.delete(MARK)
-            raise Refused(f"Logical database {self.number} of Redis on {self.where} holds keys that are not ours. Name an empty one.")
+            raise Refused(
+                f"Logical database {self.number} of Redis on {self.where} holds keys that are not ours. Name an empty one."
+            )
         owner: object = client.get(MARK)
         if owner != self.owner:
-            raise Refused(f"Logical database {self.number} of Redis on {self.where} belongs to the platform on {owner}. Name another one.")
+            raise Refused(
+                f"Logical database {self.number} of Redis on {self.where} belongs to the platform on {owner}. Name another one."
+            )
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Nothing to wait for: `configure` has spoken to the server."""
@@ -200,6 +238,8 @@ def _is_of(verifier: str, password: str) -> bool:
         return False
     costs, _, keys = rest.partition("$")
     iterations, _, salt = costs.partition(":")
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    salted = hashlib.pbkdf2_hmac(
+        "sha256", password.encode(), base64.b64decode(salt), int(iterations)
+    )
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     return hmac.compare_digest(stored, base64.b64decode(keys.partition(":")[0]))

@@ -66,7 +66,9 @@ class Keyring:
         try:
             return Secret(self._values[name])
         except KeyError:
-            raise NoSecret(f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}.") from None
+            raise NoSecret(
+                f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}."
+            ) from None
 
     def _keep_out(self) -> None:
         """Keep every value out of what is printed and journaled, also those that nobody asks for here."""

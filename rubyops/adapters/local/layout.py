@@ -48,14 +48,28 @@ def copy_name(process: str, copy: int) -> str:
 
 def copy_names(environment: Environment) -> list[tuple[str, int]]:
     """List (process, copy) of everything that the environment runs, in the contract's order."""
-    return [(process, copy) for process in contract.PROCESSES for copy in range(1, environment.copies + 1)]
+    return [
+        (process, copy)
+        for process in contract.PROCESSES
+        for copy in range(1, environment.copies + 1)
+    ]
 
 
 def server_programs(postgres: PostgresServer, valkey: RedisServer) -> list[Program]:
     """Build the servers that are ours. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
     programs = []
     if isinstance(postgres, Postgres):
-        programs.append(Program(POSTGRES, POSTGRES, 10, tuple(postgres.command()), POSTGRES_ENVIRONMENT, postgres.user, "INT"))
+        programs.append(
+            Program(
+                POSTGRES,
+                POSTGRES,
+                10,
+                tuple(postgres.command()),
+                POSTGRES_ENVIRONMENT,
+                postgres.user,
+                "INT",
+            )
+        )
     if isinstance(valkey, Valkey):
         programs.append(Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}))
     return programs
@@ -78,7 +92,9 @@ class Platform:
 
     def _program(self, process: str, copy: int) -> Program:
         command = (sys.executable, "-m", "wallet_runtime", process)
-        return Program(copy_name(process, copy), PLATFORM_GROUP, 30, command, self._variables(process, copy))
+        return Program(
+            copy_name(process, copy), PLATFORM_GROUP, 30, command, self._variables(process, copy)
+        )
 
     def _variables(self, process: str, copy: int) -> dict[str, str]:
         variables = {
@@ -92,12 +108,21 @@ class Platform:
             contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
         if process in REDIS_USERS:
-            variables["REDIS_URL"] = self.valkey.url(process, self._reveal(keyring.redis_password(process)))
+            variables["REDIS_URL"] = self.valkey.url(
+                process, self._reveal(keyring.redis_password(process))
+            )
         if process == contract.WALLET_SERVICE:
-            variables[contract.ANCHOR_FILE_VARIABLE] = str(self.environment.home / "exports" / "ledger-anchors.ndjson")
+            variables[contract.ANCHOR_FILE_VARIABLE] = str(
+                self.environment.home / "exports" / "ledger-anchors.ndjson"
+            )
         # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
-        variables |= {f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)]) for other in contract.API_PROCESSES}
-        return variables | {name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders}
+        variables |= {
+            f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)])
+            for other in contract.API_PROCESSES
+        }
+        return variables | {
+            name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders
+        }
 
     def _dsn(self, role: str, database: Database) -> str:
         return dsn(self.postgres, self.keys, role, database).reveal()
@@ -108,7 +133,9 @@ class Platform:
 
 def dsn(postgres: PostgresServer, keys: Keyring, role: str, database: Database) -> Secret:
     """Build the connection URL of a role."""
-    return Secret(postgres.dsn(role, keys[keyring.role_password(role)].reveal(), postgres.databases[database]))
+    return Secret(
+        postgres.dsn(role, keys[keyring.role_password(role)].reveal(), postgres.databases[database])
+    )
 
 
 def copy_url(port: int) -> str:

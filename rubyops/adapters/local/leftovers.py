@@ -48,7 +48,11 @@ def is_alive(pid: int) -> bool:
     """Whether the process runs; one that has ended and waits for its parent does not."""
     try:
         os.kill(pid, 0)
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z" if PROC.is_dir() else True
+        return (
+            (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            if PROC.is_dir()
+            else True
+        )
     except PermissionError:
         return True
     except (ProcessLookupError, FileNotFoundError):
@@ -59,7 +63,11 @@ def pid_in(file: Path, mark: str) -> int | None:
     """Return the process id that a pid file names, if that process still runs and its command line holds `mark`."""
     try:
         pid = int(file.read_text().split()[0])
-        command = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace") if PROC.is_dir() else mark
+        command = (
+            (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
+            if PROC.is_dir()
+            else mark
+        )
     except (OSError, ValueError, IndexError):
         return None
     return pid if is_alive(pid) and mark in command else None
@@ -69,7 +77,9 @@ def _servers(home: Path) -> Iterator[tuple[int, signal.Signals]]:
     postgres = pid_in(home / "postgres" / "postmaster.pid", str(home / "postgres"))
     if postgres is not None:
         yield postgres, signal.SIGINT
-    valkey = pid_in(home / "valkey" / "valkey.pid", "valkey-server") or pid_in(home / "valkey" / "valkey.pid", "redis-server")
+    valkey = pid_in(home / "valkey" / "valkey.pid", "valkey-server") or pid_in(
+        home / "valkey" / "valkey.pid", "redis-server"
+    )
     if valkey is not None:
         yield valkey, signal.SIGTERM
 

@@ -47,7 +47,9 @@ def await_live(
     raise TimedOut(f"{', '.join(silent)}: no answer within {LIVE_SECONDS:g} s. {told}")
 
 
-def _refuse(supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids: Mapping[str, set[int]]) -> None:
+def _refuse(
+    supervisor: Supervisor, home: Path, waiting: Mapping[str, str], pids: Mapping[str, set[int]]
+) -> None:
     states = supervisor.states()
     for name, url in waiting.items():
         pids[name].add(states[name].pid)
@@ -77,6 +79,10 @@ def _answers(url: str, hear: Hook | None = None) -> bool:
 
 def _tail(home: Path, name: str) -> str:
     try:
-        return "\n".join(log_file(home, name).read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
+        return "\n".join(
+            log_file(home, name)
+            .read_text(encoding="utf-8", errors="replace")
+            .splitlines()[-LOG_LINES:]
+        )
     except OSError as fault:
         return f"(no log: {fault})"

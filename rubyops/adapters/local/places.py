@@ -38,7 +38,11 @@ class Places:
     @property
     def own(self) -> list[str]:
         """The programs of the servers that are the environment's own."""
-        return [name for name, given in ((POSTGRES, self.postgres), (VALKEY, self.redis)) if given is None]
+        return [
+            name
+            for name, given in ((POSTGRES, self.postgres), (VALKEY, self.redis))
+            if given is None
+        ]
 
     def remember(self) -> None:
         """Keep the URLs (0600), so that later commands need not be told again, and cannot be led elsewhere."""
@@ -50,12 +54,19 @@ class Places:
             return
         replace_state(self._file, json.dumps(urls, indent=2))
 
-    def _postgres(self, environment: Environment, known: dict[str, str | None]) -> GivenPostgres | None:
+    def _postgres(
+        self, environment: Environment, known: dict[str, str | None]
+    ) -> GivenPostgres | None:
         named = GivenPostgres(environment.database_url) if environment.database_url else None
         if "database_url" not in known:
             return named
         before = GivenPostgres(Secret(url)) if (url := known["database_url"]) else None
-        _refuse_move(environment.name, "PostgreSQL", before.where if before else None, named.where if named else None)
+        _refuse_move(
+            environment.name,
+            "PostgreSQL",
+            before.where if before else None,
+            named.where if named else None,
+        )
         return named or before
 
     def _redis(self, environment: Environment, known: dict[str, str | None]) -> GivenRedis | None:
@@ -64,7 +75,12 @@ class Places:
         if "redis_url" not in known:
             return named
         before = GivenRedis(Secret(url), owner) if (url := known["redis_url"]) else None
-        _refuse_move(environment.name, "Redis", before.where if before else None, named.where if named else None)
+        _refuse_move(
+            environment.name,
+            "Redis",
+            before.where if before else None,
+            named.where if named else None,
+        )
         return named or before
 
 

@@ -45,7 +45,9 @@ class PortBook:
         for port in random.sample(range(FIRST, LAST), ATTEMPTS):
             if port not in taken and is_free(port):
                 return port
-        raise RubyopsError(f"None of {ATTEMPTS} ports tried from {FIRST} to {LAST} is free on {HOST}. See what listens: `ss -ltn`.")
+        raise RubyopsError(
+            f"None of {ATTEMPTS} ports tried from {FIRST} to {LAST} is free on {HOST}. See what listens: `ss -ltn`."
+        )
 
     def _taken(self) -> Container[int]:
         return {*self._ports.values(), *self._neighbours()}

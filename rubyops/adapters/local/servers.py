@@ -104,10 +104,20 @@ class Postgres:
             secret.flush()
             os.chown(secret.name, self.data.stat().st_uid, -1)
             access = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret.name}"]
-            command = [str(self.bin_dir / "initdb"), "-D", str(self.data), "--no-locale", "-E", "UTF8", *access]
+            command = [
+                str(self.bin_dir / "initdb"),
+                "-D",
+                str(self.data),
+                "--no-locale",
+                "-E",
+                "UTF8",
+                *access,
+            ]
             made = self._initdb(command)
         if made.returncode != 0:
-            raise RubyopsError(f"initdb could not make the PostgreSQL cluster in {self.data}: {made.stderr.strip()[-600:]}")
+            raise RubyopsError(
+                f"initdb could not make the PostgreSQL cluster in {self.data}: {made.stderr.strip()[-600:]}"
+            )
         return True
 
     def _initdb(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
@@ -162,8 +172,14 @@ class Valkey:
     def configure(self, passwords: Mapping[str, str]) -> None:
         """Write the configuration (0600; of passwords only the digests)."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()}
-        users = [f"user {user} reset on #{digest} {ACCESS_RULES[user]}" for user, digest in digests.items()]
+        digests = {
+            user: hashlib.sha256(password.encode()).hexdigest()
+            for user, password in passwords.items()
+        }
+        users = [
+            f"user {user} reset on #{digest} {ACCESS_RULES[user]}"
+            for user, digest in digests.items()
+        ]
         lines = [
             f"bind {HOST}",
             f"port {self.port}",

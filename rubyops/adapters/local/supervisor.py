@@ -23,7 +23,9 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
 from wallet_runtime import contract
 
-SOCKET_PATH_LIMIT = 90  # the kernel takes 107 bytes, and supervisord binds a longer temporary name first
+SOCKET_PATH_LIMIT = (
+    90  # the kernel takes 107 bytes, and supervisord binds a longer temporary name first
+)
 ANSWER_SECONDS = 5.0  # orders too: none of them waits for what it starts or stops
 START_SECONDS = 15.0
 STOP_SECONDS = 10  # for each program
@@ -35,7 +37,16 @@ SHUTTING_DOWN, ALREADY_STARTED, NOT_RUNNING = 6, 60, 70
 OVERTAKEN, REFUSED = 901, 902
 FENCED = "rubyops.adapters.local.fenced_rpc:make_interface"
 # What a kept program may inherit from the shell that happened to start the supervisor.
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", contract.FAILPOINT_VARIABLE)
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    contract.FAILPOINT_VARIABLE,
+)
 
 
 class _ShuttingDown(Unreachable):
@@ -84,10 +95,17 @@ class Supervisor:
 
     def configuration(self, programs: Sequence[Program], directory: Path) -> str:
         """Render supervisord's configuration for `programs`, which run in `directory`."""
-        sections = [self._own_sections(), *(_program_section(program, self._home, directory) for program in programs)]
+        sections = [
+            self._own_sections(),
+            *(_program_section(program, self._home, directory) for program in programs),
+        ]
         for group in dict.fromkeys(program.group for program in programs):
             members = [program for program in programs if program.group == group]
-            lines = [f"[group:{group}]", f"programs={','.join(program.name for program in members)}", f"priority={members[0].priority}"]
+            lines = [
+                f"[group:{group}]",
+                f"programs={','.join(program.name for program in members)}",
+                f"priority={members[0].priority}",
+            ]
             sections.append("\n".join(lines))
         return "\n\n".join(sections) + "\n"
 
@@ -99,7 +117,9 @@ class Supervisor:
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         started = run_program(command, START_SECONDS, env=environ)
         if started.returncode != 0:
-            raise RubyopsError(f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}")
+            raise RubyopsError(
+                f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}"
+            )
         log = log_file(self._home, "supervisord")
         otherwise = f"supervisord did not answer on {self._socket}; see {log}"
         self._wait(self.is_alive, START_SECONDS, "supervisord", otherwise)
@@ -107,7 +127,10 @@ class Supervisor:
     def states(self) -> dict[str, ProgramState]:
         """Return every kept program by its name; `Unreachable` when the supervisor does not answer."""
         listed = self._call("supervisor.getAllProcessInfo")
-        return {info["name"]: ProgramState(info["name"], info["statename"].lower(), int(info["pid"])) for info in listed}
+        return {
+            info["name"]: ProgramState(info["name"], info["statename"].lower(), int(info["pid"]))
+            for info in listed
+        }
 
     def fence(self) -> int:
         """Return the highest fencing token that was given here, 0 where there was none."""
@@ -178,7 +201,9 @@ class Supervisor:
             self._fenced(verb, token, name)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != harmless:
-                raise RubyopsError(f"The supervisor refused {verb} of {name}: {fault.faultString}. See {self._home / 'logs'}.") from fault
+                raise RubyopsError(
+                    f"The supervisor refused {verb} of {name}: {fault.faultString}. See {self._home / 'logs'}."
+                ) from fault
 
     def _fenced(self, verb: str, token: int, *arguments: str) -> None:
         try:
@@ -213,7 +238,9 @@ class Supervisor:
             try:
                 return getattr(proxy, verb)(*arguments)
             except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as fault:
-                raise Unreachable(f"The supervisor of {self._home} does not answer: {fault or type(fault).__name__}.") from fault
+                raise Unreachable(
+                    f"The supervisor of {self._home} does not answer: {fault or type(fault).__name__}."
+                ) from fault
 
     def _own_sections(self) -> str:
         user = ["user=root"] if os.geteuid() == 0 else []
@@ -227,17 +254,24 @@ class Supervisor:
             *user,
         ]
         server = ["[unix_http_server]", f"file={_literal(self._socket)}", "chmod=0700"]
-        interface = ["[rpcinterface:supervisor]", "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"]
+        interface = [
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+        ]
         fenced = [
             "[rpcinterface:rubyops]",
             f"supervisor.rpcinterface_factory = {FENCED}",
             f"fence_folder = {_literal(self._folder)}",
         ]
-        return "\n\n".join("\n".join(section) for section in (supervisord, server, interface, fenced))
+        return "\n\n".join(
+            "\n".join(section) for section in (supervisord, server, interface, fenced)
+        )
 
 
 def _program_section(program: Program, home: Path, directory: Path) -> str:
-    variables = ",".join(f'{name}="{_literal(value)}"' for name, value in program.environment.items())
+    variables = ",".join(
+        f'{name}="{_literal(value)}"' for name, value in program.environment.items()
+    )
     lines = [
         f"[program:{program.name}]",
         f"command={_literal(shlex.join(program.command))}",
@@ -267,11 +301,17 @@ def _socket_path(folder: Path) -> Path:
     if len(os.fsencode(wanted)) <= SOCKET_PATH_LIMIT:
         return wanted
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = Path(runtime) if runtime and Path(runtime).is_dir() and len(runtime) < SOCKET_PATH_LIMIT // 2 else Path("/tmp")
+    base = (
+        Path(runtime)
+        if runtime and Path(runtime).is_dir() and len(runtime) < SOCKET_PATH_LIMIT // 2
+        else Path("/tmp")
+    )
     private = base / f"rubyops-{os.geteuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
     if private.lstat().st_uid != os.geteuid() or private.is_symlink():
-        raise RubyopsError(f"{private} belongs to somebody else. Set RUBYOPS_HOME to a folder with a short path.")
+        raise RubyopsError(
+            f"{private} belongs to somebody else. Set RUBYOPS_HOME to a folder with a short path."
+        )
     return private / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}.sock"
 
 

@@ -21,4 +21,7 @@ def test_a_signed_callback_is_let_in() -> None:
     }
     headers = Headers((name.encode(), value.encode()) for name, value in named.items())
     settings = read_settings(contract.GATEWAY, environment_for(contract.GATEWAY, 1))
-    assert auth.provider(settings, auth.Attempt("POST", PATH, PATH, headers, BODY)).caller == "mockslots"
+    assert (
+        auth.provider(settings, auth.Attempt("POST", PATH, PATH, headers, BODY)).caller
+        == "mockslots"
+    )

@@ -18,7 +18,9 @@ Change = Callable[[Path], object]
 
 def git(folder: Path, *words: str) -> str:
     named = ("-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main")
-    done = subprocess.run(["git", "-C", str(folder), *named, *words], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *named, *words], check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()
 
 
@@ -27,8 +29,16 @@ def repository(tmp_path: Path) -> Path:
     made = tmp_path / "checkout"
     (made / "wallet_runtime" / "seeds").mkdir(parents=True)
     (made / "sql" / "queries").mkdir(parents=True)
-    files = {"wallet_runtime/api.py": "x = 1\n", "wallet_runtime/seeds/a.json": "{}", "sql/queries/q.sql": "SELECT 1;\n"}
-    for name, text in {**files, "README.md": "read me\n", ".gitignore": "ignored/\n__pycache__/\n"}.items():
+    files = {
+        "wallet_runtime/api.py": "x = 1\n",
+        "wallet_runtime/seeds/a.json": "{}",
+        "sql/queries/q.sql": "SELECT 1;\n",
+    }
+    for name, text in {
+        **files,
+        "README.md": "read me\n",
+        ".gitignore": "ignored/\n__pycache__/\n",
+    }.items():
         (made / name).write_text(text)
     git(made, "init", "-q")
     git(made, "add", "-A")
@@ -55,13 +65,18 @@ def skipped_change(repository: Path) -> None:
 
 CHANGES: dict[str, Change] = {
     "edited": lambda folder: (folder / "README.md").write_text("read me too\n"),
-    "staged": lambda folder: [(folder / "README.md").write_text("staged\n"), git(folder, "add", "README.md")],
+    "staged": lambda folder: [
+        (folder / "README.md").write_text("staged\n"),
+        git(folder, "add", "README.md"),
+    ],
     "deleted": lambda folder: (folder / "README.md").unlink(),
     "made executable": lambda folder: (folder / "README.md").chmod(0o755),
     "an untracked file": lambda folder: (folder / "new.py").write_text("x = 1\n"),
     "another untracked file": lambda folder: (folder / "new.py").write_text("x = 2\n"),
     "an untracked link": lambda folder: (folder / "new.py").symlink_to("README.md"),
-    "an untracked file with a strange name": lambda folder: (folder / "ne\nw é.py").write_text("x = 1\n"),
+    "an untracked file with a strange name": lambda folder: (folder / "ne\nw é.py").write_text(
+        "x = 1\n"
+    ),
     "a change that git was told to overlook": hidden_change,
     "a change that git was told to skip": skipped_change,
 }
@@ -94,11 +109,17 @@ def test_state_that_is_kept_in_the_checkout_is_no_change(repository: Path) -> No
     assert name_commit(repository, state) != head
 
 
-def test_what_git_does_not_tell_is_unknown(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_git_does_not_tell_is_unknown(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert name_commit(tmp_path) == "unknown"
-    assert name_commit(repository / "sql") == "unknown", "a folder inside of somebody's repository is not a checkout"
+    assert name_commit(repository / "sql") == "unknown", (
+        "a folder inside of somebody's repository is not a checkout"
+    )
     monkeypatch.setenv("GIT_DIR", str(CHECKOUT / ".git"))
-    assert name_commit(repository) != name_commit(CHECKOUT), "the shell's variables name no other repository"
+    assert name_commit(repository) != name_commit(CHECKOUT), (
+        "the shell's variables name no other repository"
+    )
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert name_commit(repository) == "unknown"
 
@@ -113,7 +134,9 @@ SOURCES: dict[str, Change] = {
     "sql": lambda folder: (folder / "sql" / "queries" / "q.sql").write_text("SELECT 2;\n"),
     "a seed": lambda folder: (folder / "wallet_runtime" / "seeds" / "a.json").write_text("[]"),
     "a new file": lambda folder: (folder / "wallet_runtime" / "new.py").touch(),
-    "a file renamed": lambda folder: (folder / "wallet_runtime" / "api.py").rename(folder / "wallet_runtime" / "b.py"),
+    "a file renamed": lambda folder: (folder / "wallet_runtime" / "api.py").rename(
+        folder / "wallet_runtime" / "b.py"
+    ),
     "a file gone": lambda folder: (folder / "sql" / "queries" / "q.sql").unlink(),
 }
 
@@ -138,4 +161,6 @@ def test_code_is_not_what_is_not_loaded(repository: Path) -> None:
 def test_code_can_be_asked_for_at_every_line() -> None:
     began = time.process_time()
     assert len(code_digest()) == 64
-    assert time.process_time() - began < 0.3  # some ten milliseconds; the rest is room for a busy machine
+    assert (
+        time.process_time() - began < 0.3
+    )  # some ten milliseconds; the rest is room for a busy machine

@@ -8,7 +8,15 @@ import pytest
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
-from rubyops.errors import CheckFailed, LockHeld, LockLost, Overruled, Refused, Unreachable, WriteAttempted
+from rubyops.errors import (
+    CheckFailed,
+    LockHeld,
+    LockLost,
+    Overruled,
+    Refused,
+    Unreachable,
+    WriteAttempted,
+)
 from rubyops.ports import Mark
 from tests.cluster import TestDatabase
 
@@ -41,7 +49,9 @@ def test_the_lock_of_a_dead_process_is_taken_over_at_once(control: ControlDataba
         control.renew("r-1", token)
 
 
-def test_of_another_host_nothing_is_known_until_the_lease_ends(control: ControlDatabase, control_db: TestDatabase) -> None:
+def test_of_another_host_nothing_is_known_until_the_lease_ends(
+    control: ControlDatabase, control_db: TestDatabase
+) -> None:
     control.acquire("r-1", ELSEWHERE)
     with pytest.raises(LockHeld, match="another-host"):
         control.acquire("r-2", HERE)
@@ -168,7 +178,9 @@ def test_the_anchor_never_goes_back(control: ControlDatabase) -> None:
     assert control.head("r-2") is None
 
 
-def test_a_broken_connection_is_replaced(control: ControlDatabase, control_db: TestDatabase) -> None:
+def test_a_broken_connection_is_replaced(
+    control: ControlDatabase, control_db: TestDatabase
+) -> None:
     control.freeze()
     control_db.end_sessions("rubyops")
     assert control.freeze().level == "open"

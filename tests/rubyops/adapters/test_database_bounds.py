@@ -31,7 +31,9 @@ pytestmark = pytest.mark.fault
 
 def link_to(database: TestDatabase, *, read_only: bool = False) -> Link:
     role = "rubyops_read" if read_only else "rubyops_ops"
-    return Link(lambda: database.dsn(role), "the test's database", read_only=read_only, bounds=SHORT)
+    return Link(
+        lambda: database.dsn(role), "the test's database", read_only=read_only, bounds=SHORT
+    )
 
 
 @contextlib.contextmanager
@@ -59,7 +61,9 @@ def test_a_stopped_backend_ends_the_call(control_db: TestDatabase, read_only: bo
 
 
 @pytest.mark.embedded_only(reason=SERVERS_OF_OURS)
-def test_a_stopped_server_shortens_the_calls_that_follow(control_db: TestDatabase, cluster: Cluster) -> None:
+def test_a_stopped_server_shortens_the_calls_that_follow(
+    control_db: TestDatabase, cluster: Cluster
+) -> None:
     link = link_to(control_db)
     postmaster = leftovers.pid_in(cluster.folder / "postgres" / "postmaster.pid", "postgres")
     assert postmaster is not None
@@ -206,7 +210,10 @@ def test_another_call_of_this_process_is_named() -> None:
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait()
-    with timed() as seconds, pytest.raises(Unreachable, match="held by another call of this process"):
+    with (
+        timed() as seconds,
+        pytest.raises(Unreachable, match="held by another call of this process"),
+    ):
         link.rows("facts_freeze")
     ending.set()
     holder.join()
@@ -244,7 +251,9 @@ def test_links_of_one_server_share_their_doubt() -> None:
     shared = Patience(SHORT.doubt)
     with silent() as port:
         dsn = f"postgresql://me@127.0.0.1:{port}/x"
-        first, second = (Link(lambda: dsn, name, bounds=SHORT, patience=shared) for name in ("one", "other"))
+        first, second = (
+            Link(lambda: dsn, name, bounds=SHORT, patience=shared) for name in ("one", "other")
+        )
         with pytest.raises(Unreachable, match=r"one did not take .* within 0\.4 s"):
             first.one("facts_gate")
         with pytest.raises(Unreachable, match=r"other did not take .* within 0\.2 s"):

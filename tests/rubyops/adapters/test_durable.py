@@ -81,7 +81,12 @@ WRITERS = {
     "supervisor/supervisord.conf": write_configuration,
     "valkey/valkey.conf": write_valkey,
 }
-BEFORE = {"ports.json": '{"postgres": 20001}', "secrets.json": '{"x": "y"}', "servers.json": "{}", "supervisor/fence": "7\n"}
+BEFORE = {
+    "ports.json": '{"postgres": 20001}',
+    "secrets.json": '{"x": "y"}',
+    "servers.json": "{}",
+    "supervisor/fence": "7\n",
+}
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -90,7 +95,10 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, name: str) -> Non
     file.parent.mkdir(exist_ok=True)
     file.write_text(BEFORE.get(name, "as before\n"))
     before = file.read_bytes()
-    with full_disk(), pytest.raises(StateUnwritable, match=r"cannot be written \(.*\)\. Make room") as told:
+    with (
+        full_disk(),
+        pytest.raises(StateUnwritable, match=r"cannot be written \(.*\)\. Make room") as told,
+    ):
         WRITERS[name](tmp_path)
     assert str(file) in told.value.message
     assert file.read_bytes() == before
@@ -99,7 +107,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("damage", DAMAGED)
 @pytest.mark.parametrize("name", ["ports.json", "secrets.json", "servers.json"])
-def test_a_damaged_file_is_told_with_the_way_out_and_no_value(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_damaged_file_is_told_with_the_way_out_and_no_value(
+    tmp_path: Path, name: str, damage: str
+) -> None:
     file = tmp_path / name
     file.write_bytes(DAMAGED[damage])
     with pytest.raises(StateDamaged, match="is damaged") as told:
@@ -114,7 +124,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         read_state(tmp_path, dict[str, int], "Mend it.")
 
 
-@pytest.mark.parametrize("held", [b"", b"\xc3\xa9", b"\xff\xfe", "٣".encode(), b"7 8", b"-1", b"seven\n"])
+@pytest.mark.parametrize(
+    "held", [b"", b"\xc3\xa9", b"\xff\xfe", "٣".encode(), b"7 8", b"-1", b"seven\n"]
+)
 def test_a_damaged_fence_is_a_refusal(tmp_path: Path, held: bytes) -> None:
     (tmp_path / fence_file.NAME).write_bytes(held)
     for act in (fence_file.confirm, fence_file.advance):

@@ -56,10 +56,16 @@ def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Pa
     link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
     manifest = export_tables(link, tmp_path, mark(1), TABLES)
     folder = tmp_path / "r-1-export-1"
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", *sorted(f"{table}.csv" for table in TABLES)]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "manifest.json",
+        *sorted(f"{table}.csv" for table in TABLES),
+    ]
     data = (folder / "wallet_currency.csv").read_bytes()
     told = json.loads((folder / "manifest.json").read_text())["tables"]["wallet_currency"]
-    assert (told["rows"], told["sha256"]) == (len(list(csv.reader(data.decode().splitlines()))) - 1, hashlib.sha256(data).hexdigest())
+    assert (told["rows"], told["sha256"]) == (
+        len(list(csv.reader(data.decode().splitlines()))) - 1,
+        hashlib.sha256(data).hexdigest(),
+    )
     assert export_tables(link, tmp_path, mark(1), TABLES) == manifest
     with pytest.raises(RubyopsError, match="has no schema|refused"):
         export_tables(link, tmp_path, mark(2), ("wallet_topology", "no_such_table"))
@@ -67,12 +73,16 @@ def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Pa
     assert link.one("ops_has_money")["ready"], "the connection is as it was"
 
 
-def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(platform_db: TestDatabase) -> None:
+def test_the_freeze_is_mirrored_and_an_overtaken_token_is_refused(
+    platform_db: TestDatabase,
+) -> None:
     link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
     link.rows("ops_advance_fence", token=7)
     link.rows("ops_raise_freeze", level="ingress", epoch=3)
     with psycopg.connect(platform_db.superuser_dsn) as connection:
-        assert connection.execute("SELECT freeze_level, freeze_epoch FROM wallet.wallet_gate").fetchone() == ("ingress", 3)
+        assert connection.execute(
+            "SELECT freeze_level, freeze_epoch FROM wallet.wallet_gate"
+        ).fetchone() == ("ingress", 3)
     with pytest.raises(RubyopsError, match="taken over"):
         link.rows("ops_lower_freeze", token=6, level="open", epoch=4, change_no=0)
     with pytest.raises(RubyopsError, match="taken over"):
@@ -86,7 +96,13 @@ def test_groups_tell_lag_and_pending(redis_url: str) -> None:
         client.xadd("wallet.events.0", {"a": "2"})
         client.xreadgroup("rolling_worker", "me", {"wallet.events.0": ">"}, count=1)
     (group,) = StreamReader(lambda: redis_url).groups()
-    assert group == {"stream": "wallet.events.0", "group": "rolling_worker", "lag": 1, "pending": 1, "length": 2}
+    assert group == {
+        "stream": "wallet.events.0",
+        "group": "rolling_worker",
+        "lag": 1,
+        "pending": 1,
+        "length": 2,
+    }
 
 
 def test_what_is_left_to_read_is_counted(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +114,9 @@ def test_what_is_left_to_read_is_counted(redis_url: str, monkeypatch: pytest.Mon
         client.xdel("wallet.events.0", *entries[2:4])
         told = client.xinfo_groups("wallet.events.0")[0]["lag"]
     (group,) = StreamReader(lambda: redis_url).groups()
-    assert (told != 4, group["lag"]) == (True, 4), "the server's own figure is wrong or missing once an entry was deleted"
+    assert (told != 4, group["lag"]) == (True, 4), (
+        "the server's own figure is wrong or missing once an entry was deleted"
+    )
 
 
 def test_a_redis_that_is_not_there_is_unreachable() -> None:

@@ -39,7 +39,9 @@ def lives(dsn: str, backend: int) -> bool:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_session_that_is_given_up_keeps_no_lock(control_db: TestDatabase, error: Exception) -> None:
+def test_a_session_that_is_given_up_keeps_no_lock(
+    control_db: TestDatabase, error: Exception
+) -> None:
     """The statement alone would last a minute; a server that does not look would go on with it."""
     dsn = control_db.superuser_dsn
     connection = open_session(dsn, "the server", hook=raising(error))
@@ -62,7 +64,9 @@ def test_an_error_of_the_statement_leaves_the_session(control_db: TestDatabase) 
         assert not connection.closed
 
 
-def test_a_server_that_goes_away_during_a_migration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_goes_away_during_a_migration_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(migrations, "ALIVE_SECONDS", 0.0)
     with silent() as port:
         nobody = port

@@ -11,9 +11,7 @@ from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.cluster import PASSWORD, Cluster, TestDatabase
 
-SCHEMAS = (
-    "SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
-)
+SCHEMAS = "SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
 
 
 def value(dsn: str, text: str) -> object:
@@ -54,11 +52,15 @@ def test_two_at_once_do_not_interleave(empty_dsn: str) -> None:
 
 
 def test_the_read_role_sees_the_revision(platform_db: TestDatabase) -> None:
-    assert migrations.current(platform_db.dsn("rubyops_read"), "platform") == migrations.heads("platform")
+    assert migrations.current(platform_db.dsn("rubyops_read"), "platform") == migrations.heads(
+        "platform"
+    )
 
 
 def test_passwords_reach_the_server_only_as_verifiers(platform_db: TestDatabase) -> None:
     migrations.provision_passwords(platform_db.superuser_dsn, {"gateway": PASSWORD})
-    stored = value(platform_db.superuser_dsn, "SELECT rolpassword FROM pg_authid WHERE rolname = 'gateway'")
+    stored = value(
+        platform_db.superuser_dsn, "SELECT rolpassword FROM pg_authid WHERE rolname = 'gateway'"
+    )
     assert str(stored).startswith("SCRAM-SHA-256$")
     assert value(platform_db.dsn("gateway"), "SELECT current_user") == "gateway"

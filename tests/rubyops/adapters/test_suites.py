@@ -43,38 +43,66 @@ def nothing() -> None:
     """Do nothing while waiting."""
 
 
-def test_suites_that_pass_are_counted_and_kept(suites: PytestSuites, results: SealedResults, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suites_that_pass_are_counted_and_kept(
+    suites: PytestSuites, results: SealedResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RUBYOPS_HOME", "/nowhere")
-    figures = suites.run({"good": ("test_good.py",), "clean": ("test_environment.py", "test_good.py")}, nothing)
-    assert {name: (row["passed"], row["failures"]) for name, row in figures.items()} == {"good": (2, []), "clean": (3, [])}
+    figures = suites.run(
+        {"good": ("test_good.py",), "clean": ("test_environment.py", "test_good.py")}, nothing
+    )
+    assert {name: (row["passed"], row["failures"]) for name, row in figures.items()} == {
+        "good": (2, []),
+        "clean": (3, []),
+    }
     kept = results.newest(SUITES).result
     assert kept is not None and (kept["passed"], kept["suites"]) == (True, figures)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PYTEST_ADDOPTS", "--setup-plan"), ("PYTEST_ADDOPTS", "-k one"), ("PYTHONOPTIMIZE", "1")])
-def test_variables_of_the_caller_change_no_suite(suites: PytestSuites, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PYTEST_ADDOPTS", "--setup-plan"), ("PYTEST_ADDOPTS", "-k one"), ("PYTHONOPTIMIZE", "1")],
+)
+def test_variables_of_the_caller_change_no_suite(
+    suites: PytestSuites, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     figures = suites.run({"good": ("test_good.py",), "helped": ("test_helped.py",)}, nothing)
-    assert (figures["good"]["passed"], figures["helped"]["failures"][-1]) == (2, "test_helped.py::test_it")
+    assert (figures["good"]["passed"], figures["helped"]["failures"][-1]) == (
+        2,
+        "test_helped.py::test_it",
+    )
 
 
-def test_a_suite_whose_tests_are_set_up_and_never_called_fails(suites: PytestSuites, tmp_path: Path) -> None:
+def test_a_suite_whose_tests_are_set_up_and_never_called_fails(
+    suites: PytestSuites, tmp_path: Path
+) -> None:
     (tmp_path / "checkout" / "setup.cfg").write_text("[tool:pytest]\naddopts = --setup-plan\n")
     figures = suites.run({"good": ("test_good.py",)}, nothing)
     assert (figures["good"]["passed"], figures["good"]["failures"]) == (
         0,
-        ["test_good.py has no test that passed", "test_good.py::test_one was not run", "test_good.py::test_two was not run"],
+        [
+            "test_good.py has no test that passed",
+            "test_good.py::test_one was not run",
+            "test_good.py::test_two was not run",
+        ],
     )
 
 
-def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites: PytestSuites, results: SealedResults) -> None:
+def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(
+    suites: PytestSuites, results: SealedResults
+) -> None:
     names = ("bad", "gone", "unreadable", "empty", "skipped")
-    figures = suites.run({"good": ("test_good.py",), **{name: (f"test_{name}.py",) for name in names}}, nothing)
+    figures = suites.run(
+        {"good": ("test_good.py",), **{name: (f"test_{name}.py",) for name in names}}, nothing
+    )
     assert {name: row["failures"] for name, row in figures.items()} == {
         "good": [],
         "bad": ["test_bad.py::test_broken"],
         "gone": ["test_gone.py is missing"],
-        "unreadable": ["test_unreadable.py has no test that passed", "test_unreadable.py::test_unreadable"],
+        "unreadable": [
+            "test_unreadable.py has no test that passed",
+            "test_unreadable.py::test_unreadable",
+        ],
         "empty": ["test_empty.py has no test that passed"],
         "skipped": ["test_skipped.py has no test that passed"],
     }
@@ -84,11 +112,18 @@ def test_a_suite_fails_that_is_broken_missing_unreadable_empty_or_skipped(suites
 
 def test_one_file_that_is_gone_fails_its_suite_though_another_passes(suites: PytestSuites) -> None:
     figures = suites.run({"both": ("test_good.py", "test_gone.py")}, nothing)
-    assert (figures["both"]["passed"], figures["both"]["failures"]) == (2, ["test_gone.py is missing"])
-    assert suites.run({"none": ("test_gone.py",)}, nothing)["none"]["failures"] == ["test_gone.py is missing"]
+    assert (figures["both"]["passed"], figures["both"]["failures"]) == (
+        2,
+        ["test_gone.py is missing"],
+    )
+    assert suites.run({"none": ("test_gone.py",)}, nothing)["none"]["failures"] == [
+        "test_gone.py is missing"
+    ]
 
 
-def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(suites: PytestSuites, results: SealedResults, tmp_path: Path) -> None:
+def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(
+    suites: PytestSuites, results: SealedResults, tmp_path: Path
+) -> None:
     def stop_once_begun() -> None:
         if (tmp_path / "checkout" / "began").exists():
             raise Interrupted

@@ -50,7 +50,18 @@ def note(tmp_path: Path, results: SealedResults) -> Path:
 def run(checkout: Path, *words: str, **environ: str) -> Path:
     """Run the tests of the checkout as the test command does, and return pytest's report."""
     report = checkout.parent / "embedded.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN, "-o", "junit_family=xunit1"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        PLUGIN,
+        "-o",
+        "junit_family=xunit1",
+    ]
     subprocess.run(
         [*command, f"--junitxml={report}", *words],
         cwd=checkout,
@@ -77,12 +88,20 @@ def test_a_whole_run_is_kept(results: SealedResults, checkout: Path, note: Path)
     whole_suite.finish(results, checkout, note, [run(checkout)])
     kept = results.newest(TESTS).result
     assert kept is not None
-    assert (kept["passed"], kept["counts"]) == (True, {"embedded": {"passed": 4, "failed": 0, "skipped": 0}})
+    assert (kept["passed"], kept["counts"]) == (
+        True,
+        {"embedded": {"passed": 4, "failed": 0, "skipped": 0}},
+    )
     assert {"suite", "commit", "code", "python", "recorded_at", "begun_at", "seal"} <= set(kept)
 
 
-@pytest.mark.parametrize("words", [("-k", "that"), ("tests/test_one.py",), ("--deselect", "tests/test_one.py::test_it[1]")])
-def test_a_part_is_not_kept(results: SealedResults, checkout: Path, note: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [("-k", "that"), ("tests/test_one.py",), ("--deselect", "tests/test_one.py::test_it[1]")],
+)
+def test_a_part_is_not_kept(
+    results: SealedResults, checkout: Path, note: Path, words: tuple[str, ...]
+) -> None:
     assert "is of a part" in refused(results, checkout, note, run(checkout, *words))
 
 
@@ -106,27 +125,44 @@ CHOOSING: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("options", "words"), CHOOSING, ids=[options for options, _ in CHOOSING])
-def test_options_of_the_environment_choose_no_tests(results: SealedResults, checkout: Path, note: Path, options: str, words: str) -> None:
+def test_options_of_the_environment_choose_no_tests(
+    results: SealedResults, checkout: Path, note: Path, options: str, words: str
+) -> None:
     assert re.search(words, refused(results, checkout, note, run(checkout, PYTEST_ADDOPTS=options)))
 
 
 @pytest.mark.parametrize("options", ["-x", "--lf", "-v --durations=3", "--tb=short"])
-def test_options_that_leave_all_tests_in_are_harmless(results: SealedResults, checkout: Path, note: Path, options: str) -> None:
-    whole_suite.finish(results, checkout, note, [run(checkout, "-p", "cacheprovider", PYTEST_ADDOPTS=options)])
+def test_options_that_leave_all_tests_in_are_harmless(
+    results: SealedResults, checkout: Path, note: Path, options: str
+) -> None:
+    whole_suite.finish(
+        results, checkout, note, [run(checkout, "-p", "cacheprovider", PYTEST_ADDOPTS=options)]
+    )
     assert not not_passed(results)
 
 
-def test_a_failed_run_takes_a_pass_back_and_says_what_failed(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_failed_run_takes_a_pass_back_and_says_what_failed(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     whole_suite.finish(results, checkout, note, [run(checkout)])
     whole_suite.begin(results, note)
-    (checkout / "tests" / "test_two.py").write_text("def test_it(): assert False\ndef test_that(): pass\n")
-    whole_suite.fail(results, note, ["ruff", "pytest, source embedded"], [run(checkout), checkout / "none.xml"])
+    (checkout / "tests" / "test_two.py").write_text(
+        "def test_it(): assert False\ndef test_that(): pass\n"
+    )
+    whole_suite.fail(
+        results, note, ["ruff", "pytest, source embedded"], [run(checkout), checkout / "none.xml"]
+    )
     kept = results.newest(TESTS).result
     assert kept is not None
-    assert (kept["passed"], kept["failed"]) == (False, ["ruff", "pytest, source embedded", "embedded: tests.test_two::test_it"])
+    assert (kept["passed"], kept["failed"]) == (
+        False,
+        ["ruff", "pytest, source embedded", "embedded: tests.test_two::test_it"],
+    )
 
 
-def test_a_run_that_began_and_did_not_end_takes_a_pass_back(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_run_that_began_and_did_not_end_takes_a_pass_back(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     whole_suite.finish(results, checkout, note, [run(checkout)])
     whole_suite.begin(results, note)
     evidence = results.newest(TESTS)
@@ -134,10 +170,14 @@ def test_a_run_that_began_and_did_not_end_takes_a_pass_back(results: SealedResul
     assert "did not come to an end" in evidence.because()
 
 
-def test_a_run_that_began_earlier_says_nothing_once_another_began(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_run_that_began_earlier_says_nothing_once_another_began(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     later = note.with_name("later.json")
     whole_suite.begin(results, later)
-    assert "another whole run of this commit began since" in refused(results, checkout, note, run(checkout))
+    assert "another whole run of this commit began since" in refused(
+        results, checkout, note, run(checkout)
+    )
     with pytest.raises(Refused, match="another whole run"):
         whole_suite.fail(results, note, ["ruff"], [])
     assert "did not come to an end" in results.newest(TESTS).because()
@@ -152,11 +192,17 @@ def test_a_run_under_no_commit_begins_and_is_not_kept(tmp_path: Path) -> None:
     assert list((tmp_path / "results").rglob("*.json")) == []
 
 
-SKIPPED = "import pytest\n@pytest.mark.skip(reason='{}')\ndef test_it(): pass\ndef test_that(): pass\n"
+SKIPPED = (
+    "import pytest\n@pytest.mark.skip(reason='{}')\ndef test_it(): pass\ndef test_that(): pass\n"
+)
 
 
-def test_a_declared_skip_is_counted_and_did_not_pass(results: SealedResults, checkout: Path, note: Path) -> None:
-    (checkout / "tests" / "test_two.py").write_text(SKIPPED.format(f"{whole_suite.DECLARED_SKIP}it stops a server"))
+def test_a_declared_skip_is_counted_and_did_not_pass(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
+    (checkout / "tests" / "test_two.py").write_text(
+        SKIPPED.format(f"{whole_suite.DECLARED_SKIP}it stops a server")
+    )
     whole_suite.finish(results, checkout, note, [run(checkout)])
     kept = results.newest(TESTS).result
     assert kept is not None
@@ -164,19 +210,29 @@ def test_a_declared_skip_is_counted_and_did_not_pass(results: SealedResults, che
     assert f"{EMBEDDED_ONLY}: " == whole_suite.DECLARED_SKIP
 
 
-def test_a_skip_that_nobody_declared_is_refused(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_skip_that_nobody_declared_is_refused(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     (checkout / "tests" / "test_two.py").write_text(SKIPPED.format("later"))
-    assert "whose marker does not declare it: tests/test_two.py::test_it (later)" in refused(results, checkout, note, run(checkout))
+    assert "whose marker does not declare it: tests/test_two.py::test_it (later)" in refused(
+        results, checkout, note, run(checkout)
+    )
 
 
 def test_failures_are_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
-    (checkout / "tests" / "test_two.py").write_text("def test_it(): assert False\ndef test_that(): pass\n")
+    (checkout / "tests" / "test_two.py").write_text(
+        "def test_it(): assert False\ndef test_that(): pass\n"
+    )
     assert "1 failed and 3 passed" in refused(results, checkout, note, run(checkout))
 
 
-def test_nothing_that_passed_is_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_nothing_that_passed_is_not_kept(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     for file in FILES:
-        (checkout / file).write_text(SKIPPED.format(f"{whole_suite.DECLARED_SKIP}later").replace("def test_that(): pass", ""))
+        (checkout / file).write_text(
+            SKIPPED.format(f"{whole_suite.DECLARED_SKIP}later").replace("def test_that(): pass", "")
+        )
     assert "0 failed and 0 passed" in refused(results, checkout, note, run(checkout))
 
 
@@ -187,17 +243,27 @@ def test_no_tests_are_not_kept(results: SealedResults, checkout: Path, note: Pat
     assert "did not say which tests there are" in refused(results, checkout, note, report)
 
 
-def test_a_file_that_cannot_be_imported_is_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_file_that_cannot_be_imported_is_not_kept(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     (checkout / "tests" / "test_two.py").write_text("import no_such_module\n")
     assert "did not say which tests there are" in refused(results, checkout, note, run(checkout))
 
 
-def test_nothing_is_kept_by_hand(results: SealedResults, checkout: Path, note: Path, tmp_path: Path) -> None:
+def test_nothing_is_kept_by_hand(
+    results: SealedResults, checkout: Path, note: Path, tmp_path: Path
+) -> None:
     report = run(checkout)
     assert "no report of pytest" in refused(results, checkout, note)
-    assert "does not tell when the tests began" in refused(results, checkout, tmp_path / "none", report)
-    (tmp_path / "forged").write_text(json.dumps({"begun_at": "2020-01-01T00:00:00+00:00", "commit": COMMIT, "code": CODE}))
-    assert "was not written by the test command" in refused(results, checkout, tmp_path / "forged", report)
+    assert "does not tell when the tests began" in refused(
+        results, checkout, tmp_path / "none", report
+    )
+    (tmp_path / "forged").write_text(
+        json.dumps({"begun_at": "2020-01-01T00:00:00+00:00", "commit": COMMIT, "code": CODE})
+    )
+    assert "was not written by the test command" in refused(
+        results, checkout, tmp_path / "forged", report
+    )
     report.write_text("<testsuites/>")
     assert "is of a part" in refused(results, checkout, note, report)
     report.write_text("passed")
@@ -205,15 +271,21 @@ def test_nothing_is_kept_by_hand(results: SealedResults, checkout: Path, note: P
     assert "cannot be read" in refused(results, checkout, note, tmp_path / "none.xml")
 
 
-def test_a_report_of_an_earlier_run_is_not_kept(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_a_report_of_an_earlier_run_is_not_kept(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     report = run(checkout)
     os.utime(report, (1, 1))
     assert "older than this run" in refused(results, checkout, note, report)
 
 
-def test_one_bad_report_of_two_keeps_nothing(results: SealedResults, checkout: Path, note: Path) -> None:
+def test_one_bad_report_of_two_keeps_nothing(
+    results: SealedResults, checkout: Path, note: Path
+) -> None:
     whole = run(checkout).rename(checkout.parent / "containers.xml")
-    assert "embedded.xml is of a part" in refused(results, checkout, note, whole, run(checkout, "-k", "that"))
+    assert "embedded.xml is of a part" in refused(
+        results, checkout, note, whole, run(checkout, "-k", "that")
+    )
 
 
 @pytest.mark.parametrize(("commit", "code"), [("b" * 40, CODE), (COMMIT, "d" * 64)])
@@ -232,8 +304,16 @@ def test_a_tree_that_changed_meanwhile_is_not_kept(
         (["finish", "/nowhere/begun.json"], 3, "does not tell when the tests began"),
     ],
 )
-def test_the_script_called_by_hand_records_nothing(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_the_script_called_by_hand_records_nothing(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
     command = [sys.executable, str(CHECKOUT / "scripts" / "record_tests.py"), *arguments]
-    done = subprocess.run(command, env={**os.environ, "RUBYOPS_HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env={**os.environ, "RUBYOPS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, words in done.stderr) == (code, True), done.stderr
     assert list(tmp_path.rglob("*.json")) == []

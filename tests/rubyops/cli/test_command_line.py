@@ -28,12 +28,19 @@ from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS, Entry
 def rubyops(*arguments: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "RUBYOPS_HOME": str(home), **environ}
     return subprocess.run(
-        [sys.executable, "-m", "rubyops", *arguments], capture_output=True, text=True, env=environment, check=False, timeout=60
+        [sys.executable, "-m", "rubyops", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=60,
     )
 
 
 def test_completion_offers_the_lines_that_begin_so(tmp_path: Path) -> None:
-    done = rubyops(home=tmp_path, _RUBYOPS_COMPLETE="bash_complete", COMP_WORDS="rubyops ro", COMP_CWORD="1")
+    done = rubyops(
+        home=tmp_path, _RUBYOPS_COMPLETE="bash_complete", COMP_WORDS="rubyops ro", COMP_CWORD="1"
+    )
     assert done.stdout.split() == ["plain,rollout", "plain,rollback"]
 
 
@@ -60,11 +67,15 @@ def test_every_module_of_the_folder_is_in_the_table(table: dict[str, Entry], fol
     for name, entry in table.items():
         assert getattr(import_module(entry.place), marker).name == name
         path = CHECKOUT / (entry.place.replace(".", os.sep) + ".py")
-        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0] == entry.summary
+        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[
+            0
+        ] == entry.summary
 
 
 def test_every_playbook_is_in_the_table_and_loads() -> None:
-    assert {path.name for path in (CHECKOUT / "playbooks").glob("*.yaml")} == {entry.place for entry in PLAYBOOKS.values()}
+    assert {path.name for path in (CHECKOUT / "playbooks").glob("*.yaml")} == {
+        entry.place for entry in PLAYBOOKS.values()
+    }
     for name, entry in PLAYBOOKS.items():
         assert bootstrap.playbook(name).title == entry.summary
 
@@ -83,7 +94,9 @@ def test_every_playbook_is_in_the_table_and_loads() -> None:
         (["help", "exit-codes"], ExitCode.DONE, "outcome of an effect is unknown"),
     ],
 )
-def test_every_end_has_its_exit_code(arguments: list[str], code: ExitCode, words: str, tmp_path: Path) -> None:
+def test_every_end_has_its_exit_code(
+    arguments: list[str], code: ExitCode, words: str, tmp_path: Path
+) -> None:
     done = rubyops(*arguments, home=tmp_path)
     assert done.returncode == code, done.stderr
     assert words in done.stdout + done.stderr
@@ -92,12 +105,22 @@ def test_every_end_has_its_exit_code(arguments: list[str], code: ExitCode, words
 def test_json_is_alone_on_stdout_even_when_it_fails(tmp_path: Path) -> None:
     done = rubyops("status", "--output", "json", home=tmp_path)
     answer = json.loads(done.stdout)
-    assert (answer["ok"], answer["exit_code"], answer["environment"], answer["results"]) == (False, 4, "local", [])
+    assert (answer["ok"], answer["exit_code"], answer["environment"], answer["results"]) == (
+        False,
+        4,
+        "local",
+        [],
+    )
     assert done.returncode == ExitCode.UNREACHABLE
 
 
 def test_ndjson_begins_with_the_version_and_ends_with_the_summary(tmp_path: Path) -> None:
-    lines = [json.loads(line) for line in rubyops("playbook", "list", "--output", "ndjson", home=tmp_path).stdout.splitlines()]
+    lines = [
+        json.loads(line)
+        for line in rubyops(
+            "playbook", "list", "--output", "ndjson", home=tmp_path
+        ).stdout.splitlines()
+    ]
     assert [line["type"] for line in lines] == ["version", "summary"]
     assert lines[-1]["exit_code"] == 0
 
@@ -105,7 +128,11 @@ def test_ndjson_begins_with_the_version_and_ends_with_the_summary(tmp_path: Path
 def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
     command = f"{sys.executable} -m rubyops playbook show rollout-local | true"
     done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "RUBYOPS_HOME": str(tmp_path)}, check=False
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "RUBYOPS_HOME": str(tmp_path)},
+        check=False,
     )
     assert "Traceback" not in done.stderr
 
@@ -116,7 +143,9 @@ def say_nothing() -> None:
 
 def plan_of(*effects: Effect) -> Plan:
     step = Step("one", "one", "command", "migrate", None, (), 1)
-    return Plan(Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "wanted", effects),), "p-1")
+    return Plan(
+        Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "wanted", effects),), "p-1"
+    )
 
 
 def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) -> None:
@@ -136,4 +165,6 @@ def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) ->
 def test_the_published_schema_is_printed_without_a_platform(kind: str, tmp_path: Path) -> None:
     done = rubyops(kind, "schema", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == json.loads((CHECKOUT / "docs" / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8"))
+    assert json.loads(done.stdout) == json.loads(
+        (CHECKOUT / "docs" / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8")
+    )

@@ -236,7 +236,14 @@ def test_a_run_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -
 )
 def test_data_that_cannot_be_written_is_a_failure(tmp_path: Path, line: tuple[str, ...]) -> None:
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, env=environ(tmp_path), check=False, timeout=60)
+        done = subprocess.run(
+            line,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environ(tmp_path),
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == ExitCode.FAILED
     assert b"stdout cannot be written (No space left on device)" in done.stderr
     assert b"Traceback" not in done.stderr
@@ -244,8 +251,22 @@ def test_data_that_cannot_be_written_is_a_failure(tmp_path: Path, line: tuple[st
 
 def test_a_failure_keeps_its_own_code_without_output(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([*LIST[:3], "status"], stdout=full, stderr=full, env=environ(tmp_path), check=False, timeout=60)
-        usage = subprocess.run([*LIST[:3], "no-such"], stdout=full, stderr=full, env=environ(tmp_path), check=False, timeout=60)
+        done = subprocess.run(
+            [*LIST[:3], "status"],
+            stdout=full,
+            stderr=full,
+            env=environ(tmp_path),
+            check=False,
+            timeout=60,
+        )
+        usage = subprocess.run(
+            [*LIST[:3], "no-such"],
+            stdout=full,
+            stderr=full,
+            env=environ(tmp_path),
+            check=False,
+            timeout=60,
+        )
     assert (done.returncode, usage.returncode) == (ExitCode.UNREACHABLE, ExitCode.USAGE)
 
 
@@ -275,7 +296,9 @@ def test_a_reader_that_leaves_ends_data_quietly(tmp_path: Path) -> None:
 # --- in this process
 
 
-def test_what_an_encoding_lacks_is_still_exact_in_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_an_encoding_lacks_is_still_exact_in_json(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     said = {"word": "naïve ✔ · €", "odd": "\udc80"}
     with (tmp_path / "out").open("w", encoding="ascii") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
@@ -321,7 +344,9 @@ def test_lines_over_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> No
     assert words == ["line 0", "line 1", "line 2", "line 3", "6 missed"]
 
 
-def test_a_sign_of_life_comes_while_the_plan_is_made(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sign_of_life_comes_while_the_plan_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
     following = live.Live(Console("text"), "local")
     time.sleep(0.3)

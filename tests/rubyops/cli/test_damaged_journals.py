@@ -10,8 +10,21 @@ from rubyops.model.exit_code import ExitCode
 from tests.chains import as_text, chained
 from tests.rubyops.cli.test_command_line import rubyops
 
-BASE = {"who": "me", "host": "here", "commit": "a" * 40, "environment": "local", "time": "2026-11-20T10:00:00+00:00"}
-PLAYBOOK = {"name": "freeze", "title": "Freeze", "kind": "task", "source": "", "steps": [], "parameters": {}}
+BASE = {
+    "who": "me",
+    "host": "here",
+    "commit": "a" * 40,
+    "environment": "local",
+    "time": "2026-11-20T10:00:00+00:00",
+}
+PLAYBOOK = {
+    "name": "freeze",
+    "title": "Freeze",
+    "kind": "task",
+    "source": "",
+    "steps": [],
+    "parameters": {},
+}
 STEP = {"step": "one", "number": 1, "effect_id": "r-good/one/1"}
 GOOD: list[dict[str, Any]] = [
     {"type": "run_started", "playbook": PLAYBOOK, "dry_run": False},
@@ -27,7 +40,9 @@ def journal(run_id: str, at: int | None = None, **changes: Any) -> str:
     """Write a good journal, but for these fields of one line."""
     lines = [{"run": run_id, **BASE, **line} for line in GOOD]
     if at is not None:
-        lines[at] = {name: value for name, value in {**lines[at], **changes}.items() if value is not GONE}
+        lines[at] = {
+            name: value for name, value in {**lines[at], **changes}.items() if value is not GONE
+        }
     return as_text(chained(lines))
 
 
@@ -70,7 +85,9 @@ def home(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "r-good.ndjson").write_text(journal("r-good"))
     for name, content in DAMAGED.items():
-        (folder / f"{name}.ndjson").write_bytes(content if isinstance(content, bytes) else content.encode())
+        (folder / f"{name}.ndjson").write_bytes(
+            content if isinstance(content, bytes) else content.encode()
+        )
     (folder / "r-folder.ndjson").mkdir()
     (folder / "r-loop.ndjson").symlink_to("r-loop.ndjson")
     (folder / "r-nowhere.ndjson").symlink_to("/nowhere")

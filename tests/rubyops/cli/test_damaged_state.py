@@ -10,7 +10,15 @@ import pytest
 from rubyops.config import HOME_VARIABLE
 from rubyops.model.exit_code import ExitCode
 
-LINES = (["status"], ["freeze"], ["up"], ["down"], ["doctor"], ["lock", "show"], ["verify", "--dry-run"])
+LINES = (
+    ["status"],
+    ["freeze"],
+    ["up"],
+    ["down"],
+    ["doctor"],
+    ["lock", "show"],
+    ["verify", "--dry-run"],
+)
 
 
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
@@ -21,7 +29,9 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: str, line: list[str]) -> N
     (tmp_path / "local" / name).write_bytes(b"")
     command = [sys.executable, "-m", "rubyops", *line]
     environ = {**os.environ, HOME_VARIABLE: str(tmp_path)}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
     told = done.stdout + done.stderr
     assert done.returncode != ExitCode.DONE
     assert "Traceback" not in told

@@ -97,7 +97,9 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
         (Asked.hang_up, ExitCode.TERMINATED),
     ],
 )
-def test_a_stop_ends_the_question_at_once(asked: Asked, stop: Callable[[Asked], None], code: ExitCode, tmp_path: Path) -> None:
+def test_a_stop_ends_the_question_at_once(
+    asked: Asked, stop: Callable[[Asked], None], code: ExitCode, tmp_path: Path
+) -> None:
     stop(asked)
     assert asked.end() == code
     if stop is not Asked.hang_up:

@@ -55,7 +55,13 @@ def misfit(**fields: Any) -> Way:
 
 
 def hand_written_line(world: World) -> None:
-    line = {"type": "recorded", "suite": "flows:RUBY_SPLIT_V1", "result": {"passed": True}, "run": "r-forged", "commit": COMMIT}
+    line = {
+        "type": "recorded",
+        "suite": "flows:RUBY_SPLIT_V1",
+        "result": {"passed": True},
+        "run": "r-forged",
+        "commit": COMMIT,
+    }
     world.write("r-forged", [line | {"environment": "test", "time": datetime.now(UTC).isoformat()}])
 
 
@@ -89,12 +95,16 @@ def one_step_of_the_shipped_name(world: World) -> None:
 
 def a_step_left_out(world: World) -> None:
     whole = bootstrap.playbook(SHIPPED)
-    world.roll_out(replace(whole, steps=tuple(step for step in whole.steps if step.id != "flow-13")))
+    world.roll_out(
+        replace(whole, steps=tuple(step for step in whole.steps if step.id != "flow-13"))
+    )
 
 
 def covers_cut(world: World) -> None:
     whole = bootstrap.playbook(SHIPPED)
-    world.roll_out(replace(whole, steps=tuple(replace(step, covers=step.covers[:1]) for step in whole.steps)))
+    world.roll_out(
+        replace(whole, steps=tuple(replace(step, covers=step.covers[:1]) for step in whole.steps))
+    )
 
 
 def a_task_of_all_its_steps(world: World) -> None:
@@ -225,11 +235,23 @@ def washed_by_a_resume(world: World) -> None:
     world.broken = {"FLOW-1"}
     run_id = world.roll_out().run_id
     lines = world.lines(run_id)
-    base = {name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")}
+    base = {
+        name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")
+    }
     steps = [step for step in bootstrap.playbook(SHIPPED).steps if step.name == "flow"]
-    ended = [base | {"type": "step_finished", "step": s.id, "status": "ok", "summary": "", "details": {}} for s in steps]
+    ended = [
+        base | {"type": "step_finished", "step": s.id, "status": "ok", "summary": "", "details": {}}
+        for s in steps
+    ]
     result = {"passed": True, "steps": {step.id: "ok" for step in steps}, "code": CODE}
-    world.write(run_id, [*lines, *ended, base | {"type": "recorded", "suite": "flows:RUBY_SPLIT_V1", "result": result}])
+    world.write(
+        run_id,
+        [
+            *lines,
+            *ended,
+            base | {"type": "recorded", "suite": "flows:RUBY_SPLIT_V1", "result": result},
+        ],
+    )
     assert world.session().resume(run_id).state == "failed"
 
 
@@ -314,13 +336,19 @@ def nothing_runs_now(world: World) -> None:
 
 
 FLOWS: list[tuple[Way, str]] = [
-    (lambda world: None, "no recorded result of the flows on RUBY_SPLIT_V1 for commit aaaaaaaaaaaa; roll out again"),
+    (
+        lambda world: None,
+        "no recorded result of the flows on RUBY_SPLIT_V1 for commit aaaaaaaaaaaa; roll out again",
+    ),
     (hand_written_line, "does not begin with the start of a run"),
     (hand_written_journal, "its end cannot be told: there is no run r-"),
     (a_copy_of_a_run_that_control_never_knew, "control has no anchor of this run"),
     (anchored_and_without_the_lock, "control does not know that this run took the lock"),
     (one_step, "its playbook 'mine' is not one that ships"),
-    (one_step_of_the_shipped_name, "its steps are not those of the rollout rollout-local that ships, whole"),
+    (
+        one_step_of_the_shipped_name,
+        "its steps are not those of the rollout rollout-local that ships, whole",
+    ),
     (a_step_left_out, "its steps are not those of the rollout"),
     (covers_cut, "its steps are not those of the rollout"),
     (a_task_of_all_its_steps, "no recorded result"),
@@ -363,7 +391,10 @@ FLOWS: list[tuple[Way, str]] = [
     (a_flow_that_was_not_played, "were not all played: FLOW-2 noop"),
     (a_flow_failed, "failed for commit"),
     (a_newer_failure_damaged, "was changed: its hash does not fit its content"),
-    (a_failure_resumed_under_another_commit, "a part of its run was carried out under commit bbbbbbbbbbbb"),
+    (
+        a_failure_resumed_under_another_commit,
+        "a part of its run was carried out under commit bbbbbbbbbbbb",
+    ),
     (now_told("d" * 64), "copies run different code"),
     (now_told(""), "rolling_worker 1 does not tell which code it runs; rubyops up"),
     (now_told(None), "rolling_worker 1 does not tell which code it runs; rubyops up"),

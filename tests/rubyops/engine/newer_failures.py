@@ -65,7 +65,9 @@ def killed_in_its_flows(world: World) -> None:
     """Leave a newer run that was killed in the middle of a flow."""
     run_id = failed_after_a_pass(world)
     lines = world.lines(run_id)
-    last = next(line for line in lines if line["type"] == "step_started" and line["step"] == "flow-3")
+    last = next(
+        line for line in lines if line["type"] == "step_started" and line["step"] == "flow-3"
+    )
     world.write(run_id, lines[: lines.index(last) + 1], hashed=False)
     world.anchor(run_id, last)
 

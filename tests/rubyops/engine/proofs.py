@@ -141,7 +141,9 @@ class World:
 
     def roll_out(self, playbook: Playbook | None = None) -> RunReport:
         """Carry out the local rollout that ships, or another playbook."""
-        return self.session().start(playbook or bootstrap.playbook("rollout-local"), lambda plan: None)
+        return self.session().start(
+            playbook or bootstrap.playbook("rollout-local"), lambda plan: None
+        )
 
     # --- the ways in which a person, a crash or a forger can leave a journal
 
@@ -196,19 +198,27 @@ class WorldRead(StillRead):
         """The world's facts."""
         return self.world.facts
 
-    def rows(self, query: str, /, *, database: Database = "platform", **values: object) -> list[Row]:
+    def rows(
+        self, query: str, /, *, database: Database = "platform", **values: object
+    ) -> list[Row]:
         """Ask the real control database; every copy of the world reports to it."""
         if query == "facts_service_copies":
             return [_beat(process) for process in self.world.told]
         if query == "facts_has_revision_table":
             return [{"present": True, "schema": True}]
-        return self._link.rows(query, **values) if database == "control" else super().rows(query, database=database, **values)
+        return (
+            self._link.rows(query, **values)
+            if database == "control"
+            else super().rows(query, database=database, **values)
+        )
 
     def copies(self) -> list[Copy]:
         """One copy of each process that the world tells of."""
         return [Copy(process, 1, "", 1, "running") for process in self.world.told]
 
-    def get(self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None) -> HttpAnswer:
+    def get(
+        self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
+    ) -> HttpAnswer:
         """Answer as the copy of the world would; one of which nothing is known does not."""
         code = self.world.told[process]
         if code is None:
@@ -221,7 +231,9 @@ class WorldRead(StillRead):
         """Weigh the world's evidence."""
         world = self.world
         sealed, shipped = world.sealed.newest, bootstrap.shipped
-        book = EvidenceBook(world.facts, world.journals, sealed, self._head, self._known, shipped, world.command)
+        book = EvidenceBook(
+            world.facts, world.journals, sealed, self._head, self._known, shipped, world.command
+        )
         return book.newest(suite)
 
     def _known(self, suite: str, commit: str) -> list[str]:

@@ -48,7 +48,9 @@ def the_end(session: Session) -> dict[str, Any]:
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("where", ["check", "proof"])
-def test_a_dry_run_that_fails_is_ended(session: Session, where: str, error: Exception, state: str) -> None:
+def test_a_dry_run_that_fails_is_ended(
+    session: Session, where: str, error: Exception, state: str
+) -> None:
     broken: Any = {where: raising(error)}
     session = replace(session, tools=replace(session.tools, **broken))
     with pytest.raises(RubyopsError) as told:
@@ -64,7 +66,10 @@ def test_a_dry_run_that_wrote_is_ended(session: Session) -> None:
     session = replace(session, tools=replace(session.tools, proof=raising(fault)))
     with pytest.raises(WriteAttempted):
         session.rehearse(LOOKS)
-    assert (the_end(session)["type"], the_end(session)["exit_code"]) == ("run_finished", fault.exit_code)
+    assert (the_end(session)["type"], the_end(session)["exit_code"]) == (
+        "run_finished",
+        fault.exit_code,
+    )
 
 
 def test_a_dry_run_stops_before_its_next_step(session: Session) -> None:

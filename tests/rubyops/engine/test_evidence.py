@@ -15,11 +15,15 @@ from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 WAYS = [*FLOWS, *NEWER_FAILURES]
 
 
-@pytest.mark.parametrize(("way", "words"), WAYS, ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(WAYS)])
+@pytest.mark.parametrize(
+    ("way", "words"), WAYS, ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(WAYS)]
+)
 def test_gate_2_is_not_fooled(world: World, way: Way, words: str) -> None:
     way(world)
     finding = gate_02.run(world.read())
-    assert finding.status == ("failed" if "failed for commit" in words or "not all played" in words else "inconclusive")
+    assert finding.status == (
+        "failed" if "failed for commit" in words or "not all played" in words else "inconclusive"
+    )
     assert words in finding.summary
 
 
@@ -91,7 +95,10 @@ def a_playbook_of_ones_own(world: World) -> None:
 
 def a_hand_written_pass_of_later(world: World) -> None:
     """Leave a file that is of the future, and of a run that control does not know."""
-    lines = [line | {"run": "r-zzzz", "time": "2999-01-01T00:00:00+00:00"} for line in world.lines(world.journals.runs()[-1])]
+    lines = [
+        line | {"run": "r-zzzz", "time": "2999-01-01T00:00:00+00:00"}
+        for line in world.lines(world.journals.runs()[-1])
+    ]
     world.write("r-zzzz", lines)
 
 
@@ -105,8 +112,12 @@ UNDISTURBED: list[Way] = [
 ]
 
 
-@pytest.mark.parametrize("way", UNDISTURBED, ids=[getattr(way, "__name__", "") for way in UNDISTURBED])
-def test_a_newer_run_that_says_nothing_of_the_flows_takes_no_pass_back(world: World, way: Way) -> None:
+@pytest.mark.parametrize(
+    "way", UNDISTURBED, ids=[getattr(way, "__name__", "") for way in UNDISTURBED]
+)
+def test_a_newer_run_that_says_nothing_of_the_flows_takes_no_pass_back(
+    world: World, way: Way
+) -> None:
     run_id = rolled_out(world)
     way(world)
     finding = gate_02.run(world.read())

@@ -93,7 +93,19 @@ def test_the_engine_gives_a_flow_such_hands() -> None:
         actor.player("two")
 
     nothing: Any = None
-    tools = Tools(nothing, nothing, Operate(), nothing, nothing, lambda name: flow, nothing, nothing, nothing, nothing, nothing)
+    tools = Tools(
+        nothing,
+        nothing,
+        Operate(),
+        nothing,
+        nothing,
+        lambda name: flow,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+    )
     with pytest.raises(Interrupted):
         carry_out(RunFlow("x"), MARK, Hands(tools, lambda words: None, wish, lambda: None))
     assert inner.asked == ["player"]

@@ -83,7 +83,9 @@ def test_a_cut_off_end_shows_against_the_anchor(lines: list[str]) -> None:
     head = (whole.lines[-1]["seq"], whole.lines[-1]["hash"])
     assert compare_with_anchor(whole, head) is None
     assert "cut off" in str(compare_with_anchor(read_chain(lines[:-1], ends_whole=True), head))
-    assert compare_with_anchor(whole, (whole.lines[2]["seq"], whole.lines[2]["hash"])) is None, "the file may be ahead"
+    assert compare_with_anchor(whole, (whole.lines[2]["seq"], whole.lines[2]["hash"])) is None, (
+        "the file may be ahead"
+    )
 
 
 def test_a_torn_last_line_is_dropped_and_gone_on_from(tmp_path: Path, lines: list[str]) -> None:

@@ -58,7 +58,9 @@ def test_a_refused_renewal_does_not_end_the_beat(held: Lease, control_db: TestDa
     assert_it_beats(control_db)
 
 
-def test_the_end_of_a_run_is_told_though_the_lock_cannot_be_given_back(held: Lease, control_db: TestDatabase) -> None:
+def test_the_end_of_a_run_is_told_though_the_lock_cannot_be_given_back(
+    held: Lease, control_db: TestDatabase
+) -> None:
     change(control_db, "REVOKE UPDATE, DELETE ON control.run_lock FROM rubyops_ops")
     held.close()
 

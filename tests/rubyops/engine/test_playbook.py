@@ -26,7 +26,9 @@ def test_a_playbook_is_typed_into_the_commands_own_params() -> None:
     loaded = parse_playbook(text, "tiny.yaml", LIBRARY)
     assert loaded.steps[0].params == Params(calls=3, word="x3")
     assert (loaded.steps[0].covers, loaded.steps[0].line) == (("PRD-0",), 8)
-    assert parse_playbook(text, "tiny.yaml", LIBRARY, {"times": "5"}).steps[0].params == Params(calls=5, word="x5")
+    assert parse_playbook(text, "tiny.yaml", LIBRARY, {"times": "5"}).steps[0].params == Params(
+        calls=5, word="x5"
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,11 +67,15 @@ def test_a_playbook_is_typed_into_the_commands_own_params() -> None:
 def test_a_fault_names_its_place_and_what_is_allowed(text: str, place: str, words: str) -> None:
     found = faults(text)
     assert any(line.startswith(f"tiny.yaml:{place}: ") and words in line for line in found), found
-    assert not any("NoneType" in line or "null" in line for line in found), "no fault is only the shadow of another one"
+    assert not any("NoneType" in line or "null" in line for line in found), (
+        "no fault is only the shadow of another one"
+    )
 
 
 def test_all_faults_are_reported_together() -> None:
-    found = faults("schema: v0\nname: 1\nkind: task\nsteps:\n  - id: A\n    command: several\n    with: {calls: x, wrod: y}\n")
+    found = faults(
+        "schema: v0\nname: 1\nkind: task\nsteps:\n  - id: A\n    command: several\n    with: {calls: x, wrod: y}\n"
+    )
     assert len(found) == 6, found
 
 

@@ -46,7 +46,9 @@ def journals_with_one_fault(lines: Lines) -> Iterator[tuple[str, Lines]]:
                 yield f"{line['type']}.{name}={value!r}", chained(changed)
 
 
-def read_by_all(world: World, run_id: str, *, engine: Session | None = None, read: Read | None = None) -> tuple[str, ...]:
+def read_by_all(
+    world: World, run_id: str, *, engine: Session | None = None, read: Read | None = None
+) -> tuple[str, ...]:
     """Have every reader read the run; return its faults."""
     engine = engine or tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
     reading = engine.reading(run_id)
@@ -65,7 +67,15 @@ def read_by_all(world: World, run_id: str, *, engine: Session | None = None, rea
 def test_no_field_that_is_missing_or_of_another_type_ends_a_reader(world: World) -> None:
     lines = one_of_each_type([*world.lines(rolled_out(world)), *world.lines(stopped(world))])
     kinds = {line["type"] for line in lines}
-    assert {"run_started", "lock_taken", "step_planned", "intent", "outcome", "recorded", "run_finished"} <= kinds
+    assert {
+        "run_started",
+        "lock_taken",
+        "step_planned",
+        "intent",
+        "outcome",
+        "recorded",
+        "run_finished",
+    } <= kinds
     lines += [{**lines[-1], "type": "run_resumed", "pid": 1, "anchored": 1, "bytes_dropped": 0}]
     lines += [{**lines[-1], "type": "of_a_later_version", "step": "x"}]
     lines = [line | {"run": "r-fault"} for line in lines]
@@ -89,7 +99,9 @@ def test_no_field_that_is_missing_or_of_another_type_ends_a_reader(world: World)
 
 
 def of_the_first_version(lines: Lines) -> Lines:
-    return [{name: value for name, value in line.items() if name not in GONE_SINCE} for line in lines]
+    return [
+        {name: value for name, value in line.items() if name not in GONE_SINCE} for line in lines
+    ]
 
 
 def test_a_lock_taken_of_the_first_version_is_sound_and_its_freeze_unknown(world: World) -> None:
@@ -112,7 +124,9 @@ def test_a_lock_taken_with_a_freeze_of_another_type_is_damaged(world: World, nam
 
 def test_a_journal_of_one_torn_line_ends_no_reader(world: World) -> None:
     run_id = rolled_out(world)
-    (recorded,) = [text for text in world.path(run_id).read_text().splitlines() if '"recorded"' in text]
+    (recorded,) = [
+        text for text in world.path(run_id).read_text().splitlines() if '"recorded"' in text
+    ]
     world.path(run_id).write_text(recorded)
     assert "does not begin with the start of a run" in read_by_all(world, run_id)[0]
 

@@ -163,8 +163,12 @@ TAMPERED: list[tuple[Tamper, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("tamper", "words", "seen"), TAMPERED, ids=[tamper.__name__ for tamper, _, _ in TAMPERED])
-def test_a_journal_that_is_not_the_one_control_knows_is_not_resumed(world: World, tamper: Tamper, words: str, seen: bool) -> None:
+@pytest.mark.parametrize(
+    ("tamper", "words", "seen"), TAMPERED, ids=[tamper.__name__ for tamper, _, _ in TAMPERED]
+)
+def test_a_journal_that_is_not_the_one_control_knows_is_not_resumed(
+    world: World, tamper: Tamper, words: str, seen: bool
+) -> None:
     run_id = stopped(world)
     name = tamper(world, run_id) or run_id
     before = world.path(name).read_bytes() if world.path(name).is_file() else None
@@ -175,7 +179,9 @@ def test_a_journal_that_is_not_the_one_control_knows_is_not_resumed(world: World
             engine.resume(name)
         assert refused.value.exit_code in (ExitCode.REFUSED, ExitCode.USAGE)
     assert (operate.acts, engine.tools.control.lock()) == ([], None)
-    assert before == (world.path(name).read_bytes() if world.path(name).is_file() else None), "nothing washes it clean"
+    assert before == (world.path(name).read_bytes() if world.path(name).is_file() else None), (
+        "nothing washes it clean"
+    )
     assert (words in "".join(engine.faults(name))) is seen
 
 
@@ -185,7 +191,9 @@ def test_the_true_journal_is_resumed(world: World) -> None:
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
     assert engine.resume(run_id).exit_code == ExitCode.DONE
     assert engine.faults(run_id) == []
-    assert [subject for verb, subject in operate.acts if verb == "call"] == [f"{run_id}/several/{number}" for number in (3, 4, 5)]
+    assert [subject for verb, subject in operate.acts if verb == "call"] == [
+        f"{run_id}/several/{number}" for number in (3, 4, 5)
+    ]
 
 
 def test_a_run_that_took_the_lock_waits_for_control(world: World) -> None:
@@ -196,7 +204,9 @@ def test_a_run_that_took_the_lock_waits_for_control(world: World) -> None:
     assert operate.acts == []
 
 
-def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock(world: World) -> None:
+def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock(
+    world: World,
+) -> None:
     """Control comes back after the journal was compared: the run stops before any effect."""
     run_id = stopped(world)
     lines = world.lines(run_id)[:2]
@@ -239,17 +249,25 @@ def test_a_resume_under_another_commit_says_so(world: World) -> None:
 
 
 def outcomes(world: World, run_id: str) -> list[str]:
-    return [line["effect_id"] for line in world.lines(run_id) if line["type"] == "outcome" and line["status"] in ("ok", "noop")]
+    return [
+        line["effect_id"]
+        for line in world.lines(run_id)
+        if line["type"] == "outcome" and line["status"] in ("ok", "noop")
+    ]
 
 
 @pytest.fixture
 def undisturbed(world: World) -> tuple[World, str]:
-    report = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).start(playbook(*STEPS), lambda plan: None)
+    report = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).start(
+        playbook(*STEPS), lambda plan: None
+    )
     assert report.exit_code == ExitCode.DONE
     return world, report.run_id
 
 
-def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(undisturbed: tuple[World, str]) -> None:
+def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(
+    undisturbed: tuple[World, str],
+) -> None:
     """Go on with every beginning of a journal whose last line control has not seen."""
     world, run_id = undisturbed
     whole = world.lines(run_id)
@@ -265,22 +283,35 @@ def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(undistu
         assert engine.faults(run_id) == [], ahead
         believed = [line["effect_id"] for line in seen if line["type"] == "outcome"]
         sent = [subject for verb, subject in operate.acts if verb == "call"]
-        assert set(believed).isdisjoint(sent), f"{ahead['type']}: what control saw done is not done again"
+        assert set(believed).isdisjoint(sent), (
+            f"{ahead['type']}: what control saw done is not done again"
+        )
         after = world.lines(run_id)
         told = {line["effect_id"]: line["effect"] for line in after if line["type"] == "intent"}
-        assert set(told) == set(done_at_all), f"{ahead['type']}: no number is left out or used for another effect"
+        assert set(told) == set(done_at_all), (
+            f"{ahead['type']}: no number is left out or used for another effect"
+        )
         assert engine.ahead(run_id) == 1 or ahead["type"] == "run_finished"
 
 
 def test_a_forged_end_is_believed_for_nothing(world: World) -> None:
     run_id = stopped(world)
     lines = world.lines(run_id)
-    base = {name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")}
+    base = {
+        name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")
+    }
     forged = to_data(CallService("wallet_service", "POST", "/forged"))
     step = {"step": "several", "number": 7, "effect_id": f"{run_id}/several/7"}
     tail: list[dict[str, Any]] = [
         {"type": "run_resumed", "pid": 1, "anchored": 10_000},
-        {"type": "step_planned", "step": "several", "first": 7, "effects": [forged], "facts": {}, "reason": ""},
+        {
+            "type": "step_planned",
+            "step": "several",
+            "first": 7,
+            "effects": [forged],
+            "facts": {},
+            "reason": "",
+        },
         {"type": "intent", **step, "effect": forged, "words": "", "token": 1, "guard": False},
         {"type": "outcome", **step, "status": "ok", "summary": "", "details": {"epoch": 99}},
         {"type": "step_finished", "step": "several", "status": "ok", "summary": "", "details": {}},
@@ -293,7 +324,9 @@ def test_a_forged_end_is_believed_for_nothing(world: World) -> None:
     assert engine.ahead(run_id) == len(tail)
     assert engine.resume(run_id).exit_code == ExitCode.DONE
     sent = [subject for verb, subject in operate.acts if verb == "call"]
-    assert sent == [f"{run_id}/several/{number}" for number in (8, 9, 10)], "the forged number is used up, its step is done"
+    assert sent == [f"{run_id}/several/{number}" for number in (8, 9, 10)], (
+        "the forged number is used up, its step is done"
+    )
     assert engine.ahead(run_id) == len(tail)
     with pytest.raises(Refused, match="has finished"):
         engine.resume(run_id)
@@ -302,7 +335,9 @@ def test_a_forged_end_is_believed_for_nothing(world: World) -> None:
 def test_a_forged_end_does_not_make_a_finished_run_go_on(undisturbed: tuple[World, str]) -> None:
     world, run_id = undisturbed
     lines = world.lines(run_id)
-    base = {name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")}
+    base = {
+        name: lines[-1][name] for name in ("run", "who", "host", "commit", "environment", "time")
+    }
     world.write(run_id, [*lines, base | {"type": "run_resumed", "pid": 1, "anchored": 0}])
     with pytest.raises(Refused, match="has finished"):
         tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).resume(run_id)

@@ -19,7 +19,9 @@ LOOPS = "turns 0.1 s ago"
 OTHER = f"runs other code than this checkout: {REMEDY}"
 
 
-@pytest.mark.parametrize(("code", "wanted"), [(CODE, NoOp), ("d" * 64, Wanted), ("", Wanted), (None, Wanted)])
+@pytest.mark.parametrize(
+    ("code", "wanted"), [(CODE, NoOp), ("d" * 64, Wanted), ("", Wanted), (None, Wanted)]
+)
 def test_up_restarts_what_runs_other_code(world: World, code: str | None, wanted: type) -> None:
     world.told[ROLLING_WORKER] = code
     plan = start_platform.plan(start_platform.Params(), world.read())
@@ -65,7 +67,9 @@ def test_a_copy_that_does_not_run_has_no_code(world: World) -> None:
     assert "rolling_worker: no copy is kept" in finding.summary
 
 
-@pytest.mark.parametrize(("code", "words"), [(CODE, LOOPS), ("d" * 64, f"{LOOPS}; {OTHER}"), (None, "timed out")])
+@pytest.mark.parametrize(
+    ("code", "words"), [(CODE, LOOPS), ("d" * 64, f"{LOOPS}; {OTHER}"), (None, "timed out")]
+)
 def test_status_says_which_copy_runs_other_code(world: World, code: str | None, words: str) -> None:
     world.told[ROLLING_WORKER] = code
     toolkit: Any = SimpleNamespace(reader=world.read())

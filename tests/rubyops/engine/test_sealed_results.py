@@ -19,7 +19,9 @@ from tests.rubyops.engine.proofs import CODE, COMMIT, DIRTY, OTHER, Way, World
 
 
 def keep_tests(world: World) -> Path:
-    return world.sealed.record(TESTS, passed=True, counts={"embedded": {"passed": 3000, "skipped": 2}})
+    return world.sealed.record(
+        TESTS, passed=True, counts={"embedded": {"passed": 3000, "skipped": 2}}
+    )
 
 
 def rewritten(**changes: Any) -> Way:
@@ -62,7 +64,9 @@ def sealed_in_the_future(world: World) -> None:
     path = keep_tests(world)
     row = json.loads(path.read_text())
     del row["seal"]
-    path.write_text(json.dumps(world.sealed.seal(row | {"recorded_at": "2999-01-01T00:00:00+00:00"})))
+    path.write_text(
+        json.dumps(world.sealed.seal(row | {"recorded_at": "2999-01-01T00:00:00+00:00"}))
+    )
 
 
 def a_key_that_all_can_read(world: World) -> None:
@@ -136,7 +140,10 @@ def git_gone_after_the_tests(world: World) -> None:
 
 
 RESULTS: list[tuple[Way, str]] = [
-    (lambda world: None, "no recorded result of the test suite for commit aaaaaaaaaaaa; run the tests"),
+    (
+        lambda world: None,
+        "no recorded result of the test suite for commit aaaaaaaaaaaa; run the tests",
+    ),
     (lambda world: world.sealed.record(TESTS, passed=False), "the test suite failed for commit"),
     (written_by_hand, "does not carry the seal"),
     (rewritten(passed="yes"), "does not carry the seal"),
@@ -164,12 +171,19 @@ RESULTS: list[tuple[Way, str]] = [
     (failed_after_a_pass, "failed for commit aaaaaaaaaaaa (mypy)"),
     (ended_without_a_report, "failed for commit aaaaaaaaaaaa (no report of pytest was handed over"),
     (in_a_journal, "no recorded result"),
-    (dirty_after_the_tests, "no recorded result of the test suite for commit aaaaaaaaaaaa-dirty-0123456789ab"),
+    (
+        dirty_after_the_tests,
+        "no recorded result of the test suite for commit aaaaaaaaaaaa-dirty-0123456789ab",
+    ),
     (git_gone_after_the_tests, "git does not tell the commit"),
 ]
 
 
-@pytest.mark.parametrize(("way", "words"), RESULTS, ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(RESULTS)])
+@pytest.mark.parametrize(
+    ("way", "words"),
+    RESULTS,
+    ids=[f"{number}-{words[:40]}" for number, (_, words) in enumerate(RESULTS)],
+)
 def test_gate_1_is_not_fooled(world: World, way: Way, words: str) -> None:
     way(world)
     finding = gate_01.run(world.read())

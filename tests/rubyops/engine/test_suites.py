@@ -26,9 +26,13 @@ class SuiteHands(RecordingOperate):
     def __init__(self, checkout: Path) -> None:
         """Keep results beside the checkout."""
         super().__init__()
-        self.suites = PytestSuites(checkout, SealedResults(checkout.parent / "results", "c0ffee", ""))
+        self.suites = PytestSuites(
+            checkout, SealedResults(checkout.parent / "results", "c0ffee", "")
+        )
 
-    def run_suites(self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]) -> dict[str, Row]:
+    def run_suites(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
         return self.suites.run(suites, while_waiting)
 
 
@@ -49,25 +53,42 @@ def roll_out(database: TestDatabase, home: Path, checkout: Path) -> RunReport:
     """Carry out the rollout's step of that name."""
     whole = bootstrap.playbook("rollout-local")
     playbook = replace(whole, steps=tuple(step for step in whole.steps if step.id == "suites"))
-    return tiny.session(database.dsn("rubyops_ops"), home, SuiteHands(checkout)).start(playbook, lambda plan: None)
+    return tiny.session(database.dsn("rubyops_ops"), home, SuiteHands(checkout)).start(
+        playbook, lambda plan: None
+    )
 
 
-def test_a_broken_suite_turns_the_rollout_red(control_db: TestDatabase, tmp_path: Path, checkout: Path) -> None:
+def test_a_broken_suite_turns_the_rollout_red(
+    control_db: TestDatabase, tmp_path: Path, checkout: Path
+) -> None:
     (checkout / GATEWAY).write_text("def test_planted(): assert False\n")
     report = roll_out(control_db, tmp_path, checkout)
     (row,) = report.results
-    assert (report.exit_code, row.status, row.covers) == (ExitCode.CHECK_FAILED, "failed", ("LOC-6",))
-    assert f"1 of {len(SUITES)} suites failed: gateway split-balance routes: " in str(report.message)
+    assert (report.exit_code, row.status, row.covers) == (
+        ExitCode.CHECK_FAILED,
+        "failed",
+        ("LOC-6",),
+    )
+    assert f"1 of {len(SUITES)} suites failed: gateway split-balance routes: " in str(
+        report.message
+    )
     assert f"{GATEWAY}::test_planted" in str(report.message)
 
 
-def test_a_suite_that_is_gone_is_not_taken_for_passed(control_db: TestDatabase, tmp_path: Path, checkout: Path) -> None:
+def test_a_suite_that_is_gone_is_not_taken_for_passed(
+    control_db: TestDatabase, tmp_path: Path, checkout: Path
+) -> None:
     (checkout / GATEWAY).unlink()
     report = roll_out(control_db, tmp_path, checkout)
-    assert (report.exit_code, f"{GATEWAY} is missing" in str(report.message)) == (ExitCode.CHECK_FAILED, True)
+    assert (report.exit_code, f"{GATEWAY} is missing" in str(report.message)) == (
+        ExitCode.CHECK_FAILED,
+        True,
+    )
 
 
-def test_suites_that_pass_let_it_go_on(control_db: TestDatabase, tmp_path: Path, checkout: Path) -> None:
+def test_suites_that_pass_let_it_go_on(
+    control_db: TestDatabase, tmp_path: Path, checkout: Path
+) -> None:
     report = roll_out(control_db, tmp_path, checkout)
     (row,) = report.results
     assert (report.exit_code, row.status) == (ExitCode.DONE, "ok")

@@ -106,7 +106,9 @@ def test_a_journal_that_is_not_the_anchored_one_is_not_touched(world: World, way
     way(world, run_id)
     before, seen = content(world, run_id), world.control.head(run_id)
     told = adopt(world, run_id)
-    assert any(TOUCHED_NOT in note and f"rubyops runs verify {run_id}" in note for note in told), told
+    assert any(TOUCHED_NOT in note and f"rubyops runs verify {run_id}" in note for note in told), (
+        told
+    )
     assert content(world, run_id) == before
     assert world.control.head(run_id) == seen
 

@@ -19,11 +19,24 @@ from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopWish
 from rubyops.engine.tools import Tools
-from rubyops.model.effect import CallService, RaiseFreeze, StartProcesses, StopProcesses, TakeOverFreeze
+from rubyops.model.effect import (
+    CallService,
+    RaiseFreeze,
+    StartProcesses,
+    StopProcesses,
+    TakeOverFreeze,
+)
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, Playbook, Step, Wanted
 from rubyops.ports import CheckRunner, Read
-from rubyops.testing import RecordingOperate, StillRead, always_ok, in_force, nobody, nothing_written
+from rubyops.testing import (
+    RecordingOperate,
+    StillRead,
+    always_ok,
+    in_force,
+    nobody,
+    nothing_written,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,12 @@ class Params:
 
 def _several(params: Params, read: Read) -> Wanted:
     del read
-    return Wanted(tuple(CallService("wallet_service", "POST", f"/{number}") for number in range(params.calls)), {"word": params.word})
+    return Wanted(
+        tuple(
+            CallService("wallet_service", "POST", f"/{number}") for number in range(params.calls)
+        ),
+        {"word": params.word},
+    )
 
 
 def _freeze(params: Params, read: Read) -> Wanted:
@@ -67,12 +85,20 @@ LIBRARY = Library(tuple(COMMANDS), tuple(CHECKS), COMMANDS.__getitem__, CHECKS._
 
 def playbook(*steps: tuple[str, str, Params | None], kind: Any = "task") -> Playbook:
     """Make a playbook of (id, command or check, params)."""
-    made = tuple(Step(name, name, "command" if name_ in COMMANDS else "check", name_, params, (), 1) for name, name_, params in steps)
+    made = tuple(
+        Step(name, name, "command" if name_ in COMMANDS else "check", name_, params, (), 1)
+        for name, name_, params in steps
+    )
     return Playbook("tiny", "Tiny", kind, made, {}, "a test")
 
 
 def session(
-    control_dsn: str, home: Path, operate: RecordingOperate, *, check: CheckRunner = always_ok, read: StillRead | None = None
+    control_dsn: str,
+    home: Path,
+    operate: RecordingOperate,
+    *,
+    check: CheckRunner = always_ok,
+    read: StillRead | None = None,
 ) -> Session:
     """Wire the engine to a real control database and a real journal folder."""
     control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
@@ -107,7 +133,10 @@ def main(control_dsn: str, home: str, run_id: str) -> None:
 
     engine = session(control_dsn, Path(home), RecordingOperate(remember))
     killed = playbook(
-        ("freeze", "freeze", Params()), ("several", "several", Params(calls=2)), ("restart", "restart", Params()), ("last", "fine", None)
+        ("freeze", "freeze", Params()),
+        ("several", "several", Params(calls=2)),
+        ("restart", "restart", Params()),
+        ("last", "fine", None),
     )
     report = engine.resume(run_id) if run_id else engine.start(killed, lambda plan: None)
     sys.exit(int(report.exit_code))

@@ -30,34 +30,62 @@ class Office:
     superuser_dsn: str
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
+    def send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str
+    ) -> httpx.Response:
         """Send as Ann, under a new key unless one is given."""
         key = {"Idempotency-Key": f"q{next(self.keys)}"}
-        return self.admin.client.request(method, f"/api/v1/{path}", json=body, headers={**ADMIN, **key, **headers})
+        return self.admin.client.request(
+            method, f"/api/v1/{path}", json=body, headers={**ADMIN, **key, **headers}
+        )
 
     def audit(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.superuser_dsn) as connection:
-            return connection.execute("SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY audit_id").fetchall()
+            return connection.execute(
+                "SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY audit_id"
+            ).fetchall()
 
     def actors(self) -> list[str]:
         """Whose commands these were, oldest first."""
         with psycopg.connect(self.superuser_dsn) as connection:
-            return [str(row[0]) for row in connection.execute("SELECT actor FROM admin.command_audit ORDER BY audit_id")]
+            return [
+                str(row[0])
+                for row in connection.execute(
+                    "SELECT actor FROM admin.command_audit ORDER BY audit_id"
+                )
+            ]
 
 
 @pytest.fixture
 def office(platform_db: TestDatabase) -> Iterator[Office]:
     wallet = FarService(contract.WALLET_SERVICE, {"/internal/wallet/topology/active": ACTIVE})
-    with serving(wallet.service()) as far, serving(SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")) as admin:
+    with (
+        serving(wallet.service()) as far,
+        serving(
+            SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")
+        ) as admin,
+    ):
         yield Office(admin, wallet, platform_db.superuser_dsn)
 
 
 @pytest.mark.parametrize(
-    "value", ["Bearer wrong", "Bearer admin-token2", "Bearer Admin-Token", "Bearer t\xfcrk", "admin-token", "Basic admin-token", "Bearer"]
+    "value",
+    [
+        "Bearer wrong",
+        "Bearer admin-token2",
+        "Bearer Admin-Token",
+        "Bearer t\xfcrk",
+        "admin-token",
+        "Basic admin-token",
+        "Bearer",
+    ],
 )
 def test_without_the_bearer_token_nobody_gets_in(office: Office, value: str) -> None:
     headers = [(b"Authorization", value.encode("latin-1"))]
-    assert office.admin.client.get("/api/v1/topology/RUBY_SPLIT_V1", headers=headers).status_code == 401
+    assert (
+        office.admin.client.get("/api/v1/topology/RUBY_SPLIT_V1", headers=headers).status_code
+        == 401
+    )
     assert not office.wallet.calls
 
 
@@ -79,7 +107,10 @@ def test_lists_and_history_are_passed_on_without_an_audit_row(office: Office, pa
 def test_validation_and_differences_are_passed_on_without_an_audit_row(office: Office) -> None:
     body = {"topology_document": {"code": "X"}}
     assert office.send("POST", "topology/validate", body).status_code == 200
-    assert (office.wallet.calls[-1].route, office.wallet.calls[-1].body) == ("/internal/wallet/topology/validate", body)
+    assert (office.wallet.calls[-1].route, office.wallet.calls[-1].body) == (
+        "/internal/wallet/topology/validate",
+        body,
+    )
     for kind, name in (("topology", "code"), ("policy", "policy_key")):
         assert office.send("GET", f"{kind}/default/diff/1/2").status_code == 200
         assert office.wallet.calls[-1].path == {name: "default", "old": "1", "new": "2"}
@@ -89,28 +120,51 @@ def test_validation_and_differences_are_passed_on_without_an_audit_row(office: O
 def test_a_policy_is_activated_alone_and_audited(office: Office) -> None:
     assert office.send("PUT", "policy/default/activate", {"version": 3}).status_code == 200
     assert office.wallet.calls[-1].body == {"version": 3}
-    assert [row[:2] for row in office.audit()] == [("policy.activate", "/internal/wallet/policy/default/activate")]
+    assert [row[:2] for row in office.audit()] == [
+        ("policy.activate", "/internal/wallet/policy/default/activate")
+    ]
 
 
 def test_a_new_topology_version_needs_its_policy_document(office: Office) -> None:
     refusal = office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 2})
-    assert (refusal.status_code, refusal.json()["code"], refusal.json()["details"]["rule"]) == (422, "POLICY_DOCUMENT_REQUIRED", "A7-12")
-    body = {"version": 2, "policy_document": {"policy_key": "default"}, "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1}}
+    assert (refusal.status_code, refusal.json()["code"], refusal.json()["details"]["rule"]) == (
+        422,
+        "POLICY_DOCUMENT_REQUIRED",
+        "A7-12",
+    )
+    body = {
+        "version": 2,
+        "policy_document": {"policy_key": "default"},
+        "from": {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1},
+    }
     assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", body).status_code == 200
     assert office.wallet.calls[-1].body == body
     assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 1}).status_code == 200
 
 
 def test_where_nothing_is_active_a_policy_document_is_needed(office: Office) -> None:
-    office.wallet.answers["/internal/wallet/topology/active"] = PassedThrough(404, "NO_ACTIVE_TOPOLOGY", "none", details={})
-    assert office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 1}).json()["code"] == "POLICY_DOCUMENT_REQUIRED"
+    office.wallet.answers["/internal/wallet/topology/active"] = PassedThrough(
+        404, "NO_ACTIVE_TOPOLOGY", "none", details={}
+    )
+    assert (
+        office.send("PUT", "topology/RUBY_SPLIT_V1/activate", {"version": 1}).json()["code"]
+        == "POLICY_DOCUMENT_REQUIRED"
+    )
 
 
 @pytest.mark.parametrize("action", ["approve", "reject"])
 def test_a_review_is_sent_on_with_its_reason(office: Office, action: str) -> None:
-    assert office.send("POST", f"finance/withdrawals/{PLAYER}/review", {"action": action, "reason": "seen"}).status_code == 200
+    assert (
+        office.send(
+            "POST", f"finance/withdrawals/{PLAYER}/review", {"action": action, "reason": "seen"}
+        ).status_code
+        == 200
+    )
     call = office.wallet.calls[-1]
-    assert (call.route, call.body) == (f"/internal/wallet/v2/withdrawals/{action}", {"transaction_id": str(PLAYER), "reason": "seen"})
+    assert (call.route, call.body) == (
+        f"/internal/wallet/v2/withdrawals/{action}",
+        {"transaction_id": str(PLAYER), "reason": "seen"},
+    )
     assert (call.request_id, call.brand_id) == ("ann.q1", BRAND)
     assert office.audit() == [(f"withdrawal.{action}", str(PLAYER), "seen", 200, None)]
 
@@ -135,11 +189,15 @@ def test_a_review_that_is_not_valid_is_sent_nowhere(
 
 
 def test_a_refusal_of_the_wallet_is_audited_and_passed_on(office: Office) -> None:
-    refusal = PassedThrough(409, "ILLEGAL_TRANSACTION_STATE_TRANSITION", "no", details={"from_state": "paid"})
+    refusal = PassedThrough(
+        409, "ILLEGAL_TRANSACTION_STATE_TRANSITION", "no", details={"from_state": "paid"}
+    )
     office.wallet.answers["/internal/wallet/v2/withdrawals/mark-paid"] = refusal
     answer = office.send("POST", f"finance/withdrawals/{PLAYER}/mark-paid", {})
     assert (answer.status_code, answer.json()["details"]) == (409, {"from_state": "paid"})
-    assert office.audit() == [("withdrawal.mark-paid", str(PLAYER), None, 409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")]
+    assert office.audit() == [
+        ("withdrawal.mark-paid", str(PLAYER), None, 409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")
+    ]
 
 
 def test_a_path_part_stays_one_part(office: Office) -> None:
@@ -149,7 +207,11 @@ def test_a_path_part_stays_one_part(office: Office) -> None:
 
 @pytest.mark.parametrize("part", ["%2e", "%2e%2e", "%2E."])
 def test_a_dot_part_names_nothing(office: Office, part: str) -> None:
-    for path in (f"policy/{part}", f"topology/{part}/diff/1/2", f"topology/RUBY_SPLIT_V1/diff/{part}/2"):
+    for path in (
+        f"policy/{part}",
+        f"topology/{part}/diff/1/2",
+        f"topology/RUBY_SPLIT_V1/diff/{part}/2",
+    ):
         assert office.send("GET", path).status_code == 404
     assert office.send("PUT", f"policy/{part}", {}).status_code == 404
     assert not office.wallet.calls
@@ -182,18 +244,35 @@ def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, pat
     assert office.audit() == [(path.replace("/", "."), str(PLAYER), "found twice", 200, None)]
 
 
-def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(platform_db: TestDatabase) -> None:
+def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(
+    platform_db: TestDatabase,
+) -> None:
     far = FarService(contract.ROLLING_SERVICE)
     with serving(far.service()) as rolling:
         url = str(rolling.client.base_url).rstrip("/")
         with serving(SERVICE, platform_db, ROLLING_SERVICE_URL=url) as admin:
             office = Office(admin, far, platform_db.superuser_dsn)
             assert office.send("POST", "dead-letters/7/discard", {"reason": " "}).status_code == 422
-            assert office.send("POST", "dead-letters/7/discard", {"reason": "no bet"}).status_code == 200
-            assert office.send("POST", "dead-letters/7/discard/confirm", Authorization="Bearer token-of-bob").status_code == 200
+            assert (
+                office.send("POST", "dead-letters/7/discard", {"reason": "no bet"}).status_code
+                == 200
+            )
+            assert (
+                office.send(
+                    "POST", "dead-letters/7/discard/confirm", Authorization="Bearer token-of-bob"
+                ).status_code
+                == 200
+            )
             asked, confirmed = far.calls
-            assert (asked.path["dead_letter_id"], asked.body, asked.signed_person().name) == ("7", {"reason": "no bet"}, "ann")
-            assert (confirmed.path["dead_letter_id"], confirmed.signed_person().name) == ("7", "bob")
+            assert (asked.path["dead_letter_id"], asked.body, asked.signed_person().name) == (
+                "7",
+                {"reason": "no bet"},
+                "ann",
+            )
+            assert (confirmed.path["dead_letter_id"], confirmed.signed_person().name) == (
+                "7",
+                "bob",
+            )
             assert office.audit() == [
                 ("dead-letter.discard", "7", "no bet", 200, None),
                 ("dead-letter.discard.confirm", "7", None, 200, None),
@@ -202,9 +281,15 @@ def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(platfor
 
 @pytest.mark.parametrize(
     ("path", "field"),
-    [("adjustments/request", "requested_by"), ("adjustments/approve", "decided_by"), ("adjustments/reject", "decided_by")],
+    [
+        ("adjustments/request", "requested_by"),
+        ("adjustments/approve", "decided_by"),
+        ("adjustments/reject", "decided_by"),
+    ],
 )
-def test_the_person_of_an_adjustment_is_whose_token_it_is(office: Office, path: str, field: str) -> None:
+def test_the_person_of_an_adjustment_is_whose_token_it_is(
+    office: Office, path: str, field: str
+) -> None:
     body = {"player_id": str(PLAYER), "reason": "found twice"}
     assert office.send("POST", path, body, Authorization="Bearer token-of-bob").status_code == 200
     call = office.wallet.calls[-1]
@@ -216,5 +301,10 @@ def test_the_person_of_an_adjustment_is_whose_token_it_is(office: Office, path: 
 
 
 def test_a_failed_payout_is_sent_on(office: Office) -> None:
-    assert office.send("POST", f"finance/withdrawals/{PLAYER}/payout-failed", {"reason": "bank says no"}).status_code == 200
+    assert (
+        office.send(
+            "POST", f"finance/withdrawals/{PLAYER}/payout-failed", {"reason": "bank says no"}
+        ).status_code
+        == 200
+    )
     assert office.audit() == [("withdrawal.payout-failed", str(PLAYER), "bank says no", 200, None)]

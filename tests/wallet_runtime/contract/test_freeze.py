@@ -11,7 +11,11 @@ CONFIRMED = CopySeen("a", 100, 4, runs=True)
 
 def test_all_three_agree() -> None:
     verdict = judge(WANTED, SETTLED, [CONFIRMED])
-    assert (verdict.word, verdict.in_force, verdict.sentence) == ("ingress", True, "FROZEN (ingress)")
+    assert (verdict.word, verdict.in_force, verdict.sentence) == (
+        "ingress",
+        True,
+        "FROZEN (ingress)",
+    )
     assert (verdict.confirmed, verdict.counted) == (1, 1)
     assert judge(Wanted("open", 1), Fence("open", 1, 1), [CopySeen("a", 0, 1)]).sentence == "open"
 
@@ -35,7 +39,9 @@ def test_all_three_agree() -> None:
         (Wanted("sealed", 4), SETTLED, [CONFIRMED], "freezing"),
     ],
 )
-def test_whatever_disagrees_is_never_in_force(wanted: Wanted | None, fence: Fence | None, copies: list[CopySeen], word: str) -> None:
+def test_whatever_disagrees_is_never_in_force(
+    wanted: Wanted | None, fence: Fence | None, copies: list[CopySeen], word: str
+) -> None:
     verdict = judge(wanted, fence, copies)
     assert (verdict.word, verdict.in_force) == (word, False)
     assert verdict.missing

@@ -5,19 +5,54 @@ from typing import Any
 
 import pytest
 
-from wallet_runtime.contract.persons import SIGNATURE_SECONDS, Act, NoPerson, Person, key_id_of, normal_name, read, sign
+from wallet_runtime.contract.persons import (
+    SIGNATURE_SECONDS,
+    Act,
+    NoPerson,
+    Person,
+    key_id_of,
+    normal_name,
+    read,
+    sign,
+)
 
 KEY, NOW = b"a key", 1_000_000.0
 ANN = Person("ann", key_id_of(b"token of ann"))
-ACT = Act("0f8fad5b-d9cb-469f-a165-70867728950e", "POST", "/internal/wallet/v2/adjustments/approve", "ann.k1", b'{"a": 1}')
+ACT = Act(
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "POST",
+    "/internal/wallet/v2/adjustments/approve",
+    "ann.k1",
+    b'{"a": 1}',
+)
 
 
-@pytest.mark.parametrize("spelled", ["Ann", "ann ", "\tANN", "\uff21\uff4e\uff4e", "a\u200bnn", "ann\u202e", "\u0000ann\u007f", "ａｎｎ"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "Ann",
+        "ann ",
+        "\tANN",
+        "\uff21\uff4e\uff4e",
+        "a\u200bnn",
+        "ann\u202e",
+        "\u0000ann\u007f",
+        "ａｎｎ",
+    ],
+)
 def test_one_person_has_one_name(spelled: str) -> None:
     assert normal_name(spelled) == "ann"
 
 
-@pytest.mark.parametrize(("one", "other"), [("Ann  Lee", "ann\u00a0lee"), ("STRASSE", "straße"), ("ﬁona", "Fiona"), ("Jo\u0308rg", "jörg")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann  Lee", "ann\u00a0lee"),
+        ("STRASSE", "straße"),
+        ("ﬁona", "Fiona"),
+        ("Jo\u0308rg", "jörg"),
+    ],
+)
 def test_ways_to_write_a_name_are_one_name(one: str, other: str) -> None:
     assert normal_name(one) == normal_name(other)
     assert normal_name(normal_name(one)) == normal_name(one)
@@ -44,7 +79,13 @@ def test_a_signature_names_the_person_for_its_act() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"brand": ""}, {"method": "PUT"}, {"route": "/internal/wallet/v2/adjustments/reject"}, {"request_id": "ann.k2"}, {"body": b"{}"}],
+    [
+        {"brand": ""},
+        {"method": "PUT"},
+        {"route": "/internal/wallet/v2/adjustments/reject"},
+        {"request_id": "ann.k2"},
+        {"body": b"{}"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_a_signature_says_nothing_of_another_act(other: dict[str, Any]) -> None:

@@ -12,7 +12,18 @@ from rubyops.engine.playbook import type_params
 from wallet_runtime.contract.text import acts, shown, shown_in_json
 from wallet_runtime.plumbing import logging
 
-ACTING = ["\x1b[2J", "\x00", "\x07", "\r", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200f", "\u2028"]
+ACTING = [
+    "\x1b[2J",
+    "\x00",
+    "\x07",
+    "\r",
+    "\x7f",
+    "\x9b31m",
+    "\u202e",
+    "\u2066",
+    "\u200f",
+    "\u2028",
+]
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,9 @@ def test_a_parameter_that_a_person_types_may_not_hold_one(sign: str) -> None:
 
 
 @pytest.mark.parametrize("sign", ACTING, ids=ascii)
-def test_the_command_line_shows_it_escaped_on_both_streams(sign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_shows_it_escaped_on_both_streams(
+    sign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)

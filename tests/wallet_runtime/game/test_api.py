@@ -39,10 +39,14 @@ class Table:
         )
 
     def answer(self, command: str, status: int, code: str) -> None:
-        self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = PassedThrough(status, code, "no", details={})
+        self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = PassedThrough(
+            status, code, "no", details={}
+        )
 
     def accept(self, command: str, stake: str, currency: str, payout: str | None = None) -> None:
-        self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = Answer(200, {"stake": stake, "currency": currency, "payout": payout})
+        self.wallet.answers[f"/internal/wallet/v2/bets/{command}"] = Answer(
+            200, {"stake": stake, "currency": currency, "payout": payout}
+        )
 
     def row(self, text: str) -> tuple[Any, ...] | None:
         with psycopg.connect(self.superuser_dsn) as connection:
@@ -51,14 +55,24 @@ class Table:
     def bet(self) -> tuple[Any, ...] | None:
         return self.row("SELECT state, stake, payout, currency FROM game.bet")
 
-    def statement(self, query: str = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z") -> httpx.Response:
-        return self.game.client.get(f"/internal/game/providers/mocksports/statement?{query}", headers=internal("rubyops", brand=None))
+    def statement(
+        self, query: str = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z"
+    ) -> httpx.Response:
+        return self.game.client.get(
+            f"/internal/game/providers/mocksports/statement?{query}",
+            headers=internal("rubyops", brand=None),
+        )
 
 
 @pytest.fixture
 def table(platform_db: TestDatabase) -> Iterator[Table]:
     wallet = FarService(contract.WALLET_SERVICE)
-    with serving(wallet.service()) as far, serving(SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")) as game:
+    with (
+        serving(wallet.service()) as far,
+        serving(
+            SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")
+        ) as game,
+    ):
         yield Table(game, wallet, platform_db.superuser_dsn)
 
 
@@ -67,7 +81,12 @@ def test_the_wallet_is_asked_with_the_providers_type_and_nothing_more(table: Tab
     (call,) = table.wallet.calls
     wanted = {name: value for name, value in BODIES["authorize"].items() if name != "game_id"}
     assert call.body == {**wanted, "provider_type": "SPORTS"}
-    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("game_service", "mocksports.q1", BRAND, "pass")
+    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == (
+        "game_service",
+        "mocksports.q1",
+        BRAND,
+        "pass",
+    )
     table.call("settle", "q2")
     table.call("rollback", "q3")
     assert [set(call.body) for call in table.wallet.calls[1:]] == [
@@ -82,10 +101,17 @@ def test_the_books_follow_a_bet(table: Table) -> None:
     table.accept("settle", "10.00", "EUR", "25.50")
     table.call("settle", "q2")
     assert table.bet() == ("SETTLED", 1000, 2550, "EUR")
-    assert table.row("SELECT count(*) FROM game.round WHERE round_id = 'r1' AND game_id = 'g1'") == (1,)
+    assert table.row(
+        "SELECT count(*) FROM game.round WHERE round_id = 'r1' AND game_id = 'g1'"
+    ) == (1,)
     table.call("authorize")
-    assert table.bet() == ("SETTLED", 1000, 2550, "EUR"), "a late repeat of the authorize moves nothing back"
-    assert table.row("SELECT attempts, status FROM game.callback WHERE kind = 'authorize'") == (2, 200)
+    assert table.bet() == ("SETTLED", 1000, 2550, "EUR"), (
+        "a late repeat of the authorize moves nothing back"
+    )
+    assert table.row("SELECT attempts, status FROM game.callback WHERE kind = 'authorize'") == (
+        2,
+        200,
+    )
     table.call("rollback", "q3")
     assert table.bet() == ("ROLLED_BACK", 1000, 2550, "EUR")
 
@@ -98,7 +124,11 @@ def test_a_refusal_is_kept_and_an_open_answer_is_not(table: Table) -> None:
     table.answer("authorize", 409, "INSUFFICIENT_FUNDS")
     assert table.call("authorize").status_code == 409
     assert table.bet() == ("REFUSED", 1000, None, "EUR")
-    assert table.row("SELECT status, code, attempts FROM game.callback") == (409, "INSUFFICIENT_FUNDS", 2)
+    assert table.row("SELECT status, code, attempts FROM game.callback") == (
+        409,
+        "INSUFFICIENT_FUNDS",
+        2,
+    )
 
 
 def test_ids_of_two_providers_never_meet_at_the_wallet(table: Table) -> None:
@@ -110,10 +140,17 @@ def test_ids_of_two_providers_never_meet_at_the_wallet(table: Table) -> None:
     assert table.row("SELECT count(*) FROM game.callback WHERE request_id <> 'same'") == (0,)
 
 
-@pytest.mark.parametrize(("status", "code"), [(409, "INSUFFICIENT_FUNDS"), (422, "CURRENCY_MISMATCH"), (504, "OUTCOME_UNKNOWN")])
-def test_a_first_try_that_came_to_nothing_leaves_nothing_in_the_book(table: Table, status: int, code: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(409, "INSUFFICIENT_FUNDS"), (422, "CURRENCY_MISMATCH"), (504, "OUTCOME_UNKNOWN")],
+)
+def test_a_first_try_that_came_to_nothing_leaves_nothing_in_the_book(
+    table: Table, status: int, code: str
+) -> None:
     table.answer("authorize", status, code)
-    table.call("authorize", "wrong", amount="9", currency="KRW", player_id=str(BRAND), round_id="r0")
+    table.call(
+        "authorize", "wrong", amount="9", currency="KRW", player_id=str(BRAND), round_id="r0"
+    )
     table.accept("authorize", "10.00", "EUR")
     assert table.call("authorize", "right").status_code == 200
     assert table.bet() == ("AUTHORIZED", 1000, None, "EUR")
@@ -148,7 +185,9 @@ def test_a_request_id_with_another_payload_keeps_the_answer_of_the_first(table: 
 
 
 @pytest.mark.parametrize("payout", ["-1", "1e3", "", "x"])
-def test_a_payout_that_is_no_amount_is_refused_before_anything_is_recorded(table: Table, payout: str) -> None:
+def test_a_payout_that_is_no_amount_is_refused_before_anything_is_recorded(
+    table: Table, payout: str
+) -> None:
     assert table.call("settle", payout=payout).json()["code"] == "INVALID_AMOUNT"
     assert table.row("SELECT count(*) FROM game.callback") == (0,)
 
@@ -173,14 +212,22 @@ def test_closing_a_bet_that_this_side_never_saw_is_the_wallets_to_judge(table: T
         {"policy": "default"},
     ],
 )
-def test_a_bad_stake_is_refused_before_anything_is_recorded(table: Table, change: dict[str, str]) -> None:
+def test_a_bad_stake_is_refused_before_anything_is_recorded(
+    table: Table, change: dict[str, str]
+) -> None:
     assert table.call("authorize", **change).status_code == 422
-    assert table.row("SELECT (SELECT count(*) FROM game.callback) + (SELECT count(*) FROM game.round)") == (0,)
+    assert table.row(
+        "SELECT (SELECT count(*) FROM game.callback) + (SELECT count(*) FROM game.round)"
+    ) == (0,)
 
 
 def test_an_unknown_provider_and_a_missing_request_id_are_refused(table: Table) -> None:
     assert table.call("authorize", provider_id="nobody").json()["code"] == "PROVIDER_NOT_FOUND"
-    answer = table.game.client.post("/internal/game/bets/settle", json=BODIES["settle"], headers=internal("gateway", request_id=None))
+    answer = table.game.client.post(
+        "/internal/game/bets/settle",
+        json=BODIES["settle"],
+        headers=internal("gateway", request_id=None),
+    )
     assert answer.json()["code"] == "REQUEST_ID_REQUIRED"
 
 

@@ -2,10 +2,20 @@
 
 import pytest
 
-from wallet_runtime.game.domain import Kind, Terms, UnknownProvider, is_final, provider_type, read_terms, state_after
+from wallet_runtime.game.domain import (
+    Kind,
+    Terms,
+    UnknownProvider,
+    is_final,
+    provider_type,
+    read_terms,
+    state_after,
+)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("mocksports", "SPORTS"), ("mocklive", "LIVE"), ("mockslots", "SLOTS")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("mocksports", "SPORTS"), ("mocklive", "LIVE"), ("mockslots", "SLOTS")]
+)
 def test_a_provider_serves_one_type(name: str, kind: str) -> None:
     assert provider_type(name) == kind
 
@@ -16,7 +26,17 @@ def test_an_unknown_provider_is_a_404_that_names_the_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "final"), [(200, True), (400, True), (404, True), (409, True), (422, True), (401, False), (503, False), (504, False)]
+    ("status", "final"),
+    [
+        (200, True),
+        (400, True),
+        (404, True),
+        (409, True),
+        (422, True),
+        (401, False),
+        (503, False),
+        (504, False),
+    ],
 )
 def test_only_an_answer_about_the_bet_is_final(status: int, final: bool) -> None:
     assert is_final(status) is final
@@ -42,7 +62,9 @@ def test_what_is_said_of_a_request_id_alone_is_not_final(code: str) -> None:
         ("rollback", 404, "AUTHORIZATION_NOT_FOUND", None),
     ],
 )
-def test_a_bet_moves_by_the_answer(kind: Kind, status: int, code: str | None, state: str | None) -> None:
+def test_a_bet_moves_by_the_answer(
+    kind: Kind, status: int, code: str | None, state: str | None
+) -> None:
     assert state_after(kind, status, code)[0] == state
 
 

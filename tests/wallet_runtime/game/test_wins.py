@@ -35,18 +35,27 @@ class Book:
 
     def send(self, path: str, body: dict[str, str], request_id: str = "q1") -> httpx.Response:
         """Report a win or its reversal."""
-        return self.game.client.post(f"/internal/game/{path}", json=body, headers=internal("gateway", request_id=request_id))
+        return self.game.client.post(
+            f"/internal/game/{path}", json=body, headers=internal("gateway", request_id=request_id)
+        )
 
     def wins(self) -> list[tuple[Any, ...]]:
         """The book."""
         with psycopg.connect(self.dsn) as connection:
-            return connection.execute("SELECT transaction_id, amount, state, attempts FROM game.win ORDER BY sequence").fetchall()
+            return connection.execute(
+                "SELECT transaction_id, amount, state, attempts FROM game.win ORDER BY sequence"
+            ).fetchall()
 
 
 @pytest.fixture
 def book(platform_db: TestDatabase) -> Iterator[Book]:
     wallet = FarService(contract.WALLET_SERVICE)
-    with serving(wallet.service()) as far, serving(SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")) as game:
+    with (
+        serving(wallet.service()) as far,
+        serving(
+            SERVICE, platform_db, WALLET_SERVICE_URL=str(far.client.base_url).rstrip("/")
+        ) as game,
+    ):
         yield Book(game, wallet, platform_db.superuser_dsn)
 
 
@@ -65,7 +74,9 @@ def test_the_book_follows_a_win_and_its_reversal(book: Book) -> None:
     book.wallet.answers[REVERSE] = Answer(200, {"state": "REVERSED"})
     assert book.send("wins/reverse", REVERSAL, "q3").status_code == 200
     book.send("wins", WIN)
-    assert book.wins() == [("t1", 300, "REVERSED", 3)], "a late repeat of the win moves nothing back"
+    assert book.wins() == [("t1", 300, "REVERSED", 3)], (
+        "a late repeat of the win moves nothing back"
+    )
 
 
 def test_a_refused_win_is_what_the_newest_try_says(book: Book) -> None:
@@ -82,13 +93,24 @@ def test_a_statement_lists_wins_a_page_at_a_time(book: Book) -> None:
         book.send("wins", WIN | {"transaction_id": name}, name)
     times = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z"
     path = "/internal/game/providers/mocksports/wins"
-    first = book.game.client.get(f"{path}?{times}&limit=2", headers=internal("rubyops", brand=None)).json()
-    rest = book.game.client.get(f"{path}?{times}&cursor={first['next_cursor']}", headers=internal("rubyops", brand=None)).json()
+    first = book.game.client.get(
+        f"{path}?{times}&limit=2", headers=internal("rubyops", brand=None)
+    ).json()
+    rest = book.game.client.get(
+        f"{path}?{times}&cursor={first['next_cursor']}", headers=internal("rubyops", brand=None)
+    ).json()
     assert [win["transaction_id"] for win in first["wins"] + rest["wins"]] == ["t1", "t2", "t3"]
-    assert (first["wins"][0]["amount"], first["wins"][0]["campaign"], rest["next_cursor"]) == ("3.00", "FREE", None)
+    assert (first["wins"][0]["amount"], first["wins"][0]["campaign"], rest["next_cursor"]) == (
+        "3.00",
+        "FREE",
+        None,
+    )
 
 
-@pytest.mark.parametrize("change", [{"amount": "0"}, {"amount": "1.001"}, {"provider_id": "nobody"}, {"source": "WITHDRAWABLE"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": "0"}, {"amount": "1.001"}, {"provider_id": "nobody"}, {"source": "WITHDRAWABLE"}],
+)
 def test_what_is_no_win_is_not_recorded(book: Book, change: dict[str, str]) -> None:
     assert book.send("wins", WIN | change).status_code in (404, 422)
     assert book.wins() == [] and not book.wallet.calls
@@ -106,5 +128,7 @@ def test_under_a_seal_the_book_takes_the_win_of_a_canary_alone(book: Book) -> No
     refused = book.send("wins", WIN)
     assert (refused.status_code, refused.json()["code"], book.wins()) == (503, "MAINTENANCE", [])
     headers = internal("gateway", request_id="q1") | {contract.CANARY_HEADER: "pass"}
-    assert book.game.client.post("/internal/game/wins", json=WIN, headers=headers).status_code == 200
+    assert (
+        book.game.client.post("/internal/game/wins", json=WIN, headers=headers).status_code == 200
+    )
     assert book.wins() == [("t1", 300, "PAID", 1)]

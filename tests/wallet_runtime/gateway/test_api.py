@@ -21,7 +21,11 @@ from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.settings import Secret
 
 BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
-BODIES = {"authorize": {**BET, "amount": "10.00", "currency": "EUR"}, "settle": {**BET, "payout": "0"}, "rollback": BET}
+BODIES = {
+    "authorize": {**BET, "amount": "10.00", "currency": "EUR"},
+    "settle": {**BET, "payout": "0"},
+    "rollback": BET,
+}
 SESSION = issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
 MONEY = {"amount": "5.00", "currency": "EUR"}
 
@@ -36,11 +40,20 @@ class Door:
 
     def bet(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
         raw, path = json.dumps(body or BODIES[command]).encode(), f"/v2/bets/{command}"
-        return self.gateway.client.post(path, content=raw, headers=provider("mocksports", path, raw, **headers))
+        return self.gateway.client.post(
+            path, content=raw, headers=provider("mocksports", path, raw, **headers)
+        )
 
     def pay(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
-        given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1", **headers}
-        return self.gateway.client.post(f"/api/v1/player/wallet/{command}", json=body or MONEY, headers=given)
+        given = {
+            "Authorization": f"Bearer {SESSION}",
+            "X-Brand-Id": str(BRAND),
+            "Idempotency-Key": "k1",
+            **headers,
+        }
+        return self.gateway.client.post(
+            f"/api/v1/player/wallet/{command}", json=body or MONEY, headers=given
+        )
 
     def switch(self, body: dict[str, Any], **headers: str) -> httpx.Response:
         given = {"Authorization": "Bearer admin-token", "Idempotency-Key": "k1", **headers}
@@ -51,8 +64,13 @@ class Door:
 def door(platform_db: TestDatabase) -> Iterator[Door]:
     game, player = FarService(contract.GAME_SERVICE), FarService(contract.PLAYER_SERVICE)
     with serving(game.service()) as far_game, serving(player.service()) as far_player:
-        urls = {"GAME_SERVICE_URL": str(far_game.client.base_url), "PLAYER_SERVICE_URL": str(far_player.client.base_url)}
-        with serving(SERVICE, platform_db, **{name: url.rstrip("/") for name, url in urls.items()}) as gateway:
+        urls = {
+            "GAME_SERVICE_URL": str(far_game.client.base_url),
+            "PLAYER_SERVICE_URL": str(far_player.client.base_url),
+        }
+        with serving(
+            SERVICE, platform_db, **{name: url.rstrip("/") for name, url in urls.items()}
+        ) as gateway:
             yield Door(gateway, game, player)
 
 
@@ -61,26 +79,56 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_a_bet_is_passed_on_with_its_provider_and_ids(door: Door) -> None:
-    assert door.bet("authorize", request_id="r-7").json() == {"route": "/internal/game/bets/authorize"}
+    assert door.bet("authorize", request_id="r-7").json() == {
+        "route": "/internal/game/bets/authorize"
+    }
     (call,) = door.game.calls
     assert call.body == {"provider_id": "mocksports", **BODIES["authorize"]}
-    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == ("gateway", "r-7", BRAND, None)
+    assert (call.caller, call.request_id, call.brand_id, call.canary_token) == (
+        "gateway",
+        "r-7",
+        BRAND,
+        None,
+    )
 
 
-@pytest.mark.parametrize("field", ["source", "sources", "bucket", "buckets", "policy", "funding", "provider_id", "topology_code", "choice"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "source",
+        "sources",
+        "bucket",
+        "buckets",
+        "policy",
+        "funding",
+        "provider_id",
+        "topology_code",
+        "choice",
+    ],
+)
 def test_a_callback_cannot_name_sources_buckets_or_policy(door: Door, field: str) -> None:
     for command, body in BODIES.items():
         refused = door.bet(command, {**body, field: "x"})
-        assert (*code_of(refused), f"`{field}`" in refused.json()["message"]) == (422, "INVALID", True)
+        assert (*code_of(refused), f"`{field}`" in refused.json()["message"]) == (
+            422,
+            "INVALID",
+            True,
+        )
     assert not door.game.calls
 
 
 def test_a_bet_may_bring_its_price_along(door: Door) -> None:
     assert door.bet("authorize", {**BODIES["authorize"], "price": "1.85"}).status_code == 200
-    assert door.game.calls[0].body == {"provider_id": "mocksports", **BODIES["authorize"], "price": "1.85"}
+    assert door.game.calls[0].body == {
+        "provider_id": "mocksports",
+        **BODIES["authorize"],
+        "price": "1.85",
+    }
 
 
-def test_a_campaigns_win_is_stopped_with_new_business_and_a_further_one_with_settlements(door: Door) -> None:
+def test_a_campaigns_win_is_stopped_with_new_business_and_a_further_one_with_settlements(
+    door: Door,
+) -> None:
     win = {"player_id": str(PLAYER), "transaction_id": "t1", **MONEY}
     tries = {
         "campaign": ("/v2/wins", win | {"campaign": "FREE"}),
@@ -92,16 +140,26 @@ def test_a_campaigns_win_is_stopped_with_new_business_and_a_further_one_with_set
         door.gateway.freeze(level)
         for name, (path, body) in tries.items():
             raw = json.dumps(body).encode()
-            answer = door.gateway.client.post(path, content=raw, headers=provider("mocksports", path, raw, request_id=f"{level}-{name}"))
+            answer = door.gateway.client.post(
+                path,
+                content=raw,
+                headers=provider("mocksports", path, raw, request_id=f"{level}-{name}"),
+            )
             said[level, name] = answer.status_code
     stopped = {key for key, status in said.items() if status == 503}
     assert stopped == {("ingress", "campaign"), *(("sealed", name) for name in tries)}
-    assert {call.body["provider_id"] for call in door.game.calls} == {"mocksports"} and len(door.game.calls) == 5
+    assert {call.body["provider_id"] for call in door.game.calls} == {"mocksports"} and len(
+        door.game.calls
+    ) == 5
 
 
 def test_a_choice_is_the_players_own(door: Door) -> None:
     path = "/api/v1/player/wallet/funding-choice"
-    given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1"}
+    given = {
+        "Authorization": f"Bearer {SESSION}",
+        "X-Brand-Id": str(BRAND),
+        "Idempotency-Key": "k1",
+    }
     choice = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
     client = door.gateway.client
     assert client.put(path, json=choice, headers=given).status_code == 200
@@ -111,7 +169,10 @@ def test_a_choice_is_the_players_own(door: Door) -> None:
     ]
     assert door.player.calls[0].request_id == f"{PLAYER}.k1"
     assert client.put(path, json=choice).status_code == 401
-    assert client.put(path, json={**choice, "provider_type": "ROULETTE"}, headers=given).status_code == 422
+    assert (
+        client.put(path, json={**choice, "provider_type": "ROULETTE"}, headers=given).status_code
+        == 422
+    )
     raw = json.dumps(choice).encode()
     assert client.put(path, content=raw, headers=provider("mocklive", path, raw)).status_code == 401
     for level, status in (("ingress", 200), ("sealed", 503)):
@@ -146,17 +207,30 @@ def test_a_signature_is_for_one_route_and_one_body(door: Door) -> None:
     headers = provider("mocksports", "/v2/bets/settle", raw)
     client = door.gateway.client
     assert client.post("/v2/bets/settle", content=raw, headers=headers).status_code == 200
-    assert client.post("/v2/bets/settle", content=raw.replace(b'"0"', b'"9"'), headers=headers).status_code == 401
+    assert (
+        client.post(
+            "/v2/bets/settle", content=raw.replace(b'"0"', b'"9"'), headers=headers
+        ).status_code
+        == 401
+    )
     assert client.post("/v2/bets/rollback", content=raw, headers=headers).status_code == 401
     assert len(door.game.calls) == 1
 
 
 def test_the_far_side_answers_with_its_own_words(door: Door) -> None:
-    refusal = PassedThrough(409, "INSUFFICIENT_FUNDS", "the allowed sources hold 1.00 EUR", details={"available": "1.00"})
+    refusal = PassedThrough(
+        409,
+        "INSUFFICIENT_FUNDS",
+        "the allowed sources hold 1.00 EUR",
+        details={"available": "1.00"},
+    )
     door.game.answers["/internal/game/bets/authorize"] = refusal
     answer = door.bet("authorize")
     assert code_of(answer) == (409, "INSUFFICIENT_FUNDS")
-    assert (answer.json()["message"], answer.json()["details"]) == ("the allowed sources hold 1.00 EUR", {"available": "1.00"})
+    assert (answer.json()["message"], answer.json()["details"]) == (
+        "the allowed sources hold 1.00 EUR",
+        {"available": "1.00"},
+    )
     busy = PassedThrough(503, "BUSY", "later", details={}, retry_after=7)
     door.game.answers["/internal/game/bets/authorize"] = busy
     assert door.bet("authorize").headers["Retry-After"] == "7"
@@ -164,7 +238,11 @@ def test_the_far_side_answers_with_its_own_words(door: Door) -> None:
 
 @pytest.mark.parametrize(
     ("level", "passing"),
-    [("open", {"authorize", "settle", "rollback", "deposit"}), ("ingress", {"settle", "rollback"}), ("sealed", set())],
+    [
+        ("open", {"authorize", "settle", "rollback", "deposit"}),
+        ("ingress", {"settle", "rollback"}),
+        ("sealed", set()),
+    ],
 )
 def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[str]) -> None:
     door.gateway.freeze(level)
@@ -175,7 +253,8 @@ def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[s
         assert answers[command].headers["Retry-After"]
     assert (
         door.gateway.client.get(
-            "/api/v1/player/wallet", headers={"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
+            "/api/v1/player/wallet",
+            headers={"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)},
         ).status_code
         == 200
     )
@@ -184,40 +263,65 @@ def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[s
 PASS = "INSERT INTO wallet.wallet_canary_pass SELECT sha256('pass-1'), 'run', fence_token + %s, %s, %s, now() + %s FROM wallet.wallet_gate"
 
 
-def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(door: Door, platform_db: TestDatabase) -> None:
+def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(
+    door: Door, platform_db: TestDatabase
+) -> None:
     door.gateway.freeze("sealed")
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
         operator.execute(PASS, [0, BRAND, PLAYER, "1 minute"])
     assert door.bet("authorize", **{"X-Canary-Token": "pass-1"}).status_code == 200
     assert door.pay("deposit", **{"X-Canary-Token": "pass-1"}).status_code == 200
-    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == ("pass-1", "pass-1")
+    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == (
+        "pass-1",
+        "pass-1",
+    )
 
 
 @pytest.mark.parametrize("level", contract.FREEZE_LEVELS)
 @pytest.mark.parametrize(
     ("overtaken_by", "brand", "player", "lasts"),
-    [(1, BRAND, PLAYER, "1 minute"), (0, PLAYER, PLAYER, "1 minute"), (0, BRAND, BRAND, "1 minute"), (0, BRAND, PLAYER, "-1 minute")],
+    [
+        (1, BRAND, PLAYER, "1 minute"),
+        (0, PLAYER, PLAYER, "1 minute"),
+        (0, BRAND, BRAND, "1 minute"),
+        (0, BRAND, PLAYER, "-1 minute"),
+    ],
     ids=["another run", "another brand", "another player", "expired"],
 )
 def test_a_canary_token_that_is_no_pass_goes_no_further(
-    door: Door, platform_db: TestDatabase, level: str, overtaken_by: int, brand: UUID, player: UUID, lasts: str
+    door: Door,
+    platform_db: TestDatabase,
+    level: str,
+    overtaken_by: int,
+    brand: UUID,
+    player: UUID,
+    lasts: str,
 ) -> None:
     door.gateway.freeze(level)
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
         operator.execute(PASS, [overtaken_by, brand, player, lasts])
     for token in ("pass-1", "junk"):
-        answers = [door.bet("authorize", **{"X-Canary-Token": token}), door.pay("deposit", **{"X-Canary-Token": token})]
+        answers = [
+            door.bet("authorize", **{"X-Canary-Token": token}),
+            door.pay("deposit", **{"X-Canary-Token": token}),
+        ]
         assert [code_of(answer) for answer in answers] == [(403, contract.CANARY_TOKEN_INVALID)] * 2
     assert not door.game.calls and not door.player.calls
 
 
 @pytest.mark.parametrize(
-    ("command", "path"), [("deposit", "deposit"), ("withdraw", "withdraw"), ("wallet-withdrawal", "wallet-withdrawal")]
+    ("command", "path"),
+    [("deposit", "deposit"), ("withdraw", "withdraw"), ("wallet-withdrawal", "wallet-withdrawal")],
 )
-def test_a_players_command_goes_on_for_the_sessions_own_player(door: Door, command: str, path: str) -> None:
+def test_a_players_command_goes_on_for_the_sessions_own_player(
+    door: Door, command: str, path: str
+) -> None:
     assert door.pay(command).status_code == 200
     (call,) = door.player.calls
-    assert (call.route, call.path) == (f"/internal/players/{{player_id}}/{path}", {"player_id": str(PLAYER)})
+    assert (call.route, call.path) == (
+        f"/internal/players/{{player_id}}/{path}",
+        {"player_id": str(PLAYER)},
+    )
     assert (call.request_id, call.body) == (f"{PLAYER}.k1", MONEY)
 
 
@@ -275,7 +379,9 @@ def test_a_late_repeat_leaves_the_maintenance_switch_as_it_is(door: Door) -> Non
     assert door.bet("authorize").status_code == 200, "the door is still open"
     other = door.switch({"is_active": True, "message": "never"})
     assert code_of(other) == (409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
-    assert door.switch({"is_active": True}, Authorization="Bearer token-of-bob").status_code == 200, "the key of another person"
+    assert (
+        door.switch({"is_active": True}, Authorization="Bearer token-of-bob").status_code == 200
+    ), "the key of another person"
 
 
 def test_a_far_side_that_is_down_is_a_503(door: Door) -> None:
@@ -291,16 +397,26 @@ def test_an_answer_passes_byte_for_byte(door: Door) -> None:
 @pytest.mark.parametrize(
     ("command", "body", "sent"),
     [
-        ("transfer", {"from_bucket": "A", "to_bucket": "B", **MONEY}, {"from_bucket": "A", "to_bucket": "B", **MONEY}),
+        (
+            "transfer",
+            {"from_bucket": "A", "to_bucket": "B", **MONEY},
+            {"from_bucket": "A", "to_bucket": "B", **MONEY},
+        ),
         ("sports-to-casino", MONEY, {"from_side": "sports", **MONEY}),
         ("casino-to-sports", MONEY, {"from_side": "casino", **MONEY}),
         ("points/transfer", {"points": "5", "target": "A"}, {"points": "5", "target": "A"}),
     ],
 )
-def test_transfers_are_passed_on_and_start_something_new(door: Door, command: str, body: dict[str, str], sent: dict[str, str]) -> None:
+def test_transfers_are_passed_on_and_start_something_new(
+    door: Door, command: str, body: dict[str, str], sent: dict[str, str]
+) -> None:
     assert door.pay(command, body).status_code == 200
     (call,) = door.player.calls
-    assert (call.body, call.request_id, call.path["player_id"]) == (sent, f"{PLAYER}.k1", str(PLAYER))
+    assert (call.body, call.request_id, call.path["player_id"]) == (
+        sent,
+        f"{PLAYER}.k1",
+        str(PLAYER),
+    )
     assert code_of(door.pay(command, {**body, "sources": "x"})) == (422, "INVALID")
     door.gateway.freeze("ingress")
     assert code_of(door.pay(command, body)) == (503, "MAINTENANCE")
@@ -311,7 +427,11 @@ def test_a_withdrawal_can_be_taken_back_while_nothing_new_starts(door: Door) -> 
     answer = door.gateway.client.post(
         f"/api/v1/player/wallet/withdrawals/{PLAYER}/cancel",
         json={},
-        headers={"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": "k1"},
+        headers={
+            "Authorization": f"Bearer {SESSION}",
+            "X-Brand-Id": str(BRAND),
+            "Idempotency-Key": "k1",
+        },
     )
     assert answer.status_code == 200
     assert door.player.calls[0].path == {"player_id": str(PLAYER), "transaction_id": str(PLAYER)}

@@ -36,19 +36,36 @@ class Platform:
 
     def bet(self, command: str, request_id: str, bet_id: str = "b1", **more: str) -> httpx.Response:
         raw, path = json.dumps({**BETS[command], "bet_id": bet_id}).encode(), f"/v2/bets/{command}"
-        return self.gateway.client.post(path, content=raw, headers=provider("mocksports", path, raw, request_id=request_id, **more))
+        return self.gateway.client.post(
+            path,
+            content=raw,
+            headers=provider("mocksports", path, raw, request_id=request_id, **more),
+        )
 
     def pay(self, command: str, key: str, bucket: str | None = None, **more: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND), "Idempotency-Key": key, **more}
+        headers = {
+            "Authorization": f"Bearer {SESSION}",
+            "X-Brand-Id": str(BRAND),
+            "Idempotency-Key": key,
+            **more,
+        }
         body = {**MONEY, **({"bucket": bucket} if bucket else {})}
-        return self.gateway.client.post(f"/api/v1/player/wallet/{command}", json=body, headers=headers)
+        return self.gateway.client.post(
+            f"/api/v1/player/wallet/{command}", json=body, headers=headers
+        )
 
     def ask_everything(self, token: str) -> dict[str, tuple[int, str]]:
         """Ask for every command that moves money, each of which would be carried out but for the closed door."""
         more = {"X-Canary-Token": token}
-        bets = {command: self.bet(command, token, "b2" if command == "authorize" else "b1", **more) for command in BETS}
+        bets = {
+            command: self.bet(command, token, "b2" if command == "authorize" else "b1", **more)
+            for command in BETS
+        }
         answers = bets | {command: self.pay(command, token, **more) for command in PAYMENTS}
-        return {command: (answer.status_code, answer.json().get("code", "")) for command, answer in answers.items()}
+        return {
+            command: (answer.status_code, answer.json().get("code", ""))
+            for command, answer in answers.items()
+        }
 
     def play(self) -> None:
         """Bring money in and leave a bet open, while the door is."""
@@ -58,7 +75,12 @@ class Platform:
 
     def close_the_door(self) -> None:
         headers = {"Authorization": "Bearer admin-token", "Idempotency-Key": "close"}
-        assert self.gateway.client.put("/api/v1/maintenance", json={"is_active": True}, headers=headers).status_code == 200
+        assert (
+            self.gateway.client.put(
+                "/api/v1/maintenance", json={"is_active": True}, headers=headers
+            ).status_code
+            == 200
+        )
 
     def ledger_rows(self) -> int:
         with psycopg.connect(self.database.superuser_dsn) as connection:
@@ -70,21 +92,34 @@ class Platform:
         values = (hashlib.sha256(token.encode()).digest(), BRAND, PLAYER)
         with psycopg.connect(self.database.dsn("rubyops_ops"), autocommit=True) as operator:
             operator.execute("SELECT wallet.advance_fence(1)")
-            operator.execute("SELECT wallet.issue_canary_pass(%s, 'run', 1, %s, %s, now() + interval '1 minute')", values)
+            operator.execute(
+                "SELECT wallet.issue_canary_pass(%s, 'run', 1, %s, %s, now() + interval '1 minute')",
+                values,
+            )
 
 
 @pytest.fixture
 def platform(platform_db: TestDatabase) -> Iterator[Platform]:
     with ExitStack() as stack:
         urls: dict[str, str] = {}
-        for process in (contract.WALLET_SERVICE, contract.GAME_SERVICE, contract.PLAYER_SERVICE, contract.GATEWAY):
+        for process in (
+            contract.WALLET_SERVICE,
+            contract.GAME_SERVICE,
+            contract.PLAYER_SERVICE,
+            contract.GATEWAY,
+        ):
             served = stack.enter_context(serving(load(process), platform_db, **urls))
             urls[f"{process.upper()}_URL"] = str(served.client.base_url).rstrip("/")
             if process == contract.WALLET_SERVICE:
                 activate_split(served.context.database)
             if process == contract.PLAYER_SERVICE:
                 body = {"player_id": str(PLAYER), "currency": "EUR", "canary": True}
-                assert served.client.post("/internal/players", json=body, headers=internal("rubyops")).status_code == 201
+                assert (
+                    served.client.post(
+                        "/internal/players", json=body, headers=internal("rubyops")
+                    ).status_code
+                    == 201
+                )
         yield Platform(served, platform_db)
 
 
@@ -103,5 +138,11 @@ def test_a_pass_opens_both(platform: Platform) -> None:
     platform.close_the_door()
     platform.gateway.freeze(contract.SEALED)
     platform.issue_pass("pass")
-    refused = {command: answer for command, answer in platform.ask_everything("pass").items() if answer[0] != 200}
-    assert refused == {command: (409, "INSUFFICIENT_FUNDS") for command in ("authorize", "wallet-withdrawal")}, "all was staked already"
+    refused = {
+        command: answer
+        for command, answer in platform.ask_everything("pass").items()
+        if answer[0] != 200
+    }
+    assert refused == {
+        command: (409, "INSUFFICIENT_FUNDS") for command in ("authorize", "wallet-withdrawal")
+    }, "all was staked already"

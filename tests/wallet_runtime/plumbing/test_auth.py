@@ -32,8 +32,19 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
     monkeypatch.setattr(time, "time", lambda: float(now))
 
 
-def ask(*more: tuple[str, str], method: str = "POST", path: str = "/v2/bets/settle", raw: bytes = BODY, **change: str) -> auth.Identity:
-    named = {"x-provider-id": "mocksports", "x-provider-signature": GOOD, "x-brand-id": BRAND, "x-request-id": "r-1"}
+def ask(
+    *more: tuple[str, str],
+    method: str = "POST",
+    path: str = "/v2/bets/settle",
+    raw: bytes = BODY,
+    **change: str,
+) -> auth.Identity:
+    named = {
+        "x-provider-id": "mocksports",
+        "x-provider-signature": GOOD,
+        "x-brand-id": BRAND,
+        "x-request-id": "r-1",
+    }
     named |= {name.replace("_", "-"): value for name, value in change.items()}
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in [*named.items(), *more]]
     return auth.provider(SETTINGS, auth.Attempt(method, path, path, Headers(pairs), raw))
@@ -62,8 +73,12 @@ def test_whatever_is_changed_the_signature_is_wrong(change: dict[str, str]) -> N
         ask(**change)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("drift", "good"), [(-301, False), (-300, True), (300, True), (301, False)])
-def test_a_signature_holds_for_five_minutes_to_either_side(monkeypatch: pytest.MonkeyPatch, drift: int, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("drift", "good"), [(-301, False), (-300, True), (300, True), (301, False)]
+)
+def test_a_signature_holds_for_five_minutes_to_either_side(
+    monkeypatch: pytest.MonkeyPatch, drift: int, good: bool
+) -> None:
     set_clock(monkeypatch, NOW + drift)
     if good:
         ask()
@@ -95,7 +110,9 @@ def test_a_malformed_signature_is_a_401_and_no_more(signature: str) -> None:
         ask(x_provider_signature=signature)
 
 
-@pytest.mark.parametrize("name", ["x-provider-id", "x-provider-signature", "x-brand-id", "x-request-id"])
+@pytest.mark.parametrize(
+    "name", ["x-provider-id", "x-provider-signature", "x-brand-id", "x-request-id"]
+)
 def test_a_credential_that_is_sent_twice_is_none(name: str) -> None:
     with pytest.raises(Unauthorized):
         ask((name, "again"))

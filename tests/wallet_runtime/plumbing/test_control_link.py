@@ -33,12 +33,18 @@ def set_level(control_db: TestDatabase, level: str) -> None:
 
 def copy_row(control_db: TestDatabase) -> dict[str, object]:
     with psycopg.connect(control_db.superuser_dsn) as connection:
-        cursor = connection.execute("SELECT *, clock_timestamp() - heartbeat_at < '2 s' AS beats FROM control.service_copy")
+        cursor = connection.execute(
+            "SELECT *, clock_timestamp() - heartbeat_at < '2 s' AS beats FROM control.service_copy"
+        )
         row = cursor.fetchone()
-        return dict(zip([column.name for column in cursor.description or ()], row or (), strict=False))
+        return dict(
+            zip([column.name for column in cursor.description or ()], row or (), strict=False)
+        )
 
 
-def test_a_change_is_acknowledged_within_a_second(link: ControlLink, control_db: TestDatabase) -> None:
+def test_a_change_is_acknowledged_within_a_second(
+    link: ControlLink, control_db: TestDatabase
+) -> None:
     for epoch, level in enumerate(("ingress", "sealed", "open"), 1):
         set_level(control_db, level)
         await_until(lambda epoch=epoch: copy_row(control_db)["acknowledged_epoch"] == epoch, 1.0)
@@ -47,7 +53,12 @@ def test_a_change_is_acknowledged_within_a_second(link: ControlLink, control_db:
 
 def test_the_copy_registers_itself_and_beats(link: ControlLink, control_db: TestDatabase) -> None:
     row = copy_row(control_db)
-    assert (row["process"], row["copy"], row["url"], row["ready"]) == ("gateway", 1, "http://127.0.0.1:8000", True)
+    assert (row["process"], row["copy"], row["url"], row["ready"]) == (
+        "gateway",
+        1,
+        "http://127.0.0.1:8000",
+        True,
+    )
     assert row["detail"] == {"status": "ok"}
     time.sleep(2.2)
     assert copy_row(control_db)["beats"]
@@ -58,7 +69,9 @@ def test_a_stop_leaves_the_copy_not_ready(link: ControlLink, control_db: TestDat
     assert copy_row(control_db)["ready"] is False
 
 
-def test_a_broken_connection_heals_and_the_last_level_stays(link: ControlLink, control_db: TestDatabase) -> None:
+def test_a_broken_connection_heals_and_the_last_level_stays(
+    link: ControlLink, control_db: TestDatabase
+) -> None:
     set_level(control_db, "ingress")
     await_until(lambda: link.freeze.level == "ingress", 1.0)
     control_db.end_sessions("gateway-1-control")

@@ -28,7 +28,9 @@ def database(platform_db: TestDatabase) -> Iterator[Database]:
 
 def create(database: Database, player_id: UUID, currency: str | None = "EUR") -> int:
     with database.session() as session:
-        return session.run("player_create", brand_id=BRAND, player_id=player_id, currency=currency, canary=False)
+        return session.run(
+            "player_create", brand_id=BRAND, player_id=player_id, currency=currency, canary=False
+        )
 
 
 def test_named_statements_run_and_rows_are_dicts(database: Database) -> None:
@@ -37,7 +39,12 @@ def test_named_statements_run_and_rows_are_dicts(database: Database) -> None:
     assert create(database, player_id) == 0
     with database.session() as session:
         row = session.maybe("player_read", brand_id=BRAND, player_id=player_id)
-        assert row == {"player_id": player_id, "currency": "EUR", "status": "active", "canary": False}
+        assert row == {
+            "player_id": player_id,
+            "currency": "EUR",
+            "status": "active",
+            "canary": False,
+        }
         assert session.maybe("player_read", brand_id=BRAND, player_id=uuid4()) is None
         with pytest.raises(AssertionError, match="exactly one was promised"):
             session.one("player_read", brand_id=BRAND, player_id=uuid4())
@@ -58,7 +65,15 @@ def test_a_transaction_is_whole_or_nothing(database: Database) -> None:
 def test_jsonb_goes_in_and_out(control_db: TestDatabase) -> None:
     control = Database(control_db.dsn("gateway"), "test").open()
     detail = {"at": datetime(2026, 1, 1, tzinfo=UTC), "list": [1, {"a": "ü"}]}
-    values = {"process": "gateway", "copy": 1, "url": "u", "version": "1", "pid": 1, "acknowledged_epoch": 0, "ready": True}
+    values = {
+        "process": "gateway",
+        "copy": 1,
+        "url": "u",
+        "version": "1",
+        "pid": 1,
+        "acknowledged_epoch": 0,
+        "ready": True,
+    }
     with control.session() as session:
         session.run("control_write_heartbeat", **values, detail=detail)
     with psycopg.connect(control_db.superuser_dsn) as connection:
@@ -78,7 +93,9 @@ def test_a_refusal_of_the_database_keeps_its_words(database: Database) -> None:
 
 
 def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> None:
-    database = Database(platform_db.dsn("player_service") + "?options=-clock_timeout%3D100ms", "test").open()
+    database = Database(
+        platform_db.dsn("player_service") + "?options=-clock_timeout%3D100ms", "test"
+    ).open()
     with psycopg.connect(platform_db.superuser_dsn) as blocker:
         blocker.execute("LOCK TABLE player.player")
         with pytest.raises(Busy) as refusal:
@@ -87,19 +104,37 @@ def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> 
     database.close()
 
 
-@pytest.mark.parametrize(("state", "expected"), [("53100", Unavailable), ("58030", Unavailable), ("53300", Busy), ("40001", Busy)])
-def test_a_server_without_room_is_a_503(platform_db: TestDatabase, state: str, expected: type[ApiError]) -> None:
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("53100", Unavailable), ("58030", Unavailable), ("53300", Busy), ("40001", Busy)],
+)
+def test_a_server_without_room_is_a_503(
+    platform_db: TestDatabase, state: str, expected: type[ApiError]
+) -> None:
     """Faults 24 and 28."""
-    with psycopg.connect(platform_db.dsn("player_service")) as connection, pytest.raises(expected, match="repeat"), translated("test"):
-        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'as the server does' USING ERRCODE = '{state}'; END $$".encode())
+    with (
+        psycopg.connect(platform_db.dsn("player_service")) as connection,
+        pytest.raises(expected, match="repeat"),
+        translated("test"),
+    ):
+        connection.execute(
+            f"DO $$ BEGIN RAISE EXCEPTION 'as the server does' USING ERRCODE = '{state}'; END $$".encode()
+        )
 
 
 def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
     """Fault 23: one of the two goes through."""
-    with psycopg.connect(platform_db.superuser_dsn) as one, psycopg.connect(platform_db.dsn("player_service")) as other:
+    with (
+        psycopg.connect(platform_db.superuser_dsn) as one,
+        psycopg.connect(platform_db.dsn("player_service")) as other,
+    ):
         one.execute("SELECT pg_advisory_xact_lock(1)")
         other.execute("SELECT pg_advisory_xact_lock(2)")
-        waiter = threading.Thread(target=lambda: one.execute("SET LOCAL deadlock_timeout = '60s'; SELECT pg_advisory_xact_lock(2)"))
+        waiter = threading.Thread(
+            target=lambda: one.execute(
+                "SET LOCAL deadlock_timeout = '60s'; SELECT pg_advisory_xact_lock(2)"
+            )
+        )
         waiter.start()
         with pytest.raises(Busy, match="40P01"), translated("test"):
             other.execute("SELECT pg_advisory_xact_lock(1)")
@@ -138,13 +173,17 @@ def test_a_pool_that_is_used_up_is_busy_within_its_bound(database: Database) -> 
         thread.join()
 
 
-def test_connections_that_the_server_closed_while_idle_are_replaced_unseen(database: Database, platform_db: TestDatabase) -> None:
+def test_connections_that_the_server_closed_while_idle_are_replaced_unseen(
+    database: Database, platform_db: TestDatabase
+) -> None:
     create(database, uuid4())
     platform_db.end_sessions("test")
     assert create(database, uuid4()) == 1
 
 
-def test_a_connection_that_breaks_in_use_is_unavailable(database: Database, platform_db: TestDatabase) -> None:
+def test_a_connection_that_breaks_in_use_is_unavailable(
+    database: Database, platform_db: TestDatabase
+) -> None:
     with pytest.raises(Unavailable), database.session() as session:
         session.one("health_database")
         platform_db.end_sessions("test")
@@ -162,9 +201,13 @@ def test_an_absent_server_is_a_503_within_the_pools_bound() -> None:
 
 def test_without_prepared_statements_the_server_keeps_none(platform_db: TestDatabase) -> None:
     for threshold, expected in ((None, 0), (0, 1)):
-        database = Database(platform_db.dsn("player_service"), "test", pool_max=1, prepare_threshold=threshold).open()
+        database = Database(
+            platform_db.dsn("player_service"), "test", pool_max=1, prepare_threshold=threshold
+        ).open()
         with database.session() as session:
             session.one("health_database")
-            count = session._connection.execute("SELECT count(*) AS n FROM pg_prepared_statements", prepare=False).fetchone()
+            count = session._connection.execute(
+                "SELECT count(*) AS n FROM pg_prepared_statements", prepare=False
+            ).fetchone()
         assert count == {"n": expected}
         database.close()

@@ -29,7 +29,11 @@ class Payload(Struct):
 
 def test_a_complete_entry_is_typed() -> None:
     event = read_event(FIELDS)
-    assert (event.brand_id, event.player_version, event.occurred_at.microsecond) == (UUID(FIELDS["brand_id"]), 7, 6)
+    assert (event.brand_id, event.player_version, event.occurred_at.microsecond) == (
+        UUID(FIELDS["brand_id"]),
+        7,
+        6,
+    )
     assert read_payload(event, Payload).amount == 12
 
 

@@ -10,7 +10,9 @@ START = "import logging, structlog\nfrom wallet_runtime.plumbing.logging import 
 
 def line_of(program: str) -> dict[str, Any]:
     """Run a program in a process of its own and return the one line that it logged."""
-    output = subprocess.run([sys.executable, "-c", START + program], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", START + program], capture_output=True, text=True, check=True
+    ).stdout
     line: dict[str, Any] = json.loads(output)
     return line
 
@@ -18,7 +20,12 @@ def line_of(program: str) -> dict[str, Any]:
 def test_a_line_names_its_process_and_masks_secrets() -> None:
     fields = "own_token='plain', Authorization='plain', policy_key='p', request_body={'a': 'plain'}"
     line = line_of(f"structlog.get_logger().info('asked', {fields})")
-    assert (line["process"], line["copy"], line["event"], line["policy_key"]) == ("gateway", 2, "asked", "p")
+    assert (line["process"], line["copy"], line["event"], line["policy_key"]) == (
+        "gateway",
+        2,
+        "asked",
+        "p",
+    )
     assert "plain" not in str(line)
 
 
@@ -39,4 +46,8 @@ except RuntimeError:
 
 def test_libraries_log_in_the_same_shape() -> None:
     line = line_of("logging.getLogger('psycopg.pool').warning('error connecting in %r', 'pool-1')")
-    assert (line["level"], line["logger"], line["event"]) == ("warning", "psycopg.pool", "error connecting in 'pool-1'")
+    assert (line["level"], line["logger"], line["event"]) == (
+        "warning",
+        "psycopg.pool",
+        "error connecting in 'pool-1'",
+    )

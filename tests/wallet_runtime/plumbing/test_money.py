@@ -6,12 +6,25 @@ from hypothesis import strategies as st
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import Invalid
-from wallet_runtime.plumbing.money import MINOR_UNITS_MAX, InvalidAmount, InvalidCurrency, format_amount, parse_amount
+from wallet_runtime.plumbing.money import (
+    MINOR_UNITS_MAX,
+    InvalidAmount,
+    InvalidCurrency,
+    format_amount,
+    parse_amount,
+)
 
 
 @pytest.mark.parametrize(
     ("text", "currency", "minor"),
-    [("12.50", "EUR", 1250), ("12.5", "EUR", 1250), ("12", "EUR", 1200), ("0.01", "EUR", 1), ("700", "KRW", 700), ("0.00000001", "BTC", 1)],
+    [
+        ("12.50", "EUR", 1250),
+        ("12.5", "EUR", 1250),
+        ("12", "EUR", 1200),
+        ("0.01", "EUR", 1),
+        ("700", "KRW", 700),
+        ("0.00000001", "BTC", 1),
+    ],
 )
 def test_an_amount_becomes_minor_units(text: str, currency: str, minor: int) -> None:
     assert parse_amount(text, currency) == minor
@@ -57,10 +70,15 @@ def test_an_unknown_currency_is_refused() -> None:
         parse_amount("1", "eur")
 
 
-@given(st.integers(-MINOR_UNITS_MAX, MINOR_UNITS_MAX), st.sampled_from(sorted(contract.CURRENCY_EXPONENTS)))
+@given(
+    st.integers(-MINOR_UNITS_MAX, MINOR_UNITS_MAX),
+    st.sampled_from(sorted(contract.CURRENCY_EXPONENTS)),
+)
 def test_writing_and_reading_give_the_same_amount(minor: int, currency: str) -> None:
     text = format_amount(minor, currency)
-    assert (-1 if minor < 0 else 1) * parse_amount(text.removeprefix("-"), currency, zero_allowed=True) == minor
+    assert (-1 if minor < 0 else 1) * parse_amount(
+        text.removeprefix("-"), currency, zero_allowed=True
+    ) == minor
 
 
 @given(st.text(), st.sampled_from(sorted(contract.CURRENCY_EXPONENTS)))

@@ -74,12 +74,19 @@ def answered_since(asking: list[Client], moment: float) -> bool:
 
 
 @pytest.mark.parametrize("fault", ["refusing", "hanging", "cut"])
-def test_every_client_is_answered_again_after_an_outage(platform_db: TestDatabase, fault: Fault) -> None:
-    with reached_by_wire(platform_db.dsn("player_service")) as (line, database), clients(database) as asking:
+def test_every_client_is_answered_again_after_an_outage(
+    platform_db: TestDatabase, fault: Fault
+) -> None:
+    with (
+        reached_by_wire(platform_db.dsn("player_service")) as (line, database),
+        clients(database) as asking,
+    ):
         assert answered_since(asking, 0)
         line.break_by(fault)
         broken_at = time.monotonic()
         time.sleep(OUTAGE_SECONDS)
-        assert all(client.answered_at < broken_at + 0.5 for client in asking), "nobody is answered meanwhile"
+        assert all(client.answered_at < broken_at + 0.5 for client in asking), (
+            "nobody is answered meanwhile"
+        )
         line.mend()
         assert answered_since(asking, time.monotonic())

@@ -62,14 +62,20 @@ def test_events_reach_their_partitions_stream_in_order_and_once(
     assert wallet_outbox.unpublished() == 0
     assert [fields["event_id"] for fields in published(server, 0)] == ids[0::3]
     entries = published(server, 3)
-    assert [fields["event_id"] for fields in entries] == [event_id for n, event_id in enumerate(ids) if n % 3]
+    assert [fields["event_id"] for fields in entries] == [
+        event_id for n, event_id in enumerate(ids) if n % 3
+    ]
     assert tuple(entries[0]) == ENTRY_FIELDS
     assert entries[0]["payload"] == '{"n": 0}'
     assert publisher.health() == OK
 
 
 def test_a_kill_between_sending_and_marking_publishes_again(
-    publisher: Publisher, wallet_outbox: WalletRows, server: redis.Redis, platform_db: TestDatabase, redis_url: str
+    publisher: Publisher,
+    wallet_outbox: WalletRows,
+    server: redis.Redis,
+    platform_db: TestDatabase,
+    redis_url: str,
 ) -> None:
     player = Player()
     ids = [str(wallet_outbox.write(player, "X")) for _ in range(3)]
@@ -108,7 +114,11 @@ def test_two_publishers_keep_every_players_order_and_lose_nothing(
         thread.join(30)
     entries = published(server, 0) + published(server, 1)
     for player in players:
-        versions = [int(fields["player_version"]) for fields in entries if fields["player_id"] == str(player.player_id)]
+        versions = [
+            int(fields["player_version"])
+            for fields in entries
+            if fields["player_id"] == str(player.player_id)
+        ]
         assert versions == list(range(1, 101))
 
 
@@ -124,11 +134,15 @@ def test_a_lower_id_that_commits_later_is_not_skipped(
     assert [fields["event_id"] for fields in published(server)] == [str(early), str(late)]
 
 
-def test_a_locked_partition_does_not_hold_up_others(publisher: Publisher, wallet_outbox: WalletRows, platform_db: TestDatabase) -> None:
+def test_a_locked_partition_does_not_hold_up_others(
+    publisher: Publisher, wallet_outbox: WalletRows, platform_db: TestDatabase
+) -> None:
     wallet_outbox.write(Player(0), "X")
     wallet_outbox.write(Player(1), "X")
     with psycopg.connect(platform_db.superuser_dsn) as other:
-        other.execute("SELECT FROM wallet.wallet_outbox_partition WHERE partition_no = 0 FOR UPDATE")
+        other.execute(
+            "SELECT FROM wallet.wallet_outbox_partition WHERE partition_no = 0 FOR UPDATE"
+        )
         assert drain(publisher) == 1
         assert wallet_outbox.unpublished() == 1
     assert drain(publisher) == 1
@@ -144,7 +158,9 @@ def test_a_redis_that_does_not_answer_loses_nothing_and_shows(
         with pytest.raises(PublishFailed, match="the events wait in the wallet outbox"):
             publisher.turn()
         streams.close()
-    assert superuser.execute("SELECT attempts, published_at FROM wallet.wallet_outbox").fetchall() == [(1, None)]
+    assert superuser.execute(
+        "SELECT attempts, published_at FROM wallet.wallet_outbox"
+    ).fetchall() == [(1, None)]
     failing = publisher.health()
     assert "1 of 1 tries" in failing
     assert not isinstance(failing, Degraded)
@@ -155,7 +171,9 @@ def test_a_redis_that_does_not_answer_loses_nothing_and_shows(
     working.close()
 
 
-def test_a_stream_that_fails_lets_other_partitions_go_first(publisher: Publisher, wallet_outbox: WalletRows, server: redis.Redis) -> None:
+def test_a_stream_that_fails_lets_other_partitions_go_first(
+    publisher: Publisher, wallet_outbox: WalletRows, server: redis.Redis
+) -> None:
     server.set(wallet_stream(0), "no stream")
     wallet_outbox.write(Player(0), "X")
     wallet_outbox.write(Player(5), "X")

@@ -13,7 +13,13 @@ import pytest
 
 from sql.code import code_digest
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import OBSERVER, await_until, environment_for, free_port, start_process
+from tests.wallet_runtime.serving import (
+    OBSERVER,
+    await_until,
+    environment_for,
+    free_port,
+    start_process,
+)
 from wallet_runtime.plumbing import server
 from wallet_runtime.plumbing.server import STOP_SECONDS_MAX
 
@@ -33,7 +39,10 @@ def test_wrong_usage_names_the_processes(argument: str) -> None:
 
 
 def test_settings_at_fault_stop_the_start_and_are_named() -> None:
-    process = start_process("gateway", environment_for("gateway", free_port(), MULTI_BRAND_ENFORCEMENT="on", ADMIN_TOKEN_ANN=""))
+    process = start_process(
+        "gateway",
+        environment_for("gateway", free_port(), MULTI_BRAND_ENFORCEMENT="on", ADMIN_TOKEN_ANN=""),
+    )
     output = process.communicate(timeout=20)[0].decode()
     assert process.returncode == 78
     assert "MULTI_BRAND_ENFORCEMENT must be one of off, observe, enforce; found 'on'" in output
@@ -55,7 +64,10 @@ def test_a_port_that_is_taken_is_said_plainly() -> None:
 
 def test_of_two_that_start_at_once_one_has_the_port_before_either_answers() -> None:
     port = free_port()
-    with closing(server.listen("127.0.0.1", port)), pytest.raises(server.CannotListen, match=f"cannot listen on 127.0.0.1:{port}"):
+    with (
+        closing(server.listen("127.0.0.1", port)),
+        pytest.raises(server.CannotListen, match=f"cannot listen on 127.0.0.1:{port}"),
+    ):
         server.listen("127.0.0.1", port)
 
 
@@ -66,10 +78,18 @@ def _answers(port: int) -> bool:
         return False
 
 
-def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+def test_it_starts_tells_the_truth_and_stops_within_its_bound(
+    platform_db: TestDatabase, control_db: TestDatabase
+) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("gateway"), INTERNAL_SERVICE_TOKEN="old")
+    environment = environment_for(
+        "gateway",
+        port,
+        platform_db.dsn("gateway"),
+        control_db.dsn("gateway"),
+        INTERNAL_SERVICE_TOKEN="old",
+    )
     process = start_process("gateway", environment)
     try:
         await_until(lambda: is_ready(url))
@@ -84,7 +104,10 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestD
         with psycopg.connect(platform_db.superuser_dsn) as blocker:
             blocker.execute("LOCK TABLE gateway.maintenance")
             with ThreadPoolExecutor(4) as pool:
-                slow = [pool.submit(httpx.get, f"{url}/api/v1/maintenance", timeout=20) for _ in range(4)]
+                slow = [
+                    pool.submit(httpx.get, f"{url}/api/v1/maintenance", timeout=20)
+                    for _ in range(4)
+                ]
                 time.sleep(0.5)
                 process.terminate()
                 time.sleep(0.5)
@@ -101,10 +124,15 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(platform_db: TestD
         assert connection.execute("SELECT ready FROM control.service_copy").fetchone() == (False,)
 
 
-def test_a_handler_that_never_ends_does_not_hold_up_the_stop_beyond_its_bound(platform_db: TestDatabase, control_db: TestDatabase) -> None:
+def test_a_handler_that_never_ends_does_not_hold_up_the_stop_beyond_its_bound(
+    platform_db: TestDatabase, control_db: TestDatabase
+) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = start_process("gateway", environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("gateway")))
+    process = start_process(
+        "gateway",
+        environment_for("gateway", port, platform_db.dsn("gateway"), control_db.dsn("gateway")),
+    )
     try:
         await_until(lambda: is_ready(url))
         with psycopg.connect(platform_db.superuser_dsn) as blocker, ThreadPoolExecutor(1) as pool:
@@ -122,13 +150,23 @@ def test_a_handler_that_never_ends_does_not_hold_up_the_stop_beyond_its_bound(pl
 
 def test_without_its_database_it_starts_and_says_so(control_db: TestDatabase) -> None:
     port = free_port()
-    process = start_process("gateway", environment_for("gateway", port, control=control_db.dsn("gateway")))
+    process = start_process(
+        "gateway", environment_for("gateway", port, control=control_db.dsn("gateway"))
+    )
     try:
         await_until(lambda: _answers(port))
         url = f"http://127.0.0.1:{port}/health"
-        await_until(lambda: "gave no connection" in httpx.get(url, timeout=2, headers=OBSERVER).json()["checks"]["database"])
+        await_until(
+            lambda: (
+                "gave no connection"
+                in httpx.get(url, timeout=2, headers=OBSERVER).json()["checks"]["database"]
+            )
+        )
         anonymous = httpx.get(url, timeout=2)
-        assert (anonymous.status_code, anonymous.json()) == (503, {"process": "gateway", "status": "failing"})
+        assert (anonymous.status_code, anonymous.json()) == (
+            503,
+            {"process": "gateway", "status": "failing"},
+        )
     finally:
         process.terminate()
         process.communicate(timeout=20)
@@ -142,5 +180,9 @@ def test_an_armed_failpoint_kills_the_process() -> None:
 
 def _run_armed(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "RUBY_FAILPOINT": "here"}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        env={**os.environ, "RUBY_FAILPOINT": "here"},
+        capture_output=True,
+        text=True,
+        check=False,
     )

@@ -10,7 +10,12 @@ import pytest
 
 from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
 from wallet_runtime.plumbing.app import BODY_SECONDS_MAX
-from wallet_runtime.plumbing.protocol import BODY_WIRE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_SECONDS_MAX, HEADERS_MAX
+from wallet_runtime.plumbing.protocol import (
+    BODY_WIRE_BYTES_MAX,
+    HEAD_BYTES_MAX,
+    HEAD_SECONDS_MAX,
+    HEADERS_MAX,
+)
 
 pytestmark = pytest.mark.fault
 LINE = b"GET /health HTTP/1.1\r\nHost: here\r\n"
@@ -84,7 +89,10 @@ def test_a_head_without_end_is_not_read(port: int) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [b"X-Long: " + b"x" * HEAD_BYTES_MAX, b"".join(b"X-%d: 1\r\n" % number for number in range(HEADERS_MAX))[:-2]],
+    [
+        b"X-Long: " + b"x" * HEAD_BYTES_MAX,
+        b"".join(b"X-%d: 1\r\n" % number for number in range(HEADERS_MAX))[:-2],
+    ],
     ids=["bytes", "count"],
 )
 def test_a_head_beyond_its_bounds_is_refused(port: int, more: bytes) -> None:
@@ -95,7 +103,11 @@ def test_a_head_beyond_its_bounds_is_refused(port: int, more: bytes) -> None:
 
 def test_a_head_within_its_bounds_is_taken(port: int) -> None:
     with connected(port) as line:
-        line.sendall(LINE + b"".join(b"X-%d: 1\r\n" % number for number in range(HEADERS_MAX - 2)) + b"Connection: close\r\n\r\n")
+        line.sendall(
+            LINE
+            + b"".join(b"X-%d: 1\r\n" % number for number in range(HEADERS_MAX - 2))
+            + b"Connection: close\r\n\r\n"
+        )
         assert line.recv(65_536).startswith(b"HTTP/1.1 ")
 
 
@@ -135,10 +147,16 @@ CHUNKED = POST.replace(b"Content-Length: 20", b"Transfer-Encoding: chunked")
 
 @pytest.mark.parametrize(
     ("begun", "more"),
-    [(b"2\r\n{}\r\n0\r\n", b"X-Trailer: " + b"x" * 60_000 + b"\r\n"), (b"2;named=", b"x" * 60_000), (b"", b"1\r\n \r\n" * 10_000)],
+    [
+        (b"2\r\n{}\r\n0\r\n", b"X-Trailer: " + b"x" * 60_000 + b"\r\n"),
+        (b"2;named=", b"x" * 60_000),
+        (b"", b"1\r\n \r\n" * 10_000),
+    ],
     ids=["trailers", "extension of a chunk", "chunks of a byte"],
 )
-def test_a_body_that_is_more_on_the_wire_than_it_holds_is_refused(port: int, begun: bytes, more: bytes) -> None:
+def test_a_body_that_is_more_on_the_wire_than_it_holds_is_refused(
+    port: int, begun: bytes, more: bytes
+) -> None:
     with connected(port) as line:
         line.sendall(CHUNKED + begun)
         sent = 0

@@ -33,12 +33,25 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
     }
     with pytest.raises(SettingsError) as refused:
         read_keep(wrong)
-    assert len(refused.value.faults) == 4 and "OUTBOX_RETENTION_HOURS must be a whole number of hours from 24" in refused.value.faults[0]
+    assert (
+        len(refused.value.faults) == 4
+        and "OUTBOX_RETENTION_HOURS must be a whole number of hours from 24"
+        in refused.value.faults[0]
+    )
     with pytest.raises(SettingsError, match="must be more than STREAM_RETENTION_HOURS"):
-        read_keep({"INBOX_RETENTION_HOURS": "48", "STREAM_RETENTION_HOURS": "48", "OUTBOX_RETENTION_HOURS": "24"})
+        read_keep(
+            {
+                "INBOX_RETENTION_HOURS": "48",
+                "STREAM_RETENTION_HOURS": "48",
+                "OUTBOX_RETENTION_HOURS": "24",
+            }
+        )
     with pytest.raises(SettingsError, match="must be more than OUTBOX_RETENTION_HOURS"):
         read_keep({"INBOX_RETENTION_HOURS": "168"})
-    with pytest.raises(SettingsError, match=r"OUTBOX_RETENTION_HOURS \(48\) must be more than STREAM_RETENTION_HOURS"):
+    with pytest.raises(
+        SettingsError,
+        match=r"OUTBOX_RETENTION_HOURS \(48\) must be more than STREAM_RETENTION_HOURS",
+    ):
         read_keep({"OUTBOX_RETENTION_HOURS": "48"})
 
 
@@ -48,14 +61,20 @@ def test_a_trim_waits_for_every_group(streams: Streams, redis_url: str) -> None:
     streams.ensure_group(STREAM, GROUP)
     streams.ensure_group(STREAM, LATE)
     streams.acknowledge(STREAM, GROUP, _read(streams, GROUP, 10))
-    assert streams.trim(STREAM, (GROUP, LATE), ALL) == 0, "a group that was never given an entry holds all of them"
+    assert streams.trim(STREAM, (GROUP, LATE), ALL) == 0, (
+        "a group that was never given an entry holds all of them"
+    )
     pending = _read(streams, LATE, 6)
     streams.acknowledge(STREAM, LATE, pending[:2])
     assert streams.trim(STREAM, (GROUP, LATE), ALL) == 2, "what is pending stays"
     streams.acknowledge(STREAM, LATE, pending[2:])
-    assert streams.trim(STREAM, (GROUP, LATE), ALL) == 3, "the last one delivered marks how far the group is"
+    assert streams.trim(STREAM, (GROUP, LATE), ALL) == 3, (
+        "the last one delivered marks how far the group is"
+    )
     assert _entries(redis_url) == 5
-    assert [entry.fields for entry in streams.pending(STREAM, LATE, "one", after="0", count=100)] == []
+    assert [
+        entry.fields for entry in streams.pending(STREAM, LATE, "one", after="0", count=100)
+    ] == []
     assert len(_read(streams, LATE, 10)) == 4, "nothing that was not delivered is gone"
 
 

@@ -35,7 +35,9 @@ print("done")
 
 
 def test_threads_that_decode_a_struct_for_the_first_time_together_get_it() -> None:
-    done = subprocess.run([sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=120, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

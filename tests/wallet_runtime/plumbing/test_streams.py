@@ -48,7 +48,9 @@ def test_an_entry_trimmed_while_it_waited_is_told(streams: Streams, server: redi
     assert entry.fields is None
 
 
-def test_a_lost_group_is_told_apart_from_other_failures(streams: Streams, server: redis.Redis) -> None:
+def test_a_lost_group_is_told_apart_from_other_failures(
+    streams: Streams, server: redis.Redis
+) -> None:
     with pytest.raises(GroupMissing):
         streams.fetch([STREAM], GROUP, "one", count=1, block_ms=None)
     server.set(STREAM, "no stream")

@@ -46,7 +46,11 @@ def rolling_db(as_role: AsRole) -> Database:
 @pytest.fixture
 def line(as_role: AsRole, rolling_db: Database, streams: Streams, wallet_outbox: Outbox) -> Line:
     """One publisher and one consumer on real servers."""
-    return Line(wallet_outbox, Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams), Consumer(rolling_db, streams, "copy-1"))
+    return Line(
+        wallet_outbox,
+        Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
+        Consumer(rolling_db, streams, "copy-1"),
+    )
 
 
 @pytest.fixture

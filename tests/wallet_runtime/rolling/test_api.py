@@ -23,27 +23,48 @@ def client(platform_db: TestDatabase, redis_url: str) -> Iterator[httpx.Client]:
         yield served.client
 
 
-def cancel(client: httpx.Client, rolling_id: UUID, brand_id: UUID, caller: str = contract.ADMIN_SERVICE) -> Any:
-    return client.post(f"/internal/rolling/{rolling_id}/cancel", headers=internal(caller, brand=brand_id))
+def cancel(
+    client: httpx.Client, rolling_id: UUID, brand_id: UUID, caller: str = contract.ADMIN_SERVICE
+) -> Any:
+    return client.post(
+        f"/internal/rolling/{rolling_id}/cancel", headers=internal(caller, brand=brand_id)
+    )
 
 
 def allow(superuser: psycopg.Connection[Any], brand_id: UUID) -> None:
-    superuser.execute("INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [brand_id])
+    superuser.execute(
+        "INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [brand_id]
+    )
 
 
-def test_a_players_rollings_are_listed_in_their_brand_only(client: httpx.Client, line: Line) -> None:
+def test_a_players_rollings_are_listed_in_their_brand_only(
+    client: httpx.Client, line: Line
+) -> None:
     player = Player()
-    older, newer = line.wallet.require(player, 1250, currency="EUR"), line.wallet.require(player, 70)
+    older, newer = (
+        line.wallet.require(player, 1250, currency="EUR"),
+        line.wallet.require(player, 70),
+    )
     line.run()
     path = f"/internal/rolling/players/{player.player_id}"
     answer = client.get(path, headers=internal(contract.GATEWAY, brand=player.brand_id))
     assert answer.status_code == 200
     shown = answer.json()["rollings"]
     assert [each["rolling_id"] for each in shown] == [str(newer), str(older)]
-    assert (shown[1]["required_turnover"], shown[1]["turnover"], shown[1]["state"]) == ("12.50", "0.00", "ACTIVE")
+    assert (shown[1]["required_turnover"], shown[1]["turnover"], shown[1]["state"]) == (
+        "12.50",
+        "0.00",
+        "ACTIVE",
+    )
     assert client.get(path, headers=internal(contract.GATEWAY, brand=uuid4())).status_code == 404
-    assert client.get(path, headers=internal(contract.GATEWAY, brand=None)).json()["code"] == "BRAND_REQUIRED"
-    nobody = client.get(f"/internal/rolling/players/{uuid4()}", headers=internal(contract.GATEWAY, brand=player.brand_id))
+    assert (
+        client.get(path, headers=internal(contract.GATEWAY, brand=None)).json()["code"]
+        == "BRAND_REQUIRED"
+    )
+    nobody = client.get(
+        f"/internal/rolling/players/{uuid4()}",
+        headers=internal(contract.GATEWAY, brand=player.brand_id),
+    )
     assert nobody.json()["rollings"] == []
 
 
@@ -65,31 +86,45 @@ def test_the_back_office_cancels_once_and_it_is_announced(
     for _ in range(2):
         answer = cancel(client, rolling_id, player.brand_id)
         assert (answer.status_code, answer.json()["rolling"]["state"]) == (200, "CANCELED")
-    assert look("SELECT event_type, payload->>'closed_by' FROM rolling.rolling_outbox") == [(contract.ROLLING_CANCELED, "admin_service")]
+    assert look("SELECT event_type, payload->>'closed_by' FROM rolling.rolling_outbox") == [
+        (contract.ROLLING_CANCELED, "admin_service")
+    ]
     line.wallet.settle(player, 50)
     line.run()
     assert look("SELECT turnover FROM rolling.player_rolling") == [(0,)]
 
 
-def test_a_rolling_that_completes_cannot_be_canceled(client: httpx.Client, line: Line, superuser: psycopg.Connection[Any]) -> None:
+def test_a_rolling_that_completes_cannot_be_canceled(
+    client: httpx.Client, line: Line, superuser: psycopg.Connection[Any]
+) -> None:
     player = Player()
     allow(superuser, player.brand_id)
     rolling_id = line.wallet.require(player, 50)
     line.wallet.settle(player, 50)
     line.run()
     answer = cancel(client, rolling_id, player.brand_id)
-    assert (answer.status_code, answer.json()["code"], answer.json()["details"]) == (409, "ROLLING_NOT_ACTIVE", {"state": "COMPLETING"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["details"]) == (
+        409,
+        "ROLLING_NOT_ACTIVE",
+        {"state": "COMPLETING"},
+    )
 
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_without_a_brands_own_word_nothing_is_canceled(
-    configured: bool, client: httpx.Client, line: Line, superuser: psycopg.Connection[Any], look: Look
+    configured: bool,
+    client: httpx.Client,
+    line: Line,
+    superuser: psycopg.Connection[Any],
+    look: Look,
 ) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 50)
     line.run()
     if configured:
-        superuser.execute("INSERT INTO rolling.brand_config (brand_id) VALUES (%s)", [player.brand_id])
+        superuser.execute(
+            "INSERT INTO rolling.brand_config (brand_id) VALUES (%s)", [player.brand_id]
+        )
     answer = cancel(client, rolling_id, player.brand_id)
     assert (answer.status_code, answer.json()["code"]) == (409, "ROLLING_CANCELLATION_NOT_ALLOWED")
     assert "does not let its rollings be canceled" in answer.json()["message"]

@@ -29,7 +29,9 @@ from wallet_runtime.rolling.worker.switches import read_switches
 
 COMPLETE = "/internal/wallet/v2/rollings/complete"
 STATE = "SELECT state FROM rolling.player_rolling WHERE rolling_id = %s"
-RETRY = "SELECT attempts, failures, refusals, last_error, next_at > now() FROM rolling.rolling_retry"
+RETRY = (
+    "SELECT attempts, failures, refusals, last_error, next_at > now() FROM rolling.rolling_retry"
+)
 
 
 @pytest.fixture
@@ -39,10 +41,14 @@ def wallet_service() -> FarService:
 
 
 @pytest.fixture
-def context(platform_db: TestDatabase, redis_url: str, wallet_service: FarService) -> Iterator[Context]:
+def context(
+    platform_db: TestDatabase, redis_url: str, wallet_service: FarService
+) -> Iterator[Context]:
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
-        with open_process(contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url) as opened:
+        with open_process(
+            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
+        ) as opened:
             yield opened
 
 
@@ -66,13 +72,22 @@ def refuse(wallet_service: FarService, status: int, code: str) -> None:
 
 
 def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
-    retry: CompletionRetry, reached: tuple[Player, UUID], wallet_service: FarService, look: Look, context: Context, redis_url: str
+    retry: CompletionRetry,
+    reached: tuple[Player, UUID],
+    wallet_service: FarService,
+    look: Look,
+    context: Context,
+    redis_url: str,
 ) -> None:
     player, rolling_id = reached
     assert retry.turn() == 1
     assert retry.turn() == 0
     (call,) = wallet_service.calls
-    assert (call.route, call.caller, call.brand_id) == (COMPLETE, contract.ROLLING_WORKER, player.brand_id)
+    assert (call.route, call.caller, call.brand_id) == (
+        COMPLETE,
+        contract.ROLLING_WORKER,
+        player.brand_id,
+    )
     assert call.request_id == f"rolling-complete-{rolling_id}"
     assert call.body == {"player_id": str(player.player_id), "rolling_id": str(rolling_id)}
     assert look(STATE, rolling_id) == [("COMPLETED",)]
@@ -82,9 +97,16 @@ def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
     streams.close()
     with redis.Redis.from_url(redis_url, decode_responses=True) as server:
         ((_, fields),) = server.xrange(contract.ROLLING_STREAM)
-    assert (fields["event_type"], fields["brand_id"]) == (contract.ROLLING_COMPLETED, str(player.brand_id))
+    assert (fields["event_type"], fields["brand_id"]) == (
+        contract.ROLLING_COMPLETED,
+        str(player.brand_id),
+    )
     payload = json.loads(fields["payload"])
-    assert (payload["rolling_id"], payload["turnover"], payload["state"]) == (str(rolling_id), "50", "COMPLETED")
+    assert (payload["rolling_id"], payload["turnover"], payload["state"]) == (
+        str(rolling_id),
+        "50",
+        "COMPLETED",
+    )
 
 
 def test_a_frozen_wallet_is_asked_again_and_is_no_failure(
@@ -109,7 +131,9 @@ def test_failures_back_off_and_are_listed_past_the_bound_yet_still_tried(
         superuser.execute("UPDATE rolling.rolling_retry SET next_at = now()")
         retry.turn()
     assert look(STATE, reached[1]) == [("FAILED_COMPLETION",)]
-    assert look("SELECT next_at > now() + interval '4 minutes' FROM rolling.rolling_retry") == [(True,)]
+    assert look("SELECT next_at > now() + interval '4 minutes' FROM rolling.rolling_retry") == [
+        (True,)
+    ]
     assert "10 of 10 tries of completing a rolling failed" in retry.health()
     assert len({call.request_id for call in wallet_service.calls}) == 1
     wallet_service.answers.clear()
@@ -135,7 +159,9 @@ def test_a_stored_refusal_is_followed_by_a_new_request_id(
     assert look(STATE, reached[1]) == [("COMPLETED",)]
 
 
-def test_a_wallet_that_is_away_loses_nothing(platform_db: TestDatabase, redis_url: str, reached: tuple[Player, UUID], look: Look) -> None:
+def test_a_wallet_that_is_away_loses_nothing(
+    platform_db: TestDatabase, redis_url: str, reached: tuple[Player, UUID], look: Look
+) -> None:
     with open_process(contract.ROLLING_WORKER, platform_db, redis_url) as context:
         assert CompletionRetry(context.database, ServiceClient(context)).turn() == 1
     ((attempts, failures, refusals, error, later),) = look(RETRY)
@@ -143,24 +169,32 @@ def test_a_wallet_that_is_away_loses_nothing(platform_db: TestDatabase, redis_ur
     assert error.startswith("UNAVAILABLE")
 
 
-def test_a_lapsed_rolling_expires_and_is_announced(line: Line, look: Look, context: Context, superuser: psycopg.Connection[Any]) -> None:
+def test_a_lapsed_rolling_expires_and_is_announced(
+    line: Line, look: Look, context: Context, superuser: psycopg.Connection[Any]
+) -> None:
     player = Player()
-    superuser.execute("INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')", [player.brand_id])
+    superuser.execute(
+        "INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')",
+        [player.brand_id],
+    )
     rolling_id = line.wallet.require(player, 50)
     never = line.wallet.require(Player(), 50)
     line.run()
     assert Expiry(context.database).turn() == 1
     assert look(STATE, rolling_id) + look(STATE, never) == [("EXPIRED",), ("ACTIVE",)]
-    assert look("SELECT event_type, payload->>'state', payload->>'closed_by' FROM rolling.rolling_outbox") == [
-        (contract.ROLLING_CANCELED, "EXPIRED", "expiry")
-    ]
+    assert look(
+        "SELECT event_type, payload->>'state', payload->>'closed_by' FROM rolling.rolling_outbox"
+    ) == [(contract.ROLLING_CANCELED, "EXPIRED", "expiry")]
 
 
 def test_a_brands_own_ratio_decides_what_completes(
     line: Line, look: Look, superuser: psycopg.Connection[Any], retry: CompletionRetry
 ) -> None:
     player = Player()
-    superuser.execute("INSERT INTO rolling.brand_config (brand_id, completion_ratio_bps) VALUES (%s, 0)", [player.brand_id])
+    superuser.execute(
+        "INSERT INTO rolling.brand_config (brand_id, completion_ratio_bps) VALUES (%s, 0)",
+        [player.brand_id],
+    )
     rolling_id = line.wallet.require(player, 50)
     line.run()
     assert look(STATE, rolling_id) == [("COMPLETING",)]
@@ -178,10 +212,20 @@ def test_switches_are_on_by_default_and_unknown_values_stop_the_start() -> None:
 
 def test_the_worker_runs_the_loops_that_are_switched_on(context: Context) -> None:
     names = [loop.name for loop in Worker().make_loops(context, read_switches({}), Keep())]
-    assert names == ["event_consumer", "outbox_publisher", "expiry_scheduler", "completion_retry", "retention"]
+    assert names == [
+        "event_consumer",
+        "outbox_publisher",
+        "expiry_scheduler",
+        "completion_retry",
+        "retention",
+    ]
     off = read_switches({"ENABLE_EVENT_CONSUMER": "off", "ENABLE_OUTBOX_POLLER": "0"})
     worker = Worker()
-    assert [loop.name for loop in worker.make_loops(context, off, Keep())] == ["expiry_scheduler", "completion_retry", "retention"]
+    assert [loop.name for loop in worker.make_loops(context, off, Keep())] == [
+        "expiry_scheduler",
+        "completion_retry",
+        "retention",
+    ]
     assert worker.check_publishing(context) == worker.check_completion(context) == OK
 
 

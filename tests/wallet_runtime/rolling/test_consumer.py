@@ -49,10 +49,25 @@ def test_a_required_rolling_is_created_with_the_wallets_id(line: Line, look: Loo
         "provider_types FROM rolling.player_rolling WHERE rolling_id = %s",
         rolling_id,
     )
-    assert row == [(player.brand_id, player.player_id, "ACTIVE", 500, 500, 0, "2.5", "coupon_log:7", None, ["SPORTS"])]
+    assert row == [
+        (
+            player.brand_id,
+            player.player_id,
+            "ACTIVE",
+            500,
+            500,
+            0,
+            "2.5",
+            "coupon_log:7",
+            None,
+            ["SPORTS"],
+        )
+    ]
 
 
-def test_bets_fill_rollings_oldest_first_and_a_rollback_takes_exactly_that_back(line: Line, look: Look) -> None:
+def test_bets_fill_rollings_oldest_first_and_a_rollback_takes_exactly_that_back(
+    line: Line, look: Look
+) -> None:
     player = Player()
     first, second = line.wallet.require(player, 100), line.wallet.require(player, 100)
     line.wallet.settle(player, 70)
@@ -64,10 +79,14 @@ def test_bets_fill_rollings_oldest_first_and_a_rollback_takes_exactly_that_back(
     line.run()
     assert look(TURNOVER, first) + look(TURNOVER, second) == [(70, "ACTIVE"), (0, "ACTIVE")]
     assert look("SELECT count(*) FROM rolling.rolling_retry") == [(0,)]
-    assert look("SELECT count(*) FROM rolling.rolling_turnover WHERE reversed_at IS NOT NULL") == [(2,)]
+    assert look("SELECT count(*) FROM rolling.rolling_turnover WHERE reversed_at IS NOT NULL") == [
+        (2,)
+    ]
 
 
-def test_a_bet_that_does_not_count_adds_nothing_and_its_rollback_takes_nothing(line: Line, look: Look) -> None:
+def test_a_bet_that_does_not_count_adds_nothing_and_its_rollback_takes_nothing(
+    line: Line, look: Look
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
     line.wallet.settle(player, 30)
@@ -96,7 +115,9 @@ def test_turnover_reversed_after_completion_leaves_completed_and_a_finding(
     rolling_id = line.wallet.require(player, 50)
     bet = line.wallet.settle(player, 50)
     line.run()
-    as_the_wallet(superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETED'", role="rolling_worker")
+    as_the_wallet(
+        superuser, "UPDATE rolling.player_rolling SET state = 'COMPLETED'", role="rolling_worker"
+    )
     superuser.execute("DELETE FROM rolling.rolling_retry")
     line.wallet.roll_back(player, bet)
     line.run()
@@ -106,7 +127,9 @@ def test_turnover_reversed_after_completion_leaves_completed_and_a_finding(
     ]
 
 
-def test_a_completion_that_the_wallet_was_asked_for_stands(line: Line, look: Look, superuser: psycopg.Connection[Any]) -> None:
+def test_a_completion_that_the_wallet_was_asked_for_stands(
+    line: Line, look: Look, superuser: psycopg.Connection[Any]
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 50)
     bet = line.wallet.settle(player, 50)
@@ -118,7 +141,9 @@ def test_a_completion_that_the_wallet_was_asked_for_stands(line: Line, look: Loo
     assert look("SELECT count(*) FROM rolling.rolling_finding") == [(1,)]
 
 
-def test_a_published_twice_event_changes_nothing_the_second_time(line: Line, look: Look, superuser: psycopg.Connection[Any]) -> None:
+def test_a_published_twice_event_changes_nothing_the_second_time(
+    line: Line, look: Look, superuser: psycopg.Connection[Any]
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
     line.wallet.settle(player, 10)
@@ -148,7 +173,9 @@ def test_a_consumer_killed_around_its_commit_applies_once(
         assert server.xpending(wallet_stream(0), contract.ROLLING_GROUP)["pending"] == 0
 
 
-def test_a_lost_redis_is_begun_anew_from_the_first_entry(line: Line, look: Look, redis_url: str) -> None:
+def test_a_lost_redis_is_begun_anew_from_the_first_entry(
+    line: Line, look: Look, redis_url: str
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
     line.run()
@@ -159,7 +186,9 @@ def test_a_lost_redis_is_begun_anew_from_the_first_entry(line: Line, look: Look,
     assert look(TURNOVER, rolling_id) == [(10, "ACTIVE")]
 
 
-def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(line: Line, look: Look) -> None:
+def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(
+    line: Line, look: Look
+) -> None:
     poisoned, healthy = Player(2), Player(2)
     line.wallet.require(poisoned, 2**70)
     held = line.wallet.settle(poisoned, 5)
@@ -169,13 +198,18 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(line: Line
     assert look(TURNOVER, rolling_id) == [(10, "ACTIVE")], "the other player waited for the poison"
     turn_until_set_aside(line, look)
     line.consumer.turn()
-    rows = look("SELECT event_type, reason, tries, player_id FROM rolling.rolling_dead_letter ORDER BY dead_letter_id")
+    rows = look(
+        "SELECT event_type, reason, tries, player_id FROM rolling.rolling_dead_letter ORDER BY dead_letter_id"
+    )
     assert rows == [
         (contract.ROLLING_REQUIRED, "FAILED", TRIES_MAX, poisoned.player_id),
         (contract.BET_SETTLED_CONFIRMED, "HELD_UP", 0, poisoned.player_id),
     ]
     assert look("SELECT count(*) FROM rolling.rolling_inbox") == [(2,)]
-    assert look("SELECT fields->>'payload' LIKE %s FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'", f"%{held}%") == [(True,)]
+    assert look(
+        "SELECT fields->>'payload' LIKE %s FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'",
+        f"%{held}%",
+    ) == [(True,)]
 
 
 def test_an_event_set_aside_holds_up_its_own_brands_player(line: Line, look: Look) -> None:
@@ -184,24 +218,37 @@ def test_an_event_set_aside_holds_up_its_own_brands_player(line: Line, look: Loo
     line.wallet.require(poisoned, 2**70)
     first = line.wallet.require(namesake, 100)
     line.run(turns=1)
-    assert look(TURNOVER, first) == [(0, "ACTIVE")], "the other brand's player waited for the poison's tries"
+    assert look(TURNOVER, first) == [(0, "ACTIVE")], (
+        "the other brand's player waited for the poison's tries"
+    )
     turn_until_set_aside(line, look)
     line.wallet.settle(namesake, 10)
     line.wallet.settle(poisoned, 10)
     line.run()
     assert look(TURNOVER, first) == [(10, "ACTIVE")]
-    assert look("SELECT brand_id, reason FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'") == [(poisoned.brand_id, "HELD_UP")]
+    assert look(
+        "SELECT brand_id, reason FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'"
+    ) == [(poisoned.brand_id, "HELD_UP")]
 
 
 def test_an_event_that_contradicts_itself_is_set_aside_at_once(line: Line, look: Look) -> None:
     player = Player()
-    payload = {"authorization_id": "a", "bet_id": "b", "provider_type": "SPORTS", "currency": "KRW", "stake": "10", "funding": []}
+    payload = {
+        "authorization_id": "a",
+        "bet_id": "b",
+        "provider_type": "SPORTS",
+        "currency": "KRW",
+        "stake": "10",
+        "funding": [],
+    }
     line.wallet.write(player, contract.BET_SETTLED_CONFIRMED, payload)
     line.run(turns=1)
     assert look("SELECT reason, tries FROM rolling.rolling_dead_letter") == [("FAILED", 1)]
 
 
-def test_an_event_without_a_brand_fails_closed(line: Line, look: Look, redis_url: str, as_role: AsRole, streams: Streams) -> None:
+def test_an_event_without_a_brand_fails_closed(
+    line: Line, look: Look, redis_url: str, as_role: AsRole, streams: Streams
+) -> None:
     player = Player(1)
     line.wallet.require(player, 100)
     line.publish()
@@ -211,17 +258,25 @@ def test_an_event_without_a_brand_fails_closed(line: Line, look: Look, redis_url
         del fields["brand_id"]
         server.xadd(wallet_stream(1), fields)
     line.run()
-    assert look("SELECT reason, brand_id, player_id FROM rolling.rolling_dead_letter") == [("MALFORMED", None, player.player_id)]
+    assert look("SELECT reason, brand_id, player_id FROM rolling.rolling_dead_letter") == [
+        ("MALFORMED", None, player.player_id)
+    ]
     line.wallet.settle(player, 10)
     line.run()
     assert look("SELECT count(*) FROM rolling.player_rolling") == [(0,)]
     delivery_of(as_role("wallet_worker"), streams).turn()
     line.run()
-    assert look("SELECT turnover FROM rolling.player_rolling") == [(10,)], "the event itself came, and nobody waits"
+    assert look("SELECT turnover FROM rolling.player_rolling") == [(10,)], (
+        "the event itself came, and nobody waits"
+    )
 
 
-@pytest.mark.parametrize("poison", [{b"payload": b'{"a":' * 100_000}, {b"payload": b'{"a": "\xff"}'}, {b"\xff": b"\xff"}])
-def test_an_entry_that_cannot_even_be_read_holds_up_nobody_else(line: Line, look: Look, redis_url: str, poison: dict[bytes, bytes]) -> None:
+@pytest.mark.parametrize(
+    "poison", [{b"payload": b'{"a":' * 100_000}, {b"payload": b'{"a": "\xff"}'}, {b"\xff": b"\xff"}]
+)
+def test_an_entry_that_cannot_even_be_read_holds_up_nobody_else(
+    line: Line, look: Look, redis_url: str, poison: dict[bytes, bytes]
+) -> None:
     poisoned, healthy = Player(1), Player(1)
     line.wallet.require(poisoned, 100)
     line.publish()
@@ -232,24 +287,36 @@ def test_an_entry_that_cannot_even_be_read_holds_up_nobody_else(line: Line, look
         server.xadd(wallet_stream(1), {**fields, **poison})
     rolling_id = line.wallet.require(healthy, 100)
     line.run()
-    assert look("SELECT reason, player_id FROM rolling.rolling_dead_letter") == [("MALFORMED", poisoned.player_id)]
+    assert look("SELECT reason, player_id FROM rolling.rolling_dead_letter") == [
+        ("MALFORMED", poisoned.player_id)
+    ]
     assert look(TURNOVER, rolling_id) == [(0, "ACTIVE")]
 
 
-def test_a_canary_lands_in_the_inbox_and_strange_events_are_passed_over(line: Line, look: Look) -> None:
+def test_a_canary_lands_in_the_inbox_and_strange_events_are_passed_over(
+    line: Line, look: Look
+) -> None:
     player = Player()
     canary = line.wallet.write(player, contract.OUTBOX_CANARY)
     strange = line.wallet.write(player, contract.DEPOSIT_APPROVED)
     line.run()
-    assert look("SELECT event_id, event_type, brand_id, player_id FROM rolling.rolling_inbox ORDER BY player_version") == [
+    assert look(
+        "SELECT event_id, event_type, brand_id, player_id FROM rolling.rolling_inbox ORDER BY player_version"
+    ) == [
         (canary, contract.OUTBOX_CANARY, player.brand_id, player.player_id),
         (strange, contract.DEPOSIT_APPROVED, player.brand_id, player.player_id),
     ]
 
 
-def test_copies_share_partitions_and_take_over_what_another_left(line: Line, look: Look, rolling_db: Database, streams: Streams) -> None:
-    first, second = (Consumer(rolling_db, streams, name, lease_seconds=0.6) for name in ("one", "two"))
-    holders = "SELECT count(*) FROM rolling.rolling_partition WHERE holder = %s AND expires_at > now()"
+def test_copies_share_partitions_and_take_over_what_another_left(
+    line: Line, look: Look, rolling_db: Database, streams: Streams
+) -> None:
+    first, second = (
+        Consumer(rolling_db, streams, name, lease_seconds=0.6) for name in ("one", "two")
+    )
+    holders = (
+        "SELECT count(*) FROM rolling.rolling_partition WHERE holder = %s AND expires_at > now()"
+    )
     first.turn()
     assert look(holders, "one") == [(8,)]
     deadline = time.monotonic() + 5
@@ -285,7 +352,9 @@ def test_a_copy_that_wakes_after_its_lease_was_taken_applies_nothing(
     assert look(order) == [(1,), (2,), (3,)]
 
 
-def test_a_database_that_does_not_answer_is_no_fault_of_the_event(line: Line, look: Look, platform_db: TestDatabase) -> None:
+def test_a_database_that_does_not_answer_is_no_fault_of_the_event(
+    line: Line, look: Look, platform_db: TestDatabase
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
     line.publish()
@@ -320,7 +389,10 @@ def test_order_and_effect_hold_with_two_publishers_and_two_consumers(
             line.wallet.settle(player, 3)
             line.wallet.roll_back(player, bet)
     deadline = time.monotonic() + 30
-    while look("SELECT count(*) FROM rolling.rolling_inbox") != [(4 * 121,)] and time.monotonic() < deadline:
+    while (
+        look("SELECT count(*) FROM rolling.rolling_inbox") != [(4 * 121,)]
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     stop.set()
     for thread in threads:

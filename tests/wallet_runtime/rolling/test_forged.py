@@ -37,7 +37,9 @@ def owed(line: Line) -> tuple[Player, UUID]:
 
 def published(server: redis.Redis, *, take: bool = False) -> dict[Any, Any]:
     """The last entry of the first partition, which is a settled bet; `take` it away."""
-    ((entry_id, fields),) = cast("list[tuple[str, dict[str, str]]]", server.xrevrange(wallet_stream(0), count=1))
+    ((entry_id, fields),) = cast(
+        "list[tuple[str, dict[str, str]]]", server.xrevrange(wallet_stream(0), count=1)
+    )
     if take:
         server.xdel(wallet_stream(0), entry_id)
     return dict(fields)
@@ -50,7 +52,9 @@ def with_stake(fields: dict[Any, Any], stake: str) -> dict[Any, Any]:
     return fields | {"payload": json.dumps(payload)}
 
 
-@pytest.mark.parametrize("how", ["a new id", "the id of an event that waits", "another player's partition"])
+@pytest.mark.parametrize(
+    "how", ["a new id", "the id of an event that waits", "another player's partition"]
+)
 def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
     line: Line, look: Look, server: redis.Redis, owed: tuple[Player, UUID], how: str
 ) -> None:
@@ -58,7 +62,9 @@ def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
     forged = with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())}
     if how == "the id of an event that waits":
         line.wallet.settle(player, 5)
-        (event_id,) = look("SELECT event_id::text FROM wallet.wallet_outbox WHERE published_at IS NULL")[0]
+        (event_id,) = look(
+            "SELECT event_id::text FROM wallet.wallet_outbox WHERE published_at IS NULL"
+        )[0]
         forged["event_id"] = event_id
     if how == "another player's partition":
         line.wallet.settle(player, 5)
@@ -66,9 +72,9 @@ def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
         forged = published(server, take=True)
     server.xadd(wallet_stream(1 if how == "another player's partition" else 0), forged)
     line.run()
-    assert look("SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED' AND error LIKE '%%outbox has no event%%'") == [
-        (1,)
-    ]
+    assert look(
+        "SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED' AND error LIKE '%%outbox has no event%%'"
+    ) == [(1,)]
     assert look(PROGRESS, rolling_id)[0][1] < 50
     if how == "a new id":
         line.wallet.settle(player, 5)
@@ -78,10 +84,17 @@ def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
 
 
 def test_a_forged_entry_is_not_replayed(
-    line: Line, look: Look, server: redis.Redis, owed: tuple[Player, UUID], superuser: psycopg.Connection
+    line: Line,
+    look: Look,
+    server: redis.Redis,
+    owed: tuple[Player, UUID],
+    superuser: psycopg.Connection,
 ) -> None:
     _, rolling_id = owed
-    server.xadd(wallet_stream(0), with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())})
+    server.xadd(
+        wallet_stream(0),
+        with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())},
+    )
     line.run()
     superuser.execute("UPDATE rolling.rolling_dead_letter SET replay_requested_at = now()")
     assert replay(line.consumer._database, Lease(0, "copy-1")) == 0

@@ -49,7 +49,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched(line: Line, as_role: AsRole, streams: Streams, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def watched(
+    line: Line, as_role: AsRole, streams: Streams, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """A watched line that never rests and waits for nothing."""
     monkeypatch.setattr(delivery, "REST_SECONDS_MAX", 0)
     monkeypatch.setattr(delivery, "REST_MISSING_SECONDS_MAX", 0)
@@ -91,7 +93,9 @@ LOSSES: dict[str, Lose] = {
 
 
 @pytest.mark.fault
-def test_what_the_stream_forgets_comes_back_and_is_applied_once(watched: Watched, look: Look) -> None:
+def test_what_the_stream_forgets_comes_back_and_is_applied_once(
+    watched: Watched, look: Look
+) -> None:
     for round_no, (loss, lose) in enumerate(LOSSES.items(), 1):
         wallet, player = watched.line.wallet, Player()
         early = wallet.require(player, 10)
@@ -103,7 +107,10 @@ def test_what_the_stream_forgets_comes_back_and_is_applied_once(watched: Watched
         wallet.settle(player, 20)
         watched.run()
         assert (loss, look(TURNOVER, early) + look(TURNOVER, late)) == (loss, [(10,), (23,)])
-        assert (look(APPLIED), look("SELECT count(*) FROM rolling.rolling_dead_letter")) == ([(4 * round_no,)], [(0,)])
+        assert (look(APPLIED), look("SELECT count(*) FROM rolling.rolling_dead_letter")) == (
+            [(4 * round_no,)],
+            [(0,)],
+        )
         assert watched.delivery.health() == OK
         ((published, applied, missing),) = look(PLACES)
         assert (applied, missing) == (published, 0)
@@ -125,7 +132,9 @@ def test_a_later_event_waits_for_the_lost_one(watched: Watched, look: Look) -> N
     assert look(TURNOVER, rolling_id) == [(30,)]
 
 
-def test_health_is_red_until_everything_that_was_lost_is_applied(watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_red_until_everything_that_was_lost_is_applied(
+    watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(consumer, "EARLY_SECONDS_MAX", 0.0)
     wallet, player = watched.line.wallet, Player()
     wallet.require(player, 100)
@@ -139,12 +148,16 @@ def test_health_is_red_until_everything_that_was_lost_is_applied(watched: Watche
     assert watched.delivery.health() == red
     watched.line.publish()
     watched.delivery.turn()
-    assert (watched.delivery.health(), look(PLACES)[0][2]) == (red, 1), "it is in the stream again, and not applied"
+    assert (watched.delivery.health(), look(PLACES)[0][2]) == (red, 1), (
+        "it is in the stream again, and not applied"
+    )
     watched.run()
     assert (watched.delivery.health(), watched.line.consumer.health()) == (OK, OK)
 
 
-def test_a_long_comparison_rests_less_while_events_are_missing(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_comparison_rests_less_while_events_are_missing(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A busy machine took five seconds to compare, and its worker stayed red for twenty after everything had come back."""
     monkeypatch.undo()
     watched.line.wallet.require(Player(), 100)
@@ -176,7 +189,9 @@ def test_what_is_applied_while_it_is_compared_is_not_missing(
 
 
 @pytest.mark.parametrize("group", ["is there", "is missing"])
-def test_what_a_stopped_consumer_has_still_to_read_is_not_sent_again(watched: Watched, look: Look, group: str) -> None:
+def test_what_a_stopped_consumer_has_still_to_read_is_not_sent_again(
+    watched: Watched, look: Look, group: str
+) -> None:
     wallet, player = watched.line.wallet, Player()
     wallet.require(player, 100)
     watched.run()
@@ -200,11 +215,15 @@ def test_an_event_that_nobody_takes_is_not_sent_without_end(watched: Watched, lo
         watched.delivery.turn()
     assert look(RESENDS) == [([1],)], "the second time, it waits"
     assert watched.delivery.health() != OK
-    look("UPDATE wallet.wallet_outbox SET published_at = published_at - interval '1 minute' RETURNING 1")
+    look(
+        "UPDATE wallet.wallet_outbox SET published_at = published_at - interval '1 minute' RETURNING 1"
+    )
     assert watched.delivery.turn() == 1
 
 
-def test_what_retention_removed_does_not_look_lost(watched: Watched, look: Look, as_role: AsRole, streams: Streams) -> None:
+def test_what_retention_removed_does_not_look_lost(
+    watched: Watched, look: Look, as_role: AsRole, streams: Streams
+) -> None:
     wallet, player = watched.line.wallet, Player()
     rolling_id = wallet.require(player, 100)
     wallet.settle(player, 7)
@@ -221,19 +240,28 @@ def test_what_retention_removed_does_not_look_lost(watched: Watched, look: Look,
 
 def test_an_event_that_is_set_aside_is_not_lost(watched: Watched, look: Look) -> None:
     player = Player()
-    watched.line.wallet.write(player, contract.BET_SETTLED_CONFIRMED, {"authorization_id": "no bet"})
+    watched.line.wallet.write(
+        player, contract.BET_SETTLED_CONFIRMED, {"authorization_id": "no bet"}
+    )
     watched.line.wallet.settle(player, 1)
     watched.run()
-    assert look("SELECT reason FROM rolling.rolling_dead_letter ORDER BY 1") == [("FAILED",), ("HELD_UP",)]
+    assert look("SELECT reason FROM rolling.rolling_dead_letter ORDER BY 1") == [
+        ("FAILED",),
+        ("HELD_UP",),
+    ]
     assert (look(RESENDS), watched.delivery.health()) == ([([0, 0],)], OK)
 
 
-def test_a_comparison_waits_for_no_publisher(watched: Watched, look: Look, platform_db: TestDatabase) -> None:
+def test_a_comparison_waits_for_no_publisher(
+    watched: Watched, look: Look, platform_db: TestDatabase
+) -> None:
     watched.line.wallet.require(Player(), 100)
     watched.line.publish()
     watched.server.flushdb()
     with psycopg.connect(platform_db.superuser_dsn) as publishing:
-        publishing.execute("SELECT FROM wallet.wallet_outbox_partition WHERE partition_no = 0 FOR UPDATE")
+        publishing.execute(
+            "SELECT FROM wallet.wallet_outbox_partition WHERE partition_no = 0 FOR UPDATE"
+        )
         assert watched.delivery.turn() == 1
         assert watched.delivery.health() != OK
         assert look("SELECT count(compared_at) FROM wallet.wallet_outbox_partition") == [(7,)]
@@ -241,7 +269,9 @@ def test_a_comparison_waits_for_no_publisher(watched: Watched, look: Look, platf
     assert look("SELECT count(compared_at) FROM wallet.wallet_outbox_partition") == [(8,)]
 
 
-def test_a_long_backlog_is_compared_page_by_page(watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_backlog_is_compared_page_by_page(
+    watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(delivery, "PAGE_ROWS_MAX", 2)
     players = [Player() for _ in range(7)]
     for player in players:
@@ -255,5 +285,8 @@ def test_a_long_backlog_is_compared_page_by_page(watched: Watched, look: Look, m
 
 @pytest.mark.fault
 def test_the_role_that_publishes_may_only_read_what_a_consumer_lacks(as_role: AsRole) -> None:
-    with as_role("wallet_worker").session() as session, pytest.raises(DatabaseError, match="permission denied"):
+    with (
+        as_role("wallet_worker").session() as session,
+        pytest.raises(DatabaseError, match="permission denied"),
+    ):
         session.run("rolling_prune_inbox", hours=1, limit=1)

@@ -25,7 +25,9 @@ SELECT bucket_type_code, target_turnover, turnover, state, provider_types FROM r
 CASINO = ["LIVE", "SLOTS"]
 
 
-def transfer(line: Line, player: Player, amount: int, balance: int, *rollings: tuple[UUID, UUID]) -> None:
+def transfer(
+    line: Line, player: Player, amount: int, balance: int, *rollings: tuple[UUID, UUID]
+) -> None:
     payload = {
         "transfer_id": "t1",
         "topology_code": contract.RUBY_SPLIT_V1,
@@ -35,12 +37,17 @@ def transfer(line: Line, player: Player, amount: int, balance: int, *rollings: t
         "currency": "KRW",
         "amount": str(amount),
         "balance": str(balance),
-        "rollings": [{"rolling_id": str(rolling_id), "becomes": str(becomes)} for rolling_id, becomes in rollings],
+        "rollings": [
+            {"rolling_id": str(rolling_id), "becomes": str(becomes)}
+            for rolling_id, becomes in rollings
+        ],
     }
     line.wallet.write(player, contract.TRANSFER_COMPLETED, payload)
 
 
-def test_a_part_goes_along_and_a_rollback_still_takes_exactly_its_bet_back(line: Line, look: Look) -> None:
+def test_a_part_goes_along_and_a_rollback_still_takes_exactly_its_bet_back(
+    line: Line, look: Look
+) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
     bet = line.wallet.settle(player, 30)
@@ -86,7 +93,11 @@ def test_a_generated_rolling_asks_for_the_rest(line: Line, look: Look) -> None:
     transfer(line, player, 1, 4, (rolling_id, part))
     line.wallet.require(player, 60, bucket="CASINO_NORMAL", beside=[str(part)])
     line.run()
-    assert [row[:2] for row in look(ROLLINGS, player.player_id)] == [("SPORTS_NORMAL", 75), ("CASINO_NORMAL", 25), ("CASINO_NORMAL", 35)]
+    assert [row[:2] for row in look(ROLLINGS, player.player_id)] == [
+        ("SPORTS_NORMAL", 75),
+        ("CASINO_NORMAL", 25),
+        ("CASINO_NORMAL", 35),
+    ]
 
 
 def test_a_transfer_of_a_rolling_that_is_not_there_is_set_aside(line: Line, look: Look) -> None:
@@ -102,7 +113,11 @@ def test_a_revoked_rolling_ends_without_completion(line: Line, look: Look, stake
     if stake:
         line.wallet.settle(player, stake)
     for _ in range(2):
-        line.wallet.write(player, contract.ROLLING_REVOKED, {"rolling_id": str(rolling_id), "state": "CANCELED", "transaction_id": "x"})
+        line.wallet.write(
+            player,
+            contract.ROLLING_REVOKED,
+            {"rolling_id": str(rolling_id), "state": "CANCELED", "transaction_id": "x"},
+        )
     line.run()
     assert look("SELECT state, closed_by FROM rolling.player_rolling") == [("CANCELED", "wallet")]
     assert look("SELECT count(*) FROM rolling.rolling_retry") == [(0,)]
@@ -110,7 +125,12 @@ def test_a_revoked_rolling_ends_without_completion(line: Line, look: Look, stake
 
 
 def test_the_wallet_is_told_of_a_canceled_rolling(
-    platform_db: TestDatabase, redis_url: str, line: Line, look: Look, rolling_db: Database, superuser: psycopg.Connection[Any]
+    platform_db: TestDatabase,
+    redis_url: str,
+    line: Line,
+    look: Look,
+    rolling_db: Database,
+    superuser: psycopg.Connection[Any],
 ) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 100)
@@ -118,10 +138,14 @@ def test_the_wallet_is_told_of_a_canceled_rolling(
     with rolling_db.transaction() as session:
         assert store.cancel(session, player.brand_id, rolling_id, closed_by="admin_service")
     wallet_service = FarService(contract.WALLET_SERVICE)
-    wallet_service.answers[CLOSE_PATH] = PassedThrough(409, contract.OPEN_STAKES, "open bets hold 1", details={})
+    wallet_service.answers[CLOSE_PATH] = PassedThrough(
+        409, contract.OPEN_STAKES, "open bets hold 1", details={}
+    )
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
-        with open_process(contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url) as context:
+        with open_process(
+            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
+        ) as context:
             retry = CompletionRetry(context.database, ServiceClient(context))
             assert retry.turn() == 1
             assert look("SELECT failures, refusals FROM rolling.rolling_retry") == [(0, 1)]
@@ -130,7 +154,14 @@ def test_the_wallet_is_told_of_a_canceled_rolling(
             superuser.execute("UPDATE rolling.rolling_retry SET next_at = now()")
             assert retry.turn() == 1
     first, second = wallet_service.calls
-    assert (second.route, second.body["state"], second.body["rolling_id"]) == (CLOSE_PATH, "CANCELED", str(rolling_id))
-    assert first.request_id == f"rolling-close-{rolling_id}" and second.request_id == f"rolling-close-{rolling_id}-1"
+    assert (second.route, second.body["state"], second.body["rolling_id"]) == (
+        CLOSE_PATH,
+        "CANCELED",
+        str(rolling_id),
+    )
+    assert (
+        first.request_id == f"rolling-close-{rolling_id}"
+        and second.request_id == f"rolling-close-{rolling_id}-1"
+    )
     assert look("SELECT count(*) FROM rolling.rolling_retry") == [(0,)]
     assert look("SELECT state FROM rolling.player_rolling") == [("CANCELED",)]

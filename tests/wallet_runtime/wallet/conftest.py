@@ -66,8 +66,19 @@ class Player:
         self.count += 1
         name = request_id or f"request-{self.count}"
         transaction_id: UUID = uuid5(self.player_id, f"{rule.__name__} {name}")
-        request = Request(self.brand_id, self.player_id, "test", rule.__name__, name, fingerprint, transaction_id, canary_token)
-        return self.money.perform(request, reads, lambda state, pair: rule(request, command, state, pair))
+        request = Request(
+            self.brand_id,
+            self.player_id,
+            "test",
+            rule.__name__,
+            name,
+            fingerprint,
+            transaction_id,
+            canary_token,
+        )
+        return self.money.perform(
+            request, reads, lambda state, pair: rule(request, command, state, pair)
+        )
 
 
 @pytest.fixture

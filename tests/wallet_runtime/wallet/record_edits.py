@@ -10,7 +10,17 @@ import psycopg
 from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.database import Database
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers, wins
+from wallet_runtime.wallet.domain import (
+    adjustments,
+    bets,
+    bonus,
+    cash,
+    coupons,
+    points,
+    rolling,
+    transfers,
+    wins,
+)
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request, Scope
 from wallet_runtime.wallet.store import campaigns, choices
@@ -34,13 +44,27 @@ class Edit:
         return f"{self.table}: {self.what}"
 
 
-def _update(table: str, column: str, value: str, where: str = "true", *, record: str = "", reason: str = "") -> Edit:
+def _update(
+    table: str, column: str, value: str, where: str = "true", *, record: str = "", reason: str = ""
+) -> Edit:
     statement = f"UPDATE wallet.{table} SET {column} = {value} WHERE {where}"
-    return Edit(table, f"{column} of {where}" if where != "true" else column, statement, record or table, reason or column)
+    return Edit(
+        table,
+        f"{column} of {where}" if where != "true" else column,
+        statement,
+        record or table,
+        reason or column,
+    )
 
 
 def _delete(table: str, where: str = "true", *, record: str = "", reason: str = "is gone") -> Edit:
-    return Edit(table, f"deleted {where}", f"DELETE FROM wallet.{table} WHERE {where}", record or table, reason)
+    return Edit(
+        table,
+        f"deleted {where}",
+        f"DELETE FROM wallet.{table} WHERE {where}",
+        record or table,
+        reason,
+    )
 
 
 OPEN, SETTLED, BACK = "bet_id = 'open'", "bet_id = 'won'", "bet_id = 'back'"
@@ -174,7 +198,9 @@ class World:
         self._bets()
         self._given()
         self._won(wallet)
-        request = Request(player.brand_id, player.player_id, "test", "choose", "c1", "ab", player.player_id, None)
+        request = Request(
+            player.brand_id, player.player_id, "test", "choose", "c1", "ab", player.player_id, None
+        )
         choices.keep(wallet, request, Choice("SPORTS", "SPORTS_NORMAL"))
 
     def do(self, rule: Any, command: Any, **reads: str) -> dict[str, Any]:
@@ -186,16 +212,28 @@ class World:
     def _cash(self) -> None:
         self.do(cash.deposit, cash.Deposit(50_000, "EUR"))
         for reviews in ((), (cash.approve,), (cash.approve, cash.mark_paid), (cash.reject,)):
-            named = str(self.do(cash.request_withdrawal, cash.Withdraw(700, "EUR"))["transaction"]["tx_id"])
+            named = str(
+                self.do(cash.request_withdrawal, cash.Withdraw(700, "EUR"))["transaction"]["tx_id"]
+            )
             for rule in reviews:
                 self.do(rule, cash.Review(named, "ann"), cash_transaction_id=named)
 
     def _bets(self) -> None:
         for bet in ("open", "won", "lost", "back", "returned"):
             reads = {"provider_id": "mocksports", "bet_id": bet}
-            self.do(bets.authorize, bets.Authorize("mocksports", "SPORTS", bet, "r", 1_000, "EUR"), **reads, **bets.AUTHORIZE_READS)
+            self.do(
+                bets.authorize,
+                bets.Authorize("mocksports", "SPORTS", bet, "r", 1_000, "EUR"),
+                **reads,
+                **bets.AUTHORIZE_READS,
+            )
             if bet in ("won", "lost", "returned"):
-                self.do(bets.settle, bets.Settle("mocksports", bet, "0" if bet == "lost" else "15"), **reads, **bets.SETTLE_READS)
+                self.do(
+                    bets.settle,
+                    bets.Settle("mocksports", bet, "0" if bet == "lost" else "15"),
+                    **reads,
+                    **bets.SETTLE_READS,
+                )
         for bet in ("back", "returned", "never"):
             reads = {"provider_id": "mocksports", "bet_id": bet}
             self.do(bets.rollback, bets.Rollback("mocksports", bet), **reads, **bets.ROLLBACK_READS)
@@ -205,27 +243,58 @@ class World:
         self.do(cash.deposit, cash.Deposit(9_000, "EUR", "CASINO_NORMAL"))
         found = "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'CASINO_NORMAL' AND player_id = %s"
         (rolling_id,) = self.look.execute(found.encode(), [self.player.player_id]).fetchall()[0]
-        self.do(rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES)
-        self.do(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 500, "EUR"), **STAKES)
+        self.do(
+            rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES
+        )
+        self.do(
+            transfers.transfer,
+            transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 500, "EUR"),
+            **STAKES,
+        )
 
     def _won(self, wallet: Database) -> None:
-        asked = Request(self.player.brand_id, UUID(int=0), "test", "campaigns", "c1", "ab", uuid5(self.player.brand_id, "campaign"))
+        asked = Request(
+            self.player.brand_id,
+            UUID(int=0),
+            "test",
+            "campaigns",
+            "c1",
+            "ab",
+            uuid5(self.player.brand_id, "campaign"),
+        )
         ends = datetime(2999, 1, 1, tzinfo=UTC)
-        campaigns.create(wallet, asked, wins.NewCampaign("FREE", "mocksports", "EUR", 9_000, 900, ends, "ann"))
+        campaigns.create(
+            wallet, asked, wins.NewCampaign("FREE", "mocksports", "EUR", 9_000, 900, ends, "ann")
+        )
         for name in ("kept", "returned"):
             command = wins.Pay("mocksports", "SPORTS", name, 300, "EUR", campaign="FREE")
             self.do(wins.pay, command, provider_id="mocksports", win=name, campaign="FREE")
-        self.do(wins.reverse, wins.Reverse("mocksports", "returned"), provider_id="mocksports", win="returned")
+        self.do(
+            wins.reverse,
+            wins.Reverse("mocksports", "returned"),
+            provider_id="mocksports",
+            win="returned",
+        )
 
     def _given(self) -> None:
         self.do(bonus.issue, bonus.Issue("SPORTS_BONUS", 2_000, "EUR", "spring", max_release=900))
-        self.do(coupons.issue, coupons.Issue("log-1", 500, "EUR", Scope("sports"), "2031-01-01T00:00:00Z"), coupon_log_id="log-1")
+        self.do(
+            coupons.issue,
+            coupons.Issue("log-1", 500, "EUR", Scope("sports"), "2031-01-01T00:00:00Z"),
+            coupon_log_id="log-1",
+        )
         self.do(points.award, points.Points(100, "mission"))
         for decided in (False, True):
-            wish = adjustments.Ask("WITHDRAWABLE", "credit", 300, "EUR", "found twice", a_person("ann"))
+            wish = adjustments.Ask(
+                "WITHDRAWABLE", "credit", 300, "EUR", "found twice", a_person("ann")
+            )
             named = str(self.do(adjustments.ask, wish)["adjustment_id"])
             if decided:
-                self.do(adjustments.approve, adjustments.Decide(named, a_person("bob")), adjustment_id=named)
+                self.do(
+                    adjustments.approve,
+                    adjustments.Decide(named, a_person("bob")),
+                    adjustment_id=named,
+                )
 
 
 def _of_rolling(table: str, change: str, reason: str) -> Edit:
@@ -234,18 +303,56 @@ def _of_rolling(table: str, change: str, reason: str) -> Edit:
 
 # What rolling_service keeps: a rolling that 40.00 was counted toward, and one that nothing was.
 ROLLING_EDITS: tuple[Edit, ...] = (
-    _of_rolling("player_rolling", "UPDATE {t} SET required_turnover = 1 WHERE turnover = 0", "required_turnover differs"),
-    _of_rolling("player_rolling", "UPDATE {t} SET target_turnover = 1 WHERE turnover = 0", "target_turnover"),
-    _of_rolling("player_rolling", "UPDATE {t} SET state = 'COMPLETING' WHERE turnover = 0", "exclude each other"),
-    _of_rolling("player_rolling", "UPDATE {t} SET turnover = target_turnover WHERE turnover > 0", "what its bets have counted"),
-    _of_rolling("player_rolling", "UPDATE {t} SET provider_types = '{{SPORTS,LIVE,SLOTS}}' WHERE turnover = 0", "provider_types"),
-    _of_rolling("player_rolling", "UPDATE {t} SET expires_at = '2999-01-01' WHERE turnover = 0", "expires_at"),
     _of_rolling(
-        "player_rolling", "UPDATE {t} SET amount = 0, seal = seal || '{{\"amount\": 0}}' WHERE turnover = 0", "the event that asked"
+        "player_rolling",
+        "UPDATE {t} SET required_turnover = 1 WHERE turnover = 0",
+        "required_turnover differs",
     ),
-    _of_rolling("player_rolling", "DELETE FROM {t} WHERE turnover = 0", "the event that asked for it was received"),
+    _of_rolling(
+        "player_rolling", "UPDATE {t} SET target_turnover = 1 WHERE turnover = 0", "target_turnover"
+    ),
+    _of_rolling(
+        "player_rolling",
+        "UPDATE {t} SET state = 'COMPLETING' WHERE turnover = 0",
+        "exclude each other",
+    ),
+    _of_rolling(
+        "player_rolling",
+        "UPDATE {t} SET turnover = target_turnover WHERE turnover > 0",
+        "what its bets have counted",
+    ),
+    _of_rolling(
+        "player_rolling",
+        "UPDATE {t} SET provider_types = '{{SPORTS,LIVE,SLOTS}}' WHERE turnover = 0",
+        "provider_types",
+    ),
+    _of_rolling(
+        "player_rolling",
+        "UPDATE {t} SET expires_at = '2999-01-01' WHERE turnover = 0",
+        "expires_at",
+    ),
+    _of_rolling(
+        "player_rolling",
+        "UPDATE {t} SET amount = 0, seal = seal || '{{\"amount\": 0}}' WHERE turnover = 0",
+        "the event that asked",
+    ),
+    _of_rolling(
+        "player_rolling",
+        "DELETE FROM {t} WHERE turnover = 0",
+        "the event that asked for it was received",
+    ),
     _of_rolling("rolling_turnover", "UPDATE {t} SET amount = amount * 2", "more was counted"),
-    _of_rolling("rolling_turnover", "UPDATE {t} SET authorization_id = gen_random_uuid()::text", "authorization_id"),
+    _of_rolling(
+        "rolling_turnover",
+        "UPDATE {t} SET authorization_id = gen_random_uuid()::text",
+        "authorization_id",
+    ),
     _of_rolling("rolling_turnover", "UPDATE {t} SET reversed_at = now()", "reversed_at"),
-    Edit("rolling.rolling_turnover", "DELETE", "DELETE FROM rolling.rolling_turnover", "player_rolling", "what its bets have counted"),
+    Edit(
+        "rolling.rolling_turnover",
+        "DELETE",
+        "DELETE FROM rolling.rolling_turnover",
+        "player_rolling",
+        "what its bets have counted",
+    ),
 )

@@ -16,7 +16,12 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
-from wallet_runtime.wallet.store.documents import SWITCH_MILLISECONDS, ActivePairMoved, Documents, PairWish
+from wallet_runtime.wallet.store.documents import (
+    SWITCH_MILLISECONDS,
+    ActivePairMoved,
+    Documents,
+    PairWish,
+)
 from wallet_runtime.wallet.store.money import ATTEMPTS_MAX, money_of
 
 CODE = "RUBY_SPLIT_V1"
@@ -61,9 +66,13 @@ def _await(look: psycopg.Connection, question: str, *values: object) -> None:
 
 
 @pytest.fixture
-def bounded(wallet: Database, platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Database]:
+def bounded(
+    wallet: Database, platform_db: TestDatabase, look: psycopg.Connection
+) -> Iterator[Database]:
     """The money's role, where every wait for a lock ends in an error after `MONEY_WAITS_MILLISECONDS`: PostgreSQL keeps the time."""
-    look.execute(f"ALTER ROLE wallet_service IN DATABASE {platform_db.name} SET lock_timeout = {MONEY_WAITS_MILLISECONDS}".encode())
+    look.execute(
+        f"ALTER ROLE wallet_service IN DATABASE {platform_db.name} SET lock_timeout = {MONEY_WAITS_MILLISECONDS}".encode()
+    )
     database = Database(platform_db.dsn("wallet_service"), "bounded", pool_max=6).open()
     yield database
     database.close()
@@ -72,13 +81,31 @@ def bounded(wallet: Database, platform_db: TestDatabase, look: psycopg.Connectio
 @pytest.mark.parametrize(
     ("kept", "seen", "held"),
     [
-        ("LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE", "%switch_active%", 1),  # money that never ends has the gate
-        ("SELECT FROM wallet.wallet_topology WHERE state = 'ACTIVE' FOR UPDATE", "%switch_active%", 1),  # the switch itself is kept waiting
-        ("LOCK TABLE wallet.wallet_policy IN ACCESS EXCLUSIVE MODE", "%wallet_policy%", 0),  # the validation before it is
+        (
+            "LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE",
+            "%switch_active%",
+            1,
+        ),  # money that never ends has the gate
+        (
+            "SELECT FROM wallet.wallet_topology WHERE state = 'ACTIVE' FOR UPDATE",
+            "%switch_active%",
+            1,
+        ),  # the switch itself is kept waiting
+        (
+            "LOCK TABLE wallet.wallet_policy IN ACCESS EXCLUSIVE MODE",
+            "%wallet_policy%",
+            0,
+        ),  # the validation before it is
     ],
 )
 def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
-    wallet: Database, bounded: Database, platform_db: TestDatabase, look: psycopg.Connection, kept: str, seen: str, held: int
+    wallet: Database,
+    bounded: Database,
+    platform_db: TestDatabase,
+    look: psycopg.Connection,
+    kept: str,
+    seen: str,
+    held: int,
 ) -> None:
     player = Player(money_of(bounded))
     assert player.perform(cash.deposit, DEPOSIT)[0] == 200
@@ -93,11 +120,15 @@ def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
     assert look.execute(ACTIVE.encode()).fetchone() == (2, 2)
 
 
-def test_a_command_that_activations_overtake_again_and_again_is_still_carried_out(wallet: Database, look: psycopg.Connection) -> None:
+def test_a_command_that_activations_overtake_again_and_again_is_still_carried_out(
+    wallet: Database, look: psycopg.Connection
+) -> None:
     """Tries lost to an activation are not tries lost to the player: more of them than those do not make a command BUSY."""
     player, documents, overtaken = Player(money_of(wallet)), Documents(wallet), list[int]()
 
-    def overtaken_deposit(request: Request, command: cash.Deposit, state: State, pair: ActivePair) -> Decision:
+    def overtaken_deposit(
+        request: Request, command: cash.Deposit, state: State, pair: ActivePair
+    ) -> Decision:
         decision = cash.deposit(request, command, state, pair)
         if len(overtaken) < 2 * ATTEMPTS_MAX:
             _flip(documents, len(overtaken))
@@ -106,11 +137,15 @@ def test_a_command_that_activations_overtake_again_and_again_is_still_carried_ou
 
     assert player.perform(overtaken_deposit, DEPOSIT)[0] == 200
     assert overtaken == [1, 2] * ATTEMPTS_MAX
-    rows = look.execute("SELECT count(*), max(delta) FROM wallet.wallet_ledger WHERE account = 'RUBY_SPLIT_V1/SPORTS_NORMAL'").fetchone()
+    rows = look.execute(
+        "SELECT count(*), max(delta) FROM wallet.wallet_ledger WHERE account = 'RUBY_SPLIT_V1/SPORTS_NORMAL'"
+    ).fetchone()
     assert rows == (1, 10_000)
 
 
-def test_activations_back_to_back_fail_no_bet(wallet: Database, bounded: Database, look: psycopg.Connection) -> None:
+def test_activations_back_to_back_fail_no_bet(
+    wallet: Database, bounded: Database, look: psycopg.Connection
+) -> None:
     """Four players bet without a pause beside 100 activations; a bet that waited too long, or gave up, is an error here."""
     players = [Player(money_of(bounded)) for _ in range(4)]
     for player in players:
@@ -122,7 +157,10 @@ def test_activations_back_to_back_fail_no_bet(wallet: Database, bounded: Databas
             bet = f"b{placed[player]}"
             command = bets.Authorize("mocksports", "SPORTS", bet, "r1", 1, "EUR")
             try:
-                assert player.perform(bets.authorize, command, provider_id="mocksports", bet_id=bet)[0] == 200
+                assert (
+                    player.perform(bets.authorize, command, provider_id="mocksports", bet_id=bet)[0]
+                    == 200
+                )
             except ApiError as error:
                 failed.append(error)
             placed[player] += 1
@@ -138,11 +176,15 @@ def test_activations_back_to_back_fail_no_bet(wallet: Database, bounded: Databas
         stop.set()
         for thread in threads:
             thread.join()
-    print(f"{sum(placed.values())} bets beside {ACTIVATIONS} activations, no wait for a lock over {MONEY_WAITS_MILLISECONDS} ms")
+    print(
+        f"{sum(placed.values())} bets beside {ACTIVATIONS} activations, no wait for a lock over {MONEY_WAITS_MILLISECONDS} ms"
+    )
     assert not failed, (failed[0].code, failed[0].message)
     assert fewest > 0
     assert look.execute(ACTIVE.encode()).fetchone() == (1, 1 + ACTIVATIONS)
-    by_version = look.execute("SELECT topology_version, count(*) FROM wallet.wallet_bet_authorization GROUP BY 1").fetchall()
+    by_version = look.execute(
+        "SELECT topology_version, count(*) FROM wallet.wallet_bet_authorization GROUP BY 1"
+    ).fetchall()
     assert sum(count for _, count in by_version) == sum(placed.values())
     assert {version for version, _ in by_version} == {1, 2}
 
@@ -153,17 +195,33 @@ def test_money_that_came_in_after_the_validation_is_not_stranded(
     """A7-8 again under the gate: while the activation waits for it, money arrives in the bucket that the new version drops."""
     documents, refused = Documents(wallet), list[ApiError]()
     gone = ("CASINO_BONUS", "SPORTS_BONUS", "CASINO_NORMAL")
-    topology = documents.topology(CODE, 1) | {"version": 7, "transfer_edges": [], "points_targets": []}
+    topology = documents.topology(CODE, 1) | {
+        "version": 7,
+        "transfer_edges": [],
+        "points_targets": [],
+    }
     topology["buckets"] = [bucket for bucket in topology["buckets"] if bucket["code"] not in gone]
     topology["buckets"][0]["provider_types"] = ["SPORTS"]
-    topology["buckets"].append({"code": "CASINO", "kind": "normal", "provider_types": ["LIVE", "SLOTS"]})
-    kept = [bucket["code"] for bucket in topology["buckets"] if bucket["kind"] in ("normal", "withdrawable")]
-    rule: dict[str, object] = {"mode": "combined", "max_bet_under_bonus": dict.fromkeys(CURRENCY_EXPONENTS, "none")}
+    topology["buckets"].append(
+        {"code": "CASINO", "kind": "normal", "provider_types": ["LIVE", "SLOTS"]}
+    )
+    kept = [
+        bucket["code"]
+        for bucket in topology["buckets"]
+        if bucket["kind"] in ("normal", "withdrawable")
+    ]
+    rule: dict[str, object] = {
+        "mode": "combined",
+        "max_bet_under_bonus": dict.fromkeys(CURRENCY_EXPONENTS, "none"),
+    }
     policy = {
         "policy_key": "default",
         "version": 7,
         "topology": {"code": CODE, "version": 7},
-        "funding": {kind: rule | {"sources": ["SPORTS_NORMAL" if kind == "SPORTS" else "CASINO"]} for kind in PROVIDER_TYPES},
+        "funding": {
+            kind: rule | {"sources": ["SPORTS_NORMAL" if kind == "SPORTS" else "CASINO"]}
+            for kind in PROVIDER_TYPES
+        },
         "destinations": {code: {"before": code, "after": code} for code in kept},
     }
     documents.save_topology(CODE, topology, "test")
@@ -181,7 +239,9 @@ def test_money_that_came_in_after_the_validation_is_not_stranded(
         _await(look, WAITING, "%switch_active%")
     activation.join(30)
     violations = refused[0].details["violations"]
-    assert ("A7-8", "topology.buckets") in [(violation["rule"], violation["path"]) for violation in violations]
+    assert ("A7-8", "topology.buckets") in [
+        (violation["rule"], violation["path"]) for violation in violations
+    ]
     assert look.execute(ACTIVE.encode()).fetchone() == (1, 1)
 
 
@@ -190,7 +250,10 @@ def test_of_two_policies_activated_at_once_from_one_pair_one_wins(wallet: Databa
     document = documents.policy_versions("default")[-1]["document"]
     for version in (8, 9):
         documents.save_policy("default", document | {"version": version}, "test")
-    wishes = [PairWish(CODE, 1, "default", version, CODE, 1, "test", f"policy-{version}", "default", 1) for version in (8, 9)]
+    wishes = [
+        PairWish(CODE, 1, "default", version, CODE, 1, "test", f"policy-{version}", "default", 1)
+        for version in (8, 9)
+    ]
     started, won, lost = threading.Barrier(2), [], []
 
     def activate(wish: PairWish) -> None:

@@ -31,7 +31,9 @@ def players(wallet: Database) -> list[Player]:
 def wish(player: Player, rule: Any, command: Any, name: str, *, fingerprint: str = "ab") -> Wish:
     """Make a command of a batch on a bet of this player."""
     transaction = uuid5(player.player_id, f"{rule.__name__} {name}")
-    request = Request(player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction)
+    request = Request(
+        player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction
+    )
     reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.SETTLE_READS
     return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
 
@@ -39,13 +41,19 @@ def wish(player: Player, rule: Any, command: Any, name: str, *, fingerprint: str
 def bet(player: Player, name: str, stake: int = 100, **how: Any) -> Wish:
     """Make an authorization of a batch."""
     return wish(
-        player, bets.authorize, bets.Authorize("mocksports", "SPORTS", f"{player.player_id}-{name}", "r", stake, "EUR"), name, **how
+        player,
+        bets.authorize,
+        bets.Authorize("mocksports", "SPORTS", f"{player.player_id}-{name}", "r", stake, "EUR"),
+        name,
+        **how,
     )
 
 
 def result(player: Player, name: str, payout: str = "2.50") -> Wish:
     """Make a settlement of a batch."""
-    return wish(player, bets.settle, bets.Settle("mocksports", f"{player.player_id}-{name}", payout), name)
+    return wish(
+        player, bets.settle, bets.Settle("mocksports", f"{player.player_id}-{name}", payout), name
+    )
 
 
 def statuses(results: list[Any]) -> list[Any]:
@@ -55,27 +63,47 @@ def statuses(results: list[Any]) -> list[Any]:
 
 def held(look: psycopg.Connection, player: Player) -> int:
     """Read what the player's sports bucket holds."""
-    row = look.execute("SELECT balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]).fetchone()
+    row = look.execute(
+        "SELECT balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def test_a_batch_does_what_each_command_would_alone(players: list[Player], look: psycopg.Connection) -> None:
+def test_a_batch_does_what_each_command_would_alone(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     money = players[0].money
     assert statuses(perform_many(money, [bet(player, "b1") for player in players])) == [200] * 4
     assert statuses(perform_many(money, [result(player, "b1") for player in players])) == [200] * 4
     assert [held(look, player) for player in players] == [1_150] * 4
     assert look.execute("SELECT count(*) FROM wallet.ledger_drift").fetchone() == (0,)
-    assert look.execute("SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'BET_SETTLED_CONFIRMED'").fetchone() == (4,)
+    assert look.execute(
+        "SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'BET_SETTLED_CONFIRMED'"
+    ).fetchone() == (4,)
 
 
-def test_what_one_is_refused_takes_nothing_from_the_others(players: list[Player], look: psycopg.Connection) -> None:
-    wishes = [bet(players[0], "b1"), bet(players[1], "b1", stake=5_000), result(players[2], "unknown"), bet(players[3], "b1")]
-    assert statuses(perform_many(players[0].money, wishes)) == [200, 409, "AUTHORIZATION_NOT_FOUND", 200]
+def test_what_one_is_refused_takes_nothing_from_the_others(
+    players: list[Player], look: psycopg.Connection
+) -> None:
+    wishes = [
+        bet(players[0], "b1"),
+        bet(players[1], "b1", stake=5_000),
+        result(players[2], "unknown"),
+        bet(players[3], "b1"),
+    ]
+    assert statuses(perform_many(players[0].money, wishes)) == [
+        200,
+        409,
+        "AUTHORIZATION_NOT_FOUND",
+        200,
+    ]
     assert [held(look, player) for player in players] == [900, 1_000, 1_000, 900]
 
 
-def test_a_command_that_the_database_refuses_is_alone_in_it(players: list[Player], look: psycopg.Connection) -> None:
+def test_a_command_that_the_database_refuses_is_alone_in_it(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     """The rules saw a balance that is gone when the batch is applied: the constraint speaks, and only for that command."""
     victim = bet(players[1], "b1")
     decide = victim.decide
@@ -88,37 +116,63 @@ def test_a_command_that_the_database_refuses_is_alone_in_it(players: list[Player
     found = perform_many(players[0].money, [bet(players[0], "b1"), victim, bet(players[2], "b1")])
     assert statuses(found) == [200, "INVARIANT_REFUSED", 200]
     assert [held(look, player) for player in players[:3]] == [900, 0, 900]
-    assert look.execute("SELECT count(*) FROM wallet.wallet_idempotency WHERE route = 'authorize'").fetchone() == (2,)
+    assert look.execute(
+        "SELECT count(*) FROM wallet.wallet_idempotency WHERE route = 'authorize'"
+    ).fetchone() == (2,)
 
 
-def test_commands_of_one_player_follow_one_another(players: list[Player], look: psycopg.Connection) -> None:
+def test_commands_of_one_player_follow_one_another(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     player = players[0]
-    wishes = [bet(player, "b1", 600), bet(player, "b2", 600), bet(player, "b3", 400), result(player, "b1", "0"), bet(players[1], "b1")]
+    wishes = [
+        bet(player, "b1", 600),
+        bet(player, "b2", 600),
+        bet(player, "b3", 400),
+        result(player, "b1", "0"),
+        bet(players[1], "b1"),
+    ]
     found = perform_many(player.money, wishes)
     assert statuses(found) == [200, 409, 200, 200, 200]
     assert not isinstance(found[1], ApiError) and found[1][1]["code"] == "INSUFFICIENT_FUNDS"
     assert held(look, player) == 0
 
 
-def test_a_repeat_of_a_batch_gives_the_first_answers(players: list[Player], look: psycopg.Connection) -> None:
+def test_a_repeat_of_a_batch_gives_the_first_answers(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     money = players[0].money
-    first = perform_many(money, [bet(players[0], "b1"), bet(players[1], "b1", 5_000), bet(players[2], "b1")])
+    first = perform_many(
+        money, [bet(players[0], "b1"), bet(players[1], "b1", 5_000), bet(players[2], "b1")]
+    )
     again = perform_many(
-        money, [bet(players[0], "b1"), bet(players[1], "b1", 5_000), bet(players[2], "b1", fingerprint="cd"), bet(players[3], "b1")]
+        money,
+        [
+            bet(players[0], "b1"),
+            bet(players[1], "b1", 5_000),
+            bet(players[2], "b1", fingerprint="cd"),
+            bet(players[3], "b1"),
+        ],
     )
     assert again[:2] == first[:2]
     assert isinstance(again[2], PayloadMismatch)
     assert [held(look, player) for player in players] == [900, 1_000, 900, 900]
 
 
-def test_batches_and_single_commands_on_the_same_players_lose_nothing(players: list[Player], look: psycopg.Connection) -> None:
+def test_batches_and_single_commands_on_the_same_players_lose_nothing(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     """Eight callers at once, in opposite orders: every bet is taken once, and none of them waits for another for ever."""
     money, found = players[0].money, []
 
     def play(number: int) -> None:
         order = players if number % 2 else players[::-1]
         for turn in range(5):
-            found.extend(statuses(perform_many(money, [bet(player, f"{number}-{turn}", 10) for player in order])))
+            found.extend(
+                statuses(
+                    perform_many(money, [bet(player, f"{number}-{turn}", 10) for player in order])
+                )
+            )
 
     callers = [threading.Thread(target=play, args=[number]) for number in range(8)]
     for caller in callers:
@@ -131,25 +185,39 @@ def test_batches_and_single_commands_on_the_same_players_lose_nothing(players: l
     assert look.execute("SELECT count(*) FROM wallet.ledger_drift").fetchone() == (0,)
 
 
-def test_a_batch_does_not_add_up_what_it_waits_for_each_player(players: list[Player], look: psycopg.Connection) -> None:
+def test_a_batch_does_not_add_up_what_it_waits_for_each_player(
+    players: list[Player], look: psycopg.Connection
+) -> None:
     """It holds the players it has taken, and the gate that a freeze needs, while it waits for the next one."""
     players.sort(key=lambda player: (player.brand_id, player.player_id))
     wishes = [bet(player, "b1") for player in players]
     with look.transaction():
-        look.execute("SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s) FOR UPDATE", [[one.player_id for one in players[1:]]])
+        look.execute(
+            "SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s) FOR UPDATE",
+            [[one.player_id for one in players[1:]]],
+        )
         started = time.monotonic()
         assert statuses(perform_many(players[0].money, wishes)) == [200, "BUSY", "BUSY", "BUSY"]
         assert time.monotonic() - started < 5.5
-    assert statuses(perform_many(players[0].money, [bet(player, "b1") for player in players])) == [200] * 4
+    assert (
+        statuses(perform_many(players[0].money, [bet(player, "b1") for player in players]))
+        == [200] * 4
+    )
 
 
 def test_a_batch_is_bounded(wallet: Database, look: psycopg.Connection) -> None:
     with pytest.raises(psycopg.Error, match="at most 50"):
-        look.execute("SELECT wallet.apply_commands((SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, %s)))", [COMMANDS_MAX + 1])
+        look.execute(
+            "SELECT wallet.apply_commands((SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, %s)))",
+            [COMMANDS_MAX + 1],
+        )
     assert perform_many(money_of(wallet), []) == []
 
 
 def test_an_unknown_player_is_his_own_refusal(players: list[Player]) -> None:
     stranger = bet(players[0], "b1")
     stranger.request = Request(uuid4(), uuid4(), "test", "authorize", "x", "ab", uuid4())
-    assert statuses(perform_many(players[0].money, [stranger, bet(players[1], "b1")])) == ["PLAYER_NOT_FOUND", 200]
+    assert statuses(perform_many(players[0].money, [stranger, bet(players[1], "b1")])) == [
+        "PLAYER_NOT_FOUND",
+        200,
+    ]

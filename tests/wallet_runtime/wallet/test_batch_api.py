@@ -24,19 +24,43 @@ def client(platform_db: TestDatabase) -> Iterator[httpx.Client]:
     activate_split(database)
     database.close()
     with serving(SERVICE, platform_db) as served:
-        post(served.client, "players", "p", contract.PLAYER_SERVICE, player_id=str(PLAYER), currency="EUR")
-        money: dict[str, Any] = {"player_id": str(PLAYER), "currency": "EUR", "bucket": "SPORTS_NORMAL"}
+        post(
+            served.client,
+            "players",
+            "p",
+            contract.PLAYER_SERVICE,
+            player_id=str(PLAYER),
+            currency="EUR",
+        )
+        money: dict[str, Any] = {
+            "player_id": str(PLAYER),
+            "currency": "EUR",
+            "bucket": "SPORTS_NORMAL",
+        }
         post(served.client, "deposits/approve", "d", contract.PLAYER_SERVICE, amount="10", **money)
         for name in ("b1", "b2"):
-            wanted = result(name) | {"provider_type": "SPORTS", "round_id": "r", "amount": "1.00", "currency": "EUR"}
+            wanted = result(name) | {
+                "provider_type": "SPORTS",
+                "round_id": "r",
+                "amount": "1.00",
+                "currency": "EUR",
+            }
             del wanted["payout"], wanted["request_id"]
             assert post(served.client, "bets/authorize", f"a-{name}", **wanted)[0] == 200
         yield served.client
 
 
-def post(client: httpx.Client, path: str, request_id: str, caller: str = contract.GAME_SERVICE, **body: Any) -> tuple[int, Any]:
+def post(
+    client: httpx.Client,
+    path: str,
+    request_id: str,
+    caller: str = contract.GAME_SERVICE,
+    **body: Any,
+) -> tuple[int, Any]:
     """Send one request."""
-    answer = client.post(f"{ROOT}/{path}", json=body, headers=internal(caller, request_id=request_id))
+    answer = client.post(
+        f"{ROOT}/{path}", json=body, headers=internal(caller, request_id=request_id)
+    )
     return answer.status_code, answer.json()
 
 
@@ -51,27 +75,49 @@ def test_a_batch_answers_each_bet_as_alone(client: httpx.Client) -> None:
     del alone["request_id"]
     first = post(client, "bets/settle", "s-b1", **alone)
     assert first[0] == 200
-    status, answer = post(client, "bets/settle-batch", "batch", bets=[result("b1"), result("b2"), result("b3"), result("b2", "7", "other")])
+    status, answer = post(
+        client,
+        "bets/settle-batch",
+        "batch",
+        bets=[result("b1"), result("b2"), result("b3"), result("b2", "7", "other")],
+    )
     told = [(one["request_id"], one["status"]) for one in answer["results"]]
     assert (status, told) == (200, [("s-b1", 200), ("s-b2", 200), ("s-b3", 404), ("other", 409)])
     assert answer["results"][0]["body"] == first[1]
-    assert [one["body"].get("code") for one in answer["results"][2:]] == ["AUTHORIZATION_NOT_FOUND", "BET_ALREADY_SETTLED"]
+    assert [one["body"].get("code") for one in answer["results"][2:]] == [
+        "AUTHORIZATION_NOT_FOUND",
+        "BET_ALREADY_SETTLED",
+    ]
     assert answer["results"][3]["body"]["request_id"] == "other"
 
 
-def test_a_request_id_that_is_good_alone_is_good_in_a_batch_and_no_other(client: httpx.Client) -> None:
+def test_a_request_id_that_is_good_alone_is_good_in_a_batch_and_no_other(
+    client: httpx.Client,
+) -> None:
     longest = "mocksports." + "x" * 200
     alone = result("b1")
     del alone["request_id"]
     first = post(client, "bets/settle", longest, **alone)
-    status, answer = post(client, "bets/settle-batch", "batch", bets=[result("b1", request_id=longest)])
+    status, answer = post(
+        client, "bets/settle-batch", "batch", bets=[result("b1", request_id=longest)]
+    )
     assert (status, answer["results"][0]["body"]) == (200, first[1])
     for never_alone in ("with space", "x" * 256):
-        assert post(client, "bets/settle-batch", "batch", bets=[result("b2", request_id=never_alone)])[0] == 422
+        assert (
+            post(client, "bets/settle-batch", "batch", bets=[result("b2", request_id=never_alone)])[
+                0
+            ]
+            == 422
+        )
 
 
-@pytest.mark.parametrize("bets", [[], [result(f"b{number}") for number in range(51)], [result("b1", "-1")], [{"bet_id": "b1"}]])
-def test_a_batch_that_is_not_well_formed_moves_nothing(client: httpx.Client, bets: list[dict[str, str]]) -> None:
+@pytest.mark.parametrize(
+    "bets",
+    [[], [result(f"b{number}") for number in range(51)], [result("b1", "-1")], [{"bet_id": "b1"}]],
+)
+def test_a_batch_that_is_not_well_formed_moves_nothing(
+    client: httpx.Client, bets: list[dict[str, str]]
+) -> None:
     assert post(client, "bets/settle-batch", "batch", bets=bets)[0] == 422
     snapshot = client.get(f"{ROOT}/players/{PLAYER}/snapshot", headers=internal(contract.GATEWAY))
     assert snapshot.json()["open_stakes"] == "2.00"

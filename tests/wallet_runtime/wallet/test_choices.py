@@ -20,7 +20,13 @@ from wallet_runtime.wallet.api import SERVICE
 CODE = "RUBY_SPLIT_V1"
 PREFIX = "/internal/wallet/v2"
 CHOICE = f"{PREFIX}/players/{PLAYER}/funding-choice"
-BET = {"provider_id": "mocklive", "provider_type": "LIVE", "round_id": "r", "amount": "1.00", "currency": "EUR"}
+BET = {
+    "provider_id": "mocklive",
+    "provider_type": "LIVE",
+    "round_id": "r",
+    "amount": "1.00",
+    "currency": "EUR",
+}
 
 
 class Table:
@@ -32,30 +38,72 @@ class Table:
         player = {"player_id": str(PLAYER), "currency": "EUR"}
         assert self.send("POST", f"{PREFIX}/players", player).status_code == 200
         for bucket in ("CASINO_NORMAL", "SPORTS_NORMAL"):
-            assert self.send("POST", f"{PREFIX}/deposits/approve", player | {"amount": "5.00", "bucket": bucket}).status_code == 200
+            assert (
+                self.send(
+                    "POST",
+                    f"{PREFIX}/deposits/approve",
+                    player | {"amount": "5.00", "bucket": bucket},
+                ).status_code
+                == 200
+            )
 
-    def send(self, method: str, path: str, body: Any = None, caller: str = contract.PLAYER_SERVICE, **headers: str) -> httpx.Response:
-        return self.client.request(method, path, json=body, headers=internal(caller, request_id=str(uuid4())) | headers)
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        caller: str = contract.PLAYER_SERVICE,
+        **headers: str,
+    ) -> httpx.Response:
+        return self.client.request(
+            method, path, json=body, headers=internal(caller, request_id=str(uuid4())) | headers
+        )
 
-    def choose(self, source: str, provider_type: str = "LIVE", **headers: str) -> tuple[int, str | None]:
-        answer = self.send("PUT", CHOICE, {"provider_type": provider_type, "source": source}, **headers)
+    def choose(
+        self, source: str, provider_type: str = "LIVE", **headers: str
+    ) -> tuple[int, str | None]:
+        answer = self.send(
+            "PUT", CHOICE, {"provider_type": provider_type, "source": source}, **headers
+        )
         return answer.status_code, answer.json().get("code")
 
     def bet(self, **more: str) -> dict[str, Any]:
         body = BET | {"player_id": str(PLAYER), "bet_id": str(uuid4())} | more
-        answer: dict[str, Any] = self.send("POST", f"{PREFIX}/bets/authorize", body, contract.GAME_SERVICE).json()
+        answer: dict[str, Any] = self.send(
+            "POST", f"{PREFIX}/bets/authorize", body, contract.GAME_SERVICE
+        ).json()
         return answer
 
     def activate(self, **rule: str) -> None:
         """Make the next version active, with this rule for live bets."""
-        start, self.version = {"topology_code": CODE, "topology_version": self.version}, self.version + 1
-        pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_split_v1.1.json").read_text())
-        topology, policy = pair["topology"] | {"version": self.version}, pair["policy"] | {"version": self.version}
+        start, self.version = (
+            {"topology_code": CODE, "topology_version": self.version},
+            self.version + 1,
+        )
+        pair = json.loads(
+            resources.files("wallet_runtime.wallet")
+            .joinpath("seeds", "ruby_split_v1.1.json")
+            .read_text()
+        )
+        topology, policy = (
+            pair["topology"] | {"version": self.version},
+            pair["policy"] | {"version": self.version},
+        )
         policy["topology"] = {"code": CODE, "version": self.version}
         policy["funding"]["LIVE"] |= rule
-        assert self.send("PUT", f"/internal/wallet/topology/{CODE}", topology, contract.ADMIN_SERVICE).status_code == 200
+        assert (
+            self.send(
+                "PUT", f"/internal/wallet/topology/{CODE}", topology, contract.ADMIN_SERVICE
+            ).status_code
+            == 200
+        )
         wish = {"version": self.version, "policy_document": policy, "from": start}
-        assert self.send("PUT", f"/internal/wallet/topology/{CODE}/activate", wish, contract.ADMIN_SERVICE).status_code == 200
+        assert (
+            self.send(
+                "PUT", f"/internal/wallet/topology/{CODE}/activate", wish, contract.ADMIN_SERVICE
+            ).status_code
+            == 200
+        )
 
 
 @pytest.fixture
@@ -72,11 +120,21 @@ def test_a_bet_waits_for_a_choice_and_then_obeys_it(table: Table) -> None:
     assert table.bet()["funding"] == [{"account": f"{CODE}/CASINO_NORMAL", "amount": "1.00"}]
     assert table.choose("WITHDRAWABLE") == (200, None)
     assert table.bet()["code"] == "INSUFFICIENT_FUNDS"
-    assert table.bet(provider_id="mocksports", provider_type="SPORTS")["funding"][0]["account"] == f"{CODE}/SPORTS_NORMAL"
+    assert (
+        table.bet(provider_id="mocksports", provider_type="SPORTS")["funding"][0]["account"]
+        == f"{CODE}/SPORTS_NORMAL"
+    )
 
 
-def test_a_source_that_the_rule_does_not_allow_is_a_422_and_is_not_kept(table: Table, look: psycopg.Connection) -> None:
-    for source, provider_type in (("SPORTS_NORMAL", "LIVE"), ("POINTS", "LIVE"), (f"GRANT/{uuid4()}", "LIVE"), ("SPORTS_NORMAL", "SPORTS")):
+def test_a_source_that_the_rule_does_not_allow_is_a_422_and_is_not_kept(
+    table: Table, look: psycopg.Connection
+) -> None:
+    for source, provider_type in (
+        ("SPORTS_NORMAL", "LIVE"),
+        ("POINTS", "LIVE"),
+        (f"GRANT/{uuid4()}", "LIVE"),
+        ("SPORTS_NORMAL", "SPORTS"),
+    ):
         assert table.choose(source, provider_type) == (422, "SOURCE_INVALID")
     assert table.choose("CASINO_NORMAL", "ROULETTE")[0] == 422
     assert look.execute("SELECT count(*) FROM wallet.wallet_funding_choice").fetchone() == (0,)
@@ -88,46 +146,70 @@ def test_a_choice_outlives_a_policy_and_is_judged_when_a_bet_comes(table: Table)
     assert table.bet()["code"] == "FUNDING_CHOICE_NOT_ALLOWED"
     table.activate(mode="combined")
     assert table.bet()["state"] == "AUTHORIZED"
-    (live,) = [row for row in table.send("GET", CHOICE).json()["choices"] if row["provider_type"] == "LIVE"]
-    assert live == {"provider_type": "LIVE", "mode": "combined", "allowed": [], "source": "WITHDRAWABLE"}
+    (live,) = [
+        row for row in table.send("GET", CHOICE).json()["choices"] if row["provider_type"] == "LIVE"
+    ]
+    assert live == {
+        "provider_type": "LIVE",
+        "mode": "combined",
+        "allowed": [],
+        "source": "WITHDRAWABLE",
+    }
     table.activate(mode="selection")
     assert table.bet()["code"] == "INSUFFICIENT_FUNDS"
 
 
-def test_a_late_repeat_does_not_bring_an_older_choice_back(table: Table, platform_db: TestDatabase, look: psycopg.Connection) -> None:
+def test_a_late_repeat_does_not_bring_an_older_choice_back(
+    table: Table, platform_db: TestDatabase, look: psycopg.Connection
+) -> None:
     key = {contract.REQUEST_ID_HEADER: "first"}
     assert table.choose("CASINO_NORMAL", **key) == (200, None)
     assert table.choose("WITHDRAWABLE") == (200, None)
     assert table.choose("CASINO_NORMAL", **key) == (200, None)
     assert table.choose("CASINO_BONUS", **key) == (409, contract.IDEMPOTENCY_PAYLOAD_MISMATCH)
-    look.execute("UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'")
+    look.execute(
+        "UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'"
+    )
     with psycopg.connect(platform_db.dsn("wallet_worker"), autocommit=True) as worker:
         worker.execute("SELECT wallet.prune_idempotency('90 days', 100)")
     assert table.choose("CASINO_NORMAL", **key) == (409, contract.IDEMPOTENCY_ANSWER_PRUNED)
-    assert look.execute("SELECT source FROM wallet.wallet_funding_choice").fetchall() == [("WITHDRAWABLE",)]
+    assert look.execute("SELECT source FROM wallet.wallet_funding_choice").fetchall() == [
+        ("WITHDRAWABLE",)
+    ]
 
 
 def test_a_choice_needs_a_request_id(table: Table) -> None:
     body = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
-    answer = table.client.put(CHOICE, json=body, headers=internal(contract.PLAYER_SERVICE, request_id=None))
+    answer = table.client.put(
+        CHOICE, json=body, headers=internal(contract.PLAYER_SERVICE, request_id=None)
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "REQUEST_ID_REQUIRED")
 
 
-def test_a_seal_stops_a_choice_and_an_ingress_freeze_does_not(table: Table, operator: psycopg.Connection, look: psycopg.Connection) -> None:
+def test_a_seal_stops_a_choice_and_an_ingress_freeze_does_not(
+    table: Table, operator: psycopg.Connection, look: psycopg.Connection
+) -> None:
     for epoch, (level, status) in enumerate((("ingress", 200), ("sealed", 503), ("open", 200)), 1):
         set_fence_row(operator, level, epoch)
         assert table.choose("CASINO_BONUS")[0] == status
     assert table.choose("CASINO_NORMAL", **{contract.CANARY_HEADER: "no-pass"})[0] == 503
-    assert look.execute("SELECT provider_type, source FROM wallet.wallet_funding_choice").fetchall() == [("LIVE", "CASINO_BONUS")]
+    assert look.execute(
+        "SELECT provider_type, source FROM wallet.wallet_funding_choice"
+    ).fetchall() == [("LIVE", "CASINO_BONUS")]
 
 
 def test_no_role_writes_a_choice_past_the_function(platform_db: TestDatabase, table: Table) -> None:
     for role in ("wallet_service", "player_service", "game_service", "rubyops_ops"):
-        with psycopg.connect(platform_db.dsn(role), autocommit=True) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with (
+            psycopg.connect(platform_db.dsn(role), autocommit=True) as session,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
             session.execute("UPDATE wallet.wallet_funding_choice SET source = 'WITHDRAWABLE'")
 
 
-@pytest.mark.parametrize("field", ["source", "sources", "bucket", "buckets", "policy", "funding", "topology_code"])
+@pytest.mark.parametrize(
+    "field", ["source", "sources", "bucket", "buckets", "policy", "funding", "topology_code"]
+)
 def test_what_speaks_for_a_provider_names_no_source(table: Table, field: str) -> None:
     refused = table.bet(**{field: "CASINO_NORMAL"})
     assert (refused["status"], f"`{field}`" in refused["message"]) == (422, True)

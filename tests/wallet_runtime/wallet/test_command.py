@@ -18,7 +18,9 @@ from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.batch import Wish, perform_many
 from wallet_runtime.wallet.store.command import NO_BET, command_of, parameters
 
-FIELDS = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+FIELDS = (
+    "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+)
 # Everything that separates, quotes or escapes something on one of the two ways.
 AWKWARD = """a"b'c\\d,(e){f}[g] %s %(h)s :i $1 NULL ú 💶"""
 TABLES = (
@@ -58,7 +60,9 @@ def asked(player: Player) -> Request:
     return Request(player.brand_id, player.player_id, "test", AWKWARD, AWKWARD, "ab", uuid4())
 
 
-def test_names_are_those_of_the_types_in_their_order(player: Player, look: psycopg.Connection) -> None:
+def test_names_are_those_of_the_types_in_their_order(
+    player: Player, look: psycopg.Connection
+) -> None:
     state, pair = player.money.look(asked(player))
     decision = Decision(command="X", status=200, body={}, pair=pair.reference, starts_new=False)
     command, bet = names(look, "wallet.command"), names(look, "wallet.bet")
@@ -66,12 +70,23 @@ def test_names_are_those_of_the_types_in_their_order(player: Player, look: psyco
     assert list(NO_BET) == bet and not set(bet) & set(command)
     # The statement's ROWs are positional: a parameter in another's place would be another field.
     place = command.index("bet")
-    assert re.findall(r"%\((\w+)\)s", query("wallet_apply_command")) == [*command[:place], *bet, *command[place + 1 :]]
+    assert re.findall(r"%\((\w+)\)s", query("wallet_apply_command")) == [
+        *command[:place],
+        *bet,
+        *command[place + 1 :],
+    ]
 
 
 def test_a_bet_with_a_name_that_the_database_does_not_know_is_refused(player: Player) -> None:
     state, pair = player.money.look(asked(player))
-    unknown = Decision(command="X", status=200, body={}, pair=pair.reference, starts_new=True, authorization={"stakes": 1})
+    unknown = Decision(
+        command="X",
+        status=200,
+        body={},
+        pair=pair.reference,
+        starts_new=True,
+        authorization={"stakes": 1},
+    )
     with pytest.raises(AssertionError):
         command_of(asked(player), state, unknown)
 
@@ -79,10 +94,23 @@ def test_a_bet_with_a_name_that_the_database_does_not_know_is_refused(player: Pl
 def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player) -> None:
     state, pair = player.money.look(asked(player))
     bet = {"stake": 2**40, "state": "AUTHORIZED", "funding": ()}
-    decision = Decision(command="X", status=200, body={"a": 1}, pair=pair.reference, starts_new=True, authorization=bet)
+    decision = Decision(
+        command="X",
+        status=200,
+        body={"a": 1},
+        pair=pair.reference,
+        starts_new=True,
+        authorization=bet,
+    )
     sent = parameters(command_of(asked(player), state, decision))
     assert not any(type(value) is int for value in sent.values())
-    assert (sent["stake"], sent["starts_new"], sent["body"], sent["funding"], sent["payout"]) == (str(2**40), True, '{"a":1}', "[]", None)
+    assert (sent["stake"], sent["starts_new"], sent["body"], sent["funding"], sent["payout"]) == (
+        str(2**40),
+        True,
+        '{"a":1}',
+        "[]",
+        None,
+    )
 
 
 def played(player: Player, *, together: bool) -> list[int]:
@@ -91,17 +119,29 @@ def played(player: Player, *, together: bool) -> list[int]:
     late = {"provider_id": "mocksports", "bet_id": "late"}
     rules: tuple[tuple[Any, Any, dict[str, str]], ...] = (
         (cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"), {}),
-        (bets.authorize, bets.Authorize("mocksports", "SPORTS", AWKWARD, AWKWARD, 70, "EUR"), place),
+        (
+            bets.authorize,
+            bets.Authorize("mocksports", "SPORTS", AWKWARD, AWKWARD, 70, "EUR"),
+            place,
+        ),
         (bets.settle, bets.Settle("mocksports", AWKWARD, "0"), place),
         (bets.rollback, bets.Rollback("mocksports", "late"), late),
         (bonus.issue, bonus.Issue("SPORTS_BONUS", 500, "EUR", AWKWARD), {}),
-        (bets.authorize, bets.Authorize("mocksports", "SPORTS", "big", "r", 2**40, "EUR"), place | {"bet_id": "big"}),
+        (
+            bets.authorize,
+            bets.Authorize("mocksports", "SPORTS", "big", "r", 2**40, "EUR"),
+            place | {"bet_id": "big"},
+        ),
     )
     statuses = []
     for number, (rule, command, reads) in enumerate(rules):
         request = msgspec.structs.replace(asked(player), request_id=f"{AWKWARD}{number}")
         wish = Wish(request, reads, partial(rule, request, command))
-        done = perform_many(player.money, [wish])[0] if together else player.money.perform(wish.request, wish.reads, wish.decide)
+        done = (
+            perform_many(player.money, [wish])[0]
+            if together
+            else player.money.perform(wish.request, wish.reads, wish.decide)
+        )
         assert isinstance(done, tuple)
         statuses.append(done[0])
     return statuses
@@ -111,17 +151,34 @@ def left(look: psycopg.Connection, player: Player) -> str:
     """Tell all that a player's commands left in every table, without what time and chance decide; ids by their first appearance."""
     rows = []
     for table in TABLES:
-        found = look.execute(f"SELECT to_jsonb(t) FROM wallet.{table} t WHERE t.player_id = %s".encode(), [player.player_id])
-        told = [json.dumps([table, {name: value for name, value in row[0].items() if name not in BY_CHANCE}]) for row in found]
+        found = look.execute(
+            f"SELECT to_jsonb(t) FROM wallet.{table} t WHERE t.player_id = %s".encode(),
+            [player.player_id],
+        )
+        told = [
+            json.dumps(
+                [table, {name: value for name, value in row[0].items() if name not in BY_CHANCE}]
+            )
+            for row in found
+        ]
         rows += sorted(told, key=lambda row: UUIDS.sub("", row))
     text = "\n".join(rows)
     ids = {found: f"id-{number}" for number, found in enumerate(dict.fromkeys(UUIDS.findall(text)))}
     return UUIDS.sub(lambda found: ids[found[0]], text)
 
 
-def test_commands_leave_the_same_rows_alone_and_in_a_batch(player: Player, look: psycopg.Connection) -> None:
+def test_commands_leave_the_same_rows_alone_and_in_a_batch(
+    player: Player, look: psycopg.Connection
+) -> None:
     """With ids that hold whatever separates, quotes or escapes on either way."""
     other = Player(player.money)
-    assert played(player, together=False) == played(other, together=True) == [200, 200, 200, 200, 200, 409]
+    assert (
+        played(player, together=False)
+        == played(other, together=True)
+        == [200, 200, 200, 200, 200, 409]
+    )
     assert left(look, player) == left(look, other)
-    assert json.dumps(AWKWARD)[1:-1] in left(look, player) and left(look, player).count("wallet_bet_authorization") == 2
+    assert (
+        json.dumps(AWKWARD)[1:-1] in left(look, player)
+        and left(look, player).count("wallet_bet_authorization") == 2
+    )

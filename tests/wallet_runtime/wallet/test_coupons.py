@@ -31,7 +31,9 @@ SELECT a.account, a.balance, a.version, t.balance_after, t.version FROM wallet.w
 LAPSE = "UPDATE wallet.wallet_coupon_grant SET expires_at = now() - interval '1 second' WHERE grant_id = %s"
 GRANT = "SELECT state, balance FROM wallet.wallet_coupon_grant WHERE grant_id = %s"
 OWED = "SELECT rolling_id::text, grant_id::text, amount, bucket_type_code FROM wallet.wallet_rolling_obligation"
-REFERENCES = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference"
+REFERENCES = (
+    "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference"
+)
 
 
 class Holder:
@@ -41,7 +43,13 @@ class Holder:
         """Keep the player and a superuser's eyes."""
         self.player, self.look = player, look
 
-    def issue(self, amount: int = 1_000, scope: Scope = SPORTS, log_id: str | None = None, expires_at: str | None = None) -> dict[str, Any]:
+    def issue(
+        self,
+        amount: int = 1_000,
+        scope: Scope = SPORTS,
+        log_id: str | None = None,
+        expires_at: str | None = None,
+    ) -> dict[str, Any]:
         name = log_id or str(uuid4())
         command = coupons.Issue(name, amount, "EUR", scope, expires_at)
         status, body = self.player.perform(coupons.issue, command, coupon_log_id=name)
@@ -53,14 +61,25 @@ class Holder:
 
     def complete(self, coupon: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         turn_over(self.look)
-        return self.player.perform(rolling.complete, rolling.Complete(coupon["rolling_id"]), rolling_id=coupon["rolling_id"])
+        return self.player.perform(
+            rolling.complete,
+            rolling.Complete(coupon["rolling_id"]),
+            rolling_id=coupon["rolling_id"],
+        )
 
-    def bet(self, name: str, stake: int, provider: str = "mocksports", kind: str = "SPORTS") -> tuple[int, dict[str, Any]]:
+    def bet(
+        self, name: str, stake: int, provider: str = "mocksports", kind: str = "SPORTS"
+    ) -> tuple[int, dict[str, Any]]:
         command = bets.Authorize(provider, kind, name, "round", stake, "EUR")
         return self.player.perform(bets.authorize, command, provider_id=provider, bet_id=name)
 
     def settle(self, name: str, payout: str) -> tuple[int, dict[str, Any]]:
-        return self.player.perform(bets.settle, bets.Settle("mocksports", name, payout), provider_id="mocksports", bet_id=name)
+        return self.player.perform(
+            bets.settle,
+            bets.Settle("mocksports", name, payout),
+            provider_id="mocksports",
+            bet_id=name,
+        )
 
     def roll_back(self, name: str) -> tuple[int, dict[str, Any]]:
         reads = {"provider_id": "mocksports", "bet_id": name, "with_winnings": "yes"}
@@ -71,18 +90,25 @@ class Holder:
 
     def grant(self, coupon: dict[str, Any]) -> tuple[str, int]:
         row = self.look.execute(
-            "SELECT state, balance FROM wallet.wallet_coupon_grant WHERE grant_id = %s", [coupon["grant_id"]]
+            "SELECT state, balance FROM wallet.wallet_coupon_grant WHERE grant_id = %s",
+            [coupon["grant_id"]],
         ).fetchone()
         assert row is not None
         return row[0], row[1]
 
     def held(self) -> dict[str, int]:
-        rows = self.look.execute("SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0").fetchall()
+        rows = self.look.execute(
+            "SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0"
+        ).fetchall()
         return {str(account).removeprefix("RUBY_SPLIT_V1/"): balance for account, balance in rows}
 
     def ledger(self, coupon: dict[str, Any]) -> list[tuple[str, int]]:
-        query = "SELECT command, delta FROM wallet.wallet_ledger WHERE account = %s ORDER BY version"
-        return [(row[0], row[1]) for row in self.look.execute(query, [f"GRANT/{coupon['grant_id']}"])]
+        query = (
+            "SELECT command, delta FROM wallet.wallet_ledger WHERE account = %s ORDER BY version"
+        )
+        return [
+            (row[0], row[1]) for row in self.look.execute(query, [f"GRANT/{coupon['grant_id']}"])
+        ]
 
 
 @pytest.fixture
@@ -91,18 +117,28 @@ def holder(player: Player, look: psycopg.Connection) -> Any:
     yield Holder(player, look)
     assert [row for row in look.execute(CONSERVATION) if row != (0,)] == []
     assert look.execute(OFF_TIP).fetchall() == []
-    assert look.execute("SELECT * FROM wallet.transaction_sum WHERE difference <> 0").fetchall() == []
+    assert (
+        look.execute("SELECT * FROM wallet.transaction_sum WHERE difference <> 0").fetchall() == []
+    )
 
 
-def test_issue_makes_a_row_an_obligation_and_the_event_that_names_the_coupon(holder: Holder) -> None:
+def test_issue_makes_a_row_an_obligation_and_the_event_that_names_the_coupon(
+    holder: Holder,
+) -> None:
     coupon = holder.issue(1_000)
     assert holder.grant(coupon) == ("ACTIVE", 1_000)
     owed = holder.look.execute(OWED).fetchone()
     assert owed == (coupon["rolling_id"], coupon["grant_id"], 1_000, "")
-    row = holder.look.execute("SELECT payload FROM wallet.wallet_outbox WHERE event_type = 'ROLLING_REQUIRED'").fetchone()
+    row = holder.look.execute(
+        "SELECT payload FROM wallet.wallet_outbox WHERE event_type = 'ROLLING_REQUIRED'"
+    ).fetchone()
     assert row is not None
     token = f"coupon_log:{coupon['coupon_log_id']}"
-    assert (row[0]["remarks"], row[0]["reference_id"], row[0]["provider_types"]) == (token, token, ["SPORTS"])
+    assert (row[0]["remarks"], row[0]["reference_id"], row[0]["provider_types"]) == (
+        token,
+        token,
+        ["SPORTS"],
+    )
     assert row[0]["required_turnover"] == "10000"
 
 
@@ -126,7 +162,11 @@ def test_grants_stay_apart_in_the_snapshot(holder: Holder) -> None:
 
     first, second = holder.issue(100), holder.issue(250, Scope("casino"))
     ids = holder.player.brand_id, holder.player.player_id
-    shown = snapshot(*ids, "EUR", *holder.player.money.look(Request(*ids, "test", "look", "look", "", UUID(int=1))))
+    shown = snapshot(
+        *ids,
+        "EUR",
+        *holder.player.money.look(Request(*ids, "test", "look", "look", "", UUID(int=1))),
+    )
     found = [(grant["grant_id"], grant["balance"]) for grant in shown["grants"]]
     assert found == [(first["grant_id"], "1.00"), (second["grant_id"], "2.50")]
     assert "coupon" not in " ".join(bucket["kind"] for bucket in shown["buckets"])
@@ -143,7 +183,9 @@ def test_scope_decides_and_funds_are_taken_in_order(holder: Holder) -> None:
     ]
     refused = holder.bet("b2", 1_000)
     assert (refused[0], refused[1]["code"]) == (409, "COUPON_SCOPE")
-    assert refused[1]["details"]["coupons"] == [{"grant_id": casino["grant_id"], "scope": {"kind": "casino", "provider_ids": ()}}]
+    assert refused[1]["details"]["coupons"] == [
+        {"grant_id": casino["grant_id"], "scope": {"kind": "casino", "provider_ids": ()}}
+    ]
     assert holder.bet("b3", 5_000)[1]["code"] == "INSUFFICIENT_FUNDS"
     assert holder.bet("b4", 500, "mocklive", "LIVE")[0] == 200
 
@@ -152,12 +194,20 @@ def test_a_coupon_under_stake_is_not_reversed_until_its_bets_close(holder: Holde
     coupon = holder.issue(1_000)
     holder.bet("b1", 400)
     staked = holder.close(coupons.reverse, coupon)
-    assert (staked[0], staked[1]["code"], staked[1]["details"]["open_stake"]) == (409, "COUPON_STAKED", "4.00")
+    assert (staked[0], staked[1]["code"], staked[1]["details"]["open_stake"]) == (
+        409,
+        "COUPON_STAKED",
+        "4.00",
+    )
     holder.settle("b1", "0")
     assert holder.close(coupons.reverse, coupon)[1]["taken_back"] == "6.00"
-    assert holder.close(coupons.reverse, coupon)[0] == 200, "a second reversal has nothing left to do"
+    assert holder.close(coupons.reverse, coupon)[0] == 200, (
+        "a second reversal has nothing left to do"
+    )
     assert holder.grant(coupon) == ("REVERSED", 0)
-    assert holder.look.execute("SELECT state FROM wallet.wallet_rolling_obligation").fetchall() == [("CANCELED",)]
+    assert holder.look.execute("SELECT state FROM wallet.wallet_rolling_obligation").fetchall() == [
+        ("CANCELED",)
+    ]
     assert holder.close(coupons.expire, coupon)[1]["code"] == "COUPON_NOT_ACTIVE"
 
 
@@ -171,7 +221,9 @@ def test_only_a_lapsed_coupon_expires_and_a_lapsed_one_is_not_staked(holder: Hol
 
 
 @pytest.mark.parametrize("ending", ["rollback", "settle"])
-def test_what_returns_to_an_expired_grant_is_credited_and_taken_back(holder: Holder, ending: str) -> None:
+def test_what_returns_to_an_expired_grant_is_credited_and_taken_back(
+    holder: Holder, ending: str
+) -> None:
     coupon = holder.issue(1_000)
     holder.bet("b1", 400)
     holder.lapse(coupon)
@@ -190,7 +242,11 @@ def test_a_settled_bet_on_an_expired_grant_can_still_be_taken_back_whole(holder:
     holder.close(coupons.expire, coupon)
     holder.settle("b1", "7.00")
     assert holder.roll_back("b1")[0] == 200
-    sums: dict[str, int] = dict(holder.look.execute("SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1"))
+    sums: dict[str, int] = dict(
+        holder.look.execute(
+            "SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1"
+        )
+    )
     assert sums == {"PROMO": 0, "HOUSE": 0}
 
 
@@ -221,11 +277,16 @@ def test_a_completion_without_its_grant_fails_loudly_and_takes_nothing_else(hold
     coupon, other = holder.issue(100), holder.issue(300)
     with holder.look.transaction():
         holder.look.execute("SET LOCAL session_replication_role = replica")
-        holder.look.execute("UPDATE wallet.wallet_rolling_obligation SET grant_id = %s WHERE grant_id = %s", [uuid4(), coupon["grant_id"]])
+        holder.look.execute(
+            "UPDATE wallet.wallet_rolling_obligation SET grant_id = %s WHERE grant_id = %s",
+            [uuid4(), coupon["grant_id"]],
+        )
     with pytest.raises(coupons.GrantNotFound):
         holder.complete(coupon)
     assert holder.grant(coupon) == ("ACTIVE", 100) and holder.grant(other) == ("ACTIVE", 300)
-    assert holder.look.execute("SELECT count(*) FROM wallet.wallet_idempotency WHERE route = 'complete'").fetchone() == (0,)
+    assert holder.look.execute(
+        "SELECT count(*) FROM wallet.wallet_idempotency WHERE route = 'complete'"
+    ).fetchone() == (0,)
 
 
 def test_winnings_that_are_gone_refuse_the_rollback_and_leave_one_finding(holder: Holder) -> None:
@@ -235,7 +296,9 @@ def test_winnings_that_are_gone_refuse_the_rollback_and_leave_one_finding(holder
     holder.bet("b2", 1_300)
     for _ in range(2):
         assert holder.roll_back("b1")[1]["code"] == "WINNINGS_SPENT"
-    rows = holder.look.execute("SELECT kind, details->>'bet_id', status FROM wallet.wallet_finding").fetchall()
+    rows = holder.look.execute(
+        "SELECT kind, details->>'bet_id', status FROM wallet.wallet_finding"
+    ).fetchall()
     assert rows == [("ROLLBACK_REFUSED", "b1", "OPEN")]
     holder.roll_back("b2")
     assert holder.roll_back("b1")[0] == 200, "a bet that was rolled back had spent nothing"
@@ -254,7 +317,9 @@ def test_the_database_keeps_a_closed_grant_empty(holder: Holder) -> None:
     assert holder.grant(coupon) == ("ACTIVE", 1_000)
 
 
-def test_a7_8_grants_and_what_their_bets_may_pay_hold_the_topology(holder: Holder, wallet: Database) -> None:
+def test_a7_8_grants_and_what_their_bets_may_pay_hold_the_topology(
+    holder: Holder, wallet: Database
+) -> None:
     holder.issue(1_000)
     holder.bet("b1", 400)
     references = holder.look.execute(REFERENCES).fetchall()
@@ -264,9 +329,15 @@ def test_a7_8_grants_and_what_their_bets_may_pay_hold_the_topology(holder: Holde
         ("RUBY_SPLIT_V1", "WITHDRAWABLE", "open stake", 1),
     ]
     documents = Documents(wallet)
-    pair = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text())
+    pair = json.loads(
+        resources.files("wallet_runtime.wallet")
+        .joinpath("seeds", "ruby_unified_v1.1.json")
+        .read_text()
+    )
     held = {
-        violation.message.split(" in ")[0] for violation in documents.validate(pair["topology"], pair["policy"]) if violation.rule == "A7-8"
+        violation.message.split(" in ")[0]
+        for violation in documents.validate(pair["topology"], pair["policy"])
+        if violation.rule == "A7-8"
     }
     assert held == {"1 x coupon grant", "1 x rolling obligation", "1 x open stake"}
 
@@ -295,5 +366,14 @@ def test_checks_know_where_a_share_of_a_closed_grant_returns_to(holder: Holder) 
     for check in ("reconcile_rollbacks_off_breakdown", "reconcile_records_without_snapshot"):
         assert holder.look.execute(query(check).encode(), limits).fetchall() == []
     elsewhere = '[{"account": "RUBY_SPLIT_V1/SPORTS_NORMAL", "amount": 50}]'
-    holder.look.execute("UPDATE wallet.wallet_bet_authorization SET funding = %s WHERE bet_id = 'b1'", [elsewhere])
-    assert len(holder.look.execute(query("reconcile_rollbacks_off_breakdown").encode(), limits).fetchall()) == 2
+    holder.look.execute(
+        "UPDATE wallet.wallet_bet_authorization SET funding = %s WHERE bet_id = 'b1'", [elsewhere]
+    )
+    assert (
+        len(
+            holder.look.execute(
+                query("reconcile_rollbacks_off_breakdown").encode(), limits
+            ).fetchall()
+        )
+        == 2
+    )

@@ -30,13 +30,24 @@ class Desk:
         money_of(wallet).register(BRAND, self.player_id, "EUR", True)  # type: ignore[arg-type]
 
     def send(
-        self, path: str, body: dict[str, Any], caller: str = contract.PROMOTION_SERVICE, request_id: str | None = None
+        self,
+        path: str,
+        body: dict[str, Any],
+        caller: str = contract.PROMOTION_SERVICE,
+        request_id: str | None = None,
     ) -> httpx.Response:
         headers = internal(caller, request_id=request_id or str(uuid4()))
-        return self.client.post(f"{PREFIX}/{path}", json={"player_id": self.player_id} | body, headers=headers)
+        return self.client.post(
+            f"{PREFIX}/{path}", json={"player_id": self.player_id} | body, headers=headers
+        )
 
     def coupon(self, **changes: Any) -> dict[str, Any]:
-        body = {"coupon_log_id": str(uuid4()), "amount": "10.00", "currency": "EUR", "scope": {"kind": "sports"}}
+        body = {
+            "coupon_log_id": str(uuid4()),
+            "amount": "10.00",
+            "currency": "EUR",
+            "scope": {"kind": "sports"},
+        }
         return body | changes
 
 
@@ -47,8 +58,12 @@ def desk(platform_db: TestDatabase, wallet: Database) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("action", ["issue", "reverse", "expire"])
-@pytest.mark.parametrize("caller", [contract.GATEWAY, contract.GAME_SERVICE, contract.PLAYER_SERVICE, contract.OPERATOR])
-def test_nobody_but_promotion_and_the_back_office_is_let_in(desk: Desk, caller: str, action: str) -> None:
+@pytest.mark.parametrize(
+    "caller", [contract.GATEWAY, contract.GAME_SERVICE, contract.PLAYER_SERVICE, contract.OPERATOR]
+)
+def test_nobody_but_promotion_and_the_back_office_is_let_in(
+    desk: Desk, caller: str, action: str
+) -> None:
     assert desk.send(f"coupon-grants/{action}", desk.coupon(), caller).status_code == 403
 
 
@@ -85,7 +100,9 @@ def test_issue_and_reverse(desk: Desk, caller: str) -> None:
     ],
     ids=str,
 )
-def test_what_a_coupon_may_not_say_is_a_422_that_is_not_stored(desk: Desk, look: psycopg.Connection, wrong: dict[str, Any]) -> None:
+def test_what_a_coupon_may_not_say_is_a_422_that_is_not_stored(
+    desk: Desk, look: psycopg.Connection, wrong: dict[str, Any]
+) -> None:
     assert desk.send("coupon-grants/issue", desk.coupon(**wrong)).status_code == 422
     assert look.execute("SELECT count(*) FROM wallet.wallet_idempotency").fetchone() == (0,)
 
@@ -97,12 +114,18 @@ def test_a_coupon_whose_time_is_over_is_not_issued(desk: Desk, look: psycopg.Con
 
 
 def test_an_expiry_in_another_zone_is_the_same_moment(desk: Desk, look: psycopg.Connection) -> None:
-    answer = desk.send("coupon-grants/issue", desk.coupon(expires_at="2030-01-01T02:00:00+02:00")).json()
+    answer = desk.send(
+        "coupon-grants/issue", desk.coupon(expires_at="2030-01-01T02:00:00+02:00")
+    ).json()
     assert answer["expires_at"] == "2030-01-01T00:00:00+00:00"
-    assert look.execute("SELECT expires_at = '2030-01-01 00:00+00' FROM wallet.wallet_coupon_grant").fetchone() == (True,)
+    assert look.execute(
+        "SELECT expires_at = '2030-01-01 00:00+00' FROM wallet.wallet_coupon_grant"
+    ).fetchone() == (True,)
 
 
-def test_a_completion_without_its_grant_is_counted_and_can_be_tried_again(desk: Desk, look: psycopg.Connection) -> None:
+def test_a_completion_without_its_grant_is_counted_and_can_be_tried_again(
+    desk: Desk, look: psycopg.Connection
+) -> None:
     coupon = desk.send("coupon-grants/issue", desk.coupon()).json()
     with look.transaction():
         look.execute("SET LOCAL session_replication_role = replica")
@@ -112,7 +135,12 @@ def test_a_completion_without_its_grant_is_counted_and_can_be_tried_again(desk: 
     lost = desk.send("rollings/complete", complete, contract.ROLLING_WORKER, "complete")
     assert (lost.status_code, lost.json()["code"]) == (404, "COUPON_GRANT_NOT_FOUND")
     assert REGISTRY.get_sample_value(FAILED) == before + 1
-    assert desk.send("rollings/complete", complete | {"amount": "10.00"}, contract.ROLLING_WORKER).status_code == 422
+    assert (
+        desk.send(
+            "rollings/complete", complete | {"amount": "10.00"}, contract.ROLLING_WORKER
+        ).status_code
+        == 422
+    )
     look.execute("UPDATE wallet.wallet_rolling_obligation SET grant_id = %s", [coupon["grant_id"]])
     turn_over(look)
     found = desk.send("rollings/complete", complete, contract.ROLLING_WORKER, "complete")

@@ -27,7 +27,9 @@ WANTED = os.environ.get("RUBYOPS_HISTORIES")
 HISTORIES = int(WANTED or 2000)
 CODES = tuple(SEEDS)
 SEED_OF_BATCH = 1000  # batches are this far apart, so that no two play the same
-PLANT_SEEDS = tuple(range(500_000, 510_000, 1000))  # a few beginnings find more than many histories from one
+PLANT_SEEDS = tuple(
+    range(500_000, 510_000, 1000)
+)  # a few beginnings find more than many histories from one
 PLANT_RULES, PLANT_POSTGRES = 100, 20
 # The histories that find the planted bugs are the batches that must agree: without a bug they find nothing.
 RULES_PLANTED = tuple(product_of(PLANT_SEEDS, CODES))
@@ -54,9 +56,15 @@ def _beginning(batch: int, planted: Sequence[tuple[int, str]]) -> Iterator[tuple
     first = int(chosen) if chosen else (secrets.randbelow(10**9) if WANTED else 1)
     fixed = () if chosen or WANTED else planted
     try:
-        yield fixed[batch] if batch < len(fixed) else (first + batch * SEED_OF_BATCH, CODES[batch % len(CODES)])
+        yield (
+            fixed[batch]
+            if batch < len(fixed)
+            else (first + batch * SEED_OF_BATCH, CODES[batch % len(CODES)])
+        )
     except BaseException as error:
-        error.add_note(f"to play it again: RUBYOPS_HISTORIES={HISTORIES} RUBYOPS_HISTORIES_SEED={first}")
+        error.add_note(
+            f"to play it again: RUBYOPS_HISTORIES={HISTORIES} RUBYOPS_HISTORIES_SEED={first}"
+        )
         raise
 
 
@@ -71,16 +79,22 @@ def test_the_rules_agree_with_the_model(batch: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", range(BATCHES_POSTGRES))
-def test_postgresql_agrees_with_the_model(product: Product, look: psycopg.Connection, batch: int) -> None:
+def test_postgresql_agrees_with_the_model(
+    product: Product, look: psycopg.Connection, batch: int
+) -> None:
     """The same through two copies of `Money`, with chains, tips and sums read by SQL that is not the product's."""
     with _beginning(batch, POSTGRES_PLANTED) as (seed, code):
         pairs = variants(code)
         product.save(pairs)
         commands = play(product.open, pairs, BATCH_POSTGRES, seed)
     assert look.execute(SUSPECTED).fetchall() == []
-    rows = look.execute("SELECT count(*), count(*) FILTER (WHERE status >= 400) FROM wallet.wallet_idempotency").fetchone()
+    rows = look.execute(
+        "SELECT count(*), count(*) FILTER (WHERE status >= 400) FROM wallet.wallet_idempotency"
+    ).fetchone()
     assert commands >= BATCH_POSTGRES * COMMANDS_MIN
-    assert rows is not None and rows[0] > commands / 3 and rows[1] > commands / 20, "histories must reach movements and refusals alike"
+    assert rows is not None and rows[0] > commands / 3 and rows[1] > commands / 20, (
+        "histories must reach movements and refusals alike"
+    )
 
 
 def test_what_finds_a_bug_agrees_without_one() -> None:
@@ -117,12 +131,16 @@ def test_a_bug_in_the_rules_is_caught(bug: plants.InRules, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("bug", plants.STORE, ids=[bug.name for bug in plants.STORE])
-def test_a_bug_in_the_store_is_caught(bug: plants.InRules, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_the_store_is_caught(
+    bug: plants.InRules, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bug.plant(monkeypatch)
     assert _caught_in_postgresql(product, bug.first)
 
 
 @pytest.mark.parametrize("bug", plants.SQL, ids=[bug.name for bug in plants.SQL])
-def test_a_bug_in_the_database_is_caught(bug: plants.InSql, product: Product, look: psycopg.Connection) -> None:
+def test_a_bug_in_the_database_is_caught(
+    bug: plants.InSql, product: Product, look: psycopg.Connection
+) -> None:
     bug.plant(look)
     assert _caught_in_postgresql(product, bug.first)

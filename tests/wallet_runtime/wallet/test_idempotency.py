@@ -11,7 +11,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import PLAYER, await_until, environment_for, free_port, internal, serving, signed, start_process
+from tests.wallet_runtime.serving import (
+    PLAYER,
+    await_until,
+    environment_for,
+    free_port,
+    internal,
+    serving,
+    signed,
+    start_process,
+)
 from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Database
 from wallet_runtime.wallet.api import SERVICE
@@ -28,24 +37,46 @@ LIFE: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("bets/authorize", contract.GAME_SERVICE, STAKE | {"bet_id": "b0"}, 409),
     ("withdrawals/request", contract.PLAYER_SERVICE, CASH, 400),
     ("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": "20.00"}, 200),
-    ("transfers", contract.PLAYER_SERVICE, CASH | {"from_bucket": "SPORTS_NORMAL", "to_bucket": "WITHDRAWABLE"}, 409),
+    (
+        "transfers",
+        contract.PLAYER_SERVICE,
+        CASH | {"from_bucket": "SPORTS_NORMAL", "to_bucket": "WITHDRAWABLE"},
+        409,
+    ),
     ("bets/authorize", contract.GAME_SERVICE, STAKE, 200),
     ("bets/settle", contract.GAME_SERVICE, {**BET, "payout": "30"}, 200),
     ("bets/rollback", contract.GAME_SERVICE, BET, 200),
     ("points/award", contract.PROMOTION_SERVICE, {"points": "70", "reference": "mission"}, 200),
     ("points/transfer", contract.PLAYER_SERVICE, {"points": "70", "target": "SPORTS_NORMAL"}, 200),
-    ("bonuses/issue", contract.PROMOTION_SERVICE, CASH | {"bucket": "SPORTS_BONUS", "reference": "campaign"}, 200),
+    (
+        "bonuses/issue",
+        contract.PROMOTION_SERVICE,
+        CASH | {"bucket": "SPORTS_BONUS", "reference": "campaign"},
+        200,
+    ),
 )
 Post = Callable[..., tuple[int, dict[str, Any]]]
 
 
 def _poster(client: httpx.Client) -> Post:
-    def post(route: str, caller: str, body: dict[str, Any], request_id: str = "same", token: str = "") -> tuple[int, dict[str, Any]]:
-        named = {name: value for name, value in ({"player_id": str(PLAYER)} | body).items() if value is not None}
-        sent = internal(caller, request_id=request_id) | ({contract.TOKEN_HEADER: token} if token else {})
+    def post(
+        route: str, caller: str, body: dict[str, Any], request_id: str = "same", token: str = ""
+    ) -> tuple[int, dict[str, Any]]:
+        named = {
+            name: value
+            for name, value in ({"player_id": str(PLAYER)} | body).items()
+            if value is not None
+        }
+        sent = internal(caller, request_id=request_id) | (
+            {contract.TOKEN_HEADER: token} if token else {}
+        )
         person, path = named.pop("person", None), f"/internal/wallet/v2/{route}"
         raw = json.dumps(named).encode()
-        sent = sent | {"Content-Type": "application/json"} if person is None else signed("wallet_service", person, "POST", path, raw, sent)
+        sent = (
+            sent | {"Content-Type": "application/json"}
+            if person is None
+            else signed("wallet_service", person, "POST", path, raw, sent)
+        )
         answer = client.post(path, content=raw, headers=sent)
         return answer.status_code, answer.json()
 
@@ -65,7 +96,13 @@ def post(wallet: Database, platform_db: TestDatabase) -> Iterator[Post]:
 def _process(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[Post]:
     """Start another copy as a process of its own, and kill it in the end."""
     port = free_port()
-    environment = environment_for("wallet_service", port, platform_db.dsn("wallet_service"), control_db.dsn("wallet_service"), COPY="2")
+    environment = environment_for(
+        "wallet_service",
+        port,
+        platform_db.dsn("wallet_service"),
+        control_db.dsn("wallet_service"),
+        COPY="2",
+    )
     process = start_process("wallet_service", environment)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
@@ -94,7 +131,10 @@ def test_a_repeat_gets_the_first_answer_from_every_copy_and_after_a_kill(
     post: Post, platform_db: TestDatabase, control_db: TestDatabase, look: psycopg.Connection
 ) -> None:
     def play(through: Post) -> list[tuple[int, dict[str, Any]]]:
-        return [through(route, caller, body, f"life-{number}") for number, (route, caller, body, _) in enumerate(LIFE)]
+        return [
+            through(route, caller, body, f"life-{number}")
+            for number, (route, caller, body, _) in enumerate(LIFE)
+        ]
 
     with _process(platform_db, control_db) as first_copy:
         first = play(first_copy)
@@ -113,7 +153,12 @@ def test_a_repeat_gets_the_first_answer_from_every_copy_and_after_a_kill(
         ("withdrawals/request", contract.PLAYER_SERVICE, CASH, "amount"),
         ("bets/authorize", contract.GAME_SERVICE, STAKE, "amount"),
         ("bets/settle", contract.GAME_SERVICE, BET, "payout"),
-        ("bonuses/issue", contract.PROMOTION_SERVICE, CASH | {"bucket": "SPORTS_BONUS", "reference": "c"}, "amount"),
+        (
+            "bonuses/issue",
+            contract.PROMOTION_SERVICE,
+            CASH | {"bucket": "SPORTS_BONUS", "reference": "c"},
+            "amount",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and "/" in value else "",
 )
@@ -147,15 +192,24 @@ def test_an_id_belongs_to_brand_caller_and_route(post: Post, look: psycopg.Conne
     assert _row(look, STORED) == (3,)
 
 
-def test_a_repeat_after_retention_is_final_and_changes_nothing(post: Post, platform_db: TestDatabase, look: psycopg.Connection) -> None:
+def test_a_repeat_after_retention_is_final_and_changes_nothing(
+    post: Post, platform_db: TestDatabase, look: psycopg.Connection
+) -> None:
     def play() -> list[tuple[int, dict[str, Any]]]:
-        return [post(route, caller, body, f"life-{number}") for number, (route, caller, body, _) in enumerate(LIFE)]
+        return [
+            post(route, caller, body, f"life-{number}")
+            for number, (route, caller, body, _) in enumerate(LIFE)
+        ]
 
     assert [status for status, _ in play()] == [status for *_, status in LIFE]
     held = _row(look, LEDGER)
-    look.execute("UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'")
+    look.execute(
+        "UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'"
+    )
     with psycopg.connect(platform_db.dsn("wallet_worker"), autocommit=True) as worker:
-        assert worker.execute("SELECT wallet.prune_idempotency('90 days', 100)").fetchone() == (len(LIFE),)
+        assert worker.execute("SELECT wallet.prune_idempotency('90 days', 100)").fetchone() == (
+            len(LIFE),
+        )
     for turn in range(2):
         told = [(status, answer["code"]) for status, answer in play()]
         assert told == [(409, contract.IDEMPOTENCY_ANSWER_PRUNED)] * len(LIFE), turn
@@ -165,14 +219,22 @@ def test_a_repeat_after_retention_is_final_and_changes_nothing(post: Post, platf
 
 def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connection) -> None:
     """401, 403, 422 and 503 leave no trace: under the same id the right request is carried out."""
-    wish = CASH | {"account": "CASH/AVAILABLE", "direction": "credit", "reason": "found", "person": "ann"}
+    wish = CASH | {
+        "account": "CASH/AVAILABLE",
+        "direction": "credit",
+        "reason": "found",
+        "person": "ann",
+    }
     asked = post("adjustments/request", contract.ADMIN_SERVICE, wish, "wish")
     tries: list[tuple[int, tuple[int, dict[str, Any]]]] = [
         (401, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT, token="wrong")),
         (403, post("deposits/approve", contract.GAME_SERVICE, DEPOSIT)),
         (422, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": 10})),
         (422, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": "10.001"})),
-        (422, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"bucket": "SPORTS_BONUS"})),
+        (
+            422,
+            post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"bucket": "SPORTS_BONUS"}),
+        ),
     ]
     look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'sealed'")
     tries.append((503, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT)))
@@ -181,6 +243,16 @@ def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connecti
     assert _row(look, STORED) == (1,), "the wish for an adjustment alone"
     assert post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT)[0] == 200
     verdict = {"adjustment_id": asked[1]["adjustment_id"], "player_id": None}
-    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "ann"}, "verdict")[1]["code"] == "SAME_PERSON"
+    assert (
+        post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "ann"}, "verdict")[
+            1
+        ]["code"]
+        == "SAME_PERSON"
+    )
     assert _row(look, STORED) == (2,), "403"
-    assert post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "bob"}, "verdict")[0] == 200
+    assert (
+        post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "bob"}, "verdict")[
+            0
+        ]
+        == 200
+    )

@@ -22,7 +22,9 @@ ROLLBACK = bets.Rollback("mocksports", "b1")
 
 
 def held(look: psycopg.Connection) -> dict[str, int]:
-    rows = look.execute("SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0").fetchall()
+    rows = look.execute(
+        "SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0"
+    ).fetchall()
     return {account.removeprefix("RUBY_SPLIT_V1/"): balance for account, balance in rows}
 
 
@@ -42,7 +44,15 @@ def authorize(player: Player, stake: int, bet: str = "b1") -> None:
 
 
 def settle(player: Player, payout: str, bet: str = "b1") -> None:
-    assert player.perform(bets.settle, bets.Settle("mocksports", bet, payout), provider_id="mocksports", bet_id=bet)[0] == 200
+    assert (
+        player.perform(
+            bets.settle,
+            bets.Settle("mocksports", bet, payout),
+            provider_id="mocksports",
+            bet_id=bet,
+        )[0]
+        == 200
+    )
 
 
 def code(answer: tuple[int, dict[str, Any]]) -> tuple[int, str | None]:
@@ -52,27 +62,39 @@ def code(answer: tuple[int, dict[str, Any]]) -> tuple[int, str | None]:
 # --- transfers
 
 
-def test_a_transfer_moves_money_and_divides_what_it_owes(player: Player, look: psycopg.Connection) -> None:
+def test_a_transfer_moves_money_and_divides_what_it_owes(
+    player: Player, look: psycopg.Connection
+) -> None:
     deposit(player, 900)
     move = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 300, "EUR")
     assert player.perform(transfers.transfer, move, **STAKES)[0] == 200
     assert held(look) == {"SPORTS_NORMAL": 600, "CASINO_NORMAL": 300}
-    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("SPORTS_NORMAL", 600, None, "ACTIVE")]
+    assert obligations(look) == [
+        ("CASINO_NORMAL", 300, None, "ACTIVE"),
+        ("SPORTS_NORMAL", 600, None, "ACTIVE"),
+    ]
     rest = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 600, "EUR")
     assert player.perform(transfers.transfer, rest, **STAKES)[0] == 200
-    assert obligations(look) == [("CASINO_NORMAL", 300, None, "ACTIVE"), ("CASINO_NORMAL", 600, None, "ACTIVE")]
+    assert obligations(look) == [
+        ("CASINO_NORMAL", 300, None, "ACTIVE"),
+        ("CASINO_NORMAL", 600, None, "ACTIVE"),
+    ]
     events = look.execute(
         "SELECT event_type, payload->'rollings'->0 FROM wallet.wallet_outbox WHERE event_type LIKE 'TRANSFER%'"
     ).fetchall()
     (_, part), (_, whole) = events
     assert part["rolling_id"] != part["becomes"] and whole["rolling_id"] == whole["becomes"]
-    assert look.execute("SELECT kind, amount FROM wallet.wallet_transfer WHERE kind = 'EDGE' ORDER BY amount").fetchall() == [
+    assert look.execute(
+        "SELECT kind, amount FROM wallet.wallet_transfer WHERE kind = 'EDGE' ORDER BY amount"
+    ).fetchall() == [
         ("EDGE", 300),
         ("EDGE", 600),
     ]
 
 
-def test_staked_money_holds_its_bucket_until_the_bet_is_closed(player: Player, look: psycopg.Connection) -> None:
+def test_staked_money_holds_its_bucket_until_the_bet_is_closed(
+    player: Player, look: psycopg.Connection
+) -> None:
     deposit(player, 900)
     authorize(player, 100)
     move = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 800, "EUR")
@@ -82,12 +104,25 @@ def test_staked_money_holds_its_bucket_until_the_bet_is_closed(player: Player, l
     assert held(look) == {"CASINO_NORMAL": 800}
 
 
-def test_the_bucket_a_rolling_moved_to_is_released(player: Player, look: psycopg.Connection) -> None:
+def test_the_bucket_a_rolling_moved_to_is_released(
+    player: Player, look: psycopg.Connection
+) -> None:
     deposit(player, 900)
-    player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 900, "EUR"), **STAKES)
-    (rolling_id,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation").fetchone()  # type: ignore[misc]
+    player.perform(
+        transfers.transfer,
+        transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 900, "EUR"),
+        **STAKES,
+    )
+    (rolling_id,) = look.execute(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation"
+    ).fetchone()  # type: ignore[misc]
     turn_over(look)
-    assert player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[1]["released"] == "9.00"
+    assert (
+        player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)[1][
+            "released"
+        ]
+        == "9.00"
+    )
     assert held(look) == {"WITHDRAWABLE": 900}
 
 
@@ -119,18 +154,26 @@ def lose(player: Player) -> None:
 
 
 def release(player: Player, look: psycopg.Connection) -> None:
-    (rolling_id,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation").fetchone()  # type: ignore[misc]
+    (rolling_id,) = look.execute(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation"
+    ).fetchone()  # type: ignore[misc]
     turn_over(look)
     player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)
 
 
 @pytest.mark.parametrize("how", ["spent", "lost", "released", "transferred"])
-def test_winnings_that_have_gone_are_refused_although_other_money_came_in(player: Player, look: psycopg.Connection, how: str) -> None:
+def test_winnings_that_have_gone_are_refused_although_other_money_came_in(
+    player: Player, look: psycopg.Connection, how: str
+) -> None:
     settled_winner(player)
     if how == "released":
         release(player, look)
     elif how == "transferred":
-        player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 1, "EUR"), **STAKES)
+        player.perform(
+            transfers.transfer,
+            transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 1, "EUR"),
+            **STAKES,
+        )
     else:
         (spend if how == "spent" else lose)(player)
     deposit(player, 10_000)
@@ -138,25 +181,41 @@ def test_winnings_that_have_gone_are_refused_although_other_money_came_in(player
     for _ in range(2):
         assert code(player.perform(bets.rollback, ROLLBACK, **TAKE_BACK)) == (409, "WINNINGS_SPENT")
     assert held(look) == before
-    assert look.execute("SELECT kind, status, details->>'bet_id' FROM wallet.wallet_finding").fetchall() == [
-        ("ROLLBACK_REFUSED", "OPEN", "b1")
-    ]
+    assert look.execute(
+        "SELECT kind, status, details->>'bet_id' FROM wallet.wallet_finding"
+    ).fetchall() == [("ROLLBACK_REFUSED", "OPEN", "b1")]
 
 
-def test_a_bet_that_was_rolled_back_since_has_not_spent_the_winnings(player: Player, look: psycopg.Connection) -> None:
+def test_a_bet_that_was_rolled_back_since_has_not_spent_the_winnings(
+    player: Player, look: psycopg.Connection
+) -> None:
     settled_winner(player)
     authorize(player, 200, "b2")
-    player.perform(bets.rollback, bets.Rollback("mocksports", "b2"), provider_id="mocksports", bet_id="b2", with_winnings="yes")
+    player.perform(
+        bets.rollback,
+        bets.Rollback("mocksports", "b2"),
+        provider_id="mocksports",
+        bet_id="b2",
+        with_winnings="yes",
+    )
     assert player.perform(bets.rollback, ROLLBACK, **TAKE_BACK)[0] == 200
     assert held(look) == {"SPORTS_NORMAL": 100}
 
 
-def test_two_winners_are_taken_back_one_after_the_other(player: Player, look: psycopg.Connection) -> None:
+def test_two_winners_are_taken_back_one_after_the_other(
+    player: Player, look: psycopg.Connection
+) -> None:
     settled_winner(player)
     authorize(player, 50, "b2")
     settle(player, "1.00", "b2")
     assert held(look) == {"SPORTS_NORMAL": 300}
-    second = player.perform(bets.rollback, bets.Rollback("mocksports", "b2"), provider_id="mocksports", bet_id="b2", with_winnings="yes")
+    second = player.perform(
+        bets.rollback,
+        bets.Rollback("mocksports", "b2"),
+        provider_id="mocksports",
+        bet_id="b2",
+        with_winnings="yes",
+    )
     assert second[0] == 200
     assert player.perform(bets.rollback, ROLLBACK, **TAKE_BACK)[0] == 200
     assert held(look) == {"SPORTS_NORMAL": 100}
@@ -166,7 +225,9 @@ def test_two_winners_are_taken_back_one_after_the_other(player: Player, look: ps
 
 
 def issue(player: Player, amount: int = 100, **more: Any) -> str:
-    status, answer = player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", amount, "EUR", f"campaign-{player.count}", **more))
+    status, answer = player.perform(
+        bonus.issue, bonus.Issue("SPORTS_BONUS", amount, "EUR", f"campaign-{player.count}", **more)
+    )
     assert status == 200
     return str(answer["bonus_id"])
 
@@ -179,28 +240,46 @@ def test_a_bonus_goes_and_comes_back(player: Player, look: psycopg.Connection) -
     assert held(look) == {}
     assert obligations(look) == [("SPORTS_BONUS", 100, None, "CANCELED")]
     assert look.execute("SELECT state FROM wallet.wallet_bonus").fetchall() == [("REVERSED",)]
-    assert look.execute("SELECT sum(delta)::bigint FROM wallet.wallet_counter_entry WHERE account = 'PROMO'").fetchone() == (0,)
+    assert look.execute(
+        "SELECT sum(delta)::bigint FROM wallet.wallet_counter_entry WHERE account = 'PROMO'"
+    ).fetchone() == (0,)
 
 
-def test_a_spent_bonus_is_not_reversed_although_another_filled_the_bucket(player: Player, look: psycopg.Connection) -> None:
+def test_a_spent_bonus_is_not_reversed_although_another_filled_the_bucket(
+    player: Player, look: psycopg.Connection
+) -> None:
     first = issue(player)
     authorize(player, 60)
-    assert code(player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)) == (409, "OPEN_STAKES")
+    assert code(player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)) == (
+        409,
+        "OPEN_STAKES",
+    )
     settle(player, "0")
     second = issue(player, 500)
-    assert code(player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)) == (409, "BONUS_SPENT")
+    assert code(player.perform(bonus.reverse, bonus.End(first), bonus_id=first, **STAKES)) == (
+        409,
+        "BONUS_SPENT",
+    )
     assert player.perform(bonus.reverse, bonus.End(second), bonus_id=second, **STAKES)[0] == 200
     assert held(look) == {"SPORTS_BONUS": 40}
-    assert player.perform(bonus.expire, bonus.End(first), bonus_id=first, **STAKES)[1]["taken_back"] == "0.40"
+    assert (
+        player.perform(bonus.expire, bonus.End(first), bonus_id=first, **STAKES)[1]["taken_back"]
+        == "0.40"
+    )
     assert held(look) == {}
 
 
-def test_a_completed_bonus_is_released_up_to_its_cap(player: Player, look: psycopg.Connection) -> None:
+def test_a_completed_bonus_is_released_up_to_its_cap(
+    player: Player, look: psycopg.Connection
+) -> None:
     name = issue(player, 100, max_release=80)
     release(player, look)
     assert held(look) == {"WITHDRAWABLE": 80}
     assert look.execute("SELECT state FROM wallet.wallet_bonus").fetchall() == [("COMPLETED",)]
-    assert code(player.perform(bonus.reverse, bonus.End(name), bonus_id=name, **STAKES)) == (409, "BONUS_NOT_OPEN")
+    assert code(player.perform(bonus.reverse, bonus.End(name), bonus_id=name, **STAKES)) == (
+        409,
+        "BONUS_NOT_OPEN",
+    )
 
 
 def test_caps_of_two_bonuses_add_up(player: Player, look: psycopg.Connection) -> None:
@@ -217,10 +296,16 @@ def test_caps_of_two_bonuses_add_up(player: Player, look: psycopg.Connection) ->
 
 def test_a_lapsed_rolling_ends_its_bonus(player: Player, look: psycopg.Connection) -> None:
     issue(player)
-    (rolling_id,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation").fetchone()  # type: ignore[misc]
-    answer = player.perform(rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES)
+    (rolling_id,) = look.execute(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation"
+    ).fetchone()  # type: ignore[misc]
+    answer = player.perform(
+        rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES
+    )
     assert answer[1]["taken_back"] == "1.00"
-    assert held(look) == {} and look.execute("SELECT state FROM wallet.wallet_bonus").fetchall() == [("EXPIRED",)]
+    assert held(look) == {} and look.execute(
+        "SELECT state FROM wallet.wallet_bonus"
+    ).fetchall() == [("EXPIRED",)]
 
 
 # --- points
@@ -228,26 +313,45 @@ def test_a_lapsed_rolling_ends_its_bonus(player: Player, look: psycopg.Connectio
 
 def test_points_are_conserved_apart_from_money(player: Player, look: psycopg.Connection) -> None:
     player.perform(points.award, points.Points(100, "mission"))
-    assert player.perform(points.transfer, points.PointsTransfer(60, "CASINO_NORMAL"))[1]["amount"] == "0.60"
+    assert (
+        player.perform(points.transfer, points.PointsTransfer(60, "CASINO_NORMAL"))[1]["amount"]
+        == "0.60"
+    )
     assert player.perform(points.expire, points.Points(30, "year"))[0] == 200
     assert held(look) == {"POINTS": 10, "CASINO_NORMAL": 60}
-    sums: dict[str, int] = dict(look.execute("SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1").fetchall())
+    sums: dict[str, int] = dict(
+        look.execute(
+            "SELECT account, sum(delta)::bigint FROM wallet.wallet_counter_entry GROUP BY 1"
+        ).fetchall()
+    )
     assert sums == {"ISSUED": -100, "REDEEMED": 60, "EXPIRED": 30, "PROMO": -60}
-    assert look.execute("SELECT currency FROM wallet.wallet_bucket WHERE bucket_type_code = 'POINTS'").fetchall() == [("PTS",)]
+    assert look.execute(
+        "SELECT currency FROM wallet.wallet_bucket WHERE bucket_type_code = 'POINTS'"
+    ).fetchall() == [("PTS",)]
 
 
 def _forged(player: Player, *legs: Leg, **more: Any) -> str:
     """Send a decision that no rule would make; return what the database says of it."""
 
     def forge(request: Any, command: Any, state: Any, pair: Any) -> Decision:
-        return Decision(command="FORGED", status=200, body={}, pair=pair.reference, starts_new=True, legs=legs, **more)
+        return Decision(
+            command="FORGED",
+            status=200,
+            body={},
+            pair=pair.reference,
+            starts_new=True,
+            legs=legs,
+            **more,
+        )
 
     with pytest.raises(InvariantRefused) as refused:
         player.perform(forge, None)
     return str(refused.value.details["sqlstate"])
 
 
-def test_the_database_itself_keeps_points_out_of_bets_and_cash(player: Player, look: psycopg.Connection) -> None:
+def test_the_database_itself_keeps_points_out_of_bets_and_cash(
+    player: Player, look: psycopg.Connection
+) -> None:
     player.perform(points.award, points.Points(100, "mission"))
     pocket = Leg("RUBY_SPLIT_V1/POINTS", -10, "PTS")
     assert _forged(player, pocket, Leg("STAKE", 10, "PTS")) == "RW003"
@@ -257,10 +361,14 @@ def test_the_database_itself_keeps_points_out_of_bets_and_cash(player: Player, l
     assert held(look) == {"POINTS": 100}
 
 
-def test_the_database_itself_wants_accounts_that_exist_and_bets_with_a_state(player: Player, look: psycopg.Connection) -> None:
+def test_the_database_itself_wants_accounts_that_exist_and_bets_with_a_state(
+    player: Player, look: psycopg.Connection
+) -> None:
     player.perform(points.award, points.Points(100, "mission"))
     for account in ("CASH/XYZ", f"CASH/_{uuid4()}", f"GRANT/{uuid4()}", "RUBY_SPLIT_V1/NONE", "/"):
-        assert _forged(player, Leg("HOUSE", -10, "EUR"), Leg(account, 10, "EUR")) == "RW003", account
+        assert _forged(player, Leg("HOUSE", -10, "EUR"), Leg(account, 10, "EUR")) == "RW003", (
+            account
+        )
     stateless = {"authorization_id": str(uuid4()), "from_state": "SETTLED"}
     moves = (Leg("HOUSE", -10, "EUR"), Leg("RUBY_SPLIT_V1/SPORTS_NORMAL", 10, "EUR"))
     assert _forged(player, *moves, authorization=stateless) == "RW003"
@@ -275,7 +383,9 @@ def ask(player: Player, direction: Any, amount: int, account: str = "CASH/AVAILA
     return str(player.perform(adjustments.ask, command)[1]["adjustment_id"])
 
 
-def test_an_adjustment_is_applied_once_by_another_person(player: Player, look: psycopg.Connection) -> None:
+def test_an_adjustment_is_applied_once_by_another_person(
+    player: Player, look: psycopg.Connection
+) -> None:
     name = ask(player, "credit", 500)
     assert held(look) == {}
     for same in (a_person("ANN", "another"), a_person("bea", "token of ann")):
@@ -283,45 +393,90 @@ def test_an_adjustment_is_applied_once_by_another_person(player: Player, look: p
             player.perform(adjustments.approve, adjustments.Decide(name, same), adjustment_id=name)
     with ThreadPoolExecutor(4) as pool:
         decide = adjustments.Decide(name, a_person("bob"))
-        answers = list(pool.map(lambda _: player.perform(adjustments.approve, decide, adjustment_id=name)[0], range(4)))
+        answers = list(
+            pool.map(
+                lambda _: player.perform(adjustments.approve, decide, adjustment_id=name)[0],
+                range(4),
+            )
+        )
     assert answers == [200] * 4 and held(look) == {"CASH/AVAILABLE": 500}
-    row = look.execute("SELECT state, amount, reason, requested_by, decided_by FROM wallet.wallet_adjustment").fetchone()
+    row = look.execute(
+        "SELECT state, amount, reason, requested_by, decided_by FROM wallet.wallet_adjustment"
+    ).fetchone()
     assert row == ("APPLIED", 500, "found twice", "ann", "bob")
     debit = ask(player, "debit", 501)
-    assert code(player.perform(adjustments.approve, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit)) == (
+    assert code(
+        player.perform(
+            adjustments.approve, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit
+        )
+    ) == (
         409,
         "INSUFFICIENT_FUNDS",
     )
-    assert player.perform(adjustments.reject, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit)[0] == 200
+    assert (
+        player.perform(
+            adjustments.reject, adjustments.Decide(debit, a_person("bob")), adjustment_id=debit
+        )[0]
+        == 200
+    )
 
 
-def test_the_database_itself_wants_two_persons_and_the_very_amount(player: Player, look: psycopg.Connection) -> None:
+def test_the_database_itself_wants_two_persons_and_the_very_amount(
+    player: Player, look: psycopg.Connection
+) -> None:
     name = ask(player, "credit", 500)
     credit = (Leg("ADJ", -500, "EUR"), Leg("CASH/AVAILABLE", 500, "EUR"))
     bob = a_person("bob")
-    apply = {"adjustment_id": name, "state": "APPLIED", "decided_by": bob.name, "decided_key": bob.key_id}
+    apply = {
+        "adjustment_id": name,
+        "state": "APPLIED",
+        "decided_by": bob.name,
+        "decided_key": bob.key_id,
+    }
     assert _forged(player, *credit) == "RW003"
     for same in ("Ann", "ann ", "Ａnn", "ann\t"):
         assert _forged(player, *credit, adjustment=apply | {"decided_by": same}) == "23514", same
-    assert _forged(player, *credit, adjustment=apply | {"decided_key": a_person("ann").key_id}) == "23514"
-    assert _forged(player, Leg("ADJ", -501, "EUR"), Leg("CASH/AVAILABLE", 501, "EUR"), adjustment=apply) == "RW003"
+    assert (
+        _forged(player, *credit, adjustment=apply | {"decided_key": a_person("ann").key_id})
+        == "23514"
+    )
+    assert (
+        _forged(
+            player, Leg("ADJ", -501, "EUR"), Leg("CASH/AVAILABLE", 501, "EUR"), adjustment=apply
+        )
+        == "RW003"
+    )
     assert _forged(player, *credit, *credit, adjustment=apply) == "RW003"
-    assert _forged(player, *credit, adjustment=apply | {"adjustment_id": str(player.player_id)}) == "RW003"
+    assert (
+        _forged(player, *credit, adjustment=apply | {"adjustment_id": str(player.player_id)})
+        == "RW003"
+    )
     assert held(look) == {}
 
 
 # --- withdrawals
 
 
-def test_a_canceled_and_a_failed_payout_return_to_available(player: Player, look: psycopg.Connection) -> None:
+def test_a_canceled_and_a_failed_payout_return_to_available(
+    player: Player, look: psycopg.Connection
+) -> None:
     player.perform(cash.deposit, cash.Deposit(1_000, "EUR"))
     for steps in ((cash.cancel,), (cash.approve, cash.fail_payout)):
-        transaction = player.perform(cash.request_withdrawal, cash.Withdraw(400, "EUR"))[1]["transaction"]["tx_id"]
+        transaction = player.perform(cash.request_withdrawal, cash.Withdraw(400, "EUR"))[1][
+            "transaction"
+        ]["tx_id"]
         assert held(look) == {"CASH/AVAILABLE": 600, "CASH/PENDING": 400}
         for rule in steps:
-            assert player.perform(rule, cash.Review(transaction, "x"), cash_transaction_id=transaction)[0] == 200
+            assert (
+                player.perform(
+                    rule, cash.Review(transaction, "x"), cash_transaction_id=transaction
+                )[0]
+                == 200
+            )
         assert held(look) == {"CASH/AVAILABLE": 1_000}
-    states = look.execute("SELECT state FROM wallet.ledger_transactions WHERE type = 'withdrawal' ORDER BY state").fetchall()
+    states = look.execute(
+        "SELECT state FROM wallet.ledger_transactions WHERE type = 'withdrawal' ORDER BY state"
+    ).fetchall()
     assert states == [("canceled",), ("payout_failed",)]
 
 
@@ -333,9 +488,15 @@ def test_reconciliation_finds_nothing_after_every_movement(player: Player, walle
     issue(player, 100)
     player.perform(points.award, points.Points(100, "mission"))
     player.perform(points.transfer, points.PointsTransfer(60, "CASINO_NORMAL"))
-    player.perform(transfers.transfer, transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 10, "EUR"), **STAKES)
+    player.perform(
+        transfers.transfer,
+        transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 10, "EUR"),
+        **STAKES,
+    )
     name = ask(player, "credit", 500)
-    player.perform(adjustments.approve, adjustments.Decide(name, a_person("bob")), adjustment_id=name)
+    player.perform(
+        adjustments.approve, adjustments.Decide(name, a_person("bob")), adjustment_id=name
+    )
     cycle = Reconciliation(wallet).run("test")
     assert (cycle["drift_buckets"], cycle["conservation_breaks"]) == (0, 0)
 

@@ -20,12 +20,21 @@ from wallet_runtime.wallet.api import SERVICE
 
 Answered = tuple[int, dict[str, Any]]
 EUR: dict[str, Any] = {"currency": "EUR"}
-WISH: dict[str, Any] = {"player_id": str(PLAYER), "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "twice", **EUR}
+WISH: dict[str, Any] = {
+    "player_id": str(PLAYER),
+    "account": "WITHDRAWABLE",
+    "direction": "credit",
+    "amount": "5",
+    "reason": "twice",
+    **EUR,
+}
 
 
 def _forged(name: str) -> str:
     """Write a person of the right form, signed with a key that admin_service does not have."""
-    return sign(b"a key of somebody else", a_person(name), Act("", "POST", "", "", b""), time.time())
+    return sign(
+        b"a key of somebody else", a_person(name), Act("", "POST", "", "", b""), time.time()
+    )
 
 
 class Wallet:
@@ -36,23 +45,43 @@ class Wallet:
         self.client = client
         assert self.post("players", contract.PLAYER_SERVICE, **EUR)[0] == 200
 
-    def post(self, path: str, caller: str = contract.ADMIN_SERVICE, player: UUID | None = PLAYER, **body: Any) -> Answered:
+    def post(
+        self,
+        path: str,
+        caller: str = contract.ADMIN_SERVICE,
+        player: UUID | None = PLAYER,
+        **body: Any,
+    ) -> Answered:
         """Send one command under a new request id."""
         named = {"player_id": str(player)} if player else {}
         headers = internal(caller, request_id=str(uuid4()))
         answer = self.client.post(f"/internal/wallet/v2/{path}", json=named | body, headers=headers)
         return answer.status_code, answer.json()
 
-    def as_person(self, who: str | Person, path: str, body: dict[str, Any], **more: str) -> Answered:
+    def as_person(
+        self, who: str | Person, path: str, body: dict[str, Any], **more: str
+    ) -> Answered:
         """Send one command that admin_service signs for a person."""
         raw, route = json.dumps(body).encode(), f"/internal/wallet/v2/{path}"
-        headers = signed(contract.WALLET_SERVICE, who, "POST", route, raw, internal(contract.ADMIN_SERVICE, request_id=str(uuid4())))
+        headers = signed(
+            contract.WALLET_SERVICE,
+            who,
+            "POST",
+            route,
+            raw,
+            internal(contract.ADMIN_SERVICE, request_id=str(uuid4())),
+        )
         answer = self.client.post(route, content=raw, headers=headers | more)
         return answer.status_code, answer.json()
 
     def deposit(self, amount: str, bucket: str) -> None:
         """Credit a deposit to a bucket."""
-        assert self.post("deposits/approve", contract.PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR)[0] == 200
+        assert (
+            self.post(
+                "deposits/approve", contract.PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR
+            )[0]
+            == 200
+        )
 
 
 @pytest.fixture
@@ -68,34 +97,67 @@ def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
     wallet.deposit("9.00", "SPORTS_NORMAL")
     ends: dict[str, Any] = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"}
     status, answer = wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", **ends, **EUR)
-    assert (status, answer["state"], answer["amount"], answer["rolling"], len(answer["rollings"])) == (
+    assert (
+        status,
+        answer["state"],
+        answer["amount"],
+        answer["rolling"],
+        len(answer["rollings"]),
+    ) == (
         200,
         "COMPLETED",
         "3.00",
         "inherit",
         1,
     )
-    status, answer = wallet.post("transfers/legacy", contract.PLAYER_SERVICE, from_side="casino", amount="3.00", **EUR)
-    assert (status, answer["from_bucket"], answer["to_bucket"]) == (200, "CASINO_NORMAL", "SPORTS_NORMAL")
-    assert wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", currency="USD", **ends)[1]["code"] == "CURRENCY_MISMATCH"
+    status, answer = wallet.post(
+        "transfers/legacy", contract.PLAYER_SERVICE, from_side="casino", amount="3.00", **EUR
+    )
+    assert (status, answer["from_bucket"], answer["to_bucket"]) == (
+        200,
+        "CASINO_NORMAL",
+        "SPORTS_NORMAL",
+    )
+    assert (
+        wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", currency="USD", **ends)[1][
+            "code"
+        ]
+        == "CURRENCY_MISMATCH"
+    )
     assert wallet.post("transfers", contract.PLAYER_SERVICE, amount=3, **ends, **EUR)[0] == 422
     assert wallet.post("transfers", contract.GATEWAY, amount="3", **ends, **EUR)[0] == 403
 
 
 def test_a_bonus(wallet: Wallet) -> None:
-    status, answer = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c1", max_release="0.80", **EUR)
+    status, answer = wallet.post(
+        "bonuses/issue",
+        bucket="SPORTS_BONUS",
+        amount="1.00",
+        reference="c1",
+        max_release="0.80",
+        **EUR,
+    )
     assert status == 200
     status, answer = wallet.post("bonuses/reverse", bonus_id=answer["bonus_id"])
     assert (status, answer["state"], answer["taken_back"]) == (200, "REVERSED", "1.00")
-    _, answer = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c2", **EUR)
+    _, answer = wallet.post(
+        "bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c2", **EUR
+    )
     assert wallet.post("bonuses/expire", bonus_id=answer["bonus_id"])[1]["state"] == "EXPIRED"
     assert wallet.post("bonuses/expire", bonus_id=str(uuid4()))[1]["code"] == "BONUS_NOT_FOUND"
-    assert wallet.post("bonuses/issue", bucket="POINTS", amount="1.00", reference="c2", **EUR)[1]["code"] == "BUCKET_INVALID"
+    assert (
+        wallet.post("bonuses/issue", bucket="POINTS", amount="1.00", reference="c2", **EUR)[1][
+            "code"
+        ]
+        == "BUCKET_INVALID"
+    )
 
 
 def test_points(wallet: Wallet) -> None:
     assert wallet.post("points/award", points="100", reference="m1")[1]["held"] == "100"
-    answer = wallet.post("points/transfer", contract.PLAYER_SERVICE, points="60", target="SPORTS_NORMAL")
+    answer = wallet.post(
+        "points/transfer", contract.PLAYER_SERVICE, points="60", target="SPORTS_NORMAL"
+    )
     assert (answer[0], answer[1]["amount"], answer[1]["points"]) == (200, "0.60", "60")
     assert wallet.post("points/expire", points="40", reference="year")[1]["held"] == "0"
     for points in ("1.5", "-1", "0", "1e3", 5):
@@ -104,10 +166,25 @@ def test_points(wallet: Wallet) -> None:
 
 def test_points_are_no_source_of_a_bet_and_no_withdrawal(wallet: Wallet) -> None:
     wallet.post("points/award", points="100", reference="m1")
-    bet: dict[str, Any] = {"provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": "b1", "round_id": "r1", "amount": "1.00"}
-    assert wallet.post("bets/authorize", contract.GAME_SERVICE, **bet, **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
-    assert wallet.post("bets/authorize", contract.GAME_SERVICE, source="POINTS", **bet, **EUR)[0] == 422
-    assert wallet.post("withdrawals/wallet", contract.PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
+    bet: dict[str, Any] = {
+        "provider_id": "mocksports",
+        "provider_type": "SPORTS",
+        "bet_id": "b1",
+        "round_id": "r1",
+        "amount": "1.00",
+    }
+    assert (
+        wallet.post("bets/authorize", contract.GAME_SERVICE, **bet, **EUR)[1]["code"]
+        == "INSUFFICIENT_FUNDS"
+    )
+    assert (
+        wallet.post("bets/authorize", contract.GAME_SERVICE, source="POINTS", **bet, **EUR)[0]
+        == 422
+    )
+    assert (
+        wallet.post("withdrawals/wallet", contract.PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"]
+        == "INSUFFICIENT_FUNDS"
+    )
 
 
 def test_an_adjustment(wallet: Wallet) -> None:
@@ -119,61 +196,123 @@ def test_an_adjustment(wallet: Wallet) -> None:
     assert wallet.as_person("bob", "adjustments/approve", named)[1]["state"] == "APPLIED"
     assert wallet.as_person("bob", "adjustments/reject", named)[1]["code"] == "ADJUSTMENT_DECIDED"
     assert wallet.as_person("bob", "adjustments/approve", {"adjustment_id": str(uuid4())})[0] == 404
-    for wrong in ({"reason": " "}, {"requested_by": "ann"}, {"direction": "both"}, {"account": "POINTS"}, {"amount": "-5"}):
+    for wrong in (
+        {"reason": " "},
+        {"requested_by": "ann"},
+        {"direction": "both"},
+        {"account": "POINTS"},
+        {"amount": "-5"},
+    ):
         assert wallet.as_person("ann", "adjustments/request", WISH | wrong)[0] == 422
 
 
-def test_the_internal_token_alone_makes_no_two_persons(wallet: Wallet, superuser: psycopg.Connection[Any]) -> None:
+def test_the_internal_token_alone_makes_no_two_persons(
+    wallet: Wallet, superuser: psycopg.Connection[Any]
+) -> None:
     """A caller with admin_service's token, but without its signing key, can name any two persons and is neither of them."""
     asked = wallet.as_person("ann", "adjustments/request", WISH)[1]
     named = {"adjustment_id": asked["adjustment_id"]}
     tries = [
-        wallet.post("adjustments/request", **{name: value for name, value in WISH.items() if name != "player_id"}),
+        wallet.post(
+            "adjustments/request",
+            **{name: value for name, value in WISH.items() if name != "player_id"},
+        ),
         wallet.post("adjustments/approve", player=None, **named),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: _forged("bob")}),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: "v1;person=bob"}),
         # What was signed for one act says nothing of another body, brand or request.
-        wallet.as_person("bob", "adjustments/approve", named, **{contract.REQUEST_ID_HEADER: "another"}),
-        wallet.as_person("bob", "adjustments/approve", named, **{contract.BRAND_HEADER: str(uuid4())}),
+        wallet.as_person(
+            "bob", "adjustments/approve", named, **{contract.REQUEST_ID_HEADER: "another"}
+        ),
+        wallet.as_person(
+            "bob", "adjustments/approve", named, **{contract.BRAND_HEADER: str(uuid4())}
+        ),
     ]
-    assert [(status, answer["code"]) for status, answer in tries] == [(403, "PERSON_NOT_SIGNED")] * len(tries)
+    assert [(status, answer["code"]) for status, answer in tries] == [
+        (403, "PERSON_NOT_SIGNED")
+    ] * len(tries)
     body = wallet.post("adjustments/approve", player=None, decided_by="bob", **named)
     assert (body[0], body[1]["code"]) == (422, "INVALID")
     for same in (" ANN", "\uff21\uff2e\uff2e", "an\u200bn", a_person("bea", "token of ann")):
-        assert wallet.as_person(same, "adjustments/approve", named)[1]["code"] == "SAME_PERSON", same
-    assert superuser.execute("SELECT state FROM wallet.wallet_adjustment").fetchall() == [("REQUESTED",)]
+        assert wallet.as_person(same, "adjustments/approve", named)[1]["code"] == "SAME_PERSON", (
+            same
+        )
+    assert superuser.execute("SELECT state FROM wallet.wallet_adjustment").fetchall() == [
+        ("REQUESTED",)
+    ]
 
 
 @pytest.mark.parametrize("sign", ["\x1b", "\u202e", " "], ids=ascii)
-def test_an_id_of_the_psp_and_a_reason_hold_nothing_that_acts_on_a_terminal(wallet: Wallet, sign: str) -> None:
-    refused = wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="1.00", psp_reference=f"psp{sign}1", **EUR)
+def test_an_id_of_the_psp_and_a_reason_hold_nothing_that_acts_on_a_terminal(
+    wallet: Wallet, sign: str
+) -> None:
+    refused = wallet.post(
+        "deposits/approve",
+        contract.PLAYER_SERVICE,
+        amount="1.00",
+        psp_reference=f"psp{sign}1",
+        **EUR,
+    )
     assert (refused[0], refused[1]["code"]) == (422, "INVALID")
     if sign != " ":
-        refused = wallet.post("withdrawals/reject", player=None, transaction_id=str(uuid4()), reason=f"no{sign}")
+        refused = wallet.post(
+            "withdrawals/reject", player=None, transaction_id=str(uuid4()), reason=f"no{sign}"
+        )
         assert (refused[0], refused[1]["code"]) == (422, "INVALID")
 
 
 def test_a_withdrawal_is_canceled_by_its_own_player_only(wallet: Wallet) -> None:
     assert wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="9.00", **EUR)[0] == 200
-    transaction = wallet.post("withdrawals/request", contract.PLAYER_SERVICE, amount="9.00", **EUR)[1]["transaction"]["tx_id"]
+    transaction = wallet.post("withdrawals/request", contract.PLAYER_SERVICE, amount="9.00", **EUR)[
+        1
+    ]["transaction"]["tx_id"]
     other = uuid4()
     assert wallet.post("players", contract.PLAYER_SERVICE, other, **EUR)[0] == 200
-    assert wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, other, transaction_id=transaction)[1]["code"] == "TX_NOT_FOUND"
-    assert wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, transaction_id=transaction)[1]["transaction"]["state"] == "canceled"
-    late = wallet.post("withdrawals/payout-failed", contract.ADMIN_SERVICE, None, transaction_id=transaction)
+    assert (
+        wallet.post(
+            "withdrawals/cancel", contract.PLAYER_SERVICE, other, transaction_id=transaction
+        )[1]["code"]
+        == "TX_NOT_FOUND"
+    )
+    assert (
+        wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, transaction_id=transaction)[1][
+            "transaction"
+        ]["state"]
+        == "canceled"
+    )
+    late = wallet.post(
+        "withdrawals/payout-failed", contract.ADMIN_SERVICE, None, transaction_id=transaction
+    )
     assert (late[0], late[1]["code"]) == (409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")
 
 
-def test_a_rolling_that_lapsed_takes_its_bonus_with_it(wallet: Wallet, superuser: psycopg.Connection[Any]) -> None:
-    rolling_id = wallet.post("bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c1", **EUR)[1]["rolling_id"]
+def test_a_rolling_that_lapsed_takes_its_bonus_with_it(
+    wallet: Wallet, superuser: psycopg.Connection[Any]
+) -> None:
+    rolling_id = wallet.post(
+        "bonuses/issue", bucket="SPORTS_BONUS", amount="1.00", reference="c1", **EUR
+    )[1]["rolling_id"]
     for _ in range(2):
-        closed = wallet.post("rollings/close", contract.ROLLING_WORKER, rolling_id=rolling_id, state="EXPIRED")
+        closed = wallet.post(
+            "rollings/close", contract.ROLLING_WORKER, rolling_id=rolling_id, state="EXPIRED"
+        )
         assert (closed[0], closed[1]["state"]) == (200, "EXPIRED")
-    assert superuser.execute("SELECT sum(balance)::bigint FROM wallet.wallet_bucket").fetchone() == (0,)
+    assert superuser.execute(
+        "SELECT sum(balance)::bigint FROM wallet.wallet_bucket"
+    ).fetchone() == (0,)
 
 
 def test_nobody_else_may_call(wallet: Wallet) -> None:
-    routes = [path for process, method, path in contract.ROUTE_CALLERS if (process, method) == (contract.WALLET_SERVICE, "POST")]
+    routes = [
+        path
+        for process, method, path in contract.ROUTE_CALLERS
+        if (process, method) == (contract.WALLET_SERVICE, "POST")
+    ]
     for path in routes:
-        for caller in set(contract.CALLERS) - set(contract.ROUTE_CALLERS[contract.WALLET_SERVICE, "POST", path]):
-            assert wallet.client.post(path, json={}, headers=internal(caller)).status_code in (401, 403), (path, caller)
+        for caller in set(contract.CALLERS) - set(
+            contract.ROUTE_CALLERS[contract.WALLET_SERVICE, "POST", path]
+        ):
+            assert wallet.client.post(path, json={}, headers=internal(caller)).status_code in (
+                401,
+                403,
+            ), (path, caller)

@@ -58,7 +58,10 @@ class Race:
         self.look = look
         look.execute(WITNESS.encode())
         dsn = platform_db.dsn("wallet_service")
-        self.databases = [Database(dsn, f"copy-{number}", pool_min=2, pool_max=CALLERS // 2).open() for number in range(2)]
+        self.databases = [
+            Database(dsn, f"copy-{number}", pool_min=2, pool_max=CALLERS // 2).open()
+            for number in range(2)
+        ]
         self.money = [Money(database) for database in self.databases]
         self.documents = [Documents(database) for database in self.databases]
         for pair in variants(CODE):
@@ -92,7 +95,12 @@ class Race:
         racer = Racer(self, uuid4())
         for amount, bucket in ((available, None), (normal, "SPORTS_NORMAL")):
             if amount:
-                assert racer.act(0, cash.deposit, cash.Deposit(amount, "EUR", bucket), f"deposit {bucket}")()[0] == 200
+                assert (
+                    racer.act(
+                        0, cash.deposit, cash.Deposit(amount, "EUR", bucket), f"deposit {bucket}"
+                    )()[0]
+                    == 200
+                )
         return racer
 
     def activate(self, copy: int, version: int, request_id: str) -> Answer:
@@ -113,17 +121,31 @@ class Racer:
         self.race, self.brand, self.player = race, brand, uuid5(brand, "player")
         race.money[0].register(brand, self.player, "EUR", False)
 
-    def act(self, copy: int, rule: Any, command: Any, request_id: str, fingerprint: str = "ab", **reads: str) -> Act:
+    def act(
+        self,
+        copy: int,
+        rule: Any,
+        command: Any,
+        request_id: str,
+        fingerprint: str = "ab",
+        **reads: str,
+    ) -> Act:
         """Prepare a command by one copy of the service."""
         transaction_id = uuid5(self.brand, f"{rule.__name__} {request_id}")
-        request = Request(self.brand, self.player, "race", rule.__name__, request_id, fingerprint, transaction_id)
+        request = Request(
+            self.brand, self.player, "race", rule.__name__, request_id, fingerprint, transaction_id
+        )
 
         def perform() -> Answer:
             try:
-                status, body = self.race.money[copy].perform(request, reads, lambda state, pair: rule(request, command, state, pair))
+                status, body = self.race.money[copy].perform(
+                    request, reads, lambda state, pair: rule(request, command, state, pair)
+                )
             except ApiError as error:
                 return _refusal(error)
-            return status, str(body.get("code") or body.get("state") or json.dumps(body, sort_keys=True))
+            return status, str(
+                body.get("code") or body.get("state") or json.dumps(body, sort_keys=True)
+            )
 
         return perform
 
@@ -160,8 +182,12 @@ def rollback_against_authorize(race: Race, number: int) -> str:
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
     authorize = racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)
-    rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
-    answers = race.run(authorize, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
+    rollback = racer.act(
+        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes"
+    )
+    answers = race.run(
+        authorize, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)]
+    )
     assert racer.held() == {NORMAL: 5_000}
     if answers == [(200, "AUTHORIZED"), (200, "ROLLED_BACK")]:
         assert racer.bet()[0] == "ROLLED_BACK"
@@ -175,9 +201,14 @@ def settle_against_rollback(race: Race, number: int) -> str:
     """Both orders end rolled back with the stake where it was; the settlement comes first, or is refused."""
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    assert racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)() == (200, "AUTHORIZED")
+    assert racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)() == (
+        200,
+        "AUTHORIZED",
+    )
     settle = racer.act(0, bets.settle, bets.Settle("mocksports", "b1", "55"), "settle", **BET)
-    rollback = racer.act(1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes")
+    rollback = racer.act(
+        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes"
+    )
     answers = race.run(settle, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
     assert racer.held() == {NORMAL: 5_000}
     assert racer.bet()[0] == "ROLLED_BACK" and answers[1] == (200, "ROLLED_BACK")
@@ -193,11 +224,16 @@ def two_activations(race: Race, number: int) -> str:
     assert race.active is not None
     first, second = sorted({1, 2, 3} - {race.active})
     acts = [
-        lambda copy=copy, version=version: race.activate(copy, version, f"{number}-{copy}") for copy, version in enumerate((first, second))
+        lambda copy=copy, version=version: race.activate(copy, version, f"{number}-{copy}")
+        for copy, version in enumerate((first, second))
     ]
     answers = race.run(*acts, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
-    assert sorted(answers)[1] == (409, "ACTIVE_PAIR_MOVED") and sorted(answers)[0][0] == 200, answers
-    row = race.look.execute("SELECT topology_version, policy_version FROM wallet.wallet_gate").fetchone()
+    assert sorted(answers)[1] == (409, "ACTIVE_PAIR_MOVED") and sorted(answers)[0][0] == 200, (
+        answers
+    )
+    row = race.look.execute(
+        "SELECT topology_version, policy_version FROM wallet.wallet_gate"
+    ).fetchone()
     winner = int(min(answers)[1])
     assert row == (winner, winner)
     race.active = winner
@@ -207,10 +243,16 @@ def two_activations(race: Race, number: int) -> str:
 def activation_against_bets(race: Race, number: int) -> str:
     """Each bet stands under the old pair and before the activation, or under the new one and after it."""
     assert race.active is not None
-    before, after = race.active, 3 if race.active == 1 else 1  # both pay sports in the server's order
+    before, after = (
+        race.active,
+        3 if race.active == 1 else 1,
+    )  # both pay sports in the server's order
     racers = [race.player(normal=5_000) for _ in range(4)]
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    acts = [racer.act(copy % 2, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS) for copy, racer in enumerate(racers)]
+    acts = [
+        racer.act(copy % 2, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)
+        for copy, racer in enumerate(racers)
+    ]
     late, by = (4 if number % 2 else -1), HEAD_STARTS[number % len(HEAD_STARTS)]
     answers = race.run(*acts, lambda: race.activate(0, after, f"a-{number}"), late=late, by=by)
     assert answers == [(200, "AUTHORIZED")] * 4 + [(200, str(after))]
@@ -219,7 +261,9 @@ def activation_against_bets(race: Race, number: int) -> str:
     for racer in racers:
         applied = race.look.execute(APPLIED_UNDER, [racer.brand]).fetchone()
         assert racer.held() == {NORMAL: 1_000}
-        assert applied is not None and applied[0] == racer.bet()[2], "a bet decided under one pair was applied under another"
+        assert applied is not None and applied[0] == racer.bet()[2], (
+            "a bet decided under one pair was applied under another"
+        )
         seen.add("bets first" if applied[0] == before else "activation first")
     return " and ".join(sorted(seen))
 
@@ -229,17 +273,27 @@ def one_request_from_fifty_callers(race: Race, number: int) -> str:
     racer = race.player()
     payloads = (100, 100 if number % 2 else 200)
     acts = [
-        racer.act(caller % 2, cash.deposit, cash.Deposit(payloads[caller % 2], "EUR"), "same", f"{payloads[caller % 2]:04x}")
+        racer.act(
+            caller % 2,
+            cash.deposit,
+            cash.Deposit(payloads[caller % 2], "EUR"),
+            "same",
+            f"{payloads[caller % 2]:04x}",
+        )
         for caller in range(CALLERS)
     ]
     answers = Counter(race.run(*acts))
     refused = {status_code for status_code in answers if status_code[0] != 200}
     assert len(answers) - len(refused) == 1, answers
-    allowed = {"IDEMPOTENCY_IN_FLIGHT"} | ({"IDEMPOTENCY_PAYLOAD_MISMATCH"} if number % 2 == 0 else set())
+    allowed = {"IDEMPOTENCY_IN_FLIGHT"} | (
+        {"IDEMPOTENCY_PAYLOAD_MISMATCH"} if number % 2 == 0 else set()
+    )
     assert {code for _, code in refused} <= allowed, answers
     held = racer.held()
     assert held in ({"CASH/AVAILABLE": payloads[0]}, {"CASH/AVAILABLE": payloads[1]})
-    count = race.look.execute("SELECT count(*) FROM wallet.ledger_transactions WHERE tenant_id = %s", [racer.brand]).fetchone()
+    count = race.look.execute(
+        "SELECT count(*) FROM wallet.ledger_transactions WHERE tenant_id = %s", [racer.brand]
+    ).fetchone()
     assert count == (1,)
     return "one payload" if number % 2 else f"copy {payloads.index(held['CASH/AVAILABLE'])}"
 
@@ -247,7 +301,10 @@ def one_request_from_fifty_callers(race: Race, number: int) -> str:
 def two_withdrawals(race: Race, number: int) -> str:
     """The balance is enough for one of them."""
     racer = race.player(available=1_000)
-    acts = [racer.act(copy, cash.request_withdrawal, cash.Withdraw(800, "EUR"), f"out-{copy}") for copy in range(2)]
+    acts = [
+        racer.act(copy, cash.request_withdrawal, cash.Withdraw(800, "EUR"), f"out-{copy}")
+        for copy in range(2)
+    ]
     answers = race.run(*acts, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
     assert sorted(status for status, _ in answers) == [200, 400], answers
     assert racer.held() == {"CASH/AVAILABLE": 200, "CASH/PENDING": 800}
@@ -277,7 +334,9 @@ def test_races_end_legally_whoever_wins(race: Race, kind: Kind) -> None:
     assert sum(seen.values()) == RACES and orders >= KINDS[kind], seen
 
 
-NO_VERSION = InSql("no version is compared", "apply_command", " AND p.version = c.player_version", "")
+NO_VERSION = InSql(
+    "no version is compared", "apply_command", " AND p.version = c.player_version", ""
+)
 NO_CLAIM = (
     InSql(
         "a claim that is taken stops nobody",
@@ -285,10 +344,22 @@ NO_CLAIM = (
         "c.body, c.transaction_id);",
         "c.body, c.transaction_id) ON CONFLICT DO NOTHING;",
     ),
-    InSql("no stored answer is read", "read_state", "AND i.request_id = c->>'request_id'", "AND false"),
+    InSql(
+        "no stored answer is read", "read_state", "AND i.request_id = c->>'request_id'", "AND false"
+    ),
 )
-NO_ACTIVATION_NUMBER = InSql("a bet of any activation", "apply_command", "gate.activation_no IS DISTINCT FROM c.activation_no", "false")
-NO_START = InSql("an activation from any other", "switch_active", "gate.activation_no IS DISTINCT FROM p_activation_no", "false")
+NO_ACTIVATION_NUMBER = InSql(
+    "a bet of any activation",
+    "apply_command",
+    "gate.activation_no IS DISTINCT FROM c.activation_no",
+    "false",
+)
+NO_START = InSql(
+    "an activation from any other",
+    "switch_active",
+    "gate.activation_no IS DISTINCT FROM p_activation_no",
+    "false",
+)
 PLANTS: tuple[tuple[Kind, tuple[InSql, ...]], ...] = (
     (two_withdrawals, (NO_VERSION,)),
     (settle_against_rollback, (NO_VERSION,)),
@@ -298,8 +369,12 @@ PLANTS: tuple[tuple[Kind, tuple[InSql, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("kind", "bugs"), PLANTS, ids=[f"{bugs[0].name}: {_name(kind)}" for kind, bugs in PLANTS])
-def test_a_race_without_its_guard_turns_red(race: Race, kind: Kind, bugs: tuple[InSql, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "bugs"), PLANTS, ids=[f"{bugs[0].name}: {_name(kind)}" for kind, bugs in PLANTS]
+)
+def test_a_race_without_its_guard_turns_red(
+    race: Race, kind: Kind, bugs: tuple[InSql, ...]
+) -> None:
     for bug in bugs:
         bug.plant(race.look)
     with pytest.raises((AssertionError, DatabaseError)):

@@ -42,16 +42,26 @@ def edit(look: psycopg.Connection) -> Edit:
     """Change the ledger as only a superuser can: with its guards off. `{p}` is the partition of the newest row."""
 
     def carry_out(statement: str) -> None:
-        found = look.execute("SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1").fetchone()
+        found = look.execute(
+            "SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1"
+        ).fetchone()
         assert found is not None
-        for text in ("ALTER TABLE {p} DISABLE TRIGGER ALL", statement, "ALTER TABLE {p} ENABLE ALWAYS TRIGGER immutable_rows"):
+        for text in (
+            "ALTER TABLE {p} DISABLE TRIGGER ALL",
+            statement,
+            "ALTER TABLE {p} ENABLE ALWAYS TRIGGER immutable_rows",
+        ):
             look.execute(text.format(p=found[0]).encode())
 
     return carry_out
 
 
 def _found(cycle: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(str(sample.get("account") or sample.get("partition")), sample["reason"]) for sample in cycle["samples"] if "reason" in sample]
+    return [
+        (str(sample.get("account") or sample.get("partition")), sample["reason"])
+        for sample in cycle["samples"]
+        if "reason" in sample
+    ]
 
 
 def _accounts(cycle: dict[str, Any]) -> int:
@@ -62,12 +72,16 @@ def _accounts(cycle: dict[str, Any]) -> int:
 def _play(player: Player, bet: str) -> None:
     reads = {"provider_id": "mocksports", "bet_id": bet}
     player.perform(cash.deposit, DEPOSIT)
-    player.perform(bets.authorize, bets.Authorize("mocksports", "SPORTS", bet, "r1", 4_000, "EUR"), **reads)
+    player.perform(
+        bets.authorize, bets.Authorize("mocksports", "SPORTS", bet, "r1", 4_000, "EUR"), **reads
+    )
     player.perform(bets.settle, bets.Settle("mocksports", bet, "55"), **reads)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_sound_ledger_has_no_drift_in_any_mode(task: Reconciliation, player: Player, mode: Mode) -> None:
+def test_a_sound_ledger_has_no_drift_in_any_mode(
+    task: Reconciliation, player: Player, mode: Mode
+) -> None:
     for number in range(3):
         _play(player, f"b{number}")
         cycle = task.run("test", mode)
@@ -83,10 +97,14 @@ def test_an_incremental_cycle_walks_only_what_is_new(
     task.run("test", "incremental")
     other = Player(money_of(wallet))
     other.perform(cash.deposit, DEPOSIT)
-    expected = look.execute("SELECT count(*) FROM wallet.wallet_ledger WHERE player_id = %s", [other.player_id]).fetchone()
+    expected = look.execute(
+        "SELECT count(*) FROM wallet.wallet_ledger WHERE player_id = %s", [other.player_id]
+    ).fetchone()
     with look.transaction():
         look.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        walked = look.execute("SELECT walked_total, drift_total FROM wallet.walk_ledger('incremental', 5)").fetchone()
+        walked = look.execute(
+            "SELECT walked_total, drift_total FROM wallet.walk_ledger('incremental', 5)"
+        ).fetchone()
     assert expected is not None and walked == (expected[0], 0)
 
 
@@ -110,10 +128,30 @@ OLD: tuple[tuple[str, str, tuple[Mode, ...], str], ...] = (
         ("incremental", "hashes"),
         "hash differs",
     ),
-    ("a bucket gone", "DELETE FROM wallet.wallet_bucket WHERE bucket_type_code = 'SPORTS_NORMAL'", MODES, "account is missing"),
-    ("an amount", "UPDATE {p} SET delta = delta + 1 WHERE account LIKE '%NORMAL' AND version = 1", ("full", "hashes"), "ledger row 1 "),
-    ("a request id", "UPDATE {p} SET request_id = 'x' WHERE account LIKE '%NORMAL' AND version = 2", ("hashes",), "ledger row 2 "),
-    ("a row gone", "DELETE FROM {p} WHERE account LIKE '%NORMAL' AND version = 2", ("full", "hashes"), "ledger row 3 "),
+    (
+        "a bucket gone",
+        "DELETE FROM wallet.wallet_bucket WHERE bucket_type_code = 'SPORTS_NORMAL'",
+        MODES,
+        "account is missing",
+    ),
+    (
+        "an amount",
+        "UPDATE {p} SET delta = delta + 1 WHERE account LIKE '%NORMAL' AND version = 1",
+        ("full", "hashes"),
+        "ledger row 1 ",
+    ),
+    (
+        "a request id",
+        "UPDATE {p} SET request_id = 'x' WHERE account LIKE '%NORMAL' AND version = 2",
+        ("hashes",),
+        "ledger row 2 ",
+    ),
+    (
+        "a row gone",
+        "DELETE FROM {p} WHERE account LIKE '%NORMAL' AND version = 2",
+        ("full", "hashes"),
+        "ledger row 3 ",
+    ),
     (
         "a row moved to another player",
         "UPDATE {p} SET player_id = gen_random_uuid() WHERE account LIKE '%NORMAL' AND version = 3",
@@ -137,7 +175,9 @@ def test_an_edit_of_what_is_old_is_found_and_named(
     edit(damage)
     cycle = task.run("test", mode)
     assert cycle["drift_buckets"] >= 1
-    assert any(part in text for _, text in _found(cycle) for part in reason.split("|")), _found(cycle)
+    assert any(part in text for _, text in _found(cycle) for part in reason.split("|")), _found(
+        cycle
+    )
     # Once found it stays found, by the cheapest cycle too, though nothing is new.
     assert task.run("test", "incremental")["drift_buckets"] == cycle["drift_buckets"]
 
@@ -150,12 +190,32 @@ SELECT brand_id, player_id, account, {version}, {delta}, balance_after + {delta}
   FROM wallet.wallet_ledger WHERE account LIKE '%NORMAL' AND version = 3
 """
 NEW = (
-    ("an amount", "UPDATE {p} SET delta = delta + 1 WHERE account LIKE '%NORMAL' AND version = 3", "ledger row 3 "),
-    ("a balance after", "UPDATE {p} SET balance_after = balance_after + 1 WHERE account LIKE '%NORMAL' AND version = 3", "ledger row 3 "),
-    ("a request id", "UPDATE {p} SET request_id = 'x' WHERE account LIKE '%NORMAL' AND version = 3", "ledger row 3 "),
-    ("a row gone", "DELETE FROM {p} WHERE account LIKE '%NORMAL' AND version = 3", "balance differs"),
+    (
+        "an amount",
+        "UPDATE {p} SET delta = delta + 1 WHERE account LIKE '%NORMAL' AND version = 3",
+        "ledger row 3 ",
+    ),
+    (
+        "a balance after",
+        "UPDATE {p} SET balance_after = balance_after + 1 WHERE account LIKE '%NORMAL' AND version = 3",
+        "ledger row 3 ",
+    ),
+    (
+        "a request id",
+        "UPDATE {p} SET request_id = 'x' WHERE account LIKE '%NORMAL' AND version = 3",
+        "ledger row 3 ",
+    ),
+    (
+        "a row gone",
+        "DELETE FROM {p} WHERE account LIKE '%NORMAL' AND version = 3",
+        "balance differs",
+    ),
     ("a row too many", COPY.format(version=4, delta=1, when=""), "ledger row 4 |balance differs"),
-    ("a row beside an old one", COPY.format(version=2, delta=0, when="- interval '1 month'"), "ledger row "),
+    (
+        "a row beside an old one",
+        COPY.format(version=2, delta=0, when="- interval '1 month'"),
+        "ledger row ",
+    ),
     (
         "a grown balance",
         "UPDATE wallet.wallet_bucket SET balance = balance + 1 WHERE bucket_type_code = 'SPORTS_NORMAL'",
@@ -164,7 +224,9 @@ NEW = (
 )
 
 
-@pytest.mark.parametrize(("damage", "reason"), [case[1:] for case in NEW], ids=[case[0] for case in NEW])
+@pytest.mark.parametrize(
+    ("damage", "reason"), [case[1:] for case in NEW], ids=[case[0] for case in NEW]
+)
 def test_an_edit_of_what_is_new_is_found_by_the_next_cycle(
     task: Reconciliation, player: Player, edit: Edit, damage: str, reason: str
 ) -> None:
@@ -175,24 +237,43 @@ def test_an_edit_of_what_is_new_is_found_by_the_next_cycle(
     edit(damage)
     cycle = task.run("test", "incremental")
     assert _accounts(cycle) == 1, cycle
-    assert any(part in text for _, text in _found(cycle) for part in reason.split("|")), _found(cycle)
+    assert any(part in text for _, text in _found(cycle) for part in reason.split("|")), _found(
+        cycle
+    )
     assert _accounts(task.run("test", "incremental")) == 1
     assert task.run("test", "hashes")["drift_buckets"] >= 1
 
 
-def test_a_drift_names_its_last_good_row_and_ends_when_it_is_mended(task: Reconciliation, player: Player, edit: Edit) -> None:
+def test_a_drift_names_its_last_good_row_and_ends_when_it_is_mended(
+    task: Reconciliation, player: Player, edit: Edit
+) -> None:
     for _ in range(3):
         player.perform(cash.deposit, DEPOSIT)
-    edit("UPDATE {p} SET request_id = 'x' || request_id WHERE account LIKE '%NORMAL' AND version = 3")
+    edit(
+        "UPDATE {p} SET request_id = 'x' || request_id WHERE account LIKE '%NORMAL' AND version = 3"
+    )
     sample = task.run("test", "hashes")["samples"][0]
-    assert (sample["account"], sample["last_good_version"], sample["expected"], sample["actual"]) == (NORMAL, 2, 30_000, 30_000)
-    assert sample["last_good"]["version"] == 2 and sample["last_good"]["balance_after"] == 20_000 and sample["last_good"]["transaction_id"]
-    edit("UPDATE {p} SET request_id = substr(request_id, 2) WHERE account LIKE '%NORMAL' AND version = 3")
+    assert (
+        sample["account"],
+        sample["last_good_version"],
+        sample["expected"],
+        sample["actual"],
+    ) == (NORMAL, 2, 30_000, 30_000)
+    assert (
+        sample["last_good"]["version"] == 2
+        and sample["last_good"]["balance_after"] == 20_000
+        and sample["last_good"]["transaction_id"]
+    )
+    edit(
+        "UPDATE {p} SET request_id = substr(request_id, 2) WHERE account LIKE '%NORMAL' AND version = 3"
+    )
     assert task.run("test", "full")["drift_buckets"] == 0
     assert task.run("test", "incremental")["drift_buckets"] == 0
 
 
-def test_a_grant_is_an_account_like_any_other(task: Reconciliation, player: Player, look: psycopg.Connection) -> None:
+def test_a_grant_is_an_account_like_any_other(
+    task: Reconciliation, player: Player, look: psycopg.Connection
+) -> None:
     task.run("test", "hashes")
     look.execute(
         "INSERT INTO wallet.wallet_coupon_grant (grant_id, brand_id, player_id, topology_code, topology_version, policy_key,"
@@ -222,12 +303,16 @@ def test_counter_accounts_are_folded_once_and_an_edit_is_found(
     assert "running sum" in json.dumps(cycle["samples"])
 
 
-def _await_folded(task: Reconciliation, look: psycopg.Connection, sums: list[tuple[str, int]]) -> None:
+def _await_folded(
+    task: Reconciliation, look: psycopg.Connection, sums: list[tuple[str, int]]
+) -> None:
     """Fold until the sums are these: a transaction that another test has open on the same server holds folding up, too."""
 
     def folded() -> bool:
         task.fold_turn()
-        return look.execute("SELECT account, amount FROM wallet.wallet_counter_sum").fetchall() == sums
+        return (
+            look.execute("SELECT account, amount FROM wallet.wallet_counter_sum").fetchall() == sums
+        )
 
     await_until(folded)
 
@@ -249,7 +334,9 @@ def test_folding_waits_for_transactions_that_are_still_open(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_cycles_under_load_suspect_nobody(wallet: Database, task: Reconciliation, look: psycopg.Connection, mode: Mode) -> None:
+def test_cycles_under_load_suspect_nobody(
+    wallet: Database, task: Reconciliation, look: psycopg.Connection, mode: Mode
+) -> None:
     players = [Player(money_of(wallet)) for _ in range(4)]
     stop = threading.Event()
     faults: list[BaseException] = []
@@ -273,10 +360,14 @@ def test_cycles_under_load_suspect_nobody(wallet: Database, task: Reconciliation
         for thread in threads:
             thread.join()
     assert not faults
-    assert [(cycle["drift_buckets"], cycle["conservation_breaks"]) for cycle in cycles] == [(0, 0)] * 12
+    assert [(cycle["drift_buckets"], cycle["conservation_breaks"]) for cycle in cycles] == [
+        (0, 0)
+    ] * 12
     final = task.run("test", "incremental")
     assert (final["drift_buckets"], final["conservation_breaks"]) == (0, 0)
-    assert look.execute("SELECT count(*) FROM wallet.wallet_reconciliation_checkpoint WHERE suspect").fetchone() == (0,)
+    assert look.execute(
+        "SELECT count(*) FROM wallet.wallet_reconciliation_checkpoint WHERE suspect"
+    ).fetchone() == (0,)
     assert look.execute("SELECT count(*) FROM wallet.counter_drift").fetchone() == (0,)
 
 
@@ -286,7 +377,10 @@ def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
     """A long transaction takes its id, a bet goes past it, then it moves the same account: ids and versions are out of order."""
     player.perform(cash.deposit, DEPOSIT)
     task.run("test", "hashes")
-    with psycopg.connect(platform_db.superuser_dsn) as long, psycopg.connect(platform_db.superuser_dsn) as other:
+    with (
+        psycopg.connect(platform_db.superuser_dsn) as long,
+        psycopg.connect(platform_db.superuser_dsn) as other,
+    ):
         long.execute("SELECT pg_current_xact_id()")
         player.perform(cash.deposit, DEPOSIT)
         other.execute("SELECT pg_current_xact_id()")
@@ -302,16 +396,24 @@ def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
             "policy_version": 1,
         }
         long.execute("SET search_path = wallet")
-        legs = [{"account": NORMAL, "delta": 7, "currency": "EUR"}, {"account": "STAKE", "delta": -7, "currency": "EUR"}]
+        legs = [
+            {"account": NORMAL, "delta": 7, "currency": "EUR"},
+            {"account": "STAKE", "delta": -7, "currency": "EUR"},
+        ]
         command |= {"currency": "EUR", "legs": legs}
-        long.execute("SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)", [json.dumps(command)])
+        long.execute(
+            "SELECT wallet.move_legs(jsonb_populate_record(NULL::wallet.command, %s::jsonb), 0)",
+            [json.dumps(command)],
+        )
         assert _accounts(task.run("test", "incremental")) == 0
         long.commit()
         assert _accounts(task.run("test", "incremental")) == 0
     player.perform(cash.deposit, DEPOSIT)
     for _ in range(2):
         assert _accounts(task.run("test", "incremental")) == 0
-    assert look.execute("SELECT count(*) FROM wallet.wallet_reconciliation_checkpoint WHERE suspect").fetchone() == (0,)
+    assert look.execute(
+        "SELECT count(*) FROM wallet.wallet_reconciliation_checkpoint WHERE suspect"
+    ).fetchone() == (0,)
 
 
 def test_after_a_restore_the_first_incremental_cycle_walks_everything(
@@ -338,9 +440,15 @@ def test_a_closed_month_is_sealed_and_anchored_outside(
     task = Reconciliation(wallet, anchors)
     assert old_month in task.seal_closed_months()
     assert task.seal_closed_months() == []
-    line = next(json.loads(text) for text in (tmp_path / "anchors.ndjson").read_text().splitlines() if old_month in text)
+    line = next(
+        json.loads(text)
+        for text in (tmp_path / "anchors.ndjson").read_text().splitlines()
+        if old_month in text
+    )
     assert line["row_count"] == 50
-    assert [anchor.digest for anchor in anchors.all()["control"] if anchor.partition == old_month] == [line["digest"]]
+    assert [
+        anchor.digest for anchor in anchors.all()["control"] if anchor.partition == old_month
+    ] == [line["digest"]]
     with pytest.raises(psycopg.errors.DatabaseError) as refused:
         look.execute(_late_row().encode())
     assert refused.value.sqlstate == "RW002"
@@ -361,20 +469,35 @@ def _seal_faults(cycle: dict[str, Any]) -> list[str]:
 
 
 SEALED = (
-    ("a row edited", "UPDATE {m} SET delta = delta + 1 WHERE version = 7", "rows of a sealed month"),
+    (
+        "a row edited",
+        "UPDATE {m} SET delta = delta + 1 WHERE version = 7",
+        "rows of a sealed month",
+    ),
     ("a row gone", "DELETE FROM {m} WHERE version = 7", "rows of a sealed month"),
     (
         "the seal made to fit",
         "UPDATE wallet.wallet_ledger_seal SET digest = '\\x00' WHERE partition = '{name}'",
         "differs from its anchor in control",
     ),
-    ("the seal gone", "DELETE FROM wallet.wallet_ledger_seal WHERE partition = '{name}'", "is gone that is anchored in file"),
+    (
+        "the seal gone",
+        "DELETE FROM wallet.wallet_ledger_seal WHERE partition = '{name}'",
+        "is gone that is anchored in file",
+    ),
 )
 
 
-@pytest.mark.parametrize(("damage", "reason"), [case[1:] for case in SEALED], ids=[case[0] for case in SEALED])
+@pytest.mark.parametrize(
+    ("damage", "reason"), [case[1:] for case in SEALED], ids=[case[0] for case in SEALED]
+)
 def test_an_edit_of_a_sealed_month_is_found_in_rotation(
-    wallet: Database, anchors: Anchors, old_month: str, look: psycopg.Connection, damage: str, reason: str
+    wallet: Database,
+    anchors: Anchors,
+    old_month: str,
+    look: psycopg.Connection,
+    damage: str,
+    reason: str,
 ) -> None:
     task = Reconciliation(wallet, anchors)
     months = task.seal_closed_months()

@@ -23,7 +23,13 @@ from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
 ROUND = 24
 MODES: tuple[Mode, ...] = ("incremental", "rotation", "full", "hashes")
 ALL = os.environ.get("RUBYOPS_EDITS") == "all"
-OLD_IN_CI = ("policy_snapshot", "amount of state = 'requested'", "cap of", "deleted route = 'deposit'", "a release made up")
+OLD_IN_CI = (
+    "policy_snapshot",
+    "amount of state = 'requested'",
+    "cap of",
+    "deleted route = 'deposit'",
+    "a release made up",
+)
 GENERATED = """
 SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
  WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -84,7 +90,9 @@ class Edited:
         """Bring every row back as it was, unseen by any trigger, and every guard."""
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(f"DELETE FROM {self.table}".encode())
-        self.look.execute(f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE SELECT {self.columns} FROM kept".encode())
+        self.look.execute(
+            f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE SELECT {self.columns} FROM kept".encode()
+        )
         self.look.execute("DROP TABLE kept")
         self.look.execute("RESET session_replication_role")
         for guard in self.guards:
@@ -93,12 +101,18 @@ class Edited:
 
 
 def _naming(cycle: dict[str, Any], edit: Edit) -> list[dict[str, Any]]:
-    return [sample for sample in cycle["samples"] if sample.get("record") == edit.record and edit.reason in sample["reason"]]
+    return [
+        sample
+        for sample in cycle["samples"]
+        if sample.get("record") == edit.record and edit.reason in sample["reason"]
+    ]
 
 
 def _named(cycle: dict[str, Any], edit: Edit, player: Player) -> None:
     named = _naming(cycle, edit)
-    assert named, f"{edit.name}: nobody names {edit.record} for {edit.reason!r} in {cycle['samples']}"
+    assert named, (
+        f"{edit.name}: nobody names {edit.record} for {edit.reason!r} in {cycle['samples']}"
+    )
     assert named[0]["key"] and named[0]["reason"]
     if named[0]["player_id"] is not None and "player_id = gen_random" not in edit.statement:
         assert named[0]["player_id"] == str(player.player_id)
@@ -110,7 +124,9 @@ def test_the_list_is_long_and_reaches_every_table() -> None:
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])
-def test_an_edit_of_the_last_day_is_named_by_the_next_cycle(world: World, wallet: Database, look: psycopg.Connection, edit: Edit) -> None:
+def test_an_edit_of_the_last_day_is_named_by_the_next_cycle(
+    world: World, wallet: Database, look: psycopg.Connection, edit: Edit
+) -> None:
     task = Reconciliation(wallet)
     change = Edited(look, edit)
     try:
@@ -136,7 +152,9 @@ OLD = [edit for edit in EDITS if ALL or any(text in edit.name for text in OLD_IN
 
 
 @pytest.mark.parametrize("edit", OLD, ids=[edit.name for edit in OLD])
-def test_an_edit_of_an_old_record_is_named_within_a_round(aged: World, wallet: Database, look: psycopg.Connection, edit: Edit) -> None:
+def test_an_edit_of_an_old_record_is_named_within_a_round(
+    aged: World, wallet: Database, look: psycopg.Connection, edit: Edit
+) -> None:
     task = Reconciliation(wallet)
     change = Edited(look, edit)
     try:
@@ -168,7 +186,9 @@ def _undone(look: psycopg.Connection, table: str, statement: str, act: Callable[
         change.undo()
 
 
-def test_an_open_bet_whose_destinations_were_edited_pays_nothing(world: World, look: psycopg.Connection) -> None:
+def test_an_open_bet_whose_destinations_were_edited_pays_nothing(
+    world: World, look: psycopg.Connection
+) -> None:
     reads = {"provider_id": "mocksports", "bet_id": "open"}
     larger = "stake = 9000, funding = jsonb_set(funding, '{0,amount}', '9000')"
     for changed in (f"policy_snapshot = {ELSEWHERE}", larger):
@@ -177,46 +197,93 @@ def test_an_open_bet_whose_destinations_were_edited_pays_nothing(world: World, l
             (bets.rollback, bets.Rollback("mocksports", "open")),
         ):
             act = partial(_refused, world.player, rule, command, **reads)
-            told = _undone(look, BET, f"UPDATE wallet.{BET} SET {changed} WHERE bet_id = 'open'", act)
+            told = _undone(
+                look, BET, f"UPDATE wallet.{BET} SET {changed} WHERE bet_id = 'open'", act
+            )
             assert "is not as it was authorized" in told and "nothing was done" in told
 
 
-def test_a_settled_bet_whose_payout_was_edited_is_not_taken_back(world: World, look: psycopg.Connection) -> None:
+def test_a_settled_bet_whose_payout_was_edited_is_not_taken_back(
+    world: World, look: psycopg.Connection
+) -> None:
     reads = {"provider_id": "mocksports", "bet_id": "won"} | bets.ROLLBACK_READS
     less = "payout = 1, payout_shares = jsonb_set(payout_shares, '{0,amount}', '1')"
     again = f"UPDATE wallet.{BET} SET {less} WHERE bet_id = 'won'"
-    told = _undone(look, BET, again, lambda: _refused(world.player, bets.rollback, bets.Rollback("mocksports", "won"), **reads))
+    told = _undone(
+        look,
+        BET,
+        again,
+        lambda: _refused(world.player, bets.rollback, bets.Rollback("mocksports", "won"), **reads),
+    )
     assert "is not as it was settled" in told
 
 
-def test_a_withdrawal_whose_amount_was_edited_is_not_paid(world: World, look: psycopg.Connection) -> None:
-    (named,) = look.execute("SELECT transaction_id::text FROM wallet.ledger_transactions WHERE state = 'approved'").fetchall()[0]
-    act = partial(_refused, world.player, cash.mark_paid, cash.Review(named, "ann"), cash_transaction_id=named)
-    told = _undone(look, "ledger_transactions", "UPDATE wallet.ledger_transactions SET amount = 600 WHERE state = 'approved'", act)
+def test_a_withdrawal_whose_amount_was_edited_is_not_paid(
+    world: World, look: psycopg.Connection
+) -> None:
+    (named,) = look.execute(
+        "SELECT transaction_id::text FROM wallet.ledger_transactions WHERE state = 'approved'"
+    ).fetchall()[0]
+    act = partial(
+        _refused, world.player, cash.mark_paid, cash.Review(named, "ann"), cash_transaction_id=named
+    )
+    told = _undone(
+        look,
+        "ledger_transactions",
+        "UPDATE wallet.ledger_transactions SET amount = 600 WHERE state = 'approved'",
+        act,
+    )
     assert "amount" in told
 
 
-def test_an_adjustment_whose_amount_was_multiplied_is_not_applied(world: World, look: psycopg.Connection) -> None:
-    (named,) = look.execute("SELECT adjustment_id::text FROM wallet.wallet_adjustment WHERE state = 'REQUESTED'").fetchall()[0]
+def test_an_adjustment_whose_amount_was_multiplied_is_not_applied(
+    world: World, look: psycopg.Connection
+) -> None:
+    (named,) = look.execute(
+        "SELECT adjustment_id::text FROM wallet.wallet_adjustment WHERE state = 'REQUESTED'"
+    ).fetchall()[0]
     decide = adjustments.Decide(named, a_person("bob"))
     act = partial(_refused, world.player, adjustments.approve, decide, adjustment_id=named)
-    told = _undone(look, "wallet_adjustment", "UPDATE wallet.wallet_adjustment SET amount = amount * 100 WHERE state = 'REQUESTED'", act)
+    told = _undone(
+        look,
+        "wallet_adjustment",
+        "UPDATE wallet.wallet_adjustment SET amount = amount * 100 WHERE state = 'REQUESTED'",
+        act,
+    )
     assert "amount" in told
 
 
-def test_a_rolling_whose_cap_was_removed_releases_nothing(world: World, look: psycopg.Connection) -> None:
-    (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
-    act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+def test_a_rolling_whose_cap_was_removed_releases_nothing(
+    world: World, look: psycopg.Connection
+) -> None:
+    (named,) = look.execute(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL"
+    ).fetchall()[0]
+    act = partial(
+        _refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named
+    )
     turn_over(look)
-    told = _undone(look, "wallet_rolling_obligation", "UPDATE wallet.wallet_rolling_obligation SET cap = NULL WHERE cap IS NOT NULL", act)
+    told = _undone(
+        look,
+        "wallet_rolling_obligation",
+        "UPDATE wallet.wallet_rolling_obligation SET cap = NULL WHERE cap IS NOT NULL",
+        act,
+    )
     assert "cap" in told
 
 
 def test_turnover_that_was_lowered_releases_nothing(world: World, look: psycopg.Connection) -> None:
-    (named,) = look.execute("SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL").fetchall()[0]
-    act = partial(_refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named)
+    (named,) = look.execute(
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE cap IS NOT NULL"
+    ).fetchall()[0]
+    act = partial(
+        _refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named
+    )
     turn_over(look)
-    for change in ("UPDATE wallet.wallet_turnover SET open = open - 1", "UPDATE wallet.wallet_turnover SET seal = NULL"):
+    for change in (
+        "UPDATE wallet.wallet_turnover SET open = open - 1",
+        "UPDATE wallet.wallet_turnover SET seal = NULL",
+    ):
         assert "is not as the wallet left it" in _undone(look, "wallet_turnover", change, act)
     assert "is gone" in _undone(look, "wallet_turnover", "DELETE FROM wallet.wallet_turnover", act)
 
@@ -225,14 +292,23 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
     wallet: Database, world: World, look: psycopg.Connection
 ) -> None:
     del world
-    task, player, reads = Reconciliation(wallet), Player(money_of(wallet)), {"provider_id": "mocksports", "bet_id": "lost"}
+    task, player, reads = (
+        Reconciliation(wallet),
+        Player(money_of(wallet)),
+        {"provider_id": "mocksports", "bet_id": "lost"},
+    )
     assert player.perform(cash.deposit, cash.Deposit(1_000, "EUR", "SPORTS_NORMAL"))[0] == 200
 
     def lose(bet: str) -> None:
         named = reads | {"bet_id": bet}
         asked = bets.Authorize("mocksports", "SPORTS", bet, "r", 100, "EUR")
         assert player.perform(bets.authorize, asked, **named, **bets.AUTHORIZE_READS)[0] == 200
-        assert player.perform(bets.settle, bets.Settle("mocksports", bet, "0"), **named, **bets.SETTLE_READS)[0] == 200
+        assert (
+            player.perform(
+                bets.settle, bets.Settle("mocksports", bet, "0"), **named, **bets.SETTLE_READS
+            )[0]
+            == 200
+        )
 
     def altered() -> list[str]:
         samples = task.run("test", "incremental")["samples"]
@@ -241,14 +317,19 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
     lose("over what is sound")
     assert altered() == []
     mine = f"WHERE player_id = '{player.player_id}'"
-    edited = Edited(look, Edit("wallet_turnover", "", f"UPDATE wallet.wallet_turnover SET open = 150 {mine}", "", ""))
+    edited = Edited(
+        look,
+        Edit("wallet_turnover", "", f"UPDATE wallet.wallet_turnover SET open = 150 {mine}", "", ""),
+    )
     try:
         lose("first")
         assert altered() == ["the record was not written by the wallet's functions"]
         lose("second")
         assert len(altered()) == 1
     finally:
-        look.execute(f"UPDATE kept SET open = open - 200, seal = seal || jsonb_build_object('open', open - 200) {mine}".encode())
+        look.execute(
+            f"UPDATE kept SET open = open - 200, seal = seal || jsonb_build_object('open', open - 200) {mine}".encode()
+        )
         edited.undo()
     assert altered() == []
 
@@ -261,13 +342,24 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
 ) -> None:
     task = Reconciliation(wallet)
     later = "UPDATE wallet.wallet_retention SET kept_since = %s WHERE kind = %s"
-    answers = Edited(look, Edit("wallet_idempotency", "", "DELETE FROM wallet.wallet_idempotency WHERE route = 'deposit'", "", ""))
+    answers = Edited(
+        look,
+        Edit(
+            "wallet_idempotency",
+            "",
+            "DELETE FROM wallet.wallet_idempotency WHERE route = 'deposit'",
+            "",
+            "",
+        ),
+    )
     events = None
     try:
         look.execute(later, ["infinity", "idempotency"])
         gone = "neither the answer nor the claim of its request is there"
         assert {sample["reason"] for sample in task.run("test", "hashes")["samples"]} == {gone}
-        look.execute("INSERT INTO wallet.wallet_claim SELECT transaction_id FROM kept WHERE route = 'deposit'")
+        look.execute(
+            "INSERT INTO wallet.wallet_claim SELECT transaction_id FROM kept WHERE route = 'deposit'"
+        )
         assert task.run("test", "hashes")["samples"] == []
         look.execute("ALTER TABLE kept RENAME TO kept_answers")
         events = Edited(look, Edit("wallet_outbox", "", "DELETE FROM wallet.wallet_outbox", "", ""))
@@ -286,7 +378,9 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
 # No false alarm ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(world: World, wallet: Database, database: TestDatabase) -> None:
+def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(
+    world: World, wallet: Database, database: TestDatabase
+) -> None:
     stop, faults = threading.Event(), list[BaseException]()
 
     def play() -> None:
@@ -300,7 +394,11 @@ def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(world: 
     threads = [threading.Thread(target=play) for _ in range(2)]
     for thread in threads:
         thread.start()
-    task, until, cycles = Reconciliation(wallet), time.monotonic() + (600 if ALL else 3), list[Any]()
+    task, until, cycles = (
+        Reconciliation(wallet),
+        time.monotonic() + (600 if ALL else 3),
+        list[Any](),
+    )
     try:
         while time.monotonic() < until:
             for mode in MODES:
@@ -310,4 +408,8 @@ def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(world: 
         for thread in threads:
             thread.join()
     assert not faults
-    assert [cycle["samples"] for cycle in cycles if cycle["drift_buckets"] or cycle["conservation_breaks"]] == []
+    assert [
+        cycle["samples"]
+        for cycle in cycles
+        if cycle["drift_buckets"] or cycle["conservation_breaks"]
+    ] == []

@@ -37,7 +37,15 @@ def of_one_brand(player: Player) -> Player:
     ("rule", "command", "others"),
     [
         (points.award, PROMO, [PROMO, points.Points(51, "promo1")]),
-        (bonus.issue, BONUS, [BONUS, msgspec.structs.replace(BONUS, amount=1), msgspec.structs.replace(BONUS, bucket="CASINO_BONUS")]),
+        (
+            bonus.issue,
+            BONUS,
+            [
+                BONUS,
+                msgspec.structs.replace(BONUS, amount=1),
+                msgspec.structs.replace(BONUS, bucket="CASINO_BONUS"),
+            ],
+        ),
     ],
     ids=["points", "bonus"],
 )
@@ -71,12 +79,21 @@ def test_expiries_may_share_a_reference(player: Player) -> None:
 def test_of_many_at_once_one_uses_the_reference(player: Player, look: psycopg.Connection) -> None:
     players = [player, *(of_one_brand(player) for _ in range(3))]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: players[number % 4].perform(points.award, PROMO, request_id=f"r{number}"), range(8)))
+        answers = list(
+            pool.map(
+                lambda number: players[number % 4].perform(
+                    points.award, PROMO, request_id=f"r{number}"
+                ),
+                range(8),
+            )
+        )
     assert sorted(status for status, _ in answers) == [200, *[409] * 7]
     assert given(look) == 50
 
 
-def test_the_database_gives_nothing_without_a_reference(player: Player, look: psycopg.Connection) -> None:
+def test_the_database_gives_nothing_without_a_reference(
+    player: Player, look: psycopg.Connection
+) -> None:
     def forgetful(request: Request, command: Any, state: Any, pair: Any) -> Decision:
         return msgspec.structs.replace(points.award(request, command, state, pair), reference=None)
 

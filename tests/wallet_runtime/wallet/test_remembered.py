@@ -47,7 +47,15 @@ def request() -> Request:
 
 
 def moved(*legs: Leg, **more: Any) -> Decision:
-    return Decision(command="X", status=200, body={}, pair=PairReference("T", 1, "p", 1), starts_new=True, legs=legs, **more)
+    return Decision(
+        command="X",
+        status=200,
+        body={},
+        pair=PairReference("T", 1, "p", 1),
+        starts_new=True,
+        legs=legs,
+        **more,
+    )
 
 
 def keep(known: Remembered, who: Request, version: int = 7, *legs: Leg, **more: Any) -> None:
@@ -65,10 +73,22 @@ def version(known: Remembered, who: Request) -> int | None:
 def test_what_a_command_left_is_known(world: World) -> None:
     known, who = world.remembered(), request()
     assert known.guess(who) is None
-    keep(known, who, 7, Leg("T/A", -2, "EUR"), Leg("T/B", 1, "EUR"), Leg("STAKE", 2, "EUR"), Leg("CASH/AVAILABLE", -1, "EUR"))
+    keep(
+        known,
+        who,
+        7,
+        Leg("T/A", -2, "EUR"),
+        Leg("T/B", 1, "EUR"),
+        Leg("STAKE", 2, "EUR"),
+        Leg("CASH/AVAILABLE", -1, "EUR"),
+    )
     found = known.guess(who)
     assert found is not None and found.state is not None
-    assert (found.state.buckets, version(known, who), STATE.buckets) == ({"T/A": 3, "T/B": 1}, 8, {"T/A": 5})
+    assert (found.state.buckets, version(known, who), STATE.buckets) == (
+        {"T/A": 3, "T/B": 1},
+        8,
+        {"T/A": 5},
+    )
     assert known.guess(request()) is None, "another player is not known"
 
 
@@ -100,7 +120,9 @@ def test_nothing_is_believed_over_other_connections(world: World) -> None:
     world.made += 1
     assert version(known, who) is None
     known.keep(who, STATE, moved(), before)
-    assert version(known, who) is None, "what was read before the connection was lost comes too late"
+    assert version(known, who) is None, (
+        "what was read before the connection was lost comes too late"
+    )
 
 
 def test_a_player_whom_others_move_is_not_guessed_for_a_while(world: World) -> None:
@@ -139,7 +161,14 @@ def test_only_the_last_players_are_known(world: World, monkeypatch: pytest.Monke
 
 def bet(player: Player, name: str, stake: int = 100, **more: str) -> tuple[int, dict[str, Any]]:
     command = bets.Authorize("mocksports", "SPORTS", name, "r", stake, "EUR")
-    return player.perform(bets.authorize, command, provider_id="mocksports", bet_id=name, **bets.AUTHORIZE_READS, **more)
+    return player.perform(
+        bets.authorize,
+        command,
+        provider_id="mocksports",
+        bet_id=name,
+        **bets.AUTHORIZE_READS,
+        **more,
+    )
 
 
 @pytest.fixture
@@ -151,7 +180,9 @@ def known(player: Player) -> Player:
 
 
 def guess(player: Player) -> State | None:
-    found = player.money.remembered.guess(Request(player.brand_id, player.player_id, "", "", "", "", player.player_id))
+    found = player.money.remembered.guess(
+        Request(player.brand_id, player.player_id, "", "", "", "", player.player_id)
+    )
     return found and found.state
 
 
@@ -159,21 +190,31 @@ def confirm_known(player: Player, look: psycopg.Connection[Any]) -> None:
     """See that what is known is what the database has."""
     state = guess(player)
     assert state is not None and state.player is not None
-    rows = look.execute("SELECT account, balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]).fetchall()
-    version = look.execute("SELECT version FROM wallet.wallet_player WHERE player_id = %s", [player.player_id]).fetchone()
+    rows = look.execute(
+        "SELECT account, balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]
+    ).fetchall()
+    version = look.execute(
+        "SELECT version FROM wallet.wallet_player WHERE player_id = %s", [player.player_id]
+    ).fetchone()
     assert dict(rows) == state.buckets and version == (state.player.version,)
 
 
-def test_every_command_leaves_what_the_database_has(known: Player, look: psycopg.Connection[Any]) -> None:
+def test_every_command_leaves_what_the_database_has(
+    known: Player, look: psycopg.Connection[Any]
+) -> None:
     confirm_known(known, look)
-    known.perform(bets.settle, bets.Settle("mocksports", "b1", "3.00"), provider_id="mocksports", bet_id="b1")
+    known.perform(
+        bets.settle, bets.Settle("mocksports", "b1", "3.00"), provider_id="mocksports", bet_id="b1"
+    )
     confirm_known(known, look)
     assert bet(known, "b2")[0] == 200
     known.perform(cash.to_cash, cash.Withdraw(1, "EUR"))
     confirm_known(known, look)
 
 
-def test_what_another_copy_moved_is_read(known: Player, wallet: Database, look: psycopg.Connection[Any]) -> None:
+def test_what_another_copy_moved_is_read(
+    known: Player, wallet: Database, look: psycopg.Connection[Any]
+) -> None:
     mine, other = known.money, Money(wallet)
     known.money = other
     assert bet(known, "b2", 9_900)[0] == 200
@@ -192,7 +233,9 @@ def test_a_repeat_gets_its_first_answer_and_another_payload_is_refused(known: Pl
     assert guess(known) is not None
 
 
-def test_a_frozen_repeat_gets_its_first_answer_and_a_new_bet_is_stopped(known: Player, operator: psycopg.Connection[Any]) -> None:
+def test_a_frozen_repeat_gets_its_first_answer_and_a_new_bet_is_stopped(
+    known: Player, operator: psycopg.Connection[Any]
+) -> None:
     first = bet(known, "b2", request_id="same")
     set_fence_row(operator, "ingress", 1)
     assert bet(known, "b2", request_id="same") == first
@@ -200,7 +243,9 @@ def test_a_frozen_repeat_gets_its_first_answer_and_a_new_bet_is_stopped(known: P
         bet(known, "b3")
 
 
-def test_a_block_and_a_coupon_are_seen_at_once(known: Player, wallet: Database, look: psycopg.Connection[Any]) -> None:
+def test_a_block_and_a_coupon_are_seen_at_once(
+    known: Player, wallet: Database, look: psycopg.Connection[Any]
+) -> None:
     mine = known.money
     known.money = Money(wallet)
     known.perform(coupons.issue, coupons.Issue("log-1", 500, "EUR", Scope("sports")))
@@ -210,12 +255,16 @@ def test_a_block_and_a_coupon_are_seen_at_once(known: Player, wallet: Database, 
     assert bet(known, "b3")[1]["code"] == "PLAYER_BLOCKED"
 
 
-def test_a_block_alone_makes_what_is_known_stale(known: Player, look: psycopg.Connection[Any]) -> None:
+def test_a_block_alone_makes_what_is_known_stale(
+    known: Player, look: psycopg.Connection[Any]
+) -> None:
     look.execute("UPDATE wallet.wallet_player SET status = 'blocked'")
     assert bet(known, "b2")[1]["code"] == "PLAYER_BLOCKED"
 
 
-def test_a_balance_that_is_not_there_is_found_by_reading_and_alarms_nobody(known: Player, look: psycopg.Connection[Any]) -> None:
+def test_a_balance_that_is_not_there_is_found_by_reading_and_alarms_nobody(
+    known: Player, look: psycopg.Connection[Any]
+) -> None:
     before = counted(NEGATIVE_PREVENTED)
     look.execute("UPDATE wallet.wallet_bucket SET balance = 0")
     assert bet(known, "b2")[1]["code"] == "INSUFFICIENT_FUNDS"
@@ -232,7 +281,9 @@ def test_a_database_that_was_put_back_is_read_though_its_versions_agree(
     assert bet(known, "b2")[1]["code"] == "PLAYER_BLOCKED"
 
 
-def test_a_connection_lost_under_a_command_makes_everybody_unknown(known: Player, platform_db: TestDatabase) -> None:
+def test_a_connection_lost_under_a_command_makes_everybody_unknown(
+    known: Player, platform_db: TestDatabase
+) -> None:
     def lose(state: State, pair: Any) -> Decision:
         platform_db.end_sessions("wallet-test")
         return bets.authorize(named, command, state, pair)
@@ -240,12 +291,16 @@ def test_a_connection_lost_under_a_command_makes_everybody_unknown(known: Player
     named = Request(known.brand_id, known.player_id, "test", "authorize", "lost", "ab", uuid4())
     command = bets.Authorize("mocksports", "SPORTS", "b2", "r", 100, "EUR")
     with pytest.raises(Unavailable):
-        known.money.perform(named, {"provider_id": "mocksports", "bet_id": "b2"} | bets.AUTHORIZE_READS, lose)
+        known.money.perform(
+            named, {"provider_id": "mocksports", "bet_id": "b2"} | bets.AUTHORIZE_READS, lose
+        )
     with known.money.database.session():
         assert guess(known) is None
 
 
-def test_what_became_of_guesses_is_counted(known: Player, wallet: Database, operator: psycopg.Connection[Any]) -> None:
+def test_what_became_of_guesses_is_counted(
+    known: Player, wallet: Database, operator: psycopg.Connection[Any]
+) -> None:
     before = {result: counted(GUESSES, result) for result in ("right", "asked", "overtaken")}
     assert bet(known, "b2")[0] == 200
     assert bet(known, "b3", 99_999)[1]["code"] == "INSUFFICIENT_FUNDS"
@@ -257,7 +312,11 @@ def test_what_became_of_guesses_is_counted(known: Player, wallet: Database, oper
     assert bet(known, "b5")[0] == 200
     known.money = mine
     assert bet(known, "b6")[0] == 200
-    assert {result: counted(GUESSES, result) - before[result] for result in before} == {"right": 1, "asked": 2, "overtaken": 1}
+    assert {result: counted(GUESSES, result) - before[result] for result in before} == {
+        "right": 1,
+        "asked": 2,
+        "overtaken": 1,
+    }
 
 
 def test_a_batch_makes_the_player_unknown_and_no_more_trusted(known: Player) -> None:
@@ -275,4 +334,9 @@ def test_a_batch_makes_the_player_unknown_and_no_more_trusted(known: Player) -> 
 def counted(counter: Counter, *labels: str) -> float:
     """Return what a counter of this process stands at."""
     one = counter.labels(*labels) if labels else counter
-    return sum(sample.value for metric in one.collect() for sample in metric.samples if sample.name.endswith("_total"))
+    return sum(
+        sample.value
+        for metric in one.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )

@@ -88,8 +88,13 @@ def test_no_login_role_can_change_money_or_its_guards(
     columns: dict[str, str] = dict(look.execute(COLUMNS))
     with psycopg.connect(platform_db.dsn(role), autocommit=True) as connection:
         connection.execute("SET default_transaction_read_only = off")
-        wanted = [statement.format(table, columns[table]) for table in tables for statement in STATEMENTS]
-        for statement in (*wanted, *(each.format(partition) for partition in partitions for each in AROUND)):
+        wanted = [
+            statement.format(table, columns[table]) for table in tables for statement in STATEMENTS
+        ]
+        for statement in (
+            *wanted,
+            *(each.format(partition) for partition in partitions for each in AROUND),
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
 
@@ -125,7 +130,9 @@ def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
     for player in made:
         for _ in range(3):
             player.perform(cash.deposit, DEPOSIT)
-        player.perform(coupons.issue, coupons.Issue(f"log-{player.player_id}", 500, "EUR", Scope("sports")))
+        player.perform(
+            coupons.issue, coupons.Issue(f"log-{player.player_id}", 500, "EUR", Scope("sports"))
+        )
     await_all_older(look)
     Reconciliation(wallet).run("test", "hashes")
     return sorted(made, key=lambda player: (player.brand_id, player.player_id))
@@ -134,7 +141,9 @@ def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
 @pytest.fixture
 def edit(look: psycopg.Connection) -> Iterator[Edit]:
     """Rewrite as only a superuser can; `{p}` is the partition of the newest row."""
-    found = "SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1"
+    found = (
+        "SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1"
+    )
 
     def rewrite(statement: str, player: UUID) -> None:
         row = look.execute(found.encode()).fetchone()
@@ -185,14 +194,54 @@ EDITS: dict[str, tuple[str, int, int | None, str]] = {
         6,
         "the balance differs",
     ),
-    "a grant": ("UPDATE wallet.wallet_coupon_grant SET balance = 501 WHERE player_id = %(player)s", AT_ONCE, 1, "the balance differs"),
-    "a new row": (PLANTED_ROW.format(who="player_id", xid="pg_current_xact_id()"), AT_ONCE, 3, "ledger row 4 was changed or added"),
-    "a row that claims to be old": (PLANTED_ROW.format(who="player_id", xid="'3'"), IN_A_ROUND, 3, "ledger row 4 was changed or added"),
-    "an old row of nobody": (PLANTED_ROW.format(who="gen_random_uuid()", xid="'3'"), IN_A_ROUND, 0, "ledger row 4 was changed or added"),
-    "an old amount": ("UPDATE {p} SET delta = delta + 1 " + OF_ROW.format(version=1), IN_A_ROUND, 0, "ledger row 1 was changed"),
-    "an old request id": ("UPDATE {p} SET request_id = 'x' " + OF_ROW.format(version=2), IN_A_ROUND, 1, "ledger row 2 was changed"),
-    "an old hash": ("UPDATE {p} SET hash = sha256('x') " + OF_ROW.format(version=3), IN_A_ROUND, 2, "ledger row 3 was changed"),
-    "an old row gone": ("DELETE FROM {p} " + OF_ROW.format(version=2), IN_A_ROUND, 1, "the row before it is missing"),
+    "a grant": (
+        "UPDATE wallet.wallet_coupon_grant SET balance = 501 WHERE player_id = %(player)s",
+        AT_ONCE,
+        1,
+        "the balance differs",
+    ),
+    "a new row": (
+        PLANTED_ROW.format(who="player_id", xid="pg_current_xact_id()"),
+        AT_ONCE,
+        3,
+        "ledger row 4 was changed or added",
+    ),
+    "a row that claims to be old": (
+        PLANTED_ROW.format(who="player_id", xid="'3'"),
+        IN_A_ROUND,
+        3,
+        "ledger row 4 was changed or added",
+    ),
+    "an old row of nobody": (
+        PLANTED_ROW.format(who="gen_random_uuid()", xid="'3'"),
+        IN_A_ROUND,
+        0,
+        "ledger row 4 was changed or added",
+    ),
+    "an old amount": (
+        "UPDATE {p} SET delta = delta + 1 " + OF_ROW.format(version=1),
+        IN_A_ROUND,
+        0,
+        "ledger row 1 was changed",
+    ),
+    "an old request id": (
+        "UPDATE {p} SET request_id = 'x' " + OF_ROW.format(version=2),
+        IN_A_ROUND,
+        1,
+        "ledger row 2 was changed",
+    ),
+    "an old hash": (
+        "UPDATE {p} SET hash = sha256('x') " + OF_ROW.format(version=3),
+        IN_A_ROUND,
+        2,
+        "ledger row 3 was changed",
+    ),
+    "an old row gone": (
+        "DELETE FROM {p} " + OF_ROW.format(version=2),
+        IN_A_ROUND,
+        1,
+        "the row before it is missing",
+    ),
     "all rows gone": (
         "DELETE FROM {p} WHERE player_id = %(player)s AND account LIKE '%%NORMAL'",
         IN_A_ROUND,
@@ -208,37 +257,55 @@ CASES = [(PLACES[number % len(PLACES)], *case) for number, case in enumerate(EDI
 
 @pytest.mark.parametrize(("which", "statement", "cycles", "last_good", "reason"), CASES, ids=EDITS)
 def test_an_edit_is_found_by_the_hourly_cycles_and_named(
-    wallet: Database, players: list[Player], edit: Edit, which: int, statement: str, cycles: int, last_good: int | None, reason: str
+    wallet: Database,
+    players: list[Player],
+    edit: Edit,
+    which: int,
+    statement: str,
+    cycles: int,
+    last_good: int | None,
+    reason: str,
 ) -> None:
     victim, task = players[which], Reconciliation(wallet)
     edit(statement, victim.player_id)
     if cycles == IN_A_ROUND:
-        assert _of_ledger(task.run("test", "incremental")) == [], "an incremental cycle alone never looks there again"
+        assert _of_ledger(task.run("test", "incremental")) == [], (
+            "an incremental cycle alone never looks there again"
+        )
     number, sample = _cycles_until_found(task)
     assert number <= cycles
     assert reason in sample["reason"], sample
-    assert sample["brand_id"] == str(victim.brand_id) and sample["last_good_version"] == last_good, sample
+    assert (
+        sample["brand_id"] == str(victim.brand_id) and sample["last_good_version"] == last_good
+    ), sample
     assert {"account", "expected", "actual", "last_good"} <= sample.keys()
     if "gen_random_uuid(), account" not in statement:
         assert sample["player_id"] == str(victim.player_id)
 
 
-def test_a_counter_entry_that_is_rewritten_is_found_when_the_round_ends(wallet: Database, players: list[Player], edit: Edit) -> None:
+def test_a_counter_entry_that_is_rewritten_is_found_when_the_round_ends(
+    wallet: Database, players: list[Player], edit: Edit
+) -> None:
     task = Reconciliation(wallet)
     edit(
-        "UPDATE wallet.wallet_counter_entry SET delta = delta - 1 WHERE player_id = %(player)s AND account = 'PROMO'", players[3].player_id
+        "UPDATE wallet.wallet_counter_entry SET delta = delta - 1 WHERE player_id = %(player)s AND account = 'PROMO'",
+        players[3].player_id,
     )
     _, sample = _cycles_until_found(task)
     assert sample["account"] == "PROMO" and "running sum differs" in sample["reason"]
 
 
-def test_a_round_walks_every_row_once_and_suspects_nobody(wallet: Database, players: list[Player], look: psycopg.Connection) -> None:
+def test_a_round_walks_every_row_once_and_suspects_nobody(
+    wallet: Database, players: list[Player], look: psycopg.Connection
+) -> None:
     walked, cycles = 0, 0
     total = look.execute("SELECT count(*) FROM wallet.wallet_ledger").fetchone()
     while cycles == 0 or look.execute(MARK).fetchone() != (True,):
         with look.transaction():
             look.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            row = look.execute("SELECT walked_total, drift_total FROM wallet.walk_ledger('rotation', 5)").fetchone()
+            row = look.execute(
+                "SELECT walked_total, drift_total FROM wallet.walk_ledger('rotation', 5)"
+            ).fetchone()
         assert row is not None and row[1] == 0
         walked, cycles = walked + row[0], cycles + 1
     assert total is not None and walked == total[0]

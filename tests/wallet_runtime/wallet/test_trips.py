@@ -61,7 +61,10 @@ def counted(wallet: Database) -> Iterator[Callable[[], int]]:
             connection = cast(Any, session)._connection
         connection.pgconn.trace(file.fileno())
         try:
-            yield lambda: sum("\tF\t" in line and "\tSync" in line for line in Path(file.name).read_text(encoding="utf-8").splitlines())
+            yield lambda: sum(
+                "\tF\t" in line and "\tSync" in line
+                for line in Path(file.name).read_text(encoding="utf-8").splitlines()
+            )
         finally:
             connection.pgconn.untrace()
 
@@ -72,21 +75,29 @@ def test_a_command_is_two_round_trips_and_a_repeat_one(wallet: Database, warm: P
         assert trips() == 2
         warm.perform(bets.authorize, AUTHORIZE, request_id="a", **READS)
         assert trips() == 3
-        warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS)
+        warm.perform(
+            bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS
+        )
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **READS)
         assert trips() == 7, "a refusal is stored, so it costs what the bet would have"
 
 
-def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(wallet: Database, warm: Player) -> None:
+def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(
+    wallet: Database, warm: Player
+) -> None:
     new = {**READS, **bets.AUTHORIZE_READS}
-    warm.perform(bets.authorize, msgspec.structs.replace(AUTHORIZE, bet_id="b3"), **{**new, "bet_id": "b3"})
+    warm.perform(
+        bets.authorize, msgspec.structs.replace(AUTHORIZE, bet_id="b3"), **{**new, "bet_id": "b3"}
+    )
     with counted(wallet) as trips:
         warm.perform(bets.authorize, AUTHORIZE, request_id="a", **new)
         assert trips() == 1
         warm.perform(bets.authorize, AUTHORIZE, request_id="a", **new)
         assert trips() == 3, "a repeat of it is tried before it is read"
-        warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS)
+        warm.perform(
+            bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS
+        )
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **new)
         assert trips() == 8, "the bet is there already: tried, read, and the refusal stored"
@@ -101,7 +112,9 @@ def test_a_batch_is_two_round_trips_for_all_its_players(wallet: Database, warm: 
         assert trips() == 6, "two commands of one player are two turns"
 
 
-def test_a_bet_calls_no_function_that_it_does_not_need(wallet: Database, warm: Player, look: psycopg.Connection) -> None:
+def test_a_bet_calls_no_function_that_it_does_not_need(
+    wallet: Database, warm: Player, look: psycopg.Connection
+) -> None:
     wallet.close()
     # A session hands its counts over when it ends, which is a moment after its client has closed it.
     await_until(lambda: look.execute(SESSIONS).fetchone() == (0,))

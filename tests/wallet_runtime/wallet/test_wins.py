@@ -45,15 +45,23 @@ class Table:
         name = key or str(uuid4())
         transaction_id = uuid5(UUID(int=7), name)
         print_of = f"{abs(hash(wanted)) % 10**8:08d}"
-        request = Request(self.player.brand_id, UUID(int=0), "admin", "campaigns", name, print_of, transaction_id)
+        request = Request(
+            self.player.brand_id, UUID(int=0), "admin", "campaigns", name, print_of, transaction_id
+        )
         campaigns.create(self.wallet, request, wanted)
 
-    def pay(self, name: str, amount: int, player: Player | None = None, **more: Any) -> tuple[int, str]:
+    def pay(
+        self, name: str, amount: int, player: Player | None = None, **more: Any
+    ) -> tuple[int, str]:
         """Report a win, of the campaign where no bet is named."""
         tie = {"campaign": "FREE"} if "bet_id" not in more else {"round_id": "r1"}
         request_id = more.pop("request_id", None)
         command = wins.Pay("mocksports", "SPORTS", name, amount, "EUR", **(tie | more))
-        return _said((player or self.player).perform(wins.pay, command, request_id=request_id, **reads(command)))
+        return _said(
+            (player or self.player).perform(
+                wins.pay, command, request_id=request_id, **reads(command)
+            )
+        )
 
     def reverse(self, name: str) -> tuple[int, str]:
         """Take a win back."""
@@ -66,7 +74,10 @@ class Table:
         command = bets.Authorize("mocksports", "SPORTS", name, "r1", 100, "EUR")
         named = {"provider_id": "mocksports", "bet_id": name}
         assert self.player.perform(bets.authorize, command, **named)[0] == 200
-        assert self.player.perform(bets.settle, bets.Settle("mocksports", name, payout), **named)[0] == 200
+        assert (
+            self.player.perform(bets.settle, bets.Settle("mocksports", name, payout), **named)[0]
+            == 200
+        )
 
     def roll_back(self, name: str = "b1") -> tuple[int, str]:
         """Take the bet back."""
@@ -128,7 +139,14 @@ def test_a_campaign_never_pays_more_than_its_cap_however_many_win_at_once(table:
         player.brand_id = table.player.brand_id
         money_of(table.wallet).register(player.brand_id, player.player_id, "EUR", False)
     with ThreadPoolExecutor(6) as pool:
-        said = list(pool.map(lambda number: table.pay(f"t{number}", 400, players[number], request_id=f"r{number}"), range(6)))
+        said = list(
+            pool.map(
+                lambda number: table.pay(
+                    f"t{number}", 400, players[number], request_id=f"r{number}"
+                ),
+                range(6),
+            )
+        )
     assert sorted(said) == [(200, "PAID")] * 2 + [(409, "CAMPAIGN_SPENT")] * 4
     assert table.one(SPENT) == 800 == table.one("SELECT sum(amount) FROM wallet.wallet_win")
 
@@ -150,7 +168,10 @@ def test_a_campaign_of_others_ended_or_unknown_pays_nothing(table: Table) -> Non
     assert table.pay("t4", 1, campaign="OVER") == (409, "CAMPAIGN_EXPIRED")
     assert table.held() == {}
     table.campaign()
-    table.look.execute("UPDATE wallet.wallet_player SET status = 'blocked' WHERE player_id = %s", [table.player.player_id])
+    table.look.execute(
+        "UPDATE wallet.wallet_player SET status = 'blocked' WHERE player_id = %s",
+        [table.player.player_id],
+    )
     assert table.pay("t5", 1) == (409, "PLAYER_BLOCKED")
 
 
@@ -183,8 +204,12 @@ def test_a_further_win_needs_its_bet_settled_and_keeps_the_policys_bound(table: 
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 100, "EUR")
     table.player.perform(bets.authorize, command, provider_id="mocksports", bet_id="b1")
     refused(lambda: table.pay("t1", 1, bet_id="b1", request_id="once"), "BET_NOT_SETTLED")
-    table.player.perform(bets.settle, bets.Settle("mocksports", "b1", "0"), provider_id="mocksports", bet_id="b1")
-    assert table.pay("t1", 1, bet_id="b1", request_id="once") == (200, "PAID"), "too early is not stored"
+    table.player.perform(
+        bets.settle, bets.Settle("mocksports", "b1", "0"), provider_id="mocksports", bet_id="b1"
+    )
+    assert table.pay("t1", 1, bet_id="b1", request_id="once") == (200, "PAID"), (
+        "too early is not stored"
+    )
     assert table.pay("t2", 1, bet_id="b1", round_id="r2") == (409, "ROUND_MISMATCH")
     assert table.pay("t3", 1_000_001, bet_id="b1") == (409, "WIN_LIMIT")
     assert table.pay("t4", 500, bet_id="b1") == (200, "PAID")
@@ -243,7 +268,9 @@ def test_the_database_keeps_what_was_paid(table: Table, statement: str) -> None:
         table.look.execute(statement.encode())
 
 
-def test_the_database_refuses_a_win_that_is_not_what_left_house(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_refuses_a_win_that_is_not_what_left_house(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table.campaign()
     right = wins._from_campaign
 

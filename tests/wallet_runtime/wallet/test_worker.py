@@ -18,7 +18,9 @@ def test_it_is_the_process_that_the_table_names() -> None:
     assert services.load(contract.WALLET_WORKER).routes == ()
 
 
-def test_its_loop_publishes_what_is_committed(platform_db: TestDatabase, redis_url: str, wallet_outbox: Outbox, streams: Streams) -> None:
+def test_its_loop_publishes_what_is_committed(
+    platform_db: TestDatabase, redis_url: str, wallet_outbox: Outbox, streams: Streams
+) -> None:
     with open_process(contract.WALLET_WORKER, platform_db, redis_url) as context:
         worker = Worker()
         assert worker.check_publishing(context) == "not started"
@@ -35,7 +37,9 @@ def test_its_loop_publishes_what_is_committed(platform_db: TestDatabase, redis_u
 
 
 @pytest.mark.fault
-def test_a_redis_that_is_away_turns_it_red(platform_db: TestDatabase, wallet_outbox: Outbox) -> None:
+def test_a_redis_that_is_away_turns_it_red(
+    platform_db: TestDatabase, wallet_outbox: Outbox
+) -> None:
     with open_process(contract.WALLET_WORKER, platform_db, "redis://127.0.0.1:1/0") as context:
         worker = Worker()
         loop, *_ = worker.loops(context)

@@ -33,7 +33,11 @@ COMPLETION_STALLED_SECONDS = 20.0  # a try at the wallet takes up to two bounded
 TROUBLE_SECONDS = 5.0
 
 ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: contract.ROLLING_STREAM)
-TROUBLE = Gauge("rolling_trouble", "What waits for a person: failed completions, dead letters, findings.", ["kind"])
+TROUBLE = Gauge(
+    "rolling_trouble",
+    "What waits for a person: failed completions, dead letters, findings.",
+    ["kind"],
+)
 
 
 def retention_of(database: Database, streams: Streams, keep: Keep) -> Retention:
@@ -86,16 +90,34 @@ class Worker:
         streams = open_streams(context.settings)
         loops: list[Loop] = []
         if switches.event_consumer:
-            self.consumer = Consumer(context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}")
+            self.consumer = Consumer(
+                context.database, streams, f"{context.settings.copy}-{uuid4().hex[:12]}"
+            )
             loops.append(_consumer_loop(self.consumer))
         if switches.outbox_poller:
             self.publisher = Publisher(ROLLING_OUTBOX, context.database, streams)
-            loops.append(Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS))
+            loops.append(
+                Loop("outbox_publisher", self.publisher.turn, POLL_SECONDS, STALLED_SECONDS)
+            )
         if switches.expiry_scheduler:
-            loops.append(Loop("expiry_scheduler", Expiry(context.database).turn, EXPIRY_SECONDS, EXPIRY_STALLED_SECONDS))
+            loops.append(
+                Loop(
+                    "expiry_scheduler",
+                    Expiry(context.database).turn,
+                    EXPIRY_SECONDS,
+                    EXPIRY_STALLED_SECONDS,
+                )
+            )
         if switches.completion_retry:
             self.completion = CompletionRetry(context.database, ServiceClient(context))
-            loops.append(Loop("completion_retry", self.completion.turn, COMPLETION_SECONDS, COMPLETION_STALLED_SECONDS))
+            loops.append(
+                Loop(
+                    "completion_retry",
+                    self.completion.turn,
+                    COMPLETION_SECONDS,
+                    COMPLETION_STALLED_SECONDS,
+                )
+            )
         keeper = retention_of(context.database, streams, keep)
         return *loops, Loop("retention", keeper.turn, RETENTION_SECONDS, RETENTION_STALLED_SECONDS)
 

@@ -27,7 +27,9 @@ STAKED_RETRY_SECONDS = 15.0
 HEALTH_WINDOW_SECONDS = 60.0
 HEALTH_FAILURES_MIN = 3
 
-COMPLETIONS = Counter("rolling_completions_total", "Tries to complete a rolling at the wallet.", ["outcome"])
+COMPLETIONS = Counter(
+    "rolling_completions_total", "Tries to complete a rolling at the wallet.", ["outcome"]
+)
 
 log = structlog.get_logger("rolling")
 
@@ -39,7 +41,9 @@ class CompletionRetry:
         """Take what a turn needs."""
         self._database = database
         self._client = client
-        self._tally = Tally("completing a rolling", HEALTH_WINDOW_SECONDS, failures_min=HEALTH_FAILURES_MIN)
+        self._tally = Tally(
+            "completing a rolling", HEALTH_WINDOW_SECONDS, failures_min=HEALTH_FAILURES_MIN
+        )
 
     def turn(self) -> int:
         """Try the completion that is due longest; 0 when none is. A failed try is put off and recorded, never lost.
@@ -83,15 +87,24 @@ class CompletionRetry:
 
     def _put_off(self, completion: Completion, error: ApiError) -> None:
         reason = f"{error.code}: {error.message}"
-        waits = {contract.MAINTENANCE: ("frozen", FROZEN_RETRY_SECONDS), contract.OPEN_STAKES: ("staked", STAKED_RETRY_SECONDS)}
+        waits = {
+            contract.MAINTENANCE: ("frozen", FROZEN_RETRY_SECONDS),
+            contract.OPEN_STAKES: ("staked", STAKED_RETRY_SECONDS),
+        }
         if error.code in waits:
             outcome, delay_seconds = waits[error.code]
             with self._database.session() as session:
-                store.put_off(session, completion, PutOff(reason, error.status == REFUSED_STATUS, delay_seconds))
+                store.put_off(
+                    session,
+                    completion,
+                    PutOff(reason, error.status == REFUSED_STATUS, delay_seconds),
+                )
             COMPLETIONS.labels(outcome).inc()
             return
         failures = completion.failures + 1
-        delay_seconds = domain.retry_delay_seconds(failures, bound=FAILURES_BOUND, slow_seconds=SLOW_RETRY_SECONDS)
+        delay_seconds = domain.retry_delay_seconds(
+            failures, bound=FAILURES_BOUND, slow_seconds=SLOW_RETRY_SECONDS
+        )
         with self._database.session() as session:
             put_off = PutOff(reason, error.status == REFUSED_STATUS, delay_seconds)
             store.put_off_failed(session, completion, put_off, FAILURES_BOUND)

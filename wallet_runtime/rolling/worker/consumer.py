@@ -42,9 +42,15 @@ DONE, WAITS, EARLY = "done", "waits", "early"
 
 Owner = tuple[UUID, UUID]  # the brand and the player whose event it is
 
-EVENTS = Counter("rolling_events_total", "Events of the wallet that were dealt with.", ["event_type", "outcome"])
-SET_ASIDE = Counter("rolling_events_set_aside_total", "Events set aside as dead letters.", ["reason"])
-CREATION_FAILURES = Counter("rolling_creation_failures_total", "Tries to create a required rolling that failed.")
+EVENTS = Counter(
+    "rolling_events_total", "Events of the wallet that were dealt with.", ["event_type", "outcome"]
+)
+SET_ASIDE = Counter(
+    "rolling_events_set_aside_total", "Events set aside as dead letters.", ["reason"]
+)
+CREATION_FAILURES = Counter(
+    "rolling_creation_failures_total", "Tries to create a required rolling that failed."
+)
 
 log = structlog.get_logger("rolling")
 
@@ -52,7 +58,14 @@ log = structlog.get_logger("rolling")
 class Consumer:
     """One copy's turn at the stream. Not shared between threads."""
 
-    def __init__(self, database: Database, streams: Streams, holder: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        streams: Streams,
+        holder: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         """Take what a turn needs; `holder` is unique to this start of this copy."""
         self._database = database
         self._streams = streams
@@ -75,7 +88,10 @@ class Consumer:
         """Fetch what is new and work through what is pending; return how many entries were finished."""
         finished = self._replay() if self._keep_leases() else 0
         self._fetch()
-        finished += sum(self._work_through(partition_no) for partition_no in sorted(self._unfinished & self._held))
+        finished += sum(
+            self._work_through(partition_no)
+            for partition_no in sorted(self._unfinished & self._held)
+        )
         if self._stopping():
             self.leave()
         return finished
@@ -118,13 +134,19 @@ class Consumer:
         if now < self._renew_at:
             return False
         with self._database.transaction() as session:
-            share = -(-contract.PARTITIONS // store.beat(session, self._holder, self._lease_seconds))
+            share = -(
+                -contract.PARTITIONS // store.beat(session, self._holder, self._lease_seconds)
+            )
             held = store.renew_leases(session, self._holder, self._lease_seconds)
             if len(held) > share:
                 surplus = sorted(held)[share:]
                 store.release_leases(session, self._holder, surplus)
                 held.difference_update(surplus)
-            taken = store.take_leases(session, self._holder, self._lease_seconds, share - len(held)) if len(held) < share else set()
+            taken = (
+                store.take_leases(session, self._holder, self._lease_seconds, share - len(held))
+                if len(held) < share
+                else set()
+            )
         for partition_no in taken | (held - self._held):
             self._streams.ensure_group(wallet_stream(partition_no), contract.ROLLING_GROUP)
         if held | taken != self._held:
@@ -143,11 +165,17 @@ class Consumer:
         waiting = bool(self._unfinished)
         try:
             fed = self._streams.fetch(
-                list(streams), contract.ROLLING_GROUP, CONSUMER, count=FETCH_COUNT, block_ms=None if waiting else BLOCK_MS
+                list(streams),
+                contract.ROLLING_GROUP,
+                CONSUMER,
+                count=FETCH_COUNT,
+                block_ms=None if waiting else BLOCK_MS,
             )
         except GroupMissing:
             # The server lost its data: begin again at the first entry, the inbox knows what was applied.
-            log.warning("consumer groups are missing and are made anew", partitions=sorted(self._held))
+            log.warning(
+                "consumer groups are missing and are made anew", partitions=sorted(self._held)
+            )
             for stream in streams:
                 self._streams.ensure_group(stream, contract.ROLLING_GROUP)
             return
@@ -160,7 +188,9 @@ class Consumer:
         self._saw_early = False
         passed_over: set[Owner] = set()
         try:
-            while entries := self._streams.pending(stream, contract.ROLLING_GROUP, CONSUMER, after=after, count=PAGE_ENTRIES):
+            while entries := self._streams.pending(
+                stream, contract.ROLLING_GROUP, CONSUMER, after=after, count=PAGE_ENTRIES
+            ):
                 finished += self._work_through_page(lease, stream, entries, passed_over)
                 after = entries[-1].entry_id
         except LeaseLost:
@@ -174,7 +204,9 @@ class Consumer:
             self._unfinished.discard(partition_no)
         return finished
 
-    def _work_through_page(self, lease: Lease, stream: str, entries: list[Entry], passed_over: set[Owner]) -> int:
+    def _work_through_page(
+        self, lease: Lease, stream: str, entries: list[Entry], passed_over: set[Owner]
+    ) -> int:
         done: list[str] = []
         with self._database.session() as session:
             known = store.known_events(session, lease.partition_no, entries)
@@ -187,11 +219,17 @@ class Consumer:
             self._streams.acknowledge(stream, contract.ROLLING_GROUP, done)
         return len(done)
 
-    def _deal_with(self, lease: Lease, stream: str, entry: Entry, passed_over: set[Owner], known: set[str]) -> bool:
+    def _deal_with(
+        self, lease: Lease, stream: str, entry: Entry, passed_over: set[Owner], known: set[str]
+    ) -> bool:
         """Apply one entry or set it aside; False when it has to wait, and its player's later ones with it."""
         try:
             if entry.fields is None:
-                log.warning("entry is gone from the stream; its event is sent again", stream=stream, entry_id=entry.entry_id)
+                log.warning(
+                    "entry is gone from the stream; its event is sent again",
+                    stream=stream,
+                    entry_id=entry.entry_id,
+                )
                 return True
             event = read_event(entry.fields)
             store.refuse_unknown(entry, known)
@@ -223,7 +261,9 @@ class Consumer:
             raise
         except (MalformedEvent, InconsistentEvent) as error:
             self._note_failure(delivery.event)
-            self._set_aside(lease, delivery.stream, delivery.entry, SetAside("FAILED", str(error), 1))
+            self._set_aside(
+                lease, delivery.stream, delivery.entry, SetAside("FAILED", str(error), 1)
+            )
             return DONE
         except Exception as error:
             return self._failed(lease, delivery, error)
@@ -257,9 +297,16 @@ class Consumer:
         with self._database.session() as session:
             tries = store.count_failure(session, event, reason)
         if tries >= TRIES_MAX:
-            self._set_aside(lease, delivery.stream, delivery.entry, SetAside("FAILED", reason, tries))
+            self._set_aside(
+                lease, delivery.stream, delivery.entry, SetAside("FAILED", reason, tries)
+            )
             return DONE
-        log.warning("event failed and is tried again", event_id=str(event.event_id), tries=tries, error=reason)
+        log.warning(
+            "event failed and is tried again",
+            event_id=str(event.event_id),
+            tries=tries,
+            error=reason,
+        )
         self._retry_at[event.event_id] = time.monotonic() + FIRST_RETRY_SECONDS * 2.0**tries
         return WAITS
 
@@ -268,7 +315,13 @@ class Consumer:
             kept = dead_letters.set_aside(session, lease, stream, entry, why)
         if kept:
             SET_ASIDE.labels(why.reason).inc()
-            log.error("event set aside", stream=stream, entry_id=entry.entry_id, reason=why.reason, error=why.error)
+            log.error(
+                "event set aside",
+                stream=stream,
+                entry_id=entry.entry_id,
+                reason=why.reason,
+                error=why.error,
+            )
 
     @staticmethod
     def _note_failure(event: Event) -> None:

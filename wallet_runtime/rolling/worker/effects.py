@@ -6,7 +6,13 @@ from wallet_runtime import contract
 from wallet_runtime.plumbing.database import Session
 from wallet_runtime.plumbing.inbox import Event, read_payload
 from wallet_runtime.rolling import domain, store
-from wallet_runtime.rolling.domain import Requirement, Revocation, RolledBackBet, SettledBet, Transfer
+from wallet_runtime.rolling.domain import (
+    Requirement,
+    Revocation,
+    RolledBackBet,
+    SettledBet,
+    Transfer,
+)
 
 Effect = Callable[[Session, Event], None]
 
@@ -15,14 +21,25 @@ def require_rolling(session: Session, event: Event) -> None:
     """Create the rolling that a deposit, transfer or award asks for (RS-2)."""
     requirement = read_payload(event, Requirement)
     rules = store.brand_rules(session, event.brand_id)
-    open_beside = sum(each.open_turnover for each in store.progress(session, event, requirement.beside) if each.state == domain.ACTIVE)
-    store.insert(session, event, requirement, domain.open_rolling(requirement, rules, event.occurred_at, open_beside=open_beside))
+    open_beside = sum(
+        each.open_turnover
+        for each in store.progress(session, event, requirement.beside)
+        if each.state == domain.ACTIVE
+    )
+    store.insert(
+        session,
+        event,
+        requirement,
+        domain.open_rolling(requirement, rules, event.occurred_at, open_beside=open_beside),
+    )
 
 
 def follow_transfer(session: Session, event: Event) -> None:
     """Take turnover along to the other bucket: whole rollings move, others hand on the part that the moved money owes."""
     transfer = read_payload(event, Transfer)
-    handed_on = domain.hand_on(transfer, store.progress(session, event, [each.rolling_id for each in transfer.rollings]))
+    handed_on = domain.hand_on(
+        transfer, store.progress(session, event, [each.rolling_id for each in transfer.rollings])
+    )
     moved = [each.rolling_id for each in transfer.rollings if each.becomes == each.rolling_id]
     store.move_rollings(session, event, transfer, moved)
     store.record_handed_on(session, event, transfer, handed_on)

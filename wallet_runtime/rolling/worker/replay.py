@@ -36,9 +36,13 @@ def _try(database: Database, lease: Lease, letter: DeadLetter) -> bool:
         event = read_event(letter.entry.fields or {})
         if letter.malformed and not letter.discarded:
             with database.session() as session:
-                store.refuse_unknown(letter.entry, store.known_events(session, lease.partition_no, [letter.entry]))
+                store.refuse_unknown(
+                    letter.entry, store.known_events(session, lease.partition_no, [letter.entry])
+                )
         with database.transaction() as session:
-            won = dead_letters.claim_replay(session, lease, letter, Delivery(letter.stream, letter.entry, event))
+            won = dead_letters.claim_replay(
+                session, lease, letter, Delivery(letter.stream, letter.entry, event)
+            )
             if won and not letter.discarded and event.event_type in EFFECTS:
                 EFFECTS[event.event_type](session, event)
     except MalformedEvent as error:
@@ -48,7 +52,11 @@ def _try(database: Database, lease: Lease, letter: DeadLetter) -> bool:
     except Exception as error:
         return _failed(database, letter, f"{type(error).__name__}: {error}")
     done = "discarded" if letter.discarded else "replayed"
-    log.info(f"event set aside was {done}", dead_letter_id=letter.dead_letter_id, event_id=str(event.event_id))
+    log.info(
+        f"event set aside was {done}",
+        dead_letter_id=letter.dead_letter_id,
+        event_id=str(event.event_id),
+    )
     return True
 
 

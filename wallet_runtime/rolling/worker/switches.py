@@ -24,10 +24,17 @@ class Switches:
 
 def read_switches(environ: Mapping[str, str]) -> Switches:
     """Read the four switches; an unknown value stops the start with SettingsError, every fault at once."""
-    names = (ENABLE_EVENT_CONSUMER, ENABLE_OUTBOX_POLLER, ENABLE_EXPIRY_SCHEDULER, ENABLE_COMPLETION_RETRY)
+    names = (
+        ENABLE_EVENT_CONSUMER,
+        ENABLE_OUTBOX_POLLER,
+        ENABLE_EXPIRY_SCHEDULER,
+        ENABLE_COMPLETION_RETRY,
+    )
     values = {name: environ.get(name, "on").lower() for name in names}
     faults = [
-        f"{name} must be one of {', '.join(_ALLOWED)}; found {value[:40]!r}" for name, value in values.items() if value not in _ALLOWED
+        f"{name} must be one of {', '.join(_ALLOWED)}; found {value[:40]!r}"
+        for name, value in values.items()
+        if value not in _ALLOWED
     ]
     if faults:
         raise SettingsError(faults)

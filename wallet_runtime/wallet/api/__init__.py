@@ -4,7 +4,15 @@ from wallet_runtime.contract import WALLET_SERVICE
 from wallet_runtime.plumbing.app import Service
 from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.wallet.api import choices, coupons, documents, money, movements, reconciliation, wins
+from wallet_runtime.wallet.api import (
+    choices,
+    coupons,
+    documents,
+    money,
+    movements,
+    reconciliation,
+    wins,
+)
 from wallet_runtime.wallet.store.freeze import FreezeGuard
 
 RECONCILIATION_SECONDS = 3600
@@ -20,11 +28,24 @@ def loops(context: Context) -> tuple[Loop, ...]:
     task = reconciliation.reconciliation_of(context)
     guard = FreezeGuard(context.database, context.control)
     return (
-        Loop("ledger_reconciliation", task.hourly_turn, RECONCILIATION_SECONDS, RECONCILIATION_LIMIT_SECONDS),
+        Loop(
+            "ledger_reconciliation",
+            task.hourly_turn,
+            RECONCILIATION_SECONDS,
+            RECONCILIATION_LIMIT_SECONDS,
+        ),
         Loop("counter_fold", task.fold_turn, FOLD_SECONDS, FOLD_LIMIT_SECONDS),
         Loop("freeze_guard", guard.turn, FREEZE_SECONDS, FREEZE_LIMIT_SECONDS),
     )
 
 
-ROUTES = money.ROUTES + choices.ROUTES + movements.ROUTES + coupons.ROUTES + wins.ROUTES + documents.ROUTES + reconciliation.ROUTES
+ROUTES = (
+    money.ROUTES
+    + choices.ROUTES
+    + movements.ROUTES
+    + coupons.ROUTES
+    + wins.ROUTES
+    + documents.ROUTES
+    + reconciliation.ROUTES
+)
 SERVICE = Service(process=WALLET_SERVICE, routes=ROUTES, loops=loops)

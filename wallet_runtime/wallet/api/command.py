@@ -30,7 +30,13 @@ class CurrencyMismatch(Invalid):
 
 
 def perform(
-    context: Context, call: Call, player_id: UUID, command: msgspec.Struct, rule: Rule, reads: dict[str, str], currency: str = ""
+    context: Context,
+    call: Call,
+    player_id: UUID,
+    command: msgspec.Struct,
+    rule: Rule,
+    reads: dict[str, str],
+    currency: str = "",
 ) -> Answer:
     """Perform one command; the fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload."""
     call.command_id()
@@ -38,7 +44,9 @@ def perform(
 
     def decide(state: State, pair: ActivePair) -> Decision:
         if currency and state.player is not None and state.player.currency != currency:
-            raise CurrencyMismatch(f"the player's wallet is in {state.player.currency}, not in {currency}")
+            raise CurrencyMismatch(
+                f"the player's wallet is in {state.player.currency}, not in {currency}"
+            )
         decision = rule(request, command, state, pair)
         confirm_not_frozen(context, request, decision)
         return decision
@@ -49,7 +57,9 @@ def perform(
     return Answer(status, answer)
 
 
-def wish(context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]) -> Wish:
+def wish(
+    context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]
+) -> Wish:
     """Make a command of a batch."""
 
     def decide(state: State, pair: ActivePair) -> Decision:
@@ -75,10 +85,23 @@ def confirm_not_frozen(context: Context, request: Request, decision: Decision) -
 def told(request_id: str, result: Result) -> dict[str, Any]:
     """Tell one result of a batch: `request_id`, `status` and `body` as the command alone would have answered."""
     if isinstance(result, ApiError):
-        body = {"status": result.status, "code": result.code, "message": result.message, "details": result.details}
-        return {"request_id": request_id, "status": result.status, "body": body | {"request_id": request_id}}
+        body = {
+            "status": result.status,
+            "code": result.code,
+            "message": result.message,
+            "details": result.details,
+        }
+        return {
+            "request_id": request_id,
+            "status": result.status,
+            "body": body | {"request_id": request_id},
+        }
     status, answer = result
-    return {"request_id": request_id, "status": status, "body": answer if status < 400 else answer | {"request_id": request_id}}
+    return {
+        "request_id": request_id,
+        "status": status,
+        "body": answer if status < 400 else answer | {"request_id": request_id},
+    }
 
 
 def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:
@@ -87,4 +110,6 @@ def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) ->
     payload = msgspec.json.encode([player_id, command], order="deterministic")
     transaction_id = uuid5(TRANSACTIONS, f"{brand}|{call.caller}|{route}|{call.request_id}")
     fingerprint, passes = sha256(payload).hexdigest(), (call.canary_token, call.fence_token)
-    return Request(brand, player_id, call.caller, route, call.request_id, fingerprint, transaction_id, *passes)
+    return Request(
+        brand, player_id, call.caller, route, call.request_id, fingerprint, transaction_id, *passes
+    )

@@ -21,7 +21,10 @@ from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 
 log = structlog.get_logger("wallet")
-COMPLETIONS_FAILED = Counter("wallet_coupon_completion_failed_total", "Rollings of coupons that completed without their grant (A8-3).")
+COMPLETIONS_FAILED = Counter(
+    "wallet_coupon_completion_failed_total",
+    "Rollings of coupons that completed without their grant (A8-3).",
+)
 
 
 class IssueBody(Body):
@@ -55,14 +58,29 @@ def issue(context: Context, call: Call) -> Answer:
     )
     lapsed = expires_at is not None and expires_at.timestamp() <= context.clock()
     rule = partial(coupons.issue, lapsed=lapsed)
-    return perform(context, call, body.player_id, command, rule, {"coupon_log_id": command.coupon_log_id}, body.currency)
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        rule,
+        {"coupon_log_id": command.coupon_log_id},
+        body.currency,
+    )
 
 
 def close(rule: Rule, context: Context, call: Call) -> Answer:
     """Reverse or expire a coupon grant, whole."""
     body: CloseBody = call.body
     command = coupons.Close(str(body.coupon_log_id))
-    return perform(context, call, body.player_id, command, rule, {"coupon_log_id": command.coupon_log_id, "with_stakes": "yes"})
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        rule,
+        {"coupon_log_id": command.coupon_log_id, "with_stakes": "yes"},
+    )
 
 
 def loud(rule: Rule) -> Rule:
@@ -86,7 +104,12 @@ def loud(rule: Rule) -> Rule:
 
 def _say_failed(rolling_id: str, grant_id: str, reason: str) -> None:
     COMPLETIONS_FAILED.inc()
-    log.error("a coupon's rolling completed without its grant", rolling_id=rolling_id, grant_id=grant_id, reason=reason)
+    log.error(
+        "a coupon's rolling completed without its grant",
+        rolling_id=rolling_id,
+        grant_id=grant_id,
+        reason=reason,
+    )
 
 
 ROUTES = (

@@ -82,12 +82,16 @@ def active_policies(context: Context, call: Call) -> Answer:
 
 def topology_versions(context: Context, call: Call) -> Answer:
     """List the versions of a topology code."""
-    return Answer(200, {"versions": Documents(context.database).topology_versions(call.path["code"])})
+    return Answer(
+        200, {"versions": Documents(context.database).topology_versions(call.path["code"])}
+    )
 
 
 def policy_versions(context: Context, call: Call) -> Answer:
     """List the versions under a policy key."""
-    return Answer(200, {"versions": Documents(context.database).policy_versions(call.path["policy_key"])})
+    return Answer(
+        200, {"versions": Documents(context.database).policy_versions(call.path["policy_key"])}
+    )
 
 
 def saved(kind: Kind, context: Context, call: Call) -> Answer:
@@ -98,13 +102,17 @@ def saved(kind: Kind, context: Context, call: Call) -> Answer:
 def diff(kind: Kind, context: Context, call: Call) -> Answer:
     """Show what differs between two stored versions: path, old and new value."""
     name = call.path["code" if kind == "topology" else "policy_key"]
-    found = Documents(context.database).diff(kind, name, _version(call, "old"), _version(call, "new"))
+    found = Documents(context.database).diff(
+        kind, name, _version(call, "old"), _version(call, "new")
+    )
     return Answer(200, {"differences": found})
 
 
 def _version(call: Call, name: str) -> int:
     text = call.path[name]
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= VERSION_MAX):
+    if not (
+        text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= VERSION_MAX
+    ):
         raise Invalid(f"{name} is a version number from 1, found {text[:40]!r}")
     return int(text)
 
@@ -117,13 +125,21 @@ def history(context: Context, call: Call) -> Answer:
 def save_topology(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
     documents, code = Documents(context.database), call.path["code"]
-    return Answer(200, documents.save_topology(code, call.body, call.caller, call.fence_token, _asked(call, code)))
+    return Answer(
+        200,
+        documents.save_topology(code, call.body, call.caller, call.fence_token, _asked(call, code)),
+    )
 
 
 def save_policy(context: Context, call: Call) -> Answer:
     """Save a draft; the body is the document."""
     documents, policy_key = Documents(context.database), call.path["policy_key"]
-    return Answer(200, documents.save_policy(policy_key, call.body, call.caller, call.fence_token, _asked(call, policy_key)))
+    return Answer(
+        200,
+        documents.save_policy(
+            policy_key, call.body, call.caller, call.fence_token, _asked(call, policy_key)
+        ),
+    )
 
 
 def _asked(call: Call, name: str) -> Asked:
@@ -132,7 +148,9 @@ def _asked(call: Call, name: str) -> Asked:
 
 def seed(code: str, context: Context, call: Call) -> Answer:
     """Save the shipped drafts of a topology code; a repeat changes nothing."""
-    return Answer(200, {"saved": Documents(context.database).seed(code, call.caller, call.fence_token)})
+    return Answer(
+        200, {"saved": Documents(context.database).seed(code, call.caller, call.fence_token)}
+    )
 
 
 def validate(context: Context, call: Call) -> Answer:
@@ -161,7 +179,9 @@ def activate_topology(context: Context, call: Call) -> Answer:
     if policy is None:
         gate = documents.gate()
         if (gate["topology_code"], gate["topology_version"]) != (call.path["code"], body.version):
-            raise PolicyRequired(details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__)))
+            raise PolicyRequired(
+                details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__))
+            )
         policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
     wish = _wish(call, call.path["code"], body.version, policy, body.from_pair)
     return Answer(200, documents.activate(wish, body.policy_document))
@@ -176,8 +196,15 @@ def activate_policy(context: Context, call: Call) -> Answer:
         raise NoActivePair
     policy = PolicyReference(policy_key=call.path["policy_key"], version=body.version)
     documents.refuse_other_topology(gate, policy.policy_key, policy.version)
-    start = body.from_pair or msgspec.convert({name: gate[name] for name in PairStart.__struct_fields__}, PairStart)
-    return Answer(200, documents.activate(_wish(call, gate["topology_code"], gate["topology_version"], policy, start)))
+    start = body.from_pair or msgspec.convert(
+        {name: gate[name] for name in PairStart.__struct_fields__}, PairStart
+    )
+    return Answer(
+        200,
+        documents.activate(
+            _wish(call, gate["topology_code"], gate["topology_version"], policy, start)
+        ),
+    )
 
 
 def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
@@ -187,7 +214,9 @@ def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
     return body.policy
 
 
-def _wish(call: Call, code: str, version: int, policy: PolicyReference, start: PairStart | None) -> PairWish:
+def _wish(
+    call: Call, code: str, version: int, policy: PolicyReference, start: PairStart | None
+) -> PairWish:
     return PairWish(
         topology_code=code,
         topology_version=version,

@@ -12,7 +12,15 @@ from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.fields import ForeignId, Reason
 from wallet_runtime.plumbing.headers import confirm_identifier
 from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
-from wallet_runtime.wallet.api.command import PREFIX, CurrencyMismatch, Rule, name_request, perform, told, wish
+from wallet_runtime.wallet.api.command import (
+    PREFIX,
+    CurrencyMismatch,
+    Rule,
+    name_request,
+    perform,
+    told,
+    wish,
+)
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.snapshot import snapshot
 from wallet_runtime.wallet.domain.turnover import parse_price
@@ -117,7 +125,9 @@ def authorize(context: Context, call: Call) -> Answer:
     """Take a stake (POST /internal/wallet/v2/bets/authorize)."""
     body: AuthorizeBody = call.body
     if body.provider_type not in PROVIDER_TYPES:
-        raise Invalid(f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}")
+        raise Invalid(
+            f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}"
+        )
     command = bets.Authorize(
         provider_id=_identifier("provider_id", body.provider_id),
         provider_type=body.provider_type,
@@ -127,14 +137,24 @@ def authorize(context: Context, call: Call) -> Answer:
         currency=body.currency,
         price=None if body.price is None else parse_price(body.price),
     )
-    return perform(context, call, body.player_id, command, bets.authorize, _bet_reads(command) | bets.AUTHORIZE_READS, body.currency)
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        bets.authorize,
+        _bet_reads(command) | bets.AUTHORIZE_READS,
+        body.currency,
+    )
 
 
 def settle(context: Context, call: Call) -> Answer:
     """Settle a bet (POST /internal/wallet/v2/bets/settle). The payout is in the bet's own currency."""
     body: SettleBody = call.body
     command = _settlement(body)
-    return perform(context, call, body.player_id, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS)
+    return perform(
+        context, call, body.player_id, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS
+    )
 
 
 def settle_batch(context: Context, call: Call) -> Answer:
@@ -150,24 +170,47 @@ def settle_batch(context: Context, call: Call) -> Answer:
     wishes = []
     for item in body.bets:
         command = _settlement(item)
-        alone = replace(call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH)
+        alone = replace(
+            call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH
+        )
         request = name_request(alone, item.player_id, command)
-        wishes.append(wish(context, request, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS))
+        wishes.append(
+            wish(context, request, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS)
+        )
     results = perform_many(money_of(context.database), wishes)
-    return Answer(200, {"results": [told(wish.request.request_id, result) for wish, result in zip(wishes, results, strict=True)]})
+    return Answer(
+        200,
+        {
+            "results": [
+                told(wish.request.request_id, result)
+                for wish, result in zip(wishes, results, strict=True)
+            ]
+        },
+    )
 
 
 def rollback(context: Context, call: Call) -> Answer:
     """Take a bet back (POST /internal/wallet/v2/bets/rollback)."""
     body: RollbackBody = call.body
-    command = bets.Rollback(_identifier("provider_id", body.provider_id), _identifier("bet_id", body.bet_id))
-    return perform(context, call, body.player_id, command, bets.rollback, _bet_reads(command) | bets.ROLLBACK_READS)
+    command = bets.Rollback(
+        _identifier("provider_id", body.provider_id), _identifier("bet_id", body.bet_id)
+    )
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        bets.rollback,
+        _bet_reads(command) | bets.ROLLBACK_READS,
+    )
 
 
 def deposit(context: Context, call: Call) -> Answer:
     """Book a captured deposit (POST /internal/wallet/v2/deposits/approve)."""
     body: DepositBody = call.body
-    command = cash.Deposit(parse_amount(body.amount, body.currency), body.currency, body.bucket, body.psp_reference)
+    command = cash.Deposit(
+        parse_amount(body.amount, body.currency), body.currency, body.bucket, body.psp_reference
+    )
     return perform(context, call, body.player_id, command, cash.deposit, {}, body.currency)
 
 
@@ -192,22 +235,35 @@ def review(rule: Rule, context: Context, call: Call) -> Answer:
     if owner is None:
         raise cash.TransactionNotFound
     command = cash.Review(str(body.transaction_id), call.caller)
-    return perform(context, call, owner, command, rule, {"cash_transaction_id": str(body.transaction_id)})
+    return perform(
+        context, call, owner, command, rule, {"cash_transaction_id": str(body.transaction_id)}
+    )
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
     """Cancel a requested withdrawal (POST /internal/wallet/v2/withdrawals/cancel); another player's is not found."""
     body: CancelBody = call.body
     command = cash.Review(str(body.transaction_id), call.caller)
-    return perform(context, call, body.player_id, command, cash.cancel, {"cash_transaction_id": str(body.transaction_id)})
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        cash.cancel,
+        {"cash_transaction_id": str(body.transaction_id)},
+    )
 
 
 def register_player(context: Context, call: Call) -> Answer:
     """Open a player's wallet in one currency (POST /internal/wallet/v2/players); a repeat is no change, another currency a 422."""
     body: PlayerBody = call.body
     if body.currency not in CURRENCY_EXPONENTS:
-        raise InvalidCurrency(f"a wallet is in one of {', '.join(CURRENCY_EXPONENTS)}, found {body.currency[:16]!r}")
-    held = money_of(context.database).register(call.brand(), body.player_id, body.currency, body.canary, call.fence_token)
+        raise InvalidCurrency(
+            f"a wallet is in one of {', '.join(CURRENCY_EXPONENTS)}, found {body.currency[:16]!r}"
+        )
+    held = money_of(context.database).register(
+        call.brand(), body.player_id, body.currency, body.canary, call.fence_token
+    )
     if held != body.currency:
         raise CurrencyMismatch(f"the player's wallet is in {held}, not in {body.currency}")
     return Answer(200, {"player_id": str(body.player_id), "currency": held})
@@ -222,7 +278,11 @@ def show_snapshot(context: Context, call: Call) -> Answer:
 
 
 def _settlement(body: SettleBody) -> bets.Settle:
-    return bets.Settle(_identifier("provider_id", body.provider_id), _identifier("bet_id", body.bet_id), canonical_amount(body.payout))
+    return bets.Settle(
+        _identifier("provider_id", body.provider_id),
+        _identifier("bet_id", body.bet_id),
+        canonical_amount(body.payout),
+    )
 
 
 def _bet_reads(command: bets.Authorize | bets.Settle | bets.Rollback) -> dict[str, str]:
@@ -231,7 +291,9 @@ def _bet_reads(command: bets.Authorize | bets.Settle | bets.Rollback) -> dict[st
 
 def _identifier(field: str, text: str) -> str:
     if not 1 <= len(text) <= 128 or not text.isprintable() or not text.isascii():
-        raise Invalid(f"{field} must be 1 to 128 printable ASCII characters, found {len(text)} characters")
+        raise Invalid(
+            f"{field} must be 1 to 128 printable ASCII characters, found {len(text)} characters"
+        )
     return text
 
 
@@ -245,10 +307,17 @@ ROUTES = (
     Route("POST", f"{PREFIX}/deposits/approve", deposit, DepositBody),
     Route("POST", f"{PREFIX}/deposits/wallet", deposit_cash, ToBucketBody),
     Route("POST", f"{PREFIX}/withdrawals/wallet", partial(withdraw, cash.to_cash), WithdrawBody),
-    Route("POST", f"{PREFIX}/withdrawals/request", partial(withdraw, cash.request_withdrawal), WithdrawBody),
+    Route(
+        "POST",
+        f"{PREFIX}/withdrawals/request",
+        partial(withdraw, cash.request_withdrawal),
+        WithdrawBody,
+    ),
     Route("POST", f"{PREFIX}/withdrawals/approve", partial(review, cash.approve), ReviewBody),
     Route("POST", f"{PREFIX}/withdrawals/reject", partial(review, cash.reject), ReviewBody),
     Route("POST", f"{PREFIX}/withdrawals/mark-paid", partial(review, cash.mark_paid), ReviewBody),
-    Route("POST", f"{PREFIX}/withdrawals/payout-failed", partial(review, cash.fail_payout), ReviewBody),
+    Route(
+        "POST", f"{PREFIX}/withdrawals/payout-failed", partial(review, cash.fail_payout), ReviewBody
+    ),
     Route("POST", f"{PREFIX}/withdrawals/cancel", cancel_withdrawal, CancelBody),
 )

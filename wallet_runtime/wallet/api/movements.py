@@ -105,22 +105,42 @@ class CloseBody(Body):
 def transfer(context: Context, call: Call) -> Answer:
     """Move money along an edge (POST /internal/wallet/v2/transfers)."""
     body: TransferBody = call.body
-    command = transfers.Transfer(body.from_bucket, body.to_bucket, parse_amount(body.amount, body.currency), body.currency)
-    return perform(context, call, body.player_id, command, transfers.transfer, WITH_STAKES, body.currency)
+    command = transfers.Transfer(
+        body.from_bucket, body.to_bucket, parse_amount(body.amount, body.currency), body.currency
+    )
+    return perform(
+        context, call, body.player_id, command, transfers.transfer, WITH_STAKES, body.currency
+    )
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
     """Move money between sports and casino (POST /internal/wallet/v2/transfers/legacy); a no-op where they are one bucket."""
     body: LegacyTransferBody = call.body
-    command = transfers.LegacyTransfer(body.from_side, parse_amount(body.amount, body.currency), body.currency)
-    return perform(context, call, body.player_id, command, transfers.legacy_transfer, WITH_STAKES, body.currency)
+    command = transfers.LegacyTransfer(
+        body.from_side, parse_amount(body.amount, body.currency), body.currency
+    )
+    return perform(
+        context,
+        call,
+        body.player_id,
+        command,
+        transfers.legacy_transfer,
+        WITH_STAKES,
+        body.currency,
+    )
 
 
 def issue_bonus(context: Context, call: Call) -> Answer:
     """Issue a bonus (POST /internal/wallet/v2/bonuses/issue)."""
     body: BonusBody = call.body
-    cap = None if body.max_release is None else parse_amount(body.max_release, body.currency, zero_allowed=True)
-    command = bonus.Issue(body.bucket, parse_amount(body.amount, body.currency), body.currency, body.reference, cap)
+    cap = (
+        None
+        if body.max_release is None
+        else parse_amount(body.max_release, body.currency, zero_allowed=True)
+    )
+    command = bonus.Issue(
+        body.bucket, parse_amount(body.amount, body.currency), body.currency, body.reference, cap
+    )
     return perform(context, call, body.player_id, command, bonus.issue, {}, body.currency)
 
 
@@ -134,20 +154,36 @@ def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
 def move_points(rule: Rule, context: Context, call: Call) -> Answer:
     """Award points or let them expire (POST /internal/wallet/v2/points/award, .../expire)."""
     body: PointsBody = call.body
-    return perform(context, call, body.player_id, points.Points(_points(body.points), body.reference), rule, {})
+    return perform(
+        context, call, body.player_id, points.Points(_points(body.points), body.reference), rule, {}
+    )
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
     """Turn points into money (POST /internal/wallet/v2/points/transfer)."""
     body: PointsTransferBody = call.body
-    return perform(context, call, body.player_id, points.PointsTransfer(_points(body.points), body.target), points.transfer, {})
+    return perform(
+        context,
+        call,
+        body.player_id,
+        points.PointsTransfer(_points(body.points), body.target),
+        points.transfer,
+        {},
+    )
 
 
 def request_adjustment(context: Context, call: Call) -> Answer:
     """Ask for an adjustment (POST /internal/wallet/v2/adjustments/request)."""
     body: AdjustmentBody = call.body
     amount = parse_amount(body.amount, body.currency)
-    command = adjustments.Ask(body.account, body.direction, amount, body.currency, body.reason.strip(), call.signed_person())
+    command = adjustments.Ask(
+        body.account,
+        body.direction,
+        amount,
+        body.currency,
+        body.reason.strip(),
+        call.signed_person(),
+    )
     return perform(context, call, body.player_id, command, adjustments.ask, {}, body.currency)
 
 
@@ -191,8 +227,18 @@ ROUTES = (
     Route("POST", f"{PREFIX}/points/transfer", transfer_points, PointsTransferBody),
     Route("POST", f"{PREFIX}/points/expire", partial(move_points, points.expire), PointsBody),
     Route("POST", f"{PREFIX}/adjustments/request", request_adjustment, AdjustmentBody),
-    Route("POST", f"{PREFIX}/adjustments/approve", partial(decide_adjustment, adjustments.approve), AdjustmentDecisionBody),
-    Route("POST", f"{PREFIX}/adjustments/reject", partial(decide_adjustment, adjustments.reject), AdjustmentDecisionBody),
+    Route(
+        "POST",
+        f"{PREFIX}/adjustments/approve",
+        partial(decide_adjustment, adjustments.approve),
+        AdjustmentDecisionBody,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/adjustments/reject",
+        partial(decide_adjustment, adjustments.reject),
+        AdjustmentDecisionBody,
+    ),
     Route("POST", f"{PREFIX}/rollings/complete", complete_rolling, CompleteBody),
     Route("POST", f"{PREFIX}/rollings/close", close_rolling, CloseBody),
 )

@@ -16,7 +16,10 @@ class CycleBody(Body):
 def reconciliation_of(context: Context) -> Reconciliation:
     """Return the process's reconciliation over its database, with its anchors."""
     settings = context.settings
-    return Reconciliation(context.database, Anchors(settings.control_database_url.reveal().decode(), settings.anchor_file))
+    return Reconciliation(
+        context.database,
+        Anchors(settings.control_database_url.reveal().decode(), settings.anchor_file),
+    )
 
 
 def run(context: Context, call: Call) -> Answer:

@@ -54,9 +54,13 @@ def pay(context: Context, call: Call) -> Answer:
     """Pay a win (POST /internal/wallet/v2/wins)."""
     body: WinBody = call.body
     if body.provider_type not in PROVIDER_TYPES:
-        raise Invalid(f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}")
+        raise Invalid(
+            f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}"
+        )
     is_further = body.bet_id is not None and body.round_id is not None
-    if is_further == (body.campaign is not None) or (body.bet_id is None) != (body.round_id is None):
+    if is_further == (body.campaign is not None) or (body.bet_id is None) != (
+        body.round_id is None
+    ):
         raise wins.TieInvalid
     command = wins.Pay(
         provider_id=body.provider_id,
@@ -92,18 +96,36 @@ def create_campaign(context: Context, call: Call) -> Answer:
     body: CampaignBody = call.body
     call.command_id()
     if body.provider_id not in PROVIDERS:
-        raise Invalid(f"provider_id must be one of {', '.join(PROVIDERS)}, found {body.provider_id[:40]!r}")
-    cap, per_win = parse_amount(body.cap, body.currency), parse_amount(body.cap_per_win, body.currency)
+        raise Invalid(
+            f"provider_id must be one of {', '.join(PROVIDERS)}, found {body.provider_id[:40]!r}"
+        )
+    cap, per_win = (
+        parse_amount(body.cap, body.currency),
+        parse_amount(body.cap_per_win, body.currency),
+    )
     if per_win > cap:
-        raise Invalid(f"cap_per_win is at most the cap of {body.cap} {body.currency}, found {body.cap_per_win}")
+        raise Invalid(
+            f"cap_per_win is at most the cap of {body.cap} {body.currency}, found {body.cap_per_win}"
+        )
     ends = in_utc(body.expires_at, "expires_at")
     if ends.timestamp() <= context.clock():
         raise Invalid(f"expires_at has passed: {ends.isoformat()}")
     person = call.signed_person()
-    campaign = wins.NewCampaign(body.code, body.provider_id, body.currency, cap, per_win, ends, person.name)
+    campaign = wins.NewCampaign(
+        body.code, body.provider_id, body.currency, cap, per_win, ends, person.name
+    )
     campaigns.create(context.database, name_request(call, NOBODY, campaign), campaign)
-    shown = {name: format_amount(amount, body.currency) for name, amount in (("cap", cap), ("cap_per_win", per_win))}
-    said = {"code": body.code, "provider_id": body.provider_id, "currency": body.currency, "expires_at": ends, "created_by": person.name}
+    shown = {
+        name: format_amount(amount, body.currency)
+        for name, amount in (("cap", cap), ("cap_per_win", per_win))
+    }
+    said = {
+        "code": body.code,
+        "provider_id": body.provider_id,
+        "currency": body.currency,
+        "expires_at": ends,
+        "created_by": person.name,
+    }
     return Answer(200, said | shown)
 
 

@@ -73,7 +73,14 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
         currency=command.currency,
         **record,
     )
-    return Decision(command=REQUEST, status=200, body=_body(wanted, "REQUESTED"), pair=pair.reference, starts_new=False, adjustment=record)
+    return Decision(
+        command=REQUEST,
+        status=200,
+        body=_body(wanted, "REQUESTED"),
+        pair=pair.reference,
+        starts_new=False,
+        adjustment=record,
+    )
 
 
 def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
@@ -87,20 +94,31 @@ def approve(request: Request, command: Decide, state: State, pair: ActivePair) -
     if wanted.account != CASH_AVAILABLE and not wanted.account.startswith(f"{pair.topology.code}/"):
         message = f"{wanted.account} is not of the active topology {pair.topology.code}; reject it and ask anew"
         return refuse(APPROVE, pair, 409, "ADJUSTMENT_OUT_OF_REACH", message, starts_new=False)
-    held = (state.cash.available if state.cash else 0) if wanted.account == CASH_AVAILABLE else state.balance(wanted.account)
+    held = (
+        (state.cash.available if state.cash else 0)
+        if wanted.account == CASH_AVAILABLE
+        else state.balance(wanted.account)
+    )
     if held + wanted.amount < 0:
         available = format_amount(held, wanted.currency)
         message = f"{wanted.account} holds {available} {wanted.currency}"
-        return refuse(APPROVE, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=False, available=available)
+        return refuse(
+            APPROVE, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=False, available=available
+        )
     return Decision(
         command=APPROVE,
         status=200,
         body=_body(wanted, "APPLIED", command.decided_by.name),
         pair=pair.reference,
         starts_new=False,
-        legs=(Leg(COUNTER, -wanted.amount, wanted.currency), Leg(wanted.account, wanted.amount, wanted.currency)),
+        legs=(
+            Leg(COUNTER, -wanted.amount, wanted.currency),
+            Leg(wanted.account, wanted.amount, wanted.currency),
+        ),
         adjustment=_decided(wanted, "APPLIED", command.decided_by),
-        locks=relocked(state, {} if wanted.account == CASH_AVAILABLE else {wanted.account: wanted.amount}),
+        locks=relocked(
+            state, {} if wanted.account == CASH_AVAILABLE else {wanted.account: wanted.amount}
+        ),
     )
 
 
@@ -121,9 +139,17 @@ def reject(request: Request, command: Decide, state: State, pair: ActivePair) ->
 
 def _again(name: str, wanted: Adjustment, pair: ActivePair, target: str) -> Decision:
     if wanted.state == target:
-        return Decision(command=name, status=200, body=_body(wanted, target, wanted.decided_by), pair=pair.reference, starts_new=False)
+        return Decision(
+            command=name,
+            status=200,
+            body=_body(wanted, target, wanted.decided_by),
+            pair=pair.reference,
+            starts_new=False,
+        )
     message = f"adjustment {wanted.adjustment_id} is {wanted.state} already"
-    return refuse(name, pair, 409, "ADJUSTMENT_DECIDED", message, starts_new=False, state=wanted.state)
+    return refuse(
+        name, pair, 409, "ADJUSTMENT_DECIDED", message, starts_new=False, state=wanted.state
+    )
 
 
 def _named(request: Request, state: State) -> Adjustment:
@@ -137,7 +163,9 @@ def _account(pair: ActivePair, name: str) -> str:
     if name == CASH_AVAILABLE:
         return name
     if bucket is None or bucket.kind not in STAKEABLE_KINDS:
-        known = ", ".join([CASH_AVAILABLE, *(b.code for b in pair.topology.buckets if b.kind in STAKEABLE_KINDS)])
+        known = ", ".join(
+            [CASH_AVAILABLE, *(b.code for b in pair.topology.buckets if b.kind in STAKEABLE_KINDS)]
+        )
         raise AccountInvalid(f"account {name[:64]!r} cannot be adjusted; possible are {known}")
     return pair.topology.account(bucket.code)
 
@@ -147,7 +175,12 @@ def _is_same(one: Person, other: Person) -> bool:
 
 
 def _decided(wanted: Adjustment, state: str, person: Person) -> dict[str, Any]:
-    return {"adjustment_id": wanted.adjustment_id, "state": state, "decided_by": person.name, "decided_key": person.key_id}
+    return {
+        "adjustment_id": wanted.adjustment_id,
+        "state": state,
+        "decided_by": person.name,
+        "decided_key": person.key_id,
+    }
 
 
 def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> dict[str, object]:

@@ -4,11 +4,25 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wallet_runtime.contract import BET_ALREADY_EXISTS, BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED, INSUFFICIENT_FUNDS, PROVIDERS
+from wallet_runtime.contract import (
+    BET_ALREADY_EXISTS,
+    BET_ROLLED_BACK_CONFIRMED,
+    BET_SETTLED_CONFIRMED,
+    INSUFFICIENT_FUNDS,
+    PROVIDERS,
+)
 from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import coupons, funding, locks, turnover
-from wallet_runtime.wallet.domain.decision import STAKE, Decision, Leg, event, refuse, shares_event, shares_json
+from wallet_runtime.wallet.domain.decision import (
+    STAKE,
+    Decision,
+    Leg,
+    event,
+    refuse,
+    shares_event,
+    shares_json,
+)
 from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.obligations import PROMO
 from wallet_runtime.wallet.domain.state import (
@@ -78,16 +92,27 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
     rule = pair.policy.funding[command.provider_type]
     fitting, others = _split_by_scope(command, state)
     choice = _choice(command, state) if rule.mode == "selection" else None
-    if rule.mode == "selection" and (choice is None or choice in [grant.account for grant in others]):
+    if rule.mode == "selection" and (
+        choice is None or choice in [grant.account for grant in others]
+    ):
         return _refuse_choice(pair, command, choice, others)
-    paying = funding.Coupons(tuple(grant.account for grant in fitting), pair.policy.coupons.place == "first")
+    paying = funding.Coupons(
+        tuple(grant.account for grant in fitting), pair.policy.coupons.place == "first"
+    )
     try:
         shares = funding.fund(pair.topology, rule, state, command.stake, choice, paying)
     except funding.SourceNotAllowed as error:
-        return _refuse_new(pair, "FUNDING_CHOICE_NOT_ALLOWED", f"the player's choice cannot pay this bet: {error}", choice=choice)
+        return _refuse_new(
+            pair,
+            "FUNDING_CHOICE_NOT_ALLOWED",
+            f"the player's choice cannot pay this bet: {error}",
+            choice=choice,
+        )
     except funding.NotEnough as short:
         return _short(pair, command, others if rule.mode == "combined" else (), short.available)
-    limit = funding.over_round_limit(pair.topology, rule, state, shares, command.round_id, command.currency)
+    limit = funding.over_round_limit(
+        pair.topology, rule, state, shares, command.round_id, command.currency
+    )
     if limit is not None:
         most = format_amount(limit, command.currency)
         message = f"the open bets of a round of which bonus money pays a part are together at most {most} {command.currency}"
@@ -101,13 +126,27 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
     pair = pair_of(bet)
     payout = parse_amount(command.payout, bet.currency, zero_allowed=True)
     if bet.state == "SETTLED" and bet.payout == payout:
-        return Decision(command=SETTLE, status=200, body=_body(bet, bet.state, bet.payout), pair=pair, starts_new=False)
+        return Decision(
+            command=SETTLE,
+            status=200,
+            body=_body(bet, bet.state, bet.payout),
+            pair=pair,
+            starts_new=False,
+        )
     if bet.state != "AUTHORIZED":
         return _not_open(bet, pair)
     parts = funding.split_payout(payout, bet.funding)
-    due = merge(each for share, part in zip(bet.funding, parts, strict=True) for each in _due(bet, share, part, state))
+    due = merge(
+        each
+        for share, part in zip(bet.funding, parts, strict=True)
+        for each in _due(bet, share, part, state)
+    )
     paid, legs_in = landed(due, bet, state)
-    legs = (Leg(STAKE, -bet.stake, bet.currency), Leg("HOUSE", bet.stake - payout, bet.currency), *legs_in)
+    legs = (
+        Leg(STAKE, -bet.stake, bet.currency),
+        Leg("HOUSE", bet.stake - payout, bet.currency),
+        *legs_in,
+    )
     counts = {"counts": turnover.counts(bet.policy_snapshot, bet.stake, payout)}
     return Decision(
         command=SETTLE,
@@ -124,7 +163,14 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
             "payout_shares": paid,
         },
         locks=locks.relocked(state, _changes((*_negative(bet.funding), *paid))),
-        events=(event(request.transaction_id, request.player_id, BET_SETTLED_CONFIRMED, _event_payload(bet, payout) | counts),),
+        events=(
+            event(
+                request.transaction_id,
+                request.player_id,
+                BET_SETTLED_CONFIRMED,
+                _event_payload(bet, payout) | counts,
+            ),
+        ),
     )
 
 
@@ -135,7 +181,13 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     bet = _authorization(state, request)
     reference = pair_of(bet)
     if bet.state in ("ROLLED_BACK", "TOMBSTONE"):
-        return Decision(command=ROLLBACK, status=200, body=_body(bet, bet.state, bet.payout), pair=reference, starts_new=False)
+        return Decision(
+            command=ROLLBACK,
+            status=200,
+            body=_body(bet, bet.state, bet.payout),
+            pair=reference,
+            starts_new=False,
+        )
     resting, returned = landed(bet.funding, bet, state)
     if bet.state == "AUTHORIZED":
         # The stake counted where it came from. Only what comes to rest elsewhere changes anything there.
@@ -144,27 +196,43 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     if state.further_wins:
         raise FurtherWins(details={"further_wins": format_amount(state.further_wins, bet.currency)})
     # Where shares come to rest, not where they came from: that of a completed grant goes to WITHDRAWABLE.
-    buckets = [share.account for share in resting if share.account != PROMO and not is_grant(share.account)]
+    buckets = [
+        share.account for share in resting if share.account != PROMO and not is_grant(share.account)
+    ]
     gone = [account for account in buckets if not _is_open(pair, account)]
     if gone:
         message = f"the active topology has no {', '.join(gone)} to give the stake of bet {bet.bet_id} back to; nothing was taken back"
-        return refuse(ROLLBACK, reference, 409, "SOURCE_GONE", message, starts_new=False, accounts=gone)
+        return refuse(
+            ROLLBACK, reference, 409, "SOURCE_GONE", message, starts_new=False, accounts=gone
+        )
     # What went on to PROMO can always be had back from there; everything else has to lie where it was paid to.
     shares = [share for share in bet.payout_shares or () if share.account != PROMO]
     short = [share.account for share in shares if _kept(share.account, state) < share.amount]
     if short:
         return _winnings_spent(bet, reference, short)
-    taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in bet.payout_shares or ())
+    taken = tuple(
+        Leg(share.account, -share.amount, bet.currency) for share in bet.payout_shares or ()
+    )
     house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
     # A stake whose rolling has lapsed since comes back locked.
-    again = {account: amount for account, amount in _changes(resting).items() if account in state.lapsed}
-    locked = locks.relocked(state, _changes((*_negative(bet.payout_shares or ()), *resting)), state.lifted | again)
-    return _rolled_back(request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta), locked)
+    again = {
+        account: amount for account, amount in _changes(resting).items() if account in state.lapsed
+    }
+    locked = locks.relocked(
+        state, _changes((*_negative(bet.payout_shares or ()), *resting)), state.lifted | again
+    )
+    return _rolled_back(
+        request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta), locked
+    )
 
 
-def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]) -> Decision:
+def _authorized(
+    request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]
+) -> Decision:
     counts = turnover.counting(pair.policy.turnover, command.price)
-    snapshot = msgspec.structs.replace(_snapshot(pair, command.provider_type, shares), counts=counts, price=command.price)
+    snapshot = msgspec.structs.replace(
+        _snapshot(pair, command.provider_type, shares), counts=counts, price=command.price
+    )
     currency = command.currency
     record = {
         "authorization_id": str(request.transaction_id),
@@ -191,12 +259,17 @@ def _authorized(request: Request, command: Authorize, pair: ActivePair, shares: 
         body=body,
         pair=pair.reference,
         starts_new=True,
-        legs=(*(Leg(share.account, -share.amount, currency) for share in shares), Leg(STAKE, command.stake, currency)),
+        legs=(
+            *(Leg(share.account, -share.amount, currency) for share in shares),
+            Leg(STAKE, command.stake, currency),
+        ),
         authorization=record,
     )
 
 
-def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...], locked: locks.Locks) -> Decision:
+def _rolled_back(
+    request: Request, bet: Authorization, legs: tuple[Leg, ...], locked: locks.Locks
+) -> Decision:
     payload = _event_payload(bet, bet.payout or 0) | {"was": bet.state}
     return Decision(
         command=ROLLBACK,
@@ -206,8 +279,14 @@ def _rolled_back(request: Request, bet: Authorization, legs: tuple[Leg, ...], lo
         starts_new=False,
         legs=legs,
         locks=locked,
-        authorization={"authorization_id": bet.authorization_id, "from_state": bet.state, "state": "ROLLED_BACK"},
-        events=(event(request.transaction_id, request.player_id, BET_ROLLED_BACK_CONFIRMED, payload),),
+        authorization={
+            "authorization_id": bet.authorization_id,
+            "from_state": bet.state,
+            "state": "ROLLED_BACK",
+        },
+        events=(
+            event(request.transaction_id, request.player_id, BET_ROLLED_BACK_CONFIRMED, payload),
+        ),
     )
 
 
@@ -225,8 +304,20 @@ def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePa
         "funding": (),
         "policy_snapshot": PolicySnapshot(),
     }
-    body = {"authorization_id": str(request.transaction_id), "bet_id": command.bet_id, "state": "TOMBSTONE", "currency": currency}
-    return Decision(command=ROLLBACK, status=200, body=body, pair=pair.reference, starts_new=False, authorization=record)
+    body = {
+        "authorization_id": str(request.transaction_id),
+        "bet_id": command.bet_id,
+        "state": "TOMBSTONE",
+        "currency": currency,
+    }
+    return Decision(
+        command=ROLLBACK,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=False,
+        authorization=record,
+    )
 
 
 def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -> PolicySnapshot:
@@ -236,21 +327,34 @@ def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -
             rule = coupons.winnings(pair.policy.coupons, provider_type)
         else:
             rule = pair.policy.destinations[share.account.partition("/")[2]]
-        before, after = (share.account if code == GRANT else pair.topology.account(code) for code in (rule.before, rule.after))
+        before, after = (
+            share.account if code == GRANT else pair.topology.account(code)
+            for code in (rule.before, rule.after)
+        )
         destinations[share.account] = (before, after)
     withdrawable = pair.topology.account(pair.topology.withdrawable.code)
-    reaches = {account for pair_of in destinations.values() for account in pair_of} | set(destinations)
+    reaches = {account for pair_of in destinations.values() for account in pair_of} | set(
+        destinations
+    )
     buckets = {withdrawable if is_grant(account) else account for account in reaches}
-    return PolicySnapshot(destinations=destinations, reaches=tuple(sorted(buckets)), withdrawable=withdrawable)
+    return PolicySnapshot(
+        destinations=destinations, reaches=tuple(sorted(buckets)), withdrawable=withdrawable
+    )
 
 
-def landed(due: tuple[Share, ...], bet: Authorization, state: State) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
+def landed(
+    due: tuple[Share, ...], bet: Authorization, state: State
+) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
     """Return where shares come to rest, and the legs that bring them there, those through a closed grant among them."""
     resting: list[Share] = []
     passing: list[Leg] = []
     for share in due:
         *through, last = coupons.landing(share.account, state, bet.policy_snapshot.withdrawable)
-        passing += [Leg(account, delta, bet.currency) for account in through for delta in (share.amount, -share.amount)]
+        passing += [
+            Leg(account, delta, bet.currency)
+            for account in through
+            for delta in (share.amount, -share.amount)
+        ]
         resting.append(Share(last, share.amount))
     merged = merge(resting)
     return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
@@ -262,13 +366,19 @@ def _due(bet: Authorization, share: Share, part: int, state: State) -> tuple[Sha
     if state.has_active_rolling(share.account):
         return (Share(before, part),) if part else ()
     back = min(part, share.amount, state.locked_on(share.account))
-    return tuple(each for each in (Share(share.account, back), Share(after, part - back)) if each.amount)
+    return tuple(
+        each for each in (Share(share.account, back), Share(after, part - back)) if each.amount
+    )
 
 
 def _changes(shares: Iterable[Share]) -> dict[str, int]:
     """Add up what buckets hold and have staked more or less; grants and PROMO have no locks."""
     merged = {share.account: share.amount for share in merge(shares)}
-    return {account: amount for account, amount in merged.items() if account != PROMO and not is_grant(account)}
+    return {
+        account: amount
+        for account, amount in merged.items()
+        if account != PROMO and not is_grant(account)
+    }
 
 
 def _negative(shares: Iterable[Share]) -> tuple[Share, ...]:
@@ -288,7 +398,9 @@ def _authorization(state: State, request: Request) -> Authorization:
 
 def pair_of(bet: Authorization) -> PairReference:
     """Name the pair that a bet was authorized under."""
-    return PairReference(bet.topology_code, bet.topology_version, bet.policy_key, bet.policy_version)
+    return PairReference(
+        bet.topology_code, bet.topology_version, bet.policy_key, bet.policy_version
+    )
 
 
 def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
@@ -328,10 +440,16 @@ def _refuse_new(pair: ActivePair, code: str, message: str, **details: object) ->
     return refuse(AUTHORIZE, pair, 409, code, message, starts_new=True, **details)
 
 
-def _split_by_scope(command: Authorize, state: State) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
+def _split_by_scope(
+    command: Authorize, state: State
+) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
     """Part the grants that may be staked at all into those whose scope covers this bet, and the others."""
     grants = coupons.usable(state.grants)
-    fitting = tuple(grant for grant in grants if coupons.covers(grant.scope, command.provider_id, command.provider_type))
+    fitting = tuple(
+        grant
+        for grant in grants
+        if coupons.covers(grant.scope, command.provider_id, command.provider_type)
+    )
     return fitting, tuple(grant for grant in grants if grant not in fitting)
 
 
@@ -347,13 +465,22 @@ def _refuse_at_once(command: Authorize, state: State, pair: ActivePair) -> Decis
     held = state.authorization
     if held is not None:
         code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
-        return _refuse_new(pair, code, f"bet {command.bet_id} of this provider is already {held.state}", state=held.state)
+        return _refuse_new(
+            pair,
+            code,
+            f"bet {command.bet_id} of this provider is already {held.state}",
+            state=held.state,
+        )
     if state.player is not None and state.player.status == "blocked":
-        return _refuse_new(pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled")
+        return _refuse_new(
+            pair, "PLAYER_BLOCKED", "the player is blocked; open bets can still be settled"
+        )
     return None
 
 
-def _refuse_choice(pair: ActivePair, command: Authorize, choice: str | None, others: tuple[Grant, ...]) -> Decision:
+def _refuse_choice(
+    pair: ActivePair, command: Authorize, choice: str | None, others: tuple[Grant, ...]
+) -> Decision:
     """Refuse a bet whose player has picked nothing, or a coupon that may not be staked here."""
     if choice is not None:
         return _out_of_scope(pair, command, others)
@@ -366,13 +493,22 @@ def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held
     if held + sum(grant.balance for grant in others) >= command.stake:
         return _out_of_scope(pair, command, others)
     available = format_amount(held, command.currency)
-    return _refuse_new(pair, INSUFFICIENT_FUNDS, f"the allowed sources hold {available} {command.currency}", available=available)
+    return _refuse_new(
+        pair,
+        INSUFFICIENT_FUNDS,
+        f"the allowed sources hold {available} {command.currency}",
+        available=available,
+    )
 
 
 def _out_of_scope(pair: ActivePair, command: Authorize, others: tuple[Grant, ...]) -> Decision:
     """Refuse a bet that only coupons of another scope could pay: they say where they may be staked."""
-    scopes = [{"grant_id": grant.grant_id, "scope": msgspec.to_builtins(grant.scope)} for grant in others]
-    message = f"the player's coupons may not be staked at {command.provider_id} ({command.provider_type})"
+    scopes = [
+        {"grant_id": grant.grant_id, "scope": msgspec.to_builtins(grant.scope)} for grant in others
+    ]
+    message = (
+        f"the player's coupons may not be staked at {command.provider_id} ({command.provider_type})"
+    )
     return _refuse_new(pair, "COUPON_SCOPE", message, coupons=scopes)
 
 
@@ -381,8 +517,25 @@ def _not_open(bet: Authorization, pair: PairReference) -> Decision:
     if bet.state == "SETTLED":
         paid = format_amount(bet.payout or 0, bet.currency)
         message = f"bet {bet.bet_id} is settled with a payout of {paid} {bet.currency}; a settlement is whole and final"
-        return refuse(SETTLE, pair, 409, "BET_ALREADY_SETTLED", message, starts_new=False, state=bet.state, payout=paid)
-    return refuse(SETTLE, pair, 409, "BET_NOT_OPEN", f"bet {bet.bet_id} is {bet.state}", starts_new=False, state=bet.state)
+        return refuse(
+            SETTLE,
+            pair,
+            409,
+            "BET_ALREADY_SETTLED",
+            message,
+            starts_new=False,
+            state=bet.state,
+            payout=paid,
+        )
+    return refuse(
+        SETTLE,
+        pair,
+        409,
+        "BET_NOT_OPEN",
+        f"bet {bet.bet_id} is {bet.state}",
+        starts_new=False,
+        state=bet.state,
+    )
 
 
 def _kept(account: str, state: State) -> int:
@@ -394,7 +547,15 @@ def _kept(account: str, state: State) -> int:
 def _winnings_spent(bet: Authorization, pair: PairReference, short: list[str]) -> Decision:
     """Refuse to take a settled bet back in part, and leave a finding for a person."""
     message = f"winnings of bet {bet.bet_id} are no longer whole in {', '.join(short)}; nothing was taken back"
-    refusal = refuse(ROLLBACK, pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short)
-    details = {"bet_id": bet.bet_id, "provider_id": bet.provider_id, "payout": str(bet.payout), "currency": bet.currency, "accounts": short}
+    refusal = refuse(
+        ROLLBACK, pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
+    )
+    details = {
+        "bet_id": bet.bet_id,
+        "provider_id": bet.provider_id,
+        "payout": str(bet.payout),
+        "currency": bet.currency,
+        "accounts": short,
+    }
     finding = {"kind": "ROLLBACK_REFUSED", "subject": bet.authorization_id, "details": details}
     return msgspec.structs.replace(refusal, findings=(finding,))

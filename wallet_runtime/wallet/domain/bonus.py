@@ -62,11 +62,25 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
     if used is not None:
         return used
     if state.player is not None and state.player.status == "blocked":
-        return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", "the player is blocked; no bonus is issued", starts_new=True)
+        return refuse(
+            ISSUE,
+            pair,
+            409,
+            "PLAYER_BLOCKED",
+            "the player is blocked; no bonus is issued",
+            starts_new=True,
+        )
     multiplier = pair.policy.rolling.bonus.get(bucket.code, "0")
-    wanted = Turnover(bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair))
+    wanted = Turnover(
+        bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair)
+    )
     required = require_turnover(request, pair, wanted)
-    record = {"bucket_type_code": bucket.code, "amount": command.amount, "reference": command.reference, "rolling_id": required.rolling_id}
+    record = {
+        "bucket_type_code": bucket.code,
+        "amount": command.amount,
+        "reference": command.reference,
+        "rolling_id": required.rolling_id,
+    }
     body = {
         "bonus_id": str(request.transaction_id),
         "state": "ISSUED",
@@ -83,7 +97,10 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
         body=body,
         pair=pair.reference,
         starts_new=True,
-        legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
+        legs=(
+            Leg(PROMO, -command.amount, command.currency),
+            Leg(account, command.amount, command.currency),
+        ),
         bonus=record,
         reference=command.reference,
         obligations_opened=required.opened,
@@ -106,7 +123,11 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
         message = f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched; nothing was taken back"
         return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
     # An earlier bonus of the bucket that lapsed is taken back with the last rolling.
-    lapsed = 0 if state.has_active_rolling(bonus.account, besides=bonus.rolling_id) else state.locked_on(bonus.account)
+    lapsed = (
+        0
+        if state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
+        else state.locked_on(bonus.account)
+    )
     taken = min(state.balance(bonus.account), bonus.amount + lapsed)
     return _ended(REVERSE, request, bonus, state, pair, "REVERSED", taken)
 
@@ -126,7 +147,10 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
     owed = _owed(bonus, state)
     if bonus.state != "ISSUED" or owed is None or not owed.earned:
         return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held)
-    earned, target = earned_part(state, owed), pair.topology.account(pair.topology.withdrawable.code)
+    earned, target = (
+        earned_part(state, owed),
+        pair.topology.account(pair.topology.withdrawable.code),
+    )
     left = (state.open_turnover or 0) - owed.required
     if earned and left > 0:
         return refuse_open_turnover(EXPIRE, owed, left, bonus.currency, pair)
@@ -149,7 +173,13 @@ def _cap(command: Issue, pair: ActivePair) -> int | None:
 
 
 def _ended(  # noqa: PLR0913
-    command: str, request: Request, bonus: Bonus, state: State, pair: ActivePair, target: str, amount: int
+    command: str,
+    request: Request,
+    bonus: Bonus,
+    state: State,
+    pair: ActivePair,
+    target: str,
+    amount: int,
 ) -> Decision:
     taken = amount if bonus.state == "ISSUED" else 0
     body = {
@@ -160,7 +190,9 @@ def _ended(  # noqa: PLR0913
         "reference": bonus.reference,
     }
     if bonus.state == target:
-        return Decision(command=command, status=200, body=body, pair=pair.reference, starts_new=False)
+        return Decision(
+            command=command, status=200, body=body, pair=pair.reference, starts_new=False
+        )
     ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
     return Decision(
         command=command,
@@ -168,11 +200,15 @@ def _ended(  # noqa: PLR0913
         body=body,
         pair=pair.reference,
         starts_new=False,
-        legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency)) if taken else (),
+        legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency))
+        if taken
+        else (),
         bonus={"bonus_id": bonus.bonus_id, "from_state": "ISSUED", "state": target},
         locks=relocked(state, {bonus.account: -taken}),
         obligations_changed=_passed_on(bonus, state),
-        obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},) if bonus.rolling_id else (),
+        obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},)
+        if bonus.rolling_id
+        else (),
         events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
     )
 
@@ -189,11 +225,17 @@ def _owed(bonus: Bonus, state: State) -> Obligation | None:
     return next((o for o in there if o.rolling_id == bonus.rolling_id), None)
 
 
-def _refuse_end(command: str, bonus: Bonus, state: State, pair: ActivePair, target: str) -> Decision | None:
+def _refuse_end(
+    command: str, bonus: Bonus, state: State, pair: ActivePair, target: str
+) -> Decision | None:
     if bonus.state not in ("ISSUED", target):
         message = f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be {target.lower()}"
-        return refuse(command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state)
-    carried_off = any(o.rolling_id == bonus.rolling_id and o.account != bonus.account for o in state.obligations)
+        return refuse(
+            command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state
+        )
+    carried_off = any(
+        o.rolling_id == bonus.rolling_id and o.account != bonus.account for o in state.obligations
+    )
     if bonus.state == "ISSUED" and carried_off:
         message = f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code}; what became of it is not taken back"
         return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
@@ -215,5 +257,7 @@ def _bonus_bucket(pair: ActivePair, code: str) -> Bucket:
     bucket = pair.topology.bucket(code)
     if bucket is None or bucket.kind != "bonus":
         known = ", ".join(b.code for b in pair.topology.buckets if b.kind == "bonus")
-        raise BonusBucketInvalid(f"bucket {code[:64]!r} cannot take a bonus; the active topology takes {known or 'none'}")
+        raise BonusBucketInvalid(
+            f"bucket {code[:64]!r} cannot take a bonus; the active topology takes {known or 'none'}"
+        )
     return bucket

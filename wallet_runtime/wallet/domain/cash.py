@@ -17,11 +17,19 @@ from wallet_runtime.wallet.domain.obligations import Required, Turnover, require
 from wallet_runtime.wallet.domain.state import ActivePair, CashTransaction, Request, State
 
 DEPOSIT, TO_CASH, TO_BUCKET = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL", "WALLET_DEPOSIT"
-REQUEST, APPROVE, REJECT, MARK_PAID = "WITHDRAW_REQUEST", "WITHDRAW_APPROVE", "WITHDRAW_REJECT", "WITHDRAW_MARK_PAID"
+REQUEST, APPROVE, REJECT, MARK_PAID = (
+    "WITHDRAW_REQUEST",
+    "WITHDRAW_APPROVE",
+    "WITHDRAW_REJECT",
+    "WITHDRAW_MARK_PAID",
+)
 CANCEL, PAYOUT_FAILED = "WITHDRAW_CANCEL", "WITHDRAW_PAYOUT_FAILED"
 REVIEWED = ("approved", "rejected")
 # state -> where it may go; the same state again is a no-op, anything else is illegal.
-TRANSITIONS = {"requested": ("approved", "rejected", "canceled"), "approved": ("paid", "payout_failed")}
+TRANSITIONS = {
+    "requested": ("approved", "rejected", "canceled"),
+    "approved": ("paid", "payout_failed"),
+}
 
 
 class BucketInvalid(Invalid):
@@ -73,13 +81,23 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
     money = command.currency
     captured = (Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money))
     paid_in = _PaidIn() if bucket is None else _pay_in(request, pair, bucket, command.amount, money)
-    approved = event(request.transaction_id, request.player_id, DEPOSIT_APPROVED, {"amount": str(command.amount), "currency": money})
+    approved = event(
+        request.transaction_id,
+        request.player_id,
+        DEPOSIT_APPROVED,
+        {"amount": str(command.amount), "currency": money},
+    )
     cash = cash_balance(state, money, available=0 if bucket else command.amount)
-    record = _record(request, "deposit", "captured", command.amount) | {"provider_ref": command.psp_reference}
+    record = _record(request, "deposit", "captured", command.amount) | {
+        "provider_ref": command.psp_reference
+    }
     return Decision(
         command=DEPOSIT,
         status=200,
-        body={"transaction": _shown(request, "deposit", "captured", command.amount, money), "balance": cash},
+        body={
+            "transaction": _shown(request, "deposit", "captured", command.amount, money),
+            "balance": cash,
+        },
         pair=pair.reference,
         starts_new=True,
         legs=(*captured, *paid_in.legs),
@@ -127,15 +145,23 @@ def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair)
     return Decision(
         command=TO_CASH,
         status=200,
-        body={"transfer_id": str(request.transaction_id), "balance": cash_balance(state, command.currency, available=command.amount)},
+        body={
+            "transfer_id": str(request.transaction_id),
+            "balance": cash_balance(state, command.currency, available=command.amount),
+        },
         pair=pair.reference,
         starts_new=True,
-        legs=(Leg(account, -command.amount, command.currency), Leg(CASH_AVAILABLE, command.amount, command.currency)),
+        legs=(
+            Leg(account, -command.amount, command.currency),
+            Leg(CASH_AVAILABLE, command.amount, command.currency),
+        ),
         transfers=(_transfer(request, "WITHDRAWAL", account, CASH_AVAILABLE, command.amount),),
     )
 
 
-def request_withdrawal(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
+def request_withdrawal(
+    request: Request, command: Withdraw, state: State, pair: ActivePair
+) -> Decision:
     """Cash available -> pending, and a withdrawal that waits for review."""
     if _blocked(state):
         return _refuse_blocked(REQUEST, pair)
@@ -146,13 +172,21 @@ def request_withdrawal(request: Request, command: Withdraw, state: State, pair: 
         command=REQUEST,
         status=200,
         body={
-            "transaction": _shown(request, "withdrawal", "requested", command.amount, command.currency),
-            "balance": cash_balance(state, command.currency, available=-command.amount, pending=command.amount),
+            "transaction": _shown(
+                request, "withdrawal", "requested", command.amount, command.currency
+            ),
+            "balance": cash_balance(
+                state, command.currency, available=-command.amount, pending=command.amount
+            ),
         },
         pair=pair.reference,
         starts_new=True,
-        legs=(Leg(CASH_AVAILABLE, -command.amount, command.currency), Leg(CASH_PENDING, command.amount, command.currency)),
-        cash_transaction=_record(request, "withdrawal", "requested", command.amount) | {"balance_after": free - command.amount},
+        legs=(
+            Leg(CASH_AVAILABLE, -command.amount, command.currency),
+            Leg(CASH_PENDING, command.amount, command.currency),
+        ),
+        cash_transaction=_record(request, "withdrawal", "requested", command.amount)
+        | {"balance_after": free - command.amount},
     )
 
 
@@ -178,21 +212,50 @@ def cancel(request: Request, command: Review, state: State, pair: ActivePair) ->
 
 def fail_payout(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
     """Pending -> available again: the PSP could not pay an approved withdrawal out."""
-    return _move(request, command, state, pair, PAYOUT_FAILED, "payout_failed", (CASH_PENDING, CASH_AVAILABLE))
+    return _move(
+        request,
+        command,
+        state,
+        pair,
+        PAYOUT_FAILED,
+        "payout_failed",
+        (CASH_PENDING, CASH_AVAILABLE),
+    )
 
 
-def _move(request: Request, command: Review, state: State, pair: ActivePair, name: str, target: str, path: tuple[str, ...]) -> Decision:
+def _move(
+    request: Request,
+    command: Review,
+    state: State,
+    pair: ActivePair,
+    name: str,
+    target: str,
+    path: tuple[str, ...],
+) -> Decision:
     held = state.cash_transaction
     if held is None or held.type != "withdrawal" or held.player_id != str(request.player_id):
         raise TransactionNotFound
     answer = {"transaction": {"tx_id": held.transaction_id, "type": held.type, "state": target}}
     if held.state == target:
-        return Decision(command=name, status=200, body=answer, pair=pair.reference, starts_new=False)
+        return Decision(
+            command=name, status=200, body=answer, pair=pair.reference, starts_new=False
+        )
     if target not in TRANSITIONS.get(held.state, ()):
         message = f"a withdrawal cannot go from {held.state} to {target}"
         states = {"from_state": held.state, "to_state": target, "tx_type": held.type}
-        return refuse(name, pair, 409, "ILLEGAL_TRANSACTION_STATE_TRANSITION", message, starts_new=False, **states)
-    legs = tuple(Leg(account, sign * held.amount, held.currency) for account, sign in zip(path, (-1, 1), strict=False))
+        return refuse(
+            name,
+            pair,
+            409,
+            "ILLEGAL_TRANSACTION_STATE_TRANSITION",
+            message,
+            starts_new=False,
+            **states,
+        )
+    legs = tuple(
+        Leg(account, sign * held.amount, held.currency)
+        for account, sign in zip(path, (-1, 1), strict=False)
+    )
     return Decision(
         command=name,
         status=200,
@@ -206,12 +269,20 @@ def _move(request: Request, command: Review, state: State, pair: ActivePair, nam
 
 
 def _moved(held: CashTransaction, target: str, reviewed_by: str) -> dict[str, object]:
-    move: dict[str, object] = {"transaction_id": held.transaction_id, "from_state": held.state, "state": target}
+    move: dict[str, object] = {
+        "transaction_id": held.transaction_id,
+        "from_state": held.state,
+        "state": target,
+    }
     return move | {"reviewed_by": reviewed_by} if target in REVIEWED else move
 
 
 def _paid_event(request: Request, held: CashTransaction) -> tuple[Event, ...]:
-    payload = {"transaction_id": held.transaction_id, "amount": str(held.amount), "currency": held.currency}
+    payload = {
+        "transaction_id": held.transaction_id,
+        "amount": str(held.amount),
+        "currency": held.currency,
+    }
     return (event(request.transaction_id, request.player_id, WITHDRAW_APPROVED, payload),)
 
 
@@ -223,13 +294,17 @@ class _PaidIn(msgspec.Struct, frozen=True):
     required: Required = Required()
 
 
-def _pay_in(request: Request, pair: ActivePair, bucket: Bucket, amount: int, currency: str) -> _PaidIn:
+def _pay_in(
+    request: Request, pair: ActivePair, bucket: Bucket, amount: int, currency: str
+) -> _PaidIn:
     account = pair.topology.account(bucket.code)
     multiplier = pair.policy.rolling.deposit.get(bucket.code, "0")
     return _PaidIn(
         legs=(Leg(CASH_AVAILABLE, -amount, currency), Leg(account, amount, currency)),
         transfers=(_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, amount),),
-        required=require_turnover(request, pair, Turnover(bucket, amount, currency, multiplier, "deposit")),
+        required=require_turnover(
+            request, pair, Turnover(bucket, amount, currency, multiplier, "deposit")
+        ),
     )
 
 
@@ -237,16 +312,31 @@ def _normal_bucket(pair: ActivePair, code: str) -> Bucket:
     bucket = pair.topology.bucket(code)
     if bucket is None or bucket.kind != "normal":
         normal = [b.code for b in pair.topology.buckets if b.kind == "normal"]
-        raise BucketInvalid(f"bucket {code!r} cannot take a deposit; the active topology takes {', '.join(normal)}")
+        raise BucketInvalid(
+            f"bucket {code!r} cannot take a deposit; the active topology takes {', '.join(normal)}"
+        )
     return bucket
 
 
-def _transfer(request: Request, kind: str, source: str, target: str, amount: int) -> dict[str, object]:
-    return {"transfer_id": str(request.transaction_id), "kind": kind, "from_account": source, "to_account": target, "amount": amount}
+def _transfer(
+    request: Request, kind: str, source: str, target: str, amount: int
+) -> dict[str, object]:
+    return {
+        "transfer_id": str(request.transaction_id),
+        "kind": kind,
+        "from_account": source,
+        "to_account": target,
+        "amount": amount,
+    }
 
 
 def _record(request: Request, kind: str, state: str, amount: int) -> dict[str, object]:
-    return {"transaction_id": str(request.transaction_id), "type": kind, "state": state, "amount": amount}
+    return {
+        "transaction_id": str(request.transaction_id),
+        "type": kind,
+        "state": state,
+        "amount": amount,
+    }
 
 
 def _shown(request: Request, kind: str, state: str, amount: int, currency: str) -> dict[str, str]:
@@ -259,9 +349,26 @@ def _blocked(state: State) -> bool:
 
 
 def _refuse_blocked(name: str, pair: ActivePair) -> Decision:
-    return refuse(name, pair, 409, "PLAYER_BLOCKED", "the player is blocked; his money stays where it is", starts_new=True)
+    return refuse(
+        name,
+        pair,
+        409,
+        "PLAYER_BLOCKED",
+        "the player is blocked; his money stays where it is",
+        starts_new=True,
+    )
 
 
-def _short(name: str, pair: ActivePair, status: int, held: int, currency: str, words: str) -> Decision:
+def _short(
+    name: str, pair: ActivePair, status: int, held: int, currency: str, words: str
+) -> Decision:
     available = format_amount(held, currency)
-    return refuse(name, pair, status, INSUFFICIENT_FUNDS, f"{words} {available} {currency}", starts_new=True, available=available)
+    return refuse(
+        name,
+        pair,
+        status,
+        INSUFFICIENT_FUNDS,
+        f"{words} {available} {currency}",
+        starts_new=True,
+        available=available,
+    )

@@ -34,16 +34,22 @@ def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ..
         for grant in coupons.usable(state.grants)
         if any(coupons.covers(grant.scope, provider, provider_type) for provider in providers)
     ]
-    return tuple(funding.by_source(funding.paying_order(pair.topology, rule, funding.Coupons(tuple(grants)))))
+    return tuple(
+        funding.by_source(funding.paying_order(pair.topology, rule, funding.Coupons(tuple(grants))))
+    )
 
 
 def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
     """Refuse (422) a source that the active rule does not let the player pick."""
     sources = allowed(choice.provider_type, state, pair)
     if not sources:
-        raise SourceInvalid(f"bets of {choice.provider_type} are paid in the server's own order; a source cannot be named")
+        raise SourceInvalid(
+            f"bets of {choice.provider_type} are paid in the server's own order; a source cannot be named"
+        )
     if choice.source not in sources:
-        raise SourceInvalid(f"bets of {choice.provider_type} can be paid from one of {', '.join(sources)}; found {choice.source[:64]!r}")
+        raise SourceInvalid(
+            f"bets of {choice.provider_type} can be paid from one of {', '.join(sources)}; found {choice.source[:64]!r}"
+        )
 
 
 def show(kept: dict[str, str], state: State, pair: ActivePair) -> list[dict[str, Any]]:

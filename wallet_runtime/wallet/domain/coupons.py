@@ -8,16 +8,41 @@ from uuid import uuid5
 
 import msgspec
 
-from wallet_runtime.contract import LIVE, PROVIDER_TYPES, PROVIDERS, ROLLING_COMPLETED_CONFIRMED, ROLLING_REQUIRED, SLOTS, SPORTS
+from wallet_runtime.contract import (
+    LIVE,
+    PROVIDER_TYPES,
+    PROVIDERS,
+    ROLLING_COMPLETED_CONFIRMED,
+    ROLLING_REQUIRED,
+    SLOTS,
+    SPORTS,
+)
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
 from wallet_runtime.wallet.domain.obligations import PROMO, refuse_open_turnover, release, revoked
-from wallet_runtime.wallet.domain.state import ActivePair, Grant, Obligation, Request, Scope, State, is_grant
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Grant,
+    Obligation,
+    Request,
+    Scope,
+    State,
+    is_grant,
+)
 
-ISSUE, REVERSE, EXPIRE, COMPLETE = "COUPON_ISSUE", "COUPON_REVERSE", "COUPON_EXPIRE", "COUPON_COMPLETE"
-TYPES_OF_SCOPE: dict[ScopeKind, tuple[str, ...]] = {"sports": (SPORTS,), "casino": (LIVE, SLOTS), "all_games": PROVIDER_TYPES}
+ISSUE, REVERSE, EXPIRE, COMPLETE = (
+    "COUPON_ISSUE",
+    "COUPON_REVERSE",
+    "COUPON_EXPIRE",
+    "COUPON_COMPLETE",
+)
+TYPES_OF_SCOPE: dict[ScopeKind, tuple[str, ...]] = {
+    "sports": (SPORTS,),
+    "casino": (LIVE, SLOTS),
+    "all_games": PROVIDER_TYPES,
+}
 ITSELF = Destination(GRANT, GRANT)
 
 
@@ -54,13 +79,19 @@ def read_scope(scope: Scope) -> Scope:
     unknown = [provider for provider in scope.provider_ids if provider not in PROVIDERS]
     if (scope.kind == "provider") != bool(scope.provider_ids) or unknown:
         found = f"{scope.kind} with {', '.join(scope.provider_ids)[:80] or 'no providers'}"
-        raise ScopeInvalid(f"only the scope provider takes provider_ids, of {', '.join(PROVIDERS)}; found {found}")
+        raise ScopeInvalid(
+            f"only the scope provider takes provider_ids, of {', '.join(PROVIDERS)}; found {found}"
+        )
     return Scope(scope.kind, tuple(sorted(set(scope.provider_ids))))
 
 
 def covers(scope: Scope, provider_id: str, provider_type: str) -> bool:
     """Tell whether a coupon of this scope may be staked at this provider."""
-    return provider_id in scope.provider_ids if scope.kind == "provider" else provider_type in TYPES_OF_SCOPE[scope.kind]
+    return (
+        provider_id in scope.provider_ids
+        if scope.kind == "provider"
+        else provider_type in TYPES_OF_SCOPE[scope.kind]
+    )
 
 
 def usable(grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
@@ -73,25 +104,40 @@ def winnings(rule: CouponRule, provider_type: str) -> Destination:
     return rule.winnings.get(provider_type, ITSELF)
 
 
-def issue(request: Request, command: Issue, state: State, pair: ActivePair, *, lapsed: bool = False) -> Decision:
+def issue(
+    request: Request, command: Issue, state: State, pair: ActivePair, *, lapsed: bool = False
+) -> Decision:
     """PROMO -> a grant of its own, with the rolling that the policy asks for in the same command (A8-2).
 
     `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody looks.
     """
     if state.coupon is not None:
         message = f"coupon log {command.coupon_log_id} has its grant already, and it is {state.coupon.state}"
-        return _refuse(ISSUE, pair, "COUPON_ALREADY_ISSUED", message, starts_new=True, state=state.coupon.state)
+        return _refuse(
+            ISSUE, pair, "COUPON_ALREADY_ISSUED", message, starts_new=True, state=state.coupon.state
+        )
     if lapsed:
         message = f"the coupon would have lapsed at {command.expires_at}; nothing was issued"
-        return _refuse(ISSUE, pair, "COUPON_LAPSED", message, starts_new=True, expires_at=command.expires_at)
+        return _refuse(
+            ISSUE, pair, "COUPON_LAPSED", message, starts_new=True, expires_at=command.expires_at
+        )
     if state.player is not None and state.player.status == "blocked":
-        return _refuse(ISSUE, pair, "PLAYER_BLOCKED", "the player is blocked; no coupon is issued", starts_new=True)
+        return _refuse(
+            ISSUE,
+            pair,
+            "PLAYER_BLOCKED",
+            "the player is blocked; no coupon is issued",
+            starts_new=True,
+        )
     multiplier = pair.policy.coupons.rolling.get(command.scope.kind)
     if multiplier is None:
         offered = sorted(pair.policy.coupons.rolling)
         message = f"the active policy offers no coupon of scope {command.scope.kind}; it offers {', '.join(offered) or 'none'}"
         return _refuse(ISSUE, pair, "COUPON_NOT_OFFERED", message, starts_new=True, offered=offered)
-    grant_id, rolling_id = str(uuid5(request.transaction_id, "grant")), str(uuid5(request.transaction_id, "rolling"))
+    grant_id, rolling_id = (
+        str(uuid5(request.transaction_id, "grant")),
+        str(uuid5(request.transaction_id, "rolling")),
+    )
     account = f"{GRANT}/{grant_id}"
     required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
     body = {
@@ -104,16 +150,31 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair, *, l
         "expires_at": command.expires_at,
         "rolling_id": rolling_id,
     }
-    owed = {"rolling_id": rolling_id, "topology_code": pair.topology.code, "bucket_type_code": "", "grant_id": grant_id}
+    owed = {
+        "rolling_id": rolling_id,
+        "topology_code": pair.topology.code,
+        "bucket_type_code": "",
+        "grant_id": grant_id,
+    }
     return Decision(
         command=ISSUE,
         status=200,
         body=body,
         pair=pair.reference,
         starts_new=True,
-        legs=(Leg(PROMO, -command.amount, command.currency), Leg(account, command.amount, command.currency)),
+        legs=(
+            Leg(PROMO, -command.amount, command.currency),
+            Leg(account, command.amount, command.currency),
+        ),
         grants_opened=(msgspec.structs.asdict(command) | {"grant_id": grant_id},),
-        obligations_opened=(owed | {"amount": command.amount, "cap": _cap(command, pair.policy.coupons), "required": required},),
+        obligations_opened=(
+            owed
+            | {
+                "amount": command.amount,
+                "cap": _cap(command, pair.policy.coupons),
+                "required": required,
+            },
+        ),
         events=(_required(request, command, grant_id, rolling_id, multiplier, required),),
     )
 
@@ -145,14 +206,18 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
     """
     grant = state.grant(owed.account)
     if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
-        raise GrantNotFound(f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active; nothing was released")
+        raise GrantNotFound(
+            f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active; nothing was released"
+        )
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
         message = f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state} on {owed.topology_code}"
         return _refuse(COMPLETE, pair, "ROLLING_NOT_COMPLETABLE", message, state=owed.state)
     if grant is None or owed.state == "COMPLETED":
         assert state.player is not None
         body = _completed_body(owed, 0, state.player.currency)
-        return Decision(command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False)
+        return Decision(
+            command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False
+        )
     if state.open_turnover:
         return refuse_open_turnover(COMPLETE, owed, state.open_turnover, grant.currency, pair)
     return _released(request, owed, grant, pair)
@@ -180,7 +245,9 @@ def _named(request: Request, state: State) -> Grant:
     return state.coupon
 
 
-def _take_back(request: Request, command: str, grant: Grant, state: State, pair: ActivePair, target: str) -> Decision:
+def _take_back(
+    request: Request, command: str, grant: Grant, state: State, pair: ActivePair, target: str
+) -> Decision:
     """Close a grant and its rolling; a grant that was closed this way before stays as it is."""
     taken = grant.balance if grant.state == "ACTIVE" else 0
     body = {
@@ -191,11 +258,17 @@ def _take_back(request: Request, command: str, grant: Grant, state: State, pair:
         "currency": grant.currency,
     }
     if grant.state == target:
-        return Decision(command=command, status=200, body=body, pair=pair.reference, starts_new=False)
+        return Decision(
+            command=command, status=200, body=body, pair=pair.reference, starts_new=False
+        )
     if grant.state != "ACTIVE":
         message = f"coupon log {grant.coupon_log_id} is {grant.state}; only an active coupon can be {target.lower()}"
         return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)
-    legs = (Leg(grant.account, -taken, grant.currency), Leg(PROMO, taken, grant.currency)) if taken else ()
+    legs = (
+        (Leg(grant.account, -taken, grant.currency), Leg(PROMO, taken, grant.currency))
+        if taken
+        else ()
+    )
     ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
     rollings = [owed.rolling_id for owed in state.obligations if owed.account == grant.account]
     return Decision(
@@ -206,8 +279,12 @@ def _take_back(request: Request, command: str, grant: Grant, state: State, pair:
         starts_new=False,
         legs=legs,
         grants_closed=({"grant_id": grant.grant_id, "state": target},),
-        obligations_closed=tuple({"rolling_id": rolling_id, "state": ended} for rolling_id in rollings),
-        events=tuple(revoked(request, rolling_id, ended, index) for index, rolling_id in enumerate(rollings)),
+        obligations_closed=tuple(
+            {"rolling_id": rolling_id, "state": ended} for rolling_id in rollings
+        ),
+        events=tuple(
+            revoked(request, rolling_id, ended, index) for index, rolling_id in enumerate(rollings)
+        ),
     )
 
 
@@ -215,7 +292,9 @@ def _required(  # noqa: PLR0913
     request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
 ) -> Event:
     """Ask for turnover. The grant is the rolling's funding source, so that only its own stakes count for it."""
-    types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(TYPES_OF_SCOPE.get(command.scope.kind, ()))
+    types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(
+        TYPES_OF_SCOPE.get(command.scope.kind, ())
+    )
     token = f"coupon_log:{command.coupon_log_id}"
     payload = {
         "rolling_id": rolling_id,
@@ -237,7 +316,11 @@ def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair
     target = pair.topology.account(pair.topology.withdrawable.code)
     released, legs = release(grant.account, target, grant.balance, owed.cap, grant.currency)
     moved = {"from_account": grant.account, "to_account": target}
-    payload = {"rolling_id": owed.rolling_id, "released": str(released), "currency": grant.currency} | moved
+    payload = {
+        "rolling_id": owed.rolling_id,
+        "released": str(released),
+        "currency": grant.currency,
+    } | moved
     return Decision(
         command=COMPLETE,
         status=200,
@@ -245,22 +328,46 @@ def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair
         pair=pair.reference,
         starts_new=False,
         legs=legs,
-        transfers=({"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released} | moved,) if released else (),
+        transfers=(
+            {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released}
+            | moved,
+        )
+        if released
+        else (),
         grants_closed=({"grant_id": grant.grant_id, "state": "COMPLETED"},),
         obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
-        events=(event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),),
+        events=(
+            event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),
+        ),
     )
 
 
 def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str, object]:
-    return {"rolling_id": owed.rolling_id, "state": "COMPLETED", "released": format_amount(released, currency), "currency": currency}
+    return {
+        "rolling_id": owed.rolling_id,
+        "state": "COMPLETED",
+        "released": format_amount(released, currency),
+        "currency": currency,
+    }
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:
     """Return the most that completion may release, rounded down to a minor unit; None where the policy sets no cap."""
     multiple = rule.release_cap.get(command.scope.kind)
-    return None if multiple is None else int((command.amount * Decimal(multiple)).to_integral_value(ROUND_FLOOR))
+    return (
+        None
+        if multiple is None
+        else int((command.amount * Decimal(multiple)).to_integral_value(ROUND_FLOOR))
+    )
 
 
-def _refuse(command: str, pair: ActivePair, code: str, message: str, *, starts_new: bool = False, **details: object) -> Decision:
+def _refuse(
+    command: str,
+    pair: ActivePair,
+    code: str,
+    message: str,
+    *,
+    starts_new: bool = False,
+    **details: object,
+) -> Decision:
     return refuse(command, pair, 409, code, message, starts_new=starts_new, **details)

@@ -65,15 +65,26 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def refuse(
-    command: str, pair: ActivePair | PairReference, status: int, code: str, message: str, *, starts_new: bool, **details: object
+    command: str,
+    pair: ActivePair | PairReference,
+    status: int,
+    code: str,
+    message: str,
+    *,
+    starts_new: bool,
+    **details: object,
 ) -> Decision:
     """Build a business refusal: it is stored under the request id and repeated, and it moves nothing."""
     reference = pair if isinstance(pair, PairReference) else pair.reference
     body = {"status": status, "code": code, "message": message, "details": details}
-    return Decision(command=command, status=status, body=body, pair=reference, starts_new=starts_new)
+    return Decision(
+        command=command, status=status, body=body, pair=reference, starts_new=starts_new
+    )
 
 
-def event(transaction_id: UUID, player_id: UUID, event_type: str, payload: dict[str, Any], index: int = 0) -> Event:
+def event(
+    transaction_id: UUID, player_id: UUID, event_type: str, payload: dict[str, Any], index: int = 0
+) -> Event:
     """Build an event whose id derives from its transaction, so that a command decided twice writes the same one."""
     event_id = uuid5(transaction_id, f"{event_type}/{index}")
     return Event(event_id, event_type, player_id.int % PARTITIONS, payload)
@@ -81,7 +92,10 @@ def event(transaction_id: UUID, player_id: UUID, event_type: str, payload: dict[
 
 def shares_json(shares: tuple[Share, ...], currency: str) -> list[dict[str, str]]:
     """Show shares on the wire: accounts with amounts in major units."""
-    return [{"account": share.account, "amount": format_amount(share.amount, currency)} for share in shares]
+    return [
+        {"account": share.account, "amount": format_amount(share.amount, currency)}
+        for share in shares
+    ]
 
 
 def shares_event(shares: tuple[Share, ...]) -> list[dict[str, str]]:
@@ -97,7 +111,9 @@ def shares_event(shares: tuple[Share, ...]) -> list[dict[str, str]]:
     ]
 
 
-def cash_balance(state: State, currency: str, *, available: int = 0, pending: int = 0) -> dict[str, str]:
+def cash_balance(
+    state: State, currency: str, *, available: int = 0, pending: int = 0
+) -> dict[str, str]:
     """Show the cash balance after a command that changes it by `available` and `pending`."""
     free = (state.cash.available if state.cash else 0) + available
     held = (state.cash.pending if state.cash else 0) + pending

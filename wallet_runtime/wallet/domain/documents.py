@@ -23,8 +23,12 @@ VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
 # Of one case, so that no two names differ by case or spaces alone. The patterns stand in the published schemas, too, whose dialect of
 # expressions has no sign for the very end: a `$` would let a line break pass.
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")]
-PolicyKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")]
+Code = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")
+]
+PolicyKey = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")
+]
 NO_LIMIT = "none"
 GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
 D = TypeVar("D", "Topology", "Policy")
@@ -36,7 +40,9 @@ class DocumentInvalid(Exception):
     def __init__(self, found: tuple[Fault, ...]) -> None:
         """Keep every fault of the document, each with its path."""
         self.faults = found
-        super().__init__("; ".join(f"{fault.path or 'the document'}: {fault.message}" for fault in found))
+        super().__init__(
+            "; ".join(f"{fault.path or 'the document'}: {fault.message}" for fault in found)
+        )
 
 
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,7 +207,10 @@ def _dedented(part: Any) -> Any:
     """Take the indentation out of descriptions, which are docstrings: Python 3.13 does so by itself, earlier ones do not."""
     if isinstance(part, dict):
         return {
-            name: cleandoc(value) if name == "description" and isinstance(value, str) else _dedented(value) for name, value in part.items()
+            name: cleandoc(value)
+            if name == "description" and isinstance(value, str)
+            else _dedented(value)
+            for name, value in part.items()
         }
     return [_dedented(item) for item in part] if isinstance(part, list) else part
 

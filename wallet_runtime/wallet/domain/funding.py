@@ -30,12 +30,18 @@ class Coupons(msgspec.Struct, frozen=True):
 NO_COUPONS = Coupons()
 
 
-def paying_order(topology: Topology, rule: FundingRule, coupons: Coupons = NO_COUPONS) -> tuple[str, ...]:
+def paying_order(
+    topology: Topology, rule: FundingRule, coupons: Coupons = NO_COUPONS
+) -> tuple[str, ...]:
     """List the accounts that may pay, in order: grants before or after the rule's sources, withdrawable around both or not at all.
 
     Points are never among them, whatever a document says.
     """
-    stakeable = [code for code in rule.sources if (bucket := topology.bucket(code)) is not None and bucket.kind in STAKEABLE_KINDS]
+    stakeable = [
+        code
+        for code in rule.sources
+        if (bucket := topology.bucket(code)) is not None and bucket.kind in STAKEABLE_KINDS
+    ]
     sources = tuple(topology.account(code) for code in stakeable)
     order = coupons.accounts + sources if coupons.pay_first else sources + coupons.accounts
     withdrawable = (topology.account(topology.withdrawable.code),)
@@ -45,7 +51,12 @@ def paying_order(topology: Topology, rule: FundingRule, coupons: Coupons = NO_CO
 
 
 def fund(
-    topology: Topology, rule: FundingRule, state: State, stake: int, source: str | None, coupons: Coupons = NO_COUPONS
+    topology: Topology,
+    rule: FundingRule,
+    state: State,
+    stake: int,
+    source: str | None,
+    coupons: Coupons = NO_COUPONS,
 ) -> tuple[Share, ...]:
     """Take a stake from the accounts that the rule allows, each as far as it reaches, in order.
 
@@ -56,7 +67,9 @@ def fund(
     if rule.mode == "selection":
         accounts = (_picked(accounts, source),)
     elif source is not None:
-        raise SourceNotAllowed("this provider type is paid by the server's own order; a source cannot be named")
+        raise SourceNotAllowed(
+            "this provider type is paid by the server's own order; a source cannot be named"
+        )
     shares, left = [], stake
     for account in accounts:
         part = min(left, state.balance(account))
@@ -71,11 +84,20 @@ def fund(
 def is_limited(topology: Topology, rule: FundingRule, state: State, currency: str) -> bool:
     """Tell whether a limit under bonus may concern this player's bets: he has, or had, bonus money or a coupon."""
     limited = rule.max_bet_under_bonus.get(currency, NO_LIMIT) != NO_LIMIT
-    return limited and (bool(state.grants) or state.had_grants or any(_is_bonus(topology, account) for account in state.buckets))
+    return limited and (
+        bool(state.grants)
+        or state.had_grants
+        or any(_is_bonus(topology, account) for account in state.buckets)
+    )
 
 
 def over_round_limit(  # noqa: PLR0913
-    topology: Topology, rule: FundingRule, state: State, shares: tuple[Share, ...], round_id: str, currency: str
+    topology: Topology,
+    rule: FundingRule,
+    state: State,
+    shares: tuple[Share, ...],
+    round_id: str,
+    currency: str,
 ) -> int | None:
     """Return the limit that a bet and the open ones of its round exceed together, where bonus money pays a part of any of them.
 
@@ -83,11 +105,18 @@ def over_round_limit(  # noqa: PLR0913
     """
     if not is_limited(topology, rule, state, currency):
         return None
-    together = (*shares, *(Share(account, amount) for account, amount in state.staked_in_round(round_id).items()))
-    return over_bonus_limit(topology, rule, together, sum(share.amount for share in together), currency)
+    together = (
+        *shares,
+        *(Share(account, amount) for account, amount in state.staked_in_round(round_id).items()),
+    )
+    return over_bonus_limit(
+        topology, rule, together, sum(share.amount for share in together), currency
+    )
 
 
-def over_bonus_limit(topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str) -> int | None:
+def over_bonus_limit(
+    topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str
+) -> int | None:
     """Return the limit in minor units that stakes with any bonus or grant share among them exceed together, or None."""
     limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
     if limit == NO_LIMIT or not any(_is_bonus(topology, share.account) for share in shares):
@@ -103,7 +132,9 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
     """
     stake = sum(share.amount for share in shares)
     parts = [payout * share.amount // stake for share in shares]
-    by_remainder = sorted(range(len(shares)), key=lambda i: (-(payout * shares[i].amount % stake), i))
+    by_remainder = sorted(
+        range(len(shares)), key=lambda i: (-(payout * shares[i].amount % stake), i)
+    )
     for index in by_remainder[: payout - sum(parts)]:
         parts[index] += 1
     return tuple(parts)
@@ -111,7 +142,9 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
 
 def by_source(accounts: tuple[str, ...]) -> dict[str, str]:
     """Name accounts the way a player picks them: a bucket by its code, a coupon grant by its account."""
-    return {account if is_grant(account) else account.partition("/")[2]: account for account in accounts}
+    return {
+        account if is_grant(account) else account.partition("/")[2]: account for account in accounts
+    }
 
 
 def _picked(accounts: tuple[str, ...], source: str | None) -> str:

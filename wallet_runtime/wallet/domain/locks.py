@@ -37,7 +37,11 @@ def _free(state: State, account: str) -> int:
 
 
 def _others_part(state: State, owed: Obligation) -> int:
-    others = sum(o.weight for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+    others = sum(
+        o.weight
+        for o in state.obligations
+        if o.account == owed.account and o.rolling_id != owed.rolling_id
+    )
     whole = owed.weight + others
     return _free(state, owed.account) * (owed.earned + others) // whole if whole else 0
 

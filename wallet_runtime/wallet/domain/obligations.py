@@ -46,7 +46,11 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
     if required == 0:
         return Required()
     rolling_id = str(uuid5(request.transaction_id, "rolling"))
-    where = {"rolling_id": rolling_id, "topology_code": pair.topology.code, "bucket_type_code": wanted.bucket.code}
+    where = {
+        "rolling_id": rolling_id,
+        "topology_code": pair.topology.code,
+        "bucket_type_code": wanted.bucket.code,
+    }
     payload = where | {
         "provider_types": list(wanted.bucket.provider_types),
         "currency": wanted.currency,
@@ -58,25 +62,46 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
         "beside": list(wanted.beside),
     }
     opened = where | {"amount": wanted.amount, "cap": wanted.cap, "required": required}
-    return Required(rolling_id, (opened,), (event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload),))
+    return Required(
+        rolling_id,
+        (opened,),
+        (event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload),),
+    )
 
 
 def revoked(request: Request, rolling_id: str, state: str, index: int = 0) -> Event:
     """Tell rolling_worker that what a rolling was for has been taken back; it ends as CANCELED or EXPIRED without completion."""
-    payload = {"rolling_id": rolling_id, "state": state, "transaction_id": str(request.transaction_id)}
+    payload = {
+        "rolling_id": rolling_id,
+        "state": state,
+        "transaction_id": str(request.transaction_id),
+    }
     return event(request.transaction_id, request.player_id, ROLLING_REVOKED, payload, index)
 
 
-def release(source: str, target: str, held: int, cap: int | None, currency: str) -> tuple[int, tuple[Leg, ...]]:
+def release(
+    source: str, target: str, held: int, cap: int | None, currency: str
+) -> tuple[int, tuple[Leg, ...]]:
     """Move what an account holds to `target`, and what exceeds the cap to PROMO; return what was released, and the legs."""
     released = held if cap is None else min(held, cap)
-    legs = (Leg(source, -held, currency), Leg(target, released, currency), Leg(PROMO, held - released, currency))
+    legs = (
+        Leg(source, -held, currency),
+        Leg(target, released, currency),
+        Leg(PROMO, held - released, currency),
+    )
     return released, tuple(leg for leg in legs if leg.delta)
 
 
-def release_record(request: Request, source: str, target: str, released: int) -> tuple[dict[str, Any], ...]:
+def release_record(
+    request: Request, source: str, target: str, released: int
+) -> tuple[dict[str, Any], ...]:
     """Record what a release made withdrawable; nothing where nothing became so."""
-    record = {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "from_account": source, "to_account": target}
+    record = {
+        "transfer_id": str(request.transaction_id),
+        "kind": "RELEASE",
+        "from_account": source,
+        "to_account": target,
+    }
     return (record | {"amount": released},) if released else ()
 
 
@@ -105,7 +130,9 @@ def pass_earned_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[di
     return ({"rolling_id": heir.rolling_id, "earned": heir.earned + owed.earned},)
 
 
-def refuse_open_turnover(command: str, owed: Obligation, open_turnover: int, currency: str, pair: ActivePair) -> Decision:
+def refuse_open_turnover(
+    command: str, owed: Obligation, open_turnover: int, currency: str, pair: ActivePair
+) -> Decision:
     """Refuse a release whose turnover the settled bets cannot have reached, whatever rolling_worker says (ADR 20)."""
     left = format_amount(open_turnover, currency)
     message = f"settled bets leave at least {left} {currency} of {owed.account} to be turned over; nothing was released"

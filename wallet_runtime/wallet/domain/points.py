@@ -64,32 +64,79 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
     currency = state.player.currency
     held = _held(state, pair)
     if state.player.status == "blocked":
-        return refuse(TRANSFER, pair, 409, "PLAYER_BLOCKED", "the player is blocked; his points stay points", starts_new=True)
+        return refuse(
+            TRANSFER,
+            pair,
+            409,
+            "PLAYER_BLOCKED",
+            "the player is blocked; his points stay points",
+            starts_new=True,
+        )
     if held < command.points:
         return _short(TRANSFER, pair, held, starts_new=True)
     minor_units = rate.minor_units_per_point.get(currency)
     if minor_units is None:
         offered = sorted(rate.minor_units_per_point)
         message = f"{target.code} has no rate for points into {currency}; it has one for {', '.join(offered) or 'nothing'}"
-        return refuse(TRANSFER, pair, 409, "POINTS_RATE_MISSING", message, starts_new=True, currencies=offered)
+        return refuse(
+            TRANSFER, pair, 409, "POINTS_RATE_MISSING", message, starts_new=True, currencies=offered
+        )
     value, rest = divmod(command.points * minor_units, rate.per_points)
     if rest or not value:
         message = f"{command.points} points are no whole amount of {currency} at {minor_units} minor units per {rate.per_points} points"
-        return refuse(TRANSFER, pair, 409, "POINTS_NOT_EXACT", message, starts_new=True, per_points=rate.per_points)
+        return refuse(
+            TRANSFER,
+            pair,
+            409,
+            "POINTS_NOT_EXACT",
+            message,
+            starts_new=True,
+            per_points=rate.per_points,
+        )
     multiplier = pair.policy.rolling.points.get(target.code, "0")
-    required = require_turnover(request, pair, Turnover(target, value, currency, multiplier, "points"))
+    required = require_turnover(
+        request, pair, Turnover(target, value, currency, multiplier, "points")
+    )
     return _redeemed(request, command, pair, value, currency, required)
 
 
-def _redeemed(request: Request, command: PointsTransfer, pair: ActivePair, value: int, currency: str, required: Required) -> Decision:
+def _redeemed(
+    request: Request,
+    command: PointsTransfer,
+    pair: ActivePair,
+    value: int,
+    currency: str,
+    required: Required,
+) -> Decision:
     source, target = _account(pair), pair.topology.account(command.target)
-    moved = {"points": str(command.points), "target": command.target, "currency": currency, "rolling_id": required.rolling_id}
-    record = {"transfer_id": str(request.transaction_id), "kind": "POINTS", "from_account": source, "to_account": target, "amount": value}
-    announced = event(request.transaction_id, request.player_id, POINTS_TRANSFERRED, moved | {"amount": str(value)})
+    moved = {
+        "points": str(command.points),
+        "target": command.target,
+        "currency": currency,
+        "rolling_id": required.rolling_id,
+    }
+    record = {
+        "transfer_id": str(request.transaction_id),
+        "kind": "POINTS",
+        "from_account": source,
+        "to_account": target,
+        "amount": value,
+    }
+    announced = event(
+        request.transaction_id,
+        request.player_id,
+        POINTS_TRANSFERRED,
+        moved | {"amount": str(value)},
+    )
     return Decision(
         command=TRANSFER,
         status=200,
-        body={"transfer_id": str(request.transaction_id), "state": "COMPLETED", "amount": format_amount(value, currency)} | moved,
+        body={
+            "transfer_id": str(request.transaction_id),
+            "state": "COMPLETED",
+            "amount": format_amount(value, currency),
+        }
+        | moved,
         pair=pair.reference,
         starts_new=True,
         legs=(
@@ -104,7 +151,15 @@ def _redeemed(request: Request, command: PointsTransfer, pair: ActivePair, value
     )
 
 
-def _moved(name: str, request: Request, command: Points, state: State, pair: ActivePair, delta: int, counter: str) -> Decision:
+def _moved(
+    name: str,
+    request: Request,
+    command: Points,
+    state: State,
+    pair: ActivePair,
+    delta: int,
+    counter: str,
+) -> Decision:
     body = {
         "transaction_id": str(request.transaction_id),
         "points": str(command.points),
@@ -124,14 +179,23 @@ def _moved(name: str, request: Request, command: Points, state: State, pair: Act
 def _target(pair: ActivePair, code: str) -> tuple[Bucket, PointsTarget]:
     bucket = pair.topology.bucket(code)
     rate = next((target for target in pair.topology.points_targets if target.bucket == code), None)
-    if bucket is None or bucket.kind != "normal" or rate is None or code not in pair.policy.points_targets:
+    if (
+        bucket is None
+        or bucket.kind != "normal"
+        or rate is None
+        or code not in pair.policy.points_targets
+    ):
         offered = ", ".join(pair.policy.points_targets) or "none"
-        raise PointsTargetInvalid(f"points cannot become money in {code[:64]!r}; the active policy offers {offered}")
+        raise PointsTargetInvalid(
+            f"points cannot become money in {code[:64]!r}; the active policy offers {offered}"
+        )
     return bucket, rate
 
 
 def _account(pair: ActivePair) -> str:
-    return pair.topology.account(next(bucket.code for bucket in pair.topology.buckets if bucket.kind == "points"))
+    return pair.topology.account(
+        next(bucket.code for bucket in pair.topology.buckets if bucket.kind == "points")
+    )
 
 
 def _held(state: State, pair: ActivePair) -> int:
@@ -139,4 +203,12 @@ def _held(state: State, pair: ActivePair) -> int:
 
 
 def _short(name: str, pair: ActivePair, held: int, *, starts_new: bool) -> Decision:
-    return refuse(name, pair, 409, INSUFFICIENT_FUNDS, f"the player holds {held} points", starts_new=starts_new, available=str(held))
+    return refuse(
+        name,
+        pair,
+        409,
+        INSUFFICIENT_FUNDS,
+        f"the player holds {held} points",
+        starts_new=starts_new,
+        available=str(held),
+    )

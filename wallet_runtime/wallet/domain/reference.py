@@ -17,5 +17,9 @@ def refuse_used(command: str, reference: str, state: State, pair: ActivePair) ->
     if used is None:
         return None
     message = f"reference {reference} was used for player {used.player_id} in transaction {used.transaction_id}; nothing was moved"
-    told = {"reference": reference, "player_id": used.player_id, "transaction_id": used.transaction_id}
+    told = {
+        "reference": reference,
+        "player_id": used.player_id,
+        "transaction_id": used.transaction_id,
+    }
     return refuse(command, pair, 409, "REFERENCE_USED", message, starts_new=True, **told)

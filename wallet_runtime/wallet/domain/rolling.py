@@ -48,9 +48,23 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
         return coupons.complete(request, owed, state, pair)
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
         message = f"rolling {command.rolling_id} is {owed.state} on {owed.topology_code}; {pair.topology.code} is active"
-        return refuse(COMPLETE, pair, 409, "ROLLING_NOT_COMPLETABLE", message, starts_new=False, state=owed.state)
+        return refuse(
+            COMPLETE,
+            pair,
+            409,
+            "ROLLING_NOT_COMPLETABLE",
+            message,
+            starts_new=False,
+            state=owed.state,
+        )
     if owed.state == "COMPLETED":
-        return Decision(command=COMPLETE, status=200, body=_body(owed, state, 0), pair=pair.reference, starts_new=False)
+        return Decision(
+            command=COMPLETE,
+            status=200,
+            body=_body(owed, state, 0),
+            pair=pair.reference,
+            starts_new=False,
+        )
     others = _others(owed, state)
     if others:
         return _completed(request, owed, state, pair, changed=pass_on(owed, others))
@@ -68,9 +82,23 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
         message = f"rolling {command.rolling_id} is COMPLETED, its money is released"
-        return refuse(CLOSE, pair, 409, "ROLLING_ALREADY_COMPLETED", message, starts_new=False, state=owed.state)
+        return refuse(
+            CLOSE,
+            pair,
+            409,
+            "ROLLING_ALREADY_COMPLETED",
+            message,
+            starts_new=False,
+            state=owed.state,
+        )
     if owed.state != "ACTIVE":
-        return Decision(command=CLOSE, status=200, body=_body(owed, state, 0, owed.state), pair=pair.reference, starts_new=False)
+        return Decision(
+            command=CLOSE,
+            status=200,
+            body=_body(owed, state, 0, owed.state),
+            pair=pair.reference,
+            starts_new=False,
+        )
     currency = _currency(state)
     given = _is_promotional(owed, state, pair)
     if given and owed.grant_id is None and state.staked_on(owed.account):
@@ -83,12 +111,26 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     released, legs = release(owed.account, target, part, owed.cap, currency)
     taken = state.balance(owed.account) - part if given else 0
     back = (Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
-    locked = locks.relocked(state, {owed.account: -taken - part}) if given else locks.lock_share(state, owed)
-    grants = ({"grant_id": owed.grant_id, "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED"},) if owed.grant_id else ()
+    locked = (
+        locks.relocked(state, {owed.account: -taken - part})
+        if given
+        else locks.lock_share(state, owed)
+    )
+    grants = (
+        (
+            {
+                "grant_id": owed.grant_id,
+                "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED",
+            },
+        )
+        if owed.grant_id
+        else ()
+    )
     return Decision(
         command=CLOSE,
         status=200,
-        body=_body(owed, state, released, command.state) | {"taken_back": format_amount(taken, currency)},
+        body=_body(owed, state, released, command.state)
+        | {"taken_back": format_amount(taken, currency)},
         pair=pair.reference,
         starts_new=False,
         legs=(*legs, *back),
@@ -124,20 +166,30 @@ def _last_completed(request: Request, owed: Obligation, state: State, pair: Acti
 
 
 def _others(owed: Obligation, state: State) -> tuple[Obligation, ...]:
-    return tuple(o for o in state.obligations if o.account == owed.account and o.rolling_id != owed.rolling_id)
+    return tuple(
+        o
+        for o in state.obligations
+        if o.account == owed.account and o.rolling_id != owed.rolling_id
+    )
 
 
 def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> Decision:
     """Refuse for now what would take a given account back while open bets hold a part of it."""
     currency = _currency(state)
     staked = format_amount(state.staked_on(owed.account), currency)
-    message = f"open bets hold {staked} {currency} of {owed.bucket_type_code}, which would be taken back"
+    message = (
+        f"open bets hold {staked} {currency} of {owed.bucket_type_code}, which would be taken back"
+    )
     return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False)
 
 
 def _is_promotional(owed: Obligation, state: State, pair: ActivePair) -> bool:
     """Tell whether what the account holds was given, and nothing else asks turnover of it."""
-    bucket = pair.topology.bucket(owed.bucket_type_code) if owed.topology_code == pair.topology.code else None
+    bucket = (
+        pair.topology.bucket(owed.bucket_type_code)
+        if owed.topology_code == pair.topology.code
+        else None
+    )
     given = owed.grant_id is not None or (bucket is not None and bucket.kind == "bonus")
     return given and not state.has_active_rolling(owed.account, besides=owed.rolling_id)
 
@@ -153,8 +205,15 @@ def _completed(
     locked: locks.Locks = (),
     changed: tuple[dict[str, object], ...] = (),
 ) -> Decision:
-    moved = {"from_account": owed.account, "to_account": pair.topology.account(pair.topology.withdrawable.code)}
-    payload = {"rolling_id": owed.rolling_id, "released": str(released), "currency": _currency(state)} | moved
+    moved = {
+        "from_account": owed.account,
+        "to_account": pair.topology.account(pair.topology.withdrawable.code),
+    }
+    payload = {
+        "rolling_id": owed.rolling_id,
+        "released": str(released),
+        "currency": _currency(state),
+    } | moved
     return Decision(
         command=COMPLETE,
         status=200,
@@ -166,13 +225,22 @@ def _completed(
         transfers=release_record(request, moved["from_account"], moved["to_account"], released),
         obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
         obligations_changed=changed,
-        events=(event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),),
+        events=(
+            event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),
+        ),
     )
 
 
-def _body(owed: Obligation, state: State, released: int, ended: str = "COMPLETED") -> dict[str, object]:
+def _body(
+    owed: Obligation, state: State, released: int, ended: str = "COMPLETED"
+) -> dict[str, object]:
     currency = _currency(state)
-    return {"rolling_id": owed.rolling_id, "state": ended, "released": format_amount(released, currency), "currency": currency}
+    return {
+        "rolling_id": owed.rolling_id,
+        "state": ended,
+        "released": format_amount(released, currency),
+        "currency": currency,
+    }
 
 
 def _currency(state: State) -> str:

@@ -9,15 +9,23 @@ from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.state import ActivePair, Grant, State
 
 
-def snapshot(brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair) -> dict[str, Any]:
+def snapshot(
+    brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair
+) -> dict[str, Any]:
     """Show every account of a player; it carries no time, so two snapshots of unmoved money are equal."""
     cash = state.cash
     buckets = [
         {
             "bucket_type_code": bucket.code,
             "kind": bucket.kind,
-            "balance": format_amount(state.balance(pair.topology.account(bucket.code)), "PTS" if bucket.kind == "points" else currency),
-            "locked": format_amount(state.locked_on(pair.topology.account(bucket.code)), "PTS" if bucket.kind == "points" else currency),
+            "balance": format_amount(
+                state.balance(pair.topology.account(bucket.code)),
+                "PTS" if bucket.kind == "points" else currency,
+            ),
+            "locked": format_amount(
+                state.locked_on(pair.topology.account(bucket.code)),
+                "PTS" if bucket.kind == "points" else currency,
+            ),
         }
         for bucket in pair.topology.buckets
     ]

@@ -82,7 +82,11 @@ class Obligation(msgspec.Struct, frozen=True):
     @property
     def account(self) -> str:
         """Name the account that owes: a bucket, or the coupon grant that the rolling was made for."""
-        return f"{GRANT}/{self.grant_id}" if self.grant_id else f"{self.topology_code}/{self.bucket_type_code}"
+        return (
+            f"{GRANT}/{self.grant_id}"
+            if self.grant_id
+            else f"{self.topology_code}/{self.bucket_type_code}"
+        )
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -245,7 +249,9 @@ class Win(msgspec.Struct, frozen=True):
     @property
     def pair(self) -> "PairReference":
         """The pair that it was paid under."""
-        return PairReference(self.topology_code, self.topology_version, self.policy_key, self.policy_version)
+        return PairReference(
+            self.topology_code, self.topology_version, self.policy_key, self.policy_version
+        )
 
 
 class ReferenceUse(msgspec.Struct, frozen=True):
@@ -328,7 +334,9 @@ class State(msgspec.Struct, frozen=True):
 
     def has_active_rolling(self, account: str, *, besides: str | None = None) -> bool:
         """Tell whether a rolling (other than `besides`) is still active on this bucket or grant account."""
-        return any(owed.account == account and owed.rolling_id != besides for owed in self.obligations)
+        return any(
+            owed.account == account and owed.rolling_id != besides for owed in self.obligations
+        )
 
 
 class ActivePair(msgspec.Struct, frozen=True):
@@ -340,7 +348,9 @@ class ActivePair(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> "PairReference":
         """Code and version of both, as every record carries them."""
-        return PairReference(self.topology.code, self.topology.version, self.policy.policy_key, self.policy.version)
+        return PairReference(
+            self.topology.code, self.topology.version, self.policy.policy_key, self.policy.version
+        )
 
 
 class PairReference(msgspec.Struct, frozen=True):

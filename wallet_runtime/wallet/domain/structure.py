@@ -85,7 +85,11 @@ def _of_leaf(value: object, kind: Any, path: str) -> Iterator[Fault]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        allowed = f"allowed are {', '.join(get_args(kind))}" if get_origin(kind) is Literal else str(error)
+        allowed = (
+            f"allowed are {', '.join(get_args(kind))}"
+            if get_origin(kind) is Literal
+            else str(error)
+        )
         yield Fault(path, f"{allowed}; found {_shown(value)}")
 
 

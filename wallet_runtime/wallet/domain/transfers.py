@@ -13,7 +13,13 @@ from uuid import uuid5
 
 import msgspec
 
-from wallet_runtime.contract import INSUFFICIENT_FUNDS, LIVE, OPEN_STAKES, SPORTS, TRANSFER_COMPLETED
+from wallet_runtime.contract import (
+    INSUFFICIENT_FUNDS,
+    LIVE,
+    OPEN_STAKES,
+    SPORTS,
+    TRANSFER_COMPLETED,
+)
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import locks
@@ -75,46 +81,104 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
     held = state.balance(account)
     if held < command.amount:
         available = format_amount(held, command.currency)
-        return _refuse(pair, INSUFFICIENT_FUNDS, f"bucket {source.code} holds {available} {command.currency}", available=available)
+        return _refuse(
+            pair,
+            INSUFFICIENT_FUNDS,
+            f"bucket {source.code} holds {available} {command.currency}",
+            available=available,
+        )
     owed = tuple(o for o in state.obligations if o.account == account)
     if owed and state.staked_on(account):
         staked = format_amount(state.staked_on(account), command.currency)
         message = f"open bets hold {staked} {command.currency} of {source.code}, which still owes turnover; transfer when they are settled"
         return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
-    beyond = len(owed) + sum(o.account == topology.account(target.code) for o in state.obligations) > ROLLINGS_MAX
+    beyond = (
+        len(owed) + sum(o.account == topology.account(target.code) for o in state.obligations)
+        > ROLLINGS_MAX
+    )
     if owed and command.amount < held and beyond:
         message = f"{target.code} would owe under more than {ROLLINGS_MAX} rollings; transfer the whole balance, or turn some over first"
         return _refuse(pair, "TOO_MANY_ROLLINGS", message, most=ROLLINGS_MAX)
-    done = _transferred(request, command, pair, target, held, edge, _carry(request, pair, target, owed, command.amount, held))
-    return msgspec.structs.replace(done, locks=locks.moved(state, account, topology.account(target.code), command.amount))
+    done = _transferred(
+        request,
+        command,
+        pair,
+        target,
+        held,
+        edge,
+        _carry(request, pair, target, owed, command.amount, held),
+    )
+    return msgspec.structs.replace(
+        done, locks=locks.moved(state, account, topology.account(target.code), command.amount)
+    )
 
 
-def legacy_transfer(request: Request, command: LegacyTransfer, state: State, pair: ActivePair) -> Decision:
+def legacy_transfer(
+    request: Request, command: LegacyTransfer, state: State, pair: ActivePair
+) -> Decision:
     """Move between the normal wallets of sports and casino; where they are one bucket there is nothing to move (FLOW-11)."""
     to_side = "casino" if command.from_side == "sports" else "sports"
     source, target = _normal(pair.topology, command.from_side), _normal(pair.topology, to_side)
     if source != target:
-        return transfer(request, Transfer(source.code, target.code, command.amount, command.currency), state, pair)
-    body = {"transfer_id": str(request.transaction_id), "state": "NOOP", "from_bucket": source.code, "to_bucket": target.code}
+        return transfer(
+            request,
+            Transfer(source.code, target.code, command.amount, command.currency),
+            state,
+            pair,
+        )
+    body = {
+        "transfer_id": str(request.transaction_id),
+        "state": "NOOP",
+        "from_bucket": source.code,
+        "to_bucket": target.code,
+    }
     moved = {"amount": format_amount(0, command.currency), "currency": command.currency}
-    return Decision(command=TRANSFER, status=200, body=body | moved, pair=pair.reference, starts_new=True)
+    return Decision(
+        command=TRANSFER, status=200, body=body | moved, pair=pair.reference, starts_new=True
+    )
 
 
-def _carry(request: Request, pair: ActivePair, target: Bucket, owed: tuple[Obligation, ...], amount: int, held: int) -> _Carried:
+def _carry(
+    request: Request,
+    pair: ActivePair,
+    target: Bucket,
+    owed: tuple[Obligation, ...],
+    amount: int,
+    held: int,
+) -> _Carried:
     """Name what becomes of each rolling of the source; amounts and a cap are divided, the parts rounded down."""
     if amount == held:
         return _Carried(
             rollings=tuple({"rolling_id": o.rolling_id, "becomes": o.rolling_id} for o in owed),
             opened=(),
-            changed=tuple({"rolling_id": o.rolling_id, "bucket_type_code": target.code} for o in owed),
+            changed=tuple(
+                {"rolling_id": o.rolling_id, "bucket_type_code": target.code} for o in owed
+            ),
         )
-    ids = {o.rolling_id: str(uuid5(request.transaction_id, f"rolling/{o.rolling_id}")) for o in owed}
+    ids = {
+        o.rolling_id: str(uuid5(request.transaction_id, f"rolling/{o.rolling_id}")) for o in owed
+    }
     where = {"topology_code": pair.topology.code, "bucket_type_code": target.code}
-    divided = [(o, {name: None if value is None else value * amount // held for name, value in _divisible(o).items()}) for o in owed]
+    divided = [
+        (
+            o,
+            {
+                name: None if value is None else value * amount // held
+                for name, value in _divisible(o).items()
+            },
+        )
+        for o in owed
+    ]
     return _Carried(
         rollings=tuple({"rolling_id": before, "becomes": after} for before, after in ids.items()),
         opened=tuple(
-            where | {"rolling_id": ids[o.rolling_id], "part_of": o.rolling_id, "required": -(-o.required * amount // held)} | part
+            where
+            | {
+                "rolling_id": ids[o.rolling_id],
+                "part_of": o.rolling_id,
+                "required": -(-o.required * amount // held),
+            }
+            | part
             for o, part in divided
         ),
         changed=tuple({"rolling_id": o.rolling_id} | _rest(o, part) for o, part in divided),
@@ -126,14 +190,30 @@ def _divisible(owed: Obligation) -> dict[str, int | None]:
 
 
 def _rest(owed: Obligation, part: dict[str, int | None]) -> dict[str, int | None]:
-    return {name: None if value is None else value - (part[name] or 0) for name, value in _divisible(owed).items()}
+    return {
+        name: None if value is None else value - (part[name] or 0)
+        for name, value in _divisible(owed).items()
+    }
 
 
 def _transferred(
-    request: Request, command: Transfer, pair: ActivePair, target: Bucket, held: int, edge: TransferEdge, carried: _Carried
+    request: Request,
+    command: Transfer,
+    pair: ActivePair,
+    target: Bucket,
+    held: int,
+    edge: TransferEdge,
+    carried: _Carried,
 ) -> Decision:
-    source_account, target_account = pair.topology.account(command.from_bucket), pair.topology.account(target.code)
-    generated = _generated(request, command, pair, target, carried) if edge.rolling == "generate" else Required()
+    source_account, target_account = (
+        pair.topology.account(command.from_bucket),
+        pair.topology.account(target.code),
+    )
+    generated = (
+        _generated(request, command, pair, target, carried)
+        if edge.rolling == "generate"
+        else Required()
+    )
     currency = command.currency
     body = {
         "transfer_id": str(request.transaction_id),
@@ -143,7 +223,8 @@ def _transferred(
         "amount": format_amount(command.amount, currency),
         "currency": currency,
         "rolling": edge.rolling,
-        "rollings": [each["becomes"] for each in carried.rollings] + ([generated.rolling_id] if generated.rolling_id else []),
+        "rollings": [each["becomes"] for each in carried.rollings]
+        + ([generated.rolling_id] if generated.rolling_id else []),
     }
     record = {"transfer_id": str(request.transaction_id), "kind": "EDGE", "amount": command.amount}
     return Decision(
@@ -152,7 +233,10 @@ def _transferred(
         body=body,
         pair=pair.reference,
         starts_new=True,
-        legs=(Leg(source_account, -command.amount, currency), Leg(target_account, command.amount, currency)),
+        legs=(
+            Leg(source_account, -command.amount, currency),
+            Leg(target_account, command.amount, currency),
+        ),
         transfers=(record | {"from_account": source_account, "to_account": target_account},),
         obligations_opened=carried.opened + generated.opened,
         obligations_changed=carried.changed,
@@ -160,14 +244,27 @@ def _transferred(
     )
 
 
-def _generated(request: Request, command: Transfer, pair: ActivePair, target: Bucket, carried: _Carried) -> Required:
+def _generated(
+    request: Request, command: Transfer, pair: ActivePair, target: Bucket, carried: _Carried
+) -> Required:
     rule = pair.policy.rolling
     multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
     beside = tuple(each["becomes"] for each in carried.rollings)
-    return require_turnover(request, pair, Turnover(target, command.amount, command.currency, multiplier, "transfer", beside=beside))
+    return require_turnover(
+        request,
+        pair,
+        Turnover(target, command.amount, command.currency, multiplier, "transfer", beside=beside),
+    )
 
 
-def _completed(request: Request, command: Transfer, pair: ActivePair, target: Bucket, held: int, carried: _Carried) -> Event:
+def _completed(
+    request: Request,
+    command: Transfer,
+    pair: ActivePair,
+    target: Bucket,
+    held: int,
+    carried: _Carried,
+) -> Event:
     payload = {
         "transfer_id": str(request.transaction_id),
         "topology_code": pair.topology.code,
@@ -187,25 +284,40 @@ def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | 
     if source.kind not in SOURCE_KINDS or target.kind not in TARGET_KINDS:
         return None
     ends = (source.code, target.code)
-    return next((edge for edge in topology.transfer_edges if edge.active and (edge.from_bucket, edge.to_bucket) == ends), None)
+    return next(
+        (
+            edge
+            for edge in topology.transfer_edges
+            if edge.active and (edge.from_bucket, edge.to_bucket) == ends
+        ),
+        None,
+    )
 
 
 def _bucket(topology: Topology, code: str) -> Bucket:
     bucket = topology.bucket(code)
     if bucket is None:
-        raise BucketUnknown(f"{code[:64]!r} is no bucket; the active topology has {', '.join(b.code for b in topology.buckets)}")
+        raise BucketUnknown(
+            f"{code[:64]!r} is no bucket; the active topology has {', '.join(b.code for b in topology.buckets)}"
+        )
     return bucket
 
 
 def _normal(topology: Topology, side: str) -> Bucket:
-    found = [b for b in topology.buckets if b.kind == "normal" and TYPE_OF_SIDE[side] in b.provider_types]
+    found = [
+        b for b in topology.buckets if b.kind == "normal" and TYPE_OF_SIDE[side] in b.provider_types
+    ]
     if not found:
         raise BucketUnknown(f"{topology.code} has no normal bucket for {side}")
     return found[0]
 
 
 def _refuse_edge(pair: ActivePair, command: Transfer) -> Decision:
-    edges = [f"{edge.from_bucket} -> {edge.to_bucket}" for edge in pair.topology.transfer_edges if edge.active]
+    edges = [
+        f"{edge.from_bucket} -> {edge.to_bucket}"
+        for edge in pair.topology.transfer_edges
+        if edge.active
+    ]
     message = f"no active edge leads from {command.from_bucket} to {command.to_bucket}; active are {', '.join(edges) or 'none'}"
     return _refuse(pair, NOT_ALLOWED, message, edges=edges)
 

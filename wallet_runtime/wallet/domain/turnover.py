@@ -23,13 +23,19 @@ def parse_price(text: str) -> str:
     except InvalidAmount:
         price = ""
     if not price or not 1 <= Decimal(price) <= PRICE_MAX:
-        raise PriceInvalid(f'a price is a plain number from 1 to {PRICE_MAX} such as "1.85", found {text[:40]!r}')
+        raise PriceInvalid(
+            f'a price is a plain number from 1 to {PRICE_MAX} such as "1.85", found {text[:40]!r}'
+        )
     return price
 
 
 def counting(rule: TurnoverRule, price: str | None) -> Counting:
     """Say how a new bet will count. One without a price is not left out for its price: not every game has one."""
-    if price is not None and rule.minimum_price is not None and Decimal(price) < Decimal(rule.minimum_price):
+    if (
+        price is not None
+        and rule.minimum_price is not None
+        and Decimal(price) < Decimal(rule.minimum_price)
+    ):
         return "never"
     return "always" if rule.pushes else "unless_push"
 

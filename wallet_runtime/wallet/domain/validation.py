@@ -25,7 +25,10 @@ from wallet_runtime.wallet.domain.documents import (
 )
 from wallet_runtime.wallet.domain.turnover import PriceInvalid, parse_price
 
-RESERVED_CODES = (GRANT, "CASH")  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
+RESERVED_CODES = (
+    GRANT,
+    "CASH",
+)  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -38,7 +41,11 @@ class Violation(msgspec.Struct, frozen=True):
 
 def broken(rule: str, path: str, message: str) -> dict[str, object]:
     """Return the details of a refusal for one rule, in the shape of one for many."""
-    return {"rule": rule, "path": path, "violations": [msgspec.structs.asdict(Violation(rule, path, message))]}
+    return {
+        "rule": rule,
+        "path": path,
+        "violations": [msgspec.structs.asdict(Violation(rule, path, message))],
+    }
 
 
 class LiveReference(msgspec.Struct, frozen=True):
@@ -50,14 +57,18 @@ class LiveReference(msgspec.Struct, frozen=True):
     references_count: int
 
 
-def validate_documents(topology_document: object, policy_document: object) -> tuple[Topology | None, list[Violation]]:
+def validate_documents(
+    topology_document: object, policy_document: object
+) -> tuple[Topology | None, list[Violation]]:
     """Return every broken rule of A7-1 to A7-7 for two documents as they were sent, and the topology where it can be read.
 
     Faults of structure are listed whole, for both documents; rules that need a document which cannot be read, or a policy
     where none (None) was sent, are left out.
     """
     topology, topology_faults = _read("topology", topology_document, read_topology)
-    policy, policy_faults = _read("policy", policy_document, read_policy) if policy_document is not None else (None, [])
+    policy, policy_faults = (
+        _read("policy", policy_document, read_policy) if policy_document is not None else (None, [])
+    )
     violations = [*topology_faults, *policy_faults]
     if topology is not None and policy is not None:
         violations += validate_pair(topology, policy)
@@ -66,11 +77,16 @@ def validate_documents(topology_document: object, policy_document: object) -> tu
     return topology, violations
 
 
-def _read(name: str, document: object, read: Callable[[object], D]) -> tuple[D | None, list[Violation]]:
+def _read(
+    name: str, document: object, read: Callable[[object], D]
+) -> tuple[D | None, list[Violation]]:
     try:
         return read(document), []
     except DocumentInvalid as error:
-        return None, [Violation("A7-1", f"{name}.{fault.path}".rstrip("."), fault.message) for fault in error.faults]
+        return None, [
+            Violation("A7-1", f"{name}.{fault.path}".rstrip("."), fault.message)
+            for fault in error.faults
+        ]
 
 
 def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
@@ -90,9 +106,15 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
     ]
 
 
-def validate_live_state(topology: Topology, active: Topology | None, references: Sequence[LiveReference]) -> list[Violation]:
+def validate_live_state(
+    topology: Topology, active: Topology | None, references: Sequence[LiveReference]
+) -> list[Violation]:
     """Return A7-8: what is held in a bucket that this topology lacks, or whose meaning it changes."""
-    return [violation for reference in references for violation in _reachable(topology, active, reference)]
+    return [
+        violation
+        for reference in references
+        for violation in _reachable(topology, active, reference)
+    ]
 
 
 def _structure(topology: Topology) -> Iterator[Violation]:
@@ -102,16 +124,32 @@ def _structure(topology: Topology) -> Iterator[Violation]:
         if codes.index(bucket.code) != index:
             yield Violation("A7-1", f"{path}.code", f"bucket code {bucket.code!r} stands twice")
         if bucket.kind in ("normal", "bonus") and not bucket.provider_types:
-            yield Violation("A7-1", f"{path}.provider_types", f"bucket {bucket.code} of kind {bucket.kind} serves no provider type")
+            yield Violation(
+                "A7-1",
+                f"{path}.provider_types",
+                f"bucket {bucket.code} of kind {bucket.kind} serves no provider type",
+            )
     for kind in ("withdrawable", "points"):
         found = [bucket.code for bucket in topology.buckets if bucket.kind == kind]
         if len(found) != 1:
-            yield Violation("A7-1", "topology.buckets", f"exactly one {kind} bucket is needed, found {found or 'none'}")
+            yield Violation(
+                "A7-1",
+                "topology.buckets",
+                f"exactly one {kind} bucket is needed, found {found or 'none'}",
+            )
     for index, bucket in enumerate(topology.buckets):
         if bucket.code == GRANT:
-            yield Violation("A7-1", f"topology.buckets[{index}].code", f"{GRANT} names coupon grants; call the bucket otherwise")
+            yield Violation(
+                "A7-1",
+                f"topology.buckets[{index}].code",
+                f"{GRANT} names coupon grants; call the bucket otherwise",
+            )
     if topology.code in RESERVED_CODES:
-        yield Violation("A7-1", "topology.code", f"{' and '.join(RESERVED_CODES)} name other accounts; call the topology otherwise")
+        yield Violation(
+            "A7-1",
+            "topology.code",
+            f"{' and '.join(RESERVED_CODES)} name other accounts; call the topology otherwise",
+        )
 
 
 def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -127,28 +165,57 @@ def _policy_targets_topology(topology: Topology, policy: Policy) -> Iterator[Vio
 def _every_provider_type_is_funded(topology: Topology, policy: Policy) -> Iterator[Violation]:
     for provider_type in PROVIDER_TYPES:
         if provider_type not in policy.funding:
-            yield Violation("A7-3", f"policy.funding.{provider_type}", f"provider type {provider_type} has no funding rule")
+            yield Violation(
+                "A7-3",
+                f"policy.funding.{provider_type}",
+                f"provider type {provider_type} has no funding rule",
+            )
     for provider_type, rule in policy.funding.items():
         path = f"policy.funding.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
-            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+            yield Violation(
+                "A7-3",
+                path,
+                f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}",
+            )
         if not rule.sources and rule.withdrawable == "not_usable":
             yield Violation("A7-3", f"{path}.sources", "the rule has no source at all")
         for index, source in enumerate(rule.sources):
-            yield from _source(topology, provider_type, rule.sources, index, f"{path}.sources[{index}]", source)
+            yield from _source(
+                topology, provider_type, rule.sources, index, f"{path}.sources[{index}]", source
+            )
         yield from _limits(f"{path}.max_bet_under_bonus", rule.max_bet_under_bonus)
 
 
-def _source(topology: Topology, provider_type: str, sources: tuple[str, ...], index: int, path: str, source: str) -> Iterator[Violation]:
+def _source(
+    topology: Topology,
+    provider_type: str,
+    sources: tuple[str, ...],
+    index: int,
+    path: str,
+    source: str,
+) -> Iterator[Violation]:
     bucket = topology.bucket(source)
     if bucket is None:
-        yield Violation("A7-4", path, f"source {source!r} is not a bucket of {topology.code} version {topology.version}")
+        yield Violation(
+            "A7-4",
+            path,
+            f"source {source!r} is not a bucket of {topology.code} version {topology.version}",
+        )
     elif bucket.kind not in STAKEABLE_KINDS:
-        yield Violation("A7-4", path, f"source {source!r} is of kind {bucket.kind}, which can never be staked")
+        yield Violation(
+            "A7-4", path, f"source {source!r} is of kind {bucket.kind}, which can never be staked"
+        )
     elif bucket.kind == "withdrawable":
-        yield Violation("A7-3", path, "the withdrawable bucket is placed by the rule's `withdrawable`, not listed as a source")
+        yield Violation(
+            "A7-3",
+            path,
+            "the withdrawable bucket is placed by the rule's `withdrawable`, not listed as a source",
+        )
     elif provider_type not in bucket.provider_types:
-        yield Violation("A7-3", path, f"bucket {source} does not serve provider type {provider_type}")
+        yield Violation(
+            "A7-3", path, f"bucket {source} does not serve provider type {provider_type}"
+        )
     if sources.index(source) != index:
         yield Violation("A7-3", path, f"source {source!r} stands twice")
 
@@ -156,7 +223,11 @@ def _source(topology: Topology, provider_type: str, sources: tuple[str, ...], in
 def _limits(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
     for currency in CURRENCY_EXPONENTS:
         if currency not in limits:
-            yield Violation("A7-3", f"{path}.{currency}", f'a limit in {currency}, or "{NO_LIMIT}", has to be named')
+            yield Violation(
+                "A7-3",
+                f"{path}.{currency}",
+                f'a limit in {currency}, or "{NO_LIMIT}", has to be named',
+            )
     yield from _amounts(path, limits)
 
 
@@ -173,34 +244,61 @@ def _amounts(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
 def _destinations(topology: Topology, policy: Policy) -> Iterator[Violation]:
     for bucket in topology.buckets:
         if bucket.kind in STAKEABLE_KINDS and bucket.code not in policy.destinations:
-            yield Violation("A7-5", f"policy.destinations.{bucket.code}", f"winnings of {bucket.code} have no destination")
+            yield Violation(
+                "A7-5",
+                f"policy.destinations.{bucket.code}",
+                f"winnings of {bucket.code} have no destination",
+            )
     for source, destination in policy.destinations.items():
         for when, target in (("before", destination.before), ("after", destination.after)):
-            yield from _destination(topology, source, target, f"policy.destinations.{source}.{when}")
+            yield from _destination(
+                topology, source, target, f"policy.destinations.{source}.{when}"
+            )
 
 
-def _destination(topology: Topology, source_code: str, target_code: str, path: str) -> Iterator[Violation]:
+def _destination(
+    topology: Topology, source_code: str, target_code: str, path: str
+) -> Iterator[Violation]:
     source, target = topology.bucket(source_code), topology.bucket(target_code)
     if source is None or source.kind not in STAKEABLE_KINDS:
         yield Violation("A7-5", path, f"{source_code!r} is not a bucket that can be staked")
     elif target is None:
-        yield Violation("A7-5", path, f"destination {target_code!r} is not a bucket of {topology.code} version {topology.version}")
+        yield Violation(
+            "A7-5",
+            path,
+            f"destination {target_code!r} is not a bucket of {topology.code} version {topology.version}",
+        )
     elif source.kind == "bonus" and not (target.code == source.code or target.kind == "normal"):
         yield Violation(
-            "A7-5", path, f"winnings of {source_code} stay there or go to a normal bucket, not to {target_code} ({target.kind})"
+            "A7-5",
+            path,
+            f"winnings of {source_code} stay there or go to a normal bucket, not to {target_code} ({target.kind})",
         )
     elif source.kind != "bonus" and target.kind not in ("normal", "withdrawable"):
-        yield Violation("A7-5", path, f"{source_code} winnings go to a normal or withdrawable bucket, not to {target_code} ({target.kind})")
+        yield Violation(
+            "A7-5",
+            path,
+            f"{source_code} winnings go to a normal or withdrawable bucket, not to {target_code} ({target.kind})",
+        )
 
 
 def _points_targets(topology: Topology, policy: Policy) -> Iterator[Violation]:
     known = {target.bucket for target in topology.points_targets}
-    listed = [(f"topology.points_targets[{i}].bucket", target.bucket) for i, target in enumerate(topology.points_targets)]
-    listed += [(f"policy.points_targets[{i}]", code) for i, code in enumerate(policy.points_targets)]
+    listed = [
+        (f"topology.points_targets[{i}].bucket", target.bucket)
+        for i, target in enumerate(topology.points_targets)
+    ]
+    listed += [
+        (f"policy.points_targets[{i}]", code) for i, code in enumerate(policy.points_targets)
+    ]
     for path, code in listed:
         bucket = topology.bucket(code)
         if bucket is None or bucket.kind != "normal":
-            yield Violation("A7-6", path, f"points target {code!r} is not a normal bucket of {topology.code} version {topology.version}")
+            yield Violation(
+                "A7-6",
+                path,
+                f"points target {code!r} is not a normal bucket of {topology.code} version {topology.version}",
+            )
         elif code not in known:
             yield Violation("A7-6", path, f"points target {code!r} is not offered by the topology")
 
@@ -209,10 +307,18 @@ def _points_rates(topology: Topology) -> Iterator[Violation]:
     for index, target in enumerate(topology.points_targets):
         path = f"topology.points_targets[{index}]"
         if target.bucket in [other.bucket for other in topology.points_targets[:index]]:
-            yield Violation("A7-6", f"{path}.bucket", f"points target {target.bucket!r} stands twice, and only the first would count")
+            yield Violation(
+                "A7-6",
+                f"{path}.bucket",
+                f"points target {target.bucket!r} stands twice, and only the first would count",
+            )
         for currency in target.minor_units_per_point:
             if currency not in CURRENCY_EXPONENTS:
-                yield Violation("A7-6", f"{path}.minor_units_per_point.{currency}", f"{currency!r} is not a currency of this platform")
+                yield Violation(
+                    "A7-6",
+                    f"{path}.minor_units_per_point.{currency}",
+                    f"{currency!r} is not a currency of this platform",
+                )
 
 
 def _edges(topology: Topology) -> Iterator[Violation]:
@@ -221,9 +327,15 @@ def _edges(topology: Topology) -> Iterator[Violation]:
         for end, code in (("from_bucket", edge.from_bucket), ("to_bucket", edge.to_bucket)):
             bucket = topology.bucket(code)
             if edge.active and bucket is None:
-                yield Violation("A7-7", f"{path}.{end}", f"active edge joins {code!r}, which is not a bucket")
+                yield Violation(
+                    "A7-7", f"{path}.{end}", f"active edge joins {code!r}, which is not a bucket"
+                )
             elif edge.active and bucket is not None and bucket.kind == "points":
-                yield Violation("A7-7", f"{path}.{end}", f"active edge joins {code!r}: points are no money to transfer")
+                yield Violation(
+                    "A7-7",
+                    f"{path}.{end}",
+                    f"active edge joins {code!r}: points are no money to transfer",
+                )
         if edge.from_bucket == edge.to_bucket:
             yield Violation("A7-7", path, f"edge joins {edge.from_bucket!r} with itself")
 
@@ -233,26 +345,45 @@ def _rolling(topology: Topology, policy: Policy) -> Iterator[Violation]:
         for code, multiplier in getattr(policy.rolling, reason.name).items():
             path = f"policy.rolling.{reason.name}.{code}"
             if topology.bucket(code) is None:
-                yield Violation("A7-1", path, f"{code!r} is not a bucket of {topology.code} version {topology.version}")
+                yield Violation(
+                    "A7-1",
+                    path,
+                    f"{code!r} is not a bucket of {topology.code} version {topology.version}",
+                )
             if not _is_multiplier(multiplier):
-                yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiplier!r}')
+                yield Violation(
+                    "A7-1",
+                    path,
+                    f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiplier!r}',
+                )
 
 
 def _coupons(topology: Topology, policy: Policy) -> Iterator[Violation]:
     for provider_type, destination in policy.coupons.winnings.items():
         path = f"policy.coupons.winnings.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
-            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+            yield Violation(
+                "A7-3",
+                path,
+                f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}",
+            )
         for when, target in (("before", destination.before), ("after", destination.after)):
             bucket = topology.bucket(target)
             if target != GRANT and (bucket is None or bucket.kind != "normal"):
                 message = f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket, not to {target!r}"
                 yield Violation("A7-5", f"{path}.{when}", message)
-    for name, multiples in (("rolling", policy.coupons.rolling), ("release_cap", policy.coupons.release_cap)):
+    for name, multiples in (
+        ("rolling", policy.coupons.rolling),
+        ("release_cap", policy.coupons.release_cap),
+    ):
         for scope, multiple in multiples.items():
             if not _is_multiplier(multiple):
                 path = f"policy.coupons.{name}.{scope}"
-                yield Violation("A7-1", path, f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiple!r}')
+                yield Violation(
+                    "A7-1",
+                    path,
+                    f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiple!r}',
+                )
 
 
 def _turnover(policy: Policy) -> Iterator[Violation]:
@@ -269,11 +400,21 @@ def _wins(topology: Topology, policy: Policy) -> Iterator[Violation]:
     for provider_type, code in policy.wins.winnings_of.items():
         bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
-            yield Violation("A7-3", path, f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}")
+            yield Violation(
+                "A7-3",
+                path,
+                f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}",
+            )
         elif bucket is None or bucket.kind not in ("normal", "bonus"):
-            yield Violation("A7-5", path, f"wins without a stake count as winnings of a normal or bonus bucket, not of {code!r}")
+            yield Violation(
+                "A7-5",
+                path,
+                f"wins without a stake count as winnings of a normal or bonus bucket, not of {code!r}",
+            )
         elif provider_type not in bucket.provider_types:
-            yield Violation("A7-5", path, f"bucket {code} does not serve provider type {provider_type}")
+            yield Violation(
+                "A7-5", path, f"bucket {code} does not serve provider type {provider_type}"
+            )
     yield from _amounts("policy.wins.further_max", policy.wins.further_max)
 
 
@@ -285,17 +426,35 @@ def _is_multiplier(text: str) -> bool:
     return value.is_finite() and 0 <= value <= 1000 and text.isascii() and text == text.strip()
 
 
-def _reachable(topology: Topology, active: Topology | None, reference: LiveReference) -> Iterator[Violation]:
+def _reachable(
+    topology: Topology, active: Topology | None, reference: LiveReference
+) -> Iterator[Violation]:
     held = f"{reference.references_count} x {reference.held_by} in {reference.topology_code}/{reference.bucket_type_code or 'grants'}"
     if reference.topology_code != topology.code:
-        yield Violation("A7-8", "topology.code", f"{held} would be out of reach: the active code would be {topology.code}")
+        yield Violation(
+            "A7-8",
+            "topology.code",
+            f"{held} would be out of reach: the active code would be {topology.code}",
+        )
         return
     if not reference.bucket_type_code:
         return
     new = topology.bucket(reference.bucket_type_code)
-    old = active.bucket(reference.bucket_type_code) if active is not None and active.code == topology.code else None
+    old = (
+        active.bucket(reference.bucket_type_code)
+        if active is not None and active.code == topology.code
+        else None
+    )
     if new is None:
-        yield Violation("A7-8", "topology.buckets", f"{held} would be out of reach: the bucket is missing")
-    elif old is not None and (new.kind != old.kind or set(new.provider_types) != set(old.provider_types)):
+        yield Violation(
+            "A7-8", "topology.buckets", f"{held} would be out of reach: the bucket is missing"
+        )
+    elif old is not None and (
+        new.kind != old.kind or set(new.provider_types) != set(old.provider_types)
+    ):
         index = topology.buckets.index(new)
-        yield Violation("A7-8", f"topology.buckets[{index}]", f"{held} would change its meaning: kind or provider types differ")
+        yield Violation(
+            "A7-8",
+            f"topology.buckets[{index}]",
+            f"{held} would change its meaning: kind or provider types differ",
+        )

@@ -16,7 +16,17 @@ from wallet_runtime.wallet.domain import bets, funding, locks
 from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse, shares_json
 from wallet_runtime.wallet.domain.documents import NO_LIMIT
 from wallet_runtime.wallet.domain.obligations import PROMO
-from wallet_runtime.wallet.domain.state import ActivePair, Authorization, Campaign, PairReference, Request, Share, State, Win, is_grant
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Authorization,
+    Campaign,
+    PairReference,
+    Request,
+    Share,
+    State,
+    Win,
+    is_grant,
+)
 
 PAY, REVERSE = "WIN_PAY", "WIN_REVERSE"
 
@@ -92,12 +102,26 @@ def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) 
     if win is None or win.player_id != str(request.player_id):
         raise WinNotFound
     if win.reversed:
-        return Decision(command=REVERSE, status=200, body=_body(win, "REVERSED"), pair=win.pair, starts_new=False)
-    short = [share.account for share in win.shares if share.account != PROMO and _kept(share.account, win, state) < share.amount]
+        return Decision(
+            command=REVERSE,
+            status=200,
+            body=_body(win, "REVERSED"),
+            pair=win.pair,
+            starts_new=False,
+        )
+    short = [
+        share.account
+        for share in win.shares
+        if share.account != PROMO and _kept(share.account, win, state) < share.amount
+    ]
     if short:
         return _spent(win, short)
     taken = tuple(Leg(share.account, -share.amount, win.currency) for share in win.shares)
-    lowered = {share.account: -share.amount for share in win.shares if share.account != PROMO and not is_grant(share.account)}
+    lowered = {
+        share.account: -share.amount
+        for share in win.shares
+        if share.account != PROMO and not is_grant(share.account)
+    }
     return Decision(
         command=REVERSE,
         status=200,
@@ -113,11 +137,20 @@ def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) 
 
 def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decision:
     paid = (win.player_id, win.amount, win.currency, win.campaign_code, win.bet_id, win.round_id)
-    if paid != (str(request.player_id), command.amount, command.currency, command.campaign, command.bet_id, command.round_id):
+    if paid != (
+        str(request.player_id),
+        command.amount,
+        command.currency,
+        command.campaign,
+        command.bet_id,
+        command.round_id,
+    ):
         message = f"transaction {command.transaction_id} of this provider was another win; nothing was paid"
         return _refuse(pair, "WIN_ALREADY_EXISTS", message, starts_new=False)
     state = "REVERSED" if win.reversed else "PAID"
-    return Decision(command=PAY, status=200, body=_body(win, state), pair=win.pair, starts_new=False)
+    return Decision(
+        command=PAY, status=200, body=_body(win, state), pair=win.pair, starts_new=False
+    )
 
 
 def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
@@ -133,7 +166,14 @@ def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePai
     rule = pair.policy.destinations[source or ""]
     target = pair.topology.account(rule.before if state.has_active_rolling(account) else rule.after)
     shares = (Share(target, command.amount),)
-    return _paid(request, command, pair.reference, shares, (Leg(target, command.amount, command.currency),), starts_new=True)
+    return _paid(
+        request,
+        command,
+        pair.reference,
+        shares,
+        (Leg(target, command.amount, command.currency),),
+        starts_new=True,
+    )
 
 
 def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
@@ -147,13 +187,25 @@ def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) ->
     if refused is not None:
         return refused
     parts = funding.split_payout(command.amount, bet.funding)
-    due = bets.merge(Share(_destination(bet, share, state), part) for share, part in zip(bet.funding, parts, strict=True) if part)
+    due = bets.merge(
+        Share(_destination(bet, share, state), part)
+        for share, part in zip(bet.funding, parts, strict=True)
+        if part
+    )
     shares, legs = bets.landed(due, bet, state)
     gone = [share.account for share in shares if not _is_open(pair, share.account)]
     if gone:
         message = f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to; nothing was paid"
         return _refuse(pair, "DESTINATION_GONE", message, starts_new=False, accounts=gone)
-    return _paid(request, command, bets.pair_of(bet), shares, legs, starts_new=False, authorization_id=bet.authorization_id)
+    return _paid(
+        request,
+        command,
+        bets.pair_of(bet),
+        shares,
+        legs,
+        starts_new=False,
+        authorization_id=bet.authorization_id,
+    )
 
 
 def _destination(bet: Authorization, share: Share, state: State) -> str:
@@ -161,35 +213,68 @@ def _destination(bet: Authorization, share: Share, state: State) -> str:
     return before if state.has_active_rolling(share.account) else after
 
 
-def _refuse_campaign(campaign: Campaign, command: Pay, state: State, pair: ActivePair, source: str | None) -> Decision | None:
+def _refuse_campaign(
+    campaign: Campaign, command: Pay, state: State, pair: ActivePair, source: str | None
+) -> Decision | None:
     left = campaign.cap - campaign.spent
     code = message = ""
     details: dict[str, object] = {}
     if state.player is not None and state.player.status == "blocked":
         code, message = "PLAYER_BLOCKED", "the player is blocked; he wins nothing without a stake"
     elif campaign.currency != command.currency:
-        code, message = "CAMPAIGN_CURRENCY", f"campaign {campaign.campaign_code} is in {campaign.currency}, not in {command.currency}"
+        code, message = (
+            "CAMPAIGN_CURRENCY",
+            f"campaign {campaign.campaign_code} is in {campaign.currency}, not in {command.currency}",
+        )
     elif campaign.expired:
-        code, message = "CAMPAIGN_EXPIRED", f"campaign {campaign.campaign_code} ended at {campaign.expires_at}"
+        code, message = (
+            "CAMPAIGN_EXPIRED",
+            f"campaign {campaign.campaign_code} ended at {campaign.expires_at}",
+        )
     elif source is None:
-        code, message = "WIN_NOT_OFFERED", f"the policy names no source for wins without a stake at {command.provider_type}"
+        code, message = (
+            "WIN_NOT_OFFERED",
+            f"the policy names no source for wins without a stake at {command.provider_type}",
+        )
     elif command.amount > campaign.cap_per_win:
         details = {"limit": format_amount(campaign.cap_per_win, command.currency)}
-        code, message = "WIN_LIMIT", f"a win of campaign {campaign.campaign_code} is at most {details['limit']} {command.currency}"
+        code, message = (
+            "WIN_LIMIT",
+            f"a win of campaign {campaign.campaign_code} is at most {details['limit']} {command.currency}",
+        )
     elif command.amount > left:
         details = {"left": format_amount(left, command.currency)}
-        code, message = "CAMPAIGN_SPENT", f"campaign {campaign.campaign_code} has {details['left']} {command.currency} left"
+        code, message = (
+            "CAMPAIGN_SPENT",
+            f"campaign {campaign.campaign_code} has {details['left']} {command.currency} left",
+        )
     return _refuse(pair, code, message, starts_new=True, **details) if code else None
 
 
 def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decision | None:
     if bet.state != "SETTLED":
-        return _refuse(pair, "BET_NOT_OPEN", f"bet {bet.bet_id} is {bet.state}; it wins nothing further", starts_new=False, state=bet.state)
+        return _refuse(
+            pair,
+            "BET_NOT_OPEN",
+            f"bet {bet.bet_id} is {bet.state}; it wins nothing further",
+            starts_new=False,
+            state=bet.state,
+        )
     if bet.round_id != command.round_id:
-        return _refuse(pair, "ROUND_MISMATCH", f"bet {bet.bet_id} belongs to another round than the win", starts_new=False)
+        return _refuse(
+            pair,
+            "ROUND_MISMATCH",
+            f"bet {bet.bet_id} belongs to another round than the win",
+            starts_new=False,
+        )
     limit = pair.policy.wins.further_max.get(bet.currency)
     if limit is None:
-        return _refuse(pair, "WIN_NOT_OFFERED", f"the policy offers no further wins in {bet.currency}", starts_new=False)
+        return _refuse(
+            pair,
+            "WIN_NOT_OFFERED",
+            f"the policy offers no further wins in {bet.currency}",
+            starts_new=False,
+        )
     if limit != NO_LIMIT and command.amount > parse_amount(limit, bet.currency):
         message = f"a further win is at most {limit} {bet.currency}; nothing was paid, a person has to look at it"
         return _refuse(pair, "WIN_LIMIT", message, starts_new=False, limit=limit)
@@ -236,7 +321,16 @@ def _paid(  # noqa: PLR0913
     )
 
 
-RECORDED = ("provider_id", "provider_transaction_id", "campaign_code", "authorization_id", "bet_id", "round_id", "amount", "shares")
+RECORDED = (
+    "provider_id",
+    "provider_transaction_id",
+    "campaign_code",
+    "authorization_id",
+    "bet_id",
+    "round_id",
+    "amount",
+    "shares",
+)
 
 
 def _event(request: Request, event_type: str, win: Win) -> Event:
@@ -271,7 +365,9 @@ def _kept(account: str, win: Win, state: State) -> int:
 
 def _spent(win: Win, short: list[str]) -> Decision:
     message = f"what win {win.provider_transaction_id} paid is no longer whole in {', '.join(short)}; nothing was taken back"
-    refusal = refuse(REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short)
+    refusal = refuse(
+        REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
+    )
     details = {
         "transaction_id": win.provider_transaction_id,
         "provider_id": win.provider_id,
@@ -285,8 +381,14 @@ def _spent(win: Win, short: list[str]) -> Decision:
 
 def _is_open(pair: ActivePair, account: str) -> bool:
     code, _, bucket = account.partition("/")
-    return account == PROMO or is_grant(account) or (code == pair.topology.code and pair.topology.bucket(bucket) is not None)
+    return (
+        account == PROMO
+        or is_grant(account)
+        or (code == pair.topology.code and pair.topology.bucket(bucket) is not None)
+    )
 
 
-def _refuse(pair: ActivePair, code: str, message: str, *, starts_new: bool, **details: object) -> Decision:
+def _refuse(
+    pair: ActivePair, code: str, message: str, *, starts_new: bool, **details: object
+) -> Decision:
     return refuse(PAY, pair, 409, code, message, starts_new=starts_new, **details)

@@ -33,8 +33,13 @@ class Anchors:
     def keep(self, seal: Row) -> None:
         """Keep a new seal in both places; what is kept already stays as it is."""
         with self._control() as session:
-            session.run("anchor_keep", **{name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")})
-        if self._file is not None and seal["partition"] not in {anchor.partition for anchor in self._exported()}:
+            session.run(
+                "anchor_keep",
+                **{name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")},
+            )
+        if self._file is not None and seal["partition"] not in {
+            anchor.partition for anchor in self._exported()
+        }:
             self._append(seal)
 
     def all(self) -> dict[str, list[Anchor]]:
@@ -55,11 +60,20 @@ class Anchors:
     def _exported(self) -> list[Anchor]:
         if self._file is None or not self._file.exists():
             return []
-        return [msgspec.json.decode(line, type=Anchor) for line in self._file.read_bytes().splitlines() if line.strip()]
+        return [
+            msgspec.json.decode(line, type=Anchor)
+            for line in self._file.read_bytes().splitlines()
+            if line.strip()
+        ]
 
     def _append(self, seal: dict[str, Any]) -> None:
         assert self._file is not None
-        line = msgspec.json.encode({name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")}) + b"\n"
+        line = (
+            msgspec.json.encode(
+                {name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")}
+            )
+            + b"\n"
+        )
         descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line)

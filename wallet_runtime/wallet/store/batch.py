@@ -53,7 +53,11 @@ def perform_many(money: Money, wishes: Sequence[Wish]) -> list[Result]:
 
 def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
     """Pick the first open command of each player, sorted by player: two batches lock players in one order and cannot deadlock."""
-    first = {(wish.request.brand_id, wish.request.player_id): wish for wish in reversed(wishes) if wish.result is None}
+    first = {
+        (wish.request.brand_id, wish.request.player_id): wish
+        for wish in reversed(wishes)
+        if wish.result is None
+    }
     return [first[key] for key in sorted(first)]
 
 
@@ -72,7 +76,9 @@ def _take(money: Money, session: Session, turn: list[Wish]) -> None:
         wish.result = _result(wish, decision, outcome)
 
 
-def _decided(money: Money, session: Session, turn: Iterator[tuple[Wish, State]]) -> Iterator[tuple[Wish, State, Decision]]:
+def _decided(
+    money: Money, session: Session, turn: Iterator[tuple[Wish, State]]
+) -> Iterator[tuple[Wish, State, Decision]]:
     for wish, state in turn:
         try:
             if state.stored is not None:
@@ -101,7 +107,15 @@ def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result |
     if sqlstate in (sqlstates.PAIR_MOVED, sqlstates.STALE, one.UNIQUE):
         one.STALE_RETRIES.inc()
         wish.attempts += sqlstate != sqlstates.PAIR_MOVED
-        return Busy("the player's money moved too often to decide this request") if wish.attempts >= one.ATTEMPTS_MAX else None
+        return (
+            Busy("the player's money moved too often to decide this request")
+            if wish.attempts >= one.ATTEMPTS_MAX
+            else None
+        )
     if sqlstate in BUSY_STATES:
-        return one.InFlight() if one.CLAIM_TABLE in outcome["context"] else Busy("the database gave up waiting; repeat the request")
+        return (
+            one.InFlight()
+            if one.CLAIM_TABLE in outcome["context"]
+            else Busy("the database gave up waiting; repeat the request")
+        )
     return one.refusal(sqlstate, outcome["message"])

@@ -43,4 +43,6 @@ def create(database: Database, request: Request, campaign: NewCampaign) -> None:
     if outcome["outcome"] == "mismatch":
         raise PayloadMismatch
     if outcome["outcome"] == "taken":
-        raise CampaignExists(f"this brand has a campaign {campaign.campaign_code}; a code is used once, nothing was changed")
+        raise CampaignExists(
+            f"this brand has a campaign {campaign.campaign_code}; a code is used once, nothing was changed"
+        )

@@ -47,4 +47,7 @@ def keep(database: Database, request: Request, choice: Choice) -> None:
 def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:
     """Return what a player has chosen: source by provider type."""
     with database.session() as session:
-        return {str(row["provider_type"]): str(row["source"]) for row in session.all(_READ, brand_id=brand_id, player_id=player_id)}
+        return {
+            str(row["provider_type"]): str(row["source"])
+            for row in session.all(_READ, brand_id=brand_id, player_id=player_id)
+        }

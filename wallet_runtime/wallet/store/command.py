@@ -27,7 +27,9 @@ NO_BET: dict[str, object] = dict.fromkeys(
 )
 # What only some commands write beside their legs and their bet: every field that has no place of its own below.
 RECORDS = tuple(
-    name for name in Decision.__struct_fields__ if name not in {"command", "status", "body", "pair", "starts_new", "legs", "authorization"}
+    name
+    for name in Decision.__struct_fields__
+    if name not in {"command", "status", "body", "pair", "starts_new", "legs", "authorization"}
 )
 SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
 
@@ -74,7 +76,10 @@ def parameters(command: dict[str, Any]) -> dict[str, object]:
     """Turn a command into the parameters of `wallet_apply_command`, those of its bet beside its own."""
     fields = command | NO_BET | (command["bet"] or {})
     del fields["bet"]
-    return {name: value if type(value) in SENT_AS_THEY_ARE else _sent(value) for name, value in fields.items()}
+    return {
+        name: value if type(value) in SENT_AS_THEY_ARE else _sent(value)
+        for name, value in fields.items()
+    }
 
 
 def encoded(payload: object) -> str:

@@ -8,11 +8,23 @@ from typing import Any, Literal
 import msgspec
 import tenacity
 
-from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH, RUBY_SPLIT_V1, RUBY_UNIFIED_V1, SEALED, sqlstates
+from wallet_runtime.contract import (
+    IDEMPOTENCY_PAYLOAD_MISMATCH,
+    RUBY_SPLIT_V1,
+    RUBY_UNIFIED_V1,
+    SEALED,
+    sqlstates,
+)
 from wallet_runtime.plumbing import fence
 from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
-from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
+from wallet_runtime.wallet.domain.documents import (
+    DocumentInvalid,
+    Policy,
+    Topology,
+    read_policy,
+    read_topology,
+)
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.structure import Difference, differences
 from wallet_runtime.wallet.domain.validation import (
@@ -23,7 +35,14 @@ from wallet_runtime.wallet.domain.validation import (
     validate_live_state,
     validate_pair,
 )
-from wallet_runtime.wallet.store.drafts import Asked, once, save_policy, save_topology, typed_policy, typed_topology
+from wallet_runtime.wallet.store.drafts import (
+    Asked,
+    once,
+    save_policy,
+    save_topology,
+    typed_policy,
+    typed_topology,
+)
 
 SEEDS = {
     RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
@@ -137,7 +156,9 @@ class Documents:
         stored = {row["version"]: row["document"] for row in rows}
         missing = [version for version in (old, new) if version not in stored]
         if missing:
-            raise DocumentNotFound(f"{kind} {name} has no version {missing[0]}; stored are {', '.join(map(str, sorted(stored)))}")
+            raise DocumentNotFound(
+                f"{kind} {name} has no version {missing[0]}; stored are {', '.join(map(str, sorted(stored)))}"
+            )
         return list(differences(stored[old], stored[new]))
 
     def active_policies(self) -> list[Row]:
@@ -151,18 +172,34 @@ class Documents:
             return msgspec.to_builtins(_stored_topology(session, code, version)[0])  # type: ignore[no-any-return]
 
     def save_topology(
-        self, code: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
+        self,
+        code: str,
+        document: dict[str, Any],
+        saved_by: str,
+        fence_token: int | None = None,
+        asked: Asked | None = None,
     ) -> Row:
         """Save a topology draft once; 422 for its structure or another code than the path's, 409 when it is no draft."""
-        return self._keep(asked, fence_token, lambda session: save_topology(session, code, document, saved_by))
+        return self._keep(
+            asked, fence_token, lambda session: save_topology(session, code, document, saved_by)
+        )
 
     def save_policy(
-        self, policy_key: str, document: dict[str, Any], saved_by: str, fence_token: int | None = None, asked: Asked | None = None
+        self,
+        policy_key: str,
+        document: dict[str, Any],
+        saved_by: str,
+        fence_token: int | None = None,
+        asked: Asked | None = None,
     ) -> Row:
         """Save a policy draft once; 422 for its structure or another key than the path's, 409 when it is no draft."""
-        return self._keep(asked, fence_token, lambda session: save_policy(session, policy_key, document, saved_by))
+        return self._keep(
+            asked, fence_token, lambda session: save_policy(session, policy_key, document, saved_by)
+        )
 
-    def _keep(self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]) -> Row:
+    def _keep(
+        self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]
+    ) -> Row:
         with self._database.transaction() as session:
 
             def act() -> Row:
@@ -182,9 +219,16 @@ class Documents:
         with self._database.transaction() as session:
             fence.hold(session, fence_token)
             for name in SEEDS[code]:
-                pair = msgspec.json.decode(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_bytes())
+                pair = msgspec.json.decode(
+                    resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_bytes()
+                )
                 topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
-                if session.maybe("wallet_topology_version", code=topology.code, version=topology.version) is None:
+                if (
+                    session.maybe(
+                        "wallet_topology_version", code=topology.code, version=topology.version
+                    )
+                    is None
+                ):
                     saved.append(save_topology(session, topology.code, pair["topology"], saved_by))
                 if not _is_policy_kept(session, policy):
                     saved.append(save_policy(session, policy.policy_key, pair["policy"], saved_by))
@@ -199,7 +243,11 @@ class Documents:
             return violations
         with self._database.session() as session:
             kept = _kept_versions(session, topology, topology_document, policy_document)
-            return [*violations, *kept, *_live_violations(session, session.one("wallet_gate"), topology)]
+            return [
+                *violations,
+                *kept,
+                *_live_violations(session, session.one("wallet_gate"), topology),
+            ]
 
     def obstacles(self, pair: PairReference) -> list[Violation]:
         """Return every rule for which an activation of this stored pair would be refused now.
@@ -219,9 +267,14 @@ class Documents:
         if target != (gate["topology_code"], gate["topology_version"]):
             message = f"policy {policy_key} version {version} is for {target[0]} version {target[1]}; active is "
             message += f"{gate['topology_code']} version {gate['topology_version']}. Activate the topology with its policy instead (A7-11)."
-            raise PolicyForOtherTopology(message, details={**broken("A7-11", "policy.topology", message), "active": _pair_of(gate)})
+            raise PolicyForOtherTopology(
+                message,
+                details={**broken("A7-11", "policy.topology", message), "active": _pair_of(gate)},
+            )
 
-    def activate(self, wish: PairWish, policy_document: dict[str, Any] | None = None) -> dict[str, Any]:
+    def activate(
+        self, wish: PairWish, policy_document: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
 
         The pair is validated first, without keeping anybody waiting; the last statement takes the gate, sees that nothing of
@@ -237,10 +290,14 @@ class Documents:
         )
         return retry(self._activate_once, wish, policy_document)
 
-    def _activate_once(self, wish: PairWish, policy_document: dict[str, Any] | None) -> dict[str, Any]:
+    def _activate_once(
+        self, wish: PairWish, policy_document: dict[str, Any] | None
+    ) -> dict[str, Any]:
         with self._database.transaction() as session:
             gate = session.one("wallet_gate")
-            done = session.maybe("wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id)
+            done = session.maybe(
+                "wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id
+            )
             if done is not None:
                 if _pair_of(done) != _wished(wish):
                     raise RequestReused(details={"activated": _pair_of(done)})
@@ -255,7 +312,12 @@ class Documents:
             _refuse_other_start(gate, wish)
             _refuse_violations(_violations(session, gate, wish, keep=True))
             activation = _switch(session, gate, wish)
-            return {"changed": True, **activation, **_wished(wish), "from_topology_code": gate["topology_code"]}
+            return {
+                "changed": True,
+                **activation,
+                **_wished(wish),
+                "from_topology_code": gate["topology_code"],
+            }
 
     def _versions(self, query_name: str, **key: str) -> list[Row]:
         with self._database.session() as session:
@@ -267,7 +329,9 @@ class Documents:
 
 def _is_policy_kept(session: Session, policy: Policy) -> bool:
     """Tell whether a seed's policy is stored; raise `SeedRefused` where its key and version belong to another topology."""
-    row = session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version)
+    row = session.maybe(
+        "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
+    )
     if row is None:
         return False
     other = (row["topology_code"], row["topology_version"])
@@ -283,24 +347,38 @@ def _is_policy_kept(session: Session, policy: Policy) -> bool:
 
 def _refuse_superseded(session: Session, wish: PairWish) -> None:
     """Raise `ByReference` where the policy that was sent as a document was active before (A7-13)."""
-    row = session.maybe("wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version)
+    row = session.maybe(
+        "wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version
+    )
     if row is not None and row["state"] == SUPERSEDED:
         message = f"policy {wish.policy_key} version {wish.policy_version} was active before: name it by reference (A7-13)"
         raise ByReference(message, details=broken("A7-13", "policy_document", message))
 
 
-def _kept_versions(session: Session, topology: Topology, topology_document: object, policy_document: object) -> Iterator[Violation]:
+def _kept_versions(
+    session: Session, topology: Topology, topology_document: object, policy_document: object
+) -> Iterator[Violation]:
     """Yield A7-9 for each document that differs from a version of its name that is, or was, active."""
-    stored = [("topology", topology_document, session.maybe("wallet_topology_version", code=topology.code, version=topology.version))]
+    stored = [
+        (
+            "topology",
+            topology_document,
+            session.maybe("wallet_topology_version", code=topology.code, version=topology.version),
+        )
+    ]
     with suppress(DocumentInvalid):  # then its faults are told already
         policy = None if policy_document is None else read_policy(policy_document)
         if policy is not None:
-            row = session.maybe("wallet_policy_version", policy_key=policy.policy_key, version=policy.version)
+            row = session.maybe(
+                "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
+            )
             stored.append(("policy", policy_document, row))
     for kind, document, row in stored:
         if row is not None and row["state"] != DRAFT and row["document"] != document:
             yield Violation(
-                "A7-9", f"{kind}.version", f"version {row['version']} is {row['state']} and reads otherwise; save a new version"
+                "A7-9",
+                f"{kind}.version",
+                f"version {row['version']} is {row['state']} and reads otherwise; save a new version",
             )
 
 
@@ -309,24 +387,36 @@ def _refuse_other_start(gate: Row, wish: PairWish) -> None:
     topology = (wish.from_topology_code, wish.from_topology_version)
     policy = (wish.from_policy_key, wish.from_policy_version)
     active = _pair_of(gate)
-    if topology != tuple(active.values())[:2] or policy not in (NO_POLICY, tuple(active.values())[2:]):
+    if topology != tuple(active.values())[:2] or policy not in (
+        NO_POLICY,
+        tuple(active.values())[2:],
+    ):
         raise ActivePairMoved(details={"active": active})
 
 
 def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
     """Take the gate and switch, in the transaction's last statement. Raises `Busy` when what was validated has moved since."""
     sealed = gate["freeze_level"] == SEALED
-    session.run("wallet_bound_activation", milliseconds=str(SEALED_SWITCH_MILLISECONDS if sealed else SWITCH_MILLISECONDS))
+    session.run(
+        "wallet_bound_activation",
+        milliseconds=str(SEALED_SWITCH_MILLISECONDS if sealed else SWITCH_MILLISECONDS),
+    )
     try:
         return session.one(
             "wallet_switch_active",
             activation_no=gate["activation_no"],
-            **{key: value for key, value in msgspec.structs.asdict(wish).items() if not key.startswith("from_")},
+            **{
+                key: value
+                for key, value in msgspec.structs.asdict(wish).items()
+                if not key.startswith("from_")
+            },
         )
     except DatabaseError as error:
         if error.sqlstate != sqlstates.ACTIVATION_MOVED:
             raise
-        raise Busy("another activation, or money, came in between; repeat the request under the same request id") from error
+        raise Busy(
+            "another activation, or money, came in between; repeat the request under the same request id"
+        ) from error
 
 
 def _violations(session: Session, gate: Row, pair: PairReference, *, keep: bool) -> list[Violation]:
@@ -334,8 +424,13 @@ def _violations(session: Session, gate: Row, pair: PairReference, *, keep: bool)
     query = "wallet_keep_policy" if keep else "wallet_policy_version"
     row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
     if row is None:
-        raise DocumentNotFound(f"policy {pair.policy_key} version {pair.policy_version} is not stored")
-    return [*validate_pair(topology, typed_policy(row["document"])), *_live_violations(session, gate, topology)]
+        raise DocumentNotFound(
+            f"policy {pair.policy_key} version {pair.policy_version} is not stored"
+        )
+    return [
+        *validate_pair(topology, typed_policy(row["document"])),
+        *_live_violations(session, gate, topology),
+    ]
 
 
 def _live_violations(session: Session, gate: Row, topology: Topology) -> list[Violation]:
@@ -354,8 +449,12 @@ def _refuse_violations(violations: list[Violation]) -> None:
         )
 
 
-def _stored_topology(session: Session, code: str, version: int, *, keep: bool = False) -> tuple[Topology, str]:
-    row = session.maybe("wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version)
+def _stored_topology(
+    session: Session, code: str, version: int, *, keep: bool = False
+) -> tuple[Topology, str]:
+    row = session.maybe(
+        "wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version
+    )
     if row is None:
         raise DocumentNotFound(f"topology {code} version {version} is not stored")
     return typed_topology(row["document"]), str(row["state"])
@@ -366,7 +465,10 @@ def _is_active(gate: Row, wish: PairWish) -> bool:
 
 
 def _pair_of(gate: Row) -> dict[str, Any]:
-    return {key: gate[key] for key in ("topology_code", "topology_version", "policy_key", "policy_version")}
+    return {
+        key: gate[key]
+        for key in ("topology_code", "topology_version", "policy_key", "policy_version")
+    }
 
 
 def _wished(wish: PairWish) -> dict[str, Any]:

@@ -10,7 +10,13 @@ import msgspec
 from sql import query
 from wallet_runtime.plumbing.database import Row, Session, json
 from wallet_runtime.plumbing.errors import Conflict, Invalid, PayloadMismatch
-from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy, read_topology
+from wallet_runtime.wallet.domain.documents import (
+    DocumentInvalid,
+    Policy,
+    Topology,
+    read_policy,
+    read_topology,
+)
 from wallet_runtime.wallet.domain.validation import broken
 
 MESSAGE_LENGTH_MAX = 500
@@ -65,8 +71,17 @@ def save_topology(session: Session, code: str, document: dict[str, Any], saved_b
     """Save a draft; raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft` (409)."""
     topology = typed_topology(document)
     if topology.code != code:
-        raise StructureInvalid(f"code: the document is for {topology.code!r}, the path names {code!r}", details={"path": "code"})
-    row = session.maybe("wallet_save_topology", code=code, version=topology.version, document=document, saved_by=saved_by)
+        raise StructureInvalid(
+            f"code: the document is for {topology.code!r}, the path names {code!r}",
+            details={"path": "code"},
+        )
+    row = session.maybe(
+        "wallet_save_topology",
+        code=code,
+        version=topology.version,
+        document=document,
+        saved_by=saved_by,
+    )
     if row is None:
         message = f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)"
         raise NotADraft(message, details=broken("A7-9", "topology.version", message))
@@ -111,5 +126,10 @@ def typed_policy(document: object) -> Policy:
 
 
 def _structure_invalid(name: str, error: DocumentInvalid) -> StructureInvalid:
-    violations = [{"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message} for fault in error.faults]
-    return StructureInvalid(f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations})
+    violations = [
+        {"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message}
+        for fault in error.faults
+    ]
+    return StructureInvalid(
+        f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations}
+    )

@@ -32,7 +32,14 @@ from wallet_runtime.plumbing.errors import (
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
-from wallet_runtime.wallet.domain.state import ActivePair, PairReference, ReadMore, Request, State, Stored
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    PairReference,
+    ReadMore,
+    Request,
+    State,
+    Stored,
+)
 from wallet_runtime.wallet.store.command import command_of, encoded, parameters
 from wallet_runtime.wallet.store.remembered import Known, Remembered
 
@@ -46,11 +53,23 @@ CLAIM_TABLE = "wallet_idempotency"
 Decide = Callable[[State, ActivePair], Decision]
 log = structlog.get_logger("wallet")
 COMMANDS = Counter("wallet_commands_total", "Money commands decided.", ["command", "outcome"])
-MISMATCHES = Counter("wallet_idempotency_mismatch_total", "Request ids that came back with another payload.")
-STALE_RETRIES = Counter("wallet_command_stale_total", "Commands decided again because the player or the activation had moved.")
-GUESSES = Counter("wallet_guesses_total", "New bets decided on what this copy knew of the player.", ["outcome"])
-REFUSED_BY_DATABASE = Counter("wallet_invariant_refused_total", "Commands that the database refused.", ["sqlstate"])
-NEGATIVE_PREVENTED = Counter("wallet_negative_balance_prevented_total", "Commands stopped by a balance that would turn negative.")
+MISMATCHES = Counter(
+    "wallet_idempotency_mismatch_total", "Request ids that came back with another payload."
+)
+STALE_RETRIES = Counter(
+    "wallet_command_stale_total",
+    "Commands decided again because the player or the activation had moved.",
+)
+GUESSES = Counter(
+    "wallet_guesses_total", "New bets decided on what this copy knew of the player.", ["outcome"]
+)
+REFUSED_BY_DATABASE = Counter(
+    "wallet_invariant_refused_total", "Commands that the database refused.", ["sqlstate"]
+)
+NEGATIVE_PREVENTED = Counter(
+    "wallet_negative_balance_prevented_total",
+    "Commands stopped by a balance that would turn negative.",
+)
 
 
 class PlayerNotFound(NotFound):
@@ -115,7 +134,9 @@ class Money:
         self.remembered = Remembered(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
-    def perform(self, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
+    def perform(
+        self, request: Request, reads: dict[str, str], decide: Decide
+    ) -> tuple[int, dict[str, Any]]:
         """Carry one command out once and for all; return its final status and body.
 
         `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
@@ -128,7 +149,9 @@ class Money:
             guessed = known and self._by_guessing(session, request, known, decide)
             return guessed or self._by_reading(session, request, reads, decide)
 
-    def _by_reading(self, session: Session, request: Request, reads: dict[str, str], decide: Decide) -> tuple[int, dict[str, Any]]:
+    def _by_reading(
+        self, session: Session, request: Request, reads: dict[str, str], decide: Decide
+    ) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
@@ -153,9 +176,13 @@ class Money:
                 if outcome["outcome"] == APPLIED:
                     self.remembered.keep(request, state, decision, basis)
                 return answer(decision, outcome)
-        raise Busy("the player's money moved too often to decide this request; repeat it under the same request id")
+        raise Busy(
+            "the player's money moved too often to decide this request; repeat it under the same request id"
+        )
 
-    def _by_guessing(self, session: Session, request: Request, known: Known, decide: Decide) -> tuple[int, dict[str, Any]] | None:
+    def _by_guessing(
+        self, session: Session, request: Request, known: Known, decide: Decide
+    ) -> tuple[int, dict[str, Any]] | None:
         """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
 
         Only what is applied counts. A refusal, a repeat or a freeze is told by what the database says when it is asked.
@@ -189,23 +216,40 @@ class Money:
                 raise PlayerNotFound
             return state, self._active_pair(session, state)
 
-    def register(self, brand_id: UUID, player_id: UUID, currency: str, canary: bool, fence_token: int | None = None) -> str:
+    def register(
+        self,
+        brand_id: UUID,
+        player_id: UUID,
+        currency: str,
+        canary: bool,
+        fence_token: int | None = None,
+    ) -> str:
         """Create the player's wallet; return the currency it has, which a repeat cannot change."""
         with self.database.transaction() as session:
             fence.hold(session, fence_token)
-            row = session.one("wallet_register_player", brand_id=brand_id, player_id=player_id, currency=currency, canary=canary)
+            row = session.one(
+                "wallet_register_player",
+                brand_id=brand_id,
+                player_id=player_id,
+                currency=currency,
+                canary=canary,
+            )
             return str(row["currency"])
 
     def owner_of_transaction(self, brand_id: UUID, transaction_id: UUID) -> UUID | None:
         """Find whose cash transaction this is, within the brand."""
         with self.database.session() as session:
-            row = session.maybe("wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id)
+            row = session.maybe(
+                "wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id
+            )
             return None if row is None else UUID(str(row["player_id"]))
 
     def owner_of_adjustment(self, brand_id: UUID, adjustment_id: UUID) -> UUID | None:
         """Find whose account an adjustment is about, within the brand."""
         with self.database.session() as session:
-            row = session.maybe("wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id)
+            row = session.maybe(
+                "wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id
+            )
             return None if row is None else UUID(str(row["player_id"]))
 
     def decide(self, session: Session, state: State, decide: Decide) -> Decision:
@@ -216,13 +260,22 @@ class Money:
 
     def _active_pair(self, session: Session, state: State) -> ActivePair:
         gate = state.gate
-        if gate.topology_code is None or gate.topology_version is None or gate.policy_key is None or gate.policy_version is None:
+        if (
+            gate.topology_code is None
+            or gate.topology_version is None
+            or gate.policy_key is None
+            or gate.policy_version is None
+        ):
             raise NoActiveTopology
-        reference = PairReference(gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version)
+        reference = PairReference(
+            gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version
+        )
         pair = self._pairs.get(reference)
         if pair is None:
             row = session.one("wallet_pair", **msgspec.structs.asdict(reference))
-            pair = ActivePair(msgspec.convert(row["topology"], Topology), msgspec.convert(row["policy"], Policy))
+            pair = ActivePair(
+                msgspec.convert(row["topology"], Topology), msgspec.convert(row["policy"], Policy)
+            )
             self._pairs[reference] = pair
         return pair
 
@@ -235,7 +288,11 @@ def money_of(database: Database) -> Money:
 
 def read_payload(request: Request, reads: dict[str, str]) -> dict[str, Any]:
     """Build what `wallet.read_state` is asked."""
-    wanted = {"brand_id": request.brand_id, "player_id": request.player_id, "caller": request.caller}
+    wanted = {
+        "brand_id": request.brand_id,
+        "player_id": request.player_id,
+        "caller": request.caller,
+    }
     return wanted | {"route": request.route, "request_id": request.request_id} | reads
 
 
@@ -247,7 +304,9 @@ def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
 def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any]:
     """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
     try:
-        outcome: dict[str, Any] = session.one("wallet_apply_command", **parameters(command_of(request, state, decision)))["outcome"]
+        outcome: dict[str, Any] = session.one(
+            "wallet_apply_command", **parameters(command_of(request, state, decision))
+        )["outcome"]
     except DatabaseError as error:
         if error.sqlstate in MOVED:
             raise MOVED[error.sqlstate] from None
@@ -267,7 +326,9 @@ def refusal(sqlstate: str, message: str) -> ApiError:
     REFUSED_BY_DATABASE.labels(sqlstate).inc()
     if sqlstate == sqlstates.RECORD_ALTERED:
         log.error("a stored record was changed past the wallet", reason=message)
-        return RecordAltered(f"{message}; nothing was done, and the next reconciliation cycle names what differs")
+        return RecordAltered(
+            f"{message}; nothing was done, and the next reconciliation cycle names what differs"
+        )
     if sqlstate == NEGATIVE:
         NEGATIVE_PREVENTED.inc()
     log.error("the database refused a decided command", sqlstate=sqlstate, reason=message)

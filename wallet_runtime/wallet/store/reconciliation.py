@@ -21,10 +21,22 @@ SAMPLES_MAX = 20
 PARTITION_MONTHS_AHEAD = 6
 
 log = structlog.get_logger("reconciliation")
-DRIFT = Gauge("wallet_ledger_reconciliation_drift_buckets", "Accounts, records, sums and months that do not agree, at the last cycle.")
-BREAKS = Gauge("wallet_ledger_reconciliation_conservation_breaks", "Brands and currencies that do not conserve, at the last cycle.")
-ALTERED = Gauge("wallet_reconciliation_altered_records", "Records that do not agree, at the last cycle, by comparison.", ["comparison"])
-WALKED = Gauge("wallet_ledger_reconciliation_rows_walked", "Ledger rows that the last cycle walked.")
+DRIFT = Gauge(
+    "wallet_ledger_reconciliation_drift_buckets",
+    "Accounts, records, sums and months that do not agree, at the last cycle.",
+)
+BREAKS = Gauge(
+    "wallet_ledger_reconciliation_conservation_breaks",
+    "Brands and currencies that do not conserve, at the last cycle.",
+)
+ALTERED = Gauge(
+    "wallet_reconciliation_altered_records",
+    "Records that do not agree, at the last cycle, by comparison.",
+    ["comparison"],
+)
+WALKED = Gauge(
+    "wallet_ledger_reconciliation_rows_walked", "Ledger rows that the last cycle walked."
+)
 
 
 class NoCycleYet(NotFound):
@@ -55,7 +67,11 @@ class Reconciliation:
             session.run("reconciliation_lock")
             altered, records = _compare_records(session, mode)
             total, drift, walked = _walk(session, mode)
-            sums = session.all("reconciliation_counter_drift", limit=SAMPLES_MAX) if _recounts(session, mode) else []
+            sums = (
+                session.all("reconciliation_counter_drift", limit=SAMPLES_MAX)
+                if _recounts(session, mode)
+                else []
+            )
             breaks = session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX)
             cycle = session.one(
                 "reconciliation_record",
@@ -80,7 +96,9 @@ class Reconciliation:
     def hourly_turn(self) -> int:
         """See that the ledger has its coming months, seal the closed ones, and run a cycle: all hashes once, from then on in rotation."""
         with self._database.session() as session:
-            made = int(session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)["made"])
+            made = int(
+                session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)["made"]
+            )
             walked_once = session.one("reconciliation_hashed")["ever"]
         self.seal_closed_months()
         self.run("hourly task", "rotation" if walked_once else "hashes")
@@ -116,8 +134,18 @@ class Reconciliation:
             found += _off_anchor(seals, anchored)
             for month in list(seals)[: None if every else 1]:
                 now = session.one("reconciliation_month_digest", partition=month)
-                if (now["digest"], now["row_count"]) != (seals[month]["digest"], seals[month]["row_count"]):
-                    found.append(_seal_fault(month, seals[month], now, "rows of a sealed month were changed, added or removed"))
+                if (now["digest"], now["row_count"]) != (
+                    seals[month]["digest"],
+                    seals[month]["row_count"],
+                ):
+                    found.append(
+                        _seal_fault(
+                            month,
+                            seals[month],
+                            now,
+                            "rows of a sealed month were changed, added or removed",
+                        )
+                    )
                 session.run("reconciliation_verified", partition=month)
         return found
 
@@ -126,7 +154,11 @@ def _walk(session: Session, mode: Mode) -> tuple[int, list[Row], int]:
     """Walk the ledger; return how many accounts drift, the first of them, and how many rows were walked."""
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
-    shown = [{name: value for name, value in row.items() if name not in ("drift_total", "walked_total")} for row in rows if row["account"]]
+    shown = [
+        {name: value for name, value in row.items() if name not in ("drift_total", "walked_total")}
+        for row in rows
+        if row["account"]
+    ]
     return total, [row | {"total": total} for row in shown], walked
 
 
@@ -143,7 +175,9 @@ def _compare_records(session: Session, mode: Mode) -> tuple[int, list[Row]]:
 
 def _recounts(session: Session, mode: Mode) -> bool:
     """Tell whether this cycle counts every entry of the counter-accounts again: with all hashes, and when a round of the rotation ends."""
-    return mode == "hashes" or (mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"]))
+    return mode == "hashes" or (
+        mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"])
+    )
 
 
 def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> list[dict[str, Any]]:
@@ -152,16 +186,40 @@ def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> lis
     for place, anchors in anchored.items():
         for anchor in anchors:
             seal = seals.get(anchor.partition)
-            if seal is None or (seal["digest"], seal["row_count"]) != (anchor.digest, anchor.row_count):
-                reason = f"the seal differs from its anchor in {place}" if seal else f"the seal is gone that is anchored in {place}"
-                found.append(_seal_fault(anchor.partition, {"digest": anchor.digest, "row_count": anchor.row_count}, seal, reason))
+            if seal is None or (seal["digest"], seal["row_count"]) != (
+                anchor.digest,
+                anchor.row_count,
+            ):
+                reason = (
+                    f"the seal differs from its anchor in {place}"
+                    if seal
+                    else f"the seal is gone that is anchored in {place}"
+                )
+                found.append(
+                    _seal_fault(
+                        anchor.partition,
+                        {"digest": anchor.digest, "row_count": anchor.row_count},
+                        seal,
+                        reason,
+                    )
+                )
         missing = seals.keys() - {anchor.partition for anchor in anchors}
-        found += [_seal_fault(month, None, seals[month], f"the seal has no anchor in {place}") for month in sorted(missing)]
+        found += [
+            _seal_fault(month, None, seals[month], f"the seal has no anchor in {place}")
+            for month in sorted(missing)
+        ]
     return found
 
 
-def _seal_fault(month: str, expected: Row | None, actual: Row | None, reason: str) -> dict[str, Any]:
-    return {"partition": month, "expected": _seal_shown(expected), "actual": _seal_shown(actual), "reason": reason}
+def _seal_fault(
+    month: str, expected: Row | None, actual: Row | None, reason: str
+) -> dict[str, Any]:
+    return {
+        "partition": month,
+        "expected": _seal_shown(expected),
+        "actual": _seal_shown(actual),
+        "reason": reason,
+    }
 
 
 def _seal_shown(seal: Row | None) -> str | None:
@@ -173,7 +231,11 @@ def _tell(cycle: Row, walked: int) -> None:
     BREAKS.set(cycle["conservation_breaks"])
     WALKED.set(walked)
     if cycle["drift_buckets"] or cycle["conservation_breaks"]:
-        log.error("reconciliation found drift", drift_buckets=cycle["drift_buckets"], conservation_breaks=cycle["conservation_breaks"])
+        log.error(
+            "reconciliation found drift",
+            drift_buckets=cycle["drift_buckets"],
+            conservation_breaks=cycle["conservation_breaks"],
+        )
 
 
 def _total(rows: list[dict[str, Any]]) -> int:

@@ -44,7 +44,9 @@ class Remembered:
     Only a player without coupon grants is remembered: a grant lapses by the clock, which moves no version.
     """
 
-    def __init__(self, generation: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, generation: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Begin with nothing. `generation` grows when a connection was made: behind it may be another database than before."""
         self._generation, self._clock = generation, clock
         self._lock = threading.Lock()
@@ -58,7 +60,11 @@ class Remembered:
         """Return the state that the player was left in, if this copy was the last to move him as far as it knows."""
         with self._lock:
             known = self._known.get(_key(request))
-        return known if known is not None and known.state is not None and self._holds(known.basis) else None
+        return (
+            known
+            if known is not None and known.state is not None and self._holds(known.basis)
+            else None
+        )
 
     def keep(self, request: Request, state: State, decision: Decision, basis: Basis) -> None:
         """Remember what an applied decision made of the state that it was made on, as long as that is believed."""
@@ -68,14 +74,22 @@ class Remembered:
         after = _after(state, decision)
         with self._lock:
             known = self._known.get(_key(request))
-            if known is None or not self._holds(known.basis) or (known.state is not None and _version(known.state) <= _version(state)):
+            if (
+                known is None
+                or not self._holds(known.basis)
+                or (known.state is not None and _version(known.state) <= _version(state))
+            ):
                 self._put(request, Known(after, basis))
 
     def distrust(self, request: Request, overtaken: State) -> None:
         """Note that somebody else moved the player, unless another command of this copy has touched what is known of him since."""
         with self._lock:
             known = self._known.get(_key(request))
-            if known is not None and known.state is not None and _version(known.state) <= _version(overtaken):
+            if (
+                known is not None
+                and known.state is not None
+                and _version(known.state) <= _version(overtaken)
+            ):
                 self._put(request, Known(None, self.basis()))
 
     def forget(self, request: Request) -> None:
@@ -86,7 +100,9 @@ class Remembered:
                 del self._known[_key(request)]
 
     def _holds(self, basis: Basis) -> bool:
-        return basis.generation == self._generation() and self._clock() < basis.read_at + KEPT_SECONDS
+        return (
+            basis.generation == self._generation() and self._clock() < basis.read_at + KEPT_SECONDS
+        )
 
     def _put(self, request: Request, known: Known) -> None:
         self._known[_key(request)] = known

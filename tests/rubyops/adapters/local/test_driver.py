@@ -53,7 +53,9 @@ def write(driver: LocalDriver, text: str) -> object:
 
 
 def ports(driver: LocalDriver) -> dict[str, int]:
-    urls = {copy.process: copy.url for copy in driver.copies()} | {"redis": driver.redis_url().reveal().rpartition("/")[0]}
+    urls = {copy.process: copy.url for copy in driver.copies()} | {
+        "redis": driver.redis_url().reveal().rpartition("/")[0]
+    }
     return {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
 
 
@@ -84,7 +86,10 @@ def test_up_twice_then_down_leaves_nothing(driver: LocalDriver) -> None:
         for database in ("platform", "control"):
             with psycopg.connect(driver.dsn(role, database)) as connection:
                 assert connection.execute("SELECT current_user").fetchone() == (role,)
-    with redis.Redis.from_url(driver.redis_url("rubyops_read")) as reader, pytest.raises(redis.exceptions.NoPermissionError):
+    with (
+        redis.Redis.from_url(driver.redis_url("rubyops_read")) as reader,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
         reader.set("key", "value")
     for private in ("secrets.json", "supervisor/supervisord.conf", "valkey/valkey.conf"):
         assert (home / private).stat().st_mode & 0o077 == 0
@@ -130,14 +135,22 @@ def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) 
     assert write(driver, "SELECT 1") == (1,)
 
 
-def test_other_code_restarts_what_runs(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_restarts_what_runs(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver.ensure_up(quiet)
     pids = {copy.process: copy.pid for copy in driver.copies()}
-    health = httpx.get(f"{driver.process_url('gateway')}/health", headers=GetClient(driver).observer_headers(), trust_env=False).json()
+    health = httpx.get(
+        f"{driver.process_url('gateway')}/health",
+        headers=GetClient(driver).observer_headers(),
+        trust_env=False,
+    ).json()
     assert health["code"] == code_digest()
     assert health["version"].endswith(code_digest()[:12])
     with psycopg.connect(driver.dsn("rubyops_read", "control")) as connection:
-        told = connection.execute("SELECT DISTINCT detail->>'code' FROM control.service_copy").fetchall()
+        told = connection.execute(
+            "SELECT DISTINCT detail->>'code' FROM control.service_copy"
+        ).fetchall()
     assert told == [(code_digest(),)]
     monkeypatch.setattr("rubyops.adapters.local.driver.code_digest", lambda: "f" * 64)
     said: list[str] = []
@@ -159,7 +172,11 @@ def checkout(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def loaded(driver: LocalDriver, process: str) -> str:
     """The digest of the code that a copy says it loaded."""
-    answer = httpx.get(f"{driver.process_url(process)}/health", headers=GetClient(driver).observer_headers(), trust_env=False)
+    answer = httpx.get(
+        f"{driver.process_url(process)}/health",
+        headers=GetClient(driver).observer_headers(),
+        trust_env=False,
+    )
     return str(answer.json()["code"])
 
 
@@ -188,7 +205,10 @@ def test_processes_stop_and_start_by_name(driver: LocalDriver) -> None:
     driver.ensure_up(quiet)
     driver.stop(["wallet_worker", "gateway"], driver.fence())
     states = {copy.process: copy.state for copy in driver.copies()}
-    assert {name for name, state in states.items() if state == "stopped"} == {"wallet_worker", "gateway"}
+    assert {name for name, state in states.items() if state == "stopped"} == {
+        "wallet_worker",
+        "gateway",
+    }
     driver.start(["gateway"], driver.fence())
     assert httpx.get(f"{driver.process_url('gateway')}/health", trust_env=False).status_code
     with pytest.raises(UsageError, match="No process is named 'walet_worker'; known are gateway"):

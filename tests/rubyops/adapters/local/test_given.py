@@ -43,7 +43,9 @@ def environment(control_template: Cluster, homes: Path) -> Environment:
     """An environment on the run's servers."""
     named = config.environment("local")
     urls = control_template.servers_for(named.home)
-    return replace(named, database_url=Secret(urls["database_url"]), redis_url=Secret(urls["redis_url"]))
+    return replace(
+        named, database_url=Secret(urls["database_url"]), redis_url=Secret(urls["redis_url"])
+    )
 
 
 @contextmanager
@@ -57,7 +59,9 @@ def database_with(given: GivenPostgres, statement: str) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_environment_comes_up_on_given_servers_and_leaves_them_running(environment: Environment) -> None:
+def test_environment_comes_up_on_given_servers_and_leaves_them_running(
+    environment: Environment,
+) -> None:
     driver = LocalDriver(environment)
     with pytest.raises(Unreachable, match="never brought up"):
         driver.dsn("rubyops_read", "platform")
@@ -67,7 +71,9 @@ def test_environment_comes_up_on_given_servers_and_leaves_them_running(environme
         driver.ensure_up(quiet)
         assert driver.is_up()
         assert {copy.process for copy in driver.copies()} == set(contract.PROCESSES)
-        assert httpx.get(f"{driver.process_url(contract.WALLET_SERVICE)}/health", trust_env=False).status_code
+        assert httpx.get(
+            f"{driver.process_url(contract.WALLET_SERVICE)}/health", trust_env=False
+        ).status_code
         assert not (environment.home / "postgres").exists()
         assert not (environment.home / "valkey").exists()
         assert (environment.home / "servers.json").stat().st_mode & 0o077 == 0
@@ -78,13 +84,17 @@ def test_environment_comes_up_on_given_servers_and_leaves_them_running(environme
             replace(environment, database_url=Secret("postgresql://a:b@elsewhere/ruby")),
             replace(environment, redis_url=Secret("redis://elsewhere/0")),
         ):
-            with pytest.raises(UsageError, match="was brought up with the .* but is now told elsewhere"):
+            with pytest.raises(
+                UsageError, match="was brought up with the .* but is now told elsewhere"
+            ):
                 LocalDriver(other)
     finally:
         assert driver.down()
     assert not driver.is_up()
     with psycopg.connect(driver.dsn("rubyops_read", "platform")) as connection:
-        assert connection.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone() is not None
+        assert (
+            connection.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone() is not None
+        )
     with redis.Redis.from_url(driver.redis_url()) as client:
         assert client.exists(MARK)
 
@@ -93,11 +103,16 @@ def test_environment_with_servers_of_its_own_is_not_led_to_given_ones(homes: Pat
     environment = config.environment("local")
     environment.home.mkdir()
     LocalDriver(environment)._places.remember()
-    with pytest.raises(UsageError, match="brought up with a PostgreSQL of its own, but is now told elsewhere:5432/ruby"):
+    with pytest.raises(
+        UsageError,
+        match="brought up with a PostgreSQL of its own, but is now told elsewhere:5432/ruby",
+    ):
         LocalDriver(replace(environment, database_url=Secret("postgresql://a:b@elsewhere/ruby")))
 
 
-@pytest.mark.parametrize("url", ["", "mysql://a@b/c", "postgresql:///ruby", "postgresql://a@b", "postgresql://a@b/c/d"])
+@pytest.mark.parametrize(
+    "url", ["", "mysql://a@b/c", "postgresql:///ruby", "postgresql://a@b", "postgresql://a@b/c/d"]
+)
 def test_postgres_url_that_does_not_say_everything_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="DATABASE_URL"):
         GivenPostgres(Secret(url))
@@ -111,9 +126,18 @@ def test_redis_url_that_does_not_say_everything_is_refused(url: str) -> None:
 
 def test_an_odd_password_of_the_superuser_is_kept_and_shown_to_nobody() -> None:
     given = GivenPostgres(Secret("postgresql://boss:p%40ss%2F@db:6000/ruby?sslmode=require"))
-    assert given.dsn(SUPERUSER, "", "postgres") == "postgresql://boss:p%40ss%2F@db:6000/postgres?sslmode=require"
-    assert given.dsn("gateway", "own", "ruby_control") == "postgresql://gateway:own@db:6000/ruby_control?sslmode=require"
-    assert (given.where, dict(given.databases)) == ("db:6000/ruby", {"platform": "ruby", "control": "ruby_control"})
+    assert (
+        given.dsn(SUPERUSER, "", "postgres")
+        == "postgresql://boss:p%40ss%2F@db:6000/postgres?sslmode=require"
+    )
+    assert (
+        given.dsn("gateway", "own", "ruby_control")
+        == "postgresql://gateway:own@db:6000/ruby_control?sslmode=require"
+    )
+    assert (given.where, dict(given.databases)) == (
+        "db:6000/ruby",
+        {"platform": "ruby", "control": "ruby_control"},
+    )
 
 
 def test_empty_server_with_our_passwords_is_accepted(given: GivenPostgres) -> None:
@@ -126,7 +150,10 @@ def test_roles_of_another_environment_are_refused(given: GivenPostgres) -> None:
 
 
 def test_database_of_somebody_else_is_refused(given: GivenPostgres) -> None:
-    with database_with(given, "CREATE TABLE theirs (n int)"), pytest.raises(Refused, match=r"holds public\.theirs, which is not ours"):
+    with (
+        database_with(given, "CREATE TABLE theirs (n int)"),
+        pytest.raises(Refused, match=r"holds public\.theirs, which is not ours"),
+    ):
         given.accept(PASSWORDS)
 
 
@@ -166,7 +193,9 @@ def test_logical_database_is_taken_once_and_its_users_are_its_own(logical: Given
         GivenRedis(logical.given, "db:5432/other").configure(USERS)
 
 
-def test_logical_database_with_keys_of_somebody_else_is_refused_and_left_alone(logical: GivenRedis) -> None:
+def test_logical_database_with_keys_of_somebody_else_is_refused_and_left_alone(
+    logical: GivenRedis,
+) -> None:
     with redis.Redis.from_url(logical.given) as client:
         client.set("theirs", "1")
         with pytest.raises(Refused, match="holds keys that are not ours"):

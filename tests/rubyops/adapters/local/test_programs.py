@@ -27,7 +27,9 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
         time.sleep(0.05)
 
 
-def test_a_cluster_that_was_not_made_in_time_is_not_taken_for_one(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_was_not_made_in_time_is_not_taken_for_one(
+    homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     initdb = homes / "bin" / "initdb"
     initdb.parent.mkdir(mode=0o755)
     initdb.write_text('#!/bin/sh\necho 17 > "$2/PG_VERSION"\nsleep 600\n')

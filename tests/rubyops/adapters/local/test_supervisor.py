@@ -52,7 +52,9 @@ def launch(supervisor: Supervisor, programs: list[Program], token: int = 0) -> N
 
 
 @pytest.mark.parametrize("home", ["home", LONG], indirect=True)
-def test_a_killed_program_comes_back_and_a_stopped_one_stays_away(home: Path, supervisor: Supervisor) -> None:
+def test_a_killed_program_comes_back_and_a_stopped_one_stays_away(
+    home: Path, supervisor: Supervisor
+) -> None:
     kept, other = program(home, "kept"), program(home, "other")
     launch(supervisor, [kept, other])
     first = until(supervisor, "kept", "running")
@@ -88,7 +90,9 @@ def test_what_a_killed_supervisor_leaves_is_ended(home: Path, supervisor: Superv
 
 
 @pytest.mark.slow
-def test_a_program_that_ignores_the_signal_is_killed_within_the_bound(home: Path, supervisor: Supervisor) -> None:
+def test_a_program_that_ignores_the_signal_is_killed_within_the_bound(
+    home: Path, supervisor: Supervisor
+) -> None:
     stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     launch(supervisor, [program(home, "deaf", (sys.executable, "-c", stubborn))])
     until(supervisor, "deaf", "running")
@@ -129,7 +133,11 @@ def test_every_order_is_refused_to_a_lower_token(home: Path, supervisor: Supervi
     launch(supervisor, [kept])
     pid = until(supervisor, "kept", "running")
     supervisor.advance(9)
-    for act in (lambda: supervisor.stop([kept], 8), lambda: supervisor.shutdown(8), lambda: supervisor.advance(8)):
+    for act in (
+        lambda: supervisor.stop([kept], 8),
+        lambda: supervisor.shutdown(8),
+        lambda: supervisor.advance(8),
+    ):
         with pytest.raises(LockLost, match="8 was overtaken by 9"):
             act()
     assert supervisor.states()["kept"].pid == pid
@@ -138,7 +146,9 @@ def test_every_order_is_refused_to_a_lower_token(home: Path, supervisor: Supervi
     assert other.name not in supervisor.states()
 
 
-def test_a_writer_that_stands_still_keeps_others_from_writing(home: Path, supervisor: Supervisor) -> None:
+def test_a_writer_that_stands_still_keeps_others_from_writing(
+    home: Path, supervisor: Supervisor
+) -> None:
     supervisor.advance(5)
     with (home / "supervisor" / "fence.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

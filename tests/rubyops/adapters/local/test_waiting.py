@@ -58,7 +58,9 @@ def held(home: Path) -> Iterator[None]:
         yield
 
 
-def test_the_wait_for_another_rubyops_is_heard(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_another_rubyops_is_heard(
+    homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(driving, "LOCK_SECONDS", 1.0)
     driver = LocalDriver(config.environment("local"))
     driver.listen(stop, lambda words: None)
@@ -122,7 +124,9 @@ def test_a_wait_says_its_bound_and_what_it_waits_for(monkeypatch: pytest.MonkeyP
 def test_ctrl_c_ends_a_wait_of_a_line(homes: Path, line: str, state: str | None) -> None:
     command = (sys.executable, "-m", "rubyops", line)
     with held(homes / "local"):
-        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        run = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         assert run.stderr is not None
         try:
             said = ""
@@ -141,7 +145,10 @@ def test_ctrl_c_ends_a_wait_of_a_line(homes: Path, line: str, state: str | None)
 
 
 def sleeping(text: str) -> bool:
-    return any(isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep" for node in ast.walk(ast.parse(text)))
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep"
+        for node in ast.walk(ast.parse(text))
+    )
 
 
 def test_no_other_part_of_the_driver_waits_by_itself() -> None:

@@ -8,14 +8,23 @@ from uuid import UUID
 import msgspec
 
 from wallet_runtime.wallet.domain.documents import read_policy, read_topology
-from wallet_runtime.wallet.domain.state import ActivePair, Authorization, Gate, Player, Request, State
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Authorization,
+    Gate,
+    Player,
+    Request,
+    State,
+)
 
 BRAND, PLAYER = UUID(int=1), UUID(int=2)
 
 
 def pair(name: str) -> ActivePair:
     """Read a seed as an active pair."""
-    document = json.loads(resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_text())
+    document = json.loads(
+        resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_text()
+    )
     return ActivePair(read_topology(document["topology"]), read_policy(document["policy"]))
 
 
@@ -24,7 +33,13 @@ SPLIT = pair("ruby_split_v1.1.json")
 
 def state(buckets: dict[str, int], **more: Any) -> State:
     """Build a player's state with balances per bucket code of the split topology."""
-    gate = Gate(activation_no=1, freeze_level="open", freeze_epoch=0, topology_code=SPLIT.topology.code, topology_version=1)
+    gate = Gate(
+        activation_no=1,
+        freeze_level="open",
+        freeze_epoch=0,
+        topology_code=SPLIT.topology.code,
+        topology_version=1,
+    )
     held = {SPLIT.topology.account(code): amount for code, amount in buckets.items()}
     more = {"obligations": (), "reference": None, "staked": {}, "locked": {}, "round": {}} | more
     return State(gate=gate, buckets=held, player=Player("EUR", "active", False, 1), **more)
@@ -32,7 +47,9 @@ def state(buckets: dict[str, int], **more: Any) -> State:
 
 def request(number: int = 1) -> Request:
     """Build a request of the example player; the number makes its transaction id."""
-    return Request(BRAND, PLAYER, "test", "route", f"request-{number}", "ab", UUID(int=100 + number))
+    return Request(
+        BRAND, PLAYER, "test", "route", f"request-{number}", "ab", UUID(int=100 + number)
+    )
 
 
 def stored(decision_authorization: dict[str, Any], **changes: Any) -> Authorization:

@@ -39,9 +39,18 @@ def test_authorize_fixes_breakdown_snapshot_and_stake() -> None:
     assert decision.starts_new and not decision.refused
 
 
-@pytest.mark.parametrize(("rolling_active", "expected"), [(True, {NORMAL: 84, WITHDRAWABLE: 17}), (False, {WITHDRAWABLE: 101})])
-def test_settle_pays_the_destinations_of_the_snapshot(rolling_active: bool, expected: dict[str, int]) -> None:
-    owed = (Obligation("o", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1, "ACTIVE", str(PLAYER)),) if rolling_active else ()
+@pytest.mark.parametrize(
+    ("rolling_active", "expected"),
+    [(True, {NORMAL: 84, WITHDRAWABLE: 17}), (False, {WITHDRAWABLE: 101})],
+)
+def test_settle_pays_the_destinations_of_the_snapshot(
+    rolling_active: bool, expected: dict[str, int]
+) -> None:
+    owed = (
+        (Obligation("o", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1, "ACTIVE", str(PLAYER)),)
+        if rolling_active
+        else ()
+    )
     empty = state({}, authorization=_bet(), obligations=owed)
     decision = bets.settle(request(2), bets.Settle("mocksports", "b1", "1.01"), empty, SPLIT)
     assert _legs(decision) == {"STAKE": -60, "HOUSE": -41, **expected}
@@ -49,43 +58,76 @@ def test_settle_pays_the_destinations_of_the_snapshot(rolling_active: bool, expe
 
 
 def test_a_lost_bet_is_a_real_settlement() -> None:
-    decision = bets.settle(request(2), bets.Settle("mocksports", "b1", "0"), state({}, authorization=_bet()), SPLIT)
+    decision = bets.settle(
+        request(2), bets.Settle("mocksports", "b1", "0"), state({}, authorization=_bet()), SPLIT
+    )
     assert _legs(decision) == {"STAKE": -60, "HOUSE": 60}
 
 
 def test_rollback_of_an_open_bet_restores_exactly_its_sources() -> None:
-    decision = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=_bet()), SPLIT)
+    decision = bets.rollback(
+        request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=_bet()), SPLIT
+    )
     assert _legs(decision) == {"STAKE": -60, NORMAL: 50, WITHDRAWABLE: 10}
 
 
 def test_rollback_of_a_settled_bet_is_whole_or_refused() -> None:
-    settled = _bet(state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},))
-    whole = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({"WITHDRAWABLE": 101}, authorization=settled), SPLIT)
-    assert [(leg.account, leg.delta) for leg in whole.legs] == [(WITHDRAWABLE, -101), ("HOUSE", 41), (NORMAL, 50), (WITHDRAWABLE, 10)]
-    spent = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({"WITHDRAWABLE": 100}, authorization=settled), SPLIT)
+    settled = _bet(
+        state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},)
+    )
+    whole = bets.rollback(
+        request(2),
+        bets.Rollback("mocksports", "b1"),
+        state({"WITHDRAWABLE": 101}, authorization=settled),
+        SPLIT,
+    )
+    assert [(leg.account, leg.delta) for leg in whole.legs] == [
+        (WITHDRAWABLE, -101),
+        ("HOUSE", 41),
+        (NORMAL, 50),
+        (WITHDRAWABLE, 10),
+    ]
+    spent = bets.rollback(
+        request(2),
+        bets.Rollback("mocksports", "b1"),
+        state({"WITHDRAWABLE": 100}, authorization=settled),
+        SPLIT,
+    )
     assert spent.refused and spent.body["code"] == "WINNINGS_SPENT" and not spent.legs
 
 
 def test_a_settled_bet_is_not_taken_back_into_a_bucket_that_is_gone() -> None:
     settled = _bet(state="SETTLED", payout=0, payout_shares=())
     unified = pair("ruby_unified_v1.1.json")
-    refused = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=settled), unified)
+    refused = bets.rollback(
+        request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=settled), unified
+    )
     assert refused.refused and refused.body["code"] == "SOURCE_GONE" and not refused.legs
 
 
 def test_a_rollback_before_its_bet_leaves_a_tombstone_that_refuses_it() -> None:
     decision = bets.rollback(request(), bets.Rollback("mocksports", "b1"), state(HELD), SPLIT)
-    assert decision.body["state"] == "TOMBSTONE" and not decision.legs and decision.authorization is not None
-    late = bets.authorize(request(2), AUTHORIZE, state(HELD, authorization=stored(decision.authorization)), SPLIT)
+    assert (
+        decision.body["state"] == "TOMBSTONE"
+        and not decision.legs
+        and decision.authorization is not None
+    )
+    late = bets.authorize(
+        request(2), AUTHORIZE, state(HELD, authorization=stored(decision.authorization)), SPLIT
+    )
     assert late.status == 409 and late.body["code"] == "BET_ALREADY_ROLLED_BACK"
 
 
 def test_winnings_that_left_and_came_again_are_spent() -> None:
-    settled = _bet(state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},))
+    settled = _bet(
+        state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},)
+    )
     held = state({"WITHDRAWABLE": 500}, authorization=settled, low_water={WITHDRAWABLE: 100})
     refused = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), held, SPLIT)
     assert refused.body["code"] == "WINNINGS_SPENT" and refused.legs == ()
-    assert [(finding["kind"], finding["subject"]) for finding in refused.findings] == [("ROLLBACK_REFUSED", settled.authorization_id)]
+    assert [(finding["kind"], finding["subject"]) for finding in refused.findings] == [
+        ("ROLLBACK_REFUSED", settled.authorization_id)
+    ]
 
 
 def test_two_stakes_on_one_round_are_two_bets() -> None:
@@ -100,16 +142,30 @@ def test_a_blocked_players_open_bets_end_and_new_ones_are_refused() -> None:
     blocked = msgspec.structs.replace(state(HELD), player=Player("EUR", "blocked", False, 1))
     assert bets.authorize(request(), AUTHORIZE, blocked, SPLIT).body["code"] == "PLAYER_BLOCKED"
     held = msgspec.structs.replace(blocked, authorization=_bet())
-    assert bets.settle(request(2), bets.Settle("mocksports", "b1", "1.00"), held, SPLIT).status == 200
+    assert (
+        bets.settle(request(2), bets.Settle("mocksports", "b1", "1.00"), held, SPLIT).status == 200
+    )
     assert bets.rollback(request(2), bets.Rollback("mocksports", "b1"), held, SPLIT).status == 200
 
 
 @pytest.mark.parametrize(
-    ("held", "code"), [("AUTHORIZED", "EXISTS"), ("SETTLED", "EXISTS"), ("ROLLED_BACK", "EXISTS"), ("TOMBSTONE", "ROLLED_BACK")]
+    ("held", "code"),
+    [
+        ("AUTHORIZED", "EXISTS"),
+        ("SETTLED", "EXISTS"),
+        ("ROLLED_BACK", "EXISTS"),
+        ("TOMBSTONE", "ROLLED_BACK"),
+    ],
 )
 def test_a_bet_id_is_used_once(held: str, code: str) -> None:
-    decision = bets.authorize(request(2), AUTHORIZE, state(HELD, authorization=_bet(state=held)), SPLIT)
-    assert (decision.status, decision.body["code"], decision.legs) == (409, f"BET_ALREADY_{code}", ())
+    decision = bets.authorize(
+        request(2), AUTHORIZE, state(HELD, authorization=_bet(state=held)), SPLIT
+    )
+    assert (decision.status, decision.body["code"], decision.legs) == (
+        409,
+        f"BET_ALREADY_{code}",
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,40 +180,77 @@ def test_a_bet_id_is_used_once(held: str, code: str) -> None:
 )
 def test_settle_again(held: str, payout: str, status: int, code: str | None) -> None:
     decision = bets.settle(
-        request(2), bets.Settle("mocksports", "b1", payout), state({}, authorization=_bet(state=held, payout=100)), SPLIT
+        request(2),
+        bets.Settle("mocksports", "b1", payout),
+        state({}, authorization=_bet(state=held, payout=100)),
+        SPLIT,
     )
-    assert (decision.status, decision.body.get("code")) == (status, code) and not decision.legs and decision.authorization is None
+    assert (
+        (decision.status, decision.body.get("code")) == (status, code)
+        and not decision.legs
+        and decision.authorization is None
+    )
 
 
 @pytest.mark.parametrize("held", ["ROLLED_BACK", "TOMBSTONE"])
 def test_rollback_again_changes_nothing(held: str) -> None:
-    decision = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=_bet(state=held)), SPLIT)
+    decision = bets.rollback(
+        request(2),
+        bets.Rollback("mocksports", "b1"),
+        state({}, authorization=_bet(state=held)),
+        SPLIT,
+    )
     assert decision.status == 200 and not decision.legs and decision.authorization is None
 
 
 def test_refusals_of_authorize() -> None:
     short = bets.authorize(request(), AUTHORIZE, state({"SPORTS_NORMAL": 59}), SPLIT)
-    assert (short.status, short.body["code"], short.body["details"]) == (409, "INSUFFICIENT_FUNDS", {"available": "0.59"})
+    assert (short.status, short.body["code"], short.body["details"]) == (
+        409,
+        "INSUFFICIENT_FUNDS",
+        {"available": "0.59"},
+    )
     twice = bets.authorize(request(2), AUTHORIZE, state(HELD, authorization=_bet()), SPLIT)
     assert twice.body["code"] == "BET_ALREADY_EXISTS"
     rich = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 10_001, "EUR")
-    limited = bets.authorize(request(), rich, state({"SPORTS_BONUS": 1, "SPORTS_NORMAL": 20_000}), SPLIT)
+    limited = bets.authorize(
+        request(), rich, state({"SPORTS_BONUS": 1, "SPORTS_NORMAL": 20_000}), SPLIT
+    )
     assert limited.body["code"] == "MAX_BET_UNDER_BONUS"
 
 
 def test_a_bet_of_another_player_is_not_found() -> None:
     foreign = _bet(player_id="00000000-0000-0000-0000-000000000009")
     with pytest.raises(bets.AuthorizationNotFound):
-        bets.settle(request(2), bets.Settle("mocksports", "b1", "0"), state({}, authorization=foreign), SPLIT)
+        bets.settle(
+            request(2),
+            bets.Settle("mocksports", "b1", "0"),
+            state({}, authorization=foreign),
+            SPLIT,
+        )
 
 
 def test_every_decision_sums_to_zero() -> None:
-    settled = _bet(state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},))
+    settled = _bet(
+        state="SETTLED", payout=101, payout_shares=({"account": WITHDRAWABLE, "amount": 101},)
+    )
     decisions = [
         _authorized(),
-        bets.settle(request(2), bets.Settle("mocksports", "b1", "1.01"), state({}, authorization=_bet()), SPLIT),
-        bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=_bet()), SPLIT),
-        bets.rollback(request(2), bets.Rollback("mocksports", "b1"), state({"WITHDRAWABLE": 101}, authorization=settled), SPLIT),
+        bets.settle(
+            request(2),
+            bets.Settle("mocksports", "b1", "1.01"),
+            state({}, authorization=_bet()),
+            SPLIT,
+        ),
+        bets.rollback(
+            request(2), bets.Rollback("mocksports", "b1"), state({}, authorization=_bet()), SPLIT
+        ),
+        bets.rollback(
+            request(2),
+            bets.Rollback("mocksports", "b1"),
+            state({"WITHDRAWABLE": 101}, authorization=settled),
+            SPLIT,
+        ),
     ]
     assert [sum(leg.delta for leg in decision.legs) for decision in decisions] == [0, 0, 0, 0]
 
@@ -169,7 +262,9 @@ class _Blind:
         self._seen = seen
 
     def __getattr__(self, name: str) -> object:
-        assert name not in ("cash", "obligations"), f"authorize looked at {name}, which AUTHORIZE_READS leaves out"
+        assert name not in ("cash", "obligations"), (
+            f"authorize looked at {name}, which AUTHORIZE_READS leaves out"
+        )
         return getattr(self._seen, name)
 
 

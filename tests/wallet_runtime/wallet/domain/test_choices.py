@@ -13,8 +13,13 @@ HELD = {"CASINO_NORMAL": 50, "CASINO_BONUS": 20, "WITHDRAWABLE": 30}
 
 
 def selecting(withdrawable: str = "last") -> ActivePair:
-    rule = msgspec.structs.replace(SPLIT.policy.funding["LIVE"], mode="selection", withdrawable=withdrawable)
-    return ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, funding={**SPLIT.policy.funding, "LIVE": rule}))
+    rule = msgspec.structs.replace(
+        SPLIT.policy.funding["LIVE"], mode="selection", withdrawable=withdrawable
+    )
+    return ActivePair(
+        SPLIT.topology,
+        msgspec.structs.replace(SPLIT.policy, funding={**SPLIT.policy.funding, "LIVE": rule}),
+    )
 
 
 def grant(name: str, scope: Scope, state: str = "ACTIVE") -> Grant:
@@ -33,17 +38,31 @@ def test_the_choice_alone_pays() -> None:
     for source in ("CASINO_NORMAL", "CASINO_BONUS", "WITHDRAWABLE"):
         decision = bet(source, selecting())
         assert decision.authorization is not None
-        assert [share.account for share in decision.authorization["funding"]] == [f"RUBY_SPLIT_V1/{source}"]
+        assert [share.account for share in decision.authorization["funding"]] == [
+            f"RUBY_SPLIT_V1/{source}"
+        ]
 
 
 def test_nothing_tops_it_up() -> None:
-    short = bets.authorize(request(), msgspec.structs.replace(BET, stake=21), state(HELD, choice="CASINO_BONUS"), selecting())
-    assert (short.body["code"], short.body["details"]) == ("INSUFFICIENT_FUNDS", {"available": "0.20"})
+    short = bets.authorize(
+        request(),
+        msgspec.structs.replace(BET, stake=21),
+        state(HELD, choice="CASINO_BONUS"),
+        selecting(),
+    )
+    assert (short.body["code"], short.body["details"]) == (
+        "INSUFFICIENT_FUNDS",
+        {"available": "0.20"},
+    )
 
 
 def test_a_bet_without_a_choice_is_refused() -> None:
     refused = bet(None, selecting())
-    assert (refused.status, refused.body["code"], refused.legs) == (409, "FUNDING_CHOICE_REQUIRED", ())
+    assert (refused.status, refused.body["code"], refused.legs) == (
+        409,
+        "FUNDING_CHOICE_REQUIRED",
+        (),
+    )
 
 
 def test_a_choice_is_judged_by_the_policy_of_the_bet() -> None:
@@ -56,7 +75,9 @@ def test_a_choice_is_judged_by_the_policy_of_the_bet() -> None:
     )
     combined = bet("WITHDRAWABLE", SPLIT)
     assert combined.authorization is not None
-    assert [share.account for share in combined.authorization["funding"]] == ["RUBY_SPLIT_V1/CASINO_BONUS"]
+    assert [share.account for share in combined.authorization["funding"]] == [
+        "RUBY_SPLIT_V1/CASINO_BONUS"
+    ]
 
 
 def test_only_a_selection_rule_asks_for_the_choice() -> None:
@@ -70,12 +91,33 @@ def test_what_may_be_picked() -> None:
     casino, provider = Scope("casino"), Scope("provider", ("mocklive",))
     other, sports = Scope("provider", ("mockslots",)), Scope("sports")
     held = state(
-        HELD, grants=(grant("g1", casino), grant("g2", provider), grant("g3", other), grant("g4", sports), grant("g5", casino, "EXPIRED"))
+        HELD,
+        grants=(
+            grant("g1", casino),
+            grant("g2", provider),
+            grant("g3", other),
+            grant("g4", sports),
+            grant("g5", casino, "EXPIRED"),
+        ),
     )
-    assert set(choices.allowed("LIVE", held, selecting())) == {"GRANT/g1", "GRANT/g2", "CASINO_BONUS", "CASINO_NORMAL", "WITHDRAWABLE"}
+    assert set(choices.allowed("LIVE", held, selecting())) == {
+        "GRANT/g1",
+        "GRANT/g2",
+        "CASINO_BONUS",
+        "CASINO_NORMAL",
+        "WITHDRAWABLE",
+    }
     assert "WITHDRAWABLE" not in choices.allowed("LIVE", held, selecting("not_usable"))
     assert choices.allowed("SPORTS", held, selecting()) == ()
-    for source in ("GRANT/g3", "GRANT/g4", "GRANT/g5", "SPORTS_NORMAL", "POINTS", "CASH/AVAILABLE", ""):
+    for source in (
+        "GRANT/g3",
+        "GRANT/g4",
+        "GRANT/g5",
+        "SPORTS_NORMAL",
+        "POINTS",
+        "CASH/AVAILABLE",
+        "",
+    ):
         with pytest.raises(choices.SourceInvalid):
             picked(source, held, selecting())
     with pytest.raises(choices.SourceInvalid, match="server's own order"):

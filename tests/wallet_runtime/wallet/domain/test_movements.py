@@ -12,12 +12,24 @@ from wallet_runtime.wallet.domain import adjustments, bonus, cash, rolling, tran
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import TransferEdge
 from wallet_runtime.wallet.domain.obligations import pass_on
-from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Bonus, Cash, CashTransaction, Obligation, State
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Adjustment,
+    Bonus,
+    Cash,
+    CashTransaction,
+    Obligation,
+    State,
+)
 from wallet_runtime.wallet.domain.state import Player as Owner
 
 UNIFIED = pair("ruby_unified_v1.1.json")
 SPORTS, CASINO = "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL"
-BONUS, WITHDRAWABLE, POINTS = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE", "RUBY_SPLIT_V1/POINTS"
+BONUS, WITHDRAWABLE, POINTS = (
+    "RUBY_SPLIT_V1/SPORTS_BONUS",
+    "RUBY_SPLIT_V1/WITHDRAWABLE",
+    "RUBY_SPLIT_V1/POINTS",
+)
 TO_CASINO = transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 40, "EUR")
 
 
@@ -44,77 +56,132 @@ def blocked(given: State) -> State:
 
 
 def test_a_part_of_the_balance_takes_a_part_of_each_rolling_along() -> None:
-    decision = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))), SPLIT)
+    decision = transfers.transfer(
+        request(),
+        TO_CASINO,
+        state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))),
+        SPLIT,
+    )
     assert legs(decision) == {SPORTS: -40, CASINO: 40}
     (completed,) = decision.events
     carried = completed.payload["rollings"]
     assert completed.event_type == "TRANSFER_COMPLETED"
     assert (completed.payload["amount"], completed.payload["balance"]) == ("40", "100")
     assert [each["rolling_id"] for each in carried] == ["a", "b"]
-    assert [each["becomes"] for each in carried] == [each["rolling_id"] for each in decision.obligations_opened]
+    assert [each["becomes"] for each in carried] == [
+        each["rolling_id"] for each in decision.obligations_opened
+    ]
     assert [(each["bucket_type_code"], each["cap"]) for each in decision.obligations_opened] == [
         ("CASINO_NORMAL", 2),
         ("CASINO_NORMAL", None),
     ]
-    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [(40, 0), (40, 0)]
+    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [
+        (40, 0),
+        (40, 0),
+    ]
     assert decision.obligations_changed == (
         {"rolling_id": "a", "amount": 60, "earned": 0, "cap": 5},
         {"rolling_id": "b", "amount": 60, "earned": 0, "cap": None},
     )
-    again = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))), SPLIT)
+    again = transfers.transfer(
+        request(),
+        TO_CASINO,
+        state({"SPORTS_NORMAL": 100}, obligations=(owed("a", cap=7), owed("b"))),
+        SPLIT,
+    )
     assert again == decision
 
 
 def test_the_whole_balance_takes_the_rollings_themselves_along() -> None:
     decision = transfers.transfer(
-        request(), TO_CASINO, state({"SPORTS_NORMAL": 40}, obligations=(owed("a"), owed("c", "CASINO_NORMAL"))), SPLIT
+        request(),
+        TO_CASINO,
+        state({"SPORTS_NORMAL": 40}, obligations=(owed("a"), owed("c", "CASINO_NORMAL"))),
+        SPLIT,
     )
-    assert decision.obligations_changed == ({"rolling_id": "a", "bucket_type_code": "CASINO_NORMAL"},)
-    assert decision.events[0].payload["rollings"] == [{"rolling_id": "a", "becomes": "a"}] and not decision.obligations_opened
+    assert decision.obligations_changed == (
+        {"rolling_id": "a", "bucket_type_code": "CASINO_NORMAL"},
+    )
+    assert (
+        decision.events[0].payload["rollings"] == [{"rolling_id": "a", "becomes": "a"}]
+        and not decision.obligations_opened
+    )
 
 
 def edged(rolling_mode: str, **ends: str) -> ActivePair:
     ends = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"} | ends
     edge = TransferEdge(active=True, rolling=rolling_mode, **ends)  # type: ignore[arg-type]
-    policy_rolling = msgspec.structs.replace(SPLIT.policy.rolling, transfer={"CASINO_NORMAL": "2.5"})
+    policy_rolling = msgspec.structs.replace(
+        SPLIT.policy.rolling, transfer={"CASINO_NORMAL": "2.5"}
+    )
     return ActivePair(
-        msgspec.structs.replace(SPLIT.topology, transfer_edges=(edge,)), msgspec.structs.replace(SPLIT.policy, rolling=policy_rolling)
+        msgspec.structs.replace(SPLIT.topology, transfer_edges=(edge,)),
+        msgspec.structs.replace(SPLIT.policy, rolling=policy_rolling),
     )
 
 
 def test_a_generating_edge_asks_for_turnover_beside_what_comes_along() -> None:
-    decision = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}, obligations=(owed("a"),)), edged("generate"))
+    decision = transfers.transfer(
+        request(),
+        TO_CASINO,
+        state({"SPORTS_NORMAL": 100}, obligations=(owed("a"),)),
+        edged("generate"),
+    )
     completed, required = decision.events
     (carried,) = completed.payload["rollings"]
-    assert (required.event_type, required.payload["required_turnover"], required.payload["reason"]) == (
+    assert (
+        required.event_type,
+        required.payload["required_turnover"],
+        required.payload["reason"],
+    ) == (
         "ROLLING_REQUIRED",
         "100",
         "transfer",
     )
     assert required.payload["beside"] == [carried["becomes"]]
     assert len(decision.obligations_opened) == 2
-    free = transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 100}), edged("generate"))
+    free = transfers.transfer(
+        request(), TO_CASINO, state({"SPORTS_NORMAL": 100}), edged("generate")
+    )
     assert free.events[1].payload["beside"] == [] and len(free.obligations_opened) == 1
 
 
 def test_a_transfer_is_refused_whole() -> None:
     held = state({"SPORTS_NORMAL": 100, "POINTS": 9}, obligations=(owed("a"),), staked={SPORTS: 1})
     assert code(transfers.transfer(request(), TO_CASINO, held, SPLIT)) == (409, "OPEN_STAKES")
-    assert code(transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 39}), SPLIT)) == (409, "INSUFFICIENT_FUNDS")
-    assert code(transfers.transfer(request(), TO_CASINO, blocked(held), SPLIT)) == (409, "PLAYER_BLOCKED")
-    for ends in (("SPORTS_NORMAL", "WITHDRAWABLE"), ("WITHDRAWABLE", "SPORTS_NORMAL"), ("POINTS", "SPORTS_NORMAL")):
-        assert code(transfers.transfer(request(), transfers.Transfer(*ends, 1, "EUR"), held, SPLIT)) == (409, "TRANSFER_NOT_ALLOWED")
+    assert code(transfers.transfer(request(), TO_CASINO, state({"SPORTS_NORMAL": 39}), SPLIT)) == (
+        409,
+        "INSUFFICIENT_FUNDS",
+    )
+    assert code(transfers.transfer(request(), TO_CASINO, blocked(held), SPLIT)) == (
+        409,
+        "PLAYER_BLOCKED",
+    )
+    for ends in (
+        ("SPORTS_NORMAL", "WITHDRAWABLE"),
+        ("WITHDRAWABLE", "SPORTS_NORMAL"),
+        ("POINTS", "SPORTS_NORMAL"),
+    ):
+        assert code(
+            transfers.transfer(request(), transfers.Transfer(*ends, 1, "EUR"), held, SPLIT)
+        ) == (409, "TRANSFER_NOT_ALLOWED")
     with pytest.raises(ApiError) as unknown:
-        transfers.transfer(request(), transfers.Transfer("NOPE", "SPORTS_NORMAL", 1, "EUR"), held, SPLIT)
+        transfers.transfer(
+            request(), transfers.Transfer("NOPE", "SPORTS_NORMAL", 1, "EUR"), held, SPLIT
+        )
     assert (unknown.value.status, unknown.value.code) == (422, "BUCKET_INVALID")
 
 
-@pytest.mark.parametrize("ends", [{"to_bucket": "WITHDRAWABLE"}, {"from_bucket": "POINTS"}, {"to_bucket": "POINTS"}])
+@pytest.mark.parametrize(
+    "ends", [{"to_bucket": "WITHDRAWABLE"}, {"from_bucket": "POINTS"}, {"to_bucket": "POINTS"}]
+)
 def test_no_edge_leads_to_withdrawable_or_joins_points(ends: dict[str, str]) -> None:
     active = edged("inherit", **ends)
     edge = active.topology.transfer_edges[0]
     held = state({"SPORTS_NORMAL": 10, "POINTS": 10})
-    decision = transfers.transfer(request(), transfers.Transfer(edge.from_bucket, edge.to_bucket, 1, "EUR"), held, active)
+    decision = transfers.transfer(
+        request(), transfers.Transfer(edge.from_bucket, edge.to_bucket, 1, "EUR"), held, active
+    )
     assert code(decision) == (409, "TRANSFER_NOT_ALLOWED")
 
 
@@ -125,9 +192,16 @@ def test_money_that_is_staked_but_owes_nothing_may_leave_a_rest_behind() -> None
 
 def test_the_legacy_alias_moves_in_split_and_answers_a_no_op_in_unified() -> None:
     command = transfers.LegacyTransfer("casino", 5, "EUR")
-    assert legs(transfers.legacy_transfer(request(), command, state({"CASINO_NORMAL": 5}), SPLIT)) == {CASINO: -5, SPORTS: 5}
+    assert legs(
+        transfers.legacy_transfer(request(), command, state({"CASINO_NORMAL": 5}), SPLIT)
+    ) == {CASINO: -5, SPORTS: 5}
     nothing = transfers.legacy_transfer(request(), command, state({}), UNIFIED)
-    assert (nothing.status, nothing.body["state"], nothing.body["amount"], nothing.legs) == (200, "NOOP", "0.00", ())
+    assert (nothing.status, nothing.body["state"], nothing.body["amount"], nothing.legs) == (
+        200,
+        "NOOP",
+        "0.00",
+        (),
+    )
 
 
 # --- bonuses
@@ -139,14 +213,21 @@ def issued(**more: Any) -> Bonus:
 
 
 def test_a_bonus_comes_with_its_rolling_and_its_cap() -> None:
-    decision = bonus.issue(request(), bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign", 300), state({}), SPLIT)
+    decision = bonus.issue(
+        request(), bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign", 300), state({}), SPLIT
+    )
     assert legs(decision) == {"PROMO": -100, BONUS: 100}
     assert decision.events[0].payload["required_turnover"] == "1000"
     assert decision.obligations_opened[0]["cap"] == 300
-    assert decision.bonus is not None and decision.bonus["rolling_id"] == decision.obligations_opened[0]["rolling_id"]
+    assert (
+        decision.bonus is not None
+        and decision.bonus["rolling_id"] == decision.obligations_opened[0]["rolling_id"]
+    )
     capped = msgspec.structs.replace(SPLIT.policy.rolling, bonus_cap={"SPORTS_BONUS": "2.5"})
     by_policy = ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, rolling=capped))
-    again = bonus.issue(request(), bonus.Issue("SPORTS_BONUS", 101, "EUR", "campaign", 300), state({}), by_policy)
+    again = bonus.issue(
+        request(), bonus.Issue("SPORTS_BONUS", 101, "EUR", "campaign", 300), state({}), by_policy
+    )
     assert again.obligations_opened[0]["cap"] == 252
     with pytest.raises(ApiError) as wrong:
         bonus.issue(request(), bonus.Issue("SPORTS_NORMAL", 1, "EUR", "campaign"), state({}), SPLIT)
@@ -173,23 +254,48 @@ def test_a_bonus_is_reversed_whole() -> None:
     ],
 )
 def test_a_bonus_that_is_not_whole_is_not_reversed(given: dict[str, Any], expected: str) -> None:
-    assert code(bonus.reverse(request(), bonus.End("b"), state({"SPORTS_BONUS": 500}, **given), SPLIT)) == (409, expected)
+    assert code(
+        bonus.reverse(request(), bonus.End("b"), state({"SPORTS_BONUS": 500}, **given), SPLIT)
+    ) == (409, expected)
 
 
 def test_expiry_takes_what_is_left() -> None:
-    alone = bonus.expire(request(), bonus.End("b"), state({"SPORTS_BONUS": 130}, bonus=issued(low_water=20)), SPLIT)
+    alone = bonus.expire(
+        request(), bonus.End("b"), state({"SPORTS_BONUS": 130}, bonus=issued(low_water=20)), SPLIT
+    )
     assert legs(alone) == {BONUS: -130, "PROMO": 130}
-    shared = state({"SPORTS_BONUS": 130}, bonus=issued(low_water=20), obligations=(owed("r", "SPORTS_BONUS"), owed("s", "SPORTS_BONUS")))
-    assert legs(bonus.expire(request(), bonus.End("b"), shared, SPLIT)) == {BONUS: -100, "PROMO": 100}
+    shared = state(
+        {"SPORTS_BONUS": 130},
+        bonus=issued(low_water=20),
+        obligations=(owed("r", "SPORTS_BONUS"), owed("s", "SPORTS_BONUS")),
+    )
+    assert legs(bonus.expire(request(), bonus.End("b"), shared, SPLIT)) == {
+        BONUS: -100,
+        "PROMO": 100,
+    }
     spent = bonus.expire(request(), bonus.End("b"), state({}, bonus=issued(low_water=0)), SPLIT)
     assert legs(spent) == {} and spent.bonus is not None
-    again = bonus.expire(request(2), bonus.End("b"), state({"SPORTS_BONUS": 5}, bonus=issued(state="EXPIRED")), SPLIT)
+    again = bonus.expire(
+        request(2), bonus.End("b"), state({"SPORTS_BONUS": 5}, bonus=issued(state="EXPIRED")), SPLIT
+    )
     assert (again.status, again.legs, again.bonus) == (200, (), None)
-    waited = state({"SPORTS_BONUS": 200}, bonus=issued(), obligations=(owed("r", "SPORTS_BONUS", earned=100, cap=90),))
+    waited = state(
+        {"SPORTS_BONUS": 200},
+        bonus=issued(),
+        obligations=(owed("r", "SPORTS_BONUS", earned=100, cap=90),),
+    )
     last = bonus.expire(request(), bonus.End("b"), waited, SPLIT)
     moved = [(leg.account, leg.delta) for leg in last.legs]
-    assert moved == [(BONUS, -100), (WITHDRAWABLE, 90), ("PROMO", 10), (BONUS, -100), ("PROMO", 100)]
-    assert (last.body["released"], last.body["taken_back"]) == ("0.90", "1.00") and last.transfers[0]["amount"] == 90
+    assert moved == [
+        (BONUS, -100),
+        (WITHDRAWABLE, 90),
+        ("PROMO", 10),
+        (BONUS, -100),
+        ("PROMO", 100),
+    ]
+    assert (last.body["released"], last.body["taken_back"]) == ("0.90", "1.00") and last.transfers[
+        0
+    ]["amount"] == 90
     with pytest.raises(bonus.BonusNotFound):
         bonus.expire(request(), bonus.End("b"), state({}), SPLIT)
 
@@ -199,7 +305,12 @@ def test_expiry_takes_what_is_left() -> None:
 
 def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
     due = owed("r", "SPORTS_BONUS", cap=100)
-    decision = rolling.complete(request(), rolling.Complete("r"), state({"SPORTS_BONUS": 130}, rolling=due, obligations=(due,)), SPLIT)
+    decision = rolling.complete(
+        request(),
+        rolling.Complete("r"),
+        state({"SPORTS_BONUS": 130}, rolling=due, obligations=(due,)),
+        SPLIT,
+    )
     assert legs(decision) == {BONUS: -130, WITHDRAWABLE: 100, "PROMO": 30}
     assert decision.body["released"] == "1.00" and decision.transfers[0]["amount"] == 100
 
@@ -207,13 +318,17 @@ def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
 def test_caps_of_one_release_add_up_and_one_without_lifts_them_all() -> None:
     one = {"rolling_id": "b", "earned": 100}
     assert pass_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == (one | {"cap": 15},)
-    assert pass_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == (one | {"cap": 15},), "in any order"
+    assert pass_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == (
+        one | {"cap": 15},
+    ), "in any order"
     assert pass_on(owed("a"), (owed("b", cap=5), owed("c"))) == (one | {"cap": None},)
     assert pass_on(owed("a", cap=10), (owed("b"),)) == (one,)
     due = owed("a", cap=10)
     held = state({"SPORTS_NORMAL": 130}, rolling=due, obligations=(due, owed("b", cap=5)))
     decision = rolling.complete(request(), rolling.Complete("a"), held, SPLIT)
-    assert not decision.legs and decision.obligations_changed == ({"rolling_id": "b", "earned": 100, "cap": 15},)
+    assert not decision.legs and decision.obligations_changed == (
+        {"rolling_id": "b", "earned": 100, "cap": 15},
+    )
 
 
 def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
@@ -221,10 +336,21 @@ def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
     close = rolling.Close("r", "EXPIRED")
     alone = state({"SPORTS_BONUS": 130}, rolling=due, obligations=(due,))
     assert legs(rolling.close(request(), close, alone, SPLIT)) == {BONUS: -130, "PROMO": 130}
-    assert legs(rolling.close(request(), close, msgspec.structs.replace(alone, obligations=(due, other)), SPLIT)) == {}
-    assert code(rolling.close(request(), close, msgspec.structs.replace(alone, staked={BONUS: 1}), SPLIT)) == (409, "OPEN_STAKES")
+    assert (
+        legs(
+            rolling.close(
+                request(), close, msgspec.structs.replace(alone, obligations=(due, other)), SPLIT
+            )
+        )
+        == {}
+    )
+    assert code(
+        rolling.close(request(), close, msgspec.structs.replace(alone, staked={BONUS: 1}), SPLIT)
+    ) == (409, "OPEN_STAKES")
     normal = owed("r")
-    kept = rolling.close(request(), close, state({"SPORTS_NORMAL": 5}, rolling=normal, obligations=(normal,)), SPLIT)
+    kept = rolling.close(
+        request(), close, state({"SPORTS_NORMAL": 5}, rolling=normal, obligations=(normal,)), SPLIT
+    )
     assert not kept.legs and kept.obligations_closed == ({"rolling_id": "r", "state": "EXPIRED"},)
     done = state({}, rolling=owed("r", state="COMPLETED"))
     assert code(rolling.close(request(), close, done, SPLIT)) == (409, "ROLLING_ALREADY_COMPLETED")
@@ -254,8 +380,16 @@ def test_an_adjustment_moves_only_when_another_person_applies_it() -> None:
     wish = adjustments.ask(request(), command, state({}), SPLIT)
     assert not wish.legs and wish.adjustment is not None and wish.adjustment["amount"] == -30
     held = state({"SPORTS_NORMAL": 30}, adjustment=asked())
-    assert legs(adjustments.approve(request(2), adjustments.Decide("x", BOB), held, SPLIT)) == {"ADJ": 30, SPORTS: -30}
-    for same in (ANN, a_person("Ａnn "), a_person("bea", "token of ann"), a_person("Ann", "another token")):
+    assert legs(adjustments.approve(request(2), adjustments.Decide("x", BOB), held, SPLIT)) == {
+        "ADJ": 30,
+        SPORTS: -30,
+    }
+    for same in (
+        ANN,
+        a_person("Ａnn "),
+        a_person("bea", "token of ann"),
+        a_person("Ann", "another token"),
+    ):
         with pytest.raises(adjustments.SamePerson):
             adjustments.approve(request(2), adjustments.Decide("x", same), held, SPLIT)
     assert adjustments.reject(request(2), adjustments.Decide("x", ANN), held, SPLIT).legs == ()
@@ -263,27 +397,47 @@ def test_an_adjustment_moves_only_when_another_person_applies_it() -> None:
 
 def test_adjustments_that_cannot_be() -> None:
     decide = adjustments.Decide("x", BOB)
-    assert code(adjustments.approve(request(), decide, state({"SPORTS_NORMAL": 29}, adjustment=asked()), SPLIT)) == (
+    assert code(
+        adjustments.approve(
+            request(), decide, state({"SPORTS_NORMAL": 29}, adjustment=asked()), SPLIT
+        )
+    ) == (
         409,
         "INSUFFICIENT_FUNDS",
     )
-    assert code(adjustments.approve(request(), decide, state({}, adjustment=asked(account="X/Y")), SPLIT)) == (
+    assert code(
+        adjustments.approve(request(), decide, state({}, adjustment=asked(account="X/Y")), SPLIT)
+    ) == (
         409,
         "ADJUSTMENT_OUT_OF_REACH",
     )
-    assert code(adjustments.approve(request(), decide, state({}, adjustment=asked(state="REJECTED")), SPLIT)) == (409, "ADJUSTMENT_DECIDED")
-    assert code(adjustments.reject(request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT)) == (409, "ADJUSTMENT_DECIDED")
-    assert adjustments.approve(request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT).status == 200
+    assert code(
+        adjustments.approve(request(), decide, state({}, adjustment=asked(state="REJECTED")), SPLIT)
+    ) == (409, "ADJUSTMENT_DECIDED")
+    assert code(
+        adjustments.reject(request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT)
+    ) == (409, "ADJUSTMENT_DECIDED")
+    assert (
+        adjustments.approve(
+            request(), decide, state({}, adjustment=asked(state="APPLIED")), SPLIT
+        ).status
+        == 200
+    )
     with pytest.raises(adjustments.AdjustmentNotFound):
         adjustments.approve(request(), decide, state({}), SPLIT)
     for account in ("POINTS", "CASH/PENDING", "NOPE", "HOUSE"):
         with pytest.raises(adjustments.AccountInvalid):
-            adjustments.ask(request(), adjustments.Ask(account, "credit", 1, "EUR", "r", ANN), state({}), SPLIT)
+            adjustments.ask(
+                request(), adjustments.Ask(account, "credit", 1, "EUR", "r", ANN), state({}), SPLIT
+            )
 
 
 def test_cash_can_be_adjusted() -> None:
     held = state({}, adjustment=asked(account="CASH/AVAILABLE", amount=-5), cash=Cash(available=5))
-    assert legs(adjustments.approve(request(), adjustments.Decide("x", BOB), held, SPLIT)) == {"ADJ": 5, "CASH/AVAILABLE": -5}
+    assert legs(adjustments.approve(request(), adjustments.Decide("x", BOB), held, SPLIT)) == {
+        "ADJ": 5,
+        "CASH/AVAILABLE": -5,
+    }
 
 
 # --- withdrawals
@@ -313,7 +467,9 @@ def test_the_states_of_a_withdrawal(rule: Any, before: str, after: str | None, m
     assert decision.body["transaction"]["state"] == after
     assert legs(decision) == ({"CASH/PENDING": -70, "CASH/AVAILABLE": 70} if moves else {})
     if moves:
-        assert decision.cash_transaction is not None and "reviewed_by" not in decision.cash_transaction
+        assert (
+            decision.cash_transaction is not None and "reviewed_by" not in decision.cash_transaction
+        )
 
 
 def test_another_players_withdrawal_is_not_found() -> None:

@@ -10,7 +10,11 @@ from wallet_runtime.wallet.domain.documents import PointsTarget
 from wallet_runtime.wallet.domain.state import ActivePair
 from wallet_runtime.wallet.domain.state import Player as Owner
 
-POINTS, SPORTS, CASINO = ("RUBY_SPLIT_V1/POINTS", "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL")
+POINTS, SPORTS, CASINO = (
+    "RUBY_SPLIT_V1/POINTS",
+    "RUBY_SPLIT_V1/SPORTS_NORMAL",
+    "RUBY_SPLIT_V1/CASINO_NORMAL",
+)
 
 
 def legs(decision: Decision) -> dict[str, int]:
@@ -29,13 +33,20 @@ def test_points_are_awarded_and_expire_in_their_own_currency() -> None:
     assert legs(award) == {"ISSUED": -30, POINTS: 30} and award.starts_new
     expiry = points.expire(request(), points.Points(30, "year"), state({"POINTS": 30}), SPLIT)
     assert legs(expiry) == {POINTS: -30, "EXPIRED": 30} and expiry.body["held"] == "0"
-    assert code(points.expire(request(), points.Points(31, "year"), state({"POINTS": 30}), SPLIT)) == (409, "INSUFFICIENT_FUNDS")
+    assert code(
+        points.expire(request(), points.Points(31, "year"), state({"POINTS": 30}), SPLIT)
+    ) == (409, "INSUFFICIENT_FUNDS")
 
 
 def test_points_become_money_with_a_rolling() -> None:
-    decision = points.transfer(request(), points.PointsTransfer(30, "CASINO_NORMAL"), state({"POINTS": 30}), SPLIT)
+    decision = points.transfer(
+        request(), points.PointsTransfer(30, "CASINO_NORMAL"), state({"POINTS": 30}), SPLIT
+    )
     assert legs(decision) == {POINTS: -30, "REDEEMED": 30, "PROMO": -30, CASINO: 30}
-    assert [each.event_type for each in decision.events] == ["POINTS_TRANSFERRED", "ROLLING_REQUIRED"]
+    assert [each.event_type for each in decision.events] == [
+        "POINTS_TRANSFERRED",
+        "ROLLING_REQUIRED",
+    ]
     assert decision.obligations_opened[0]["bucket_type_code"] == "CASINO_NORMAL"
 
 
@@ -45,10 +56,16 @@ def test_points_are_refused_whole() -> None:
     odd = ActivePair(msgspec.structs.replace(SPLIT.topology, points_targets=(rate,)), SPLIT.policy)
     exact = points.transfer(request(), points.PointsTransfer(9, "SPORTS_NORMAL"), held, odd)
     assert legs(exact) == {POINTS: -9, "REDEEMED": 9, "PROMO": -15, SPORTS: 15}
-    assert code(points.transfer(request(), points.PointsTransfer(10, "SPORTS_NORMAL"), held, odd)) == (409, "POINTS_NOT_EXACT")
+    assert code(
+        points.transfer(request(), points.PointsTransfer(10, "SPORTS_NORMAL"), held, odd)
+    ) == (409, "POINTS_NOT_EXACT")
     krw = msgspec.structs.replace(held, player=Owner("KRW", "active", False, 1))
-    assert code(points.transfer(request(), points.PointsTransfer(9, "SPORTS_NORMAL"), krw, odd)) == (409, "POINTS_RATE_MISSING")
-    assert code(points.transfer(request(), points.PointsTransfer(31, "SPORTS_NORMAL"), held, SPLIT)) == (409, "INSUFFICIENT_FUNDS")
+    assert code(
+        points.transfer(request(), points.PointsTransfer(9, "SPORTS_NORMAL"), krw, odd)
+    ) == (409, "POINTS_RATE_MISSING")
+    assert code(
+        points.transfer(request(), points.PointsTransfer(31, "SPORTS_NORMAL"), held, SPLIT)
+    ) == (409, "INSUFFICIENT_FUNDS")
     assert code(
         points.transfer(
             request(),

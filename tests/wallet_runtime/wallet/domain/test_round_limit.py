@@ -36,7 +36,9 @@ def answer(held: dict[str, int], stake: int, round: dict[str, int] | None) -> st
         (SPENT, {NORMAL: LIMIT}, LIMIT, "accepted"),
     ],
 )
-def test_the_open_stakes_of_a_round_count_together(held: dict[str, int], round: dict[str, int], stake: int, expected: str) -> None:
+def test_the_open_stakes_of_a_round_count_together(
+    held: dict[str, int], round: dict[str, int], stake: int, expected: str
+) -> None:
     assert answer(held, stake, round) == expected
 
 

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from tests.wallet_runtime.wallet.domain.test_validation import SEEDS, _seed
-from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, published_schema, read_policy, read_topology
+from wallet_runtime.wallet.domain.documents import (
+    DocumentInvalid,
+    Policy,
+    Topology,
+    published_schema,
+    read_policy,
+    read_topology,
+)
 from wallet_runtime.wallet.domain.structure import faults
 from wallet_runtime.wallet.domain.validation import validate_documents
 
@@ -16,8 +23,12 @@ SCHEMAS = Path(__file__).parents[4] / "docs" / "schemas"
 
 @pytest.mark.parametrize("kind", [Topology, Policy])
 def test_the_published_schema_is_the_codes(kind: type[Topology] | type[Policy]) -> None:
-    published = json.loads((SCHEMAS / f"{kind.__name__.lower()}.schema.json").read_text(encoding="utf-8"))
-    assert published == json.loads(json.dumps(published_schema(kind))), "the structure has changed: publish it anew"
+    published = json.loads(
+        (SCHEMAS / f"{kind.__name__.lower()}.schema.json").read_text(encoding="utf-8")
+    )
+    assert published == json.loads(json.dumps(published_schema(kind))), (
+        "the structure has changed: publish it anew"
+    )
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -56,7 +67,10 @@ def test_rules_of_the_topology_are_told_beside_faults_of_the_policy() -> None:
     topology["transfer_edges"][0]["to_bucket"] = "NOWHERE"
     policy["version"] = "one"
     violations = validate_documents(topology, policy)[1]
-    assert [(v.rule, v.path) for v in violations] == [("A7-1", "policy.version"), ("A7-7", "topology.transfer_edges[0].to_bucket")]
+    assert [(v.rule, v.path) for v in violations] == [
+        ("A7-1", "policy.version"),
+        ("A7-7", "topology.transfer_edges[0].to_bucket"),
+    ]
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 5, {}])

@@ -11,15 +11,22 @@ from wallet_runtime.wallet.domain.documents import TurnoverRule
 from wallet_runtime.wallet.domain.state import ActivePair
 
 OLD = ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, turnover=TurnoverRule()))
-PRICED = ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, turnover=TurnoverRule(pushes=True, minimum_price="1.5")))
+PRICED = ActivePair(
+    SPLIT.topology,
+    msgspec.structs.replace(SPLIT.policy, turnover=TurnoverRule(pushes=True, minimum_price="1.5")),
+)
 
 
 def counted(pair: ActivePair, payout: str, price: str | None = None) -> tuple[bool, str]:
     """Bet 1.00 under a pair and settle it under the seed's; return what the event says, and what was fixed."""
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 100, "EUR", price)
-    record: Any = bets.authorize(request(), command, state({"SPORTS_NORMAL": 100}), pair).authorization
+    record: Any = bets.authorize(
+        request(), command, state({"SPORTS_NORMAL": 100}), pair
+    ).authorization
     bet = stored(record)
-    settled = bets.settle(request(2), bets.Settle("mocksports", "b1", payout), state({}, authorization=bet), SPLIT)
+    settled = bets.settle(
+        request(2), bets.Settle("mocksports", "b1", payout), state({}, authorization=bet), SPLIT
+    )
     return settled.events[0].payload["counts"], bet.policy_snapshot.counts
 
 
@@ -29,11 +36,16 @@ def test_the_seeds_leave_pushes_out() -> None:
         assert counted(SPLIT, payout) == (True, "unless_push")
 
 
-def test_a_policy_that_says_nothing_counts_every_bet_for_as_long_as_it_was_authorized_under_it() -> None:
+def test_a_policy_that_says_nothing_counts_every_bet_for_as_long_as_it_was_authorized_under_it() -> (
+    None
+):
     assert counted(OLD, "1.00") == (True, "always")
 
 
-@pytest.mark.parametrize(("price", "counts"), [("1.49", False), ("1.5", True), ("1.50", True), ("1.51", True), (None, True)])
+@pytest.mark.parametrize(
+    ("price", "counts"),
+    [("1.49", False), ("1.5", True), ("1.50", True), ("1.51", True), (None, True)],
+)
 def test_a_bet_below_the_least_price_counts_nothing(price: str | None, counts: bool) -> None:
     for payout in ("0", "1.00", "2.00"):
         assert counted(PRICED, payout, price) == (counts, "always" if counts else "never")

@@ -17,7 +17,9 @@ OWED = (Obligation("o", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1, "ACTIVE", str(PLAYE
 def settled() -> Authorization:
     """A lost bet of 0.60, of which normal money paid 0.50."""
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 60, "EUR")
-    record: Any = bets.authorize(request(), command, state({"SPORTS_NORMAL": 50, "WITHDRAWABLE": 50}), SPLIT).authorization
+    record: Any = bets.authorize(
+        request(), command, state({"SPORTS_NORMAL": 50, "WITHDRAWABLE": 50}), SPLIT
+    ).authorization
     return stored(record, state="SETTLED", payout=0, payout_shares=())
 
 
@@ -28,9 +30,15 @@ def win(given: ActivePair = SPLIT, amount: int = 101, **held: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("held", "expected"),
-    [({"obligations": OWED}, {NORMAL: 84, WITHDRAWABLE: 17}), ({"locked": {NORMAL: 50}}, {WITHDRAWABLE: 101}), ({}, {WITHDRAWABLE: 101})],
+    [
+        ({"obligations": OWED}, {NORMAL: 84, WITHDRAWABLE: 17}),
+        ({"locked": {NORMAL: 50}}, {WITHDRAWABLE: 101}),
+        ({}, {WITHDRAWABLE: 101}),
+    ],
 )
-def test_a_further_win_goes_where_the_bets_winnings_go_by_largest_remainder(held: dict[str, Any], expected: dict[str, int]) -> None:
+def test_a_further_win_goes_where_the_bets_winnings_go_by_largest_remainder(
+    held: dict[str, Any], expected: dict[str, int]
+) -> None:
     decision = win(**held)
     assert {leg.account: leg.delta for leg in decision.legs} == {"HOUSE": -101, **expected}
     assert not decision.locks and not decision.starts_new
@@ -39,7 +47,10 @@ def test_a_further_win_goes_where_the_bets_winnings_go_by_largest_remainder(held
 
 def test_a_policy_that_names_no_bound_offers_no_further_win_and_none_is_no_bound() -> None:
     def under(rule: WinRule) -> str:
-        decision = win(ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, wins=rule)), amount=10**12)
+        decision = win(
+            ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, wins=rule)),
+            amount=10**12,
+        )
         return str(decision.body.get("code", decision.body.get("state")))
 
     assert under(WinRule()) == under(WinRule(further_max={"KRW": "none"})) == "WIN_NOT_OFFERED"

@@ -14,7 +14,17 @@ from tests.wallet_runtime.wallet.histories.book import PLACES
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.wallet.api.wins import reads as reads_of_wins
-from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, coupons, points, rolling, transfers, wins
+from wallet_runtime.wallet.domain import (
+    adjustments,
+    bets,
+    bonus,
+    cash,
+    coupons,
+    points,
+    rolling,
+    transfers,
+    wins,
+)
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 
@@ -44,7 +54,15 @@ def request(brand: UUID, wanted: Action, request_id: str, put: Put) -> Request:
     """Name who asks for what, with the fingerprint of the payload."""
     who = player_id(brand, wanted.player)
     fingerprint = sha256(msgspec.json.encode([who, put.command], order="deterministic")).hexdigest()
-    return Request(brand, who, CALLER, wanted.kind, request_id, fingerprint, transaction_id(brand, wanted.kind, request_id))
+    return Request(
+        brand,
+        who,
+        CALLER,
+        wanted.kind,
+        request_id,
+        fingerprint,
+        transaction_id(brand, wanted.kind, request_id),
+    )
 
 
 def put(wanted: Action, currency: str) -> Put:
@@ -54,15 +72,23 @@ def put(wanted: Action, currency: str) -> Put:
 
 def _authorize(says: dict[str, Any], currency: str) -> Put:
     provider, bet = says["provider"], says["bet"]
-    command = bets.Authorize(provider, TYPES[provider], bet, says["round"], says["stake"], currency, says.get("price"))
-    return Put(bets.authorize, command, {"provider_id": provider, "bet_id": bet} | bets.AUTHORIZE_READS)
+    command = bets.Authorize(
+        provider, TYPES[provider], bet, says["round"], says["stake"], currency, says.get("price")
+    )
+    return Put(
+        bets.authorize, command, {"provider_id": provider, "bet_id": bet} | bets.AUTHORIZE_READS
+    )
 
 
 def _settle(says: dict[str, Any], currency: str) -> Put:
     places = PLACES[currency]
     whole, rest = divmod(says["payout"], 10**places)
     payout = f"{whole}.{rest:0{places}d}" if places else str(whole)
-    return Put(bets.settle, bets.Settle(says["provider"], says["bet"], payout), {"provider_id": says["provider"], "bet_id": says["bet"]})
+    return Put(
+        bets.settle,
+        bets.Settle(says["provider"], says["bet"], payout),
+        {"provider_id": says["provider"], "bet_id": says["bet"]},
+    )
 
 
 def _rollback(says: dict[str, Any], currency: str) -> Put:
@@ -83,7 +109,11 @@ def _reverse_win(says: dict[str, Any], currency: str) -> Put:
 
 
 def _transfer(says: dict[str, Any], currency: str) -> Put:
-    return Put(transfers.transfer, transfers.Transfer(says["source"], says["target"], says["amount"], currency), {"with_stakes": "yes"})
+    return Put(
+        transfers.transfer,
+        transfers.Transfer(says["source"], says["target"], says["amount"], currency),
+        {"with_stakes": "yes"},
+    )
 
 
 def _legacy(says: dict[str, Any], currency: str) -> Put:
@@ -92,12 +122,22 @@ def _legacy(says: dict[str, Any], currency: str) -> Put:
 
 
 def _issue_bonus(says: dict[str, Any], currency: str) -> Put:
-    return Put(bonus.issue, bonus.Issue(says["bucket"], says["amount"], currency, says["reference"], says["max_release"]), {})
+    return Put(
+        bonus.issue,
+        bonus.Issue(
+            says["bucket"], says["amount"], currency, says["reference"], says["max_release"]
+        ),
+        {},
+    )
 
 
 def _end_bonus(name: str) -> Callable[[dict[str, Any], str], Put]:
     def end(says: dict[str, Any], currency: str) -> Put:
-        return Put(getattr(bonus, name), bonus.End(says["bonus"]), {"bonus_id": says["bonus"], "with_stakes": "yes"})
+        return Put(
+            getattr(bonus, name),
+            bonus.End(says["bonus"]),
+            {"bonus_id": says["bonus"], "with_stakes": "yes"},
+        )
 
     return end
 
@@ -111,7 +151,11 @@ def _issue_coupon(says: dict[str, Any], currency: str) -> Put:
 
 def _end_coupon(name: str) -> Callable[[dict[str, Any], str], Put]:
     def end(says: dict[str, Any], currency: str) -> Put:
-        return Put(getattr(coupons, name), coupons.Close(says["log"]), {"coupon_log_id": says["log"], "with_stakes": "yes"})
+        return Put(
+            getattr(coupons, name),
+            coupons.Close(says["log"]),
+            {"coupon_log_id": says["log"], "with_stakes": "yes"},
+        )
 
     return end
 
@@ -121,12 +165,20 @@ def _complete(says: dict[str, Any], currency: str) -> Put:
 
 
 def _close(says: dict[str, Any], currency: str) -> Put:
-    return Put(rolling.close, rolling.Close(says["rolling"], says["state"]), {"rolling_id": says["rolling"], "with_stakes": "yes"})
+    return Put(
+        rolling.close,
+        rolling.Close(says["rolling"], says["state"]),
+        {"rolling_id": says["rolling"], "with_stakes": "yes"},
+    )
 
 
 def _review(says: dict[str, Any], currency: str) -> Put:
     named = says["withdrawal"]
-    return Put(getattr(cash, says["verdict"]), cash.Review(named, "reviewer"), {"cash_transaction_id": named})
+    return Put(
+        getattr(cash, says["verdict"]),
+        cash.Review(named, "reviewer"),
+        {"cash_transaction_id": named},
+    )
 
 
 def _person(by: str) -> Person:
@@ -136,22 +188,41 @@ def _person(by: str) -> Person:
 
 
 def _ask(says: dict[str, Any], currency: str) -> Put:
-    command = adjustments.Ask(says["account"], says["direction"], says["amount"], currency, "found by hand", _person(says["by"]))
+    command = adjustments.Ask(
+        says["account"],
+        says["direction"],
+        says["amount"],
+        currency,
+        "found by hand",
+        _person(says["by"]),
+    )
     return Put(adjustments.ask, command, {})
 
 
 def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
     def decide(says: dict[str, Any], currency: str) -> Put:
-        return Put(getattr(adjustments, name), adjustments.Decide(says["wish"], _person(says["by"])), {"adjustment_id": says["wish"]})
+        return Put(
+            getattr(adjustments, name),
+            adjustments.Decide(says["wish"], _person(says["by"])),
+            {"adjustment_id": says["wish"]},
+        )
 
     return decide
 
 
 _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
-    "deposit": lambda says, currency: Put(cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), {}),
-    "to_bucket": lambda says, currency: Put(cash.to_bucket, cash.ToBucket(says["amount"], currency, says["bucket"]), {}),
-    "to_cash": lambda says, currency: Put(cash.to_cash, cash.Withdraw(says["amount"], currency), {}),
-    "request_withdrawal": lambda says, currency: Put(cash.request_withdrawal, cash.Withdraw(says["amount"], currency), {}),
+    "deposit": lambda says, currency: Put(
+        cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), {}
+    ),
+    "to_bucket": lambda says, currency: Put(
+        cash.to_bucket, cash.ToBucket(says["amount"], currency, says["bucket"]), {}
+    ),
+    "to_cash": lambda says, currency: Put(
+        cash.to_cash, cash.Withdraw(says["amount"], currency), {}
+    ),
+    "request_withdrawal": lambda says, currency: Put(
+        cash.request_withdrawal, cash.Withdraw(says["amount"], currency), {}
+    ),
     "review": _review,
     "authorize": _authorize,
     "settle": _settle,
@@ -168,9 +239,15 @@ _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "expire_coupon": _end_coupon("expire"),
     "complete_rolling": _complete,
     "close_rolling": _close,
-    "award_points": lambda says, currency: Put(points.award, points.Points(says["points"], says["reference"]), {}),
-    "expire_points": lambda says, currency: Put(points.expire, points.Points(says["points"], "year"), {}),
-    "transfer_points": lambda says, currency: Put(points.transfer, points.PointsTransfer(says["points"], says["target"]), {}),
+    "award_points": lambda says, currency: Put(
+        points.award, points.Points(says["points"], says["reference"]), {}
+    ),
+    "expire_points": lambda says, currency: Put(
+        points.expire, points.Points(says["points"], "year"), {}
+    ),
+    "transfer_points": lambda says, currency: Put(
+        points.transfer, points.PointsTransfer(says["points"], says["target"]), {}
+    ),
     "ask_adjustment": _ask,
     "approve_adjustment": _decide("approve"),
     "reject_adjustment": _decide("reject"),

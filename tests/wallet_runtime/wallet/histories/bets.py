@@ -5,10 +5,22 @@ from math import floor
 from typing import Any
 from uuid import UUID
 
-from tests.wallet_runtime.wallet.histories.book import STAKE, Bet, Book, Coupon, Outcome, Refusal, Wallet
+from tests.wallet_runtime.wallet.histories.book import (
+    STAKE,
+    Bet,
+    Book,
+    Coupon,
+    Outcome,
+    Refusal,
+    Wallet,
+)
 
 TYPES = {"mocksports": "SPORTS", "mocklive": "LIVE", "mockslots": "SLOTS"}
-GAMES = {"sports": ("SPORTS",), "casino": ("LIVE", "SLOTS"), "all_games": ("SPORTS", "LIVE", "SLOTS")}
+GAMES = {
+    "sports": ("SPORTS",),
+    "casino": ("LIVE", "SLOTS"),
+    "all_games": ("SPORTS", "LIVE", "SLOTS"),
+}
 
 
 class Bets(Book):
@@ -18,16 +30,31 @@ class Bets(Book):
         """List what may pay a bet, in order: the name that a player picks it by, and its account."""
         rule = self.policy["funding"][TYPES[provider]]
         own = {code: self.account(code) for code in rule["sources"]}
-        grants = {coupon.account: coupon.account for coupon in self._usable(wallet) if _covers(coupon, provider)}
+        grants = {
+            coupon.account: coupon.account
+            for coupon in self._usable(wallet)
+            if _covers(coupon, provider)
+        }
         last = self.bucket_of("withdrawable")
         rest = {last.partition("/")[2]: last}
         order = grants | own if self.policy["coupons"]["place"] == "first" else own | grants
         place: str = rule["withdrawable"]
         return {"first": rest | order, "last": order | rest, "not_usable": order}[place]
 
-    def authorize(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str, stake: int, price: str | None = None) -> Outcome:
+    def authorize(
+        self,
+        wallet: Wallet,
+        tx: UUID,
+        provider: str,
+        bet: str,
+        round: str,
+        stake: int,
+        price: str | None = None,
+    ) -> Outcome:
         if (known := self.bets.get((provider, bet))) is not None:
-            raise Refusal("BET_ALREADY_ROLLED_BACK" if known.state == "TOMBSTONE" else "BET_ALREADY_EXISTS")
+            raise Refusal(
+                "BET_ALREADY_ROLLED_BACK" if known.state == "TOMBSTONE" else "BET_ALREADY_EXISTS"
+            )
         if wallet.blocked:
             raise Refusal("PLAYER_BLOCKED")
         rule = self.policy["funding"][TYPES[provider]]
@@ -38,18 +65,33 @@ class Bets(Book):
             elsewhere = []
         funding = _take(stake, [(account, wallet.held[account]) for account in accounts])
         if sum(amount for _, amount in funding) < stake:
-            would_do = sum(amount for _, amount in funding) + sum(wallet.held[coupon.account] for coupon in elsewhere) >= stake
+            would_do = (
+                sum(amount for _, amount in funding)
+                + sum(wallet.held[coupon.account] for coupon in elsewhere)
+                >= stake
+            )
             raise Refusal("COUPON_SCOPE" if would_do else "INSUFFICIENT_FUNDS")
         self._limit(rule, wallet, funding + self.staked_in_round(wallet, (provider, round)))
-        destinations = {account: self._destination(account, TYPES[provider]) for account, _ in funding}
+        destinations = {
+            account: self._destination(account, TYPES[provider]) for account, _ in funding
+        }
         self.bets[provider, bet] = Bet(
-            wallet.number, stake, funding, destinations, self.bucket_of("withdrawable"), transactions=[tx], made=self.clock
+            wallet.number,
+            stake,
+            funding,
+            destinations,
+            self.bucket_of("withdrawable"),
+            transactions=[tx],
+            made=self.clock,
         )
         self.bets[provider, bet].round = (provider, round)
         self.bets[provider, bet].leaves_out = self._leaves_out(price)
         for account, amount in funding:
             self.move(wallet, tx, account, STAKE, amount)
-        shares = [{"account": account, "amount": self.amount(amount, wallet.currency)} for account, amount in funding]
+        shares = [
+            {"account": account, "amount": self.amount(amount, wallet.currency)}
+            for account, amount in funding
+        ]
         return Outcome(200, "", {"state": "AUTHORIZED", "funding": shares})
 
     def settle(self, wallet: Wallet, tx: UUID, provider: str, bet: str, payout: int) -> Outcome:
@@ -61,12 +103,16 @@ class Bets(Book):
         if held.state != "AUTHORIZED":
             raise Refusal("BET_NOT_OPEN")
         held.state, held.payout = "SETTLED", payout
-        held.counted = held.leaves_out != "all" and not (held.leaves_out == "pushes" and payout == held.stake)
+        held.counted = held.leaves_out != "all" and not (
+            held.leaves_out == "pushes" and payout == held.stake
+        )
         self.play_through(wallet, held)
         held.transactions.append(tx)
         self.move(wallet, tx, STAKE, "HOUSE", held.stake)
         due: list[tuple[str, int]] = []
-        for (account, staked), part in zip(held.funding, by_largest_remainder(payout, held.funding), strict=True):
+        for (account, staked), part in zip(
+            held.funding, by_largest_remainder(payout, held.funding), strict=True
+        ):
             before, after = held.destinations[account]
             if self.owing(account, wallet):
                 due.append((before, part))
@@ -79,7 +125,9 @@ class Bets(Book):
             rest = self._give_back(wallet, tx, held, "HOUSE", account, part)
             held.rested[rest] = held.rested.get(rest, 0) + part
         held.unlocked = self.unlock_what_is_gone(wallet)
-        return Outcome(200, "", {"state": "SETTLED", "payout": self.amount(payout, wallet.currency)})
+        return Outcome(
+            200, "", {"state": "SETTLED", "payout": self.amount(payout, wallet.currency)}
+        )
 
     def rollback(self, wallet: Wallet, tx: UUID, provider: str, bet: str) -> Outcome:
         if (provider, bet) not in self.bets:
@@ -91,8 +139,13 @@ class Bets(Book):
         if held.state == "SETTLED":
             if any(win.bet == (provider, bet) and not win.reversed for win in self.wins.values()):
                 raise Refusal("FURTHER_WINS", 409, stored=False)
-            where = {account: amount for account, amount in held.rested.items() if account != "PROMO"}
-            if any(self.untouched(wallet, account, held.transactions[1]) < amount for account, amount in where.items()):
+            where = {
+                account: amount for account, amount in held.rested.items() if account != "PROMO"
+            }
+            if any(
+                self.untouched(wallet, account, held.transactions[1]) < amount
+                for account, amount in where.items()
+            ):
                 self.findings.add(f"{provider}/{bet}")
                 raise Refusal("WINNINGS_SPENT")
             for account, amount in held.rested.items():
@@ -106,8 +159,15 @@ class Bets(Book):
             rest = self._give_back(wallet, tx, held, giver, account, amount)
             returned[rest] = returned.get(rest, 0) + amount
         if giver == "HOUSE":
-            lapsed = {one.account for one in self.rollings.values() if one.owner == wallet.number and one.ended >= held.made}
-            wallet.locked.update(held.unlocked | {account: amount for account, amount in returned.items() if account in lapsed})
+            lapsed = {
+                one.account
+                for one in self.rollings.values()
+                if one.owner == wallet.number and one.ended >= held.made
+            }
+            wallet.locked.update(
+                held.unlocked
+                | {account: amount for account, amount in returned.items() if account in lapsed}
+            )
         return Outcome(200, "", {"state": "ROLLED_BACK"})
 
     findings: set[str]
@@ -121,7 +181,9 @@ class Bets(Book):
     def _usable(self, wallet: Wallet) -> list[Coupon]:
         """Coupons that may be staked at all, the one that lapses soonest first, then the oldest."""
         mine = [
-            coupon for coupon in self.coupons.values() if (coupon.owner, coupon.state) == (wallet.number, "ACTIVE") and not coupon.lapsed
+            coupon
+            for coupon in self.coupons.values()
+            if (coupon.owner, coupon.state) == (wallet.number, "ACTIVE") and not coupon.lapsed
         ]
         return sorted(mine, key=lambda coupon: coupon.expires_at or "9999")
 
@@ -147,21 +209,36 @@ class Bets(Book):
     def _limit(self, rule: dict[str, Any], wallet: Wallet, funding: list[tuple[str, int]]) -> None:
         """Refuse what exceeds the limit under bonus together with the open bets of its round."""
         stake = sum(amount for _, amount in funding)
-        given = [account for account, _ in funding if self.coupon_at(account) or self.kinds[account.partition("/")[2]] == "bonus"]
+        given = [
+            account
+            for account, _ in funding
+            if self.coupon_at(account) or self.kinds[account.partition("/")[2]] == "bonus"
+        ]
         limit = rule["max_bet_under_bonus"][wallet.currency]
-        if given and limit != "none" and Fraction(self.amount(stake, wallet.currency)) > Fraction(limit):
+        if (
+            given
+            and limit != "none"
+            and Fraction(self.amount(stake, wallet.currency)) > Fraction(limit)
+        ):
             raise Refusal("MAX_BET_UNDER_BONUS")
 
     def _destination(self, account: str, provider_type: str) -> tuple[str, str]:
         """Where winnings of a source go while its rolling is active, and after it is done."""
         if self.coupon_at(account):
-            rule = self.policy["coupons"]["winnings"].get(provider_type, {"before": "GRANT", "after": "GRANT"})
+            rule = self.policy["coupons"]["winnings"].get(
+                provider_type, {"before": "GRANT", "after": "GRANT"}
+            )
         else:
             rule = self.policy["destinations"][account.partition("/")[2]]
-        before, after = (account if rule[when] == "GRANT" else self.account(rule[when]) for when in ("before", "after"))
+        before, after = (
+            account if rule[when] == "GRANT" else self.account(rule[when])
+            for when in ("before", "after")
+        )
         return before, after
 
-    def _give_back(self, wallet: Wallet, tx: UUID, bet: Bet, source: str, account: str, amount: int) -> str:
+    def _give_back(
+        self, wallet: Wallet, tx: UUID, bet: Bet, source: str, account: str, amount: int
+    ) -> str:
         """Pay to an account; a coupon that is closed keeps nothing. Returns where the money came to rest."""
         coupon = self.coupon_at(account)
         if coupon and coupon.state == "COMPLETED":
@@ -174,7 +251,11 @@ class Bets(Book):
 
 
 def _covers(coupon: Coupon, provider: str) -> bool:
-    return provider in coupon.providers if coupon.kind == "provider" else TYPES[provider] in GAMES[coupon.kind]
+    return (
+        provider in coupon.providers
+        if coupon.kind == "provider"
+        else TYPES[provider] in GAMES[coupon.kind]
+    )
 
 
 def _take(stake: int, payers: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -166,7 +166,9 @@ class Book:
     def activate(self, documents: dict[str, Any]) -> None:
         """Make another version of the documents the active one; what was fixed before stays as it was fixed."""
         self.topology, self.policy = documents["topology"], documents["policy"]
-        self.kinds: dict[str, str] = {bucket["code"]: bucket["kind"] for bucket in self.topology["buckets"]}
+        self.kinds: dict[str, str] = {
+            bucket["code"]: bucket["kind"] for bucket in self.topology["buckets"]
+        }
 
     def account(self, code: str) -> str:
         return f"{self.topology['code']}/{code}"
@@ -175,7 +177,9 @@ class Book:
         """Name the account of the only bucket of a kind: withdrawable, or points."""
         return self.account(next(code for code, its in self.kinds.items() if its == kind))
 
-    def move(self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int, currency: str = "") -> None:
+    def move(
+        self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int, currency: str = ""
+    ) -> None:
         """Move an amount between two accounts, of which either may be a counter-account or the open stake."""
         for account, change in ((source, -amount), (target, amount)):
             if not amount or account == STAKE:
@@ -190,12 +194,21 @@ class Book:
     def owing(self, account: str, wallet: Wallet, besides: str | None = None) -> dict[str, Rolling]:
         """Find the rollings that are active on an account, in a fixed order."""
         found = [
-            (name, one) for name, one in self.rollings.items() if (one.owner, one.account, one.state) == (wallet.number, account, "ACTIVE")
+            (name, one)
+            for name, one in self.rollings.items()
+            if (one.owner, one.account, one.state) == (wallet.number, account, "ACTIVE")
         ]
         return {name: one for name, one in sorted(found) if name != besides}
 
     def owe(  # noqa: PLR0913
-        self, wallet: Wallet, tx: UUID, account: str, amount: int, multiple: str, cap: int | None = None, brought: int = 0
+        self,
+        wallet: Wallet,
+        tx: UUID,
+        account: str,
+        amount: int,
+        multiple: str,
+        cap: int | None = None,
+        brought: int = 0,
     ) -> str | None:
         """Ask for turnover, a multiple of the amount rounded up, less what the money brought along; none of it is no rolling."""
         required = ceil(amount * Decimal(multiple))
@@ -209,7 +222,9 @@ class Book:
     def ask(self, wallet: Wallet, account: str, more: int) -> None:
         """Change what an account has still to turn over; what was turned over beyond it counts for nothing later."""
         held = wallet.turnover.get(account)
-        wallet.turnover[account] = Turnover(max(0, max(0, held.open if held else 0) + more), self.clock)
+        wallet.turnover[account] = Turnover(
+            max(0, max(0, held.open if held else 0) + more), self.clock
+        )
 
     def left(self, wallet: Wallet, account: str) -> int:
         held = wallet.turnover.get(account)
@@ -257,12 +272,22 @@ class Book:
 
     def staked(self, wallet: Wallet, account: str) -> int:
         """Sum what open bets hold of an account."""
-        open_bets = [bet for bet in self.bets.values() if bet.owner == wallet.number and bet.state == "AUTHORIZED"]
-        return sum(amount for bet in open_bets for source, amount in bet.funding if source == account)
+        open_bets = [
+            bet
+            for bet in self.bets.values()
+            if bet.owner == wallet.number and bet.state == "AUTHORIZED"
+        ]
+        return sum(
+            amount for bet in open_bets for source, amount in bet.funding if source == account
+        )
 
     def staked_in_round(self, wallet: Wallet, round: tuple[str, str]) -> list[tuple[str, int]]:
         """List what open bets of one round at one provider hold, and of which account."""
-        mine = [bet for bet in self.bets.values() if (bet.owner, bet.state, bet.round) == (wallet.number, "AUTHORIZED", round)]
+        mine = [
+            bet
+            for bet in self.bets.values()
+            if (bet.owner, bet.state, bet.round) == (wallet.number, "AUTHORIZED", round)
+        ]
         return [share for bet in mine for share in bet.funding]
 
     def untouched(self, wallet: Wallet, account: str, tx: UUID) -> int:

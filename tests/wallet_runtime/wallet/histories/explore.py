@@ -26,12 +26,21 @@ def play(backend: Open, pairs: list[Documents], histories: int, from_seed: int) 
             return sum(map(len, full))
         lives = explore(backend, pairs, histories - len(full), from_seed + attempt)
         full |= {tuple(life) for life in lives if len(life) >= COMMANDS_MIN}
-    raise AssertionError(f"only {len(full)} of {histories} histories were long enough and different")
+    raise AssertionError(
+        f"only {len(full)} of {histories} histories were long enough and different"
+    )
 
 
-def explore(backend: Open, pairs: list[Documents], histories: int, from_seed: int, *, shrink: bool = True) -> list[list[Action]]:
+def explore(
+    backend: Open, pairs: list[Documents], histories: int, from_seed: int, *, shrink: bool = True
+) -> list[list[Action]]:
     """Let Hypothesis write histories from a seed; return the commands of each, of whatever length it was."""
-    body = {"open": staticmethod(backend), "pairs": pairs, "lives": [], "start": uuid5(UUID(int=0), f"seed {from_seed}")}
+    body = {
+        "open": staticmethod(backend),
+        "pairs": pairs,
+        "lives": [],
+        "start": uuid5(UUID(int=0), f"seed {from_seed}"),
+    }
     machine: type[Histories] = type("Histories", (Histories,), body)
     run_state_machine_as_test(
         seed(from_seed)(machine),

@@ -34,7 +34,9 @@ PERSON = st.sampled_from(("ann", "bob", "Ann/other", "bea/token of ann"))
 class Backend(Protocol):
     """What the machine asks of the product."""
 
-    def perform(self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None) -> Answer: ...
+    def perform(
+        self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
+    ) -> Answer: ...
     def activate(self, documents: Documents) -> None: ...
     def freeze(self, level: str) -> None: ...
     def block(self, player: int, blocked: bool) -> None: ...
@@ -82,7 +84,16 @@ class Machine(RuleBasedStateMachine):
         for who in range(len(CURRENCIES)):
             for bucket in (None, self._bucket("normal", pick=0), self._bucket("normal", pick=1)):
                 self.play(action("deposit", who, amount=3000, bucket=bucket))
-            self.play(action("ask_adjustment", who, account="WITHDRAWABLE", direction="credit", amount=900, by="ann"))
+            self.play(
+                action(
+                    "ask_adjustment",
+                    who,
+                    account="WITHDRAWABLE",
+                    direction="credit",
+                    amount=900,
+                    by="ann",
+                )
+            )
             self.play(action("approve_adjustment", who, wish=list(self.model.wishes)[-1], by="bob"))
 
     def teardown(self) -> None:
@@ -104,8 +115,15 @@ class Machine(RuleBasedStateMachine):
         if meanwhile is None:
             return self._compare(request_id, wanted)
         other, said = f"{self.count}m", []
-        expected = self.model.perform(other, meanwhile, actions.transaction_id(self.brand, meanwhile.kind, other))
-        return self._compare(request_id, wanted, lambda: said.append(self.backend.perform(other, meanwhile)), (meanwhile, expected, said))
+        expected = self.model.perform(
+            other, meanwhile, actions.transaction_id(self.brand, meanwhile.kind, other)
+        )
+        return self._compare(
+            request_id,
+            wanted,
+            lambda: said.append(self.backend.perform(other, meanwhile)),
+            (meanwhile, expected, said),
+        )
 
     def _compare(
         self,
@@ -114,7 +132,9 @@ class Machine(RuleBasedStateMachine):
         meanwhile: Callable[[], None] | None = None,
         other: tuple[Action, Outcome, list[Answer]] | None = None,
     ) -> Answer:
-        expected = self.model.perform(request_id, wanted, actions.transaction_id(self.brand, wanted.kind, request_id))
+        expected = self.model.perform(
+            request_id, wanted, actions.transaction_id(self.brand, wanted.kind, request_id)
+        )
         answer = self.backend.perform(request_id, wanted, meanwhile)
         if other is not None:
             assert other[2], f"{other[0]} was never played"
@@ -139,7 +159,12 @@ class Machine(RuleBasedStateMachine):
 
     def _part(self, who: int, account: str, part: str) -> int:
         held = self.model.wallets[who].held[account]
-        return max(1, {"all": held, "most": held * 2 // 3, "some": held // 3, "one": 1, "over": held + 1}[part])
+        return max(
+            1,
+            {"all": held, "most": held * 2 // 3, "some": held // 3, "one": 1, "over": held + 1}[
+                part
+            ],
+        )
 
     def _bucket(self, *kinds: str, pick: int) -> str:
         codes = [code for code, kind in self.model.kinds.items() if kind in kinds]
@@ -165,8 +190,22 @@ class Machine(RuleBasedStateMachine):
             reach = wallet.held[payers.get(source, "")]
             if pick != ODD:
                 self._choose(who, TYPES[provider], source)
-        stake = max(1, {"all": reach, "most": reach * 2 // 3, "some": reach // 3, "one": min(150, reach), "over": reach + 1}[part])
-        says = {"bet": f"{name}-{self.count}", "round": f"round-{pick % 4}", "stake": stake, "price": PRICES[self.count % len(PRICES)]}
+        stake = max(
+            1,
+            {
+                "all": reach,
+                "most": reach * 2 // 3,
+                "some": reach // 3,
+                "one": min(150, reach),
+                "over": reach + 1,
+            }[part],
+        )
+        says = {
+            "bet": f"{name}-{self.count}",
+            "round": f"round-{pick % 4}",
+            "stake": stake,
+            "price": PRICES[self.count % len(PRICES)],
+        }
         return action("authorize", who, provider=provider, **says)
 
     def _campaign(self, who: int, provider: str) -> str:
@@ -199,7 +238,9 @@ class Machine(RuleBasedStateMachine):
 def _agree(wanted: Action, expected: Outcome, answer: Answer) -> None:
     status, body = answer
     found = (status, str(body.get("code", "")) if status >= 400 else "")
-    assert found == (expected.status, expected.code), f"{wanted} must be answered {expected}, found {status} {body}"
+    assert found == (expected.status, expected.code), (
+        f"{wanted} must be answered {expected}, found {status} {body}"
+    )
     shown = {name: body.get(name) for name in expected.shown}
     assert shown == expected.shown, f"{wanted} must show {expected.shown}, found {shown}"
 
@@ -209,8 +250,13 @@ def _difference(held: dict[str, Any], must: dict[str, Any]) -> str:
     for part, wanted in must.items():
         there = held[part]
         if there != wanted and isinstance(wanted, dict):
-            names = {name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)}
-            found += [f"{part} {name}: held {there.get(name)}, must be {wanted.get(name)}" for name in sorted(names)]
+            names = {
+                name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)
+            }
+            found += [
+                f"{part} {name}: held {there.get(name)}, must be {wanted.get(name)}"
+                for name in sorted(names)
+            ]
         elif there != wanted:
             found.append(f"{part}: held {there}, must be {wanted}")
     return "; ".join(found)
@@ -223,7 +269,9 @@ def last(named: dict[Any, Any], pick: int) -> tuple[Any, Any]:
     return name, named[name]
 
 
-def pending(bets: dict[tuple[str, str], Bet], pick: int, *states: str) -> tuple[tuple[str, str], Bet]:
+def pending(
+    bets: dict[tuple[str, str], Bet], pick: int, *states: str
+) -> tuple[tuple[str, str], Bet]:
     """Pick a bet, mostly one in a state from which it can go on."""
     going = {name: bet for name, bet in bets.items() if bet.state in states}
     return last(going if going and pick % 4 else bets, pick)

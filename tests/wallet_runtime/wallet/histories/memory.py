@@ -63,7 +63,10 @@ class Memory:
     def __init__(self, brand: UUID, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
         """Open a brand without money, with a player per currency."""
         self.brand = brand
-        self.players = {actions.player_id(brand, number): Held(currency) for number, currency in enumerate(currencies)}
+        self.players = {
+            actions.player_id(brand, number): Held(currency)
+            for number, currency in enumerate(currencies)
+        }
         self.numbers = {str(player): number for number, player in enumerate(self.players)}
         self.level = "open"
         self.activation_no = 0
@@ -93,21 +96,27 @@ class Memory:
     # What happens around the commands --------------------------------------------------------------------------------------------
 
     def activate(self, documents: dict[str, Any]) -> None:
-        self.pair = ActivePair(read_topology(documents["topology"]), read_policy(documents["policy"]))
+        self.pair = ActivePair(
+            read_topology(documents["topology"]), read_policy(documents["policy"])
+        )
         self.activation_no += 1
 
     def freeze(self, level: str) -> None:
         self.level = level
 
     def block(self, player: int, blocked: bool) -> None:
-        self.players[actions.player_id(self.brand, player)].status = "blocked" if blocked else "active"
+        self.players[actions.player_id(self.brand, player)].status = (
+            "blocked" if blocked else "active"
+        )
 
     def choose(self, player: int, provider_type: str, source: str) -> None:
         """Let a player pick what pays his bets."""
         self.choices[str(actions.player_id(self.brand, player)), provider_type] = source
 
     def lapse(self, coupon_log_id: str) -> None:
-        grant = next(grant for grant in self.grants.values() if grant.coupon_log_id == coupon_log_id)
+        grant = next(
+            grant for grant in self.grants.values() if grant.coupon_log_id == coupon_log_id
+        )
         self.grants[grant.account] = msgspec.structs.replace(grant, expires_at=PAST, lapsed=True)
 
     def turn_over(self, player: int, account: str) -> None:
@@ -120,16 +129,22 @@ class Memory:
 
     # The one path of a command -----------------------------------------------------------------------------------------------------
 
-    def perform(self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None) -> Answer:
+    def perform(
+        self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
+    ) -> Answer:
         """Read, decide, apply, as `Money.perform` does; `meanwhile` happens between the first decision and its application."""
-        put = actions.put(wanted, self.players[actions.player_id(self.brand, wanted.player)].currency)
+        put = actions.put(
+            wanted, self.players[actions.player_id(self.brand, wanted.player)].currency
+        )
         request = actions.request(self.brand, wanted, request_id, put)
         try:
             return self._perform(request, put, meanwhile)
         except ApiError as error:
             return error.status, {"code": error.code}
 
-    def _perform(self, request: Request, put: actions.Put, meanwhile: Callable[[], None] | None) -> Answer:
+    def _perform(
+        self, request: Request, put: actions.Put, meanwhile: Callable[[], None] | None
+    ) -> Answer:
         while True:
             state = self._read(request, put.reads)
             if state.stored is not None:
@@ -147,52 +162,96 @@ class Memory:
             assert state.player is not None
             if self.level == "sealed" or (self.level == "ingress" and decision.starts_new):
                 return 503, {"code": "MAINTENANCE"}
-            if (state.player.version, state.gate.activation_no) == (self.players[request.player_id].version, self.activation_no):
+            if (state.player.version, state.gate.activation_no) == (
+                self.players[request.player_id].version,
+                self.activation_no,
+            ):
                 self._apply(request, decision)
                 return decision.status, decision.body
 
     def _read(self, request: Request, reads: dict[str, str]) -> State:
         held, who = self.players[request.player_id], str(request.player_id)
         bet = self.authorizations.get((reads.get("provider_id", ""), reads.get("bet_id", "")))
-        shares = {share.account for share in (*bet.funding, *(bet.payout_shares or ()))} if bet else set()
-        mine = [grant for grant in self.grants.values() if grant.player_id == who and (grant.state == "ACTIVE" or grant.account in shares)]
+        shares = (
+            {share.account for share in (*bet.funding, *(bet.payout_shares or ()))}
+            if bet
+            else set()
+        )
+        mine = [
+            grant
+            for grant in self.grants.values()
+            if grant.player_id == who and (grant.state == "ACTIVE" or grant.account in shares)
+        ]
         balances = held.balances
         bonus = self.bonuses.get(reads.get("bonus_id", ""))
         return State(
             gate=Gate(self.activation_no, self.level, 0),
-            buckets={account: amount for account, amount in balances.items() if not account.startswith(("CASH/", "GRANT/"))},
-            obligations=tuple(owed for owed in self.obligations.values() if owed.player_id == who and owed.state == "ACTIVE"),
+            buckets={
+                account: amount
+                for account, amount in balances.items()
+                if not account.startswith(("CASH/", "GRANT/"))
+            },
+            obligations=tuple(
+                owed
+                for owed in self.obligations.values()
+                if owed.player_id == who and owed.state == "ACTIVE"
+            ),
             stored=self.stored.get((request.route, request.request_id)),
             player=Player(held.currency, held.status, False, held.version),
             cash=Cash(balances.get("CASH/AVAILABLE", 0), balances.get("CASH/PENDING", 0)),
             rolling=self.obligations.get(reads.get("rolling_id", "")),
-            open_turnover=self._open_turnover(reads.get("rolling_id") or (bonus and bonus.rolling_id) or ""),
+            open_turnover=self._open_turnover(
+                reads.get("rolling_id") or (bonus and bonus.rolling_id) or ""
+            ),
             authorization=bet,
             cash_transaction=self.cash_transactions.get(reads.get("cash_transaction_id", "")),
             grants=tuple(sorted(mine, key=lambda grant: grant.expires_at or "9999")),
             had_grants=any(grant.player_id == who for grant in self.grants.values()),
-            coupon=next((grant for grant in self.grants.values() if grant.coupon_log_id == reads.get("coupon_log_id", "")), None),
-            bonus=bonus and msgspec.structs.replace(bonus, low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id))),
+            coupon=next(
+                (
+                    grant
+                    for grant in self.grants.values()
+                    if grant.coupon_log_id == reads.get("coupon_log_id", "")
+                ),
+                None,
+            ),
+            bonus=bonus
+            and msgspec.structs.replace(
+                bonus,
+                low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id)),
+            ),
             adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
-            round=self._staked(who, (reads["provider_id"], reads["round_id"])) if "round_id" in reads else None,
+            round=self._staked(who, (reads["provider_id"], reads["round_id"]))
+            if "round_id" in reads
+            else None,
             staked=self._staked(who) if "with_stakes" in reads else None,
-            locked={account: amount for account, amount in held.locked.items() if amount} if "with_locks" in reads else None,
+            locked={account: amount for account, amount in held.locked.items() if amount}
+            if "with_locks" in reads
+            else None,
             low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
             lifted=self._lifted(bet) if bet and "with_winnings" in reads else {},
             lapsed=self._lapsed(bet) if bet and "with_winnings" in reads else (),
             campaign=self.campaigns.get(reads.get("campaign", "")),
             win=self._win(reads.get("provider_id", ""), reads.get("win", "")),
             further_wins=sum(
-                win.amount for win in self.wins.values() if bet and win.authorization_id == bet.authorization_id and not win.reversed
+                win.amount
+                for win in self.wins.values()
+                if bet and win.authorization_id == bet.authorization_id and not win.reversed
             )
             if "with_winnings" in reads
             else 0,
-            choice=self.choices.get((who, reads["choice_for"])) if "choice_for" in reads else msgspec.UNSET,
-            reference=self.references.get((reads["reference_of"], reads["reference"])) if "reference" in reads else msgspec.UNSET,
+            choice=self.choices.get((who, reads["choice_for"]))
+            if "choice_for" in reads
+            else msgspec.UNSET,
+            reference=self.references.get((reads["reference_of"], reads["reference"]))
+            if "reference" in reads
+            else msgspec.UNSET,
         )
 
     def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
-        self.campaigns[code] = Campaign(code, provider, currency, cap, per_win, 0, "2199-01-01T00:00:00Z")
+        self.campaigns[code] = Campaign(
+            code, provider, currency, cap, per_win, 0, "2199-01-01T00:00:00Z"
+        )
 
     def end_campaign(self, code: str) -> None:
         self.campaigns[code] = msgspec.structs.replace(self.campaigns[code], expired=True)
@@ -201,7 +260,10 @@ class Memory:
         win = self.wins.get((provider, name))
         if win is None:
             return None
-        low = {share.account: self._low_water(win.player_id, share.account, UUID(win.win_id)) or 0 for share in win.shares}
+        low = {
+            share.account: self._low_water(win.player_id, share.account, UUID(win.win_id)) or 0
+            for share in win.shares
+        }
         return msgspec.structs.replace(win, low_water=low)
 
     def _put_win(self, request: Request, decision: Decision, currency: str) -> None:
@@ -210,7 +272,9 @@ class Memory:
         if record is None:
             return
         if "reverses" in record:
-            key, win = next(item for item in self.wins.items() if item[1].win_id == record["reverses"])
+            key, win = next(
+                item for item in self.wins.items() if item[1].win_id == record["reverses"]
+            )
             if win.reversed or house != win.amount:
                 raise Broken(f"win {key} goes back twice, or in part")
             self.wins[key] = msgspec.structs.replace(win, reversed=True)
@@ -219,14 +283,20 @@ class Memory:
             key = record["provider_id"], record["provider_transaction_id"]
             if key in self.wins or house != -record["amount"]:
                 raise Broken(f"win {key} is paid twice, or otherwise than it says")
-            paid = {"win_id": str(request.transaction_id), "player_id": str(request.player_id), "currency": currency}
+            paid = {
+                "win_id": str(request.transaction_id),
+                "player_id": str(request.player_id),
+                "currency": currency,
+            }
             win = self.wins[key] = Win(**(record | paid | msgspec.structs.asdict(decision.pair)))
             change = win.amount
         if win.campaign_code is not None:
             campaign = self.campaigns[win.campaign_code]
             spent = campaign.spent + change
             if not 0 <= spent <= campaign.cap or change > campaign.cap_per_win:
-                raise Broken(f"campaign {win.campaign_code} would have spent {spent} of {campaign.cap}")
+                raise Broken(
+                    f"campaign {win.campaign_code} would have spent {spent} of {campaign.cap}"
+                )
             self.campaigns[win.campaign_code] = msgspec.structs.replace(campaign, spent=spent)
 
     def _open_turnover(self, rolling_id: str) -> int:
@@ -236,7 +306,11 @@ class Memory:
     def _staked(self, who: str, round: tuple[str, str] | None = None) -> dict[str, int]:
         staked: Counter[str] = Counter()
         for bet in self.authorizations.values():
-            if bet.player_id == who and bet.state == "AUTHORIZED" and round in (None, (bet.provider_id, bet.round_id)):
+            if (
+                bet.player_id == who
+                and bet.state == "AUTHORIZED"
+                and round in (None, (bet.provider_id, bet.round_id))
+            ):
                 staked.update({share.account: share.amount for share in bet.funding})
         return dict(staked)
 
@@ -244,17 +318,30 @@ class Memory:
         if bet.state != "SETTLED":
             return {}
         settled = self.transactions[bet.authorization_id][1]
-        return {share.account: self._low_water(bet.player_id, share.account, settled) or 0 for share in bet.payout_shares or ()}
+        return {
+            share.account: self._low_water(bet.player_id, share.account, settled) or 0
+            for share in bet.payout_shares or ()
+        }
 
     def _lifted(self, bet: Authorization) -> dict[str, int]:
-        return self.unlocked_by.get(self.transactions[bet.authorization_id][-1], {}) if bet.state == "SETTLED" else {}
+        return (
+            self.unlocked_by.get(self.transactions[bet.authorization_id][-1], {})
+            if bet.state == "SETTLED"
+            else {}
+        )
 
     def _lapsed(self, bet: Authorization) -> tuple[str, ...]:
         if bet.state != "SETTLED":
             return ()
         made = self.made_at[bet.authorization_id]
         lapsed = [self.obligations[name] for name, ended in self.lapsed_at.items() if ended >= made]
-        return tuple({owed.account for owed in lapsed if owed.player_id == bet.player_id and not owed.grant_id})
+        return tuple(
+            {
+                owed.account
+                for owed in lapsed
+                if owed.player_id == bet.player_id and not owed.grant_id
+            }
+        )
 
     def _low_water(self, who: str, account: str, transaction: UUID) -> int | None:
         """Return the least that an account has held since a transaction, without bets that were made since and rolled back."""
@@ -280,7 +367,9 @@ class Memory:
         held = self.players[request.player_id]
         held.version += 1
         self.clock += 1
-        self.stored[request.route, request.request_id] = Stored(request.fingerprint, decision.status, decision.body)
+        self.stored[request.route, request.request_id] = Stored(
+            request.fingerprint, decision.status, decision.body
+        )
         for opened in decision.grants_opened:
             self._open_grant(request, decision, opened)
         stake = self._move_legs(request, held, decision)
@@ -294,10 +383,14 @@ class Memory:
         self._put_locks(request, held, decision)
         for event in decision.events:
             if event.event_type == "BET_SETTLED_CONFIRMED":
-                self.counted[f"{event.payload['provider_id']}/{event.payload['bet_id']}"] = event.payload["counts"]
+                self.counted[f"{event.payload['provider_id']}/{event.payload['bet_id']}"] = (
+                    event.payload["counts"]
+                )
         for finding in decision.findings:
             details = finding["details"]
-            self.findings.add(f"{details['provider_id']}/{details.get('bet_id') or details['transaction_id']}")
+            self.findings.add(
+                f"{details['provider_id']}/{details.get('bet_id') or details['transaction_id']}"
+            )
         for account, grant in self.grants.items():
             if grant.state != "ACTIVE" and grant.balance:
                 raise Broken(f"closed grant {account} holds {grant.balance}")
@@ -307,7 +400,9 @@ class Memory:
         stake = 0
         for leg in decision.legs:
             sums[leg.currency] += leg.delta
-            if leg.currency not in (held.currency, "PTS") or (leg.currency == "PTS" and (leg.account == STAKE or "CASH" in leg.account)):
+            if leg.currency not in (held.currency, "PTS") or (
+                leg.currency == "PTS" and (leg.account == STAKE or "CASH" in leg.account)
+            ):
                 raise Broken(f"a leg in {leg.currency} on {leg.account}")
             if leg.account == STAKE:
                 stake += leg.delta
@@ -319,7 +414,10 @@ class Memory:
                 self._move_account(request, held, leg.account, leg.delta)
         if any(sums.values()):
             raise Broken(f"the legs of {decision.command} sum to {dict(sums)}")
-        if "ADJ" in [leg.account for leg in decision.legs] and (decision.adjustment or {}).get("state") != "APPLIED":
+        if (
+            "ADJ" in [leg.account for leg in decision.legs]
+            and (decision.adjustment or {}).get("state") != "APPLIED"
+        ):
             raise Broken("ADJ moved without an applied adjustment")
         return stake
 
@@ -334,8 +432,16 @@ class Memory:
 
     def _open_grant(self, request: Request, decision: Decision, opened: dict[str, Any]) -> None:
         lapsed = opened["expires_at"] is not None and opened["expires_at"] <= PAST
-        row = {"player_id": str(request.player_id), "topology_code": decision.pair.topology_code, "balance": 0, "state": "ACTIVE"}
-        grant = msgspec.convert({**opened, **row, "lapsed": lapsed, "scope": msgspec.to_builtins(opened["scope"])}, Grant)
+        row = {
+            "player_id": str(request.player_id),
+            "topology_code": decision.pair.topology_code,
+            "balance": 0,
+            "state": "ACTIVE",
+        }
+        grant = msgspec.convert(
+            {**opened, **row, "lapsed": lapsed, "scope": msgspec.to_builtins(opened["scope"])},
+            Grant,
+        )
         self.grants[grant.account] = grant
 
     def _use(self, request: Request, decision: Decision, reference: str) -> None:
@@ -352,16 +458,29 @@ class Memory:
             return
         if "from_state" not in record:
             row = msgspec.structs.asdict(decision.pair) | {"player_id": str(request.player_id)}
-            row |= {"currency": self.players[request.player_id].currency, "authorization_id": str(record["authorization_id"])}
-            self.authorizations[record["provider_id"], record["bet_id"]] = Authorization(**(record | row))
+            row |= {
+                "currency": self.players[request.player_id].currency,
+                "authorization_id": str(record["authorization_id"]),
+            }
+            self.authorizations[record["provider_id"], record["bet_id"]] = Authorization(
+                **(record | row)
+            )
             self.transactions[row["authorization_id"]] = [request.transaction_id]
             self.made_at[row["authorization_id"]] = self.clock
             moved = record["stake"]
         else:
-            key, bet = next(item for item in self.authorizations.items() if item[1].authorization_id == record["authorization_id"])
+            key, bet = next(
+                item
+                for item in self.authorizations.items()
+                if item[1].authorization_id == record["authorization_id"]
+            )
             if bet.state != record["from_state"]:
                 raise Broken(f"bet {bet.bet_id} is {bet.state}, not {record['from_state']}")
-            changes = {name: value for name, value in record.items() if name in ("state", "payout", "payout_shares")}
+            changes = {
+                name: value
+                for name, value in record.items()
+                if name in ("state", "payout", "payout_shares")
+            }
             self._count_turnover(bet, record["state"])
             self.authorizations[key] = msgspec.structs.replace(bet, **changes)
             self.transactions[bet.authorization_id].append(request.transaction_id)
@@ -382,12 +501,19 @@ class Memory:
                     self.turnover[key] = left + share.amount, since
 
     def _ask(self, who: str, account: str, more: int) -> None:
-        self.turnover[who, account] = max(0, max(0, self.turnover.get((who, account), (0, 0))[0]) + more), self.clock
+        self.turnover[who, account] = (
+            max(0, max(0, self.turnover.get((who, account), (0, 0))[0]) + more),
+            self.clock,
+        )
 
     def _follow_turnover(self, held: Held, decision: Decision, who: str) -> None:
         brought = 0
         for moved in decision.transfers:
-            source, target, amount = str(moved["from_account"]), str(moved["to_account"]), int(moved["amount"])
+            source, target, amount = (
+                str(moved["from_account"]),
+                str(moved["to_account"]),
+                int(moved["amount"]),
+            )
             if moved["kind"] == "EDGE" and (who, source) in self.turnover:
                 whole = held.balances[source] + amount
                 left, rest = divmod(max(0, self.turnover[who, source][0]) * amount, whole)
@@ -406,9 +532,14 @@ class Memory:
             if owed.state != "ACTIVE":
                 continue
             self._ask(who, owed.account, 0 if ended["state"] == "COMPLETED" else -owed.required)
-            if any(o.account == owed.account and o.state == "ACTIVE" and o.rolling_id not in ending for o in self._owed_by(who)):
+            if any(
+                o.account == owed.account and o.state == "ACTIVE" and o.rolling_id not in ending
+                for o in self._owed_by(who)
+            ):
                 continue
-            if self.turnover.pop((who, owed.account))[0] and (ended["state"] == "COMPLETED" or decision.transfers):
+            if self.turnover.pop((who, owed.account))[0] and (
+                ended["state"] == "COMPLETED" or decision.transfers
+            ):
                 raise Broken(f"{owed.account} is released and still owes turnover")
 
     def _owed_by(self, who: str) -> list[Obligation]:
@@ -423,15 +554,21 @@ class Memory:
         staked = self._staked(str(request.player_id))
         for account, locked in held.locked.items():
             if not 0 <= locked <= held.balances.get(account, 0) + staked.get(account, 0):
-                raise Broken(f"{locked} of {account} are locked, which holds {held.balances.get(account, 0)}")
+                raise Broken(
+                    f"{locked} of {account} are locked, which holds {held.balances.get(account, 0)}"
+                )
         for moved in decision.transfers:
             source = str(moved["from_account"])
-            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(source, 0) + staked.get(source, 0):
+            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(
+                source, 0
+            ) + staked.get(source, 0):
                 raise Broken(f"{decision.command} released locked money of {source}")
 
     def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
         mine = {"player_id": str(request.player_id), "currency": currency}
-        kept: tuple[tuple[dict[str, Any] | None, dict[str, Any], type[msgspec.Struct], str], ...] = (
+        kept: tuple[
+            tuple[dict[str, Any] | None, dict[str, Any], type[msgspec.Struct], str], ...
+        ] = (
             (decision.cash_transaction, self.cash_transactions, CashTransaction, "transaction_id"),
             (decision.bonus, self.bonuses, Bonus, "bonus_id"),
             (decision.adjustment, self.adjustments, Adjustment, "adjustment_id"),
@@ -441,13 +578,21 @@ class Memory:
                 continue
             name = str(record.get(id_name, request.transaction_id))
             if name not in rows:
-                fresh = {"state": "ISSUED", "topology_code": decision.pair.topology_code, id_name: name}
+                fresh = {
+                    "state": "ISSUED",
+                    "topology_code": decision.pair.topology_code,
+                    id_name: name,
+                }
                 known = {field.name for field in msgspec.structs.fields(kind)}
-                rows[name] = kind(**{key: value for key, value in (fresh | record | mine).items() if key in known})
+                rows[name] = kind(
+                    **{key: value for key, value in (fresh | record | mine).items() if key in known}
+                )
                 continue
             held = rows[name]
             if held.state != record.get("from_state", "REQUESTED"):
-                raise Broken(f"{id_name} {name} is {held.state}, the decision saw {record.get('from_state')}")
+                raise Broken(
+                    f"{id_name} {name} is {held.state}, the decision saw {record.get('from_state')}"
+                )
             rows[name] = msgspec.structs.replace(held, state=record["state"])
 
     def _put_obligations(self, request: Request, decision: Decision) -> None:
@@ -457,7 +602,9 @@ class Memory:
             account = f"GRANT/{closed['grant_id']}"
             if self.grants[account].state != "ACTIVE":
                 raise Broken(f"{account} is closed twice")
-            self.grants[account] = msgspec.structs.replace(self.grants[account], state=closed["state"])
+            self.grants[account] = msgspec.structs.replace(
+                self.grants[account], state=closed["state"]
+            )
         for ended in decision.obligations_closed:
             if (owed := self.obligations[ended["rolling_id"]]).state != "ACTIVE":
                 continue
@@ -466,11 +613,15 @@ class Memory:
                 self.lapsed_at[owed.rolling_id] = self.clock
             for name, bonus in self.bonuses.items():
                 if bonus.rolling_id == owed.rolling_id and bonus.state == "ISSUED":
-                    became = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED"}.get(ended["state"], "REVERSED")
+                    became = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED"}.get(
+                        ended["state"], "REVERSED"
+                    )
                     self.bonuses[name] = msgspec.structs.replace(bonus, state=became)
         for changed in decision.obligations_changed:
             changes = {name: value for name, value in changed.items() if name != "rolling_id"}
-            self.obligations[changed["rolling_id"]] = msgspec.structs.replace(self.obligations[changed["rolling_id"]], **changes)
+            self.obligations[changed["rolling_id"]] = msgspec.structs.replace(
+                self.obligations[changed["rolling_id"]], **changes
+            )
 
     # What is there -------------------------------------------------------------------------------------------------------------
 
@@ -506,9 +657,19 @@ class Memory:
                 for account, amount in held.locked.items()
                 if amount
             },
-            "turnover": {f"{number[who]} {account}": left for (who, account), (left, _) in self.turnover.items()},
-            "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
-            "rollings": {name: [number[owed.player_id], owed.state, *_weighed(owed)] for name, owed in self.obligations.items()},
+            "turnover": {
+                f"{number[who]} {account}": left
+                for (who, account), (left, _) in self.turnover.items()
+            },
+            "counters": {
+                f"{currency} {account}": total
+                for (currency, account), total in self.counters.items()
+                if total
+            },
+            "rollings": {
+                name: [number[owed.player_id], owed.state, *_weighed(owed)]
+                for name, owed in self.obligations.items()
+            },
             "bets": {
                 f"{provider}/{name}": [
                     number[bet.player_id],
@@ -521,19 +682,30 @@ class Memory:
             "counted": self.counted,
             "campaigns": {code: campaign.spent for code, campaign in self.campaigns.items()},
             "wins": {
-                f"{provider}/{name}": [number[win.player_id], win.amount, win.reversed] for (provider, name), win in self.wins.items()
+                f"{provider}/{name}": [number[win.player_id], win.amount, win.reversed]
+                for (provider, name), win in self.wins.items()
             },
             "coupons": {grant.coupon_log_id: grant.state for grant in self.grants.values()},
             "bonuses": {name: bonus.state for name, bonus in self.bonuses.items()},
-            "withdrawals": {name: each.state for name, each in self.cash_transactions.items() if each.type == "withdrawal"},
+            "withdrawals": {
+                name: each.state
+                for name, each in self.cash_transactions.items()
+                if each.type == "withdrawal"
+            },
             "adjustments": {name: each.state for name, each in self.adjustments.items()},
             "findings": sorted(self.findings),
         }
 
 
 def _owed(opened: dict[str, Any], who: str) -> Obligation:
-    return Obligation(**{name: value for name, value in opened.items() if name != "part_of"}, player_id=who)
+    return Obligation(
+        **{name: value for name, value in opened.items() if name != "part_of"}, player_id=who
+    )
 
 
 def _weighed(owed: Obligation) -> tuple[Any, ...]:
-    return (owed.account, owed.cap, owed.amount, owed.earned, owed.required) if owed.state == "ACTIVE" else ()
+    return (
+        (owed.account, owed.cap, owed.amount, owed.earned, owed.required)
+        if owed.state == "ACTIVE"
+        else ()
+    )

@@ -7,12 +7,29 @@ from math import ceil, floor
 from typing import Any
 from uuid import UUID, uuid5
 
-from tests.wallet_runtime.wallet.histories.book import AVAILABLE, PENDING, Outcome, Refusal, Rolling, Wallet
+from tests.wallet_runtime.wallet.histories.book import (
+    AVAILABLE,
+    PENDING,
+    Outcome,
+    Refusal,
+    Rolling,
+    Wallet,
+)
 from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
 from tests.wallet_runtime.wallet.histories.wins import Wins
 
 # What an ingress freeze stops; the rest ends what was begun.
-NEW = {"deposit", "authorize", "transfer", "legacy_transfer", "issue_bonus", "issue_coupon", "award_points", "transfer_points", "to_cash"}
+NEW = {
+    "deposit",
+    "authorize",
+    "transfer",
+    "legacy_transfer",
+    "issue_bonus",
+    "issue_coupon",
+    "award_points",
+    "transfer_points",
+    "to_cash",
+}
 NEW |= {"request_withdrawal", "to_bucket"}
 # Answered without being decided, so never stored: the same id may be tried again.
 UNSTORED = (401, 403, 404, 422, 503)
@@ -42,8 +59,12 @@ def action(kind: str, player: int, /, **says: Any) -> Action:
 
 def _one_person(one: str, other: str) -> bool:
     """Compare two persons, each `name/key` or a name whose key is its own: one name in any letters, or one key, is one person."""
-    (name, _, key), (other_name, _, other_key) = (by.partition("/") for by in (one.lower(), other.lower()))
-    return name == other_name or (key or f"token of {name}") == (other_key or f"token of {other_name}")
+    (name, _, key), (other_name, _, other_key) = (
+        by.partition("/") for by in (one.lower(), other.lower())
+    )
+    return name == other_name or (key or f"token of {name}") == (
+        other_key or f"token of {other_name}"
+    )
 
 
 @dataclass
@@ -85,11 +106,19 @@ class Model(Wins, Promotions):
         said = self.answers.get((wanted.kind, request_id))
         if said is not None:
             return said[1] if said[0] == wanted else Outcome(409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
-        is_new = wanted.kind in NEW or (wanted.kind == "pay_win" and dict(wanted.says).get("campaign") is not None)
+        is_new = wanted.kind in NEW or (
+            wanted.kind == "pay_win" and dict(wanted.says).get("campaign") is not None
+        )
         if self.freeze == "sealed" or (self.freeze == "ingress" and is_new):
-            twin: Model = pickle.loads(pickle.dumps(self))  # what it would say, without letting it become so
+            twin: Model = pickle.loads(
+                pickle.dumps(self)
+            )  # what it would say, without letting it become so
             tried = twin._decide(wanted, tx)
-            return tried if tried.status in UNSTORED or not tried.stored else Outcome(503, "MAINTENANCE")
+            return (
+                tried
+                if tried.status in UNSTORED or not tried.stored
+                else Outcome(503, "MAINTENANCE")
+            )
         outcome = self._decide(wanted, tx)
         if outcome.stored and outcome.status not in UNSTORED:
             self.answers[wanted.kind, request_id] = (wanted, outcome)
@@ -98,7 +127,9 @@ class Model(Wins, Promotions):
     def _decide(self, wanted: Action, tx: UUID) -> Outcome:
         self.clock += 1
         try:
-            outcome: Outcome = getattr(self, wanted.kind)(self.wallets[wanted.player], tx, **dict(wanted.says))
+            outcome: Outcome = getattr(self, wanted.kind)(
+                self.wallets[wanted.player], tx, **dict(wanted.says)
+            )
         except Refusal as refusal:
             return refusal.outcome
         self.unlock_what_is_gone(self.wallets[wanted.player])
@@ -112,7 +143,13 @@ class Model(Wins, Promotions):
         self.move(wallet, tx, "PSP", AVAILABLE, amount)
         if bucket is not None:
             self.move(wallet, tx, AVAILABLE, self.account(bucket), amount)
-            self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["deposit"].get(bucket, "0"))
+            self.owe(
+                wallet,
+                tx,
+                self.account(bucket),
+                amount,
+                self.policy["rolling"]["deposit"].get(bucket, "0"),
+            )
         return Outcome(200, "", {"balance": self._cash(wallet)})
 
     def to_bucket(self, wallet: Wallet, tx: UUID, amount: int, bucket: str) -> Outcome:
@@ -121,7 +158,13 @@ class Model(Wins, Promotions):
             raise Refusal("BUCKET_INVALID", 422)
         self._spend(wallet, AVAILABLE, amount)
         self.move(wallet, tx, AVAILABLE, self.account(bucket), amount)
-        self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["deposit"].get(bucket, "0"))
+        self.owe(
+            wallet,
+            tx,
+            self.account(bucket),
+            amount,
+            self.policy["rolling"]["deposit"].get(bucket, "0"),
+        )
         return Outcome(200, "", {"balance": self._cash(wallet)})
 
     def to_cash(self, wallet: Wallet, tx: UUID, amount: int) -> Outcome:
@@ -153,7 +196,14 @@ class Model(Wins, Promotions):
         if source not in self.kinds or target not in self.kinds:
             raise Refusal("BUCKET_INVALID", 422)
         edges = [each for each in self.topology["transfer_edges"] if each.get("active", True)]
-        edge = next((each for each in edges if (each["from_bucket"], each["to_bucket"]) == (source, target)), None)
+        edge = next(
+            (
+                each
+                for each in edges
+                if (each["from_bucket"], each["to_bucket"]) == (source, target)
+            ),
+            None,
+        )
         if edge is None:
             raise Refusal("TRANSFER_NOT_ALLOWED")
         start, end = self.account(source), self.account(target)
@@ -171,7 +221,13 @@ class Model(Wins, Promotions):
             if amount == held:
                 each.account = end
                 continue
-            part = Rolling(wallet.number, end, each.amount * amount // held, None, earned=each.earned * amount // held)
+            part = Rolling(
+                wallet.number,
+                end,
+                each.amount * amount // held,
+                None,
+                earned=each.earned * amount // held,
+            )
             part.required = ceil(Fraction(each.required * amount, held))
             each.amount, each.earned = each.amount - part.amount, each.earned - part.earned
             if each.cap is not None:
@@ -181,7 +237,14 @@ class Model(Wins, Promotions):
         self.move(wallet, tx, start, end, amount)
         if edge.get("rolling") == "generate":
             rule = self.policy["rolling"]
-            self.owe(wallet, tx, end, amount, rule.get("transfer", {}).get(target, rule["deposit"].get(target, "0")), brought=brought)
+            self.owe(
+                wallet,
+                tx,
+                end,
+                amount,
+                rule.get("transfer", {}).get(target, rule["deposit"].get(target, "0")),
+                brought=brought,
+            )
         return Outcome(200, "", {"state": "COMPLETED"})
 
     def _carry_turnover(self, wallet: Wallet, start: str, end: str, amount: int, held: int) -> int:
@@ -200,18 +263,34 @@ class Model(Wins, Promotions):
         sides = {"sports": "SPORTS", "casino": "LIVE"}
         other = {"sports": "casino", "casino": "sports"}[from_side]
         source, target = (
-            next(each["code"] for each in self.topology["buckets"] if each["kind"] == "normal" and sides[side] in each["provider_types"])
+            next(
+                each["code"]
+                for each in self.topology["buckets"]
+                if each["kind"] == "normal" and sides[side] in each["provider_types"]
+            )
             for side in (from_side, other)
         )
-        return Outcome(200, "", {"state": "NOOP"}) if source == target else self.transfer(wallet, tx, source, target, amount)
+        return (
+            Outcome(200, "", {"state": "NOOP"})
+            if source == target
+            else self.transfer(wallet, tx, source, target, amount)
+        )
 
     # By two persons --------------------------------------------------------------------------------------------------------------
 
-    def ask_adjustment(self, wallet: Wallet, tx: UUID, account: str, direction: str, amount: int, by: str) -> Outcome:
-        if account != AVAILABLE and self.kinds.get(account) not in ("normal", "bonus", "withdrawable"):
+    def ask_adjustment(
+        self, wallet: Wallet, tx: UUID, account: str, direction: str, amount: int, by: str
+    ) -> Outcome:
+        if account != AVAILABLE and self.kinds.get(account) not in (
+            "normal",
+            "bonus",
+            "withdrawable",
+        ):
             raise Refusal("ACCOUNT_INVALID", 422)
         named = account if account == AVAILABLE else self.account(account)
-        self.wishes[str(tx)] = Wish(wallet.number, named, amount if direction == "credit" else -amount, by)
+        self.wishes[str(tx)] = Wish(
+            wallet.number, named, amount if direction == "credit" else -amount, by
+        )
         return Outcome(200, "", {"state": "REQUESTED"})
 
     def approve_adjustment(self, wallet: Wallet, tx: UUID, wish: str, by: str) -> Outcome:
@@ -256,20 +335,51 @@ class Model(Wins, Promotions):
     def view(self) -> dict[str, Any]:
         """Everything that the product must hold after the same commands, in the words that both backends use."""
         return {
-            "accounts": {f"{one.number} {account}": held for one in self.wallets for account, held in one.held.items() if held},
-            "locked": {f"{one.number} {account}": locked for one in self.wallets for account, locked in one.locked.items() if locked},
-            "turnover": {f"{one.number} {account}": owed.open for one in self.wallets for account, owed in one.turnover.items()},
-            "counters": {f"{currency} {account}": total for (currency, account), total in self.counters.items() if total},
+            "accounts": {
+                f"{one.number} {account}": held
+                for one in self.wallets
+                for account, held in one.held.items()
+                if held
+            },
+            "locked": {
+                f"{one.number} {account}": locked
+                for one in self.wallets
+                for account, locked in one.locked.items()
+                if locked
+            },
+            "turnover": {
+                f"{one.number} {account}": owed.open
+                for one in self.wallets
+                for account, owed in one.turnover.items()
+            },
+            "counters": {
+                f"{currency} {account}": total
+                for (currency, account), total in self.counters.items()
+                if total
+            },
             "rollings": {
-                name: [one.owner, one.state, *(_asked(one) if one.state == "ACTIVE" else ())] for name, one in self.rollings.items()
+                name: [one.owner, one.state, *(_asked(one) if one.state == "ACTIVE" else ())]
+                for name, one in self.rollings.items()
             },
             "bets": {
-                f"{provider}/{name}": [bet.owner, bet.state, bet.payout, [list(share) for share in bet.funding]]
+                f"{provider}/{name}": [
+                    bet.owner,
+                    bet.state,
+                    bet.payout,
+                    [list(share) for share in bet.funding],
+                ]
                 for (provider, name), bet in self.bets.items()
             },
-            "counted": {f"{provider}/{name}": bet.counted for (provider, name), bet in self.bets.items() if bet.counted is not None},
+            "counted": {
+                f"{provider}/{name}": bet.counted
+                for (provider, name), bet in self.bets.items()
+                if bet.counted is not None
+            },
             "campaigns": {code: one.spent for code, one in self.campaigns.items()},
-            "wins": {f"{provider}/{name}": [win.owner, win.amount, win.reversed] for (provider, name), win in self.wins.items()},
+            "wins": {
+                f"{provider}/{name}": [win.owner, win.amount, win.reversed]
+                for (provider, name), win in self.wins.items()
+            },
             "coupons": {log: one.state for log, one in self.coupons.items()},
             "bonuses": {name: one.state for name, one in self.bonuses.items()},
             "withdrawals": {name: one.state for name, one in self.withdrawals.items()},

@@ -52,8 +52,12 @@ class InSql(NamedTuple):
 
     def plant(self, superuser: psycopg.Connection[Any]) -> None:
         """Replace the function in this database alone."""
-        row = superuser.execute("SELECT pg_get_functiondef(%s::regproc)", [f"wallet.{self.function}"]).fetchone()
-        assert row is not None and self.right in row[0], f"{self.function} does not hold {self.right!r} any more: mend the plant"
+        row = superuser.execute(
+            "SELECT pg_get_functiondef(%s::regproc)", [f"wallet.{self.function}"]
+        ).fetchone()
+        assert row is not None and self.right in row[0], (
+            f"{self.function} does not hold {self.right!r} any more: mend the plant"
+        )
         superuser.execute(row[0].replace(self.right, self.wrong).encode())
 
 
@@ -70,7 +74,13 @@ def _rollback_to_the_first_source(patch: Patch) -> None:
     right = bets.landed
 
     def landed(due: tuple[Share, ...], bet: Any, state: State) -> Any:
-        return right((Share(due[0].account, sum(share.amount for share in due)),) if due is bet.funding else due, bet, state)
+        return right(
+            (Share(due[0].account, sum(share.amount for share in due)),)
+            if due is bet.funding
+            else due,
+            bet,
+            state,
+        )
 
     patch.setattr(bets, "landed", landed)
 
@@ -88,13 +98,21 @@ def _any_scope(patch: Patch) -> None:
 
 
 def _lapsed_coupons_pay(patch: Patch) -> None:
-    patch.setattr(coupons, "usable", lambda grants: tuple(grant for grant in grants if grant.state == "ACTIVE"))
+    patch.setattr(
+        coupons,
+        "usable",
+        lambda grants: tuple(grant for grant in grants if grant.state == "ACTIVE"),
+    )
 
 
 def _no_cap_on_release(patch: Patch) -> None:
     for module in (rolling, coupons):
         patch.setattr(
-            module, "release", lambda source, target, held, cap, currency: obligations.release(source, target, held, None, currency)
+            module,
+            "release",
+            lambda source, target, held, cap, currency: obligations.release(
+                source, target, held, None, currency
+            ),
         )
 
 
@@ -115,7 +133,12 @@ def _settled_by_todays_policy(patch: Patch) -> None:
     def settle(request: Request, command: Any, state: State, pair: Any) -> Any:
         bet = state.authorization
         if bet is not None and bet.funding:
-            state = replace(state, authorization=replace(bet, policy_snapshot=bets._snapshot(pair, bet.provider_type, bet.funding)))
+            state = replace(
+                state,
+                authorization=replace(
+                    bet, policy_snapshot=bets._snapshot(pair, bet.provider_type, bet.funding)
+                ),
+            )
         return right(request, command, state, pair)
 
     patch.setattr(bets, "settle", settle)
@@ -123,7 +146,11 @@ def _settled_by_todays_policy(patch: Patch) -> None:
 
 def _winnings_stay_after_rolling(patch: Patch) -> None:
     patch.setattr(
-        bets, "_due", lambda bet, share, part, state: (Share(bet.policy_snapshot.destinations[share.account][0], part),) if part else ()
+        bets,
+        "_due",
+        lambda bet, share, part, state: (
+            (Share(bet.policy_snapshot.destinations[share.account][0], part),) if part else ()
+        ),
     )
 
 
@@ -146,9 +173,17 @@ def _rejected_twice(patch: Patch) -> None:
 def _points_can_be_bet(patch: Patch) -> None:
     right = funding.paying_order
     fix = bets._snapshot
-    patch.setattr(funding, "paying_order", lambda topology, *more: (*right(topology, *more), topology.account("POINTS")))
     patch.setattr(
-        bets, "_snapshot", lambda pair, kind, shares: fix(pair, kind, tuple(s for s in shares if not s.account.endswith("/POINTS")))
+        funding,
+        "paying_order",
+        lambda topology, *more: (*right(topology, *more), topology.account("POINTS")),
+    )
+    patch.setattr(
+        bets,
+        "_snapshot",
+        lambda pair, kind, shares: fix(
+            pair, kind, tuple(s for s in shares if not s.account.endswith("/POINTS"))
+        ),
     )
 
 
@@ -156,7 +191,11 @@ def _withdrawable_always_usable(patch: Patch) -> None:
     right = funding.paying_order
 
     def order(topology: Any, rule: Any, *more: Any) -> Any:
-        return right(topology, replace(rule, withdrawable="last") if rule.withdrawable == "not_usable" else rule, *more)
+        return right(
+            topology,
+            replace(rule, withdrawable="last") if rule.withdrawable == "not_usable" else rule,
+            *more,
+        )
 
     patch.setattr(funding, "paying_order", order)
 
@@ -166,7 +205,12 @@ def _tombstone_forgotten(patch: Patch) -> None:
 
     def authorize(request: Request, command: Any, state: State, pair: Any) -> Any:
         held = state.authorization
-        return right(request, command, replace(state, authorization=None) if held and held.state == "TOMBSTONE" else state, pair)
+        return right(
+            request,
+            command,
+            replace(state, authorization=None) if held and held.state == "TOMBSTONE" else state,
+            pair,
+        )
 
     patch.setattr(bets, "authorize", authorize)
 
@@ -177,13 +221,21 @@ def _no_limit_under_bonus(patch: Patch) -> None:
 
 def _closed_coupon_keeps_its_stake(patch: Patch) -> None:
     right = coupons.landing
-    patch.setattr(coupons, "landing", lambda account, state, withdrawable: right(account, state, withdrawable)[:1])
+    patch.setattr(
+        coupons,
+        "landing",
+        lambda account, state, withdrawable: right(account, state, withdrawable)[:1],
+    )
 
 
 def _staked_bonus_taken_back(patch: Patch) -> None:
     right = bonus._refuse_end
     patch.setattr(
-        bonus, "_refuse_end", lambda command, held, state, pair, target: right(command, held, replace(state, staked={}), pair, target)
+        bonus,
+        "_refuse_end",
+        lambda command, held, state, pair, target: right(
+            command, held, replace(state, staked={}), pair, target
+        ),
     )
 
 
@@ -200,7 +252,9 @@ def _request_id_minted_per_try(patch: Patch) -> None:
     right = Money.perform
 
     def perform(self: Money, request: Request, reads: dict[str, str], decide: Decide) -> Any:
-        return right(self, replace(request, request_id=str(uuid4()), transaction_id=uuid4()), reads, decide)
+        return right(
+            self, replace(request, request_id=str(uuid4()), transaction_id=uuid4()), reads, decide
+        )
 
     patch.setattr(Money, "perform", perform)
 
@@ -211,13 +265,17 @@ def _any_payload(patch: Patch) -> None:
 
 def _own_command_not_remembered(patch: Patch) -> None:
     right = remembered._after
-    patch.setattr(remembered, "_after", lambda state, decision: right(state, replace(decision, legs=())))
+    patch.setattr(
+        remembered, "_after", lambda state, decision: right(state, replace(decision, legs=()))
+    )
 
 
 def _coupons_not_remembered(patch: Patch) -> None:
     right = Remembered.keep
 
-    def keep(self: Remembered, request: Request, state: State, decision: Decision, basis: Basis) -> None:
+    def keep(
+        self: Remembered, request: Request, state: State, decision: Decision, basis: Basis
+    ) -> None:
         right(self, request, replace(state, grants=()), decision, basis)
 
     patch.setattr(Remembered, "keep", keep)
@@ -229,7 +287,12 @@ def _nothing_is_locked(patch: Patch) -> None:
 
 def _locked_share_rounded_down(patch: Patch) -> None:
     def lock_share(state: State, owed: Any) -> Any:
-        free = max(0, state.balance(owed.account) + state.staked_on(owed.account) - state.locked_on(owed.account))
+        free = max(
+            0,
+            state.balance(owed.account)
+            + state.staked_on(owed.account)
+            - state.locked_on(owed.account),
+        )
         amounts = sum(one.weight for one in state.obligations if one.account == owed.account) or 1
         share = free * owed.amount // amounts
         return ({"account": owed.account, "delta": share},) if share else ()
@@ -248,16 +311,32 @@ def _locked_money_is_released(patch: Patch) -> None:
 
 def _locked_money_comes_back_free(patch: Patch) -> None:
     right = bets._due
-    patch.setattr(bets, "_due", lambda bet, share, part, state: right(bet, share, part, replace(state, locked={})))
+    patch.setattr(
+        bets,
+        "_due",
+        lambda bet, share, part, state: right(bet, share, part, replace(state, locked={})),
+    )
 
 
 def _a_transfer_sheds_locks(patch: Patch) -> None:
-    patch.setattr(locks, "moved", lambda state, source, target, amount: locks.relocked(state, {source: -amount, target: amount}))
+    patch.setattr(
+        locks,
+        "moved",
+        lambda state, source, target, amount: locks.relocked(
+            state, {source: -amount, target: amount}
+        ),
+    )
 
 
 def _an_undone_loss_comes_back_free(patch: Patch) -> None:
     right = bets.rollback
-    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, lifted={}), pair))
+    patch.setattr(
+        bets,
+        "rollback",
+        lambda request, command, state, pair: right(
+            request, command, replace(state, lifted={}), pair
+        ),
+    )
 
 
 def _lost_money_stays_locked(patch: Patch) -> None:
@@ -267,12 +346,24 @@ def _lost_money_stays_locked(patch: Patch) -> None:
 
 def _released_on_anybodys_word(patch: Patch) -> None:
     right = rolling.complete
-    patch.setattr(rolling, "complete", lambda request, command, state, pair: right(request, command, replace(state, open_turnover=0), pair))
+    patch.setattr(
+        rolling,
+        "complete",
+        lambda request, command, state, pair: right(
+            request, command, replace(state, open_turnover=0), pair
+        ),
+    )
 
 
 def _earned_money_is_released_on_anybodys_word(patch: Patch) -> None:
     right = rolling.close
-    patch.setattr(rolling, "close", lambda request, command, state, pair: right(request, command, replace(state, open_turnover=0), pair))
+    patch.setattr(
+        rolling,
+        "close",
+        lambda request, command, state, pair: right(
+            request, command, replace(state, open_turnover=0), pair
+        ),
+    )
 
 
 def _parts_ask_for_no_turnover(patch: Patch) -> None:
@@ -296,12 +387,24 @@ def _small_parts_weigh_as_much(patch: Patch) -> None:
 
 
 def _earned_money_is_locked(patch: Patch) -> None:
-    patch.setattr(rolling, "pass_on", lambda owed, others: tuple(change | {"earned": 0} for change in obligations.pass_on(owed, others)))
+    patch.setattr(
+        rolling,
+        "pass_on",
+        lambda owed, others: tuple(
+            change | {"earned": 0} for change in obligations.pass_on(owed, others)
+        ),
+    )
 
 
 def _a_lapse_in_between_is_forgotten(patch: Patch) -> None:
     right = bets.rollback
-    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, lapsed=()), pair))
+    patch.setattr(
+        bets,
+        "rollback",
+        lambda request, command, state, pair: right(
+            request, command, replace(state, lapsed=()), pair
+        ),
+    )
 
 
 def _references_forgotten(patch: Patch) -> None:
@@ -316,7 +419,11 @@ def _stakes_of_a_round_one_by_one(patch: Patch) -> None:
 def _own_money_is_free_of_a_round(patch: Patch) -> None:
     right = funding.is_limited
     patch.setattr(
-        funding, "is_limited", lambda topology, rule, state, currency: right(topology, rule, state, currency) and _holds_bonus(state)
+        funding,
+        "is_limited",
+        lambda topology, rule, state, currency: (
+            right(topology, rule, state, currency) and _holds_bonus(state)
+        ),
     )
 
 
@@ -329,12 +436,18 @@ def _a_push_counts(patch: Patch) -> None:
 
 
 def _a_low_price_counts(patch: Patch) -> None:
-    patch.setattr(turnover, "counting", lambda rule, price: "always" if rule.pushes else "unless_push")
+    patch.setattr(
+        turnover, "counting", lambda rule, price: "always" if rule.pushes else "unless_push"
+    )
 
 
 def _cash_owes_nothing(patch: Patch) -> None:
     right = cash.to_bucket
-    patch.setattr(cash, "to_bucket", lambda *arguments: replace(right(*arguments), obligations_opened=(), events=()))
+    patch.setattr(
+        cash,
+        "to_bucket",
+        lambda *arguments: replace(right(*arguments), obligations_opened=(), events=()),
+    )
 
 
 def _wins_paid_again(patch: Patch) -> None:
@@ -350,17 +463,29 @@ def _wins_paid_again(patch: Patch) -> None:
 
 
 def _wins_stay_with_their_source(patch: Patch) -> None:
-    patch.setattr(wins, "_destination", lambda bet, share, state: bet.policy_snapshot.destinations[share.account][0])
+    patch.setattr(
+        wins,
+        "_destination",
+        lambda bet, share, state: bet.policy_snapshot.destinations[share.account][0],
+    )
 
 
 def _a_campaign_knows_no_end(patch: Patch) -> None:
     right = wins._refuse_campaign
-    patch.setattr(wins, "_refuse_campaign", lambda campaign, *rest: right(replace(campaign, expired=False), *rest))
+    patch.setattr(
+        wins,
+        "_refuse_campaign",
+        lambda campaign, *rest: right(replace(campaign, expired=False), *rest),
+    )
 
 
 def _a_campaign_pays_any_win(patch: Patch) -> None:
     right = wins._refuse_campaign
-    patch.setattr(wins, "_refuse_campaign", lambda campaign, *rest: right(replace(campaign, cap_per_win=campaign.cap), *rest))
+    patch.setattr(
+        wins,
+        "_refuse_campaign",
+        lambda campaign, *rest: right(replace(campaign, cap_per_win=campaign.cap), *rest),
+    )
 
 
 def _a_jackpot_knows_no_bound(patch: Patch) -> None:
@@ -375,7 +500,11 @@ def _a_jackpot_knows_no_bound(patch: Patch) -> None:
 
 def _a_jackpot_on_any_round(patch: Patch) -> None:
     right = wins._refuse_further
-    patch.setattr(wins, "_refuse_further", lambda bet, command, pair: right(replace(bet, round_id=command.round_id), command, pair))
+    patch.setattr(
+        wins,
+        "_refuse_further",
+        lambda bet, command, pair: right(replace(bet, round_id=command.round_id), command, pair),
+    )
 
 
 def _spent_wins_go_back(patch: Patch) -> None:
@@ -384,7 +513,13 @@ def _spent_wins_go_back(patch: Patch) -> None:
 
 def _a_bet_goes_back_before_its_wins(patch: Patch) -> None:
     right = bets.rollback
-    patch.setattr(bets, "rollback", lambda request, command, state, pair: right(request, command, replace(state, further_wins=0), pair))
+    patch.setattr(
+        bets,
+        "rollback",
+        lambda request, command, state, pair: right(
+            request, command, replace(state, further_wins=0), pair
+        ),
+    )
 
 
 def _blocked_players_win(patch: Patch) -> None:
@@ -392,7 +527,9 @@ def _blocked_players_win(patch: Patch) -> None:
 
     def refuse_campaign(campaign: Any, command: Any, state: State, *rest: Any) -> Any:
         assert state.player is not None
-        return right(campaign, command, replace(state, player=replace(state.player, status="active")), *rest)
+        return right(
+            campaign, command, replace(state, player=replace(state.player, status="active")), *rest
+        )
 
     patch.setattr(wins, "_refuse_campaign", refuse_campaign)
 
@@ -406,9 +543,13 @@ RULES = (
     InRules("a lapsed coupon pays", _lapsed_coupons_pay),
     InRules("a release knows no cap", _no_cap_on_release),
     InRules("what a transfer inherits is rounded up", _caps_rounded_up),
-    InRules("a transfer takes one rolling along and forgets the others", _turnover_lost_in_a_transfer),
+    InRules(
+        "a transfer takes one rolling along and forgets the others", _turnover_lost_in_a_transfer
+    ),
     InRules("a bet is settled by the policy of today", _settled_by_todays_policy),
-    InRules("winnings stay where they were after the rolling is done", _winnings_stay_after_rolling),
+    InRules(
+        "winnings stay where they were after the rolling is done", _winnings_stay_after_rolling
+    ),
     InRules("a paid withdrawal is given back", _paid_out_and_given_back),
     InRules("a withdrawal is rejected twice", _rejected_twice),
     InRules("points can be bet", _points_can_be_bet),
@@ -425,8 +566,12 @@ RULES = (
     InRules("locked money is free in another bucket", _a_transfer_sheds_locks),
     InRules("a lost stake that is given back is free", _an_undone_loss_comes_back_free),
     InRules("what was lost stays locked", _lost_money_stays_locked),
-    InRules("parts of a small rolling weigh as much as those of a big one", _small_parts_weigh_as_much),
-    InRules("what completed rollings have earned is locked with the last one", _earned_money_is_locked),
+    InRules(
+        "parts of a small rolling weigh as much as those of a big one", _small_parts_weigh_as_much
+    ),
+    InRules(
+        "what completed rollings have earned is locked with the last one", _earned_money_is_locked
+    ),
     InRules("a bet of before a lapse is given back free", _a_lapse_in_between_is_forgotten),
     InRules("a reference is used twice", _references_forgotten),
     InRules("the stakes of a round are limited one by one", _stakes_of_a_round_one_by_one),
@@ -444,7 +589,9 @@ RULES = (
     InRules("a bet is taken back before its further wins", _a_bet_goes_back_before_its_wins),
     InRules("a blocked player wins without a stake", _blocked_players_win),
     InRules("money is released on anybody's word", _released_on_anybodys_word),
-    InRules("earned money is released on anybody's word", _earned_money_is_released_on_anybodys_word),
+    InRules(
+        "earned money is released on anybody's word", _earned_money_is_released_on_anybodys_word
+    ),
     InRules("parts of a rolling ask for no turnover", _parts_ask_for_no_turnover),
 )
 STORE = (
@@ -457,23 +604,66 @@ SQL = (
     InSql("a stale version is accepted", "apply_command", " AND p.version = c.player_version", ""),
     InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version", first=2),
     InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
-    InSql("a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"),
-    InSql("an undone bet counts as spent", "low_water", "NOT EXISTS (SELECT FROM undone", "true OR NOT EXISTS (SELECT FROM undone"),
+    InSql(
+        "a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"
+    ),
+    InSql(
+        "an undone bet counts as spent",
+        "low_water",
+        "NOT EXISTS (SELECT FROM undone",
+        "true OR NOT EXISTS (SELECT FROM undone",
+    ),
     InSql("a bonus outlives its rolling", "put_movement", "b.state = 'ISSUED'", "false"),
     InSql("a lock forgets the one before", "put_locks", "coalesce(newest.locked, 0) +", ""),
-    InSql("a lapse in between is not read", "read_movement", "o.closed_at >= a.created_at", "false"),
+    InSql(
+        "a lapse in between is not read", "read_movement", "o.closed_at >= a.created_at", "false"
+    ),
     InSql("the oldest lock counts", "read_locks", "k.version DESC", "k.version"),
     InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
-    InSql("a round's settled bets count on", "read_round", "a.state = 'AUTHORIZED'", "a.state <> 'TOMBSTONE'"),
-    InSql("rounds of other providers count", "read_round", "a.provider_id = c->>'provider_id'", "true"),
+    InSql(
+        "a round's settled bets count on",
+        "read_round",
+        "a.state = 'AUTHORIZED'",
+        "a.state <> 'TOMBSTONE'",
+    ),
+    InSql(
+        "rounds of other providers count", "read_round", "a.provider_id = c->>'provider_id'", "true"
+    ),
     InSql("a reversed win is read as paid", "read_win", "r.win_id = w.win_id", "false"),
-    InSql("a win that was spent counts as whole", "read_win", "coalesce(wallet.low_water(", "coalesce(999999 + wallet.low_water("),
-    InSql("a win's reversal gives nothing back to its campaign", "put_win", "g.spent - paid.amount", "g.spent"),
+    InSql(
+        "a win that was spent counts as whole",
+        "read_win",
+        "coalesce(wallet.low_water(",
+        "coalesce(999999 + wallet.low_water(",
+    ),
+    InSql(
+        "a win's reversal gives nothing back to its campaign",
+        "put_win",
+        "g.spent - paid.amount",
+        "g.spent",
+    ),
     InSql("reversed wins hold their bet up", "wins_on", "NOT EXISTS", "true OR NOT EXISTS"),
-    InSql("a bet that is rolled back stays turned over", "count_turnover", "ELSE f.amount END", "ELSE 0 END"),
-    InSql("a bet of before a rolling is turned back in it", "count_turnover", "f.closed_at > t.since", "true"),
-    InSql("an ended rolling leaves its turnover to others", "end_turnover", "ELSE -ended.required END", "ELSE 0 END"),
+    InSql(
+        "a bet that is rolled back stays turned over",
+        "count_turnover",
+        "ELSE f.amount END",
+        "ELSE 0 END",
+    ),
+    InSql(
+        "a bet of before a rolling is turned back in it",
+        "count_turnover",
+        "f.closed_at > t.since",
+        "true",
+    ),
+    InSql(
+        "an ended rolling leaves its turnover to others",
+        "end_turnover",
+        "ELSE -ended.required END",
+        "ELSE 0 END",
+    ),
     InSql("an edge asks for what the money brought along", "follow_turnover", " - carried)", ")"),
     InSql("a transfer sheds turnover", "carry_turnover", "-floor(", "-ceil("),
-    InSql("a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"),
+    InSql(
+        "a used reference is not found", "read_reference", "f.command = c->>'reference_of'", "false"
+    ),
 )

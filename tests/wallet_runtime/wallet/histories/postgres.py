@@ -100,7 +100,9 @@ class Product:
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
             # Time that passes with every look, so that a player is trusted again within a history, and forgotten.
-            copy.remembered = Remembered(lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__)
+            copy.remembered = Remembered(
+                lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__
+            )
         self.activations = itertools.count()
 
     def save(self, pairs: list[Documents]) -> None:
@@ -118,13 +120,17 @@ class Product:
 class Brand:
     """One history's brand in the database."""
 
-    def __init__(self, product: Product, brand: UUID, documents: Documents, currencies: tuple[str, ...]) -> None:
+    def __init__(
+        self, product: Product, brand: UUID, documents: Documents, currencies: tuple[str, ...]
+    ) -> None:
         """Register the players and activate the documents."""
         self.product, self.brand, self.currencies = product, brand, currencies
         self.choices = itertools.count()
         for number, currency in enumerate(currencies):
             product.copies[0].register(brand, actions.player_id(brand, number), currency, False)
-        self.numbers = {str(actions.player_id(brand, number)): str(number) for number in range(len(currencies))}
+        self.numbers = {
+            str(actions.player_id(brand, number)): str(number) for number in range(len(currencies))
+        }
         self.activate(documents)
 
     def activate(self, documents: Documents) -> None:
@@ -133,7 +139,15 @@ class Brand:
         topology, policy = documents["topology"], documents["policy"]
         start = (gate["topology_code"], gate["topology_version"])
         request_id = f"activation-{next(self.product.activations)}"
-        wish = store.PairWish(topology["code"], topology["version"], policy["policy_key"], policy["version"], *start, "test", request_id)
+        wish = store.PairWish(
+            topology["code"],
+            topology["version"],
+            policy["policy_key"],
+            policy["version"],
+            *start,
+            "test",
+            request_id,
+        )
         saved.activate(wish)
 
     def freeze(self, level: str) -> None:
@@ -141,12 +155,24 @@ class Brand:
 
     def block(self, player: int, blocked: bool) -> None:
         status = "blocked" if blocked else "active"
-        self._change("UPDATE wallet.wallet_player SET status = %s WHERE player_id = %s", status, actions.player_id(self.brand, player))
+        self._change(
+            "UPDATE wallet.wallet_player SET status = %s WHERE player_id = %s",
+            status,
+            actions.player_id(self.brand, player),
+        )
 
     def choose(self, player: int, provider_type: str, source: str) -> None:
         """Let a player pick what pays his bets, as the API keeps it."""
         name = f"choice-{next(self.choices)}"
-        asked = Request(self.brand, actions.player_id(self.brand, player), actions.CALLER, "choose", name, "", uuid5(self.brand, name))
+        asked = Request(
+            self.brand,
+            actions.player_id(self.brand, player),
+            actions.CALLER,
+            "choose",
+            name,
+            "",
+            uuid5(self.brand, name),
+        )
         choices.keep(self.product.database, asked, Choice(provider_type, source))
 
     def lapse(self, coupon_log_id: str) -> None:
@@ -155,9 +181,21 @@ class Brand:
 
     def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
         """Have the back office make a campaign, as the API does."""
-        asked = Request(self.brand, UUID(int=0), actions.CALLER, "campaigns", code, "", uuid5(self.brand, f"campaign {code}"))
+        asked = Request(
+            self.brand,
+            UUID(int=0),
+            actions.CALLER,
+            "campaigns",
+            code,
+            "",
+            uuid5(self.brand, f"campaign {code}"),
+        )
         ends = datetime(2199, 1, 1, tzinfo=UTC)
-        campaigns.create(self.product.database, asked, NewCampaign(code, provider, currency, cap, per_win, ends, "ann"))
+        campaigns.create(
+            self.product.database,
+            asked,
+            NewCampaign(code, provider, currency, cap, per_win, ends, "ann"),
+        )
 
     def end_campaign(self, code: str) -> None:
         statement = "UPDATE wallet.wallet_campaign SET expires_at = %s WHERE brand_id = %s AND campaign_code = %s"
@@ -171,7 +209,9 @@ class Brand:
     def close(self) -> None:
         self.freeze("open")
 
-    def perform(self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None) -> Answer:
+    def perform(
+        self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
+    ) -> Answer:
         """Perform a command by one of two copies of the service; `meanwhile` happens after it was first decided."""
         put = actions.put(wanted, self.currencies[wanted.player])
         request = actions.request(self.brand, wanted, request_id, put)
@@ -187,7 +227,11 @@ class Brand:
         try:
             return copy.perform(request, put.reads, decide)
         except ApiError as error:
-            return error.status, {"code": error.code, "message": error.message, "details": error.details}
+            return error.status, {
+                "code": error.code,
+                "message": error.message,
+                "details": error.details,
+            }
 
     def check(self) -> None:
         found = self.product.look.execute(FAULTS, {"brand": self.brand}).fetchall()
@@ -199,11 +243,17 @@ class Brand:
         assert row is not None
         view: dict[str, Any] = row[0]
         named = {
-            part: {f"{self.numbers[name[:36]]}{name[36:]}": amount for name, amount in view[part].items()}
+            part: {
+                f"{self.numbers[name[:36]]}{name[36:]}": amount
+                for name, amount in view[part].items()
+            }
             for part in ("accounts", "locked", "turnover")
         }
         lists = {
-            part: {name: [int(self.numbers[values[0]]), *values[1:]] for name, values in view[part].items()}
+            part: {
+                name: [int(self.numbers[values[0]]), *values[1:]]
+                for name, values in view[part].items()
+            }
             for part in ("rollings", "bets", "wins")
         }
         return view | lists | named

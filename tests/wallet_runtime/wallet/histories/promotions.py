@@ -6,7 +6,15 @@ from fractions import Fraction
 from math import ceil, floor
 from uuid import UUID, uuid5
 
-from tests.wallet_runtime.wallet.histories.book import PTS, Book, Coupon, Outcome, Refusal, Rolling, Wallet
+from tests.wallet_runtime.wallet.histories.book import (
+    PTS,
+    Book,
+    Coupon,
+    Outcome,
+    Refusal,
+    Rolling,
+    Wallet,
+)
 
 NOW = "2026"  # histories use times long ago or far ahead
 ENDED = {"REVERSED": "CANCELED", "EXPIRED": "EXPIRED"}
@@ -30,7 +38,15 @@ class Promotions(Book):
     bonuses: dict[str, Bonus]
     references: set[tuple[str, str]]
 
-    def issue_bonus(self, wallet: Wallet, tx: UUID, bucket: str, amount: int, reference: str, max_release: int | None) -> Outcome:
+    def issue_bonus(
+        self,
+        wallet: Wallet,
+        tx: UUID,
+        bucket: str,
+        amount: int,
+        reference: str,
+        max_release: int | None,
+    ) -> Outcome:
         if self.kinds.get(bucket) != "bonus":
             raise Refusal("BUCKET_INVALID", 422)
         self._unused("bonus", reference)
@@ -39,7 +55,14 @@ class Promotions(Book):
         multiple = self.policy["rolling"].get("bonus_cap", {}).get(bucket)
         caps = [max_release, None if multiple is None else floor(amount * Decimal(multiple))]
         cap = min((each for each in caps if each is not None), default=None)
-        rolling = self.owe(wallet, tx, self.account(bucket), amount, self.policy["rolling"]["bonus"].get(bucket, "0"), cap)
+        rolling = self.owe(
+            wallet,
+            tx,
+            self.account(bucket),
+            amount,
+            self.policy["rolling"]["bonus"].get(bucket, "0"),
+            cap,
+        )
         self.move(wallet, tx, "PROMO", self.account(bucket), amount)
         self.bonuses[str(tx)] = Bonus(wallet.number, self.account(bucket), amount, tx, rolling)
         self.references.add(("bonus", reference))
@@ -50,19 +73,43 @@ class Promotions(Book):
         whole = self.untouched(wallet, held.account, held.issued)
         if held.state == "ISSUED" and whole < held.amount:
             raise Refusal("BONUS_SPENT")
-        lapsed = 0 if self.owing(held.account, wallet, besides=held.rolling) else wallet.locked[held.account]
-        return self._end_bonus(wallet, tx, held, "REVERSED", min(wallet.held[held.account], held.amount + lapsed))
+        lapsed = (
+            0
+            if self.owing(held.account, wallet, besides=held.rolling)
+            else wallet.locked[held.account]
+        )
+        return self._end_bonus(
+            wallet, tx, held, "REVERSED", min(wallet.held[held.account], held.amount + lapsed)
+        )
 
     def expire_bonus(self, wallet: Wallet, tx: UUID, bonus: str) -> Outcome:
         held = self._bonus(wallet, bonus, "EXPIRED")
-        owed, shared = self.rollings.get(held.rolling or ""), self.owing(held.account, wallet, besides=held.rolling)
-        if held.state == "ISSUED" and owed and owed.state == "ACTIVE" and owed.earned and not shared:
+        owed, shared = (
+            self.rollings.get(held.rolling or ""),
+            self.owing(held.account, wallet, besides=held.rolling),
+        )
+        if (
+            held.state == "ISSUED"
+            and owed
+            and owed.state == "ACTIVE"
+            and owed.earned
+            and not shared
+        ):
             self._lock(wallet, tx, owed, {})
         there = wallet.held[held.account]
-        return self._end_bonus(wallet, tx, held, "EXPIRED", min(there, held.amount) if shared else there)
+        return self._end_bonus(
+            wallet, tx, held, "EXPIRED", min(there, held.amount) if shared else there
+        )
 
     def issue_coupon(
-        self, wallet: Wallet, tx: UUID, log: str, amount: int, kind: str, providers: tuple[str, ...], expires: str | None
+        self,
+        wallet: Wallet,
+        tx: UUID,
+        log: str,
+        amount: int,
+        kind: str,
+        providers: tuple[str, ...],
+        expires: str | None,
     ) -> Outcome:
         if log in self.coupons:
             raise Refusal("COUPON_ALREADY_ISSUED")
@@ -78,7 +125,9 @@ class Promotions(Book):
         required = ceil(amount * Decimal(self.policy["coupons"]["rolling"][kind]))
         self.rollings[rolling] = Rolling(wallet.number, account, amount, cap, required=required)
         self.ask(wallet, account, required)
-        self.coupons[log] = Coupon(wallet.number, account, amount, kind, providers, expires, rolling)
+        self.coupons[log] = Coupon(
+            wallet.number, account, amount, kind, providers, expires, rolling
+        )
         self.move(wallet, tx, "PROMO", account, amount)
         return Outcome(200, "", {"state": "ACTIVE", "rolling_id": rolling})
 
@@ -101,7 +150,10 @@ class Promotions(Book):
         released = 0
         if owed.state == "ACTIVE":
             others = self.owing(owed.account, wallet, besides=rolling)
-            given = not self.coupon_at(owed.account) and self.kinds.get(owed.account.partition("/")[2]) == "bonus"
+            given = (
+                not self.coupon_at(owed.account)
+                and self.kinds.get(owed.account.partition("/")[2]) == "bonus"
+            )
             if others:
                 _pass_cap_on(owed, others)
                 self.wait_for(wallet, owed.account, owed.amount + owed.earned, rolling)
@@ -112,7 +164,9 @@ class Promotions(Book):
             else:
                 released = self._release(wallet, tx, owed)
             self._end_rolling(wallet, rolling, "COMPLETED")
-        return Outcome(200, "", {"state": "COMPLETED", "released": self.amount(released, wallet.currency)})
+        return Outcome(
+            200, "", {"state": "COMPLETED", "released": self.amount(released, wallet.currency)}
+        )
 
     def close_rolling(self, wallet: Wallet, tx: UUID, rolling: str, state: str) -> Outcome:
         owed = self._rolling(wallet, rolling)
@@ -123,7 +177,12 @@ class Promotions(Book):
         coupon = self.coupon_at(owed.account)
         given = coupon or self.kinds.get(owed.account.partition("/")[2]) == "bonus"
         others = self.owing(owed.account, wallet, besides=rolling)
-        if given and not coupon and not self.owing(owed.account, wallet, besides=rolling) and self.staked(wallet, owed.account):
+        if (
+            given
+            and not coupon
+            and not self.owing(owed.account, wallet, besides=rolling)
+            and self.staked(wallet, owed.account)
+        ):
             raise Refusal("OPEN_STAKES")
         earned = 0
         if not coupon:
@@ -132,7 +191,10 @@ class Promotions(Book):
         self.move(wallet, tx, owed.account, "PROMO", lost)
         self.wait_for(wallet, owed.account, owed.earned, rolling)
         self._end_rolling(wallet, rolling, state)
-        shown = {"taken_back": self.amount(lost, wallet.currency), "released": self.amount(earned, wallet.currency)}
+        shown = {
+            "taken_back": self.amount(lost, wallet.currency),
+            "released": self.amount(earned, wallet.currency),
+        }
         return Outcome(200, "", {"state": state} | shown)
 
     def award_points(self, wallet: Wallet, tx: UUID, points: int, reference: str) -> Outcome:
@@ -148,7 +210,11 @@ class Promotions(Book):
         return Outcome(200, "", {"held": str(wallet.held[self.bucket_of("points")])})
 
     def transfer_points(self, wallet: Wallet, tx: UUID, points: int, target: str) -> Outcome:
-        rates = {each["bucket"]: each for each in self.topology["points_targets"] if each["bucket"] in self.policy["points_targets"]}
+        rates = {
+            each["bucket"]: each
+            for each in self.topology["points_targets"]
+            if each["bucket"] in self.policy["points_targets"]
+        }
         if target not in rates:
             raise Refusal("POINTS_TARGET_INVALID", 422)
         if wallet.blocked:
@@ -163,8 +229,16 @@ class Promotions(Book):
             raise Refusal("POINTS_NOT_EXACT")
         self.move(wallet, tx, self.bucket_of("points"), "REDEEMED", points, PTS)
         self.move(wallet, tx, "PROMO", self.account(target), int(value))
-        rolling = self.owe(wallet, tx, self.account(target), int(value), self.policy["rolling"]["points"].get(target, "0"))
-        return Outcome(200, "", {"amount": self.amount(int(value), wallet.currency), "rolling_id": rolling})
+        rolling = self.owe(
+            wallet,
+            tx,
+            self.account(target),
+            int(value),
+            self.policy["rolling"]["points"].get(target, "0"),
+        )
+        return Outcome(
+            200, "", {"amount": self.amount(int(value), wallet.currency), "rolling_id": rolling}
+        )
 
     def _unused(self, kind: str, reference: str) -> None:
         if (kind, reference) in self.references:
@@ -178,13 +252,20 @@ class Promotions(Book):
         if held.state not in ("ISSUED", target):
             raise Refusal("BONUS_NOT_OPEN")
         owed = self.rollings.get(held.rolling or "")
-        if held.state == "ISSUED" and owed and owed.state == "ACTIVE" and owed.account != held.account:
+        if (
+            held.state == "ISSUED"
+            and owed
+            and owed.state == "ACTIVE"
+            and owed.account != held.account
+        ):
             raise Refusal("BONUS_SPENT")
         if held.state == "ISSUED" and self.staked(wallet, held.account):
             raise Refusal("OPEN_STAKES")
         return held
 
-    def _end_bonus(self, wallet: Wallet, tx: UUID, bonus: Bonus, target: str, amount: int) -> Outcome:
+    def _end_bonus(
+        self, wallet: Wallet, tx: UUID, bonus: Bonus, target: str, amount: int
+    ) -> Outcome:
         taken = amount if bonus.state == "ISSUED" else 0
         self.move(wallet, tx, bonus.account, "PROMO", taken)
         bonus.state = target
@@ -192,7 +273,9 @@ class Promotions(Book):
             self.wait_for(wallet, bonus.account, owed.earned, bonus.rolling)
             self.end_turnover(wallet, bonus.rolling, ENDED[target])
             owed.state, owed.ended = ENDED[target], self.clock
-        return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
+        return Outcome(
+            200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)}
+        )
 
     def _coupon(self, wallet: Wallet, log: str) -> Coupon:
         coupon = self.coupons.get(log)
@@ -209,7 +292,9 @@ class Promotions(Book):
             coupon.state = target
             self.end_turnover(wallet, coupon.rolling, ENDED[target])
             self.rollings[coupon.rolling].state = ENDED[target]
-        return Outcome(200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)})
+        return Outcome(
+            200, "", {"state": target, "taken_back": self.amount(taken, wallet.currency)}
+        )
 
     def _rolling(self, wallet: Wallet, rolling: str) -> Rolling:
         owed = self.rollings.get(rolling)

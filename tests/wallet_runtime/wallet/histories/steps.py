@@ -35,12 +35,20 @@ class Steps(Machine):
 
     @rule(who=WHO, part=PART, pick=PICK)
     def to_bucket(self, who: int, part: str, pick: int) -> None:
-        bucket = self._bucket("bonus", "withdrawable", "points", pick=pick) if pick == ODD else self._bucket("normal", pick=pick)
+        bucket = (
+            self._bucket("bonus", "withdrawable", "points", pick=pick)
+            if pick == ODD
+            else self._bucket("normal", pick=pick)
+        )
         self.play(action("to_bucket", who, amount=self._part(who, AVAILABLE, part), bucket=bucket))
 
     @rule(who=WHO, part=PART)
     def to_cash(self, who: int, part: str) -> None:
-        self.play(action("to_cash", who, amount=self._part(who, self.model.bucket_of("withdrawable"), part)))
+        self.play(
+            action(
+                "to_cash", who, amount=self._part(who, self.model.bucket_of("withdrawable"), part)
+            )
+        )
 
     @rule(who=WHO, part=PART)
     def request_withdrawal(self, who: int, part: str) -> None:
@@ -80,7 +88,11 @@ class Steps(Machine):
     def settle(self, pick: int, times: int, odd: int) -> None:
         (provider, bet), held = pending(self.model.bets, pick, "AUTHORIZED")
         payout = held.stake * times + (odd if times else 0)
-        self.play(action("settle", self._owner(held.owner, pick), provider=provider, bet=bet, payout=payout))
+        self.play(
+            action(
+                "settle", self._owner(held.owner, pick), provider=provider, bet=bet, payout=payout
+            )
+        )
 
     @precondition(lambda self: self.model.bets)
     @rule(pick=PICK)
@@ -98,8 +110,21 @@ class Steps(Machine):
     @rule(who=WHO, provider=PROVIDER, amount=AMOUNT, pick=PICK)
     def win_without_a_stake(self, who: int, provider: str, amount: int, pick: int) -> None:
         """Of the campaign of one's own currency, or, oddly, of another's, or of one that nobody made."""
-        code = "nobody's" if pick == ODD else self._campaign(1 - who if pick % 16 == 7 else who, provider)
-        self.play(action("pay_win", who, provider=provider, name=f"win-{self.count if pick % 8 else 1}", amount=amount, campaign=code))
+        code = (
+            "nobody's"
+            if pick == ODD
+            else self._campaign(1 - who if pick % 16 == 7 else who, provider)
+        )
+        self.play(
+            action(
+                "pay_win",
+                who,
+                provider=provider,
+                name=f"win-{self.count if pick % 8 else 1}",
+                amount=amount,
+                campaign=code,
+            )
+        )
 
     @precondition(lambda self: self.model.bets)
     @rule(amount=AMOUNT, pick=PICK)
@@ -107,13 +132,24 @@ class Steps(Machine):
         (provider, bet), held = pending(self.model.bets, pick, "SETTLED")
         says = {"bet": bet, "round": "another" if pick % 8 == 5 else held.round[1]}
         name = f"win-{self.count if pick % 8 else 1}"
-        self.play(action("pay_win", self._owner(held.owner, pick), provider=provider, name=name, amount=amount, **says))
+        self.play(
+            action(
+                "pay_win",
+                self._owner(held.owner, pick),
+                provider=provider,
+                name=name,
+                amount=amount,
+                **says,
+            )
+        )
 
     @precondition(lambda self: self.model.wins)
     @rule(pick=PICK)
     def reverse_win(self, pick: int) -> None:
         (provider, name), held = last(self.model.wins, pick)
-        self.play(action("reverse_win", self._owner(held.owner, pick), provider=provider, name=name))
+        self.play(
+            action("reverse_win", self._owner(held.owner, pick), provider=provider, name=name)
+        )
 
     @precondition(lambda self: self.model.campaigns)
     @rule(pick=PICK, who=WHO, provider=PROVIDER)
@@ -122,29 +158,64 @@ class Steps(Machine):
         row.over = True
         self.backend.end_campaign(code)
         self.play(
-            action("pay_win", CURRENCIES.index(row.currency), provider=row.provider, name=f"win-{self.count}", amount=1, campaign=code)
+            action(
+                "pay_win",
+                CURRENCIES.index(row.currency),
+                provider=row.provider,
+                name=f"win-{self.count}",
+                amount=1,
+                campaign=code,
+            )
         )
 
     # Between buckets ----------------------------------------------------------------------------------------------------------------
 
     @rule(who=WHO, part=PART, pick=PICK)
     def transfer(self, who: int, part: str, pick: int) -> None:
-        edges = [(edge["from_bucket"], edge["to_bucket"]) for edge in self.model.topology["transfer_edges"]]
-        ends = [*edges, *edges, *edges, (self._bucket("points", pick=0), self._bucket("normal", pick=pick)), ("NOWHERE", "WITHDRAWABLE")]
+        edges = [
+            (edge["from_bucket"], edge["to_bucket"])
+            for edge in self.model.topology["transfer_edges"]
+        ]
+        ends = [
+            *edges,
+            *edges,
+            *edges,
+            (self._bucket("points", pick=0), self._bucket("normal", pick=pick)),
+            ("NOWHERE", "WITHDRAWABLE"),
+        ]
         source, target = ends[pick % len(ends)]
-        self.play(action("transfer", who, source=source, target=target, amount=self._part(who, self.model.account(source), part)))
+        self.play(
+            action(
+                "transfer",
+                who,
+                source=source,
+                target=target,
+                amount=self._part(who, self.model.account(source), part),
+            )
+        )
 
     @rule(who=WHO, part=PART, side=st.sampled_from(("sports", "casino")))
     def legacy_transfer(self, who: int, part: str, side: str) -> None:
         source = self.model.account(self._bucket("normal", pick=side == "casino"))
-        self.play(action("legacy_transfer", who, from_side=side, amount=self._part(who, source, part)))
+        self.play(
+            action("legacy_transfer", who, from_side=side, amount=self._part(who, source, part))
+        )
 
     # What is given ------------------------------------------------------------------------------------------------------------------
 
     @rule(who=WHO, amount=AMOUNT, pick=PICK, cap=st.sampled_from((None, 0, 51, 5000)))
     def issue_bonus(self, who: int, amount: int, pick: int, cap: int | None) -> None:
         bucket = "NOWHERE" if pick == ODD else self._bucket("bonus", pick=pick)
-        self.play(action("issue_bonus", who, bucket=bucket, amount=amount, reference=self._reference(amount), max_release=cap))
+        self.play(
+            action(
+                "issue_bonus",
+                who,
+                bucket=bucket,
+                amount=amount,
+                reference=self._reference(amount),
+                max_release=cap,
+            )
+        )
 
     @precondition(lambda self: self.model.bonuses)
     @rule(pick=PICK, how=st.sampled_from(("reverse_bonus", "expire_bonus")))
@@ -152,11 +223,26 @@ class Steps(Machine):
         name, held = last(self.model.bonuses, pick)
         self.play(action(how, self._owner(held.owner, pick), bonus=name))
 
-    @rule(who=WHO, amount=AMOUNT, kind=st.sampled_from(("all_games", "sports", "casino", "provider")), expires=st.sampled_from(FUTURES))
+    @rule(
+        who=WHO,
+        amount=AMOUNT,
+        kind=st.sampled_from(("all_games", "sports", "casino", "provider")),
+        expires=st.sampled_from(FUTURES),
+    )
     def issue_coupon(self, who: int, amount: int, kind: str, expires: str | None) -> None:
         providers = ("mockslots",) if kind == "provider" else ()
         log = f"log-{self.count if amount != 7 else 1}"
-        self.play(action("issue_coupon", who, log=log, amount=amount, kind=kind, providers=providers, expires=expires))
+        self.play(
+            action(
+                "issue_coupon",
+                who,
+                log=log,
+                amount=amount,
+                kind=kind,
+                providers=providers,
+                expires=expires,
+            )
+        )
 
     @precondition(lambda self: self.model.coupons)
     @rule(pick=PICK, how=st.sampled_from(("reverse_coupon", "expire_coupon")), lapse=st.booleans())
@@ -173,7 +259,13 @@ class Steps(Machine):
         if pick % 4:
             self._turn_over(name)
         says = {"rolling": name} if end == "COMPLETED" else {"rolling": name, "state": end}
-        self.play(action("complete_rolling" if end == "COMPLETED" else "close_rolling", self._owner(held.owner, pick), **says))
+        self.play(
+            action(
+                "complete_rolling" if end == "COMPLETED" else "close_rolling",
+                self._owner(held.owner, pick),
+                **says,
+            )
+        )
 
     @rule(who=WHO, points=AMOUNT)
     def award_points(self, who: int, points: int) -> None:
@@ -185,17 +277,38 @@ class Steps(Machine):
         if pick % 4 == 0:
             self.play(action("expire_points", who, points=points))
         else:
-            self.play(action("transfer_points", who, points=points, target=self._bucket("normal", "normal", "bonus", pick=pick)))
+            self.play(
+                action(
+                    "transfer_points",
+                    who,
+                    points=points,
+                    target=self._bucket("normal", "normal", "bonus", pick=pick),
+                )
+            )
 
     # By two persons -----------------------------------------------------------------------------------------------------------------
 
-    @rule(who=WHO, amount=AMOUNT, pick=PICK, direction=st.sampled_from(("credit", "debit")), by=PERSON)
+    @rule(
+        who=WHO, amount=AMOUNT, pick=PICK, direction=st.sampled_from(("credit", "debit")), by=PERSON
+    )
     def ask_adjustment(self, who: int, amount: int, pick: int, direction: str, by: str) -> None:
-        account = AVAILABLE if pick % 5 == 0 else self._bucket("normal", "bonus", "withdrawable", "points", pick=pick)
-        self.play(action("ask_adjustment", who, account=account, direction=direction, amount=amount, by=by))
+        account = (
+            AVAILABLE
+            if pick % 5 == 0
+            else self._bucket("normal", "bonus", "withdrawable", "points", pick=pick)
+        )
+        self.play(
+            action(
+                "ask_adjustment", who, account=account, direction=direction, amount=amount, by=by
+            )
+        )
 
     @precondition(lambda self: self.model.wishes)
-    @rule(pick=PICK, how=st.sampled_from(("approve_adjustment", "approve_adjustment", "reject_adjustment")), by=PERSON)
+    @rule(
+        pick=PICK,
+        how=st.sampled_from(("approve_adjustment", "approve_adjustment", "reject_adjustment")),
+        by=PERSON,
+    )
     def decide_adjustment(self, pick: int, how: str, by: str) -> None:
         name, held = last(self.model.wishes, pick)
         self.play(action(how, self._owner(held.owner, pick), wish=name, by=by))

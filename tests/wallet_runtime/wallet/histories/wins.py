@@ -32,7 +32,9 @@ class Wins(Bets):
         else:
             assert bet is not None
             rested = self._on_a_bet(wallet, tx, provider, bet, round, amount)
-        self.wins[provider, name] = Win(wallet.number, said, amount, tx, rested, (provider, bet) if bet else None, campaign)
+        self.wins[provider, name] = Win(
+            wallet.number, said, amount, tx, rested, (provider, bet) if bet else None, campaign
+        )
         return Outcome(200, "", {"state": "PAID", "amount": self.amount(amount, wallet.currency)})
 
     def reverse_win(self, wallet: Wallet, tx: UUID, provider: str, name: str) -> Outcome:
@@ -40,8 +42,13 @@ class Wins(Bets):
         if win is None or win.owner != wallet.number:
             raise Refusal("WIN_NOT_FOUND", 404)
         if not win.reversed:
-            where = {account: amount for account, amount in win.rested.items() if account != "PROMO"}
-            if any(self.untouched(wallet, account, win.paid) < amount for account, amount in where.items()):
+            where = {
+                account: amount for account, amount in win.rested.items() if account != "PROMO"
+            }
+            if any(
+                self.untouched(wallet, account, win.paid) < amount
+                for account, amount in where.items()
+            ):
                 self.findings.add(f"{provider}/{name}")
                 raise Refusal("WINNINGS_SPENT")
             for account, amount in win.rested.items():
@@ -51,7 +58,9 @@ class Wins(Bets):
                 self.campaigns[win.campaign].spent -= win.amount
         return Outcome(200, "", {"state": "REVERSED"})
 
-    def _of_a_campaign(self, wallet: Wallet, tx: UUID, provider: str, campaign: str, amount: int) -> dict[str, int]:
+    def _of_a_campaign(
+        self, wallet: Wallet, tx: UUID, provider: str, campaign: str, amount: int
+    ) -> dict[str, int]:
         row = self.campaigns.get(campaign)
         if row is None or row.provider != provider:
             raise Refusal("CAMPAIGN_NOT_FOUND", 404)
@@ -67,12 +76,16 @@ class Wins(Bets):
             if wrong:
                 raise Refusal(code)
         row.spent += amount
-        before, after = (self.account(self.policy["destinations"][source][when]) for when in ("before", "after"))
+        before, after = (
+            self.account(self.policy["destinations"][source][when]) for when in ("before", "after")
+        )
         account = before if self.owing(self.account(source), wallet) else after
         self.move(wallet, tx, "HOUSE", account, amount)
         return {account: amount}
 
-    def _on_a_bet(self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str | None, amount: int) -> dict[str, int]:
+    def _on_a_bet(
+        self, wallet: Wallet, tx: UUID, provider: str, bet: str, round: str | None, amount: int
+    ) -> dict[str, int]:
         held = self._own(wallet, provider, bet)
         if held.state == "AUTHORIZED":
             raise Refusal("BET_NOT_SETTLED", 409, stored=False)
@@ -86,7 +99,9 @@ class Wins(Bets):
         if most != "none" and Fraction(self.amount(amount, wallet.currency)) > Fraction(most):
             raise Refusal("WIN_LIMIT")
         due: dict[str, int] = {}
-        for (account, _), part in zip(held.funding, by_largest_remainder(amount, held.funding), strict=True):
+        for (account, _), part in zip(
+            held.funding, by_largest_remainder(amount, held.funding), strict=True
+        ):
             before, after = held.destinations[account]
             target = before if self.owing(account, wallet) else after
             due[target] = due.get(target, 0) + part
