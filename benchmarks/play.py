@@ -19,8 +19,8 @@ import msgspec
 
 from benchmarks.bench import Bench
 from sql import query
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many

@@ -26,7 +26,7 @@ from benchmarks import play
 from benchmarks.bench import CONTROL, Bench, compare, server
 from rubyops.adapters.local.ports import PortBook
 from wallet_runtime import contract
-from wallet_runtime.plumbing.settings import token_variable
+from wallet_runtime.plumbing.runtime.settings import token_variable
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.state import State
 

@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     # Before anything else is imported: a file that changes meanwhile makes this copy an old one.
     code = code_digest()
     from wallet_runtime import contract  # noqa: PLC0415
-    from wallet_runtime.plumbing.settings import SettingsError, read_settings  # noqa: PLC0415
+    from wallet_runtime.plumbing.runtime.settings import SettingsError, read_settings  # noqa: PLC0415
 
     if len(arguments) != 1 or arguments[0] not in contract.PROCESSES:
         print(
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         return EXIT_SETTINGS
     # Imported after the settings were found good, so that a fault is told at once.
     from wallet_runtime import services  # noqa: PLC0415
-    from wallet_runtime.plumbing.server import CannotListen, run  # noqa: PLC0415
+    from wallet_runtime.plumbing.http.server import CannotListen, run  # noqa: PLC0415
 
     try:
         return run(services.load(process), settings)

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.app import Service
+from wallet_runtime.plumbing.http.app import Service
 
 SERVICES = {
     contract.GATEWAY: "wallet_runtime.gateway.api",

@@ -1,4 +1,4 @@
--- The publisher's statements, once per outbox table: plumbing/outbox.py finds them as <owner>_outbox_<verb>.
+-- The publisher's statements, once per outbox table: plumbing/events/outbox.py finds them as <owner>_outbox_<verb>.
 
 -- name: wallet_outbox_waiting
 -- Whether any event waits to be published: the idle publisher's whole cost.

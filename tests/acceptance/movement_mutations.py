@@ -136,7 +136,7 @@ def callbacks_may_say_more() -> None:
 
         return broken
 
-    swap("wallet_runtime.plumbing.body", "parse", make)
+    swap("wallet_runtime.plumbing.http.body", "parse", make)
 
 
 def cash_owes_nothing() -> None:

@@ -23,7 +23,7 @@ from wallet_runtime.contract import (
     SLOTS,
     SPORTS,
 )
-from wallet_runtime.plumbing.settings import Settings
+from wallet_runtime.plumbing.runtime.settings import Settings
 
 BETS = "wallet_runtime.wallet.domain.bets"
 CASH = "wallet_runtime.wallet.domain.cash"
@@ -340,7 +340,7 @@ def repeat_is_a_new_bet() -> None:
 
         return broken
 
-    swap("wallet_runtime.plumbing.service_client", "ServiceClient.forward", make)
+    swap("wallet_runtime.plumbing.http.service_client", "ServiceClient.forward", make)
 
 
 def points_are_withdrawn_as_money() -> None:
@@ -366,14 +366,14 @@ def points_are_withdrawn_as_money() -> None:
 
 def any_token_will_do() -> None:
     """Internal routes admit whoever shows any token, as one that is shared by all would."""
-    auth = import_module("wallet_runtime.plumbing.auth")
+    auth = import_module("wallet_runtime.plumbing.http.auth")
 
     def broken(settings: Settings, attempt: Any) -> Any:
         if not attempt.headers.get("X-Internal-Service-Token"):
             raise auth.Unauthorized
         return auth.Identity(attempt.headers.get("X-Caller-Service"))
 
-    swap("wallet_runtime.plumbing.auth", "internal", lambda original: broken)
+    swap("wallet_runtime.plumbing.http.auth", "internal", lambda original: broken)
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

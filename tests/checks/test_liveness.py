@@ -12,8 +12,8 @@ from rubyops.ports import Copy
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until, environment_for
-from wallet_runtime.plumbing.control_link import ControlLink, Report
-from wallet_runtime.plumbing.settings import read_settings
+from wallet_runtime.plumbing.runtime.control_link import ControlLink, Report
+from wallet_runtime.plumbing.runtime.settings import read_settings
 
 KEPT = Copy("gateway", 1, "http://127.0.0.1:8000", 11, "running")
 STALE_MS = FRESH_MS + 500

@@ -15,14 +15,14 @@ from rubyops.cli.main import _tell
 from rubyops.config import CHECKOUT
 from rubyops.engine.journal import Journal
 from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import Secret
 
 RAW = 'p"ss w/rd\\of somebody'  # a password that is another one in a URL and in JSON
 # A process of the runtime that holds one secret and has it in its log, in every way that a log line comes about.
 LOGS = """
 import logging, sys, threading, structlog
-from wallet_runtime.plumbing import logging as ours
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.runtime import logging as ours
+from wallet_runtime.plumbing.runtime.settings import Secret
 ours.configure("gateway", 1)
 secret = Secret(sys.stdin.read()).reveal().decode()
 structlog.get_logger("x").info("of a field", told=secret, nested={"deep": [secret]})

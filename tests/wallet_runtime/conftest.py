@@ -8,8 +8,8 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.events import Outbox
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
 
 AsRole = Callable[[str], Database]
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import environment_for
-from wallet_runtime.plumbing.context import Context, open_context
-from wallet_runtime.plumbing.settings import read_settings
+from wallet_runtime.plumbing.runtime.context import Context, open_context
+from wallet_runtime.plumbing.runtime.settings import read_settings
 
 
 @contextmanager

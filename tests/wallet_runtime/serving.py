@@ -24,12 +24,12 @@ from wallet_runtime import contract
 from wallet_runtime.contract import persons
 from wallet_runtime.contract import secrets as names
 from wallet_runtime.contract.persons import Act, Person
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service, build_app
-from wallet_runtime.plumbing.context import Context, open_context
-from wallet_runtime.plumbing.control_link import Freeze
 from wallet_runtime.plumbing.errors import PassedThrough
-from wallet_runtime.plumbing.health import Health
-from wallet_runtime.plumbing.settings import read_settings
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service, build_app
+from wallet_runtime.plumbing.runtime.context import Context, open_context
+from wallet_runtime.plumbing.runtime.control_link import Freeze
+from wallet_runtime.plumbing.runtime.health import Health
+from wallet_runtime.plumbing.runtime.settings import read_settings
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 PLAYER = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")

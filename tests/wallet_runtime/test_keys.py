@@ -19,9 +19,9 @@ from wallet_runtime.contract import (
     OPERATOR,
     WALLET_SERVICE,
 )
-from wallet_runtime.plumbing import auth
-from wallet_runtime.plumbing.app import Answer, Route
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.app import Answer, Route
+from wallet_runtime.plumbing.runtime.settings import Secret
 from wallet_runtime.services import load
 
 WRITES = [

@@ -31,7 +31,7 @@ from tests.wallet_runtime.events import Outbox, Player
 from tests.wallet_runtime.serving import REPOSITORY, await_until, environment_for, free_port
 from wallet_runtime import contract
 from wallet_runtime.contract import ROLLING_WORKER, WALLET_WORKER
-from wallet_runtime.plumbing.streams import wallet_stream
+from wallet_runtime.plumbing.events.streams import wallet_stream
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 SEEDS_MAX, SEEDS_IN_CI = 100, 4

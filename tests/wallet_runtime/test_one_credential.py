@@ -35,9 +35,9 @@ from wallet_runtime.contract import (
     WALLET_SERVICE,
     WALLET_WORKER,
 )
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.service_client import ServiceClient
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.rolling.worker.completion import CompletionRetry
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.wallet.worker import WALLET_OUTBOX

@@ -14,9 +14,9 @@ from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.record_edits import ROLLING_EDITS
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.store.money import money_of

@@ -17,9 +17,9 @@ from tests.wallet_runtime.serving import BRAND, Served, internal, provider, serv
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.contract import API_PROCESSES, OPERATOR, WALLET_SERVICE, persons, seal
-from wallet_runtime.plumbing import auth
-from wallet_runtime.plumbing.app import Route
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.app import Route
+from wallet_runtime.plumbing.runtime.settings import Secret
 from wallet_runtime.services import load
 
 Body = dict[str, Any]

@@ -12,7 +12,7 @@ from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
 from wallet_runtime.contract import PROCESSES, ROLLING_WORKER, seal
-from wallet_runtime.plumbing.loop import Loop
+from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.services import load
 
 # Tables that a process may write without the trigger `unsealed`, each with what keeps a seal there.

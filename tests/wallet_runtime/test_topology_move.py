@@ -28,10 +28,10 @@ from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
 from wallet_runtime.wallet.store.documents import ActivationRefused, Documents

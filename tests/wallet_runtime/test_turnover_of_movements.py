@@ -12,9 +12,9 @@ from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.wallet.domain import bets, bonus, cash, points, transfers
 from wallet_runtime.wallet.store.money import money_of

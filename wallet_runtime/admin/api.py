@@ -9,14 +9,14 @@ import msgspec
 from wallet_runtime import contract
 from wallet_runtime.admin.command import Audit, send
 from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
-from wallet_runtime.plumbing import auth
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough
-from wallet_runtime.plumbing.fields import Reason, Said
-from wallet_runtime.plumbing.headers import UUID_LENGTH, parse_uuid
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import Reason, Said
+from wallet_runtime.plumbing.http.headers import UUID_LENGTH, parse_uuid
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
 
 TOPOLOGY = "/internal/wallet/topology"
 POLICY = "/internal/wallet/policy"

@@ -7,11 +7,11 @@ import msgspec
 
 from wallet_runtime import contract
 from wallet_runtime.admin import store
-from wallet_runtime.plumbing.app import Answer, Call
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import ApiError, PassedThrough, PayloadMismatch
-from wallet_runtime.plumbing.headers import scoped_id
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http.app import Answer, Call
+from wallet_runtime.plumbing.http.headers import scoped_id
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
 
 Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
 # Refusals of a rule. What the form or the credentials were refused for is tried again, as at the wallet.

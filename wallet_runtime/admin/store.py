@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing import seal
-from wallet_runtime.plumbing.database import Database, Session
+from wallet_runtime.plumbing.runtime import seal
+from wallet_runtime.plumbing.runtime.database import Database, Session
 
 _COMMAND, _ANSWER = "admin_audit_command", "admin_audit_answer"
 _CLAIM, _REPEAT, _KEEP = "admin_claim_key", "admin_audit_repeat", "admin_keep_answer"

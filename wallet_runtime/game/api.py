@@ -11,14 +11,14 @@ from wallet_runtime import contract
 from wallet_runtime.game import domain, store
 from wallet_runtime.game.store import Callback
 from wallet_runtime.plumbing import money
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.database import Row
 from wallet_runtime.plumbing.errors import Invalid, PassedThrough
-from wallet_runtime.plumbing.fields import ForeignId, Reason, in_utc
-from wallet_runtime.plumbing.headers import scoped_id
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId, Reason, in_utc
+from wallet_runtime.plumbing.http.headers import scoped_id
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Row
 
 PAGE_SIZE_MAX = 500
 

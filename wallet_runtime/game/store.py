@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sql import query
 from wallet_runtime.game.domain import Kind, Terms, state_after
-from wallet_runtime.plumbing import seal
-from wallet_runtime.plumbing.database import Database, Row
+from wallet_runtime.plumbing.runtime import seal
+from wallet_runtime.plumbing.runtime.database import Database, Row
 
 _AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT = (
     "game_record_authorize",

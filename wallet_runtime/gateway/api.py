@@ -9,13 +9,13 @@ import msgspec
 from wallet_runtime import contract
 from wallet_runtime.gateway import store
 from wallet_runtime.gateway.domain import confirm_no_maintenance, confirm_open
-from wallet_runtime.plumbing import auth
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.fields import ForeignId, Reason
-from wallet_runtime.plumbing.headers import scoped_id
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId, Reason
+from wallet_runtime.plumbing.http.headers import scoped_id
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
 
 
 class Authorize(Body, omit_defaults=True):

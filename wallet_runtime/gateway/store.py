@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 
 from sql import query
-from wallet_runtime.plumbing.database import Database, Row
 from wallet_runtime.plumbing.errors import PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database, Row
 
 _READ, _WRITE = "gateway_read_maintenance", "gateway_write_maintenance"
 _CLAIM, _CLAIMED = "gateway_claim_maintenance", "gateway_claimed_maintenance"

@@ -7,11 +7,11 @@ from wallet_runtime import contract
 from wallet_runtime.player import store
 from wallet_runtime.player.domain import agreed_brand, choose_player_id, confirm_same
 from wallet_runtime.plumbing import money
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service
-from wallet_runtime.plumbing.auth import SESSION_SECONDS, issue_session
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.http.auth import SESSION_SECONDS, issue_session
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
 
 
 class NewPlayer(Body):

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from sql import query
 from wallet_runtime.player.domain import Player, PlayerNotFound
-from wallet_runtime.plumbing import fence
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime import fence
+from wallet_runtime.plumbing.runtime.database import Database
 
 _CREATE, _READ = "player_create", "player_read"
 for _name in (_CREATE, _READ):

@@ -5,16 +5,16 @@ from uuid import UUID
 
 from wallet_runtime import contract
 from wallet_runtime.contract.persons import Person, key_id_of
-from wallet_runtime.plumbing import seal
-from wallet_runtime.plumbing.app import Answer, Call, Route, Service
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.database import Row, Session
 from wallet_runtime.plumbing.errors import Conflict, Forbidden, NotFound
-from wallet_runtime.plumbing.fields import Said
-from wallet_runtime.plumbing.health import OK
+from wallet_runtime.plumbing.events.streams import Streams, StreamsError, open_streams
+from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import Said
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.plumbing.streams import Streams, StreamsError, open_streams
+from wallet_runtime.plumbing.runtime import seal
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Row, Session
+from wallet_runtime.plumbing.runtime.health import OK
 from wallet_runtime.rolling import dead_letters, domain, store
 
 ID_DIGITS = 19  # any number of so many digits fits a bigint

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wallet_runtime.contract.persons import Person
-from wallet_runtime.plumbing import fence, inbox
-from wallet_runtime.plumbing.database import Row, Session, json
-from wallet_runtime.plumbing.headers import parse_uuid
-from wallet_runtime.plumbing.inbox import Delivery
-from wallet_runtime.plumbing.streams import Entry
+from wallet_runtime.plumbing.events import inbox
+from wallet_runtime.plumbing.events.inbox import Delivery
+from wallet_runtime.plumbing.events.streams import Entry
+from wallet_runtime.plumbing.http.headers import parse_uuid
+from wallet_runtime.plumbing.runtime import fence
+from wallet_runtime.plumbing.runtime.database import Row, Session, json
 from wallet_runtime.rolling.store import ERROR_LENGTH_MAX, Lease, LeaseLost
 
 HELD_UP = "HELD_UP"

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import inbox
-from wallet_runtime.plumbing.database import Row, Session, json
-from wallet_runtime.plumbing.headers import parse_uuid
-from wallet_runtime.plumbing.inbox import Delivery, Event, MalformedEvent
-from wallet_runtime.plumbing.outbox import content_hash
-from wallet_runtime.plumbing.streams import Entry
+from wallet_runtime.plumbing.events import inbox
+from wallet_runtime.plumbing.events.inbox import Delivery, Event, MalformedEvent
+from wallet_runtime.plumbing.events.outbox import content_hash
+from wallet_runtime.plumbing.events.streams import Entry
+from wallet_runtime.plumbing.http.headers import parse_uuid
+from wallet_runtime.plumbing.runtime.database import Row, Session, json
 from wallet_runtime.rolling.domain import (
     DEFAULT_RULES,
     REVERSED_AFTER_COMPLETION,

@@ -8,15 +8,11 @@ It keeps publishing while money is frozen: a drain waits for it.
 import os
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.app import Service
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.delivery import INTERVAL_SECONDS as COMPARISON_SECONDS
-from wallet_runtime.plumbing.delivery import STALLED_SECONDS as COMPARISON_STALLED_SECONDS
-from wallet_runtime.plumbing.delivery import Delivery
-from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
-from wallet_runtime.plumbing.retention import (
+from wallet_runtime.plumbing.events.delivery import INTERVAL_SECONDS as COMPARISON_SECONDS
+from wallet_runtime.plumbing.events.delivery import STALLED_SECONDS as COMPARISON_STALLED_SECONDS
+from wallet_runtime.plumbing.events.delivery import Delivery
+from wallet_runtime.plumbing.events.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
+from wallet_runtime.plumbing.events.retention import (
     INTERVAL_SECONDS,
     Entries,
     Keep,
@@ -24,8 +20,12 @@ from wallet_runtime.plumbing.retention import (
     Rows,
     read_keep,
 )
-from wallet_runtime.plumbing.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
-from wallet_runtime.plumbing.streams import Streams, open_streams, wallet_stream
+from wallet_runtime.plumbing.events.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
+from wallet_runtime.plumbing.events.streams import Streams, open_streams, wallet_stream
+from wallet_runtime.plumbing.http.app import Service
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.runtime.loop import Loop
 
 WALLET_OUTBOX = Outbox("wallet", wallet_stream)
 

@@ -3,9 +3,9 @@
 from rubyops.adapters.actor import provider_signature
 from tests.wallet_runtime.serving import BRAND, environment_for
 from wallet_runtime import contract
-from wallet_runtime.plumbing import auth
-from wallet_runtime.plumbing.headers import Headers
-from wallet_runtime.plumbing.settings import read_settings
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.headers import Headers
+from wallet_runtime.plumbing.runtime.settings import read_settings
 
 PATH = "/v2/bets/authorize"
 BODY = b'{"bet_id":"b1"}'

@@ -14,8 +14,8 @@ from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, serv
 from wallet_runtime import contract
 from wallet_runtime.admin.api import SERVICE
 from wallet_runtime.contract.persons import key_id_of
-from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.http.app import Answer
 
 ADMIN = {"Authorization": "Bearer admin-token", "X-Brand-Id": str(BRAND)}
 ACTIVE = Answer(200, {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1})

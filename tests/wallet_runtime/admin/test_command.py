@@ -9,8 +9,8 @@ import pytest
 from tests.wallet_runtime.admin.test_api import ADMIN, Office, office
 from tests.wallet_runtime.serving import BRAND, PLAYER
 from wallet_runtime.admin.api import SERVICE
-from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.http.app import Answer
 
 __all__ = ["office"]
 AWARD = {"player_id": str(PLAYER), "points": "5", "reference": "promo1"}

@@ -10,7 +10,7 @@ import pytest
 from rubyops.cli.console import Console
 from rubyops.engine.playbook import type_params
 from wallet_runtime.contract.text import acts, shown, shown_in_json
-from wallet_runtime.plumbing import logging
+from wallet_runtime.plumbing.runtime import logging
 
 ACTING = [
     "\x1b[2J",

@@ -12,8 +12,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.game.api import SERVICE
-from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.http.app import Answer
 
 BET = {"provider_id": "mocksports", "player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
 BODIES: dict[str, dict[str, str]] = {

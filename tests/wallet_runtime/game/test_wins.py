@@ -11,8 +11,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.game.api import SERVICE
-from wallet_runtime.plumbing.app import Answer
 from wallet_runtime.plumbing.errors import PassedThrough
+from wallet_runtime.plumbing.http.app import Answer
 
 WIN = {
     "provider_id": "mocksports",

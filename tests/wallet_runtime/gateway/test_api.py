@@ -15,10 +15,10 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, provider, serving
 from wallet_runtime import contract
 from wallet_runtime.gateway.api import SERVICE
-from wallet_runtime.plumbing.app import Answer
-from wallet_runtime.plumbing.auth import issue_session
 from wallet_runtime.plumbing.errors import PassedThrough
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.http.app import Answer
+from wallet_runtime.plumbing.http.auth import issue_session
+from wallet_runtime.plumbing.runtime.settings import Secret
 
 BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
 BODIES = {

@@ -15,8 +15,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, Served, internal, provider, serving
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
-from wallet_runtime.plumbing.auth import issue_session
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.http.auth import issue_session
+from wallet_runtime.plumbing.runtime.settings import Secret
 from wallet_runtime.services import load
 
 SESSION = issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) + 3600)

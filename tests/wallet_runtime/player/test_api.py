@@ -14,9 +14,9 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
 from wallet_runtime import contract
 from wallet_runtime.player.api import SERVICE
-from wallet_runtime.plumbing.auth import read_session
 from wallet_runtime.plumbing.errors import PassedThrough
-from wallet_runtime.plumbing.settings import Secret
+from wallet_runtime.plumbing.http.auth import read_session
+from wallet_runtime.plumbing.runtime.settings import Secret
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.consumer import Consumer
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
 

@@ -15,14 +15,14 @@ from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import FarService, serving
 from wallet_runtime import contract
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import PassedThrough
-from wallet_runtime.plumbing.health import OK
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.retention import Keep
-from wallet_runtime.plumbing.service_client import ServiceClient
-from wallet_runtime.plumbing.settings import SettingsError
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.streams import Streams
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.plumbing.runtime.settings import SettingsError
 from wallet_runtime.rolling.worker import ROLLING_OUTBOX, Expiry, Worker
 from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
 from wallet_runtime.rolling.worker.switches import read_switches

@@ -17,18 +17,18 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import as_the_wallet
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Busy
-from wallet_runtime.plumbing.outbox import Publisher
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.consumer import TRIES_MAX, Consumer
 from wallet_runtime.wallet.worker import WALLET_OUTBOX, delivery_of
 
 TURNOVER = "SELECT turnover, state FROM rolling.player_rolling WHERE rolling_id = %s"
 ONE_TURN = """
 import sys
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.streams import Streams
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.rolling.worker.consumer import Consumer
 Consumer(Database(sys.argv[1], "test").open(), Streams(sys.argv[2]), "doomed", lease_seconds=0.5).turn()
 """

@@ -11,7 +11,7 @@ import redis
 
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
-from wallet_runtime.plumbing.streams import wallet_stream
+from wallet_runtime.plumbing.events.streams import wallet_stream
 from wallet_runtime.rolling.store import Lease
 from wallet_runtime.rolling.worker.replay import replay
 

@@ -13,12 +13,12 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from wallet_runtime import contract
-from wallet_runtime.plumbing import delivery
-from wallet_runtime.plumbing.database import DatabaseError
-from wallet_runtime.plumbing.delivery import Delivery
-from wallet_runtime.plumbing.health import OK
-from wallet_runtime.plumbing.retention import Keep
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events import delivery
+from wallet_runtime.plumbing.events.delivery import Delivery
+from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.runtime.database import DatabaseError
+from wallet_runtime.plumbing.runtime.health import OK
 from wallet_runtime.rolling.worker import consumer
 from wallet_runtime.rolling.worker import retention_of as rolling_retention
 from wallet_runtime.wallet.worker import delivery_of, retention_of

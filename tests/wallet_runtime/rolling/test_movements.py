@@ -12,9 +12,9 @@ from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import FarService, serving
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import PassedThrough
-from wallet_runtime.plumbing.service_client import ServiceClient
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling import store
 from wallet_runtime.rolling.worker.completion import CLOSE_PATH, CompletionRetry
 

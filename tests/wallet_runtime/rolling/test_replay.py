@@ -15,8 +15,8 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import Served, internal, serving, signed
 from wallet_runtime import contract
-from wallet_runtime.plumbing.retention import Keep
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.rolling.api import SERVICE
 from wallet_runtime.rolling.store import Lease, LeaseLost
 from wallet_runtime.rolling.worker import consumer, retention_of

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import cash
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.money import Money, money_of

@@ -1,6 +1,6 @@
 """Documents to begin a test with."""
 
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.store.documents import Documents, PairWish
 
 

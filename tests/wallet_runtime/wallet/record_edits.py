@@ -9,7 +9,7 @@ import psycopg
 
 from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import (
     adjustments,
     bets,

@@ -11,8 +11,8 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many

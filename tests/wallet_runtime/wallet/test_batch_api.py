@@ -10,7 +10,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import PLAYER, internal, serving
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 ROOT = "/internal/wallet/v2"

@@ -14,7 +14,7 @@ from tests.cluster import TestDatabase
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.serving import PLAYER, internal, serving
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 CODE = "RUBY_SPLIT_V1"

@@ -13,8 +13,8 @@ import pytest
 from sql import query
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash, coupons, rolling
 from wallet_runtime.wallet.domain.state import Scope
 from wallet_runtime.wallet.store.documents import Documents

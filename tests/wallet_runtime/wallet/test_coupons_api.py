@@ -13,7 +13,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, internal, serving
 from tests.wallet_runtime.wallet.conftest import turn_over
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.store.money import money_of
 

@@ -21,7 +21,7 @@ from tests.wallet_runtime.wallet.histories.explore import COMMANDS_MIN, explore,
 from tests.wallet_runtime.wallet.histories.memory import Memory
 from tests.wallet_runtime.wallet.histories.postgres import Product
 from tests.wallet_runtime.wallet.histories.variants import SEEDS, variants
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 
 WANTED = os.environ.get("RUBYOPS_HISTORIES")
 HISTORIES = int(WANTED or 2000)

@@ -22,7 +22,7 @@ from tests.wallet_runtime.serving import (
     start_process,
 )
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 BET = {"provider_id": "mocksports", "bet_id": "b1"}

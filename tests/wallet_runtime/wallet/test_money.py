@@ -12,8 +12,8 @@ import pytest
 
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
-from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash, rolling
 from wallet_runtime.wallet.store.documents import (
     ActivePairMoved,

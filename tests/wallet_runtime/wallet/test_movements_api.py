@@ -15,7 +15,7 @@ from tests.wallet_runtime.serving import PLAYER, a_person, internal, serving, si
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.contract.persons import PERSON_HEADER, Act, Person, sign
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
 Answered = tuple[int, dict[str, Any]]

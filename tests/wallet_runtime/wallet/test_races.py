@@ -20,8 +20,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.histories.plants import InSql
 from tests.wallet_runtime.wallet.histories.postgres import FAULTS
 from tests.wallet_runtime.wallet.histories.variants import variants
-from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.documents import Documents, PairWish

@@ -13,7 +13,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.conftest import Player, await_all_older
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.store.anchors import Anchors
 from wallet_runtime.wallet.store.money import money_of

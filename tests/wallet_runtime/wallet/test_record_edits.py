@@ -15,7 +15,7 @@ from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.record_edits import BET, EDITS, ELSEWHERE, Edit, World
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import adjustments, bets, cash, rolling
 from wallet_runtime.wallet.store.money import RecordAltered, money_of
 from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation

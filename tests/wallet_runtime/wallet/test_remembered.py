@@ -12,8 +12,8 @@ from tests.cluster import TestDatabase
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.test_batch import bet as batched
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch, Unavailable
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash, coupons
 from wallet_runtime.wallet.domain.decision import Decision, Leg
 from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Scope, State

@@ -10,8 +10,8 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.events import Player as EventPlayer
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.retention import Keep
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.wallet.domain import cash
 from wallet_runtime.wallet.worker import retention_of
 

@@ -10,7 +10,7 @@ import pytest
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player, await_all_older
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import cash, coupons
 from wallet_runtime.wallet.domain.state import Scope
 from wallet_runtime.wallet.store.money import money_of

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, bonus, cash
 from wallet_runtime.wallet.domain.cash import BucketInvalid
 from wallet_runtime.wallet.store.documents import Documents, SeedRefused

@@ -15,7 +15,7 @@ from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.test_batch import bet, result
-from wallet_runtime.plumbing.database import Database
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.store.batch import perform_many
 from wallet_runtime.wallet.store.money import money_of

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError, Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api.wins import reads
 from wallet_runtime.wallet.domain import bets, cash, wins
 from wallet_runtime.wallet.domain.state import Request

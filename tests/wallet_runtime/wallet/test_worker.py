@@ -8,9 +8,9 @@ from tests.wallet_runtime.events import Outbox, Player
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import await_until
 from wallet_runtime import contract, services
-from wallet_runtime.plumbing.health import OK
-from wallet_runtime.plumbing.loop import FAILURES_MAX
-from wallet_runtime.plumbing.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
+from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.plumbing.runtime.loop import FAILURES_MAX
 from wallet_runtime.wallet.worker import Worker
 
 

@@ -7,18 +7,18 @@ from uuid import uuid4
 from prometheus_client import Gauge
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import seal
-from wallet_runtime.plumbing.app import Service
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.database import Database
-from wallet_runtime.plumbing.health import OK
-from wallet_runtime.plumbing.loop import Loop
-from wallet_runtime.plumbing.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
-from wallet_runtime.plumbing.retention import INTERVAL_SECONDS as RETENTION_SECONDS
-from wallet_runtime.plumbing.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
-from wallet_runtime.plumbing.retention import Entries, Keep, Retention, Rows, read_keep
-from wallet_runtime.plumbing.service_client import ServiceClient
-from wallet_runtime.plumbing.streams import Streams, open_streams
+from wallet_runtime.plumbing.events.outbox import POLL_SECONDS, STALLED_SECONDS, Outbox, Publisher
+from wallet_runtime.plumbing.events.retention import INTERVAL_SECONDS as RETENTION_SECONDS
+from wallet_runtime.plumbing.events.retention import STALLED_SECONDS as RETENTION_STALLED_SECONDS
+from wallet_runtime.plumbing.events.retention import Entries, Keep, Retention, Rows, read_keep
+from wallet_runtime.plumbing.events.streams import Streams, open_streams
+from wallet_runtime.plumbing.http.app import Service
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime import seal
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.rolling import store
 from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
 from wallet_runtime.rolling.worker.consumer import Consumer

@@ -8,11 +8,11 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import failpoint, seal
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.service_client import ServiceClient
-from wallet_runtime.plumbing.tally import Tally
+from wallet_runtime.plumbing.http.service_client import ServiceClient
+from wallet_runtime.plumbing.runtime import failpoint, seal
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.runtime.window import Tally
 from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.store import Completion, PutOff
 

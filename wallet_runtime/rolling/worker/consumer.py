@@ -16,12 +16,12 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing import failpoint
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.health import OK
-from wallet_runtime.plumbing.inbox import Delivery, Event, MalformedEvent, read_event
-from wallet_runtime.plumbing.streams import Entry, GroupMissing, Streams, wallet_stream
+from wallet_runtime.plumbing.events.inbox import Delivery, Event, MalformedEvent, read_event
+from wallet_runtime.plumbing.events.streams import Entry, GroupMissing, Streams, wallet_stream
+from wallet_runtime.plumbing.runtime import failpoint
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.runtime.health import OK
 from wallet_runtime.rolling import dead_letters, store
 from wallet_runtime.rolling.dead_letters import HELD_UP, MALFORMED, SetAside
 from wallet_runtime.rolling.domain import InconsistentEvent

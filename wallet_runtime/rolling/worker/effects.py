@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.database import Session
-from wallet_runtime.plumbing.inbox import Event, read_payload
+from wallet_runtime.plumbing.events.inbox import Event, read_payload
+from wallet_runtime.plumbing.runtime.database import Session
 from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.domain import (
     Requirement,

@@ -2,10 +2,10 @@
 
 import structlog
 
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.inbox import Delivery, MalformedEvent, read_event
-from wallet_runtime.plumbing.streams import wallet_stream
+from wallet_runtime.plumbing.events.inbox import Delivery, MalformedEvent, read_event
+from wallet_runtime.plumbing.events.streams import wallet_stream
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling import dead_letters, store
 from wallet_runtime.rolling.dead_letters import DeadLetter
 from wallet_runtime.rolling.store import Lease, LeaseLost

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wallet_runtime.plumbing.settings import SettingsError
+from wallet_runtime.plumbing.runtime.settings import SettingsError
 
 ENABLE_EVENT_CONSUMER = "ENABLE_EVENT_CONSUMER"
 ENABLE_OUTBOX_POLLER = "ENABLE_OUTBOX_POLLER"

@@ -1,9 +1,9 @@
 """wallet_service: every money write of the platform, documents and activation, reconciliation."""
 
 from wallet_runtime.contract import WALLET_SERVICE
-from wallet_runtime.plumbing.app import Service
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.loop import Loop
+from wallet_runtime.plumbing.http.app import Service
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.wallet.api import (
     choices,
     coupons,

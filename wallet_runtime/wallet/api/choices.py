@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.fields import ForeignId
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, name_request
 from wallet_runtime.wallet.domain import choices
 from wallet_runtime.wallet.store import choices as store

@@ -8,9 +8,9 @@ from uuid import UUID, uuid5
 import msgspec
 
 from wallet_runtime.contract import INGRESS, SEALED
-from wallet_runtime.plumbing.app import Answer, Call
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
+from wallet_runtime.plumbing.http.app import Answer, Call
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import Result, Wish

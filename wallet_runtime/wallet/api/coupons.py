@@ -9,12 +9,12 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.fields import in_utc
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import in_utc
 from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.domain import coupons
 from wallet_runtime.wallet.domain.decision import Decision

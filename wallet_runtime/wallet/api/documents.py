@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid, NotFound
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import broken

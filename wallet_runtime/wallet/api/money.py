@@ -5,13 +5,13 @@ from functools import partial
 from uuid import UUID
 
 from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid
-from wallet_runtime.plumbing.fields import ForeignId, Reason
-from wallet_runtime.plumbing.headers import confirm_identifier
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId, Reason
+from wallet_runtime.plumbing.http.headers import confirm_identifier
 from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import (
     PREFIX,
     CurrencyMismatch,

@@ -4,11 +4,11 @@ from functools import partial
 from typing import Literal
 from uuid import UUID
 
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
-from wallet_runtime.plumbing.fields import ForeignId, Said
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId, Said
 from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.api.coupons import loud
 from wallet_runtime.wallet.domain import adjustments, bonus, points, rolling, transfers

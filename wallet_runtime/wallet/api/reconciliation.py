@@ -1,8 +1,8 @@
 """Routes of reconciliation: force a cycle, read the last one."""
 
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.store.anchors import Anchors
 from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
 

@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from wallet_runtime.contract import PROVIDER_TYPES, PROVIDERS
-from wallet_runtime.plumbing.app import Answer, Call, Route
-from wallet_runtime.plumbing.body import Body
-from wallet_runtime.plumbing.context import Context
 from wallet_runtime.plumbing.errors import Invalid
-from wallet_runtime.plumbing.fields import ForeignId, in_utc
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import ForeignId, in_utc
 from wallet_runtime.plumbing.money import format_amount, parse_amount
+from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, name_request, perform
 from wallet_runtime.wallet.domain import wins
 from wallet_runtime.wallet.store import campaigns

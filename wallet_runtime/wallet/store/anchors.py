@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from wallet_runtime.plumbing.database import Database, Row, Session
+from wallet_runtime.plumbing.runtime.database import Database, Row, Session
 
 
 class Anchor(msgspec.Struct, frozen=True):

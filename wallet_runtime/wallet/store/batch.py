@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from wallet_runtime.contract import sqlstates
-from wallet_runtime.plumbing import failpoint
-from wallet_runtime.plumbing.database import BUSY_STATES, Session
 from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken
+from wallet_runtime.plumbing.runtime import failpoint
+from wallet_runtime.plumbing.runtime.database import BUSY_STATES, Session
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ReadMore, Request, State
 from wallet_runtime.wallet.store import money as one

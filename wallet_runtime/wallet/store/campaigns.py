@@ -3,8 +3,8 @@
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Conflict, Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.domain.wins import NewCampaign
 from wallet_runtime.wallet.store.money import refusal

@@ -5,8 +5,8 @@ from uuid import UUID
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing.database import Database, DatabaseError
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.money import refusal

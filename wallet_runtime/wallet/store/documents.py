@@ -15,9 +15,9 @@ from wallet_runtime.contract import (
     SEALED,
     sqlstates,
 )
-from wallet_runtime.plumbing import fence
-from wallet_runtime.plumbing.database import Database, DatabaseError, Row, Session
 from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
+from wallet_runtime.plumbing.runtime import fence
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, Row, Session
 from wallet_runtime.wallet.domain.documents import (
     DocumentInvalid,
     Policy,

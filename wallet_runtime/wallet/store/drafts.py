@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from sql import query
-from wallet_runtime.plumbing.database import Row, Session, json
 from wallet_runtime.plumbing.errors import Conflict, Invalid, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Row, Session, json
 from wallet_runtime.wallet.domain.documents import (
     DocumentInvalid,
     Policy,

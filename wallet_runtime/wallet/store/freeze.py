@@ -8,10 +8,10 @@ import structlog
 
 from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge, patience_ms
-from wallet_runtime.plumbing import metrics
-from wallet_runtime.plumbing.control_link import ControlLink
-from wallet_runtime.plumbing.database import Database, Session
 from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.runtime import metrics
+from wallet_runtime.plumbing.runtime.control_link import ControlLink
+from wallet_runtime.plumbing.runtime.database import Database, Session
 
 log = structlog.get_logger("freeze")
 

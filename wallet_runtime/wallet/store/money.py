@@ -17,8 +17,6 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT, sqlstates
-from wallet_runtime.plumbing import failpoint, fence
-from wallet_runtime.plumbing.database import Database, DatabaseError, Session
 from wallet_runtime.plumbing.errors import (
     AnswerPruned,
     ApiError,
@@ -29,6 +27,8 @@ from wallet_runtime.plumbing.errors import (
     PayloadMismatch,
     Unavailable,
 )
+from wallet_runtime.plumbing.runtime import failpoint, fence
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, Session
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology

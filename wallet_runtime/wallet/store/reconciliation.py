@@ -12,8 +12,8 @@ from typing import Any, Literal
 import structlog
 from prometheus_client import Gauge
 
-from wallet_runtime.plumbing.database import Database, Row, Session, json
 from wallet_runtime.plumbing.errors import NotFound
+from wallet_runtime.plumbing.runtime.database import Database, Row, Session, json
 from wallet_runtime.wallet.store.anchors import Anchor, Anchors
 
 Mode = Literal["incremental", "rotation", "full", "hashes"]

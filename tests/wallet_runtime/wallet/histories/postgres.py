@@ -14,8 +14,8 @@ from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.memory import PAST, Answer, Broken
 from tests.wallet_runtime.wallet.histories.model import Action
 from tests.wallet_runtime.wallet.histories.variants import Documents
-from wallet_runtime.plumbing.database import Database
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State

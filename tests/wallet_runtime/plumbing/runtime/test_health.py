@@ -1,0 +1,37 @@
+"""A copy's report and its `/health` answer can be encoded, also while a check is degraded."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.control_link import Freeze
+from wallet_runtime.plumbing.runtime.health import OK, Degraded, Health
+
+
+def health_of(found: str) -> Health:
+    settings = SimpleNamespace(
+        process="wallet_worker", copy=1, version="1", code="c", legacy_token_present=False
+    )
+    control = SimpleNamespace(check=lambda: OK, freeze=Freeze("open", 0))
+    context = cast(Context, SimpleNamespace(settings=settings, control=control))
+    health = Health(context, {"database": lambda given: OK, "publishing": lambda given: found}, ())
+    health.look()
+    return health
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "ready"),
+    [(OK, OK, True), (Degraded("1 of 2"), "degraded", True), ("all", "failing", False)],
+)
+def test_every_verdict_can_be_written_down(found: str, status: str, ready: bool) -> None:
+    health = health_of(found)
+    answer: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(health.answer()))
+    assert (answer["status"], answer["checks"]["publishing"]) == (status, found)
+    report = health.report()
+    assert (report.ready, msgspec.json.decode(msgspec.json.encode(report.detail))["status"]) == (
+        ready,
+        status,
+    )

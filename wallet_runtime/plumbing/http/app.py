@@ -1,0 +1,418 @@
+"""From routes to an ASGI application: one path for every request, whatever service answers it.
+
+read the route -> bounded body -> credentials -> headers -> the seal -> typed body -> the handler in a thread -> one answer shape.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+import msgspec
+import structlog
+from starlette.routing import Route as PathRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wallet_runtime import contract
+from wallet_runtime.contract import seal as sealed
+from wallet_runtime.contract.persons import Act, Person
+from wallet_runtime.plumbing.errors import (
+    ApiError,
+    BodyTooLarge,
+    BrandRequired,
+    Busy,
+    FencingTokenRequired,
+    Forbidden,
+    IdempotencyKeyRequired,
+    Invalid,
+    Maintenance,
+    MethodNotAllowed,
+    NotFound,
+    PersonNotSigned,
+    RequestIdRequired,
+    RequestTooSlow,
+    Unauthorized,
+)
+from wallet_runtime.plumbing.http import auth, body, persons
+from wallet_runtime.plumbing.http.envelope import Envelope, send_answer
+from wallet_runtime.plumbing.http.headers import Headers, parse_uuid
+from wallet_runtime.plumbing.runtime import decoders, metrics, seal
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import SEALED_RETRY_SECONDS
+from wallet_runtime.plumbing.runtime.health import Check, Health
+from wallet_runtime.plumbing.runtime.loop import Loop
+
+BODY_SECONDS_MAX = 10.0
+THREADS_MAX = 16
+WAITING_MAX = 128
+INTERNAL_PREFIX = "/internal/"
+DOT_PARTS = (".", "..")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler returns: a status, a body for msgspec (or ready JSON bytes), and further headers."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, after its credentials and its form were found good.
+
+    `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
+    X-Request-Id, or a new one where it sent none. `route` is the route's path template.
+    `fence_token` is the run's for which an internal caller acts, None for one that is under no fence.
+    `person` is the person of the back office who asks: by its token, or as admin_service has signed it.
+    """
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    brand_id: UUID | None
+    player_id: UUID | None
+    caller: str
+    request_id: str
+    canary_token: str | None
+    headers: Headers
+    route: str = ""
+    fence_token: int | None = None
+    person: Person | None = None
+
+    def brand(self) -> UUID:
+        """Return the brand, or raise `BrandRequired` (422)."""
+        if self.brand_id is None:
+            raise BrandRequired
+        return self.brand_id
+
+    def player(self) -> UUID:
+        """Return the player whose session this is."""
+        if self.player_id is None:
+            raise Forbidden("this route is for a player's session")
+        return self.player_id
+
+    def signed_person(self) -> Person:
+        """Return the person who asks, by name and key; `PersonNotSigned` (403) without admin_service's signature for this request."""
+        if self.person is None:
+            raise PersonNotSigned
+        return self.person
+
+    def command_id(self) -> str:
+        """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
+        return _sent(self.headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
+
+    def idempotency_key(self) -> str:
+        """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
+        return _sent(self.headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
+
+    def path_uuid(self, name: str) -> UUID:
+        """Return a part of the path as a UUID; anything else names nothing (404)."""
+        value = parse_uuid(self.path[name])
+        if value is None:
+            raise NotFound(
+                f"{name} {self.path[name][:40]!r} is not a UUID, so there is nothing under it"
+            )
+        return value
+
+
+Handler = Callable[[Context, Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route. `body` is a `Body` subclass, or `dict` for a free document; None takes no body.
+
+    Internal routes admit who `contract.ROUTE_CALLERS` lists; every other route names its `access`.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    body: Any = None
+    access: auth.Access = auth.internal
+
+
+def no_loops(context: Context) -> tuple[Loop, ...]:
+    """Be the `loops` of a process that has none."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process: its routes, its loops (made when its context is open) and the checks of its own for readiness."""
+
+    process: str
+    routes: tuple[Route, ...] = ()
+    loops: Callable[[Context], tuple[Loop, ...]] = no_loops
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+
+def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
+    """Build the application; an internal route that the contract does not know stops the start."""
+    decoders.prepare()
+    by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
+    threads = _Threads()
+    for route in service.routes:
+        if (
+            route.access is auth.internal
+            and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS
+        ):
+            raise AssertionError(
+                f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS"
+            )
+        by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
+    if health is not None:
+        by_path[contract.HEALTH_PATH]["GET"] = health
+    by_path[contract.METRICS_PATH]["GET"] = _Metrics(context)
+    # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
+    paths = sorted(by_path, key=lambda path: ("{" in path, path))
+    router = Router(
+        [PathRoute(path, _ByMethod(path, by_path[path]), methods=None) for path in paths],
+        redirect_slashes=False,
+        default=_nothing_here,
+    )
+    return Envelope(router)
+
+
+class _ByMethod:
+    """One path: hands the request to the endpoint of its method, or answers 405 with Allow."""
+
+    def __init__(self, template: str, endpoints: dict[str, ASGIApp]) -> None:
+        self._template = template
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route_template"] = self._template
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            allowed = ", ".join(sorted(self._endpoints))
+            raise MethodNotAllowed(
+                f"{self._template} takes {allowed}, not {scope['method'][:16]}",
+                details={"allow": allowed},
+            )
+        await endpoint(scope, receive, send)
+
+
+class _Threads:
+    """The bounded pool that handlers run in; what waits beyond the bound is told to come back."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+        # Counted here and not asked of the limiter: a crowd that comes at once has passed before the first of it waits there.
+        self._inside = 0
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """Run a handler in a thread, or raise `Busy` where too many requests wait already."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS_MAX)
+        if self._inside >= THREADS_MAX + WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} requests are waiting already; repeat the request later")
+        self._inside += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._inside -= 1
+
+
+class _Endpoint:
+    """One route as an ASGI application."""
+
+    def __init__(self, route: Route, context: Context, threads: _Threads, process: str) -> None:
+        named = (process, route.method, route.path)
+        self._route = route
+        self._is_fenced = named in contract.FENCED_ROUTES
+        self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
+        self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
+        self._needs_name = (
+            route.method != "GET"
+            and route.access is not auth.public
+            and named not in contract.KEYLESS_ROUTES
+        )
+        self._context = context
+        self._threads = threads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = await _read_body(scope, receive)
+        route = self._route
+        headers: Headers = scope["headers_read"]
+        identity = route.access(
+            self._context.settings,
+            auth.Attempt(route.method, route.path, scope["path"], headers, raw),
+        )
+        brand_id = _brand_of(headers, identity)
+        request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
+        canary_token, fence_token = (
+            headers.identifier(contract.CANARY_HEADER),
+            self._fence_of(headers, identity),
+        )
+        self._confirm_unsealed(canary_token, fence_token)
+        self._confirm_named(headers)
+        call = Call(
+            path=_path_of(scope),
+            query=_query_of(scope),
+            body=None
+            if route.body is None
+            else body.parse(raw, headers.get("Content-Type"), route.body),
+            brand_id=brand_id,
+            player_id=identity.player_id,
+            caller=identity.caller,
+            request_id=request_id,
+            canary_token=canary_token,
+            headers=headers,
+            route=route.path,
+            fence_token=fence_token,
+            person=self._person_of(
+                scope,
+                identity,
+                persons.act_of(brand_id, route.method, scope["path"], request_id, raw),
+            ),
+        )
+        answer = await self._threads.run(lambda: self._handle(call))
+        payload = (
+            answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        )
+        await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _confirm_named(self, headers: Headers) -> None:
+        """Refuse (400) a write without the key or id that its caller chose, by which a repeat is known."""
+        if not self._needs_name:
+            return
+        if self._route.access in (auth.player, auth.admin):
+            _sent(headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
+        else:
+            _sent(headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
+
+    def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
+        """Refuse (503 MAINTENANCE) a write while money is sealed, by the level that this copy acknowledged.
+
+        The database judges again in the transaction of the write, where it also knows a canary's pass and the held fence.
+        """
+        level = self._context.control.freeze.level
+        if not self._stands_under_seal or level != contract.SEALED or canary_token is not None:
+            return
+        if fence_token is None or not self._passes_fenced:
+            raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
+
+    def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
+        """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
+        token = (
+            headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
+        )
+        if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
+            raise FencingTokenRequired
+        return token
+
+    def _person_of(self, scope: Scope, identity: auth.Identity, act: Act) -> Person | None:
+        """Take the person of a bearer token, or the one whom an internal caller's request signs."""
+        if self._route.access is not auth.internal:
+            return identity.person
+        return persons.read_signed(
+            self._context.settings, scope["headers_read"], act, self._context.clock()
+        )
+
+    def _handle(self, call: Call) -> Answer:
+        """Run the handler in its thread, with the request's id and brand on every log line."""
+        with structlog.contextvars.bound_contextvars(
+            request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)
+        ):
+            if self._route.access is not auth.internal:
+                # The first process that meets a canary's token; behind it stands who has looked already, and the wallet judges.
+                player_id = call.player_id or getattr(call.body, "player_id", None)
+                seal.confirm_pass(
+                    self._context.database, call.canary_token, call.brand_id, player_id
+                )
+            return self._route.handler(self._context, call)
+
+
+def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
+    """Return an id or key that the client chose, or raise the error that says which one is missing."""
+    value = headers.identifier(name)
+    if value is None:
+        metrics.IDEMPOTENCY_KEYS_MISSING.inc()
+        raise missing
+    return value
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """Read the whole body, at most 64 KiB in at most ten seconds."""
+    announced = scope["headers_read"].get("Content-Length")
+    if announced is not None and (
+        not announced.isdigit() or int(announced[:12]) > body.BODY_BYTES_MAX
+    ):
+        raise BodyTooLarge(
+            f"the body may hold {body.BODY_BYTES_MAX} bytes, {announced[:12]} were announced"
+        )
+    chunks: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(BODY_SECONDS_MAX):
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestTooSlow("the client went away before its body was complete")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > body.BODY_BYTES_MAX:
+                raise BodyTooLarge(f"the body may hold {body.BODY_BYTES_MAX} bytes")
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+    raise RequestTooSlow(f"the body did not arrive within {BODY_SECONDS_MAX:g} s")
+
+
+def _path_of(scope: Scope) -> dict[str, str]:
+    path: dict[str, str] = scope["path_params"]
+    # A dot part would lead a call that carries it on to another route.
+    if any("\0" in value or value in DOT_PARTS for value in path.values()):
+        raise NotFound
+    return path
+
+
+def _query_of(scope: Scope) -> dict[str, str]:
+    """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=32,
+            errors="strict",
+        )
+    except ValueError:
+        raise Invalid("the query string is not valid") from None
+    values = dict(pairs)
+    if len(values) != len(pairs) or any("\0" in value for value in values.values()):
+        raise Invalid("a query parameter was sent more than once, or holds a NUL character")
+    return values
+
+
+def _brand_of(headers: Headers, identity: auth.Identity) -> UUID | None:
+    """Take the brand from the header; a session's own brand must agree with it."""
+    brand_id = headers.brand_id()
+    if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
+        raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")
+    return brand_id
+
+
+class _Metrics:
+    """The figures of this process, for who may see them."""
+
+    def __init__(self, context: Context) -> None:
+        self._settings = context.settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not auth.may_observe(self._settings, scope["headers_read"]):
+            raise Unauthorized("metrics are for a caller with a token of this process")
+        await send_answer(
+            scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE}
+        )
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound(f"no route is at {scope['path'][:100]!r}")

@@ -1,0 +1,139 @@
+"""Around every request: its id, one error shape, its log line and its metrics."""
+
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+import msgspec
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wallet_runtime import contract
+from wallet_runtime.contract.text import shown_in_json
+from wallet_runtime.plumbing.errors import (
+    ApiError,
+    BodyTooLarge,
+    Invalid,
+    MethodNotAllowed,
+    RequestTooSlow,
+    Unauthorized,
+)
+from wallet_runtime.plumbing.http.headers import Headers
+from wallet_runtime.plumbing.runtime import metrics
+
+JSON = "application/json"
+INTERNAL_MESSAGE = (
+    "the service met an error that it did not expect; its log has it under this request id"
+)
+
+log = structlog.get_logger("http")
+
+
+class Envelope:
+    """The outermost application: whatever happens inside, one answer of the house's shape leaves."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        """Wrap the router."""
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; anything but HTTP is not served."""
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        scope["headers_read"] = Headers(scope["headers"])
+        scope["request_id"] = _request_id(scope["headers_read"])
+        seen: list[int] = []
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.append(message["status"])
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, watch)
+        except ApiError as error:
+            await _send_error(scope, watch, error)
+        except Exception as error:
+            # The last guard: the client gets one shape, the log gets the traceback.
+            log.exception(
+                "unexpected error",
+                request_id=scope["request_id"],
+                path=scope["path"],
+                error=type(error).__name__,
+            )
+            if not seen:
+                await _send_error(scope, watch, ApiError(INTERNAL_MESSAGE))
+        _measure(scope, seen[0] if seen else 500, time.perf_counter() - started)
+
+
+async def send_answer(
+    scope: Scope, send: Send, status: int, payload: bytes, headers: Mapping[str, str]
+) -> None:
+    """Send a whole answer, JSON unless the headers say otherwise, with the request's id."""
+    named = {
+        "Content-Type": JSON,
+        contract.REQUEST_ID_HEADER: scope["request_id"],
+        "Content-Length": str(len(payload)),
+        **headers,
+    }
+    raw = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else payload}
+    )
+
+
+async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
+    payload = msgspec.json.encode(
+        {
+            "status": error.status,
+            "code": error.code,
+            "message": error.message,
+            "request_id": _sent(scope["headers_read"], contract.IDEMPOTENCY_KEY_HEADER)
+            or scope["request_id"],
+            "details": error.details,
+        }
+    )
+    # An error repeats what a stranger sent.
+    await send_answer(
+        scope, send, error.status, shown_in_json(payload.decode()).encode(), _error_headers(error)
+    )
+
+
+def _error_headers(error: ApiError) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = str(error.details["allow"])
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, BodyTooLarge | RequestTooSlow):
+        headers["Connection"] = "close"
+    return headers
+
+
+def _request_id(headers: Headers) -> str:
+    """Take the client's id, a player's key where that is all he sent, or make one."""
+    return (
+        _sent(headers, contract.REQUEST_ID_HEADER)
+        or _sent(headers, contract.IDEMPOTENCY_KEY_HEADER)
+        or str(uuid4())
+    )
+
+
+def _sent(headers: Headers, name: str) -> str | None:
+    """Read an id that the client chose; one that is not valid is refused later, by the route that reads it."""
+    try:
+        return headers.identifier(name)
+    except Invalid:
+        return None
+
+
+def _measure(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get("route_template", "none")
+    metrics.REQUESTS.labels(route, scope["method"] if route != "none" else "any", str(status)).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(seconds)

@@ -1,0 +1,125 @@
+"""One process from start to stop: loops, health, the link to `control` and the HTTP server, ended within eight seconds."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from wallet_runtime.plumbing.http.app import Service, build_app
+from wallet_runtime.plumbing.http.protocol import BoundedProtocol
+from wallet_runtime.plumbing.runtime import logging, metrics
+from wallet_runtime.plumbing.runtime.context import Context, open_context
+from wallet_runtime.plumbing.runtime.health import Health
+from wallet_runtime.plumbing.runtime.loop import Loop
+from wallet_runtime.plumbing.runtime.settings import Settings
+
+STOP_SECONDS_MAX = 8.0
+REQUESTS_END_SECONDS_MAX = 4
+LOOPS_END_SECONDS_MAX = 2.0
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 512
+
+log = structlog.get_logger("process")
+
+
+class CannotListen(Exception):
+    """The port cannot be bound."""
+
+
+class _Server(uvicorn.Server):
+    """The web server without signal handlers of its own: the process stops it together with the rest."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Process:
+    """The parts of a running process, in the order in which they start."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.context: Context = open_context(settings)
+        self.loops: tuple[Loop, ...] = service.loops(self.context)
+        self.health = Health(self.context, service.checks, self.loops)
+        metrics.describe_process(settings, self.loops)
+        self.server = _Server(
+            uvicorn.Config(
+                build_app(service, self.context, self.health),
+                loop="uvloop",
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=REQUESTS_END_SECONDS_MAX,
+            )
+        )
+
+    def start(self) -> None:
+        self.health.start()
+        self.context.control.start(self.health.report)
+        for loop in self.loops:
+            loop.start()
+
+    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """On a signal: no new work; what was accepted is finished, and a watchdog keeps the bound."""
+        watchdog = threading.Timer(STOP_SECONDS_MAX, os._exit, args=(1,))
+        watchdog.daemon = True
+        watchdog.start()
+        self.health.stop()
+        for loop in self.loops:
+            loop.ask_to_stop()
+        self.server.should_exit = True
+
+    def end(self) -> bool:
+        """Wait for the loops' last turns and close everything; False when a turn did not end."""
+        ended = all([loop.join(LOOPS_END_SECONDS_MAX / len(self.loops)) for loop in self.loops])
+        self.context.control.stop()
+        self.context.close()
+        return ended
+
+
+def run(service: Service, settings: Settings) -> int:
+    """Run a process until a signal ends it; return its exit code. Raises `CannotListen`."""
+    logging.configure(settings.process, settings.copy)
+    listener = listen(settings.host, settings.port)
+    process = _Process(service, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, process.ask_to_stop)
+    process.start()
+    log.info("started", url=settings.advertised_url, version=settings.version, pid=os.getpid())
+    process.server.run(sockets=[listener])
+    ended = process.end()
+    log.info("stopped", all_loops_ended=ended)
+    sys.stdout.flush()
+    # A handler that outlived the bound sits in a thread that the interpreter would wait for.
+    os._exit(0)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port; what arrives before the process answers waits. Raises `CannotListen`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # At once: two processes can bind a port on which neither listens, and the loser would act
+        # until its server starts.
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {error.strerror}; set PORT to a free one or stop what uses it"
+        ) from None
+    return listener

@@ -1,0 +1,158 @@
+"""Calls from one process to another: bounded, with the caller's own token, errors passed through as they came."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from wallet_runtime import contract
+from wallet_runtime.plumbing.errors import OutcomeUnknown, PassedThrough, Unavailable
+from wallet_runtime.plumbing.http import persons
+from wallet_runtime.plumbing.http.app import Answer, Call
+from wallet_runtime.plumbing.runtime.context import Context
+
+ATTEMPTS_MAX = 2
+_FIRST_ERROR_STATUS = 400
+
+
+class ServiceClient:
+    """Calls other processes as this one."""
+
+    def __init__(self, context: Context) -> None:
+        """Use the context's http client, urls and token."""
+        self._context = context
+
+    def call(
+        self,
+        process: str,
+        method: str,
+        path: str,
+        body: object | None = None,
+        *,
+        brand_id: UUID | None = None,
+        request_id: str | None = None,
+        canary_token: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Call a route and return its status and decoded body.
+
+        Raises `PassedThrough` with the other side's own status, code, message and details for any answer from 400 up;
+        `Unavailable` (503) when it cannot be reached; `OutcomeUnknown` (504) when a write was sent and no answer came.
+        """
+        headers = self._headers(brand_id, request_id, canary_token)
+        answer = self._send(
+            process, method, path, content=_encode(body), headers=headers, query=query
+        )
+        decoded = _decode(answer, process)
+        if answer.status_code < _FIRST_ERROR_STATUS:
+            return Answer(answer.status_code, decoded)
+        raise _passed_through(answer, decoded, process)
+
+    def forward(
+        self,
+        call: Call,
+        process: str,
+        method: str,
+        path: str,
+        body: object | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Answer:
+        """Pass a request on under its own brand, request id and tokens, its person signed; its answer goes back unread."""
+        sent_id, content = request_id or call.request_id, _encode(body)
+        headers = self._headers(call.brand_id, sent_id, call.canary_token)
+        act = persons.act_of(call.brand_id, method, path, sent_id, content)
+        headers |= persons.header_for(
+            self._context.settings, process, call.person, act, self._context.clock()
+        )
+        if call.fence_token is not None:
+            headers[contract.FENCE_HEADER] = str(call.fence_token)
+        answer = self._send(process, method, path, content=content, headers=headers, query=None)
+        if answer.status_code < _FIRST_ERROR_STATUS:
+            return Answer(answer.status_code, answer.content)
+        raise _passed_through(answer, _decode(answer, process), process)
+
+    def _headers(
+        self, brand_id: UUID | None, request_id: str | None, canary_token: str | None
+    ) -> dict[str, str]:
+        settings = self._context.settings
+        token = settings.own_token.reveal().decode() if settings.own_token else ""
+        headers = {
+            contract.CALLER_HEADER: settings.process,
+            contract.TOKEN_HEADER: token,
+            "Content-Type": "application/json",
+        }
+        given = {
+            contract.BRAND_HEADER: None if brand_id is None else str(brand_id),
+            contract.REQUEST_ID_HEADER: request_id,
+            contract.CANARY_HEADER: canary_token,
+        }
+        return {**headers, **{name: value for name, value in given.items() if value is not None}}
+
+    def _send(
+        self,
+        process: str,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None,
+        headers: dict[str, str],
+        query: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        """Send, once more after a broken connection: every write is idempotent under its request id."""
+        http, url = self._context.http, self._context.settings.service_urls.get(process)
+        if http is None or url is None:
+            raise AssertionError(
+                f"{self._context.settings.process} calls {process}, but contract.ROUTE_CALLERS does not say so"
+            )
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                return http.request(
+                    method, url + path, content=content, headers=headers, params=query
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                if attempt == ATTEMPTS_MAX:
+                    raise Unavailable(
+                        f"{process} cannot be reached; repeat the request later under the same request id"
+                    ) from error
+            except httpx.TimeoutException as error:
+                raise _no_answer(process, method) from error
+            except httpx.TransportError as error:
+                if attempt == ATTEMPTS_MAX:
+                    raise _no_answer(process, method) from error
+        raise AssertionError("the attempts end in an answer or an error")
+
+
+def _no_answer(process: str, method: str) -> Unavailable | OutcomeUnknown:
+    if method == "GET":
+        return Unavailable(f"{process} did not answer in time; repeat the request later")
+    return OutcomeUnknown(
+        f"{process} took the request but did not answer: repeat it under the same request id to learn the outcome"
+    )
+
+
+def _encode(body: object | None) -> bytes | None:
+    return None if body is None else msgspec.json.encode(body)
+
+
+def _decode(answer: httpx.Response, process: str) -> Any:
+    try:
+        return msgspec.json.decode(answer.content) if answer.content else None
+    except msgspec.DecodeError:
+        raise Unavailable(
+            f"{process} gave an answer that is not JSON (status {answer.status_code})"
+        ) from None
+
+
+def _passed_through(answer: httpx.Response, decoded: Any, process: str) -> PassedThrough:
+    said = decoded if isinstance(decoded, dict) else {}
+    retry_after = answer.headers.get("Retry-After", "")
+    return PassedThrough(
+        answer.status_code,
+        str(said.get("code", "UPSTREAM_ERROR")),
+        str(said.get("message", f"{process} answered {answer.status_code}")),
+        details=said.get("details") or {},
+        retry_after=int(retry_after) if retry_after.isdigit() else None,
+    )

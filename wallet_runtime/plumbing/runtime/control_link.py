@@ -1,0 +1,191 @@
+"""The copy's link to `control`: what the operators decided comes in, what this copy is and does goes out (SPEC 1.6)."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.rows import DictRow, dict_row
+
+from wallet_runtime import contract
+from wallet_runtime.contract.freeze import CopySeen
+from wallet_runtime.plumbing.runtime.database import (
+    CONNECT_TIMEOUT_SECONDS,
+    KEEPALIVES,
+    Row,
+    Session,
+    prepare_connection,
+    translated,
+)
+from wallet_runtime.plumbing.runtime.settings import Settings
+
+POLL_SECONDS = 0.1
+HEARTBEAT_SECONDS = 1.0
+SILENCE_SECONDS_MAX = 5.0
+TCP_USER_TIMEOUT_MILLISECONDS = 2000
+
+log = structlog.get_logger("control")
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """The freeze level as this copy knows it, and the epoch that level belongs to; -1 before the first read."""
+
+    level: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a copy says of itself: whether it is ready, and the figures behind that."""
+
+    ready: bool
+    detail: dict[str, Any]
+
+
+def _nothing_to_report() -> Report:
+    return Report(False, {})
+
+
+def _copy_seen(row: Row) -> CopySeen:
+    name = f"{row['process']} copy {row['copy']}"
+    return CopySeen(name, row["heartbeat_age_ms"], row["acknowledged_epoch"])
+
+
+def _goodbye() -> Report:
+    """Say that the copy ended in order: its last heartbeat is young, and it acts on nothing."""
+    return Report(False, {"ended": True})
+
+
+class ControlLink:
+    """Reads the freeze state every 100 ms and writes the copy's heartbeat every second, or at once after a change.
+
+    Until `control` was read once the level is sealed, which is the safe side; while it does not answer the last known
+    level stays, and after five seconds of silence readiness turns red.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Know where `control` is; nothing connects before `start`."""
+        self._settings = settings
+        self._freeze = Freeze(contract.SEALED, -1)
+        self._answered_at = float("-inf")
+        self._written_at = float("-inf")
+        self._report: Callable[[], Report] = _nothing_to_report
+        self._connection: psycopg.Connection[DictRow] | None = None
+        self._watching = False
+        self._copies: tuple[CopySeen, ...] = ()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
+
+    @property
+    def freeze(self) -> Freeze:
+        """The level and epoch that this copy acts on."""
+        return self._freeze
+
+    @property
+    def copies(self) -> tuple[CopySeen, ...]:
+        """Every registered copy as this link saw it last; empty before `watch_copies`."""
+        return self._copies
+
+    def watch_copies(self) -> None:
+        """Read the registered copies with every heartbeat, too."""
+        self._watching = True
+
+    def silence_seconds(self) -> float:
+        """Return the time since `control` last answered; infinite before the first answer."""
+        return time.monotonic() - self._answered_at
+
+    def check(self) -> str:
+        """Say "ok", or why the link is red."""
+        silence = self.silence_seconds()
+        if silence <= SILENCE_SECONDS_MAX:
+            return "ok"
+        return (
+            "control was never read"
+            if silence == float("inf")
+            else f"control has not answered for {silence:.0f} s"
+        )
+
+    def start(self, report: Callable[[], Report]) -> None:
+        """Begin reading and writing; `report` must answer at once, it is asked in the link's own thread."""
+        self._report = report
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the link, leaving a last heartbeat that says that this copy has ended."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(POLL_SECONDS if self._written_at > float("-inf") else 0.02):
+            self._take_turn()
+        self._report = _goodbye
+        self._written_at = float("-inf")
+        self._take_turn()
+        self._disconnect()
+
+    def _take_turn(self) -> None:
+        """Read, and write where it is due; after any failure begin with a new connection next time."""
+        try:
+            with translated("control"):
+                self._exchange(Session(self._connect(), "control"))
+        except Exception as error:
+            if self.silence_seconds() < SILENCE_SECONDS_MAX:
+                log.warning("control did not answer", error=type(error).__name__)
+            self._disconnect()
+
+    def _exchange(self, session: Session) -> None:
+        row = session.one("control_read_freeze")
+        seen = Freeze(row["level"], row["epoch"])
+        changed = seen != self._freeze
+        self._freeze = seen
+        now = self._answered_at = time.monotonic()
+        if changed:
+            log.info("freeze level acknowledged", level=seen.level, epoch=seen.epoch)
+        if changed or now - self._written_at >= HEARTBEAT_SECONDS:
+            self._write(session, seen)
+            self._written_at = now
+            if self._watching:
+                self._copies = tuple(map(_copy_seen, session.all("control_read_copies")))
+
+    def _write(self, session: Session, seen: Freeze) -> None:
+        report, settings = self._report(), self._settings
+        session.run(
+            "control_write_heartbeat",
+            process=settings.process,
+            copy=settings.copy,
+            url=settings.advertised_url,
+            version=settings.version,
+            pid=os.getpid(),
+            acknowledged_epoch=seen.epoch,
+            ready=report.ready,
+            detail=report.detail,
+        )
+
+    def _connect(self) -> psycopg.Connection[DictRow]:
+        if self._connection is None:
+            self._connection = psycopg.Connection[DictRow].connect(
+                self._settings.control_database_url.reveal().decode(),
+                autocommit=True,
+                row_factory=dict_row,
+                application_name=f"{self._settings.process}-{self._settings.copy}-control",
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                tcp_user_timeout=TCP_USER_TIMEOUT_MILLISECONDS,
+                keepalives_idle=KEEPALIVES["keepalives_idle"],
+                keepalives_interval=KEEPALIVES["keepalives_interval"],
+                keepalives_count=KEEPALIVES["keepalives_count"],
+            )
+            prepare_connection(self._connection, self._settings.prepare_threshold)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
