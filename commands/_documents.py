@@ -6,7 +6,7 @@ from typing import Any
 
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import CallService
-from rubyops.model.step import Wanted
+from rubyops.model.step import Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -14,7 +14,7 @@ DOCUMENT_BYTES_MAX = 64 * 1024
 DRAFT = "DRAFT"
 
 
-def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
+def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
     """Want the document in the file saved as a draft; refuse a version that was ever active (A7-9).
 
     `kind` is "topology" or "policy"; `key` is the document's field that names it.
@@ -34,7 +34,7 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Wanted:
             next_command=f"rubyops {kind} show",
         )
     effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)
-    return Wanted(
+    return Planned(
         (effect,),
         {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"},
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rubyops.errors import Refused
 from rubyops.model.effect import Backfill
 from rubyops.model.recorded import DRY_RUN_PREFIX, Evidence
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import EnvironmentFacts, Read
 
 COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
@@ -32,7 +32,7 @@ def scope(tenant_id: str | None) -> str:
     return tenant_id or "all"
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the rows created; refuse a run whose scope was never shown by a dry-run, or whose typed count is wrong."""
     preview = read.one("backfill_preview", tenant_id=params.tenant_id)
     counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
@@ -45,7 +45,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         facts["differs from dry-run"] = _difference(
             params, counts, read.results(DRY_RUN_PREFIX + scope(params.tenant_id))
         )
-    return Wanted((Backfill(params.batch_size, params.tenant_id),), facts)
+    return Planned((Backfill(params.batch_size, params.tenant_id),), facts)
 
 
 def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:

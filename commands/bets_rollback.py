@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from commands._bets import close_body, closed_otherwise, stored_bet
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -20,7 +20,7 @@ class Params:
     authorization: str
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the bet rolled back unless it is; refuse a settled one, whose winnings may be spent."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] in ("ROLLED_BACK", "TOMBSTONE"):
@@ -34,7 +34,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         close_body(bet),
         brand_id=bet["brand_id"],
     )
-    return Wanted(
+    return Planned(
         (effect,),
         {"stake": f"{bet['stake']} minor units of {bet['currency']}", "returns to": bet["funding"]},
     )

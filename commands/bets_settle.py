@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from commands._bets import close_body, closed_otherwise, stored_bet
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE
 
@@ -21,7 +21,7 @@ class Params:
     payout: str = option('winnings in major units of the bet\'s currency, "0" for a lost bet')
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the bet settled unless it is; refuse one that was rolled back."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] == "SETTLED":
@@ -34,7 +34,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     effect = CallService(
         WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle", body, brand_id=bet["brand_id"]
     )
-    return Wanted(
+    return Planned(
         (effect,),
         {
             "stake": f"{bet['stake']} minor units of {bet['currency']}",

@@ -6,7 +6,7 @@ When: last before thaw, and whenever in doubt. It passes a freeze. Blast radius:
 from dataclasses import dataclass
 
 from rubyops.model.effect import BeginVerification, RecordVerification, RunFlow
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 
@@ -15,11 +15,11 @@ class Params:
     """No parameters: there is one round trip."""
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the round trip, then the part of the verification recorded."""
     del params, read
     effects = (BeginVerification("canary"), RunFlow("canary"), RecordVerification("canary"))
-    return Wanted(effects, {})
+    return Planned(effects, {})
 
 
 COMMAND = Command("canary", "Send one canary's money the whole way round", Params, plan)

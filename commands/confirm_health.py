@@ -6,7 +6,7 @@ When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `c
 from dataclasses import dataclass
 
 from rubyops.model.effect import BeginVerification, RecordVerification, WaitFor
-from rubyops.model.step import Command, Wanted, option
+from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 
 
@@ -17,12 +17,12 @@ class Params:
     timeout_seconds: int = option("longest wait, in seconds", 30)
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Wait for both checks, then record."""
     del read
     bound = float(params.timeout_seconds)
     waits = (WaitFor("service-health", bound), WaitFor("forward-progress", bound))
-    return Wanted((BeginVerification("health"), *waits, RecordVerification("health")), {})
+    return Planned((BeginVerification("health"), *waits, RecordVerification("health")), {})
 
 
 COMMAND = Command(

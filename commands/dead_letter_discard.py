@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from commands._dead_letters import LIST, find, resolution, shown, waits
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_SERVICE
 
@@ -23,7 +23,7 @@ class Params:
     reason: str = option("why the event is never to be applied; the person who confirms reads it")
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the discard asked for; refuse for one that waits behind another or that somebody asked for."""
     reason = params.reason.strip()
     if not reason:
@@ -42,7 +42,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         f"/internal/rolling/dead-letters/{params.number}/discard",
         {"reason": reason},
     )
-    return Wanted((effect,), {**shown(letter), "then": "a person of the back office confirms it"})
+    return Planned((effect,), {**shown(letter), "then": "a person of the back office confirms it"})
 
 
 COMMAND = Command(

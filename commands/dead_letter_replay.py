@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from commands._dead_letters import LIST, find, resolution, shown, waits
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_SERVICE
 
@@ -21,7 +21,7 @@ class Params:
     number: int = option("the number that `rubyops events dead-letter list` shows")
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the event tried again unless it got through; refuse one that only waits behind another."""
     letter = find(read, params.number)
     if letter["resolved_at"] is not None:
@@ -31,7 +31,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     effect = CallService(
         ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{params.number}/replay"
     )
-    return Wanted((effect,), shown(letter))
+    return Planned((effect,), shown(letter))
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rubyops.errors import Refused
 from rubyops.model.effect import ConfirmDrained
-from rubyops.model.step import Command, Wanted, option
+from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import OPEN
 
@@ -20,7 +20,7 @@ class Params:
     timeout_seconds: int = option("longest wait, in seconds", 60)
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the proof; refuse while producers may still add events."""
     level = read.one("facts_freeze", database="control")["level"]
     if level == OPEN:
@@ -37,7 +37,7 @@ def plan(params: Params, read: Read) -> Wanted:
         "missing": outbox["missing"],
         "set_aside": outbox["set_aside"],
     }
-    return Wanted((ConfirmDrained(float(params.timeout_seconds)),), facts)
+    return Planned((ConfirmDrained(float(params.timeout_seconds)),), facts)
 
 
 COMMAND = Command(

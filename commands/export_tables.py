@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rubyops.errors import Refused
 from rubyops.model.effect import ExportTables
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 TABLES = (
@@ -27,7 +27,7 @@ class Params:
     """No parameters: the runbook names the seven tables."""
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want all seven tables; refuse where each of them is empty, which is no copy of anything."""
     del params
     there = read.one("reconcile_recorded")
@@ -37,7 +37,7 @@ def plan(params: Params, read: Read) -> Wanted:
             f"Export refused: {empty}. Is this the environment that is meant?",
             next_command="rubyops status",
         )
-    return Wanted((ExportTables(TABLES),), {"tables": len(TABLES)})
+    return Planned((ExportTables(TABLES),), {"tables": len(TABLES)})
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from commands.flows import FLOWS, ONLY_ON
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import RunFlow
 from rubyops.model.recorded import FLOWS_PREFIX
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import EnvironmentFacts, Read
 
 
@@ -21,7 +21,7 @@ class Params:
     name: str
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the flow played; an unknown name is wrong usage, and a flow of another topology has nothing to play here."""
     if params.name not in FLOWS:
         raise UsageError(
@@ -33,7 +33,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     if only != topology:
         _refuse_unless_active(topology, read)
         return NoOp(f"{params.name} is played on {only} alone, and {topology} is active here")
-    return Wanted((RunFlow(params.name),), {"topology": topology})
+    return Planned((RunFlow(params.name),), {"topology": topology})
 
 
 def _refuse_unless_active(topology: str, read: Read) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from checks._freeze import whose
 from rubyops.model.effect import Effect, RaiseFreeze, TakeOverFreeze
 from rubyops.model.freeze import FreezeLayer
-from rubyops.model.step import Command, Wanted, option
+from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 
 
@@ -27,7 +27,7 @@ class Params:
     take_over: str = option("adopt the freeze of this run, which has ended or died", "")
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want a layer of the level. It is wanted beside a stricter one, too: each freeze has an owner.
 
     Only `control` is asked: the brake must work where the operated database does not answer.
@@ -44,7 +44,7 @@ def plan(params: Params, read: Read) -> Wanted:
     effects: tuple[Effect, ...] = (RaiseFreeze(params.level, params.reason),)
     if params.take_over:
         effects = (TakeOverFreeze(params.take_over), *effects)
-    return Wanted(effects, facts)
+    return Planned(effects, facts)
 
 
 COMMAND = Command(

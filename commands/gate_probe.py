@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rubyops.model.effect import RunFlow
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 
@@ -19,10 +19,10 @@ class Params:
     gate: Literal["GATE-4", "GATE-5", "GATE-7", "GATE-8", "GATE-10"]
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the gate's probe played."""
     del read
-    return Wanted((RunFlow(params.gate),), {})
+    return Planned((RunFlow(params.gate),), {})
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from checks.platform.migrations_current import DATABASES, newest_revision, revision_of
 from rubyops.model.effect import Migrate
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 
 
@@ -17,7 +17,7 @@ class Params:
     """No parameters: the newest revision is the only target."""
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the newest schema unless both databases stand there."""
     del params
     found = {name: revision_of(read, name) for name in DATABASES}
@@ -26,7 +26,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(
             ", ".join(f"{name} is at {revision}, the newest" for name, revision in wanted.items())
         )
-    return Wanted(
+    return Planned(
         (Migrate(),), {name: f"{found[name] or 'empty'} -> {wanted[name]}" for name in DATABASES}
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from commands._pairs import active_pair, refuse_unless_in_force
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
 
@@ -23,7 +23,7 @@ class Params:
     policy_key: str = option("which policy", DEFAULT_POLICY_KEY)
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the version active unless it is; refuse one that is not saved or is for another topology."""
     present = active_pair(read)
     if present is None:
@@ -55,7 +55,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(f"{label} is active already")
     path = f"/internal/wallet/policy/{params.policy_key}/activate"
     body: dict[str, object] = {"version": params.version, "from": dataclasses.asdict(present)}
-    return Wanted((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
+    return Planned((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
 
 
 COMMAND = Command("policy-activate", "Activate a policy for the active topology", Params, plan)

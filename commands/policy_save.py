@@ -7,7 +7,7 @@ Undo: not needed, a draft that is never activated does nothing.
 from dataclasses import dataclass
 
 from commands._documents import plan_save
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 
@@ -18,7 +18,7 @@ class Params:
     file: str
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the draft saved; refuse a version that is active or superseded."""
     return plan_save("policy", "policy_key", params.file, read)
 

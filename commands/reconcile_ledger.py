@@ -12,7 +12,7 @@ from rubyops.model.effect import (
     RunFlow,
     VerificationKind,
 )
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 
@@ -21,11 +21,11 @@ class Params:
     """No parameters: the whole ledger."""
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the forced cycle with 0 drifts, then the part of the verification recorded."""
     del params, read
     kind: VerificationKind = "reconciliation"
-    return Wanted((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})
+    return Planned((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})
 
 
 COMMAND = Command(

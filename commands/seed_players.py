@@ -7,7 +7,7 @@ tables. Undo: none; the environment's data folder is its own.
 from dataclasses import dataclass
 
 from rubyops.model.effect import SeedPlayers
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 
 
@@ -18,7 +18,7 @@ class Params:
     count: int = 0
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the players where none exist."""
     count = params.count or read.environment.seed_players
     found = read.one("facts_legacy_players")
@@ -26,7 +26,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(f"{found['players']} legacy players exist over {found['tenants']} tenants")
     if not count:
         return NoOp("this environment is to have no legacy players")
-    return Wanted((SeedPlayers(count),), {"players": count})
+    return Planned((SeedPlayers(count),), {"players": count})
 
 
 COMMAND = Command("seed-players", "Make legacy players for rehearsals", Params, plan)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from checks._locks import HARMLESS, holders
 from rubyops.errors import Refused
 from rubyops.model.effect import EndSession
-from rubyops.model.step import Command, Wanted, option
+from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 
 
@@ -20,7 +20,7 @@ class Params:
     pid: int = option("the process id that `rubyops status` names")
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the session ended if it holds the fence row or the outbox; another one is refused."""
     rows = [row for table in HARMLESS for row in holders(read, table, older_seconds=0.0)]
     found = next((row for row in rows if row["pid"] == params.pid), None)
@@ -31,7 +31,7 @@ def plan(params: Params, read: Read) -> Wanted:
             next_command="rubyops status",
         )
     facts = {name: str(found[name]) for name in ("application", "role", "state", "query")}
-    return Wanted((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
+    return Planned((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
 
 
 COMMAND = Command(

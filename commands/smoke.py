@@ -6,7 +6,7 @@ When: after any rollout, restart or rollback (PRD-4b, LE-7d). Blast radius: cana
 from dataclasses import dataclass
 
 from rubyops.model.effect import BeginVerification, Effect, RecordVerification, RunFlow, WaitFor
-from rubyops.model.step import Command, Wanted
+from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
 CHECKS = ("service-health", "topology-endpoint", "policy-endpoint")
@@ -19,7 +19,7 @@ class Params:
     """No parameters: all cases, always."""
 
 
-def plan(params: Params, read: Read) -> Wanted:
+def plan(params: Params, read: Read) -> Planned:
     """Want the checks looked at and every case played, then the part of the verification recorded."""
     del params, read
     checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
@@ -30,7 +30,7 @@ def plan(params: Params, read: Read) -> Wanted:
         *cases,
         RecordVerification("smoke"),
     )
-    return Wanted(effects, {"cases": list(CASES)})
+    return Planned(effects, {"cases": list(CASES)})
 
 
 COMMAND = Command("smoke", "Play the smoke checks on canary players", Params, plan)

@@ -10,7 +10,7 @@ from checks.platform import forward_progress
 from commands._facts import consumers_alive
 from commands.stop_consumers import CONSUMERS
 from rubyops.model.effect import StartProcesses, WaitFor
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 
 PROGRESS_SECONDS = 30.0
@@ -21,17 +21,17 @@ class Params:
     """No parameters: every consumer of wallet events starts."""
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want every consumer that does not run; one that runs and makes no progress is waited for."""
     del params
     copies = consumers_alive(read, CONSUMERS)
     wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)
     down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
     if down:
-        return Wanted((StartProcesses(CONSUMERS), wait), {"not running": down})
+        return Planned((StartProcesses(CONSUMERS), wait), {"not running": down})
     progress = forward_progress.run(read)
     if not progress.ok:
-        return Wanted((wait,), {"no progress": progress.summary})
+        return Planned((wait,), {"no progress": progress.summary})
     return NoOp(f"every consumer of wallet events runs: {progress.summary}")
 
 

@@ -14,7 +14,7 @@ from checks._liveness import Liveness, liveness
 from checks.platform import forward_progress, service_health
 from rubyops.errors import Unreachable
 from rubyops.model.effect import StartPlatform, WaitFor
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import PROCESSES
 
@@ -28,7 +28,7 @@ class Params:
     """No parameters: the environment's file says what belongs to it."""
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want everything started unless all copies run, answer in health and tell our code."""
     del params
     life, troubles = _look(read)
@@ -48,10 +48,10 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     if doubts:
         facts["in doubt"] = doubts
     if missing or others or life is None:
-        return Wanted((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
+        return Planned((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
     # Every copy is started: starting wakes none that hangs, and ends none that is run by hand. One
     # that does not answer in time is a failure that names it: it may be in the middle of money.
-    return Wanted(_waits(WAKE_SECONDS), facts)
+    return Planned(_waits(WAKE_SECONDS), facts)
 
 
 def _kept(codes: list[CopyCode]) -> tuple[tuple[str, int], ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from commands._facts import consumers_alive
 from rubyops.errors import Refused
 from rubyops.model.effect import StopProcesses
-from rubyops.model.step import Command, NoOp, Wanted
+from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_WORKER
 
@@ -21,7 +21,7 @@ class Params:
     """No parameters: every consumer of wallet events stops."""
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want every consumer stopped that is not; refuse where one is out of the driver's reach."""
     del params
     copies = consumers_alive(read, CONSUMERS)
@@ -37,7 +37,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     if not alive:
         stopped = ", ".join(copy.label for copy in copies)
         return NoOp(f"every consumer of wallet events is stopped, and none reports: {stopped}")
-    return Wanted((StopProcesses(CONSUMERS),), {"running": alive})
+    return Planned((StopProcesses(CONSUMERS),), {"running": alive})
 
 
 COMMAND = Command(

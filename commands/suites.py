@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rubyops.model.effect import RunSuites
 from rubyops.model.recorded import SUITES as RECORDED
 from rubyops.model.recorded import UNKNOWN_COMMIT, short_commit
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 
 _WALLET = "tests/wallet_runtime/wallet"
@@ -49,7 +49,7 @@ class Params:
     again: bool = option("run the suites also where they passed for this very commit", False)
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the suites run, unless a result of this commit says that each of them has passed."""
     result, commit = read.results(RECORDED).result, read.environment.commit
     suites = dict(result.get("suites") or {}) if result is not None else {}
@@ -61,7 +61,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         tests = sum(counts.values())
         named = f"for commit {short_commit(commit)} at {result['recorded_at']}"
         return NoOp(f"{tests} tests of {len(SUITES)} suites passed {named}: {', '.join(SUITES)}")
-    return Wanted((RunSuites(SUITES),), {})
+    return Planned((RunSuites(SUITES),), {})
 
 
 COMMAND = Command(

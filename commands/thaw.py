@@ -13,7 +13,7 @@ from commands._verification import ROWS_MAX, verifying_run
 from rubyops.errors import Refused
 from rubyops.model.effect import LiftFreeze
 from rubyops.model.freeze import FreezeTruth
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
 from wallet_runtime.contract import OPEN
 
@@ -26,7 +26,7 @@ class Params:
     take_over: str = option("lift the freeze of this run, too, which has ended or died", "")
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the own freeze lifted; refuse unless one verification, whole, is of this very state.
 
     Money is frozen as long as `control` or the fence row says so. The state goes with the effect,
@@ -41,10 +41,10 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
     now = platform_state(read)
     if now["freeze"]["level"] == OPEN:
         # Only copies are late to hear of it; nothing is lowered.
-        return Wanted((LiftFreeze(params.reason, params.take_over),), facts)
+        return Planned((LiftFreeze(params.reason, params.take_over),), facts)
     facts["verified by"] = _verified_by(read, now, found)
     facts["frozen"] = [whose(layer) for layer in found.layers]
-    return Wanted((LiftFreeze(params.reason, params.take_over, now),), facts)
+    return Planned((LiftFreeze(params.reason, params.take_over, now),), facts)
 
 
 def _verified_by(read: Read, now: Row, found: FreezeTruth) -> str:

@@ -13,7 +13,7 @@ from commands._pairs import Pair, active_pair, refuse_unless_in_force, saved_pai
 from commands._way_back import pair_to_go_back_to, refuse_open_bets
 from rubyops.errors import UsageError
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
 
@@ -37,7 +37,7 @@ class Params:
     only_first: bool = option("do nothing where any pair is active already", False)
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the pair active unless it is; going back refuses while accepted bets are open on the candidate."""
     present = active_pair(read)
     if params.only_first and present is not None:
@@ -49,7 +49,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return _nothing_to_do(target, "is active already", read)
     if params.version == PREVIOUS:
         refuse_open_bets(read, present)
-    return Wanted(
+    return Planned(
         (_activation(target, present),),
         {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)},
     )

@@ -15,7 +15,7 @@ from checks.platform import freeze_acknowledged
 from commands._documents import read_document
 from rubyops.errors import Refused, UsageError
 from rubyops.model.effect import Effect, MoveTopology, UndoTopologyMove
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
 from wallet_runtime.contract import SEALED
 
@@ -35,7 +35,7 @@ class Params:
     dry_run: bool = False
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the move, or its undo; refuse while money is not sealed and drained, or the digest is not the document's."""
     if bool(params.file) == bool(params.undo):
         raise UsageError(
@@ -51,7 +51,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
         return NoOp(str(facts["reason"]))
     obstacles = [*_not_still(read), *obstacles]
     if params.dry_run:
-        return Wanted(
+        return Planned(
             (effect,), facts | ({"must be settled first": obstacles} if obstacles else {})
         )
     if obstacles:
@@ -61,7 +61,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             next_command=_next(params, read),
             details={"obstacles": obstacles},
         )
-    return Wanted((effect,), facts)
+    return Planned((effect,), facts)
 
 
 def _move(params: Params, read: Read) -> tuple[Effect | None, dict[str, object], list[str]]:

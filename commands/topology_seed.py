@@ -10,7 +10,7 @@ from typing import Literal
 from commands._pairs import active_pair, refuse_unless_in_force
 from rubyops.errors import Refused
 from rubyops.model.effect import CallService
-from rubyops.model.step import Command, NoOp, Wanted, option
+from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import (
     DEFAULT_POLICY_KEY,
@@ -37,7 +37,7 @@ class Params:
     )
 
 
-def plan(params: Params, read: Read) -> Wanted | NoOp:
+def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the drafts unless they are saved, each with its policy; refuse a second seed beside another one."""
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
@@ -74,7 +74,7 @@ def plan(params: Params, read: Read) -> Wanted | NoOp:
             refuse_unless_in_force(present, read)
         versions = ", ".join(f"v{row['version']}" for row in saved)
         return NoOp(f"{code} {versions} is saved, its policies too")
-    return Wanted((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
+    return Planned((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
 
 
 COMMAND = Command("topology-seed", "Save the environment's topology seed as drafts", Params, plan)

@@ -23,8 +23,8 @@ from rubyops.engine.evidence import EvidenceBook
 from rubyops.engine.playbook import Library, load_playbook, suggest
 from rubyops.engine.report import Reporter, Silent
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Flow, Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts, Flow
 from rubyops.errors import UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.finding import Finding
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Toolkit:
+class EnvironmentServices:
     """Everything of one environment that the command line works with."""
 
     environment: Environment
@@ -48,12 +48,12 @@ class Toolkit:
     reader: "Reader"
     control: "ControlDatabase"
     journals: JournalFolder
-    tools: Tools
+    tools: EnginePorts
 
-    def session(self, reporter: Reporter, stop: StopWish) -> Session:
+    def session(self, reporter: Reporter, stop: StopSignal) -> Session:
         """Return the front door of the engine."""
-        self.reader.listen(stop.obey)
-        self.driver.listen(stop.obey, reporter.note)
+        self.reader.listen(stop.raise_if_set)
+        self.driver.listen(stop.raise_if_set, reporter.note)
         return Session(self.tools, self.journals, this_process(), reporter, stop)
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
@@ -64,7 +64,7 @@ class Toolkit:
         return client.send(process, "POST", path, client.operator_headers(None), encode(body))
 
 
-def open_toolkit(name: str | None) -> Toolkit:
+def open_environment(name: str | None) -> EnvironmentServices:
     """Wire the named environment, `local` when none is named. Raises `UsageError`."""
     from rubyops.adapters.bounded import Patience
     from rubyops.adapters.control import ControlDatabase
@@ -127,7 +127,7 @@ def open_toolkit(name: str | None) -> Toolkit:
     def whose(found: FreezeTruth) -> list[str]:
         return [freezing.whose(layer) for layer in found.layers]
 
-    tools = Tools(
+    tools = EnginePorts(
         reader,
         control,
         operator,
@@ -140,12 +140,12 @@ def open_toolkit(name: str | None) -> Toolkit:
         state=lambda: state.platform_state(reader),
         holding=lambda table: locks.held_by(reader, table),
     )
-    return Toolkit(environment, driver, reader, control, journals, tools)
+    return EnvironmentServices(environment, driver, reader, control, journals, tools)
 
 
-def quiet_session(toolkit: Toolkit) -> Session:
+def quiet_session(toolkit: EnvironmentServices) -> Session:
     """Return the engine's front door for looking only."""
-    return toolkit.session(Silent(), StopWish())
+    return toolkit.session(Silent(), StopSignal())
 
 
 def configuration(name: str | None) -> list[dict[str, object]]:

@@ -212,7 +212,7 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Mark:
+class EffectIdentity:
     """Under what an effect acts: its own id, its run, the run's fencing token, the person behind it.
 
     `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
@@ -277,17 +277,17 @@ class Control(Protocol):
     def freeze(self) -> FreezeState:
         """Read the present freeze state."""
 
-    def raise_freeze(self, mark: Mark, level: str, reason: str) -> FreezeChange:
+    def raise_freeze(self, mark: EffectIdentity, level: str, reason: str) -> FreezeChange:
         """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock.
 
         Raises `Overruled` where the freeze is not at the mark's epoch.
         """
 
-    def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
+    def take_over_freeze(self, mark: EffectIdentity, from_run: str) -> FreezeChange:
         """Take over a run's freeze, once per effect id. Raises `LockLost`, `Overruled`, `Refused`."""
 
     def lift_freeze(
-        self, mark: Mark, reason: str, take_over: str, change_no: int | None
+        self, mark: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
         """Lift what belongs to the mark's run or owner, or is taken over, once per effect.
 
@@ -319,10 +319,10 @@ class Control(Protocol):
     def head(self, run_id: str) -> tuple[int, str] | None:
         """Return the newest anchored line of a journal: its sequence number and digest."""
 
-    def begin_verification(self, mark: Mark, kind: str, state: Row) -> None:
+    def begin_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
         """Begin a part of the verification on this state of the platform. Raises `LockLost`."""
 
-    def pass_verification(self, mark: Mark, kind: str, state: Row) -> None:
+    def pass_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
         """Let it pass. Raises `LockLost`, or `CheckFailed` when the state is another one by now."""
 
 
@@ -334,20 +334,20 @@ class Operate(Protocol):
     """
 
     def start_platform(
-        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+        self, mark: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
         """Start what does not run, migrated to the newest schema; restart the named copies, too."""
 
-    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
+    def stop(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""
 
-    def start(self, mark: Mark, processes: Sequence[str]) -> None:
+    def start(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Start every copy of these processes."""
 
-    def migrate(self, mark: Mark) -> dict[str, object]:
+    def migrate(self, mark: EffectIdentity) -> dict[str, object]:
         """Bring both databases to the newest schema; return the revision of each."""
 
-    def seed_players(self, mark: Mark, count: int) -> int:
+    def seed_players(self, mark: EffectIdentity, count: int) -> int:
         """Create legacy players where none exist, and return how many were created."""
 
     def has_money(self) -> bool:
@@ -362,7 +362,9 @@ class Operate(Protocol):
     def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
         """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut` when held up."""
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
+    def lower_freeze(
+        self, mark: EffectIdentity, level: str, epoch: int, change_no: int | None
+    ) -> None:
         """Mirror a lowered freeze into the fence row, on the change that was verified.
 
         Raises `LockLost`, `Overruled`, and `TimedOut` while the row is held.
@@ -373,7 +375,7 @@ class Operate(Protocol):
 
     def call(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         process: str,
         method: str,
         path: str,
@@ -386,7 +388,7 @@ class Operate(Protocol):
         `before_each` is asked before every try; what it raises ends the call.
         """
 
-    def actor(self, mark: Mark, flow: str) -> Actor:
+    def actor(self, mark: EffectIdentity, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
 
     def run_suites(
@@ -394,24 +396,24 @@ class Operate(Protocol):
     ) -> dict[str, Row]:
         """Run test files by suite and keep the result; return per suite {passed, failed, skipped, failures}. May raise `TimedOut`."""
 
-    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+    def export(self, mark: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
         """Copy the tables in one snapshot; return the folder and per table its rows and sha256."""
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
         """Count unpublished events under a lock that no writer can be inside of; None when the lock was not free."""
 
-    def publish_canary(self, mark: Mark) -> str:
+    def publish_canary(self, mark: EffectIdentity) -> str:
         """Write this effect's canary event to the outbox, once, and return the event's id."""
 
     def canary_arrived(self, event_id: str) -> bool:
         """Whether the canary event is in the consumer's inbox."""
 
-    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+    def backfill_batch(self, mark: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
         """Do the next batch of this run after its checkpoint; the counters are those of the whole run so far."""
 
     def topology_move_batch(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         document: Mapping[str, object] | None,
         digest: str,
         undoes: str | None,

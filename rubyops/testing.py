@@ -17,9 +17,9 @@ from rubyops.ports import (
     Copy,
     CopyNames,
     Database,
+    EffectIdentity,
     EnvironmentFacts,
     HttpAnswer,
-    Mark,
     MoveCount,
     Row,
 )
@@ -74,7 +74,7 @@ class StillRead:
 
 
 class RecordingOperate:
-    """Hands that note each act as (verb, effect id or subject) and call `on_act`, where a test may break things."""
+    """EffectContext that note each act as (verb, effect id or subject) and call `on_act`, where a test may break things."""
 
     def __init__(self, on_act: Callable[[str, str], None] = lambda verb, subject: None) -> None:
         """Remember nothing yet; money exists."""
@@ -89,25 +89,25 @@ class RecordingOperate:
         self.acts.append((verb, subject))
 
     def start_platform(
-        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+        self, mark: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
         """Note it."""
         self._act("start_platform", "")
 
-    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
+    def stop(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Note it."""
         self._act("stop", ",".join(processes))
 
-    def start(self, mark: Mark, processes: Sequence[str]) -> None:
+    def start(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Note it."""
         self._act("start", ",".join(processes))
 
-    def migrate(self, mark: Mark) -> dict[str, object]:
+    def migrate(self, mark: EffectIdentity) -> dict[str, object]:
         """Note it."""
         self._act("migrate", "")
         return {}
 
-    def seed_players(self, mark: Mark, count: int) -> int:
+    def seed_players(self, mark: EffectIdentity, count: int) -> int:
         """Note it."""
         self._act("seed", str(count))
         return count
@@ -124,7 +124,9 @@ class RecordingOperate:
         """Note it."""
         self._act("raise", level)
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
+    def lower_freeze(
+        self, mark: EffectIdentity, level: str, epoch: int, change_no: int | None
+    ) -> None:
         """Note it."""
         self._act("lower", level)
 
@@ -135,7 +137,7 @@ class RecordingOperate:
 
     def call(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         process: str,
         method: str,
         path: str,
@@ -148,7 +150,7 @@ class RecordingOperate:
         self._act("call", mark.effect_id)
         return self.answer
 
-    def actor(self, mark: Mark, flow: str) -> Actor:
+    def actor(self, mark: EffectIdentity, flow: str) -> Actor:
         """Refuse: a flow needs a platform."""
         raise Unreachable("there is no actor in a test of the engine")
 
@@ -160,7 +162,7 @@ class RecordingOperate:
         self._act("suites", ",".join(suites))
         return self.figures
 
-    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+    def export(self, mark: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
         """Note it."""
         self._act("export", mark.effect_id)
         return {"folder": "nowhere"}
@@ -169,7 +171,7 @@ class RecordingOperate:
         """Count none."""
         return 0
 
-    def publish_canary(self, mark: Mark) -> str:
+    def publish_canary(self, mark: EffectIdentity) -> str:
         """Note it."""
         self._act("canary", mark.effect_id)
         return mark.effect_id
@@ -178,14 +180,14 @@ class RecordingOperate:
         """Say that it arrived."""
         return True
 
-    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+    def backfill_batch(self, mark: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
         """Note it and be done."""
         self._act("batch", mark.effect_id)
         return BatchCount(0, 0, 0, 0, None)
 
     def topology_move_batch(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         document: Mapping[str, object] | None,
         digest: str,
         undoes: str | None,

@@ -24,7 +24,7 @@ from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.finding import Finding
 from rubyops.model.recorded import Evidence
 from rubyops.model.secret import Secret
-from rubyops.model.step import Check, Command, NoOp, Wanted
+from rubyops.model.step import Check, Command, NoOp, Planned
 from rubyops.ports import Copy, Database, HttpAnswer, Read, Row
 from rubyops.registry import CHECKS, COMMANDS
 from tests.checks.money import Money
@@ -280,7 +280,7 @@ def ask(
 def _answer(
     name: str,
     world: str,
-    question: Callable[[], Finding | NoOp | Wanted],
+    question: Callable[[], Finding | NoOp | Planned],
     params: Mapping[str, object] | None = None,
 ) -> Answer:
     try:
@@ -296,7 +296,7 @@ def _answer(
     return Answer(name, world, status, sentence, params or {})
 
 
-def _told(said: Finding | NoOp | Wanted) -> tuple[str, str]:
+def _told(said: Finding | NoOp | Planned) -> tuple[str, str]:
     match said:
         case Finding():
             return said.status, said.summary

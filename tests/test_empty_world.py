@@ -23,7 +23,7 @@ from commands.flows import FLOWS
 from rubyops.engine.guard import first_broken
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import passed
-from rubyops.model.step import Check, Command, NoOp, Wanted
+from rubyops.model.step import Check, Command, NoOp, Planned
 from rubyops.ports import HttpAnswer, Read
 from rubyops.registry import CHECKS, COMMANDS
 from tests.checks.conftest import CONSUMED
@@ -142,7 +142,7 @@ def test_a_new_check_that_is_ok_on_nothing_is_found(world: str, read: Read) -> N
 
 
 @in_world("empty")
-@pytest.mark.parametrize("nothing", [NoOp("nothing to do"), Wanted((), {})])
+@pytest.mark.parametrize("nothing", [NoOp("nothing to do"), Planned((), {})])
 def test_a_new_noop_on_nothing_is_found(world: str, read: Read, nothing: Any) -> None:
     answers = ask(world, read, {}, planted("new-command", lambda params, read: nothing))
     (said,) = verdict(answers, ALLOWED, KNOWN_WRONG)
@@ -230,7 +230,7 @@ def test_revisions_are_read_from_both_databases(
     with psycopg.connect(databases[behind].superuser_dsn, autocommit=True) as connection:
         connection.execute("UPDATE public.alembic_version SET version_num = '0001'")
     assert f"{behind} is at 0001" in migrations_current.run(read).summary
-    assert isinstance(migrate.COMMAND.plan(migrate.Params(), read), Wanted)
+    assert isinstance(migrate.COMMAND.plan(migrate.Params(), read), Planned)
 
 
 def test_the_seed_is_read_from_its_rows(platform_db: TestDatabase) -> None:
@@ -272,7 +272,7 @@ def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(
         connection.execute(
             "UPDATE control.service_copy SET acknowledged_epoch = -1 WHERE process = 'gateway'"
         )
-    assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), Wanted)
+    assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), Planned)
 
 
 # --- the page for a person

@@ -12,7 +12,7 @@ from rubyops.adapters.database import Link
 from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, code_of, encode, not_overtaken
 from rubyops.errors import CheckFailed, UsageError
-from rubyops.ports import Attempt, AttemptAnswer, CanaryPlayer, HttpAnswer, Mark, Read
+from rubyops.ports import Attempt, AttemptAnswer, CanaryPlayer, EffectIdentity, HttpAnswer, Read
 from wallet_runtime import contract
 
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
@@ -45,7 +45,13 @@ class CanaryActor:
     """Implements the `Actor` port for one flow of one effect."""
 
     def __init__(
-        self, driver: Driver, client: CallClient, link: Link, read: Read, mark: Mark, flow: str
+        self,
+        driver: Driver,
+        client: CallClient,
+        link: Link,
+        read: Read,
+        mark: EffectIdentity,
+        flow: str,
     ) -> None:  # noqa: PLR0913
         """Act as whatever the flow needs; `link` is the operators' role, for canary passes."""
         self._driver = driver

@@ -8,7 +8,7 @@ from rubyops.adapters.host import is_gone
 from rubyops.errors import CheckFailed, LockHeld, LockLost, Unreachable
 from rubyops.model.freeze import FreezeChange, FreezeState
 from rubyops.model.platform_state import differences
-from rubyops.ports import Holder, LockState, Mark, Row
+from rubyops.ports import EffectIdentity, Holder, LockState, Row
 
 LEASE_SECONDS = 15.0
 NO_TOKEN = -1
@@ -33,7 +33,7 @@ class ControlDatabase:
         row = self._link.one("facts_freeze")
         return FreezeState(**row)
 
-    def raise_freeze(self, mark: Mark, level: str, reason: str) -> FreezeChange:
+    def raise_freeze(self, mark: EffectIdentity, level: str, reason: str) -> FreezeChange:
         """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock."""
         row = self._link.one(
             "control_raise_freeze",
@@ -47,7 +47,7 @@ class ControlDatabase:
         )
         return FreezeChange(**row)
 
-    def take_over_freeze(self, mark: Mark, from_run: str) -> FreezeChange:
+    def take_over_freeze(self, mark: EffectIdentity, from_run: str) -> FreezeChange:
         """Take over a run's freeze, once per effect id."""
         row = self._link.one(
             "control_take_over_freeze",
@@ -61,7 +61,7 @@ class ControlDatabase:
         return FreezeChange(**row)
 
     def lift_freeze(
-        self, mark: Mark, reason: str, take_over: str, change_no: int | None
+        self, mark: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
         """Lift what belongs to the mark's run or owner, or is taken over, once per effect id."""
         more = {"reason": reason, "take_over": take_over, "change_no": change_no}
@@ -143,13 +143,13 @@ class ControlDatabase:
         rows = self._link.rows("control_journal_head", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
-    def begin_verification(self, mark: Mark, kind: str, state: Row) -> None:
+    def begin_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
         """Begin a part of the verification on this state of the platform."""
         self._link.rows(
             "control_begin_verification", **_part(mark, kind, state), effect_id=mark.effect_id
         )
 
-    def pass_verification(self, mark: Mark, kind: str, state: Row) -> None:
+    def pass_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
         """Let it pass. Raises `CheckFailed` when the platform is in another state than it began on."""
         if self._link.rows("control_pass_verification", **_part(mark, kind, state)):
             return
@@ -161,5 +161,5 @@ class ControlDatabase:
         )
 
 
-def _part(mark: Mark, kind: str, state: Row) -> Row:
+def _part(mark: EffectIdentity, kind: str, state: Row) -> Row:
     return {"run_id": mark.run_id, "token": mark.token, "kind": kind, "state": json.dumps(state)}

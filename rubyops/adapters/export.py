@@ -15,14 +15,14 @@ import sql
 from rubyops.adapters.database import Link
 from rubyops.adapters.durable import sync_folder, write_new
 from rubyops.errors import RubyopsError, overtaken
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 
 SCHEMA = "wallet"
 MANIFEST = "manifest.json"
 
 
 def export_tables(
-    link: Link, exports: Path, mark: Mark, tables: Sequence[str]
+    link: Link, exports: Path, mark: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, object]:
     """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
 
@@ -52,7 +52,7 @@ def export_tables(
 
 
 def _write(
-    link: Link, unfinished: Path, final: Path, mark: Mark, tables: Sequence[str]
+    link: Link, unfinished: Path, final: Path, mark: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, object]:
     unfinished.mkdir(mode=0o700, parents=True)
     manifest: dict[str, object] = {
@@ -67,7 +67,7 @@ def _write(
     return manifest
 
 
-def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
+def _publish(link: Link, unfinished: Path, final: Path, mark: EffectIdentity) -> None:
     """Give the folder its name, and have that on the disk, while the fence is held.
 
     A fence that was lost before the commit, and a disk that fails, take the name away again.
@@ -88,12 +88,12 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: Mark) -> None:
         raise
 
 
-def _hold(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:
+def _hold(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
     connection.execute(sql.query("fence_hold_briefly"), {"token": mark.token})
 
 
 def _copy_all(
-    link: Link, folder: Path, mark: Mark, tables: Sequence[str]
+    link: Link, folder: Path, mark: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, dict[str, object]]:
     with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -109,7 +109,7 @@ def _copy_all(
                 connection.isolation_level, connection.read_only = None, None
 
 
-def _confirm(connection: psycopg.Connection[dict[str, object]], mark: Mark) -> None:
+def _confirm(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
     """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != mark.token:

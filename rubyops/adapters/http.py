@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.adapters.driver import Driver
 from rubyops.errors import NoSecret, overtaken
-from rubyops.ports import HttpAnswer, Mark
+from rubyops.ports import EffectIdentity, HttpAnswer
 from wallet_runtime import contract
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def code_of(answer: HttpAnswer) -> object:
     return answer.body.get("code") if isinstance(answer.body, dict) else None
 
 
-def not_overtaken(answer: HttpAnswer, mark: Mark) -> HttpAnswer:
+def not_overtaken(answer: HttpAnswer, mark: EffectIdentity) -> HttpAnswer:
     """Return the answer, or raise `LockLost` where the service refused the mark's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
         token = f"fencing token {mark.token} was overtaken"

@@ -23,7 +23,16 @@ from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.adapters.suites import PytestSuites
 from rubyops.errors import LockLost, NotThere, OutcomeUnknown, Unreachable
-from rubyops.ports import Actor, BatchCount, CopyNames, HttpAnswer, Mark, MoveCount, Read, Row
+from rubyops.ports import (
+    Actor,
+    BatchCount,
+    CopyNames,
+    EffectIdentity,
+    HttpAnswer,
+    MoveCount,
+    Read,
+    Row,
+)
 from wallet_runtime import contract
 
 ROLE = "rubyops_ops"
@@ -49,27 +58,27 @@ class Operator:
         self._client = CallClient(driver)
 
     def start_platform(
-        self, mark: Mark, progress: Callable[[str], None], restart: CopyNames
+        self, mark: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
         """Start everything that is not running, migrated to the newest schema."""
         self._driver.ensure_up(progress, mark.fence, restart)
         self._link.close()
 
-    def stop(self, mark: Mark, processes: Sequence[str]) -> None:
+    def stop(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""
         self._driver.stop(processes, mark.fence)
 
-    def start(self, mark: Mark, processes: Sequence[str]) -> None:
+    def start(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
         """Start every copy of these processes."""
         self._driver.start(processes, mark.fence)
 
-    def migrate(self, mark: Mark) -> dict[str, object]:
+    def migrate(self, mark: EffectIdentity) -> dict[str, object]:
         """Bring both databases to the newest schema."""
         told: list[str] = []
         self._driver.migrate(told.append, mark.fence)
         return {"schema": told}
 
-    def seed_players(self, mark: Mark, count: int) -> int:
+    def seed_players(self, mark: EffectIdentity, count: int) -> int:
         """Create legacy players where none exist."""
         return int(self._link.one("ops_seed_players", count=count, token=mark.token)["created"])
 
@@ -97,7 +106,9 @@ class Operator:
         self._link.rows("ops_raise_freeze", level=level, epoch=epoch)
         self._link.rows("ops_settle_freeze", epoch=epoch, patience_ms=patience_ms)
 
-    def lower_freeze(self, mark: Mark, level: str, epoch: int, change_no: int | None) -> None:
+    def lower_freeze(
+        self, mark: EffectIdentity, level: str, epoch: int, change_no: int | None
+    ) -> None:
         """Mirror a lowered freeze; the gate is asked for again while it is held."""
         patient = Retrying(
             retry=retry_if_exception_type(Busy),
@@ -119,7 +130,7 @@ class Operator:
 
     def call(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         process: str,
         method: str,
         path: str,
@@ -158,11 +169,11 @@ class Operator:
 
         return patient(attempt)
 
-    def actor(self, mark: Mark, flow: str) -> Actor:
+    def actor(self, mark: EffectIdentity, flow: str) -> Actor:
         """Return the hands of one flow of this effect."""
         return CanaryActor(self._driver, self._client, self._link, self._read, mark, flow)
 
-    def export(self, mark: Mark, tables: Sequence[str]) -> dict[str, object]:
+    def export(self, mark: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
         """Copy the tables in one snapshot."""
         return exporting.export_tables(self._link, self._exports, mark, tables)
 
@@ -177,7 +188,7 @@ class Operator:
         except Busy:
             return None
 
-    def publish_canary(self, mark: Mark) -> str:
+    def publish_canary(self, mark: EffectIdentity) -> str:
         """Write this effect's canary event once."""
         player = derived(mark.effect_id, "outbox", "player")
         named = {"effect_id": mark.effect_id, "brand_id": CANARY_BRAND, "player_id": player}
@@ -187,7 +198,7 @@ class Operator:
         """Whether the canary event is in the consumer's inbox."""
         return bool(self._link.one("ops_canary_arrived", event_id=event_id)["arrived"])
 
-    def backfill_batch(self, mark: Mark, tenant_id: str | None, limit: int) -> BatchCount:
+    def backfill_batch(self, mark: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
         """Do the next batch after this run's checkpoint, up to the bound that its first batch fixed."""
         self._link.rows(
             "backfill_batch", run_id=mark.run_id, token=mark.token, tenant_id=tenant_id, limit=limit
@@ -203,7 +214,7 @@ class Operator:
 
     def topology_move_batch(
         self,
-        mark: Mark,
+        mark: EffectIdentity,
         document: Mapping[str, object] | None,
         digest: str,
         undoes: str | None,

@@ -59,7 +59,7 @@ def history_command(kind: str) -> click.Command:
     @click.argument("name", required=False)
     @line
     def body(*, console: Console, environment: str | None, name: str | None) -> int:
-        toolkit = bootstrap.open_toolkit(environment)
+        toolkit = bootstrap.open_environment(environment)
         found = [
             item
             for item in toolkit.reader.rows("facts_activations")
@@ -101,7 +101,7 @@ def diff_command(kind: str) -> click.Command:
     @click.argument("new", type=click.IntRange(1))
     @line
     def body(*, console: Console, environment: str | None, name: str, old: int, new: int) -> int:
-        toolkit = bootstrap.open_toolkit(environment)
+        toolkit = bootstrap.open_environment(environment)
         answer = toolkit.reader.get(
             WALLET_SERVICE, f"/internal/wallet/{kind}/{quote(name, safe='')}"
         )

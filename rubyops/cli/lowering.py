@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rubyops.adapters.host import this_process
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.engine.charge import raise_fence
 from rubyops.engine.journal import new_run_id
 from rubyops.engine.lease import Lease
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 
 
-def take_down(toolkit: Toolkit, say: Callable[[str], None], stop: StopWish) -> bool:
+def take_down(toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
     It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken
@@ -22,7 +22,9 @@ def take_down(toolkit: Toolkit, say: Callable[[str], None], stop: StopWish) -> b
 
 
 @contextmanager
-def _lock(toolkit: Toolkit, say: Callable[[str], None], stop: StopWish) -> Iterator[int | None]:
+def _lock(
+    toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal
+) -> Iterator[int | None]:
     if not toolkit.control.reachable():
         yield None
         return

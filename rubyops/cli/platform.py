@@ -10,7 +10,7 @@ import click
 
 from checks._liveness import CopyLife, liveness
 from rubyops import bootstrap
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
 from rubyops.cli.money import as_data, money_lines, money_status
@@ -37,10 +37,10 @@ _RUNNING = "running"
 @line
 def down(*, console: Console, environment: str | None) -> int:
     """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     seen = toolkit.control.reachable()
     with stoppable(console) as stop:
-        toolkit.driver.listen(stop.obey, console.say)
+        toolkit.driver.listen(stop.raise_if_set, console.say)
         try:
             ran = take_down(toolkit, console.say, stop)
         except Interrupted as wish:
@@ -64,7 +64,7 @@ def down(*, console: Console, environment: str | None) -> int:
 @line
 def status(*, console: Console, environment: str | None) -> int:
     """Show what runs, by forward progress, and what money is doing: exit 4 when it is down, 5 when a part is not ready."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     found = toolkit.tools.freeze()
     for text in money_lines(found, toolkit.tools.whose(found)):
         console.data(console.paint(text, money_status(found)))
@@ -110,7 +110,7 @@ def status(*, console: Console, environment: str | None) -> int:
     return code
 
 
-def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
+def _copy_row(toolkit: EnvironmentServices, copy: CopyLife) -> dict[str, Any]:
     name = f"{copy.process} {copy.number}"
     details: dict[str, Any] = {
         "state": copy.state,
@@ -148,13 +148,13 @@ def _copy_row(toolkit: Toolkit, copy: CopyLife) -> dict[str, Any]:
     )  # noqa: PLR2004
 
 
-def _freeze_row(toolkit: Toolkit, found: FreezeTruth) -> dict[str, Any]:
+def _freeze_row(toolkit: EnvironmentServices, found: FreezeTruth) -> dict[str, Any]:
     text = "; ".join(money_lines(found, toolkit.tools.whose(found)))
     status = "ok" if found.verdict.in_force else "failed"
     return row("freeze", "money", text, as_data(found), status=status)
 
 
-def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
+def _pair_row(toolkit: EnvironmentServices) -> dict[str, Any]:
     gate = toolkit.reader.one("facts_gate")
     if gate["topology_code"] is None:
         return row("topology", "topology", "none is active", status="noop")
@@ -162,7 +162,7 @@ def _pair_row(toolkit: Toolkit) -> dict[str, Any]:
     return row("topology", "topology", words, gate)
 
 
-def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
+def _outbox_row(toolkit: EnvironmentServices) -> dict[str, Any]:
     outbox, groups = toolkit.reader.one("facts_outbox"), toolkit.reader.groups()
     lag = sum(group["lag"] for group in groups) if groups else None
     oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
@@ -180,7 +180,7 @@ def _outbox_row(toolkit: Toolkit) -> dict[str, Any]:
     return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
 
 
-def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
+def _lock_row(toolkit: EnvironmentServices) -> dict[str, Any]:
     held = toolkit.control.lock()
     if held is None:
         return row("lock", "lock", "free", status="noop")
@@ -190,7 +190,7 @@ def _lock_row(toolkit: Toolkit) -> dict[str, Any]:
     return row("lock", "lock", words, {"run": held.run_id, "gone": held.gone})
 
 
-def _check_row(toolkit: Toolkit, name: str) -> dict[str, Any]:
+def _check_row(toolkit: EnvironmentServices, name: str) -> dict[str, Any]:
     finding = toolkit.tools.check(name)
     return row(name, name, finding.summary, finding.details, status=finding.status)
 
@@ -207,7 +207,7 @@ def _told(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 @line
 def doctor(*, console: Console, environment: str | None) -> int:
     """Look for what would stop rubyops from working here, each with the command that mends it."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     rows = [
         _python(),
         _home(toolkit),
@@ -245,7 +245,7 @@ def _python() -> dict[str, Any]:
     )
 
 
-def _home(toolkit: Toolkit) -> dict[str, Any]:
+def _home(toolkit: EnvironmentServices) -> dict[str, Any]:
     home = toolkit.environment.home
     try:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -263,7 +263,7 @@ def _home(toolkit: Toolkit) -> dict[str, Any]:
     return _verdict("home", "state folder", True, str(home), "")
 
 
-def _disk(toolkit: Toolkit) -> dict[str, Any]:
+def _disk(toolkit: EnvironmentServices) -> dict[str, Any]:
     home = toolkit.environment.home
     free = shutil.disk_usage(home if home.exists() else home.parent).free
     return _verdict(
@@ -289,7 +289,7 @@ def _servers() -> dict[str, Any]:
     return _verdict("servers", "server programs", True, words, "")
 
 
-def _journals(toolkit: Toolkit) -> dict[str, Any]:
+def _journals(toolkit: EnvironmentServices) -> dict[str, Any]:
     session = bootstrap.quiet_session(toolkit)
     try:
         newest = toolkit.journals.runs()[-50:]
@@ -314,7 +314,7 @@ def _journals(toolkit: Toolkit) -> dict[str, Any]:
     )
 
 
-def _platform(toolkit: Toolkit) -> dict[str, Any]:
+def _platform(toolkit: EnvironmentServices) -> dict[str, Any]:
     """Tell a platform that is down from one that hangs: the driver says whether anything runs."""
     do = f"rubyops up -e {toolkit.environment.name}"
     try:
@@ -332,7 +332,7 @@ def _platform(toolkit: Toolkit) -> dict[str, Any]:
     return row("platform", "platform", "is down", {"do": do}, status="noop")
 
 
-def _stale_lock(toolkit: Toolkit) -> dict[str, Any]:
+def _stale_lock(toolkit: EnvironmentServices) -> dict[str, Any]:
     if not toolkit.control.reachable():
         return row("lock", "lock", "not known: control does not answer", status="noop")
     held = toolkit.control.lock()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import click
 
 from rubyops import bootstrap
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
 from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line, run_options
 from rubyops.cli.session import carry_out, go_on
 from rubyops.engine.planner import planned_results
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.errors import LockHeld, UsageError
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import PLAYBOOKS
@@ -39,7 +39,7 @@ def rollout_local(
 
     A platform that was not running before is stopped again at the end, whatever the result, unless --keep-up is given.
     """
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     with _as_it_was(console, toolkit, keep_up=keep_up or dry_run):
         code = carry_out(
             console,
@@ -78,7 +78,7 @@ def rollout_staging(
     named = environment or STAGING
     # The line itself names staging; another environment is confirmed like anywhere else.
     confirmed = confirm or (STAGING if named == STAGING else None)
-    toolkit = bootstrap.open_toolkit(named)
+    toolkit = bootstrap.open_environment(named)
     return carry_out(
         console,
         toolkit,
@@ -110,7 +110,7 @@ def rollback(
     detailed_exitcode: bool,
 ) -> int:
     """Take the platform back, by the lowest tier that resolves the incident. Every tier freezes first; tier 0 never thaws."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     playbook = bootstrap.playbook(f"rollback-tier-{tier}", {"take-over": take_over})
     return carry_out(
         console,
@@ -135,7 +135,7 @@ def named_playbook(name: str) -> click.Command:
         confirm: str | None,
         detailed_exitcode: bool,
     ) -> int:
-        toolkit = bootstrap.open_toolkit(environment)
+        toolkit = bootstrap.open_environment(environment)
         return carry_out(
             console,
             toolkit,
@@ -171,7 +171,7 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Carry out PLAYBOOK, the name of one that comes with rubyops or the path of a file."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     return carry_out(
         console,
         toolkit,
@@ -205,8 +205,10 @@ def plan(
 ) -> int:
     """Show what PLAYBOOK would do today, step by step; changes nothing."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
-    toolkit = bootstrap.open_toolkit(environment)
-    made = toolkit.session(Live(Console("text"), toolkit.environment.name), StopWish()).plan(loaded)
+    toolkit = bootstrap.open_environment(environment)
+    made = toolkit.session(Live(Console("text"), toolkit.environment.name), StopSignal()).plan(
+        loaded
+    )
     code = ExitCode.HAS_CHANGES if detailed_exitcode and made.changes else ExitCode.DONE
     rows = [as_row(result) for result in planned_results(made, toolkit.tools)]
     for item in rows:
@@ -228,7 +230,7 @@ def plan(
 @line
 def resume(*, console: Console, environment: str | None, run_id: str) -> int:
     """Go on with RUN where it was killed, stopped or failed; what is done is not done again."""
-    return go_on(console, bootstrap.open_toolkit(environment), run_id)
+    return go_on(console, bootstrap.open_environment(environment), run_id)
 
 
 def _parameters(given: tuple[str, ...]) -> dict[str, str]:
@@ -240,7 +242,7 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator[None]:
+def _as_it_was(console: Console, toolkit: EnvironmentServices, *, keep_up: bool) -> Iterator[None]:
     was_up = toolkit.driver.is_up()
     try:
         yield
@@ -252,14 +254,14 @@ def _as_it_was(console: Console, toolkit: Toolkit, *, keep_up: bool) -> Iterator
             _lower(console, toolkit)
 
 
-def _lower(console: Console, toolkit: Toolkit) -> None:
+def _lower(console: Console, toolkit: EnvironmentServices) -> None:
     try:
-        take_down(toolkit, console.say, StopWish())
+        take_down(toolkit, console.say, StopSignal())
     except LockHeld as held:
         console.say(f"It stays up: {held.message}")
 
 
-def _try_next(console: Console, toolkit: Toolkit, *, keep_up: bool, code: int) -> None:
+def _try_next(console: Console, toolkit: EnvironmentServices, *, keep_up: bool, code: int) -> None:
     if code != ExitCode.DONE:
         return
     named = "" if toolkit.environment.name == LOCAL else f" -e {toolkit.environment.name}"

@@ -27,7 +27,7 @@ RUNS_SHOWN = 20
 @line
 def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List runs, newest first, with what they were for and how they ended."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     session = bootstrap.quiet_session(toolkit)
     rows = [
         _run_row(session.reading(run_id)) for run_id in reversed(toolkit.journals.runs()[-limit:])
@@ -84,7 +84,7 @@ def _run_row(reading: Reading) -> dict[str, Any]:
 @line
 def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     """Show the steps of RUN, each effect's intent and outcome, and what is in doubt."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     reading = bootstrap.quiet_session(toolkit).reading(run_id)
     history = reading.history
     if history is not None:
@@ -141,7 +141,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 @line
 def runs_verify(*, console: Console, environment: str | None, run_id: str | None) -> int:
     """Look in the journal of RUN, or in all of them, for changed, missing, reordered and cut-off lines."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     session = bootstrap.quiet_session(toolkit)
     rows = []
     for name in [run_id] if run_id else toolkit.journals.runs():
@@ -169,7 +169,7 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
 @line
 def lock_show(*, console: Console, environment: str | None) -> int:
     """Show who holds the environment's lock, since when, and whether the process still lives."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     held = toolkit.control.lock()
     if held is None:
         console.data("free")

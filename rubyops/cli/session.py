@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli.channel import is_terminal
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
@@ -21,7 +21,7 @@ from rubyops.cli.options import in_environment
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.errors import Interrupted, Refused, Terminated
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
@@ -33,7 +33,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def carry_out(
     console: Console,
-    toolkit: Toolkit,
+    toolkit: EnvironmentServices,
     playbook: Playbook,
     *,
     dry_run: bool,
@@ -61,7 +61,7 @@ def carry_out(
     return tell(console, toolkit, report, code)
 
 
-def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
+def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
     """Resume a run and tell how it went."""
     with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
@@ -69,7 +69,7 @@ def go_on(console: Console, toolkit: Toolkit, run_id: str) -> int:
     return tell(console, toolkit, report, report.exit_code)
 
 
-def tell(console: Console, toolkit: Toolkit, report: RunReport, code: ExitCode) -> int:
+def tell(console: Console, toolkit: EnvironmentServices, report: RunReport, code: ExitCode) -> int:
     """Write the recap for a person and the answer for a program."""
     whose = toolkit.tools.whose(report.freeze) if report.freeze is not None else []
     for text in _recap(console, report, whose, code):
@@ -121,7 +121,7 @@ def _would_change(report: RunReport) -> bool:
     return any("effects" in result.details for result in report.results)
 
 
-def _tell_money(console: Console, toolkit: Toolkit) -> None:
+def _tell_money(console: Console, toolkit: EnvironmentServices) -> None:
     found = toolkit.tools.freeze()
     for text in money_lines(found, toolkit.tools.whose(found)):
         console.say(console.paint(text, money_status(found)))
@@ -186,22 +186,22 @@ def _is_to_outlive(number: signal.Signals) -> bool:
 
 
 @contextlib.contextmanager
-def stoppable(console: Console) -> Iterator[StopWish]:
+def stoppable(console: Console) -> Iterator[StopSignal]:
     """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point.
 
     From here on steps are done, so no stream may hold this process, not even a signal's word.
     """
     console.follow_steps()
-    stop = StopWish()
+    stop = StopSignal()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
-        if stop.wished:
+        if stop.requested:
             console.say(
                 "Still stopping. A kill now leaves the present effect in doubt; `rubyops runs resume` settles it."
             )
             return
-        stop.ask(terminated=number != signal.SIGINT)
+        stop.request(terminated=number != signal.SIGINT)
         console.say("Stopping at the next safe point ...")
 
     with _handled_by(on_signal):
@@ -209,7 +209,7 @@ def stoppable(console: Console) -> Iterator[StopWish]:
 
 
 @contextlib.contextmanager
-def _answerable(stop: StopWish) -> Iterator[None]:
+def _answerable(stop: StopSignal) -> Iterator[None]:
     """Let the same signals end a question at once, because nothing was done yet.
 
     A handler that does not raise would let the question wait on for its answer.
@@ -221,7 +221,7 @@ def _answerable(stop: StopWish) -> Iterator[None]:
         raise error("stopped at the question; nothing was changed")
 
     with _handled_by(on_signal):
-        stop.obey()
+        stop.raise_if_set()
         yield
 
 

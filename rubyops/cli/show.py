@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from rubyops import bootstrap
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.options import line
 from rubyops.errors import RubyopsError, Unreachable, UsageError
@@ -40,7 +40,7 @@ def policy_show(*, console: Console, environment: str | None) -> int:
 def _show_documents(
     console: Console, environment: str | None, kind: str, query: str, key: str
 ) -> int:
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     saved = toolkit.reader.rows(query)
     answer = toolkit.reader.get(WALLET_SERVICE, f"{_PREFIX}/{kind}/active")
     active = _accepted(answer, allowed=(404, 409, 503)) or {}
@@ -92,7 +92,7 @@ def policy_validate(
     """Try the policy document in FILE (JSON) together with its topology; saves nothing."""
     policy = _document(file)
     document = (
-        _named_topology(bootstrap.open_toolkit(environment), file, policy)
+        _named_topology(bootstrap.open_environment(environment), file, policy)
         if topology is None
         else _document(topology)
     )
@@ -101,7 +101,7 @@ def policy_validate(
     )
 
 
-def _named_topology(toolkit: Toolkit, file: Path, policy: Any) -> Any:
+def _named_topology(toolkit: EnvironmentServices, file: Path, policy: Any) -> Any:
     """Return the saved topology that a policy names; without one the policy can be judged by nothing."""
     named = policy.get("topology") if isinstance(policy, dict) else None
     code, version = (
@@ -131,7 +131,7 @@ def _named_topology(toolkit: Toolkit, file: Path, policy: Any) -> Any:
 def _validate(
     console: Console, environment: str | None, file: Path, body: Mapping[str, object]
 ) -> int:
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     sent = {name: value for name, value in body.items() if value is not None}
     answer = _accepted(toolkit.ask(WALLET_SERVICE, f"{_PREFIX}/topology/validate", sent)) or {}
     violations: list[Any] = answer.get("violations", [])
@@ -193,7 +193,7 @@ def _accepted(answer: HttpAnswer, *, allowed: tuple[int, ...] = ()) -> dict[str,
 @line
 def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List accepted bets that are neither settled nor rolled back."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     bets = toolkit.reader.rows("facts_open_bets", code=None, version=None, limit=limit)
     headers = [
         "authorization_id",
@@ -232,7 +232,7 @@ def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
 @line
 def dead_letter_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List events that were set aside: those that failed hold their player up, HELD_UP ones wait `behind` them."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     letters = toolkit.reader.rows("facts_dead_letters", dead_letter_id=None, limit=limit)
     headers = [
         "dead_letter_id",
@@ -262,7 +262,7 @@ def dead_letter_list(*, console: Console, environment: str | None, limit: int) -
 @line
 def trace(*, console: Console, environment: str | None, subject: str) -> int:
     """Follow a bet (by authorization or bet id) or a player through accounts, ledger, events and rollings."""
-    toolkit = bootstrap.open_toolkit(environment)
+    toolkit = bootstrap.open_environment(environment)
     found = toolkit.reader.rows("ops_trace_subject", id=subject)
     if not found:
         raise UsageError(
@@ -286,7 +286,7 @@ def trace(*, console: Console, environment: str | None, subject: str) -> int:
     return ExitCode.DONE
 
 
-def _trace(toolkit: Toolkit, subject: Row) -> dict[str, list[Row]]:
+def _trace(toolkit: EnvironmentServices, subject: Row) -> dict[str, list[Row]]:
     whose = {"brand_id": subject["brand_id"], "player_id": subject["player_id"]}
     is_bet = subject["kind"] == "bet"
     parts = {"bet": toolkit.reader.rows("ops_trace_bet", id=subject["id"])} if is_bet else {}

@@ -54,7 +54,7 @@ def step_command(name: str) -> click.Command:
         if wrong:
             raise UsageError("; ".join(message for _, message in wrong))
         playbook = bootstrap.single_step(name, params(**typed))
-        toolkit = bootstrap.open_toolkit(environment)
+        toolkit = bootstrap.open_environment(environment)
         return carry_out(
             console,
             toolkit,

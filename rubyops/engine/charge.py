@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from rubyops.engine.journal import Journal
 from rubyops.engine.lease import Lease
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model.effect import CHANGES_PLATFORM, Effect
 from rubyops.ports import Holder
@@ -32,10 +32,10 @@ class Charge:
         self,
         run_id: str,
         holder: Holder,
-        tools: Tools,
+        tools: EnginePorts,
         journal: Journal,
         say: Callable[[str], None],
-        stop: StopWish,
+        stop: StopSignal,
     ) -> None:
         """Hold nothing yet."""
         self._say = say
@@ -128,13 +128,15 @@ class Charge:
             return
 
 
-def holders_of(tables: tuple[str, ...], tools: Tools) -> str:
+def holders_of(tables: tuple[str, ...], tools: EnginePorts) -> str:
     """Name the sessions that hold these tables of the wallet, in words."""
     named = dict.fromkeys(holder for table in tables for holder in tools.holding(table))
     return "; ".join(named) or "a session that is not seen any more"
 
 
-def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: StopWish) -> None:
+def raise_fence(
+    tools: EnginePorts, token: int, say: Callable[[str], None], stop: StopSignal
+) -> None:
     """Raise the fence to this token. An act that holds it has its time, and is named meanwhile.
 
     Raises `TimedOut` when it is still held after `FENCE_SECONDS`; `Interrupted`.
@@ -153,12 +155,12 @@ def raise_fence(tools: Tools, token: int, say: Callable[[str], None], stop: Stop
         if holders != told:
             say(f"the fence is held by {holders}")
             told = holders
-        stop.pause(FENCE_PAUSE_SECONDS)
-        stop.obey()
+        stop.wait(FENCE_PAUSE_SECONDS)
+        stop.raise_if_set()
 
 
 def refuse_other_freeze(
-    run_id: str, began_under: str | None, tools: Tools, next_command: str
+    run_id: str, began_under: str | None, tools: EnginePorts, next_command: str
 ) -> None:
     """Refuse to resume a run into another freeze than its own (K18), also after a lost outcome.
 

@@ -8,9 +8,9 @@ from rubyops.engine.ending import state_of
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan, planned_result
 from rubyops.engine.report import Reporter, RunReport, StepResult
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.engine.suites import record_facts
-from rubyops.engine.tools import Tools
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import JournalUnwritable, RubyopsError
 from rubyops.model.exit_code import ExitCode
 
@@ -21,10 +21,10 @@ _DECISIVE = ("verification", "task")
 def dry_run(
     run_id: str,
     plan: Plan,
-    tools: Tools,
+    tools: EnginePorts,
     journal: Journal,
     reporter: Reporter,
-    stop: StopWish,
+    stop: StopSignal,
 ) -> RunReport:
     """Look at every step with the reader alone; every end, good or bad, is in the journal.
 
@@ -87,8 +87,8 @@ def _journal_end(error: RubyopsError, journal: Journal) -> None:
         )
 
 
-def _look(plan: StepPlan, tools: Tools, stop: StopWish, *, decisive: bool) -> StepResult:
-    stop.obey()
+def _look(plan: StepPlan, tools: EnginePorts, stop: StopSignal, *, decisive: bool) -> StepResult:
+    stop.raise_if_set()
     step = plan.step
     if plan.kind == "check":
         if not decisive:

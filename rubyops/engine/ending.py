@@ -7,7 +7,7 @@ from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport, StepResult
 from rubyops.engine.suites import record_rollout
-from rubyops.engine.tools import Tools
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import Interrupted, JournalUnwritable, RubyopsError
 
 
@@ -29,7 +29,7 @@ def not_reached(plan: Plan, results: Sequence[StepResult]) -> list[StepResult]:
 
 
 def journal_end(
-    report: RunReport, error: RubyopsError | None, plan: Plan, tools: Tools, journal: Journal
+    report: RunReport, error: RubyopsError | None, plan: Plan, tools: EnginePorts, journal: Journal
 ) -> RunReport:
     """Write the end of a run; where that is impossible, the report says so."""
     try:

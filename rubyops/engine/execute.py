@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, assert_never
 
 from rubyops.engine.freezing import lift_freeze, raise_freeze, take_over
-from rubyops.engine.hands import Hands
+from rubyops.engine.hands import EffectContext
 from rubyops.engine.heard import HeardActor
 from rubyops.engine.report import Outcome
 from rubyops.errors import CheckFailed, OutcomeUnknown, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.finding import Finding
-from rubyops.ports import HttpAnswer, Mark, MoveCount
+from rubyops.ports import EffectIdentity, HttpAnswer, MoveCount
 
 OUTBOX_LOCK_TIMEOUT_MS = 500
 STABLE_LOOKS = 3
@@ -23,7 +23,7 @@ _CLIENT_FAULTS = range(400, 500)
 T = TypeVar("T")
 
 
-def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: PLR0911, PLR0912 - one case per kind, counted by the type checker
+def carry_out(effect: e.Effect, mark: EffectIdentity, hands: EffectContext) -> Outcome:  # noqa: PLR0911, PLR0912 - one case per kind, counted by the type checker
     """Do one effect and say how it ended; raises a `RubyopsError` where it did not succeed."""
     operate = hands.tools.operate
     match effect:
@@ -88,7 +88,7 @@ def carry_out(effect: e.Effect, mark: Mark, hands: Hands) -> Outcome:  # noqa: P
             assert_never(effect)
 
 
-def _wait_for(effect: e.WaitFor, hands: Hands) -> Outcome:
+def _wait_for(effect: e.WaitFor, hands: EffectContext) -> Outcome:
     def look() -> Finding | None:
         finding = hands.tools.check(effect.check)
         seen[:] = [finding]
@@ -107,7 +107,10 @@ def _wait_for(effect: e.WaitFor, hands: Hands) -> Outcome:
 
 
 def _until(
-    look: Callable[[], T | None], timeout_seconds: float, interval_seconds: float, hands: Hands
+    look: Callable[[], T | None],
+    timeout_seconds: float,
+    interval_seconds: float,
+    hands: EffectContext,
 ) -> T | None:
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -116,14 +119,14 @@ def _until(
             return found
         if time.monotonic() >= deadline:
             return None
-        hands.stop.pause(interval_seconds)
-        hands.stop.obey()
+        hands.stop.wait(interval_seconds)
+        hands.stop.raise_if_set()
         hands.hold()
 
 
-def _call(effect: e.CallService, mark: Mark, hands: Hands) -> Outcome:
+def _call(effect: e.CallService, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     def before_each() -> None:
-        hands.stop.obey()
+        hands.stop.raise_if_set()
         hands.hold()
 
     asked = (effect.process, effect.method, effect.path, effect.body, effect.brand_id)
@@ -160,16 +163,16 @@ def _said(answer: HttpAnswer) -> str:
     return f"answered {answer.status} {body.get('code', '')}: {body.get('message', answer.body)}"
 
 
-def _play(flow: str, mark: Mark, hands: Hands) -> Outcome:
+def _play(flow: str, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     script = hands.tools.flow(flow)
-    answer = script(HeardActor(hands.tools.operate.actor(mark, flow), hands.stop.obey))
+    answer = script(HeardActor(hands.tools.operate.actor(mark, flow), hands.stop.raise_if_set))
     details = dict(answer) if isinstance(answer, Mapping) else {}
     return Outcome("ok", f"{flow} passed", details)
 
 
-def _run_suites(suites: Mapping[str, tuple[str, ...]], hands: Hands) -> Outcome:
+def _run_suites(suites: Mapping[str, tuple[str, ...]], hands: EffectContext) -> Outcome:
     def look() -> None:
-        hands.stop.obey()
+        hands.stop.raise_if_set()
         hands.hold()
 
     began = time.monotonic()
@@ -187,7 +190,7 @@ def _run_suites(suites: Mapping[str, tuple[str, ...]], hands: Hands) -> Outcome:
     )
 
 
-def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcome:
+def _confirm_drained(timeout_seconds: float, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     """Count under the lock first, then send the canary, then ask for several quiet looks with the canary arrived."""
     seen: list[str] = []
     canary: list[str] = []
@@ -220,7 +223,7 @@ def _confirm_drained(timeout_seconds: float, mark: Mark, hands: Hands) -> Outcom
     )
 
 
-def _undrained(hands: Hands) -> str | None:
+def _undrained(hands: EffectContext) -> str | None:
     left = hands.tools.operate.count_unpublished(OUTBOX_LOCK_TIMEOUT_MS)
     if left is None:
         held = hands.tools.holding(OUTBOX)
@@ -235,10 +238,10 @@ def _undrained(hands: Hands) -> str | None:
     return None if finding.ok else finding.summary
 
 
-def _backfill(effect: e.Backfill, mark: Mark, hands: Hands) -> Outcome:
+def _backfill(effect: e.Backfill, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     told = time.monotonic()
     while True:
-        hands.stop.obey()
+        hands.stop.raise_if_set()
         hands.hold()
         count = hands.tools.operate.backfill_batch(mark, effect.tenant_id, effect.batch_size)
         if count.last_key is None:
@@ -262,10 +265,10 @@ def _backfill(effect: e.Backfill, mark: Mark, hands: Hands) -> Outcome:
     return Outcome("ok", words, dict(figures))
 
 
-def _move(batch: Callable[[], MoveCount], hands: Hands) -> Outcome:
+def _move(batch: Callable[[], MoveCount], hands: EffectContext) -> Outcome:
     told = time.monotonic()
     while True:
-        hands.stop.obey()
+        hands.stop.raise_if_set()
         hands.hold()
         count = batch()
         if count.finished:

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from itertools import count
 
 from rubyops.engine.charge import FENCE, holders_of
-from rubyops.engine.hands import Hands
+from rubyops.engine.hands import EffectContext
 from rubyops.engine.report import Outcome
 from rubyops.errors import LockLost, Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
 from rubyops.model.freeze import FreezeChange, FreezeTruth
 from rubyops.model.platform_state import differences
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import patience_ms
 
@@ -21,7 +21,7 @@ TOLD_SECONDS = 0.5
 LOOK_SECONDS = 0.05
 
 
-def raise_freeze(effect: e.RaiseFreeze, mark: Mark, hands: Hands) -> Outcome:
+def raise_freeze(effect: e.RaiseFreeze, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     """Raise the level in `control`, then push it into the fence row until it is in force."""
     change = hands.tools.control.raise_freeze(mark, effect.level, effect.reason)
     _refuse_another(change)
@@ -32,7 +32,7 @@ def raise_freeze(effect: e.RaiseFreeze, mark: Mark, hands: Hands) -> Outcome:
     return Outcome("ok", words, _details(change, found))
 
 
-def take_over(effect: e.TakeOverFreeze, mark: Mark, hands: Hands) -> Outcome:
+def take_over(effect: e.TakeOverFreeze, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     """Take over a freeze; its level stays in force under the new epoch."""
     change = hands.tools.control.take_over_freeze(mark, effect.from_run)
     _refuse_another(change)
@@ -42,7 +42,7 @@ def take_over(effect: e.TakeOverFreeze, mark: Mark, hands: Hands) -> Outcome:
     return Outcome("ok", words, _details(change, found))
 
 
-def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
+def lift_freeze(effect: e.LiftFreeze, mark: EffectIdentity, hands: EffectContext) -> Outcome:
     """Lift the own layers; what others set stays in force and is named.
 
     The proof is compared here, in `control` and in the fence row: a resume brings an old one.
@@ -66,7 +66,7 @@ def lift_freeze(effect: e.LiftFreeze, mark: Mark, hands: Hands) -> Outcome:
     return Outcome("ok", words, _details(change, found))
 
 
-def _refuse_unproven(effect: e.LiftFreeze, hands: Hands) -> None:
+def _refuse_unproven(effect: e.LiftFreeze, hands: EffectContext) -> None:
     if not effect.proof:
         return
     now = hands.tools.state()
@@ -81,7 +81,9 @@ def _refuse_unproven(effect: e.LiftFreeze, hands: Hands) -> None:
         )
 
 
-def _lower(change: FreezeChange, verified: int | None, mark: Mark, hands: Hands) -> None:
+def _lower(
+    change: FreezeChange, verified: int | None, mark: EffectIdentity, hands: EffectContext
+) -> None:
     try:
         hands.tools.operate.lower_freeze(mark, change.level, change.epoch, verified)
     except TimedOut as late:
@@ -92,11 +94,11 @@ def _lower(change: FreezeChange, verified: int | None, mark: Mark, hands: Hands)
         ) from late
 
 
-def _tell_taken_over(from_run: str, mark: Mark, hands: Hands) -> None:
+def _tell_taken_over(from_run: str, mark: EffectIdentity, hands: EffectContext) -> None:
     hands.remark(from_run, "freeze_taken_over", {"by_run": mark.run_id, "by": mark.by})
 
 
-def _of_others(refusal: Refused, hands: Hands) -> Refused:
+def _of_others(refusal: Refused, hands: EffectContext) -> Refused:
     found = hands.tools.freeze()
     runs = [layer.taken_over_by or layer.run_id for layer in found.layers]
     line = f"rubyops thaw --take-over {runs[0] if runs else 'RUN'}"
@@ -120,7 +122,7 @@ def _refuse_another(change: FreezeChange) -> None:
         )
 
 
-def _push(change: FreezeChange, hands: Hands) -> FreezeTruth:
+def _push(change: FreezeChange, hands: EffectContext) -> FreezeTruth:
     tries = count()
 
     def push() -> None:
@@ -136,7 +138,7 @@ def _push(change: FreezeChange, hands: Hands) -> FreezeTruth:
     return _await_in_force(hands, push)
 
 
-def _await_in_force(hands: Hands, push: Callable[[], None]) -> FreezeTruth:
+def _await_in_force(hands: EffectContext, push: Callable[[], None]) -> FreezeTruth:
     began, told = time.monotonic(), ""
     while True:
         found = hands.tools.freeze()
@@ -150,8 +152,8 @@ def _await_in_force(hands: Hands, push: Callable[[], None]) -> FreezeTruth:
         if waited >= IN_FORCE_SECONDS:
             raise TimedOut(_late(found), details=_held_up(found))
         push()
-        hands.stop.pause(LOOK_SECONDS)
-        hands.stop.obey()
+        hands.stop.wait(LOOK_SECONDS)
+        hands.stop.raise_if_set()
 
 
 def _late(found: FreezeTruth) -> str:

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 
 
 @dataclass(frozen=True)
-class Hands:
-    """Tools, where progress goes, the wish to stop, and the check that the run may go on.
+class EffectContext:
+    """EnginePorts, where progress goes, the wish to stop, and the check that the run may go on.
 
     `hold` raises when the lock is not ours any more, or somebody else changed the freeze.
     `remark` adds a line to another run's journal, where that journal is kept here.
     """
 
-    tools: Tools
+    tools: EnginePorts
     progress: Callable[[str], None]
-    stop: StopWish
+    stop: StopSignal
     hold: Callable[[], None]
     remark: Callable[[str, str, dict[str, object]], None] = lambda run, kind, content: None

@@ -1,4 +1,4 @@
-"""A flow's hands that hear the wish to stop before each call: a flow is not half done between two.
+"""A flow's hands that hear a request to stop before each call: a flow is not half done between two.
 
 A resume plays the flow again under the same ids, and the calls that were made are replayed.
 """

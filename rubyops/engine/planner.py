@@ -6,7 +6,7 @@ from typing import Literal
 from rubyops.engine.describe import describe, is_mild
 from rubyops.engine.effect_data import digest, to_data
 from rubyops.engine.report import StepResult
-from rubyops.engine.tools import Tools
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import Refused, Unreachable
 from rubyops.model.effect import BRAKE, READ_ONLY, Effect, RunFlow, StartPlatform
 from rubyops.model.status import Status
@@ -67,7 +67,7 @@ class Plan:
         )
 
 
-def plan_step(step: Step, tools: Tools) -> StepPlan:
+def plan_step(step: Step, tools: EnginePorts) -> StepPlan:
     """Plan one command step on the facts of this moment; raises `Unreachable`."""
     command = tools.command(step.name)
     try:
@@ -79,7 +79,7 @@ def plan_step(step: Step, tools: Tools) -> StepPlan:
     return StepPlan(step, "wanted", wanted.effects, facts=wanted.facts, undo=command.undo)
 
 
-def make_plan(playbook: Playbook, tools: Tools) -> Plan:
+def make_plan(playbook: Playbook, tools: EnginePorts) -> Plan:
     """Plan every step. Behind a step that starts the platform what cannot be looked at yet is unknown; else `Unreachable`."""
     steps: list[StepPlan] = []
     for step in playbook.steps:
@@ -100,7 +100,7 @@ def make_plan(playbook: Playbook, tools: Tools) -> Plan:
     return Plan(playbook, tuple(steps), "p-" + digest(content)[:12])
 
 
-def _preview(step: Step, tools: Tools, *, starting: bool) -> StepPlan:
+def _preview(step: Step, tools: EnginePorts, *, starting: bool) -> StepPlan:
     if step.kind == "check":
         return StepPlan(step, "check")
     try:
@@ -131,12 +131,12 @@ def same_as_shown(
     return changed_before
 
 
-def planned_results(plan: Plan, tools: Tools) -> tuple[StepResult, ...]:
+def planned_results(plan: Plan, tools: EnginePorts) -> tuple[StepResult, ...]:
     """Say a whole plan as result rows."""
     return tuple(planned_result(step, tools) for step in plan.steps)
 
 
-def planned_result(plan: StepPlan, tools: Tools) -> StepResult:
+def planned_result(plan: StepPlan, tools: EnginePorts) -> StepResult:
     """Say a step's plan as a result row; nothing of it has been done."""
     step = plan.step
     unplannable = tools.command(step.name).unplannable if step.kind == "command" else None

@@ -16,14 +16,14 @@ from rubyops.engine.effect_data import to_data
 from rubyops.engine.ending import journal_end, not_reached, state_of
 from rubyops.engine.execute import carry_out
 from rubyops.engine.guard import first_broken
-from rubyops.engine.hands import Hands
+from rubyops.engine.hands import EffectContext
 from rubyops.engine.history import History, StepRecord
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
 from rubyops.engine.probe import settle
 from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import (
     CheckFailed,
     Interrupted,
@@ -40,7 +40,7 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.model.finding import Finding
 from rubyops.model.status import Status
 from rubyops.model.step import Command, Step
-from rubyops.ports import Holder, Mark
+from rubyops.ports import EffectIdentity, Holder
 from wallet_runtime.contract import INGRESS
 from wallet_runtime.contract.freeze import strictness
 
@@ -65,11 +65,11 @@ class Runner:
 
     run_id: str
     plan: Plan
-    tools: Tools
+    tools: EnginePorts
     journal: Journal
     holder: Holder
     reporter: Reporter
-    stop: StopWish
+    stop: StopSignal
     history: History | None = None
     owner: str = ""
     remark: Remark = no_remark
@@ -119,7 +119,7 @@ class Runner:
                 self._results.append(_earlier(shown.step, record))
                 continue
             failpoint.pause_before(shown.step.id)
-            self.stop.obey()
+            self.stop.raise_if_set()
             self.reporter.step_started(number, total, shown.step)
             self.journal.write("step_started", step=shown.step.id)
             self._verify_or_stop(shown, record or StepRecord())
@@ -265,7 +265,7 @@ class Runner:
         self._assert_money(step, command, "before", last)
         details, outcomes = facts, list[Outcome]()
         for offset, effect in enumerate(effects):
-            self.stop.obey()
+            self.stop.raise_if_set()
             outcome = self._effect(step, effect, first + offset, doubtful=doubtful and offset == 0)
             outcomes.append(outcome)
             details.update(outcome.details)
@@ -315,8 +315,10 @@ class Runner:
         self._changed = True
         return outcome
 
-    def _carry_out(self, step: Step, effect: Effect, mark: Mark, number: int) -> Outcome:
-        hands = Hands(self.tools, self.reporter.note, self.stop, self._charge.hold, self.remark)
+    def _carry_out(self, step: Step, effect: Effect, mark: EffectIdentity, number: int) -> Outcome:
+        hands = EffectContext(
+            self.tools, self.reporter.note, self.stop, self._charge.hold, self.remark
+        )
         try:
             self._charge.note(effect, describe(effect))
             outcome = carry_out(effect, mark, hands)
@@ -339,7 +341,9 @@ class Runner:
             raise unknown from fault
         return outcome
 
-    def _note_outcome(self, step: Step, mark: Mark, number: int, outcome: Outcome) -> None:
+    def _note_outcome(
+        self, step: Step, mark: EffectIdentity, number: int, outcome: Outcome
+    ) -> None:
         self.journal.write(
             "outcome",
             step=step.id,
@@ -351,7 +355,7 @@ class Runner:
         )
         self.reporter.effect_finished(mark.effect_id, outcome)
 
-    def _mark(self, step: Step, effect: Effect, number: int) -> Mark:
+    def _mark(self, step: Step, effect: Effect, number: int) -> EffectIdentity:
         effect_id = f"{self.run_id}/{step.id}/{number}"
         token = self._charge.token
         if token is None and not isinstance(effect, (StartPlatform, *BRAKE)):
@@ -360,10 +364,10 @@ class Runner:
                 next_command=self._line("up"),
             )
         if isinstance(effect, RaiseFreeze) and self._guarding:
-            return Mark(effect_id, self.run_id, token or 0, self.holder.who, self.owner)
+            return EffectIdentity(effect_id, self.run_id, token or 0, self.holder.who, self.owner)
         self._charge.hold()
         who, epoch = self.holder.who, self._charge.epoch
-        return Mark(effect_id, self.run_id, token or 0, who, self.owner, epoch)
+        return EffectIdentity(effect_id, self.run_id, token or 0, who, self.owner, epoch)
 
     def _join(self) -> None:
         """Take the lock where the run needs it; the brake only anchors its journal."""

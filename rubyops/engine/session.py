@@ -20,9 +20,9 @@ from rubyops.engine.journal_store import JournalFile, Journals
 from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.engine.suites import proves
-from rubyops.engine.tools import Tools
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
 from rubyops.model.recorded import short_commit
 from rubyops.model.step import COMMAND_LINE, Playbook
@@ -35,11 +35,11 @@ PING = "facts_freeze"
 class Session:
     """Ports, journals, holder and reporter, which all runs of this process share."""
 
-    tools: Tools
+    tools: EnginePorts
     journals: Journals
     holder: Holder
     reporter: Reporter
-    stop: StopWish
+    stop: StopSignal
 
     def plan(self, playbook: Playbook) -> Plan:
         """Make and show the plan."""

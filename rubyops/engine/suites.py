@@ -6,7 +6,7 @@ from typing import Any
 from rubyops.engine.journal import Journal
 from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
-from rubyops.engine.tools import Tools
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import RubyopsError
 from rubyops.model.step import Command, Step
 from rubyops.ports import EnvironmentFacts, Read
@@ -15,7 +15,7 @@ from rubyops.running_code import one_code
 PASSED = ("ok", "noop")
 
 
-def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> None:
+def record_facts(plans: Sequence[StepPlan], tools: EnginePorts, journal: Journal) -> None:
     """After a dry-run, keep the facts of every step that would have changed something: the real run is compared with them."""
     for plan in plans:
         suite = suite_of(plan.step, tools.command, tools.read.environment)
@@ -24,7 +24,7 @@ def record_facts(plans: Sequence[StepPlan], tools: Tools, journal: Journal) -> N
 
 
 def record_rollout(
-    plan: Plan, results: Sequence[StepResult], tools: Tools, journal: Journal
+    plan: Plan, results: Sequence[StepResult], tools: EnginePorts, journal: Journal
 ) -> None:
     """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
 
@@ -46,7 +46,7 @@ def record_rollout(
             )
 
 
-def proves(plan: Plan, tools: Tools) -> tuple[str, ...]:
+def proves(plan: Plan, tools: EnginePorts) -> tuple[str, ...]:
     """Name the suites of which a run of this plan records a result: a rollout's alone are kept.
 
     `control` keeps them with the taking of the lock, so that a run whose journal is gone weighs.

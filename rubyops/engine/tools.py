@@ -12,7 +12,7 @@ Flow = Callable[[Actor], object]
 
 
 @dataclass(frozen=True)
-class Tools:
+class EnginePorts:
     """The ports and registries that bootstrap hands to the engine.
 
     `proof` returns what shows that reading wrote nothing, or raises `WriteAttempted`. `freeze` says

@@ -25,7 +25,7 @@ class NoOp:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Planned:
     """The effects a step wants, in order, and the facts a person should see beside them."""
 
     effects: tuple[Effect, ...]
@@ -43,7 +43,7 @@ class Command(Generic[P]):
     name: str
     summary: str
     params: type[P]
-    plan: Callable[[P, Read], Wanted | NoOp]
+    plan: Callable[[P, Read], Planned | NoOp]
     undo: str | None = None
     guard_money: bool = True
     unplannable: str | None = None

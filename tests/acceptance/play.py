@@ -16,7 +16,7 @@ from uuid import uuid4
 from commands.flows import FLOWS, _script
 from rubyops import bootstrap
 from rubyops.errors import CheckFailed
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 from tests.acceptance.home import Home
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX
 from wallet_runtime.plumbing.runtime import decoders
@@ -31,7 +31,9 @@ def play(name: str) -> str | None:
     toolkit = _own.toolkit
     run_id = f"test-{uuid4()}"
     token = toolkit.tools.read.one("facts_gate")["fence_token"]
-    actor = toolkit.tools.operate.actor(Mark(f"{run_id}/{name}/1", run_id, token, "test"), name)
+    actor = toolkit.tools.operate.actor(
+        EffectIdentity(f"{run_id}/{name}/1", run_id, token, "test"), name
+    )
     try:
         FLOWS[name](actor)
     except CheckFailed as failure:
@@ -73,13 +75,13 @@ def side_by_side(environment: str, names: str, at_once: int) -> dict[str, str | 
 
 def _open(environment: str) -> None:
     # A toolkit for each thread: opening one, with its connections, takes as long as a short flow.
-    _own.toolkit = bootstrap.open_toolkit(environment)
+    _own.toolkit = bootstrap.open_environment(environment)
 
 
 def main(environment: str, passing: str, failing: str) -> None:
     """Print what every flow said."""
     # Once by itself: several threads must not be the first to use the driver and its libraries.
-    bootstrap.open_toolkit(environment).tools.read.one("facts_gate")
+    bootstrap.open_environment(environment).tools.read.one("facts_gate")
     decoders.prepare()
     said = side_by_side(environment, passing, AT_ONCE)
     _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS

@@ -60,7 +60,7 @@ def test_no_driver_is_imported(asked: Asked, answered: str) -> None:
 
 
 def test_opening_an_environment_imports_no_driver_that_a_freeze_does_without() -> None:
-    opening = "from rubyops import bootstrap; bootstrap.open_toolkit(None)"
+    opening = "from rubyops import bootstrap; bootstrap.open_environment(None)"
     imported, _ = imports_of("-c", opening, environ=dict(os.environ))
     assert imported & DRIVERS == {"psycopg"}
 

@@ -13,15 +13,15 @@ from rubyops import bootstrap, config
 from rubyops.adapters import migrations
 from rubyops.adapters.host import this_process
 from rubyops.adapters.local.servers import SUPERUSER
-from rubyops.bootstrap import Toolkit
+from rubyops.bootstrap import EnvironmentServices
 from rubyops.engine.execute import carry_out
-from rubyops.engine.hands import Hands
+from rubyops.engine.hands import EffectContext
 from rubyops.engine.report import Outcome
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.engine.tools import Flow
 from rubyops.errors import LockLost, RubyopsError
 from rubyops.model import effect as e
-from rubyops.ports import Database, Mark
+from rubyops.ports import Database, EffectIdentity
 from tests.acceptance.home import Home
 from tests.acceptance.platform import Live
 from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
@@ -59,8 +59,8 @@ class Stage:
     """
 
     live: Live
-    toolkit: Toolkit
-    other: Toolkit
+    toolkit: EnvironmentServices
+    other: EnvironmentServices
     token: int = 0
     runs: int = 0
 
@@ -74,11 +74,13 @@ class Stage:
         self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
         self.other.tools.operate.advance_fence(self.token)
 
-    def mark(self, step: str = "step") -> Mark:
+    def mark(self, step: str = "step") -> EffectIdentity:
         """The mark of an effect of the run in charge."""
-        return Mark(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
+        return EffectIdentity(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
 
-    def hands(self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None) -> Hands:
+    def hands(
+        self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None
+    ) -> EffectContext:
         """The hands that carry out an effect.
 
         A run held up after its look at the lease does not look again, so `hold` does nothing.
@@ -86,7 +88,7 @@ class Stage:
         tools = self.toolkit.tools
         if flow is not None:
             tools = dataclasses.replace(tools, flow=lambda name: flow)
-        return Hands(tools, lambda words: None, StopWish(), hold)
+        return EffectContext(tools, lambda words: None, StopSignal(), hold)
 
     def do(self, effect: e.Effect, step: str) -> Outcome:
         """Carry an effect out under the run in charge."""
@@ -139,7 +141,9 @@ def a_stage() -> Iterator[Stage]:
         live = Live(home, "local")
         try:
             live.driver.ensure_up(lambda words: None)
-            stage = Stage(live, bootstrap.open_toolkit("local"), bootstrap.open_toolkit("local"))
+            stage = Stage(
+                live, bootstrap.open_environment("local"), bootstrap.open_environment("local")
+            )
             stage.take_over()
             stage.do(
                 e.CallService(

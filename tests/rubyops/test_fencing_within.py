@@ -13,10 +13,10 @@ from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.cli.lowering import take_down
 from rubyops.engine.execute import carry_out
-from rubyops.engine.stop import StopWish
+from rubyops.engine.stop import StopSignal
 from rubyops.errors import LockHeld, LockLost, OutcomeUnknown, Refused
 from rubyops.model import effect as e
-from rubyops.ports import Actor, HttpAnswer, Mark
+from rubyops.ports import Actor, EffectIdentity, HttpAnswer
 from tests.rubyops.overtaking import (
     Stage,
     assert_refused,
@@ -43,7 +43,7 @@ def test_a_platform_that_starts_without_a_token_stops_where_it_is_overtaken(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(stage)
-    nobody = Mark("r-0/up/1", "r-0", 0, "ann")
+    nobody = EffectIdentity("r-0/up/1", "r-0", 0, "ann")
     takes_over_before(stage, monkeypatch, LocalDriver, "_migrate")
     assert_refused(stage, lambda: carry_out(e.StartPlatform(), nobody, stage.hands()))
 
@@ -234,18 +234,18 @@ def test_down_kills_nothing_where_the_supervisor_does_not_answer(
 
 def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LockHeld, match=f"run r-{stage.runs} of .* holds the lock"):
-        take_down(stage.toolkit, print, StopWish())
+        take_down(stage.toolkit, print, StopSignal())
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     takes_over_before(stage, monkeypatch, LocalDriver, "down")
-    assert_refused(stage, lambda: take_down(stage.toolkit, print, StopWish()))
+    assert_refused(stage, lambda: take_down(stage.toolkit, print, StopSignal()))
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     monkeypatch.undo()
     token = stage.live.driver.fence()
     stage.live.close()
-    assert take_down(stage.toolkit, print, StopWish())
+    assert take_down(stage.toolkit, print, StopSignal())
     assert not stage.toolkit.driver.is_up()
     assert stage.live.driver.fence() == token + 1
-    assert not take_down(stage.toolkit, print, StopWish()), (
+    assert not take_down(stage.toolkit, print, StopSignal()), (
         "control does not answer, and nothing runs"
     )
 

@@ -1,4 +1,4 @@
-"""The waits of the driver: each has a bound, says what it waits for, and hears the wish to stop."""
+"""The waits of the driver: each has a bound, says what it waits for, and hears a request to stop."""
 
 import time
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from rubyops.errors import (
     Unreachable,
     WriteAttempted,
 )
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 from tests.cluster import TestDatabase
 
 HERE = this_process()
@@ -60,8 +60,8 @@ def test_of_another_host_nothing_is_known_until_the_lease_ends(
     control.acquire("r-2", HERE)
 
 
-def mark_of(run_id: str, token: int = 0, *, owner: str = "", effect: str = "f/1") -> Mark:
-    return Mark(f"{run_id}/{effect}", run_id, token, "me", owner or f"run:{run_id}")
+def mark_of(run_id: str, token: int = 0, *, owner: str = "", effect: str = "f/1") -> EffectIdentity:
+    return EffectIdentity(f"{run_id}/{effect}", run_id, token, "me", owner or f"run:{run_id}")
 
 
 def test_the_brake_needs_no_lock_and_acts_once_per_effect(control: ControlDatabase) -> None:
@@ -121,7 +121,7 @@ def test_a_run_changes_only_the_freeze_that_it_knows(control: ControlDatabase) -
     token = control.acquire("r-1", HERE)
     control.raise_freeze(mark_of("r-0"), "ingress", "fraud")
 
-    def stale(effect: str) -> Mark:
+    def stale(effect: str) -> EffectIdentity:
         return replace(mark_of("r-1", token, effect=effect), known_epoch=0)
 
     with pytest.raises(Overruled, match="epoch 1, and this run knows epoch 0"):

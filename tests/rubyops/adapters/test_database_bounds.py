@@ -19,7 +19,7 @@ from rubyops.adapters.export import export_tables
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.long_statements import LONG_STATEMENTS
 from rubyops.errors import Interrupted, RubyopsError, Unreachable
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 from tests.cluster import Cluster, TestDatabase
 from tests.rubyops.adapters.peers import backends, dripping, silent, stopped, timed
 from tests.signals import answered
@@ -220,7 +220,7 @@ def test_another_call_of_this_process_is_named() -> None:
     assert seconds[0] < 3 * SHORT.call
 
 
-MARK = Mark("r-1/export/1", "r-1", 0, "ann")
+MARK = EffectIdentity("r-1/export/1", "r-1", 0, "ann")
 
 
 @pytest.mark.embedded_only(reason=SERVERS_OF_OURS)

@@ -17,15 +17,15 @@ from rubyops.adapters.database import Link
 from rubyops.adapters.export import export_tables
 from rubyops.adapters.streams import StreamReader
 from rubyops.errors import RubyopsError, Unreachable
-from rubyops.ports import Mark
+from rubyops.ports import EffectIdentity
 from tests.cluster import TestDatabase
 
 TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
 
 
-def mark(effect: int) -> Mark:
+def mark(effect: int) -> EffectIdentity:
     """A mark of a run on a platform whose fence nobody has raised."""
-    return Mark(f"r-1/export/{effect}", "r-1", 0, "ann")
+    return EffectIdentity(f"r-1/export/{effect}", "r-1", 0, "ann")
 
 
 def test_an_export_whose_name_is_not_on_the_disk_is_none(

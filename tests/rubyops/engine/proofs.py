@@ -21,13 +21,13 @@ from rubyops.adapters.results import SealedResults
 from rubyops.engine.evidence import EvidenceBook
 from rubyops.engine.report import RunReport, Silent
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import CheckFailed
 from rubyops.model.effect import Backfill, RunFlow
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.recorded import Evidence
-from rubyops.model.step import Command, NoOp, Playbook, Wanted
+from rubyops.model.step import Command, NoOp, Planned, Playbook
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
 from rubyops.testing import RecordingOperate, StillRead, in_force, nobody, nothing_written
 from tests.chains import Lines, as_text, chained
@@ -42,8 +42,8 @@ OPS, READER = "rubyops_ops", "rubyops_read"
 ELSEWHERE = ("FLOW-11",)
 
 
-class Hands(RecordingOperate):
-    """Hands whose flows need no platform."""
+class EffectContext(RecordingOperate):
+    """EffectContext whose flows need no platform."""
 
     def actor(self, mark: object, flow: str) -> Any:
         """Give a flow nobody to call with."""
@@ -99,10 +99,10 @@ class World:
             return failed(f"{name} is broken") if name in self.broken else passed(f"{name} holds")
 
         used = control or self.control
-        tools = Tools(
+        tools = EnginePorts(
             self.read(),
             used,
-            Hands(),
+            EffectContext(),
             check,
             self.command,
             self.flow,
@@ -112,18 +112,18 @@ class World:
             dict,
             lambda table: (),
         )
-        return Session(tools, self.journals, this_process(), Silent(), StopWish())
+        return Session(tools, self.journals, this_process(), Silent(), StopSignal())
 
     def command(self, name: str) -> Command[Any]:
         """The shipped command, with a plan that changes nothing but plays flows."""
 
-        def plan(params: Any, read: object) -> Wanted | NoOp:
+        def plan(params: Any, read: object) -> Planned | NoOp:
             del read
             if name == "backfill":
-                return Wanted((Backfill(1, None),), {"created": 7})
+                return Planned((Backfill(1, None),), {"created": 7})
             if name != "flow" or params.name in self.idle:
                 return NoOp("there is nothing to do here")
-            return Wanted((RunFlow(params.name),), {})
+            return Planned((RunFlow(params.name),), {})
 
         return replace(bootstrap.find_command(name), plan=plan)
 

@@ -77,7 +77,7 @@ def test_a_dry_run_stops_before_its_next_step(session: Session) -> None:
 
     def stop_after_the_first(name: str) -> Finding:
         asked.append(name)
-        session.stop.ask()
+        session.stop.request()
         return passed("fine")
 
     stopping = replace(session, tools=replace(session.tools, check=stop_after_the_first))

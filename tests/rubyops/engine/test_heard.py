@@ -1,4 +1,4 @@
-"""A flow hears the wish to stop before each of its calls, and at each look of its waits."""
+"""A flow hears a request to stop before each of its calls, and at each look of its waits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,17 +7,17 @@ import pytest
 
 from commands.flows._script import Script
 from rubyops.engine.execute import carry_out
-from rubyops.engine.hands import Hands
+from rubyops.engine.hands import EffectContext
 from rubyops.engine.heard import HeardActor
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 from rubyops.errors import Interrupted
 from rubyops.model.effect import RunFlow
-from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Mark
+from rubyops.ports import Actor, CanaryPlayer, EffectIdentity, HttpAnswer
 from rubyops.testing import RecordingOperate, StillRead
 
 ANN = CanaryPlayer("brand", "player", "EUR", "session", None)
-MARK = Mark("r-1/flow/1", "r-1", 1, "ann")
+MARK = EffectIdentity("r-1/flow/1", "r-1", 1, "ann")
 CALLS: dict[str, Callable[[Actor], object]] = {
     "read": lambda actor: actor.read,
     "player": lambda actor: actor.player("one"),
@@ -31,7 +31,7 @@ CALLS: dict[str, Callable[[Actor], object]] = {
 
 
 class Played:
-    """Hands that note what they were asked for."""
+    """EffectContext that note what they were asked for."""
 
     def __init__(self) -> None:  # noqa: D107
         self.asked: list[str] = []
@@ -69,11 +69,11 @@ def test_a_wish_to_stop_is_heard_before_a_call(name: str) -> None:
 
 
 def test_a_flow_that_waits_hears_it() -> None:
-    wish = StopWish()
-    script = Script("FLOW", "one", HeardActor(Played(), wish.obey), ANN)
+    stop = StopSignal()
+    script = Script("FLOW", "one", HeardActor(Played(), stop.raise_if_set), ANN)
 
     def never() -> bool:
-        wish.ask()
+        stop.request()
         return bool(script.actor.read.rows("nothing"))
 
     with pytest.raises(Interrupted):
@@ -81,19 +81,19 @@ def test_a_flow_that_waits_hears_it() -> None:
 
 
 def test_the_engine_gives_a_flow_such_hands() -> None:
-    inner, wish = Played(), StopWish()
+    inner, stop = Played(), StopSignal()
 
     class Operate(RecordingOperate):
-        def actor(self, mark: Mark, flow: str) -> Actor:
+        def actor(self, mark: EffectIdentity, flow: str) -> Actor:
             return inner
 
     def flow(actor: Actor) -> None:
         actor.player("one")
-        wish.ask()
+        stop.request()
         actor.player("two")
 
     nothing: Any = None
-    tools = Tools(
+    tools = EnginePorts(
         nothing,
         nothing,
         Operate(),
@@ -107,5 +107,5 @@ def test_the_engine_gives_a_flow_such_hands() -> None:
         nothing,
     )
     with pytest.raises(Interrupted):
-        carry_out(RunFlow("x"), MARK, Hands(tools, lambda words: None, wish, lambda: None))
+        carry_out(RunFlow("x"), MARK, EffectContext(tools, lambda words: None, stop, lambda: None))
     assert inner.asked == ["player"]

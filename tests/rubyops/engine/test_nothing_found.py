@@ -13,7 +13,7 @@ from rubyops.engine.suites import record_rollout
 from rubyops.errors import CheckFailed, Inconclusive, Unreachable
 from rubyops.model.effect import StopProcesses
 from rubyops.model.exit_code import ExitCode
-from rubyops.model.step import Command, Playbook, Step, Wanted
+from rubyops.model.step import Command, Planned, Playbook, Step
 from rubyops.ports import Copy
 from rubyops.testing import StillRead
 
@@ -83,7 +83,7 @@ def test_a_suite_of_which_nothing_was_played(statuses: tuple[Any, ...], passed: 
         "flow",
         "f",
         object,
-        lambda params, read: Wanted((), {}),
+        lambda params, read: Planned((), {}),
         records=lambda params, facts: "flows",
     )
 

@@ -171,7 +171,7 @@ def test_stopping_is_resumable(control_db: TestDatabase, tmp_path: Path) -> None
     operate = RecordingOperate()
     engine = tiny.session(control_db.dsn(OPS), tmp_path, operate)
     operate._on_act = lambda verb, subject: (
-        engine.stop.ask() if subject.endswith("several/1") else None
+        engine.stop.request() if subject.endswith("several/1") else None
     )
     report = engine.start(playbook(("several", "several", Params(calls=3))), lambda plan: None)
     assert (report.exit_code, report.state) == (ExitCode.INTERRUPTED, "stopped")

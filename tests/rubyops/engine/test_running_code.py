@@ -10,7 +10,7 @@ from checks.platform import code_current
 from commands import start_platform
 from rubyops.cli.platform import _copy_row
 from rubyops.model.effect import StartPlatform
-from rubyops.model.step import NoOp, Wanted
+from rubyops.model.step import NoOp, Planned
 from rubyops.running_code import REMEDY
 from tests.rubyops.engine.proofs import CODE, World
 from wallet_runtime.contract import ROLLING_WORKER
@@ -20,13 +20,13 @@ OTHER = f"runs other code than this checkout: {REMEDY}"
 
 
 @pytest.mark.parametrize(
-    ("code", "wanted"), [(CODE, NoOp), ("d" * 64, Wanted), ("", Wanted), (None, Wanted)]
+    ("code", "wanted"), [(CODE, NoOp), ("d" * 64, Planned), ("", Planned), (None, Planned)]
 )
 def test_up_restarts_what_runs_other_code(world: World, code: str | None, wanted: type) -> None:
     world.told[ROLLING_WORKER] = code
     plan = start_platform.plan(start_platform.Params(), world.read())
     assert isinstance(plan, wanted)
-    if isinstance(plan, Wanted) and code is not None:
+    if isinstance(plan, Planned) and code is not None:
         assert plan.effects[0] == StartPlatform(((ROLLING_WORKER, 1),))
         told = str(plan.facts["restarted, because of other code"])
         assert "rolling_worker copy 1 runs" in told
@@ -35,7 +35,7 @@ def test_up_restarts_what_runs_other_code(world: World, code: str | None, wanted
 def test_up_waits_for_a_copy_that_does_not_answer_and_then_for_its_code(world: World) -> None:
     world.told[ROLLING_WORKER] = None
     plan = start_platform.plan(start_platform.Params(), world.read())
-    assert isinstance(plan, Wanted)
+    assert isinstance(plan, Planned)
     assert [getattr(effect, "check", None) for effect in plan.effects] == list(start_platform.READY)
     assert "rolling_worker copy 1: /health does not answer" in str(plan.facts["in doubt"])
 

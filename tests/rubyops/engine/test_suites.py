@@ -21,7 +21,7 @@ GATEWAY = SUITES["gateway split-balance routes"][0]
 
 
 class SuiteHands(RecordingOperate):
-    """Hands that run the suites of a checkout, and nothing else."""
+    """EffectContext that run the suites of a checkout, and nothing else."""
 
     def __init__(self, checkout: Path) -> None:
         """Keep results beside the checkout."""

@@ -17,8 +17,8 @@ from rubyops.adapters.journal_file import JournalFolder
 from rubyops.engine.playbook import Library
 from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopWish
-from rubyops.engine.tools import Tools
+from rubyops.engine.stop import StopSignal
+from rubyops.engine.tools import EnginePorts
 from rubyops.model.effect import (
     CallService,
     RaiseFreeze,
@@ -27,7 +27,7 @@ from rubyops.model.effect import (
     TakeOverFreeze,
 )
 from rubyops.model.finding import passed
-from rubyops.model.step import Check, Command, Playbook, Step, Wanted
+from rubyops.model.step import Check, Command, Planned, Playbook, Step
 from rubyops.ports import CheckRunner, Read
 from rubyops.testing import (
     RecordingOperate,
@@ -47,9 +47,9 @@ class Params:
     word: str = ""
 
 
-def _several(params: Params, read: Read) -> Wanted:
+def _several(params: Params, read: Read) -> Planned:
     del read
-    return Wanted(
+    return Planned(
         tuple(
             CallService("wallet_service", "POST", f"/{number}") for number in range(params.calls)
         ),
@@ -57,19 +57,19 @@ def _several(params: Params, read: Read) -> Wanted:
     )
 
 
-def _freeze(params: Params, read: Read) -> Wanted:
+def _freeze(params: Params, read: Read) -> Planned:
     del params, read
-    return Wanted((RaiseFreeze("ingress", "a test"),), {})
+    return Planned((RaiseFreeze("ingress", "a test"),), {})
 
 
-def _adopt(params: Params, read: Read) -> Wanted:
+def _adopt(params: Params, read: Read) -> Planned:
     del read
-    return Wanted((TakeOverFreeze(params.word),), {})
+    return Planned((TakeOverFreeze(params.word),), {})
 
 
-def _restart(params: Params, read: Read) -> Wanted:
+def _restart(params: Params, read: Read) -> Planned:
     del params, read
-    return Wanted((StopProcesses(("rolling_worker",)), StartProcesses(("rolling_worker",))), {})
+    return Planned((StopProcesses(("rolling_worker",)), StartProcesses(("rolling_worker",))), {})
 
 
 COMMANDS: dict[str, Command[Any]] = {
@@ -103,7 +103,7 @@ def session(
     """Wire the engine to a real control database and a real journal folder."""
     control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
     reader = read or StillRead({"facts_freeze": [{"level": "open"}]})
-    tools = Tools(
+    tools = EnginePorts(
         reader,
         control,
         operate,
@@ -116,7 +116,7 @@ def session(
         dict,
         lambda table: (),
     )
-    return Session(tools, JournalFolder(home / "journal"), this_process(), Silent(), StopWish())
+    return Session(tools, JournalFolder(home / "journal"), this_process(), Silent(), StopSignal())
 
 
 def _no_flow(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every wait of the driver hears the wish to stop, and says what it waits for.
+"""Every wait of the driver hears a request to stop, and says what it waits for.
 
 A new loop that sleeps by itself turns the last test red.
 """
