@@ -1,7 +1,8 @@
 -- name: admin_audit_command
 -- Before a command is sent: who wants what of whom.
 INSERT INTO admin.command_audit (actor, command, target, brand_id, request_id, reason, body_sha256)
-VALUES (%(actor)s, %(command)s, %(target)s, %(brand_id)s, %(request_id)s, %(reason)s, %(body_sha256)s)
+VALUES (%(actor)s, %(command)s, %(target)s, %(brand_id)s, %(request_id)s, %(reason)s,
+        %(body_sha256)s)
 RETURNING audit_id;
 
 -- name: admin_claim_key
@@ -16,7 +17,8 @@ RETURNING audit_id;
 UPDATE admin.command_audit a
    SET repeats = c.audit_id
   FROM admin.command_claim c
- WHERE a.audit_id = %(audit_id)s AND c.actor = %(actor)s AND c.brand_id IS NOT DISTINCT FROM %(brand_id)s::uuid
+ WHERE a.audit_id = %(audit_id)s AND c.actor = %(actor)s
+   AND c.brand_id IS NOT DISTINCT FROM %(brand_id)s::uuid
    AND c.route = %(route)s AND c.idempotency_key = %(key)s
 RETURNING c.audit_id, c.payload_sha256, c.status, c.body;
 

@@ -24,8 +24,11 @@ SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_copies_code
--- Which code each copy that reports has loaded, kept by a driver or not, and the age of its heartbeat.
-SELECT process, copy, detail->>'code' AS code, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
+-- Which code each copy that reports has loaded, kept by a driver or not, and the age of its
+-- heartbeat.
+SELECT process, copy, detail->>'code' AS code,
+       greatest(0, extract(epoch FROM clock_timestamp()
+                           - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_verifications
@@ -54,8 +57,8 @@ SELECT topology_code, topology_version, policy_key, policy_version, activation_n
 SELECT change_no FROM wallet.wallet_fence;
 
 -- name: facts_lock_holders
--- Sessions that hold locks on tables of schema wallet, other than the harmless modes, and those that
--- they wait for in turn, the first cause first.
+-- Sessions that hold locks on tables of schema wallet, other than the harmless modes, and those
+-- that they wait for in turn, the first cause first.
 WITH RECURSIVE wanted AS (
     SELECT c.oid FROM pg_class c
      WHERE c.relnamespace = 'wallet'::regnamespace AND c.relname = ANY (%(tables)s::text[])
@@ -67,7 +70,8 @@ WITH RECURSIVE wanted AS (
     UNION
     SELECT unnest(pg_blocking_pids(h.pid)) FROM holder h
 )
-SELECT a.pid, coalesce(nullif(a.application_name, ''), '(no name)') AS application, a.usename AS role,
+SELECT a.pid, coalesce(nullif(a.application_name, ''), '(no name)') AS application,
+       a.usename AS role,
        a.state, left(regexp_replace(a.query, '\s+', ' ', 'g'), 160) AS query, a.backend_start,
        extract(epoch FROM clock_timestamp() - a.xact_start)::double precision AS age_seconds,
        cardinality(pg_blocking_pids(a.pid)) = 0 AS is_cause
@@ -81,7 +85,8 @@ SELECT p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::bigin
   FROM pg_prepared_xacts p
  WHERE p.database = current_database()
    AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-                WHERE c.relnamespace = 'wallet'::regnamespace AND c.relname = ANY (%(tables)s::text[])
+                WHERE c.relnamespace = 'wallet'::regnamespace
+                  AND c.relname = ANY (%(tables)s::text[])
                   AND l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text);
 
 -- name: facts_topologies
@@ -90,29 +95,37 @@ SELECT code, version, state FROM wallet.wallet_topology ORDER BY code, version;
 
 -- name: facts_policies
 -- Every saved policy version, the topology it is for, and its state.
-SELECT policy_key, version, topology_code, topology_version, state FROM wallet.wallet_policy ORDER BY policy_key, version;
+SELECT policy_key, version, topology_code, topology_version, state FROM wallet.wallet_policy
+ ORDER BY policy_key, version;
 
 -- name: facts_active_policies
 -- The policies in force.
-SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy WHERE state = 'ACTIVE' ORDER BY policy_key;
+SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy
+ WHERE state = 'ACTIVE' ORDER BY policy_key;
 
 -- name: facts_activations
 -- The history of activations, oldest first.
-SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version,
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version,
+       from_topology_code, from_topology_version,
        from_policy_version, caller, activated_at
   FROM wallet.wallet_activation ORDER BY activation_no;
 
 -- name: facts_open_bets
--- Accepted bets that are neither settled nor rolled back, optionally of one topology version; `total` and `stake_total` count all.
-SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, bet_id, round_id, currency, stake, topology_code, topology_version,
+-- Accepted bets that are neither settled nor rolled back, optionally of one topology version;
+-- `total` and `stake_total` count all.
+SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, bet_id, round_id,
+       currency, stake, topology_code, topology_version,
        created_at, count(*) OVER () AS total
   FROM wallet.wallet_bet_authorization
- WHERE state = 'AUTHORIZED' AND (%(code)s::text IS NULL OR (topology_code = %(code)s::text AND topology_version = %(version)s::integer))
+ WHERE state = 'AUTHORIZED'
+   AND (%(code)s::text IS NULL
+        OR (topology_code = %(code)s::text AND topology_version = %(version)s::integer))
  ORDER BY created_at, authorization_id LIMIT %(limit)s;
 
 -- name: facts_bet
 -- One bet by its authorization id.
-SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, provider_type, bet_id, round_id, currency, stake, payout, state, funding,
+SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, provider_type, bet_id,
+       round_id, currency, stake, payout, state, funding,
        topology_code, topology_version
   FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(authorization_id)s;
 
@@ -122,35 +135,46 @@ SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance) 
   FROM wallet.wallet_account WHERE balance <> 0 GROUP BY currency ORDER BY currency;
 
 -- name: facts_outbox
--- Unpublished events of both outboxes, the age of the oldest, published events that their consumer has neither applied nor set
--- aside, how many of them the stream has lost, when that was looked at last, and events that were set aside.
+-- Unpublished events of both outboxes, the age of the oldest, published events that their consumer
+-- has neither applied nor set aside, how many of them the stream has lost, when that was looked at
+-- last, and events that were set aside.
 WITH since AS MATERIALIZED (
     SELECT o.event_id, o.brand_id, o.player_id, o.event_no
       FROM wallet.wallet_outbox_partition p
-      JOIN wallet.wallet_outbox o ON o.partition_no = p.partition_no AND o.publication_no > p.applied_no
+      JOIN wallet.wallet_outbox o ON o.partition_no = p.partition_no
+                                 AND o.publication_no > p.applied_no
 ), compared AS (
-    SELECT sum(missing)::bigint AS missing, CASE WHEN bool_and(compared_at IS NOT NULL) THEN min(compared_at) END AS at
+    SELECT sum(missing)::bigint AS missing,
+           CASE WHEN bool_and(compared_at IS NOT NULL) THEN min(compared_at) END AS at
       FROM wallet.wallet_outbox_partition
 )
-SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids,
-                                     array_agg(player_id) AS player_ids, array_agg(event_no) AS event_nos FROM since) g,
+SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids,
+                                     array_agg(brand_id) AS brand_ids,
+                                     array_agg(player_id) AS player_ids,
+                                     array_agg(event_no) AS event_nos FROM since) g,
                rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos)) AS unapplied,
        (SELECT missing FROM compared) AS missing,
-       (SELECT (extract(epoch FROM clock_timestamp() - at) * 1000)::bigint FROM compared) AS compared_age_ms,
+       (SELECT (extract(epoch FROM clock_timestamp() - at) * 1000)::bigint
+          FROM compared) AS compared_age_ms,
        (SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL) AS wallet_unpublished,
-       (SELECT count(*) FROM rolling.rolling_outbox WHERE published_at IS NULL) AS rolling_unpublished,
+       (SELECT count(*) FROM rolling.rolling_outbox
+         WHERE published_at IS NULL) AS rolling_unpublished,
        (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS set_aside,
        greatest(0, extract(epoch FROM clock_timestamp() - least(
            (SELECT min(occurred_at) FROM wallet.wallet_outbox WHERE published_at IS NULL),
-           (SELECT min(occurred_at) FROM rolling.rolling_outbox WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
+           (SELECT min(occurred_at) FROM rolling.rolling_outbox
+             WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
 
 -- name: facts_missing_guards
--- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE or TRUNCATE that always fires.
+-- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE
+-- or TRUNCATE that always fires.
 WITH guarded AS (
     SELECT c.oid, c.relkind FROM pg_class c
-     WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass, 'wallet.wallet_lock'::regclass,
+     WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass,
+                     'wallet.wallet_lock'::regclass,
                      'wallet.wallet_record_seal'::regclass)
-        OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass)
+        OR c.oid IN (SELECT inhrelid FROM pg_inherits
+                      WHERE inhparent = 'wallet.wallet_ledger'::regclass)
 ), needed AS (
     SELECT g.oid, action.name, action.bit FROM guarded g
       CROSS JOIN (VALUES ('UPDATE', 16), ('DELETE', 8), ('TRUNCATE', 32)) AS action(name, bit)
@@ -158,18 +182,21 @@ WITH guarded AS (
 )
 SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS total FROM needed n
  WHERE NOT EXISTS (SELECT FROM pg_trigger t
-                    WHERE t.tgrelid = n.oid AND t.tgfoid = 'wallet.refuse_change'::regproc AND t.tgenabled = 'A' AND t.tgqual IS NULL
+                    WHERE t.tgrelid = n.oid AND t.tgfoid = 'wallet.refuse_change'::regproc
+                      AND t.tgenabled = 'A' AND t.tgqual IS NULL
                       AND (t.tgtype & n.bit) <> 0 AND (t.tgtype & 2) <> 0)
  ORDER BY 1, 2 LIMIT %(limit)s;
 
 -- name: facts_legacy_players
 -- How many players exist that no canary run made, over how many tenants.
-SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player WHERE NOT canary;
+SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player
+ WHERE NOT canary;
 
 -- name: facts_first_rolling
--- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is reached, and whether the wallet has
--- released it.
-SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full, o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
+-- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is
+-- reached, and whether the wallet has released it.
+SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full,
+       o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
   FROM rolling.player_rolling r
   LEFT JOIN wallet.wallet_rolling_obligation o ON o.rolling_id = r.rolling_id
  WHERE r.brand_id = %(brand_id)s::uuid AND r.player_id = %(player_id)s::uuid
@@ -178,14 +205,18 @@ SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full
 
 -- name: facts_completion_ratio
 -- The part of a required turnover, in hundredths of a percent, that a brand asks for.
-SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE brand_id = %(brand_id)s::uuid), 10000) AS completion_ratio_bps;
+SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config
+                  WHERE brand_id = %(brand_id)s::uuid), 10000) AS completion_ratio_bps;
 
 -- name: facts_bet_legs
 -- What a bet's acceptance and its close moved on the player's accounts.
-SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize' ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
+SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize'
+            ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
   FROM wallet.wallet_bet_authorization a
-  JOIN wallet.wallet_ledger l ON (l.brand_id, l.player_id) = (a.brand_id, a.player_id) AND l.created_at >= a.created_at
-                             AND l.transaction_id IN (a.authorize_transaction_id, a.close_transaction_id)
+  JOIN wallet.wallet_ledger l ON (l.brand_id, l.player_id) = (a.brand_id, a.player_id)
+                             AND l.created_at >= a.created_at
+                             AND l.transaction_id IN (a.authorize_transaction_id,
+                                                      a.close_transaction_id)
  WHERE a.authorization_id::text = %(authorization_id)s GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: facts_active_documents

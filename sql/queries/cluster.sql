@@ -3,7 +3,8 @@
 SELECT 1 FROM pg_database WHERE datname = %(name)s;
 
 -- name: create_database
--- Make an empty database; its name is put in as a quoted identifier. Text sorts the same on every server, whatever its own locale.
+-- Make an empty database; its name is put in as a quoted identifier. Text sorts the same on every
+-- server, whatever its own locale.
 CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C';
 
 -- name: set_database_time_zone
@@ -11,7 +12,8 @@ CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc L
 ALTER DATABASE {name} SET timezone = 'UTC';
 
 -- name: role_verifiers
--- Those of some roles that the server has, with the verifier of their password; NULL before one was set.
+-- Those of some roles that the server has, with the verifier of their password; NULL before one was
+-- set.
 SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY(%(roles)s) ORDER BY rolname;
 
 -- name: foreign_tables_of_database
@@ -27,7 +29,8 @@ ORDER BY 1;
 ALTER ROLE {role} PASSWORD {verifier};
 
 -- name: migration_lock
--- Let one migration of the server's databases run at a time: advisory locks are a database's own, so all take it in the same one.
+-- Let one migration of the server's databases run at a time: advisory locks are a database's own,
+-- so all take it in the same one.
 SELECT set_config('lock_timeout', %(lock_timeout)s, false), pg_advisory_lock(%(key)s);
 
 -- name: bound_waiting
@@ -38,7 +41,8 @@ SELECT set_config('lock_timeout', %(lock_timeout)s, false);
 -- Let the SELECT-only role see which revision a database stands at.
 DO $$
 BEGIN
-    IF to_regrole('rubyops_read') IS NOT NULL AND to_regclass('public.alembic_version') IS NOT NULL THEN
+    IF to_regrole('rubyops_read') IS NOT NULL
+       AND to_regclass('public.alembic_version') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA public TO rubyops_read;
         GRANT SELECT ON public.alembic_version TO rubyops_read;
     END IF;

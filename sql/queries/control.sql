@@ -47,18 +47,22 @@ WITH taken AS (
     RETURNING run_id, token, holder
 )
 INSERT INTO control.lock_history (token, run_id, commit, proves)
-SELECT token, run_id, holder ->> 'commit', ARRAY(SELECT jsonb_array_elements_text(holder -> 'proves'))
+SELECT token, run_id, holder ->> 'commit',
+       ARRAY(SELECT jsonb_array_elements_text(holder -> 'proves'))
   FROM taken
 RETURNING token;
 
 -- name: control_lock_show
 -- Who holds the lock, and whether its lease has run out.
-SELECT run_id, holder, token, acquired_at, expires_at, expires_at <= clock_timestamp() AS expired FROM control.run_lock;
+SELECT run_id, holder, token, acquired_at, expires_at, expires_at <= clock_timestamp() AS expired
+  FROM control.run_lock;
 
 -- name: control_lock_renew
--- Prolong the lease of its holder; no row when the lock is somebody else's. An expired lease that nobody took is still ours.
+-- Prolong the lease of its holder; no row when the lock is somebody else's. An expired lease that
+-- nobody took is still ours.
 UPDATE control.run_lock
-   SET heartbeat_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision)
+   SET heartbeat_at = clock_timestamp(),
+       expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision)
  WHERE run_id = %(run_id)s::text AND token = %(token)s::bigint
 RETURNING token;
 
@@ -76,8 +80,10 @@ SELECT token FROM control.run_lock WHERE token = %(token)s::bigint FOR SHARE;
 
 -- name: control_journal_anchor
 -- Keep the newest line of a run's journal; an older line never replaces a newer one.
-INSERT INTO control.journal_head AS h (run_id, sequence, hash) VALUES (%(run_id)s::text, %(sequence)s::bigint, %(hash)s::text)
-ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, updated_at = clock_timestamp()
+INSERT INTO control.journal_head AS h (run_id, sequence, hash)
+    VALUES (%(run_id)s::text, %(sequence)s::bigint, %(hash)s::text)
+ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash,
+    updated_at = clock_timestamp()
  WHERE excluded.sequence > h.sequence;
 
 -- name: control_journal_head

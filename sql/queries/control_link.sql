@@ -3,9 +3,12 @@
 SELECT level, epoch FROM control.freeze_state;
 
 -- name: control_write_heartbeat
--- Register this copy, say which freeze epoch it acts on and whether it is ready. A new pid is a new start.
-INSERT INTO control.service_copy AS c (process, copy, url, version, pid, acknowledged_epoch, ready, detail)
-VALUES (%(process)s, %(copy)s, %(url)s, %(version)s, %(pid)s, %(acknowledged_epoch)s, %(ready)s, %(detail)s)
+-- Register this copy, say which freeze epoch it acts on and whether it is ready. A new pid is a new
+-- start.
+INSERT INTO control.service_copy AS c (process, copy, url, version, pid, acknowledged_epoch, ready,
+                                       detail)
+VALUES (%(process)s, %(copy)s, %(url)s, %(version)s, %(pid)s, %(acknowledged_epoch)s, %(ready)s,
+        %(detail)s)
 ON CONFLICT (process, copy) DO UPDATE
    SET url = excluded.url,
        version = excluded.version,

@@ -1,7 +1,8 @@
 -- Every way by which a role could come to write money, read from the catalog by a SELECT-only role.
--- Roles are asked for by oid: one that is dropped meanwhile has no right, and by name it would be an error.
--- They run on PostgreSQL 15 and newer: pg_has_role tells membership, not the columns of 16.
--- `guarded` are oids of relations, `writers` and `roles` are names; a row of a way is a sentence.
+-- Roles are asked for by oid: one that is dropped meanwhile has no right, and by name it would be
+-- an error. They run on PostgreSQL 15 and newer: pg_has_role tells membership, not the columns of
+-- 16. `guarded` are oids of relations, `writers` and `roles` are names; a row of a way is a
+-- sentence.
 
 -- name: grants_guarded
 -- Relations of schema wallet that hold rows, with their partitions and children in any schema.
@@ -48,11 +49,13 @@ WITH relation AS (
                   || CASE WHEN current_setting('server_version_num')::integer >= 170000
                           THEN '{MAINTAIN}' ELSE '{}' END::text[]) AS name
 ), asked AS (
-    SELECT role.name AS role, role.id AS role_id, p.name AS privilege, p.by_column, r.oid, r.name AS relation,
+    SELECT role.name AS role, role.id AS role_id, p.name AS privilege, p.by_column, r.oid,
+           r.name AS relation,
            role.name || ' ' || p.name || ' ' || r.name AS known_as
       FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
                LEFT JOIN pg_roles o ON o.rolname = n.name
-              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN relation r CROSS JOIN privilege p
+              WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN relation r
+              CROSS JOIN privilege p
 ), whole AS (
     SELECT role, privilege, relation FROM asked
      WHERE has_table_privilege(role_id, oid, privilege)
@@ -89,7 +92,8 @@ WITH offence AS (
            || ': only NO ACTION and RESTRICT are allowed' AS way
       FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
       JOIN pg_roles o ON o.oid = c.relowner
-     WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd') OR f.confdeltype IN ('c', 'n', 'd'))
+     WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd')
+                                OR f.confdeltype IN ('c', 'n', 'd'))
        AND (f.conrelid = ANY (%(guarded)s::oid[]) OR o.rolname = ANY (%(writers)s::text[]))
 )
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;

@@ -1,5 +1,5 @@
--- Ways to write money that code opens: views, rules, triggers, functions and what runs without a call.
--- The values are those of grants.sql; a row of a way is a sentence.
+-- Ways to write money that code opens: views, rules, triggers, functions and what runs without a
+-- call. The values are those of grants.sql; a row of a way is a sentence.
 
 -- name: grants_of_views
 -- Views, at any depth, over guarded relations that others may write; rules that write or swallow.

@@ -1,4 +1,5 @@
--- What the operators' role may do to the platform's database, and what an operator asks of one bet or player.
+-- What the operators' role may do to the platform's database, and what an operator asks of one bet
+-- or player.
 
 -- name: ops_has_money
 -- Whether the wallet's tables are there yet.
@@ -21,7 +22,8 @@ SELECT wallet.raise_freeze(%(level)s::text, %(epoch)s::bigint) AS epoch;
 SELECT wallet.settle_freeze(%(epoch)s::bigint, %(patience_ms)s::integer) AS settled_epoch;
 
 -- name: ops_lower_freeze
--- Mirror a lowered freeze into the fence row, as the run in charge, on the change that was verified.
+-- Mirror a lowered freeze into the fence row, as the run in charge, on the change that was
+-- verified.
 SELECT wallet.lower_freeze(%(token)s::bigint, %(level)s::text, %(epoch)s::bigint,
                            %(change_no)s::bigint) AS epoch;
 
@@ -33,8 +35,10 @@ SELECT pg_terminate_backend(a.pid) AS ended FROM pg_stat_activity a
 
 -- name: ops_issue_canary_pass
 -- Let one canary player through the freeze.
-SELECT wallet.issue_canary_pass(%(token_hash)s::bytea, %(run_id)s::text, %(token)s::bigint, %(brand_id)s::uuid, %(player_id)s::uuid,
-                                clock_timestamp() + make_interval(secs => %(seconds)s::double precision));
+SELECT wallet.issue_canary_pass(%(token_hash)s::bytea, %(run_id)s::text, %(token)s::bigint,
+                                %(brand_id)s::uuid, %(player_id)s::uuid,
+                                clock_timestamp() + make_interval(
+                                    secs => %(seconds)s::double precision));
 
 -- name: ops_count_unpublished
 -- Count unpublished events under a lock that no open writer can be inside of.
@@ -50,7 +54,8 @@ SELECT wallet.publish_canary(%(effect_id)s::text, %(token)s::bigint, %(brand_id)
 SELECT EXISTS (SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s::uuid) AS arrived;
 
 -- name: ops_seed_players
--- Create legacy players where none exist; the fence is held before anything is created, and nothing is under a seal.
+-- Create legacy players where none exist; the fence is held before anything is created, and nothing
+-- is under a seal.
 SELECT player.seed_legacy_players(%(count)s::integer) AS created
   FROM wallet.note_change(%(token)s::bigint) AS noted, wallet.hold_unsealed() AS held;
 
@@ -63,12 +68,14 @@ COPY (SELECT * FROM {table}) TO STDOUT (FORMAT csv, HEADER);
 SELECT 'bet' AS kind, authorization_id::text AS id, brand_id::text, player_id::text
   FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(id)s OR bet_id = %(id)s
 UNION ALL
-SELECT 'player', player_id::text, brand_id::text, player_id::text FROM wallet.wallet_player WHERE player_id::text = %(id)s
+SELECT 'player', player_id::text, brand_id::text, player_id::text FROM wallet.wallet_player
+ WHERE player_id::text = %(id)s
  LIMIT 2;
 
 -- name: ops_trace_bet
 -- One bet: its stake, state, funding and the pair it was accepted under.
-SELECT authorization_id::text, bet_id, round_id, provider_id, state, stake, payout, currency, funding, topology_code, topology_version,
+SELECT authorization_id::text, bet_id, round_id, provider_id, state, stake, payout, currency,
+       funding, topology_code, topology_version,
        policy_key, policy_version, created_at, closed_at
   FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(id)s;
 
@@ -78,13 +85,16 @@ SELECT account, currency, balance, version FROM wallet.wallet_account
  WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY account;
 
 -- name: ops_trace_ledger
--- A player's newest ledger rows, or those of one bet's transactions and its further wins, oldest first.
+-- A player's newest ledger rows, or those of one bet's transactions and its further wins, oldest
+-- first.
 SELECT * FROM (
-    SELECT l.created_at, l.command, l.account, l.version, l.delta, l.balance_after, l.currency, l.request_id, l.transaction_id::text
+    SELECT l.created_at, l.command, l.account, l.version, l.delta, l.balance_after, l.currency,
+           l.request_id, l.transaction_id::text
       FROM wallet.wallet_ledger l
      WHERE l.brand_id = %(brand_id)s::uuid AND l.player_id = %(player_id)s::uuid
        AND (%(authorization_id)s::text IS NULL OR l.transaction_id IN (
-            SELECT unnest(ARRAY[a.authorize_transaction_id, a.close_transaction_id]) FROM wallet.wallet_bet_authorization a
+            SELECT unnest(ARRAY[a.authorize_transaction_id, a.close_transaction_id])
+              FROM wallet.wallet_bet_authorization a
              WHERE a.authorization_id::text = %(authorization_id)s::text
             UNION ALL SELECT unnest(ARRAY[w.win_id, r.transaction_id])
               FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id
@@ -93,8 +103,10 @@ SELECT * FROM (
  ORDER BY created_at, version;
 
 -- name: ops_trace_wins
--- A player's wins beside payouts, or those on one bet: of which campaign or bet, and whether each was taken back.
-SELECT w.win_id::text, w.provider_id, w.provider_transaction_id, w.campaign_code, w.bet_id, w.amount, w.currency, w.shares, w.created_at,
+-- A player's wins beside payouts, or those on one bet: of which campaign or bet, and whether each
+-- was taken back.
+SELECT w.win_id::text, w.provider_id, w.provider_transaction_id, w.campaign_code, w.bet_id,
+       w.amount, w.currency, w.shares, w.created_at,
        r.created_at AS reversed_at
   FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id
  WHERE w.brand_id = %(brand_id)s::uuid AND w.player_id = %(player_id)s::uuid
@@ -103,10 +115,14 @@ SELECT w.win_id::text, w.provider_id, w.provider_transaction_id, w.campaign_code
 
 -- name: ops_trace_rollings
 -- A player's rollings: what is required, what is turned over, and the state.
-SELECT rolling_id::text, bucket_type_code, currency, amount, target_turnover, turnover, state, reason, created_at, closed_at
-  FROM rolling.player_rolling WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY created_at;
+SELECT rolling_id::text, bucket_type_code, currency, amount, target_turnover, turnover, state,
+       reason, created_at, closed_at
+  FROM rolling.player_rolling
+ WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY created_at;
 
 -- name: ops_trace_events
 -- A player's newest events and when each was published.
-SELECT event_id::text, event_type, player_version, occurred_at, published_at, attempts FROM wallet.wallet_outbox
- WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY outbox_id DESC LIMIT %(limit)s::integer;
+SELECT event_id::text, event_type, player_version, occurred_at, published_at, attempts
+  FROM wallet.wallet_outbox
+ WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid ORDER BY outbox_id DESC
+ LIMIT %(limit)s::integer;

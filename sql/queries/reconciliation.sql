@@ -1,8 +1,10 @@
--- What the money checks ask. Each query answers only rows that break its rule; `total` counts all of them beyond the sample.
+-- What the money checks ask. Each query answers only rows that break its rule; `total` counts all
+-- of them beyond the sample.
 
 -- name: reconcile_ledger_drift
 -- Accounts that do not agree with their ledger, with the last row that can be trusted.
-SELECT brand_id::text, player_id::text, account, currency, expected, actual, last_good_version, reason, count(*) OVER () AS total
+SELECT brand_id::text, player_id::text, account, currency, expected, actual, last_good_version,
+       reason, count(*) OVER () AS total
   FROM wallet.ledger_drift ORDER BY brand_id, player_id, account LIMIT %(limit)s;
 
 -- name: reconcile_record_drift
@@ -12,9 +14,11 @@ SELECT kind AS record, key, brand_id::text, player_id::text, reason, count(*) OV
 
 -- name: reconcile_conservation_breaks
 -- Brands and currencies where counter-accounts and holdings differ.
-SELECT brand_id::text, currency, opening, psp_net_in, promo_net_issued, house_win, adjustments, cash, buckets, grants, open_stakes, difference,
+SELECT brand_id::text, currency, opening, psp_net_in, promo_net_issued, house_win, adjustments,
+       cash, buckets, grants, open_stakes, difference,
        count(*) OVER () AS total
-  FROM wallet.conservation WHERE difference <> 0 ORDER BY abs(difference) DESC, brand_id, currency LIMIT %(limit)s;
+  FROM wallet.conservation WHERE difference <> 0 ORDER BY abs(difference) DESC, brand_id, currency
+ LIMIT %(limit)s;
 
 -- name: reconcile_conservation_scope
 -- How many brand and currency pairs conservation was looked at for.
@@ -53,62 +57,80 @@ SELECT known.*,
   FROM known;
 
 -- name: reconcile_bucket_totals
--- Totals per brand, account kind and currency by balances against the same totals by ledger rows (STG-4, GATE-3).
+-- Totals per brand, account kind and currency by balances against the same totals by ledger rows
+-- (STG-4, GATE-3).
 WITH held AS (
-    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(balance) AS amount
+    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account,
+           currency, sum(balance) AS amount
       FROM wallet.wallet_account GROUP BY 1, 2, 3
 ), booked AS (
-    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account, currency, sum(delta) AS amount
+    SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account,
+           currency, sum(delta) AS amount
       FROM wallet.wallet_ledger GROUP BY 1, 2, 3
 )
-SELECT brand_id::text, account, currency, coalesce(booked.amount, 0) AS expected, coalesce(held.amount, 0) AS actual, count(*) OVER () AS total
+SELECT brand_id::text, account, currency, coalesce(booked.amount, 0) AS expected,
+       coalesce(held.amount, 0) AS actual, count(*) OVER () AS total
   FROM held FULL JOIN booked USING (brand_id, account, currency)
  WHERE coalesce(booked.amount, 0) <> coalesce(held.amount, 0) ORDER BY 1, 2, 3 LIMIT %(limit)s;
 
 -- name: reconcile_unbalanced_transactions
 -- Transactions whose ledger rows, counter-accounts and stake do not sum to zero.
 SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS total
-  FROM wallet.transaction_sum WHERE difference <> 0 ORDER BY abs(difference) DESC, transaction_id LIMIT %(limit)s;
+  FROM wallet.transaction_sum WHERE difference <> 0 ORDER BY abs(difference) DESC, transaction_id
+ LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_request
--- Transactions that moved money though no claimed request of wallet_service, no backfill run and no topology move stands behind them
--- (GATE-4).
+-- Transactions that moved money though no claimed request of wallet_service, no backfill run and no
+-- topology move stands behind them (GATE-4).
 -- Answers are kept for a time only, so it looks at what moved since.
 WITH kept AS (
     SELECT kept_since FROM wallet.wallet_retention WHERE kind = 'idempotency'
 ), movement AS (
-    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_ledger, kept WHERE created_at >= kept_since
+    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_ledger, kept
+     WHERE created_at >= kept_since
     UNION
-    SELECT transaction_id, command, request_id, brand_id, player_id FROM wallet.wallet_counter_entry, kept WHERE created_at >= kept_since
+    SELECT transaction_id, command, request_id, brand_id, player_id
+      FROM wallet.wallet_counter_entry, kept WHERE created_at >= kept_since
 )
-SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text, count(*) OVER () AS total FROM movement m
- WHERE CASE WHEN m.command = 'BACKFILL' THEN NOT EXISTS (SELECT FROM wallet.backfill_run r WHERE r.run_id = m.request_id)
-            WHEN m.command IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO') THEN NOT EXISTS (SELECT FROM wallet.topology_move_run r WHERE r.run_id = m.request_id)
+SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text,
+       count(*) OVER () AS total FROM movement m
+ WHERE CASE WHEN m.command = 'BACKFILL' THEN NOT EXISTS (SELECT FROM wallet.backfill_run r
+                                                          WHERE r.run_id = m.request_id)
+            WHEN m.command IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO') THEN NOT EXISTS (SELECT
+                FROM wallet.topology_move_run r WHERE r.run_id = m.request_id)
             ELSE NOT EXISTS (SELECT FROM wallet.wallet_idempotency i
-                              WHERE (i.transaction_id, i.brand_id, i.request_id) = (m.transaction_id, m.brand_id, m.request_id)) END
+                              WHERE (i.transaction_id, i.brand_id, i.request_id)
+                                  = (m.transaction_id, m.brand_id, m.request_id)) END
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_ledger
 -- Recorded movements of money (cash, transfers, bets, wins) that left no ledger row (LOC-8).
 WITH movement AS (
-    SELECT 'cash ' || type AS kind, transaction_id::text AS id, tenant_id AS brand_id, player_id FROM wallet.ledger_transactions t
+    SELECT 'cash ' || type AS kind, transaction_id::text AS id, tenant_id AS brand_id, player_id
+      FROM wallet.ledger_transactions t
      WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l
                         WHERE l.brand_id = t.tenant_id AND l.player_id = t.player_id
-                          AND (l.transaction_id = t.transaction_id OR l.request_id = t.idempotency_key))
+                          AND (l.transaction_id = t.transaction_id
+                               OR l.request_id = t.idempotency_key))
     UNION ALL
     SELECT 'transfer ' || kind, transfer_id::text, brand_id, player_id FROM wallet.wallet_transfer t
-     WHERE amount <> 0 AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = t.transaction_id)
+     WHERE amount <> 0 AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l
+                                        WHERE l.transaction_id = t.transaction_id)
     UNION ALL
     SELECT 'coupon grant', grant_id::text, brand_id, player_id FROM wallet.wallet_coupon_grant g
      WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = g.transaction_id)
     UNION ALL
     SELECT 'bet', authorization_id::text, brand_id, player_id FROM wallet.wallet_bet_authorization a
      WHERE state <> 'TOMBSTONE' AND stake <> 0
-       AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = a.authorize_transaction_id)
+       AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l
+                        WHERE l.transaction_id = a.authorize_transaction_id)
     UNION ALL
-    SELECT 'bet close', authorization_id::text, brand_id, player_id FROM wallet.wallet_bet_authorization a
-     WHERE state IN ('SETTLED', 'ROLLED_BACK') AND (coalesce(payout, 0) <> 0 OR state = 'ROLLED_BACK') AND stake <> 0
-       AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = a.close_transaction_id)
+    SELECT 'bet close', authorization_id::text, brand_id, player_id
+      FROM wallet.wallet_bet_authorization a
+     WHERE state IN ('SETTLED', 'ROLLED_BACK')
+       AND (coalesce(payout, 0) <> 0 OR state = 'ROLLED_BACK') AND stake <> 0
+       AND NOT EXISTS (SELECT FROM wallet.wallet_ledger l
+                        WHERE l.transaction_id = a.close_transaction_id)
     UNION ALL
     SELECT 'win', win_id::text, brand_id, player_id FROM wallet.wallet_win w
      WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = w.win_id)
@@ -116,46 +138,60 @@ WITH movement AS (
     SELECT 'win reversal', win_id::text, brand_id, player_id FROM wallet.wallet_win_reversal r
      WHERE NOT EXISTS (SELECT FROM wallet.wallet_ledger l WHERE l.transaction_id = r.transaction_id)
 )
-SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM movement ORDER BY kind, id LIMIT %(limit)s;
+SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM movement
+ ORDER BY kind, id LIMIT %(limit)s;
 
 -- name: reconcile_bets_without_authorization
--- Closed bets that no stored authorization stands behind: house movements, events, and bets that the game side closed (LOC-9).
+-- Closed bets that no stored authorization stands behind: house movements, events, and bets that
+-- the game side closed (LOC-9).
 WITH closed AS (
-    SELECT 'house movement' AS kind, c.transaction_id::text AS id, c.brand_id, c.player_id FROM wallet.wallet_counter_entry c
+    SELECT 'house movement' AS kind, c.transaction_id::text AS id, c.brand_id, c.player_id
+      FROM wallet.wallet_counter_entry c
      WHERE c.account = 'HOUSE'
        AND NOT EXISTS (SELECT FROM wallet.wallet_bet_authorization a
-                        WHERE c.transaction_id IN (a.first_close_transaction_id, a.close_transaction_id))
+                        WHERE c.transaction_id IN (a.first_close_transaction_id,
+                                                   a.close_transaction_id))
     UNION ALL
     SELECT o.event_type, o.event_id::text, o.brand_id, o.player_id FROM wallet.wallet_outbox o
      WHERE o.event_type IN (%(settled_event)s, %(rolled_back_event)s)
        AND NOT EXISTS (SELECT FROM wallet.wallet_bet_authorization a
-                        WHERE a.authorization_id::text = o.payload->>'authorization_id' AND a.state IN ('SETTLED', 'ROLLED_BACK'))
+                        WHERE a.authorization_id::text = o.payload->>'authorization_id'
+                          AND a.state IN ('SETTLED', 'ROLLED_BACK'))
     UNION ALL
     SELECT 'game bet at ' || g.provider_id, g.bet_id, g.brand_id, g.player_id FROM game.bet g
      WHERE g.state IN ('SETTLED', 'ROLLED_BACK')
        AND NOT EXISTS (SELECT FROM wallet.wallet_bet_authorization a
-                        WHERE (a.brand_id, a.provider_id, a.bet_id) = (g.brand_id, g.provider_id, g.bet_id)
+                        WHERE (a.brand_id, a.provider_id, a.bet_id) = (g.brand_id, g.provider_id,
+                            g.bet_id)
                           AND a.state IN ('SETTLED', 'ROLLED_BACK', 'TOMBSTONE'))
 )
-SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM closed ORDER BY kind, id LIMIT %(limit)s;
+SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM closed
+ ORDER BY kind, id LIMIT %(limit)s;
 
 -- name: reconcile_records_without_snapshot
--- Records of money whose topology or policy version does not exist, or whose stored policy snapshot is empty (LOC-10).
+-- Records of money whose topology or policy version does not exist, or whose stored policy snapshot
+-- is empty (LOC-10).
 WITH record AS (
-    SELECT 'ledger row' AS kind, account || ' v' || version AS id, brand_id, player_id, topology_code, topology_version, policy_key, policy_version,
+    SELECT 'ledger row' AS kind, account || ' v' || version AS id, brand_id, player_id,
+           topology_code, topology_version, policy_key, policy_version,
            true AS has_snapshot FROM wallet.wallet_ledger
     UNION ALL
-    SELECT 'transfer', transfer_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, true
+    SELECT 'transfer', transfer_id::text, brand_id, player_id, topology_code, topology_version,
+           policy_key, policy_version, true
       FROM wallet.wallet_transfer
     UNION ALL
-    SELECT 'coupon grant', grant_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, true
+    SELECT 'coupon grant', grant_id::text, brand_id, player_id, topology_code, topology_version,
+           policy_key, policy_version, true
       FROM wallet.wallet_coupon_grant
     UNION ALL
-    SELECT 'authorization', authorization_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version,
-           jsonb_typeof(policy_snapshot) = 'object' AND policy_snapshot <> '{}' AND jsonb_array_length(funding) > 0
+    SELECT 'authorization', authorization_id::text, brand_id, player_id, topology_code,
+           topology_version, policy_key, policy_version,
+           jsonb_typeof(policy_snapshot) = 'object' AND policy_snapshot <> '{}'
+               AND jsonb_array_length(funding) > 0
       FROM wallet.wallet_bet_authorization WHERE state <> 'TOMBSTONE'
     UNION ALL
-    SELECT 'win', win_id::text, brand_id, player_id, topology_code, topology_version, policy_key, policy_version, jsonb_array_length(shares) > 0
+    SELECT 'win', win_id::text, brand_id, player_id, topology_code, topology_version, policy_key,
+           policy_version, jsonb_array_length(shares) > 0
       FROM wallet.wallet_win
 )
 SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS total
@@ -166,66 +202,87 @@ SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS to
  ORDER BY r.kind, r.id LIMIT %(limit)s;
 
 -- name: reconcile_rollbacks_off_breakdown
--- Rolled-back bets that were never settled and whose money did not return to exactly the stored funding breakdown (GATE-5). Canaries
--- are judged by what plays them: a release that was found wrong on a canary could else never be mended.
+-- Rolled-back bets that were never settled and whose money did not return to exactly the stored
+-- funding breakdown (GATE-5). Canaries are judged by what plays them: a release that was found
+-- wrong on a canary could else never be mended.
 WITH stored AS (
     -- What a coupon grant paid that was completed before the rollback is withdrawable by then.
-    SELECT a.authorization_id, CASE WHEN g.grant_id IS NULL THEN f.value->>'account' ELSE a.policy_snapshot->>'withdrawable' END AS account,
+    SELECT a.authorization_id, CASE WHEN g.grant_id IS NULL THEN f.value->>'account'
+                                    ELSE a.policy_snapshot->>'withdrawable' END AS account,
            sum((f.value->>'amount')::bigint) AS amount
       FROM wallet.wallet_bet_authorization a CROSS JOIN jsonb_array_elements(a.funding) f
       LEFT JOIN wallet.wallet_coupon_grant g
-             ON g.brand_id = a.brand_id AND g.account = f.value->>'account' AND g.state = 'COMPLETED' AND g.closed_at <= a.closed_at
+             ON g.brand_id = a.brand_id AND g.account = f.value->>'account'
+             AND g.state = 'COMPLETED' AND g.closed_at <= a.closed_at
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 ), returned AS (
-    -- Credits alone: what came back to an expired or reversed grant went on to PROMO in the same command.
+    -- Credits alone: what came back to an expired or reversed grant went on to PROMO in the same
+    -- command.
     SELECT a.authorization_id, l.account, sum(l.delta) AS amount
-      FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l ON l.transaction_id = a.close_transaction_id AND l.delta > 0
+      FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l
+          ON l.transaction_id = a.close_transaction_id AND l.delta > 0
        AND (l.brand_id, l.player_id) = (a.brand_id, a.player_id)
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 )
-SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS expected, coalesce(returned.amount, 0)::bigint AS actual,
+SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS expected,
+       coalesce(returned.amount, 0)::bigint AS actual,
        count(*) OVER () AS total
   FROM stored FULL JOIN returned USING (authorization_id, account)
  WHERE coalesce(stored.amount, 0) <> coalesce(returned.amount, 0) ORDER BY 1, 2 LIMIT %(limit)s;
 
 -- name: reconcile_points_in_bets
--- Bets whose stored funding or payout names an account in points, and ledger rows that move points into or out of a bet (GATE-7).
+-- Bets whose stored funding or payout names an account in points, and ledger rows that move points
+-- into or out of a bet (GATE-7).
 WITH offence AS (
-    SELECT 'authorization' AS kind, a.authorization_id::text AS id, a.brand_id, a.player_id FROM wallet.wallet_bet_authorization a
+    SELECT 'authorization' AS kind, a.authorization_id::text AS id, a.brand_id, a.player_id
+      FROM wallet.wallet_bet_authorization a
      WHERE a.currency = %(points)s
         OR EXISTS (SELECT FROM jsonb_array_elements(a.funding) f
-                     JOIN wallet.wallet_account w ON w.brand_id = a.brand_id AND w.player_id = a.player_id AND w.account = f.value->>'account'
+                     JOIN wallet.wallet_account w ON w.brand_id = a.brand_id
+                                                 AND w.player_id = a.player_id
+                                                 AND w.account = f.value->>'account'
                     WHERE w.currency = %(points)s)
     UNION ALL
-    SELECT 'withdrawal', t.transaction_id::text, t.tenant_id, t.player_id FROM wallet.ledger_transactions t
+    SELECT 'withdrawal', t.transaction_id::text, t.tenant_id, t.player_id
+      FROM wallet.ledger_transactions t
      WHERE t.type = 'withdrawal' AND t.currency = %(points)s
 )
-SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM offence ORDER BY kind, id LIMIT %(limit)s;
+SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM offence
+ ORDER BY kind, id LIMIT %(limit)s;
 
 -- name: reconcile_unreachable_references
--- Money, grants, open stakes and rollings that refer to a bucket which the active topology does not have (A7-8, GATE-8).
+-- Money, grants, open stakes and rollings that refer to a bucket which the active topology does not
+-- have (A7-8, GATE-8).
 SELECT r.topology_code, r.bucket_type_code, r.held_by, r.references_count, count(*) OVER () AS total
   FROM wallet.live_reference r
  WHERE NOT EXISTS (SELECT FROM wallet.wallet_gate g
-                     JOIN wallet.wallet_topology t ON (t.code, t.version) = (g.topology_code, g.topology_version)
+                     JOIN wallet.wallet_topology t
+                         ON (t.code, t.version) = (g.topology_code, g.topology_version)
                      CROSS JOIN jsonb_array_elements(t.document->'buckets') b
-                    WHERE t.code = r.topology_code AND (b.value->>'code' = r.bucket_type_code OR r.bucket_type_code = ''))
+                    WHERE t.code = r.topology_code
+                      AND (b.value->>'code' = r.bucket_type_code OR r.bucket_type_code = ''))
    AND r.topology_code <> 'CASH'
  ORDER BY 1, 2, 3 LIMIT %(limit)s;
 
 -- name: reconcile_tips_of_player
--- One player's accounts beside the newest ledger row of each, and how many rows there are (the canary's proof that ledger and balance agree).
-SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balance, l.version AS tip_version,
+-- One player's accounts beside the newest ledger row of each, and how many rows there are (the
+-- canary's proof that ledger and balance agree).
+SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balance,
+       l.version AS tip_version,
        coalesce(l.rows, 0) AS rows, coalesce(l.sum, 0)::bigint AS sum
   FROM wallet.wallet_account a
-  LEFT JOIN LATERAL (SELECT balance_after, version, count(*) OVER () AS rows, sum(delta) OVER () AS sum FROM wallet.wallet_ledger l
-                      WHERE l.brand_id = a.brand_id AND l.player_id = a.player_id AND l.account = a.account
+  LEFT JOIN LATERAL (SELECT balance_after, version, count(*) OVER () AS rows,
+                            sum(delta) OVER () AS sum FROM wallet.wallet_ledger l
+                      WHERE l.brand_id = a.brand_id AND l.player_id = a.player_id
+                        AND l.account = a.account
                       ORDER BY l.version DESC LIMIT 1) l ON true
  WHERE a.brand_id = %(brand_id)s::uuid AND a.player_id = %(player_id)s::uuid ORDER BY a.account;
 
 -- name: reconcile_ledger_of_player
--- One player's newest ledger rows, oldest first; `bet` tells the authorization a row belongs to, where it belongs to one.
-SELECT l.account, l.version, l.delta, l.balance_after, l.command, l.transaction_id::text, l.request_id
+-- One player's newest ledger rows, oldest first; `bet` tells the authorization a row belongs to,
+-- where it belongs to one.
+SELECT l.account, l.version, l.delta, l.balance_after, l.command, l.transaction_id::text,
+       l.request_id
   FROM wallet.wallet_ledger l
  WHERE l.brand_id = %(brand_id)s::uuid AND l.player_id = %(player_id)s::uuid
  ORDER BY l.created_at, l.account, l.version LIMIT %(limit)s;

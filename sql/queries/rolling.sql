@@ -1,4 +1,5 @@
--- rolling_service and rolling_worker: rollings, what bets counted toward them, completion, expiry, and who consumes what.
+-- rolling_service and rolling_worker: rollings, what bets counted toward them, completion, expiry,
+-- and who consumes what.
 
 -- name: rolling_consumer_beat
 -- Say that this copy lives, forget copies that fell silent, and count the live ones.
@@ -8,12 +9,14 @@ WITH beat AS (
     ON CONFLICT (holder) DO UPDATE SET seen_at = clock_timestamp()
 ), silent AS (
     DELETE FROM rolling.rolling_consumer
-     WHERE holder <> %(holder)s AND seen_at < clock_timestamp() - make_interval(secs => %(lease_seconds)s)
+     WHERE holder <> %(holder)s
+       AND seen_at < clock_timestamp() - make_interval(secs => %(lease_seconds)s)
     RETURNING holder
 )
 SELECT 1 + count(*) AS live
   FROM rolling.rolling_consumer
- WHERE holder <> %(holder)s AND seen_at >= clock_timestamp() - make_interval(secs => %(lease_seconds)s);
+ WHERE holder <> %(holder)s
+   AND seen_at >= clock_timestamp() - make_interval(secs => %(lease_seconds)s);
 
 -- name: rolling_consumer_leave
 -- Forget a copy that stops, and free its partitions at once.
@@ -23,7 +26,8 @@ WITH gone AS (
 UPDATE rolling.rolling_partition SET holder = NULL, expires_at = 'epoch' WHERE holder = %(holder)s;
 
 -- name: rolling_lease_renew
--- Prolong the leases that this copy still has; one that expired but was not taken over is still ours.
+-- Prolong the leases that this copy still has; one that expired but was not taken over is still
+-- ours.
 UPDATE rolling.rolling_partition
    SET expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
  WHERE holder = %(holder)s
@@ -37,7 +41,8 @@ UPDATE rolling.rolling_partition
 
 -- name: rolling_lease_take
 -- Take up to so many partitions that nobody holds or whose holder let the lease expire.
--- Materialized, because a subquery may be run again for every row it is joined to, and each run would lock others.
+-- Materialized, because a subquery may be run again for every row it is joined to, and each run
+-- would lock others.
 WITH free AS MATERIALIZED (
     SELECT partition_no FROM rolling.rolling_partition
      WHERE expires_at < clock_timestamp()
@@ -46,36 +51,44 @@ WITH free AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 )
 UPDATE rolling.rolling_partition p
-   SET holder = %(holder)s, expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+   SET holder = %(holder)s,
+       expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
   FROM free
  WHERE p.partition_no = free.partition_no
 RETURNING p.partition_no;
 
 -- name: rolling_claim
--- Claim an event for this transaction: the one that comes next of its player, unless the lease was lost or an
--- earlier one of the player, or it itself, is set aside. `position` is the number up to which the player's events were applied.
+-- Claim an event for this transaction: the one that comes next of its player, unless the lease was
+-- lost or an earlier one of the player, or it itself, is set aside. `position` is the number up to
+-- which the player's events were applied.
 WITH lease AS (
-    SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
+    SELECT FROM rolling.rolling_partition
+     WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), at AS (
     SELECT coalesce((SELECT event_no FROM rolling.rolling_position
                       WHERE brand_id = %(brand_id)s AND player_id = %(player_id)s), 0) AS event_no
 ), hold AS (
     SELECT FROM rolling.rolling_dead_letter
-     WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND resolved_at IS NULL AND reason <> 'MALFORMED'
+     WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND resolved_at IS NULL
+       AND reason <> 'MALFORMED'
        AND event_no <= %(event_no)s LIMIT 1
 ), won AS (
-    INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version, schema_version, restore_epoch,
+    INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version,
+                                       schema_version, restore_epoch,
                                        occurred_at, stream, entry_id)
-    SELECT %(event_id)s, %(event_type)s, %(brand_id)s, %(player_id)s, %(player_version)s, %(schema_version)s, %(restore_epoch)s,
+    SELECT %(event_id)s, %(event_type)s, %(brand_id)s, %(player_id)s, %(player_version)s,
+           %(schema_version)s, %(restore_epoch)s,
            %(occurred_at)s, %(stream)s, %(entry_id)s
       FROM at
-     WHERE at.event_no + 1 = %(event_no)s AND EXISTS (SELECT FROM lease) AND NOT EXISTS (SELECT FROM hold)
+     WHERE at.event_no + 1 = %(event_no)s AND EXISTS (SELECT FROM lease)
+       AND NOT EXISTS (SELECT FROM hold)
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
 ), moved AS (
     INSERT INTO rolling.rolling_position AS p (brand_id, player_id, event_no)
     SELECT %(brand_id)s, %(player_id)s, %(event_no)s FROM won
-    ON CONFLICT (brand_id, player_id) DO UPDATE SET event_no = EXCLUDED.event_no WHERE p.event_no < EXCLUDED.event_no
+    ON CONFLICT (brand_id, player_id) DO UPDATE SET event_no = EXCLUDED.event_no
+        WHERE p.event_no < EXCLUDED.event_no
 )
 SELECT EXISTS (SELECT FROM lease) AS leased, (SELECT event_no FROM at) AS position,
        EXISTS (SELECT FROM hold) AS held_up, EXISTS (SELECT FROM won) AS won;
@@ -88,17 +101,22 @@ SELECT hash FROM wallet.known_events(%(events)s::jsonb) AS hash;
 -- Count a failed try to apply an event and return how many there were.
 INSERT INTO rolling.rolling_event_failure AS f (event_id, brand_id, player_id, tries, last_error)
 VALUES (%(event_id)s, %(brand_id)s, %(player_id)s, 1, %(error)s)
-ON CONFLICT (event_id) DO UPDATE SET tries = f.tries + 1, last_error = EXCLUDED.last_error, last_at = now()
+ON CONFLICT (event_id) DO UPDATE SET tries = f.tries + 1, last_error = EXCLUDED.last_error,
+    last_at = now()
 RETURNING tries;
 
 -- name: rolling_set_aside
--- Keep an entry that cannot be applied, or that waits behind one, while this copy holds the lease; a repeat changes nothing.
+-- Keep an entry that cannot be applied, or that waits behind one, while this copy holds the lease;
+-- a repeat changes nothing.
 WITH lease AS (
-    SELECT FROM rolling.rolling_partition WHERE partition_no = %(partition_no)s AND holder = %(holder)s
+    SELECT FROM rolling.rolling_partition
+     WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), kept AS (
-    INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_no, event_type, brand_id, player_id, fields, reason,
+    INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_no, event_type,
+                                             brand_id, player_id, fields, reason,
                                              error, tries)
-    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_no)s::bigint, %(event_type)s::text, %(brand_id)s::uuid,
+    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_no)s::bigint, %(event_type)s::text,
+           %(brand_id)s::uuid,
            %(player_id)s::uuid, %(fields)s::jsonb, %(reason)s, %(error)s, %(tries)s
       FROM lease
     ON CONFLICT DO NOTHING
@@ -108,7 +126,8 @@ SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM kept) AS kept;
 
 -- name: rolling_brand_rules
 -- A brand's own rules; NULL where the default holds.
-SELECT completion_ratio_bps, expires_after, cancel_allowed FROM rolling.brand_config WHERE brand_id = %(brand_id)s;
+SELECT completion_ratio_bps, expires_after, cancel_allowed FROM rolling.brand_config
+ WHERE brand_id = %(brand_id)s;
 
 -- name: rolling_insert
 -- Create a rolling; one that asks for no turnover is due for completion at once.
@@ -116,44 +135,59 @@ WITH retry AS (
     INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
     SELECT %(rolling_id)s, %(brand_id)s, %(player_id)s WHERE %(state)s::text = 'COMPLETING'
 )
-INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
-                                    multiplier, required_turnover, target_turnover, state, reference_id, reason, remarks, event_id,
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code,
+                                    bucket_type_code, provider_types, currency, amount,
+                                    multiplier, required_turnover, target_turnover, state,
+                                    reference_id, reason, remarks, event_id,
                                     restore_epoch, created_at, expires_at)
-VALUES (%(rolling_id)s, %(brand_id)s, %(player_id)s, %(topology_code)s, %(bucket_type_code)s, %(provider_types)s, %(currency)s, %(amount)s,
-        %(multiplier)s::text::numeric, %(required_turnover)s, %(target_turnover)s, %(state)s::text, %(reference_id)s, %(reason)s, %(remarks)s,
+VALUES (%(rolling_id)s, %(brand_id)s, %(player_id)s, %(topology_code)s, %(bucket_type_code)s,
+        %(provider_types)s, %(currency)s, %(amount)s,
+        %(multiplier)s::text::numeric, %(required_turnover)s, %(target_turnover)s, %(state)s::text,
+        %(reference_id)s, %(reason)s, %(remarks)s,
         %(event_id)s, %(restore_epoch)s, %(created_at)s, %(expires_at)s);
 
 -- name: rolling_progress
 -- Lock some of a player's rollings, oldest first.
 SELECT rolling_id, state, target_turnover, turnover
   FROM rolling.player_rolling
- WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s AND brand_id = %(brand_id)s
+ WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s
+   AND brand_id = %(brand_id)s
  ORDER BY created_at, rolling_id
    FOR UPDATE;
 
 -- name: rolling_move
--- Move whole rollings to the bucket that their money went to; what was counted toward them stays counted.
+-- Move whole rollings to the bucket that their money went to; what was counted toward them stays
+-- counted.
 UPDATE rolling.player_rolling
-   SET topology_code = %(topology_code)s, bucket_type_code = %(bucket_type_code)s, provider_types = %(provider_types)s,
+   SET topology_code = %(topology_code)s, bucket_type_code = %(bucket_type_code)s,
+       provider_types = %(provider_types)s,
        revision = revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
  WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s;
 
 -- name: rolling_hand_on
--- Take a part of the open turnover off each rolling (leaves) and make one of its own of it (turnover), as old as the one it comes from.
+-- Take a part of the open turnover off each rolling (leaves) and make one of its own of it
+-- (turnover), as old as the one it comes from.
 WITH part AS (
-    SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid, turnover bigint, leaves bigint, state text)
+    SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid,
+        turnover bigint, leaves bigint, state text)
 ), lowered AS (
     UPDATE rolling.player_rolling r
-       SET target_turnover = r.target_turnover - p.leaves, revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
+       SET target_turnover = r.target_turnover - p.leaves, revision = r.revision + 1,
+           restore_epoch = %(restore_epoch)s, updated_at = now()
       FROM part p
      WHERE r.rolling_id = p.rolling_id
 ), made AS (
-    INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
-                                        multiplier, required_turnover, target_turnover, state, reference_id, reason, remarks, event_id,
+    INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code,
+                                        bucket_type_code, provider_types, currency, amount,
+                                        multiplier, required_turnover, target_turnover, state,
+                                        reference_id, reason, remarks, event_id,
                                         restore_epoch, created_at, expires_at, closed_at, closed_by)
-    SELECT p.becomes, r.brand_id, r.player_id, %(topology_code)s, %(bucket_type_code)s, %(provider_types)s, r.currency, %(amount)s,
-           r.multiplier, p.turnover, p.turnover, p.state, %(reference_id)s, 'transfer', 'part of rolling ' || r.rolling_id, %(event_id)s,
-           %(restore_epoch)s, r.created_at, r.expires_at, CASE WHEN p.state IN ('CANCELED', 'EXPIRED') THEN now() END,
+    SELECT p.becomes, r.brand_id, r.player_id, %(topology_code)s, %(bucket_type_code)s,
+           %(provider_types)s, r.currency, %(amount)s,
+           r.multiplier, p.turnover, p.turnover, p.state, %(reference_id)s, 'transfer',
+           'part of rolling ' || r.rolling_id, %(event_id)s,
+           %(restore_epoch)s, r.created_at, r.expires_at,
+           CASE WHEN p.state IN ('CANCELED', 'EXPIRED') THEN now() END,
            CASE WHEN p.state IN ('CANCELED', 'EXPIRED') THEN r.closed_by END
       FROM part p
       JOIN rolling.player_rolling r USING (rolling_id)
@@ -166,36 +200,46 @@ SELECT rolling_id, brand_id, player_id FROM made WHERE state <> 'ACTIVE';
 -- Close a rolling whose money the wallet has taken back, call its completion off, and say so.
 WITH revoked AS (
     UPDATE rolling.player_rolling r
-       SET state = %(state)s, closed_by = 'wallet', closed_at = now(), updated_at = now(), revision = r.revision + 1
-     WHERE r.rolling_id = %(rolling_id)s AND r.player_id = %(player_id)s AND r.state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION')
-    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+       SET state = %(state)s, closed_by = 'wallet', closed_at = now(), updated_at = now(),
+           revision = r.revision + 1
+     WHERE r.rolling_id = %(rolling_id)s AND r.player_id = %(player_id)s
+       AND r.state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION')
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch,
+              rolling.closed_payload(r) AS payload
 ), called_off AS (
     DELETE FROM rolling.rolling_retry q USING revoked WHERE q.rolling_id = revoked.rolling_id
 )
-INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload,
+                                    restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM revoked;
 
 -- name: rolling_active_of_player
 -- Lock a player's active rollings, oldest first.
-SELECT rolling_id, topology_code, bucket_type_code, provider_types, currency, target_turnover, turnover
+SELECT rolling_id, topology_code, bucket_type_code, provider_types, currency, target_turnover,
+       turnover
   FROM rolling.player_rolling
  WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s AND state = 'ACTIVE'
  ORDER BY created_at, rolling_id
    FOR UPDATE;
 
 -- name: rolling_count_turnover
--- Record what a bet counted toward each rolling; a rolling with nothing left to turn over is due for completion.
+-- Record what a bet counted toward each rolling; a rolling with nothing left to turn over is due
+-- for completion.
 WITH counted AS (
-    SELECT * FROM jsonb_to_recordset(%(counted)s::jsonb) AS c (rolling_id uuid, amount bigint, completes boolean)
+    SELECT * FROM jsonb_to_recordset(%(counted)s::jsonb) AS c (rolling_id uuid, amount bigint,
+        completes boolean)
 ), recorded AS (
-    INSERT INTO rolling.rolling_turnover (rolling_id, authorization_id, bet_id, brand_id, player_id, amount, event_id)
-    SELECT rolling_id, %(authorization_id)s, %(bet_id)s, %(brand_id)s, %(player_id)s, amount, %(event_id)s FROM counted
+    INSERT INTO rolling.rolling_turnover (rolling_id, authorization_id, bet_id, brand_id, player_id,
+                                          amount, event_id)
+    SELECT rolling_id, %(authorization_id)s, %(bet_id)s, %(brand_id)s, %(player_id)s, amount,
+           %(event_id)s FROM counted
 ), due AS (
     INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
     SELECT rolling_id, %(brand_id)s, %(player_id)s FROM counted WHERE completes
 )
 UPDATE rolling.player_rolling r
-   SET turnover = r.turnover + c.amount, state = CASE WHEN c.completes THEN 'COMPLETING' ELSE r.state END,
+   SET turnover = r.turnover + c.amount, state = CASE WHEN c.completes THEN 'COMPLETING'
+                                                      ELSE r.state END,
        revision = r.revision + 1, restore_epoch = %(restore_epoch)s, updated_at = now()
   FROM counted c
  WHERE r.rolling_id = c.rolling_id;
@@ -205,28 +249,36 @@ UPDATE rolling.player_rolling r
 SELECT t.rolling_id, t.amount, r.state
   FROM rolling.rolling_turnover t
   JOIN rolling.player_rolling r USING (rolling_id)
- WHERE t.authorization_id = %(authorization_id)s AND t.brand_id = %(brand_id)s AND t.player_id = %(player_id)s AND t.reversed_at IS NULL
+ WHERE t.authorization_id = %(authorization_id)s AND t.brand_id = %(brand_id)s
+   AND t.player_id = %(player_id)s AND t.reversed_at IS NULL
  ORDER BY r.created_at, r.rolling_id
    FOR UPDATE OF r;
 
 -- name: rolling_completion_attempts
--- Lock the completions of rollings, so that none is tried meanwhile, with how often the wallet was asked.
-SELECT rolling_id, attempts FROM rolling.rolling_retry WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) ORDER BY rolling_id FOR UPDATE;
+-- Lock the completions of rollings, so that none is tried meanwhile, with how often the wallet was
+-- asked.
+SELECT rolling_id, attempts FROM rolling.rolling_retry
+ WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) ORDER BY rolling_id FOR UPDATE;
 
 -- name: rolling_take_back
--- Take a bet's turnover back; where the rolling's completion stands, keep its turnover and leave a finding.
+-- Take a bet's turnover back; where the rolling's completion stands, keep its turnover and leave a
+-- finding.
 WITH taken AS (
-    SELECT * FROM jsonb_to_recordset(%(taken)s::jsonb) AS t (rolling_id uuid, amount bigint, lowers boolean, reopens boolean)
+    SELECT * FROM jsonb_to_recordset(%(taken)s::jsonb) AS t (rolling_id uuid, amount bigint,
+        lowers boolean, reopens boolean)
 ), reversed AS (
     UPDATE rolling.rolling_turnover u
        SET reversed_at = now(), reversed_event_id = %(event_id)s
       FROM taken t
      WHERE u.authorization_id = %(authorization_id)s AND u.rolling_id = t.rolling_id
 ), called_off AS (
-    DELETE FROM rolling.rolling_retry q USING taken t WHERE q.rolling_id = t.rolling_id AND t.reopens
+    DELETE FROM rolling.rolling_retry q USING taken t
+        WHERE q.rolling_id = t.rolling_id AND t.reopens
 ), found AS (
-    INSERT INTO rolling.rolling_finding (rolling_id, brand_id, player_id, kind, amount, authorization_id, event_id)
-    SELECT rolling_id, %(brand_id)s, %(player_id)s, %(kind)s, amount, %(authorization_id)s, %(event_id)s FROM taken WHERE NOT lowers
+    INSERT INTO rolling.rolling_finding (rolling_id, brand_id, player_id, kind, amount,
+                                         authorization_id, event_id)
+    SELECT rolling_id, %(brand_id)s, %(player_id)s, %(kind)s, amount, %(authorization_id)s,
+           %(event_id)s FROM taken WHERE NOT lowers
 )
 UPDATE rolling.player_rolling r
    SET turnover = r.turnover - t.amount, state = CASE WHEN t.reopens THEN 'ACTIVE' ELSE r.state END,
@@ -235,8 +287,8 @@ UPDATE rolling.player_rolling r
  WHERE r.rolling_id = t.rolling_id AND t.lowers;
 
 -- name: rolling_completion_due
--- Take the completion that is due longest for one try; the next is put off, in case this process dies in it.
--- Materialized for the reason given at rolling_lease_take: this must take one.
+-- Take the completion that is due longest for one try; the next is put off, in case this process
+-- dies in it. Materialized for the reason given at rolling_lease_take: this must take one.
 WITH due AS MATERIALIZED (
     SELECT rolling_id FROM rolling.rolling_retry
      WHERE next_at <= clock_timestamp()
@@ -245,50 +297,62 @@ WITH due AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 )
 UPDATE rolling.rolling_retry q
-   SET attempts = q.attempts + 1, next_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+   SET attempts = q.attempts + 1,
+       next_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
   FROM due
  WHERE q.rolling_id = due.rolling_id
 RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals,
-          (SELECT r.state FROM rolling.player_rolling r WHERE r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED')) AS closed;
+          (SELECT r.state FROM rolling.player_rolling r
+            WHERE r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED')) AS closed;
 
 -- name: rolling_completion_done
--- The wallet has completed the rolling: close it and say so, in one transaction; a late second answer changes nothing.
+-- The wallet has completed the rolling: close it and say so, in one transaction; a late second
+-- answer changes nothing.
 WITH completed AS (
     UPDATE rolling.player_rolling r
-       SET state = 'COMPLETED', closed_by = 'completion', closed_at = now(), updated_at = now(), revision = r.revision + 1
+       SET state = 'COMPLETED', closed_by = 'completion', closed_at = now(), updated_at = now(),
+           revision = r.revision + 1
      WHERE r.rolling_id = %(rolling_id)s AND r.state IN ('COMPLETING', 'FAILED_COMPLETION')
-    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch,
+              rolling.closed_payload(r) AS payload
 ), settled AS (
     DELETE FROM rolling.rolling_retry q USING completed c WHERE q.rolling_id = c.rolling_id
 )
-INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload,
+                                    restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM completed;
 
 -- name: rolling_close_done
 -- The wallet knows that a rolling was canceled or has lapsed.
 DELETE FROM rolling.rolling_retry q USING rolling.player_rolling r
- WHERE q.rolling_id = %(rolling_id)s AND r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED');
+ WHERE q.rolling_id = %(rolling_id)s AND r.rolling_id = q.rolling_id
+   AND r.state IN ('CANCELED', 'EXPIRED');
 
 -- name: rolling_completion_failed
--- Put a completion off after a failed try; past the bound it is listed as failed, and is still tried.
+-- Put a completion off after a failed try; past the bound it is listed as failed, and is still
+-- tried.
 WITH failed AS (
     UPDATE rolling.player_rolling r
        SET state = 'FAILED_COMPLETION', updated_at = now(), revision = r.revision + 1
-     WHERE r.rolling_id = %(rolling_id)s AND r.state = 'COMPLETING' AND %(failures)s >= %(failures_bound)s
+     WHERE r.rolling_id = %(rolling_id)s AND r.state = 'COMPLETING'
+       AND %(failures)s >= %(failures_bound)s
 )
 UPDATE rolling.rolling_retry
-   SET failures = %(failures)s, refusals = %(refusals)s, last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+   SET failures = %(failures)s, refusals = %(refusals)s, last_error = %(error)s,
+       next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_completion_deferred
 -- Put a completion off because money is frozen or staked; that is no failure.
 UPDATE rolling.rolling_retry
-   SET refusals = %(refusals)s, last_error = %(error)s, next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+   SET refusals = %(refusals)s, last_error = %(error)s,
+       next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_trouble
 -- What a person has to look at: completions past their bound, events set aside, open findings.
-SELECT (SELECT count(*) FROM rolling.rolling_retry WHERE failures >= %(failures_bound)s) AS failed_completions,
+SELECT (SELECT count(*) FROM rolling.rolling_retry
+         WHERE failures >= %(failures_bound)s) AS failed_completions,
        (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS dead_letters,
        (SELECT count(*) FROM rolling.rolling_finding WHERE status = 'OPEN') AS findings;
 
@@ -302,39 +366,49 @@ WITH lapsed AS (
        FOR UPDATE SKIP LOCKED
 ), expired AS (
     UPDATE rolling.player_rolling r
-       SET state = 'EXPIRED', closed_by = 'expiry', closed_at = now(), updated_at = now(), revision = r.revision + 1
+       SET state = 'EXPIRED', closed_by = 'expiry', closed_at = now(), updated_at = now(),
+           revision = r.revision + 1
       FROM lapsed
      WHERE r.rolling_id = lapsed.rolling_id
-    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch,
+              rolling.closed_payload(r) AS payload
 ), told AS (
-    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id, player_id FROM expired
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id,
+        player_id FROM expired
 )
-INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload,
+                                    restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM expired;
 
 -- name: rolling_cancel
 -- Close an active rolling by a person's decision, say so, and have the wallet told.
 WITH canceled AS (
     UPDATE rolling.player_rolling r
-       SET state = 'CANCELED', closed_by = %(closed_by)s, closed_at = now(), updated_at = now(), revision = r.revision + 1
+       SET state = 'CANCELED', closed_by = %(closed_by)s, closed_at = now(), updated_at = now(),
+           revision = r.revision + 1
      WHERE r.rolling_id = %(rolling_id)s AND r.brand_id = %(brand_id)s AND r.state = 'ACTIVE'
-    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch, rolling.closed_payload(r) AS payload
+    RETURNING r.rolling_id, r.brand_id, r.player_id, r.revision, r.restore_epoch,
+              rolling.closed_payload(r) AS payload
 ), told AS (
-    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id, player_id FROM canceled
+    INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) SELECT rolling_id, brand_id,
+        player_id FROM canceled
 )
-INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload,
+                                    restore_epoch)
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM canceled;
 
 -- name: rolling_one
 -- One rolling of a brand.
-SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount, required_turnover, target_turnover, turnover,
+SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+       required_turnover, target_turnover, turnover,
        state, reference_id, reason, coupon_log_id, created_at, expires_at, closed_at, closed_by
   FROM rolling.player_rolling
  WHERE rolling_id = %(rolling_id)s AND brand_id = %(brand_id)s;
 
 -- name: rolling_of_player
 -- A player's rollings in a brand, newest first.
-SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount, required_turnover, target_turnover, turnover,
+SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
+       required_turnover, target_turnover, turnover,
        state, reference_id, reason, coupon_log_id, created_at, expires_at, closed_at, closed_by
   FROM rolling.player_rolling
  WHERE player_id = %(player_id)s AND brand_id = %(brand_id)s
@@ -343,4 +417,5 @@ SELECT rolling_id, player_id, topology_code, bucket_type_code, provider_types, c
 
 -- name: rolling_player_elsewhere
 -- Whether a player has rollings, but only in other brands.
-SELECT count(*) > 0 AND NOT bool_or(brand_id = %(brand_id)s) AS elsewhere FROM rolling.player_rolling WHERE player_id = %(player_id)s;
+SELECT count(*) > 0 AND NOT bool_or(brand_id = %(brand_id)s) AS elsewhere
+  FROM rolling.player_rolling WHERE player_id = %(player_id)s;

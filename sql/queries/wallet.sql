@@ -5,12 +5,14 @@ SELECT wallet.read_state(%(command)s::jsonb)::text AS state
 -- name: wallet_apply_command
 -- Make one decided command true, or change nothing; the one path by which money moves.
 SELECT wallet.apply_command(ROW(
-    %(brand_id)s, %(player_id)s, %(caller)s, %(route)s, %(request_id)s, %(fingerprint)s, %(transaction_id)s, %(canary_token)s,
+    %(brand_id)s, %(player_id)s, %(caller)s, %(route)s, %(request_id)s, %(fingerprint)s,
+    %(transaction_id)s, %(canary_token)s,
     %(fence_token)s,
     %(player_version)s, %(activation_no)s, %(currency)s, %(canary)s,
     %(topology_code)s, %(topology_version)s, %(policy_key)s, %(policy_version)s,
     %(command)s, %(starts_new)s, %(status)s, %(body)s, %(legs)s,
-    ROW(%(authorization_id)s, %(provider_id)s, %(provider_type)s, %(bet_id)s, %(round_id)s, %(stake)s, %(from_state)s, %(state)s,
+    ROW(%(authorization_id)s, %(provider_id)s, %(provider_type)s, %(bet_id)s, %(round_id)s,
+        %(stake)s, %(from_state)s, %(state)s,
         %(funding)s, %(policy_snapshot)s, %(payout)s, %(payout_shares)s)::wallet.bet,
     %(records)s)::wallet.command) AS outcome
 
@@ -20,15 +22,18 @@ SELECT wallet.read_state(c.wanted)::text AS state
   FROM jsonb_array_elements(%(commands)s::jsonb) WITH ORDINALITY c (wanted, place) ORDER BY c.place
 
 -- name: wallet_apply_commands
--- Make each of many decided commands true or leave it out, in one transaction; the outcomes are in their order.
+-- Make each of many decided commands true or leave it out, in one transaction; the outcomes are in
+-- their order.
 SELECT wallet.apply_commands(%(commands)s::jsonb) AS outcomes
 
 -- name: wallet_register_player
 -- Create the player's wallet row, or return the currency it has.
-SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text, %(canary)s::boolean) AS currency
+SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text,
+                              %(canary)s::boolean) AS currency
 
 -- name: wallet_choose_source
--- Keep what a player wants bets of one provider type to be paid from; tell whether a freeze forbade it.
+-- Keep what a player wants bets of one provider type to be paid from; tell whether a freeze forbade
+-- it.
 SELECT wallet.choose_source(%(choice)s::jsonb) AS outcome
 
 -- name: wallet_create_campaign
@@ -37,18 +42,22 @@ SELECT wallet.create_campaign(%(campaign)s::jsonb) AS outcome
 
 -- name: wallet_funding_choices
 -- What a player has chosen, per provider type.
-SELECT provider_type, source FROM wallet.wallet_funding_choice WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid
+SELECT provider_type, source FROM wallet.wallet_funding_choice
+ WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid
 
 -- name: wallet_player_of_transaction
 -- Find whose cash transaction this is, within one brand.
-SELECT player_id FROM wallet.ledger_transactions WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid
+SELECT player_id FROM wallet.ledger_transactions
+ WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid
 
 -- name: wallet_player_of_adjustment
 -- Find whose account an adjustment is about, within one brand.
-SELECT player_id FROM wallet.wallet_adjustment WHERE brand_id = %(brand_id)s::uuid AND adjustment_id = %(adjustment_id)s::uuid
+SELECT player_id FROM wallet.wallet_adjustment
+ WHERE brand_id = %(brand_id)s::uuid AND adjustment_id = %(adjustment_id)s::uuid
 
 -- name: wallet_pair
--- The two documents of a pair; documents of active and superseded versions never change, so callers may keep them.
+-- The two documents of a pair; documents of active and superseded versions never change, so callers
+-- may keep them.
 SELECT t.document AS topology, p.document AS policy
   FROM wallet.wallet_topology t, wallet.wallet_policy p
  WHERE (t.code, t.version) = (%(topology_code)s::text, %(topology_version)s::integer)
@@ -56,11 +65,13 @@ SELECT t.document AS topology, p.document AS policy
 
 -- name: wallet_gate
 -- The gate row: active pair, activation number and freeze.
-SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level, freeze_epoch FROM wallet.wallet_gate
+SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level,
+       freeze_epoch FROM wallet.wallet_gate
 
 -- name: wallet_topology_version
 -- One stored topology version.
-SELECT code, version, state, document FROM wallet.wallet_topology WHERE code = %(code)s::text AND version = %(version)s::integer
+SELECT code, version, state, document FROM wallet.wallet_topology
+ WHERE code = %(code)s::text AND version = %(version)s::integer
 
 -- name: wallet_topology_versions
 -- All versions of one topology code, newest first.
@@ -70,16 +81,19 @@ SELECT code, version, state, document, saved_by, saved_at, activated_at
 -- name: wallet_policy_version
 -- One stored policy version.
 SELECT policy_key, version, state, topology_code, topology_version, document
-  FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
+  FROM wallet.wallet_policy
+ WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
 
 -- name: wallet_policy_versions
 -- All versions under one policy key, newest first.
-SELECT policy_key, version, state, topology_code, topology_version, document, saved_by, saved_at, activated_at
+SELECT policy_key, version, state, topology_code, topology_version, document, saved_by, saved_at,
+       activated_at
   FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text ORDER BY version DESC
 
 -- name: wallet_topologies
 -- Every saved topology version.
-SELECT code, version, state, saved_by, saved_at, activated_at FROM wallet.wallet_topology ORDER BY code, version
+SELECT code, version, state, saved_by, saved_at, activated_at FROM wallet.wallet_topology
+ ORDER BY code, version
 
 -- name: wallet_policies
 -- Every saved policy version and the topology it is for.
@@ -88,28 +102,34 @@ SELECT policy_key, version, topology_code, topology_version, state, saved_by, sa
 
 -- name: wallet_activations
 -- Activations, newest first.
-SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version,
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version,
+       from_topology_code, from_topology_version,
        from_policy_version, caller, request_id, activated_at
   FROM wallet.wallet_activation ORDER BY activation_no DESC LIMIT %(limit)s::integer
 
 -- name: wallet_active_policies
 -- The active policy of each key.
-SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy WHERE state = 'ACTIVE' ORDER BY policy_key
+SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy
+ WHERE state = 'ACTIVE' ORDER BY policy_key
 
 -- name: wallet_save_topology
 -- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
 INSERT INTO wallet.wallet_topology AS held (code, version, document, saved_by)
 VALUES (%(code)s::text, %(version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
-ON CONFLICT (code, version) DO UPDATE SET document = EXCLUDED.document, saved_by = EXCLUDED.saved_by, saved_at = now()
+ON CONFLICT (code, version) DO UPDATE SET document = EXCLUDED.document,
+    saved_by = EXCLUDED.saved_by, saved_at = now()
  WHERE held.state = 'DRAFT'
 RETURNING code, version, state
 
 -- name: wallet_save_policy
 -- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
-INSERT INTO wallet.wallet_policy AS held (policy_key, version, topology_code, topology_version, document, saved_by)
-VALUES (%(policy_key)s::text, %(version)s::integer, %(topology_code)s::text, %(topology_version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
+INSERT INTO wallet.wallet_policy AS held (policy_key, version, topology_code, topology_version,
+                                          document, saved_by)
+VALUES (%(policy_key)s::text, %(version)s::integer, %(topology_code)s::text,
+        %(topology_version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
 ON CONFLICT (policy_key, version) DO UPDATE
-   SET document = EXCLUDED.document, topology_code = EXCLUDED.topology_code, topology_version = EXCLUDED.topology_version,
+   SET document = EXCLUDED.document, topology_code = EXCLUDED.topology_code,
+       topology_version = EXCLUDED.topology_version,
        saved_by = EXCLUDED.saved_by, saved_at = now()
  WHERE held.state = 'DRAFT'
 RETURNING policy_key, version, state
@@ -133,31 +153,41 @@ UPDATE wallet.wallet_draft_request SET answer = %(answer)s::jsonb
 
 -- name: wallet_live_references
 -- What money, grants, open stakes and rollings refer to (A7-8).
-SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3
+SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference
+ ORDER BY 1, 2, 3
 
 -- name: wallet_activation_by_request
 -- What an activation request was answered before.
-SELECT activation_no, topology_code, topology_version, policy_key, policy_version, from_topology_code, from_topology_version
-  FROM wallet.wallet_activation WHERE caller = %(caller)s::text AND request_id = %(request_id)s::text
+SELECT activation_no, topology_code, topology_version, policy_key, policy_version,
+       from_topology_code, from_topology_version
+  FROM wallet.wallet_activation
+ WHERE caller = %(caller)s::text AND request_id = %(request_id)s::text
 
 -- name: wallet_keep_topology
--- One stored topology version, which nobody else may change or activate before this transaction ends.
-SELECT code, version, state, document FROM wallet.wallet_topology WHERE code = %(code)s::text AND version = %(version)s::integer
+-- One stored topology version, which nobody else may change or activate before this transaction
+-- ends.
+SELECT code, version, state, document FROM wallet.wallet_topology
+ WHERE code = %(code)s::text AND version = %(version)s::integer
    FOR NO KEY UPDATE
 
 -- name: wallet_keep_policy
 -- One stored policy version, which nobody else may change or activate before this transaction ends.
 SELECT policy_key, version, state, topology_code, topology_version, document
-  FROM wallet.wallet_policy WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
+  FROM wallet.wallet_policy
+ WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
    FOR NO KEY UPDATE
 
 -- name: wallet_bound_activation
--- Bound what this transaction may still keep money waiting with: one statement, and the pause before its commit.
-SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config('idle_in_transaction_session_timeout', '2s', true)
+-- Bound what this transaction may still keep money waiting with: one statement, and the pause
+-- before its commit.
+SELECT set_config('statement_timeout', %(milliseconds)s::text, true),
+       set_config('idle_in_transaction_session_timeout', '2s', true)
 
 -- name: wallet_switch_active
--- Make a validated pair the active one and hold the gate until the commit; it must be the next statement's.
-SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text, %(topology_version)s::integer, %(policy_key)s::text,
+-- Make a validated pair the active one and hold the gate until the commit; it must be the next
+-- statement's.
+SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text,
+                            %(topology_version)s::integer, %(policy_key)s::text,
                             %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text,
                             %(fence_token)s::bigint) AS activation_no
 

@@ -10,12 +10,14 @@ LOCK TABLE wallet.wallet_reconciliation_turn IN SHARE ROW EXCLUSIVE MODE
 
 -- name: reconciliation_hashed
 -- Whether every hash was walked once; and whether the rotation stands at the beginning of a round.
-SELECT hashed_at > '-infinity' AS ever, rotated_brand = '00000000-0000-0000-0000-000000000000' AND rotated_player = rotated_brand AS round_ended
+SELECT hashed_at > '-infinity' AS ever, rotated_brand = '00000000-0000-0000-0000-000000000000'
+    AND rotated_player = rotated_brand AS round_ended
   FROM wallet.wallet_reconciliation_mark
 
 -- name: reconciliation_walk
 -- Walk the ledger, move the checkpoints, answer drifts; always at least one row, with the totals.
-SELECT drift_total, walked_total, brand_id::text, player_id::text, account, currency, expected, actual, last_good_version, last_good, reason
+SELECT drift_total, walked_total, brand_id::text, player_id::text, account, currency, expected,
+       actual, last_good_version, last_good, reason
   FROM wallet.walk_ledger(%(mode)s::text, %(limit)s::integer)
 
 -- name: reconciliation_comparisons
@@ -24,12 +26,15 @@ SELECT c AS name FROM wallet.comparisons() c
 
 -- name: reconciliation_records
 -- Records that decide money and are not as they were written, or as what was made with them says.
-SELECT kind AS record, key, brand_id::text, player_id::text, expected, actual, reason, count(*) OVER () AS total
-  FROM wallet.compare_records(%(mode)s::text, %(comparison)s::text) ORDER BY kind, key LIMIT %(limit)s::integer
+SELECT kind AS record, key, brand_id::text, player_id::text, expected, actual, reason,
+       count(*) OVER () AS total
+  FROM wallet.compare_records(%(mode)s::text, %(comparison)s::text) ORDER BY kind, key
+ LIMIT %(limit)s::integer
 
 -- name: reconciliation_counter_drift
 -- Running sums that differ from their entries.
-SELECT brand_id::text, currency, account, expected, actual, 'the running sum differs from its entries' AS reason, count(*) OVER () AS total
+SELECT brand_id::text, currency, account, expected, actual,
+       'the running sum differs from its entries' AS reason, count(*) OVER () AS total
   FROM wallet.counter_drift ORDER BY 1, 2, 3 LIMIT %(limit)s::integer
 
 -- name: reconciliation_fold
@@ -38,15 +43,18 @@ SELECT wallet.fold_counters() AS folded
 
 -- name: reconciliation_closed_months
 -- Months that may be sealed and are not.
-SELECT partition FROM wallet.ledger_month WHERE NOT is_sealed AND ends_at < now() - interval '1 day' ORDER BY partition
+SELECT partition FROM wallet.ledger_month WHERE NOT is_sealed AND ends_at < now() - interval '1 day'
+ ORDER BY partition
 
 -- name: reconciliation_seal
 -- Close a month and keep its digest.
-SELECT partition, row_count, encode(digest, 'hex') AS digest, sealed_at FROM wallet.seal_month(%(partition)s::text)
+SELECT partition, row_count, encode(digest, 'hex') AS digest, sealed_at
+  FROM wallet.seal_month(%(partition)s::text)
 
 -- name: reconciliation_seals
 -- Every seal, the one that was verified longest ago first.
-SELECT partition, row_count, encode(digest, 'hex') AS digest, sealed_at FROM wallet.wallet_ledger_seal ORDER BY verified_at, partition
+SELECT partition, row_count, encode(digest, 'hex') AS digest, sealed_at
+  FROM wallet.wallet_ledger_seal ORDER BY verified_at, partition
 
 -- name: reconciliation_month_digest
 -- The digest that a month has now.
@@ -58,8 +66,10 @@ UPDATE wallet.wallet_ledger_seal SET verified_at = now() WHERE partition = %(par
 
 -- name: reconciliation_record
 -- Keep the result of a cycle.
-INSERT INTO wallet.wallet_reconciliation (started_at, finished_at, mode, drift_buckets, conservation_breaks, samples, forced_by)
-VALUES (%(started_at)s::timestamptz, clock_timestamp(), %(mode)s::text, %(drift_buckets)s::bigint, %(conservation_breaks)s::bigint,
+INSERT INTO wallet.wallet_reconciliation (started_at, finished_at, mode, drift_buckets,
+                                          conservation_breaks, samples, forced_by)
+VALUES (%(started_at)s::timestamptz, clock_timestamp(), %(mode)s::text, %(drift_buckets)s::bigint,
+        %(conservation_breaks)s::bigint,
         %(samples)s::jsonb, %(forced_by)s::text)
 RETURNING cycle_id, started_at, finished_at, mode, drift_buckets, conservation_breaks, samples
 
@@ -71,7 +81,8 @@ SELECT cycle_id, started_at, finished_at, mode, drift_buckets, conservation_brea
 -- name: anchor_keep
 -- Keep a seal in `control`; the first one stays.
 INSERT INTO control.ledger_anchor (partition, row_count, digest, sealed_at)
-VALUES (%(partition)s::text, %(row_count)s::bigint, %(digest)s::text, %(sealed_at)s::timestamptz) ON CONFLICT DO NOTHING
+VALUES (%(partition)s::text, %(row_count)s::bigint, %(digest)s::text, %(sealed_at)s::timestamptz)
+    ON CONFLICT DO NOTHING
 
 -- name: anchor_all
 -- Every anchor.
