@@ -19,7 +19,7 @@ from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.local import binaries
 from rubyops.adapters.results import SealedResults
-from rubyops.engine.evidence import EvidenceBook
+from rubyops.engine.journal.evidence import EvidenceBook
 from rubyops.engine.playbook import Library, load_playbook, suggest
 from rubyops.engine.report import Reporter, Silent
 from rubyops.engine.session import Session

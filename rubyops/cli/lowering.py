@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rubyops.adapters.host import this_process
 from rubyops.bootstrap import EnvironmentServices
 from rubyops.engine.charge import raise_fence
-from rubyops.engine.journal import new_run_id
+from rubyops.engine.journal.run_id import new_run_id
 from rubyops.engine.lease import Lease
 from rubyops.engine.stop import StopSignal
 

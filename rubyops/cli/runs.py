@@ -8,7 +8,7 @@ import click
 from rubyops import bootstrap
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.options import line
-from rubyops.engine.evidence import Reading
+from rubyops.engine.journal.evidence import Reading
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.recorded import short_commit
 from rubyops.registry import PLAYBOOKS

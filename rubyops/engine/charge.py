@@ -8,7 +8,8 @@ freeze while another run holds the lock, and that run then stops here.
 import time
 from collections.abc import Callable
 
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.lease import Lease
 from rubyops.engine.stop import StopSignal
 from rubyops.engine.tools import EnginePorts
@@ -71,12 +72,9 @@ class Charge:
         self.anchor()
         state = self._tools.control.freeze()
         self._epoch = state.epoch
-        self._journal.write(
-            "lock_taken",
-            token=self._lease.token,
-            freeze_epoch=state.epoch,
-            freeze_level=state.level,
-        )
+        token = self._lease.token
+        taken = lines.LockTaken(token=token, freeze_epoch=state.epoch, freeze_level=state.level)
+        self._journal.write(taken)
         self.fence()
         return True
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rubyops.engine.ending import state_of
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.suites import record_facts
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.planner import Plan, StepPlan, planned_result
 from rubyops.engine.report import Reporter, RunReport, StepResult
 from rubyops.engine.stop import StopSignal
-from rubyops.engine.suites import record_facts
 from rubyops.engine.tools import EnginePorts
 from rubyops.errors import JournalUnwritable, RubyopsError
 from rubyops.model.exit_code import ExitCode
@@ -38,17 +39,10 @@ def dry_run(
         code = _exit_code(results, plan, decisive=decisive)
         for result in results:
             reporter.step_finished(result, 0.0)
-        told = [[row.id, row.status, row.summary] for row in results]
-        journal.write("dry_run", plan_digest=plan.digest, proof=proof, results=told)
+        told = tuple((row.id, row.status, row.summary) for row in results)
+        journal.write(lines.DryRunEnded(plan_digest=plan.digest, proof=proof, results=told))
         record_facts(plan.steps, tools, journal)
-        journal.write(
-            "run_finished",
-            state="planned",
-            exit_code=int(code),
-            message=None,
-            next_command=None,
-            freeze=None,
-        )
+        journal.write(lines.RunFinished(state="planned", exit_code=int(code)))
         return RunReport(
             run_id=run_id, playbook=plan.playbook.name, environment=tools.read.environment.name, started_at=started,
             finished_at=datetime.now(UTC), plan_digest=plan.digest, state="planned", exit_code=code, results=results, proof=proof,
@@ -78,12 +72,12 @@ def _journal_end(error: RubyopsError, journal: Journal) -> None:
     """
     with contextlib.suppress(JournalUnwritable):
         journal.write(
-            "run_finished",
-            state=state_of(error),
-            exit_code=int(error.exit_code),
-            message=error.message,
-            next_command=error.next_command,
-            freeze=None,
+            lines.RunFinished(
+                state=state_of(error),
+                exit_code=int(error.exit_code),
+                message=error.message,
+                next_command=error.next_command,
+            )
         )
 
 

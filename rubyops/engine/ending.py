@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.suites import record_rollout
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport, StepResult
-from rubyops.engine.suites import record_rollout
 from rubyops.engine.tools import EnginePorts
 from rubyops.errors import Interrupted, JournalUnwritable, RubyopsError
 
@@ -36,12 +37,13 @@ def journal_end(
         if not isinstance(error, JournalUnwritable):
             record_rollout(plan, report.results, tools, journal)
             journal.write(
-                "run_finished",
-                state=report.state,
-                exit_code=int(report.exit_code),
-                message=report.message,
-                next_command=report.next_command,
-                freeze=report.freeze.verdict.sentence if report.freeze else None,
+                lines.RunFinished(
+                    state=report.state,
+                    exit_code=int(report.exit_code),
+                    message=report.message,
+                    next_command=report.next_command,
+                    freeze=report.freeze.verdict.sentence if report.freeze else None,
+                )
             )
     except JournalUnwritable as fault:
         return _with_message(report, fault.message)

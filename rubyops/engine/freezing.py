@@ -7,6 +7,7 @@ from itertools import count
 
 from rubyops.engine.charge import FENCE, holders_of
 from rubyops.engine.hands import EffectContext
+from rubyops.engine.journal.lines import FreezeTakenOver
 from rubyops.engine.report import Outcome
 from rubyops.errors import LockLost, Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model import effect as e
@@ -95,7 +96,7 @@ def _lower(
 
 
 def _tell_taken_over(from_run: str, mark: EffectIdentity, hands: EffectContext) -> None:
-    hands.remark(from_run, "freeze_taken_over", {"by_run": mark.run_id, "by": mark.by})
+    hands.remark(from_run, FreezeTakenOver(by_run=mark.run_id, by=mark.by))
 
 
 def _of_others(refusal: Refused, hands: EffectContext) -> Refused:

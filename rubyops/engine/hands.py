@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rubyops.engine.journal.lines import Content
 from rubyops.engine.stop import StopSignal
 from rubyops.engine.tools import EnginePorts
 
@@ -19,4 +20,4 @@ class EffectContext:
     progress: Callable[[str], None]
     stop: StopSignal
     hold: Callable[[], None]
-    remark: Callable[[str, str, dict[str, object]], None] = lambda run, kind, content: None
+    remark: Callable[[str, Content], None] = lambda run, content: None

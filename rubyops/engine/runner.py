@@ -17,8 +17,9 @@ from rubyops.engine.ending import journal_end, not_reached, state_of
 from rubyops.engine.execute import carry_out
 from rubyops.engine.guard import first_broken
 from rubyops.engine.hands import EffectContext
-from rubyops.engine.history import History, StepRecord
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.history import History, StepRecord
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.planner import Plan, StepPlan, plan_step, same_as_shown
 from rubyops.engine.probe import settle
 from rubyops.engine.report import Outcome, Reporter, RunReport, StepResult, status_of
@@ -48,10 +49,10 @@ FREEZE_CHECK = "freeze-acknowledged"
 TAKE_OVER = "take-over"  # the parameter by which a playbook adopts the freeze of a run
 
 
-Remark = Callable[[str, str, dict[str, object]], None]
+Remark = Callable[[str, lines.Content], None]
 
 
-def no_remark(run_id: str, kind: str, content: dict[str, object]) -> None:
+def no_remark(run_id: str, content: lines.Content) -> None:
     """Say nothing in another run's journal."""
 
 
@@ -121,7 +122,7 @@ class Runner:
             failpoint.pause_before(shown.step.id)
             self.stop.raise_if_set()
             self.reporter.step_started(number, total, shown.step)
-            self.journal.write("step_started", step=shown.step.id)
+            self.journal.write(lines.StepStarted(step=shown.step.id))
             self._verify_or_stop(shown, record or StepRecord())
         if self._broken:
             raise CheckFailed(
@@ -180,11 +181,12 @@ class Runner:
     def _finish_step(self, result: StepResult, began: float) -> None:
         self._results.append(result)
         self.journal.write(
-            "step_finished",
-            step=result.id,
-            status=result.status,
-            summary=result.summary,
-            details=result.details,
+            lines.StepFinished(
+                step=result.id,
+                status=result.status,
+                summary=result.summary,
+                details=result.details,
+            )
         )
         self.reporter.step_finished(result, time.monotonic() - began)
 
@@ -229,12 +231,13 @@ class Runner:
             )
         first = record.last + 1
         self.journal.write(
-            "step_planned",
-            step=step.id,
-            first=first,
-            effects=[to_data(item) for item in now.effects],
-            facts=now.facts or {},
-            reason=now.reason,
+            lines.StepPlanned(
+                step=step.id,
+                first=first,
+                effects=tuple(to_data(item) for item in now.effects),
+                facts=now.facts or {},
+                reason=now.reason,
+            )
         )
         if now.kind == "noop":
             return StepResult(
@@ -295,14 +298,15 @@ class Runner:
             return outcome
         failpoint.reach("before-intent", self._effects)
         self.journal.write(
-            "intent",
-            step=step.id,
-            number=number,
-            effect_id=mark.effect_id,
-            effect=to_data(effect),
-            words=describe(effect),
-            token=mark.token,
-            guard=guard,
+            lines.EffectIntended(
+                step=step.id,
+                number=number,
+                effect_id=mark.effect_id,
+                effect=to_data(effect),
+                words=describe(effect),
+                token=mark.token,
+                guard=guard,
+            )
         )
         failpoint.reach("after-intent", self._effects)
         self.reporter.effect_started(mark.effect_id, describe(effect))
@@ -345,13 +349,14 @@ class Runner:
         self, step: Step, mark: EffectIdentity, number: int, outcome: Outcome
     ) -> None:
         self.journal.write(
-            "outcome",
-            step=step.id,
-            number=number,
-            effect_id=mark.effect_id,
-            status=outcome.status,
-            summary=outcome.summary,
-            details=outcome.details,
+            lines.EffectEnded(
+                step=step.id,
+                number=number,
+                effect_id=mark.effect_id,
+                status=outcome.status,
+                summary=outcome.summary,
+                details=outcome.details,
+            )
         )
         self.reporter.effect_finished(mark.effect_id, outcome)
 

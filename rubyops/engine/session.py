@@ -7,21 +7,24 @@ from typing import Any
 import msgspec
 
 from rubyops.engine.dry_run import dry_run
-from rubyops.engine.evidence import Head, Reading, anchor_faults, read_journal
-from rubyops.engine.history import (
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.chain import Chain, needs_anchor
+from rubyops.engine.journal.evidence import Head, Reading, anchor_faults, read_journal
+from rubyops.engine.journal.history import (
     History,
-    describe_playbook,
     lines_ahead,
     read_history,
     restore_playbook,
 )
-from rubyops.engine.journal import Chain, Journal, needs_anchor, new_run_id
-from rubyops.engine.journal_store import JournalFile, Journals
+from rubyops.engine.journal.run_id import new_run_id
+from rubyops.engine.journal.store import JournalFile, Journals
+from rubyops.engine.journal.stored_playbook import StoredPlaybook
+from rubyops.engine.journal.suites import proves
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.planner import Plan, make_plan, planned_results
 from rubyops.engine.report import Reporter, RunReport
 from rubyops.engine.runner import Runner
 from rubyops.engine.stop import StopSignal
-from rubyops.engine.suites import proves
 from rubyops.engine.tools import EnginePorts
 from rubyops.errors import JournalUnwritable, Refused, RubyopsError, Unreachable
 from rubyops.model.recorded import short_commit
@@ -86,11 +89,12 @@ class Session:
         self._tell_other_commit(history)
         journal = self._journal(run_id, file, after=chain.lines)
         journal.write(
-            "run_resumed",
-            plan_digest=plan.digest,
-            pid=self.holder.pid,
-            bytes_dropped=torn,
-            anchored=anchored,
+            lines.RunResumed(
+                plan_digest=plan.digest,
+                pid=self.holder.pid,
+                bytes_dropped=torn,
+                anchored=anchored,
+            )
         )
         self.reporter.run_started(run_id, plan.playbook, resumed=True)
         return self._runner(run_id, plan, journal, history).run()
@@ -201,7 +205,7 @@ class Session:
             self._remark,
         )
 
-    def _remark(self, run_id: str, kind: str, content: dict[str, object]) -> None:
+    def _remark(self, run_id: str, content: lines.Content) -> None:
         """Add a line to the journal of another run that has ended, where it is kept here.
 
         The line is anchored, so the journal must be the one that control knows, to its last line:
@@ -210,7 +214,7 @@ class Session:
         try:
             file = self.journals.reopen(run_id)
             try:
-                self._append_to(run_id, file, kind, content)
+                self._append_to(run_id, file, content)
             finally:
                 file.close()
         except RubyopsError as fault:
@@ -220,17 +224,11 @@ class Session:
                 f"{fault.message}; see: rubyops runs verify {run_id}"
             )
 
-    def _append_to(
-        self,
-        run_id: str,
-        file: JournalFile,
-        kind: str,
-        content: dict[str, object],
-    ) -> None:
+    def _append_to(self, run_id: str, file: JournalFile, content: lines.Content) -> None:
         chain = self._as_anchored(run_id)
         file.drop_torn_end()
         journal = self._journal(run_id, file, after=chain.lines)
-        journal.write(kind, **content)
+        journal.write(content)
         self.tools.control.anchor(run_id, journal.sequence, journal.head)
 
     def _as_anchored(self, run_id: str) -> Chain:
@@ -255,27 +253,26 @@ class Session:
 
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.tools.read.environment
-        on_every_line = {
-            "run": run_id,
-            "who": self.holder.who,
-            "host": self.holder.host,
-            "commit": facts.commit,
-            "environment": facts.name,
-        }
-        return Journal(file, on_every_line, **position)
+        origin = lines.Origin(
+            run=run_id,
+            who=self.holder.who,
+            host=self.holder.host,
+            commit=facts.commit,
+            environment=facts.name,
+        )
+        return Journal(file, origin, **position)
 
     def _open(self, journal: Journal, run_id: str, plan: Plan, *, dry: bool) -> None:
         journal.write(
-            "run_started",
-            playbook=describe_playbook(plan.playbook),
-            dry_run=dry,
-            pid=self.holder.pid,
+            lines.RunStarted(
+                playbook=StoredPlaybook.of(plan.playbook), dry_run=dry, pid=self.holder.pid
+            )
         )
-        shown = [
-            [result.id, result.status, result.summary]
+        shown = tuple(
+            (result.id, result.status, result.summary)
             for result in planned_results(plan, self.tools)
-        ]
-        journal.write("plan", plan_digest=plan.digest, steps=shown)
+        )
+        journal.write(lines.PlanShown(plan_digest=plan.digest, steps=shown))
 
 
 def _refuse_ended(history: History) -> None:

@@ -9,6 +9,8 @@ from rubyops.model.finding import Finding
 from rubyops.ports import EnvironmentFacts, Read
 
 P = TypeVar("P")
+StepKind = Literal["command", "check"]
+PlaybookKind = Literal["rollout", "rollback", "verification", "task"]
 COMMAND_LINE = "the command line"  # the source of a playbook that is one command typed by hand
 
 
@@ -66,7 +68,7 @@ class Step:
 
     id: str
     title: str
-    kind: Literal["command", "check"]
+    kind: StepKind
     name: str
     params: object
     covers: tuple[str, ...]
@@ -79,7 +81,7 @@ class Playbook:
 
     name: str
     title: str
-    kind: Literal["rollout", "rollback", "verification", "task"]
+    kind: PlaybookKind
     steps: tuple[Step, ...]
     parameters: dict[str, object]
     source: str

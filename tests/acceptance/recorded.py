@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rubyops.adapters.results import SealedResults
-from rubyops.engine.journal import new_run_id
+from rubyops.engine.journal.run_id import new_run_id
 from rubyops.model.recorded import TESTS
 from tests.acceptance.platform import Live, Player
 from tests.chains import as_text, chained

@@ -13,7 +13,8 @@ from rubyops.adapters.local.keyring import NAMES, Keyring
 from rubyops.cli.channel import Channel
 from rubyops.cli.main import _tell
 from rubyops.config import CHECKOUT
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
+from rubyops.engine.journal.writer import Journal
 from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
 from wallet_runtime.plumbing.runtime.settings import Secret
 
@@ -70,8 +71,9 @@ def test_the_toolkit_shows_none(
     for text in said:
         _tell(text)
     folder = JournalFolder(tmp_path)
-    journal = Journal(folder.create("r-1"), {"run": "r-1", "where": said[1]})
-    journal.write("note", text=said, nested={"deep": [{"deeper": value}]})
+    journal = Journal(folder.create("r-1"), Origin(run="r-1", environment=said[1]))
+    details: JsonObject = {"text": said, "nested": {"deep": [{"deeper": value}]}}
+    journal.write(StepFinished(step=value, status="ok", summary=value, details=details))
     journal.close()
     out, err = capsys.readouterr()
     shown = "\n".join((out, err, *folder.read("r-1")[0]))

@@ -18,7 +18,7 @@ from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.results import SealedResults
-from rubyops.engine.evidence import EvidenceBook
+from rubyops.engine.journal.evidence import EvidenceBook
 from rubyops.engine.report import RunReport, Silent
 from rubyops.engine.session import Session
 from rubyops.engine.stop import StopSignal

@@ -7,7 +7,10 @@ import pytest
 
 from rubyops.adapters.journal_file import JournalFile, JournalFolder
 from rubyops.engine.effect_data import from_data, to_data
-from rubyops.engine.journal import Journal, compare_with_anchor, new_run_id, read_chain
+from rubyops.engine.journal.chain import compare_with_anchor, read_chain
+from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
+from rubyops.engine.journal.run_id import new_run_id
+from rubyops.engine.journal.writer import Journal
 from rubyops.errors import JournalUnwritable, LockHeld, UsageError
 from rubyops.model import effect as e
 from rubyops.model.secret import Secret
@@ -33,12 +36,17 @@ EFFECTS: tuple[e.Effect, ...] = (
 )
 
 
+def told(summary: str, details: JsonObject) -> StepFinished:
+    return StepFinished(step="one", status="ok", summary=summary, details=details)
+
+
 @pytest.fixture
 def lines(tmp_path: Path) -> list[str]:
     folder = JournalFolder(tmp_path)
-    journal = Journal(folder.create("r-1"), {"run": "r-1"})
+    journal = Journal(folder.create("r-1"), Origin(run="r-1"))
+    secret = "hunter2-" + Secret("hunter2-and-3").reveal()
     for number in range(5):
-        journal.write("note", number=number, secret="hunter2-" + Secret("hunter2-and-3").reveal())
+        journal.write(told(secret, {"number": number}))
     journal.close()
     return folder.read("r-1")[0]
 
@@ -56,11 +64,11 @@ def test_a_sound_journal_has_no_fault_and_no_secret(lines: list[str]) -> None:
 
 def test_a_password_of_digits_breaks_no_number(tmp_path: Path) -> None:
     folder = JournalFolder(tmp_path)
-    journal = Journal(folder.create("r-1"), {"run": "r-1"})
-    journal.write("note", number=9_081_726_354, told="at " + Secret("81726354").reveal())
+    journal = Journal(folder.create("r-1"), Origin(run="r-1"))
+    journal.write(told("at " + Secret("81726354").reveal(), {"number": 9_081_726_354}))
     journal.close()
     (line,) = read_chain(folder.read("r-1")[0], ends_whole=True).lines
-    assert (line["number"], line["told"]) == (9_081_726_354, "at ****")
+    assert (line["details"], line["summary"]) == ({"number": 9_081_726_354}, "at ****")
 
 
 def test_a_changed_line_shows(lines: list[str]) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from rubyops.engine.history import StepRecord
+from rubyops.engine.journal.history import StepRecord
+from rubyops.engine.journal.lines import Content, SuiteRecorded
+from rubyops.engine.journal.suites import record_rollout
 from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.probe import settle
 from rubyops.engine.report import StepResult, status_of
-from rubyops.engine.suites import record_rollout
 from rubyops.errors import CheckFailed, Inconclusive, Unreachable
 from rubyops.model.effect import StopProcesses
 from rubyops.model.exit_code import ExitCode
@@ -65,10 +66,10 @@ class Kept:
 
     results: list[dict[str, Any]] = field(default_factory=list)
 
-    def write(self, kind: str, **values: Any) -> None:
+    def write(self, content: Content) -> None:
         """Keep the result."""
-        assert kind == "recorded"
-        self.results.append(values["result"])
+        assert isinstance(content, SuiteRecorded)
+        self.results.append(content.result)
 
 
 @pytest.mark.parametrize(

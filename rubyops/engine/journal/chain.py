@@ -6,22 +6,13 @@ missing and a reordered line; a cut-off end shows against the head that `control
 
 import hashlib
 import json
-import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-from rubyops.engine.journal_store import JournalFile
-from rubyops.errors import JournalUnwritable, Refused
-from wallet_runtime.contract.secrets import masked
 
 GENESIS = "0" * 64
 DEPTH_MAX = 50
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC keeps the ids short
-_RESERVED = ("seq", "prev", "hash", "time", "type")
 _ON_EVERY_LINE: dict[str, type] = {
     "seq": int,
     "prev": str,
@@ -53,111 +44,12 @@ _OF_PLAYBOOK: dict[str, type] = {
 }  # fmt: skip
 
 
-def new_run_id(now_ms: int | None = None) -> str:
-    """Make an id that is short and sorts by time: 8 characters of milliseconds, 4 of chance."""
-    value = (now_ms if now_ms is not None else time.time_ns() // 1_000_000) - _EPOCH_MS
-    stamp = "".join(_ALPHABET[(value >> shift) & 31] for shift in range(35, -1, -5))
-    return "r-" + stamp + "".join(secrets.choice(_ALPHABET) for _ in range(4))
-
-
 def line_hash(line: dict[str, Any]) -> str:
     """Hash a line's content and its link to the line before."""
     content = {key: value for key, value in line.items() if key != "hash"}
     return hashlib.sha256(
         json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     ).hexdigest()
-
-
-def _masked(value: Any) -> Any:
-    """Mask text alone: a password of digits must not break a number of the line."""
-    if isinstance(value, dict):
-        return {masked(name): _masked(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return masked(value) if isinstance(value, str) else value
-
-
-class Journal:
-    """Appends lines to one run's journal."""
-
-    def __init__(
-        self,
-        file: JournalFile | None,
-        facts: dict[str, Any],
-        *,
-        after: Sequence[Mapping[str, Any]] = (),
-        lost: str | None = None,
-        optional: bool = False,
-    ) -> None:
-        """Go on after these lines; `facts` stand on every new one. Secrets are masked in all text.
-
-        An `optional` journal is the brake's: it works on without one, and `lost` says why.
-        """
-        self.lost = lost
-        self._optional = optional
-        self._file = file
-        self._facts = facts
-        self._anchor: Callable[[int, str], None] | None = None
-        self._hashes: dict[int, str] = {line["seq"]: line["hash"] for line in after}
-        self.sequence: int = after[-1]["seq"] if after else 0
-        self.head: str = after[-1]["hash"] if after else GENESIS
-
-    def anchor_to(
-        self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None
-    ) -> None:
-        """From now on keep the newest line's number and hash outside of the file, too.
-
-        Raises `Refused` where a line of this run was `seen` there that this journal does not hold:
-        it is another one then.
-        """
-        if seen is not None and self._hashes.get(seen[0]) != seen[1]:
-            raise Refused(
-                f"control has seen line {seen[0]} of this run's journal, and this journal does not hold it: it was changed, "
-                "cut off or replaced; nothing was done"
-            )
-        self._anchor = anchor
-        anchor(self.sequence, self.head)
-
-    def write(self, kind: str, **content: Any) -> None:
-        """Add one line; returns when it is on the disk. Raises `JournalUnwritable`."""
-        body = {**self._facts, **content}
-        clash = [key for key in body if key in _RESERVED]
-        if clash:
-            raise ValueError(f"journal line {kind!r} uses the reserved names {clash}")
-        # Masked before it is hashed, so that the chain is over what the file really holds.
-        clean = _masked(json.loads(json.dumps(body, default=str)))
-        line = {
-            "seq": self.sequence + 1,
-            "prev": self.head,
-            "time": datetime.now(UTC).isoformat(),
-            "type": kind,
-            **clean,
-        }
-        line["hash"] = line_hash(line)
-        if not self._append(json.dumps(line, separators=(",", ":"))):
-            return
-        self.sequence, self.head = line["seq"], line["hash"]
-        self._hashes[self.sequence] = self.head
-        if self._anchor is not None:
-            self._anchor(self.sequence, self.head)
-
-    def _append(self, text: str) -> bool:
-        """Add a line; False where an optional journal is lost."""
-        if self._file is None or self.lost is not None:
-            return False
-        try:
-            self._file.append(text)
-        except JournalUnwritable as fault:
-            if not self._optional:
-                raise
-            self.lost = fault.message
-            return False
-        return True
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
 
 
 @dataclass(frozen=True)

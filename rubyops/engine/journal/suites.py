@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rubyops.engine.journal import Journal
+from rubyops.engine.journal.lines import SuiteRecorded
+from rubyops.engine.journal.writer import Journal
 from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import EnginePorts
@@ -20,7 +21,7 @@ def record_facts(plans: Sequence[StepPlan], tools: EnginePorts, journal: Journal
     for plan in plans:
         suite = suite_of(plan.step, tools.command, tools.read.environment)
         if suite is not None and plan.kind == "wanted" and not plan.plays:
-            journal.write("recorded", suite=suite, result={"passed": True, **(plan.facts or {})})
+            journal.write(SuiteRecorded(suite=suite, result={"passed": True, **(plan.facts or {})}))
 
 
 def record_rollout(
@@ -41,9 +42,8 @@ def record_rollout(
             # A suite of which every step had nothing to do has proved nothing.
             passed = "ok" in tried and all(status in PASSED for status in tried)
             code = _code(tools.read) if passed else {}
-            journal.write(
-                "recorded", suite=suite, result={"passed": passed, "steps": steps, **code}
-            )
+            result = {"passed": passed, "steps": steps, **code}
+            journal.write(SuiteRecorded(suite=suite, result=result))
 
 
 def proves(plan: Plan, tools: EnginePorts) -> tuple[str, ...]:

@@ -12,7 +12,14 @@ from typing import Any
 
 import msgspec
 
-from rubyops.engine.history import (
+from rubyops.engine.journal.chain import (
+    Chain,
+    compare_with_anchor,
+    needs_anchor,
+    read_chain,
+    read_line,
+)
+from rubyops.engine.journal.history import (
     DONE,
     History,
     describe_playbook,
@@ -20,9 +27,8 @@ from rubyops.engine.history import (
     read_history,
     restore_playbook,
 )
-from rubyops.engine.journal import Chain, compare_with_anchor, needs_anchor, read_chain, read_line
-from rubyops.engine.journal_store import Journals
-from rubyops.engine.suites import suite_of
+from rubyops.engine.journal.store import Journals
+from rubyops.engine.journal.suites import suite_of
 from rubyops.errors import JournalUnreadable, Refused, RubyopsError
 from rubyops.model.recorded import (
     DRY_RUN_PREFIX,
