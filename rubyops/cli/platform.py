@@ -2,35 +2,26 @@
 
 import shutil
 import sys
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import click
 
-from checks._liveness import CopyLife, liveness
 from rubyops import bootstrap
 from rubyops.bootstrap import EnvironmentServices
+from rubyops.cli import render
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
-from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import line
 from rubyops.cli.session import stoppable
 from rubyops.errors import Interrupted, RubyopsError, Unreachable, UsageError
 from rubyops.model.exit_code import ExitCode
-from rubyops.model.freeze import FreezeTruth
-from rubyops.model.status import Status
-from rubyops.running_code import REMEDY
+from rubyops.views.copies import CopiesView
+from rubyops.views.money import read_money
+from rubyops.views.status import read_status
 
-STATUS_SCHEMA, DOWN_SCHEMA, DOCTOR_SCHEMA = (
-    "rubyops.status/v1",
-    "rubyops.down/v1",
-    "rubyops.doctor/v1",
-)
-READINESS = ("service-health", "forward-progress")
+DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.down/v1", "rubyops.doctor/v1"
 DISK_NEEDED_BYTES = 1_000_000_000
 PYTHON_NEEDED = (3, 11)
-_RUNNING = "running"
 
 
 @click.command("down")
@@ -65,142 +56,24 @@ def down(*, console: Console, environment: str | None) -> int:
 def status(*, console: Console, environment: str | None) -> int:
     """Show what runs, by forward progress, and what money is doing: exit 4 when it is down, 5 when a part is not ready."""
     toolkit = bootstrap.open_environment(environment)
-    found = toolkit.tools.freeze()
-    for text in money_lines(found, toolkit.tools.whose(found)):
-        console.data(console.paint(text, money_status(found)))
-    if not toolkit.control.reachable():
-        raise Unreachable(
-            f"control of {toolkit.environment.name} does not answer: it is down, or hangs",
-            next_command=f"rubyops up -e {toolkit.environment.name}",
-            details={"money": as_data(found)},
-        )
-    life = liveness(toolkit.reader)
-    copies = [_copy_row(toolkit, copy) for copy in life.copies if copy.state != "ended"]
-    if not life.driver_answers:
-        console.say(f"The driver does not answer: {life.driver_error}")
-    shown = [
-        [
-            item["title"],
-            item["details"]["state"],
-            item["status"],
-            item["details"]["version"],
-            item["summary"],
-        ]
-        for item in copies
-    ]
-    console.table(shown, ["process", "state", "health", "version", "loops"])
-    facts = [
-        _freeze_row(toolkit, found),
-        _told("topology", lambda: _pair_row(toolkit)),
-        _told("outbox", lambda: _outbox_row(toolkit)),
-        _told("lock", lambda: _lock_row(toolkit)),
-        *(_told(name, partial(_check_row, toolkit, name)) for name in READINESS),
-    ]
+    in_force = read_money(toolkit.reader)
+    # Before any question that may wait: the freeze is the first line of every screen.
+    render.money(console, console.data, in_force)
+    view = read_status(toolkit.reader, toolkit.control, toolkit.tools.check, in_force)
+    _show_copies(console, view.copies)
     console.data("")
-    for item in facts[1:]:
-        console.data(f"{console.mark(item['status'])} {item['title']:12} {item['summary']}")
-    code = (
-        ExitCode.DONE
-        if all(item["status"] in ("ok", "noop") for item in facts)
-        else ExitCode.CHECK_FAILED
-    )
-    console.answer(
-        envelope(STATUS_SCHEMA, toolkit.environment.name, [*facts, *copies], exit_code=int(code))
-    )
-    return code
+    render.marked(console, view.parts, width=12)
+    return render.answer(console, toolkit.environment.name, view)
 
 
-def _copy_row(toolkit: EnvironmentServices, copy: CopyLife) -> dict[str, Any]:
-    name = f"{copy.process} {copy.number}"
-    details: dict[str, Any] = {
-        "state": copy.state,
-        "pid": copy.pid,
-        "url": copy.url,
-        "version": copy.version,
-        "driver_state": copy.driver_state,
-        "heartbeat_age_ms": copy.heartbeat_age_ms,
-        "acknowledged_epoch": copy.acknowledged_epoch,
-    }
-    if copy.state != _RUNNING:
-        return row(name, name, copy.trouble or "", details, status="failed")
-    answer = toolkit.reader.get(copy.process, "/health", copy=copy.number)
-    body = answer.body if isinstance(answer.body, dict) else {}
-    loops: dict[str, Any] = body.get("loops") or {}
-    details |= {
-        "version": body.get("version"),
-        "loops": loops,
-        "freeze": body.get("freeze"),
-        "code": body.get("code"),
-    }
-    words = ", ".join(
-        f"{loop} {float(seen.get('age_seconds') or 0):.1f} s ago" for loop, seen in loops.items()
-    )
-    if body and body.get("code") != toolkit.reader.environment.code:
-        words = "; ".join(
-            part for part in (words, f"runs other code than this checkout: {REMEDY}") if part
-        )
-    return row(
-        name,
-        name,
-        words or (answer.error or ""),
-        details,
-        status="ok" if answer.status == 200 else "failed",
-    )  # noqa: PLR2004
-
-
-def _freeze_row(toolkit: EnvironmentServices, found: FreezeTruth) -> dict[str, Any]:
-    text = "; ".join(money_lines(found, toolkit.tools.whose(found)))
-    status = "ok" if found.verdict.in_force else "failed"
-    return row("freeze", "money", text, as_data(found), status=status)
-
-
-def _pair_row(toolkit: EnvironmentServices) -> dict[str, Any]:
-    gate = toolkit.reader.one("facts_gate")
-    if gate["topology_code"] is None:
-        return row("topology", "topology", "none is active", status="noop")
-    words = f"{gate['topology_code']} v{gate['topology_version']} with policy {gate['policy_key']} v{gate['policy_version']}"
-    return row("topology", "topology", words, gate)
-
-
-def _outbox_row(toolkit: EnvironmentServices) -> dict[str, Any]:
-    outbox, groups = toolkit.reader.one("facts_outbox"), toolkit.reader.groups()
-    lag = sum(group["lag"] for group in groups) if groups else None
-    oldest = f", oldest {outbox['oldest_age_ms'] / 1000:.1f} s" if outbox["oldest_age_ms"] else ""
-    unpublished = f"{outbox['wallet_unpublished']} wallet and {outbox['rolling_unpublished']} rolling events unpublished"
-    behind = "how far consumers are is not known" if lag is None else f"consumers {lag} behind"
-    status: Status = "failed" if outbox["missing"] else "inconclusive" if lag is None else "ok"
-    lost = (
-        f"; {outbox['missing']} published events were lost by the stream and are sent again"
-        if outbox["missing"]
-        else ""
-    )
-    words = (
-        f"{unpublished}{oldest}; {behind}, {outbox['unapplied']} published events not applied{lost}"
-    )
-    return row("outbox", "outbox", words, {**outbox, "lag": lag}, status=status)
-
-
-def _lock_row(toolkit: EnvironmentServices) -> dict[str, Any]:
-    held = toolkit.control.lock()
-    if held is None:
-        return row("lock", "lock", "free", status="noop")
-    words = f"run {held.run_id} of {held.holder.who} on {held.holder.host}" + (
-        f"; its process is gone: rubyops runs resume {held.run_id}" if held.gone else ""
-    )
-    return row("lock", "lock", words, {"run": held.run_id, "gone": held.gone})
-
-
-def _check_row(toolkit: EnvironmentServices, name: str) -> dict[str, Any]:
-    finding = toolkit.tools.check(name)
-    return row(name, name, finding.summary, finding.details, status=finding.status)
-
-
-def _told(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Make a row; a part that does not answer is told in its place and hides no other."""
-    try:
-        return make()
-    except RubyopsError as fault:
-        return row(name, name, fault.message, status="unknown")
+def _show_copies(console: Console, view: CopiesView) -> None:
+    if view.driver_error is not None:
+        console.say(f"The driver does not answer: {view.driver_error}")
+    rows = [
+        [copy.title, copy.details.state, copy.status, copy.details.version, copy.summary]
+        for copy in view.copies
+    ]
+    console.table(rows, ["process", "state", "health", "version", "loops"])
 
 
 @click.command("doctor")

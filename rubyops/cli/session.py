@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from rubyops.bootstrap import EnvironmentServices
+from rubyops.cli import render
 from rubyops.cli.channel import is_terminal
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
-from rubyops.cli.money import as_data, money_lines, money_status
 from rubyops.cli.options import in_environment
 from rubyops.engine.planner import Plan
 from rubyops.engine.report import RunReport
@@ -26,6 +26,8 @@ from rubyops.errors import Interrupted, Refused, Terminated
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
+from rubyops.views.money import MoneyView, money_of, read_money
+from rubyops.views.view import plain
 
 RUN_SCHEMA = "rubyops.run/v1"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,9 +47,12 @@ def carry_out(
         live = Live(console, toolkit.environment.name)
         session = toolkit.session(live, stop)
 
+        def tell_money() -> None:
+            render.money(console, console.say, read_money(toolkit.reader))
+
         def confirmed(plan: Plan) -> None:
             with live.waiting_for_a_person(), _answerable(stop):
-                _confirm(plan, toolkit.environment, confirm, lambda: _tell_money(console, toolkit))
+                _confirm(plan, toolkit.environment, confirm, tell_money)
 
         report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
     code = (
@@ -71,14 +76,16 @@ def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
 
 def tell(console: Console, toolkit: EnvironmentServices, report: RunReport, code: ExitCode) -> int:
     """Write the recap for a person and the answer for a program."""
-    whose = toolkit.tools.whose(report.freeze) if report.freeze is not None else []
-    for text in _recap(console, report, whose, code):
+    money = None if report.freeze is None else money_of(report.freeze)
+    for text in _recap(console, report, money, code):
         console.say(text)
-    console.answer(_envelope(report, code))
+    console.answer(_envelope(report, money, code))
     return int(code)
 
 
-def _recap(console: Console, report: RunReport, whose: list[str], code: ExitCode) -> Iterator[str]:
+def _recap(
+    console: Console, report: RunReport, money: MoneyView | None, code: ExitCode
+) -> Iterator[str]:
     counts = Counter(result.status for result in report.results)
     seconds = (report.finished_at - report.started_at).total_seconds()
     if report.message:
@@ -87,16 +94,15 @@ def _recap(console: Console, report: RunReport, whose: list[str], code: ExitCode
         yield "Nothing was written: " + ", ".join(
             f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items()
         )
-    if report.freeze is not None:
-        status = money_status(report.freeze)
-        yield from (console.paint(text, status) for text in money_lines(report.freeze, whose))
+    if money is not None:
+        yield from (console.paint(text, money.tone) for text in money.lines)
     words = " · ".join(f"{status} {count}" for status, count in counts.items())
     yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
     if report.next_command:
         yield f"Next: {in_environment(report.next_command, report.environment)}"
 
 
-def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
+def _envelope(report: RunReport, money: MoneyView | None, code: ExitCode) -> dict[str, Any]:
     run = {
         "id": report.run_id,
         "playbook": report.playbook,
@@ -109,8 +115,8 @@ def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
     more: dict[str, Any] = {
         "message": report.message,
         "next": in_environment(report.next_command, report.environment),
-        "freeze": None if report.freeze is None else report.freeze.verdict.word,
-        "money": None if report.freeze is None else as_data(report.freeze),
+        "freeze": None if money is None else money.facts.in_force,
+        "money": None if money is None else plain(money.facts),
         "details": report.details,
         "proof": report.proof,
     }
@@ -119,12 +125,6 @@ def _envelope(report: RunReport, code: ExitCode) -> dict[str, Any]:
 
 def _would_change(report: RunReport) -> bool:
     return any("effects" in result.details for result in report.results)
-
-
-def _tell_money(console: Console, toolkit: EnvironmentServices) -> None:
-    found = toolkit.tools.freeze()
-    for text in money_lines(found, toolkit.tools.whose(found)):
-        console.say(console.paint(text, money_status(found)))
 
 
 def _confirm(

@@ -1,22 +1,13 @@
-"""`up` and `status` where a copy runs other code than the checkout's."""
-
-from types import SimpleNamespace
-from typing import Any
+"""`up` where a copy runs other code than the checkout's."""
 
 import pytest
 
-from checks._liveness import CopyLife
 from checks.platform import code_current
 from commands import start_platform
-from rubyops.cli.platform import _copy_row
 from rubyops.model.effect import StartPlatform
 from rubyops.model.step import NoOp, Planned
-from rubyops.running_code import REMEDY
 from tests.rubyops.engine.proofs import CODE, World
 from wallet_runtime.contract import ROLLING_WORKER
-
-LOOPS = "turns 0.1 s ago"
-OTHER = f"runs other code than this checkout: {REMEDY}"
 
 
 @pytest.mark.parametrize(
@@ -65,13 +56,3 @@ def test_a_copy_that_does_not_run_has_no_code(world: World) -> None:
     finding = code_current.run(world.read())
     assert finding.status == "failed"
     assert "rolling_worker: no copy is kept" in finding.summary
-
-
-@pytest.mark.parametrize(
-    ("code", "words"), [(CODE, LOOPS), ("d" * 64, f"{LOOPS}; {OTHER}"), (None, "timed out")]
-)
-def test_status_says_which_copy_runs_other_code(world: World, code: str | None, words: str) -> None:
-    world.told[ROLLING_WORKER] = code
-    toolkit: Any = SimpleNamespace(reader=world.read())
-    copy = CopyLife(ROLLING_WORKER, 1, True, "running", 1, "", heartbeat_age_ms=9)
-    assert _copy_row(toolkit, copy)["summary"] == words

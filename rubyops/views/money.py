@@ -1,0 +1,113 @@
+"""The freeze in force, whose it is and what holds a change up: the money line of every screen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from checks._freeze import truth, whose
+from rubyops.model.freeze import FreezeLayer, FreezeTruth
+from rubyops.model.status import Status
+from rubyops.ports import Read
+from rubyops.views.view import ISO_TIME, Item
+from wallet_runtime.contract import OPEN
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """One layer of the freeze; `taken_over_by` names the run that may lift it now."""
+
+    run: str
+    owner: str
+    level: str
+    reason: str
+    by: str
+    since: datetime = field(metadata=ISO_TIME)
+    taken_over_by: str | None
+
+
+@dataclass(frozen=True)
+class MoneyFacts:
+    """The freeze for a program.
+
+    `in_force` is a level, or `freezing`, `thawing`, `unknown`. `wanted` and `epoch` are None and -1
+    where `control` does not answer. `confirmed` of `counted` copies agree.
+    """
+
+    in_force: str
+    wanted: str | None
+    epoch: int
+    confirmed: int
+    counted: int
+    layers: tuple[LayerFacts, ...]
+    held_up_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MoneyView:
+    """What is in force, as `sentence`; the layers and the causes of a delay, one sentence each."""
+
+    sentence: str
+    layers: tuple[str, ...]
+    held_up_by: tuple[str, ...]
+    is_open: bool
+    is_in_force: bool
+    facts: MoneyFacts
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """Say all of it for a person."""
+        yield f"Money is {self.sentence}"
+        for layer in self.layers:
+            yield f"  {layer}"
+        for cause in self.held_up_by:
+            yield f"  held up by {cause}"
+
+    @property
+    def tone(self) -> Status:
+        """The status in whose colour the lines are shown: a freeze is a warning."""
+        return "ok" if self.is_open else "inconclusive"
+
+    @property
+    def item(self) -> Item[MoneyFacts]:
+        """The money as one part of a larger view: failed while no level is in force."""
+        status: Status = "ok" if self.is_in_force else "failed"
+        return Item("freeze", "money", status, "; ".join(self.lines), self.facts)
+
+
+def read_money(read: Read) -> MoneyView:
+    """Look at the freeze; never raises a `RubyopsError`."""
+    return money_of(truth(read))
+
+
+def money_of(found: FreezeTruth) -> MoneyView:
+    """Show a freeze that was read already."""
+    verdict = found.verdict
+    facts = MoneyFacts(
+        verdict.word,
+        verdict.wanted,
+        verdict.epoch,
+        verdict.confirmed,
+        verdict.counted,
+        tuple(_layer(layer) for layer in found.layers),
+        found.held_up_by,
+    )
+    return MoneyView(
+        verdict.sentence,
+        tuple(whose(layer) for layer in found.layers),
+        found.held_up_by,
+        is_open=verdict.word == OPEN,
+        is_in_force=verdict.in_force,
+        facts=facts,
+    )
+
+
+def _layer(layer: FreezeLayer) -> LayerFacts:
+    return LayerFacts(
+        layer.run_id,
+        layer.owner,
+        layer.level,
+        layer.reason,
+        layer.set_by,
+        layer.set_at,
+        layer.taken_over_by,
+    )
