@@ -1,18 +1,21 @@
 """Named SQL: every statement of the project lives in `sql/queries/<owner>.sql` under a `-- name:` line.
 
-A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement with `%(named)s`
-parameters. A name used twice, an empty block or a block without its sentence is refused at load.
-The statements that compare views with the migrations are made from the migrations (`sql.views`).
+A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement
+with `%(named)s` parameters. A name used twice, an empty block or a block without its sentence is
+refused at load. A name with `{publisher}` or `{consumer}` stands for one statement per owner
+(`sql.owners`). The statements that compare views with the migrations are made from the migrations
+(`sql.views`).
 """
 
 import re
 from functools import cache
 from pathlib import Path
 
+from sql.owners import fill, fillings
 from sql.views import plans
 
 HERE = Path(__file__).parent
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$")
+_NAME = re.compile(r"^-- name: ((?:[a-z0-9_]|\{publisher\}|\{consumer\})+)$")
 
 
 class QueryFileError(Exception):
@@ -49,7 +52,11 @@ def _blocks(path: Path) -> list[tuple[str, str]]:
             found[-1][1].append(line)
         elif line.strip() and not line.startswith("--"):
             raise QueryFileError(f"{path.name}:{number}: SQL before the first '-- name:' line")
-    return [(name, _statement(path, name, lines)) for name, lines in found]
+    return [
+        (fill(name, owners), fill(_statement(path, name, lines), owners))
+        for name, lines in found
+        for owners in fillings(name)
+    ]
 
 
 def _statement(path: Path, name: str, lines: list[str]) -> str:

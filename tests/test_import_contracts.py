@@ -46,6 +46,19 @@ BREACHES = (
     Breach("rooms", "wallet_runtime/player/domain.py", "wallet_runtime.player.api"),
     Breach("neighbours", "wallet_runtime/game/api.py", "wallet_runtime.wallet.domain.bets"),
     Breach("plumbing", "wallet_runtime/plumbing/runtime/loop.py", "wallet_runtime.game.api"),
+    Breach(
+        "plumbing_rooms",
+        "wallet_runtime/plumbing/runtime/health.py",
+        "wallet_runtime.plumbing.http.app",
+    ),
+    Breach(
+        "plumbing_rooms",
+        "wallet_runtime/plumbing/events/inbox.py",
+        "wallet_runtime.plumbing.http.headers",
+    ),
+    Breach("web", "wallet_runtime/plumbing/events/consumer.py", "starlette"),
+    Breach("redis", "wallet_runtime/plumbing/runtime/loop.py", "redis"),
+    Breach("postgres", "wallet_runtime/plumbing/events/replay.py", "psycopg"),
     Breach("contract", "wallet_runtime/contract/text.py", "wallet_runtime.plumbing.money"),
     Breach(
         "pure", "wallet_runtime/wallet/domain/bets.py", "wallet_runtime.plumbing.runtime.database"

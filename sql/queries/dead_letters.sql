@@ -1,125 +1,145 @@
--- name: rolling_replayable
--- The next event set aside that may be dealt with: one whose replay a person asked for, whose
--- discard two persons want, or that only waited for such a one. A player's events go in their
--- order.
+-- Dead letters of a consumer, once for each of sql.owners.CONSUMERS: `{consumer}` is its schema.
+
+-- name: {consumer}_dead_letter_add
+-- Keep an entry that cannot be applied, or that waits behind one, while this copy holds the lease.
+-- A repeat changes nothing.
+WITH lease AS (
+    SELECT FROM {consumer}.{consumer}_partition
+     WHERE partition_no = %(partition_no)s AND holder = %(holder)s
+), kept AS (
+    INSERT INTO {consumer}.{consumer}_dead_letter
+           (stream, entry_id, event_id, event_no, event_type, brand_id, player_id, fields, reason,
+            error, tries)
+    SELECT %(stream)s, %(entry_id)s, %(event_id)s::uuid, %(event_no)s::bigint,
+           %(event_type)s::text, %(brand_id)s::uuid, %(player_id)s::uuid, %(fields)s::jsonb,
+           %(reason)s, %(error)s, %(tries)s
+      FROM lease
+    ON CONFLICT DO NOTHING
+    RETURNING dead_letter_id
+)
+SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM kept) AS kept;
+
+-- name: {consumer}_dead_letter_next
+-- The next dead letter that may be dealt with: one whose replay a person asked for, whose discard
+-- two persons want, or that only waited for such a one. A player's events go in their order.
 SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields,
-       d.discard_confirmed_at IS NOT NULL AS discarded,
-       d.reason = 'MALFORMED' AS malformed
-  FROM rolling.rolling_dead_letter d
-  LEFT JOIN rolling.rolling_position p ON p.brand_id = d.brand_id AND p.player_id = d.player_id
+       d.discard_confirmed_at IS NOT NULL AS discarded, d.reason = 'MALFORMED' AS malformed
+  FROM {consumer}.{consumer}_dead_letter d
+  LEFT JOIN {consumer}.{consumer}_position p
+    ON p.brand_id = d.brand_id AND p.player_id = d.player_id
  WHERE d.resolved_at IS NULL AND d.stream = %(stream)s
    AND (d.replay_requested_at IS NOT NULL OR d.discard_confirmed_at IS NOT NULL
         OR d.reason = 'HELD_UP')
    AND (d.reason = 'MALFORMED' OR d.event_no <= coalesce(p.event_no, 0) + 1)
- ORDER BY d.dead_letter_id LIMIT 1;
+ ORDER BY d.dead_letter_id
+ LIMIT 1;
 
--- name: rolling_claim_replay
+-- name: {consumer}_claim_replay
 -- Close a dead letter and claim its event for this transaction, while this copy holds the lease. An
--- event that comes too early stays set aside, one that was applied before is closed and not won.
+-- event that comes too early stays a dead letter. One that was applied before is closed and not won.
 WITH lease AS (
-    SELECT FROM rolling.rolling_partition
+    SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), at AS (
-    SELECT coalesce((SELECT event_no FROM rolling.rolling_position
+    SELECT coalesce((SELECT event_no FROM {consumer}.{consumer}_position
                       WHERE brand_id = %(brand_id)s AND player_id = %(player_id)s), 0) AS event_no
 ), resolved AS (
-    UPDATE rolling.rolling_dead_letter d SET resolved_at = now()
+    UPDATE {consumer}.{consumer}_dead_letter d SET resolved_at = now()
       FROM at
      WHERE d.dead_letter_id = %(dead_letter_id)s AND d.resolved_at IS NULL
-       AND EXISTS (SELECT FROM lease)
-       AND %(event_no)s <= at.event_no + 1
+       AND EXISTS (SELECT FROM lease) AND %(event_no)s <= at.event_no + 1
     RETURNING d.dead_letter_id
 ), won AS (
-    INSERT INTO rolling.rolling_inbox (event_id, event_type, brand_id, player_id, player_version,
-                                       schema_version, restore_epoch,
-                                       occurred_at, stream, entry_id)
+    INSERT INTO {consumer}.{consumer}_inbox
+           (event_id, event_type, brand_id, player_id, player_version, schema_version,
+            restore_epoch, occurred_at, stream, entry_id)
     SELECT %(event_id)s, %(event_type)s, %(brand_id)s, %(player_id)s, %(player_version)s,
-           %(schema_version)s, %(restore_epoch)s,
-           %(occurred_at)s, %(stream)s, %(entry_id)s
+           %(schema_version)s, %(restore_epoch)s, %(occurred_at)s, %(stream)s, %(entry_id)s
       FROM resolved, at
      WHERE at.event_no + 1 = %(event_no)s
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
 ), moved AS (
-    INSERT INTO rolling.rolling_position AS p (brand_id, player_id, event_no)
+    INSERT INTO {consumer}.{consumer}_position AS p (brand_id, player_id, event_no)
     SELECT %(brand_id)s, %(player_id)s, %(event_no)s FROM won
-    ON CONFLICT (brand_id, player_id) DO UPDATE SET event_no = EXCLUDED.event_no
-        WHERE p.event_no < EXCLUDED.event_no
+    ON CONFLICT (brand_id, player_id)
+    DO UPDATE SET event_no = EXCLUDED.event_no WHERE p.event_no < EXCLUDED.event_no
 )
 SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM resolved) AS resolved,
        EXISTS (SELECT FROM won) AS won;
 
--- name: rolling_drop_malformed
+-- name: {consumer}_drop_malformed
 -- Close a discarded entry that is no event, while this copy holds the lease.
 WITH lease AS (
-    SELECT FROM rolling.rolling_partition
+    SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
 ), resolved AS (
-    UPDATE rolling.rolling_dead_letter SET resolved_at = now()
+    UPDATE {consumer}.{consumer}_dead_letter SET resolved_at = now()
      WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason = 'MALFORMED'
        AND EXISTS (SELECT FROM lease)
 )
 SELECT EXISTS (SELECT FROM lease) AS leased;
 
--- name: rolling_replay_failed
--- Keep why a replay failed; the event holds its player up until a person asks again.
-UPDATE rolling.rolling_dead_letter
+-- name: {consumer}_replay_failed
+-- Keep why a replay failed. The event blocks its player until a person asks again.
+UPDATE {consumer}.{consumer}_dead_letter
    SET reason = CASE reason WHEN 'HELD_UP' THEN 'FAILED' ELSE reason END, error = %(error)s,
        tries = tries + 1, replay_requested_at = NULL
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL;
 
--- name: rolling_request_replay
--- Ask for an event to be tried again; no row comes back unless it is set aside and fails by itself.
-UPDATE rolling.rolling_dead_letter
+-- name: {consumer}_request_replay
+-- Ask for a dead letter to be tried again. No row comes back unless it is open and failed by itself.
+UPDATE {consumer}.{consumer}_dead_letter
    SET replay_requested_at = coalesce(replay_requested_at, now()), replay_requested_by = %(by)s
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason <> 'HELD_UP'
    AND discard_confirmed_at IS NULL
 RETURNING dead_letter_id;
 
--- name: rolling_request_discard
--- Ask for an event never to be applied; the first request with its reason stands until it is
+-- name: {consumer}_request_discard
+-- Ask for an event never to be applied. The first request with its reason stands until it is
 -- confirmed.
-UPDATE rolling.rolling_dead_letter
-   SET discard_reason = %(reason)s, discard_requested_by = %(by)s, discard_requested_key = %(key)s,
-       discard_requested_at = now()
+UPDATE {consumer}.{consumer}_dead_letter
+   SET discard_reason = %(reason)s, discard_requested_by = %(by)s,
+       discard_requested_key = %(key)s, discard_requested_at = now()
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason <> 'HELD_UP'
    AND discard_requested_at IS NULL
 RETURNING dead_letter_id;
 
--- name: rolling_confirm_discard
--- Confirm a discard as a second person, of another name and key; rolling_worker carries it out.
-UPDATE rolling.rolling_dead_letter
-   SET discard_confirmed_by = %(by)s, discard_confirmed_key = %(key)s, discard_confirmed_at = now(),
-       replay_requested_at = NULL
+-- name: {consumer}_confirm_discard
+-- Confirm a discard as a second person, of another name and key. The consumer carries it out.
+UPDATE {consumer}.{consumer}_dead_letter
+   SET discard_confirmed_by = %(by)s, discard_confirmed_key = %(key)s,
+       discard_confirmed_at = now(), replay_requested_at = NULL
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND discard_confirmed_at IS NULL
    AND discard_requested_by <> %(by)s AND discard_requested_key <> %(key)s
 RETURNING dead_letter_id;
 
--- name: rolling_dead_letter
--- One event that was set aside, and the earliest of its player's that it waits behind.
-SELECT d.dead_letter_id, d.reason, d.resolved_at, d.event_id, d.event_no, d.event_type, d.brand_id,
-       d.player_id, d.error,
-       d.discard_reason, d.discard_requested_by, d.discard_requested_key, d.discard_confirmed_by,
-       (SELECT min(b.dead_letter_id) FROM rolling.rolling_dead_letter b
-         WHERE b.resolved_at IS NULL AND b.reason = 'FAILED' AND b.brand_id = d.brand_id
-           AND b.player_id = d.player_id
+-- name: {consumer}_dead_letter
+-- One dead letter, and the earliest of its player's that it waits behind.
+SELECT d.dead_letter_id, d.reason, d.resolved_at, d.event_id, d.event_no, d.event_type,
+       d.brand_id, d.player_id, d.error, d.discard_reason, d.discard_requested_by,
+       d.discard_requested_key, d.discard_confirmed_by,
+       (SELECT min(b.dead_letter_id) FROM {consumer}.{consumer}_dead_letter b
+         WHERE b.resolved_at IS NULL AND b.reason = 'FAILED'
+           AND b.brand_id = d.brand_id AND b.player_id = d.player_id
            AND b.event_no < d.event_no) AS behind
-  FROM rolling.rolling_dead_letter d WHERE d.dead_letter_id = %(dead_letter_id)s;
+  FROM {consumer}.{consumer}_dead_letter d
+ WHERE d.dead_letter_id = %(dead_letter_id)s;
 
 -- name: facts_dead_letters
--- Events set aside and not resolved, oldest first, or one by its number whatever became of it;
--- `total` counts all that are open. `behind` is the one that an event waits for.
+-- Open dead letters, oldest first, or one by its number whatever became of it. `total` counts all
+-- that are open, `behind` is the one that an event waits for.
 SELECT d.dead_letter_id, d.event_type, d.reason, d.tries, d.error, d.brand_id::text,
-       d.player_id::text, d.event_id::text, d.event_no,
-       d.stream, d.entry_id, d.set_aside_at, d.replay_requested_at, d.discard_reason,
-       d.discard_requested_by, d.discard_confirmed_by,
+       d.player_id::text, d.event_id::text, d.event_no, d.stream, d.entry_id, d.set_aside_at,
+       d.replay_requested_at, d.discard_reason, d.discard_requested_by, d.discard_confirmed_by,
        d.resolved_at,
        (SELECT min(b.dead_letter_id) FROM rolling.rolling_dead_letter b
-         WHERE b.resolved_at IS NULL AND b.reason = 'FAILED' AND b.brand_id = d.brand_id
-           AND b.player_id = d.player_id
+         WHERE b.resolved_at IS NULL AND b.reason = 'FAILED'
+           AND b.brand_id = d.brand_id AND b.player_id = d.player_id
            AND b.event_no < d.event_no) AS behind,
        count(*) OVER () AS total
   FROM rolling.rolling_dead_letter d
  WHERE CASE WHEN %(dead_letter_id)s::bigint IS NULL THEN d.resolved_at IS NULL
             ELSE d.dead_letter_id = %(dead_letter_id)s::bigint END
- ORDER BY d.dead_letter_id LIMIT %(limit)s;
+ ORDER BY d.dead_letter_id
+ LIMIT %(limit)s;

@@ -1,6 +1,11 @@
 -- The publisher's statements, once per outbox table: plumbing/events/outbox.py finds them as
 -- <owner>_outbox_<verb>.
 
+-- name: {publisher}_outbox_tables
+-- Name every table of the outbox, so that a missing one stops the start.
+SELECT 1 AS present FROM {publisher}.{publisher}_outbox, {publisher}.{publisher}_outbox_partition
+ WHERE false;
+
 -- name: wallet_outbox_waiting
 -- Whether any event waits to be published: the idle publisher's whole cost.
 SELECT EXISTS (SELECT FROM wallet.wallet_outbox WHERE published_at IS NULL) AS waiting;
@@ -63,16 +68,16 @@ SELECT count(*) AS depth,
   FROM wallet.wallet_outbox
  WHERE published_at IS NULL;
 
--- name: wallet_outbox_unapplied
+-- name: {publisher}_outbox_unapplied_by_{consumer}
 -- A page of a partition's published events, in the order of publishing, and which of them a
 -- consumer lacks. Always at least one row: `page_end` and `page_rows` tell of the page, the rest is
 -- NULL where nothing lacks.
 WITH page AS MATERIALIZED (
     SELECT publication_no, event_id, brand_id, player_id, event_no, entry_id, resends
-      FROM wallet.wallet_outbox
+      FROM {publisher}.{publisher}_outbox
      WHERE partition_no = %(partition_no)s
        AND publication_no > coalesce(%(after)s::bigint,
-                                     (SELECT applied_no FROM wallet.wallet_outbox_partition
+                                     (SELECT applied_no FROM {publisher}.{publisher}_outbox_partition
                                                          WHERE partition_no = %(partition_no)s))
      ORDER BY publication_no
      LIMIT %(limit)s
@@ -87,12 +92,12 @@ SELECT g.page_end, g.page_rows, lacking.publication_no, lacking.event_id, lackin
   FROM given g
   LEFT JOIN (SELECT p.* FROM page p
               WHERE p.event_id IN (SELECT u.*
-                                     FROM given g, rolling.unapplied(g.event_ids, g.brand_ids,
+                                     FROM given g, {consumer}.unapplied(g.event_ids, g.brand_ids,
                                          g.player_ids, g.event_nos) AS u)
             ) AS lacking ON true
  ORDER BY lacking.publication_no;
 
--- name: wallet_outbox_resend
+-- name: {publisher}_outbox_resend_to_{consumer}
 -- Of events that the stream does not hold: those that are still lacking, and which of them are
 -- published again now, each under its own id. One that was sent again before waits longer each
 -- time, so that an event nobody can take is not sent without end.
@@ -101,7 +106,7 @@ WITH given AS MATERIALIZED (
            o.resends = 0
                OR o.published_at < clock_timestamp()
                    - make_interval(secs => %(patience_seconds)s * 2 ^ least(o.resends, 9)) AS is_due
-      FROM wallet.wallet_outbox o
+      FROM {publisher}.{publisher}_outbox o
       JOIN unnest(%(event_ids)s::uuid[], %(publication_nos)s::bigint[]) AS seen (event_id,
           publication_no)
         ON (o.event_id, o.publication_no) = (seen.event_id, seen.publication_no)
@@ -110,9 +115,9 @@ WITH given AS MATERIALIZED (
       FROM (SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids,
                    array_agg(player_id) AS player_ids,
                    array_agg(event_no) AS event_nos FROM given) g,
-           rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u (event_id)
+           {consumer}.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos) AS u (event_id)
 ), resent AS (
-    UPDATE wallet.wallet_outbox o
+    UPDATE {publisher}.{publisher}_outbox o
        SET published_at = NULL, publication_no = NULL, entry_id = NULL, resends = o.resends + 1
       FROM given
      WHERE o.event_id = given.event_id AND o.publication_no = given.publication_no AND given.is_due

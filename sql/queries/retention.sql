@@ -19,24 +19,3 @@ WITH gone AS (
 )
 SELECT count(*) AS gone FROM gone;
 
--- name: rolling_prune_inbox
--- Remove claims of events past their time.
-WITH gone AS (
-    DELETE FROM rolling.rolling_inbox
-     WHERE ctid = ANY (ARRAY(SELECT ctid FROM rolling.rolling_inbox
-                              WHERE received_at < now() - make_interval(hours => %(hours)s::integer)
-                              LIMIT %(limit)s::integer))
-    RETURNING 1
-)
-SELECT count(*) AS gone FROM gone;
-
--- name: rolling_prune_failures
--- Remove counts of failed tries past their time; the event was applied or set aside long ago.
-WITH gone AS (
-    DELETE FROM rolling.rolling_event_failure
-     WHERE event_id = ANY (ARRAY(SELECT event_id FROM rolling.rolling_event_failure
-                                  WHERE last_at < now() - make_interval(hours => %(hours)s::integer)
-                                  LIMIT %(limit)s::integer))
-    RETURNING 1
-)
-SELECT count(*) AS gone FROM gone;

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sql
+from sql.owners import CONSUMERS, PUBLISHERS
+from wallet_runtime.contract import WALLET_CONSUMERS
 
 ROOT = Path(sql.__file__).parents[1]
 PACKAGES = ("rubyops", "commands", "checks", "wallet_runtime")
@@ -48,7 +50,26 @@ def test_every_statement_that_is_called_by_name_exists() -> None:
 
 def test_no_statement_is_left_that_nobody_names() -> None:
     text = "\n".join(text for _, text in _sources())
-    verbs = {name.rpartition("_outbox_")[2] for name in sql.load() if "_outbox_" in name}
     unnamed = {name for name in sql.load() if name not in text}
-    made_of_parts = {f"{owner}_outbox_{verb}" for owner in ("wallet", "rolling") for verb in verbs}
-    assert sorted(unnamed - made_of_parts) == []
+    assert sorted(name for name in unnamed if not _is_named_by_its_verb(name, text)) == []
+
+
+def _is_named_by_its_verb(name: str, text: str) -> bool:
+    """Say whether a statement of an owner is named by what follows the owner."""
+    owners = {*PUBLISHERS, *(f"{publisher}_outbox" for publisher in PUBLISHERS), *CONSUMERS}
+    verbs = {name.removeprefix(f"{owner}_") for owner in owners if name.startswith(f"{owner}_")}
+    verbs |= {verb.replace(consumer, "{consumer}") for verb in verbs for consumer in CONSUMERS}
+    return any(re.search(rf'f?"(\{{consumer\}}_)?{re.escape(verb)}"', text) for verb in verbs)
+
+
+def test_every_statement_of_an_owner_is_filled_in() -> None:
+    placeholders = ("{publisher}", "{consumer}")
+    assert [name for name, text in sql.load().items() if any(p in text for p in placeholders)] == []
+    owners = (*PUBLISHERS, *CONSUMERS)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", owner) for owner in owners), "else no identifier"
+    assert {*CONSUMERS.values()} <= {*PUBLISHERS}
+
+
+def test_every_consumer_of_the_wallet_has_its_group() -> None:
+    found = {consumer for consumer, publisher in CONSUMERS.items() if publisher == "wallet"}
+    assert found == WALLET_CONSUMERS.keys()

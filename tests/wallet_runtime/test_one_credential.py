@@ -35,11 +35,12 @@ from wallet_runtime.contract import (
     WALLET_SERVICE,
     WALLET_WORKER,
 )
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.rolling.worker.completion import CompletionRetry
-from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 REFUSED = ("FORBIDDEN", "UNAUTHORIZED")
@@ -374,7 +375,7 @@ def _publish_and_consume(platform_db: TestDatabase, redis_url: str, worker: Any)
         publisher = Publisher(WALLET_OUTBOX, publishing.database, streams)
         while publisher.turn():
             pass
-    consumer = Consumer(worker.database, streams, str(uuid4()))
+    consumer = Consumer(SUBSCRIPTION, worker.database, streams, str(uuid4()))
     for _ in range(3):
         consumer.turn()
     consumer.leave()

@@ -14,10 +14,11 @@ from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.record_edits import ROLLING_EDITS
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
@@ -66,7 +67,11 @@ def desk(
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=2).open()
     activate_split(database)
     publisher = Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams)
-    line = Line(wallet_outbox, publisher, Consumer(as_role("rolling_worker"), streams, "copy-1"))
+    line = Line(
+        wallet_outbox,
+        publisher,
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1"),
+    )
     desk = Desk(Player(money_of(database)), line, Reconciliation(database), superuser)
     for bucket in ("SPORTS_NORMAL", "CASINO_NORMAL"):
         desk.player.perform(cash.deposit, cash.Deposit(9_000, "EUR", bucket))

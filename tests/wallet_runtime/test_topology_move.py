@@ -29,10 +29,11 @@ from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
 from wallet_runtime.wallet.store.documents import ActivationRefused, Documents
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
@@ -57,7 +58,7 @@ def desk(
     line = Line(
         wallet_outbox,
         Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
-        Consumer(as_role("rolling_worker"), streams, "copy-1"),
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1"),
     )
     with psycopg.connect(platform_db.dsn("rubyops_ops"), autocommit=True) as operator:
         operator.execute("SELECT wallet.advance_fence(1)")

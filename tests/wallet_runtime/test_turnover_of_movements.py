@@ -12,10 +12,11 @@ from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.domain import bets, bonus, cash, points, transfers
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
@@ -41,7 +42,11 @@ def player(platform_db: TestDatabase) -> Iterator[Player]:
 def line(as_role: AsRole, streams: Streams, wallet_outbox: Outbox) -> Line:
     """One publisher and one consumer on real servers."""
     publisher = Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams)
-    return Line(wallet_outbox, publisher, Consumer(as_role("rolling_worker"), streams, "copy-1"))
+    return Line(
+        wallet_outbox,
+        publisher,
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1"),
+    )
 
 
 def bet(player: Player, name: str, provider: str, kind: str, stake: int) -> None:

@@ -14,9 +14,9 @@ from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
 from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.http.fields import Reason, Said
-from wallet_runtime.plumbing.http.headers import UUID_LENGTH, parse_uuid
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.identifiers import UUID_LENGTH, parse_uuid
 
 TOPOLOGY = "/internal/wallet/topology"
 POLICY = "/internal/wallet/policy"

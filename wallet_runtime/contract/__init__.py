@@ -86,9 +86,9 @@ WALLET_STREAM_PREFIX = "wallet.events."  # + partition number
 ROLLING_STREAM = "rolling.events"
 PARTITIONS = 8
 ROLLING_GROUP = "rolling_worker"
-WALLET_STREAM_GROUPS = (
-    ROLLING_GROUP,
-)  # who must have got through with an event before it may be trimmed
+# Consumers of the wallet's stream, by schema, each with its group. All of them must have an event
+# before it may be trimmed or pruned.
+WALLET_CONSUMERS = {"rolling": ROLLING_GROUP}
 BET_SETTLED_CONFIRMED = "BET_SETTLED_CONFIRMED"
 BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
 WIN_CONFIRMED = "WIN_CONFIRMED"

@@ -6,11 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.events import inbox
-from wallet_runtime.plumbing.events.inbox import Delivery, Event, MalformedEvent
-from wallet_runtime.plumbing.events.outbox import content_hash
-from wallet_runtime.plumbing.events.streams import Entry
-from wallet_runtime.plumbing.http.headers import parse_uuid
+from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.runtime.database import Row, Session, json
 from wallet_runtime.rolling.domain import (
     DEFAULT_RULES,
@@ -33,30 +29,6 @@ from wallet_runtime.rolling.domain import (
 EXPIRY_BATCH_MAX = 200
 LIST_LENGTH_MAX = 200
 ERROR_LENGTH_MAX = 500
-
-
-class LeaseLost(Exception):
-    """Another copy consumes the partition now; what this one still holds of it is the other's to apply."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A partition that this copy consumes, as long as the row still names it."""
-
-    partition_no: int
-    holder: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Whether an event is ours to apply now, or waits behind one that was set aside.
-
-    `position` is the number up to which the player's events were applied before.
-    """
-
-    position: int
-    held_up: bool
-    won: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,98 +61,6 @@ class PutOff:
     delay_seconds: float
 
 
-# --- leases of partitions
-
-
-def beat(session: Session, holder: str, lease_seconds: float) -> int:
-    """Say that this copy lives; return how many copies do."""
-    live: int = session.one("rolling_consumer_beat", holder=holder, lease_seconds=lease_seconds)[
-        "live"
-    ]
-    return live
-
-
-def renew_leases(session: Session, holder: str, lease_seconds: float) -> set[int]:
-    """Prolong this copy's leases; return the partitions it has."""
-    return _partitions(
-        session.all("rolling_lease_renew", holder=holder, lease_seconds=lease_seconds)
-    )
-
-
-def take_leases(session: Session, holder: str, lease_seconds: float, limit: int) -> set[int]:
-    """Take free partitions; return those taken."""
-    return _partitions(
-        session.all("rolling_lease_take", holder=holder, lease_seconds=lease_seconds, limit=limit)
-    )
-
-
-def release_leases(session: Session, holder: str, partitions: Sequence[int]) -> None:
-    """Give partitions up."""
-    session.run("rolling_lease_release", holder=holder, partitions=list(partitions))
-
-
-def leave(session: Session, holder: str) -> None:
-    """Free everything this copy has, at its end."""
-    session.run("rolling_consumer_leave", holder=holder)
-
-
-def _partitions(rows: Sequence[Row]) -> set[int]:
-    return {row["partition_no"] for row in rows}
-
-
-# --- events
-
-
-def known_events(session: Session, partition_no: int, entries: Sequence[Entry]) -> set[str]:
-    """Return the content hashes of entries that are events of the wallet; anybody who may write to the stream can make others."""
-    named = (
-        (parse_uuid(entry.fields.get("event_id", "")), entry.fields)
-        for entry in entries
-        if entry.fields is not None
-    )
-    asked = [
-        {"event_id": str(event_id), "partition_no": partition_no, "hash": content_hash(fields)}
-        for event_id, fields in named
-        if event_id is not None
-    ]
-    return (
-        {row["hash"] for row in session.all("rolling_known_events", events=json(asked))}
-        if asked
-        else set()
-    )
-
-
-def refuse_unknown(entry: Entry, known: set[str]) -> None:
-    """Raise MalformedEvent for an entry that the wallet did not write."""
-    fields = entry.fields or {}
-    if content_hash(fields) not in known:
-        raise MalformedEvent(
-            f"the wallet's outbox has no event {fields.get('event_id', '')[:36]} with this content"
-        )
-
-
-def claim(session: Session, lease: Lease, delivery: Delivery) -> Claimed:
-    """Claim an event in the transaction of its effect. Raises LeaseLost."""
-    row = inbox.claim(
-        session, "rolling_claim", delivery, partition_no=lease.partition_no, holder=lease.holder
-    )
-    if not row["leased"]:
-        raise LeaseLost
-    return Claimed(row["position"], row["held_up"], row["won"])
-
-
-def count_failure(session: Session, event: Event, error: str) -> int:
-    """Count a failed try of an event; return how many there were."""
-    tries: int = session.one(
-        "rolling_event_failed",
-        event_id=event.event_id,
-        brand_id=event.brand_id,
-        player_id=event.player_id,
-        error=error[:ERROR_LENGTH_MAX],
-    )["tries"]
-    return tries
-
-
 # --- rollings and their turnover
 
 
@@ -195,7 +75,9 @@ def brand_rules(session: Session, brand_id: UUID) -> BrandRules:
     )
 
 
-def insert(session: Session, event: Event, requirement: Requirement, opening: Opening) -> None:
+def insert(
+    session: Session, event: StreamEvent, requirement: Requirement, opening: Opening
+) -> None:
     """Create a rolling with the id that the wallet gave it."""
     session.run(
         "rolling_insert",
@@ -221,7 +103,7 @@ def insert(session: Session, event: Event, requirement: Requirement, opening: Op
     )
 
 
-def progress(session: Session, event: Event, rolling_ids: Sequence[UUID]) -> list[Progress]:
+def progress(session: Session, event: StreamEvent, rolling_ids: Sequence[UUID]) -> list[Progress]:
     """Lock rollings of the event's player and return how far they are; ids that he does not have are left out."""
     if not rolling_ids:
         return []
@@ -235,7 +117,7 @@ def progress(session: Session, event: Event, rolling_ids: Sequence[UUID]) -> lis
 
 
 def move_rollings(
-    session: Session, event: Event, transfer: Transfer, rolling_ids: Sequence[UUID]
+    session: Session, event: StreamEvent, transfer: Transfer, rolling_ids: Sequence[UUID]
 ) -> None:
     """Let rollings count what is staked from the bucket that their money went to."""
     if rolling_ids:
@@ -251,7 +133,7 @@ def move_rollings(
 
 
 def record_handed_on(
-    session: Session, event: Event, transfer: Transfer, handed_on: Sequence[HandedOn]
+    session: Session, event: StreamEvent, transfer: Transfer, handed_on: Sequence[HandedOn]
 ) -> None:
     """Take parts off rollings and make them rollings of the other bucket."""
     if handed_on:
@@ -272,7 +154,7 @@ def record_handed_on(
         )
 
 
-def revoke(session: Session, event: Event, revocation: Revocation) -> None:
+def revoke(session: Session, event: StreamEvent, revocation: Revocation) -> None:
     """Close a rolling that the wallet has closed already, and announce it."""
     session.run(
         "rolling_revoke",
@@ -283,7 +165,7 @@ def revoke(session: Session, event: Event, revocation: Revocation) -> None:
     )
 
 
-def active_rollings(session: Session, event: Event) -> list[Rolling]:
+def active_rollings(session: Session, event: StreamEvent) -> list[Rolling]:
     """Lock and return the player's ACTIVE rollings, oldest first."""
     rows = session.all(
         "rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id
@@ -292,7 +174,7 @@ def active_rollings(session: Session, event: Event) -> list[Rolling]:
 
 
 def record_turnover(
-    session: Session, event: Event, bet: SettledBet, counted: Sequence[Counted]
+    session: Session, event: StreamEvent, bet: SettledBet, counted: Sequence[Counted]
 ) -> None:
     """Record what a bet counted; a rolling that it completes becomes due for completion."""
     session.run(
@@ -313,7 +195,7 @@ def record_turnover(
     )
 
 
-def counted_by_bet(session: Session, event: Event, bet: RolledBackBet) -> list[CountedBefore]:
+def counted_by_bet(session: Session, event: StreamEvent, bet: RolledBackBet) -> list[CountedBefore]:
     """Lock the rollings that a bet counted toward, and their completions; return what it counted."""
     rows = session.all(
         "rolling_counted_by_bet",
@@ -334,7 +216,7 @@ def counted_by_bet(session: Session, event: Event, bet: RolledBackBet) -> list[C
 
 
 def record_take_back(
-    session: Session, event: Event, bet: RolledBackBet, taken: Sequence[TakenBack]
+    session: Session, event: StreamEvent, bet: RolledBackBet, taken: Sequence[TakenBack]
 ) -> None:
     """Carry out a reversal of turnover, with a finding wherever the completion stands."""
     session.run(
@@ -346,7 +228,7 @@ def record_take_back(
     )
 
 
-def _of(event: Event) -> dict[str, Any]:
+def _of(event: StreamEvent) -> dict[str, Any]:
     return {
         "brand_id": event.brand_id,
         "player_id": event.player_id,

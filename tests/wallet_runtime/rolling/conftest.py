@@ -9,10 +9,11 @@ import pytest
 
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.rolling.worker.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 Look = Callable[..., list[tuple[Any, ...]]]
@@ -49,7 +50,7 @@ def line(as_role: AsRole, rolling_db: Database, streams: Streams, wallet_outbox:
     return Line(
         wallet_outbox,
         Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
-        Consumer(rolling_db, streams, "copy-1"),
+        Consumer(SUBSCRIPTION, rolling_db, streams, "copy-1"),
     )
 
 

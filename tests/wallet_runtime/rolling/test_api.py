@@ -14,7 +14,8 @@ from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import internal, serving
 from wallet_runtime import contract
-from wallet_runtime.rolling.api import SERVICE, RedisCheck
+from wallet_runtime.plumbing.events.streams import RedisCheck
+from wallet_runtime.rolling.api import SERVICE
 
 
 @pytest.fixture
@@ -133,6 +134,6 @@ def test_without_a_brands_own_word_nothing_is_canceled(
 
 def test_health_looks_at_redis(platform_db: TestDatabase, redis_url: str) -> None:
     with open_process(contract.ROLLING_SERVICE, platform_db, redis_url) as context:
-        assert RedisCheck().look(context) == "ok"
+        assert RedisCheck().poll(context) == "ok"
     with open_process(contract.ROLLING_SERVICE, platform_db, "redis://127.0.0.1:1/0") as context:
-        assert "did not answer" in RedisCheck().look(context)
+        assert "did not answer" in RedisCheck().poll(context)

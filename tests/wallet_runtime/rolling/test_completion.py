@@ -17,14 +17,15 @@ from tests.wallet_runtime.serving import FarService, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.events.outbox import Publisher
-from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.plumbing.runtime.health import OK, Health
 from wallet_runtime.plumbing.runtime.settings import SettingsError
-from wallet_runtime.rolling.worker import ROLLING_OUTBOX, Expiry, Worker
+from wallet_runtime.rolling.worker import ROLLING_OUTBOX, SERVICE, make_loops
 from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
+from wallet_runtime.rolling.worker.expiry import Expiry
 from wallet_runtime.rolling.worker.switches import read_switches
 
 COMPLETE = "/internal/wallet/v2/rollings/complete"
@@ -211,7 +212,7 @@ def test_switches_are_on_by_default_and_unknown_values_stop_the_start() -> None:
 
 
 def test_the_worker_runs_the_loops_that_are_switched_on(context: Context) -> None:
-    names = [loop.name for loop in Worker().make_loops(context, read_switches({}), Keep())]
+    names = [loop.name for loop in make_loops(context, read_switches({}), RetentionHours())]
     assert names == [
         "event_consumer",
         "outbox_publisher",
@@ -220,17 +221,20 @@ def test_the_worker_runs_the_loops_that_are_switched_on(context: Context) -> Non
         "retention",
     ]
     off = read_switches({"ENABLE_EVENT_CONSUMER": "off", "ENABLE_OUTBOX_POLLER": "0"})
-    worker = Worker()
-    assert [loop.name for loop in worker.make_loops(context, off, Keep())] == [
+    loops = make_loops(context, off, RetentionHours())
+    assert [loop.name for loop in loops] == [
         "expiry_scheduler",
         "completion_retry",
         "retention",
     ]
-    assert worker.check_publishing(context) == worker.check_completion(context) == OK
+    health = Health(context, SERVICE.checks, loops)
+    health.poll()
+    checks = health.answer()["checks"]
+    assert [checks[name] for name in ("publishing", "event_order", "completion")] == [OK] * 3
 
 
 def test_a_stopping_consumer_frees_its_partitions(context: Context, look: Look) -> None:
-    consumer_loop = Worker().make_loops(context, read_switches({}), Keep())[0]
+    consumer_loop = make_loops(context, read_switches({}), RetentionHours())[0]
     consumer_loop.take_turn()
     held = "SELECT count(*) FROM rolling.rolling_partition WHERE holder IS NOT NULL"
     assert look(held) == [(8,)]

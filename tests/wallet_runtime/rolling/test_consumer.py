@@ -18,10 +18,12 @@ from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import as_the_wallet
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.events.applying import TRIES_MAX
+from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.rolling.worker.consumer import TRIES_MAX, Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.worker import WALLET_OUTBOX, delivery_of
 
 TURNOVER = "SELECT turnover, state FROM rolling.player_rolling WHERE rolling_id = %s"
@@ -29,8 +31,9 @@ ONE_TURN = """
 import sys
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.plumbing.events.streams import Streams
-from wallet_runtime.rolling.worker.consumer import Consumer
-Consumer(Database(sys.argv[1], "test").open(), Streams(sys.argv[2]), "doomed", lease_seconds=0.5).turn()
+from wallet_runtime.plumbing.events.consumer import Consumer
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
+Consumer(SUBSCRIPTION, Database(sys.argv[1], "test").open(), Streams(sys.argv[2]), "doomed", lease_seconds=0.5).turn()
 """
 
 
@@ -312,7 +315,8 @@ def test_copies_share_partitions_and_take_over_what_another_left(
     line: Line, look: Look, rolling_db: Database, streams: Streams
 ) -> None:
     first, second = (
-        Consumer(rolling_db, streams, name, lease_seconds=0.6) for name in ("one", "two")
+        Consumer(SUBSCRIPTION, rolling_db, streams, name, lease_seconds=0.6)
+        for name in ("one", "two")
     )
     holders = (
         "SELECT count(*) FROM rolling.rolling_partition WHERE holder = %s AND expires_at > now()"
@@ -335,7 +339,7 @@ def test_a_copy_that_wakes_after_its_lease_was_taken_applies_nothing(
 ) -> None:
     player = Player()
     rolling_id = line.wallet.require(player, 1000)
-    sleeper = Consumer(rolling_db, streams, "sleeper", lease_seconds=0.3)
+    sleeper = Consumer(SUBSCRIPTION, rolling_db, streams, "sleeper", lease_seconds=0.3)
     line.publish()
     sleeper.turn()
     time.sleep(0.4)
@@ -373,7 +377,10 @@ def test_order_and_effect_hold_with_two_publishers_and_two_consumers(
     players = [Player(partition_no) for partition_no in (0, 0, 1, 5)]
     stop = threading.Event()
     turns = [Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams).turn for _ in range(2)]
-    turns += [Consumer(rolling_db, streams, f"copy-{n}", lease_seconds=0.5).turn for n in range(2)]
+    turns += [
+        Consumer(SUBSCRIPTION, rolling_db, streams, f"copy-{n}", lease_seconds=0.5).turn
+        for n in range(2)
+    ]
 
     def work(turn: Any) -> None:
         while not stop.is_set():

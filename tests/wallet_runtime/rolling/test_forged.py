@@ -11,9 +11,11 @@ import redis
 
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
+from wallet_runtime.plumbing.events.leases import PartitionLease
+from wallet_runtime.plumbing.events.replay import Replayer
 from wallet_runtime.plumbing.events.streams import wallet_stream
-from wallet_runtime.rolling.store import Lease
-from wallet_runtime.rolling.worker.replay import replay
+from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 
 PROGRESS = "SELECT state, turnover FROM rolling.player_rolling WHERE rolling_id = %s"
 SET_ASIDE = "SELECT reason, error FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL"
@@ -89,6 +91,7 @@ def test_a_forged_entry_is_not_replayed(
     server: redis.Redis,
     owed: tuple[Player, UUID],
     superuser: psycopg.Connection,
+    rolling_db: Database,
 ) -> None:
     _, rolling_id = owed
     server.xadd(
@@ -97,7 +100,7 @@ def test_a_forged_entry_is_not_replayed(
     )
     line.run()
     superuser.execute("UPDATE rolling.rolling_dead_letter SET replay_requested_at = now()")
-    assert replay(line.consumer._database, Lease(0, "copy-1")) == 0
+    assert Replayer(SUBSCRIPTION, rolling_db).replay(PartitionLease(0, "copy-1")) == 0
     ((reason, error),) = look(SET_ASIDE)
     assert reason == "MALFORMED" and "the wallet's outbox has no event" in error
     assert look(PROGRESS, rolling_id) == [("ACTIVE", 10)]

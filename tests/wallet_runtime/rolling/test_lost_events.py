@@ -13,13 +13,12 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from wallet_runtime import contract
-from wallet_runtime.plumbing.events import delivery
+from wallet_runtime.plumbing.events import consumer, delivery, order
 from wallet_runtime.plumbing.events.delivery import Delivery
-from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.plumbing.runtime.database import DatabaseError
 from wallet_runtime.plumbing.runtime.health import OK
-from wallet_runtime.rolling.worker import consumer
 from wallet_runtime.rolling.worker import retention_of as rolling_retention
 from wallet_runtime.wallet.worker import delivery_of, retention_of
 
@@ -71,12 +70,12 @@ def _begin_at_the_end(server: Any) -> None:
 
 
 def _lose_what_is_pending(server: Any) -> None:
-    server.xreadgroup(GROUP, consumer.CONSUMER, {STREAM: ">"}, count=99)
+    server.xreadgroup(GROUP, GROUP, {STREAM: ">"}, count=99)
     _begin_at_the_end(server)
 
 
 def _delete_what_is_pending(server: Any) -> None:
-    server.xreadgroup(GROUP, consumer.CONSUMER, {STREAM: ">"}, count=99)
+    server.xreadgroup(GROUP, GROUP, {STREAM: ">"}, count=99)
     server.xtrim(STREAM, maxlen=0, approximate=False)
 
 
@@ -135,7 +134,7 @@ def test_a_later_event_waits_for_the_lost_one(watched: Watched, look: Look) -> N
 def test_health_is_red_until_everything_that_was_lost_is_applied(
     watched: Watched, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "EARLY_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(order, "EARLY_SECONDS_MAX", 0.0)
     wallet, player = watched.line.wallet, Player()
     wallet.require(player, 100)
     watched.line.publish()
@@ -199,7 +198,7 @@ def test_what_a_stopped_consumer_has_still_to_read_is_not_sent_again(
         wallet.settle(player, 1)
     watched.line.publish()
     if group == "is there":
-        watched.server.xreadgroup(GROUP, consumer.CONSUMER, {STREAM: ">"}, count=2)
+        watched.server.xreadgroup(GROUP, GROUP, {STREAM: ">"}, count=2)
     else:
         watched.server.xgroup_destroy(STREAM, GROUP)
     assert [watched.delivery.turn() for _ in range(3)] == [0, 0, 0]
@@ -230,9 +229,9 @@ def test_what_retention_removed_does_not_look_lost(
     watched.line.run()
     look("UPDATE rolling.rolling_inbox SET received_at = now() - interval '15 days' RETURNING 1")
     look("UPDATE wallet.wallet_outbox SET published_at = now() - interval '8 days' RETURNING 1")
-    keeper = retention_of(as_role("wallet_worker"), streams, Keep())
+    keeper = retention_of(as_role("wallet_worker"), streams, RetentionHours())
     assert keeper.turn() == 0, "nobody has seen yet that they were applied"
-    assert rolling_retention(as_role("rolling_worker"), streams, Keep()).turn() == 2
+    assert rolling_retention(as_role("rolling_worker"), streams, RetentionHours()).turn() == 2
     watched.run()
     assert (look(RESENDS), look(TURNOVER, rolling_id)) == ([([0, 0],)], [(7,)])
     assert keeper.turn() == 2

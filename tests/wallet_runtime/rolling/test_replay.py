@@ -15,13 +15,15 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import Served, internal, serving, signed
 from wallet_runtime import contract
-from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events import consumer, order
+from wallet_runtime.plumbing.events.consumer import Consumer
+from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
+from wallet_runtime.plumbing.events.replay import Replayer
+from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.rolling.api import SERVICE
-from wallet_runtime.rolling.store import Lease, LeaseLost
-from wallet_runtime.rolling.worker import consumer, retention_of
-from wallet_runtime.rolling.worker.consumer import Consumer
-from wallet_runtime.rolling.worker.replay import replay
+from wallet_runtime.rolling.worker import retention_of
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 
 BREAK = "ALTER TABLE rolling.player_rolling ADD CONSTRAINT planted CHECK (amount <> 666) NOT VALID"
 MEND = "ALTER TABLE rolling.player_rolling DROP CONSTRAINT planted"
@@ -54,12 +56,12 @@ def impatient(
     line: Line, as_role: AsRole, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> Line:
     """A line whose consumer tries again at once, and renews its leases, and so looks for replays, at almost every turn."""
-    monkeypatch.setattr(consumer, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(order, "FIRST_RETRY_SECONDS", 0.001)
     monkeypatch.setattr(consumer, "BLOCK_MS", 1)
     return Line(
         line.wallet,
         line.publisher,
-        Consumer(as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.1),
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.1),
     )
 
 
@@ -132,7 +134,7 @@ def test_only_the_partitions_holder_replays(
     superuser.execute(MEND)
     look(ASK + " RETURNING 1", 1)
     with pytest.raises(LeaseLost):
-        replay(as_role("rolling_worker"), Lease(3, "another copy"))
+        Replayer(SUBSCRIPTION, as_role("rolling_worker")).replay(PartitionLease(3, "another copy"))
     assert (look(OPEN), look(TURNOVER, rolling_id)) == ([("FAILED",)], [])
 
 
@@ -332,7 +334,7 @@ def test_rolling_removes_what_is_past_its_time(
     impatient.wallet.require(Player(3), 10)
     impatient.wallet.require(Player(4), 10)
     impatient.run()
-    keeper = retention_of(as_role("rolling_worker"), streams, Keep())
+    keeper = retention_of(as_role("rolling_worker"), streams, RetentionHours())
     assert keeper.turn() == 0
     look(
         "UPDATE rolling.rolling_inbox SET received_at = now() - interval '15 days' WHERE stream LIKE '%%3' RETURNING 1"

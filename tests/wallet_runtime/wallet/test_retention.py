@@ -10,7 +10,7 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.events import Player as EventPlayer
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.plumbing.events.retention import Keep
+from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.wallet.domain import cash
 from wallet_runtime.wallet.worker import retention_of
@@ -27,7 +27,7 @@ def test_only_published_events_past_their_time_go(
     look.execute(published)
     late = "UPDATE wallet.wallet_outbox SET published_at = now() - interval '1 day', occurred_at = now() - interval '1 year'"
     look.execute(f"{late} WHERE outbox_id = 2".encode())
-    keeper = retention_of(as_role("wallet_worker"), streams, Keep())
+    keeper = retention_of(as_role("wallet_worker"), streams, RetentionHours())
     assert keeper.turn() == 0, "no consumer is known to have any of them"
     look.execute("UPDATE wallet.wallet_outbox_partition SET applied_no = 4")
     assert (keeper.turn(), keeper.turn()) == (2, 0)
@@ -58,7 +58,7 @@ def test_old_answers_go_and_the_gate_looks_no_further_back(
         )
     player.perform(cash.deposit, DEPOSIT, request_id="young")
     orphans = query("reconcile_movements_without_request").encode()
-    assert retention_of(as_role("wallet_worker"), streams, Keep()).turn() == 1
+    assert retention_of(as_role("wallet_worker"), streams, RetentionHours()).turn() == 1
     assert look.execute("SELECT request_id FROM wallet.wallet_idempotency").fetchall() == [
         ("young",)
     ]
@@ -96,7 +96,7 @@ def test_streams_are_trimmed_behind_their_consumer(
     with redis.Redis.from_url(redis_url) as server:
         for number in range(3):
             server.xadd(wallet_stream(2), {"n": "1"}, id=f"{1000 + number}-0")
-        keeper = retention_of(as_role("wallet_worker"), streams, Keep())
+        keeper = retention_of(as_role("wallet_worker"), streams, RetentionHours())
         assert keeper.turn() == 0, "nobody has read them"
         streams.ensure_group(wallet_stream(2), "rolling_worker")
         streams.fetch([wallet_stream(2)], "rolling_worker", "one", count=2, block_ms=None)

@@ -1,28 +1,30 @@
-"""Lost events come back: outbox, stream and consumers are compared, and what the stream has lost is published again.
+"""Lost events come back: outbox, stream and consumers are compared, and what was lost goes again.
 
-A consumer's owner says which events it lacks. One that it lacks and that its group can no longer read is lost: the stream
-forgot it after it was marked as published. It is published again under its own id, and the consumer applies it once.
+A consumer's owner says which events it lacks. One that it lacks and that its group can no longer
+read is lost: the stream forgot it after it was marked as published. It is published again under its
+own id, and each consumer applies it once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
 
-from sql import query
 from wallet_runtime.plumbing.events.outbox import Outbox
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database, Row
 from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.plumbing.runtime.loop import Loop
 
 PAGE_ROWS_MAX = 500
 INTERVAL_SECONDS = 2.0
 REST_SECONDS_MAX = 20.0
 REST_PER_WORK = 3.0  # a long backlog is compared at a quarter of one core at most
-# While events are missing the worker is red, and only the next comparison can say that they came back.
+# While events are missing the worker is red, and only the next comparison can say that they came
+# back.
 REST_MISSING_SECONDS_MAX = 4.0
 STALLED_SECONDS = 60.0
 RESEND_PATIENCE_SECONDS = 2.0
@@ -36,131 +38,169 @@ MISSING = Gauge(
     "Published events that the stream has lost and that are not applied yet.",
     ["outbox"],
 )
-_VERBS = ("behind", "unapplied", "resend", "compared")
 
 log = structlog.get_logger("delivery")
 
 
 @dataclass
-class _Seen:
-    """One look at a partition: up to which number everything is applied, and what is on its way again or cannot be read."""
+class _Compared:
+    """A partition compared with one consumer.
+
+    Everything up to `applied_no` is applied there. `missing` are the events that it lacks and
+    cannot read, `resent` those that were sent back to be published again.
+    """
 
     applied_no: int = 0
     has_gap: bool = False
-    missing: int = 0
-    resent: list[UUID] = field(default_factory=list)
+    missing: set[UUID] = field(default_factory=set)
+    resent: set[UUID] = field(default_factory=set)
+
+    def note_page(self, lacking: list[Row], page_end: int) -> None:
+        """Take in a page of the order of publishing, and what the consumer lacks of it."""
+        if not self.has_gap:
+            self.applied_no = lacking[0]["publication_no"] - 1 if lacking else page_end
+        self.has_gap = self.has_gap or bool(lacking)
 
 
 class Delivery:
-    """Compares one outbox with the groups that read its streams; any number of copies may."""
+    """Compares one outbox with the consumers of its streams; any number of copies may.
+
+    `consumers` has the group of each consumer by its schema.
+    """
 
     def __init__(
         self,
         outbox: Outbox,
-        groups: tuple[str, ...],
+        consumers: Mapping[str, str],
         database: Database,
         streams: Streams,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what a turn needs; a statement that does not exist stops the start."""
-        for verb in _VERBS:
-            query(outbox.statement(verb))
-        self._outbox, self._groups = outbox, groups
+        """Take what a turn needs."""
+        self._outbox, self._consumers = outbox, dict(consumers)
         self._database, self._streams, self._clock = database, streams, clock
         self._missing = 0
         self._rest_until = float("-inf")
 
     def turn(self) -> int:
-        """Compare what is behind unless it is time to rest; return how many events were sent back to be published."""
+        """Compare what is behind unless it is time to rest; return how many events go again."""
         began = self._clock()
         if began < self._rest_until:
             return 0
         with self._database.session() as session:
             behind = [row["partition_no"] for row in session.all(self._outbox.statement("behind"))]
-        seen = {partition_no: self._compare(partition_no) for partition_no in behind}
+        compared = {partition_no: self._compare_all(partition_no) for partition_no in behind}
+        self._note(compared)
+
+        took = self._clock() - began
+        self._rest_until = began + took + self._rest_seconds(took)
+        return sum(len(each.resent) for each in compared.values())
+
+    def health(self) -> str:
+        """Say "ok", or how many events the stream has lost; red until each of them is applied."""
+        if not self._missing:
+            return OK
+        return (
+            f"{self._missing} published events were lost on their way to a consumer "
+            "and are sent again"
+        )
+
+    def _note(self, compared: Mapping[int, _Compared]) -> None:
         with self._database.session() as session:
             self._missing = session.one(
                 self._outbox.statement("compared"),
-                partition_nos=behind,
-                applied_nos=[each.applied_no for each in seen.values()],
-                missing=[each.missing for each in seen.values()],
+                partition_nos=list(compared),
+                applied_nos=[each.applied_no for each in compared.values()],
+                missing=[len(each.missing) for each in compared.values()],
             )["missing"]
-        MISSING.labels(self._outbox.owner).set(self._missing)
-        took = self._clock() - began
-        self._rest_until = began + took + self._rest_seconds(took)
-        return sum(len(each.resent) for each in seen.values())
+        MISSING.labels(self._outbox.publisher).set(self._missing)
 
     def _rest_seconds(self, took: float) -> float:
         return min(
             REST_MISSING_SECONDS_MAX if self._missing else REST_SECONDS_MAX, took * REST_PER_WORK
         )
 
-    def health(self) -> str:
-        """Say "ok", or how many events the stream has lost; red until each of them is applied."""
-        if not self._missing:
-            return OK
-        return f"{self._missing} published events were lost on their way to a consumer and are sent again"
+    def _compare_all(self, partition_no: int) -> _Compared:
+        """Compare a partition with every consumer; the slowest says what is applied."""
+        each = [self._compare(partition_no, consumer) for consumer in self._consumers]
+        resent = set().union(*(one.resent for one in each))
+        # What is sent again is counted as unpublished, by the statement that notes the comparison.
+        missing = set().union(*(one.missing for one in each)) - resent
+        return _Compared(
+            min(one.applied_no for one in each),
+            any(one.has_gap for one in each),
+            missing,
+            resent,
+        )
 
-    def _compare(self, partition_no: int) -> _Seen:
-        """Look at what was published since everything was known to be applied, page by page."""
-        seen, after = _Seen(), None
+    def _compare(self, partition_no: int, consumer: str) -> _Compared:
+        """Read what was published since everything was known to be applied, page by page."""
+        compared, after = _Compared(), None
         while True:
             with self._database.session() as session:
                 rows = session.all(
-                    self._outbox.statement("unapplied"),
+                    self._outbox.statement(f"unapplied_by_{consumer}"),
                     partition_no=partition_no,
                     after=after,
                     limit=PAGE_ROWS_MAX,
                 )
             after = rows[0]["page_end"]
             if after is None:
-                break
-            self._look_at(
-                partition_no, [row for row in rows if row["event_id"] is not None], after, seen
-            )
+                return compared
+            lacking = [row for row in rows if row["event_id"] is not None]
+            compared.note_page(lacking, after)
+            if lacking:
+                self._send_lost(partition_no, consumer, lacking, compared)
             if rows[0]["page_rows"] < PAGE_ROWS_MAX:
-                break
-        return seen
+                return compared
 
-    def _look_at(self, partition_no: int, lacking: list[Row], page_end: int, seen: _Seen) -> None:
-        if not seen.has_gap:
-            seen.applied_no = lacking[0]["publication_no"] - 1 if lacking else page_end
-        seen.has_gap = seen.has_gap or bool(lacking)
-        if not lacking:
-            return
-        # The stream is looked at after the consumers, and they are asked again as the row is taken back: what was
-        # applied and acknowledged in between is not lost.
-        still_lacking = self._resend(self._lost(partition_no, lacking))
+    def _send_lost(
+        self, partition_no: int, consumer: str, lacking: list[Row], compared: _Compared
+    ) -> None:
+        # The stream is asked after the consumer, and the consumer once more as the row is taken
+        # back: an event that was applied and acknowledged in between is not lost.
+        still_lacking = self._resend(consumer, self._lost(partition_no, consumer, lacking))
         resent = [event_id for event_id, is_resent in still_lacking.items() if is_resent]
-        seen.resent += resent
-        # What is sent again is counted as unpublished, by the statement that notes the comparison.
-        waiting = still_lacking.keys() | {row["event_id"] for row in lacking if row["resends"]}
-        seen.missing += len(waiting - set(resent))
+        compared.resent.update(resent)
+        compared.missing |= still_lacking.keys()
+        compared.missing |= {row["event_id"] for row in lacking if row["resends"]}
         if resent:
-            RESENT.labels(self._outbox.owner).inc(len(resent))
-            told = [str(event_id) for event_id in resent[:10]]
+            RESENT.labels(self._outbox.publisher).inc(len(resent))
             log.error(
                 "the stream lost events; they are published again",
                 partition=partition_no,
+                consumer=consumer,
                 number=len(resent),
-                first=told,
+                first=[str(event_id) for event_id in resent[:10]],
             )
 
-    def _lost(self, partition_no: int, lacking: list[Row]) -> list[Row]:
-        stream = self._outbox.stream_of(partition_no)
+    def _lost(self, partition_no: int, consumer: str, lacking: list[Row]) -> list[Row]:
         entries = {row["entry_id"]: str(row["event_id"]) for row in lacking}
-        reach = [self._streams.in_reach(stream, group, entries) for group in self._groups]
-        return [row for row in lacking if not all(row["entry_id"] in each for each in reach)]
+        in_reach = self._streams.in_reach(
+            self._outbox.stream_of(partition_no), self._consumers[consumer], entries
+        )
+        return [row for row in lacking if row["entry_id"] not in in_reach]
 
-    def _resend(self, lost: list[Row]) -> dict[UUID, bool]:
+    def _resend(self, consumer: str, lost: list[Row]) -> dict[UUID, bool]:
         """Return the events that are lacking even now, and whether each is published again now."""
         if not lost:
             return {}
         with self._database.session() as session:
             rows = session.all(
-                self._outbox.statement("resend"),
+                self._outbox.statement(f"resend_to_{consumer}"),
                 event_ids=[row["event_id"] for row in lost],
                 publication_nos=[row["publication_no"] for row in lost],
                 patience_seconds=RESEND_PATIENCE_SECONDS,
             )
         return {row["event_id"]: row["resent"] for row in rows}
+
+
+def delivery_loop(delivery: Delivery) -> Loop:
+    """Make the loop `delivery`."""
+    return Loop(
+        "delivery",
+        delivery.turn,
+        INTERVAL_SECONDS,
+        STALLED_SECONDS,
+        checks={"delivery": delivery.health},
+    )

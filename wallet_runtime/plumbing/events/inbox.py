@@ -1,93 +1,118 @@
-"""What a consumer does first with an event: read it strictly, then claim it, so that a redelivery changes nothing."""
+"""A consumer's inbox: an event is claimed once, in the player's order, by who holds the lease."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, TypeVar
-from uuid import UUID
+from typing import Any
 
-import msgspec
+from wallet_runtime.plumbing.events.envelope import MalformedEvent, StreamEvent, content_hash
+from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
+from wallet_runtime.plumbing.events.streams import StreamEntry
+from wallet_runtime.plumbing.events.subscription import Subscription
+from wallet_runtime.plumbing.runtime.database import Session, json
+from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
-from wallet_runtime.plumbing.events.streams import Entry
-from wallet_runtime.plumbing.runtime.database import Session
-
-SCHEMA_VERSION_MAX = 1
-Shape = TypeVar("Shape")
-
-
-class MalformedEvent(Exception):
-    """The stream entry is not an event; no number of tries will make it one."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as its stream carries it; every field is required, the brand above all (RS-9)."""
-
-    event_id: UUID
-    event_type: Annotated[str, msgspec.Meta(min_length=1)]
-    brand_id: UUID
-    player_id: UUID
-    player_version: int
-    event_no: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-    schema_version: int
-    occurred_at: datetime
-    restore_epoch: int
-    payload: dict[str, Any]
+ERROR_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class ReceivedEvent:
     """An event with the place in its stream that has to be acknowledged."""
 
     stream: str
-    entry: Entry
-    event: Event
+    entry: StreamEntry
+    event: StreamEvent
+
+    def columns(self) -> dict[str, Any]:
+        """Return what a claim stores of the event."""
+        event = self.event
+        return {
+            "event_id": event.event_id,
+            "event_type": event.event_type,
+            "brand_id": event.brand_id,
+            "player_id": event.player_id,
+            "player_version": event.player_version,
+            "event_no": event.event_no,
+            "schema_version": event.schema_version,
+            "restore_epoch": event.restore_epoch,
+            "occurred_at": event.occurred_at,
+            "stream": self.stream,
+            "entry_id": self.entry.entry_id,
+        }
 
 
-def read_event(fields: Mapping[str, str]) -> Event:
-    """Type the fields of a stream entry; raise MalformedEvent with the field that is missing or wrong."""
-    try:
-        event = msgspec.convert(
-            {**fields, "payload": msgspec.json.decode(fields.get("payload", "null"))},
-            Event,
-            strict=False,
-        )
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise MalformedEvent(f"the entry is not an event: {error}") from error
-    if not 1 <= event.schema_version <= SCHEMA_VERSION_MAX:
-        raise MalformedEvent(
-            f"schema version {event.schema_version} is not known here; known are 1 to {SCHEMA_VERSION_MAX}"
-        )
-    return event
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Whether an event is ours to apply now, or is blocked by a dead letter of its player.
 
-
-def claim(
-    session: Session, statement: str, delivery: Delivery, **more: object
-) -> Mapping[str, Any]:
-    """Insert the event into the consumer's inbox, in the transaction of its effect, and return what the statement says.
-
-    `statement` inserts on conflict do nothing and answers at least `won`: whether this transaction is the one to apply the event.
+    `position` is the number up to which the player's events were applied before.
     """
-    event = delivery.event
-    return session.one(
-        statement,
-        event_id=event.event_id,
-        event_type=event.event_type,
-        brand_id=event.brand_id,
-        player_id=event.player_id,
-        player_version=event.player_version,
-        event_no=event.event_no,
-        schema_version=event.schema_version,
-        restore_epoch=event.restore_epoch,
-        occurred_at=event.occurred_at,
-        stream=delivery.stream,
-        entry_id=delivery.entry.entry_id,
-        **more,
-    )
+
+    position: int
+    blocked: bool
+    won: bool
 
 
-def read_payload(event: Event, shape: type[Shape]) -> Shape:
-    """Type an event's payload; amounts are strings of digits there. Raises MalformedEvent."""
-    try:
-        return msgspec.convert(event.payload, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise MalformedEvent(f"the payload of {event.event_type} is not valid: {error}") from error
+class Inbox:
+    """The claims of one consumer."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        """Take whose inbox it is."""
+        self._subscription = subscription
+
+    def claim(self, session: Session, lease: PartitionLease, received: ReceivedEvent) -> Claimed:
+        """Claim an event in the transaction of its effect. Raises LeaseLost."""
+        row = session.one(
+            self._subscription.statement("claim"),
+            partition_no=lease.partition_no,
+            holder=lease.holder,
+            **received.columns(),
+        )
+        if not row["leased"]:
+            raise LeaseLost
+        return Claimed(row["position"], row["blocked"], row["won"])
+
+    def known(
+        self, session: Session, partition_no: int, entries: Sequence[StreamEntry]
+    ) -> set[str]:
+        """Return the content hashes of the entries that the publisher's outbox has.
+
+        Anybody who may write to the stream can make other entries.
+        """
+        asked = [
+            {"event_id": str(event_id), "partition_no": partition_no, "hash": content_hash(fields)}
+            for event_id, fields in _named(entries)
+        ]
+        if not asked:
+            return set()
+        rows = session.all(self._subscription.statement("known_events"), events=json(asked))
+        return {row["hash"] for row in rows}
+
+    def count_failure(self, session: Session, event: StreamEvent, error: str) -> int:
+        """Count a failed try of an event; return how many there were."""
+        tries: int = session.one(
+            self._subscription.statement("event_failed"),
+            event_id=event.event_id,
+            brand_id=event.brand_id,
+            player_id=event.player_id,
+            error=error[:ERROR_LENGTH_MAX],
+        )["tries"]
+        return tries
+
+
+def refuse_unknown(entry: StreamEntry, known: set[str]) -> None:
+    """Raise MalformedEvent for an entry that the publisher's outbox does not have."""
+    fields = entry.fields or {}
+    if content_hash(fields) not in known:
+        raise MalformedEvent(
+            f"the wallet's outbox has no event {fields.get('event_id', '')[:36]} with this content"
+        )
+
+
+def _named(entries: Sequence[StreamEntry]) -> list[tuple[Any, Mapping[str, str]]]:
+    """Return the entries that name an event, each with the event's id."""
+    found = [
+        (parse_uuid(entry.fields.get("event_id", "")), entry.fields)
+        for entry in entries
+        if entry.fields is not None
+    ]
+    return [(event_id, fields) for event_id, fields in found if event_id is not None]

@@ -1,39 +1,29 @@
-"""The publisher's turn over an outbox table: committed events go to their stream at least once, in order per player.
+"""The publisher's turn over an outbox: committed events reach their stream, in order per player.
 
-A partition's row lock is the lease: it is held by the transaction that publishes and marks, so it cannot outlive it.
-A kill between the two sends the same events again, from the same first one, and consumers claim each event once.
+Each goes at least once. A partition's row lock is the lease: the transaction that publishes and
+marks holds it, so it cannot outlive that transaction. A kill between the two sends the same events
+again, from the same first one, and consumers claim each event once.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from prometheus_client import Counter, Gauge
 
-from sql import query
+from wallet_runtime.plumbing.events.envelope import FIELDS
 from wallet_runtime.plumbing.events.streams import Streams, StreamsError
+from wallet_runtime.plumbing.events.tables import confirm_tables
 from wallet_runtime.plumbing.runtime import failpoint
 from wallet_runtime.plumbing.runtime.database import Database, Row, Session
-from wallet_runtime.plumbing.runtime.window import Tally
+from wallet_runtime.plumbing.runtime.loop import Loop
+from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
 BATCH_ROWS_MAX = 200
 POLL_SECONDS = 0.015
 STALLED_SECONDS = 10.0  # several bounded waits for Redis and PostgreSQL
 HEALTH_WINDOW_SECONDS = 10.0
 BACKLOG_INTERVAL_SECONDS = 2.0
-ENTRY_FIELDS = (
-    "event_id",
-    "event_type",
-    "brand_id",
-    "player_id",
-    "player_version",
-    "event_no",
-    "schema_version",
-    "occurred_at",
-    "restore_epoch",
-    "payload",
-)
 PUBLISHED = Counter("outbox_published_total", "Events that reached their stream.", ["outbox"])
 PUBLISH_FAILURES = Counter(
     "outbox_publish_failures_total",
@@ -42,27 +32,18 @@ PUBLISH_FAILURES = Counter(
 )
 DEPTH = Gauge("outbox_depth", "Events that wait to be published.", ["outbox"])
 AGE = Gauge("outbox_age_seconds", "Age of the oldest event that waits to be published.", ["outbox"])
-_VERBS = ("waiting", "lease", "rows", "published", "failed", "backlog")
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """One outbox table: whose it is, and which stream a partition goes to.
+    """One outbox: its schema, one of `sql.owners.PUBLISHERS`, and the stream of each partition."""
 
-    The statements are `<owner>_outbox_<verb>` of sql/queries/outbox.sql; a missing one stops the start.
-    """
-
-    owner: str
+    publisher: str
     stream_of: Callable[[int], str]
-
-    def __post_init__(self) -> None:
-        """Find every statement now rather than at the first event."""
-        for verb in _VERBS:
-            query(self.statement(verb))
 
     def statement(self, verb: str) -> str:
         """Name one of the outbox's statements."""
-        return f"{self.owner}_outbox_{verb}"
+        return f"{self.publisher}_outbox_{verb}"
 
 
 class PublishFailed(Exception):
@@ -70,7 +51,7 @@ class PublishFailed(Exception):
 
 
 class Publisher:
-    """Publishes one outbox; any number of publishers may run on it, in this process and in others."""
+    """Publishes one outbox; any number of publishers may run on it, here and elsewhere."""
 
     def __init__(
         self,
@@ -84,13 +65,16 @@ class Publisher:
         self._database = database
         self._streams = streams
         self._clock = clock
-        self._tally = Tally(
-            f"publishing the {outbox.owner} outbox", HEALTH_WINDOW_SECONDS, clock=clock
+        self._window = SlidingWindow(
+            f"publishing the {outbox.publisher} outbox", HEALTH_WINDOW_SECONDS, clock=clock
         )
         self._backlog_at = -BACKLOG_INTERVAL_SECONDS
 
     def turn(self) -> int:
-        """Publish one batch of one partition; return how many events it held. Raises PublishFailed, then nothing is lost."""
+        """Publish one batch of one partition; return how many events it held.
+
+        Raises PublishFailed, and then nothing is lost.
+        """
         self._show_backlog()
         with self._database.session() as session:
             if not session.one(self._outbox.statement("waiting"))["waiting"]:
@@ -100,19 +84,23 @@ class Publisher:
             if lease is None:
                 return 0
             published, failure = self._publish(session, lease["partition_no"])
-        if failure is not None or published:
-            self._tally.add(failure is None)
-        if failure is not None:
-            PUBLISH_FAILURES.labels(self._outbox.owner).inc()
-            raise PublishFailed(
-                f"{failure}; the events wait in the {self._outbox.owner} outbox and are tried again"
-            ) from failure
-        PUBLISHED.labels(self._outbox.owner).inc(published)
-        return published
+        return self._count(published, failure)
 
     def health(self) -> str:
-        """Say "ok", `Degraded` when part of the last tries got through, or the reason when none did (SPEC 4)."""
-        return self._tally.verdict()
+        """Say "ok", `Degraded` when part of the last tries succeeded, or why none did (SPEC 4)."""
+        return self._window.verdict()
+
+    def _count(self, published: int, failure: StreamsError | None) -> int:
+        outbox = self._outbox.publisher
+        if failure is not None or published:
+            self._window.add(failure is None)
+        if failure is not None:
+            PUBLISH_FAILURES.labels(outbox).inc()
+            raise PublishFailed(
+                f"{failure}; the events wait in the {outbox} outbox and are tried again"
+            ) from failure
+        PUBLISHED.labels(outbox).inc(published)
+        return published
 
     def _publish(self, session: Session, partition_no: int) -> tuple[int, StreamsError | None]:
         rows = session.all(
@@ -144,17 +132,24 @@ class Publisher:
             return
         with self._database.session() as session:
             backlog = session.one(self._outbox.statement("backlog"))
-        DEPTH.labels(self._outbox.owner).set(backlog["depth"])
-        AGE.labels(self._outbox.owner).set(backlog["age_seconds"])
+        DEPTH.labels(self._outbox.publisher).set(backlog["depth"])
+        AGE.labels(self._outbox.publisher).set(backlog["age_seconds"])
         self._backlog_at = now
 
 
-def content_hash(fields: Mapping[str, str]) -> str:
-    """Hash an entry's content, as `wallet.known_events` hashes the row that it was made of."""
-    content = "\n".join(fields.get(name, "") for name in ENTRY_FIELDS)
-    return sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
+def publisher_loop(outbox: Outbox, database: Database, streams: Streams) -> Loop:
+    """Make the loop `outbox_publisher`. Raises SettingsError where a table is missing."""
+    confirm_tables(database, outbox.statement("tables"))
+    publisher = Publisher(outbox, database, streams)
+    return Loop(
+        "outbox_publisher",
+        publisher.turn,
+        POLL_SECONDS,
+        STALLED_SECONDS,
+        checks={"publishing": publisher.health},
+    )
 
 
 def _entries(rows: Sequence[Row]) -> list[dict[str, str]]:
-    # A column that is NULL or not there is left out: the consumer refuses an entry without it.
-    return [{name: row[name] for name in ENTRY_FIELDS if row.get(name) is not None} for row in rows]
+    # A field that is NULL is left out: the consumer refuses an entry without it.
+    return [{name: row[name] for name in FIELDS if row.get(name) is not None} for row in rows]

@@ -1,4 +1,7 @@
-"""Retention: what a process need not keep any longer goes in small batches; a trim never outruns a consumer (SPEC 1.3)."""
+"""Retention: what need not be kept any longer goes in small batches.
+
+A trim never outruns a consumer (SPEC 1.3).
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,12 +13,14 @@ from sql import query
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime import seal
 from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.plumbing.runtime.settings import SettingsError
 
 BATCH_ROWS_MAX = 1000
 INTERVAL_SECONDS = 30.0
 STALLED_SECONDS = 300.0
 HOURS_MAX = 24 * 366 * 10
+HOURS_DIGITS_MAX = 10
 # An entry that is read again is looked for in the outbox, and what stands there has its claim.
 OUTLIVES = (("inbox", "stream"), ("inbox", "outbox"), ("outbox", "stream"))
 _HOUR_MS = 3_600_000
@@ -25,8 +30,11 @@ REMOVED = Counter(
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """For how many hours each kind is kept. An inbox outlives streams and outbox: each event there has its claim."""
+class RetentionHours:
+    """For how many hours each kind is kept.
+
+    An inbox outlives streams and outbox: each event there has its claim.
+    """
 
     outbox: int = 168
     inbox: int = 336
@@ -35,49 +43,71 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """A table's rows: the statement that removes a batch of them (hours, limit -> gone), and the hours they are kept."""
+class ExpiringRows:
+    """A table's rows: the statement that removes a batch of them, and the hours they are kept.
+
+    The statement takes `hours` and `limit`, and answers how many are `gone`.
+    """
 
     statement: str
     hours: int
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
-    """A stream's entries, the groups that must have got through with one before it goes, and the hours they are kept."""
+class ExpiringEntries:
+    """A stream's entries, and the hours they are kept.
+
+    Each of `groups` must have acknowledged an entry before it goes.
+    """
 
     stream: str
     groups: tuple[str, ...]
     hours: int
 
 
-def read_keep(environ: Mapping[str, str]) -> Keep:
-    """Read `<KIND>_RETENTION_HOURS`; whole hours from 24 (a stream: 1). Every fault at once, as SettingsError."""
-    faults: list[str] = []
+def consumer_rows(consumer: str, hours: RetentionHours) -> tuple[ExpiringRows, ...]:
+    """List what a consumer keeps of events: claims, and counts of failed tries."""
+    return (
+        ExpiringRows(f"{consumer}_prune_inbox", hours.inbox),
+        ExpiringRows(f"{consumer}_prune_failures", hours.inbox),
+    )
+
+
+def read_retention_hours(environ: Mapping[str, str]) -> RetentionHours:
+    """Read `<KIND>_RETENTION_HOURS`: whole hours from 24, a stream's from 1.
+
+    Raises SettingsError with every fault.
+    """
     hours: dict[str, int] = {}
-    for field in fields(Keep):
-        name, least = f"{field.name.upper()}_RETENTION_HOURS", 1 if field.name == "stream" else 24
-        text = environ.get(name, str(field.default))
-        if (
-            text.isascii()
-            and text.isdigit()
-            and len(text) <= 10
-            and least <= int(text) <= HOURS_MAX
-        ):
-            hours[field.name] = int(text)
+    faults: list[str] = []
+    for kind in fields(RetentionHours):
+        name, least = f"{kind.name.upper()}_RETENTION_HOURS", 1 if kind.name == "stream" else 24
+        text = environ.get(name, str(kind.default))
+        if _is_hours(text, least):
+            hours[kind.name] = int(text)
         else:
             faults.append(
-                f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, found {text[:20]!r}"
+                f"{name} must be a whole number of hours from {least} to {HOURS_MAX}, "
+                f"found {text[:20]!r}"
             )
-    for longer, shorter in OUTLIVES if not faults else ():
-        if hours[longer] <= hours[shorter]:
-            found = f"{longer.upper()}_RETENTION_HOURS ({hours[longer]})"
-            faults.append(
-                f"{found} must be more than {shorter.upper()}_RETENTION_HOURS ({hours[shorter]})"
-            )
+    faults = faults or _outlived(hours)
     if faults:
         raise SettingsError(faults)
-    return Keep(**hours)
+    return RetentionHours(**hours)
+
+
+def _is_hours(text: str, least: int) -> bool:
+    is_number = text.isascii() and text.isdigit() and len(text) <= HOURS_DIGITS_MAX
+    return is_number and least <= int(text) <= HOURS_MAX
+
+
+def _outlived(hours: Mapping[str, int]) -> list[str]:
+    return [
+        f"{longer.upper()}_RETENTION_HOURS ({hours[longer]}) must be more than "
+        f"{shorter.upper()}_RETENTION_HOURS ({hours[shorter]})"
+        for longer, shorter in OUTLIVES
+        if hours[longer] <= hours[shorter]
+    ]
 
 
 class Retention:
@@ -87,39 +117,40 @@ class Retention:
         self,
         database: Database,
         streams: Streams,
-        rows: tuple[Rows, ...],
-        entries: tuple[Entries, ...],
+        rows: tuple[ExpiringRows, ...],
+        entries: tuple[ExpiringEntries, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take what a turn needs; a statement that does not exist stops the start."""
         for kind in rows:
             query(kind.statement)
-        self._database, self._streams, self._rows, self._entries, self._clock = (
-            database,
-            streams,
-            rows,
-            entries,
-            clock,
-        )
+        self._database, self._streams = database, streams
+        self._rows, self._entries, self._clock = rows, entries, clock
 
     def turn(self) -> int:
-        """Remove one batch of everything that is past its time; return how much went. Raises `Maintenance` under a seal."""
-        gone = 0
-        for kind in self._rows:
-            with self._database.transaction() as session:
-                seal.hold(session)
-                removed = session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)[
-                    "gone"
-                ]
-            gone += self._count(kind.statement, removed)
-        for stream in self._entries:
-            before_ms = int(self._clock() * 1000) - stream.hours * _HOUR_MS
-            gone += self._count(
-                stream.stream, self._streams.trim(stream.stream, stream.groups, before_ms)
-            )
-        return gone
+        """Remove one batch of everything that is past its time; return how much went.
 
-    @staticmethod
-    def _count(what: str, gone: int) -> int:
-        REMOVED.labels(what).inc(gone)
-        return gone
+        Raises `Maintenance` under a seal.
+        """
+        rows = sum(self._remove_rows(kind) for kind in self._rows)
+        return rows + sum(self._trim(kind) for kind in self._entries)
+
+    def _remove_rows(self, kind: ExpiringRows) -> int:
+        with self._database.transaction() as session:
+            seal.hold(session)
+            row = session.one(kind.statement, hours=kind.hours, limit=BATCH_ROWS_MAX)
+        return _counted(kind.statement, row["gone"])
+
+    def _trim(self, kind: ExpiringEntries) -> int:
+        before_ms = int(self._clock() * 1000) - kind.hours * _HOUR_MS
+        return _counted(kind.stream, self._streams.trim(kind.stream, kind.groups, before_ms))
+
+
+def retention_loop(retention: Retention) -> Loop:
+    """Make the loop `retention`."""
+    return Loop("retention", retention.turn, INTERVAL_SECONDS, STALLED_SECONDS)
+
+
+def _counted(what: str, gone: int) -> int:
+    REMOVED.labels(what).inc(gone)
+    return gone

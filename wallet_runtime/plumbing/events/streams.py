@@ -14,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wallet_runtime import contract
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.health import OK
 from wallet_runtime.plumbing.runtime.settings import Settings
 
 TIMEOUT_SECONDS = 2.0
@@ -31,7 +33,7 @@ class GroupMissing(StreamsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StreamEntry:
     """One entry of a stream; `fields` is None when the entry was trimmed away while it waited for acknowledgement."""
 
     entry_id: str
@@ -99,12 +101,12 @@ class Streams:
 
     def pending(
         self, stream: str, group: str, consumer: str, *, after: str, count: int
-    ) -> list[Entry]:
+    ) -> list[StreamEntry]:
         """Return the consumer's unacknowledged entries with an id above `after` ("0": from the oldest), in stream order."""
         with _translated():
             answer: Any = self._redis.xreadgroup(group, consumer, {stream: after}, count=count)
         return [
-            Entry(str(entry_id), fields or None)
+            StreamEntry(str(entry_id), fields or None)
             for _, entries in answer or []
             for entry_id, fields in entries
         ]
@@ -186,6 +188,23 @@ def open_streams(settings: Settings) -> Streams:
     if settings.redis_url is None:
         raise AssertionError(f"{settings.process} uses streams, but its settings have no REDIS_URL")
     return Streams(settings.redis_url.reveal().decode())
+
+
+class RedisCheck:
+    """The check that Redis answers (RS-7); connects when it is first polled."""
+
+    def __init__(self) -> None:
+        """Connect to nothing yet."""
+        self._streams: Streams | None = None
+
+    def poll(self, context: Context) -> str:
+        """Say "ok" when Redis answers, else why not."""
+        self._streams = self._streams or open_streams(context.settings)
+        try:
+            self._streams.ping()
+        except StreamsError as error:
+            return str(error)
+        return OK
 
 
 def wallet_stream(partition_no: int) -> str:

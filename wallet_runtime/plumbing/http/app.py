@@ -36,15 +36,16 @@ from wallet_runtime.plumbing.errors import (
     PersonNotSigned,
     RequestIdRequired,
     RequestTooSlow,
-    Unauthorized,
 )
 from wallet_runtime.plumbing.http import auth, body, persons
 from wallet_runtime.plumbing.http.envelope import Envelope, send_answer
-from wallet_runtime.plumbing.http.headers import Headers, parse_uuid
+from wallet_runtime.plumbing.http.headers import Headers
+from wallet_runtime.plumbing.http.observed import HealthEndpoint, MetricsEndpoint
 from wallet_runtime.plumbing.runtime import decoders, metrics, seal
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.database import SEALED_RETRY_SECONDS
 from wallet_runtime.plumbing.runtime.health import Check, Health
+from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 from wallet_runtime.plumbing.runtime.loop import Loop
 
 BODY_SECONDS_MAX = 10.0
@@ -169,8 +170,8 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
             )
         by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
-        by_path[contract.HEALTH_PATH]["GET"] = health
-    by_path[contract.METRICS_PATH]["GET"] = _Metrics(context)
+        by_path[contract.HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
+    by_path[contract.METRICS_PATH]["GET"] = MetricsEndpoint(context)
     # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
     paths = sorted(by_path, key=lambda path: ("{" in path, path))
     router = Router(
@@ -398,20 +399,6 @@ def _brand_of(headers: Headers, identity: auth.Identity) -> UUID | None:
     if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
         raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")
     return brand_id
-
-
-class _Metrics:
-    """The figures of this process, for who may see them."""
-
-    def __init__(self, context: Context) -> None:
-        self._settings = context.settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not auth.may_observe(self._settings, scope["headers_read"]):
-            raise Unauthorized("metrics are for a caller with a token of this process")
-        await send_answer(
-            scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE}
-        )
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,8 @@ from uuid import UUID
 from wallet_runtime import contract
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, Unauthorized
-from wallet_runtime.plumbing.http.headers import Headers, bearer, parse_uuid
+from wallet_runtime.plumbing.http.headers import Headers, bearer
+from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 from wallet_runtime.plumbing.runtime.settings import Secret, Settings
 
 SESSION_SECONDS = 12 * 3600

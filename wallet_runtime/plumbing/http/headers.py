@@ -6,10 +6,10 @@ from uuid import UUID
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
 HEADER_VALUE_LENGTH_MAX = 255
 CLIENT_ID_LENGTH_MAX = 200
-UUID_LENGTH = 36
 NUMBER = "0|[1-9][0-9]{0,18}"
 BIGINT_MAX = 2**63 - 1
 
@@ -80,16 +80,6 @@ def scoped_id(owner: object, identifier: str, header: str) -> str:
             f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, found {len(identifier)}"
         )
     return f"{owner}.{identifier}"
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID that a text of 36 characters writes in the usual form, or None."""
-    if len(text) != UUID_LENGTH or not text.isascii():
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _uuid_of(text: str, where: str) -> UUID:

@@ -1,4 +1,7 @@
-"""Readiness by looking: a thread runs the checks every half second, `/health` tells what it found and how old that is."""
+"""Readiness by polling: a thread runs the checks every half second.
+
+`/health` tells what they found, and how old that is.
+"""
 
 import os
 import threading
@@ -7,19 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
 
 from wallet_runtime.plumbing.errors import ApiError
-from wallet_runtime.plumbing.http import auth
-from wallet_runtime.plumbing.http.envelope import send_answer
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.control_link import Report
 from wallet_runtime.plumbing.runtime.loop import Loop
 
-LOOK_SECONDS = 0.5
-LOOK_AGE_SECONDS_MAX = 5.0
+POLL_SECONDS = 0.5
+POLL_AGE_SECONDS_MAX = 5.0
 OK = "ok"
-TOLD_TO_ALL = ("process", "status")
 
 Check = Callable[[Context], str]
 
@@ -38,33 +37,36 @@ def check_database(context: Context) -> str:
 
 
 class Health:
-    """What a copy knows of itself; also the ASGI application of `/health`, which never waits for a database."""
+    """What a copy knows of itself: the checks of its service and of its loops."""
 
     def __init__(
         self, context: Context, checks: Mapping[str, Check], loops: Sequence[Loop]
     ) -> None:
-        """Know what to look at; nothing is looked at before `start`."""
+        """Know what to poll; nothing is polled before `start`."""
         self._context = context
-        self._checks = {"database": check_database, **checks}
+        of_loops = {
+            name: _without_context(check) for loop in loops for name, check in loop.checks.items()
+        }
+        self._checks = {"database": check_database, **checks, **of_loops}
         self._loops = tuple(loops)
         self._found = dict.fromkeys(self._checks, "not looked at yet")
-        self._looked_at = time.monotonic()
+        self._polled_at = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to poll."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; from here on the copy says that it is stopping."""
+        """Stop polling; from here on the copy says that it is stopping."""
         self._stopping.set()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Run every check once."""
         for name, check in self._checks.items():
             self._found[name] = _outcome(check, self._context)
-        self._looked_at = time.monotonic()
+        self._polled_at = time.monotonic()
 
     def report(self) -> Report:
         """Return readiness and its figures at once, for the heartbeat in `control`."""
@@ -80,7 +82,7 @@ class Health:
             "control": context.control.check(),
             "stopping": "stopping" if self._stopping.is_set() else OK,
         }
-        if time.monotonic() - self._looked_at > LOOK_AGE_SECONDS_MAX:
+        if time.monotonic() - self._polled_at > POLL_AGE_SECONDS_MAX:
             checks["looking"] = "the checks have not ended for more than 5 s"
         loops = {loop.name: loop.state() for loop in self._loops}
         red = [
@@ -107,23 +109,14 @@ class Health:
             "legacy_token_present": settings.legacy_token_present,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer `GET /health`: 200, or 503 when failing; to a caller without credentials the status alone."""
-        answer = self.answer()
-        if not auth.may_observe(self._context.settings, scope["headers_read"]):
-            answer = {name: answer[name] for name in TOLD_TO_ALL}
-        await send_answer(
-            scope,
-            send,
-            503 if answer["status"] == "failing" else 200,
-            msgspec.json.encode(answer),
-            {},
-        )
-
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.look()
-            self._stopping.wait(LOOK_SECONDS)
+            self.poll()
+            self._stopping.wait(POLL_SECONDS)
+
+
+def _without_context(check: Callable[[], str]) -> Check:
+    return lambda _: check()
 
 
 def _outcome(check: Check, context: Context) -> str:

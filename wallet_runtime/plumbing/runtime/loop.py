@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -34,11 +34,21 @@ class Loop:
     """
 
     def __init__(
-        self, name: str, turn: Callable[[], int], interval_seconds: float, limit_seconds: float
+        self,
+        name: str,
+        turn: Callable[[], int],
+        interval_seconds: float,
+        limit_seconds: float,
+        *,
+        checks: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
-        """Name the loop; it does nothing before `start`."""
+        """Name the loop; it does nothing before `start`.
+
+        `checks` judge what the loop got done lately, and are told in `/health` beside its state.
+        """
         self.name = name
         self.limit_seconds = limit_seconds
+        self.checks = dict(checks or {})
         self._turn = turn
         self._interval_seconds = interval_seconds
         self._failures = 0

@@ -12,7 +12,8 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime import failpoint, seal
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.plumbing.runtime.window import Tally
+from wallet_runtime.plumbing.runtime.loop import Loop
+from wallet_runtime.plumbing.runtime.window import SlidingWindow
 from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.store import Completion, PutOff
 
@@ -20,6 +21,8 @@ COMPLETE_PATH = "/internal/wallet/v2/rollings/complete"
 CLOSE_PATH = "/internal/wallet/v2/rollings/close"
 TRY_SECONDS_MAX = 30.0  # longer than the client's own bound with its repeat
 FAILURES_BOUND = 10
+INTERVAL_SECONDS = 0.1
+STALLED_SECONDS = 20.0  # a try at the wallet takes up to two bounded calls
 REFUSED_STATUS = 409
 SLOW_RETRY_SECONDS = 300.0
 FROZEN_RETRY_SECONDS = 1.0
@@ -41,7 +44,7 @@ class CompletionRetry:
         """Take what a turn needs."""
         self._database = database
         self._client = client
-        self._tally = Tally(
+        self._window = SlidingWindow(
             "completing a rolling", HEALTH_WINDOW_SECONDS, failures_min=HEALTH_FAILURES_MIN
         )
 
@@ -66,13 +69,13 @@ class CompletionRetry:
                     store.confirm_closed(session, completion.rolling_id)
                 else:
                     store.complete(session, completion.rolling_id)
-            self._tally.add(True)
+            self._window.add(True)
             COMPLETIONS.labels("closed" if completion.closed else "completed").inc()
         return 1
 
     def health(self) -> str:
         """Say "ok", `Degraded` when some of the last minute's tries failed, or the reason when all did."""
-        return self._tally.verdict()
+        return self._window.verdict()
 
     def _ask_wallet(self, completion: Completion) -> None:
         named = {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)}
@@ -108,7 +111,7 @@ class CompletionRetry:
         with self._database.session() as session:
             put_off = PutOff(reason, error.status == REFUSED_STATUS, delay_seconds)
             store.put_off_failed(session, completion, put_off, FAILURES_BOUND)
-        self._tally.add(False)
+        self._window.add(False)
         COMPLETIONS.labels("failed").inc()
         log.error(
             "rolling completion failed and is tried again",
@@ -117,3 +120,15 @@ class CompletionRetry:
             next_try_seconds=delay_seconds,
             error=reason,
         )
+
+
+def completion_loop(database: Database, client: ServiceClient) -> Loop:
+    """Make the loop `completion_retry`."""
+    completion = CompletionRetry(database, client)
+    return Loop(
+        "completion_retry",
+        completion.turn,
+        INTERVAL_SECONDS,
+        STALLED_SECONDS,
+        checks={"completion": completion.health},
+    )

@@ -1,12 +1,14 @@
 """What each event of the wallet does to rollings, in the transaction that claims it."""
 
-from collections.abc import Callable, Mapping
+from prometheus_client import Counter
 
 from wallet_runtime import contract
-from wallet_runtime.plumbing.events.inbox import Event, read_payload
+from wallet_runtime.plumbing.events.envelope import StreamEvent, read_payload
+from wallet_runtime.plumbing.events.subscription import Subscription
 from wallet_runtime.plumbing.runtime.database import Session
 from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.domain import (
+    InconsistentEvent,
     Requirement,
     Revocation,
     RolledBackBet,
@@ -14,10 +16,12 @@ from wallet_runtime.rolling.domain import (
     Transfer,
 )
 
-Effect = Callable[[Session, Event], None]
+CREATION_FAILURES = Counter(
+    "rolling_creation_failures_total", "Tries to create a required rolling that failed."
+)
 
 
-def require_rolling(session: Session, event: Event) -> None:
+def require_rolling(session: Session, event: StreamEvent) -> None:
     """Create the rolling that a deposit, transfer or award asks for (RS-2)."""
     requirement = read_payload(event, Requirement)
     rules = store.brand_rules(session, event.brand_id)
@@ -34,7 +38,7 @@ def require_rolling(session: Session, event: Event) -> None:
     )
 
 
-def follow_transfer(session: Session, event: Event) -> None:
+def follow_transfer(session: Session, event: StreamEvent) -> None:
     """Take turnover along to the other bucket: whole rollings move, others hand on the part that the moved money owes."""
     transfer = read_payload(event, Transfer)
     handed_on = domain.hand_on(
@@ -45,12 +49,12 @@ def follow_transfer(session: Session, event: Event) -> None:
     store.record_handed_on(session, event, transfer, handed_on)
 
 
-def revoke_rolling(session: Session, event: Event) -> None:
+def revoke_rolling(session: Session, event: StreamEvent) -> None:
     """End a rolling whose money the wallet has taken back; one that ended before stays as it is."""
     store.revoke(session, event, read_payload(event, Revocation))
 
 
-def count_settled_bet(session: Session, event: Event) -> None:
+def count_settled_bet(session: Session, event: StreamEvent) -> None:
     """Count a settled bet's stake toward the player's rollings (RS-8)."""
     bet = read_payload(event, SettledBet)
     counted = domain.count_turnover(bet, store.active_rollings(session, event))
@@ -58,7 +62,7 @@ def count_settled_bet(session: Session, event: Event) -> None:
         store.record_turnover(session, event, bet, counted)
 
 
-def take_back_bet(session: Session, event: Event) -> None:
+def take_back_bet(session: Session, event: StreamEvent) -> None:
     """Take a rolled-back bet's turnover back exactly; a bet that was never settled had counted none."""
     bet = read_payload(event, RolledBackBet)
     if bet.was != domain.SETTLED:
@@ -68,15 +72,22 @@ def take_back_bet(session: Session, event: Event) -> None:
         store.record_take_back(session, event, bet, taken)
 
 
-def only_receive(session: Session, event: Event) -> None:
-    """Do nothing further: the inbox row is the proof that the event came through."""
+def count_creation_failure(event: StreamEvent) -> None:
+    """Count a failed try to create a required rolling."""
+    if event.event_type == contract.ROLLING_REQUIRED:
+        CREATION_FAILURES.inc()
 
 
-EFFECTS: Mapping[str, Effect] = {
-    contract.ROLLING_REQUIRED: require_rolling,
-    contract.ROLLING_REVOKED: revoke_rolling,
-    contract.TRANSFER_COMPLETED: follow_transfer,
-    contract.BET_SETTLED_CONFIRMED: count_settled_bet,
-    contract.BET_ROLLED_BACK_CONFIRMED: take_back_bet,
-    contract.OUTBOX_CANARY: only_receive,
-}
+SUBSCRIPTION = Subscription(
+    "rolling",
+    contract.ROLLING_GROUP,
+    effects={
+        contract.ROLLING_REQUIRED: require_rolling,
+        contract.ROLLING_REVOKED: revoke_rolling,
+        contract.TRANSFER_COMPLETED: follow_transfer,
+        contract.BET_SETTLED_CONFIRMED: count_settled_bet,
+        contract.BET_ROLLED_BACK_CONFIRMED: take_back_bet,
+    },
+    poison=(InconsistentEvent,),
+    on_failure=count_creation_failure,
+)

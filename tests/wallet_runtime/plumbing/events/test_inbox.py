@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from msgspec import Struct
 
-from wallet_runtime.plumbing.events.inbox import MalformedEvent, read_event, read_payload
+from wallet_runtime.plumbing.events.envelope import MalformedEvent, read_event, read_payload
 
 FIELDS = {
     "event_id": "0f8fad5b-d9cb-469f-a165-70867728950e",

@@ -17,7 +17,8 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox as WalletRows
 from tests.wallet_runtime.events import Player
 from wallet_runtime import contract
-from wallet_runtime.plumbing.events.outbox import ENTRY_FIELDS, Publisher, PublishFailed
+from wallet_runtime.plumbing.events.envelope import FIELDS
+from wallet_runtime.plumbing.events.outbox import Publisher, PublishFailed
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.plumbing.runtime.health import OK, Degraded
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
@@ -65,7 +66,7 @@ def test_events_reach_their_partitions_stream_in_order_and_once(
     assert [fields["event_id"] for fields in entries] == [
         event_id for n, event_id in enumerate(ids) if n % 3
     ]
-    assert tuple(entries[0]) == ENTRY_FIELDS
+    assert tuple(entries[0]) == FIELDS
     assert entries[0]["payload"] == '{"n": 0}'
     assert publisher.health() == OK
 

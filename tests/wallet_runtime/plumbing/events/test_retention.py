@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from wallet_runtime.plumbing.events.retention import Keep, read_keep
+from wallet_runtime.plumbing.events.retention import RetentionHours, read_retention_hours
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.settings import SettingsError
 
@@ -23,8 +23,13 @@ def _read(streams: Streams, group: str, count: int) -> list[str]:
 
 
 def test_what_is_kept_is_configured_and_bounded() -> None:
-    assert read_keep({}) == Keep()
-    assert read_keep({"OUTBOX_RETENTION_HOURS": "24", "STREAM_RETENTION_HOURS": "12"}).outbox == 24
+    assert read_retention_hours({}) == RetentionHours()
+    assert (
+        read_retention_hours(
+            {"OUTBOX_RETENTION_HOURS": "24", "STREAM_RETENTION_HOURS": "12"}
+        ).outbox
+        == 24
+    )
     wrong = {
         "OUTBOX_RETENTION_HOURS": "0",
         "IDEMPOTENCY_RETENTION_HOURS": f"{'0' * 8}24{2**70}",
@@ -32,14 +37,14 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
         "INBOX_RETENTION_HOURS": "1e9",
     }
     with pytest.raises(SettingsError) as refused:
-        read_keep(wrong)
+        read_retention_hours(wrong)
     assert (
         len(refused.value.faults) == 4
         and "OUTBOX_RETENTION_HOURS must be a whole number of hours from 24"
         in refused.value.faults[0]
     )
     with pytest.raises(SettingsError, match="must be more than STREAM_RETENTION_HOURS"):
-        read_keep(
+        read_retention_hours(
             {
                 "INBOX_RETENTION_HOURS": "48",
                 "STREAM_RETENTION_HOURS": "48",
@@ -47,12 +52,12 @@ def test_what_is_kept_is_configured_and_bounded() -> None:
             }
         )
     with pytest.raises(SettingsError, match="must be more than OUTBOX_RETENTION_HOURS"):
-        read_keep({"INBOX_RETENTION_HOURS": "168"})
+        read_retention_hours({"INBOX_RETENTION_HOURS": "168"})
     with pytest.raises(
         SettingsError,
         match=r"OUTBOX_RETENTION_HOURS \(48\) must be more than STREAM_RETENTION_HOURS",
     ):
-        read_keep({"OUTBOX_RETENTION_HOURS": "48"})
+        read_retention_hours({"OUTBOX_RETENTION_HOURS": "48"})
 
 
 def test_a_trim_waits_for_every_group(streams: Streams, redis_url: str) -> None:

@@ -18,7 +18,7 @@ def health_of(found: str) -> Health:
     control = SimpleNamespace(check=lambda: OK, freeze=Freeze("open", 0))
     context = cast(Context, SimpleNamespace(settings=settings, control=control))
     health = Health(context, {"database": lambda given: OK, "publishing": lambda given: found}, ())
-    health.look()
+    health.poll()
     return health
 
 

@@ -1,12 +1,12 @@
 """Health by what was done lately: all failed is red, some failed is degraded, nothing tried is well (SPEC 4)."""
 
 from wallet_runtime.plumbing.runtime.health import OK, Degraded
-from wallet_runtime.plumbing.runtime.window import Tally
+from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
 
 def test_the_verdict_follows_the_window() -> None:
     now = [0.0]
-    tally = Tally("work", 10.0, failures_min=2, clock=lambda: now[0])
+    tally = SlidingWindow("work", 10.0, failures_min=2, clock=lambda: now[0])
     assert tally.verdict() == OK
     tally.add(False)
     assert tally.verdict() == OK, "one failure is below the bound"

@@ -1,0 +1,86 @@
+"""Replay and discard of dead letters: by the copy that holds their partition, in player order."""
+
+import structlog
+
+from wallet_runtime.plumbing.errors import ApiError
+from wallet_runtime.plumbing.events.dead_letters import DeadLetter, DeadLetters
+from wallet_runtime.plumbing.events.envelope import MalformedEvent, StreamEvent, read_event
+from wallet_runtime.plumbing.events.inbox import Inbox, ReceivedEvent, refuse_unknown
+from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
+from wallet_runtime.plumbing.events.subscription import Subscription
+from wallet_runtime.plumbing.runtime.database import Database
+
+log = structlog.get_logger("events")
+
+
+class Replayer:
+    """Deals with what persons asked for, and with what waited for it."""
+
+    def __init__(self, subscription: Subscription, database: Database) -> None:
+        """Take what a try needs."""
+        self._subscription = subscription
+        self._database = database
+        self._inbox = Inbox(subscription)
+        self._dead_letters = DeadLetters(subscription.consumer)
+
+    def replay(self, lease: PartitionLease) -> int:
+        """Deal with one partition; return how many dead letters are done. Raises LeaseLost."""
+        done = 0
+        while (letter := self._next(lease)) is not None:
+            done += self._try(lease, letter)
+        return done
+
+    def _next(self, lease: PartitionLease) -> DeadLetter | None:
+        stream = self._subscription.stream_of(lease.partition_no)
+        with self._database.session() as session:
+            return self._dead_letters.next_to_replay(session, stream)
+
+    def _try(self, lease: PartitionLease, letter: DeadLetter) -> bool:
+        """Apply or pass over one event, or keep why it failed.
+
+        A server that does not answer is not the event's failure.
+        """
+        try:
+            event = self._read(lease, letter)
+            self._claim(lease, letter, event)
+        except MalformedEvent as error:
+            return self._malformed(lease, letter, error)
+        except (LeaseLost, ApiError):
+            raise
+        except Exception as error:
+            return self._failed(letter, f"{type(error).__name__}: {error}")
+        log.info(
+            f"event set aside was {'discarded' if letter.discarded else 'replayed'}",
+            dead_letter_id=letter.dead_letter_id,
+            event_id=str(event.event_id),
+        )
+        return True
+
+    def _read(self, lease: PartitionLease, letter: DeadLetter) -> StreamEvent:
+        event = read_event(letter.entry.fields or {})
+        if letter.malformed and not letter.discarded:
+            with self._database.session() as session:
+                known = self._inbox.known(session, lease.partition_no, [letter.entry])
+            refuse_unknown(letter.entry, known)
+        return event
+
+    def _claim(self, lease: PartitionLease, letter: DeadLetter, event: StreamEvent) -> None:
+        received = ReceivedEvent(letter.stream, letter.entry, event)
+        with self._database.transaction() as session:
+            won = self._dead_letters.claim_replay(session, lease, letter, received)
+            if won and not letter.discarded:
+                self._subscription.apply(session, event)
+
+    def _malformed(self, lease: PartitionLease, letter: DeadLetter, error: MalformedEvent) -> bool:
+        if not letter.discarded:
+            return self._failed(letter, str(error))
+        with self._database.session() as session:
+            self._dead_letters.drop_malformed(session, lease, letter)
+        log.info("entry that is no event was discarded", dead_letter_id=letter.dead_letter_id)
+        return True
+
+    def _failed(self, letter: DeadLetter, reason: str) -> bool:
+        log.error("replay of an event failed", dead_letter_id=letter.dead_letter_id, error=reason)
+        with self._database.session() as session:
+            self._dead_letters.note_failed_replay(session, letter, reason)
+        return False

@@ -1,0 +1,185 @@
+"""The routes by which persons deal with a consumer's dead letters: replay and two-person discard."""
+
+from typing import Any
+
+from wallet_runtime import contract
+from wallet_runtime.contract.persons import Person, key_id_of
+from wallet_runtime.plumbing.errors import Conflict, Forbidden, NotFound
+from wallet_runtime.plumbing.events.dead_letters import BLOCKED, DeadLetters
+from wallet_runtime.plumbing.http.app import Answer, Call, Route
+from wallet_runtime.plumbing.http.body import Body
+from wallet_runtime.plumbing.http.fields import Said
+from wallet_runtime.plumbing.runtime import seal
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Row, Session
+
+ID_DIGITS = 19  # any number of so many digits fits a bigint
+# The toolkit may ask for a discard, and only a person of the back office may confirm it. No token
+# has this key.
+TOOLKIT = Person(contract.OPERATOR, key_id_of(b""))
+
+
+class DeadLetterHeldUp(Conflict):
+    """This event did not fail, it waits behind one of its player; deal with that one."""
+
+    code = "DEAD_LETTER_HELD_UP"
+
+
+class DeadLetterResolved(Conflict):
+    """This event is not set aside any longer: it was applied or discarded."""
+
+    code = "DEAD_LETTER_RESOLVED"
+
+
+class DiscardNotRequested(Conflict):
+    """Nobody has asked for this event to be discarded; a first person asks, a second confirms."""
+
+    code = "DISCARD_NOT_REQUESTED"
+
+
+class DiscardRequested(Conflict):
+    """Somebody has asked already, in other words; confirm that, or replay the event."""
+
+    code = "DISCARD_REQUESTED"
+
+
+class SamePerson(Forbidden):
+    """A discard is confirmed by another person than the one who asked for it."""
+
+    code = "SAME_PERSON"
+
+
+class DiscardBody(Body):
+    """Why an event is never to be applied."""
+
+    reason: Said
+
+
+def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
+    """Make the routes of one consumer, by its schema; `contract.ROUTE_CALLERS` says who may call."""
+    desk = DeadLetterDesk(DeadLetters(consumer))
+    one = f"/internal/{consumer}/dead-letters/{{dead_letter_id}}"
+    return (
+        Route("POST", f"{one}/replay", desk.replay),
+        Route("POST", f"{one}/discard", desk.request_discard, DiscardBody),
+        Route("POST", f"{one}/discard/confirm", desk.confirm_discard),
+    )
+
+
+class DeadLetterDesk:
+    """The handlers of one consumer's routes."""
+
+    def __init__(self, dead_letters: DeadLetters) -> None:
+        """Take whose dead letters they are."""
+        self._dead_letters = dead_letters
+
+    def replay(self, context: Context, call: Call) -> Answer:
+        """Have a dead letter tried again, and then what waits behind it.
+
+        The same again answers the same. 404 when there is none by that number, 409 for one that
+        waits behind another, which it names.
+        """
+        number = _number(call)
+        with context.database.transaction() as session:
+            letter = self._find(session, number)
+            if letter["resolved_at"] is None:
+                _refuse_blocked(letter)
+            self._dead_letters.request_replay(session, number, call.caller, call.fence_token)
+            letter = self._find(session, number)
+        resolved = letter["resolved_at"] is not None
+        return Answer(200, {"dead_letter_id": number, "resolved": resolved})
+
+    def request_discard(self, context: Context, call: Call) -> Answer:
+        """Ask, as a first person, for an event never to be applied.
+
+        The same again answers the same. 404 when there is none by that number, 409 for one that
+        waits behind another, is resolved, or that somebody asked for in other words.
+        """
+        number, asker, reason = _number(call), _asker(call), call.body.reason.strip()
+        with context.database.transaction() as session:
+            _refuse_undiscardable(self._find(session, number))
+            self._dead_letters.request_discard(session, number, asker, reason, call.fence_token)
+            # After the fence, as everywhere.
+            seal.hold(session)
+            letter = self._find(session, number)
+        if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, reason):
+            found = f"{letter['discard_requested_by']} asked, because {letter['discard_reason']!r}"
+            raise DiscardRequested(
+                f"{found}; another person may confirm that, or the event is replayed"
+            )
+        return Answer(200, _discard(letter))
+
+    def confirm_discard(self, context: Context, call: Call) -> Answer:
+        """Confirm a discard as a second person; the consumer then passes over the event.
+
+        The same again answers the same. 403 for the person who asked, 404 when there is none by
+        that number, 409 when nobody asked or it is resolved otherwise.
+        """
+        number, person = _number(call), call.signed_person()
+        with context.database.transaction() as session:
+            seal.hold(session)
+            self._dead_letters.confirm_discard(session, number, person)
+            letter = self._find(session, number)
+        if letter["discard_confirmed_by"] is None:
+            _refuse_unconfirmable(letter)
+        return Answer(200, _discard(letter))
+
+    def _find(self, session: Session, number: int) -> Row:
+        letter = self._dead_letters.find(session, number)
+        if letter is None:
+            raise NotFound(f"no event that was set aside has the number {number}")
+        return letter
+
+
+def _number(call: Call) -> int:
+    number = call.path["dead_letter_id"]
+    if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
+        raise NotFound(f"no event that was set aside has the number {number[:40]!r}")
+    return int(number)
+
+
+def _asker(call: Call) -> Person:
+    """Return who asks: the operator by the toolkit's own identity, others as admin_service signs."""
+    return TOOLKIT if call.caller == contract.OPERATOR else call.signed_person()
+
+
+def _refuse_blocked(letter: Row) -> None:
+    number, behind = letter["dead_letter_id"], letter["behind"]
+    if behind is not None:
+        raise DeadLetterHeldUp(
+            f"event {number} waits behind {behind} of the same player; replay or discard {behind}",
+            details={"behind": behind},
+        )
+    if letter["reason"] == BLOCKED:
+        raise DeadLetterHeldUp(
+            f"event {number} did not fail: it is applied when the player's event before it has come"
+        )
+
+
+def _refuse_undiscardable(letter: Row) -> None:
+    if letter["resolved_at"] is not None and letter["discard_confirmed_by"] is None:
+        raise DeadLetterResolved(
+            f"event {letter['dead_letter_id']} was replayed; there is nothing to discard"
+        )
+    if letter["resolved_at"] is None:
+        _refuse_blocked(letter)
+
+
+def _refuse_unconfirmable(letter: Row) -> None:
+    _refuse_undiscardable(letter)
+    if letter["discard_requested_by"] is None:
+        raise DiscardNotRequested
+    raise SamePerson(
+        f"{letter['discard_requested_by']} asked for it; "
+        "another person, with a key of their own, has to confirm"
+    )
+
+
+def _discard(letter: Row) -> dict[str, Any]:
+    return {
+        "dead_letter_id": letter["dead_letter_id"],
+        "reason": letter["discard_reason"],
+        "requested_by": letter["discard_requested_by"],
+        "confirmed_by": letter["discard_confirmed_by"],
+        "resolved": letter["resolved_at"] is not None,
+    }

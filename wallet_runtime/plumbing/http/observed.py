@@ -1,0 +1,45 @@
+"""What a process tells of itself over HTTP: `/health` and `/metrics`."""
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from wallet_runtime.plumbing.errors import Unauthorized
+from wallet_runtime.plumbing.http import auth
+from wallet_runtime.plumbing.http.envelope import send_answer
+from wallet_runtime.plumbing.runtime import metrics
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.health import Health
+
+TOLD_TO_ALL = ("process", "status")
+
+
+class HealthEndpoint:
+    """`GET /health`: 200, or 503 when failing. It never waits for a database."""
+
+    def __init__(self, context: Context, health: Health) -> None:
+        """Take whose health it is."""
+        self._settings, self._health = context.settings, health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; a caller without credentials is told the status alone."""
+        answer = self._health.answer()
+        if not auth.may_observe(self._settings, scope["headers_read"]):
+            answer = {name: answer[name] for name in TOLD_TO_ALL}
+        status = 503 if answer["status"] == "failing" else 200
+        await send_answer(scope, send, status, msgspec.json.encode(answer), {})
+
+
+class MetricsEndpoint:
+    """`GET /metrics`: the figures of this process, for callers that may see them."""
+
+    def __init__(self, context: Context) -> None:
+        """Take who may see them."""
+        self._settings = context.settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or raise `Unauthorized` (401)."""
+        if not auth.may_observe(self._settings, scope["headers_read"]):
+            raise Unauthorized("metrics are for a caller with a token of this process")
+        await send_answer(
+            scope, send, 200, metrics.scrape(), {"Content-Type": metrics.CONTENT_TYPE}
+        )
