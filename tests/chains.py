@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rubyops.engine.journal.chain import GENESIS, line_hash
+from rubyops.engine.journal.lines import GENESIS, line_hash
 
 Lines = list[dict[str, Any]]
 

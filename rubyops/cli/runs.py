@@ -1,6 +1,5 @@
 """Lines about past runs, their journals, the lock and playbook files."""
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -8,7 +7,16 @@ import click
 from rubyops import bootstrap
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.options import line
-from rubyops.engine.journal.evidence import Reading
+from rubyops.engine.journal.lines import (
+    Content,
+    EffectEnded,
+    EffectIntended,
+    LockTaken,
+    RunFinished,
+    RunResumed,
+    StepFinished,
+)
+from rubyops.engine.journal.reading import Reading
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.recorded import short_commit
 from rubyops.registry import PLAYBOOKS
@@ -56,23 +64,23 @@ def _run_row(reading: Reading) -> dict[str, Any]:
         return row(
             reading.run_id,
             "?",
-            f"damaged: {reading.faults[0]}",
+            reading.trouble,
             {"faults": reading.faults},
             status="unknown",
         )
     details = {
-        "started_at": history.started["time"][:19],
+        "started_at": history.started_at[:19],
         "exit_code": history.exit_code,
-        "who": history.started["who"],
-        "dry_run": history.started["dry_run"],
+        "who": history.who,
+        "dry_run": history.dry_run,
         "commits": history.commits,
         "faults": reading.faults,
     }
     ended = {"finished": "ok", "planned": "noop", "failed": "failed"}.get(history.state, "unknown")
-    words = f"{history.state}; damaged: {reading.faults[0]}" if reading.faults else history.state
+    words = f"{history.state}; {reading.trouble}" if reading.faults else history.state
     return row(
         reading.run_id,
-        history.started["playbook"]["name"],
+        history.playbook.name,
         words,
         details,
         status="unknown" if reading.faults else ended,
@@ -90,10 +98,13 @@ def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     if history is not None:
         _show_head(console, reading)
     for item in reading.chain.lines:
-        if item["type"] in _WORDS:
-            console.data(f"{item['time'][11:23]}  {_WORDS[item['type']](item)}")
+        words = _words(item.content)
+        if words:
+            console.data(f"{item.time[11:23]}  {words}")
     for fault in reading.faults:
         console.data(f"{console.mark('failed')} damaged: {fault}")
+    if reading.chain.newer:
+        console.data(f"{console.mark('unknown')} {reading.chain.newer}")
     rows = [
         row(step_id, step_id, record.summary, record.details, status=record.status or "unknown")
         for step_id, record in (history.steps if history else {}).items()
@@ -101,8 +112,8 @@ def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     run: dict[str, Any] = {"id": run_id, "faults": reading.faults}
     if history is not None:
         run |= {
-            "playbook": history.started["playbook"]["name"],
-            "started_at": history.started["time"],
+            "playbook": history.playbook.name,
+            "started_at": history.started_at,
             "state": history.state,
         }
     console.answer(envelope("rubyops.run/v1", toolkit.environment.name, rows, run=run))
@@ -117,23 +128,30 @@ def _show_head(console: Console, reading: Reading) -> None:
     history = reading.history
     if history is None:
         return
-    started = history.started
     commits = " and ".join(short_commit(commit) for commit in history.commits)
     console.data(
-        f"{reading.run_id} {started['playbook']['title']} · {history.state} · by {started['who']} on {started['host']} · commit {commits}"
+        f"{reading.run_id} {history.playbook.title} · {history.state} · "
+        f"by {history.who} on {history.host} · commit {commits}"
     )
 
 
-_WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "intent": lambda item: f"  intent   {item['effect_id'].partition('/')[2]:28} {item['words']}",
-    "outcome": lambda item: (
-        f"  outcome  {item['effect_id'].partition('/')[2]:28} {item['status']}: {item['summary']}"
-    ),
-    "step_finished": lambda item: f"step {item['step']}: {item['status']}: {item['summary']}",
-    "lock_taken": lambda item: f"lock taken under token {item['token']}",
-    "run_resumed": lambda item: f"resumed by process {item['pid']}",
-    "run_finished": lambda item: f"run {item['state']}, exit {item['exit_code']}",
-}
+def _words(content: Content | None) -> str:
+    """Say a line of a journal; empty for one that is not shown."""
+    words = ""
+    match content:
+        case EffectIntended(effect_id=effect_id, words=planned):
+            words = f"  intent   {effect_id.partition('/')[2]:28} {planned}"
+        case EffectEnded(effect_id=effect_id, status=status, summary=summary):
+            words = f"  outcome  {effect_id.partition('/')[2]:28} {status}: {summary}"
+        case StepFinished(step=step, status=status, summary=summary):
+            words = f"step {step}: {status}: {summary}"
+        case LockTaken(token=token):
+            words = f"lock taken under token {token}"
+        case RunResumed(pid=pid):
+            words = f"resumed by process {pid}"
+        case RunFinished(state=state, exit_code=code):
+            words = f"run {state}, exit {code}"
+    return words
 
 
 @click.command("verify")

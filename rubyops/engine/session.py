@@ -8,14 +8,9 @@ import msgspec
 
 from rubyops.engine.dry_run import dry_run
 from rubyops.engine.journal import lines
-from rubyops.engine.journal.chain import Chain, needs_anchor
-from rubyops.engine.journal.evidence import Head, Reading, anchor_faults, read_journal
-from rubyops.engine.journal.history import (
-    History,
-    lines_ahead,
-    read_history,
-    restore_playbook,
-)
+from rubyops.engine.journal.chain import Chain, Head, anchor_faults, lines_ahead, needs_anchor
+from rubyops.engine.journal.history import History, read_history
+from rubyops.engine.journal.reading import Reading, read_journal
 from rubyops.engine.journal.run_id import new_run_id
 from rubyops.engine.journal.store import JournalFile, Journals
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
@@ -121,14 +116,16 @@ class Session:
     def _resumable(self, run_id: str) -> tuple[Chain, int]:
         """Return the journal and the newest line number that control has seen, or refuse."""
         reading = self.reading(run_id)
-        if reading.faults or reading.history is None:
+        if reading.faults:
             raise self._unsound(run_id, reading.faults[0])
+        if reading.chain.newer:
+            raise Refused(
+                f"{run_id} is not resumed by this version: {reading.chain.newer}; "
+                "nothing was changed",
+                next_command=f"rubyops runs verify {run_id}",
+            )
         here = self.tools.read.environment.name
-        elsewhere = [
-            str(line.get("environment"))
-            for line in reading.chain.lines
-            if line.get("environment") != here
-        ]
+        elsewhere = [line.environment for line in reading.chain.lines if line.environment != here]
         if elsewhere:
             raise self._unsound(
                 run_id, f"a line of it is of the environment {elsewhere[0]!r}, and this is {here!r}"
@@ -159,7 +156,7 @@ class Session:
         try:
             for record in history.steps.values():
                 record.remaining()  # every effect that is left must be one that this version knows
-            return restore_playbook(history.started["playbook"], self.tools.command)
+            return history.playbook.restore(self.tools.command)
         except (KeyError, TypeError, msgspec.ValidationError) as error:
             raise Refused(
                 f"the steps of {history.run_id} cannot be read by this version ({error}); nothing was changed"
@@ -238,13 +235,11 @@ class Session:
         """
         reading, head = self.reading(run_id), self.tools.control.head(run_id)
         faults = [*reading.faults, *anchor_faults(reading.chain, head)]
-        lines = reading.chain.lines
+        kept = reading.chain.lines
         if not faults and head is None:
             faults = ["control has no anchor of it"]
-        elif not faults and head is not None and lines[-1]["seq"] != head[0]:
-            faults = [
-                f"it ends at line {lines[-1]['seq']}, and control has seen line {head[0]} last"
-            ]
+        elif not faults and head is not None and kept[-1].seq != head[0]:
+            faults = [f"it ends at line {kept[-1].seq}, and control has seen line {head[0]} last"]
         if faults:
             raise Refused(
                 f"it is not the one that control knows ({faults[0]}), so it was not touched"
@@ -276,7 +271,7 @@ class Session:
 
 
 def _refuse_ended(history: History) -> None:
-    if history.started["dry_run"]:
+    if history.dry_run:
         raise Refused(f"{history.run_id} was a dry-run; there is nothing to resume")
     if history.state == "finished":
         raise Refused(

@@ -52,6 +52,9 @@ class Command(Generic[P]):
     records: Callable[[P, EnvironmentFacts], str] | None = None
 
 
+FindCommand = Callable[[str], Command[Any]]
+
+
 @dataclass(frozen=True)
 class Check:
     """A question about the environment that changes nothing. `ids` are the source lines it answers."""

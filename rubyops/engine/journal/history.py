@@ -1,32 +1,58 @@
-"""Reads a run's own journal back: what was asked, which steps are done, and which effect is in doubt."""
+"""Folds a run's journal into its state: the steps that are done, and the effect in doubt."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import msgspec
+from msgspec import UNSET
 
 from rubyops.engine.effect_data import from_data
+from rubyops.engine.journal.chain import lines_ahead
+from rubyops.engine.journal.lines import (
+    EffectEnded,
+    EffectIntended,
+    JsonObject,
+    Line,
+    LockTaken,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepPlanned,
+    StepStarted,
+)
+from rubyops.engine.journal.stored_playbook import StoredPlaybook
 from rubyops.errors import Refused
 from rubyops.model.effect import Effect
-from rubyops.model.step import Command, Playbook, Step
 
 DONE = ("ok", "noop")
 NOT_DONE = ("failed", "refused", "inconclusive")
-OF_A_STEP = ("step_started", "step_planned", "intent", "outcome", "step_finished")
+INTERRUPTED = "interrupted"
+StepContent = StepStarted | StepPlanned | EffectIntended | EffectEnded | StepFinished
 
 
-@dataclass
+class Remaining(NamedTuple):
+    """The effects of a step that are still to do, and whether the first of them is in doubt."""
+
+    number: int
+    effects: list[Effect]
+    in_doubt: bool
+
+
+@dataclass(frozen=True)
 class StepRecord:
-    """What the journal knows of one step. Effects are numbered from 1 within the step and never renumbered."""
+    """One step so far. Its effects are numbered from 1 and never renumbered.
+
+    `effects` are those planned last, from the number `first` on; `last` is the highest number used.
+    """
 
     status: str | None = None
     summary: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
-    effects: list[dict[str, Any]] = field(default_factory=list)
+    details: JsonObject = field(default_factory=dict)
+    effects: tuple[JsonObject, ...] = ()
     first: int = 1
-    intents: set[int] = field(default_factory=set)
-    outcomes: dict[int, str] = field(default_factory=dict)
+    intents: frozenset[int] = frozenset()
+    outcomes: Mapping[int, str] = field(default_factory=dict)
     last: int = 0
 
     @property
@@ -34,152 +60,128 @@ class StepRecord:
         """Whether the step needs nothing more."""
         return self.status in DONE
 
-    def remaining(self) -> tuple[int, list[Effect], bool] | None:
-        """Return (number of the first, effects still to do, whether the first is in doubt), or None to plan afresh.
+    def remaining(self) -> Remaining | None:
+        """Return the effects to go on with, or None to plan the step afresh.
 
-        A step that has begun goes on with the effects it had. One of which an effect surely failed is planned anew, under
-        new numbers, because the world that it failed in is what has to change first.
+        A step that has begun goes on with the effects it had. One of which an effect surely failed
+        is planned anew, under new numbers, because the world that it failed in is what has to
+        change first.
         """
         for offset in range(len(self.effects)):
             number = self.first + offset
             outcome = self.outcomes.get(number)
             if outcome in DONE:
                 continue
-            if outcome in NOT_DONE or (number == self.first and number not in self.intents):
+            begun = number in self.intents
+            if outcome in NOT_DONE or (number == self.first and not begun):
                 return None
-            return (
-                number,
-                [from_data(item) for item in self.effects[offset:]],
-                number in self.intents,
-            )
-        return (self.last + 1, [], False) if self.effects else None
+            return Remaining(number, [from_data(item) for item in self.effects[offset:]], begun)
+        return Remaining(self.last + 1, [], in_doubt=False) if self.effects else None
 
 
-@dataclass
+@dataclass(frozen=True)
 class History:
-    """A run as its journal tells it. `began_under` is the freeze level and epoch of its start, where told."""
+    """A run as its journal tells it.
+
+    `began_under` is the freeze level and epoch of its start, where told; `commits` are those that
+    wrote in it, in order; `changed` says whether an effect of it ever began.
+    """
 
     run_id: str
-    started: dict[str, Any]
-    steps: dict[str, StepRecord]
-    state: str
-    exit_code: int | None
-    began_under: tuple[str, int] | None
-    changed: bool
+    playbook: StoredPlaybook
+    dry_run: bool
+    started_at: str
+    who: str
+    host: str
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    state: str = INTERRUPTED
+    exit_code: int | None = None
+    began_under: tuple[str, int] | None = None
+    changed: bool = False
     commits: tuple[str, ...] = ()
 
 
-def read_history(lines: Sequence[dict[str, Any]], *, anchored: int | None = None) -> History:
-    """Fold a journal's lines into what a resume and `runs show` need.
+def read_history(lines: Sequence[Line], *, anchored: int | None = None) -> History:
+    """Fold a journal's lines into the state that a resume and `runs show` need.
 
-    `anchored` is the newest line that control has seen: of later ones the numbers of intents alone are believed. None
-    believes the file, but for what a resume found ahead of its anchor.
+    `anchored` is the newest line that control has seen: of later ones the numbers of intents alone
+    are believed. None believes the file, but for the lines that a resume found ahead of its anchor.
+    Raises `Refused` for a journal that does not begin as one.
     """
-    if not lines or lines[0].get("type") != "run_started":
-        raise Refused(
-            "the journal does not begin with the start of a run; nothing can be resumed from it"
-        )
-    commits = tuple(dict.fromkeys(str(line.get("commit")) for line in lines))
-    history = History(
-        lines[0]["run"], lines[0], {}, "interrupted", None, None, changed=False, commits=commits
-    )
     ahead = lines_ahead(lines, anchored)
+    history = _begin(lines)
     for line in lines[1:]:
-        if line["seq"] not in ahead:
-            _fold(history, line)
-        elif line["type"] == "intent":
-            # Its effect may have been done before the anchor could follow: in doubt, and its number
-            # is used up.
-            _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
+        history = fold(history, line, seen=line.seq not in ahead)
     return history
 
 
-def lines_ahead(lines: Sequence[dict[str, Any]], anchored: int | None) -> set[int]:
-    """Return the numbers of the lines that control had not seen at a resume, or has not seen yet.
+def _begin(lines: Sequence[Line]) -> History:
+    first = lines[0] if lines else None
+    if first is None or not isinstance(first.content, RunStarted):
+        raise Refused(
+            "the journal does not begin with the start of a run; nothing can be resumed from it"
+        )
+    started = first.content
+    return History(
+        run_id=first.run,
+        playbook=started.playbook,
+        dry_run=started.dry_run,
+        started_at=first.time,
+        who=first.who,
+        host=first.host,
+        commits=(first.commit,),
+    )
 
-    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can
-    leave any.
+
+def fold(history: History, line: Line, *, seen: bool = True) -> History:
+    """Return the history after one more line.
+
+    Of a line that control has not `seen` an intent alone counts: its effect may have been done
+    before the anchor could follow, so it is in doubt, and its number is used up.
     """
-    found = {line["seq"] for line in lines if anchored is not None and line["seq"] > anchored}
-    for index in range(len(lines) - 1, -1, -1):
-        line = lines[index]
-        # Newest first: a resume that was itself ahead says nothing of the lines before it.
-        if line["type"] == "run_resumed" and line["seq"] not in found:
-            found |= {
-                earlier["seq"] for earlier in lines[:index] if earlier["seq"] > line["anchored"]
-            }
-    return found
+    content = line.content
+    if line.commit not in history.commits:
+        history = replace(history, commits=(*history.commits, line.commit))
+    if not seen and not isinstance(content, EffectIntended):
+        return history
+    match content:
+        case RunResumed():
+            return replace(history, state=INTERRUPTED, exit_code=None)
+        case RunFinished():
+            return replace(history, state=content.state, exit_code=content.exit_code)
+        case LockTaken():
+            return _begun_under(history, content)
+        case StepStarted() | StepPlanned() | EffectIntended() | EffectEnded() | StepFinished():
+            return _with_step(history, content)
+    return history
 
 
-def _fold(history: History, line: dict[str, Any]) -> None:
-    kind = line["type"]
-    if kind == "run_resumed":
-        history.state, history.exit_code = "interrupted", None
-    elif kind == "run_finished":
-        history.state, history.exit_code = line["state"], line["exit_code"]
-    elif kind == "lock_taken" and history.began_under is None:
-        if (
-            "freeze_level" in line and "freeze_epoch" in line
-        ):  # the first versions kept the token alone
-            history.began_under = (line["freeze_level"], line["freeze_epoch"])
-    elif kind in OF_A_STEP:
-        _fold_step(history, history.steps.setdefault(line["step"], StepRecord()), line)
+def _begun_under(history: History, taken: LockTaken) -> History:
+    level, epoch = taken.freeze_level, taken.freeze_epoch
+    if history.began_under is not None or level is UNSET or epoch is UNSET:
+        return history
+    return replace(history, began_under=(level, epoch))
 
 
-def _fold_step(history: History, record: StepRecord, line: dict[str, Any]) -> None:
-    match line["type"]:
-        case "step_planned":
-            record.effects, record.first = line["effects"], line["first"]
-        case "intent":
-            history.changed = True
-            record.last = max(record.last, line["number"])
-            record.intents.add(line["number"])
-            record.outcomes.pop(line["number"], None)
-        case "outcome":
-            record.outcomes[line["number"]] = line["status"]
-        case "step_finished":
-            record.status, record.summary, record.details = (
-                line["status"],
-                line["summary"],
-                line["details"],
-            )
+def _with_step(history: History, content: StepContent) -> History:
+    record = history.steps.get(content.step, StepRecord())
+    steps = {**history.steps, content.step: _after(record, content)}
+    changed = history.changed or isinstance(content, EffectIntended)
+    return replace(history, steps=steps, changed=changed)
 
 
-def describe_playbook(playbook: Playbook) -> dict[str, Any]:
-    """Turn a playbook into what the journal keeps of it, enough to go on without its file."""
-    steps = [
-        {
-            "id": step.id, "title": step.title, "kind": step.kind, "name": step.name, "line": step.line,
-            "covers": list(step.covers), "params": msgspec.to_builtins(step.params) if step.params is not None else None,
-        }
-        for step in playbook.steps
-    ]  # fmt: skip
-    return {
-        "name": playbook.name, "title": playbook.title, "kind": playbook.kind, "source": playbook.source,
-        "parameters": playbook.parameters, "steps": steps,
-    }  # fmt: skip
-
-
-def restore_playbook(data: dict[str, Any], command: Callable[[str], Command[Any]]) -> Playbook:
-    """Rebuild the playbook that a journal began with, typed by today's commands."""
-    steps = tuple(_restore_step(item, command) for item in data["steps"])
-    return Playbook(
-        data["name"], data["title"], data["kind"], steps, data["parameters"], data["source"]
-    )
-
-
-def _restore_step(item: dict[str, Any], command: Callable[[str], Command[Any]]) -> Step:
-    params = (
-        msgspec.convert(item["params"], command(item["name"]).params)
-        if item["kind"] == "command"
-        else None
-    )
-    return Step(
-        item["id"],
-        item["title"],
-        item["kind"],
-        item["name"],
-        params,
-        tuple(item["covers"]),
-        item["line"],
-    )
+def _after(record: StepRecord, content: StepContent) -> StepRecord:
+    match content:
+        case StepPlanned():
+            return replace(record, effects=content.effects, first=content.first)
+        case EffectIntended(number=number):
+            outcomes = {key: told for key, told in record.outcomes.items() if key != number}
+            intents = record.intents | {number}
+            last = max(record.last, number)
+            return replace(record, intents=intents, outcomes=outcomes, last=last)
+        case EffectEnded():
+            return replace(record, outcomes={**record.outcomes, content.number: content.status})
+        case StepFinished():
+            status, summary, details = content.status, content.summary, content.details
+            return replace(record, status=status, summary=summary, details=details)
+    return record

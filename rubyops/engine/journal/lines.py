@@ -4,12 +4,17 @@ A line outlives the version that wrote it. A field that readers rely on is requi
 came later, or that no reader asks for, may be missing, and is still of its type where it stands.
 """
 
-from typing import Annotated
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
 
+GENESIS = "0" * 64  # stands for the hash of the line before the first
 FORMAT = 1  # the newest version of the line format; a line without `v` is of the first
 
 JsonObject = dict[str, object]  # what a step, a check or an effect tells, as free-form JSON
@@ -147,6 +152,9 @@ Content = (
     | RunFinished
     | FreezeTakenOver
 )
+BY_TYPE: Mapping[str, type[Content]] = {
+    kind.__struct_config__.tag: kind for kind in get_args(Content)
+}
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -168,3 +176,33 @@ class Envelope(Origin, frozen=True, kw_only=True):
     time: str
     type: str
     v: Annotated[int, Meta(ge=1)] = 1
+
+
+class Opening(Envelope, frozen=True, kw_only=True):
+    """The envelope of a run's first line, which must tell whose run it is."""
+
+    who: str
+    host: str
+    commit: str
+
+
+class Line(Envelope, frozen=True, kw_only=True):
+    """A line as it was read; `digest` is the hash of all that stands in the file.
+
+    `content` is None where the type, or the version of the format, came later than this one.
+    """
+
+    content: Content | None
+    digest: str
+
+    @property
+    def at(self) -> datetime:
+        """The moment at which it was written."""
+        return datetime.fromisoformat(self.time)
+
+
+def line_hash(line: Mapping[str, object]) -> str:
+    """Hash a line's content and its link to the line before."""
+    content = {name: value for name, value in line.items() if name != "hash"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,11 +1,10 @@
 """A playbook as a journal keeps it: enough to go on with a run without the playbook's file."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
-from rubyops.model.step import Command, Playbook, PlaybookKind, Step, StepKind
+from rubyops.model.step import FindCommand, Playbook, PlaybookKind, Step, StepKind
 
 
 class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +32,7 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
             params=None if params is None else msgspec.json.decode(params),
         )
 
-    def restore(self, command: Callable[[str], Command[Any]]) -> Step:
+    def restore(self, command: FindCommand) -> Step:
         """Rebuild the step, typed by today's commands.
 
         Raises `KeyError` for a command that is gone, `msgspec.ValidationError`.
@@ -67,7 +66,7 @@ class StoredPlaybook(msgspec.Struct, frozen=True, kw_only=True):
             steps=tuple(StoredStep.of(step) for step in playbook.steps),
         )
 
-    def restore(self, command: Callable[[str], Command[Any]]) -> Playbook:
+    def restore(self, command: FindCommand) -> Playbook:
         """Rebuild the playbook that a run began with. Raises as a step does."""
         steps = tuple(step.restore(command) for step in self.steps)
         kind = msgspec.convert(self.kind, PlaybookKind)

@@ -1,7 +1,6 @@
 """What a run proved for its commit, kept as `recorded` lines of its journal for later runs and gates to read."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rubyops.engine.journal.lines import SuiteRecorded
 from rubyops.engine.journal.writer import Journal
@@ -9,7 +8,7 @@ from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import EnginePorts
 from rubyops.errors import RubyopsError
-from rubyops.model.step import Command, Step
+from rubyops.model.step import FindCommand, Step
 from rubyops.ports import EnvironmentFacts, Read
 from rubyops.running_code import one_code
 
@@ -58,9 +57,7 @@ def proves(plan: Plan, tools: EnginePorts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(suite for suite in named if suite is not None))
 
 
-def suite_of(
-    step: Step, command: Callable[[str], Command[Any]], facts: EnvironmentFacts
-) -> str | None:
+def suite_of(step: Step, command: FindCommand, facts: EnvironmentFacts) -> str | None:
     """Name the suite under which the result of a step is kept, if it is kept."""
     records = command(step.name).records if step.kind == "command" else None
     return records(step.params, facts) if records is not None else None

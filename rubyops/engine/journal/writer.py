@@ -4,14 +4,12 @@ A line is written when `append` has returned: the file adapter syncs it to the d
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from rubyops.engine.journal.chain import GENESIS, line_hash
-from rubyops.engine.journal.lines import FORMAT, Content, Origin
+from rubyops.engine.journal.lines import FORMAT, GENESIS, Content, Line, Origin, line_hash
 from rubyops.engine.journal.store import JournalFile
 from rubyops.errors import JournalUnwritable, Refused
 from wallet_runtime.contract.secrets import masked
@@ -25,7 +23,7 @@ class Journal:
         file: JournalFile | None,
         origin: Origin,
         *,
-        after: Sequence[Mapping[str, Any]] = (),
+        after: Sequence[Line] = (),
         lost: str | None = None,
         optional: bool = False,
     ) -> None:
@@ -38,9 +36,9 @@ class Journal:
         self._file = file
         self._origin = origin
         self._anchor: Callable[[int, str], None] | None = None
-        self._hashes: dict[int, str] = {line["seq"]: line["hash"] for line in after}
-        self.sequence: int = after[-1]["seq"] if after else 0
-        self.head: str = after[-1]["hash"] if after else GENESIS
+        self._hashes: dict[int, str] = {line.seq: line.hash for line in after}
+        self.sequence: int = after[-1].seq if after else 0
+        self.head: str = after[-1].hash if after else GENESIS
 
     def anchor_to(
         self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rubyops.engine.journal.lines import RunFinished
 from rubyops.engine.session import Session
 from rubyops.errors import Interrupted, RubyopsError, Terminated, Unreachable, WriteAttempted
 from rubyops.model.finding import Finding, passed
@@ -30,11 +31,13 @@ def raising(error: Exception) -> Callable[..., Any]:
     return act
 
 
-def the_end(session: Session) -> dict[str, Any]:
+def the_end(session: Session) -> RunFinished:
     (run_id,) = session.journals.runs()
     reading = session.reading(run_id)
     assert not reading.faults
-    return dict(reading.chain.lines[-1])
+    end = reading.chain.lines[-1].content
+    assert isinstance(end, RunFinished)
+    return end
 
 
 @pytest.mark.parametrize(
@@ -56,9 +59,8 @@ def test_a_dry_run_that_fails_is_ended(
     with pytest.raises(RubyopsError) as told:
         session.rehearse(LOOKS)
     end = the_end(session)
-    assert (end["type"], end["state"]) == ("run_finished", state)
-    assert (end["exit_code"], end["message"]) == (told.value.exit_code, told.value.message)
-    assert end["next_command"] == told.value.next_command
+    assert (end.state, end.exit_code) == (state, told.value.exit_code)
+    assert (end.message, end.next_command) == (told.value.message, told.value.next_command)
 
 
 def test_a_dry_run_that_wrote_is_ended(session: Session) -> None:
@@ -66,10 +68,7 @@ def test_a_dry_run_that_wrote_is_ended(session: Session) -> None:
     session = replace(session, tools=replace(session.tools, proof=raising(fault)))
     with pytest.raises(WriteAttempted):
         session.rehearse(LOOKS)
-    assert (the_end(session)["type"], the_end(session)["exit_code"]) == (
-        "run_finished",
-        fault.exit_code,
-    )
+    assert the_end(session).exit_code == fault.exit_code
 
 
 def test_a_dry_run_stops_before_its_next_step(session: Session) -> None:
@@ -83,9 +82,9 @@ def test_a_dry_run_stops_before_its_next_step(session: Session) -> None:
     stopping = replace(session, tools=replace(session.tools, check=stop_after_the_first))
     with pytest.raises(Interrupted):
         stopping.rehearse(LOOKS)
-    assert (len(asked), the_end(session)["state"]) == (1, "stopped")
+    assert (len(asked), the_end(session).state) == (1, "stopped")
 
 
 def test_a_dry_run_that_succeeds_is_planned(session: Session) -> None:
     playbook: Playbook = tiny.playbook(("several", "several", tiny.Params()))
-    assert session.rehearse(playbook).state == the_end(session)["state"] == "planned"
+    assert session.rehearse(playbook).state == the_end(session).state == "planned"

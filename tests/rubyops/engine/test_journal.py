@@ -68,7 +68,7 @@ def test_a_password_of_digits_breaks_no_number(tmp_path: Path) -> None:
     journal.write(told("at " + Secret("81726354").reveal(), {"number": 9_081_726_354}))
     journal.close()
     (line,) = read_chain(folder.read("r-1")[0], ends_whole=True).lines
-    assert (line["details"], line["summary"]) == ({"number": 9_081_726_354}, "at ****")
+    assert line.content == told("at ****", {"number": 9_081_726_354})
 
 
 def test_a_changed_line_shows(lines: list[str]) -> None:
@@ -88,10 +88,10 @@ def test_reordered_lines_show(lines: list[str]) -> None:
 
 def test_a_cut_off_end_shows_against_the_anchor(lines: list[str]) -> None:
     whole = read_chain(lines, ends_whole=True)
-    head = (whole.lines[-1]["seq"], whole.lines[-1]["hash"])
+    head = (whole.lines[-1].seq, whole.lines[-1].hash)
     assert compare_with_anchor(whole, head) is None
     assert "cut off" in str(compare_with_anchor(read_chain(lines[:-1], ends_whole=True), head))
-    assert compare_with_anchor(whole, (whole.lines[2]["seq"], whole.lines[2]["hash"])) is None, (
+    assert compare_with_anchor(whole, (whole.lines[2].seq, whole.lines[2].hash)) is None, (
         "the file may be ahead"
     )
 

@@ -56,7 +56,7 @@ def test_inconclusive_is_a_check_that_failed_and_is_called_by_its_name() -> None
 
 
 def test_an_inconclusive_effect_is_planned_afresh_by_a_resume() -> None:
-    record = StepRecord(effects=[{}], intents={1}, outcomes={1: "inconclusive"}, last=1)
+    record = StepRecord(effects=({},), intents=frozenset({1}), outcomes={1: "inconclusive"}, last=1)
     assert record.remaining() is None
 
 

@@ -54,8 +54,7 @@ def read_by_all(
     reading = engine.reading(run_id)
     runs._run_row(reading)
     for line in reading.chain.lines:
-        if line["type"] in runs._WORDS:
-            runs._WORDS[line["type"]](line)
+        runs._words(line.content)
     for name, record in (reading.history.steps if reading.history else {}).items():
         row(name, name, record.summary, record.details, status=record.status or "unknown")
     engine.faults(run_id)

@@ -1,0 +1,102 @@
+"""Reads one line of a journal. Whatever stands in the file, nothing is raised."""
+
+import json
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import FieldInfo
+
+from rubyops.engine.journal.lines import (
+    BY_TYPE,
+    FORMAT,
+    Content,
+    Envelope,
+    JsonObject,
+    Line,
+    Opening,
+    line_hash,
+)
+from rubyops.engine.journal.stored_playbook import StoredPlaybook
+
+DEPTH_MAX = 50
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def read_line(text: str) -> Line | str:
+    """Return the line, or the words that say why the text is none."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return "is not a journal line: it is no JSON"
+    if not isinstance(raw, dict):
+        return f"is not a journal line: it is no object, but {type(raw).__name__}"
+    if _is_too_deep(raw):
+        return f"is not a journal line: it is nested deeper than {DEPTH_MAX} levels"
+    found = _typed(raw)
+    if isinstance(found, list):
+        return f"is not a journal line: {', '.join(found)} missing or not as it has to be"
+    return found
+
+
+def _is_too_deep(raw: JsonObject) -> bool:
+    # Python can read a little deeper than it can write, so a reader would end in a RecursionError.
+    level: list[object] = [raw]
+    for _ in range(DEPTH_MAX):
+        held = [item for item in level if isinstance(item, dict | list)]
+        level = [
+            part for item in held for part in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _typed(raw: JsonObject) -> Line | list[str]:
+    """Return the line, or the names of its fields that do not fit."""
+    kind = Opening if raw.get("type") == "run_started" else Envelope
+    envelope = _fields(raw, kind)
+    if isinstance(envelope, list):
+        return envelope
+    content = _content(raw, envelope)
+    if isinstance(content, list):
+        return content
+    if not _is_moment(envelope.time):
+        return ["time"]
+    return Line(content=content, digest=line_hash(raw), **msgspec.structs.asdict(envelope))
+
+
+def _content(raw: JsonObject, envelope: Envelope) -> Content | list[str] | None:
+    if envelope.v > FORMAT or envelope.type not in BY_TYPE:
+        return None
+    return _fields(raw, BY_TYPE[envelope.type])
+
+
+def _fields(raw: JsonObject, kind: type[S]) -> S | list[str]:
+    """Type the fields of a struct one by one, so that each that does not fit is named."""
+    values: JsonObject = {}
+    wrong: list[str] = []
+    for field in msgspec.structs.fields(kind):
+        if field.name not in raw:
+            wrong += [field.name] if field.required else []
+            continue
+        try:
+            values[field.name] = msgspec.convert(raw[field.name], field.type)
+        except ValueError:
+            wrong += _inner(raw[field.name], field)
+    return wrong or kind(**values)
+
+
+def _inner(value: object, field: FieldInfo) -> list[str]:
+    """Name the fields within a struct's field that do not fit, or the field itself."""
+    if not isinstance(value, dict) or field.type is not StoredPlaybook:
+        return [field.name]
+    found = _fields(value, field.type)
+    return [f"{field.name}.{name}" for name in found] if isinstance(found, list) else [field.name]
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

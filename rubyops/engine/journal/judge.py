@@ -1,0 +1,249 @@
+"""Judges one journal: the result that it proves, or why it is not believed.
+
+A result is believed where its journal is sound, anchored, of this commit, of this environment and
+not of the future, and where the run behind it bears it out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from rubyops.engine.journal.chain import (
+    Chain,
+    Head,
+    anchor_faults,
+    compare_with_anchor,
+    lines_ahead,
+    read_chain,
+)
+from rubyops.engine.journal.decode import read_line
+from rubyops.engine.journal.history import DONE, History, read_history
+from rubyops.engine.journal.lines import JsonObject, Line, RunStarted, StepStarted, SuiteRecorded
+from rubyops.engine.journal.stored_playbook import StoredPlaybook
+from rubyops.engine.journal.suites import suite_of
+from rubyops.errors import Refused, RubyopsError
+from rubyops.model.recorded import DRY_RUN_PREFIX, FLOWS_PREFIX, short_commit
+from rubyops.model.step import FindCommand, Playbook, Step
+from rubyops.ports import EnvironmentFacts
+from rubyops.running_code import short_code
+
+CLOCKS_DIFFER_MAX = timedelta(seconds=60)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class NotShipped(Refused):
+    """The playbook of a run does not ship: its record says nothing of the one that does."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One run: the result that it proves, or the doubt.
+
+    A doubt that `weighs` hides older results: the run may have failed.
+    """
+
+    recorded_at: datetime
+    result: JsonObject | None
+    doubt: str = ""
+    weighs: bool = False
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A line that records a result of a suite."""
+
+    line: Line
+    result: JsonObject
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges journals for this checkout on this environment.
+
+    `head` asks control for a journal's newest line, `shipped` loads a playbook that ships.
+    """
+
+    facts: EnvironmentFacts
+    head: Callable[[str], Head]
+    shipped: Callable[[str, Mapping[str, str]], Playbook]
+    command: FindCommand
+    now: Callable[[], datetime]
+
+    def judge(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
+        """Judge a journal that says it recorded the suite."""
+        where = f"found in {run_id}, not believed"
+        recorded = newest_recorded(suite, raw, self.facts.commit)
+        if recorded is None:
+            chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+            damage = (*chain.faults, chain.newer or "no line of it is a recorded result")
+            return Found(LONG_AGO, None, f"{where}: {damage[0]}")
+        at = recorded.line.at
+        foreign = self.foreign(recorded.line)
+        if foreign is not None:
+            return Found(at, None, f"{where}: {foreign}")
+        chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+        why, weighs = self._unproved(suite, recorded.line, chain), True
+        if why is None:
+            try:
+                return Found(at, self._result(suite, recorded, chain))
+            except Refused as error:
+                why, weighs = error.message, not isinstance(error, NotShipped)
+        return Found(at, None, f"{where}: {why}", weighs)
+
+    def foreign(self, line: Line) -> str | None:
+        """Say whose result it is, if not this checkout's, this environment's and of this time."""
+        if line.commit != self.facts.commit:
+            theirs, ours = short_commit(line.commit), short_commit(self.facts.commit)
+            return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
+        if line.environment != self.facts.name:
+            return f"it was recorded on {line.environment}, and this is {self.facts.name}"
+        if line.at > self.now() + CLOCKS_DIFFER_MAX:
+            return f"it was recorded at {line.time}, which is yet to come"
+        return None
+
+    def unended(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> str | None:
+        """Say why a run without a result may have failed all the same."""
+        chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+        faults = [*chain.faults, *anchor_faults(chain, self.head(run_id))]
+        if faults:
+            return f"its journal is not sound ({faults[0]})"
+        if chain.newer:
+            return chain.newer
+        try:
+            playbook = read_history(chain.lines).playbook.restore(self.command)
+            steps = {step.id for step in self._steps_of(suite, playbook)}
+        except (RubyopsError, KeyError, TypeError, msgspec.ValidationError) as error:
+            return f"its steps cannot be read by this version ({error})"
+        begun = [
+            (line.commit, line.content.step)
+            for line in chain.lines
+            if isinstance(line.content, StepStarted) and line.content.step in steps
+        ]
+        if any(commit == self.facts.commit for commit, _ in begun):
+            return f"its run began {begun[-1][1]} and did not come to an end"
+        return None
+
+    def _unproved(self, suite: str, line: Line, chain: Chain) -> str | None:
+        """Say what is missing for its journal to prove anything."""
+        if chain.faults:
+            return f"its journal is not sound ({chain.faults[0]})"
+        if chain.newer:
+            return chain.newer
+        started = chain.lines[0].content if chain.lines else None
+        if not isinstance(started, RunStarted):
+            return "its journal does not begin with the start of a run"
+        return self._mixed(chain) or self._unseen(suite, line, chain, dry_run=started.dry_run)
+
+    def _mixed(self, chain: Chain) -> str | None:
+        others = {line.commit for line in chain.lines} - {self.facts.commit}
+        if others:
+            return f"a part of its run was carried out under commit {short_commit(min(others))}"
+        if any(line.environment != self.facts.name for line in chain.lines):
+            return "a part of its run was carried out on another environment"
+        return None
+
+    def _unseen(self, suite: str, line: Line, chain: Chain, *, dry_run: bool) -> str | None:
+        if dry_run != suite.startswith(DRY_RUN_PREFIX):
+            return "it was recorded by a dry-run" if dry_run else "it was not recorded by a dry-run"
+        return None if dry_run else self._unanchored(line, chain)
+
+    def _unanchored(self, line: Line, chain: Chain) -> str | None:
+        head = self.head(line.run)
+        if head is None:
+            return "control has no anchor of this run"
+        cut = compare_with_anchor(chain, head)
+        if cut is not None:
+            return f"its journal is not the one that control has seen ({cut})"
+        if line.seq in lines_ahead(chain.lines, head[0]):
+            return f"line {line.seq} is ahead of the anchor in control"
+        return None
+
+    def _result(self, suite: str, recorded: Recorded, chain: Chain) -> JsonObject:
+        """Return what a believed line says.
+
+        Raises `Refused` where the run behind it does not bear it out.
+        """
+        line = recorded.line
+        told: JsonObject = {
+            **recorded.result,
+            "recorded_at": line.time,
+            "run": line.run,
+            "commit": line.commit,
+            "passed": recorded.result.get("passed") is True,
+        }
+        if not suite.startswith(FLOWS_PREFIX):
+            return told
+        head = self.head(line.run)
+        history = read_history(chain.lines, anchored=head[0] if head else 0)
+        flows = self._flows(suite, history)
+        told |= {"flows": flows, "playbook": history.playbook.name}
+        if told["passed"]:
+            self._demand_whole(history, flows, told)
+        return told
+
+    def _flows(self, suite: str, history: History) -> dict[str, str]:
+        """Return how each flow of a shipped playbook ended, as its journal says of the step."""
+        ended = {step: record.status for step, record in history.steps.items()}
+        return {
+            str(getattr(step.params, "name", step.id)): ended.get(step.id) or "not reached"
+            for step in self._steps_of(suite, self._shipped(history.playbook))
+        }
+
+    def _shipped(self, stored: StoredPlaybook) -> Playbook:
+        """Return the rollout that ships, of which a run had every step."""
+        given = {name: str(value) for name, value in stored.parameters.items()}
+        try:
+            playbook = self.shipped(stored.name, given)
+        except RubyopsError as error:
+            raise NotShipped(
+                f"its playbook {stored.name!r} is not one that ships: {error.message}"
+            ) from None
+        ours = StoredPlaybook.of(playbook)
+        if (stored.kind, ours.kind, stored.steps) != ("rollout", "rollout", ours.steps):
+            raise NotShipped(
+                f"its steps are not those of the rollout {stored.name} that ships, "
+                "whole and unchanged"
+            )
+        return playbook
+
+    def _demand_whole(
+        self, history: History, flows: Mapping[str, str], told: Mapping[str, object]
+    ) -> None:
+        open_flows = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
+        if open_flows or not flows:
+            raise Refused(
+                f"it says passed, and its journal says: {', '.join(open_flows) or 'no flow at all'}"
+            )
+        if history.state != "finished":
+            raise Refused(f"its run did not come to a good end ({history.state})")
+        code = told.get("code")
+        if not isinstance(code, str) or not code:
+            doubt = told.get("code_doubt", "nothing was asked")
+            raise Refused(f"its run could not tell which code the processes ran: {doubt}")
+        if code != self.facts.code:
+            theirs, ours = short_code(code), short_code(self.facts.code)
+            raise Refused(f"its processes ran code {theirs}, and this checkout has {ours}")
+
+    def _steps_of(self, suite: str, playbook: Playbook) -> list[Step]:
+        """List the steps whose results are kept under the suite."""
+        named = [(step, suite_of(step, self.command, self.facts)) for step in playbook.steps]
+        return [step for step, name in named if name == suite]
+
+
+def newest_recorded(suite: str, raw: Sequence[str], commit: str) -> Recorded | None:
+    """Return the newest result of the suite that this commit recorded.
+
+    Where it recorded none, the newest of any.
+    """
+    read = [read_line(text) for text in reversed(raw) if suite in text]
+    found = [
+        Recorded(line, line.content.result)
+        for line in read
+        if isinstance(line, Line)
+        and isinstance(line.content, SuiteRecorded)
+        and line.content.suite == suite
+    ]
+    of_commit = (recorded for recorded in found if recorded.line.commit == commit)
+    return next(of_commit, found[0] if found else None)
