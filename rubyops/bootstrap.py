@@ -5,7 +5,7 @@ Adapters that bring a driver are imported when an environment is opened: complet
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -146,17 +146,6 @@ def open_environment(name: str | None) -> EnvironmentServices:
 def quiet_session(toolkit: EnvironmentServices) -> Session:
     """Return the engine's front door for looking only."""
     return toolkit.session(Silent(), StopSignal())
-
-
-def configuration(name: str | None) -> list[dict[str, object]]:
-    """List every environment, or the named one, with the file it was read from."""
-    known = config.load_environments()
-    chosen = [config.environment(name)] if name else list(known.values())
-    source = str(config.environments_file())
-    return [
-        {**{field.name: getattr(item, field.name) for field in fields(item)}, "source": source}
-        for item in chosen
-    ]
 
 
 def server_programs() -> str:

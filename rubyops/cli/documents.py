@@ -1,26 +1,143 @@
-"""Lines on the versions of topology and policy documents: their published structure, their history, and what differs."""
+"""Lines on topology and policy documents: what is saved, valid and published, and what differs."""
 
-import difflib
 import json
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from rubyops import bootstrap, config
-from rubyops.cli.console import Console, envelope, row
+from rubyops.bootstrap import EnvironmentServices
+from rubyops.cli import render
+from rubyops.cli.console import Console
 from rubyops.cli.options import line
-from rubyops.errors import RubyopsError, Unreachable, UsageError
-from rubyops.model.exit_code import ExitCode
-from rubyops.ports import Row
-from wallet_runtime.contract import WALLET_SERVICE
+from rubyops.errors import UsageError
+from rubyops.views.activations import read_activations
+from rubyops.views.diff import read_diff
+from rubyops.views.documents import Kind, read_documents, validate
+from rubyops.views.view import Item, Rows
+from rubyops.views.wallet import saved_documents
 
 SCHEMAS = config.CHECKOUT / "docs" / "schemas"
-_MISSING = 404
+DOCUMENT_BYTES_MAX = 1_000_000
+_IDENTITY: dict[Kind, str] = {"topology": "code", "policy": "policy_key"}
+# The headers, and the field of an activation that each shows.
+_ACTIVATION_COLUMNS = {
+    "activation_no": "activation_no",
+    "topology_code": "topology_code",
+    "topology_version": "topology_version",
+    "policy_key": "policy_key",
+    "policy_version": "policy_version",
+    "from": "before",
+    "by": "caller",
+    "activated_at": "activated_at",
+}
 
 
-def schema_command(kind: str) -> click.Command:
+@click.command("show")
+@line
+def topology_show(*, console: Console, environment: str | None) -> int:
+    """Show the active topology's document and every saved version."""
+    return _show(console, environment, "topology")
+
+
+@click.command("show")
+@line
+def policy_show(*, console: Console, environment: str | None) -> int:
+    """Show the active policies' documents and every saved version."""
+    return _show(console, environment, "policy")
+
+
+def _show(console: Console, environment: str | None, kind: Kind) -> int:
+    toolkit = bootstrap.open_environment(environment)
+    view = read_documents(toolkit.reader, kind)
+    render.table(console, (_IDENTITY[kind], "version", "state"), view.saved)
+    if view.active:
+        console.data(json.dumps(view.active, indent=2, ensure_ascii=False))
+    return render.answer(console, toolkit.environment.name, view)
+
+
+@click.command("validate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="The policy document that is to be activated with it.",
+)
+@line
+def topology_validate(
+    *, console: Console, environment: str | None, file: Path, policy: Path | None
+) -> int:
+    """Try the topology document in FILE (JSON) against every rule; saves nothing."""
+    topology = _document(file)
+    accompanying = _document(policy) if policy else None
+    toolkit = bootstrap.open_environment(environment)
+    return _validate(console, toolkit, file, topology, accompanying)
+
+
+@click.command("validate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--topology",
+    type=click.Path(path_type=Path),
+    help="The topology document that it is for; the saved one that it names if none is given.",
+)
+@line
+def policy_validate(
+    *, console: Console, environment: str | None, file: Path, topology: Path | None
+) -> int:
+    """Try the policy document in FILE (JSON) together with its topology; saves nothing."""
+    policy = _document(file)
+    given = None if topology is None else _document(topology)
+    toolkit = bootstrap.open_environment(environment)
+    document = _named_topology(toolkit, file, policy) if topology is None else given
+    return _validate(console, toolkit, file, document, policy)
+
+
+def _named_topology(toolkit: EnvironmentServices, file: Path, policy: Any) -> Any:
+    """Return the saved topology that a policy names: without it no rule can judge the policy."""
+    named = policy.get("topology") if isinstance(policy, dict) else None
+    identity = named if isinstance(named, dict) else {}
+    code, version = identity.get("code"), identity.get("version")
+    if not isinstance(code, str) or not code:
+        raise UsageError(
+            f"{file} does not name the topology that it is for "
+            "(topology.code, topology.version): name a file by --topology"
+        )
+    saved = saved_documents(toolkit.reader, "topology", code) or {}
+    found = [document for number, document in saved.items() if number == version]
+    if not found:
+        known = ", ".join(f"v{number}" for number in saved) or "none"
+        raise UsageError(
+            f"topology {code} v{version}, which {file} is for, is not saved "
+            f"(saved: {known}): name its file by --topology",
+            next_command="rubyops topology show",
+        )
+    return found[0]
+
+
+def _validate(
+    console: Console, toolkit: EnvironmentServices, file: Path, topology: Any, policy: Any
+) -> int:
+    view = validate(toolkit.ask, topology, policy)
+    for item in view.results:
+        console.data(f"{console.mark(item.status)} {item.summary}")
+    console.data(f"{file}: {view.sentence}")
+    return render.answer(console, toolkit.environment.name, view)
+
+
+def _document(path: Path) -> Any:
+    try:
+        if path.stat().st_size > DOCUMENT_BYTES_MAX:
+            raise UsageError(f"{path} is larger than {DOCUMENT_BYTES_MAX:,} bytes; no document is")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON: {error}") from None
+
+
+def schema_command(kind: Kind) -> click.Command:
     """Make the line that prints the published JSON Schema of `topology` or `policy`."""
 
     @click.command(
@@ -29,71 +146,46 @@ def schema_command(kind: str) -> click.Command:
     @line
     def body(*, console: Console, environment: str | None) -> int:
         path = SCHEMAS / f"{kind}.schema.json"
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"{path} cannot be read: {error.strerror}; the schemas are published with the checkout"
-            ) from None
+        text = _published(path)
         console.data(text.rstrip("\n"))
-        console.answer(
-            envelope(
-                "rubyops.schema/v1",
-                environment,
-                [row(kind, f"{kind} schema", str(path), {"schema": json.loads(text)})],
-            )
-        )
-        return ExitCode.DONE
+        details = {"schema": json.loads(text)}
+        item = Item(kind, f"{kind} schema", "ok", str(path), details)
+        return render.answer(console, environment, Rows("rubyops.schema/v1", (item,)))
 
     return body
 
 
-def history_command(kind: str) -> click.Command:
-    """Make the line that lists which versions of `topology` or `policy` were active, from when, and after which."""
-    key = "topology_code" if kind == "topology" else "policy_key"
+def _published(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}; the schemas are published with the checkout"
+        ) from None
+
+
+def history_command(kind: Kind) -> click.Command:
+    """Make the line that lists which versions were active, from when, and after which."""
 
     @click.command(
         "history",
-        help=f"List every activation of a {kind}, oldest first: which version, after which, and when.",
+        help=f"List every activation of a {kind}, oldest first: "
+        "which version, after which, and when.",
     )
     @click.argument("name", required=False)
     @line
     def body(*, console: Console, environment: str | None, name: str | None) -> int:
         toolkit = bootstrap.open_environment(environment)
-        found = [
-            item
-            for item in toolkit.reader.rows("facts_activations")
-            if name is None or item[key] == name
-        ]
-        headers = [
-            "activation_no",
-            "topology_code",
-            "topology_version",
-            "policy_key",
-            "policy_version",
-            "from",
-            "by",
-            "activated_at",
-        ]
-        console.table([[_cell(item, header) for header in headers] for item in found], headers)
-        console.say(f"{len(found)} activations")
-        rows = [
-            row(
-                str(item["activation_no"]),
-                _pair(item),
-                f"activated at {item['activated_at']}",
-                item,
-            )
-            for item in found
-        ]
-        console.answer(envelope("rubyops.history/v1", toolkit.environment.name, rows))
-        return ExitCode.DONE
+        view = read_activations(toolkit.reader, kind, name)
+        render.table(console, _ACTIVATION_COLUMNS, view.activations)
+        console.say(f"{len(view.activations)} activations")
+        return render.answer(console, toolkit.environment.name, view)
 
     return body
 
 
-def diff_command(kind: str) -> click.Command:
-    """Make the line that shows what differs between two saved versions of a `topology` or `policy`."""
+def diff_command(kind: Kind) -> click.Command:
+    """Make the line that shows what differs between two saved versions."""
 
     @click.command("diff", help=f"Show what differs between two saved versions of a {kind}.")
     @click.argument("name")
@@ -102,71 +194,10 @@ def diff_command(kind: str) -> click.Command:
     @line
     def body(*, console: Console, environment: str | None, name: str, old: int, new: int) -> int:
         toolkit = bootstrap.open_environment(environment)
-        answer = toolkit.reader.get(
-            WALLET_SERVICE, f"/internal/wallet/{kind}/{quote(name, safe='')}"
-        )
-        if answer.status == 0:
-            raise Unreachable(
-                f"wallet_service does not answer: {answer.error}", next_command="rubyops status"
-            )
-        if answer.status == _MISSING:
-            raise UsageError(
-                f"no version of {kind} {name!r} is saved here", next_command=f"rubyops {kind} show"
-            )
-        if not isinstance(answer.body, dict) or "versions" not in answer.body:
-            raise RubyopsError(f"wallet_service answered {answer.status}: {answer.body}")
-        saved = {int(item["version"]): item["document"] for item in answer.body["versions"]}
-        changes = _diff(
-            name, _version(kind, name, saved, old), _version(kind, name, saved, new), old, new
-        )
-        for text in changes:
+        view = read_diff(toolkit.reader, kind, name, old, new)
+        for text in view.lines:
             console.data(text)
-        summary = (
-            f"{sum(text[:1] in '+-' for text in changes[2:])} lines differ"
-            if changes
-            else "the two versions are equal"
-        )
-        console.say(summary)
-        details = {"diff": changes}
-        console.answer(
-            envelope(
-                "rubyops.diff/v1",
-                toolkit.environment.name,
-                [row(f"{name}/{old}/{new}", f"{name} v{old} to v{new}", summary, details)],
-            )
-        )
-        return ExitCode.DONE
+        console.say(view.summary)
+        return render.answer(console, toolkit.environment.name, view)
 
     return body
-
-
-def _version(kind: str, name: str, saved: dict[int, Any], version: int) -> Any:
-    if version not in saved:
-        known = ", ".join(f"v{number}" for number in sorted(saved))
-        raise UsageError(
-            f"{kind} {name} v{version} is not saved here (saved: {known})",
-            next_command=f"rubyops {kind} show",
-        )
-    return saved[version]
-
-
-def _diff(name: str, before: Any, after: Any, old: int, new: int) -> Sequence[str]:
-    first, second = (
-        json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
-        for document in (before, after)
-    )
-    return list(
-        difflib.unified_diff(first, second, f"{name} v{old}", f"{name} v{new}", lineterm="", n=2)
-    )
-
-
-def _pair(item: Row) -> str:
-    return f"{item['topology_code']} v{item['topology_version']} with policy {item['policy_key']} v{item['policy_version']}"
-
-
-def _cell(item: Row, header: str) -> object:
-    if header == "from":
-        if item["from_topology_code"] is None:
-            return None
-        return f"{item['from_topology_code']} v{item['from_topology_version']}, policy v{item['from_policy_version']}"
-    return item["caller" if header == "by" else header]

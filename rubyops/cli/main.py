@@ -84,9 +84,11 @@ TABLE: dict[str, Lazy] = {
     "topology": _group(
         "topology",
         {
-            "show": Lazy(_SHOW, "topology_show", "Show the active topology and the saved versions"),
+            "show": Lazy(
+                _DOCUMENTS, "topology_show", "Show the active topology and the saved versions"
+            ),
             "validate": Lazy(
-                _SHOW,
+                _DOCUMENTS,
                 "topology_validate",
                 "Try a topology document against every rule; saves nothing",
             ),
@@ -118,9 +120,11 @@ TABLE: dict[str, Lazy] = {
     "policy": _group(
         "policy",
         {
-            "show": Lazy(_SHOW, "policy_show", "Show the active policies and the saved versions"),
+            "show": Lazy(
+                _DOCUMENTS, "policy_show", "Show the active policies and the saved versions"
+            ),
             "validate": Lazy(
-                _SHOW,
+                _DOCUMENTS,
                 "policy_validate",
                 "Try a policy document with the topology it names; saves nothing",
             ),

@@ -1,11 +1,16 @@
 """Shows views: to a program by one encoder, to a person as marked lines, tables and the money."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from rubyops.cli.console import Console, envelope
 from rubyops.model.exit_code import ExitCode
 from rubyops.views.money import MoneyView
 from rubyops.views.view import Item, View, plain, released
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def answer(console: Console, environment: str | None, view: View) -> ExitCode:
@@ -21,6 +26,19 @@ def marked(console: Console, items: Iterable[Item[object]], width: int) -> None:
     """Write a line for each item: its mark, its title in a column of this width, its summary."""
     for item in items:
         console.data(f"{console.mark(item.status)} {item.title:{width}} {item.summary}")
+
+
+def table(
+    console: Console, columns: Sequence[str] | Mapping[str, str], rows: Sequence[object]
+) -> None:
+    """Write a table of these fields of each row; a mapping gives the field under each header."""
+    names = list(columns.values()) if isinstance(columns, Mapping) else columns
+    console.table([[getattr(row, name) for name in names] for row in rows], list(columns))
+
+
+def columns_of(rows: "Sequence[DataclassInstance]") -> Sequence[str]:
+    """Return the names of all fields of some rows of one kind; `none` where there is no row."""
+    return [part.name for part in fields(rows[0])] if rows else ["none"]
 
 
 def money(console: Console, write: Callable[[str], None], view: MoneyView) -> None:

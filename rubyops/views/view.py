@@ -7,9 +7,10 @@ view writes itself.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rubyops.model.status import Status
+from rubyops.ports import Row
 
 Details_co = TypeVar("Details_co", covariant=True)
 _WRITE = "write"
@@ -29,9 +30,12 @@ class Item(Generic[Details_co]):
 
 
 class View:
-    """What one page or one line shows. `schema` names the released shape of its JSON."""
+    """What one page or one line shows."""
 
-    schema: ClassVar[str]
+    @property
+    def schema(self) -> str:
+        """The name of the released shape; most views have one for all."""
+        raise NotImplementedError
 
     @property
     def results(self) -> Sequence[Item[object]]:
@@ -49,9 +53,37 @@ class View:
         return "ok"
 
 
+@dataclass(frozen=True)
+class Rows(View):
+    """A view that is its rows and nothing else, under the schema of its line."""
+
+    of_schema: str
+    items: tuple[Item[object], ...]
+
+    @property
+    def schema(self) -> str:
+        """The schema of the line."""
+        return self.of_schema
+
+    @property
+    def results(self) -> tuple[Item[object], ...]:
+        """The rows."""
+        return self.items
+
+    @property
+    def verdict(self) -> Status:
+        """Failed when one row did."""
+        return any_failed(self.items)
+
+
 def any_failed(items: Sequence[Item[object]]) -> Status:
     """Judge a view by its parts: it failed when one of them did."""
     return "failed" if any(item.status == "failed" for item in items) else "ok"
+
+
+def total_of(rows: Sequence[Row]) -> int:
+    """Return how many rows there are in all, as each row of a limited query tells."""
+    return int(rows[0]["total"]) if rows else 0
 
 
 def plain(value: object) -> Any:

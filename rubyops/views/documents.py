@@ -1,0 +1,149 @@
+"""Topology and policy documents: what is saved, what is active, and which rules one breaks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from rubyops.model.status import Status
+from rubyops.ports import HttpAnswer, Read
+from rubyops.views.view import Item, View, any_failed
+from rubyops.views.wallet import CONFLICT, NOT_FOUND, NOT_READY, PREFIX, accepted
+from wallet_runtime.contract import WALLET_SERVICE
+
+Kind = Literal["topology", "policy"]
+Ask = Callable[[str, str, Mapping[str, object]], HttpAnswer]
+
+
+@dataclass(frozen=True)
+class SavedTopology:
+    """One saved version of a topology."""
+
+    code: str
+    version: int
+    state: str
+
+    @property
+    def name(self) -> str:
+        """The topology's code."""
+        return self.code
+
+
+@dataclass(frozen=True)
+class SavedPolicy:
+    """One saved version of a policy, and the topology version that it is for."""
+
+    policy_key: str
+    version: int
+    topology_code: str
+    topology_version: int
+    state: str
+
+    @property
+    def name(self) -> str:
+        """The policy's key."""
+        return self.policy_key
+
+
+Saved = SavedTopology | SavedPolicy
+
+
+@dataclass(frozen=True)
+class DocumentsView(View):
+    """Every saved version, and what is active as wallet_service answers it; empty without any."""
+
+    kind: Kind
+    saved: tuple[Saved, ...]
+    active: Mapping[str, Any]
+
+    @property
+    def schema(self) -> str:
+        """Topologies and policies have a released shape each."""
+        return f"rubyops.{self.kind}/v1"
+
+    @property
+    def results(self) -> tuple[Item[Saved], ...]:
+        """Every saved version."""
+        return tuple(
+            Item(
+                f"{item.name}/{item.version}",
+                f"{item.name} v{item.version}",
+                "ok",
+                item.state,
+                item,
+            )
+            for item in self.saved
+        )
+
+    @property
+    def beside(self) -> Mapping[str, object]:
+        """The active document."""
+        return {"active": self.active}
+
+
+class Violation(TypedDict):
+    """A rule that a document breaks, and where, as wallet_service tells it."""
+
+    rule: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ViolationFacts:
+    """A broken rule, for a program."""
+
+    violation: Violation
+
+
+@dataclass(frozen=True)
+class ValidationView(View):
+    """The rules that a document breaks; none where it is valid."""
+
+    schema = "rubyops.document/v1"
+    violations: tuple[Violation, ...]
+
+    @property
+    def results(self) -> tuple[Item[ViolationFacts], ...]:
+        """Every broken rule, numbered from 1."""
+        return tuple(
+            Item(str(number), "rule", "failed", _words(violation), ViolationFacts(violation))
+            for number, violation in enumerate(self.violations, 1)
+        )
+
+    @property
+    def verdict(self) -> Status:
+        """Failed when a rule is broken."""
+        return any_failed(self.results)
+
+    @property
+    def sentence(self) -> str:
+        """Say whether the document is valid."""
+        return f"{len(self.violations)} x a rule is broken" if self.violations else "valid"
+
+
+def read_documents(read: Read, kind: Kind) -> DocumentsView:
+    """List what is saved, and fetch what is active. Raises `Unreachable`."""
+    saved: tuple[Saved, ...]
+    if kind == "topology":
+        saved = tuple(SavedTopology(**row) for row in read.rows("facts_topologies"))
+    else:
+        saved = tuple(SavedPolicy(**row) for row in read.rows("facts_policies"))
+    answer = read.get(WALLET_SERVICE, f"{PREFIX}/{kind}/active")
+    active = accepted(answer, allowed=(NOT_FOUND, CONFLICT, NOT_READY))
+    return DocumentsView(kind, saved, active or {})
+
+
+def validate(ask: Ask, topology: Any, policy: Any) -> ValidationView:
+    """Have wallet_service judge a topology document, a policy document or both; saves nothing."""
+    given = {"topology_document": topology, "policy_document": policy}
+    sent = {name: document for name, document in given.items() if document is not None}
+    answer = ask(WALLET_SERVICE, f"{PREFIX}/topology/validate", sent)
+    body = accepted(answer) or {}
+    return ValidationView(tuple(body.get("violations", [])))
+
+
+def _words(violation: Violation | str) -> str:
+    if isinstance(violation, str):
+        return violation
+    told: Mapping[str, object] = {**violation}
+    return " ".join(str(told[name]) for name in ("rule", "path", "message") if name in told)

@@ -1,0 +1,194 @@
+"""The history of one bet or player: accounts, ledger, wins, rollings and events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from rubyops.errors import UsageError
+from rubyops.ports import Read
+from rubyops.views.view import Item, View
+
+TRACED_MAX = 200
+Shares = list[dict[str, Any]]  # legs of a bet or win, as the wallet has recorded them
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The bet or player that an id names; `id` is the bet's authorization or the player."""
+
+    kind: Literal["bet", "player"]
+    id: str
+    brand_id: str
+    player_id: str
+
+
+@dataclass(frozen=True)
+class TracedBet:
+    """The bet: stake and payout in minor units, its funding and the pair it was accepted under."""
+
+    authorization_id: str
+    bet_id: str
+    round_id: str
+    provider_id: str
+    state: str
+    stake: int
+    payout: int | None
+    currency: str
+    funding: Shares
+    topology_code: str
+    topology_version: int
+    policy_key: str
+    policy_version: int
+    created_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account of the player; `balance` in minor units."""
+
+    account: str
+    currency: str
+    balance: int
+    version: int
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One row of the ledger; amounts in minor units."""
+
+    created_at: datetime
+    command: str
+    account: str
+    version: int
+    delta: int
+    balance_after: int
+    currency: str
+    request_id: str
+    transaction_id: str
+
+
+@dataclass(frozen=True)
+class Win:
+    """One win beside a payout, in minor units; `reversed_at` when it was taken back."""
+
+    win_id: str
+    provider_id: str
+    provider_transaction_id: str
+    campaign_code: str | None
+    bet_id: str | None
+    amount: int
+    currency: str
+    shares: Shares
+    created_at: datetime
+    reversed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """One rolling of the player: what must be turned over, and what is; in minor units."""
+
+    rolling_id: str
+    bucket_type_code: str
+    currency: str
+    amount: int
+    target_turnover: int
+    turnover: int
+    state: str
+    reason: str
+    created_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of the wallet about the player, and when it was published."""
+
+    event_id: str
+    event_type: str
+    player_version: int
+    occurred_at: datetime
+    published_at: datetime | None
+    attempts: int
+
+
+Traced = TracedBet | Account | LedgerRow | Win | Rolling | Event
+
+
+@dataclass(frozen=True)
+class TracedRows:
+    """The rows of one part."""
+
+    rows: tuple[Traced, ...]
+
+
+@dataclass(frozen=True)
+class TraceView(View):
+    """The newest of each part. `bet` is None for a player."""
+
+    schema = "rubyops.trace/v1"
+    subject: Subject
+    bet: TracedBet | None
+    accounts: tuple[Account, ...]
+    ledger: tuple[LedgerRow, ...]
+    wins: tuple[Win, ...]
+    rollings: tuple[Rolling, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def parts(self) -> Mapping[str, tuple[Traced, ...]]:
+        """The rows of each part by its title; a player's has no bet."""
+        bet: dict[str, tuple[Traced, ...]] = {} if self.bet is None else {"bet": (self.bet,)}
+        return bet | {
+            "accounts": self.accounts,
+            "ledger": self.ledger,
+            "wins": self.wins,
+            "rollings": self.rollings,
+            "events": self.events,
+        }
+
+    @property
+    def results(self) -> tuple[Item[TracedRows], ...]:
+        """Every part with its rows."""
+        return tuple(
+            Item(title, title, "ok", f"{len(rows)} rows", TracedRows(rows))
+            for title, rows in self.parts.items()
+        )
+
+    @property
+    def beside(self) -> Mapping[str, object]:
+        """The subject."""
+        return {"subject": self.subject}
+
+
+def read_trace(read: Read, named: str) -> TraceView:
+    """Follow the bet or player of this id. Raises `UsageError` for none, and for two bets."""
+    subject = _subject(read, named)
+    whose: dict[str, Any] = {"brand_id": subject.brand_id, "player_id": subject.player_id}
+    is_bet = subject.kind == "bet"
+    bets = read.rows("ops_trace_bet", id=subject.id) if is_bet else []
+    newest: dict[str, Any] = {**whose, "limit": TRACED_MAX}
+    of_bet: dict[str, Any] = {**newest, "authorization_id": subject.id if is_bet else None}
+    return TraceView(
+        subject,
+        TracedBet(**bets[0]) if bets else None,
+        tuple(Account(**row) for row in read.rows("ops_trace_accounts", **whose)),
+        tuple(LedgerRow(**row) for row in read.rows("ops_trace_ledger", **of_bet)),
+        tuple(Win(**row) for row in read.rows("ops_trace_wins", **of_bet)),
+        tuple(Rolling(**row) for row in read.rows("ops_trace_rollings", **whose)),
+        tuple(Event(**row) for row in read.rows("ops_trace_events", **newest)),
+    )
+
+
+def _subject(read: Read, named: str) -> Subject:
+    found = [Subject(**row) for row in read.rows("ops_trace_subject", id=named)]
+    if not found:
+        raise UsageError(
+            f"no bet and no player has the id {named!r} in {read.environment.name}",
+            next_command="rubyops bets list",
+        )
+    if len(found) > 1:
+        ids = ", ".join(subject.id for subject in found)
+        raise UsageError(f"{named!r} names more than one bet; use an authorization id: {ids}")
+    return found[0]
