@@ -4,6 +4,9 @@ The statements in `sql/queries` whose names hold `{publisher}` or `{consumer}` a
 each of these. The names are identifiers: they are written here, and come from nowhere else.
 """
 
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"
 PUBLISHERS = ("wallet", "rolling")
 # A consumer's schema, and the publisher whose events it reads.
 CONSUMERS = {"rolling": "wallet"}
@@ -26,3 +29,9 @@ def fill(text: str, owners: dict[str, str]) -> str:
     for placeholder, owner in owners.items():
         text = text.replace(placeholder, owner)
     return text
+
+
+def consumer_tables(consumer: str) -> str:
+    """Return the statements that make a consumer's tables, for the revision that makes one."""
+    text = (TEMPLATES / "consumer.sql").read_text(encoding="utf-8")
+    return fill(text, {"{consumer}": consumer, "{publisher}": CONSUMERS[consumer]})

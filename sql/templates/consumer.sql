@@ -1,0 +1,146 @@
+-- The tables of a consumer, for a revision that makes one: `sql.owners.fill` puts in the schema of
+-- the consumer and that of the publisher. Both schemas and the consumer's roles `_worker`,
+-- `_service` and `_owner` are there before.
+
+-- The claim of an event: the transaction that inserts the row applies the event.
+CREATE TABLE {consumer}.{consumer}_inbox (
+    event_id       uuid PRIMARY KEY,
+    event_type     text NOT NULL,
+    brand_id       uuid NOT NULL,
+    player_id      uuid NOT NULL,
+    player_version bigint NOT NULL,
+    schema_version integer NOT NULL,
+    restore_epoch  bigint NOT NULL,
+    occurred_at    timestamptz NOT NULL,
+    stream         text NOT NULL,
+    entry_id       text NOT NULL,
+    received_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX {consumer}_inbox_age ON {consumer}.{consumer}_inbox USING brin (received_at);
+
+-- How far a player's events are applied, or discarded: up to this number, all of them. The next one
+-- is applied, a later one waits.
+CREATE TABLE {consumer}.{consumer}_position (
+    brand_id  uuid NOT NULL,
+    player_id uuid NOT NULL,
+    event_no  bigint NOT NULL CHECK (event_no > 0),
+    PRIMARY KEY (brand_id, player_id)
+) WITH (fillfactor = 80);
+-- A consumer begins with what is committed after its tables: older events may be pruned already, and
+-- a gap would block their players for good.
+INSERT INTO {consumer}.{consumer}_position (brand_id, player_id, event_no)
+SELECT brand_id, player_id, event_no FROM {publisher}.{publisher}_player WHERE event_no > 0;
+
+CREATE TABLE {consumer}.{consumer}_event_failure (
+    event_id   uuid PRIMARY KEY,
+    brand_id   uuid NOT NULL,
+    player_id  uuid NOT NULL,
+    tries      integer NOT NULL,
+    last_error text NOT NULL,
+    last_at    timestamptz NOT NULL DEFAULT now()
+);
+
+-- Dead letters. An open row blocks its player: later events of that player come here too, in order.
+-- An entry that is not a well-formed event keeps its text, ids that could not be read are NULL, and
+-- it blocks nobody: the event that it should have been is still missing, and is sent again.
+CREATE TABLE {consumer}.{consumer}_dead_letter (
+    dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream         text NOT NULL,
+    entry_id       text NOT NULL,
+    event_id       uuid,
+    event_no       bigint,
+    event_type     text,
+    brand_id       uuid,
+    player_id      uuid,
+    fields         jsonb NOT NULL,
+    reason         text NOT NULL CHECK (reason IN ('MALFORMED', 'FAILED', 'HELD_UP')),
+    error          text NOT NULL,
+    tries          integer NOT NULL,
+    set_aside_at   timestamptz NOT NULL DEFAULT now(),
+    replay_requested_at timestamptz,
+    replay_requested_by text,
+    -- A discard takes two persons, by name and key: the event is never applied, and the player's
+    -- next one goes on.
+    discard_reason        text,
+    discard_requested_by  text,
+    discard_requested_key text,
+    discard_requested_at  timestamptz,
+    discard_confirmed_by  text,
+    discard_confirmed_key text,
+    discard_confirmed_at  timestamptz,
+    resolved_at    timestamptz,
+    UNIQUE (stream, entry_id),
+    CHECK (reason = 'MALFORMED' OR num_nulls(event_id, brand_id, player_id, event_no) = 0),
+    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_key,
+                     discard_requested_at) IN (0, 4)),
+    CHECK (num_nulls(discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) IN (0, 3)),
+    CHECK (discard_confirmed_by IS NULL
+           OR (discard_confirmed_by <> discard_requested_by
+               AND discard_confirmed_key <> discard_requested_key) IS TRUE)
+);
+CREATE UNIQUE INDEX {consumer}_dead_letter_event ON {consumer}.{consumer}_dead_letter (event_id)
+    WHERE reason <> 'MALFORMED';
+CREATE INDEX {consumer}_dead_letter_open ON {consumer}.{consumer}_dead_letter (player_id)
+    WHERE resolved_at IS NULL;
+
+-- The live copies of the consumer, and which of them consumes a partition.
+CREATE TABLE {consumer}.{consumer}_consumer (
+    holder  text PRIMARY KEY,
+    seen_at timestamptz NOT NULL
+);
+CREATE TABLE {consumer}.{consumer}_partition (
+    partition_no smallint PRIMARY KEY,
+    holder       text,
+    expires_at   timestamptz NOT NULL DEFAULT 'epoch'
+);
+INSERT INTO {consumer}.{consumer}_partition (partition_no) SELECT generate_series(0, 7);
+
+-- Which of these events are neither applied nor dead letters. The publisher compares its outbox with
+-- this; reading is all that it gives.
+CREATE FUNCTION {consumer}.unapplied(p_event_ids uuid[], p_brand_ids uuid[], p_player_ids uuid[],
+                                     p_event_nos bigint[])
+RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {consumer}, pg_temp AS $$
+SELECT e.event_id
+  FROM unnest(p_event_ids, p_brand_ids, p_player_ids, p_event_nos)
+           AS e (event_id, brand_id, player_id, event_no)
+ WHERE NOT EXISTS (SELECT FROM {consumer}_position p
+                    WHERE p.brand_id = e.brand_id AND p.player_id = e.player_id
+                      AND p.event_no >= e.event_no)
+   AND NOT EXISTS (SELECT FROM {consumer}_dead_letter d
+                    WHERE d.event_id = e.event_id AND d.reason <> 'MALFORMED')
+$$;
+GRANT USAGE ON SCHEMA {consumer} TO {consumer}_owner;
+GRANT SELECT ON {consumer}.{consumer}_position, {consumer}.{consumer}_dead_letter
+    TO {consumer}_owner;
+ALTER FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO {consumer}_owner;
+REVOKE ALL ON FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[])
+    TO {publisher}_worker, {publisher}_owner, rubyops_read, rubyops_ops;
+
+GRANT USAGE ON SCHEMA {consumer}
+    TO {consumer}_service, {consumer}_worker, {publisher}_worker, {publisher}_owner, rubyops_read,
+       rubyops_ops;
+GRANT SELECT ON {consumer}.{consumer}_inbox, {consumer}.{consumer}_position,
+    {consumer}.{consumer}_event_failure, {consumer}.{consumer}_dead_letter,
+    {consumer}.{consumer}_consumer, {consumer}.{consumer}_partition
+    TO {consumer}_service, {consumer}_worker, rubyops_read, rubyops_ops;
+GRANT INSERT, DELETE ON {consumer}.{consumer}_inbox TO {consumer}_worker;
+GRANT INSERT, UPDATE ON {consumer}.{consumer}_position TO {consumer}_worker;
+GRANT INSERT, UPDATE, DELETE ON {consumer}.{consumer}_event_failure, {consumer}.{consumer}_consumer
+    TO {consumer}_worker;
+GRANT UPDATE ON {consumer}.{consumer}_partition TO {consumer}_worker;
+GRANT INSERT, UPDATE (reason, error, tries, replay_requested_at, resolved_at)
+    ON {consumer}.{consumer}_dead_letter TO {consumer}_worker;
+GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by,
+              discard_requested_key, discard_requested_at, discard_confirmed_by,
+              discard_confirmed_key, discard_confirmed_at)
+    ON {consumer}.{consumer}_dead_letter TO {consumer}_service;
+
+-- The worker asks which entries are events, a replay is an operator's act under the fence, and
+-- retention stands under the seal.
+GRANT USAGE ON SCHEMA {publisher} TO {consumer}_service, {consumer}_worker;
+GRANT EXECUTE ON FUNCTION {publisher}.known_events(jsonb) TO {consumer}_worker;
+GRANT USAGE ON SCHEMA wallet TO {consumer}_service, {consumer}_worker;
+GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
+    TO {consumer}_service;
+GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO {consumer}_service, {consumer}_worker;

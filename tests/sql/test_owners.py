@@ -1,0 +1,86 @@
+"""What an owner of events gets from its name alone: the template of a consumer's tables."""
+
+import re
+from typing import Any
+
+import psycopg
+import pytest
+
+from sql import owners
+from sql.owners import CONSUMERS, consumer_tables
+from tests.cluster import TestDatabase
+
+ROLES = """
+CREATE SCHEMA {0};
+CREATE ROLE {0}_owner NOLOGIN;
+CREATE ROLE {0}_worker NOLOGIN;
+CREATE ROLE {0}_service NOLOGIN;
+"""
+TABLES = ("inbox", "position", "event_failure", "dead_letter", "consumer", "partition")
+# Everything that says how a table is: columns, constraints, indexes, and who may do what.
+SHAPE = """
+SELECT c.relname || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+       || ' ' || a.attnotnull::text
+       || ' ' || a.attidentity::text || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+  FROM pg_class c
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+ WHERE c.oid = ANY (%(tables)s::text[]::regclass[])
+UNION ALL
+SELECT pg_get_constraintdef(oid) FROM pg_constraint
+ WHERE conrelid = ANY (%(tables)s::text[]::regclass[])
+UNION ALL
+SELECT pg_get_indexdef(indexrelid) FROM pg_index
+ WHERE indrelid = ANY (%(tables)s::text[]::regclass[])
+UNION ALL
+SELECT table_name || ' ' || grantee || ' ' || privilege_type || ' ' || coalesce(column_name, '')
+  FROM (SELECT table_name, grantee, privilege_type, NULL AS column_name
+          FROM information_schema.role_table_grants WHERE table_schema = %(schema)s
+        UNION ALL
+        SELECT table_name, grantee, privilege_type, column_name
+          FROM information_schema.column_privileges WHERE table_schema = %(schema)s) granted
+ WHERE table_name = ANY (%(names)s::text[]) AND grantee <> 'postgres'
+UNION ALL
+SELECT prosrc || proacl::text || proconfig::text || prosecdef::text || provolatile::text
+  FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace AND proname = 'unapplied'
+"""
+
+
+def shape(connection: psycopg.Connection[Any], owner: str) -> list[str]:
+    """Describe a consumer's tables, with its name taken out."""
+    names = [f"{owner}_{table}" for table in TABLES]
+    tables = [f"{owner}.{name}" for name in names]
+    values = {"schema": owner, "names": names, "tables": tables}
+    found = [row[0] for row in connection.execute(SHAPE.encode(), values)]
+    return sorted(re.sub(r"\s+", " ", text.replace(owner, "OWNER")) for text in found)
+
+
+def test_the_template_makes_what_the_first_consumer_has(
+    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "CONSUMERS", {**CONSUMERS, "another": "wallet"})
+    with psycopg.connect(platform_db.superuser_dsn) as connection:
+        connection.execute(ROLES.format("another").encode())
+        connection.execute(consumer_tables("another").encode())
+        first, second = shape(connection, "rolling"), shape(connection, "another")
+        connection.rollback()
+    # `rolling.answer_to` reads the inbox, and is rolling's own.
+    expected = [text for text in first if not text.startswith("OWNER_inbox OWNER_owner ")]
+    assert len(expected) > 100, "the tables are not found any more"
+    assert second == expected
+
+
+def test_a_new_consumer_begins_behind_what_was_committed_before(
+    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "CONSUMERS", {**CONSUMERS, "another": "wallet"})
+    with psycopg.connect(platform_db.superuser_dsn) as connection:
+        connection.execute(ROLES.format("another").encode())
+        connection.execute(
+            "INSERT INTO wallet.wallet_player (brand_id, player_id, currency, event_no)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), 'EUR', n FROM generate_series(0, 2) n"
+        )
+        connection.execute(consumer_tables("another").encode())
+        begun = connection.execute("SELECT event_no FROM another.another_position ORDER BY 1")
+        assert begun.fetchall() == [(1,), (2,)]
+        connection.rollback()
