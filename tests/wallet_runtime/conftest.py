@@ -8,8 +8,14 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.events import Outbox
+from tests.wallet_runtime.line import Line, Look
+from wallet_runtime.plumbing.events import consumer, order
+from wallet_runtime.plumbing.events.consumer import Consumer
+from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
+from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 AsRole = Callable[[str], Database]
 
@@ -47,3 +53,43 @@ def streams(redis_url: str) -> Iterator[Streams]:
 def wallet_outbox(superuser: psycopg.Connection[Any]) -> Outbox:
     """The wallet's outbox, to write events into."""
     return Outbox(superuser)
+
+
+@pytest.fixture
+def rolling_db(as_role: AsRole) -> Database:
+    """The platform's database as rolling_worker."""
+    return as_role("rolling_worker")
+
+
+@pytest.fixture
+def line(as_role: AsRole, rolling_db: Database, streams: Streams, wallet_outbox: Outbox) -> Line:
+    """One publisher and one consumer on real servers."""
+    return Line(
+        wallet_outbox,
+        Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
+        Consumer(SUBSCRIPTION, rolling_db, streams, "copy-1"),
+    )
+
+
+@pytest.fixture
+def look(superuser: psycopg.Connection[Any]) -> Look:
+    """Look at rows as the superuser."""
+
+    def rows(statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return superuser.execute(statement.encode(), values).fetchall()
+
+    return rows
+
+
+@pytest.fixture
+def impatient(
+    line: Line, as_role: AsRole, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> Line:
+    """A line whose consumer tries again at once, and looks for replays at almost every turn."""
+    monkeypatch.setattr(order, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(consumer, "BLOCK_MS", 1)
+    return Line(
+        line.wallet,
+        line.publisher,
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.1),
+    )

@@ -11,7 +11,7 @@ import pytest
 
 from sql import query
 from tests.freezing import set_fence_row
-from tests.wallet_runtime.rolling.conftest import Line
+from tests.wallet_runtime.line import Line
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
-from tests.wallet_runtime.rolling.conftest import Line
+from tests.wallet_runtime.line import Line
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
 from tests.wallet_runtime.wallet.record_edits import ROLLING_EDITS

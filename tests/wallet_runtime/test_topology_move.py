@@ -12,6 +12,7 @@ from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox
+from tests.wallet_runtime.line import Line
 from tests.wallet_runtime.moving import (
     HELD,
     LIVE,
@@ -23,7 +24,6 @@ from tests.wallet_runtime.moving import (
     Desk,
     refused,
 )
-from tests.wallet_runtime.rolling.conftest import Line
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split

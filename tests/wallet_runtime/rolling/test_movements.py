@@ -8,8 +8,8 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.events import Player
+from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
-from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import FarService, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import PassedThrough

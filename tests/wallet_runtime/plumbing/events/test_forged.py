@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tests.wallet_runtime.events import Player
-from tests.wallet_runtime.rolling.conftest import Line, Look
+from tests.wallet_runtime.line import Line, Look
 from wallet_runtime.plumbing.events.leases import PartitionLease
 from wallet_runtime.plumbing.events.replay import Replayer
 from wallet_runtime.plumbing.events.streams import wallet_stream

@@ -11,22 +11,18 @@ import redis
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.events import Player
+from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
-from tests.wallet_runtime.rolling.conftest import Line, Look
 from tests.wallet_runtime.serving import FarService, serving
 from wallet_runtime import contract
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.events.outbox import Publisher
-from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.plumbing.runtime.health import OK, Health
-from wallet_runtime.plumbing.runtime.settings import SettingsError
-from wallet_runtime.rolling.worker import ROLLING_OUTBOX, SERVICE, make_loops
+from wallet_runtime.plumbing.runtime.health import OK
+from wallet_runtime.rolling.worker import ROLLING_OUTBOX
 from wallet_runtime.rolling.worker.completion import FAILURES_BOUND, CompletionRetry
-from wallet_runtime.rolling.worker.expiry import Expiry
-from wallet_runtime.rolling.worker.switches import read_switches
 
 COMPLETE = "/internal/wallet/v2/rollings/complete"
 STATE = "SELECT state FROM rolling.player_rolling WHERE rolling_id = %s"
@@ -170,24 +166,6 @@ def test_a_wallet_that_is_away_loses_nothing(
     assert error.startswith("UNAVAILABLE")
 
 
-def test_a_lapsed_rolling_expires_and_is_announced(
-    line: Line, look: Look, context: Context, superuser: psycopg.Connection[Any]
-) -> None:
-    player = Player()
-    superuser.execute(
-        "INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')",
-        [player.brand_id],
-    )
-    rolling_id = line.wallet.require(player, 50)
-    never = line.wallet.require(Player(), 50)
-    line.run()
-    assert Expiry(context.database).turn() == 1
-    assert look(STATE, rolling_id) + look(STATE, never) == [("EXPIRED",), ("ACTIVE",)]
-    assert look(
-        "SELECT event_type, payload->>'state', payload->>'closed_by' FROM rolling.rolling_outbox"
-    ) == [(contract.ROLLING_CANCELED, "EXPIRED", "expiry")]
-
-
 def test_a_brands_own_ratio_decides_what_completes(
     line: Line, look: Look, superuser: psycopg.Connection[Any], retry: CompletionRetry
 ) -> None:
@@ -201,44 +179,3 @@ def test_a_brands_own_ratio_decides_what_completes(
     assert look(STATE, rolling_id) == [("COMPLETING",)]
     retry.turn()
     assert look(STATE, rolling_id) == [("COMPLETED",)]
-
-
-def test_switches_are_on_by_default_and_unknown_values_stop_the_start() -> None:
-    assert read_switches({}) == read_switches({"ENABLE_OUTBOX_POLLER": "true"})
-    assert not read_switches({"ENABLE_EXPIRY_SCHEDULER": "off"}).expiry_scheduler
-    with pytest.raises(SettingsError) as refused:
-        read_switches({"ENABLE_EVENT_CONSUMER": "maybe", "ENABLE_COMPLETION_RETRY": ""})
-    assert len(refused.value.faults) == 2
-
-
-def test_the_worker_runs_the_loops_that_are_switched_on(context: Context) -> None:
-    names = [loop.name for loop in make_loops(context, read_switches({}), RetentionHours())]
-    assert names == [
-        "event_consumer",
-        "outbox_publisher",
-        "expiry_scheduler",
-        "completion_retry",
-        "retention",
-    ]
-    off = read_switches({"ENABLE_EVENT_CONSUMER": "off", "ENABLE_OUTBOX_POLLER": "0"})
-    loops = make_loops(context, off, RetentionHours())
-    assert [loop.name for loop in loops] == [
-        "expiry_scheduler",
-        "completion_retry",
-        "retention",
-    ]
-    health = Health(context, SERVICE.checks, loops)
-    health.poll()
-    checks = health.answer()["checks"]
-    assert [checks[name] for name in ("publishing", "event_order", "completion")] == [OK] * 3
-
-
-def test_a_stopping_consumer_frees_its_partitions(context: Context, look: Look) -> None:
-    consumer_loop = make_loops(context, read_switches({}), RetentionHours())[0]
-    consumer_loop.take_turn()
-    held = "SELECT count(*) FROM rolling.rolling_partition WHERE holder IS NOT NULL"
-    assert look(held) == [(8,)]
-    consumer_loop.ask_to_stop()
-    consumer_loop.take_turn()
-    assert look(held) == [(0,)]
-    assert consumer_loop.state().ok

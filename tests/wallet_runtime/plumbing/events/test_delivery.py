@@ -11,7 +11,7 @@ import redis
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
-from tests.wallet_runtime.rolling.conftest import Line, Look
+from tests.wallet_runtime.line import Line, Look
 from wallet_runtime import contract
 from wallet_runtime.plumbing.events import consumer, delivery, order
 from wallet_runtime.plumbing.events.delivery import Delivery

@@ -1,0 +1,54 @@
+"""Rollings past their time are closed and announced."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cluster import TestDatabase
+from tests.wallet_runtime.events import Player
+from tests.wallet_runtime.line import Line, Look
+from tests.wallet_runtime.processes import open_process
+from tests.wallet_runtime.serving import FarService, serving
+from wallet_runtime import contract
+from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.rolling.worker.expiry import Expiry
+
+STATE = "SELECT state FROM rolling.player_rolling WHERE rolling_id = %s"
+
+
+@pytest.fixture
+def wallet_service() -> FarService:
+    """The wallet's place, where the test says what is answered."""
+    return FarService(contract.WALLET_SERVICE)
+
+
+@pytest.fixture
+def context(
+    platform_db: TestDatabase, redis_url: str, wallet_service: FarService
+) -> Iterator[Context]:
+    with serving(wallet_service.service()) as served:
+        url = str(served.client.base_url)
+        with open_process(
+            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
+        ) as opened:
+            yield opened
+
+
+def test_a_lapsed_rolling_expires_and_is_announced(
+    line: Line, look: Look, context: Context, superuser: psycopg.Connection[Any]
+) -> None:
+    player = Player()
+    superuser.execute(
+        "INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')",
+        [player.brand_id],
+    )
+    rolling_id = line.wallet.require(player, 50)
+    never = line.wallet.require(Player(), 50)
+    line.run()
+    assert Expiry(context.database).turn() == 1
+    assert look(STATE, rolling_id) + look(STATE, never) == [("EXPIRED",), ("ACTIVE",)]
+    assert look(
+        "SELECT event_type, payload->>'state', payload->>'closed_by' FROM rolling.rolling_outbox"
+    ) == [(contract.ROLLING_CANCELED, "EXPIRED", "expiry")]
