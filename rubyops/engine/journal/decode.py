@@ -73,7 +73,14 @@ def _content(raw: JsonObject, envelope: Envelope) -> Content | list[str] | None:
 
 
 def _fields(raw: JsonObject, kind: type[S]) -> S | list[str]:
-    """Type the fields of a struct one by one, so that each that does not fit is named."""
+    """Type the fields of a struct; name those that do not fit."""
+    try:
+        return msgspec.convert(raw, kind)
+    except ValueError:
+        return _one_by_one(raw, kind)
+
+
+def _one_by_one(raw: JsonObject, kind: type[S]) -> S | list[str]:
     values: JsonObject = {}
     wrong: list[str] = []
     for field in msgspec.structs.fields(kind):
@@ -84,6 +91,7 @@ def _fields(raw: JsonObject, kind: type[S]) -> S | list[str]:
             values[field.name] = msgspec.convert(raw[field.name], field.type)
         except ValueError:
             wrong += _inner(raw[field.name], field)
+    # A name that is no text, which `convert` cannot pass over, leaves nothing wrong.
     return wrong or kind(**values)
 
 

@@ -10,20 +10,23 @@ class JournalFile(Protocol):
         """Add one line and return only when it is on the disk."""
 
     def drop_torn_end(self) -> int:
-        """Cut what is left of a line that was never finished, and so never acted on; return how many bytes."""
+        """Cut off an unfinished last line, which nobody acted on; return the number of bytes."""
 
     def close(self) -> None:
         """Release the file."""
 
 
 class Journals(Protocol):
-    """The journals of all runs of an environment. Raises `UsageError` for a run that is not there."""
+    """The journals of an environment. Raises `UsageError` for a run that is not there."""
 
     def create(self, run_id: str) -> JournalFile:
         """Begin the journal of a new run. Raises `JournalUnwritable`."""
 
     def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it. Raises `LockHeld` when a living process has it open."""
+        """Open a run's journal to go on with it.
+
+        Raises `LockHeld` when a living process has it open.
+        """
 
     def runs(self) -> list[str]:
         """List the ids of all runs, oldest first."""

@@ -1,4 +1,4 @@
-"""What a run proved for its commit, kept as `recorded` lines of its journal for later runs and gates to read."""
+"""Records in a run's journal what it proved for its commit, for later runs and gates to read."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,10 @@ PASSED = ("ok", "noop")
 
 
 def record_facts(plans: Sequence[StepPlan], tools: EnginePorts, journal: Journal) -> None:
-    """After a dry-run, keep the facts of every step that would have changed something: the real run is compared with them."""
+    """After a dry-run, keep the facts of every step that would have changed something.
+
+    The real run is compared with them.
+    """
     for plan in plans:
         suite = suite_of(plan.step, tools.command, tools.read.environment)
         if suite is not None and plan.kind == "wanted" and not plan.plays:
@@ -26,9 +29,9 @@ def record_facts(plans: Sequence[StepPlan], tools: EnginePorts, journal: Journal
 def record_rollout(
     plan: Plan, results: Sequence[StepResult], tools: EnginePorts, journal: Journal
 ) -> None:
-    """After a rollout, keep per suite whether all of its steps passed, so that a release gate of the same commit can count it.
+    """After a rollout, keep per suite whether all of its steps passed.
 
-    A rollout that ended before its flows says nothing about them. A step that had nothing to do
+    A release gate of the same commit can count it. A rollout that ended before its flows says nothing about them. A step that had nothing to do
     here, and said why, did not fail. A suite that passed is kept with the digest of the code that
     every process tells now.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import TestDatabase
-from tests.rubyops.engine.proofs import World
+from tests.rubyops.engine.journal.proofs import World
 
 
 @pytest.fixture

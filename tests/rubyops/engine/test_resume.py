@@ -17,7 +17,7 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.ports import HttpAnswer
 from rubyops.testing import RecordingOperate
 from tests.rubyops.engine import tiny
-from tests.rubyops.engine.proofs import COMMIT, OPS, World
+from tests.rubyops.engine.journal.proofs import COMMIT, OPS, World
 from tests.rubyops.engine.tiny import Params, playbook
 
 STEPS = (

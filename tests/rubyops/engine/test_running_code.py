@@ -6,7 +6,7 @@ from checks.platform import code_current
 from commands import start_platform
 from rubyops.model.effect import StartPlatform
 from rubyops.model.step import NoOp, Planned
-from tests.rubyops.engine.proofs import CODE, World
+from tests.rubyops.engine.journal.proofs import CODE, World
 from wallet_runtime.contract import ROLLING_WORKER
 
 

@@ -11,7 +11,7 @@ from rubyops.engine.report import Silent
 from rubyops.errors import Unreachable
 from rubyops.testing import RecordingOperate
 from tests.rubyops.engine import tiny
-from tests.rubyops.engine.proofs import OPS, World
+from tests.rubyops.engine.journal.proofs import OPS, World
 from tests.rubyops.engine.test_resume import (
     a_folder,
     a_line_left_out,

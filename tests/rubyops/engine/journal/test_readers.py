@@ -15,8 +15,8 @@ from rubyops.ports import Read
 from rubyops.testing import RecordingOperate
 from tests.chains import Lines, chained
 from tests.rubyops.engine import tiny
-from tests.rubyops.engine.forgeries import rolled_out
-from tests.rubyops.engine.proofs import OPS, World
+from tests.rubyops.engine.journal.forgeries import rolled_out
+from tests.rubyops.engine.journal.proofs import OPS, World
 from tests.rubyops.engine.test_resume import stopped
 
 WRONG: tuple[Any, ...] = (None, 7, "7", [[1]], {"a": []})

@@ -177,7 +177,8 @@ class World:
     def report_copy(self, process: str, copy: int, code: str | None) -> None:
         """Have a copy report its heartbeat by itself."""
         self.run(
-            "INSERT INTO control.service_copy (process, copy, url, version, pid, detail) VALUES (%s, %s, '', '', 1, %s)",
+            "INSERT INTO control.service_copy (process, copy, url, version, pid, detail)"
+            " VALUES (%s, %s, '', '', 1, %s)",
             process,
             copy,
             json.dumps({"code": code}),

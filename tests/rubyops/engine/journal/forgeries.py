@@ -1,4 +1,4 @@
-"""Ways in which a rollout can leave what proves nothing, each with the words by which it is refused."""
+"""Journals of a rollout that prove nothing, each with the words of its refusal."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Any
 
 from rubyops import bootstrap
 from rubyops.model.step import Playbook
-from tests.rubyops.engine.proofs import CODE, COMMIT, DIRTY, OTHER, SHIPPED, Way, World
-from wallet_runtime.contract import ROLLING_WORKER, RUBY_UNIFIED_V1
+from tests.rubyops.engine.journal.proofs import CODE, COMMIT, DIRTY, OTHER, SHIPPED, Way, World
+from wallet_runtime.contract import RUBY_UNIFIED_V1
 
 
 def rolled_out(world: World) -> str:
@@ -263,29 +263,6 @@ def by_a_dry_run(world: World) -> None:
     world.anchor(run_id, world.lines(run_id)[-1])
 
 
-def copies_told(code: str | None, process: str = ROLLING_WORKER) -> Way:
-    """Roll out where one process tells this code."""
-
-    def way(world: World) -> None:
-        world.told[process] = code
-        rolled_out(world)
-        world.told[process] = CODE
-
-    return way
-
-
-def a_copy_too_few(world: World) -> None:
-    del world.told[ROLLING_WORKER]
-    rolled_out(world)
-    world.told[ROLLING_WORKER] = CODE
-
-
-def all_ran_other_code(world: World) -> None:
-    world.told = dict.fromkeys(world.told, "d" * 64)
-    rolled_out(world)
-    world.told = dict.fromkeys(world.told, CODE)
-
-
 def a_flow_that_was_not_played(world: World) -> None:
     world.idle = {"FLOW-2", "FLOW-11"}
     rolled_out(world)
@@ -308,31 +285,6 @@ def a_failure_resumed_under_another_commit(world: World) -> None:
     world.broken, world.commit = set(), OTHER
     assert world.session().resume(run_id).state == "finished"
     world.commit = COMMIT
-
-
-def now_told(code: str | None) -> Way:
-    """Have one process tell this code after the rollout."""
-
-    def way(world: World) -> None:
-        rolled_out(world)
-        world.told[ROLLING_WORKER] = code
-
-    return way
-
-
-def edited_after_the_start(world: World) -> None:
-    rolled_out(world)
-    world.code = "d" * 64
-
-
-def a_copy_that_no_driver_keeps(world: World) -> None:
-    rolled_out(world)
-    world.report_copy("gateway", 9, "d" * 64)
-
-
-def nothing_runs_now(world: World) -> None:
-    rolled_out(world)
-    world.told = {}
 
 
 FLOWS: list[tuple[Way, str]] = [
@@ -383,11 +335,6 @@ FLOWS: list[tuple[Way, str]] = [
     (misfit(run=None), "run missing or not as it has to be"),
     (misfit(time="yesterday"), "time missing or not as it has to be"),
     (misfit(type=["recorded"]), "type missing or not as it has to be"),
-    (copies_told(None), "rolling_worker 1 does not tell which code it runs"),
-    (copies_told(""), "rolling_worker 1 does not tell which code it runs"),
-    (copies_told("d" * 64), "copies run different code"),
-    (a_copy_too_few, "rolling_worker 1 does not tell which code it runs"),
-    (all_ran_other_code, "its processes ran code dddddddddddd, and this checkout has cccccccccccc"),
     (a_flow_that_was_not_played, "were not all played: FLOW-2 noop"),
     (a_flow_failed, "failed for commit"),
     (a_newer_failure_damaged, "was changed: its hash does not fit its content"),
@@ -395,10 +342,4 @@ FLOWS: list[tuple[Way, str]] = [
         a_failure_resumed_under_another_commit,
         "a part of its run was carried out under commit bbbbbbbbbbbb",
     ),
-    (now_told("d" * 64), "copies run different code"),
-    (now_told(""), "rolling_worker 1 does not tell which code it runs; rubyops up"),
-    (now_told(None), "rolling_worker 1 does not tell which code it runs; rubyops up"),
-    (edited_after_the_start, "this checkout has dddddddddddd"),
-    (a_copy_that_no_driver_keeps, "gateway 9 reports dddddddddddd"),
-    (nothing_runs_now, "not tell which code"),
 ]

@@ -1,7 +1,7 @@
 """Ways to hide that the newest rollout failed after an older one passed, each with the refusal."""
 
-from tests.rubyops.engine.forgeries import recorded, rolled_out, shift
-from tests.rubyops.engine.proofs import OTHER, Way, World
+from tests.rubyops.engine.journal.forgeries import recorded, rolled_out, shift
+from tests.rubyops.engine.journal.proofs import OTHER, Way, World
 
 
 def failed_after_a_pass(world: World) -> str:

@@ -1,4 +1,4 @@
-"""Ways to make GATE-2 and a backfill believe what was not proved: each is refused, the true proof is not."""
+"""GATE-2 and a backfill believe the true proof, and refuse each way to forge one."""
 
 import pytest
 
@@ -7,12 +7,13 @@ from commands import backfill
 from rubyops import bootstrap
 from rubyops.model.recorded import DRY_RUN_PREFIX
 from rubyops.model.step import Playbook
-from tests.rubyops.engine.forgeries import FLOWS, rolled_out, shift
-from tests.rubyops.engine.newer_failures import NEWER_FAILURES
-from tests.rubyops.engine.proofs import COMMIT, DIRTY, OTHER, SHIPPED, Way, World
+from tests.rubyops.engine.journal.forgeries import FLOWS, rolled_out, shift
+from tests.rubyops.engine.journal.newer_failures import NEWER_FAILURES
+from tests.rubyops.engine.journal.other_code import OTHER_CODE
+from tests.rubyops.engine.journal.proofs import COMMIT, DIRTY, OTHER, SHIPPED, Way, World
 from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
-WAYS = [*FLOWS, *NEWER_FAILURES]
+WAYS = [*FLOWS, *OTHER_CODE, *NEWER_FAILURES]
 
 
 @pytest.mark.parametrize(
