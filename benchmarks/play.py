@@ -19,7 +19,7 @@ import msgspec
 
 from benchmarks.bench import Bench
 from sql import query
-from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.state import Request, State
@@ -119,7 +119,7 @@ def single(money: Money, number: int) -> int:
     wish = bet(number)
     try:
         return int(money.perform(wish.request, wish.reads, wish.decide)[0] == 200)
-    except Busy:
+    except ServiceBusy:
         return 0
 
 

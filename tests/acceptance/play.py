@@ -19,7 +19,7 @@ from rubyops.errors import CheckFailed
 from rubyops.ports import EffectIdentity
 from tests.acceptance.home import Home
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX
-from wallet_runtime.plumbing.runtime import decoders
+from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
 IN_VAIN_SECONDS = 2.5  # an event takes well under a second
 AT_ONCE = 4  # flows that pass keep the processors busy; those that fail wait
@@ -82,7 +82,7 @@ def main(environment: str, passing: str, failing: str) -> None:
     """Print what every flow said."""
     # Once by itself: several threads must not be the first to use the driver and its libraries.
     bootstrap.open_environment(environment).tools.read.one("facts_gate")
-    decoders.prepare()
+    warm_decoders()
     said = side_by_side(environment, passing, AT_ONCE)
     _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS
     print(json.dumps(said | side_by_side(environment, failing, len(FLOWS))))

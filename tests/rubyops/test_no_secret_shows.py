@@ -16,16 +16,16 @@ from rubyops.config import CHECKOUT
 from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
 from rubyops.engine.journal.writer import Journal
 from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
 RAW = 'p"ss w/rd\\of somebody'  # a password that is another one in a URL and in JSON
 # A process of the runtime that holds one secret and has it in its log, in every way that a log line comes about.
 LOGS = """
 import logging, sys, threading, structlog
 from wallet_runtime.plumbing.runtime import logging as ours
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 ours.configure("gateway", 1)
-secret = Secret(sys.stdin.read()).reveal().decode()
+secret = SecretBytes(sys.stdin.read()).reveal().decode()
 structlog.get_logger("x").info("of a field", told=secret, nested={"deep": [secret]})
 structlog.get_logger("x").warning("in the words: " + secret)
 logging.getLogger("library").error("an argument: %s", secret)
@@ -108,5 +108,5 @@ def test_words_of_ours_are_masked_by_no_careless_password() -> None:
 
 
 def test_a_setting_is_kept_out_as_soon_as_it_is_read() -> None:
-    assert Secret("a-token-of-settings").matches(b"a-token-of-settings")
+    assert SecretBytes("a-token-of-settings").matches(b"a-token-of-settings")
     assert masked("a-token-of-settings") == MASK

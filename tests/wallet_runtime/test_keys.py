@@ -21,7 +21,7 @@ from wallet_runtime.contract import (
 )
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Answer, Route
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 from wallet_runtime.services import load
 
 WRITES = [
@@ -34,7 +34,7 @@ PARTS = dict.fromkeys(
     ("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id"),
     str(BRAND),
 )
-SESSION = auth.issue_session(Secret("session-key"), BRAND, BRAND, 4_000_000_000)
+SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000_000)
 
 
 def headers_of(process: str, route: Route, path: str) -> dict[str, str]:

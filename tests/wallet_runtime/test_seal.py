@@ -19,7 +19,7 @@ from wallet_runtime import contract
 from wallet_runtime.contract import API_PROCESSES, OPERATOR, WALLET_SERVICE, persons, seal
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Route
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 from wallet_runtime.services import load
 
 Body = dict[str, Any]
@@ -59,7 +59,7 @@ JUDGED = [
     for each in WRITES
     if (each[0], each[1].method, each[1].path) not in {REPLAY, *seal.PASSING_ROUTES}
 ]
-SESSION = auth.issue_session(Secret("session-key"), BRAND, BRAND, 4_000_000_000)
+SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000_000)
 
 ROLLING = """
 INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,

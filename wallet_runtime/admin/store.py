@@ -9,7 +9,7 @@ import msgspec
 
 from sql import query
 from wallet_runtime.plumbing.runtime import seal
-from wallet_runtime.plumbing.runtime.database import Database, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession
 
 _COMMAND, _ANSWER = "admin_audit_command", "admin_audit_answer"
 _CLAIM, _REPEAT, _KEEP = "admin_claim_key", "admin_audit_repeat", "admin_keep_answer"
@@ -92,7 +92,7 @@ def keep_answer(database: Database, recorded: Recorded, *, status: int, body: ob
         )
 
 
-def _audited(session: Session, command: AuditedCommand) -> int:
+def _audited(session: DatabaseSession, command: AuditedCommand) -> int:
     row = session.one(
         _COMMAND,
         actor=command.actor,

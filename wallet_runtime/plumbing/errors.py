@@ -176,7 +176,7 @@ class Unavailable(ApiError):
         super().__init__(message, details=details, retry_after=retry_after)
 
 
-class Busy(Unavailable):
+class ServiceBusy(Unavailable):
     """The service is at its limit; nothing was changed. Repeat the request later."""
 
     code = "BUSY"

@@ -14,7 +14,7 @@ from wallet_runtime.plumbing.http.dead_letters import dead_letter_routes
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.plumbing.runtime import seal
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.plumbing.runtime.database import Row, Session
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
 from wallet_runtime.rolling import domain, store
 
 AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
@@ -63,7 +63,7 @@ def cancel_rolling(context: Context, call: Call) -> Answer:
     return Answer(200, {"rolling": _shown(row)})
 
 
-def _find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row:
+def _find(session: DatabaseSession, brand_id: UUID, rolling_id: UUID) -> Row:
     row = store.find(session, brand_id, rolling_id)
     if row is None:
         raise NotFound(f"this brand has no rolling {rolling_id}")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from wallet_runtime import contract
 from wallet_runtime.plumbing.events.envelope import StreamEvent
-from wallet_runtime.plumbing.runtime.database import Row, Session, json
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.rolling.domain import (
     DEFAULT_RULES,
     REVERSED_AFTER_COMPLETION,
@@ -64,7 +64,7 @@ class PutOff:
 # --- rollings and their turnover
 
 
-def brand_rules(session: Session, brand_id: UUID) -> BrandRules:
+def brand_rules(session: DatabaseSession, brand_id: UUID) -> BrandRules:
     """Return a brand's rules: its own where it has them, else the defaults (RS-10)."""
     row = session.maybe("rolling_brand_rules", brand_id=brand_id) or {}
     return BrandRules(
@@ -76,7 +76,7 @@ def brand_rules(session: Session, brand_id: UUID) -> BrandRules:
 
 
 def insert(
-    session: Session, event: StreamEvent, requirement: Requirement, opening: Opening
+    session: DatabaseSession, event: StreamEvent, requirement: Requirement, opening: Opening
 ) -> None:
     """Create a rolling with the id that the wallet gave it."""
     session.run(
@@ -103,7 +103,9 @@ def insert(
     )
 
 
-def progress(session: Session, event: StreamEvent, rolling_ids: Sequence[UUID]) -> list[Progress]:
+def progress(
+    session: DatabaseSession, event: StreamEvent, rolling_ids: Sequence[UUID]
+) -> list[Progress]:
     """Lock rollings of the event's player and return how far they are; ids that he does not have are left out."""
     if not rolling_ids:
         return []
@@ -117,7 +119,7 @@ def progress(session: Session, event: StreamEvent, rolling_ids: Sequence[UUID]) 
 
 
 def move_rollings(
-    session: Session, event: StreamEvent, transfer: Transfer, rolling_ids: Sequence[UUID]
+    session: DatabaseSession, event: StreamEvent, transfer: Transfer, rolling_ids: Sequence[UUID]
 ) -> None:
     """Let rollings count what is staked from the bucket that their money went to."""
     if rolling_ids:
@@ -133,7 +135,7 @@ def move_rollings(
 
 
 def record_handed_on(
-    session: Session, event: StreamEvent, transfer: Transfer, handed_on: Sequence[HandedOn]
+    session: DatabaseSession, event: StreamEvent, transfer: Transfer, handed_on: Sequence[HandedOn]
 ) -> None:
     """Take parts off rollings and make them rollings of the other bucket."""
     if handed_on:
@@ -154,7 +156,7 @@ def record_handed_on(
         )
 
 
-def revoke(session: Session, event: StreamEvent, revocation: Revocation) -> None:
+def revoke(session: DatabaseSession, event: StreamEvent, revocation: Revocation) -> None:
     """Close a rolling that the wallet has closed already, and announce it."""
     session.run(
         "rolling_revoke",
@@ -165,7 +167,7 @@ def revoke(session: Session, event: StreamEvent, revocation: Revocation) -> None
     )
 
 
-def active_rollings(session: Session, event: StreamEvent) -> list[Rolling]:
+def active_rollings(session: DatabaseSession, event: StreamEvent) -> list[Rolling]:
     """Lock and return the player's ACTIVE rollings, oldest first."""
     rows = session.all(
         "rolling_active_of_player", player_id=event.player_id, brand_id=event.brand_id
@@ -174,7 +176,7 @@ def active_rollings(session: Session, event: StreamEvent) -> list[Rolling]:
 
 
 def record_turnover(
-    session: Session, event: StreamEvent, bet: SettledBet, counted: Sequence[Counted]
+    session: DatabaseSession, event: StreamEvent, bet: SettledBet, counted: Sequence[Counted]
 ) -> None:
     """Record what a bet counted; a rolling that it completes becomes due for completion."""
     session.run(
@@ -195,7 +197,9 @@ def record_turnover(
     )
 
 
-def counted_by_bet(session: Session, event: StreamEvent, bet: RolledBackBet) -> list[CountedBefore]:
+def counted_by_bet(
+    session: DatabaseSession, event: StreamEvent, bet: RolledBackBet
+) -> list[CountedBefore]:
     """Lock the rollings that a bet counted toward, and their completions; return what it counted."""
     rows = session.all(
         "rolling_counted_by_bet",
@@ -216,7 +220,7 @@ def counted_by_bet(session: Session, event: StreamEvent, bet: RolledBackBet) -> 
 
 
 def record_take_back(
-    session: Session, event: StreamEvent, bet: RolledBackBet, taken: Sequence[TakenBack]
+    session: DatabaseSession, event: StreamEvent, bet: RolledBackBet, taken: Sequence[TakenBack]
 ) -> None:
     """Carry out a reversal of turnover, with a finding wherever the completion stands."""
     session.run(
@@ -240,13 +244,13 @@ def _of(event: StreamEvent) -> dict[str, Any]:
 # --- completion, expiry, cancellation
 
 
-def take_due_completion(session: Session, lease_seconds: float) -> Completion | None:
+def take_due_completion(session: DatabaseSession, lease_seconds: float) -> Completion | None:
     """Take the completion that is due longest for one try of at most `lease_seconds`."""
     row = session.maybe("rolling_completion_due", lease_seconds=lease_seconds)
     return Completion(**row) if row else None
 
 
-def complete(session: Session, rolling_id: UUID) -> bool:
+def complete(session: DatabaseSession, rolling_id: UUID) -> bool:
     """Close a rolling that the wallet has completed and announce it; False when that was done before."""
     return (
         session.run(
@@ -256,13 +260,13 @@ def complete(session: Session, rolling_id: UUID) -> bool:
     )
 
 
-def confirm_closed(session: Session, rolling_id: UUID) -> None:
+def confirm_closed(session: DatabaseSession, rolling_id: UUID) -> None:
     """Note that the wallet knows of a rolling that ended without its turnover."""
     session.run("rolling_close_done", rolling_id=rolling_id)
 
 
 def put_off_failed(
-    session: Session, completion: Completion, put_off: PutOff, failures_bound: int
+    session: DatabaseSession, completion: Completion, put_off: PutOff, failures_bound: int
 ) -> None:
     """Count a failed completion; from `failures_bound` on it is listed as FAILED_COMPLETION."""
     session.run(
@@ -276,7 +280,7 @@ def put_off_failed(
     )
 
 
-def put_off(session: Session, completion: Completion, why: PutOff) -> None:
+def put_off(session: DatabaseSession, completion: Completion, why: PutOff) -> None:
     """Say when a completion that has to wait, and has not failed, is tried next."""
     session.run(
         "rolling_completion_deferred",
@@ -287,19 +291,19 @@ def put_off(session: Session, completion: Completion, why: PutOff) -> None:
     )
 
 
-def trouble(session: Session, failures_bound: int) -> Row:
+def trouble(session: DatabaseSession, failures_bound: int) -> Row:
     """Count `failed_completions`, `dead_letters` and `findings` that wait for a person."""
     return session.one("rolling_trouble", failures_bound=failures_bound)
 
 
-def expire(session: Session) -> int:
+def expire(session: DatabaseSession) -> int:
     """Close a batch of ACTIVE rollings past their time and announce them; return how many."""
     return session.run(
         "rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=contract.ROLLING_CANCELED
     )
 
 
-def cancel(session: Session, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
+def cancel(session: DatabaseSession, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
     """Close an ACTIVE rolling and announce it; False when it is not ACTIVE or not there."""
     event_type = contract.ROLLING_CANCELED
     return (
@@ -314,19 +318,19 @@ def cancel(session: Session, brand_id: UUID, rolling_id: UUID, closed_by: str) -
     )
 
 
-def find(session: Session, brand_id: UUID, rolling_id: UUID) -> Row | None:
+def find(session: DatabaseSession, brand_id: UUID, rolling_id: UUID) -> Row | None:
     """Return one rolling of a brand."""
     return session.maybe("rolling_one", rolling_id=rolling_id, brand_id=brand_id)
 
 
-def of_player(session: Session, brand_id: UUID, player_id: UUID) -> list[Row]:
+def of_player(session: DatabaseSession, brand_id: UUID, player_id: UUID) -> list[Row]:
     """Return a player's rollings in a brand, newest first, at most 200."""
     return session.all(
         "rolling_of_player", player_id=player_id, brand_id=brand_id, limit=LIST_LENGTH_MAX
     )
 
 
-def is_of_another_brand(session: Session, brand_id: UUID, player_id: UUID) -> bool:
+def is_of_another_brand(session: DatabaseSession, brand_id: UUID, player_id: UUID) -> bool:
     """Say whether the player has rollings, but only in other brands."""
     return bool(
         session.one("rolling_player_elsewhere", player_id=player_id, brand_id=brand_id)["elsewhere"]

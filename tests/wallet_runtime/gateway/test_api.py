@@ -18,7 +18,7 @@ from wallet_runtime.gateway.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
 from wallet_runtime.plumbing.http.auth import issue_session
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
 BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
 BODIES = {
@@ -26,7 +26,7 @@ BODIES = {
     "settle": {**BET, "payout": "0"},
     "rollback": BET,
 }
-SESSION = issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
+SESSION = issue_session(SecretBytes("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
 MONEY = {"amount": "5.00", "currency": "EUR"}
 
 
@@ -347,8 +347,8 @@ def test_a_players_money_needs_an_idempotency_key(door: Door) -> None:
         "a.b.c.d",
         SESSION[:-1] + ("0" if SESSION[-1] != "0" else "1"),
         SESSION.replace(str(PLAYER), str(BRAND)),
-        issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) - 1),
-        issue_session(Secret("another-key"), BRAND, PLAYER, int(time.time()) + 60),
+        issue_session(SecretBytes("session-key"), BRAND, PLAYER, int(time.time()) - 1),
+        issue_session(SecretBytes("another-key"), BRAND, PLAYER, int(time.time()) + 60),
     ],
 )
 def test_a_session_that_is_not_good_is_a_401(door: Door, session: str) -> None:

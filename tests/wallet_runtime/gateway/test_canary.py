@@ -16,10 +16,10 @@ from tests.wallet_runtime.serving import BRAND, PLAYER, Served, internal, provid
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime import contract
 from wallet_runtime.plumbing.http.auth import issue_session
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 from wallet_runtime.services import load
 
-SESSION = issue_session(Secret("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
+SESSION = issue_session(SecretBytes("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
 MONEY = {"amount": "5.00", "currency": "EUR"}
 BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
 BETS = {"authorize": {**BET, **MONEY}, "settle": {**BET, "payout": "0"}, "rollback": BET}

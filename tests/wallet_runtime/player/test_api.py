@@ -16,7 +16,7 @@ from wallet_runtime import contract
 from wallet_runtime.player.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.auth import read_session
-from wallet_runtime.plumbing.runtime.settings import Secret
+from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
 
 @dataclass
@@ -58,7 +58,7 @@ def desk(platform_db: TestDatabase) -> Iterator[Desk]:
 def test_a_registration_answers_a_session_that_the_gateway_can_read(desk: Desk) -> None:
     body = desk.register(player_id=str(PLAYER), canary=True).json()
     assert (body["player_id"], body["currency"]) == (str(PLAYER), "EUR")
-    identity = read_session(Secret("session-key"), body["session"], time.time())
+    identity = read_session(SecretBytes("session-key"), body["session"], time.time())
     assert (identity.brand_id, identity.player_id) == (BRAND, PLAYER)
     assert desk.wallet.calls[0].body == {
         "player_id": str(PLAYER),

@@ -11,7 +11,7 @@ from wallet_runtime.plumbing.events.inbox import ERROR_LENGTH_MAX, ReceivedEvent
 from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
 from wallet_runtime.plumbing.events.streams import StreamEntry
 from wallet_runtime.plumbing.runtime import fence
-from wallet_runtime.plumbing.runtime.database import Row, Session, json
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
 BLOCKED = "HELD_UP"
@@ -57,7 +57,7 @@ class DeadLetters:
 
     def add(
         self,
-        session: Session,
+        session: DatabaseSession,
         lease: PartitionLease,
         stream: str,
         entry: StreamEntry,
@@ -80,7 +80,7 @@ class DeadLetters:
         kept: bool = row["kept"]
         return kept
 
-    def next_to_replay(self, session: Session, stream: str) -> DeadLetter | None:
+    def next_to_replay(self, session: DatabaseSession, stream: str) -> DeadLetter | None:
         """Find one of a stream that may be dealt with and that none of its player comes before."""
         row = session.maybe(self._statement("dead_letter_next"), stream=stream)
         if row is None:
@@ -95,7 +95,7 @@ class DeadLetters:
 
     def claim_replay(
         self,
-        session: Session,
+        session: DatabaseSession,
         lease: PartitionLease,
         letter: DeadLetter,
         received: ReceivedEvent,
@@ -121,7 +121,7 @@ class DeadLetters:
         won: bool = row["won"]
         return won
 
-    def note_failed_replay(self, session: Session, letter: DeadLetter, error: str) -> None:
+    def note_failed_replay(self, session: DatabaseSession, letter: DeadLetter, error: str) -> None:
         """Keep why a replay failed; the event waits for a person again."""
         session.run(
             self._statement("replay_failed"),
@@ -129,7 +129,9 @@ class DeadLetters:
             error=_shortened(error),
         )
 
-    def drop_malformed(self, session: Session, lease: PartitionLease, letter: DeadLetter) -> None:
+    def drop_malformed(
+        self, session: DatabaseSession, lease: PartitionLease, letter: DeadLetter
+    ) -> None:
         """Close an entry that is no event and that two persons discarded. Raises LeaseLost."""
         row = session.one(
             self._statement("drop_malformed"),
@@ -141,7 +143,7 @@ class DeadLetters:
             raise LeaseLost
 
     def request_replay(
-        self, session: Session, dead_letter_id: int, by: str, fence_token: int | None
+        self, session: DatabaseSession, dead_letter_id: int, by: str, fence_token: int | None
     ) -> bool:
         """Ask for an event to be tried again; False unless it is open and failed by itself."""
         statement = self._statement("request_replay")
@@ -151,7 +153,7 @@ class DeadLetters:
 
     def request_discard(
         self,
-        session: Session,
+        session: DatabaseSession,
         dead_letter_id: int,
         by: Person,
         reason: str,
@@ -173,7 +175,7 @@ class DeadLetters:
         else:
             fence.hold(session, fence_token)
 
-    def confirm_discard(self, session: Session, dead_letter_id: int, by: Person) -> None:
+    def confirm_discard(self, session: DatabaseSession, dead_letter_id: int, by: Person) -> None:
         """Confirm a discard.
 
         Nothing changes unless another person asked for it and nobody confirmed before.
@@ -185,7 +187,7 @@ class DeadLetters:
             key=by.key_id,
         )
 
-    def find(self, session: Session, dead_letter_id: int) -> Row | None:
+    def find(self, session: DatabaseSession, dead_letter_id: int) -> Row | None:
         """Return one with its state, its discard and the one that it waits `behind`, or None."""
         return session.maybe(self._statement("dead_letter"), dead_letter_id=dead_letter_id)
 

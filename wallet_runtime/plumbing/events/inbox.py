@@ -8,7 +8,7 @@ from wallet_runtime.plumbing.events.envelope import MalformedEvent, StreamEvent,
 from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
 from wallet_runtime.plumbing.events.streams import StreamEntry
 from wallet_runtime.plumbing.events.subscription import Subscription
-from wallet_runtime.plumbing.runtime.database import Session, json
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, json
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
 ERROR_LENGTH_MAX = 500
@@ -59,7 +59,9 @@ class Inbox:
         """Take whose inbox it is."""
         self._subscription = subscription
 
-    def claim(self, session: Session, lease: PartitionLease, received: ReceivedEvent) -> Claimed:
+    def claim(
+        self, session: DatabaseSession, lease: PartitionLease, received: ReceivedEvent
+    ) -> Claimed:
         """Claim an event in the transaction of its effect. Raises LeaseLost."""
         row = session.one(
             self._subscription.statement("claim"),
@@ -72,7 +74,7 @@ class Inbox:
         return Claimed(row["position"], row["blocked"], row["won"])
 
     def known(
-        self, session: Session, partition_no: int, entries: Sequence[StreamEntry]
+        self, session: DatabaseSession, partition_no: int, entries: Sequence[StreamEntry]
     ) -> set[str]:
         """Return the content hashes of the entries that the publisher's outbox has.
 
@@ -87,7 +89,7 @@ class Inbox:
         rows = session.all(self._subscription.statement("known_events"), events=json(asked))
         return {row["hash"] for row in rows}
 
-    def count_failure(self, session: Session, event: StreamEvent, error: str) -> int:
+    def count_failure(self, session: DatabaseSession, event: StreamEvent, error: str) -> int:
         """Count a failed try of an event; return how many there were."""
         tries: int = session.one(
             self._subscription.statement("event_failed"),

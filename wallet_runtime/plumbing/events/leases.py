@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wallet_runtime.plumbing.events.subscription import Subscription
-from wallet_runtime.plumbing.runtime.database import Database, Row, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 
 
 class LeaseLost(Exception):
@@ -51,7 +51,7 @@ class PartitionLeases:
         with self._database.session() as session:
             session.run(self._subscription.statement("consumer_leave"), holder=self._holder)
 
-    def _beat(self, session: Session) -> int:
+    def _beat(self, session: DatabaseSession) -> int:
         live: int = session.one(
             self._subscription.statement("consumer_beat"),
             holder=self._holder,
@@ -59,7 +59,7 @@ class PartitionLeases:
         )["live"]
         return live
 
-    def _prolong(self, session: Session) -> set[int]:
+    def _prolong(self, session: DatabaseSession) -> set[int]:
         return _partitions(
             session.all(
                 self._subscription.statement("lease_renew"),
@@ -68,7 +68,7 @@ class PartitionLeases:
             )
         )
 
-    def _take(self, session: Session, limit: int) -> set[int]:
+    def _take(self, session: DatabaseSession, limit: int) -> set[int]:
         return _partitions(
             session.all(
                 self._subscription.statement("lease_take"),
@@ -78,7 +78,7 @@ class PartitionLeases:
             )
         )
 
-    def _release(self, session: Session, surplus: list[int]) -> set[int]:
+    def _release(self, session: DatabaseSession, surplus: list[int]) -> set[int]:
         session.run(
             self._subscription.statement("lease_release"), holder=self._holder, partitions=surplus
         )

@@ -15,7 +15,7 @@ from wallet_runtime.plumbing.events.envelope import FIELDS
 from wallet_runtime.plumbing.events.streams import Streams, StreamsError
 from wallet_runtime.plumbing.events.tables import confirm_tables
 from wallet_runtime.plumbing.runtime import failpoint
-from wallet_runtime.plumbing.runtime.database import Database, Row, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
@@ -102,7 +102,9 @@ class Publisher:
         PUBLISHED.labels(outbox).inc(published)
         return published
 
-    def _publish(self, session: Session, partition_no: int) -> tuple[int, StreamsError | None]:
+    def _publish(
+        self, session: DatabaseSession, partition_no: int
+    ) -> tuple[int, StreamsError | None]:
         rows = session.all(
             self._outbox.statement("rows"), partition_no=partition_no, limit=BATCH_ROWS_MAX
         )

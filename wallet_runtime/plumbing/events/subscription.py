@@ -9,16 +9,16 @@ from prometheus_client import Counter
 from wallet_runtime import contract
 from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.events.streams import wallet_stream
-from wallet_runtime.plumbing.runtime.database import Session
+from wallet_runtime.plumbing.runtime.database import DatabaseSession
 
-Effect = Callable[[Session, StreamEvent], None]
+Effect = Callable[[DatabaseSession, StreamEvent], None]
 
 
 def ignore_failure(event: StreamEvent) -> None:
     """Do nothing further about a failed try."""
 
 
-def only_receive(session: Session, event: StreamEvent) -> None:
+def only_receive(session: DatabaseSession, event: StreamEvent) -> None:
     """Do nothing further: the inbox row is the proof that the event came through."""
 
 
@@ -44,7 +44,7 @@ class Subscription:
         """Name one of the consumer's statements."""
         return f"{self.consumer}_{verb}"
 
-    def apply(self, session: Session, event: StreamEvent) -> None:
+    def apply(self, session: DatabaseSession, event: StreamEvent) -> None:
         """Carry out the event's effect in the transaction that claimed it."""
         self.effects.get(event.event_type, only_receive)(session, event)
 

@@ -25,7 +25,6 @@ from wallet_runtime.plumbing.errors import (
     ApiError,
     BodyTooLarge,
     BrandRequired,
-    Busy,
     FencingTokenRequired,
     Forbidden,
     IdempotencyKeyRequired,
@@ -36,14 +35,16 @@ from wallet_runtime.plumbing.errors import (
     PersonNotSigned,
     RequestIdRequired,
     RequestTooSlow,
+    ServiceBusy,
 )
 from wallet_runtime.plumbing.http import auth, body, persons
 from wallet_runtime.plumbing.http.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.http.headers import Headers
 from wallet_runtime.plumbing.http.observed import HealthEndpoint, MetricsEndpoint
-from wallet_runtime.plumbing.runtime import decoders, metrics, seal
+from wallet_runtime.plumbing.runtime import metrics, seal
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.database import SEALED_RETRY_SECONDS
+from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 from wallet_runtime.plumbing.runtime.health import Check, Health
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 from wallet_runtime.plumbing.runtime.loop import Loop
@@ -157,7 +158,7 @@ class Service:
 
 def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
     """Build the application; an internal route that the contract does not know stops the start."""
-    decoders.prepare()
+    warm_decoders()
     by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
     threads = _Threads()
     for route in service.routes:
@@ -210,11 +211,13 @@ class _Threads:
         self._inside = 0
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run a handler in a thread, or raise `Busy` where too many requests wait already."""
+        """Run a handler in a thread, or raise `ServiceBusy` where too many requests wait already."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(THREADS_MAX)
         if self._inside >= THREADS_MAX + WAITING_MAX:
-            raise Busy(f"{WAITING_MAX} requests are waiting already; repeat the request later")
+            raise ServiceBusy(
+                f"{WAITING_MAX} requests are waiting already; repeat the request later"
+            )
         self._inside += 1
         try:
             return await anyio.to_thread.run_sync(work, limiter=self._limiter)

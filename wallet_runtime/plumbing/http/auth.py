@@ -17,10 +17,10 @@ from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, Unauthorized
 from wallet_runtime.plumbing.http.headers import Headers, bearer
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
-from wallet_runtime.plumbing.runtime.settings import Secret, Settings
+from wallet_runtime.plumbing.runtime.settings import SecretBytes, Settings
 
 SESSION_SECONDS = 12 * 3600
-_NOBODY = Secret("nobody has this token")
+_NOBODY = SecretBytes("nobody has this token")
 _PROVIDER_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 
@@ -125,18 +125,18 @@ def admin(settings: Settings, attempt: Attempt) -> Identity:
     return Identity(persons[0], person=settings.person(persons[0]))
 
 
-def sign(secret: Secret, raw: bytes) -> str:
+def sign(secret: SecretBytes, raw: bytes) -> str:
     """Return the lower-case hex HMAC-SHA256 of raw bytes."""
     return hmac.new(secret.reveal(), raw, hashlib.sha256).hexdigest()
 
 
-def issue_session(key: Secret, brand_id: UUID, player_id: UUID, expires_at: int) -> str:
+def issue_session(key: SecretBytes, brand_id: UUID, player_id: UUID, expires_at: int) -> str:
     """Write a session token for one player of one brand, valid until a Unix time in seconds."""
     claim = f"{brand_id}.{player_id}.{expires_at}"
     return f"{claim}.{sign(key, claim.encode())}"
 
 
-def read_session(key: Secret, token: str, now: float) -> Identity:
+def read_session(key: SecretBytes, token: str, now: float) -> Identity:
     """Return the player that a session token names; raise `Unauthorized` for a forged, malformed or expired one."""
     claim, _, signature = token.rpartition(".")
     if not hmac.compare_digest(

@@ -11,7 +11,7 @@ from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.http.fields import Said
 from wallet_runtime.plumbing.runtime import seal
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.plumbing.runtime.database import Row, Session
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
 
 ID_DIGITS = 19  # any number of so many digits fits a bigint
 # The toolkit may ask for a discard, and only a person of the back office may confirm it. No token
@@ -124,7 +124,7 @@ class DeadLetterDesk:
             _refuse_unconfirmable(letter)
         return Answer(200, _discard(letter))
 
-    def _find(self, session: Session, number: int) -> Row:
+    def _find(self, session: DatabaseSession, number: int) -> Row:
         letter = self._dead_letters.find(session, number)
         if letter is None:
             raise NotFound(f"no event that was set aside has the number {number}")

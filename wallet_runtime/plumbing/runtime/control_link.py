@@ -17,8 +17,8 @@ from wallet_runtime.contract.freeze import CopySeen
 from wallet_runtime.plumbing.runtime.database import (
     CONNECT_TIMEOUT_SECONDS,
     KEEPALIVES,
+    DatabaseSession,
     Row,
-    Session,
     prepare_connection,
     translated,
 )
@@ -134,13 +134,13 @@ class ControlLink:
         """Read, and write where it is due; after any failure begin with a new connection next time."""
         try:
             with translated("control"):
-                self._exchange(Session(self._connect(), "control"))
+                self._exchange(DatabaseSession(self._connect(), "control"))
         except Exception as error:
             if self.silence_seconds() < SILENCE_SECONDS_MAX:
                 log.warning("control did not answer", error=type(error).__name__)
             self._disconnect()
 
-    def _exchange(self, session: Session) -> None:
+    def _exchange(self, session: DatabaseSession) -> None:
         row = session.one("control_read_freeze")
         seen = Freeze(row["level"], row["epoch"])
         changed = seen != self._freeze
@@ -154,7 +154,7 @@ class ControlLink:
             if self._watching:
                 self._copies = tuple(map(_copy_seen, session.all("control_read_copies")))
 
-    def _write(self, session: Session, seen: Freeze) -> None:
+    def _write(self, session: DatabaseSession, seen: Freeze) -> None:
         report, settings = self._report(), self._settings
         session.run(
             "control_write_heartbeat",

@@ -17,9 +17,9 @@ from sql import query
 from wallet_runtime.contract import SEALED, sqlstates
 from wallet_runtime.plumbing.errors import (
     ApiError,
-    Busy,
     FencingTokenOvertaken,
     Maintenance,
+    ServiceBusy,
     Unavailable,
 )
 
@@ -58,7 +58,7 @@ class DatabaseError(Exception):
         super().__init__(f"{self.sqlstate} {self.message}")
 
 
-class Session:
+class DatabaseSession:
     """One borrowed connection. Values are named as in the statement; a dict is sent as jsonb (a list: wrap it in `json`)."""
 
     def __init__(self, connection: psycopg.Connection[DictRow], name: str) -> None:
@@ -153,15 +153,15 @@ class Database:
         """Close every connection, waiting at most two seconds for the pool's own thread."""
         self._pool.close(timeout=2.0)
 
-    def session(self) -> AbstractContextManager[Session]:
+    def session(self) -> AbstractContextManager[DatabaseSession]:
         """Borrow a connection in autocommit for a `with` block: every statement is its own transaction."""
         return _Borrowed(self._pool, self.name)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[DatabaseSession]:
         """Borrow a connection inside one transaction, committed at the end of the block and rolled back on any error."""
         with translated(self.name), self._pool.connection() as connection, connection.transaction():
-            yield Session(connection, self.name)
+            yield DatabaseSession(connection, self.name)
 
     def _configure(self, connection: psycopg.Connection[DictRow]) -> None:
         self.generation += 1
@@ -174,12 +174,12 @@ class _Borrowed:
     def __init__(self, pool: ConnectionPool[psycopg.Connection[DictRow]], name: str) -> None:
         self._pool, self._name = pool, name
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> DatabaseSession:
         try:
             self._connection = self._pool.getconn()
         except psycopg.Error as error:
             raise _translate(error, self._name) from error
-        return Session(self._connection, self._name)
+        return DatabaseSession(self._connection, self._name)
 
     def __exit__(
         self,
@@ -226,7 +226,7 @@ def refuse_dead(connection: psycopg.Connection[DictRow]) -> None:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Turn the driver's errors into the house's: `Busy`, `Unavailable`, or `DatabaseError` for a store to read."""
+    """Turn the driver's errors into the house's: `ServiceBusy`, `Unavailable`, or `DatabaseError` for a store to read."""
     try:
         yield
     except psycopg.Error as error:
@@ -235,12 +235,12 @@ def translated(name: str) -> Iterator[None]:
 
 def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if isinstance(error, PoolTimeout | TooManyRequests):
-        return Busy(
+        return ServiceBusy(
             f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; repeat the request later"
         )
     state = error.sqlstate
     if state in BUSY_STATES:
-        busy = Busy(
+        busy = ServiceBusy(
             f"database {name} gave up waiting ({state}); repeat the request later under the same request id"
         )
         busy.context = error.diag.context or ""

@@ -1,7 +1,8 @@
-"""Shapes of bodies, states and events, made ready before there are threads.
+"""Decoders of bodies, states and events, made ready before there are threads.
 
-msgspec works out how to decode a struct when it is first asked to. A second thread that asks for the same struct meanwhile meets a
-half-made description, and the process ends with SIGSEGV (msgspec 0.22). So everything is asked for once, beforehand, by one thread.
+msgspec works out how to decode a struct when it is first asked to. A second thread that asks for the
+same struct meanwhile meets a half-made description, and the process ends with SIGSEGV (msgspec
+0.22). So one thread asks for every struct once, beforehand.
 """
 
 import threading
@@ -13,8 +14,8 @@ _lock = threading.Lock()
 _ready: set[type[msgspec.Struct]] = set()
 
 
-def prepare() -> None:
-    """Make every struct that is defined so far ready to be decoded by many threads at once; cheap when repeated."""
+def warm_decoders() -> None:
+    """Make the decoder of every struct that is defined so far; cheap when repeated."""
     with _lock:
         for shape in _defined(msgspec.Struct):
             if shape not in _ready:

@@ -5,15 +5,15 @@ an act commits before it is overtaken, or not at all. Both functions raise `Fenc
 and the act is taken back with its transaction.
 """
 
-from wallet_runtime.plumbing.runtime.database import Session
+from wallet_runtime.plumbing.runtime.database import DatabaseSession
 
 
-def hold(session: Session, token: int | None) -> None:
+def hold(session: DatabaseSession, token: int | None) -> None:
     """Hold the fence until this transaction ends; a caller without a token is under no fence."""
     if token is not None:
         session.run("fence_hold", token=token)
 
 
-def note_change(session: Session, token: int | None) -> None:
+def note_change(session: DatabaseSession, token: int | None) -> None:
     """Count a change of the platform (`contract.CHANGING_ROUTES`), and hold the fence as `hold` does."""
     session.run("fence_note_change", token=token)

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from wallet_runtime.plumbing.errors import CanaryTokenInvalid
-from wallet_runtime.plumbing.runtime.database import Database, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession
 
 
-def hold(session: Session) -> None:
+def hold(session: DatabaseSession) -> None:
     """Refuse to go on while money is sealed, and keep a seal from being settled until this transaction ends."""
     session.run("seal_hold")
 
 
-def show_pass(session: Session, canary_token: str | None) -> None:
+def show_pass(session: DatabaseSession, canary_token: str | None) -> None:
     """Show a canary's token to the triggers of this transaction, where there is one."""
     if canary_token is not None:
         session.run("seal_show_pass", token=canary_token)
@@ -36,7 +36,7 @@ def confirm_pass(
 
 
 @contextmanager
-def writing(database: Database, canary_token: str | None) -> Iterator[Session]:
+def writing(database: Database, canary_token: str | None) -> Iterator[DatabaseSession]:
     """Borrow a session for statements that a seal refuses; a canary's token goes along, because its pass lets them through."""
     if canary_token is None:
         with database.session() as session:

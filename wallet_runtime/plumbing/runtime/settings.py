@@ -27,7 +27,7 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.faults))
 
 
-class Secret:
+class SecretBytes:
     """A secret value that never shows itself: `str` and `repr` are masked, comparison takes constant time."""
 
     __slots__ = ("_value",)
@@ -47,12 +47,12 @@ class Secret:
 
     def __repr__(self) -> str:
         """Show a mask of fixed width."""
-        return "Secret(****)"
+        return "SecretBytes(****)"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that one process was started with. Secrets are held as `Secret`.
+    """The settings that one process was started with. Secrets are held as `SecretBytes`.
 
     Urls carry passwords, so they are never shown.
 
@@ -68,18 +68,18 @@ class Settings:
     copy: int
     advertised_url: str
     version: str
-    database_url: Secret
-    control_database_url: Secret
-    redis_url: Secret | None
+    database_url: SecretBytes
+    control_database_url: SecretBytes
+    redis_url: SecretBytes | None
     prepare_threshold: int | None
     brand_enforcement: str
     service_urls: Mapping[str, str]
-    own_token: Secret | None
-    caller_tokens: Mapping[str, Secret]
-    provider_secrets: Mapping[str, Secret]
-    player_session_key: Secret | None
-    admin_tokens: Mapping[str, Secret]
-    person_keys: Mapping[str, Secret]
+    own_token: SecretBytes | None
+    caller_tokens: Mapping[str, SecretBytes]
+    provider_secrets: Mapping[str, SecretBytes]
+    player_session_key: SecretBytes | None
+    admin_tokens: Mapping[str, SecretBytes]
+    person_keys: Mapping[str, SecretBytes]
     legacy_token_present: bool
     anchor_file: str | None = None
     code: str = ""
@@ -146,7 +146,7 @@ class _Reader:
             return lowest
         return int(value)
 
-    def secret(self, name: str, *, required: bool = True) -> Secret | None:
+    def secret(self, name: str, *, required: bool = True) -> SecretBytes | None:
         value = self.environ.get(name)
         if value is None:
             if required:
@@ -156,10 +156,10 @@ class _Reader:
             self.faults.append(f"{name} is set but empty; give it a value or remove it")
         elif value != value.strip():
             self.faults.append(f"{name} begins or ends with white space or a newline; remove it")
-        return Secret(value)
+        return SecretBytes(value)
 
-    def url(self, name: str) -> Secret:
-        return Secret(self.text(name))
+    def url(self, name: str) -> SecretBytes:
+        return SecretBytes(self.text(name))
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.environ.get(name)
@@ -221,9 +221,9 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
+def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
     """Read the process's own token and those of the callers it admits; a caller without a token is simply not admitted."""
-    found: dict[str, Secret] = {}
+    found: dict[str, SecretBytes] = {}
     if called_by(process):
         _keep(found, process, read.secret(secrets.token(process)))
     for caller in admitted_by(process):
@@ -235,14 +235,14 @@ def _tokens(read: _Reader, process: str) -> dict[str, Secret]:
     return found
 
 
-def _admin_tokens(read: _Reader) -> dict[str, Secret]:
+def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
     """Read the persons of the back office: `ADMIN_TOKEN_ANN` is ann's; at least one, and each with a token of her own."""
     names = sorted(name for name in read.environ if name.startswith(contract.ADMIN_TOKEN_PREFIX))
     read.checked(
         bool(names),
         f"{contract.ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set",
     )
-    found: dict[str, Secret] = {}
+    found: dict[str, SecretBytes] = {}
     for name in names:
         person = name.removeprefix(contract.ADMIN_TOKEN_PREFIX)
         read.checked(
@@ -256,9 +256,9 @@ def _admin_tokens(read: _Reader) -> dict[str, Secret]:
     return found
 
 
-def _person_keys(read: _Reader, process: str) -> dict[str, Secret]:
+def _person_keys(read: _Reader, process: str) -> dict[str, SecretBytes]:
     """Read the keys that sign persons: every one for admin_service, its own for a process that counts them."""
-    found: dict[str, Secret] = {}
+    found: dict[str, SecretBytes] = {}
     for counting in persons.COUNTING_PROCESSES:
         if process in (contract.ADMIN_SERVICE, counting):
             _keep(found, counting, read.secret(secrets.person_key(counting)))
@@ -268,7 +268,7 @@ def _person_keys(read: _Reader, process: str) -> dict[str, Secret]:
     return found
 
 
-def _check_distinct(read: _Reader, tokens: Mapping[str, Secret], whose: str) -> None:
+def _check_distinct(read: _Reader, tokens: Mapping[str, SecretBytes], whose: str) -> None:
     owners: dict[bytes, str] = {}
     for name, token in tokens.items():
         first = owners.setdefault(token.reveal(), name)
@@ -277,13 +277,13 @@ def _check_distinct(read: _Reader, tokens: Mapping[str, Secret], whose: str) -> 
         )
 
 
-def _keep(found: dict[str, Secret], name: str, secret: Secret | None) -> None:
+def _keep(found: dict[str, SecretBytes], name: str, secret: SecretBytes | None) -> None:
     if secret is not None:
         found[name] = secret
 
 
-def _provider_secrets(read: _Reader) -> dict[str, Secret]:
-    found: dict[str, Secret] = {}
+def _provider_secrets(read: _Reader) -> dict[str, SecretBytes]:
+    found: dict[str, SecretBytes] = {}
     for provider in contract.PROVIDERS:
         _keep(found, provider, read.secret(secrets.provider_secret(provider)))
     return found

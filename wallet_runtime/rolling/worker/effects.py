@@ -5,7 +5,7 @@ from prometheus_client import Counter
 from wallet_runtime import contract
 from wallet_runtime.plumbing.events.envelope import StreamEvent, read_payload
 from wallet_runtime.plumbing.events.subscription import Subscription
-from wallet_runtime.plumbing.runtime.database import Session
+from wallet_runtime.plumbing.runtime.database import DatabaseSession
 from wallet_runtime.rolling import domain, store
 from wallet_runtime.rolling.domain import (
     InconsistentEvent,
@@ -21,7 +21,7 @@ CREATION_FAILURES = Counter(
 )
 
 
-def require_rolling(session: Session, event: StreamEvent) -> None:
+def require_rolling(session: DatabaseSession, event: StreamEvent) -> None:
     """Create the rolling that a deposit, transfer or award asks for (RS-2)."""
     requirement = read_payload(event, Requirement)
     rules = store.brand_rules(session, event.brand_id)
@@ -38,7 +38,7 @@ def require_rolling(session: Session, event: StreamEvent) -> None:
     )
 
 
-def follow_transfer(session: Session, event: StreamEvent) -> None:
+def follow_transfer(session: DatabaseSession, event: StreamEvent) -> None:
     """Take turnover along to the other bucket: whole rollings move, others hand on the part that the moved money owes."""
     transfer = read_payload(event, Transfer)
     handed_on = domain.hand_on(
@@ -49,12 +49,12 @@ def follow_transfer(session: Session, event: StreamEvent) -> None:
     store.record_handed_on(session, event, transfer, handed_on)
 
 
-def revoke_rolling(session: Session, event: StreamEvent) -> None:
+def revoke_rolling(session: DatabaseSession, event: StreamEvent) -> None:
     """End a rolling whose money the wallet has taken back; one that ended before stays as it is."""
     store.revoke(session, event, read_payload(event, Revocation))
 
 
-def count_settled_bet(session: Session, event: StreamEvent) -> None:
+def count_settled_bet(session: DatabaseSession, event: StreamEvent) -> None:
     """Count a settled bet's stake toward the player's rollings (RS-8)."""
     bet = read_payload(event, SettledBet)
     counted = domain.count_turnover(bet, store.active_rollings(session, event))
@@ -62,7 +62,7 @@ def count_settled_bet(session: Session, event: StreamEvent) -> None:
         store.record_turnover(session, event, bet, counted)
 
 
-def take_back_bet(session: Session, event: StreamEvent) -> None:
+def take_back_bet(session: DatabaseSession, event: StreamEvent) -> None:
     """Take a rolled-back bet's turnover back exactly; a bet that was never settled had counted none."""
     bet = read_payload(event, RolledBackBet)
     if bet.was != domain.SETTLED:

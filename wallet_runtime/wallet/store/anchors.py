@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from wallet_runtime.plumbing.runtime.database import Database, Row, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Anchors:
         return kept | ({"file": self._exported()} if self._file is not None else {})
 
     @contextmanager
-    def _control(self) -> Iterator[Session]:
+    def _control(self) -> Iterator[DatabaseSession]:
         database = Database(self._control_url, "wallet-anchors", pool_min=0, pool_max=1).open()
         try:
             with database.session() as session:

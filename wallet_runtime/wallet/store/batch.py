@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from wallet_runtime.contract import sqlstates
-from wallet_runtime.plumbing.errors import ApiError, Busy, FencingTokenOvertaken
+from wallet_runtime.plumbing.errors import ApiError, FencingTokenOvertaken, ServiceBusy
 from wallet_runtime.plumbing.runtime import failpoint
-from wallet_runtime.plumbing.runtime.database import BUSY_STATES, Session
+from wallet_runtime.plumbing.runtime.database import BUSY_STATES, DatabaseSession
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ReadMore, Request, State
 from wallet_runtime.wallet.store import money as one
@@ -40,14 +40,14 @@ class Wish:
 def perform_many(money: Money, wishes: Sequence[Wish]) -> list[Result]:
     """Carry every command out once and for all; return each one's final status and body, or the error it would have raised alone.
 
-    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `Busy`; a repeat under the same request ids finishes it.
+    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `ServiceBusy`; a repeat under the same request ids finishes it.
     """
     assert len(wishes) <= COMMANDS_MAX
     until = time.monotonic() + SECONDS_MAX
     with money.database.session() as session:
         while (turn := _next_of_each_player(wishes)) and time.monotonic() < until:
             _take(money, session, turn)
-    late = Busy("the batch took too long; repeat this request under the same request id")
+    late = ServiceBusy("the batch took too long; repeat this request under the same request id")
     return [late if wish.result is None else wish.result for wish in wishes]
 
 
@@ -61,7 +61,7 @@ def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
     return [first[key] for key in sorted(first)]
 
 
-def _take(money: Money, session: Session, turn: list[Wish]) -> None:
+def _take(money: Money, session: DatabaseSession, turn: list[Wish]) -> None:
     wanted = [one.read_payload(wish.request, wish.reads) for wish in turn]
     rows = session.all("wallet_read_states", commands=encoded(wanted))
     states = [msgspec.json.decode(row["state"], type=State) for row in rows]
@@ -77,7 +77,7 @@ def _take(money: Money, session: Session, turn: list[Wish]) -> None:
 
 
 def _decided(
-    money: Money, session: Session, turn: Iterator[tuple[Wish, State]]
+    money: Money, session: DatabaseSession, turn: Iterator[tuple[Wish, State]]
 ) -> Iterator[tuple[Wish, State, Decision]]:
     for wish, state in turn:
         try:
@@ -108,7 +108,7 @@ def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result |
         one.STALE_RETRIES.inc()
         wish.attempts += sqlstate != sqlstates.PAIR_MOVED
         return (
-            Busy("the player's money moved too often to decide this request")
+            ServiceBusy("the player's money moved too often to decide this request")
             if wish.attempts >= one.ATTEMPTS_MAX
             else None
         )
@@ -116,6 +116,6 @@ def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result |
         return (
             one.InFlight()
             if one.CLAIM_TABLE in outcome["context"]
-            else Busy("the database gave up waiting; repeat the request")
+            else ServiceBusy("the database gave up waiting; repeat the request")
         )
     return one.refusal(sqlstate, outcome["message"])

@@ -15,9 +15,9 @@ from wallet_runtime.contract import (
     SEALED,
     sqlstates,
 )
-from wallet_runtime.plumbing.errors import Busy, Conflict, Invalid, NotFound
+from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound, ServiceBusy
 from wallet_runtime.plumbing.runtime import fence
-from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, Row, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession, Row
 from wallet_runtime.wallet.domain.documents import (
     DocumentInvalid,
     Policy,
@@ -198,7 +198,7 @@ class Documents:
         )
 
     def _keep(
-        self, asked: Asked | None, fence_token: int | None, save: Callable[[Session], Row]
+        self, asked: Asked | None, fence_token: int | None, save: Callable[[DatabaseSession], Row]
     ) -> Row:
         with self._database.transaction() as session:
 
@@ -283,7 +283,7 @@ class Documents:
         `ActivePairMoved` (409) when the start is another pair.
         """
         retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Busy),
+            retry=tenacity.retry_if_exception_type(ServiceBusy),
             wait=tenacity.wait_random(0.05, 0.2),
             stop=tenacity.stop_after_attempt(ACTIVATION_ATTEMPTS_MAX),
             reraise=True,
@@ -327,7 +327,7 @@ class Documents:
         return rows
 
 
-def _is_policy_kept(session: Session, policy: Policy) -> bool:
+def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
     """Tell whether a seed's policy is stored; raise `SeedRefused` where its key and version belong to another topology."""
     row = session.maybe(
         "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
@@ -345,7 +345,7 @@ def _is_policy_kept(session: Session, policy: Policy) -> bool:
     return True
 
 
-def _refuse_superseded(session: Session, wish: PairWish) -> None:
+def _refuse_superseded(session: DatabaseSession, wish: PairWish) -> None:
     """Raise `ByReference` where the policy that was sent as a document was active before (A7-13)."""
     row = session.maybe(
         "wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version
@@ -356,7 +356,7 @@ def _refuse_superseded(session: Session, wish: PairWish) -> None:
 
 
 def _kept_versions(
-    session: Session, topology: Topology, topology_document: object, policy_document: object
+    session: DatabaseSession, topology: Topology, topology_document: object, policy_document: object
 ) -> Iterator[Violation]:
     """Yield A7-9 for each document that differs from a version of its name that is, or was, active."""
     stored = [
@@ -394,8 +394,8 @@ def _refuse_other_start(gate: Row, wish: PairWish) -> None:
         raise ActivePairMoved(details={"active": active})
 
 
-def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
-    """Take the gate and switch, in the transaction's last statement. Raises `Busy` when what was validated has moved since."""
+def _switch(session: DatabaseSession, gate: Row, wish: PairWish) -> Row:
+    """Take the gate and switch, in the transaction's last statement. Raises `ServiceBusy` when what was validated has moved since."""
     sealed = gate["freeze_level"] == SEALED
     session.run(
         "wallet_bound_activation",
@@ -414,12 +414,14 @@ def _switch(session: Session, gate: Row, wish: PairWish) -> Row:
     except DatabaseError as error:
         if error.sqlstate != sqlstates.ACTIVATION_MOVED:
             raise
-        raise Busy(
+        raise ServiceBusy(
             "another activation, or money, came in between; repeat the request under the same request id"
         ) from error
 
 
-def _violations(session: Session, gate: Row, pair: PairReference, *, keep: bool) -> list[Violation]:
+def _violations(
+    session: DatabaseSession, gate: Row, pair: PairReference, *, keep: bool
+) -> list[Violation]:
     topology, _ = _stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
     query = "wallet_keep_policy" if keep else "wallet_policy_version"
     row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
@@ -433,7 +435,7 @@ def _violations(session: Session, gate: Row, pair: PairReference, *, keep: bool)
     ]
 
 
-def _live_violations(session: Session, gate: Row, topology: Topology) -> list[Violation]:
+def _live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> list[Violation]:
     active = None
     if gate["topology_code"] is not None:
         active, _ = _stored_topology(session, gate["topology_code"], gate["topology_version"])
@@ -450,7 +452,7 @@ def _refuse_violations(violations: list[Violation]) -> None:
 
 
 def _stored_topology(
-    session: Session, code: str, version: int, *, keep: bool = False
+    session: DatabaseSession, code: str, version: int, *, keep: bool = False
 ) -> tuple[Topology, str]:
     row = session.maybe(
         "wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version

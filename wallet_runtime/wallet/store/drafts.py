@@ -9,7 +9,7 @@ import msgspec
 
 from sql import query
 from wallet_runtime.plumbing.errors import Conflict, Invalid, PayloadMismatch
-from wallet_runtime.plumbing.runtime.database import Row, Session, json
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.wallet.domain.documents import (
     DocumentInvalid,
     Policy,
@@ -47,7 +47,7 @@ class Asked:
     document: object
 
 
-def once(session: Session, asked: Asked | None, save: Callable[[], Row]) -> Row:
+def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row]) -> Row:
     """Save and keep the answer in one transaction; a repeat of the request gets the first answer and saves nothing.
 
     None is asked by no request. Raises `PayloadMismatch` (409) for an id that came with another document before.
@@ -67,7 +67,9 @@ def once(session: Session, asked: Asked | None, save: Callable[[], Row]) -> Row:
     return saved
 
 
-def save_topology(session: Session, code: str, document: dict[str, Any], saved_by: str) -> Row:
+def save_topology(
+    session: DatabaseSession, code: str, document: dict[str, Any], saved_by: str
+) -> Row:
     """Save a draft; raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft` (409)."""
     topology = typed_topology(document)
     if topology.code != code:
@@ -88,7 +90,9 @@ def save_topology(session: Session, code: str, document: dict[str, Any], saved_b
     return row
 
 
-def save_policy(session: Session, policy_key: str, document: dict[str, Any], saved_by: str) -> Row:
+def save_policy(
+    session: DatabaseSession, policy_key: str, document: dict[str, Any], saved_by: str
+) -> Row:
     """Save a draft; raise `StructureInvalid` (422), also for another key than the request names, or `NotADraft` (409)."""
     policy = typed_policy(document)
     if policy.policy_key != policy_key:

@@ -8,10 +8,10 @@ import structlog
 
 from wallet_runtime.contract import OPEN
 from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge, patience_ms
-from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.runtime import metrics
 from wallet_runtime.plumbing.runtime.control_link import ControlLink
-from wallet_runtime.plumbing.runtime.database import Database, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession
 
 log = structlog.get_logger("freeze")
 
@@ -45,20 +45,20 @@ class FreezeGuard:
             return None
         return Wanted(self._control.freeze.level, self._control.freeze.epoch)
 
-    def _push(self, session: Session, wanted: Wanted) -> None:
+    def _push(self, session: DatabaseSession, wanted: Wanted) -> None:
         patience = patience_ms(self._tries)
         self._tries += 1
         try:
             session.one("wallet_raise_freeze", level=wanted.level, epoch=wanted.epoch)
             session.one("wallet_settle_freeze", epoch=wanted.epoch, patience_ms=patience)
-        except Busy:
+        except ServiceBusy:
             log.warning("a freeze is held up by a lock", level=wanted.level, tries=self._tries)
             return
         self._tries = 0
         log.info("a freeze was finished", level=wanted.level, epoch=wanted.epoch)
 
 
-def _read(session: Session) -> Fence:
+def _read(session: DatabaseSession) -> Fence:
     row = session.one("wallet_read_fence")
     return Fence(row["freeze_level"], row["freeze_epoch"], row["settled_epoch"])
 

@@ -20,15 +20,15 @@ from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT, sqlsta
 from wallet_runtime.plumbing.errors import (
     AnswerPruned,
     ApiError,
-    Busy,
     Conflict,
     Maintenance,
     NotFound,
     PayloadMismatch,
+    ServiceBusy,
     Unavailable,
 )
 from wallet_runtime.plumbing.runtime import failpoint, fence
-from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, Session
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
@@ -142,7 +142,7 @@ class Money:
         `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
         finds something missing has it read too.
         Raises `Maintenance` (503) under a freeze, `PayloadMismatch`, `InFlight` and `AnswerPruned` (409), `PlayerNotFound` (404),
-        `Busy` (503) when the player moves faster than it can be decided; none of these is stored.
+        `ServiceBusy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
         with self.database.session() as session:
             known = self.remembered.guess(request) if reads.keys() == NEW_BET_READS else None
@@ -150,7 +150,7 @@ class Money:
             return guessed or self._by_reading(session, request, reads, decide)
 
     def _by_reading(
-        self, session: Session, request: Request, reads: dict[str, str], decide: Decide
+        self, session: DatabaseSession, request: Request, reads: dict[str, str], decide: Decide
     ) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
@@ -176,12 +176,12 @@ class Money:
                 if outcome["outcome"] == APPLIED:
                     self.remembered.keep(request, state, decision, basis)
                 return answer(decision, outcome)
-        raise Busy(
+        raise ServiceBusy(
             "the player's money moved too often to decide this request; repeat it under the same request id"
         )
 
     def _by_guessing(
-        self, session: Session, request: Request, known: Known, decide: Decide
+        self, session: DatabaseSession, request: Request, known: Known, decide: Decide
     ) -> tuple[int, dict[str, Any]] | None:
         """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
 
@@ -200,7 +200,7 @@ class Money:
         except PlayerMoved:
             result = "overtaken"
             self.remembered.distrust(request, state)
-        except (Busy, InFlight, Unavailable):
+        except (ServiceBusy, InFlight, Unavailable):
             raise
         except (ReadMore, PairMoved, KeyTaken, DatabaseError, ApiError) as left:
             log.debug("read after all", reason=type(left).__name__)
@@ -252,13 +252,13 @@ class Money:
             )
             return None if row is None else UUID(str(row["player_id"]))
 
-    def decide(self, session: Session, state: State, decide: Decide) -> Decision:
+    def decide(self, session: DatabaseSession, state: State, decide: Decide) -> Decision:
         """Decide a command by its rule on a state and the pair that was active when it was read."""
         if state.player is None:
             raise PlayerNotFound
         return decide(state, self._active_pair(session, state))
 
-    def _active_pair(self, session: Session, state: State) -> ActivePair:
+    def _active_pair(self, session: DatabaseSession, state: State) -> ActivePair:
         gate = state.gate
         if (
             gate.topology_code is None
@@ -296,12 +296,14 @@ def read_payload(request: Request, reads: dict[str, str]) -> dict[str, Any]:
     return wanted | {"route": request.route, "request_id": request.request_id} | reads
 
 
-def _read(session: Session, request: Request, reads: dict[str, str]) -> State:
+def _read(session: DatabaseSession, request: Request, reads: dict[str, str]) -> State:
     row = session.one("wallet_read_state", command=encoded(read_payload(request, reads)))
     return msgspec.json.decode(row["state"], type=State)
 
 
-def _apply(session: Session, request: Request, state: State, decision: Decision) -> dict[str, Any]:
+def _apply(
+    session: DatabaseSession, request: Request, state: State, decision: Decision
+) -> dict[str, Any]:
     """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
     try:
         outcome: dict[str, Any] = session.one(
@@ -311,7 +313,7 @@ def _apply(session: Session, request: Request, state: State, decision: Decision)
         if error.sqlstate in MOVED:
             raise MOVED[error.sqlstate] from None
         raise
-    except Busy as busy:
+    except ServiceBusy as busy:
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy
     failpoint.reach("wallet.after_commit")
     return outcome

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Gauge
 
 from wallet_runtime.plumbing.errors import NotFound
-from wallet_runtime.plumbing.runtime.database import Database, Row, Session, json
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row, json
 from wallet_runtime.wallet.store.anchors import Anchor, Anchors
 
 Mode = Literal["incremental", "rotation", "full", "hashes"]
@@ -150,7 +150,7 @@ class Reconciliation:
         return found
 
 
-def _walk(session: Session, mode: Mode) -> tuple[int, list[Row], int]:
+def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
     """Walk the ledger; return how many accounts drift, the first of them, and how many rows were walked."""
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
@@ -162,7 +162,7 @@ def _walk(session: Session, mode: Mode) -> tuple[int, list[Row], int]:
     return total, [row | {"total": total} for row in shown], walked
 
 
-def _compare_records(session: Session, mode: Mode) -> tuple[int, list[Row]]:
+def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row]]:
     """Compare the records that decide money, one comparison after the other; return how many differ, and the first of each."""
     total, shown = 0, list[Row]()
     for name in [str(row["name"]) for row in session.all("reconciliation_comparisons")]:
@@ -173,7 +173,7 @@ def _compare_records(session: Session, mode: Mode) -> tuple[int, list[Row]]:
     return total, shown
 
 
-def _recounts(session: Session, mode: Mode) -> bool:
+def _recounts(session: DatabaseSession, mode: Mode) -> bool:
     """Tell whether this cycle counts every entry of the counter-accounts again: with all hashes, and when a round of the rotation ends."""
     return mode == "hashes" or (
         mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"])

@@ -11,7 +11,7 @@ from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
 from wallet_runtime import contract
-from wallet_runtime.plumbing.errors import Busy
+from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.events.applying import TRIES_MAX
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
 from wallet_runtime.wallet.worker import delivery_of
@@ -140,7 +140,7 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_event(
     line.publish()
     with psycopg.connect(platform_db.superuser_dsn) as blocker:
         blocker.execute("LOCK TABLE rolling.player_rolling IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(Busy):
+        with pytest.raises(ServiceBusy):
             line.consumer.turn()
     assert look("SELECT count(*) FROM rolling.rolling_event_failure") == [(0,)]
     line.consumer.turn()

@@ -13,7 +13,7 @@ from sql import QueryFileError
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import NO_SERVER
 from wallet_runtime import contract
-from wallet_runtime.plumbing.errors import ApiError, Busy, Unavailable
+from wallet_runtime.plumbing.errors import ApiError, ServiceBusy, Unavailable
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, translated
 
 BRAND = uuid4()
@@ -98,7 +98,7 @@ def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> 
     ).open()
     with psycopg.connect(platform_db.superuser_dsn) as blocker:
         blocker.execute("LOCK TABLE player.player")
-        with pytest.raises(Busy) as refusal:
+        with pytest.raises(ServiceBusy) as refusal:
             create(database, uuid4())
     assert (refusal.value.status, refusal.value.retry_after) == (503, 1)
     database.close()
@@ -106,7 +106,12 @@ def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> 
 
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("53100", Unavailable), ("58030", Unavailable), ("53300", Busy), ("40001", Busy)],
+    [
+        ("53100", Unavailable),
+        ("58030", Unavailable),
+        ("53300", ServiceBusy),
+        ("40001", ServiceBusy),
+    ],
 )
 def test_a_server_without_room_is_a_503(
     platform_db: TestDatabase, state: str, expected: type[ApiError]
@@ -136,7 +141,7 @@ def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
             )
         )
         waiter.start()
-        with pytest.raises(Busy, match="40P01"), translated("test"):
+        with pytest.raises(ServiceBusy, match="40P01"), translated("test"):
             other.execute("SELECT pg_advisory_xact_lock(1)")
         other.rollback()
         waiter.join(10)
@@ -165,7 +170,7 @@ def test_a_pool_that_is_used_up_is_busy_within_its_bound(database: Database) -> 
         thread.start()
     held.wait()
     started = time.monotonic()
-    with pytest.raises(Busy), database.session():
+    with pytest.raises(ServiceBusy), database.session():
         pass
     assert 1.5 < time.monotonic() - started < 3
     done.set()

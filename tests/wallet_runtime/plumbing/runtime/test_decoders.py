@@ -6,13 +6,13 @@ import sys
 from importlib import import_module
 
 import wallet_runtime
-from wallet_runtime.plumbing.runtime import decoders
+from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
 # Nested structs that nobody has decoded yet, eight threads that do it at once, and a switch between them at every step.
 CROWD = """
 import sys, threading, types
 import msgspec
-from wallet_runtime.plumbing.runtime import decoders
+from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 sys.setswitchinterval(1e-6)
 RAW = b'{"c": [{"d": {"e": {"k": {"c": [{"a": 1}]}}}}], "d": {"d": {"a": 2}}}'
 FIELDS = "  a: int = 0\\n  c: 'tuple[C{1}, ...]' = ()\\n  d: 'C{1} | None' = None\\n  e: 'dict[str, C{1}]' = {{}}\\n"
@@ -22,7 +22,7 @@ for number in range(60):
     sys.modules[module.__name__] = module
     module.msgspec = msgspec
     exec("".join(STRUCT.format(i, i + 1) for i in range(6)) + "class C6(msgspec.Struct): pass", vars(module))
-    decoders.prepare()
+    warm_decoders()
     start = threading.Barrier(8)
     def decode():
         start.wait()
@@ -45,4 +45,4 @@ def test_every_struct_of_the_platform_can_be_made_ready() -> None:
     for module in pkgutil.walk_packages(wallet_runtime.__path__, "wallet_runtime."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    decoders.prepare()
+    warm_decoders()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.wallet_runtime.serving import environment_for
 from wallet_runtime import contract
-from wallet_runtime.plumbing.runtime.settings import Secret, SettingsError, read_settings
+from wallet_runtime.plumbing.runtime.settings import SecretBytes, SettingsError, read_settings
 
 Change = Callable[[dict[str, str]], object]
 
@@ -85,7 +85,7 @@ def test_the_legacy_token_is_seen_and_never_admitted() -> None:
 
 
 def test_a_secret_never_shows_itself() -> None:
-    secret = Secret("hunter2")
+    secret = SecretBytes("hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
     assert secret.matches(b"hunter2")
     assert not secret.matches("hünter2".encode())
