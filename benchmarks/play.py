@@ -22,11 +22,12 @@ from sql import query
 from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many
-from wallet_runtime.wallet.store.command import command_of, encoded, parameters
+from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
 from wallet_runtime.wallet.store.documents import Documents, PairWish
-from wallet_runtime.wallet.store.money import Money, money_of, read_payload
+from wallet_runtime.wallet.store.money import Money, money_of
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 ROUTE = "/internal/wallet/v2/bets/authorize"
@@ -67,7 +68,7 @@ def prepare(bench: Bench, players: int) -> None:
             assert (
                 money.perform(
                     request,
-                    {},
+                    Reads(),
                     lambda state, pair, request=request: cash.deposit(
                         request, DEPOSIT, state, pair
                     ),
@@ -110,7 +111,7 @@ def bet(number: int) -> Wish:
     command = bets.Authorize(
         "mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR"
     )
-    reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.AUTHORIZE_READS
+    reads = bets.authorize_reads(command)
     return Wish(request, reads, lambda state, pair: bets.authorize(request, command, state, pair))
 
 
@@ -170,9 +171,7 @@ def sent(bench: Bench) -> Sent:
             BRAND, player_id(0), "game_service", ROUTE, SAMPLE_ID, "ab" * 32, transaction
         )
         command = bets.Authorize("mocksports", "SPORTS", SAMPLE_ID, "round", 10, "EUR")
-        payload = read_payload(
-            request, {"provider_id": "mocksports", "bet_id": SAMPLE_ID} | bets.AUTHORIZE_READS
-        )
+        payload = state_wanted(request, bets.authorize_reads(command))
         row = session.one("wallet_read_state", command=encoded(payload))
         state = msgspec.json.decode(row["state"], type=State)
         decision = money.decide(

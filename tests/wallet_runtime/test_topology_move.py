@@ -150,7 +150,7 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
     # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the time.
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     reversed_ = player.perform(
-        bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes"
+        bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes=True
     )
     assert (reversed_[0], reversed_[1]["taken_back"]) == (200, "3.00")
     moves = desk.look(
@@ -364,7 +364,7 @@ def _come_and_go(desk: Desk, player: Player) -> str:
 def _end_the_bonus(desk: Desk, player: Player) -> str:
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     assert (
-        player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes="yes")[0]
+        player.perform(bonus.expire, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes=True)[0]
         == 200
     )
     return str(player.player_id)
@@ -373,7 +373,7 @@ def _end_the_bonus(desk: Desk, player: Player) -> str:
 def _end_the_coupon(desk: Desk, player: Player) -> str:
     assert (
         player.perform(
-            coupons.reverse, coupons.Close("log-1"), coupon_log_id="log-1", with_stakes="yes"
+            coupons.reverse, coupons.Close("log-1"), coupon_log_id="log-1", with_stakes=True
         )[0]
         == 200
     )
@@ -481,7 +481,7 @@ def test_an_old_bet_is_not_rolled_back_into_a_topology_that_was_left(desk: Desk)
     desk.batch("run-1")
     desk.activate(RUBY_UNIFIED_V1, RUBY_SPLIT_V1, "there")
     desk.seal("open")
-    reads = {"provider_id": "mocksports", "bet_id": "turned", "with_winnings": "yes"}
+    reads: dict[str, Any] = {"provider_id": "mocksports", "bet_id": "turned", "with_winnings": True}
     answer = player.perform(bets.rollback, bets.Rollback("mocksports", "turned"), **reads)
     assert (answer[0], answer[1]["code"]) == (409, "SOURCE_GONE")
 

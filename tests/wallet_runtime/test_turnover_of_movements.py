@@ -26,7 +26,7 @@ OWED = """
 SELECT o.rolling_id FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
  WHERE (o.state = 'ACTIVE') IS DISTINCT FROM (r.state = 'ACTIVE') OR o.bucket_type_code IS DISTINCT FROM r.bucket_type_code
 """
-STAKES = {"with_stakes": "yes"}
+STAKES: dict[str, Any] = {"with_stakes": True}
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_inherited_turnover_is_what_the_moved_money_owed(
         ("SPORTS_NORMAL", 701, 300, "ACTIVE"),
         ("CASINO_NORMAL", 199, 99, "ACTIVE"),
     ]
-    back = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": "yes"}
+    back: dict[str, Any] = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": True}
     assert player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **back)[0] == 200
     player.perform(
         transfers.transfer,

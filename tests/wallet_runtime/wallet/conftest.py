@@ -12,6 +12,7 @@ from tests.wallet_runtime.serving import await_until
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import cash
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.money import Money, money_of
 
@@ -60,7 +61,7 @@ class Player:
         request_id: str | None = None,
         fingerprint: str = "ab",
         canary_token: str | None = None,
-        **reads: str,
+        **reads: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Perform one command under a new request id, or the given one."""
         self.count += 1
@@ -77,7 +78,7 @@ class Player:
             canary_token,
         )
         return self.money.perform(
-            request, reads, lambda state, pair: rule(request, command, state, pair)
+            request, Reads(**reads), lambda state, pair: rule(request, command, state, pair)
         )
 
 

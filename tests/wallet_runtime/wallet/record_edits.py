@@ -25,7 +25,7 @@ from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request, Scope
 from wallet_runtime.wallet.store import campaigns, choices
 
-STAKES = {"with_stakes": "yes", "with_locks": "yes"}
+STAKES: dict[str, Any] = {"with_stakes": True, "with_locks": True}
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class World:
         )
         choices.keep(wallet, request, Choice("SPORTS", "SPORTS_NORMAL"))
 
-    def do(self, rule: Any, command: Any, **reads: str) -> dict[str, Any]:
+    def do(self, rule: Any, command: Any, **reads: Any) -> dict[str, Any]:
         """Perform one command, which has to be carried out."""
         status, body = self.player.perform(rule, command, **reads)
         assert status == 200, body
@@ -225,18 +225,24 @@ class World:
                 bets.authorize,
                 bets.Authorize("mocksports", "SPORTS", bet, "r", 1_000, "EUR"),
                 **reads,
-                **bets.AUTHORIZE_READS,
+                without_debts=True,
             )
             if bet in ("won", "lost", "returned"):
                 self.do(
                     bets.settle,
                     bets.Settle("mocksports", bet, "0" if bet == "lost" else "15"),
                     **reads,
-                    **bets.SETTLE_READS,
+                    with_locks=True,
                 )
         for bet in ("back", "returned", "never"):
             reads = {"provider_id": "mocksports", "bet_id": bet}
-            self.do(bets.rollback, bets.Rollback("mocksports", bet), **reads, **bets.ROLLBACK_READS)
+            self.do(
+                bets.rollback,
+                bets.Rollback("mocksports", bet),
+                **reads,
+                with_winnings=True,
+                with_locks=True,
+            )
 
     def _owed(self) -> None:
         self.do(cash.deposit, cash.Deposit(40_000, "EUR", "SPORTS_NORMAL"))

@@ -12,6 +12,7 @@ from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.errors import ApiError, PayloadMismatch
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many
 from wallet_runtime.wallet.store.money import money_of
@@ -34,7 +35,7 @@ def wish(player: Player, rule: Any, command: Any, name: str, *, fingerprint: str
     request = Request(
         player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction
     )
-    reads = {"provider_id": "mocksports", "bet_id": command.bet_id} | bets.SETTLE_READS
+    reads = Reads(provider_id="mocksports", bet_id=command.bet_id, with_locks=True)
     return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
 
 

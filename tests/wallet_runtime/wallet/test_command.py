@@ -8,15 +8,16 @@ from uuid import uuid4
 
 import msgspec
 import psycopg
-import pytest
 
 from sql import query
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.wallet.domain import bets, bonus, cash
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import Request
+from wallet_runtime.wallet.domain.reads import Reads
+from wallet_runtime.wallet.domain.records import BetOpened
+from wallet_runtime.wallet.domain.state import PolicySnapshot, Request
 from wallet_runtime.wallet.store.batch import Wish, perform_many
-from wallet_runtime.wallet.store.command import NO_BET, command_of, parameters
+from wallet_runtime.wallet.store.command import NO_BET, Command, command_of, parameters
 
 FIELDS = (
     "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
@@ -60,14 +61,10 @@ def asked(player: Player) -> Request:
     return Request(player.brand_id, player.player_id, "test", AWKWARD, AWKWARD, "ab", uuid4())
 
 
-def test_names_are_those_of_the_types_in_their_order(
-    player: Player, look: psycopg.Connection
-) -> None:
-    state, pair = player.money.look(asked(player))
-    decision = Decision(command="X", status=200, body={}, pair=pair.reference, starts_new=False)
+def test_names_are_those_of_the_types_in_their_order(look: psycopg.Connection) -> None:
     command, bet = names(look, "wallet.command"), names(look, "wallet.bet")
-    assert list(command_of(asked(player), state, decision)) == command
-    assert list(NO_BET) == bet and not set(bet) & set(command)
+    assert list(Command.__struct_fields__) == command
+    assert set(NO_BET) == set(bet) and not set(bet) & set(command)
     # The statement's ROWs are positional: a parameter in another's place would be another field.
     place = command.index("bet")
     assert re.findall(r"%\((\w+)\)s", query("wallet_apply_command")) == [
@@ -77,23 +74,9 @@ def test_names_are_those_of_the_types_in_their_order(
     ]
 
 
-def test_a_bet_with_a_name_that_the_database_does_not_know_is_refused(player: Player) -> None:
-    state, pair = player.money.look(asked(player))
-    unknown = Decision(
-        command="X",
-        status=200,
-        body={},
-        pair=pair.reference,
-        starts_new=True,
-        authorization={"stakes": 1},
-    )
-    with pytest.raises(AssertionError):
-        command_of(asked(player), state, unknown)
-
-
 def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player) -> None:
     state, pair = player.money.look(asked(player))
-    bet = {"stake": 2**40, "state": "AUTHORIZED", "funding": ()}
+    bet = BetOpened("a", "p", "SPORTS", "b", "r", 2**40, "AUTHORIZED", (), PolicySnapshot())
     decision = Decision(
         command="X",
         status=200,
@@ -115,10 +98,11 @@ def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player)
 
 def played(player: Player, *, together: bool) -> list[int]:
     """Carry out one command of each shape: cash, a bet, its end, records of its own, a tombstone, a refusal."""
-    place = {"provider_id": "mocksports", "bet_id": AWKWARD}
-    late = {"provider_id": "mocksports", "bet_id": "late"}
-    rules: tuple[tuple[Any, Any, dict[str, str]], ...] = (
-        (cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"), {}),
+    place = Reads(provider_id="mocksports", bet_id=AWKWARD)
+    late = Reads(provider_id="mocksports", bet_id="late")
+    big = Reads(provider_id="mocksports", bet_id="big")
+    rules: tuple[tuple[Any, Any, Reads], ...] = (
+        (cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"), Reads()),
         (
             bets.authorize,
             bets.Authorize("mocksports", "SPORTS", AWKWARD, AWKWARD, 70, "EUR"),
@@ -126,11 +110,11 @@ def played(player: Player, *, together: bool) -> list[int]:
         ),
         (bets.settle, bets.Settle("mocksports", AWKWARD, "0"), place),
         (bets.rollback, bets.Rollback("mocksports", "late"), late),
-        (bonus.issue, bonus.Issue("SPORTS_BONUS", 500, "EUR", AWKWARD), {}),
+        (bonus.issue, bonus.Issue("SPORTS_BONUS", 500, "EUR", AWKWARD), Reads()),
         (
             bets.authorize,
             bets.Authorize("mocksports", "SPORTS", "big", "r", 2**40, "EUR"),
-            place | {"bet_id": "big"},
+            big,
         ),
     )
     statuses = []

@@ -57,7 +57,7 @@ class Holder:
 
     def close(self, rule: Callable[..., Any], coupon: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         name = coupon["coupon_log_id"]
-        return self.player.perform(rule, coupons.Close(name), coupon_log_id=name, with_stakes="yes")
+        return self.player.perform(rule, coupons.Close(name), coupon_log_id=name, with_stakes=True)
 
     def complete(self, coupon: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         turn_over(self.look)
@@ -82,7 +82,7 @@ class Holder:
         )
 
     def roll_back(self, name: str) -> tuple[int, dict[str, Any]]:
-        reads = {"provider_id": "mocksports", "bet_id": name, "with_winnings": "yes"}
+        reads: dict[str, Any] = {"provider_id": "mocksports", "bet_id": name, "with_winnings": True}
         return self.player.perform(bets.rollback, bets.Rollback("mocksports", name), **reads)
 
     def lapse(self, coupon: dict[str, Any]) -> None:

@@ -73,7 +73,7 @@ def test_a_bet_that_is_open_when_its_obligation_lapses_comes_back_locked(
             bets.Rollback("mocksports", "b1"),
             provider_id="mocksports",
             bet_id="b1",
-            with_winnings="yes",
+            with_winnings=True,
         )[0]
         == 200
     )
@@ -90,7 +90,7 @@ def test_a_lost_bet_unlocks_and_its_rollback_locks_again(
     authorize(player, 60)
     settle(player, "0")
     assert locked(look) == {"SPORTS_NORMAL": 40}
-    reads = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": "yes"}
+    reads: dict[str, Any] = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": True}
     assert player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **reads)[0] == 200
     assert (held(look), locked(look)) == ({"SPORTS_NORMAL": 100}, {"SPORTS_NORMAL": 100})
 
@@ -168,7 +168,7 @@ def test_a_bet_lost_before_its_rolling_lapsed_comes_back_locked(
     authorize(player, 100)
     settle(player, "0")
     expire(player, look)
-    reads = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": "yes"}
+    reads: dict[str, Any] = {"provider_id": "mocksports", "bet_id": "b1", "with_winnings": True}
     assert player.perform(bets.rollback, bets.Rollback("mocksports", "b1"), **reads)[0] == 200
     assert locked(look) == {"SPORTS_NORMAL": 100}
 

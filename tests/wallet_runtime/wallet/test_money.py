@@ -273,7 +273,7 @@ def test_the_database_refuses_what_rules_must_never_decide(
     def wrong(*arguments: Any) -> Any:
         import msgspec
 
-        from wallet_runtime.wallet.domain.decision import Leg
+        from wallet_runtime.wallet.domain.records import Leg
 
         return msgspec.structs.replace(
             cash.deposit(*arguments),

@@ -11,13 +11,14 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, points, rolling, transfers
-from wallet_runtime.wallet.domain.decision import Decision, Leg
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.records import Leg
 from wallet_runtime.wallet.store.money import InvariantRefused
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
 BET = {"provider_id": "mocksports", "bet_id": "b1"}
-TAKE_BACK = BET | {"with_winnings": "yes"}
-STAKES = {"with_stakes": "yes"}
+TAKE_BACK: dict[str, Any] = BET | {"with_winnings": True}
+STAKES: dict[str, Any] = {"with_stakes": True}
 ROLLBACK = bets.Rollback("mocksports", "b1")
 
 
@@ -196,7 +197,7 @@ def test_a_bet_that_was_rolled_back_since_has_not_spent_the_winnings(
         bets.Rollback("mocksports", "b2"),
         provider_id="mocksports",
         bet_id="b2",
-        with_winnings="yes",
+        with_winnings=True,
     )
     assert player.perform(bets.rollback, ROLLBACK, **TAKE_BACK)[0] == 200
     assert held(look) == {"SPORTS_NORMAL": 100}
@@ -214,7 +215,7 @@ def test_two_winners_are_taken_back_one_after_the_other(
         bets.Rollback("mocksports", "b2"),
         provider_id="mocksports",
         bet_id="b2",
-        with_winnings="yes",
+        with_winnings=True,
     )
     assert second[0] == 200
     assert player.perform(bets.rollback, ROLLBACK, **TAKE_BACK)[0] == 200

@@ -23,6 +23,7 @@ from tests.wallet_runtime.wallet.histories.variants import variants
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.documents import Documents, PairWish
 from wallet_runtime.wallet.store.money import Money
@@ -128,7 +129,7 @@ class Racer:
         command: Any,
         request_id: str,
         fingerprint: str = "ab",
-        **reads: str,
+        **reads: Any,
     ) -> Act:
         """Prepare a command by one copy of the service."""
         transaction_id = uuid5(self.brand, f"{rule.__name__} {request_id}")
@@ -139,7 +140,7 @@ class Racer:
         def perform() -> Answer:
             try:
                 status, body = self.race.money[copy].perform(
-                    request, reads, lambda state, pair: rule(request, command, state, pair)
+                    request, Reads(**reads), lambda state, pair: rule(request, command, state, pair)
                 )
             except ApiError as error:
                 return _refusal(error)
@@ -181,9 +182,9 @@ def rollback_against_authorize(race: Race, number: int) -> str:
     """The bet first: it is taken and given back. The rollback first: a tombstone, and the bet is refused."""
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    authorize = racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)
+    authorize = racer.act(0, bets.authorize, command, "bet", **BET, without_debts=True)
     rollback = racer.act(
-        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes"
+        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings=True
     )
     answers = race.run(
         authorize, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)]
@@ -201,13 +202,13 @@ def settle_against_rollback(race: Race, number: int) -> str:
     """Both orders end rolled back with the stake where it was; the settlement comes first, or is refused."""
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
-    assert racer.act(0, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)() == (
+    assert racer.act(0, bets.authorize, command, "bet", **BET, without_debts=True)() == (
         200,
         "AUTHORIZED",
     )
     settle = racer.act(0, bets.settle, bets.Settle("mocksports", "b1", "55"), "settle", **BET)
     rollback = racer.act(
-        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings="yes"
+        1, bets.rollback, bets.Rollback("mocksports", "b1"), "back", **BET, with_winnings=True
     )
     answers = race.run(settle, rollback, late=number % 2, by=HEAD_STARTS[number % len(HEAD_STARTS)])
     assert racer.held() == {NORMAL: 5_000}
@@ -250,7 +251,7 @@ def activation_against_bets(race: Race, number: int) -> str:
     racers = [race.player(normal=5_000) for _ in range(4)]
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
     acts = [
-        racer.act(copy % 2, bets.authorize, command, "bet", **BET, **bets.AUTHORIZE_READS)
+        racer.act(copy % 2, bets.authorize, command, "bet", **BET, without_debts=True)
         for copy, racer in enumerate(racers)
     ]
     late, by = (4 if number % 2 else -1), HEAD_STARTS[number % len(HEAD_STARTS)]

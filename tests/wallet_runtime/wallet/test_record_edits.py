@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import asdict
 
 from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.serving import a_person
@@ -172,7 +173,7 @@ def test_an_edit_of_an_old_record_is_named_within_a_round(
 # What was changed is not acted on ----------------------------------------------------------------------------------------------------
 
 
-def _refused(player: Player, rule: Any, command: Any, **reads: str) -> str:
+def _refused(player: Player, rule: Any, command: Any, **reads: Any) -> str:
     with pytest.raises(RecordAltered) as refused:
         player.perform(rule, command, **reads)
     return refused.value.message
@@ -206,7 +207,7 @@ def test_an_open_bet_whose_destinations_were_edited_pays_nothing(
 def test_a_settled_bet_whose_payout_was_edited_is_not_taken_back(
     world: World, look: psycopg.Connection
 ) -> None:
-    reads = {"provider_id": "mocksports", "bet_id": "won"} | bets.ROLLBACK_READS
+    reads = asdict(bets.rollback_reads(bets.Rollback("mocksports", "won")))
     less = "payout = 1, payout_shares = jsonb_set(payout_shares, '{0,amount}', '1')"
     again = f"UPDATE wallet.{BET} SET {less} WHERE bet_id = 'won'"
     told = _undone(
@@ -302,10 +303,10 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
     def lose(bet: str) -> None:
         named = reads | {"bet_id": bet}
         asked = bets.Authorize("mocksports", "SPORTS", bet, "r", 100, "EUR")
-        assert player.perform(bets.authorize, asked, **named, **bets.AUTHORIZE_READS)[0] == 200
+        assert player.perform(bets.authorize, asked, **named, without_debts=True)[0] == 200
         assert (
             player.perform(
-                bets.settle, bets.Settle("mocksports", bet, "0"), **named, **bets.SETTLE_READS
+                bets.settle, bets.Settle("mocksports", bet, "0"), **named, with_locks=True
             )[0]
             == 200
         )

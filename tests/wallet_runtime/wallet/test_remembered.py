@@ -15,7 +15,9 @@ from tests.wallet_runtime.wallet.test_batch import bet as batched
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch, Unavailable
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash, coupons
-from wallet_runtime.wallet.domain.decision import Decision, Leg
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
+from wallet_runtime.wallet.domain.records import Leg
 from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Scope, State
 from wallet_runtime.wallet.domain.state import Player as Held
 from wallet_runtime.wallet.store import remembered
@@ -166,7 +168,7 @@ def bet(player: Player, name: str, stake: int = 100, **more: str) -> tuple[int, 
         command,
         provider_id="mocksports",
         bet_id=name,
-        **bets.AUTHORIZE_READS,
+        without_debts=True,
         **more,
     )
 
@@ -292,7 +294,7 @@ def test_a_connection_lost_under_a_command_makes_everybody_unknown(
     command = bets.Authorize("mocksports", "SPORTS", "b2", "r", 100, "EUR")
     with pytest.raises(Unavailable):
         known.money.perform(
-            named, {"provider_id": "mocksports", "bet_id": "b2"} | bets.AUTHORIZE_READS, lose
+            named, Reads(provider_id="mocksports", bet_id="b2", without_debts=True), lose
         )
     with known.money.database.session():
         assert guess(known) is None

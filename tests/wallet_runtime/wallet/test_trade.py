@@ -46,7 +46,7 @@ def bet(
         request_id=name,
         provider_id="mocksports",
         bet_id=name,
-        **bets.AUTHORIZE_READS,
+        without_debts=True,
     )
 
 

@@ -49,7 +49,7 @@ def play(player: Player, name: str) -> None:
     """Play one bet from authorization to settlement."""
     reads = {"provider_id": "mocksports", "bet_id": name}
     command = bets.Authorize("mocksports", "SPORTS", name, "r", 100, "EUR")
-    assert player.perform(bets.authorize, command, **reads, **bets.AUTHORIZE_READS)[0] == 200
+    assert player.perform(bets.authorize, command, **reads, without_debts=True)[0] == 200
     assert player.perform(bets.settle, bets.Settle("mocksports", name, "3.00"), **reads)[0] == 200
 
 
@@ -75,9 +75,7 @@ def test_a_command_is_two_round_trips_and_a_repeat_one(wallet: Database, warm: P
         assert trips() == 2
         warm.perform(bets.authorize, AUTHORIZE, request_id="a", **READS)
         assert trips() == 3
-        warm.perform(
-            bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS
-        )
+        warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, with_locks=True)
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **READS)
         assert trips() == 7, "a refusal is stored, so it costs what the bet would have"
@@ -86,7 +84,7 @@ def test_a_command_is_two_round_trips_and_a_repeat_one(wallet: Database, warm: P
 def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(
     wallet: Database, warm: Player
 ) -> None:
-    new = {**READS, **bets.AUTHORIZE_READS}
+    new: dict[str, Any] = {**READS, "without_debts": True}
     warm.perform(
         bets.authorize, msgspec.structs.replace(AUTHORIZE, bet_id="b3"), **{**new, "bet_id": "b3"}
     )
@@ -95,9 +93,7 @@ def test_a_bet_of_a_player_whom_this_copy_served_last_is_one_round_trip(
         assert trips() == 1
         warm.perform(bets.authorize, AUTHORIZE, request_id="a", **new)
         assert trips() == 3, "a repeat of it is tried before it is read"
-        warm.perform(
-            bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, **bets.SETTLE_READS
-        )
+        warm.perform(bets.settle, bets.Settle("mocksports", "b2", "3.00"), **READS, with_locks=True)
         assert trips() == 5
         warm.perform(bets.authorize, AUTHORIZE, request_id="b", **new)
         assert trips() == 8, "the bet is there already: tried, read, and the refusal stored"
@@ -122,7 +118,7 @@ def test_a_bet_calls_no_function_that_it_does_not_need(
     look.execute("SELECT pg_stat_reset()")
     again = Database(cast(Any, wallet)._pool.conninfo, "wallet-test", pool_max=1).open()
     warm.money = money_of(again)
-    warm.perform(bets.authorize, AUTHORIZE, **READS, **bets.AUTHORIZE_READS)
+    warm.perform(bets.authorize, AUTHORIZE, **READS, without_debts=True)
     again.close()
     await_until(lambda: look.execute(SESSIONS).fetchone() == (0,))
     look.execute("SELECT pg_stat_clear_snapshot()")

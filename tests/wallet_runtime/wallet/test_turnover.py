@@ -16,7 +16,8 @@ from tests.wallet_runtime.wallet.test_movements import (
     settle,
 )
 from wallet_runtime.wallet.domain import bets, bonus, coupons, rolling, transfers
-from wallet_runtime.wallet.domain.decision import Decision, Leg
+from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.records import Leg
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 from wallet_runtime.wallet.store.money import InvariantRefused
 
@@ -70,7 +71,7 @@ def test_settled_bets_release_and_a_rollback_counts_no_more(
     assert left(look) == {"SPORTS_NORMAL": 0}
     rollback = bets.Rollback("mocksports", "b1")
     player.perform(
-        bets.rollback, rollback, provider_id="mocksports", bet_id="b1", with_winnings="yes"
+        bets.rollback, rollback, provider_id="mocksports", bet_id="b1", with_winnings=True
     )
     assert left(look) == {"SPORTS_NORMAL": 60}
     assert complete(player, name) == (409, "TURNOVER_OPEN")

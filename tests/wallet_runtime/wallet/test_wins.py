@@ -9,11 +9,11 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 import psycopg
 import pytest
+from msgspec.structs import asdict
 
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.errors import ApiError, Maintenance, PayloadMismatch
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.wallet.api.wins import reads
 from wallet_runtime.wallet.domain import bets, cash, wins
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store import campaigns
@@ -59,14 +59,16 @@ class Table:
         command = wins.Pay("mocksports", "SPORTS", name, amount, "EUR", **(tie | more))
         return _said(
             (player or self.player).perform(
-                wins.pay, command, request_id=request_id, **reads(command)
+                wins.pay, command, request_id=request_id, **asdict(wins.pay_reads(command))
             )
         )
 
     def reverse(self, name: str) -> tuple[int, str]:
         """Take a win back."""
         command = wins.Reverse("mocksports", name)
-        return _said(self.player.perform(wins.reverse, command, **reads(command)))
+        return _said(
+            self.player.perform(wins.reverse, command, **asdict(wins.reverse_reads(command)))
+        )
 
     def settled_bet(self, payout: str = "0", name: str = "b1") -> None:
         """Bet 1.00 of two sources and settle it."""
@@ -81,7 +83,7 @@ class Table:
 
     def roll_back(self, name: str = "b1") -> tuple[int, str]:
         """Take the bet back."""
-        named = {"provider_id": "mocksports", "bet_id": name, **bets.ROLLBACK_READS}
+        named = asdict(bets.rollback_reads(bets.Rollback("mocksports", name)))
         return _said(self.player.perform(bets.rollback, bets.Rollback("mocksports", name), **named))
 
     def held(self) -> dict[str, int]:
@@ -275,8 +277,10 @@ def test_the_database_refuses_a_win_that_is_not_what_left_house(
     right = wins._from_campaign
 
     def wrong(*given: Any) -> Any:
-        decision = right(*given)
-        return msgspec.structs.replace(decision, win=(decision.win or {}) | {"amount": 1})
+        decision: Any = right(*given)
+        return msgspec.structs.replace(
+            decision, win=msgspec.structs.replace(decision.win, amount=1)
+        )
 
     monkeypatch.setattr(wins, "_from_campaign", wrong)
     with pytest.raises(InvariantRefused):

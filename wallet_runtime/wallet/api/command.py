@@ -12,6 +12,7 @@ from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
 from wallet_runtime.plumbing.http.app import Answer, Call
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import Result, Wish
 from wallet_runtime.wallet.store.money import money_of
@@ -35,7 +36,7 @@ def perform(
     player_id: UUID,
     command: msgspec.Struct,
     rule: Rule,
-    reads: dict[str, str],
+    reads: Reads,
     currency: str = "",
 ) -> Answer:
     """Perform one command; the fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload."""
@@ -58,7 +59,7 @@ def perform(
 
 
 def wish(
-    context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: dict[str, str]
+    context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: Reads
 ) -> Wish:
     """Make a command of a batch."""
 

@@ -18,6 +18,7 @@ from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.domain import coupons
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 
 log = structlog.get_logger("wallet")
@@ -64,7 +65,7 @@ def issue(context: Context, call: Call) -> Answer:
         body.player_id,
         command,
         rule,
-        {"coupon_log_id": command.coupon_log_id},
+        Reads(coupon_log_id=command.coupon_log_id),
         body.currency,
     )
 
@@ -79,7 +80,7 @@ def close(rule: Rule, context: Context, call: Call) -> Answer:
         body.player_id,
         command,
         rule,
-        {"coupon_log_id": command.coupon_log_id, "with_stakes": "yes"},
+        Reads(coupon_log_id=command.coupon_log_id, with_stakes=True),
     )
 
 

@@ -22,6 +22,7 @@ from wallet_runtime.wallet.api.command import (
     wish,
 )
 from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.snapshot import snapshot
 from wallet_runtime.wallet.domain.turnover import parse_price
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, perform_many
@@ -143,7 +144,7 @@ def authorize(context: Context, call: Call) -> Answer:
         body.player_id,
         command,
         bets.authorize,
-        _bet_reads(command) | bets.AUTHORIZE_READS,
+        bets.authorize_reads(command),
         body.currency,
     )
 
@@ -152,9 +153,7 @@ def settle(context: Context, call: Call) -> Answer:
     """Settle a bet (POST /internal/wallet/v2/bets/settle). The payout is in the bet's own currency."""
     body: SettleBody = call.body
     command = _settlement(body)
-    return perform(
-        context, call, body.player_id, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS
-    )
+    return perform(context, call, body.player_id, command, bets.settle, bets.settle_reads(command))
 
 
 def settle_batch(context: Context, call: Call) -> Answer:
@@ -174,9 +173,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
             call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH
         )
         request = name_request(alone, item.player_id, command)
-        wishes.append(
-            wish(context, request, command, bets.settle, _bet_reads(command) | bets.SETTLE_READS)
-        )
+        wishes.append(wish(context, request, command, bets.settle, bets.settle_reads(command)))
     results = perform_many(money_of(context.database), wishes)
     return Answer(
         200,
@@ -201,7 +198,7 @@ def rollback(context: Context, call: Call) -> Answer:
         body.player_id,
         command,
         bets.rollback,
-        _bet_reads(command) | bets.ROLLBACK_READS,
+        bets.rollback_reads(command),
     )
 
 
@@ -211,21 +208,21 @@ def deposit(context: Context, call: Call) -> Answer:
     command = cash.Deposit(
         parse_amount(body.amount, body.currency), body.currency, body.bucket, body.psp_reference
     )
-    return perform(context, call, body.player_id, command, cash.deposit, {}, body.currency)
+    return perform(context, call, body.player_id, command, cash.deposit, Reads(), body.currency)
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
     """Move cash into a bucket (POST /internal/wallet/v2/deposits/wallet)."""
     body: ToBucketBody = call.body
     command = cash.ToBucket(parse_amount(body.amount, body.currency), body.currency, body.bucket)
-    return perform(context, call, body.player_id, command, cash.to_bucket, {}, body.currency)
+    return perform(context, call, body.player_id, command, cash.to_bucket, Reads(), body.currency)
 
 
 def withdraw(rule: Rule, context: Context, call: Call) -> Answer:
     """Move an amount from WITHDRAWABLE to cash, or request its payout."""
     body: WithdrawBody = call.body
     command = cash.Withdraw(parse_amount(body.amount, body.currency), body.currency)
-    return perform(context, call, body.player_id, command, rule, {}, body.currency)
+    return perform(context, call, body.player_id, command, rule, Reads(), body.currency)
 
 
 def review(rule: Rule, context: Context, call: Call) -> Answer:
@@ -236,7 +233,7 @@ def review(rule: Rule, context: Context, call: Call) -> Answer:
         raise cash.TransactionNotFound
     command = cash.Review(str(body.transaction_id), call.caller)
     return perform(
-        context, call, owner, command, rule, {"cash_transaction_id": str(body.transaction_id)}
+        context, call, owner, command, rule, Reads(cash_transaction_id=str(body.transaction_id))
     )
 
 
@@ -250,7 +247,7 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
         body.player_id,
         command,
         cash.cancel,
-        {"cash_transaction_id": str(body.transaction_id)},
+        Reads(cash_transaction_id=str(body.transaction_id)),
     )
 
 
@@ -283,10 +280,6 @@ def _settlement(body: SettleBody) -> bets.Settle:
         _identifier("bet_id", body.bet_id),
         canonical_amount(body.payout),
     )
-
-
-def _bet_reads(command: bets.Authorize | bets.Settle | bets.Rollback) -> dict[str, str]:
-    return {"provider_id": command.provider_id, "bet_id": command.bet_id}
 
 
 def _identifier(field: str, text: str) -> str:

@@ -12,9 +12,10 @@ from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
 from wallet_runtime.wallet.api.coupons import loud
 from wallet_runtime.wallet.domain import adjustments, bonus, points, rolling, transfers
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.store.money import money_of
 
-WITH_STAKES = {"with_stakes": "yes", "with_locks": "yes"}
+WITH_STAKES = Reads(with_stakes=True, with_locks=True)
 
 
 class TransferBody(Body):
@@ -141,13 +142,13 @@ def issue_bonus(context: Context, call: Call) -> Answer:
     command = bonus.Issue(
         body.bucket, parse_amount(body.amount, body.currency), body.currency, body.reference, cap
     )
-    return perform(context, call, body.player_id, command, bonus.issue, {}, body.currency)
+    return perform(context, call, body.player_id, command, bonus.issue, Reads(), body.currency)
 
 
 def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
     """Reverse or expire a bonus (POST /internal/wallet/v2/bonuses/reverse, .../expire)."""
     body: BonusEndBody = call.body
-    reads = WITH_STAKES | {"bonus_id": str(body.bonus_id)}
+    reads = WITH_STAKES | Reads(bonus_id=str(body.bonus_id))
     return perform(context, call, body.player_id, bonus.End(str(body.bonus_id)), rule, reads)
 
 
@@ -155,7 +156,12 @@ def move_points(rule: Rule, context: Context, call: Call) -> Answer:
     """Award points or let them expire (POST /internal/wallet/v2/points/award, .../expire)."""
     body: PointsBody = call.body
     return perform(
-        context, call, body.player_id, points.Points(_points(body.points), body.reference), rule, {}
+        context,
+        call,
+        body.player_id,
+        points.Points(_points(body.points), body.reference),
+        rule,
+        Reads(),
     )
 
 
@@ -168,7 +174,7 @@ def transfer_points(context: Context, call: Call) -> Answer:
         body.player_id,
         points.PointsTransfer(_points(body.points), body.target),
         points.transfer,
-        {},
+        Reads(),
     )
 
 
@@ -184,7 +190,7 @@ def request_adjustment(context: Context, call: Call) -> Answer:
         body.reason.strip(),
         call.signed_person(),
     )
-    return perform(context, call, body.player_id, command, adjustments.ask, {}, body.currency)
+    return perform(context, call, body.player_id, command, adjustments.ask, Reads(), body.currency)
 
 
 def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
@@ -194,14 +200,16 @@ def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
     if owner is None:
         raise adjustments.AdjustmentNotFound
     command = adjustments.Decide(str(body.adjustment_id), call.signed_person())
-    return perform(context, call, owner, command, rule, {"adjustment_id": str(body.adjustment_id)})
+    return perform(
+        context, call, owner, command, rule, Reads(adjustment_id=str(body.adjustment_id))
+    )
 
 
 def complete_rolling(context: Context, call: Call) -> Answer:
     """Complete a rolling (POST /internal/wallet/v2/rollings/complete)."""
     body: CompleteBody = call.body
     command = rolling.Complete(str(body.rolling_id))
-    reads = WITH_STAKES | {"rolling_id": str(body.rolling_id)}
+    reads = WITH_STAKES | Reads(rolling_id=str(body.rolling_id))
     return perform(context, call, body.player_id, command, loud(rolling.complete), reads)
 
 
@@ -209,7 +217,7 @@ def close_rolling(context: Context, call: Call) -> Answer:
     """Close a rolling that was canceled or has lapsed (POST /internal/wallet/v2/rollings/close)."""
     body: CloseBody = call.body
     command = rolling.Close(str(body.rolling_id), body.state)
-    reads = WITH_STAKES | {"rolling_id": str(body.rolling_id)}
+    reads = WITH_STAKES | Reads(rolling_id=str(body.rolling_id))
     return perform(context, call, body.player_id, command, rolling.close, reads)
 
 

@@ -72,23 +72,18 @@ def pay(context: Context, call: Call) -> Answer:
         bet_id=body.bet_id,
         round_id=body.round_id,
     )
-    return perform(context, call, body.player_id, command, wins.pay, reads(command), body.currency)
-
-
-def reads(command: wins.Pay | wins.Reverse) -> dict[str, str]:
-    """Say what a command of wins reads beside the player."""
-    named = {"provider_id": command.provider_id, "win": command.transaction_id}
-    if isinstance(command, wins.Pay):
-        ties = {"campaign": command.campaign, "bet_id": command.bet_id}
-        named |= {name: value for name, value in ties.items() if value is not None}
-    return named
+    return perform(
+        context, call, body.player_id, command, wins.pay, wins.pay_reads(command), body.currency
+    )
 
 
 def reverse(context: Context, call: Call) -> Answer:
     """Take a win back (POST /internal/wallet/v2/wins/reverse)."""
     body: WinReversalBody = call.body
     command = wins.Reverse(body.provider_id, body.transaction_id)
-    return perform(context, call, body.player_id, command, wins.reverse, reads(command))
+    return perform(
+        context, call, body.player_id, command, wins.reverse, wins.reverse_reads(command)
+    )
 
 
 def create_campaign(context: Context, call: Call) -> Answer:

@@ -3,17 +3,19 @@
 The database holds it too: no ADJ leg without an adjustment that is applied with it, exactly as asked for, by two persons.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
+from wallet_runtime.wallet.domain.decision import Decision, refuse
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
 from wallet_runtime.wallet.domain.locks import relocked
+from wallet_runtime.wallet.domain.records import AdjustmentAsked, AdjustmentDecided, Leg
 from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Request, State
 
 REQUEST, APPROVE, REJECT = "ADJUSTMENT_REQUEST", "ADJUSTMENT_APPROVE", "ADJUSTMENT_REJECT"
@@ -59,19 +61,18 @@ class Decide(msgspec.Struct, frozen=True):
 def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decision:
     """Record what one person wants corrected, and why; nothing moves yet."""
     signed = command.amount if command.direction == "credit" else -command.amount
-    record: dict[str, Any] = {
-        "state": "REQUESTED",
-        "account": _account(pair, command.account),
-        "amount": signed,
-        "reason": command.reason,
-        "requested_by": command.requested_by.name,
-        "requested_key": command.requested_by.key_id,
-    }
+    record = AdjustmentAsked(
+        account=_account(pair, command.account),
+        amount=signed,
+        reason=command.reason,
+        requested_by=command.requested_by.name,
+        requested_key=command.requested_by.key_id,
+    )
     wanted = Adjustment(
         adjustment_id=str(request.transaction_id),
         player_id=str(request.player_id),
         currency=command.currency,
-        **record,
+        **asdict(record),
     )
     return Decision(
         command=REQUEST,
@@ -174,13 +175,10 @@ def _is_same(one: Person, other: Person) -> bool:
     return one.is_same(other)
 
 
-def _decided(wanted: Adjustment, state: str, person: Person) -> dict[str, Any]:
-    return {
-        "adjustment_id": wanted.adjustment_id,
-        "state": state,
-        "decided_by": person.name,
-        "decided_key": person.key_id,
-    }
+def _decided(
+    wanted: Adjustment, state: Literal["APPLIED", "REJECTED"], person: Person
+) -> AdjustmentDecided:
+    return AdjustmentDecided(wanted.adjustment_id, state, person.name, person.key_id)
 
 
 def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> dict[str, object]:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import astuple
 
 from wallet_runtime.contract import (
     BET_ALREADY_EXISTS,
-    BET_ROLLED_BACK_CONFIRMED,
-    BET_SETTLED_CONFIRMED,
     INSUFFICIENT_FUNDS,
     PROVIDERS,
 )
@@ -17,21 +16,28 @@ from wallet_runtime.wallet.domain import coupons, funding, locks, turnover
 from wallet_runtime.wallet.domain.decision import (
     STAKE,
     Decision,
-    Leg,
     event,
+    funding_parts,
     refuse,
-    shares_event,
     shares_json,
 )
 from wallet_runtime.wallet.domain.documents import GRANT
+from wallet_runtime.wallet.domain.events import BetEnded, BetRolledBack, BetSettled
 from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.records import (
+    BetClosed,
+    BetOpened,
+    Finding,
+    Leg,
+    SpentWinnings,
+)
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Authorization,
     Grant,
     PairReference,
     PolicySnapshot,
-    ReadMore,
     Request,
     Share,
     State,
@@ -39,10 +45,6 @@ from wallet_runtime.wallet.domain.state import (
 )
 
 AUTHORIZE, SETTLE, ROLLBACK = "BET_AUTHORIZE", "BET_SETTLE", "BET_ROLLBACK"
-# What pays a stake are buckets and grants; neither cash nor what is owed is asked for, because every bet would pay for reading it.
-AUTHORIZE_READS = {"without_debts": "yes"}
-SETTLE_READS = {"with_locks": "yes"}
-ROLLBACK_READS = {"with_winnings": "yes", "with_locks": "yes"}
 
 
 class AuthorizationNotFound(NotFound):
@@ -82,6 +84,23 @@ class Rollback(msgspec.Struct, frozen=True):
 
     provider_id: str
     bet_id: str
+
+
+def authorize_reads(command: Authorize) -> Reads:
+    """Read buckets and grants only. Cash and rollings are skipped to keep bets cheap."""
+    return Reads(provider_id=command.provider_id, bet_id=command.bet_id, without_debts=True)
+
+
+def settle_reads(command: Settle) -> Reads:
+    """Read the bet, and what is locked of the accounts that its payout may pass."""
+    return Reads(provider_id=command.provider_id, bet_id=command.bet_id, with_locks=True)
+
+
+def rollback_reads(command: Rollback) -> Reads:
+    """Read the bet, what is left of its winnings, and what is locked."""
+    return Reads(
+        provider_id=command.provider_id, bet_id=command.bet_id, with_winnings=True, with_locks=True
+    )
 
 
 def authorize(request: Request, command: Authorize, state: State, pair: ActivePair) -> Decision:
@@ -147,7 +166,8 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
         Leg("HOUSE", bet.stake - payout, bet.currency),
         *legs_in,
     )
-    counts = {"counts": turnover.counts(bet.policy_snapshot, bet.stake, payout)}
+    counts = turnover.counts(bet.policy_snapshot, bet.stake, payout)
+    settled = BetSettled(*astuple(_ended(bet, payout)), counts=counts)
     return Decision(
         command=SETTLE,
         status=200,
@@ -155,22 +175,9 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
         pair=pair,
         starts_new=False,
         legs=tuple(leg for leg in legs if leg.delta),
-        authorization={
-            "authorization_id": bet.authorization_id,
-            "from_state": "AUTHORIZED",
-            "state": "SETTLED",
-            "payout": payout,
-            "payout_shares": paid,
-        },
+        authorization=BetClosed(bet.authorization_id, "AUTHORIZED", "SETTLED", payout, paid),
         locks=locks.relocked(state, _changes((*_negative(bet.funding), *paid))),
-        events=(
-            event(
-                request.transaction_id,
-                request.player_id,
-                BET_SETTLED_CONFIRMED,
-                _event_payload(bet, payout) | counts,
-            ),
-        ),
+        events=(event(request, settled),),
     )
 
 
@@ -234,17 +241,17 @@ def _authorized(
         _snapshot(pair, command.provider_type, shares), counts=counts, price=command.price
     )
     currency = command.currency
-    record = {
-        "authorization_id": str(request.transaction_id),
-        "provider_id": command.provider_id,
-        "provider_type": command.provider_type,
-        "bet_id": command.bet_id,
-        "round_id": command.round_id,
-        "stake": command.stake,
-        "state": "AUTHORIZED",
-        "funding": shares,
-        "policy_snapshot": snapshot,
-    }
+    record = BetOpened(
+        authorization_id=str(request.transaction_id),
+        provider_id=command.provider_id,
+        provider_type=command.provider_type,
+        bet_id=command.bet_id,
+        round_id=command.round_id,
+        stake=command.stake,
+        state="AUTHORIZED",
+        funding=shares,
+        policy_snapshot=snapshot,
+    )
     body = {
         "authorization_id": str(request.transaction_id),
         "bet_id": command.bet_id,
@@ -270,7 +277,7 @@ def _authorized(
 def _rolled_back(
     request: Request, bet: Authorization, legs: tuple[Leg, ...], locked: locks.Locks
 ) -> Decision:
-    payload = _event_payload(bet, bet.payout or 0) | {"was": bet.state}
+    taken_back = BetRolledBack(*astuple(_ended(bet, bet.payout or 0)), was=bet.state)
     return Decision(
         command=ROLLBACK,
         status=200,
@@ -279,31 +286,25 @@ def _rolled_back(
         starts_new=False,
         legs=legs,
         locks=locked,
-        authorization={
-            "authorization_id": bet.authorization_id,
-            "from_state": bet.state,
-            "state": "ROLLED_BACK",
-        },
-        events=(
-            event(request.transaction_id, request.player_id, BET_ROLLED_BACK_CONFIRMED, payload),
-        ),
+        authorization=BetClosed(bet.authorization_id, bet.state, "ROLLED_BACK"),
+        events=(event(request, taken_back),),
     )
 
 
 def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePair) -> Decision:
     """Remember a rollback that came before its bet, so that the bet is refused when it comes."""
     currency = state.player.currency if state.player else ""
-    record = {
-        "authorization_id": str(request.transaction_id),
-        "provider_id": command.provider_id,
-        "provider_type": PROVIDERS.get(command.provider_id, ""),
-        "bet_id": command.bet_id,
-        "round_id": "",
-        "stake": 0,
-        "state": "TOMBSTONE",
-        "funding": (),
-        "policy_snapshot": PolicySnapshot(),
-    }
+    record = BetOpened(
+        authorization_id=str(request.transaction_id),
+        provider_id=command.provider_id,
+        provider_type=PROVIDERS.get(command.provider_id, ""),
+        bet_id=command.bet_id,
+        round_id="",
+        stake=0,
+        state="TOMBSTONE",
+        funding=(),
+        policy_snapshot=PolicySnapshot(),
+    )
     body = {
         "authorization_id": str(request.transaction_id),
         "bet_id": command.bet_id,
@@ -423,17 +424,17 @@ def _body(bet: Authorization, state: str, payout: int | None) -> dict[str, objec
     }
 
 
-def _event_payload(bet: Authorization, payout: int) -> dict[str, object]:
-    return {
-        "authorization_id": bet.authorization_id,
-        "bet_id": bet.bet_id,
-        "provider_id": bet.provider_id,
-        "provider_type": bet.provider_type,
-        "currency": bet.currency,
-        "stake": str(bet.stake),
-        "payout": str(payout),
-        "funding": shares_event(bet.funding),
-    }
+def _ended(bet: Authorization, payout: int) -> BetEnded:
+    return BetEnded(
+        authorization_id=bet.authorization_id,
+        bet_id=bet.bet_id,
+        provider_id=bet.provider_id,
+        provider_type=bet.provider_type,
+        currency=bet.currency,
+        stake=str(bet.stake),
+        payout=str(payout),
+        funding=funding_parts(bet.funding),
+    )
 
 
 def _refuse_new(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
@@ -456,7 +457,7 @@ def _split_by_scope(
 def _choice(command: Authorize, state: State) -> str | None:
     """Return what the player picked for this provider type; only a selection rule looks, so only its bets pay for the look."""
     if state.choice is msgspec.UNSET:
-        raise ReadMore(choice_for=command.provider_type)
+        raise ReadMore(Reads(choice_for=command.provider_type))
     return state.choice
 
 
@@ -550,12 +551,6 @@ def _winnings_spent(bet: Authorization, pair: PairReference, short: list[str]) -
     refusal = refuse(
         ROLLBACK, pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
     )
-    details = {
-        "bet_id": bet.bet_id,
-        "provider_id": bet.provider_id,
-        "payout": str(bet.payout),
-        "currency": bet.currency,
-        "accounts": short,
-    }
-    finding = {"kind": "ROLLBACK_REFUSED", "subject": bet.authorization_id, "details": details}
+    details = SpentWinnings(bet.bet_id, bet.provider_id, str(bet.payout), bet.currency, short)
+    finding = Finding("ROLLBACK_REFUSED", bet.authorization_id, details)
     return msgspec.structs.replace(refusal, findings=(finding,))

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from wallet_runtime.contract import OPEN_STAKES
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Leg, refuse
+from wallet_runtime.wallet.domain.decision import Decision, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.locks import earned_part, relocked
 from wallet_runtime.wallet.domain.obligations import (
     PROMO,
+    Ended,
     Turnover,
     pass_earned_on,
     refuse_open_turnover,
@@ -20,6 +21,13 @@ from wallet_runtime.wallet.domain.obligations import (
     release_record,
     require_turnover,
     revoked,
+)
+from wallet_runtime.wallet.domain.records import (
+    BonusEnded,
+    BonusIssued,
+    Leg,
+    ObligationChanged,
+    ObligationClosed,
 )
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Obligation, Request, State
@@ -75,12 +83,7 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
         bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair)
     )
     required = require_turnover(request, pair, wanted)
-    record = {
-        "bucket_type_code": bucket.code,
-        "amount": command.amount,
-        "reference": command.reference,
-        "rolling_id": required.rolling_id,
-    }
+    record = BonusIssued(bucket.code, command.amount, command.reference, required.rolling_id)
     body = {
         "bonus_id": str(request.transaction_id),
         "state": "ISSUED",
@@ -193,7 +196,7 @@ def _ended(  # noqa: PLR0913
         return Decision(
             command=command, status=200, body=body, pair=pair.reference, starts_new=False
         )
-    ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
+    ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
     return Decision(
         command=command,
         status=200,
@@ -203,17 +206,15 @@ def _ended(  # noqa: PLR0913
         legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency))
         if taken
         else (),
-        bonus={"bonus_id": bonus.bonus_id, "from_state": "ISSUED", "state": target},
+        bonus=BonusEnded(bonus.bonus_id, "ISSUED", target),
         locks=relocked(state, {bonus.account: -taken}),
         obligations_changed=_passed_on(bonus, state),
-        obligations_closed=({"rolling_id": bonus.rolling_id, "state": ended},)
-        if bonus.rolling_id
-        else (),
+        obligations_closed=(ObligationClosed(bonus.rolling_id, ended),) if bonus.rolling_id else (),
         events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
     )
 
 
-def _passed_on(bonus: Bonus, state: State) -> tuple[dict[str, object], ...]:
+def _passed_on(bonus: Bonus, state: State) -> tuple[ObligationChanged, ...]:
     """Let what waits for the bonus's rolling wait for another one of its bucket."""
     owed = _owed(bonus, state)
     others = tuple(o for o in state.obligations if o.account == bonus.account and o is not owed)

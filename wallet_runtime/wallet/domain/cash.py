@@ -5,15 +5,21 @@ import msgspec
 from wallet_runtime.contract import (
     CASH_AVAILABLE,
     CASH_PENDING,
-    DEPOSIT_APPROVED,
     INSUFFICIENT_FUNDS,
-    WITHDRAW_APPROVED,
 )
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, cash_balance, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, cash_balance, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.events import DepositApproved, WithdrawApproved
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.records import (
+    CashMoved,
+    CashOpened,
+    Leg,
+    OutboxEvent,
+    TransferRecord,
+)
 from wallet_runtime.wallet.domain.state import ActivePair, CashTransaction, Request, State
 
 DEPOSIT, TO_CASH, TO_BUCKET = "DEPOSIT_APPROVE", "WALLET_WITHDRAWAL", "WALLET_DEPOSIT"
@@ -81,16 +87,15 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
     money = command.currency
     captured = (Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money))
     paid_in = _PaidIn() if bucket is None else _pay_in(request, pair, bucket, command.amount, money)
-    approved = event(
-        request.transaction_id,
-        request.player_id,
-        DEPOSIT_APPROVED,
-        {"amount": str(command.amount), "currency": money},
-    )
+    approved = event(request, DepositApproved(str(command.amount), money))
     cash = cash_balance(state, money, available=0 if bucket else command.amount)
-    record = _record(request, "deposit", "captured", command.amount) | {
-        "provider_ref": command.psp_reference
-    }
+    record = CashOpened(
+        str(request.transaction_id),
+        "deposit",
+        "captured",
+        command.amount,
+        provider_ref=command.psp_reference,
+    )
     return Decision(
         command=DEPOSIT,
         status=200,
@@ -155,7 +160,11 @@ def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair)
             Leg(account, -command.amount, command.currency),
             Leg(CASH_AVAILABLE, command.amount, command.currency),
         ),
-        transfers=(_transfer(request, "WITHDRAWAL", account, CASH_AVAILABLE, command.amount),),
+        transfers=(
+            TransferRecord(
+                str(request.transaction_id), "WITHDRAWAL", account, CASH_AVAILABLE, command.amount
+            ),
+        ),
     )
 
 
@@ -185,8 +194,13 @@ def request_withdrawal(
             Leg(CASH_AVAILABLE, -command.amount, command.currency),
             Leg(CASH_PENDING, command.amount, command.currency),
         ),
-        cash_transaction=_record(request, "withdrawal", "requested", command.amount)
-        | {"balance_after": free - command.amount},
+        cash_transaction=CashOpened(
+            str(request.transaction_id),
+            "withdrawal",
+            "requested",
+            command.amount,
+            balance_after=free - command.amount,
+        ),
     )
 
 
@@ -268,29 +282,21 @@ def _move(
     )
 
 
-def _moved(held: CashTransaction, target: str, reviewed_by: str) -> dict[str, object]:
-    move: dict[str, object] = {
-        "transaction_id": held.transaction_id,
-        "from_state": held.state,
-        "state": target,
-    }
-    return move | {"reviewed_by": reviewed_by} if target in REVIEWED else move
+def _moved(held: CashTransaction, target: str, reviewed_by: str) -> CashMoved:
+    reviewer = reviewed_by if target in REVIEWED else None
+    return CashMoved(held.transaction_id, held.state, target, reviewer)
 
 
-def _paid_event(request: Request, held: CashTransaction) -> tuple[Event, ...]:
-    payload = {
-        "transaction_id": held.transaction_id,
-        "amount": str(held.amount),
-        "currency": held.currency,
-    }
-    return (event(request.transaction_id, request.player_id, WITHDRAW_APPROVED, payload),)
+def _paid_event(request: Request, held: CashTransaction) -> tuple[OutboxEvent, ...]:
+    payload = WithdrawApproved(held.transaction_id, str(held.amount), held.currency)
+    return (event(request, payload),)
 
 
 class _PaidIn(msgspec.Struct, frozen=True):
     """What to write where cash goes into a bucket."""
 
     legs: tuple[Leg, ...] = ()
-    transfers: tuple[dict[str, object], ...] = ()
+    transfers: tuple[TransferRecord, ...] = ()
     required: Required = Required()
 
 
@@ -301,7 +307,9 @@ def _pay_in(
     multiplier = pair.policy.rolling.deposit.get(bucket.code, "0")
     return _PaidIn(
         legs=(Leg(CASH_AVAILABLE, -amount, currency), Leg(account, amount, currency)),
-        transfers=(_transfer(request, "DEPOSIT", CASH_AVAILABLE, account, amount),),
+        transfers=(
+            TransferRecord(str(request.transaction_id), "DEPOSIT", CASH_AVAILABLE, account, amount),
+        ),
         required=require_turnover(
             request, pair, Turnover(bucket, amount, currency, multiplier, "deposit")
         ),
@@ -316,27 +324,6 @@ def _normal_bucket(pair: ActivePair, code: str) -> Bucket:
             f"bucket {code!r} cannot take a deposit; the active topology takes {', '.join(normal)}"
         )
     return bucket
-
-
-def _transfer(
-    request: Request, kind: str, source: str, target: str, amount: int
-) -> dict[str, object]:
-    return {
-        "transfer_id": str(request.transaction_id),
-        "kind": kind,
-        "from_account": source,
-        "to_account": target,
-        "amount": amount,
-    }
-
-
-def _record(request: Request, kind: str, state: str, amount: int) -> dict[str, object]:
-    return {
-        "transaction_id": str(request.transaction_id),
-        "type": kind,
-        "state": state,
-        "amount": amount,
-    }
 
 
 def _shown(request: Request, kind: str, state: str, amount: int, currency: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ A grant is named by its coupon log id. What it is worth stands in its own row: n
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Literal
 from uuid import uuid5
 
 import msgspec
@@ -12,16 +13,30 @@ from wallet_runtime.contract import (
     LIVE,
     PROVIDER_TYPES,
     PROVIDERS,
-    ROLLING_COMPLETED_CONFIRMED,
-    ROLLING_REQUIRED,
     SLOTS,
     SPORTS,
 )
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
-from wallet_runtime.wallet.domain.obligations import PROMO, refuse_open_turnover, release, revoked
+from wallet_runtime.wallet.domain.events import RollingCompleted, RollingRequired
+from wallet_runtime.wallet.domain.obligations import (
+    PROMO,
+    Ended,
+    refuse_open_turnover,
+    release,
+    release_record,
+    revoked,
+)
+from wallet_runtime.wallet.domain.records import (
+    GrantClosed,
+    GrantOpened,
+    Leg,
+    ObligationClosed,
+    ObligationOpened,
+    OutboxEvent,
+)
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Grant,
@@ -150,12 +165,18 @@ def issue(
         "expires_at": command.expires_at,
         "rolling_id": rolling_id,
     }
-    owed = {
-        "rolling_id": rolling_id,
-        "topology_code": pair.topology.code,
-        "bucket_type_code": "",
-        "grant_id": grant_id,
-    }
+    owed = ObligationOpened(
+        rolling_id=rolling_id,
+        topology_code=pair.topology.code,
+        bucket_type_code="",
+        amount=command.amount,
+        required=required,
+        cap=_cap(command, pair.policy.coupons),
+        grant_id=grant_id,
+    )
+    grant = GrantOpened(
+        grant_id, command.coupon_log_id, command.scope, command.amount, command.expires_at
+    )
     return Decision(
         command=ISSUE,
         status=200,
@@ -166,15 +187,8 @@ def issue(
             Leg(PROMO, -command.amount, command.currency),
             Leg(account, command.amount, command.currency),
         ),
-        grants_opened=(msgspec.structs.asdict(command) | {"grant_id": grant_id},),
-        obligations_opened=(
-            owed
-            | {
-                "amount": command.amount,
-                "cap": _cap(command, pair.policy.coupons),
-                "required": required,
-            },
-        ),
+        grants_opened=(grant,),
+        obligations_opened=(owed,),
         events=(_required(request, command, grant_id, rolling_id, multiplier, required),),
     )
 
@@ -246,7 +260,12 @@ def _named(request: Request, state: State) -> Grant:
 
 
 def _take_back(
-    request: Request, command: str, grant: Grant, state: State, pair: ActivePair, target: str
+    request: Request,
+    command: str,
+    grant: Grant,
+    state: State,
+    pair: ActivePair,
+    target: Literal["REVERSED", "EXPIRED"],
 ) -> Decision:
     """Close a grant and its rolling; a grant that was closed this way before stays as it is."""
     taken = grant.balance if grant.state == "ACTIVE" else 0
@@ -269,7 +288,7 @@ def _take_back(
         if taken
         else ()
     )
-    ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
+    ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
     rollings = [owed.rolling_id for owed in state.obligations if owed.account == grant.account]
     return Decision(
         command=command,
@@ -278,10 +297,8 @@ def _take_back(
         pair=pair.reference,
         starts_new=False,
         legs=legs,
-        grants_closed=({"grant_id": grant.grant_id, "state": target},),
-        obligations_closed=tuple(
-            {"rolling_id": rolling_id, "state": ended} for rolling_id in rollings
-        ),
+        grants_closed=(GrantClosed(grant.grant_id, target),),
+        obligations_closed=tuple(ObligationClosed(rolling_id, ended) for rolling_id in rollings),
         events=tuple(
             revoked(request, rolling_id, ended, index) for index, rolling_id in enumerate(rollings)
         ),
@@ -290,37 +307,34 @@ def _take_back(
 
 def _required(  # noqa: PLR0913
     request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
-) -> Event:
+) -> OutboxEvent:
     """Ask for turnover. The grant is the rolling's funding source, so that only its own stakes count for it."""
     types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(
         TYPES_OF_SCOPE.get(command.scope.kind, ())
     )
     token = f"coupon_log:{command.coupon_log_id}"
-    payload = {
-        "rolling_id": rolling_id,
-        "topology_code": GRANT,
-        "bucket_type_code": grant_id,
-        "provider_types": sorted(types),
-        "currency": command.currency,
-        "amount": str(command.amount),
-        "multiplier": multiplier,
-        "required_turnover": str(required),
-        "reference_id": token,
-        "reason": "coupon",
-        "remarks": token,
-    }
-    return event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload)
+    payload = RollingRequired(
+        rolling_id=rolling_id,
+        topology_code=GRANT,
+        bucket_type_code=grant_id,
+        provider_types=tuple(sorted(types)),
+        currency=command.currency,
+        amount=str(command.amount),
+        multiplier=multiplier,
+        required_turnover=str(required),
+        reference_id=token,
+        reason="coupon",
+        remarks=token,
+    )
+    return event(request, payload)
 
 
 def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair) -> Decision:
     target = pair.topology.account(pair.topology.withdrawable.code)
     released, legs = release(grant.account, target, grant.balance, owed.cap, grant.currency)
-    moved = {"from_account": grant.account, "to_account": target}
-    payload = {
-        "rolling_id": owed.rolling_id,
-        "released": str(released),
-        "currency": grant.currency,
-    } | moved
+    completed = RollingCompleted(
+        owed.rolling_id, str(released), grant.currency, grant.account, target
+    )
     return Decision(
         command=COMPLETE,
         status=200,
@@ -328,17 +342,10 @@ def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair
         pair=pair.reference,
         starts_new=False,
         legs=legs,
-        transfers=(
-            {"transfer_id": str(request.transaction_id), "kind": "RELEASE", "amount": released}
-            | moved,
-        )
-        if released
-        else (),
-        grants_closed=({"grant_id": grant.grant_id, "state": "COMPLETED"},),
-        obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
-        events=(
-            event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),
-        ),
+        transfers=release_record(request, grant.account, target, released),
+        grants_closed=(GrantClosed(grant.grant_id, "COMPLETED"),),
+        obligations_closed=(ObligationClosed(owed.rolling_id, "COMPLETED"),),
+        events=(event(request, completed),),
     )
 
 

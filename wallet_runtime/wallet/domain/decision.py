@@ -1,39 +1,22 @@
-"""What the rules decide: an answer, and what must be written with it. A refusal is a decision without legs."""
+"""What the rules decide: an answer, and the records to write with it. A refusal writes none."""
 
 from typing import Any
-from uuid import UUID, uuid5
-
-import msgspec
+from uuid import uuid5
 
 from wallet_runtime.contract import PARTITIONS
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Share, State
+from wallet_runtime.wallet.domain.events import EVENT_TYPES, FundingPart, Payload
+from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, OutboxEvent, Records
+from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, Share, State
 
 STAKE = "STAKE"
 
 
-class Leg(msgspec.Struct, frozen=True):
-    """One account's change. Legs of a command sum to zero per currency; the database refuses anything else."""
+class Decision(Records, frozen=True, kw_only=True):
+    """The final answer of a command and every record that must become true together with it.
 
-    account: str
-    delta: int
-    currency: str
-
-
-class Event(msgspec.Struct, frozen=True):
-    """An outbox event of the command's own transaction."""
-
-    event_id: UUID
-    event_type: str
-    partition_no: int
-    payload: dict[str, Any]
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """The final answer of a command and everything that must become true together with it.
-
-    `store/command.py` puts it into the words of `wallet.command`. `starts_new` says that an ingress freeze stops it.
-    `reference` is used up by the command, for its brand.
+    `store/command.py` puts it into the words of `wallet.command`. `starts_new` says that an ingress
+    freeze stops it.
     """
 
     command: str
@@ -42,21 +25,7 @@ class Decision(msgspec.Struct, frozen=True):
     pair: PairReference
     starts_new: bool
     legs: tuple[Leg, ...] = ()
-    authorization: dict[str, Any] | None = None
-    cash_transaction: dict[str, Any] | None = None
-    transfers: tuple[dict[str, Any], ...] = ()
-    obligations_opened: tuple[dict[str, Any], ...] = ()
-    obligations_closed: tuple[dict[str, Any], ...] = ()
-    obligations_changed: tuple[dict[str, Any], ...] = ()
-    bonus: dict[str, Any] | None = None
-    adjustment: dict[str, Any] | None = None
-    win: dict[str, Any] | None = None
-    grants_opened: tuple[dict[str, Any], ...] = ()
-    grants_closed: tuple[dict[str, Any], ...] = ()
-    findings: tuple[dict[str, Any], ...] = ()
-    reference: str | None = None
-    locks: tuple[dict[str, Any], ...] = ()
-    events: tuple[Event, ...] = ()
+    authorization: BetOpened | BetClosed | None = None
 
     @property
     def refused(self) -> bool:
@@ -82,12 +51,11 @@ def refuse(
     )
 
 
-def event(
-    transaction_id: UUID, player_id: UUID, event_type: str, payload: dict[str, Any], index: int = 0
-) -> Event:
-    """Build an event whose id derives from its transaction, so that a command decided twice writes the same one."""
-    event_id = uuid5(transaction_id, f"{event_type}/{index}")
-    return Event(event_id, event_type, player_id.int % PARTITIONS, payload)
+def event(request: Request, payload: Payload, index: int = 0) -> OutboxEvent:
+    """Build an event whose id derives from its transaction: a command decided twice writes one event."""
+    event_type = EVENT_TYPES[type(payload)]
+    event_id = uuid5(request.transaction_id, f"{event_type}/{index}")
+    return OutboxEvent(event_id, event_type, request.player_id.int % PARTITIONS, payload)
 
 
 def shares_json(shares: tuple[Share, ...], currency: str) -> list[dict[str, str]]:
@@ -98,17 +66,14 @@ def shares_json(shares: tuple[Share, ...], currency: str) -> list[dict[str, str]
     ]
 
 
-def shares_event(shares: tuple[Share, ...]) -> list[dict[str, str]]:
-    """Show shares in an event: accounts taken apart, amounts in minor units as strings."""
-    return [
-        {
-            "account": share.account,
-            "topology_code": share.account.partition("/")[0],
-            "bucket_type_code": share.account.partition("/")[2],
-            "amount": str(share.amount),
-        }
-        for share in shares
-    ]
+def funding_parts(shares: tuple[Share, ...]) -> tuple[FundingPart, ...]:
+    """Show shares in an event: accounts taken apart, amounts in minor units."""
+    return tuple(_funding_part(share) for share in shares)
+
+
+def _funding_part(share: Share) -> FundingPart:
+    topology_code, _, bucket_type_code = share.account.partition("/")
+    return FundingPart(share.account, topology_code, bucket_type_code, str(share.amount))
 
 
 def cash_balance(

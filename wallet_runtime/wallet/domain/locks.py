@@ -5,12 +5,12 @@ stake that comes back was locked and is locked. What is lost is locked no longer
 """
 
 from collections.abc import Mapping
-from typing import Any
 
+from wallet_runtime.wallet.domain.records import LockChange
 from wallet_runtime.wallet.domain.state import Obligation, State
 
 NOTHING: dict[str, int] = {}
-Locks = tuple[dict[str, Any], ...]
+Locks = tuple[LockChange, ...]
 
 
 def unlocked(state: State, account: str) -> int:
@@ -22,7 +22,7 @@ def unlocked(state: State, account: str) -> int:
 def lock_share(state: State, owed: Obligation) -> Locks:
     """Lock the part of an account that a closed rolling stood for, rounded up; the rest is other rollings' or was earned."""
     share = _free(state, owed.account) - _others_part(state, owed)
-    return ({"account": owed.account, "delta": share},) if share else ()
+    return (LockChange(owed.account, share),) if share else ()
 
 
 def earned_part(state: State, owed: Obligation) -> int:
@@ -65,5 +65,5 @@ def relocked(state: State, changes: Mapping[str, int], added: Mapping[str, int] 
             left = state.balance(account) + state.staked_on(account) + changes.get(account, 0)
             wanted = min(wanted, left)
         if wanted != before:
-            locks.append({"account": account, "delta": wanted - before})
+            locks.append(LockChange(account, wanted - before))
     return tuple(locks)

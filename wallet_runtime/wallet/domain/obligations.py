@@ -1,19 +1,27 @@
 """What money owes before it is withdrawable: asking for turnover, ending what was asked for, releasing what is done (SPEC 1.5)."""
 
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Literal
 from uuid import uuid5
 
 import msgspec
 
-from wallet_runtime.contract import ROLLING_REQUIRED, ROLLING_REVOKED
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.events import RollingRequired, RollingRevoked
+from wallet_runtime.wallet.domain.records import (
+    Leg,
+    ObligationChanged,
+    ObligationOpened,
+    OutboxEvent,
+    TransferRecord,
+)
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request
 
 PROMO = "PROMO"
 TURNOVER_OPEN = "TURNOVER_OPEN"
+Ended = Literal["CANCELED", "EXPIRED"]
 
 
 class Turnover(msgspec.Struct, frozen=True):
@@ -36,8 +44,8 @@ class Required(msgspec.Struct, frozen=True):
     """What to write so that turnover is asked for; all of it is empty where a policy asks for none."""
 
     rolling_id: str | None = None
-    opened: tuple[dict[str, Any], ...] = ()
-    events: tuple[Event, ...] = ()
+    opened: tuple[ObligationOpened, ...] = ()
+    events: tuple[OutboxEvent, ...] = ()
 
 
 def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Required:
@@ -46,37 +54,34 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
     if required == 0:
         return Required()
     rolling_id = str(uuid5(request.transaction_id, "rolling"))
-    where = {
-        "rolling_id": rolling_id,
-        "topology_code": pair.topology.code,
-        "bucket_type_code": wanted.bucket.code,
-    }
-    payload = where | {
-        "provider_types": list(wanted.bucket.provider_types),
-        "currency": wanted.currency,
-        "amount": str(wanted.amount),
-        "multiplier": wanted.multiplier,
-        "required_turnover": str(required),
-        "reference_id": f"{wanted.reason}:{request.transaction_id}",
-        "reason": wanted.reason,
-        "beside": list(wanted.beside),
-    }
-    opened = where | {"amount": wanted.amount, "cap": wanted.cap, "required": required}
-    return Required(
-        rolling_id,
-        (opened,),
-        (event(request.transaction_id, request.player_id, ROLLING_REQUIRED, payload),),
+    payload = RollingRequired(
+        rolling_id=rolling_id,
+        topology_code=pair.topology.code,
+        bucket_type_code=wanted.bucket.code,
+        provider_types=wanted.bucket.provider_types,
+        currency=wanted.currency,
+        amount=str(wanted.amount),
+        multiplier=wanted.multiplier,
+        required_turnover=str(required),
+        reference_id=f"{wanted.reason}:{request.transaction_id}",
+        reason=wanted.reason,
+        beside=wanted.beside,
     )
+    opened = ObligationOpened(
+        rolling_id=rolling_id,
+        topology_code=pair.topology.code,
+        bucket_type_code=wanted.bucket.code,
+        amount=wanted.amount,
+        required=required,
+        cap=wanted.cap,
+    )
+    return Required(rolling_id, (opened,), (event(request, payload),))
 
 
-def revoked(request: Request, rolling_id: str, state: str, index: int = 0) -> Event:
+def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> OutboxEvent:
     """Tell rolling_worker that what a rolling was for has been taken back; it ends as CANCELED or EXPIRED without completion."""
-    payload = {
-        "rolling_id": rolling_id,
-        "state": state,
-        "transaction_id": str(request.transaction_id),
-    }
-    return event(request.transaction_id, request.player_id, ROLLING_REVOKED, payload, index)
+    payload = RollingRevoked(rolling_id, state, str(request.transaction_id))
+    return event(request, payload, index)
 
 
 def release(
@@ -94,40 +99,39 @@ def release(
 
 def release_record(
     request: Request, source: str, target: str, released: int
-) -> tuple[dict[str, Any], ...]:
+) -> tuple[TransferRecord, ...]:
     """Record what a release made withdrawable; nothing where nothing became so."""
-    record = {
-        "transfer_id": str(request.transaction_id),
-        "kind": "RELEASE",
-        "from_account": source,
-        "to_account": target,
-    }
-    return (record | {"amount": released},) if released else ()
+    if not released:
+        return ()
+    return (TransferRecord(str(request.transaction_id), "RELEASE", source, target, released),)
 
 
-def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
+def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[ObligationChanged, ...]:
     """Let a completed rolling count for its bucket's release, which comes with the last of `others`: its amount and its cap.
 
     Caps of one release add up. Money without a cap cannot be told apart from money with one, so one rolling without a cap
     lifts the cap of the whole bucket. The heir is the same on every run, in whatever order the database lists rollings.
     """
     heir = _heir(others)
-    changes: dict[str, dict[str, Any]] = {heir.rolling_id: {"earned": heir.earned + owed.weight}}
-    if owed.cap is None:
-        for other in others:
-            if other.cap is not None:
-                changes.setdefault(other.rolling_id, {})["cap"] = None
-    elif heir.cap is not None:
-        changes[heir.rolling_id]["cap"] = heir.cap + owed.cap
-    return tuple({"rolling_id": rolling_id} | change for rolling_id, change in changes.items())
+    inherited = ObligationChanged(heir.rolling_id, earned=heir.earned + owed.weight)
+    if owed.cap is not None:
+        if heir.cap is not None:
+            inherited = msgspec.structs.replace(inherited, cap=heir.cap + owed.cap)
+        return (inherited,)
+    if heir.cap is not None:
+        inherited = msgspec.structs.replace(inherited, cap=None)
+    lifted = [o.rolling_id for o in others if o is not heir and o.cap is not None]
+    return (inherited, *(ObligationChanged(rolling_id, cap=None) for rolling_id in lifted))
 
 
-def pass_earned_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[dict[str, Any], ...]:
+def pass_earned_on(
+    owed: Obligation, others: tuple[Obligation, ...]
+) -> tuple[ObligationChanged, ...]:
     """Let what waits for a rolling that ended otherwise wait for another one of its bucket."""
     if not owed.earned or not others:
         return ()
     heir = _heir(others)
-    return ({"rolling_id": heir.rolling_id, "earned": heir.earned + owed.earned},)
+    return (ObligationChanged(heir.rolling_id, earned=heir.earned + owed.earned),)
 
 
 def refuse_open_turnover(

@@ -5,12 +5,14 @@ They are a currency of their own (PTS, whole), with counter-accounts of their ow
 
 import msgspec
 
-from wallet_runtime.contract import INSUFFICIENT_FUNDS, POINTS_CURRENCY, POINTS_TRANSFERRED
+from wallet_runtime.contract import INSUFFICIENT_FUNDS, POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, PointsTarget
+from wallet_runtime.wallet.domain.events import PointsTransferred
 from wallet_runtime.wallet.domain.obligations import PROMO, Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.records import Leg, TransferRecord
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 
@@ -115,18 +117,13 @@ def _redeemed(
         "currency": currency,
         "rolling_id": required.rolling_id,
     }
-    record = {
-        "transfer_id": str(request.transaction_id),
-        "kind": "POINTS",
-        "from_account": source,
-        "to_account": target,
-        "amount": value,
-    }
-    announced = event(
-        request.transaction_id,
-        request.player_id,
-        POINTS_TRANSFERRED,
-        moved | {"amount": str(value)},
+    record = TransferRecord(str(request.transaction_id), "POINTS", source, target, value)
+    announced = PointsTransferred(
+        points=str(command.points),
+        target=command.target,
+        currency=currency,
+        rolling_id=required.rolling_id,
+        amount=str(value),
     )
     return Decision(
         command=TRANSFER,
@@ -147,7 +144,7 @@ def _redeemed(
         ),
         transfers=(record,),
         obligations_opened=required.opened,
-        events=(announced, *required.events),
+        events=(event(request, announced), *required.events),
     )
 
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from wallet_runtime.wallet.domain.decision import Decision, refuse
-from wallet_runtime.wallet.domain.state import ActivePair, ReadMore, State
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.state import ActivePair, State
 
 
 def refuse_used(command: str, reference: str, state: State, pair: ActivePair) -> Decision | None:
@@ -12,7 +13,7 @@ def refuse_used(command: str, reference: str, state: State, pair: ActivePair) ->
     The first sender repeats the request under its own key to get the first answer.
     """
     if state.reference is msgspec.UNSET:
-        raise ReadMore(reference_of=command, reference=reference)
+        raise ReadMore(Reads(reference_of=command, reference=reference))
     used = state.reference
     if used is None:
         return None

@@ -4,11 +4,12 @@ from typing import Literal
 
 import msgspec
 
-from wallet_runtime.contract import OPEN_STAKES, ROLLING_COMPLETED_CONFIRMED
+from wallet_runtime.contract import OPEN_STAKES
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
-from wallet_runtime.wallet.domain.decision import Decision, Leg, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse
+from wallet_runtime.wallet.domain.events import RollingCompleted
 from wallet_runtime.wallet.domain.obligations import (
     PROMO,
     pass_earned_on,
@@ -16,6 +17,13 @@ from wallet_runtime.wallet.domain.obligations import (
     refuse_open_turnover,
     release,
     release_record,
+)
+from wallet_runtime.wallet.domain.records import (
+    GrantClosed,
+    Leg,
+    LockChange,
+    ObligationChanged,
+    ObligationClosed,
 )
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
@@ -116,16 +124,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         if given
         else locks.lock_share(state, owed)
     )
-    grants = (
-        (
-            {
-                "grant_id": owed.grant_id,
-                "state": "REVERSED" if command.state == "CANCELED" else "EXPIRED",
-            },
-        )
-        if owed.grant_id
-        else ()
-    )
+    grants = _closed_grants(owed, command)
     return Decision(
         command=CLOSE,
         status=200,
@@ -138,8 +137,14 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         grants_closed=grants,
         obligations_changed=pass_earned_on(owed, _others(owed, state)),
         locks=locked,
-        obligations_closed=({"rolling_id": owed.rolling_id, "state": command.state},),
+        obligations_closed=(ObligationClosed(owed.rolling_id, command.state),),
     )
+
+
+def _closed_grants(owed: Obligation, command: Close) -> tuple[GrantClosed, ...]:
+    if owed.grant_id is None:
+        return ()
+    return (GrantClosed(owed.grant_id, "REVERSED" if command.state == "CANCELED" else "EXPIRED"),)
 
 
 def _obligation(request: Request, rolling_id: str, state: State) -> Obligation:
@@ -202,18 +207,13 @@ def _completed(
     *,
     legs: tuple[Leg, ...] = (),
     released: int = 0,
-    locked: locks.Locks = (),
-    changed: tuple[dict[str, object], ...] = (),
+    locked: tuple[LockChange, ...] = (),
+    changed: tuple[ObligationChanged, ...] = (),
 ) -> Decision:
-    moved = {
-        "from_account": owed.account,
-        "to_account": pair.topology.account(pair.topology.withdrawable.code),
-    }
-    payload = {
-        "rolling_id": owed.rolling_id,
-        "released": str(released),
-        "currency": _currency(state),
-    } | moved
+    target = pair.topology.account(pair.topology.withdrawable.code)
+    completed = RollingCompleted(
+        owed.rolling_id, str(released), _currency(state), owed.account, target
+    )
     return Decision(
         command=COMPLETE,
         status=200,
@@ -222,12 +222,10 @@ def _completed(
         starts_new=False,
         legs=legs,
         locks=locked,
-        transfers=release_record(request, moved["from_account"], moved["to_account"], released),
-        obligations_closed=({"rolling_id": owed.rolling_id, "state": "COMPLETED"},),
+        transfers=release_record(request, owed.account, target, released),
+        obligations_closed=(ObligationClosed(owed.rolling_id, "COMPLETED"),),
         obligations_changed=changed,
-        events=(
-            event(request.transaction_id, request.player_id, ROLLING_COMPLETED_CONFIRMED, payload),
-        ),
+        events=(event(request, completed),),
     )
 
 

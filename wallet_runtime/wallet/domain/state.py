@@ -6,18 +6,10 @@ from uuid import UUID
 import msgspec
 
 from wallet_runtime.wallet.domain.documents import GRANT, Policy, ScopeKind, Topology
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 
 # How a bet counts as turnover once it is settled.
 Counting = Literal["always", "unless_push", "never"]
-
-
-class ReadMore(Exception):
-    """A rule needs what was not read; `reads` asks for it, and the command is decided again."""
-
-    def __init__(self, **reads: str) -> None:
-        """Name what is missing, in the words of `wallet.read_state`."""
-        self.reads = reads
-        super().__init__(", ".join(reads))
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -311,19 +303,19 @@ class State(msgspec.Struct, frozen=True):
     def staked_in_round(self, round_id: str) -> dict[str, int]:
         """Return what open bets of a round hold of each account."""
         if self.round is None:
-            raise ReadMore(round_id=round_id)
+            raise ReadMore(Reads(round_id=round_id))
         return self.round
 
     def staked_on(self, account: str) -> int:
         """Return what open bets hold of an account."""
         if self.staked is None:
-            raise ReadMore(with_stakes="yes")
+            raise ReadMore(Reads(with_stakes=True))
         return self.staked.get(account, 0)
 
     def locked_on(self, account: str) -> int:
         """Return how much of an account is locked."""
         if self.locked is None:
-            raise ReadMore(with_locks="yes")
+            raise ReadMore(Reads(with_locks=True))
         return self.locked.get(account, 0)
 
     def grant(self, account: str) -> Grant | None:

@@ -8,7 +8,7 @@ balance, and rolling_worker does the division. An edge that generates a rolling 
 policy, over only as much turnover as the money did not bring along: what is owed is neither lost nor doubled.
 """
 
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid5
 
 import msgspec
@@ -18,14 +18,21 @@ from wallet_runtime.contract import (
     LIVE,
     OPEN_STAKES,
     SPORTS,
-    TRANSFER_COMPLETED,
 )
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import locks
-from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, Topology, TransferEdge
+from wallet_runtime.wallet.domain.events import CarriedRolling, TransferCompleted
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.records import (
+    Leg,
+    ObligationChanged,
+    ObligationOpened,
+    OutboxEvent,
+    TransferRecord,
+)
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
 TRANSFER = "WALLET_TRANSFER"
@@ -63,9 +70,9 @@ class LegacyTransfer(msgspec.Struct, frozen=True):
 class _Carried(msgspec.Struct, frozen=True):
     """What goes along with the money: obligations that move or hand a part on, and under which id rolling_worker finds them."""
 
-    rollings: tuple[dict[str, str], ...]
-    opened: tuple[dict[str, Any], ...]
-    changed: tuple[dict[str, Any], ...]
+    rollings: tuple[CarriedRolling, ...]
+    opened: tuple[ObligationOpened, ...]
+    changed: tuple[ObligationChanged, ...]
 
 
 def transfer(request: Request, command: Transfer, state: State, pair: ActivePair) -> Decision:
@@ -146,54 +153,50 @@ def _carry(
     amount: int,
     held: int,
 ) -> _Carried:
-    """Name what becomes of each rolling of the source; amounts and a cap are divided, the parts rounded down."""
+    """Name what becomes of each rolling of the source: it moves, or hands a part on."""
     if amount == held:
         return _Carried(
-            rollings=tuple({"rolling_id": o.rolling_id, "becomes": o.rolling_id} for o in owed),
+            rollings=tuple(CarriedRolling(o.rolling_id, o.rolling_id) for o in owed),
             opened=(),
             changed=tuple(
-                {"rolling_id": o.rolling_id, "bucket_type_code": target.code} for o in owed
+                ObligationChanged(o.rolling_id, bucket_type_code=target.code) for o in owed
             ),
         )
-    ids = {
-        o.rolling_id: str(uuid5(request.transaction_id, f"rolling/{o.rolling_id}")) for o in owed
-    }
-    where = {"topology_code": pair.topology.code, "bucket_type_code": target.code}
-    divided = [
-        (
-            o,
-            {
-                name: None if value is None else value * amount // held
-                for name, value in _divisible(o).items()
-            },
-        )
-        for o in owed
-    ]
+    parts = tuple(_part(request, pair, target, o, amount, held) for o in owed)
     return _Carried(
-        rollings=tuple({"rolling_id": before, "becomes": after} for before, after in ids.items()),
-        opened=tuple(
-            where
-            | {
-                "rolling_id": ids[o.rolling_id],
-                "part_of": o.rolling_id,
-                "required": -(-o.required * amount // held),
-            }
-            | part
-            for o, part in divided
+        rollings=tuple(
+            CarriedRolling(o.rolling_id, part.rolling_id)
+            for o, part in zip(owed, parts, strict=True)
         ),
-        changed=tuple({"rolling_id": o.rolling_id} | _rest(o, part) for o, part in divided),
+        opened=parts,
+        changed=tuple(_rest(o, part) for o, part in zip(owed, parts, strict=True)),
     )
 
 
-def _divisible(owed: Obligation) -> dict[str, int | None]:
-    return {"amount": owed.amount, "earned": owed.earned, "cap": owed.cap}
+def _part(  # noqa: PLR0913
+    request: Request, pair: ActivePair, target: Bucket, owed: Obligation, amount: int, held: int
+) -> ObligationOpened:
+    """Hand on a part of a rolling. Amounts and a cap are rounded down, the turnover is rounded up."""
+    return ObligationOpened(
+        rolling_id=str(uuid5(request.transaction_id, f"rolling/{owed.rolling_id}")),
+        topology_code=pair.topology.code,
+        bucket_type_code=target.code,
+        amount=owed.amount * amount // held,
+        required=-(-owed.required * amount // held),
+        cap=None if owed.cap is None else owed.cap * amount // held,
+        earned=owed.earned * amount // held,
+        part_of=owed.rolling_id,
+    )
 
 
-def _rest(owed: Obligation, part: dict[str, int | None]) -> dict[str, int | None]:
-    return {
-        name: None if value is None else value - (part[name] or 0)
-        for name, value in _divisible(owed).items()
-    }
+def _rest(owed: Obligation, part: ObligationOpened) -> ObligationChanged:
+    """Leave a rolling with what its part did not take."""
+    return ObligationChanged(
+        owed.rolling_id,
+        amount=owed.amount - part.amount,
+        earned=owed.earned - part.earned,
+        cap=None if owed.cap is None else owed.cap - (part.cap or 0),
+    )
 
 
 def _transferred(
@@ -223,10 +226,12 @@ def _transferred(
         "amount": format_amount(command.amount, currency),
         "currency": currency,
         "rolling": edge.rolling,
-        "rollings": [each["becomes"] for each in carried.rollings]
+        "rollings": [each.becomes for each in carried.rollings]
         + ([generated.rolling_id] if generated.rolling_id else []),
     }
-    record = {"transfer_id": str(request.transaction_id), "kind": "EDGE", "amount": command.amount}
+    record = TransferRecord(
+        str(request.transaction_id), "EDGE", source_account, target_account, command.amount
+    )
     return Decision(
         command=TRANSFER,
         status=200,
@@ -237,7 +242,7 @@ def _transferred(
             Leg(source_account, -command.amount, currency),
             Leg(target_account, command.amount, currency),
         ),
-        transfers=(record | {"from_account": source_account, "to_account": target_account},),
+        transfers=(record,),
         obligations_opened=carried.opened + generated.opened,
         obligations_changed=carried.changed,
         events=(_completed(request, command, pair, target, held, carried), *generated.events),
@@ -249,7 +254,7 @@ def _generated(
 ) -> Required:
     rule = pair.policy.rolling
     multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
-    beside = tuple(each["becomes"] for each in carried.rollings)
+    beside = tuple(each.becomes for each in carried.rollings)
     return require_turnover(
         request,
         pair,
@@ -264,19 +269,19 @@ def _completed(
     target: Bucket,
     held: int,
     carried: _Carried,
-) -> Event:
-    payload = {
-        "transfer_id": str(request.transaction_id),
-        "topology_code": pair.topology.code,
-        "from_bucket": command.from_bucket,
-        "to_bucket": target.code,
-        "provider_types": list(target.provider_types),
-        "currency": command.currency,
-        "amount": str(command.amount),
-        "balance": str(held),
-        "rollings": list(carried.rollings),
-    }
-    return event(request.transaction_id, request.player_id, TRANSFER_COMPLETED, payload)
+) -> OutboxEvent:
+    payload = TransferCompleted(
+        transfer_id=str(request.transaction_id),
+        topology_code=pair.topology.code,
+        from_bucket=command.from_bucket,
+        to_bucket=target.code,
+        provider_types=target.provider_types,
+        currency=command.currency,
+        amount=str(command.amount),
+        balance=str(held),
+        rollings=carried.rollings,
+    )
+    return event(request, payload)
 
 
 def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | None:

@@ -5,17 +5,25 @@ has made; a further win belongs to the bet of its round and goes where that bet'
 """
 
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
-from wallet_runtime.contract import WIN_CONFIRMED, WIN_REVERSED_CONFIRMED
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import bets, funding, locks
-from wallet_runtime.wallet.domain.decision import Decision, Event, Leg, event, refuse, shares_json
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse, shares_json
 from wallet_runtime.wallet.domain.documents import NO_LIMIT
+from wallet_runtime.wallet.domain.events import WinConfirmed, WinTakenBack
 from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.reads import Reads
+from wallet_runtime.wallet.domain.records import (
+    Finding,
+    Leg,
+    OutboxEvent,
+    SpentWin,
+    WinPaid,
+    WinReversed,
+)
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Authorization,
@@ -87,6 +95,21 @@ class NewCampaign(msgspec.Struct, frozen=True):
     created_by: str
 
 
+def pay_reads(command: Pay) -> Reads:
+    """Read the win, and the campaign or the bet that it belongs to."""
+    return Reads(
+        provider_id=command.provider_id,
+        win=command.transaction_id,
+        campaign=command.campaign,
+        bet_id=command.bet_id,
+    )
+
+
+def reverse_reads(command: Reverse) -> Reads:
+    """Read the win."""
+    return Reads(provider_id=command.provider_id, win=command.transaction_id)
+
+
 def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
     """Pay a win once; the same transaction again moves nothing, and another payload under it is refused."""
     if state.win is not None:
@@ -129,9 +152,9 @@ def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) 
         pair=win.pair,
         starts_new=False,
         legs=(*taken, Leg("HOUSE", win.amount, win.currency)),
-        win={"reverses": win.win_id},
+        win=WinReversed(win.win_id),
         locks=locks.relocked(state, lowered),
-        events=(_event(request, WIN_REVERSED_CONFIRMED, win),),
+        events=(_event(request, WinTakenBack, win),),
     )
 
 
@@ -308,7 +331,16 @@ def _paid(  # noqa: PLR0913
         bet_id=command.bet_id,
         round_id=command.round_id,
     )
-    record = {name: getattr(win, name) for name in RECORDED}
+    record = WinPaid(
+        provider_id=command.provider_id,
+        provider_transaction_id=command.transaction_id,
+        campaign_code=command.campaign,
+        authorization_id=authorization_id,
+        bet_id=command.bet_id,
+        round_id=command.round_id,
+        amount=command.amount,
+        shares=shares,
+    )
     return Decision(
         command=PAY,
         status=200,
@@ -317,34 +349,21 @@ def _paid(  # noqa: PLR0913
         starts_new=starts_new,
         legs=(Leg("HOUSE", -command.amount, command.currency), *legs),
         win=record,
-        events=(_event(request, WIN_CONFIRMED, win),),
+        events=(_event(request, WinConfirmed, win),),
     )
 
 
-RECORDED = (
-    "provider_id",
-    "provider_transaction_id",
-    "campaign_code",
-    "authorization_id",
-    "bet_id",
-    "round_id",
-    "amount",
-    "shares",
-)
-
-
-def _event(request: Request, event_type: str, win: Win) -> Event:
-    """Tell of a win. It is no bet, so nobody counts it as turnover."""
-    payload = {
-        "win_id": win.win_id,
-        "transaction_id": win.provider_transaction_id,
-        "provider_id": win.provider_id,
-        "campaign": win.campaign_code,
-        "authorization_id": win.authorization_id,
-        "currency": win.currency,
-        "amount": str(win.amount),
-    }
-    return event(UUID(str(request.transaction_id)), request.player_id, event_type, payload)
+def _event(request: Request, kind: type[WinConfirmed | WinTakenBack], win: Win) -> OutboxEvent:
+    payload = kind(
+        win_id=win.win_id,
+        transaction_id=win.provider_transaction_id,
+        provider_id=win.provider_id,
+        campaign=win.campaign_code,
+        authorization_id=win.authorization_id,
+        currency=win.currency,
+        amount=str(win.amount),
+    )
+    return event(request, payload)
 
 
 def _body(win: Win, state: str) -> dict[str, object]:
@@ -368,14 +387,10 @@ def _spent(win: Win, short: list[str]) -> Decision:
     refusal = refuse(
         REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
     )
-    details = {
-        "transaction_id": win.provider_transaction_id,
-        "provider_id": win.provider_id,
-        "amount": str(win.amount),
-        "currency": win.currency,
-        "accounts": short,
-    }
-    finding = {"kind": "WIN_REVERSAL_REFUSED", "subject": win.win_id, "details": details}
+    details = SpentWin(
+        win.provider_transaction_id, win.provider_id, str(win.amount), win.currency, short
+    )
+    finding = Finding("WIN_REVERSAL_REFUSED", win.win_id, details)
     return msgspec.structs.replace(refusal, findings=(finding,))
 
 

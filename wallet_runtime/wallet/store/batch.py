@@ -16,10 +16,12 @@ from wallet_runtime.plumbing.errors import ApiError, FencingTokenOvertaken, Serv
 from wallet_runtime.plumbing.runtime import failpoint
 from wallet_runtime.plumbing.runtime.database import BUSY_STATES, DatabaseSession
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import ReadMore, Request, State
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store import money as one
-from wallet_runtime.wallet.store.command import command_of, encoded
+from wallet_runtime.wallet.store.command import command_of, encoded, state_wanted
 from wallet_runtime.wallet.store.money import Decide, Money
+from wallet_runtime.wallet.store.outcomes import FAILED, Outcome, read_outcomes
 
 COMMANDS_MAX = 50
 SECONDS_MAX = 10.0
@@ -31,7 +33,7 @@ class Wish:
     """A command of a batch, as `Money.perform` takes it alone, and how often the player was too quick for it."""
 
     request: Request
-    reads: dict[str, str]
+    reads: Reads
     decide: Decide
     attempts: int = 0
     result: Result | None = None
@@ -62,14 +64,15 @@ def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
 
 
 def _take(money: Money, session: DatabaseSession, turn: list[Wish]) -> None:
-    wanted = [one.read_payload(wish.request, wish.reads) for wish in turn]
+    wanted = [state_wanted(wish.request, wish.reads) for wish in turn]
     rows = session.all("wallet_read_states", commands=encoded(wanted))
     states = [msgspec.json.decode(row["state"], type=State) for row in rows]
     decided = list(_decided(money, session, zip(turn, states, strict=True)))
     if not decided:
         return
     payload = [command_of(wish.request, state, decision) for wish, state, decision in decided]
-    outcomes = session.one("wallet_apply_commands", commands=encoded(payload))["outcomes"]
+    row = session.one("wallet_apply_commands", commands=encoded(payload))
+    outcomes = read_outcomes(row["outcomes"])
     failpoint.reach("wallet.after_commit")
     for (wish, _, decision), outcome in zip(decided, outcomes, strict=True):
         money.remembered.forget(wish.request)
@@ -91,17 +94,17 @@ def _decided(
             wish.result = error
 
 
-def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result | None:
+def _result(wish: Wish, decision: Decision, outcome: Outcome) -> Result | None:
     """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again.
 
     An overtaken fencing token is the whole batch's, so it is raised.
     """
-    if outcome["outcome"] != "failed":
+    if outcome.outcome != FAILED:
         try:
             return one.answer(decision, outcome)
         except ApiError as error:
             return error
-    sqlstate = outcome["sqlstate"]
+    sqlstate = outcome.sqlstate
     if sqlstate == sqlstates.FENCE_OVERTAKEN:
         raise FencingTokenOvertaken
     if sqlstate in (sqlstates.PAIR_MOVED, sqlstates.STALE, one.UNIQUE):
@@ -115,7 +118,7 @@ def _result(wish: Wish, decision: Decision, outcome: dict[str, Any]) -> Result |
     if sqlstate in BUSY_STATES:
         return (
             one.InFlight()
-            if one.CLAIM_TABLE in outcome["context"]
+            if one.CLAIM_TABLE in outcome.context
             else ServiceBusy("the database gave up waiting; repeat the request")
         )
-    return one.refusal(sqlstate, outcome["message"])
+    return one.refusal(sqlstate, outcome.message)

@@ -1,13 +1,18 @@
 """Campaigns of the back office: each is made once, and only wins change what is left of it."""
 
-import msgspec
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
 
 from sql import query
-from wallet_runtime.plumbing.errors import Conflict, Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.errors import Conflict
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.domain.wins import NewCampaign
+from wallet_runtime.wallet.store.command import encoded
 from wallet_runtime.wallet.store.money import refusal
+from wallet_runtime.wallet.store.outcomes import TAKEN, confirm_done, read_outcome
 
 _CREATE = "wallet_create_campaign"
 query(_CREATE)
@@ -19,30 +24,54 @@ class CampaignExists(Conflict):
     code = "CAMPAIGN_EXISTS"
 
 
+class CampaignRecord(Struct, frozen=True):
+    """A campaign and the request that makes it, in the names that `wallet.create_campaign` reads."""
+
+    brand_id: UUID
+    caller: str
+    route: str
+    request_id: str
+    fingerprint: str
+    transaction_id: UUID
+    campaign_code: str
+    provider_id: str
+    currency: str
+    cap: int
+    cap_per_win: int
+    expires_at: datetime
+    created_by: str
+
+
 def create(database: Database, request: Request, campaign: NewCampaign) -> None:
     """Make a campaign, once per request id; a repeat changes nothing.
 
-    Raises `CampaignExists` (409), `PayloadMismatch` and `AnswerPruned` (409), `Maintenance` (503) while money is sealed.
+    Raises `CampaignExists` (409), `PayloadMismatch` and `AnswerPruned` (409), `Maintenance` (503)
+    while money is sealed.
     """
-    wanted = {
-        "brand_id": request.brand_id,
-        "caller": request.caller,
-        "route": request.route,
-        "request_id": request.request_id,
-        "fingerprint": f"\\x{request.fingerprint}",
-        "transaction_id": request.transaction_id,
-        **msgspec.structs.asdict(campaign),
-    }
+    record = CampaignRecord(
+        brand_id=request.brand_id,
+        caller=request.caller,
+        route=request.route,
+        request_id=request.request_id,
+        fingerprint=f"\\x{request.fingerprint}",
+        transaction_id=request.transaction_id,
+        campaign_code=campaign.campaign_code,
+        provider_id=campaign.provider_id,
+        currency=campaign.currency,
+        cap=campaign.cap,
+        cap_per_win=campaign.cap_per_win,
+        expires_at=campaign.expires_at,
+        created_by=campaign.created_by,
+    )
     try:
         with database.session() as session:
-            outcome = session.one(_CREATE, campaign=msgspec.json.encode(wanted).decode())["outcome"]
+            row = session.one(_CREATE, campaign=encoded(record))
     except DatabaseError as error:
         raise refusal(error.sqlstate, error.message) from error
-    if outcome["outcome"] == "frozen":
-        raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
-    if outcome["outcome"] == "mismatch":
-        raise PayloadMismatch
-    if outcome["outcome"] == "taken":
+    outcome = read_outcome(row["outcome"])
+    confirm_done(outcome)
+    if outcome.outcome == TAKEN:
         raise CampaignExists(
-            f"this brand has a campaign {campaign.campaign_code}; a code is used once, nothing was changed"
+            f"this brand has a campaign {campaign.campaign_code};"
+            " a code is used once, nothing was changed"
         )

@@ -1,47 +1,61 @@
-"""Players' choices of a funding source. They move no money, so they are no command; the newest request stands."""
+"""Players' choices of a funding source. They move no money, so they are no command; the newest stands."""
 
 from uuid import UUID
 
-import msgspec
+from msgspec import Struct
 
 from sql import query
-from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request
+from wallet_runtime.wallet.store.command import encoded
 from wallet_runtime.wallet.store.money import refusal
+from wallet_runtime.wallet.store.outcomes import confirm_done, read_outcome
 
 _KEEP, _READ = "wallet_choose_source", "wallet_funding_choices"
 for _name in (_KEEP, _READ):
     query(_name)
 
 
+class ChoiceRecord(Struct, frozen=True):
+    """A choice and the request that makes it, in the names that `wallet.choose_source` reads."""
+
+    brand_id: UUID
+    player_id: UUID
+    caller: str
+    route: str
+    request_id: str
+    fingerprint: str
+    transaction_id: UUID
+    canary_token: str | None
+    provider_type: str
+    source: str
+
+
 def keep(database: Database, request: Request, choice: Choice) -> None:
     """Keep a choice once per request id; a repeat changes nothing.
 
-    Raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass; `PayloadMismatch` and
-    `AnswerPruned` (409) as `Money.perform` does.
+    Raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass;
+    `PayloadMismatch` and `AnswerPruned` (409) as `Money.perform` does.
     """
-    wanted = {
-        "brand_id": request.brand_id,
-        "player_id": request.player_id,
-        "caller": request.caller,
-        "route": request.route,
-        "request_id": request.request_id,
-        "fingerprint": f"\\x{request.fingerprint}",
-        "transaction_id": request.transaction_id,
-        "canary_token": request.canary_token,
-        **msgspec.structs.asdict(choice),
-    }
+    record = ChoiceRecord(
+        brand_id=request.brand_id,
+        player_id=request.player_id,
+        caller=request.caller,
+        route=request.route,
+        request_id=request.request_id,
+        fingerprint=f"\\x{request.fingerprint}",
+        transaction_id=request.transaction_id,
+        canary_token=request.canary_token,
+        provider_type=choice.provider_type,
+        source=choice.source,
+    )
     try:
         with database.session() as session:
-            outcome = session.one(_KEEP, choice=msgspec.json.encode(wanted).decode())["outcome"]
+            row = session.one(_KEEP, choice=encoded(record))
     except DatabaseError as error:
         raise refusal(error.sqlstate, error.message) from error
-    if outcome["outcome"] == "frozen":
-        raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
-    if outcome["outcome"] == "mismatch":
-        raise PayloadMismatch
+    confirm_done(read_outcome(row["outcome"]))
 
 
 def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:

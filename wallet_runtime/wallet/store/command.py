@@ -1,80 +1,113 @@
-"""A decided command in the words of `wallet.command`: for a statement of its own as parameters, in a batch as JSON."""
+"""A decided command in the words of `wallet.command`: parameters of a statement, or JSON of a batch."""
 
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from msgspec import Struct, json
+from msgspec.structs import asdict, astuple
 
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
+from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, Records
 from wallet_runtime.wallet.domain.state import Request, State
 
-# Every field of `wallet.bet`, each None; a decision names those that its bet has.
-NO_BET: dict[str, object] = dict.fromkeys(
-    (
-        "authorization_id",
-        "provider_id",
-        "provider_type",
-        "bet_id",
-        "round_id",
-        "stake",
-        "from_state",
-        "state",
-        "funding",
-        "policy_snapshot",
-        "payout",
-        "payout_shares",
-    )
-)
-# What only some commands write beside their legs and their bet: every field that has no place of its own below.
-RECORDS = tuple(
-    name
-    for name in Decision.__struct_fields__
-    if name not in {"command", "status", "body", "pair", "starts_new", "legs", "authorization"}
-)
+
+class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
+    """What `wallet.read_state` is asked: whose state, what was answered before, and what to read beside."""
+
+    brand_id: UUID
+    player_id: UUID
+    caller: str
+    route: str
+    request_id: str
+
+
+class Command(Struct, frozen=True):
+    """Who asks for what, on what it was decided, and what was decided: the fields of `wallet.command`."""
+
+    brand_id: UUID
+    player_id: UUID
+    caller: str
+    route: str
+    request_id: str
+    fingerprint: str
+    transaction_id: UUID
+    canary_token: str | None
+    fence_token: int | None
+    player_version: int
+    activation_no: int
+    currency: str
+    canary: bool
+    topology_code: str
+    topology_version: int
+    policy_key: str
+    policy_version: int
+    command: str
+    starts_new: bool
+    status: int
+    body: dict[str, Any]
+    legs: tuple[Leg, ...]
+    bet: BetOpened | BetClosed | None
+    records: Records | None
+
+
+# Every field of `wallet.bet`; a decision fills those of its kind of bet.
+NO_BET = dict.fromkeys((*BetOpened.__struct_fields__, *BetClosed.__struct_fields__))
+NO_RECORDS = Records()
+RECORD_FIELDS = len(Records.__struct_fields__)
 SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
 
 
-def command_of(request: Request, state: State, decision: Decision) -> dict[str, Any]:
-    """Name who asks for what, on what it was decided and what was decided; None for what the command does not have."""
+def state_wanted(request: Request, reads: Reads) -> StateWanted:
+    """Build what `wallet.read_state` is asked."""
+    return StateWanted(
+        *astuple(reads),
+        brand_id=request.brand_id,
+        player_id=request.player_id,
+        caller=request.caller,
+        route=request.route,
+        request_id=request.request_id,
+    )
+
+
+def command_of(request: Request, state: State, decision: Decision) -> Command:
+    """Name who asks for what, on what it was decided and what was decided."""
     assert state.player is not None
-    # The database would leave out a name that it does not know.
-    assert decision.authorization is None or decision.authorization.keys() <= NO_BET.keys()
-    asked = {
-        "brand_id": request.brand_id,
-        "player_id": request.player_id,
-        "caller": request.caller,
-        "route": request.route,
-        "request_id": request.request_id,
-        "fingerprint": f"\\x{request.fingerprint}",
-        "transaction_id": request.transaction_id,
-        "canary_token": request.canary_token,
-        "fence_token": request.fence_token,
-    }
-    seen = {
-        "player_version": state.player.version,
-        "activation_no": state.gate.activation_no,
-        "currency": state.player.currency,
-        "canary": state.player.canary,
-        "topology_code": decision.pair.topology_code,
-        "topology_version": decision.pair.topology_version,
-        "policy_key": decision.pair.policy_key,
-        "policy_version": decision.pair.policy_version,
-    }
-    decided = {
-        "command": decision.command,
-        "starts_new": decision.starts_new,
-        "status": decision.status,
-        "body": decision.body,
-        "legs": decision.legs,
-        "bet": decision.authorization,
-        "records": {name: value for name in RECORDS if (value := getattr(decision, name))} or None,
-    }
-    return asked | seen | decided
+    # The records come first among the fields of a decision, because it inherits them.
+    records = Records(*astuple(decision)[:RECORD_FIELDS])
+    return Command(
+        brand_id=request.brand_id,
+        player_id=request.player_id,
+        caller=request.caller,
+        route=request.route,
+        request_id=request.request_id,
+        fingerprint=f"\\x{request.fingerprint}",
+        transaction_id=request.transaction_id,
+        canary_token=request.canary_token,
+        fence_token=request.fence_token,
+        player_version=state.player.version,
+        activation_no=state.gate.activation_no,
+        currency=state.player.currency,
+        canary=state.player.canary,
+        topology_code=decision.pair.topology_code,
+        topology_version=decision.pair.topology_version,
+        policy_key=decision.pair.policy_key,
+        policy_version=decision.pair.policy_version,
+        command=decision.command,
+        starts_new=decision.starts_new,
+        status=decision.status,
+        body=decision.body,
+        legs=decision.legs,
+        bet=decision.authorization,
+        records=None if records == NO_RECORDS else records,
+    )
 
 
-def parameters(command: dict[str, Any]) -> dict[str, object]:
-    """Turn a command into the parameters of `wallet_apply_command`, those of its bet beside its own."""
-    fields = command | NO_BET | (command["bet"] or {})
+def parameters(command: Command) -> dict[str, object]:
+    """Turn a command into the parameters of `wallet_apply_command`, its bet's among its own."""
+    fields: dict[str, object] = asdict(command) | NO_BET
+    if command.bet is not None:
+        fields |= asdict(command.bet)
     del fields["bet"]
     return {
         name: value if type(value) in SENT_AS_THEY_ARE else _sent(value)
@@ -84,10 +117,10 @@ def parameters(command: dict[str, Any]) -> dict[str, object]:
 
 def encoded(payload: object) -> str:
     """Encode a payload as the JSON text that the statements take."""
-    return msgspec.json.encode(payload).decode()
+    return json.encode(payload).decode()
 
 
 def _sent(value: object) -> object:
-    # A text of a type of its own is text all the same. Integers go as text: the driver would send a type by their size, and the
-    # server would plan the statement anew for each.
+    # Integers go as text: the driver would send a type by their size, and the server would plan the
+    # statement anew for each. A text of a type of its own is text all the same.
     return str(value) if isinstance(value, int | str) else encoded(value)

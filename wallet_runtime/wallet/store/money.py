@@ -21,7 +21,6 @@ from wallet_runtime.plumbing.errors import (
     AnswerPruned,
     ApiError,
     Conflict,
-    Maintenance,
     NotFound,
     PayloadMismatch,
     ServiceBusy,
@@ -29,18 +28,18 @@ from wallet_runtime.plumbing.errors import (
 )
 from wallet_runtime.plumbing.runtime import failpoint, fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession
-from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
-from wallet_runtime.wallet.domain.state import (
-    ActivePair,
-    PairReference,
-    ReadMore,
-    Request,
-    State,
-    Stored,
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
+from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
+from wallet_runtime.wallet.store.outcomes import (
+    APPLIED,
+    FROZEN,
+    Outcome,
+    confirm_done,
+    read_outcome,
 )
-from wallet_runtime.wallet.store.command import command_of, encoded, parameters
 from wallet_runtime.wallet.store.remembered import Known, Remembered
 
 ATTEMPTS_MAX = 12
@@ -120,8 +119,6 @@ class KeyTaken(Exception):
     """Another command has claimed this request id, or holds this bet; nothing was changed."""
 
 
-APPLIED = "applied"
-NEW_BET_READS = {"provider_id", "bet_id", *bets.AUTHORIZE_READS}
 MOVED = {sqlstates.STALE: PlayerMoved, sqlstates.PAIR_MOVED: PairMoved, UNIQUE: KeyTaken}
 
 
@@ -134,9 +131,7 @@ class Money:
         self.remembered = Remembered(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
-    def perform(
-        self, request: Request, reads: dict[str, str], decide: Decide
-    ) -> tuple[int, dict[str, Any]]:
+    def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, dict[str, Any]]:
         """Carry one command out once and for all; return its final status and body.
 
         `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
@@ -145,12 +140,12 @@ class Money:
         `ServiceBusy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
         with self.database.session() as session:
-            known = self.remembered.guess(request) if reads.keys() == NEW_BET_READS else None
+            known = self.remembered.guess(request) if reads.is_new_bet else None
             guessed = known and self._by_guessing(session, request, known, decide)
             return guessed or self._by_reading(session, request, reads, decide)
 
     def _by_reading(
-        self, session: DatabaseSession, request: Request, reads: dict[str, str], decide: Decide
+        self, session: DatabaseSession, request: Request, reads: Reads, decide: Decide
     ) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
@@ -173,7 +168,7 @@ class Money:
             except DatabaseError as error:
                 raise refusal(error.sqlstate, error.message) from error
             else:
-                if outcome["outcome"] == APPLIED:
+                if outcome.outcome == APPLIED:
                     self.remembered.keep(request, state, decision, basis)
                 return answer(decision, outcome)
         raise ServiceBusy(
@@ -192,8 +187,8 @@ class Money:
         result = "asked"
         try:
             decision = self.decide(session, state, decide)
-            outcome = {} if decision.refused else _apply(session, request, state, decision)
-            if outcome.get("outcome") == APPLIED:
+            outcome = None if decision.refused else _apply(session, request, state, decision)
+            if outcome is not None and outcome.outcome == APPLIED:
                 result = "right"
                 self.remembered.keep(request, state, decision, basis)
                 return answer(decision, outcome)
@@ -211,7 +206,7 @@ class Money:
     def look(self, request: Request) -> tuple[State, ActivePair]:
         """Read a player's state and the active pair, for a snapshot."""
         with self.database.session() as session:
-            state = _read(session, request, {"with_open_stakes": "yes", "with_locks": "yes"})
+            state = _read(session, request, Reads(with_open_stakes=True, with_locks=True))
             if state.player is None:
                 raise PlayerNotFound
             return state, self._active_pair(session, state)
@@ -286,29 +281,17 @@ def money_of(database: Database) -> Money:
     return Money(database)
 
 
-def read_payload(request: Request, reads: dict[str, str]) -> dict[str, Any]:
-    """Build what `wallet.read_state` is asked."""
-    wanted = {
-        "brand_id": request.brand_id,
-        "player_id": request.player_id,
-        "caller": request.caller,
-    }
-    return wanted | {"route": request.route, "request_id": request.request_id} | reads
-
-
-def _read(session: DatabaseSession, request: Request, reads: dict[str, str]) -> State:
-    row = session.one("wallet_read_state", command=encoded(read_payload(request, reads)))
+def _read(session: DatabaseSession, request: Request, reads: Reads) -> State:
+    row = session.one("wallet_read_state", command=encoded(state_wanted(request, reads)))
     return msgspec.json.decode(row["state"], type=State)
 
 
-def _apply(
-    session: DatabaseSession, request: Request, state: State, decision: Decision
-) -> dict[str, Any]:
+def _apply(session: DatabaseSession, request: Request, state: State, decision: Decision) -> Outcome:
     """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
     try:
-        outcome: dict[str, Any] = session.one(
+        row = session.one(
             "wallet_apply_command", **parameters(command_of(request, state, decision))
-        )["outcome"]
+        )
     except DatabaseError as error:
         if error.sqlstate in MOVED:
             raise MOVED[error.sqlstate] from None
@@ -316,7 +299,7 @@ def _apply(
     except ServiceBusy as busy:
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy
     failpoint.reach("wallet.after_commit")
-    return outcome
+    return read_outcome(row["outcome"])
 
 
 def refusal(sqlstate: str, message: str) -> ApiError:
@@ -337,12 +320,11 @@ def refusal(sqlstate: str, message: str) -> ApiError:
     return InvariantRefused(details={"sqlstate": sqlstate})
 
 
-def answer(decision: Decision, outcome: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def answer(decision: Decision, outcome: Outcome) -> tuple[int, dict[str, Any]]:
     """Return the answer of an applied decision, or raise `Maintenance` for one that the freeze stopped."""
-    kind = outcome["outcome"]
-    if kind == "frozen":
+    if outcome.outcome == FROZEN:
         COMMANDS.labels(decision.command, "frozen").inc()
-        raise Maintenance(details={"freeze_level": outcome["level"]}, retry_after=5)
+    confirm_done(outcome)
     COMMANDS.labels(decision.command, "refused" if decision.refused else "applied").inc()
     return decision.status, decision.body
 

@@ -7,7 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import read_policy, read_topology
+from wallet_runtime.wallet.domain.records import BetClosed, BetOpened
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Authorization,
@@ -52,9 +54,26 @@ def request(number: int = 1) -> Request:
     )
 
 
-def stored(decision_authorization: dict[str, Any], **changes: Any) -> Authorization:
+def plain(record: object) -> Any:
+    """Show a record as SQL or a consumer sees it."""
+    return msgspec.to_builtins(record)
+
+
+def opened(decision: Decision) -> BetOpened:
+    """Return the bet that a decision opens."""
+    assert isinstance(decision.authorization, BetOpened), decision.body
+    return decision.authorization
+
+
+def closed(decision: Decision) -> BetClosed:
+    """Return the close of a bet that a decision writes."""
+    assert isinstance(decision.authorization, BetClosed), decision.body
+    return decision.authorization
+
+
+def stored(record: BetOpened | BetClosed, **changes: Any) -> Authorization:
     """Read a decision's authorization back as the database would return it."""
-    row = msgspec.to_builtins(decision_authorization) | {
+    row = plain(record) | {
         "player_id": str(PLAYER),
         "currency": "EUR",
         "topology_code": "RUBY_SPLIT_V1",

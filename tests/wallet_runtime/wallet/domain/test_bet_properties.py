@@ -6,7 +6,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wallet_runtime.wallet.domain.examples import SPLIT, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import (
+    SPLIT,
+    closed,
+    opened,
+    request,
+    state,
+    stored,
+)
 from tests.wallet_runtime.wallet.domain.test_coupons import PROVIDERS, grant
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
@@ -133,7 +140,7 @@ def _accepted(amounts: tuple[int, ...]) -> tuple[Decision, Authorization]:
         request(), command, held, _pair(FundingRule("combined", ("SPORTS_NORMAL",)), "first")
     )
     assert decision.authorization is not None
-    return decision, stored(decision.authorization)
+    return decision, stored(opened(decision))
 
 
 AMOUNTS = st.lists(st.integers(1, 10**9), min_size=2, max_size=5).map(tuple)
@@ -172,7 +179,7 @@ def test_a_settlement_loses_nothing_and_leaves_closed_grants_empty(
         request(2), bets.Settle("mocksports", "b1", str(payout)), _later(bet, ends, rolls), SPLIT
     )
     assert sum(leg.delta for leg in decision.legs) == 0 and decision.authorization is not None
-    assert sum(share.amount for share in decision.authorization["payout_shares"]) == payout
+    assert sum(share.amount for share in (closed(decision).payout_shares or ())) == payout
     assert _closed_stay_empty(decision, ends)
     assert _sums(decision).get("HOUSE", 0) == sum(amounts) - payout
 
@@ -218,12 +225,10 @@ def test_accepted_settled_and_taken_back_is_as_if_it_had_never_been(
     settled = bets.settle(
         request(2), bets.Settle("mocksports", "b1", str(payout)), _later(bet, ends, rolls), SPLIT
     )
-    assert settled.authorization is not None
-    closed = msgspec.structs.replace(
-        bet, state="SETTLED", payout=payout, payout_shares=settled.authorization["payout_shares"]
-    )
-    held = {share.account: share.amount for share in settled.authorization["payout_shares"]}
-    later = _later(closed, ends, rolls)
+    shares = closed(settled).payout_shares or ()
+    ended = msgspec.structs.replace(bet, state="SETTLED", payout=payout, payout_shares=shares)
+    held = {share.account: share.amount for share in shares}
+    later = _later(ended, ends, rolls)
     grants = tuple(
         msgspec.structs.replace(each, balance=held.get(each.account, 0)) for each in later.grants
     )

@@ -5,7 +5,15 @@ from typing import cast
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import (
+    PLAYER,
+    SPLIT,
+    opened,
+    pair,
+    request,
+    state,
+    stored,
+)
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Authorization, Obligation, Player, Share, State
@@ -113,7 +121,7 @@ def test_a_rollback_before_its_bet_leaves_a_tombstone_that_refuses_it() -> None:
         and decision.authorization is not None
     )
     late = bets.authorize(
-        request(2), AUTHORIZE, state(HELD, authorization=stored(decision.authorization)), SPLIT
+        request(2), AUTHORIZE, state(HELD, authorization=stored(opened(decision))), SPLIT
     )
     assert late.status == 409 and late.body["code"] == "BET_ALREADY_ROLLED_BACK"
 
@@ -125,7 +133,7 @@ def test_winnings_that_left_and_came_again_are_spent() -> None:
     held = state({"WITHDRAWABLE": 500}, authorization=settled, low_water={WITHDRAWABLE: 100})
     refused = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), held, SPLIT)
     assert refused.body["code"] == "WINNINGS_SPENT" and refused.legs == ()
-    assert [(finding["kind"], finding["subject"]) for finding in refused.findings] == [
+    assert [(finding.kind, finding.subject) for finding in refused.findings] == [
         ("ROLLBACK_REFUSED", settled.authorization_id)
     ]
 
@@ -134,8 +142,8 @@ def test_two_stakes_on_one_round_are_two_bets() -> None:
     second = bets.Authorize("mocksports", "SPORTS", "b2", "r1", 40, "EUR")
     decision = bets.authorize(request(2), second, state({"WITHDRAWABLE": 40}), SPLIT)
     assert decision.status == 200 and decision.authorization is not None
-    assert decision.authorization["round_id"] == _bet().round_id
-    assert decision.authorization["authorization_id"] != _authorized().body["authorization_id"]
+    assert opened(decision).round_id == _bet().round_id
+    assert opened(decision).authorization_id != _authorized().body["authorization_id"]
 
 
 def test_a_blocked_players_open_bets_end_and_new_ones_are_refused() -> None:
@@ -263,7 +271,7 @@ class _Blind:
 
     def __getattr__(self, name: str) -> object:
         assert name not in ("cash", "obligations"), (
-            f"authorize looked at {name}, which AUTHORIZE_READS leaves out"
+            f"authorize looked at {name}, which authorize_reads leaves out"
         )
         return getattr(self._seen, name)
 

@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
+from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, opened, request, state
 from wallet_runtime.wallet.domain import bets, choices
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.state import ActivePair, Grant, ReadMore, Scope, State
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.state import ActivePair, Grant, Scope, State
 
 BET = bets.Authorize("mocklive", "LIVE", "b1", "r1", 20, "EUR")
 HELD = {"CASINO_NORMAL": 50, "CASINO_BONUS": 20, "WITHDRAWABLE": 30}
@@ -38,9 +39,7 @@ def test_the_choice_alone_pays() -> None:
     for source in ("CASINO_NORMAL", "CASINO_BONUS", "WITHDRAWABLE"):
         decision = bet(source, selecting())
         assert decision.authorization is not None
-        assert [share.account for share in decision.authorization["funding"]] == [
-            f"RUBY_SPLIT_V1/{source}"
-        ]
+        assert [share.account for share in opened(decision).funding] == [f"RUBY_SPLIT_V1/{source}"]
 
 
 def test_nothing_tops_it_up() -> None:
@@ -75,16 +74,14 @@ def test_a_choice_is_judged_by_the_policy_of_the_bet() -> None:
     )
     combined = bet("WITHDRAWABLE", SPLIT)
     assert combined.authorization is not None
-    assert [share.account for share in combined.authorization["funding"]] == [
-        "RUBY_SPLIT_V1/CASINO_BONUS"
-    ]
+    assert [share.account for share in opened(combined).funding] == ["RUBY_SPLIT_V1/CASINO_BONUS"]
 
 
 def test_only_a_selection_rule_asks_for_the_choice() -> None:
     assert bets.authorize(request(), BET, state(HELD), SPLIT).status == 200
     with pytest.raises(ReadMore) as more:
         bets.authorize(request(), BET, state(HELD), selecting())
-    assert more.value.reads == {"choice_for": "LIVE"}
+    assert more.value.reads == Reads(choice_for="LIVE")
 
 
 def test_what_may_be_picked() -> None:

@@ -5,11 +5,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import (
+    PLAYER,
+    SPLIT,
+    closed,
+    opened,
+    plain,
+    request,
+    state,
+    stored,
+)
 from tests.wallet_runtime.wallet.domain.examples import pair as pair_of
 from wallet_runtime.wallet.domain import bets, coupons, rolling
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import CouponRule, Destination
+from wallet_runtime.wallet.domain.records import GrantClosed
 from wallet_runtime.wallet.domain.state import ActivePair, Grant, Obligation, Player, Scope, State
 
 LOG = "c0ffee00-0000-4000-8000-000000000001"
@@ -66,7 +76,7 @@ def funding(decision: Decision) -> dict[str, int]:
     assert decision.authorization is not None, decision.body
     return {
         share.account.removeprefix("RUBY_SPLIT_V1/"): share.amount
-        for share in decision.authorization["funding"]
+        for share in opened(decision).funding
     }
 
 
@@ -188,14 +198,14 @@ def test_issue_asks_for_turnover_rounded_up_and_caps_rounded_down(
     pair = policy(rolling={"provider": multiplier}, release_cap={"provider": "1.5"})
     decision = coupons.issue(request(), coupons.Issue(LOG, 101, "EUR", LIVE_ONLY), state({}), pair)
     assert [leg.account.partition("/")[0] for leg in decision.legs] == ["PROMO", "GRANT"]
-    payload = decision.events[0].payload
+    payload = plain(decision.events[0].payload)
     assert (payload["required_turnover"], payload["provider_types"], payload["remarks"]) == (
         required,
         ["LIVE"],
         f"coupon_log:{LOG}",
     )
     assert f"{payload['topology_code']}/{payload['bucket_type_code']}" == decision.legs[1].account
-    assert decision.obligations_opened[0]["cap"] == 151
+    assert decision.obligations_opened[0].cap == 151
 
 
 STATES = ("ACTIVE", "COMPLETED", "REVERSED", "EXPIRED")
@@ -211,8 +221,8 @@ def test_every_state_against_reverse_and_expire(rule: Any, held: str) -> None:
     )
     if held == "ACTIVE":
         assert legs(decision) == [("GRANT/g1", -70), ("PROMO", 70)]
-        assert decision.grants_closed == ({"grant_id": "g1", "state": target},)
-        assert decision.obligations_closed[0]["rolling_id"] == "r-g1"
+        assert plain(decision.grants_closed) == ({"grant_id": "g1", "state": target},)
+        assert decision.obligations_closed[0].rolling_id == "r-g1"
         assert [event.event_type for event in decision.events] == ["ROLLING_REVOKED"]
         return
     assert (decision.status, decision.legs, decision.grants_closed) == (
@@ -255,7 +265,7 @@ def test_completion_releases_the_named_grant_and_what_exceeds_the_cap_goes_back(
     both = (grant("g2"), grant(balance=300))
     decision = complete(state({}, grants=both, obligations=(owed(),), rolling=owed(cap=250)))
     assert legs(decision) == [("GRANT/g1", -300), (WITHDRAWABLE, 250), ("PROMO", 50)]
-    assert decision.grants_closed == ({"grant_id": "g1", "state": "COMPLETED"},)
+    assert decision.grants_closed == (GrantClosed("g1", "COMPLETED"),)
     again = complete(state({}, grants=(grant("g2"),), rolling=owed(state="COMPLETED")))
     assert (again.status, again.body["released"], again.legs) == (200, "0.00", ())
 
@@ -292,7 +302,7 @@ def test_what_returns_to_a_grant_in_every_state(held: str, ending: str) -> None:
     accepted = bet(state({}, grants=(grant(),)), 60)
     assert accepted.authorization is not None
     later = state(
-        {}, grants=(grant(balance=0, state=held),), authorization=stored(accepted.authorization)
+        {}, grants=(grant(balance=0, state=held),), authorization=stored(opened(accepted))
     )
     if ending == "rollback":
         decision = bets.rollback(request(2), bets.Rollback("mocksports", "b1"), later, SPLIT)
@@ -301,7 +311,7 @@ def test_what_returns_to_a_grant_in_every_state(held: str, ending: str) -> None:
     decision = bets.settle(request(2), bets.Settle("mocksports", "b1", "0.60"), later, SPLIT)
     assert legs(decision) == [("STAKE", -60), *LANDINGS[held]]
     assert decision.authorization is not None
-    resting = [(share.account, share.amount) for share in decision.authorization["payout_shares"]]
+    resting = [(share.account, share.amount) for share in (closed(decision).payout_shares or ())]
     assert resting == LANDINGS[held][-1:]
 
 
@@ -313,7 +323,7 @@ def test_a_lost_bet_on_a_completed_grant_is_not_taken_back_into_a_topology_that_
 ) -> None:
     accepted = bet(state({}, grants=(grant(),)), 60)
     assert accepted.authorization is not None
-    lost = stored(accepted.authorization, state="SETTLED", payout=0, payout_shares=())
+    lost = stored(opened(accepted), state="SETTLED", payout=0, payout_shares=())
     later = state({}, grants=(grant(balance=0, state=held),), authorization=lost)
     decision = bets.rollback(
         request(2), bets.Rollback("mocksports", "b1"), later, pair_of("ruby_unified_v1.1.json")
@@ -324,7 +334,7 @@ def test_a_lost_bet_on_a_completed_grant_is_not_taken_back_into_a_topology_that_
 def test_a_bet_on_a_grant_reaches_buckets_alone() -> None:
     accepted = bet(state({}, grants=(grant(),)), 60)
     assert accepted.authorization is not None
-    snapshot = accepted.authorization["policy_snapshot"]
+    snapshot = opened(accepted).policy_snapshot
     assert (snapshot.reaches, snapshot.destinations) == (
         (WITHDRAWABLE,),
         {"GRANT/g1": ("GRANT/g1", "GRANT/g1")},
@@ -336,11 +346,9 @@ def test_winnings_of_a_grant_may_go_to_a_normal_bucket() -> None:
     accepted = bet(state({}, grants=(grant(),)), 60, pair=pair)
     assert accepted.authorization is not None
     rolls = state(
-        {}, grants=(grant(),), obligations=(owed(),), authorization=stored(accepted.authorization)
+        {}, grants=(grant(),), obligations=(owed(),), authorization=stored(opened(accepted))
     )
-    done = state(
-        {}, grants=(grant(state="COMPLETED"),), authorization=stored(accepted.authorization)
-    )
+    done = state({}, grants=(grant(state="COMPLETED"),), authorization=stored(opened(accepted)))
     for held, account in ((rolls, "GRANT/g1"), (done, "RUBY_SPLIT_V1/SPORTS_NORMAL")):
         decision = bets.settle(request(2), bets.Settle("mocksports", "b1", "0.60"), held, SPLIT)
         assert legs(decision)[1:] == [(account, 60)]

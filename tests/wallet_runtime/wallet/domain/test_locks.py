@@ -9,13 +9,14 @@ from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.records import LockChange, ObligationChanged
 from wallet_runtime.wallet.domain.state import (
     Adjustment,
     Authorization,
     Bonus,
     Obligation,
     PolicySnapshot,
-    ReadMore,
     Share,
     State,
 )
@@ -33,7 +34,7 @@ def moves(decision: Decision) -> dict[str, int]:
 
 
 def changes(decision: Decision) -> dict[str, int]:
-    return {lock["account"]: lock["delta"] for lock in decision.locks}
+    return {lock.account: lock.delta for lock in decision.locks}
 
 
 def closed(held: State, name: str = "a") -> Decision:
@@ -106,7 +107,7 @@ def test_what_completed_rollings_have_earned_is_released_with_the_last_one() -> 
     first = completed(
         state({"SPORTS_NORMAL": 1_000}, obligations=(owed("a", 1), owed("b", 999, cap=600))), "b"
     )
-    assert first.obligations_changed == ({"rolling_id": "a", "earned": 999},) and not first.legs
+    assert first.obligations_changed == (ObligationChanged("a", earned=999),) and not first.legs
     last = state({"SPORTS_NORMAL": 1_000}, obligations=(owed("a", 1, earned=999),))
     assert (moves(closed(last)), changes(closed(last)), closed(last).body["released"]) == (
         {SPORTS: -999, WITHDRAWABLE: 999},
@@ -121,7 +122,7 @@ def test_what_waits_for_a_lapsed_rolling_waits_for_another() -> None:
     held = state({"SPORTS_NORMAL": 300}, obligations=(owed("a", earned=100), owed("b")))
     decision = closed(held)
     assert (decision.legs, changes(decision)) == ((), {SPORTS: 100})
-    assert decision.obligations_changed == ({"rolling_id": "b", "earned": 100},)
+    assert decision.obligations_changed == (ObligationChanged("b", earned=100),)
 
 
 def test_a_given_bucket_is_not_emptied_under_open_locked_stakes() -> None:
@@ -161,11 +162,11 @@ def test_a_transfer_divides_what_each_rolling_stands_for() -> None:
     decision = transfers.transfer(
         request(), transfers.Transfer("SPORTS_NORMAL", "CASINO_NORMAL", 50, "EUR"), held, SPLIT
     )
-    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [
+    assert [(each.amount, each.earned) for each in decision.obligations_opened] == [
         (49, 5),
         (0, 0),
     ]
-    assert [(each["amount"], each["earned"]) for each in decision.obligations_changed] == [
+    assert [(each.amount, each.earned) for each in decision.obligations_changed] == [
         (50, 5),
         (1, 0),
     ]
@@ -292,7 +293,7 @@ def test_what_was_not_read_is_asked_for() -> None:
             state({}, authorization=bet(), locked=None),
             SPLIT,
         )
-    assert more.value.reads == {"with_locks": "yes"}
+    assert more.value.reads == Reads(with_locks=True)
     with pytest.raises(ReadMore) as more:
         bets.settle(
             request(),
@@ -300,7 +301,7 @@ def test_what_was_not_read_is_asked_for() -> None:
             state({}, authorization=bet(), staked=None, locked={SPORTS: 1}),
             SPLIT,
         )
-    assert more.value.reads == {"with_stakes": "yes"}
+    assert more.value.reads == Reads(with_stakes=True)
 
 
 @pytest.mark.parametrize(
@@ -344,6 +345,6 @@ def test_an_adjustment_that_takes_money_away_locks_no_more_than_is_left() -> Non
 
 def test_an_account_locks_at_most_what_is_left() -> None:
     held = state({"SPORTS_NORMAL": 5}, locked={SPORTS: 5}, staked={SPORTS: 3})
-    assert locks.relocked(held, {SPORTS: -4}) == ({"account": SPORTS, "delta": -1},)
+    assert locks.relocked(held, {SPORTS: -4}) == (LockChange(SPORTS, -1),)
     assert locks.relocked(held, {SPORTS: -3}) == ()
     assert locks.relocked(held, {CASINO: -3}) == ()

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from tests.wallet_runtime.serving import a_person
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, request, state
+from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, pair, plain, request, state
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain import adjustments, bonus, cash, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import TransferEdge
 from wallet_runtime.wallet.domain.obligations import pass_on
+from wallet_runtime.wallet.domain.records import ObligationClosed
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Adjustment,
@@ -64,22 +65,25 @@ def test_a_part_of_the_balance_takes_a_part_of_each_rolling_along() -> None:
     )
     assert legs(decision) == {SPORTS: -40, CASINO: 40}
     (completed,) = decision.events
-    carried = completed.payload["rollings"]
+    carried = plain(completed.payload)["rollings"]
     assert completed.event_type == "TRANSFER_COMPLETED"
-    assert (completed.payload["amount"], completed.payload["balance"]) == ("40", "100")
+    assert (plain(completed.payload)["amount"], plain(completed.payload)["balance"]) == (
+        "40",
+        "100",
+    )
     assert [each["rolling_id"] for each in carried] == ["a", "b"]
     assert [each["becomes"] for each in carried] == [
-        each["rolling_id"] for each in decision.obligations_opened
+        each.rolling_id for each in decision.obligations_opened
     ]
-    assert [(each["bucket_type_code"], each["cap"]) for each in decision.obligations_opened] == [
+    assert [(each.bucket_type_code, each.cap) for each in decision.obligations_opened] == [
         ("CASINO_NORMAL", 2),
         ("CASINO_NORMAL", None),
     ]
-    assert [(each["amount"], each["earned"]) for each in decision.obligations_opened] == [
+    assert [(each.amount, each.earned) for each in decision.obligations_opened] == [
         (40, 0),
         (40, 0),
     ]
-    assert decision.obligations_changed == (
+    assert plain(decision.obligations_changed) == (
         {"rolling_id": "a", "amount": 60, "earned": 0, "cap": 5},
         {"rolling_id": "b", "amount": 60, "earned": 0, "cap": None},
     )
@@ -99,11 +103,11 @@ def test_the_whole_balance_takes_the_rollings_themselves_along() -> None:
         state({"SPORTS_NORMAL": 40}, obligations=(owed("a"), owed("c", "CASINO_NORMAL"))),
         SPLIT,
     )
-    assert decision.obligations_changed == (
+    assert plain(decision.obligations_changed) == (
         {"rolling_id": "a", "bucket_type_code": "CASINO_NORMAL"},
     )
     assert (
-        decision.events[0].payload["rollings"] == [{"rolling_id": "a", "becomes": "a"}]
+        plain(decision.events[0].payload)["rollings"] == [{"rolling_id": "a", "becomes": "a"}]
         and not decision.obligations_opened
     )
 
@@ -128,22 +132,22 @@ def test_a_generating_edge_asks_for_turnover_beside_what_comes_along() -> None:
         edged("generate"),
     )
     completed, required = decision.events
-    (carried,) = completed.payload["rollings"]
+    (carried,) = plain(completed.payload)["rollings"]
     assert (
         required.event_type,
-        required.payload["required_turnover"],
-        required.payload["reason"],
+        plain(required.payload)["required_turnover"],
+        plain(required.payload)["reason"],
     ) == (
         "ROLLING_REQUIRED",
         "100",
         "transfer",
     )
-    assert required.payload["beside"] == [carried["becomes"]]
+    assert plain(required.payload)["beside"] == [carried["becomes"]]
     assert len(decision.obligations_opened) == 2
     free = transfers.transfer(
         request(), TO_CASINO, state({"SPORTS_NORMAL": 100}), edged("generate")
     )
-    assert free.events[1].payload["beside"] == [] and len(free.obligations_opened) == 1
+    assert plain(free.events[1].payload)["beside"] == [] and len(free.obligations_opened) == 1
 
 
 def test_a_transfer_is_refused_whole() -> None:
@@ -217,18 +221,18 @@ def test_a_bonus_comes_with_its_rolling_and_its_cap() -> None:
         request(), bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign", 300), state({}), SPLIT
     )
     assert legs(decision) == {"PROMO": -100, BONUS: 100}
-    assert decision.events[0].payload["required_turnover"] == "1000"
-    assert decision.obligations_opened[0]["cap"] == 300
+    assert plain(decision.events[0].payload)["required_turnover"] == "1000"
+    assert decision.obligations_opened[0].cap == 300
     assert (
         decision.bonus is not None
-        and decision.bonus["rolling_id"] == decision.obligations_opened[0]["rolling_id"]
+        and plain(decision.bonus)["rolling_id"] == decision.obligations_opened[0].rolling_id
     )
     capped = msgspec.structs.replace(SPLIT.policy.rolling, bonus_cap={"SPORTS_BONUS": "2.5"})
     by_policy = ActivePair(SPLIT.topology, msgspec.structs.replace(SPLIT.policy, rolling=capped))
     again = bonus.issue(
         request(), bonus.Issue("SPORTS_BONUS", 101, "EUR", "campaign", 300), state({}), by_policy
     )
-    assert again.obligations_opened[0]["cap"] == 252
+    assert again.obligations_opened[0].cap == 252
     with pytest.raises(ApiError) as wrong:
         bonus.issue(request(), bonus.Issue("SPORTS_NORMAL", 1, "EUR", "campaign"), state({}), SPLIT)
     assert wrong.value.status == 422
@@ -238,7 +242,7 @@ def test_a_bonus_is_reversed_whole() -> None:
     held = state({"SPORTS_BONUS": 130}, bonus=issued(), obligations=(owed("r", "SPORTS_BONUS"),))
     decision = bonus.reverse(request(), bonus.End("b"), held, SPLIT)
     assert legs(decision) == {BONUS: -100, "PROMO": 100}
-    assert decision.obligations_closed == ({"rolling_id": "r", "state": "CANCELED"},)
+    assert decision.obligations_closed == (ObligationClosed("r", "CANCELED"),)
     assert [each.event_type for each in decision.events] == ["ROLLING_REVOKED"]
 
 
@@ -295,7 +299,7 @@ def test_expiry_takes_what_is_left() -> None:
     ]
     assert (last.body["released"], last.body["taken_back"]) == ("0.90", "1.00") and last.transfers[
         0
-    ]["amount"] == 90
+    ].amount == 90
     with pytest.raises(bonus.BonusNotFound):
         bonus.expire(request(), bonus.End("b"), state({}), SPLIT)
 
@@ -312,21 +316,23 @@ def test_what_exceeds_the_cap_goes_back_to_promo() -> None:
         SPLIT,
     )
     assert legs(decision) == {BONUS: -130, WITHDRAWABLE: 100, "PROMO": 30}
-    assert decision.body["released"] == "1.00" and decision.transfers[0]["amount"] == 100
+    assert decision.body["released"] == "1.00" and decision.transfers[0].amount == 100
 
 
 def test_caps_of_one_release_add_up_and_one_without_lifts_them_all() -> None:
     one = {"rolling_id": "b", "earned": 100}
-    assert pass_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1))) == (one | {"cap": 15},)
-    assert pass_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5))) == (
+    assert plain(pass_on(owed("a", cap=10), (owed("b", cap=5), owed("c", cap=1)))) == (
+        one | {"cap": 15},
+    )
+    assert plain(pass_on(owed("a", cap=10), (owed("c", cap=1), owed("b", cap=5)))) == (
         one | {"cap": 15},
     ), "in any order"
-    assert pass_on(owed("a"), (owed("b", cap=5), owed("c"))) == (one | {"cap": None},)
-    assert pass_on(owed("a", cap=10), (owed("b"),)) == (one,)
+    assert plain(pass_on(owed("a"), (owed("b", cap=5), owed("c")))) == (one | {"cap": None},)
+    assert plain(pass_on(owed("a", cap=10), (owed("b"),))) == (one,)
     due = owed("a", cap=10)
     held = state({"SPORTS_NORMAL": 130}, rolling=due, obligations=(due, owed("b", cap=5)))
     decision = rolling.complete(request(), rolling.Complete("a"), held, SPLIT)
-    assert not decision.legs and decision.obligations_changed == (
+    assert not decision.legs and plain(decision.obligations_changed) == (
         {"rolling_id": "b", "earned": 100, "cap": 15},
     )
 
@@ -351,7 +357,7 @@ def test_a_closed_rolling_takes_a_bonus_back_and_leaves_other_money() -> None:
     kept = rolling.close(
         request(), close, state({"SPORTS_NORMAL": 5}, rolling=normal, obligations=(normal,)), SPLIT
     )
-    assert not kept.legs and kept.obligations_closed == ({"rolling_id": "r", "state": "EXPIRED"},)
+    assert not kept.legs and kept.obligations_closed == (ObligationClosed("r", "EXPIRED"),)
     done = state({}, rolling=owed("r", state="COMPLETED"))
     assert code(rolling.close(request(), close, done, SPLIT)) == (409, "ROLLING_ALREADY_COMPLETED")
     again = rolling.close(request(), close, state({}, rolling=owed("r", state="CANCELED")), SPLIT)
@@ -378,7 +384,7 @@ def asked(**more: Any) -> Adjustment:
 def test_an_adjustment_moves_only_when_another_person_applies_it() -> None:
     command = adjustments.Ask("SPORTS_NORMAL", "debit", 30, "EUR", "found twice", ANN)
     wish = adjustments.ask(request(), command, state({}), SPLIT)
-    assert not wish.legs and wish.adjustment is not None and wish.adjustment["amount"] == -30
+    assert not wish.legs and wish.adjustment is not None and plain(wish.adjustment)["amount"] == -30
     held = state({"SPORTS_NORMAL": 30}, adjustment=asked())
     assert legs(adjustments.approve(request(2), adjustments.Decide("x", BOB), held, SPLIT)) == {
         "ADJ": 30,

@@ -47,7 +47,7 @@ def test_points_become_money_with_a_rolling() -> None:
         "POINTS_TRANSFERRED",
         "ROLLING_REQUIRED",
     ]
-    assert decision.obligations_opened[0]["bucket_type_code"] == "CASINO_NORMAL"
+    assert decision.obligations_opened[0].bucket_type_code == "CASINO_NORMAL"
 
 
 def test_points_are_refused_whole() -> None:

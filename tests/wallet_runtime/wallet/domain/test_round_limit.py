@@ -4,7 +4,7 @@ import pytest
 
 from tests.wallet_runtime.wallet.domain.examples import SPLIT, request, state
 from wallet_runtime.wallet.domain import bets
-from wallet_runtime.wallet.domain.state import ReadMore
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 
 BONUS, NORMAL = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/SPORTS_NORMAL"
 RICH = {"SPORTS_BONUS": 20_000, "SPORTS_NORMAL": 20_000}
@@ -52,4 +52,4 @@ def test_only_a_player_who_can_have_bonus_money_pays_for_the_look() -> None:
     assert answer({"SPORTS_NORMAL": 20_000}, 20_000, None) == "accepted"
     with pytest.raises(ReadMore) as more:
         answer(SPENT, 1, None)
-    assert more.value.reads == {"round_id": "r1"}
+    assert more.value.reads == Reads(round_id="r1")

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import SPLIT, request, state, stored
+from tests.wallet_runtime.wallet.domain.examples import SPLIT, plain, request, state, stored
 from wallet_runtime.wallet.domain import bets, turnover
 from wallet_runtime.wallet.domain.documents import TurnoverRule
 from wallet_runtime.wallet.domain.state import ActivePair
@@ -27,7 +27,7 @@ def counted(pair: ActivePair, payout: str, price: str | None = None) -> tuple[bo
     settled = bets.settle(
         request(2), bets.Settle("mocksports", "b1", payout), state({}, authorization=bet), SPLIT
     )
-    return settled.events[0].payload["counts"], bet.policy_snapshot.counts
+    return plain(settled.events[0].payload)["counts"], bet.policy_snapshot.counts
 
 
 def test_the_seeds_leave_pushes_out() -> None:

@@ -13,7 +13,6 @@ from tests.wallet_runtime.wallet.histories.bets import TYPES
 from tests.wallet_runtime.wallet.histories.book import PLACES
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.contract.persons import Person
-from wallet_runtime.wallet.api.wins import reads as reads_of_wins
 from wallet_runtime.wallet.domain import (
     adjustments,
     bets,
@@ -26,6 +25,7 @@ from wallet_runtime.wallet.domain import (
     wins,
 )
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
 
 CALLER = "history"
@@ -37,7 +37,7 @@ class Put(NamedTuple):
 
     rule: Rule
     command: msgspec.Struct
-    reads: dict[str, str]
+    reads: Reads
 
 
 def player_id(brand: UUID, number: int) -> UUID:
@@ -75,9 +75,7 @@ def _authorize(says: dict[str, Any], currency: str) -> Put:
     command = bets.Authorize(
         provider, TYPES[provider], bet, says["round"], says["stake"], currency, says.get("price")
     )
-    return Put(
-        bets.authorize, command, {"provider_id": provider, "bet_id": bet} | bets.AUTHORIZE_READS
-    )
+    return Put(bets.authorize, command, bets.authorize_reads(command))
 
 
 def _settle(says: dict[str, Any], currency: str) -> Put:
@@ -87,12 +85,12 @@ def _settle(says: dict[str, Any], currency: str) -> Put:
     return Put(
         bets.settle,
         bets.Settle(says["provider"], says["bet"], payout),
-        {"provider_id": says["provider"], "bet_id": says["bet"]},
+        Reads(provider_id=says["provider"], bet_id=says["bet"]),
     )
 
 
 def _rollback(says: dict[str, Any], currency: str) -> Put:
-    reads = {"provider_id": says["provider"], "bet_id": says["bet"], "with_winnings": "yes"}
+    reads = Reads(provider_id=says["provider"], bet_id=says["bet"], with_winnings=True)
     return Put(bets.rollback, bets.Rollback(says["provider"], says["bet"]), reads)
 
 
@@ -100,25 +98,25 @@ def _pay_win(says: dict[str, Any], currency: str) -> Put:
     provider = says["provider"]
     ties = says.get("campaign"), says.get("bet"), says.get("round")
     command = wins.Pay(provider, TYPES[provider], says["name"], says["amount"], currency, *ties)
-    return Put(wins.pay, command, reads_of_wins(command))
+    return Put(wins.pay, command, wins.pay_reads(command))
 
 
 def _reverse_win(says: dict[str, Any], currency: str) -> Put:
     command = wins.Reverse(says["provider"], says["name"])
-    return Put(wins.reverse, command, reads_of_wins(command))
+    return Put(wins.reverse, command, wins.reverse_reads(command))
 
 
 def _transfer(says: dict[str, Any], currency: str) -> Put:
     return Put(
         transfers.transfer,
         transfers.Transfer(says["source"], says["target"], says["amount"], currency),
-        {"with_stakes": "yes"},
+        Reads(with_stakes=True),
     )
 
 
 def _legacy(says: dict[str, Any], currency: str) -> Put:
     command = transfers.LegacyTransfer(says["from_side"], says["amount"], currency)
-    return Put(transfers.legacy_transfer, command, {"with_stakes": "yes"})
+    return Put(transfers.legacy_transfer, command, Reads(with_stakes=True))
 
 
 def _issue_bonus(says: dict[str, Any], currency: str) -> Put:
@@ -127,7 +125,7 @@ def _issue_bonus(says: dict[str, Any], currency: str) -> Put:
         bonus.Issue(
             says["bucket"], says["amount"], currency, says["reference"], says["max_release"]
         ),
-        {},
+        Reads(),
     )
 
 
@@ -136,7 +134,7 @@ def _end_bonus(name: str) -> Callable[[dict[str, Any], str], Put]:
         return Put(
             getattr(bonus, name),
             bonus.End(says["bonus"]),
-            {"bonus_id": says["bonus"], "with_stakes": "yes"},
+            Reads(bonus_id=says["bonus"], with_stakes=True),
         )
 
     return end
@@ -146,7 +144,7 @@ def _issue_coupon(says: dict[str, Any], currency: str) -> Put:
     scope = coupons.read_scope(Scope(says["kind"], says["providers"]))
     command = coupons.Issue(says["log"], says["amount"], currency, scope, says["expires"])
     rule = partial(coupons.issue, lapsed=(says["expires"] or "9999") < "2026")
-    return Put(rule, command, {"coupon_log_id": says["log"]})
+    return Put(rule, command, Reads(coupon_log_id=says["log"]))
 
 
 def _end_coupon(name: str) -> Callable[[dict[str, Any], str], Put]:
@@ -154,21 +152,23 @@ def _end_coupon(name: str) -> Callable[[dict[str, Any], str], Put]:
         return Put(
             getattr(coupons, name),
             coupons.Close(says["log"]),
-            {"coupon_log_id": says["log"], "with_stakes": "yes"},
+            Reads(coupon_log_id=says["log"], with_stakes=True),
         )
 
     return end
 
 
 def _complete(says: dict[str, Any], currency: str) -> Put:
-    return Put(rolling.complete, rolling.Complete(says["rolling"]), {"rolling_id": says["rolling"]})
+    return Put(
+        rolling.complete, rolling.Complete(says["rolling"]), Reads(rolling_id=says["rolling"])
+    )
 
 
 def _close(says: dict[str, Any], currency: str) -> Put:
     return Put(
         rolling.close,
         rolling.Close(says["rolling"], says["state"]),
-        {"rolling_id": says["rolling"], "with_stakes": "yes"},
+        Reads(rolling_id=says["rolling"], with_stakes=True),
     )
 
 
@@ -177,7 +177,7 @@ def _review(says: dict[str, Any], currency: str) -> Put:
     return Put(
         getattr(cash, says["verdict"]),
         cash.Review(named, "reviewer"),
-        {"cash_transaction_id": named},
+        Reads(cash_transaction_id=named),
     )
 
 
@@ -196,7 +196,7 @@ def _ask(says: dict[str, Any], currency: str) -> Put:
         "found by hand",
         _person(says["by"]),
     )
-    return Put(adjustments.ask, command, {})
+    return Put(adjustments.ask, command, Reads())
 
 
 def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
@@ -204,7 +204,7 @@ def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
         return Put(
             getattr(adjustments, name),
             adjustments.Decide(says["wish"], _person(says["by"])),
-            {"adjustment_id": says["wish"]},
+            Reads(adjustment_id=says["wish"]),
         )
 
     return decide
@@ -212,16 +212,16 @@ def _decide(name: str) -> Callable[[dict[str, Any], str], Put]:
 
 _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "deposit": lambda says, currency: Put(
-        cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), {}
+        cash.deposit, cash.Deposit(says["amount"], currency, says["bucket"]), Reads()
     ),
     "to_bucket": lambda says, currency: Put(
-        cash.to_bucket, cash.ToBucket(says["amount"], currency, says["bucket"]), {}
+        cash.to_bucket, cash.ToBucket(says["amount"], currency, says["bucket"]), Reads()
     ),
     "to_cash": lambda says, currency: Put(
-        cash.to_cash, cash.Withdraw(says["amount"], currency), {}
+        cash.to_cash, cash.Withdraw(says["amount"], currency), Reads()
     ),
     "request_withdrawal": lambda says, currency: Put(
-        cash.request_withdrawal, cash.Withdraw(says["amount"], currency), {}
+        cash.request_withdrawal, cash.Withdraw(says["amount"], currency), Reads()
     ),
     "review": _review,
     "authorize": _authorize,
@@ -240,13 +240,13 @@ _PUTS: dict[str, Callable[[dict[str, Any], str], Put]] = {
     "complete_rolling": _complete,
     "close_rolling": _close,
     "award_points": lambda says, currency: Put(
-        points.award, points.Points(says["points"], says["reference"]), {}
+        points.award, points.Points(says["points"], says["reference"]), Reads()
     ),
     "expire_points": lambda says, currency: Put(
-        points.expire, points.Points(says["points"], "year"), {}
+        points.expire, points.Points(says["points"], "year"), Reads()
     ),
     "transfer_points": lambda says, currency: Put(
-        points.transfer, points.PointsTransfer(says["points"], says["target"]), {}
+        points.transfer, points.PointsTransfer(says["points"], says["target"]), Reads()
     ),
     "ask_adjustment": _ask,
     "approve_adjustment": _decide("approve"),

@@ -10,12 +10,22 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict
 
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.model import Action
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.wallet.domain.decision import STAKE, Decision
 from wallet_runtime.wallet.domain.documents import read_policy, read_topology
+from wallet_runtime.wallet.domain.events import BetSettled
+from wallet_runtime.wallet.domain.reads import ReadMore, Reads
+from wallet_runtime.wallet.domain.records import (
+    BetOpened,
+    GrantOpened,
+    ObligationOpened,
+    SpentWinnings,
+    WinReversed,
+)
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Adjustment,
@@ -28,7 +38,6 @@ from wallet_runtime.wallet.domain.state import (
     Grant,
     Obligation,
     Player,
-    ReadMore,
     ReferenceUse,
     Request,
     State,
@@ -169,9 +178,9 @@ class Memory:
                 self._apply(request, decision)
                 return decision.status, decision.body
 
-    def _read(self, request: Request, reads: dict[str, str]) -> State:
+    def _read(self, request: Request, reads: Reads) -> State:
         held, who = self.players[request.player_id], str(request.player_id)
-        bet = self.authorizations.get((reads.get("provider_id", ""), reads.get("bet_id", "")))
+        bet = self.authorizations.get((reads.provider_id or "", reads.bet_id or ""))
         shares = (
             {share.account for share in (*bet.funding, *(bet.payout_shares or ()))}
             if bet
@@ -183,7 +192,7 @@ class Memory:
             if grant.player_id == who and (grant.state == "ACTIVE" or grant.account in shares)
         ]
         balances = held.balances
-        bonus = self.bonuses.get(reads.get("bonus_id", ""))
+        bonus = self.bonuses.get(reads.bonus_id or "")
         return State(
             gate=Gate(self.activation_no, self.level, 0),
             buckets={
@@ -199,19 +208,19 @@ class Memory:
             stored=self.stored.get((request.route, request.request_id)),
             player=Player(held.currency, held.status, False, held.version),
             cash=Cash(balances.get("CASH/AVAILABLE", 0), balances.get("CASH/PENDING", 0)),
-            rolling=self.obligations.get(reads.get("rolling_id", "")),
+            rolling=self.obligations.get(reads.rolling_id or ""),
             open_turnover=self._open_turnover(
-                reads.get("rolling_id") or (bonus and bonus.rolling_id) or ""
+                reads.rolling_id or (bonus and bonus.rolling_id) or ""
             ),
             authorization=bet,
-            cash_transaction=self.cash_transactions.get(reads.get("cash_transaction_id", "")),
+            cash_transaction=self.cash_transactions.get(reads.cash_transaction_id or ""),
             grants=tuple(sorted(mine, key=lambda grant: grant.expires_at or "9999")),
             had_grants=any(grant.player_id == who for grant in self.grants.values()),
             coupon=next(
                 (
                     grant
                     for grant in self.grants.values()
-                    if grant.coupon_log_id == reads.get("coupon_log_id", "")
+                    if grant.coupon_log_id == reads.coupon_log_id
                 ),
                 None,
             ),
@@ -220,31 +229,29 @@ class Memory:
                 bonus,
                 low_water=self._low_water(bonus.player_id, bonus.account, UUID(bonus.bonus_id)),
             ),
-            adjustment=self.adjustments.get(reads.get("adjustment_id", "")),
-            round=self._staked(who, (reads["provider_id"], reads["round_id"]))
-            if "round_id" in reads
+            adjustment=self.adjustments.get(reads.adjustment_id or ""),
+            round=self._staked(who, (reads.provider_id or "", reads.round_id))
+            if reads.round_id
             else None,
-            staked=self._staked(who) if "with_stakes" in reads else None,
+            staked=self._staked(who) if reads.with_stakes else None,
             locked={account: amount for account, amount in held.locked.items() if amount}
-            if "with_locks" in reads
+            if reads.with_locks
             else None,
-            low_water=self._winnings(bet) if bet and "with_winnings" in reads else {},
-            lifted=self._lifted(bet) if bet and "with_winnings" in reads else {},
-            lapsed=self._lapsed(bet) if bet and "with_winnings" in reads else (),
-            campaign=self.campaigns.get(reads.get("campaign", "")),
-            win=self._win(reads.get("provider_id", ""), reads.get("win", "")),
+            low_water=self._winnings(bet) if bet and reads.with_winnings else {},
+            lifted=self._lifted(bet) if bet and reads.with_winnings else {},
+            lapsed=self._lapsed(bet) if bet and reads.with_winnings else (),
+            campaign=self.campaigns.get(reads.campaign or ""),
+            win=self._win(reads.provider_id or "", reads.win or ""),
             further_wins=sum(
                 win.amount
                 for win in self.wins.values()
                 if bet and win.authorization_id == bet.authorization_id and not win.reversed
             )
-            if "with_winnings" in reads
+            if reads.with_winnings
             else 0,
-            choice=self.choices.get((who, reads["choice_for"]))
-            if "choice_for" in reads
-            else msgspec.UNSET,
-            reference=self.references.get((reads["reference_of"], reads["reference"]))
-            if "reference" in reads
+            choice=self.choices.get((who, reads.choice_for)) if reads.choice_for else msgspec.UNSET,
+            reference=self.references.get((reads.reference_of, reads.reference))
+            if reads.reference and reads.reference_of
             else msgspec.UNSET,
         )
 
@@ -271,24 +278,22 @@ class Memory:
         house = sum(leg.delta for leg in decision.legs if leg.account == "HOUSE")
         if record is None:
             return
-        if "reverses" in record:
-            key, win = next(
-                item for item in self.wins.items() if item[1].win_id == record["reverses"]
-            )
+        if isinstance(record, WinReversed):
+            key, win = next(item for item in self.wins.items() if item[1].win_id == record.reverses)
             if win.reversed or house != win.amount:
                 raise Broken(f"win {key} goes back twice, or in part")
             self.wins[key] = msgspec.structs.replace(win, reversed=True)
             change = -win.amount
         else:
-            key = record["provider_id"], record["provider_transaction_id"]
-            if key in self.wins or house != -record["amount"]:
+            key = record.provider_id, record.provider_transaction_id
+            if key in self.wins or house != -record.amount:
                 raise Broken(f"win {key} is paid twice, or otherwise than it says")
             paid = {
                 "win_id": str(request.transaction_id),
                 "player_id": str(request.player_id),
                 "currency": currency,
             }
-            win = self.wins[key] = Win(**(record | paid | msgspec.structs.asdict(decision.pair)))
+            win = self.wins[key] = Win(**(asdict(record) | paid | asdict(decision.pair)))
             change = win.amount
         if win.campaign_code is not None:
             campaign = self.campaigns[win.campaign_code]
@@ -371,7 +376,7 @@ class Memory:
             request.fingerprint, decision.status, decision.body
         )
         for opened in decision.grants_opened:
-            self._open_grant(request, decision, opened)
+            self._open_grant(request, decision, opened, held.currency)
         stake = self._move_legs(request, held, decision)
         if decision.reference is not None:
             self._use(request, decision, decision.reference)
@@ -382,15 +387,13 @@ class Memory:
         self._put_obligations(request, decision)
         self._put_locks(request, held, decision)
         for event in decision.events:
-            if event.event_type == "BET_SETTLED_CONFIRMED":
-                self.counted[f"{event.payload['provider_id']}/{event.payload['bet_id']}"] = (
-                    event.payload["counts"]
-                )
+            if isinstance(event.payload, BetSettled):
+                bet = event.payload
+                self.counted[f"{bet.provider_id}/{bet.bet_id}"] = bet.counts
         for finding in decision.findings:
-            details = finding["details"]
-            self.findings.add(
-                f"{details['provider_id']}/{details.get('bet_id') or details['transaction_id']}"
-            )
+            what = finding.details
+            named = what.bet_id if isinstance(what, SpentWinnings) else what.transaction_id
+            self.findings.add(f"{what.provider_id}/{named}")
         for account, grant in self.grants.items():
             if grant.state != "ACTIVE" and grant.balance:
                 raise Broken(f"closed grant {account} holds {grant.balance}")
@@ -416,7 +419,7 @@ class Memory:
             raise Broken(f"the legs of {decision.command} sum to {dict(sums)}")
         if (
             "ADJ" in [leg.account for leg in decision.legs]
-            and (decision.adjustment or {}).get("state") != "APPLIED"
+            and getattr(decision.adjustment, "state", None) != "APPLIED"
         ):
             raise Broken("ADJ moved without an applied adjustment")
         return stake
@@ -430,17 +433,17 @@ class Memory:
         if is_grant(account):
             self.grants[account] = msgspec.structs.replace(self.grants[account], balance=after)
 
-    def _open_grant(self, request: Request, decision: Decision, opened: dict[str, Any]) -> None:
-        lapsed = opened["expires_at"] is not None and opened["expires_at"] <= PAST
-        row = {
-            "player_id": str(request.player_id),
-            "topology_code": decision.pair.topology_code,
-            "balance": 0,
-            "state": "ACTIVE",
-        }
-        grant = msgspec.convert(
-            {**opened, **row, "lapsed": lapsed, "scope": msgspec.to_builtins(opened["scope"])},
-            Grant,
+    def _open_grant(
+        self, request: Request, decision: Decision, opened: GrantOpened, currency: str
+    ) -> None:
+        grant = Grant(
+            **asdict(opened),
+            player_id=str(request.player_id),
+            topology_code=decision.pair.topology_code,
+            currency=currency,
+            balance=0,
+            state="ACTIVE",
+            lapsed=opened.expires_at is not None and opened.expires_at <= PAST,
         )
         self.grants[grant.account] = grant
 
@@ -456,33 +459,30 @@ class Memory:
             if stake:
                 raise Broken(f"a stake of {stake} moved without an authorization")
             return
-        if "from_state" not in record:
-            row = msgspec.structs.asdict(decision.pair) | {"player_id": str(request.player_id)}
-            row |= {
-                "currency": self.players[request.player_id].currency,
-                "authorization_id": str(record["authorization_id"]),
-            }
-            self.authorizations[record["provider_id"], record["bet_id"]] = Authorization(
-                **(record | row)
+        if isinstance(record, BetOpened):
+            self.authorizations[record.provider_id, record.bet_id] = Authorization(
+                **(asdict(record) | asdict(decision.pair)),
+                player_id=str(request.player_id),
+                currency=self.players[request.player_id].currency,
             )
-            self.transactions[row["authorization_id"]] = [request.transaction_id]
-            self.made_at[row["authorization_id"]] = self.clock
-            moved = record["stake"]
+            self.transactions[record.authorization_id] = [request.transaction_id]
+            self.made_at[record.authorization_id] = self.clock
+            moved = record.stake
         else:
             key, bet = next(
                 item
                 for item in self.authorizations.items()
-                if item[1].authorization_id == record["authorization_id"]
+                if item[1].authorization_id == record.authorization_id
             )
-            if bet.state != record["from_state"]:
-                raise Broken(f"bet {bet.bet_id} is {bet.state}, not {record['from_state']}")
-            changes = {
-                name: value
-                for name, value in record.items()
-                if name in ("state", "payout", "payout_shares")
-            }
-            self._count_turnover(bet, record["state"])
-            self.authorizations[key] = msgspec.structs.replace(bet, **changes)
+            if bet.state != record.from_state:
+                raise Broken(f"bet {bet.bet_id} is {bet.state}, not {record.from_state}")
+            self._count_turnover(bet, record.state)
+            self.authorizations[key] = msgspec.structs.replace(
+                bet,
+                state=record.state,
+                payout=bet.payout if record.payout is None else record.payout,
+                payout_shares=record.payout_shares or bet.payout_shares,
+            )
             self.transactions[bet.authorization_id].append(request.transaction_id)
             moved = -bet.stake if bet.state == "AUTHORIZED" else 0
         if stake != moved:
@@ -509,12 +509,8 @@ class Memory:
     def _follow_turnover(self, held: Held, decision: Decision, who: str) -> None:
         brought = 0
         for moved in decision.transfers:
-            source, target, amount = (
-                str(moved["from_account"]),
-                str(moved["to_account"]),
-                int(moved["amount"]),
-            )
-            if moved["kind"] == "EDGE" and (who, source) in self.turnover:
+            source, target, amount = moved.from_account, moved.to_account, moved.amount
+            if moved.kind == "EDGE" and (who, source) in self.turnover:
                 whole = held.balances[source] + amount
                 left, rest = divmod(max(0, self.turnover[who, source][0]) * amount, whole)
                 brought = left + (rest > 0)
@@ -524,21 +520,21 @@ class Memory:
                     self._ask(who, source, -left)
                 self._ask(who, target, brought)
         for opened in decision.obligations_opened:
-            if "part_of" not in opened:
-                self._ask(who, _owed(opened, who).account, max(0, opened["required"] - brought))
-        ending = {ended["rolling_id"] for ended in decision.obligations_closed}
+            if opened.part_of is None:
+                self._ask(who, _owed(opened, who).account, max(0, opened.required - brought))
+        ending = {ended.rolling_id for ended in decision.obligations_closed}
         for ended in decision.obligations_closed:
-            owed = self.obligations[ended["rolling_id"]]
+            owed = self.obligations[ended.rolling_id]
             if owed.state != "ACTIVE":
                 continue
-            self._ask(who, owed.account, 0 if ended["state"] == "COMPLETED" else -owed.required)
+            self._ask(who, owed.account, 0 if ended.state == "COMPLETED" else -owed.required)
             if any(
                 o.account == owed.account and o.state == "ACTIVE" and o.rolling_id not in ending
                 for o in self._owed_by(who)
             ):
                 continue
             if self.turnover.pop((who, owed.account))[0] and (
-                ended["state"] == "COMPLETED" or decision.transfers
+                ended.state == "COMPLETED" or decision.transfers
             ):
                 raise Broken(f"{owed.account} is released and still owes turnover")
 
@@ -547,7 +543,7 @@ class Memory:
 
     def _put_locks(self, request: Request, held: Held, decision: Decision) -> None:
         for change in decision.locks:
-            account, delta = change["account"], change["delta"]
+            account, delta = change.account, change.delta
             held.locked[account] = held.locked.get(account, 0) + delta
             if delta < 0:
                 self.unlocked_by.setdefault(request.transaction_id, {})[account] = -delta
@@ -558,8 +554,8 @@ class Memory:
                     f"{locked} of {account} are locked, which holds {held.balances.get(account, 0)}"
                 )
         for moved in decision.transfers:
-            source = str(moved["from_account"])
-            if moved["kind"] == "RELEASE" and held.locked.get(source, 0) > held.balances.get(
+            source = moved.from_account
+            if moved.kind == "RELEASE" and held.locked.get(source, 0) > held.balances.get(
                 source, 0
             ) + staked.get(source, 0):
                 raise Broken(f"{decision.command} released locked money of {source}")
@@ -567,15 +563,16 @@ class Memory:
     def _put_records(self, request: Request, decision: Decision, currency: str) -> None:
         mine = {"player_id": str(request.player_id), "currency": currency}
         kept: tuple[
-            tuple[dict[str, Any] | None, dict[str, Any], type[msgspec.Struct], str], ...
+            tuple[msgspec.Struct | None, dict[str, Any], type[msgspec.Struct], str], ...
         ] = (
             (decision.cash_transaction, self.cash_transactions, CashTransaction, "transaction_id"),
             (decision.bonus, self.bonuses, Bonus, "bonus_id"),
             (decision.adjustment, self.adjustments, Adjustment, "adjustment_id"),
         )
-        for record, rows, kind, id_name in kept:
-            if record is None:
+        for written, rows, kind, id_name in kept:
+            if written is None:
                 continue
+            record = asdict(written)
             name = str(record.get(id_name, request.transaction_id))
             if name not in rows:
                 fresh = {
@@ -597,30 +594,32 @@ class Memory:
 
     def _put_obligations(self, request: Request, decision: Decision) -> None:
         for opened in decision.obligations_opened:
-            self.obligations[opened["rolling_id"]] = _owed(opened, str(request.player_id))
+            self.obligations[opened.rolling_id] = _owed(opened, str(request.player_id))
         for closed in decision.grants_closed:
-            account = f"GRANT/{closed['grant_id']}"
+            account = f"GRANT/{closed.grant_id}"
             if self.grants[account].state != "ACTIVE":
                 raise Broken(f"{account} is closed twice")
-            self.grants[account] = msgspec.structs.replace(
-                self.grants[account], state=closed["state"]
-            )
+            self.grants[account] = msgspec.structs.replace(self.grants[account], state=closed.state)
         for ended in decision.obligations_closed:
-            if (owed := self.obligations[ended["rolling_id"]]).state != "ACTIVE":
+            if (owed := self.obligations[ended.rolling_id]).state != "ACTIVE":
                 continue
-            self.obligations[owed.rolling_id] = msgspec.structs.replace(owed, state=ended["state"])
-            if ended["state"] in ("CANCELED", "EXPIRED"):
+            self.obligations[owed.rolling_id] = msgspec.structs.replace(owed, state=ended.state)
+            if ended.state in ("CANCELED", "EXPIRED"):
                 self.lapsed_at[owed.rolling_id] = self.clock
             for name, bonus in self.bonuses.items():
                 if bonus.rolling_id == owed.rolling_id and bonus.state == "ISSUED":
                     became = {"COMPLETED": "COMPLETED", "EXPIRED": "EXPIRED"}.get(
-                        ended["state"], "REVERSED"
+                        ended.state, "REVERSED"
                     )
                     self.bonuses[name] = msgspec.structs.replace(bonus, state=became)
         for changed in decision.obligations_changed:
-            changes = {name: value for name, value in changed.items() if name != "rolling_id"}
-            self.obligations[changed["rolling_id"]] = msgspec.structs.replace(
-                self.obligations[changed["rolling_id"]], **changes
+            owed = self.obligations[changed.rolling_id]
+            self.obligations[changed.rolling_id] = msgspec.structs.replace(
+                owed,
+                bucket_type_code=changed.bucket_type_code or owed.bucket_type_code,
+                amount=owed.amount if changed.amount is None else changed.amount,
+                earned=owed.earned if changed.earned is None else changed.earned,
+                cap=owed.cap if changed.cap is msgspec.UNSET else changed.cap,
             )
 
     # What is there -------------------------------------------------------------------------------------------------------------
@@ -697,10 +696,10 @@ class Memory:
         }
 
 
-def _owed(opened: dict[str, Any], who: str) -> Obligation:
-    return Obligation(
-        **{name: value for name, value in opened.items() if name != "part_of"}, player_id=who
-    )
+def _owed(opened: ObligationOpened, who: str) -> Obligation:
+    fields = asdict(opened)
+    del fields["part_of"]
+    return Obligation(**fields, player_id=who)
 
 
 def _weighed(owed: Obligation) -> tuple[Any, ...]:

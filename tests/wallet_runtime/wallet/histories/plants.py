@@ -24,6 +24,7 @@ from wallet_runtime.wallet.domain import (
     wins,
 )
 from wallet_runtime.wallet.domain.decision import Decision
+from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request, Share, State
 from wallet_runtime.wallet.store import money, remembered
 from wallet_runtime.wallet.store.money import Decide, Money
@@ -121,7 +122,7 @@ def _caps_rounded_up(patch: Patch) -> None:
 
     def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
         carried = right(request, pair, target, owed, amount, held)
-        capped = tuple(each | {"cap": each["cap"] and each["cap"] + 1} for each in carried.opened)
+        capped = tuple(replace(each, cap=each.cap and each.cap + 1) for each in carried.opened)
         return replace(carried, opened=capped)
 
     patch.setattr(transfers, "_carry", carry)
@@ -251,7 +252,7 @@ def _turnover_lost_in_a_transfer(patch: Patch) -> None:
 def _request_id_minted_per_try(patch: Patch) -> None:
     right = Money.perform
 
-    def perform(self: Money, request: Request, reads: dict[str, str], decide: Decide) -> Any:
+    def perform(self: Money, request: Request, reads: Reads, decide: Decide) -> Any:
         return right(
             self, replace(request, request_id=str(uuid4()), transaction_id=uuid4()), reads, decide
         )
@@ -371,7 +372,7 @@ def _parts_ask_for_no_turnover(patch: Patch) -> None:
 
     def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
         carried = right(request, pair, target, owed, amount, held)
-        return replace(carried, opened=tuple(each | {"required": 0} for each in carried.opened))
+        return replace(carried, opened=tuple(replace(each, required=0) for each in carried.opened))
 
     patch.setattr(transfers, "_carry", carry)
 
@@ -381,7 +382,9 @@ def _small_parts_weigh_as_much(patch: Patch) -> None:
 
     def carry(request: Request, pair: Any, target: Any, owed: Any, amount: int, held: int) -> Any:
         carried = right(request, pair, target, owed, amount, held)
-        return replace(carried, opened=tuple(each | {"amount": amount} for each in carried.opened))
+        return replace(
+            carried, opened=tuple(replace(each, amount=amount) for each in carried.opened)
+        )
 
     patch.setattr(transfers, "_carry", carry)
 
@@ -391,7 +394,7 @@ def _earned_money_is_locked(patch: Patch) -> None:
         rolling,
         "pass_on",
         lambda owed, others: tuple(
-            change | {"earned": 0} for change in obligations.pass_on(owed, others)
+            replace(change, earned=0) for change in obligations.pass_on(owed, others)
         ),
     )
 

@@ -1,0 +1,250 @@
+"""The records that a decision writes: one frozen struct per kind.
+
+The database takes each record apart by name, and a name that it does not find is a silent NULL. So a
+field has the very name that SQL reads, and `tests/wallet_runtime/wallet/test_boundaries.py` compares
+these structs with the SQL text. Amounts are minor units.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from wallet_runtime.wallet.domain.events import Payload
+from wallet_runtime.wallet.domain.state import PolicySnapshot, Scope, Share
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One account's change. Legs of a command sum to zero per currency, or the database refuses."""
+
+    account: str
+    delta: int
+    currency: str
+
+
+class BetOpened(msgspec.Struct, frozen=True):
+    """A new bet, or the tombstone of one whose rollback came first."""
+
+    authorization_id: str
+    provider_id: str
+    provider_type: str
+    bet_id: str
+    round_id: str
+    stake: int
+    state: Literal["AUTHORIZED", "TOMBSTONE"]
+    funding: tuple[Share, ...]
+    policy_snapshot: PolicySnapshot
+
+
+class BetClosed(msgspec.Struct, frozen=True):
+    """The close of the bet that was found `from_state`."""
+
+    authorization_id: str
+    from_state: str
+    state: Literal["SETTLED", "ROLLED_BACK"]
+    payout: int | None = None
+    payout_shares: tuple[Share, ...] | None = None
+
+
+class CashOpened(msgspec.Struct, frozen=True):
+    """A new cash transaction."""
+
+    transaction_id: str
+    type: Literal["deposit", "withdrawal"]
+    state: str
+    amount: int
+    provider_ref: str | None = None
+    balance_after: int | None = None
+
+
+class CashMoved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cash transaction's next state. SQL notes a review where `reviewed_by` is there."""
+
+    transaction_id: str
+    from_state: str
+    state: str
+    reviewed_by: str | None = None
+
+
+class TransferRecord(msgspec.Struct, frozen=True):
+    """Money that went from one account of the player to another."""
+
+    transfer_id: str
+    kind: Literal["DEPOSIT", "WITHDRAWAL", "EDGE", "POINTS", "RELEASE"]
+    from_account: str
+    to_account: str
+    amount: int
+
+
+class ObligationOpened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new rolling obligation.
+
+    `required` is the turnover before the brand's completion ratio. A part of another rolling names
+    it in `part_of`, and its `required` has the ratio in it already.
+    """
+
+    rolling_id: str
+    topology_code: str
+    bucket_type_code: str
+    amount: int
+    required: int
+    cap: int | None = None
+    earned: int = 0
+    grant_id: str | None = None
+    part_of: str | None = None
+
+
+class ObligationClosed(msgspec.Struct, frozen=True):
+    """A rolling obligation's end."""
+
+    rolling_id: str
+    state: str
+
+
+class ObligationChanged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change of an active obligation. None changes nothing, except that a `cap` of None lifts it."""
+
+    rolling_id: str
+    bucket_type_code: str | None = None
+    amount: int | None = None
+    earned: int | None = None
+    cap: int | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class BonusIssued(msgspec.Struct, frozen=True):
+    """A new bonus, in the topology of the command."""
+
+    bucket_type_code: str
+    amount: int
+    reference: str
+    rolling_id: str | None
+
+
+class BonusEnded(msgspec.Struct, frozen=True):
+    """A bonus's end, from the state that the decision saw."""
+
+    bonus_id: str
+    from_state: str
+    state: str
+
+
+class AdjustmentAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """An adjustment that one person asks for; `amount` is signed, seen from the account."""
+
+    state: Literal["REQUESTED"] = "REQUESTED"
+    account: str
+    amount: int
+    reason: str
+    requested_by: str
+    requested_key: str
+
+
+class AdjustmentDecided(msgspec.Struct, frozen=True):
+    """A person's decision over an adjustment."""
+
+    adjustment_id: str
+    state: Literal["APPLIED", "REJECTED"]
+    decided_by: str
+    decided_key: str
+
+
+class WinPaid(msgspec.Struct, frozen=True):
+    """A win that HOUSE pays: from a campaign, or on a settled bet."""
+
+    provider_id: str
+    provider_transaction_id: str
+    campaign_code: str | None
+    authorization_id: str | None
+    bet_id: str | None
+    round_id: str | None
+    amount: int
+    shares: tuple[Share, ...]
+
+
+class WinReversed(msgspec.Struct, frozen=True):
+    """A win that goes back to HOUSE whole, by its id."""
+
+    reverses: str
+
+
+class GrantOpened(msgspec.Struct, frozen=True):
+    """A new coupon grant, under the pair of the command."""
+
+    grant_id: str
+    coupon_log_id: str
+    scope: Scope
+    amount: int
+    expires_at: str | None
+
+
+class GrantClosed(msgspec.Struct, frozen=True):
+    """A coupon grant's end."""
+
+    grant_id: str
+    state: Literal["COMPLETED", "REVERSED", "EXPIRED"]
+
+
+class LockChange(msgspec.Struct, frozen=True):
+    """How much more, or less, of an account is locked."""
+
+    account: str
+    delta: int
+
+
+class SpentWinnings(msgspec.Struct, frozen=True):
+    """A settled bet that could not be taken back: its winnings are no longer whole in `accounts`."""
+
+    bet_id: str
+    provider_id: str
+    payout: str
+    currency: str
+    accounts: list[str]
+
+
+class SpentWin(msgspec.Struct, frozen=True):
+    """A win that could not be taken back: it is no longer whole in `accounts`."""
+
+    transaction_id: str
+    provider_id: str
+    amount: str
+    currency: str
+    accounts: list[str]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A finding for a person to look at, beside a refusal."""
+
+    kind: Literal["ROLLBACK_REFUSED", "WIN_REVERSAL_REFUSED"]
+    subject: str
+    details: SpentWinnings | SpentWin
+
+
+class OutboxEvent(msgspec.Struct, frozen=True):
+    """An event of the command's own transaction."""
+
+    event_id: UUID
+    event_type: str
+    partition_no: int
+    payload: Payload
+
+
+class Records(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What only some commands write beside their legs and their bet; SQL looks for what is there.
+
+    `reference` is used up by the command, for its brand.
+    """
+
+    cash_transaction: CashOpened | CashMoved | None = None
+    transfers: tuple[TransferRecord, ...] = ()
+    obligations_opened: tuple[ObligationOpened, ...] = ()
+    obligations_closed: tuple[ObligationClosed, ...] = ()
+    obligations_changed: tuple[ObligationChanged, ...] = ()
+    bonus: BonusIssued | BonusEnded | None = None
+    adjustment: AdjustmentAsked | AdjustmentDecided | None = None
+    win: WinPaid | WinReversed | None = None
+    grants_opened: tuple[GrantOpened, ...] = ()
+    grants_closed: tuple[GrantClosed, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reference: str | None = None
+    locks: tuple[LockChange, ...] = ()
+    events: tuple[OutboxEvent, ...] = ()
