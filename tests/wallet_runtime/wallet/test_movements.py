@@ -12,7 +12,7 @@ from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, cash, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
-from wallet_runtime.wallet.domain.records import Leg
+from wallet_runtime.wallet.domain.records import BetClosed, Leg
 from wallet_runtime.wallet.store.money import InvariantRefused
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
@@ -370,7 +370,7 @@ def test_the_database_itself_wants_accounts_that_exist_and_bets_with_a_state(
         assert _forged(player, Leg("HOUSE", -10, "EUR"), Leg(account, 10, "EUR")) == "RW003", (
             account
         )
-    stateless = {"authorization_id": str(uuid4()), "from_state": "SETTLED"}
+    stateless: Any = BetClosed(str(uuid4()), "SETTLED", None)  # type: ignore[arg-type]
     moves = (Leg("HOUSE", -10, "EUR"), Leg("RUBY_SPLIT_V1/SPORTS_NORMAL", 10, "EUR"))
     assert _forged(player, *moves, authorization=stateless) == "RW003"
     assert held(look) == {"POINTS": 100}

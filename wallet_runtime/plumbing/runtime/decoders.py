@@ -15,10 +15,13 @@ _ready: set[type[msgspec.Struct]] = set()
 
 
 def warm_decoders() -> None:
-    """Make the decoder of every struct that is defined so far; cheap when repeated."""
+    """Make the decoder of every struct that is defined so far; cheap when repeated.
+
+    A struct that says that it is `only_written` is left out: nobody decodes it.
+    """
     with _lock:
         for shape in _defined(msgspec.Struct):
-            if shape not in _ready:
+            if shape not in _ready and not getattr(shape, "only_written", False):
                 msgspec.json.Decoder(shape)
                 _ready.add(shape)
 

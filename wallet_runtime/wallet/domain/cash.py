@@ -1,5 +1,7 @@
 """Cash in and out: captured deposits, wallet withdrawals, and the withdrawal's states (SPEC 1.3 and section 4)."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 from wallet_runtime.contract import (
@@ -292,7 +294,8 @@ def _paid_event(request: Request, held: CashTransaction) -> tuple[OutboxEvent, .
     return (event(request, payload),)
 
 
-class _PaidIn(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _PaidIn:
     """What to write where cash goes into a bucket."""
 
     legs: tuple[Leg, ...] = ()

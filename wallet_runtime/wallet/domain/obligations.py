@@ -1,5 +1,6 @@
 """What money owes before it is withdrawable: asking for turnover, ending what was asked for, releasing what is done (SPEC 1.5)."""
 
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 from uuid import uuid5
@@ -40,7 +41,8 @@ class Turnover(msgspec.Struct, frozen=True):
     beside: tuple[str, ...] = ()
 
 
-class Required(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Required:
     """What to write so that turnover is asked for; all of it is empty where a policy asks for none."""
 
     rolling_id: str | None = None

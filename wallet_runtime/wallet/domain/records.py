@@ -5,13 +5,19 @@ field has the very name that SQL reads, and `tests/wallet_runtime/wallet/test_bo
 these structs with the SQL text. Amounts are minor units.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
 from wallet_runtime.wallet.domain.events import Payload
 from wallet_runtime.wallet.domain.state import PolicySnapshot, Scope, Share
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A struct that is only ever encoded: it holds one of several kinds, which no decoder could tell apart."""
+
+    only_written: ClassVar[bool] = True
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -211,7 +217,7 @@ class SpentWin(msgspec.Struct, frozen=True):
     accounts: list[str]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(Written, frozen=True):
     """A finding for a person to look at, beside a refusal."""
 
     kind: Literal["ROLLBACK_REFUSED", "WIN_REVERSAL_REFUSED"]
@@ -219,7 +225,7 @@ class Finding(msgspec.Struct, frozen=True):
     details: SpentWinnings | SpentWin
 
 
-class OutboxEvent(msgspec.Struct, frozen=True):
+class OutboxEvent(Written, frozen=True):
     """An event of the command's own transaction."""
 
     event_id: UUID
@@ -228,7 +234,7 @@ class OutboxEvent(msgspec.Struct, frozen=True):
     payload: Payload
 
 
-class Records(msgspec.Struct, frozen=True, omit_defaults=True):
+class Records(Written, frozen=True, omit_defaults=True):
     """What only some commands write beside their legs and their bet; SQL looks for what is there.
 
     `reference` is used up by the command, for its brand.

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, json
+from msgspec import json
 from msgspec.structs import asdict, astuple
 
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
-from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, Records
+from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, Records, Written
 from wallet_runtime.wallet.domain.state import Request, State
 
 
@@ -22,7 +22,7 @@ class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
     request_id: str
 
 
-class Command(Struct, frozen=True):
+class Command(Written, frozen=True):
     """Who asks for what, on what it was decided, and what was decided: the fields of `wallet.command`."""
 
     brand_id: UUID

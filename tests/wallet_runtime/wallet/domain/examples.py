@@ -56,7 +56,7 @@ def request(number: int = 1) -> Request:
 
 def plain(record: object) -> Any:
     """Show a record as SQL or a consumer sees it."""
-    return msgspec.to_builtins(record)
+    return msgspec.json.decode(msgspec.json.encode(record))
 
 
 def opened(decision: Decision) -> BetOpened:

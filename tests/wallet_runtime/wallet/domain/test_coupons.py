@@ -221,7 +221,7 @@ def test_every_state_against_reverse_and_expire(rule: Any, held: str) -> None:
     )
     if held == "ACTIVE":
         assert legs(decision) == [("GRANT/g1", -70), ("PROMO", 70)]
-        assert plain(decision.grants_closed) == ({"grant_id": "g1", "state": target},)
+        assert plain(decision.grants_closed) == [{"grant_id": "g1", "state": target}]
         assert decision.obligations_closed[0].rolling_id == "r-g1"
         assert [event.event_type for event in decision.events] == ["ROLLING_REVOKED"]
         return

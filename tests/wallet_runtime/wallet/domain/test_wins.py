@@ -42,7 +42,7 @@ def test_a_further_win_goes_where_the_bets_winnings_go_by_largest_remainder(
     decision = win(**held)
     assert {leg.account: leg.delta for leg in decision.legs} == {"HOUSE": -101, **expected}
     assert not decision.locks and not decision.starts_new
-    assert {share.account: share.amount for share in decision.win["shares"]} == expected
+    assert {share.account: share.amount for share in decision.win.shares} == expected
 
 
 def test_a_policy_that_names_no_bound_offers_no_further_win_and_none_is_no_bound() -> None:

@@ -25,6 +25,7 @@ from wallet_runtime.wallet.domain import (
 )
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
+from wallet_runtime.wallet.domain.records import LockChange
 from wallet_runtime.wallet.domain.state import Request, Share, State
 from wallet_runtime.wallet.store import money, remembered
 from wallet_runtime.wallet.store.money import Decide, Money
@@ -296,7 +297,7 @@ def _locked_share_rounded_down(patch: Patch) -> None:
         )
         amounts = sum(one.weight for one in state.obligations if one.account == owed.account) or 1
         share = free * owed.amount // amounts
-        return ({"account": owed.account, "delta": share},) if share else ()
+        return (LockChange(owed.account, share),) if share else ()
 
     patch.setattr(locks, "lock_share", lock_share)
 
