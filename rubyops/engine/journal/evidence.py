@@ -85,11 +85,14 @@ class EvidenceBook:
             doubt = f"control knows the run {run_id}, and its end cannot be told: {error.message}"
             return Found(LONG_AGO, None, doubt, weighs=True)
         recorded = newest_recorded(suite, raw, self.facts.commit)
-        if recorded is not None and recorded.line.commit == self.facts.commit:
-            told = self._judge.judge(suite, run_id, raw, whole=whole)
-            # Whatever its times and its environment say, it is a run of here and of this commit.
-            foreign = self._judge.foreign(recorded.line) is not None
-            return replace(told, weighs=told.weighs or foreign)
+        if recorded is None or recorded.line.commit != self.facts.commit:
+            return self._unended(suite, run_id, raw, whole=whole)
+        told = self._judge.judge(suite, run_id, raw, whole=whole)
+        # Whatever its times and its environment say, it is a run of here and of this commit.
+        foreign = self._judge.foreign(recorded.line) is not None
+        return replace(told, weighs=told.weighs or foreign)
+
+    def _unended(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found | None:
         why = self._judge.unended(suite, run_id, raw, whole=whole)
         if why is None:
             return None

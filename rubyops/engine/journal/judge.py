@@ -5,7 +5,7 @@ not of the future, and where the run behind it bears it out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -73,24 +73,29 @@ class Judge:
 
     def judge(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
         """Judge a journal that says it recorded the suite."""
-        where = f"found in {run_id}, not believed"
+        found = self._judged(suite, run_id, raw, whole=whole)
+        if found.result is not None:
+            return found
+        return replace(found, doubt=f"found in {run_id}, not believed: {found.doubt}")
+
+    def _judged(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
         recorded = newest_recorded(suite, raw, self.facts.commit)
-        if recorded is None:
-            chain = read_chain(raw, ends_whole=whole, run_id=run_id)
-            damage = (*chain.faults, chain.newer or "no line of it is a recorded result")
-            return Found(LONG_AGO, None, f"{where}: {damage[0]}")
-        at = recorded.line.at
-        foreign = self.foreign(recorded.line)
-        if foreign is not None:
-            return Found(at, None, f"{where}: {foreign}")
+        foreign = self.foreign(recorded.line) if recorded is not None else None
+        if recorded is not None and foreign is not None:
+            return Found(recorded.line.at, None, foreign)
         chain = read_chain(raw, ends_whole=whole, run_id=run_id)
-        why, weighs = self._unproved(suite, recorded.line, chain), True
-        if why is None:
-            try:
-                return Found(at, self._result(suite, recorded, chain))
-            except Refused as error:
-                why, weighs = error.message, not isinstance(error, NotShipped)
-        return Found(at, None, f"{where}: {why}", weighs)
+        if recorded is None:
+            return Found(LONG_AGO, None, _without_record(chain))
+        return self._proved(suite, recorded, chain)
+
+    def _proved(self, suite: str, recorded: Recorded, chain: Chain) -> Found:
+        at, unproved = recorded.line.at, self._unproved(suite, recorded.line, chain)
+        if unproved is not None:
+            return Found(at, None, unproved, weighs=True)
+        try:
+            return Found(at, self._result(suite, recorded, chain))
+        except Refused as error:
+            return Found(at, None, error.message, weighs=not isinstance(error, NotShipped))
 
     def foreign(self, line: Line) -> str | None:
         """Say whose result it is, if not this checkout's, this environment's and of this time."""
@@ -112,18 +117,22 @@ class Judge:
         if chain.newer:
             return chain.newer
         try:
-            playbook = read_history(chain.lines).playbook.restore(self.command)
-            steps = {step.id for step in self._steps_of(suite, playbook)}
+            return self._begun(suite, chain)
         except (RubyopsError, KeyError, TypeError, msgspec.ValidationError) as error:
             return f"its steps cannot be read by this version ({error})"
+
+    def _begun(self, suite: str, chain: Chain) -> str | None:
+        """Say that this commit began a step of the suite, whose end is not told."""
+        playbook = read_history(chain.lines).playbook.restore(self.command)
+        steps = {step.id for step in self._steps_of(suite, playbook)}
         begun = [
             (line.commit, line.content.step)
             for line in chain.lines
             if isinstance(line.content, StepStarted) and line.content.step in steps
         ]
-        if any(commit == self.facts.commit for commit, _ in begun):
-            return f"its run began {begun[-1][1]} and did not come to an end"
-        return None
+        if all(commit != self.facts.commit for commit, _ in begun):
+            return None
+        return f"its run began {begun[-1][1]} and did not come to an end"
 
     def _unproved(self, suite: str, line: Line, chain: Chain) -> str | None:
         """Say what is missing for its journal to prove anything."""
@@ -180,7 +189,8 @@ class Judge:
         flows = self._flows(suite, history)
         told |= {"flows": flows, "playbook": history.playbook.name}
         if told["passed"]:
-            self._demand_whole(history, flows, told)
+            _demand_whole(history, flows)
+            self._demand_code(told)
         return told
 
     def _flows(self, suite: str, history: History) -> dict[str, str]:
@@ -208,16 +218,7 @@ class Judge:
             )
         return playbook
 
-    def _demand_whole(
-        self, history: History, flows: Mapping[str, str], told: Mapping[str, object]
-    ) -> None:
-        open_flows = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
-        if open_flows or not flows:
-            raise Refused(
-                f"it says passed, and its journal says: {', '.join(open_flows) or 'no flow at all'}"
-            )
-        if history.state != "finished":
-            raise Refused(f"its run did not come to a good end ({history.state})")
+    def _demand_code(self, told: JsonObject) -> None:
         code = told.get("code")
         if not isinstance(code, str) or not code:
             doubt = told.get("code_doubt", "nothing was asked")
@@ -230,6 +231,19 @@ class Judge:
         """List the steps whose results are kept under the suite."""
         named = [(step, suite_of(step, self.command, self.facts)) for step in playbook.steps]
         return [step for step, name in named if name == suite]
+
+
+def _demand_whole(history: History, flows: Mapping[str, str]) -> None:
+    open_flows = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
+    if open_flows or not flows:
+        told = ", ".join(open_flows) or "no flow at all"
+        raise Refused(f"it says passed, and its journal says: {told}")
+    if history.state != "finished":
+        raise Refused(f"its run did not come to a good end ({history.state})")
+
+
+def _without_record(chain: Chain) -> str:
+    return chain.faults[0] if chain.faults else chain.newer or "no line of it is a recorded result"
 
 
 def newest_recorded(suite: str, raw: Sequence[str], commit: str) -> Recorded | None:

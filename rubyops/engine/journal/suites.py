@@ -1,6 +1,6 @@
 """Records in a run's journal what it proved for its commit, for later runs and gates to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rubyops.engine.journal.lines import SuiteRecorded
 from rubyops.engine.journal.writer import Journal
@@ -8,6 +8,7 @@ from rubyops.engine.planner import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.engine.tools import EnginePorts
 from rubyops.errors import RubyopsError
+from rubyops.model.status import Status
 from rubyops.model.step import FindCommand, Step
 from rubyops.ports import EnvironmentFacts, Read
 from rubyops.running_code import one_code
@@ -31,21 +32,30 @@ def record_rollout(
 ) -> None:
     """After a rollout, keep per suite whether all of its steps passed.
 
-    A release gate of the same commit can count it. A rollout that ended before its flows says nothing about them. A step that had nothing to do
-    here, and said why, did not fail. A suite that passed is kept with the digest of the code that
-    every process tells now.
+    A release gate of the same commit can count it. A rollout that ended before its flows says
+    nothing about them. A step that had nothing to do here, and said why, did not fail. A suite that
+    passed is kept with the digest of the code that every process tells now.
     """
     facts = tools.read.environment
     named = {item.step.id: suite_of(item.step, tools.command, facts) for item in plan.steps}
     for suite in proves(plan, tools):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
-        tried = [status for status in steps.values() if status != "skipped"]
-        if len(tried) == len(steps) or any(status not in PASSED for status in tried):
-            # A suite of which every step had nothing to do has proved nothing.
-            passed = "ok" in tried and all(status in PASSED for status in tried)
+        passed = _passed(steps)
+        if passed is not None:
             code = _code(tools.read) if passed else {}
             result = {"passed": passed, "steps": steps, **code}
             journal.write(SuiteRecorded(suite=suite, result=result))
+
+
+def _passed(steps: Mapping[str, Status]) -> bool | None:
+    """Say whether a suite passed; None where the run ended before it could tell.
+
+    A suite of which every step had nothing to do has proved nothing.
+    """
+    tried = [status for status in steps.values() if status != "skipped"]
+    if any(status not in PASSED for status in tried):
+        return False
+    return "ok" in tried if len(tried) == len(steps) else None
 
 
 def proves(plan: Plan, tools: EnginePorts) -> tuple[str, ...]:

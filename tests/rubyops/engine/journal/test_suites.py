@@ -1,4 +1,4 @@
-"""The rollout's suites step (LOC-6): the real engine runs a real pytest on a checkout with a fault."""
+"""The suites step of a rollout (LOC-6): a real pytest on a checkout that has a fault planted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
