@@ -1,7 +1,10 @@
-"""The state of the platform that a verification stands for (K18): whatever moves it takes it away."""
+"""The state of the platform that a verification stands for (K18).
+
+A change of it takes the verification away.
+"""
 
 from checks._liveness import CopyLife, liveness
-from checks.platform.migrations_current import DATABASES, revision_of
+from checks.platform.migrations_current import DATABASES, Schema, schema_of
 from rubyops.ports import Read, Row
 from wallet_runtime.contract.freeze import strictness
 
@@ -24,13 +27,17 @@ def platform_state(read: Read) -> Row:
             "platform": fence["change_no"],
             "activation": gate["activation_no"],
         },
-        "schema": {name: revision_of(read, name) for name in DATABASES},
+        "schema": {name: _told(schema_of(read, name)) for name in DATABASES},
         "process": {copy.label: _process(copy) for copy in copies},
     }
 
 
+def _told(schema: Schema | None) -> str | None:
+    return None if schema is None else str(schema)
+
+
 def _freeze(control: Row, gate: Row) -> Row:
-    """Return the stricter side: a freeze that `control` has lifted lasts until its row is lowered."""
+    """Return the stricter side: a lifted freeze lasts until the fence row is lowered."""
     if strictness(gate["freeze_level"]) > strictness(control["level"]):
         return {"level": gate["freeze_level"], "epoch": gate["freeze_epoch"]}
     return {"level": control["level"], "epoch": control["epoch"]}

@@ -1,12 +1,14 @@
 """Migrate both databases to the newest schema of this checkout.
 
 When: after a deploy, before anything runs on the new schema (LOC-2, STG-1).
-Blast radius: both databases; each revision is one transaction with a lock time-out. Undo: the revision's own downgrade.
+Blast radius: both databases; each is changed in one transaction with a lock time-out.
+Undo: `migrate` of the older checkout brings its functions, views, triggers and grants back. Tables
+stay; in non-production a revision has a way down.
 """
 
 from dataclasses import dataclass
 
-from checks.platform.migrations_current import DATABASES, newest_revision, revision_of
+from checks.platform.migrations_current import DATABASES, Schema, newest_schema, schema_of
 from rubyops.model.effect import Migrate
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
@@ -14,21 +16,21 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the newest revision is the only target."""
+    """No parameters: the newest schema is the only target."""
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the newest schema unless both databases stand there."""
+    """Want the newest schema unless both databases have it."""
     del params
-    found = {name: revision_of(read, name) for name in DATABASES}
-    wanted = {name: newest_revision(name) for name in DATABASES}
+    found = {name: schema_of(read, name) for name in DATABASES}
+    wanted = {name: newest_schema(name) for name in DATABASES}
     if found == wanted:
-        return NoOp(
-            ", ".join(f"{name} is at {revision}, the newest" for name, revision in wanted.items())
-        )
-    return Planned(
-        (Migrate(),), {name: f"{found[name] or 'empty'} -> {wanted[name]}" for name in DATABASES}
-    )
+        return NoOp(", ".join(f"{name} is at {wanted[name]}, the newest" for name in DATABASES))
+    return Planned((Migrate(),), {name: _step(found[name], wanted[name]) for name in DATABASES})
+
+
+def _step(found: Schema | None, wanted: Schema) -> str:
+    return "as it is" if found == wanted else f"{found or 'empty'} -> {wanted}"
 
 
 COMMAND = Command("migrate", "Bring both databases to the newest schema", Params, plan)

@@ -1,10 +1,9 @@
-"""Named SQL: every statement of the project lives in `sql/queries/<owner>.sql` under a `-- name:` line.
+"""Named SQL: a statement that a program runs stands in `sql/queries/<owner>.sql`.
 
 A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement
 with `%(named)s` parameters. A name used twice, an empty block or a block without its sentence is
 refused at load. A name with `{publisher}` or `{consumer}` stands for one statement per owner
-(`sql.owners`). The statements that compare views with the migrations are made from the migrations
-(`sql.views`).
+(`sql.owners`). `sql.views` makes the statements that compare views with their files.
 """
 
 import re

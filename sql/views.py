@@ -1,18 +1,18 @@
-"""The views that the platform's migrations create, and the statements that compare them.
+"""The views of the platform's definitions, and the statements that compare them.
 
 PostgreSQL prints a view otherwise than it was written, and otherwise in each major version. The
-plans of the text in the migrations and of the view in the database are printed by one server, so
-they can be compared. A materialized CTE around each keeps the names of its columns in the plan.
+plans of the text in the files and of the view in the database are printed by one server, so they
+can be compared. A materialized CTE around each keeps the names of its columns in the plan.
 """
 
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
-STATEMENTS = Path(__file__).parent / "migrations" / "platform" / "statements"
+from sql import definitions
+
 _WHOLE_LINES = re.DOTALL | re.MULTILINE
-_VIEW = re.compile(r"^CREATE (?:OR REPLACE )?VIEW (\w+\.\w+) AS\b(.*?);[ \t]*$", _WHOLE_LINES)
+_VIEW = re.compile(r"^CREATE OR REPLACE VIEW (\w+\.\w+) AS\b(.*?);[ \t]*$", _WHOLE_LINES)
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _JUDGED = "WITH judged AS MATERIALIZED (SELECT * FROM {source}) SELECT * FROM judged"
 _PLAN = "EXPLAIN (VERBOSE, COSTS OFF) " + _JUDGED
@@ -20,16 +20,16 @@ _PLAN = "EXPLAIN (VERBOSE, COSTS OFF) " + _JUDGED
 
 @cache
 def shipped_views() -> Mapping[str, str]:
-    """Read every view of the platform's migrations, by name with schema; the last text stands."""
+    """Read every view of the platform's definitions, by name with schema."""
     return {
         name: _COMMENT.sub("", text).strip()
-        for path in sorted(STATEMENTS.glob("*.up.sql"))
-        for name, text in _VIEW.findall(path.read_text(encoding="utf-8"))
+        for file in definitions.texts("platform", "views")
+        for name, text in _VIEW.findall(file)
     }
 
 
 def plan_of_shipped(view: str) -> str:
-    """Name the statement that plans the text of a view as the migrations have it."""
+    """Name the statement that plans the text of a view as the files have it."""
     return f"plan_of_shipped {view}"
 
 

@@ -1,4 +1,4 @@
-"""The functions that this checkout's migrations create, held against those that the database has.
+"""The functions that this checkout's files create, held against those that the database has.
 
 A replaced body writes what it likes under a trusted name, and so does a body that looks names up
 in another schema. The database is no witness of what a function should be; the files are.
@@ -11,13 +11,14 @@ from functools import cache
 
 from checks.release._wallet_rights import WALLET_OWNER
 from rubyops.ports import Row
-from sql.views import STATEMENTS
+from sql import definitions, migrations
 
+_FILES = "sql/definitions/platform"
 _CREATED = re.compile(
     r"^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) (\w+\.\w+)\s*\(([^;]*?)\bAS (\$\w*\$)(.*?)\3",
     re.DOTALL | re.MULTILINE,
 )
-_OWNER = re.compile(r"^ALTER FUNCTION (\w+\.\w+)\([^)]*\) OWNER TO (\w+);", re.MULTILINE)
+_OWNER = re.compile(r"^ALTER FUNCTION (\w+\.\w+)\([^)]*\)\s+OWNER TO (\w+);", re.MULTILINE)
 _CLAUSE = (
     r"(?:\s+(?:LANGUAGE|SET|SECURITY|IMMUTABLE|STABLE|VOLATILE|STRICT|PARALLEL|LEAKPROOF|RETURNS"
     r"|CALLED|COST|ROWS|SUPPORT)\b|\s*$)"
@@ -47,7 +48,7 @@ _COMPARED = {
 
 
 class Shipped:
-    """One function as the migrations leave it."""
+    """One function as the files have it."""
 
     def __init__(self, head: str, body: str) -> None:
         """Read all that is compared from between its name and its body, and the body."""
@@ -97,7 +98,7 @@ def _parted(head: str) -> tuple[str, str]:
         depth += {"(": 1, ")": -1}.get(character, 0)
         if depth == 0:
             return head[:at].strip(), head[at + 1 :].strip()
-    raise ValueError(f"the parameters of a function of the migrations have no end: {head}")
+    raise ValueError(f"the parameters of a function of sql/definitions have no end: {head}")
 
 
 def _first(pattern: re.Pattern[str], text: str, otherwise: str) -> str:
@@ -113,16 +114,17 @@ def _told(value: object) -> str:
 
 @cache
 def shipped() -> Mapping[str, tuple[Shipped, ...]]:
-    """Read every function of the platform's migrations, by name with schema."""
+    """Read every function of the platform, by name with schema."""
     found: dict[str, list[Shipped]] = defaultdict(list)
-    for text in _texts():
+    # An index or a constraint calls some, so their migrations make them.
+    for text in (*definitions.texts("platform", "functions"), *migrations.texts("platform")):
         for name, head, _, body in _CREATED.findall(text):
             found[name].append(Shipped(head, body))
     return {name: tuple(functions) for name, functions in found.items()}
 
 
 def strangers(rows: Sequence[Row]) -> list[str]:
-    """Name every function that is not as the migrations made it, by text, number or owner."""
+    """Name every function that is not as its file has it, by text, number or owner."""
     return [*_replaced(rows), *_miscounted(rows), *_owned_by_others(rows)]
 
 
@@ -131,9 +133,9 @@ def _replaced(rows: Sequence[Row]) -> Iterator[str]:
         known = shipped().get(row["name"], ())
         differences = [function.differs(row) for function in known]
         if not known:
-            yield f"function {row['signature']} is made by no migration of this checkout"
+            yield f"function {row['signature']} is in no file of this checkout"
         elif all(differences):
-            what = f"{differences[-1]}; see who did, and run the migrations' CREATE FUNCTION again"
+            what = f"{differences[-1]}; see who did, and run its CREATE FUNCTION of {_FILES} again"
             yield f"function {row['signature']} was replaced: {what}"
 
 
@@ -143,7 +145,7 @@ def _miscounted(rows: Sequence[Row]) -> Iterator[str]:
         if not there[name]:
             yield f"function {name} is missing: run rubyops migrate, or see who dropped it"
         elif there[name] > len(known):
-            yield f"function {name} is there {there[name]} times, the migrations make {len(known)}"
+            yield f"function {name} is there {there[name]} times, the files make {len(known)}"
 
 
 def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:
@@ -155,9 +157,5 @@ def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:
 
 @cache
 def _owners() -> Mapping[str, str]:
-    return {name: owner for text in _texts() for name, owner in _OWNER.findall(text)}
-
-
-def _texts() -> Iterator[str]:
-    for path in sorted(STATEMENTS.glob("*.up.sql")):
-        yield path.read_text(encoding="utf-8")
+    rights = definitions.texts("platform", "grants")
+    return {name: owner for text in rights for name, owner in _OWNER.findall(text)}

@@ -1,4 +1,4 @@
-"""The views that this checkout's migrations create, held against those that the database has.
+"""The views that this checkout's files create, held against those that the database has.
 
 Reconciliation and the gates read drift, sums and conservation from views. A view that leaves rows
 out finds no drift, so money that was written past the wallet would stay unseen.
@@ -11,7 +11,7 @@ from sql.views import plan_of_found, plan_of_shipped, shipped_views
 
 # A table may grow or be analyzed between two plans of one query. A replaced view always differs.
 ATTEMPTS = 3
-_FILES = "sql/migrations/platform/statements"
+_FILES = "sql/definitions/platform"
 _QUERY_ID = "Query Identifier:"  # printed under compute_query_id; two texts have two
 
 
@@ -22,18 +22,19 @@ def strange_views(read: Read) -> Iterator[str]:
         yield f"view {name} is missing: run rubyops migrate, or see who dropped it"
     for name, row in found.items():
         if name not in shipped_views():
-            yield f"view {name} is made by no migration of this checkout"
+            yield f"view {name} is in no file of this checkout"
         elif row["kind"] == "m":
-            yield f"view {name} is materialized, the migrations make a plain one"
+            yield f"view {name} is materialized, its file makes a plain one"
         elif row["options"]:
-            yield f"view {name} has the options {row['options']}, the migrations give it none"
+            yield f"view {name} has the options {row['options']}, its file gives it none"
 
 
 def replaced_views(read: Read) -> Iterator[str]:
-    """Name every view that does not do what the migrations say."""
+    """Name every view that does not do what its file says."""
     for name in shipped_views():
         if not any(_plans_agree(read, name) for _ in range(ATTEMPTS)):
-            yield f"view {name} was replaced: see who did, and run its CREATE VIEW of {_FILES} again"
+            told = f"see who did, and run its CREATE VIEW of {_FILES} again"
+            yield f"view {name} was replaced: {told}"
 
 
 def _plans_agree(read: Read, view: str) -> bool:

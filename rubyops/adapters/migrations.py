@@ -1,13 +1,15 @@
-"""Bring a database to a schema revision and give its roles their passwords.
+"""Bring a database to the schema of this checkout and give its roles their passwords.
 
-A run holds an advisory lock of a session, so that two of them never interleave: a lock of the transaction would fall
-off between two revisions. The roles belong to the cluster; the platform's revisions come first because they make them.
+A schema is the tables, by numbered revisions, and the definitions on top of them (ADR 23). A run
+holds an advisory lock of a session, so that two of them never interleave on one server. The roles
+belong to the server; the platform comes first because its revisions make them.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
@@ -19,9 +21,11 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, NullPool, create_engine
 
 import sql
+from rubyops.adapters import definitions
 from rubyops.adapters.bounded import Hook
 from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
-from rubyops.errors import RubyopsError, TimedOut, Unreachable, overtaken
+from rubyops.errors import Refused, RubyopsError, TimedOut, Unreachable, overtaken
+from rubyops.model.environment import EnvironmentKind
 from rubyops.ports import Database
 from wallet_runtime.contract import sqlstates
 
@@ -42,20 +46,18 @@ FENCES: dict[Database, tuple[str, str]] = {
 HOLDS: dict[Database, str] = {"platform": "fence_hold", "control": "control_lock_hold"}
 
 
-def upgrade(
-    dsn: str, which: Database, revision: str = "heads", *, token: int | None = None
-) -> None:
-    """Apply every revision up to `revision`; nothing happens when the database is there already.
+def upgrade(dsn: str, which: Database, *, token: int | None = None) -> tuple[str, ...]:
+    """Apply every revision and every definition that the database lacks, in one transaction.
 
-    Needs the superuser. With a fencing token each revision holds the database's fence until it commits;
-    one that was overtaken is taken back with its transaction, and `LockLost` raised.
+    Needs the superuser. Returns the kinds of definitions that were applied; a database that lacks
+    nothing is left alone. With a fencing token the database's fence is held until the commit; a
+    token that was overtaken raises `LockLost`, and the database stays as it was.
     """
     with _locked(dsn, which) as (config, connection):
-        if token is not None:
-            config.attributes["on_version_apply"] = _holding(which, token)
-        command.upgrade(config, revision)
-        connection.exec_driver_sql(sql.query("grant_schema_version"))
-        connection.commit()
+        try:
+            return _bring(config, connection, which, token)
+        except definitions.IN_THE_WAY:
+            return _bring(config, connection, which, token, afresh=True)
 
 
 def present_token(dsn: str, which: Database) -> int | None:
@@ -69,10 +71,22 @@ def present_token(dsn: str, which: Database) -> int | None:
         return int(found[0]) if found and found[0] else None
 
 
-def downgrade(dsn: str, which: Database, revision: str = "base") -> None:
-    """Take revisions back down to `revision`. Needs the superuser."""
-    with _locked(dsn, which) as (config, _):
-        command.downgrade(config, revision)
+def downgrade(dsn: str, which: Database, kind: EnvironmentKind, revision: str = "base") -> None:
+    """Take revisions back down to `revision`, in one transaction. Needs the superuser.
+
+    Definitions that stand on what goes away go with it; the next upgrade applies all of them. In
+    production this raises `Refused`: a way down drops tables with what players hold.
+    """
+    if kind == "production":
+        raise Refused(
+            f"The schema of {which} is not taken back in production: that would drop tables. "
+            "Write a new migration that changes them."
+        )
+    with _locked(dsn, which) as (config, connection):
+        try:
+            _take_back(config, connection, which, revision)
+        except definitions.IN_THE_WAY:
+            _take_back(config, connection, which, revision, afresh=True)
 
 
 def heads(which: Database) -> tuple[str, ...]:
@@ -81,16 +95,19 @@ def heads(which: Database) -> tuple[str, ...]:
 
 
 def current(dsn: str, which: Database) -> tuple[str, ...]:
-    """Name the revisions that the database stands at; empty before the first one. Any role that may read the version will do."""
+    """Name the revisions that the database stands at; empty before the first one.
+
+    Any role that may read the version will do.
+    """
     with _connection(dsn) as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table_schema": VERSION_SCHEMA}
-        )
-        return tuple(context.get_current_heads())
+        return _revisions(connection)
 
 
 def ensure_database(dsn: str, name: str) -> bool:
-    """Create the database `name` unless it is there; return whether it was created. `dsn` is the superuser's, of any database."""
+    """Create the database `name` unless it is there; return whether it was created.
+
+    `dsn` is the superuser's, of any database.
+    """
     with _autocommitting(dsn) as connection:
         if connection.execute(sql.query("database_exists"), {"name": name}).fetchone():
             return False
@@ -100,7 +117,10 @@ def ensure_database(dsn: str, name: str) -> bool:
 
 
 def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
-    """Set the password of every role, all or none. Only SCRAM verifiers leave this process, so no log can show a password."""
+    """Set the password of every role, all or none.
+
+    Only SCRAM verifiers leave this process, so no log can show a password.
+    """
     with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
             verifier = connection.pgconn.encrypt_password(
@@ -115,28 +135,69 @@ def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
             )
 
 
-def _holding(which: Database, token: int) -> Callable[..., None]:
-    """Make what alembic calls at the end of each revision, in its transaction.
+def _bring(
+    config: Config,
+    connection: Connection,
+    which: Database,
+    token: int | None,
+    *,
+    afresh: bool = False,
+) -> tuple[str, ...]:
+    """Do the whole upgrade; `afresh` drops all definitions first, for what cannot be replaced."""
+    with connection.begin():
+        driver = _driver(connection)
+        if afresh:
+            definitions.drop(driver, which)
+        before = _revisions(connection)
+        command.upgrade(config, "heads")
+        moved = afresh or before != _revisions(connection)
 
-    The fence is held from there to the commit.
-    """
+        applied = definitions.apply(driver, which, whole=moved)
+        if applied:
+            driver.execute(sql.query("grant_schema_version"))
+            if token is not None:
+                _hold(driver, which, token)
+        return applied
 
-    def hold(*, ctx: MigrationContext, **_: object) -> None:
-        bound = ctx.connection
-        driver = None if bound is None else bound.connection.driver_connection
-        if driver is None:
-            raise RubyopsError("the migration has no driver connection")
-        try:
-            held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
-        except psycopg.Error as error:
-            if error.sqlstate != sqlstates.FENCE_OVERTAKEN:
-                raise
-            held = None
-        if held is None:
-            reason = f"fencing token {token} was overtaken"
-            raise overtaken(f"{reason}, so the schema of {which} stays as it is")
 
-    return hold
+def _take_back(
+    config: Config,
+    connection: Connection,
+    which: Database,
+    revision: str,
+    *,
+    afresh: bool = False,
+) -> None:
+    with connection.begin():
+        if afresh:
+            definitions.drop(_driver(connection), which)
+        definitions.forget(_driver(connection))
+        command.downgrade(config, revision)
+
+
+def _hold(driver: psycopg.Connection[Any], which: Database, token: int) -> None:
+    """Hold the fence until the transaction ends. Raises `LockLost` for a token of before."""
+    try:
+        held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
+    except psycopg.Error as error:
+        if error.sqlstate != sqlstates.FENCE_OVERTAKEN:
+            raise
+        held = None
+    if held is None:
+        reason = f"fencing token {token} was overtaken"
+        raise overtaken(f"{reason}, so the schema of {which} stays as it is")
+
+
+def _revisions(connection: Connection) -> tuple[str, ...]:
+    context = MigrationContext.configure(connection, opts={"version_table_schema": VERSION_SCHEMA})
+    return tuple(context.get_current_heads())
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
+    if driver is None:
+        raise RubyopsError("the migration has no driver connection")
+    return driver
 
 
 def _statement(name: str, /, **parts: composed.Composable) -> composed.Composed:
@@ -162,7 +223,7 @@ def _autocommitting(dsn: str, seconds: float = LONG_SECONDS) -> BoundConnection:
 
 
 def _patient(dsn: str) -> BoundConnection:
-    """Connect for changes of a schema: they take their time, as long as the server answers others."""
+    """Connect for changes of a schema: they may take long, while the server answers others."""
     return open_session(dsn, SERVER, seconds=SCHEMA_SECONDS, hook=_alive(dsn))
 
 
@@ -206,7 +267,10 @@ def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
 
 @contextmanager
 def _alone(dsn: str) -> Iterator[None]:
-    """Have nobody else change schemas or roles on this server: roles are the server's, and two changes of one at once fail."""
+    """Have nobody else change schemas or roles on this server.
+
+    Roles are the server's, and two changes of one role at once fail.
+    """
     with _autocommitting(
         make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS
     ) as connection:
@@ -216,6 +280,7 @@ def _alone(dsn: str) -> Iterator[None]:
             )
         except psycopg.errors.LockNotAvailable as fault:
             raise TimedOut(
-                f"Another migration on this server has gone on for {LOCK_TIMEOUT}. Wait, then repeat."
+                f"Another migration on this server has gone on for {LOCK_TIMEOUT}. "
+                "Wait, then repeat."
             ) from fault
         yield

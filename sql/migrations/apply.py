@@ -1,7 +1,7 @@
 """How a revision file runs the SQL texts beside it.
 
-The statements go to the driver whole and without parameters: a file may hold many statements, functions with their own
-semicolons, and percent signs that nothing must interpret.
+The statements go to the driver whole and without parameters: a file may hold many statements, and
+percent signs that nothing must interpret.
 """
 
 from pathlib import Path

@@ -1,13 +1,11 @@
-"""How alembic runs the revisions of either database: on the connection that it is handed, one transaction per revision."""
+"""How alembic runs the revisions of either database: on the connection that it is handed.
+
+The caller has begun a transaction and ends it, so all revisions and definitions come or none.
+"""
 
 from alembic import context
 
 options = context.config.attributes
-context.configure(
-    connection=options["connection"],
-    version_table_schema=options["version_schema"],
-    transaction_per_migration=True,
-    on_version_apply=options.get("on_version_apply", ()),
-)
+context.configure(connection=options["connection"], version_table_schema=options["version_schema"])
 with context.begin_transaction():
     context.run_migrations()

@@ -38,13 +38,19 @@ SELECT kind, run_id, state, begun_at, passed_at,
   FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
--- Whether any migration ever ran on this database, and whether a schema of ours is there.
+-- Whether a migration ever ran on this database, which records it left, and whether a schema of ours
+-- is there.
 SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
+       to_regclass('public.applied_definitions') IS NOT NULL AS definitions,
        to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;
 
 -- name: facts_revision
 -- The schema revision that the database stands at.
 SELECT version_num FROM public.alembic_version;
+
+-- name: facts_definitions
+-- Which functions, views, triggers and grants the database has, by the digest of their files.
+SELECT kind, digest FROM public.applied_definitions ORDER BY kind;
 
 -- name: facts_gate
 -- The active pair and the fence row.

@@ -38,12 +38,6 @@ SELECT set_config('lock_timeout', %(lock_timeout)s, false), pg_advisory_lock(%(k
 SELECT set_config('lock_timeout', %(lock_timeout)s, false);
 
 -- name: grant_schema_version
--- Let the SELECT-only role see which revision a database stands at.
-DO $$
-BEGIN
-    IF to_regrole('rubyops_read') IS NOT NULL
-       AND to_regclass('public.alembic_version') IS NOT NULL THEN
-        GRANT USAGE ON SCHEMA public TO rubyops_read;
-        GRANT SELECT ON public.alembic_version TO rubyops_read;
-    END IF;
-END $$;
+-- Let the SELECT-only role see at which revision a database stands, and with which definitions.
+GRANT USAGE ON SCHEMA public TO rubyops_read;
+GRANT SELECT ON public.alembic_version, public.applied_definitions TO rubyops_read;

@@ -510,10 +510,11 @@ def test_migrations_are_current_on_a_migrated_pair_and_behind_on_an_older_revisi
 ) -> None:
     read = LiveRead(databases={"platform": platform_db, "control": control_db})
     assert migrations_current.run(read).ok
-    there = {"facts_has_revision_table": [{"present": True, "schema": True}]}
+    there = {"facts_has_revision_table": [{"present": True, "definitions": False, "schema": True}]}
     behind = MemoryRead(facts={**there, "facts_revision": [{"version_num": "0000"}]})
     assert "platform is at 0000" in migrations_current.run(behind).summary
-    empty = MemoryRead(facts={"facts_has_revision_table": [{"present": False, "schema": False}]})
+    nothing = {"present": False, "definitions": False, "schema": False}
+    empty = MemoryRead(facts={"facts_has_revision_table": [nothing]})
     assert "platform is at no revision" in migrations_current.run(empty).summary
     with psycopg.connect(platform_db.superuser_dsn) as connection:
         connection.execute("DELETE FROM public.alembic_version")

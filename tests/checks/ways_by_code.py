@@ -91,7 +91,7 @@ WAYS = (
     ),
     way(
         "a view of nobody",
-        "view wallet.funds is made by no migration of this checkout",
+        "view wallet.funds is in no file of this checkout",
         "CREATE VIEW wallet.funds AS SELECT * FROM wallet.wallet_bucket",
     ),
     way(

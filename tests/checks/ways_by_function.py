@@ -74,7 +74,7 @@ WAYS = (
     ),
     way(
         "a function of nobody",
-        "function wallet.any_number() is made by no migration of this checkout",
+        "function wallet.any_number() is in no file of this checkout",
         "CREATE FUNCTION wallet.any_number() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
     ),
     way(

@@ -224,7 +224,7 @@ def older(which: Database, revision: str) -> Callable[[Stage], e.Effect]:
     """Take a schema back to a revision, and make the effect that brings it to the newest."""
 
     def make(stage: Stage) -> e.Effect:
-        migrations.downgrade(stage.superuser(which), which, revision)
+        migrations.downgrade(stage.superuser(which), which, "local", revision)
         return e.Migrate()
 
     return make

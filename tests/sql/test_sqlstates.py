@@ -1,4 +1,4 @@
-"""The one list of our SQLSTATEs is the one that the migrations raise, and no other file of ours spells one."""
+"""The one list of our SQLSTATEs is what our SQL raises, and no other file of ours spells one."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rubyops.config import CHECKOUT
 from wallet_runtime.contract import sqlstates
 
-STATEMENTS = CHECKOUT / "sql" / "migrations"
+STATEMENTS = CHECKOUT / "sql"
 CODE = re.compile(r"\b(?:RW|RB)\d{3}\b")
 THE_LIST = CHECKOUT / "wallet_runtime" / "contract" / "sqlstates.py"
 PACKAGES = ("rubyops", "commands", "checks", "wallet_runtime")

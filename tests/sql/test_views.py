@@ -1,17 +1,18 @@
-"""Every view of the migrations is read from them, and has the two statements that compare it."""
+"""Every view is read from its file, and has the two statements that compare it."""
 
 import re
 
 import pytest
 
 import sql
-from sql.views import STATEMENTS, plan_of_found, plan_of_shipped, shipped_views
+from sql import definitions
+from sql.views import plan_of_found, plan_of_shipped, shipped_views
 
 ANY_VIEW = re.compile(r"^\s*CREATE\b[^;(]*\bVIEW\s+(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
-def test_no_view_of_the_migrations_is_left_out() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in STATEMENTS.glob("*.up.sql")]
+def test_no_view_is_left_out() -> None:
+    texts = definitions.texts("platform", "views")
     created = {name for text in texts for name in ANY_VIEW.findall(text)}
     assert created
     assert set(shipped_views()) == created

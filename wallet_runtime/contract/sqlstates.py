@@ -1,4 +1,6 @@
-"""Every SQLSTATE that our own SQL raises, and what it says. `tests/sql/test_sqlstates.py` compares this list with the migrations.
+"""Every SQLSTATE that our own SQL raises, and what it says.
+
+`tests/sql/test_sqlstates.py` compares this list with what the functions raise.
 
 RW is raised by money, documents and rollings, RB by what operators do.
 """

@@ -189,13 +189,14 @@ class LocalDriver:
         for which, name in postgres.databases.items():
             migrations.ensure_database(superuser, name)
             before = migrations.current(self.dsn(SUPERUSER, which), which)
-            migrations.upgrade(
+            applied = migrations.upgrade(
                 self.dsn(SUPERUSER, which), which, token=self._held_in(which, token, began)
             )
             after = migrations.current(self.dsn(SUPERUSER, which), which)
             progress(
                 f"schema of {which} at {', '.join(after)}"
                 + ("" if before == after else f" (was {', '.join(before) or 'empty'})")
+                + (f", with new {', '.join(applied)}" if applied else "")
             )
         migrations.provision_passwords(
             superuser,

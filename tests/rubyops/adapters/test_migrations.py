@@ -1,4 +1,4 @@
-"""Migrations go up, down and up again, one at a time, and leave passwords in no log."""
+"""Migrations go up, down and up again (PRE-4), one at a time, and leave passwords in no log."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
@@ -8,10 +8,15 @@ import pytest
 
 from rubyops.adapters import migrations
 from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.errors import Refused
 from rubyops.ports import Database
 from tests.cluster import PASSWORD, Cluster, TestDatabase
+from tests.sql.described import described
 
-SCHEMAS = "SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
+SCHEMAS = """
+    SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}')
+      FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'
+"""
 
 
 def value(dsn: str, text: str) -> object:
@@ -35,13 +40,22 @@ def test_up_down_and_up_again(empty_dsn: str, which: Database) -> None:
     assert migrations.current(empty_dsn, which) == ()
     migrations.upgrade(empty_dsn, which)
     assert migrations.current(empty_dsn, which) == migrations.heads(which)
-    made = value(empty_dsn, SCHEMAS)
-    assert made
-    migrations.downgrade(empty_dsn, which)
+    made = described(empty_dsn)
+    assert value(empty_dsn, SCHEMAS)
+    migrations.downgrade(empty_dsn, which, "staging")
     assert migrations.current(empty_dsn, which) == ()
     assert value(empty_dsn, SCHEMAS) == []
     migrations.upgrade(empty_dsn, which)
-    assert value(empty_dsn, SCHEMAS) == made
+    assert described(empty_dsn) == made
+
+
+@pytest.mark.parametrize("which", get_args(Database))
+def test_no_way_down_is_taken_in_production(empty_dsn: str, which: Database) -> None:
+    migrations.upgrade(empty_dsn, which)
+    before = described(empty_dsn)
+    with pytest.raises(Refused, match=f"The schema of {which} is not taken back in production"):
+        migrations.downgrade(empty_dsn, which, "production")
+    assert described(empty_dsn) == before
 
 
 def test_two_at_once_do_not_interleave(empty_dsn: str) -> None:

@@ -6,5 +6,3 @@ CREATE TABLE control.ledger_anchor (
     sealed_at   timestamptz NOT NULL,
     anchored_at timestamptz NOT NULL DEFAULT now()
 );
-GRANT SELECT, INSERT ON control.ledger_anchor TO wallet_service;
-GRANT SELECT ON control.ledger_anchor TO rubyops_read, rubyops_ops;

@@ -1,7 +1,9 @@
--- Wagering requirements: their records, what they consumed of the wallet's stream, and what they publish.
+-- Wagering requirements: their records, what they consumed of the wallet's stream, and what they
+-- publish.
 CREATE SCHEMA rolling;
 
--- RS-10: a brand's own rules; a column that is NULL, or a brand without a row, takes the default of rolling/domain.py.
+-- RS-10: a brand's own rules; a column that is NULL, or a brand without a row, takes the default of
+-- rolling/domain.py.
 CREATE TABLE rolling.brand_config (
     brand_id             uuid PRIMARY KEY,
     completion_ratio_bps integer CHECK (completion_ratio_bps BETWEEN 0 AND 1000000),
@@ -21,10 +23,12 @@ CREATE TABLE rolling.player_rolling (
     amount            bigint NOT NULL CHECK (amount >= 0),
     multiplier        numeric NOT NULL CHECK (multiplier >= 0),
     required_turnover bigint NOT NULL CHECK (required_turnover >= 0),
-    -- What has to be turned over here: the required turnover times the brand's completion ratio, rounded up.
+    -- What has to be turned over here: the required turnover times the brand's completion ratio,
+    -- rounded up.
     target_turnover   bigint NOT NULL CHECK (target_turnover >= 0),
     turnover          bigint NOT NULL DEFAULT 0 CHECK (turnover BETWEEN 0 AND target_turnover),
-    state             text NOT NULL CHECK (state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION', 'COMPLETED', 'CANCELED', 'EXPIRED')),
+    state             text NOT NULL CHECK (state IN ('ACTIVE', 'COMPLETING', 'FAILED_COMPLETION',
+                                                     'COMPLETED', 'CANCELED', 'EXPIRED')),
     reference_id      text NOT NULL,
     reason            text NOT NULL,
     remarks           text NOT NULL DEFAULT '',
@@ -39,14 +43,8 @@ CREATE TABLE rolling.player_rolling (
     closed_by         text
 );
 CREATE INDEX player_rolling_player ON rolling.player_rolling (player_id, brand_id, created_at);
-CREATE INDEX player_rolling_expiry ON rolling.player_rolling (expires_at) WHERE state = 'ACTIVE' AND expires_at IS NOT NULL;
-
--- What ROLLING_COMPLETED and ROLLING_CANCELED say of a closed rolling; amounts are minor units as strings.
-CREATE FUNCTION rolling.closed_payload(r rolling.player_rolling) RETURNS jsonb LANGUAGE sql STABLE
-RETURN jsonb_build_object(
-    'rolling_id', r.rolling_id, 'state', r.state, 'topology_code', r.topology_code, 'bucket_type_code', r.bucket_type_code,
-    'currency', r.currency, 'amount', r.amount::text, 'required_turnover', r.required_turnover::text,
-    'turnover', r.turnover::text, 'reference_id', r.reference_id, 'coupon_log_id', r.coupon_log_id, 'closed_by', r.closed_by);
+CREATE INDEX player_rolling_expiry ON rolling.player_rolling (expires_at)
+    WHERE state = 'ACTIVE' AND expires_at IS NOT NULL;
 
 -- What one bet counted toward one rolling, so that its rollback takes exactly that back.
 CREATE TABLE rolling.rolling_turnover (
@@ -64,14 +62,16 @@ CREATE TABLE rolling.rolling_turnover (
 );
 CREATE INDEX rolling_turnover_rolling ON rolling.rolling_turnover (rolling_id);
 
--- One row per rolling whose end the wallet has not confirmed yet: it is to complete, or was canceled, or has lapsed.
+-- One row per rolling whose end the wallet has not confirmed yet: it is to complete, or was
+-- canceled, or has lapsed.
 CREATE TABLE rolling.rolling_retry (
     rolling_id    uuid PRIMARY KEY REFERENCES rolling.player_rolling,
     brand_id      uuid NOT NULL,
     player_id     uuid NOT NULL,
     attempts      integer NOT NULL DEFAULT 0,
     failures      integer NOT NULL DEFAULT 0,
-    -- How many answers were refusals: the wallet repeats a stored refusal for its request id, so the next try needs another.
+    -- How many answers were refusals: the wallet repeats a stored refusal for its request id, so
+    -- the next try needs another.
     refusals      integer NOT NULL DEFAULT 0,
     next_at       timestamptz NOT NULL DEFAULT now(),
     last_error    text,
@@ -127,9 +127,10 @@ CREATE TABLE rolling.rolling_event_failure (
     last_at    timestamptz NOT NULL DEFAULT now()
 );
 
--- Events set aside. An unresolved row holds up its player: later events of that player come here too, in order.
--- An entry that is not a well-formed event keeps its text, ids that could not be read are NULL, and it
--- holds nobody up: the event that it should have been is still missing, and is sent again.
+-- Events set aside. An unresolved row holds up its player: later events of that player come here
+-- too, in order. An entry that is not a well-formed event keeps its text, ids that could not be
+-- read are NULL, and it holds nobody up: the event that it should have been is still missing, and
+-- is sent again.
 CREATE TABLE rolling.rolling_dead_letter (
     dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream         text NOT NULL,
@@ -146,7 +147,8 @@ CREATE TABLE rolling.rolling_dead_letter (
     set_aside_at   timestamptz NOT NULL DEFAULT now(),
     replay_requested_at timestamptz,
     replay_requested_by text,
-    -- A discard takes two persons, by name and key: the event is never applied, and the player's next one goes on.
+    -- A discard takes two persons, by name and key: the event is never applied, and the player's
+    -- next one goes on.
     discard_reason        text,
     discard_requested_by  text,
     discard_requested_key text,
@@ -157,30 +159,24 @@ CREATE TABLE rolling.rolling_dead_letter (
     resolved_at    timestamptz,
     UNIQUE (stream, entry_id),
     CHECK (reason = 'MALFORMED' OR num_nulls(event_id, brand_id, player_id, event_no) = 0),
-    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_key, discard_requested_at) IN (0, 4)),
+    CHECK (num_nulls(discard_reason, discard_requested_by, discard_requested_key,
+                     discard_requested_at) IN (0, 4)),
     CHECK (num_nulls(discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) IN (0, 3)),
     CHECK (discard_confirmed_by IS NULL
-           OR (discard_confirmed_by <> discard_requested_by AND discard_confirmed_key <> discard_requested_key) IS TRUE)
+           OR (discard_confirmed_by <> discard_requested_by
+               AND discard_confirmed_key <> discard_requested_key) IS TRUE)
 );
-CREATE UNIQUE INDEX rolling_dead_letter_event ON rolling.rolling_dead_letter (event_id) WHERE reason <> 'MALFORMED';
-CREATE INDEX rolling_dead_letter_open ON rolling.rolling_dead_letter (player_id) WHERE resolved_at IS NULL;
-
--- Which of these events are neither applied nor set aside. The wallet's publisher compares its outbox
--- with this; reading is all that it gives.
-CREATE FUNCTION rolling.unapplied(p_event_ids uuid[], p_brand_ids uuid[], p_player_ids uuid[], p_event_nos bigint[])
-RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
-SELECT e.event_id
-  FROM unnest(p_event_ids, p_brand_ids, p_player_ids, p_event_nos) AS e (event_id, brand_id, player_id, event_no)
- WHERE NOT EXISTS (SELECT FROM rolling_position p
-                    WHERE p.brand_id = e.brand_id AND p.player_id = e.player_id AND p.event_no >= e.event_no)
-   AND NOT EXISTS (SELECT FROM rolling_dead_letter d WHERE d.event_id = e.event_id AND d.reason <> 'MALFORMED')
-$$;
+CREATE UNIQUE INDEX rolling_dead_letter_event ON rolling.rolling_dead_letter (event_id)
+    WHERE reason <> 'MALFORMED';
+CREATE INDEX rolling_dead_letter_open ON rolling.rolling_dead_letter (player_id)
+    WHERE resolved_at IS NULL;
 
 -- The live copies of rolling_worker, and which of them consumes a partition.
 CREATE TABLE rolling.rolling_consumer (
     holder  text PRIMARY KEY,
     seen_at timestamptz NOT NULL
 );
+
 CREATE TABLE rolling.rolling_partition (
     partition_no smallint PRIMARY KEY,
     holder       text,
@@ -203,48 +199,15 @@ CREATE TABLE rolling.rolling_outbox (
     published_at   timestamptz,
     attempts       integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
-CREATE INDEX rolling_outbox_unpublished ON rolling.rolling_outbox (partition_no, outbox_id) WHERE published_at IS NULL;
+CREATE INDEX rolling_outbox_unpublished ON rolling.rolling_outbox (partition_no, outbox_id)
+    WHERE published_at IS NULL;
+
 CREATE TABLE rolling.rolling_outbox_partition (
     partition_no smallint PRIMARY KEY,
     last_served  timestamptz NOT NULL DEFAULT 'epoch'
 );
 INSERT INTO rolling.rolling_outbox_partition (partition_no) VALUES (0);
-
--- The brand's completion ratio, for the wallet when it opens a rolling: its own bound on turnover must follow the brand's rule (ADR 20).
-CREATE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
-    SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config WHERE brand_id = p_brand), 10000)
-$$;
-ALTER FUNCTION rolling.completion_ratio(uuid) OWNER TO rolling_owner;
-REVOKE ALL ON FUNCTION rolling.completion_ratio(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rolling.completion_ratio(uuid) TO wallet_owner;
-GRANT SELECT ON rolling.brand_config TO rolling_owner;
-GRANT USAGE ON SCHEMA rolling TO rolling_service, rolling_worker, wallet_worker, rubyops_read, rubyops_ops, rolling_owner, wallet_owner;
-GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read, rubyops_ops;
-GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
-REVOKE ALL ON FUNCTION rolling.closed_payload(rolling.player_rolling) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rolling.closed_payload(rolling.player_rolling) TO rolling_service, rolling_worker;
-GRANT INSERT ON rolling.rolling_outbox, rolling.rolling_retry TO rolling_service, rolling_worker;
-GRANT INSERT ON rolling.player_rolling, rolling.rolling_finding, rolling.rolling_inbox, rolling.rolling_dead_letter TO rolling_worker;
-GRANT INSERT, UPDATE ON rolling.rolling_turnover TO rolling_worker;
-GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry TO rolling_worker;
-GRANT INSERT, UPDATE, DELETE ON rolling.rolling_event_failure, rolling.rolling_consumer TO rolling_worker;
-GRANT UPDATE ON rolling.rolling_partition, rolling.rolling_outbox_partition TO rolling_worker;
-GRANT UPDATE (published_at, attempts), DELETE ON rolling.rolling_outbox TO rolling_worker;
-GRANT DELETE ON rolling.rolling_inbox TO rolling_worker;
-GRANT INSERT, UPDATE ON rolling.rolling_position TO rolling_worker;
-GRANT USAGE ON SCHEMA rolling TO rolling_owner;
-GRANT SELECT ON rolling.rolling_position, rolling.rolling_dead_letter TO rolling_owner;
-ALTER FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO rolling_owner;
-REVOKE ALL ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rolling.unapplied(uuid[], uuid[], uuid[], bigint[])
-    TO wallet_worker, wallet_owner, rubyops_read, rubyops_ops;
-GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by, discard_requested_key,
-              discard_requested_at, discard_confirmed_by, discard_confirmed_key, discard_confirmed_at) ON rolling.rolling_dead_letter TO rolling_service;
-GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at) ON rolling.rolling_dead_letter TO rolling_worker;
--- A replay is an operator's act, held by the wallet's fence and counted there.
-GRANT USAGE ON SCHEMA wallet TO rolling_service, rolling_worker;
-GRANT EXECUTE ON FUNCTION wallet.known_events(jsonb) TO rolling_worker;
-GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint) TO rolling_service;
--- A person's cancellation, and the loops that begin something by themselves, are refused under a seal.
-GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO rolling_service, rolling_worker;
+ALTER TABLE rolling.player_rolling ADD COLUMN seal jsonb;
+ALTER TABLE rolling.rolling_turnover ADD COLUMN seal jsonb;
+CREATE INDEX player_rolling_since ON rolling.player_rolling USING brin (created_at, updated_at);
+CREATE INDEX rolling_turnover_since ON rolling.rolling_turnover USING brin (counted_at);

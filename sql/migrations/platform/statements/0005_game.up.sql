@@ -1,4 +1,5 @@
--- What the game side knows: rounds, the providers' callbacks, and each bet as its provider believes it to be.
+-- What the game side knows: rounds, the providers' callbacks, and each bet as its provider believes
+-- it to be.
 CREATE SCHEMA game;
 
 CREATE TABLE game.round (
@@ -11,7 +12,8 @@ CREATE TABLE game.round (
     PRIMARY KEY (brand_id, provider_id, round_id, player_id)
 );
 
--- One row per callback, however often the provider repeats it. `status` is NULL until the wallet's answer is known.
+-- One row per callback, however often the provider repeats it. `status` is NULL until the wallet's
+-- answer is known.
 CREATE TABLE game.callback (
     brand_id    uuid NOT NULL,
     provider_id text NOT NULL,
@@ -30,7 +32,8 @@ CREATE TABLE game.callback (
 );
 CREATE INDEX callback_unanswered ON game.callback (received_at) WHERE status IS NULL;
 
--- The mock providers' books. PENDING: asked, and no final answer yet. Amounts are minor units of `currency`.
+-- The mock providers' books. PENDING: asked, and no final answer yet. Amounts are minor units of
+-- `currency`.
 CREATE TABLE game.bet (
     sequence    bigint GENERATED ALWAYS AS IDENTITY,
     brand_id    uuid NOT NULL,
@@ -41,18 +44,16 @@ CREATE TABLE game.bet (
     currency    text NOT NULL,
     stake       bigint NOT NULL CHECK (stake > 0),
     payout      bigint CHECK (payout >= 0),
-    state       text NOT NULL CHECK (state IN ('PENDING', 'AUTHORIZED', 'REFUSED', 'SETTLED', 'ROLLED_BACK')),
+    state       text NOT NULL CHECK (state IN ('PENDING', 'AUTHORIZED', 'REFUSED', 'SETTLED',
+                                               'ROLLED_BACK')),
     placed_at   timestamptz NOT NULL DEFAULT now(),
     changed_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (brand_id, provider_id, bet_id)
 );
 CREATE INDEX bet_statement ON game.bet (provider_id, sequence);
 
--- Every statement of game_service writes a callback, and with it what else it writes.
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.callback
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
-
--- Wins beside a bet's payout, as the mock providers' books have them: of a campaign, or on a bet of a round.
+-- Wins beside a bet's payout, as the mock providers' books have them: of a campaign, or on a bet of
+-- a round.
 CREATE TABLE game.win (
     sequence       bigint GENERATED ALWAYS AS IDENTITY,
     brand_id       uuid NOT NULL,
@@ -71,12 +72,3 @@ CREATE TABLE game.win (
     PRIMARY KEY (brand_id, provider_id, transaction_id)
 );
 CREATE INDEX win_statement ON game.win (provider_id, sequence);
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.win
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
-
-GRANT USAGE ON SCHEMA game TO game_service, rubyops_read, rubyops_ops;
-GRANT SELECT ON ALL TABLES IN SCHEMA game TO game_service, rubyops_read, rubyops_ops;
-GRANT INSERT ON game.round, game.callback, game.bet, game.win TO game_service;
-GRANT UPDATE (player_id, campaign, bet_id, round_id, currency, amount, state, attempts, changed_at) ON game.win TO game_service;
-GRANT UPDATE (attempts, answered_at, status, code) ON game.callback TO game_service;
-GRANT UPDATE (round_id, player_id, currency, stake, payout, state, changed_at) ON game.bet TO game_service;

@@ -19,24 +19,10 @@ CREATE TABLE gateway.maintenance_change (
     PRIMARY KEY (person, idempotency_key)
 );
 
--- A change of the switch is recorded first.
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON gateway.maintenance_change
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON gateway.maintenance
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
--- The two processes that meet a canary's token first refuse one that is no pass.
-GRANT USAGE ON SCHEMA wallet TO gateway, admin_service;
-GRANT EXECUTE ON FUNCTION wallet.knows_pass(text, uuid, uuid) TO gateway, admin_service;
-
-GRANT USAGE ON SCHEMA gateway TO gateway, rubyops_read, rubyops_ops;
-GRANT SELECT ON gateway.maintenance TO gateway, rubyops_read, rubyops_ops;
-GRANT UPDATE (is_active, message, changed_at) ON gateway.maintenance TO gateway;
-GRANT SELECT ON gateway.maintenance_change TO gateway, rubyops_read, rubyops_ops;
-GRANT INSERT (person, idempotency_key, is_active, message) ON gateway.maintenance_change TO gateway;
-
 CREATE SCHEMA admin;
 
--- Written before the command is sent; the answer is filled in after it. A row without one: the outcome was never learnt.
+-- Written before the command is sent; the answer is filled in after it. A row without one: the
+-- outcome was never learnt.
 CREATE TABLE admin.command_audit (
     audit_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     commanded_at timestamptz NOT NULL DEFAULT now(),
@@ -55,7 +41,8 @@ CREATE TABLE admin.command_audit (
 );
 CREATE INDEX command_audit_target ON admin.command_audit (target, audit_id);
 
--- A person's key names one command on a route, for good; the row keeps its digest and its final answer.
+-- A person's key names one command on a route, for good; the row keeps its digest and its final
+-- answer.
 CREATE TABLE admin.command_claim (
     actor           text NOT NULL,
     brand_id        uuid,
@@ -67,16 +54,3 @@ CREATE TABLE admin.command_claim (
     body            json,
     UNIQUE NULLS NOT DISTINCT (actor, brand_id, route, idempotency_key)
 );
-
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON admin.command_audit
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
-CREATE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON admin.command_claim
-    FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
-
-GRANT USAGE ON SCHEMA admin TO admin_service, rubyops_read, rubyops_ops;
-GRANT SELECT ON admin.command_audit TO admin_service, rubyops_read, rubyops_ops;
-GRANT INSERT ON admin.command_audit TO admin_service;
-GRANT UPDATE (repeats, answered_at, status, code) ON admin.command_audit TO admin_service;
-GRANT SELECT ON admin.command_claim TO admin_service, rubyops_read, rubyops_ops;
-GRANT INSERT (actor, brand_id, route, idempotency_key, payload_sha256, audit_id), UPDATE (status, body)
-    ON admin.command_claim TO admin_service;

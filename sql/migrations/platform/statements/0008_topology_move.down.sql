@@ -1,14 +1,2 @@
-DROP FUNCTION wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer);
-DROP FUNCTION wallet.topology_move_finish(wallet.topology_move_run);
-DROP FUNCTION wallet.topology_move_start(text, text, jsonb, text, text);
-DROP FUNCTION wallet.topology_move_undo_player(wallet.topology_move_run, wallet.wallet_player);
-DROP FUNCTION wallet.topology_move_player(wallet.topology_move_run, wallet.wallet_player);
-DROP FUNCTION wallet.topology_move_turnover(wallet.topology_move_run, wallet.wallet_player);
-DROP FUNCTION wallet.topology_move_turnover_back(wallet.topology_move_run, wallet.wallet_player);
-DROP FUNCTION wallet.topology_move_references(wallet.topology_move_run, wallet.wallet_player);
-DROP FUNCTION wallet.topology_move_legs(wallet.wallet_player, text, text, uuid, jsonb);
-DROP VIEW wallet.topology_move_conflict;
-DROP FUNCTION wallet.topology_move_obstacles(jsonb);
-DROP FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint);
-REVOKE ALL ON rolling.player_rolling FROM rolling_owner;
-DROP TABLE wallet.topology_move_reference, wallet.topology_move_leg, wallet.topology_move_run;
+DROP TABLE wallet.topology_move_reference, wallet.topology_move_leg,
+wallet.topology_move_run CASCADE;

@@ -206,7 +206,7 @@ class WorldRead(StillRead):
         if query == "facts_service_copies":
             return [_beat(process) for process in self.world.told]
         if query == "facts_has_revision_table":
-            return [{"present": True, "schema": True}]
+            return [{"present": True, "definitions": False, "schema": True}]
         return (
             self._link.rows(query, **values)
             if database == "control"

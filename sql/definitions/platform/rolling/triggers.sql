@@ -1,0 +1,5 @@
+-- A rolling, and what a bet counted toward it, keep what the service wrote last.
+CREATE OR REPLACE TRIGGER seal BEFORE INSERT OR UPDATE ON rolling.player_rolling
+    FOR EACH ROW EXECUTE FUNCTION rolling.seal_row();
+CREATE OR REPLACE TRIGGER seal BEFORE INSERT OR UPDATE ON rolling.rolling_turnover
+    FOR EACH ROW EXECUTE FUNCTION rolling.seal_row();

@@ -1,0 +1,93 @@
+-- The outbox: what operators and consumers ask of it, and retention.
+
+-- Count unpublished events while no writer can be half-way: the table lock waits for open
+-- transactions, then the count is exact.
+CREATE OR REPLACE FUNCTION wallet.count_unpublished(p_lock_timeout_ms integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', p_lock_timeout_ms || 'ms', true);
+    LOCK TABLE wallet_outbox IN SHARE MODE;
+    RETURN (SELECT count(*) FROM wallet_outbox WHERE published_at IS NULL);
+END $$;
+
+-- Put one event through the outbox that moves nothing, to see that events arrive; the same effect
+-- gives the same event.
+CREATE OR REPLACE FUNCTION wallet.publish_canary(p_effect_id text, p_token bigint, p_brand_id uuid,
+                                      p_player_id uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    event uuid := md5(p_effect_id)::uuid;
+BEGIN
+    PERFORM wallet.hold_fence(p_token);
+    INSERT INTO wallet_outbox (event_id, partition_no, brand_id, player_id, player_version,
+                               event_no,
+                               event_type, payload, occurred_at, restore_epoch)
+    SELECT event, 0, p_brand_id, p_player_id, 0, 1, 'OUTBOX_CANARY', '{}', now(), g.restore_epoch
+      FROM wallet_gate g
+    ON CONFLICT DO NOTHING;
+    RETURN event;
+END $$;
+
+-- Tell rolling_worker which entries of a stream are events of the wallet: those whose content, id
+-- included, stands in its outbox (ADR 20). Input: [{event_id, partition_no, hash}]; the hashes of
+-- known ones come back. The hash is made as plumbing/outbox.py content_hash makes it of the text
+-- that wallet_outbox_rows publishes.
+CREATE OR REPLACE FUNCTION wallet.known_events(p_events jsonb) RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+    SELECT e.hash
+      FROM jsonb_to_recordset(p_events) AS e (event_id uuid, partition_no smallint, hash text)
+      JOIN wallet.wallet_outbox o ON o.event_id = e.event_id AND o.partition_no = e.partition_no
+     WHERE e.hash = encode(sha256(convert_to(concat(
+               o.event_id, E'\n', o.event_type, E'\n', o.brand_id, E'\n', o.player_id, E'\n',
+               o.player_version, E'\n', o.event_no, E'\n',
+               o.schema_version, E'\n',
+               to_char(o.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), E'\n',
+               o.restore_epoch, E'\n', o.payload::text), 'UTF8')), 'hex')
+$$;
+
+-- Remove published events past their time, oldest first. One that is not published, or that a
+-- consumer has not applied, stays whatever its age. Returns how many went.
+CREATE OR REPLACE FUNCTION wallet.prune_outbox(p_keep interval, p_limit integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    gone integer;
+BEGIN
+    IF (p_keep >= interval '1 hour' AND p_limit > 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'published events are kept for an hour at least, not for %, '
+            'and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
+    END IF;
+    DELETE FROM wallet_outbox o
+        USING (SELECT outbox_id FROM wallet_outbox ORDER BY outbox_id LIMIT p_limit) oldest
+     WHERE o.outbox_id = oldest.outbox_id AND o.published_at < now() - p_keep
+       AND o.publication_no <= (SELECT p.applied_no FROM wallet_outbox_partition p
+                                 WHERE p.partition_no = o.partition_no);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    UPDATE wallet_retention SET kept_since = now() - p_keep
+        WHERE gone > 0 AND kind = 'outbox' AND kept_since < now() - p_keep;
+    RETURN gone;
+END $$;
+
+-- Remove answers to requests past their time, and keep their claims. Returns how many went.
+CREATE OR REPLACE FUNCTION wallet.prune_idempotency(p_keep interval, p_limit integer)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
+DECLARE
+    gone integer;
+BEGIN
+    IF (p_keep >= interval '1 day' AND p_limit > 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'answers to requests are kept for a day at least, not for %, '
+            'and go in batches, not of %', p_keep, p_limit USING ERRCODE = 'RW003';
+    END IF;
+    WITH pruned AS (
+        DELETE FROM wallet_idempotency
+         WHERE ctid = ANY (ARRAY(SELECT ctid FROM wallet_idempotency
+                                  WHERE created_at < now() - p_keep LIMIT p_limit
+                                  FOR UPDATE SKIP LOCKED))
+        RETURNING transaction_id
+    )
+    INSERT INTO wallet_claim (transaction_id) SELECT transaction_id FROM pruned;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    UPDATE wallet_retention SET kept_since = now() - p_keep
+        WHERE gone > 0 AND kind = 'idempotency' AND kept_since < now() - p_keep;
+    RETURN gone;
+END $$;

@@ -1,0 +1,123 @@
+-- Records that decide money, beside the ledger: each is sealed by the function of the wallet that
+-- wrote it, and compared with its seal.
+
+-- The one list of what is sealed. A new kind is one row here, and one in
+-- checks/release/_wallet_rights.py for its trigger. `keys` name a record; `since` is the column
+-- that tells when it was made, NULL where there are so few that each cycle looks at all; `unsealed`
+-- are columns that change without a decision, or that other comparisons cover. A column that is
+-- added is sealed.
+CREATE OR REPLACE FUNCTION wallet.sealed_kinds()
+RETURNS TABLE (kind text, keys text[], brand text, player text, since text, unsealed text[])
+LANGUAGE sql IMMUTABLE AS $$
+    VALUES
+        ('wallet_player', ARRAY['brand_id', 'player_id'], 'brand_id', 'player_id', 'created_at',
+         ARRAY['version', 'event_no']),
+        ('wallet_coupon_grant', ARRAY['grant_id'], 'brand_id', 'player_id', 'created_at',
+         ARRAY['balance', 'version', 'hash', 'previous_hash']),
+        ('wallet_rolling_obligation', ARRAY['rolling_id'], 'brand_id', 'player_id', 'created_at',
+         ARRAY[]::text[]),
+        ('wallet_lock', ARRAY['brand_id', 'player_id', 'account', 'version'], 'brand_id',
+         'player_id', 'created_at', ARRAY[]::text[]),
+        ('wallet_bonus', ARRAY['bonus_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
+        ('wallet_adjustment', ARRAY['adjustment_id'], 'brand_id', 'player_id', 'requested_at',
+         ARRAY[]::text[]),
+        ('wallet_transfer', ARRAY['transfer_id'], 'brand_id', 'player_id', 'created_at',
+         ARRAY[]::text[]),
+        ('ledger_transactions', ARRAY['transaction_id'], 'tenant_id', 'player_id', 'created_at',
+         ARRAY[]::text[]),
+        ('wallet_reference', ARRAY['brand_id', 'command', 'reference'], 'brand_id', 'player_id',
+         'created_at', ARRAY[]::text[]),
+        ('wallet_funding_choice', ARRAY['brand_id', 'player_id', 'provider_type'], 'brand_id',
+         'player_id', 'chosen_at', ARRAY[]::text[]),
+        ('wallet_campaign', ARRAY['brand_id', 'campaign_code'], 'brand_id', NULL, 'created_at',
+         ARRAY[]::text[]),
+        ('wallet_win', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
+        ('wallet_win_reversal', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at',
+         ARRAY[]::text[]),
+        -- The events of a bet are not sealed but compared with its authorization: a bet pays for no
+        -- row of its own here.
+        ('wallet_outbox', ARRAY['event_id'], 'brand_id', 'player_id', 'occurred_at',
+         ARRAY['published_at', 'attempts', 'publication_no', 'entry_id', 'resends']),
+        ('wallet_topology', ARRAY['code', 'version'], NULL, NULL, NULL, ARRAY[]::text[]),
+        ('wallet_policy', ARRAY['policy_key', 'version'], NULL, NULL, NULL, ARRAY[]::text[]),
+        ('wallet_activation', ARRAY['activation_no'], NULL, NULL, NULL, ARRAY[]::text[]),
+        ('wallet_currency', ARRAY['code'], NULL, NULL, NULL, ARRAY[]::text[])
+$$;
+
+CREATE OR REPLACE FUNCTION wallet.record_seal_hash(p_previous bytea, p_kind text, p_key jsonb,
+                                                   p_version integer, p_brand uuid, p_player uuid,
+                                                   p_content jsonb,
+                                        p_sealed_at timestamptz) RETURNS bytea
+                                            LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT sha256(p_previous
+                  || record_send(ROW(p_kind, convert_to(p_key::text, 'UTF8'), p_version, p_brand,
+                                     p_player,
+                                                convert_to(p_content::text, 'UTF8'), p_sealed_at)))
+$$;
+
+-- Seal what was just written, for a session that could not have written it otherwise than by the
+-- wallet's functions. A superuser's own statement is not sealed, whatever role it takes on: that is
+-- how it is found. A data migration seals what it writes by itself. A record that is not as its
+-- newest seal says is not acted on: an amount that was edited is not paid out, a cap not lifted.
+CREATE OR REPLACE FUNCTION wallet.seal_record() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET TimeZone = 'UTC'
+    SET bytea_output = 'hex' AS $$
+DECLARE
+    altered text;
+BEGIN
+    IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        altered := wallet.altered(TG_TABLE_NAME, to_jsonb(OLD));
+        IF altered IS NOT NULL THEN
+            RAISE EXCEPTION 'a record of % is not as the wallet left it: %', TG_TABLE_NAME, altered
+                USING ERRCODE = 'RW013';
+        END IF;
+    END IF;
+    PERFORM wallet.put_seal(TG_TABLE_NAME, to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+
+-- In which columns a row differs from its newest seal; NULL if in none.
+CREATE OR REPLACE FUNCTION wallet.altered(p_kind text, p_row jsonb) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    k    record;
+    seal jsonb;
+BEGIN
+    SELECT * INTO STRICT k FROM wallet.sealed_kinds() s WHERE s.kind = p_kind;
+    SELECT w.content INTO seal FROM wallet.wallet_record_seal w
+     WHERE w.kind = p_kind AND w.key = (SELECT jsonb_agg(p_row->u.name ORDER BY u.place)
+                                          FROM unnest(k.keys) WITH ORDINALITY u(name, place))
+     ORDER BY w.version DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN 'it was never sealed';
+    END IF;
+    RETURN (SELECT string_agg(e.key, ', ' ORDER BY e.key) FROM jsonb_each(seal) e
+             WHERE p_row->e.key IS DISTINCT FROM e.value);
+END $$;
+
+-- Times and bytes are written as the caller's settings say, so a caller sets them as seal_record
+-- does.
+CREATE OR REPLACE FUNCTION wallet.put_seal(p_kind text, p_row jsonb) RETURNS void
+LANGUAGE sql AS $$
+    WITH known AS (
+        SELECT (SELECT jsonb_agg(p_row->u.name ORDER BY u.place)
+                  FROM unnest(k.keys) WITH ORDINALITY u(name, place)) AS key,
+               (p_row->>k.brand)::uuid AS brand_id, (p_row->>k.player)::uuid AS player_id,
+               p_row - k.unsealed AS content
+          FROM wallet.sealed_kinds() k WHERE k.kind = p_kind
+    )
+    INSERT INTO wallet.wallet_record_seal (kind, key, version, brand_id, player_id, content,
+                                           previous_hash, hash)
+    SELECT p_kind, k.key, n.version, k.brand_id, k.player_id, k.content, n.hash,
+           wallet.record_seal_hash(n.hash, p_kind, k.key, n.version, k.brand_id, k.player_id,
+                                   k.content, now())
+      FROM known k
+     CROSS JOIN LATERAL (SELECT coalesce(max(s.version), 0) + 1 AS version,
+                                coalesce((array_agg(s.hash ORDER BY s.version DESC))[1], '') AS hash
+                           FROM (SELECT w.version, w.hash FROM wallet.wallet_record_seal w
+                                  WHERE w.kind = p_kind AND w.key = k.key ORDER BY w.version DESC
+                                  LIMIT 1) s) n
+$$;

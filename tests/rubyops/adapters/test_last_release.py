@@ -1,0 +1,139 @@
+"""A database of the last release comes to the very schema that a new one gets."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from rubyops.adapters import migrations
+from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.ports import Database
+from sql import definitions
+from tests.cluster import PASSWORD, Cluster
+from tests.sql import last_release
+from tests.sql.described import described
+
+REVISION = '''"""A revision of the next release."""
+
+from sql.migrations.apply import run_statements
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Apply the change."""
+    run_statements(__file__, "up")
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    run_statements(__file__, "down")
+'''
+# Views read the first, a function that a view calls takes the second, a trigger names the third.
+UP = """
+    ALTER TABLE wallet.wallet_bucket ALTER COLUMN version TYPE numeric;
+    ALTER TABLE wallet.wallet_ledger RENAME COLUMN request_id TO asked_as;
+    ALTER TABLE wallet.wallet_player ADD COLUMN note text NOT NULL DEFAULT '';
+"""
+DOWN = """
+    ALTER TABLE wallet.wallet_player DROP COLUMN note;
+    ALTER TABLE wallet.wallet_ledger RENAME COLUMN asked_as TO request_id;
+    ALTER TABLE wallet.wallet_bucket ALTER COLUMN version TYPE bigint;
+"""
+
+Folders = tuple[Path, Path]
+Make = Callable[[], str]
+
+
+@pytest.fixture
+def empty(platform_template: Cluster) -> Make:
+    """Make an empty database of the test's own, and return its URL."""
+
+    def make() -> str:
+        name = platform_template.database_name("release")
+        migrations.ensure_database(platform_template.superuser_dsn, name)
+        return platform_template.postgres.dsn(SUPERUSER, PASSWORD, name)
+
+    return make
+
+
+@pytest.fixture
+def last(tmp_path: Path) -> Folders:
+    """The revisions and definitions of the last release."""
+    return last_release.unpack(tmp_path / "last")
+
+
+def bring(dsn: str, which: Database, folders: Folders, patch: pytest.MonkeyPatch) -> None:
+    """Migrate a database with the files of another checkout."""
+    with patch.context() as other:
+        other.setattr(migrations, "FOLDER", folders[0])
+        other.setattr(definitions, "FOLDER", folders[1])
+        migrations.upgrade(dsn, which)
+
+
+@pytest.mark.parametrize("which", get_args(Database))
+def test_up_from_the_last_release_is_up_from_base(
+    which: Database, empty: Make, last: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = empty(), empty()
+    bring(old, which, last, monkeypatch)
+    migrations.upgrade(old, which)
+    migrations.upgrade(new, which)
+    assert described(old) == described(new)
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Folders:
+    """A release after this one, whose revision is in the way of this one's definitions."""
+    revisions, texts = tmp_path / "next" / "migrations", tmp_path / "next" / "definitions"
+    shutil.copytree(migrations.FOLDER, revisions)
+    shutil.copytree(definitions.FOLDER, texts)
+    (revisions / "platform" / "0009_next.py").write_text(REVISION)
+    statements = revisions / "platform" / "statements"
+    (statements / "0009_next.up.sql").write_text(UP)
+    (statements / "0009_next.down.sql").write_text(DOWN)
+    views = texts / "platform" / "wallet" / "views.sql"
+    views.write_text(views.read_text().replace("l.request_id", "l.asked_as"))
+    triggers = texts / "platform" / "wallet" / "triggers.sql"
+    seal = "status, canary, created_at\n"
+    assert seal in triggers.read_text()
+    triggers.write_text(triggers.read_text().replace(seal, "status, canary, created_at, note\n"))
+    return revisions, texts
+
+
+def test_a_revision_may_change_what_definitions_stand_on(
+    empty: Make, following: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No revision says which views and triggers are in its way: all are dropped and made again."""
+    old, new = empty(), empty()
+    migrations.upgrade(old, "platform")
+    before = described(old)
+    bring(old, "platform", following, monkeypatch)
+    bring(new, "platform", following, monkeypatch)
+    assert described(old) == described(new) != before
+
+    monkeypatch.setattr(migrations, "FOLDER", following[0])
+    migrations.downgrade(old, "platform", "staging", "0008")
+    monkeypatch.undo()
+    migrations.upgrade(old, "platform")
+    assert described(old) == before
+
+
+def test_a_release_that_is_not_the_last_one_is_seen(
+    empty: Make, following: Folders, last: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison sees a revision that only new databases get, as an edited one would be."""
+    released = following[0] / "platform" / "statements"
+    edited = (released / "0005_game.up.sql").read_text()
+    (released / "0005_game.up.sql").write_text(
+        edited.replace("game_id     text", "game_id     uuid")
+    )
+    old, new = empty(), empty()
+    bring(old, "platform", last, monkeypatch)
+    bring(old, "platform", following, monkeypatch)
+    bring(new, "platform", following, monkeypatch)
+    lost = set(described(old)) ^ set(described(new))
+    assert [line for line in lost if "game.round" in line and "game_id" in line]

@@ -1,0 +1,26 @@
+"""Every file of package `sql` that is read at run time is in a wheel (K11)."""
+
+from configparser import ConfigParser
+from pathlib import Path
+
+from rubyops.config import CHECKOUT
+
+PACKAGE = CHECKOUT / "sql"
+
+
+def test_the_package_data_names_every_file_that_is_no_module() -> None:
+    config = ConfigParser()
+    config.read(CHECKOUT / "setup.cfg")
+    patterns = config["options.package_data"]["sql"].split()
+    shipped = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    assert {path for path in PACKAGE.rglob("*.sql")} - shipped == set()
+    # Revisions are modules of no package: their folders' names are not imported, but listed.
+    revisions = {path for path in PACKAGE.glob("migrations/*/*.py")}
+    assert revisions and revisions <= shipped
+
+
+def test_every_pattern_finds_files() -> None:
+    config = ConfigParser()
+    config.read(CHECKOUT / "setup.cfg")
+    for pattern in config["options.package_data"]["sql"].split():
+        assert list(Path(PACKAGE).glob(pattern)), pattern
