@@ -72,8 +72,8 @@ RETURNING p.partition_no;
 SELECT hash FROM {publisher}.known_events(%(events)s::jsonb) AS hash;
 
 -- name: {consumer}_claim
--- Claim the player's next event for this transaction, unless the lease was lost, or this event or an
--- earlier one of the player is a dead letter. `position` is the number up to which the player's
+-- Claim the player's next event for this transaction, unless the lease was lost, or this event or
+-- an earlier one of the player is a dead letter. `position` is the number up to which the player's
 -- events were applied.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition

@@ -29,14 +29,14 @@ SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields,
     ON p.brand_id = d.brand_id AND p.player_id = d.player_id
  WHERE d.resolved_at IS NULL AND d.stream = %(stream)s
    AND (d.replay_requested_at IS NOT NULL OR d.discard_confirmed_at IS NOT NULL
-        OR d.reason = 'HELD_UP')
+        OR d.reason NOT IN ('FAILED', 'MALFORMED'))
    AND (d.reason = 'MALFORMED' OR d.event_no <= coalesce(p.event_no, 0) + 1)
  ORDER BY d.dead_letter_id
  LIMIT 1;
 
 -- name: {consumer}_claim_replay
 -- Close a dead letter and claim its event for this transaction, while this copy holds the lease. An
--- event that comes too early stays a dead letter. One that was applied before is closed and not won.
+-- event that comes too early stays a dead letter. One that was applied before is closed, not won.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
@@ -83,15 +83,16 @@ SELECT EXISTS (SELECT FROM lease) AS leased;
 -- name: {consumer}_replay_failed
 -- Keep why a replay failed. The event blocks its player until a person asks again.
 UPDATE {consumer}.{consumer}_dead_letter
-   SET reason = CASE reason WHEN 'HELD_UP' THEN 'FAILED' ELSE reason END, error = %(error)s,
+   SET reason = CASE reason WHEN 'MALFORMED' THEN reason ELSE 'FAILED' END, error = %(error)s,
        tries = tries + 1, replay_requested_at = NULL
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL;
 
 -- name: {consumer}_request_replay
--- Ask for a dead letter to be tried again. No row comes back unless it is open and failed by itself.
+-- Ask for a dead letter to be tried again. No row comes back unless it is open and failed itself.
 UPDATE {consumer}.{consumer}_dead_letter
    SET replay_requested_at = coalesce(replay_requested_at, now()), replay_requested_by = %(by)s
- WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason <> 'HELD_UP'
+ WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL
+   AND reason IN ('FAILED', 'MALFORMED')
    AND discard_confirmed_at IS NULL
 RETURNING dead_letter_id;
 
@@ -101,7 +102,8 @@ RETURNING dead_letter_id;
 UPDATE {consumer}.{consumer}_dead_letter
    SET discard_reason = %(reason)s, discard_requested_by = %(by)s,
        discard_requested_key = %(key)s, discard_requested_at = now()
- WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL AND reason <> 'HELD_UP'
+ WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL
+   AND reason IN ('FAILED', 'MALFORMED')
    AND discard_requested_at IS NULL
 RETURNING dead_letter_id;
 

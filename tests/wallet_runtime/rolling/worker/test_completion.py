@@ -93,7 +93,8 @@ def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
     assert Publisher(ROLLING_OUTBOX, context.database, streams).turn() == 1
     streams.close()
     with redis.Redis.from_url(redis_url, decode_responses=True) as server:
-        ((_, fields),) = server.xrange(contract.ROLLING_STREAM)
+        ((entry_id, fields),) = server.xrange(contract.ROLLING_STREAM)
+    assert look("SELECT publication_no, entry_id FROM rolling.rolling_outbox") == [(1, entry_id)]
     assert (fields["event_type"], fields["brand_id"]) == (
         contract.ROLLING_COMPLETED,
         str(player.brand_id),
