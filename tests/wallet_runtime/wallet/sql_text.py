@@ -40,8 +40,12 @@ def _files(folder: object) -> Iterator[tuple[str, str]]:
 
 @cache
 def functions(sql: str) -> dict[str, tuple[str, str]]:
-    """Return the functions of schema wallet: parameters and body by name, as they were written last."""
-    return {name: (given, body) for name, given, body in _FUNCTION.findall(sql)}
+    """Return the functions of schema wallet: parameters and body by name, each on one line."""
+    return {name: (_line(given), _line(body)) for name, given, body in _FUNCTION.findall(sql)}
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).replace("( ", "(")
 
 
 def columns(sql: str, table: str) -> set[str]:
