@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
-from rubyops.model.effect import CallService
 from rubyops.model.step import Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE

@@ -3,8 +3,8 @@
 from typing import get_args
 
 from checks._liveness import CopyLife, liveness
+from rubyops.effects.verification import VerificationKind
 from rubyops.errors import Refused, Unreachable
-from rubyops.model.effect import VerificationKind
 from rubyops.ports import Read
 
 VERIFICATION_KINDS: tuple[VerificationKind, ...] = get_args(VerificationKind)

@@ -6,8 +6,8 @@ that cannot be converted exactly are listed, never guessed. Undo: none needed wh
 
 from dataclasses import dataclass
 
+from rubyops.effects.backfill import Backfill
 from rubyops.errors import Refused
-from rubyops.model.effect import Backfill
 from rubyops.model.recorded import DRY_RUN_PREFIX, Evidence
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import EnvironmentFacts, Read

@@ -7,7 +7,7 @@ Blast radius: that bet's player. Undo: `rubyops bets rollback`, while the winnin
 from dataclasses import dataclass
 
 from commands._bets import close_body, closed_otherwise, stored_bet
-from rubyops.model.effect import CallService
+from rubyops.effects.service_call import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import WALLET_SERVICE

@@ -5,7 +5,8 @@ When: last before thaw, and whenever in doubt. It passes a freeze. Blast radius:
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import BeginVerification, RecordVerification, RunFlow
+from rubyops.effects.flow import RunFlow
+from rubyops.effects.verification import BeginVerification, RecordVerification
 from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 

@@ -5,7 +5,8 @@ When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `c
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import BeginVerification, RecordVerification, WaitFor
+from rubyops.effects.verification import BeginVerification, RecordVerification
+from rubyops.effects.wait import WaitFor
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 

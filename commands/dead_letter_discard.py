@@ -8,8 +8,8 @@ Undo: none; until it is confirmed, `rubyops events dead-letter replay` still app
 from dataclasses import dataclass
 
 from commands._dead_letters import LIST, find, resolution, shown, waits
+from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
-from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_SERVICE

@@ -7,8 +7,8 @@ Blast radius: that event's player. Undo: none; an event is applied once however 
 from dataclasses import dataclass
 
 from commands._dead_letters import LIST, find, resolution, shown, waits
+from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
-from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_SERVICE

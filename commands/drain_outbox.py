@@ -6,8 +6,8 @@ Blast radius: none; the publisher and the consumers do their usual work, one can
 
 from dataclasses import dataclass
 
+from rubyops.effects.drain import ConfirmDrained
 from rubyops.errors import Refused
-from rubyops.model.effect import ConfirmDrained
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import OPEN

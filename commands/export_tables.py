@@ -6,8 +6,8 @@ folder with counts and digests. Undo: delete the folder.
 
 from dataclasses import dataclass
 
+from rubyops.effects.export import ExportTables
 from rubyops.errors import Refused
-from rubyops.model.effect import ExportTables
 from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 

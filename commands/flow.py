@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from commands._pairs import active_pair, refuse_unless_in_force
 from commands.flows import FLOWS, ONLY_ON
+from rubyops.effects.flow import RunFlow
 from rubyops.errors import Refused, UsageError
-from rubyops.model.effect import RunFlow
 from rubyops.model.recorded import FLOWS_PREFIX
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import EnvironmentFacts, Read

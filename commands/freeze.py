@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from checks._freeze import whose
-from rubyops.model.effect import Effect, RaiseFreeze, TakeOverFreeze
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.freeze import RaiseFreeze, TakeOverFreeze
 from rubyops.model.freeze import FreezeLayer
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
@@ -41,7 +42,7 @@ def plan(params: Params, read: Read) -> Planned:
     }
     if layers:
         facts["in force already"] = [whose(layer) for layer in layers]
-    effects: tuple[Effect, ...] = (RaiseFreeze(params.level, params.reason),)
+    effects: tuple[AnyEffect, ...] = (RaiseFreeze(params.level, params.reason),)
     if params.take_over:
         effects = (TakeOverFreeze(params.take_over), *effects)
     return Planned(effects, facts)

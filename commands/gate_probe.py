@@ -7,7 +7,7 @@ Undo: not needed. In a dry-run it decides nothing.
 from dataclasses import dataclass
 from typing import Literal
 
-from rubyops.model.effect import RunFlow
+from rubyops.effects.flow import RunFlow
 from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 

@@ -9,7 +9,7 @@ stay; in non-production a revision has a way down.
 from dataclasses import dataclass
 
 from checks.platform.migrations_current import DATABASES, Schema, newest_schema, schema_of
-from rubyops.model.effect import Migrate
+from rubyops.effects.platform import Migrate
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 

@@ -6,12 +6,8 @@ Blast radius: reads, one line in the reconciliation's history, one gauge. Undo: 
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import (
-    BeginVerification,
-    RecordVerification,
-    RunFlow,
-    VerificationKind,
-)
+from rubyops.effects.flow import RunFlow
+from rubyops.effects.verification import BeginVerification, RecordVerification, VerificationKind
 from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 

@@ -6,7 +6,7 @@ tables. Undo: none; the environment's data folder is its own.
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import SeedPlayers
+from rubyops.effects.backfill import SeedPlayers
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 

@@ -7,8 +7,8 @@ Blast radius: that session; its transaction is rolled back. Undo: none, its clie
 from dataclasses import dataclass
 
 from checks._locks import HARMLESS, holders
+from rubyops.effects.freeze import EndSession
 from rubyops.errors import Refused
-from rubyops.model.effect import EndSession
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
 

@@ -5,7 +5,10 @@ When: after any rollout, restart or rollback (PRD-4b, LE-7d). Blast radius: cana
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import BeginVerification, Effect, RecordVerification, RunFlow, WaitFor
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.flow import RunFlow
+from rubyops.effects.verification import BeginVerification, RecordVerification
+from rubyops.effects.wait import WaitFor
 from rubyops.model.step import Command, Planned
 from rubyops.ports import Read
 
@@ -24,7 +27,7 @@ def plan(params: Params, read: Read) -> Planned:
     del params, read
     checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
     cases = (RunFlow(case) for case in CASES)
-    effects: tuple[Effect, ...] = (
+    effects: tuple[AnyEffect, ...] = (
         BeginVerification("smoke"),
         *checks,
         *cases,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from checks.platform import forward_progress
 from commands._facts import consumers_alive
 from commands.stop_consumers import CONSUMERS
-from rubyops.model.effect import StartProcesses, WaitFor
+from rubyops.effects.platform import StartProcesses
+from rubyops.effects.wait import WaitFor
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 

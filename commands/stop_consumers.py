@@ -7,8 +7,8 @@ Blast radius: rollings neither progress nor complete; events wait in their strea
 from dataclasses import dataclass
 
 from commands._facts import consumers_alive
+from rubyops.effects.platform import StopProcesses
 from rubyops.errors import Refused
-from rubyops.model.effect import StopProcesses
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
 from wallet_runtime.contract import ROLLING_WORKER

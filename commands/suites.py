@@ -6,7 +6,7 @@ passed for this very commit, changes of tracked files included, are not run agai
 
 from dataclasses import dataclass
 
-from rubyops.model.effect import RunSuites
+from rubyops.effects.suites import RunSuites
 from rubyops.model.recorded import SUITES as RECORDED
 from rubyops.model.recorded import UNKNOWN_COMMIT, short_commit
 from rubyops.model.step import Command, NoOp, Planned, option

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from checks._freeze import truth, whose
 from checks._state import platform_state
 from commands._verification import ROWS_MAX, verifying_run
+from rubyops.effects.freeze import LiftFreeze
 from rubyops.errors import Refused
-from rubyops.model.effect import LiftFreeze
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row

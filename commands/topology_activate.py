@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from commands._facts import money_in_reach
 from commands._pairs import Pair, active_pair, refuse_unless_in_force, saved_pair, saved_versions
 from commands._way_back import pair_to_go_back_to, refuse_open_bets
+from rubyops.effects.service_call import CallService
 from rubyops.errors import UsageError
-from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE

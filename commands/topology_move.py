@@ -13,8 +13,9 @@ from typing import Any
 from checks.money import outbox_drained
 from checks.platform import freeze_acknowledged
 from commands._documents import read_document
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.topology_move import MoveTopology, UndoTopologyMove
 from rubyops.errors import Refused, UsageError
-from rubyops.model.effect import Effect, MoveTopology, UndoTopologyMove
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
 from wallet_runtime.contract import SEALED
@@ -64,7 +65,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((effect,), facts)
 
 
-def _move(params: Params, read: Read) -> tuple[Effect | None, dict[str, object], list[str]]:
+def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, object], list[str]]:
     document = _mapping(params.file)
     text = json.dumps(document)
     digest = str(read.one("topology_move_digest", document=text)["digest"])
@@ -97,7 +98,7 @@ def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
     ]
 
 
-def _undo(params: Params, read: Read) -> tuple[Effect | None, dict[str, object], list[str]]:
+def _undo(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, object], list[str]]:
     found = read.rows("topology_move_run", run_id=params.undo)
     if not found or found[0]["undoes"] is not None:
         raise UsageError(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from commands._pairs import active_pair, refuse_unless_in_force
+from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
-from rubyops.model.effect import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
 from wallet_runtime.contract import (

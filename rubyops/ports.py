@@ -4,13 +4,13 @@
 `Actor` is what flows get: calls to live services as players and providers. `Operate` is what the engine alone gets.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from rubyops.model.finding import Finding
-from rubyops.model.freeze import FreezeChange, FreezeState
+from rubyops.model.freeze import FreezeState
 from rubyops.model.recorded import Evidence
 
 Row = dict[str, Any]
@@ -245,29 +245,6 @@ class LockState:
     gone: bool
 
 
-@dataclass(frozen=True)
-class BatchCount:
-    """What one batch of the backfill did. `last_key` is None once nothing is left below the bound."""
-
-    scanned: int
-    created: int
-    skipped_exists: int
-    errors: int
-    last_key: str | None
-
-
-@dataclass(frozen=True)
-class MoveCount:
-    """How far a topology move, or its undo, is: the whole run so far. `money` is told once it is finished."""
-
-    scanned: int
-    players: int
-    legs: int
-    referring: int
-    finished: bool
-    money: tuple[Row, ...] = ()
-
-
 class Control(Protocol):
     """The operators' own memory, outside of the database operated on. Raises `Unreachable` when it does not answer."""
 
@@ -276,24 +253,6 @@ class Control(Protocol):
 
     def freeze(self) -> FreezeState:
         """Read the present freeze state."""
-
-    def raise_freeze(self, mark: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock.
-
-        Raises `Overruled` where the freeze is not at the mark's epoch.
-        """
-
-    def take_over_freeze(self, mark: EffectIdentity, from_run: str) -> FreezeChange:
-        """Take over a run's freeze, once per effect id. Raises `LockLost`, `Overruled`, `Refused`."""
-
-    def lift_freeze(
-        self, mark: EffectIdentity, reason: str, take_over: str, change_no: int | None
-    ) -> FreezeChange:
-        """Lift what belongs to the mark's run or owner, or is taken over, once per effect.
-
-        `change_no` is the change of the platform that was verified; None where nothing is frozen.
-        Raises `LockLost`, `Refused`, and `Overruled` where freeze or platform are others by now.
-        """
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
         """Return epoch and level of the newest change that a run made to the freeze."""
@@ -318,105 +277,3 @@ class Control(Protocol):
 
     def head(self, run_id: str) -> tuple[int, str] | None:
         """Return the newest anchored line of a journal: its sequence number and digest."""
-
-    def begin_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
-        """Begin a part of the verification on this state of the platform. Raises `LockLost`."""
-
-    def pass_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
-        """Let it pass. Raises `LockLost`, or `CheckFailed` when the state is another one by now."""
-
-
-class Operate(Protocol):
-    """The engine's hands: everything that changes an environment.
-
-    Raises `Unreachable` when a server does not answer. The executor of each change checks the
-    mark's token in the act: `LockLost` when another run has taken over.
-    """
-
-    def start_platform(
-        self, mark: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
-    ) -> None:
-        """Start what does not run, migrated to the newest schema; restart the named copies, too."""
-
-    def stop(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
-        """Stop every copy of these processes."""
-
-    def start(self, mark: EffectIdentity, processes: Sequence[str]) -> None:
-        """Start every copy of these processes."""
-
-    def migrate(self, mark: EffectIdentity) -> dict[str, object]:
-        """Bring both databases to the newest schema; return the revision of each."""
-
-    def seed_players(self, mark: EffectIdentity, count: int) -> int:
-        """Create legacy players where none exist, and return how many were created."""
-
-    def has_money(self) -> bool:
-        """Whether the operated database holds the wallet's tables. Raises `Unreachable`."""
-
-    def advance_fence(self, token: int) -> None:
-        """Have the supervisor and the operated database refuse every lower token.
-
-        Raises `LockLost`, and `TimedOut` while an act holds the fence.
-        """
-
-    def raise_freeze(self, level: str, epoch: int, patience_ms: int) -> None:
-        """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut` when held up."""
-
-    def lower_freeze(
-        self, mark: EffectIdentity, level: str, epoch: int, change_no: int | None
-    ) -> None:
-        """Mirror a lowered freeze into the fence row, on the change that was verified.
-
-        Raises `LockLost`, `Overruled`, and `TimedOut` while the row is held.
-        """
-
-    def end_session(self, pid: int, started_at: str) -> bool:
-        """End a session of the operated database; False when it was gone already."""
-
-    def call(
-        self,
-        mark: EffectIdentity,
-        process: str,
-        method: str,
-        path: str,
-        body: Mapping[str, object],
-        brand_id: str | None,
-        before_each: Callable[[], None],
-    ) -> HttpAnswer:
-        """Call one route as the operator, under the request id that this effect always has.
-
-        `before_each` is asked before every try; what it raises ends the call.
-        """
-
-    def actor(self, mark: EffectIdentity, flow: str) -> Actor:
-        """Return the hands of one flow of this effect."""
-
-    def run_suites(
-        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
-    ) -> dict[str, Row]:
-        """Run test files by suite and keep the result; return per suite {passed, failed, skipped, failures}. May raise `TimedOut`."""
-
-    def export(self, mark: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
-        """Copy the tables in one snapshot; return the folder and per table its rows and sha256."""
-
-    def count_unpublished(self, lock_timeout_ms: int) -> int | None:
-        """Count unpublished events under a lock that no writer can be inside of; None when the lock was not free."""
-
-    def publish_canary(self, mark: EffectIdentity) -> str:
-        """Write this effect's canary event to the outbox, once, and return the event's id."""
-
-    def canary_arrived(self, event_id: str) -> bool:
-        """Whether the canary event is in the consumer's inbox."""
-
-    def backfill_batch(self, mark: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
-        """Do the next batch of this run after its checkpoint; the counters are those of the whole run so far."""
-
-    def topology_move_batch(
-        self,
-        mark: EffectIdentity,
-        document: Mapping[str, object] | None,
-        digest: str,
-        undoes: str | None,
-        limit: int,
-    ) -> MoveCount:
-        """Do the next batch of a move by this document, or of the undo of a run. Raises `Refused` where a guard of the database does."""

@@ -14,6 +14,32 @@ class Entry(NamedTuple):
     summary: str
 
 
+class EffectFamily(NamedTuple):
+    """Kinds of effect that share a port: their module, and the module whose `connect` makes it."""
+
+    place: str
+    adapter: str
+    kinds: tuple[str, ...]
+
+
+def _family(name: str, *kinds: str) -> EffectFamily:
+    return EffectFamily(f"rubyops.effects.{name}", f"rubyops.adapters.effects.{name}", kinds)
+
+
+EFFECTS: dict[str, EffectFamily] = {
+    "backfill": _family("backfill", "SeedPlayers", "Backfill"),
+    "drain": _family("drain", "ConfirmDrained"),
+    "export": _family("export", "ExportTables"),
+    "flow": _family("flow", "RunFlow"),
+    "freeze": _family("freeze", "RaiseFreeze", "TakeOverFreeze", "LiftFreeze", "EndSession"),
+    "platform": _family("platform", "StartPlatform", "StopProcesses", "StartProcesses", "Migrate"),
+    "service_call": _family("service_call", "CallService"),
+    "suites": _family("suites", "RunSuites"),
+    "topology_move": _family("topology_move", "MoveTopology", "UndoTopologyMove"),
+    "verification": _family("verification", "BeginVerification", "RecordVerification"),
+    "wait": _family("wait", "WaitFor"),
+}
+
 COMMANDS: dict[str, Entry] = {
     "backfill": Entry(
         "commands.backfill",

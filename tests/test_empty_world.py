@@ -19,8 +19,8 @@ import pytest
 from checks.money import conservation, ledger_tips, no_live_authorizations
 from checks.platform import freeze_acknowledged, migrations_current, single_seed
 from commands import migrate, thaw
+from commands._money_guard import MoneyGuard
 from commands.flows import FLOWS
-from rubyops.engine.guard import first_broken
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, NoOp, Planned
@@ -209,12 +209,13 @@ def test_a_platform_without_money_begins_its_first_rollout(platform_db: TestData
     assert ledger_tips.run(read).summary.startswith("no money yet")
     assert conservation.run(read).summary.startswith("no money yet")
     every = checks()
-    assert first_broken(lambda name: every[name].run(read)) is None
+    guard = MoneyGuard(lambda: True, lambda name: every[name].run(read), lambda: "open")
+    assert guard.first_broken() is None
     Money(platform_db).prepare().deposit(500)
     assert "accounts agree with their ledger" in ledger_tips.run(read).summary
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
         connection.execute("UPDATE wallet.wallet_bucket SET balance = balance + 1")
-    assert first_broken(lambda name: every[name].run(read)) is not None
+    assert guard.first_broken() is not None
 
 
 @pytest.mark.parametrize("behind", ["platform", "control"])

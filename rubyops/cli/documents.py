@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from rubyops import bootstrap, config
-from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli import render
 from rubyops.cli.console import Console
 from rubyops.cli.options import line
@@ -17,6 +16,7 @@ from rubyops.views.diff import read_diff
 from rubyops.views.documents import Kind, read_documents, validate
 from rubyops.views.view import Item, Rows
 from rubyops.views.wallet import saved_documents
+from rubyops.wiring import EnvironmentServices
 
 SCHEMAS = config.CHECKOUT / "docs" / "schemas"
 DOCUMENT_BYTES_MAX = 1_000_000

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rubyops.cli.console import Console
-from rubyops.engine.report import Outcome, StepResult
+from rubyops.effects.base import Outcome
+from rubyops.engine.report import StepResult
 from rubyops.model.step import Playbook, Step
 
 HEARTBEAT_SECONDS = 30.0

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rubyops.adapters.host import this_process
-from rubyops.bootstrap import EnvironmentServices
-from rubyops.engine.charge import raise_fence
 from rubyops.engine.journal.run_id import new_run_id
-from rubyops.engine.lease import Lease
-from rubyops.engine.stop import StopSignal
+from rubyops.engine.run.charge import raise_fence
+from rubyops.engine.run.lease import Lease
+from rubyops.stop_signal import StopSignal
+from rubyops.wiring import EnvironmentServices
 
 
 def take_down(toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal) -> bool:
@@ -29,5 +29,5 @@ def _lock(
         yield None
         return
     with Lease(toolkit.control, f"down-{new_run_id()}", this_process()) as lease:
-        raise_fence(toolkit.tools, lease.token, say, stop)
+        raise_fence(toolkit.ports, lease.token, say, stop)
         yield lease.token

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from rubyops import bootstrap
-from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli import render
 from rubyops.cli.console import Console, envelope, row
 from rubyops.cli.lowering import take_down
@@ -18,6 +17,7 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.views.copies import CopiesView
 from rubyops.views.money import read_money
 from rubyops.views.status import read_status
+from rubyops.wiring import EnvironmentServices
 
 DOWN_SCHEMA, DOCTOR_SCHEMA = "rubyops.down/v1", "rubyops.doctor/v1"
 DISK_NEEDED_BYTES = 1_000_000_000
@@ -59,7 +59,7 @@ def status(*, console: Console, environment: str | None) -> int:
     in_force = read_money(toolkit.reader)
     # Before any question that may wait: the freeze is the first line of every screen.
     render.money(console, console.data, in_force)
-    view = read_status(toolkit.reader, toolkit.control, toolkit.tools.check, in_force)
+    view = read_status(toolkit.reader, toolkit.control, toolkit.ports.check, in_force)
     _show_copies(console, view.copies)
     console.data("")
     render.marked(console, view.parts, width=12)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import click
 
 from rubyops import bootstrap
-from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
 from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line, run_options
 from rubyops.cli.session import carry_out, go_on
-from rubyops.engine.planner import planned_results
-from rubyops.engine.stop import StopSignal
+from rubyops.engine.plan.planner import planned_results
 from rubyops.errors import LockHeld, UsageError
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import PLAYBOOKS
+from rubyops.stop_signal import StopSignal
+from rubyops.wiring import EnvironmentServices
 
 LOCAL, STAGING = "local", "staging"
 PLAN_SCHEMA = "rubyops.plan/v1"
@@ -210,7 +210,7 @@ def plan(
         loaded
     )
     code = ExitCode.HAS_CHANGES if detailed_exitcode and made.changes else ExitCode.DONE
-    rows = [as_row(result) for result in planned_results(made, toolkit.tools)]
+    rows = [as_row(result) for result in planned_results(made)]
     for item in rows:
         console.data(f"{console.mark(item['status'])} {item['title']}: {item['summary']}")
     console.answer(

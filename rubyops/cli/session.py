@@ -12,22 +12,22 @@ from typing import Any
 
 import click
 
-from rubyops.bootstrap import EnvironmentServices
 from rubyops.cli import render
 from rubyops.cli.channel import is_terminal
 from rubyops.cli.console import Console, envelope
 from rubyops.cli.live import Live, as_row
 from rubyops.cli.options import in_environment
-from rubyops.engine.planner import Plan
+from rubyops.engine.plan.step_plan import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopSignal
 from rubyops.errors import Interrupted, Refused, Terminated
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
+from rubyops.stop_signal import StopSignal
 from rubyops.views.money import MoneyView, money_of, read_money
 from rubyops.views.view import plain
+from rubyops.wiring import EnvironmentServices
 
 RUN_SCHEMA = "rubyops.run/v1"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

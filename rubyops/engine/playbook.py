@@ -5,17 +5,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 
 from rubyops.errors import PlaybookInvalid, UsageError
+from rubyops.model.kinds import KINDS, PlaybookKind
 from rubyops.model.step import Check, Command, Playbook, Step
 from rubyops.yaml_tree import Fault, Node, Place, read_tree
 from wallet_runtime.contract.text import acts
 
 SCHEMA = "rubyops.playbook/v1"
-KINDS = ("rollout", "rollback", "verification", "task")
 TOP_KEYS = ("schema", "name", "title", "kind", "parameters", "steps")
 STEP_KEYS = ("id", "title", "command", "check", "with", "covers")
 PARAMETER_KEYS = ("type", "default", "allowed", "help")
@@ -156,7 +156,7 @@ class _Reader:
         self.keys(root, TOP_KEYS, required=("schema", "name", "title", "kind", "steps"))
         schema = self.word(root, "schema", allowed=(SCHEMA,))
         name, title = self.word(root, "name"), self.word(root, "title")
-        kind = self.word(root, "kind", allowed=KINDS)
+        kind = self.word(root, "kind", allowed=tuple(KINDS))
         parameters, places = self.parameters(root, given)
         steps = self.steps(root, parameters)
         for parameter in parameters:
@@ -165,14 +165,20 @@ class _Reader:
                     places[parameter],
                     f"parameter {parameter!r} is declared but never used as ${{{parameter}}}",
                 )
-        if kind == "rollback" and steps and steps[0].name != "freeze":
-            self.fault(
-                Place(steps[0].line, 1),
-                f"a rollback playbook freezes as its first step (command: freeze), found {steps[0].name!r}",
-            )
+        self.first_step(kind, steps)
         if self.faults or schema is None or name is None or title is None:
             return None
         return Playbook(name, title, kind, tuple(steps), parameters, source)  # type: ignore[arg-type]
+
+    def first_step(self, kind: str | None, steps: Sequence[Step]) -> None:
+        rules = KINDS.get(cast("PlaybookKind", kind))
+        first = rules.first_command if rules is not None else None
+        if first is not None and steps and steps[0].name != first:
+            self.fault(
+                Place(steps[0].line, 1),
+                f"a {kind} playbook freezes as its first step (command: {first}), "
+                f"found {steps[0].name!r}",
+            )
 
     def keys(self, node: Node, allowed: Sequence[str], *, required: Sequence[str] = ()) -> None:
         for key, (at, _) in node.value.items():

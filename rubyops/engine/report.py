@@ -4,20 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from rubyops.effects.base import Outcome
 from rubyops.errors import Inconclusive, OutcomeUnknown, Refused, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.status import Status
 from rubyops.model.step import Playbook, Step
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one effect ended, in a sentence and in figures."""
-
-    status: Status
-    summary: str
-    details: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_runtime.contract.freeze import Verdict
+from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import Verdict, strictness
+
+NO_FREEZE = OPEN
+
+
+def is_stricter(level: str, than: str) -> bool:
+    """Whether a freeze level stops more than another one does."""
+    return strictness(level) > strictness(than)
 
 
 @dataclass(frozen=True)

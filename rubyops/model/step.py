@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from rubyops.model.effect import Effect
+from rubyops.effects.base import AnyEffect
 from rubyops.model.finding import Finding
+from rubyops.model.kinds import PlaybookKind
 from rubyops.ports import EnvironmentFacts, Read
 
 P = TypeVar("P")
 StepKind = Literal["command", "check"]
-PlaybookKind = Literal["rollout", "rollback", "verification", "task"]
 COMMAND_LINE = "the command line"  # the source of a playbook that is one command typed by hand
 
 
@@ -30,7 +30,7 @@ class NoOp:
 class Planned:
     """The effects a step wants, in order, and the facts a person should see beside them."""
 
-    effects: tuple[Effect, ...]
+    effects: tuple[AnyEffect, ...]
     facts: dict[str, object]
 
 

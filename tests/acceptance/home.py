@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from rubyops import config
-from rubyops.engine.failpoint import VARIABLE
+from rubyops.engine.run.failpoint import VARIABLE
 from tests import sources
 from tests.acceptance.counted import count_suites
 from tests.cluster import connect

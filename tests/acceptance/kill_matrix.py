@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rubyops.engine.failpoint import Point
+from rubyops.engine.run.failpoint import Point
 from tests.acceptance.platform import Live, Player
 
 ROLLBACK = ("rollback", "--tier", "2")

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from commands.flows import FLOWS, _script
 from rubyops import bootstrap
+from rubyops.adapters.effects.flow import Flows
 from rubyops.errors import CheckFailed
 from rubyops.ports import EffectIdentity
 from tests.acceptance.home import Home
@@ -30,10 +31,9 @@ def play(name: str) -> str | None:
     """Play one flow on players of its own; return None when it passed, else what it expected and found."""
     toolkit = _own.toolkit
     run_id = f"test-{uuid4()}"
-    token = toolkit.tools.read.one("facts_gate")["fence_token"]
-    actor = toolkit.tools.operate.actor(
-        EffectIdentity(f"{run_id}/{name}/1", run_id, token, "test"), name
-    )
+    token = toolkit.ports.read.one("facts_gate")["fence_token"]
+    identity = EffectIdentity(f"{run_id}/{name}/1", run_id, token, "test")
+    actor = Flows(toolkit.access).actor(identity, name)
     try:
         FLOWS[name](actor)
     except CheckFailed as failure:
@@ -81,7 +81,7 @@ def _open(environment: str) -> None:
 def main(environment: str, passing: str, failing: str) -> None:
     """Print what every flow said."""
     # Once by itself: several threads must not be the first to use the driver and its libraries.
-    bootstrap.open_environment(environment).tools.read.one("facts_gate")
+    bootstrap.open_environment(environment).ports.read.one("facts_gate")
     warm_decoders()
     said = side_by_side(environment, passing, AT_ONCE)
     _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rubyops.engine.failpoint import Point
+from rubyops.engine.run.failpoint import Point
 from tests.acceptance.kill_matrix import Matrix
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 
 from checks.money.outbox_drained import EXPECTED_GROUPS
 from checks.platform import policy_endpoint, topology_endpoint
+from rubyops.effects.base import AnyEffect
 from rubyops.engine.playbook import type_params
 from rubyops.errors import RubyopsError
-from rubyops.model.effect import Effect
 from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
@@ -113,7 +113,7 @@ def _outcome(name: str, case: dict[str, Any]) -> dict[str, Any]:
     return {"effects": [_plain(effect) for effect in wanted.effects]}
 
 
-def _plain(effect: Effect) -> dict[str, Any]:
+def _plain(effect: AnyEffect) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(
         json.dumps({"effect": type(effect).__name__, **dataclasses.asdict(effect)})
     )

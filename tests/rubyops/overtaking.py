@@ -1,6 +1,5 @@
 """A live platform on which one run takes over from another, which then acts all the same."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +10,16 @@ import pytest
 
 from rubyops import bootstrap, config
 from rubyops.adapters import migrations
+from rubyops.adapters.effects.flow import Flows
 from rubyops.adapters.host import this_process
 from rubyops.adapters.local.servers import SUPERUSER
-from rubyops.bootstrap import EnvironmentServices
-from rubyops.engine.execute import carry_out
-from rubyops.engine.hands import EffectContext
-from rubyops.engine.report import Outcome
-from rubyops.engine.stop import StopSignal
-from rubyops.engine.tools import Flow
+from rubyops.effects.base import EffectContext, Outcome
+from rubyops.effects.flow import Flow
 from rubyops.errors import LockLost, RubyopsError
-from rubyops.model import effect as e
 from rubyops.ports import Database, EffectIdentity
+from rubyops.stop_signal import StopSignal
+from rubyops.wiring import EnvironmentServices
+from tests import effects as e
 from tests.acceptance.home import Home
 from tests.acceptance.platform import Live
 from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
@@ -72,27 +70,43 @@ class Stage:
         )
         self.runs += 1
         self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
-        self.other.tools.operate.advance_fence(self.token)
+        self.other.ports.fence.advance(self.token)
 
     def mark(self, step: str = "step") -> EffectIdentity:
         """The mark of an effect of the run in charge."""
         return EffectIdentity(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
 
-    def hands(
-        self, flow: Flow | None = None, hold: Callable[[], None] = lambda: None
-    ) -> EffectContext:
-        """The hands that carry out an effect.
+    def act(
+        self,
+        effect: e.AnyEffect,
+        identity: EffectIdentity,
+        hold: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """Carry an effect out under this identity.
 
         A run held up after its look at the lease does not look again, so `hold` does nothing.
         """
-        tools = self.toolkit.tools
-        if flow is not None:
-            tools = dataclasses.replace(tools, flow=lambda name: flow)
-        return EffectContext(tools, lambda words: None, StopSignal(), hold)
+        return self.toolkit.ports.carry_out(effect, self.context(identity, hold))
 
-    def do(self, effect: e.Effect, step: str) -> Outcome:
+    def context(self, identity: EffectIdentity, hold: Callable[[], None]) -> EffectContext:
+        """The context of an effect that nobody stops."""
+        ports = self.toolkit.ports
+        return EffectContext(identity, ports.read, ports.check, StopSignal(), print, hold, print)
+
+    def play(self, flow: Flow) -> Outcome:
+        """Play a script of the test as the flow of an effect of the run in charge."""
+
+        @dataclass(frozen=True)
+        class Planted(Flows):
+            def script(self, name: str) -> Flow:
+                return flow
+
+        context = self.context(self.mark("flow"), lambda: None)
+        return e.RunFlow("planted").carry_out(Planted(self.toolkit.access), context)
+
+    def do(self, effect: e.AnyEffect, step: str) -> Outcome:
         """Carry an effect out under the run in charge."""
-        return carry_out(effect, self.mark(step), self.hands())
+        return self.act(effect, self.mark(step))
 
     def world(self) -> dict[str, object]:
         """Everything that an act can change: rows, processes, files, schemas."""
@@ -208,22 +222,22 @@ def takes_over_before(
     patch.setattr(owner, name, overtaken)
 
 
-def next_pair(stage: Stage) -> e.Effect:
+def next_pair(stage: Stage) -> e.AnyEffect:
     """Make the activation of the other version of the split pair."""
     version = stage.live.gate()["topology_version"]
     return activation(3 - version, version)
 
 
-def stopped(stage: Stage) -> e.Effect:
+def stopped(stage: Stage) -> e.AnyEffect:
     """Stop the gateway, and make the effect that starts it."""
     stage.do(e.StopProcesses(("gateway",)), "stop")
     return e.StartProcesses(("gateway",))
 
 
-def older(which: Database, revision: str) -> Callable[[Stage], e.Effect]:
+def older(which: Database, revision: str) -> Callable[[Stage], e.AnyEffect]:
     """Take a schema back to a revision, and make the effect that brings it to the newest."""
 
-    def make(stage: Stage) -> e.Effect:
+    def make(stage: Stage) -> e.AnyEffect:
         migrations.downgrade(stage.superuser(which), which, "local", revision)
         return e.Migrate()
 

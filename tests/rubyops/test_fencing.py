@@ -11,8 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from rubyops.engine.execute import carry_out
-from rubyops.model import effect as e
+from tests import effects as e
 from tests.rubyops.overtaking import Stage, assert_refused, next_pair, older, stopped
 from wallet_runtime.contract import PLAYER_SERVICE, ROLLING_SERVICE, WALLET_SERVICE
 
@@ -46,8 +45,8 @@ def _bet(stage: Stage) -> dict[str, str]:
     return {"brand_id": player.brand_id, "player_id": player.player_id, "bet_id": bet.bet_id}
 
 
-def _bets(verb: str, **more: str) -> Callable[[Stage], e.Effect]:
-    def make(stage: Stage) -> e.Effect:
+def _bets(verb: str, **more: str) -> Callable[[Stage], e.AnyEffect]:
+    def make(stage: Stage) -> e.AnyEffect:
         bet = _bet(stage)
         body: dict[str, object] = {
             "player_id": bet["player_id"],
@@ -62,19 +61,19 @@ def _bets(verb: str, **more: str) -> Callable[[Stage], e.Effect]:
     return make
 
 
-def _batch(stage: Stage) -> e.Effect:
+def _batch(stage: Stage) -> e.AnyEffect:
     alone = _bets("settle", payout="0")(stage)
     assert isinstance(alone, e.CallService)
     body: dict[str, object] = {"bets": [{**alone.body, "request_id": str(uuid4())}]}
     return dataclasses.replace(alone, path=f"{WALLET}/v2/bets/settle-batch", body=body)
 
 
-def _replay(stage: Stage) -> e.Effect:
+def _replay(stage: Stage) -> e.AnyEffect:
     number = stage.live.one(SET_ASIDE)["dead_letter_id"]
     return e.CallService(ROLLING_SERVICE, "POST", f"/internal/rolling/dead-letters/{number}/replay")
 
 
-def _new_player(stage: Stage) -> e.Effect:
+def _new_player(stage: Stage) -> e.AnyEffect:
     brand = str(uuid4())
     return e.CallService(
         PLAYER_SERVICE, "POST", "/internal/players", {"brand_id": brand, "currency": "EUR"}, brand
@@ -86,7 +85,7 @@ def _policy(stage: Stage) -> dict[str, Any]:
     return {**row["document"], "version": 100 + stage.runs}
 
 
-def _saved_policy(stage: Stage) -> e.Effect:
+def _saved_policy(stage: Stage) -> e.AnyEffect:
     document = _policy(stage)
     stage.do(e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/policy/default", document), "save")
     return e.CallService(
@@ -94,24 +93,24 @@ def _saved_policy(stage: Stage) -> e.Effect:
     )
 
 
-def _topology(stage: Stage) -> e.Effect:
+def _topology(stage: Stage) -> e.AnyEffect:
     row = stage.live.one("SELECT document FROM wallet.wallet_topology WHERE state = 'ACTIVE'")
     document = {**row["document"], "version": 100 + stage.runs}
     return e.CallService(WALLET_SERVICE, "PUT", f"{WALLET}/topology/RUBY_SPLIT_V1", document)
 
 
-def _seed(stage: Stage) -> e.Effect:
+def _seed(stage: Stage) -> e.AnyEffect:
     stage.live.rows("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT' RETURNING version")
     return e.CallService(WALLET_SERVICE, "POST", f"{WALLET}/topology/seed-ruby-split-v1")
 
 
-def _start_all(stage: Stage) -> e.Effect:
+def _start_all(stage: Stage) -> e.AnyEffect:
     stopped(stage)
     return e.StartPlatform()
 
 
 # The last field: the same effect succeeds under the run that took over, so that what was refused was an act.
-PREPARED: tuple[tuple[str, type[e.Effect], Callable[[Stage], e.Effect], bool], ...] = (
+PREPARED: tuple[tuple[str, type[e.AnyEffect], Callable[[Stage], e.AnyEffect], bool], ...] = (
     ("start the platform", e.StartPlatform, _start_all, True),
     ("stop", e.StopProcesses, lambda stage: e.StopProcesses(("rolling_worker",)), True),
     ("start", e.StartProcesses, stopped, True),
@@ -164,20 +163,20 @@ PREPARED: tuple[tuple[str, type[e.Effect], Callable[[Stage], e.Effect], bool], .
     ("kind", "prepare", "works"), [row[1:] for row in PREPARED], ids=[row[0] for row in PREPARED]
 )
 def test_an_act_of_an_overtaken_run_is_refused(
-    stage: Stage, kind: type[e.Effect], prepare: Callable[[Stage], e.Effect], works: bool
+    stage: Stage, kind: type[e.AnyEffect], prepare: Callable[[Stage], e.AnyEffect], works: bool
 ) -> None:
     effect = prepare(stage)
     assert type(effect) is kind
-    old, hands = stage.mark("act"), stage.hands()
+    old = stage.mark("act")
     stage.take_over()
-    assert_refused(stage, lambda: carry_out(effect, old, hands))
+    assert_refused(stage, lambda: stage.act(effect, old))
     if works:
         before = stage.world()
-        assert carry_out(effect, stage.mark("act"), hands).status in ("ok", "noop")
+        assert stage.act(effect, stage.mark("act")).status in ("ok", "noop")
         assert stage.world() != before
 
 
 def test_every_kind_of_effect_has_a_moment_or_a_reason() -> None:
     tried = {kind for _, kind, _, _ in PREPARED}
-    assert tried | set(UNFENCED) == set(get_args(e.Effect))
+    assert tried | set(UNFENCED) == set(get_args(e.AnyEffect))
     assert not tried & set(UNFENCED) and all(UNFENCED.values())

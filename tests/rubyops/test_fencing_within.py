@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from rubyops.adapters import export, migrations
+from rubyops.adapters import migrations
+from rubyops.adapters.effects import export, freeze
 from rubyops.adapters.http import CallClient
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.cli.lowering import take_down
-from rubyops.engine.execute import carry_out
-from rubyops.engine.stop import StopSignal
 from rubyops.errors import LockHeld, LockLost, OutcomeUnknown, Refused
-from rubyops.model import effect as e
 from rubyops.ports import Actor, EffectIdentity, HttpAnswer
+from rubyops.stop_signal import StopSignal
+from tests import effects as e
 from tests.rubyops.overtaking import (
     Stage,
     assert_refused,
@@ -45,7 +45,7 @@ def test_a_platform_that_starts_without_a_token_stops_where_it_is_overtaken(
     stopped(stage)
     nobody = EffectIdentity("r-0/up/1", "r-0", 0, "ann")
     takes_over_before(stage, monkeypatch, LocalDriver, "_migrate")
-    assert_refused(stage, lambda: carry_out(e.StartPlatform(), nobody, stage.hands()))
+    assert_refused(stage, lambda: stage.act(e.StartPlatform(), nobody))
 
 
 def test_a_schema_is_not_changed_without_a_token_by_who_was_overtaken(
@@ -94,11 +94,11 @@ def test_a_second_try_of_a_call_asks_for_the_lease(
         if stage.token != old.token:
             raise lost
 
-    assert_refused(stage, lambda: carry_out(effect, old, stage.hands(hold=hold)), OutcomeUnknown)
+    assert_refused(stage, lambda: stage.act(effect, old, hold), OutcomeUnknown)
     assert len(sent) == 1
     sent.clear()
     old = stage.mark("act")
-    assert_refused(stage, lambda: carry_out(effect, old, stage.hands()), OutcomeUnknown)
+    assert_refused(stage, lambda: stage.act(effect, old), OutcomeUnknown)
     assert len(sent) == 2, "who does not ask is refused by the service"
 
 
@@ -137,7 +137,7 @@ def test_a_flow_goes_no_further_at_level_open(stage: Stage, call: str) -> None:
 
     assert stage.live.gate()["freeze_level"] == "open"
     with pytest.raises(LockLost, match="taken over"):
-        carry_out(e.RunFlow("planted"), stage.mark("flow"), stage.hands(flow))
+        stage.play(flow)
     assert_same(stage.world(), seen[0])
 
 
@@ -169,19 +169,19 @@ def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(
 def test_an_export_leaves_alone_what_its_resume_writes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, hands, effect = stage.mark("export"), stage.hands(), e.ExportTables(("wallet_policy",))
+    old, effect = stage.mark("export"), e.ExportTables(("wallet_policy",))
     final = exports(stage) / old.effect_id.replace("/", "-")
     real = export._publish
 
     def publish(*args: Any) -> None:
         monkeypatch.setattr(export, "_publish", real)
         stage.take_over()
-        carry_out(effect, dataclasses.replace(old, token=stage.token), hands)
+        stage.act(effect, dataclasses.replace(old, token=stage.token))
         real(*args)
 
     monkeypatch.setattr(export, "_publish", publish)
     with pytest.raises(LockLost, match="taken over"):
-        carry_out(effect, old, hands)
+        stage.act(effect, old)
     assert json.loads((final / "manifest.json").read_text())["effect"] == old.effect_id
     assert [path.name for path in exports(stage).iterdir() if path.name.startswith(".")] == []
 
@@ -199,7 +199,7 @@ def test_a_backfill_ends_with_the_batch_before(stage: Stage) -> None:
 
     old = stage.mark("backfill")
     with pytest.raises(LockLost, match="taken over"):
-        carry_out(e.Backfill(7, None), old, stage.hands(hold=hold))
+        stage.act(e.Backfill(7, None), old, hold)
     assert_same(stage.world(), looks[-1])
     assert (
         stage.live.one("SELECT scanned FROM wallet.backfill_run WHERE run_id = %s", old.run_id)[
@@ -253,7 +253,7 @@ def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.Mon
 def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
     old = stage.token
     stage.take_over()
-    assert_refused(stage, lambda: stage.toolkit.tools.operate.advance_fence(old))
+    assert_refused(stage, lambda: stage.toolkit.ports.fence.advance(old))
     assert (stage.live.gate()["fence_token"], stage.live.driver.fence()) == (
         stage.token,
         stage.token,
@@ -263,9 +263,8 @@ def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
 def test_a_freeze_is_lowered_by_the_run_in_charge_alone(stage: Stage) -> None:
     old, epoch = stage.mark("thaw"), stage.live.gate()["freeze_epoch"] + 1
     stage.take_over()
-    assert_refused(
-        stage, lambda: stage.toolkit.tools.operate.lower_freeze(old, "open", epoch, None)
-    )
+    port = freeze.connect(stage.toolkit.access)
+    assert_refused(stage, lambda: port.lower_fence_row(old, "open", epoch, None))
 
 
 def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> None:

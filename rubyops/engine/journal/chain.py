@@ -7,6 +7,7 @@ The chain shows a changed, a missing and a reordered line. A cut-off end shows a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rubyops.engine.effect_data import starts_platform
 from rubyops.engine.journal.decode import read_line
 from rubyops.engine.journal.lines import (
     FORMAT,
@@ -118,7 +119,7 @@ def needs_anchor(chain: Chain) -> bool:
     starts = {
         content.effect_id
         for content in contents
-        if isinstance(content, EffectIntended) and content.effect.get("effect") == "StartPlatform"
+        if isinstance(content, EffectIntended) and starts_platform(content.effect)
     }
     return any(
         content.status in ("ok", "noop") or content.effect_id not in starts

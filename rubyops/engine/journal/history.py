@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
+from rubyops.effects.base import AnyEffect
 from rubyops.engine.effect_data import from_data
 from rubyops.engine.journal.chain import lines_ahead
 from rubyops.engine.journal.lines import (
@@ -23,7 +24,6 @@ from rubyops.engine.journal.lines import (
 )
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
 from rubyops.errors import Refused
-from rubyops.model.effect import Effect
 
 DONE = ("ok", "noop")
 NOT_DONE = ("failed", "refused", "inconclusive")
@@ -35,7 +35,7 @@ class Remaining(NamedTuple):
     """The effects of a step that are still to do, and whether the first of them is in doubt."""
 
     number: int
-    effects: list[Effect]
+    effects: tuple[AnyEffect, ...]
     in_doubt: bool
 
 
@@ -75,8 +75,8 @@ class StepRecord:
             begun = number in self.intents
             if outcome in NOT_DONE or (number == self.first and not begun):
                 return None
-            return Remaining(number, [from_data(item) for item in self.effects[offset:]], begun)
-        return Remaining(self.last + 1, [], in_doubt=False) if self.effects else None
+            return Remaining(number, tuple(map(from_data, self.effects[offset:])), begun)
+        return Remaining(self.last + 1, (), in_doubt=False) if self.effects else None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from typing import Self
 
 import msgspec
 
-from rubyops.model.step import FindCommand, Playbook, PlaybookKind, Step, StepKind
+from rubyops.model.kinds import PlaybookKind
+from rubyops.model.step import FindCommand, Playbook, Step, StepKind
 
 
 class StoredStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from rubyops.engine.engine_ports import EnginePorts
 from rubyops.engine.journal.lines import SuiteRecorded
 from rubyops.engine.journal.writer import Journal
-from rubyops.engine.planner import Plan, StepPlan
+from rubyops.engine.plan.step_plan import Plan, StepPlan
 from rubyops.engine.report import StepResult
-from rubyops.engine.tools import EnginePorts
 from rubyops.errors import RubyopsError
+from rubyops.model.kinds import KINDS
 from rubyops.model.status import Status
 from rubyops.model.step import FindCommand, Step
 from rubyops.ports import EnvironmentFacts, Read
@@ -16,19 +17,19 @@ from rubyops.running_code import one_code
 PASSED = ("ok", "noop")
 
 
-def record_facts(plans: Sequence[StepPlan], tools: EnginePorts, journal: Journal) -> None:
+def record_facts(plans: Sequence[StepPlan], ports: EnginePorts, journal: Journal) -> None:
     """After a dry-run, keep the facts of every step that would have changed something.
 
     The real run is compared with them.
     """
     for plan in plans:
-        suite = suite_of(plan.step, tools.command, tools.read.environment)
-        if suite is not None and plan.kind == "wanted" and not plan.plays:
-            journal.write(SuiteRecorded(suite=suite, result={"passed": True, **(plan.facts or {})}))
+        suite = suite_of(plan.step, ports.command, ports.read.environment)
+        if suite is not None and plan.verdict == "planned" and not plan.plays:
+            journal.write(SuiteRecorded(suite=suite, result={"passed": True, **plan.facts}))
 
 
 def record_rollout(
-    plan: Plan, results: Sequence[StepResult], tools: EnginePorts, journal: Journal
+    plan: Plan, results: Sequence[StepResult], ports: EnginePorts, journal: Journal
 ) -> None:
     """After a rollout, keep per suite whether all of its steps passed.
 
@@ -36,13 +37,13 @@ def record_rollout(
     nothing about them. A step that had nothing to do here, and said why, did not fail. A suite that
     passed is kept with the digest of the code that every process tells now.
     """
-    facts = tools.read.environment
-    named = {item.step.id: suite_of(item.step, tools.command, facts) for item in plan.steps}
-    for suite in proves(plan, tools):
+    facts = ports.read.environment
+    named = {item.step.id: suite_of(item.step, ports.command, facts) for item in plan.steps}
+    for suite in proves(plan, ports):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         passed = _passed(steps)
         if passed is not None:
-            code = _code(tools.read) if passed else {}
+            code = _code(ports.read) if passed else {}
             result = {"passed": passed, "steps": steps, **code}
             journal.write(SuiteRecorded(suite=suite, result=result))
 
@@ -58,15 +59,15 @@ def _passed(steps: Mapping[str, Status]) -> bool | None:
     return "ok" in tried if len(tried) == len(steps) else None
 
 
-def proves(plan: Plan, tools: EnginePorts) -> tuple[str, ...]:
+def proves(plan: Plan, ports: EnginePorts) -> tuple[str, ...]:
     """Name the suites of which a run of this plan records a result: a rollout's alone are kept.
 
     `control` keeps them with the taking of the lock, so that a run whose journal is gone weighs.
     """
-    if plan.playbook.kind != "rollout":
+    if not KINDS[plan.playbook.kind].records_suites:
         return ()
-    facts = tools.read.environment
-    named = [suite_of(item.step, tools.command, facts) for item in plan.steps]
+    facts = ports.read.environment
+    named = [suite_of(item.step, ports.command, facts) for item in plan.steps]
     return tuple(dict.fromkeys(suite for suite in named if suite is not None))
 
 

@@ -15,7 +15,7 @@ from rubyops.adapters.bounded import Patience, Watch, within
 from rubyops.adapters.connections import BoundConnection, _close, open_session, resolved
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Bounds, Link
-from rubyops.adapters.export import export_tables
+from rubyops.adapters.effects.export import export_tables
 from rubyops.adapters.local import leftovers
 from rubyops.adapters.long_statements import LONG_STATEMENTS
 from rubyops.errors import Interrupted, RubyopsError, Unreachable

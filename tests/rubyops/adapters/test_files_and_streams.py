@@ -12,9 +12,10 @@ import psycopg
 import pytest
 import redis
 
-from rubyops.adapters import export, streams
+from rubyops.adapters import streams
 from rubyops.adapters.database import Link
-from rubyops.adapters.export import export_tables
+from rubyops.adapters.effects import export
+from rubyops.adapters.effects.export import export_tables
 from rubyops.adapters.streams import StreamReader
 from rubyops.errors import RubyopsError, Unreachable
 from rubyops.ports import EffectIdentity

@@ -16,9 +16,11 @@ from rubyops.cli.lazy import LazyGroup
 from rubyops.cli.main import cli
 from rubyops.cli.session import _confirm
 from rubyops.config import CHECKOUT
-from rubyops.engine.planner import Plan, StepPlan
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.freeze import LiftFreeze, RaiseFreeze
+from rubyops.effects.platform import Migrate
+from rubyops.engine.plan.step_plan import Plan, StepPlan
 from rubyops.errors import Refused
-from rubyops.model.effect import Effect, LiftFreeze, Migrate, RaiseFreeze
 from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook, Step
@@ -141,10 +143,10 @@ def say_nothing() -> None:
     """Tell nothing of the money."""
 
 
-def plan_of(*effects: Effect) -> Plan:
+def plan_of(*effects: AnyEffect) -> Plan:
     step = Step("one", "one", "command", "migrate", None, (), 1)
     return Plan(
-        Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "wanted", effects),), "p-1"
+        Playbook("p", "p", "task", (step,), {}, ""), (StepPlan(step, "planned", effects),), "p-1"
     )
 
 

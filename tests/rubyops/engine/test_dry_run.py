@@ -12,7 +12,7 @@ from rubyops.engine.session import Session
 from rubyops.errors import Interrupted, RubyopsError, Terminated, Unreachable, WriteAttempted
 from rubyops.model.finding import Finding, passed
 from rubyops.model.step import Playbook
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.cluster import TestDatabase
 from tests.rubyops.engine import tiny
 
@@ -21,7 +21,7 @@ LOOKS = tiny.playbook(("first", "fine", None), ("second", "fine", None), kind="v
 
 @pytest.fixture
 def session(control_db: TestDatabase, tmp_path: Path) -> Session:
-    return tiny.session(control_db.dsn("rubyops_ops"), tmp_path, RecordingOperate())
+    return tiny.session(control_db.dsn("rubyops_ops"), tmp_path, Recorder())
 
 
 def raising(error: Exception) -> Callable[..., Any]:
@@ -55,7 +55,7 @@ def test_a_dry_run_that_fails_is_ended(
     session: Session, where: str, error: Exception, state: str
 ) -> None:
     broken: Any = {where: raising(error)}
-    session = replace(session, tools=replace(session.tools, **broken))
+    session = replace(session, ports=replace(session.ports, **broken))
     with pytest.raises(RubyopsError) as told:
         session.rehearse(LOOKS)
     end = the_end(session)
@@ -65,7 +65,7 @@ def test_a_dry_run_that_fails_is_ended(
 
 def test_a_dry_run_that_wrote_is_ended(session: Session) -> None:
     fault = WriteAttempted("1 of 2 transactions wrote")
-    session = replace(session, tools=replace(session.tools, proof=raising(fault)))
+    session = replace(session, ports=replace(session.ports, proof=raising(fault)))
     with pytest.raises(WriteAttempted):
         session.rehearse(LOOKS)
     assert the_end(session).exit_code == fault.exit_code
@@ -79,7 +79,7 @@ def test_a_dry_run_stops_before_its_next_step(session: Session) -> None:
         session.stop.request()
         return passed("fine")
 
-    stopping = replace(session, tools=replace(session.tools, check=stop_after_the_first))
+    stopping = replace(session, ports=replace(session.ports, check=stop_after_the_first))
     with pytest.raises(Interrupted):
         stopping.rehearse(LOOKS)
     assert (len(asked), the_end(session).state) == (1, "stopped")

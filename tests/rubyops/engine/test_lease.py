@@ -10,8 +10,8 @@ import pytest
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Bounds, Link
 from rubyops.adapters.host import this_process
-from rubyops.engine import lease
-from rubyops.engine.lease import Lease
+from rubyops.engine.run import lease
+from rubyops.engine.run.lease import Lease
 from tests.cluster import TestDatabase
 from tests.rubyops.adapters.peers import backends, stopped, timed
 

@@ -9,13 +9,13 @@ import pytest
 
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
+from rubyops.effects.service_call import CallService
 from rubyops.engine.effect_data import to_data
 from rubyops.engine.report import Silent
 from rubyops.errors import Refused, RubyopsError, Unreachable
-from rubyops.model.effect import CallService
 from rubyops.model.exit_code import ExitCode
 from rubyops.ports import HttpAnswer
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.proofs import COMMIT, OPS, World
 from tests.rubyops.engine.tiny import Params, playbook
@@ -31,14 +31,14 @@ Tamper = Callable[[World, str], str | None]
 
 def stopped(world: World) -> str:
     """Leave a run whose second call was refused, as its journal and control tell of it."""
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
 
     def refuse(verb: str, subject: str) -> None:
         if subject.endswith("several/2"):
             operate.answer = HttpAnswer(409, {"code": "NOPE", "message": "not now"})
 
-    operate._on_act = refuse
+    operate.on_act = refuse
     report = engine.start(playbook(*STEPS), lambda plan: None)
     assert (report.exit_code, report.state) == (ExitCode.REFUSED, "failed")
     return report.run_id
@@ -172,13 +172,13 @@ def test_a_journal_that_is_not_the_one_control_knows_is_not_resumed(
     run_id = stopped(world)
     name = tamper(world, run_id) or run_id
     before = world.path(name).read_bytes() if world.path(name).is_file() else None
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
     for _ in range(2):
         with pytest.raises(RubyopsError, match=words) as refused:
             engine.resume(name)
         assert refused.value.exit_code in (ExitCode.REFUSED, ExitCode.USAGE)
-    assert (operate.acts, engine.tools.control.lock()) == ([], None)
+    assert (operate.acts, engine.ports.control.lock()) == ([], None)
     assert before == (world.path(name).read_bytes() if world.path(name).is_file() else None), (
         "nothing washes it clean"
     )
@@ -187,7 +187,7 @@ def test_a_journal_that_is_not_the_one_control_knows_is_not_resumed(
 
 def test_the_true_journal_is_resumed(world: World) -> None:
     run_id = stopped(world)
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
     assert engine.resume(run_id).exit_code == ExitCode.DONE
     assert engine.faults(run_id) == []
@@ -198,7 +198,7 @@ def test_the_true_journal_is_resumed(world: World) -> None:
 
 def test_a_run_that_took_the_lock_waits_for_control(world: World) -> None:
     run_id = stopped(world)
-    operate = RecordingOperate()
+    operate = Recorder()
     with pytest.raises(Unreachable, match="cannot be compared with its anchor"):
         tiny.session("postgresql://nobody@127.0.0.1:1/nowhere", world.home, operate).resume(run_id)
     assert operate.acts == []
@@ -213,7 +213,7 @@ def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock
     lines[0]["playbook"]["title"] = "Another"
     world.write(run_id, lines)
     away = ControlDatabase(Link(lambda: "postgresql://nobody@127.0.0.1:1/nowhere", "control"))
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
 
     class Returning(ControlDatabase):
@@ -224,7 +224,7 @@ def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock
             return away.head(run_id) if self.asked == 1 else super().head(run_id)
 
     control = Returning(Link(lambda: world.database.dsn(OPS), "control"))
-    engine = replaced_by(engine, tools=replaced_by(engine.tools, control=control))
+    engine = replaced_by(engine, ports=replaced_by(engine.ports, control=control))
     report = engine.resume(run_id)
     assert (report.exit_code, operate.acts) == (ExitCode.REFUSED, [])
     assert "this journal does not hold it" in str(report.message)
@@ -258,7 +258,7 @@ def outcomes(world: World, run_id: str) -> list[str]:
 
 @pytest.fixture
 def undisturbed(world: World) -> tuple[World, str]:
-    report = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).start(
+    report = tiny.session(world.database.dsn(OPS), world.home, Recorder()).start(
         playbook(*STEPS), lambda plan: None
     )
     assert report.exit_code == ExitCode.DONE
@@ -277,7 +277,7 @@ def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(
         seen, ahead = whole[: length - 1], whole[length - 1]
         world.write(run_id, whole[:length], hashed=False)
         world.anchor(run_id, seen[-1])
-        operate = RecordingOperate()
+        operate = Recorder()
         engine = tiny.session(world.database.dsn(OPS), world.home, operate)
         assert engine.resume(run_id).exit_code == ExitCode.DONE, ahead
         assert engine.faults(run_id) == [], ahead
@@ -319,7 +319,7 @@ def test_a_forged_end_is_believed_for_nothing(world: World) -> None:
         {"type": "run_finished", "state": "finished", "exit_code": 0},
     ]
     world.write(run_id, [*lines, *(base | line for line in tail)])
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
     assert engine.ahead(run_id) == len(tail)
     assert engine.resume(run_id).exit_code == ExitCode.DONE
@@ -340,4 +340,4 @@ def test_a_forged_end_does_not_make_a_finished_run_go_on(undisturbed: tuple[Worl
     }
     world.write(run_id, [*lines, base | {"type": "run_resumed", "pid": 1, "anchored": 0}])
     with pytest.raises(Refused, match="has finished"):
-        tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).resume(run_id)
+        tiny.session(world.database.dsn(OPS), world.home, Recorder()).resume(run_id)

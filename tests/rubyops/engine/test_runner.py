@@ -20,7 +20,7 @@ from rubyops.errors import Refused
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.ports import HttpAnswer
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.cluster import TestDatabase
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.tiny import Params, playbook
@@ -37,7 +37,7 @@ def lines_of(home: Path, run_id: str) -> list[dict[str, Any]]:
 def start(
     database: TestDatabase,
     home: Path,
-    operate: RecordingOperate,
+    operate: Recorder,
     *steps: Any,
     kind: Any = "task",
     **more: Any,
@@ -50,7 +50,7 @@ def start(
 def test_intent_stands_before_and_outcome_after_each_effect(
     control_db: TestDatabase, tmp_path: Path
 ) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     report = start(
         control_db,
         tmp_path,
@@ -90,7 +90,7 @@ def test_a_broken_invariant_freezes_and_ends_with_3(
     def check(name: str) -> Finding:
         return failed("account X of player 7 is 1 off") if name == "ledger-tips" else passed("fine")
 
-    operate = RecordingOperate()
+    operate = Recorder()
     report = start(control_db, tmp_path, operate, ("several", "several", Params()), check=check)
     assert report.exit_code == ExitCode.REFUSED
     assert "player 7" in str(report.message)
@@ -108,7 +108,7 @@ def test_a_control_that_refuses_the_freeze_does_not_hide_the_broken_invariant(
     with psycopg.connect(control_db.superuser_dsn) as connection:
         signature = "control.raise_freeze(text, text, text, text, text, text, bigint)"
         connection.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM rubyops_ops")
-    operate = RecordingOperate()
+    operate = Recorder()
     report = start(control_db, tmp_path, operate, ("several", "several", Params()), check=check)
     assert report.exit_code == ExitCode.REFUSED
     assert "player 7" in str(report.message)
@@ -118,7 +118,7 @@ def test_a_control_that_refuses_the_freeze_does_not_hide_the_broken_invariant(
 def test_a_failed_call_is_refused_and_resume_plans_it_anew(
     control_db: TestDatabase, tmp_path: Path
 ) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     operate.answer = HttpAnswer(409, {"code": "NOPE", "message": "not now"})
     report = start(control_db, tmp_path, operate, ("several", "several", Params()))
     assert (report.exit_code, report.results[0].status) == (ExitCode.REFUSED, "refused")
@@ -133,7 +133,7 @@ def test_a_failed_call_is_refused_and_resume_plans_it_anew(
 def test_no_answer_is_unknown_and_resume_repeats_the_same_id(
     control_db: TestDatabase, tmp_path: Path
 ) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     operate.answer = HttpAnswer(0, None, "reset")
     report = start(control_db, tmp_path, operate, ("several", "several", Params()))
     assert (report.exit_code, report.results[0].status) == (ExitCode.UNKNOWN, "unknown")
@@ -160,7 +160,7 @@ def test_an_overtaken_run_stops_before_its_next_effect(
             other._link.rows("control_lock_release", run_id=run_id, token=lock.token)
             other.acquire("r-other", this_process())
 
-    operate = RecordingOperate(overtake)
+    operate = Recorder(overtake)
     report = start(control_db, tmp_path, operate, ("several", "several", Params(calls=2)))
     assert report.exit_code == ExitCode.REFUSED
     assert len([verb for verb, _ in operate.acts if verb == "call"]) == 1
@@ -168,14 +168,14 @@ def test_an_overtaken_run_stops_before_its_next_effect(
 
 
 def test_stopping_is_resumable(control_db: TestDatabase, tmp_path: Path) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(control_db.dsn(OPS), tmp_path, operate)
-    operate._on_act = lambda verb, subject: (
+    operate.on_act = lambda verb, subject: (
         engine.stop.request() if subject.endswith("several/1") else None
     )
     report = engine.start(playbook(("several", "several", Params(calls=3))), lambda plan: None)
     assert (report.exit_code, report.state) == (ExitCode.INTERRUPTED, "stopped")
-    operate._on_act = lambda verb, subject: None
+    operate.on_act = lambda verb, subject: None
     again = tiny.session(control_db.dsn(OPS), tmp_path, operate).resume(report.run_id)
     assert again.exit_code == ExitCode.DONE
     assert [subject[-1] for verb, subject in operate.acts if verb == "call"] == ["1", "2", "3"]
@@ -190,9 +190,7 @@ def test_a_verification_looks_at_everything_before_it_fails(
         return failed("no") if name == "fine" else passed("yes")
 
     steps = (("a", "fine", None), ("b", "several", Params()), ("c", "fine", None))
-    report = start(
-        control_db, tmp_path, RecordingOperate(), *steps, kind="verification", check=check
-    )
+    report = start(control_db, tmp_path, Recorder(), *steps, kind="verification", check=check)
     assert (report.exit_code, [result.status for result in report.results]) == (
         ExitCode.CHECK_FAILED,
         ["failed", "ok", "failed"],
@@ -202,7 +200,7 @@ def test_a_verification_looks_at_everything_before_it_fails(
 def test_a_resumed_run_refuses_a_freeze_that_somebody_changed(
     control_db: TestDatabase, tmp_path: Path
 ) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     operate.answer = HttpAnswer(409, {"code": "NOPE"})
     report = start(
         control_db,
@@ -219,7 +217,7 @@ def test_a_resumed_run_refuses_a_freeze_that_somebody_changed(
 
 
 def test_a_dry_run_acts_on_nothing(control_db: TestDatabase, tmp_path: Path) -> None:
-    operate = RecordingOperate()
+    operate = Recorder()
     report = tiny.session(control_db.dsn(OPS), tmp_path, operate).rehearse(
         playbook(("several", "several", Params()), ("look", "fine", None))
     )

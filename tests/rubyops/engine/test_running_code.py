@@ -4,7 +4,7 @@ import pytest
 
 from checks.platform import code_current
 from commands import start_platform
-from rubyops.model.effect import StartPlatform
+from rubyops.effects.platform import StartPlatform
 from rubyops.model.step import NoOp, Planned
 from tests.rubyops.engine.journal.proofs import CODE, World
 from wallet_runtime.contract import ROLLING_WORKER

@@ -9,7 +9,7 @@ from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
 from rubyops.engine.report import Silent
 from rubyops.errors import Unreachable
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.proofs import OPS, World
 from tests.rubyops.engine.test_resume import (
@@ -59,10 +59,10 @@ class AwayWhenAsked(ControlDatabase):
 def adopt(world: World, run_id: str, *, away: bool = False) -> list[str]:
     """Have another run take the freeze over, and return its notes."""
     reporter = Listening()
-    engine = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
+    engine = tiny.session(world.database.dsn(OPS), world.home, Recorder())
     control = AwayWhenAsked(Link(lambda: world.database.dsn(OPS), "control"))
     control.of = run_id if away else ""
-    engine = replace(engine, reporter=reporter, tools=replace(engine.tools, control=control))
+    engine = replace(engine, reporter=reporter, ports=replace(engine.ports, control=control))
     taken = engine.start(playbook(("adopt", "adopt", Params(word=run_id))), lambda plan: None)
     assert taken.state == "finished", taken.message
     return reporter.told
@@ -128,5 +128,5 @@ def test_the_anchored_journal_is_told_and_stays_sound(world: World) -> None:
         file.write(b'{"seq":')
     assert adopt(world, run_id) == []
     assert world.lines(run_id)[-1]["type"] == "freeze_taken_over"
-    engine = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
+    engine = tiny.session(world.database.dsn(OPS), world.home, Recorder())
     assert (engine.faults(run_id), engine.ahead(run_id)) == ([], 0)

@@ -14,29 +14,19 @@ from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
+from rubyops.effects.freeze import RaiseFreeze, TakeOverFreeze
+from rubyops.effects.platform import StartProcesses, StopProcesses
+from rubyops.effects.service_call import CallService
 from rubyops.engine.playbook import Library
 from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopSignal
-from rubyops.engine.tools import EnginePorts
-from rubyops.model.effect import (
-    CallService,
-    RaiseFreeze,
-    StartProcesses,
-    StopProcesses,
-    TakeOverFreeze,
-)
 from rubyops.model.finding import passed
 from rubyops.model.step import Check, Command, Planned, Playbook, Step
 from rubyops.ports import CheckRunner, Read
-from rubyops.testing import (
-    RecordingOperate,
-    StillRead,
-    always_ok,
-    in_force,
-    nobody,
-    nothing_written,
-)
+from rubyops.stop_signal import StopSignal
+from rubyops.testing.effects import Recorder
+from rubyops.testing.reading import StillRead, always_ok
+from tests.rubyops.engine.doubles import engine_ports
 
 
 @dataclass(frozen=True)
@@ -95,7 +85,7 @@ def playbook(*steps: tuple[str, str, Params | None], kind: Any = "task") -> Play
 def session(
     control_dsn: str,
     home: Path,
-    operate: RecordingOperate,
+    operate: Recorder,
     *,
     check: CheckRunner = always_ok,
     read: StillRead | None = None,
@@ -103,24 +93,8 @@ def session(
     """Wire the engine to a real control database and a real journal folder."""
     control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
     reader = read or StillRead({"facts_freeze": [{"level": "open"}]})
-    tools = EnginePorts(
-        reader,
-        control,
-        operate,
-        check,
-        COMMANDS.__getitem__,
-        _no_flow,
-        nothing_written,
-        in_force(control),
-        nobody,
-        dict,
-        lambda table: (),
-    )
-    return Session(tools, JournalFolder(home / "journal"), this_process(), Silent(), StopSignal())
-
-
-def _no_flow(name: str) -> Any:
-    raise KeyError(name)
+    ports = engine_ports(reader, control, operate, check, COMMANDS.__getitem__)
+    return Session(ports, JournalFolder(home / "journal"), this_process(), Silent(), StopSignal())
 
 
 def main(control_dsn: str, home: str, run_id: str) -> None:
@@ -131,7 +105,7 @@ def main(control_dsn: str, home: str, run_id: str) -> None:
         with acts.open("a", encoding="utf-8") as file:
             file.write(json.dumps([verb, subject]) + "\n")
 
-    engine = session(control_dsn, Path(home), RecordingOperate(remember))
+    engine = session(control_dsn, Path(home), Recorder(remember))
     killed = playbook(
         ("freeze", "freeze", Params()),
         ("several", "several", Params(calls=2)),

@@ -6,7 +6,7 @@ from pathlib import Path
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Row
-from rubyops.testing import StillRead
+from rubyops.testing.reading import StillRead
 from rubyops.views.activations import read_activations
 from rubyops.views.bets import read_open_bets
 from rubyops.views.dead_letters import read_dead_letters

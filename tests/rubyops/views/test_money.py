@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
-from rubyops.testing import StillRead
+from rubyops.testing.reading import StillRead
 from rubyops.views.money import money_of, read_money
 from rubyops.views.view import plain
 from wallet_runtime.contract.freeze import Verdict

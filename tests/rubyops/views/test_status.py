@@ -12,7 +12,7 @@ from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.freeze import FreezeTruth
 from rubyops.ports import Row
-from rubyops.testing import StillRead, always_ok
+from rubyops.testing.reading import StillRead, always_ok
 from rubyops.views.money import MoneyView, money_of, read_money
 from rubyops.views.status import StatusView, read_status
 from rubyops.views.view import plain, released

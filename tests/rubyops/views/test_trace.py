@@ -3,7 +3,7 @@
 import pytest
 
 from rubyops.errors import UsageError
-from rubyops.testing import StillRead
+from rubyops.testing.reading import StillRead
 from rubyops.views.bets import read_open_bets
 from rubyops.views.trace import read_trace
 from rubyops.views.view import plain

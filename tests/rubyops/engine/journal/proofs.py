@@ -18,20 +18,23 @@ from rubyops.adapters.database import Link
 from rubyops.adapters.host import this_process
 from rubyops.adapters.journal_file import JournalFolder
 from rubyops.adapters.results import SealedResults
+from rubyops.effects.backfill import Backfill
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.flow import Flow, RunFlow
 from rubyops.engine.journal.evidence import EvidenceBook
 from rubyops.engine.report import RunReport, Silent
 from rubyops.engine.session import Session
-from rubyops.engine.stop import StopSignal
-from rubyops.engine.tools import EnginePorts
 from rubyops.errors import CheckFailed
-from rubyops.model.effect import Backfill, RunFlow
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.recorded import Evidence
 from rubyops.model.step import Command, NoOp, Planned, Playbook
 from rubyops.ports import Copy, Database, EnvironmentFacts, HttpAnswer, Row
-from rubyops.testing import RecordingOperate, StillRead, in_force, nobody, nothing_written
+from rubyops.stop_signal import StopSignal
+from rubyops.testing.effects import Recorder
+from rubyops.testing.reading import StillRead
 from tests.chains import Lines, as_text, chained
 from tests.cluster import TestDatabase
+from tests.rubyops.engine.doubles import engine_ports
 from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1, WORKER_PROCESSES
 
 COMMIT, CODE = "a" * 40, "c" * 64
@@ -42,10 +45,17 @@ OPS, READER = "rubyops_ops", "rubyops_read"
 ELSEWHERE = ("FLOW-11",)
 
 
-class EffectContext(RecordingOperate):
-    """EffectContext whose flows need no platform."""
+@dataclass(frozen=True)
+class PlainFlows:
+    """Flows that need no platform: their actor is nobody."""
 
-    def actor(self, mark: object, flow: str) -> Any:
+    find: Callable[[str], Flow]
+
+    def script(self, flow: str) -> Flow:
+        """Find a flow."""
+        return self.find(flow)
+
+    def actor(self, identity: object, flow: str) -> Any:
         """Give a flow nobody to call with."""
         return self
 
@@ -99,20 +109,14 @@ class World:
             return failed(f"{name} is broken") if name in self.broken else passed(f"{name} holds")
 
         used = control or self.control
-        tools = EnginePorts(
-            self.read(),
-            used,
-            EffectContext(),
-            check,
-            self.command,
-            self.flow,
-            nothing_written,
-            in_force(used),
-            nobody,
-            dict,
-            lambda table: (),
-        )
-        return Session(tools, self.journals, this_process(), Silent(), StopSignal())
+        recorder = Recorder()
+        recorded, flows = recorder.port_of(used), PlainFlows(self.flow)
+
+        def port_of(effect: AnyEffect) -> object:
+            return flows if isinstance(effect, RunFlow) else recorded(effect)
+
+        ports = engine_ports(self.read(), used, recorder, check, self.command, port_of)
+        return Session(ports, self.journals, this_process(), Silent(), StopSignal())
 
     def command(self, name: str) -> Command[Any]:
         """The shipped command, with a plan that changes nothing but plays flows."""

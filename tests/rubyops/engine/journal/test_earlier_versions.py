@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from rubyops import bootstrap
+from rubyops.effects.service_call import CallService
 from rubyops.engine.journal.chain import Chain, anchor_faults, read_chain
 from rubyops.engine.journal.evidence import EvidenceBook
-from rubyops.engine.journal.history import read_history
+from rubyops.engine.journal.history import Remaining, read_history
 from rubyops.errors import Refused
-from rubyops.model.effect import CallService
 from rubyops.model.step import FindCommand
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.proofs import OPS, World
 from tests.rubyops.engine.journal.test_evidence import DRY_RUN
@@ -111,13 +111,13 @@ def test_its_playbook_is_restored(name: str) -> None:
 
 def test_an_effect_without_an_outcome_is_in_doubt() -> None:
     remaining = read_history(chain_of(KILLED).lines).steps["several"].remaining()
-    calls = [CallService("wallet_service", "POST", f"/{number}") for number in (1, 2)]
-    assert remaining == (2, calls, True)
+    calls = tuple(CallService("wallet_service", "POST", f"/{number}") for number in (1, 2))
+    assert remaining == Remaining(2, calls, True)
 
 
 def test_a_killed_run_is_resumed_from_the_effect_in_doubt(world: World) -> None:
     run_id = lay_down(world, KILLED)
-    operate = RecordingOperate()
+    operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
     assert engine.resume(run_id).state == "finished"
     assert operate.acts[-2:] == [("call", f"{run_id}/several/{number}") for number in (2, 3)]
@@ -131,7 +131,7 @@ def test_a_killed_run_is_resumed_from_the_effect_in_doubt(world: World) -> None:
 def test_a_run_that_ended_is_not_resumed(world: World, name: str) -> None:
     run_id = lay_down(world, name)
     with pytest.raises(Refused, match="there is nothing to resume"):
-        tiny.session(world.database.dsn(OPS), world.home, RecordingOperate()).resume(run_id)
+        tiny.session(world.database.dsn(OPS), world.home, Recorder()).resume(run_id)
 
 
 def test_the_figures_of_a_dry_run_are_believed(world: World) -> None:

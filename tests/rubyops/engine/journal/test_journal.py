@@ -12,10 +12,10 @@ from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
 from rubyops.engine.journal.run_id import new_run_id
 from rubyops.engine.journal.writer import Journal
 from rubyops.errors import JournalUnwritable, LockHeld, UsageError
-from rubyops.model import effect as e
 from rubyops.model.secret import Secret
+from tests import effects as e
 
-EFFECTS: tuple[e.Effect, ...] = (
+EFFECTS: tuple[e.AnyEffect, ...] = (
     e.StartPlatform(),
     e.StopProcesses(("a", "b")),
     e.StartProcesses(("a",)),
@@ -52,7 +52,7 @@ def lines(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: type(effect).__name__)
-def test_every_effect_survives_the_journal(effect: e.Effect) -> None:
+def test_every_effect_survives_the_journal(effect: e.AnyEffect) -> None:
     assert from_data(json.loads(json.dumps(to_data(effect)))) == effect
 
 

@@ -15,7 +15,7 @@ from rubyops.engine.journal.decode import read_line
 from rubyops.engine.journal.stored_playbook import StoredPlaybook, StoredStep
 from rubyops.engine.journal.writer import Journal
 from rubyops.errors import Refused
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.chains import as_text, chained
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.forgeries import rolled_out
@@ -138,7 +138,7 @@ def test_types_and_fields_of_a_later_version_stay_in_the_chain(world: World) -> 
     lines.insert(3, lines[2] | {"type": "of_later"})
     world.write(run_id, lines)
     world.anchor(run_id, world.lines(run_id)[-1])
-    engine = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
+    engine = tiny.session(world.database.dsn(OPS), world.home, Recorder())
     assert engine.faults(run_id) == []
     assert engine.reading(run_id).chain.lines[3].content is None
     assert engine.resume(run_id).state == "finished"
@@ -151,7 +151,7 @@ def test_a_run_of_a_later_format_is_told_and_not_resumed(world: World, from_line
     world.write(run_id, [*lines[:from_line], *(line | {"v": LATER} for line in lines[from_line:])])
     world.anchor(run_id, world.lines(run_id)[-1])
     before = world.path(run_id).read_bytes()
-    engine = tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
+    engine = tiny.session(world.database.dsn(OPS), world.home, Recorder())
     with pytest.raises(Refused, match="a later version of rubyops wrote in its journal"):
         engine.resume(run_id)
     assert (engine.faults(run_id), world.path(run_id).read_bytes()) == ([], before)

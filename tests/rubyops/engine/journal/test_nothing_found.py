@@ -5,18 +5,17 @@ from typing import Any
 
 import pytest
 
+from rubyops.effects.platform import StopProcesses
 from rubyops.engine.journal.history import StepRecord
 from rubyops.engine.journal.lines import Content, SuiteRecorded
 from rubyops.engine.journal.suites import record_rollout
-from rubyops.engine.planner import Plan, StepPlan
-from rubyops.engine.probe import settle
+from rubyops.engine.plan.step_plan import Plan, StepPlan
 from rubyops.engine.report import StepResult, status_of
 from rubyops.errors import CheckFailed, Inconclusive, Unreachable
-from rubyops.model.effect import StopProcesses
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Command, Planned, Playbook, Step
 from rubyops.ports import Copy
-from rubyops.testing import StillRead
+from rubyops.testing.reading import StillRead
 
 STOP = StopProcesses(("rolling_worker",))
 
@@ -36,7 +35,7 @@ def worker(state: str, pid: int) -> Copy:
 def test_a_stop_is_applied_where_a_stopped_copy_is_seen(running: list[Copy], verdict: str) -> None:
     read = StillRead()
     read.running = running
-    assert settle(STOP, read) == verdict
+    assert STOP.in_doubt(read) == verdict
 
 
 def test_a_stop_in_doubt_stays_so_where_the_driver_does_not_answer() -> None:
@@ -45,7 +44,7 @@ def test_a_stop_in_doubt_stays_so_where_the_driver_does_not_answer() -> None:
             raise Unreachable("its socket is gone")
 
     with pytest.raises(Unreachable, match="its socket is gone"):
-        settle(STOP, Mute())
+        STOP.in_doubt(Mute())
 
 
 def test_inconclusive_is_a_check_that_failed_and_is_called_by_its_name() -> None:

@@ -12,7 +12,7 @@ from rubyops.cli.console import row
 from rubyops.engine.session import Session
 from rubyops.errors import RubyopsError
 from rubyops.ports import Read
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.chains import Lines, chained
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.forgeries import rolled_out
@@ -50,7 +50,7 @@ def read_by_all(
     world: World, run_id: str, *, engine: Session | None = None, read: Read | None = None
 ) -> tuple[str, ...]:
     """Have every reader read the run; return its faults."""
-    engine = engine or tiny.session(world.database.dsn(OPS), world.home, RecordingOperate())
+    engine = engine or tiny.session(world.database.dsn(OPS), world.home, Recorder())
     reading = engine.reading(run_id)
     runs._run_row(reading)
     for line in reading.chain.lines:

@@ -1,6 +1,5 @@
 """The suites step of a rollout (LOC-6): a real pytest on a checkout that has a fault planted."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,28 +12,11 @@ from rubyops.adapters.results import SealedResults
 from rubyops.adapters.suites import PytestSuites
 from rubyops.engine.report import RunReport
 from rubyops.model.exit_code import ExitCode
-from rubyops.ports import Row
-from rubyops.testing import RecordingOperate
+from rubyops.testing.effects import Recorder
 from tests.cluster import TestDatabase
 from tests.rubyops.engine import tiny
 
 GATEWAY = SUITES["gateway split-balance routes"][0]
-
-
-class SuiteHands(RecordingOperate):
-    """EffectContext that run the suites of a checkout, and nothing else."""
-
-    def __init__(self, checkout: Path) -> None:
-        """Keep results beside the checkout."""
-        super().__init__()
-        self.suites = PytestSuites(
-            checkout, SealedResults(checkout.parent / "results", "c0ffee", "")
-        )
-
-    def run_suites(
-        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
-    ) -> dict[str, Row]:
-        return self.suites.run(suites, while_waiting)
 
 
 @pytest.fixture
@@ -54,9 +36,10 @@ def roll_out(database: TestDatabase, home: Path, checkout: Path) -> RunReport:
     """Carry out the rollout's step of that name."""
     whole = bootstrap.playbook("rollout-local")
     playbook = replace(whole, steps=tuple(step for step in whole.steps if step.id == "suites"))
-    return tiny.session(database.dsn("rubyops_ops"), home, SuiteHands(checkout)).start(
-        playbook, lambda plan: None
-    )
+    suites = PytestSuites(checkout, SealedResults(checkout.parent / "results", "c0ffee", ""))
+    session = tiny.session(database.dsn("rubyops_ops"), home, Recorder())
+    ports = replace(session.ports, port_of=lambda effect: suites)
+    return replace(session, ports=ports).start(playbook, lambda plan: None)
 
 
 def test_a_broken_suite_turns_the_rollout_red(

@@ -1,0 +1,42 @@
+"""The money invariants that must hold around every changing step, and the brake when one breaks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.freeze import RaiseFreeze
+from rubyops.model.finding import Finding
+from rubyops.ports import CheckRunner
+from wallet_runtime.contract import INGRESS
+from wallet_runtime.contract.freeze import strictness
+
+MONEY_CHECKS = ("ledger-tips", "conservation", "outbox-age")
+REASON_LENGTH_MAX = 300
+
+
+@dataclass(frozen=True)
+class MoneyGuard:
+    """Asks the invariants, where there is money. `level` reads the freeze that is wanted."""
+
+    has_money: Callable[[], bool]
+    check: CheckRunner
+    level: Callable[[], str]
+
+    def first_broken(self) -> tuple[str, Finding] | None:
+        """Return the first invariant that does not hold, with its finding. Raises `Unreachable`."""
+        if not self.has_money():
+            return None
+        for name in MONEY_CHECKS:
+            finding = self.check(name)
+            if not finding.ok:
+                return name, finding
+        return None
+
+    def brake(self, name: str, finding: Finding) -> AnyEffect | None:
+        """Return the freeze of ingress for a broken invariant.
+
+        None where ingress is frozen already, or where the invariant could not be looked at.
+        """
+        if finding.status != "failed" or strictness(self.level()) >= strictness(INGRESS):
+            return None
+        return RaiseFreeze("ingress", f"{name}: {finding.summary}"[:REASON_LENGTH_MAX])

@@ -1,0 +1,1 @@
+"""The port of each family of effects, on the servers and processes of an environment."""

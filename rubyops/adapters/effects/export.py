@@ -1,0 +1,155 @@
+"""Exports tables in one snapshot; nothing bears its final name before all of it is on the disk."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql as composed
+
+import sql
+from rubyops.adapters.access import Access
+from rubyops.adapters.database import Link
+from rubyops.adapters.durable import sync_folder, write_new
+from rubyops.effects.export import ExportPort
+from rubyops.errors import RubyopsError, overtaken
+from rubyops.ports import EffectIdentity
+
+SCHEMA = "wallet"
+MANIFEST = "manifest.json"
+
+
+def export_tables(
+    link: Link, exports: Path, mark: EffectIdentity, tables: Sequence[str]
+) -> dict[str, object]:
+    """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
+
+    A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`,
+    and leaves nothing, when the mark's token is overtaken before the folder has its name.
+    """
+    final = exports / mark.effect_id.replace("/", "-")
+    if final.exists():
+        done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
+        return done
+    # Named by the token too: a run that was overtaken and goes on must not touch what its resume
+    # writes under the same effect.
+    unfinished = final.with_name(f".{final.name}.{mark.token}.unfinished")
+    try:
+        return _write(link, unfinished, final, mark, tables)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        link.rows("fence_hold", token=mark.token)
+        left = [str(folder) for folder in (unfinished, final) if folder.exists()]
+        told = "no file of it was left. Make room and repeat."
+        if left:
+            told = f"{' and '.join(left)} could not be removed. Remove that, then repeat."
+        reason = error.strerror or error
+        raise RubyopsError(f"the export to {final} failed ({reason}); {told}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(
+    link: Link, unfinished: Path, final: Path, mark: EffectIdentity, tables: Sequence[str]
+) -> dict[str, object]:
+    unfinished.mkdir(mode=0o700, parents=True)
+    manifest: dict[str, object] = {
+        "effect": mark.effect_id,
+        "folder": str(final),
+        "taken_at": datetime.now(UTC).isoformat(),
+        "tables": _copy_all(link, unfinished, mark, tables),
+    }
+    write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    sync_folder(unfinished)
+    _publish(link, unfinished, final, mark)
+    return manifest
+
+
+def _publish(link: Link, unfinished: Path, final: Path, mark: EffectIdentity) -> None:
+    """Give the folder its name, and have that on the disk, while the fence is held.
+
+    A fence that was lost before the commit, and a disk that fails, take the name away again.
+    """
+    named = False
+    try:
+        with link.blocks("fence_hold_briefly") as connection, connection.transaction():
+            _hold(connection, mark)
+            unfinished.rename(final)
+            named = True
+            sync_folder(final.parent)
+            # Again: psycopg keeps silent about a connection that it finds closed at the commit.
+            _hold(connection, mark)
+    except (RubyopsError, OSError):
+        if named:
+            shutil.rmtree(final, ignore_errors=True)
+        link.rows("fence_hold", token=mark.token)
+        raise
+
+
+def _hold(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
+    connection.execute(sql.query("fence_hold_briefly"), {"token": mark.token})
+
+
+def _copy_all(
+    link: Link, folder: Path, mark: EffectIdentity, tables: Sequence[str]
+) -> dict[str, dict[str, object]]:
+    with link.blocks("ops_export_table") as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        try:
+            with connection.transaction():
+                _confirm(connection, mark)
+                return {
+                    table: _copy(connection, folder / f"{table}.csv", table) for table in tables
+                }
+        finally:
+            if not connection.closed:
+                connection.isolation_level, connection.read_only = None, None
+
+
+def _confirm(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
+    """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
+    present = connection.execute(sql.query("fence_present")).fetchone()
+    if present is None or present["token"] != mark.token:
+        token = f"fencing token {mark.token} was overtaken"
+        raise overtaken(f"{token}, so nothing was exported")
+
+
+def _copy(
+    connection: psycopg.Connection[dict[str, object]], path: Path, table: str
+) -> dict[str, object]:
+    statement = composed.SQL(sql.query("ops_export_table").rstrip(";")).format(
+        table=composed.Identifier(SCHEMA, table)
+    )
+    digest, size = hashlib.sha256(), 0
+    with connection.cursor() as cursor:
+        with path.open("xb") as file, cursor.copy(statement) as copy:
+            for block in copy:
+                file.write(block)
+                digest.update(block)
+                size += len(block)
+            file.flush()
+            os.fsync(file.fileno())
+        return {"rows": cursor.rowcount, "bytes": size, "sha256": digest.hexdigest()}
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Implements `ExportPort`."""
+
+    platform: Link
+    folder: Path
+
+    def export(self, identity: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
+        """Copy the tables in one snapshot."""
+        return export_tables(self.platform, self.folder, identity, tables)
+
+
+def connect(access: Access) -> ExportPort:
+    """Make the port."""
+    return Exports(access.platform, access.exports)

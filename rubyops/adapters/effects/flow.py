@@ -1,0 +1,29 @@
+"""Flows and the actor that plays them."""
+
+from dataclasses import dataclass
+
+from rubyops.adapters.access import Access
+from rubyops.adapters.actor import CanaryActor
+from rubyops.effects.flow import Flow, FlowPort
+from rubyops.ports import Actor, EffectIdentity
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Implements `FlowPort`."""
+
+    access: Access
+
+    def script(self, flow: str) -> Flow:
+        """Find a flow by its name."""
+        return self.access.flow(flow)
+
+    def actor(self, identity: EffectIdentity, flow: str) -> Actor:
+        """Act for one flow of this effect."""
+        known = self.access
+        return CanaryActor(known.driver, known.client, known.platform, known.read, identity, flow)
+
+
+def connect(access: Access) -> FlowPort:
+    """Make the port."""
+    return Flows(access)

@@ -1,0 +1,85 @@
+"""Calls of services as the operator, under the fencing token of the run."""
+
+from collections.abc import Callable
+from uuid import NAMESPACE_URL, uuid5
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential,
+)
+
+from rubyops.adapters.access import Access
+from rubyops.adapters.http import CallClient, encode, not_overtaken
+from rubyops.effects.service_call import CallService, ServiceCallPort
+from rubyops.errors import LockLost, OutcomeUnknown, Unreachable
+from rubyops.ports import EffectIdentity, HttpAnswer
+from wallet_runtime import contract
+
+CALL_ATTEMPTS = 4
+_PASSING = (0, 502, 504)
+
+
+class ServiceCalls:
+    """Implements `ServiceCallPort`."""
+
+    def __init__(self, client: CallClient) -> None:
+        """Call through this client."""
+        self._client = client
+
+    def call(
+        self, identity: EffectIdentity, effect: CallService, before_each: Callable[[], None]
+    ) -> HttpAnswer:
+        """Call; a request without an answer is sent again under its id, so the service replays."""
+        headers = {
+            **self._client.operator_headers(effect.brand_id),
+            contract.REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
+            contract.FENCE_HEADER: str(identity.token),
+        }
+        sent = (effect.process, effect.method, effect.path, headers, encode(effect.body))
+        unanswered: list[HttpAnswer] = []
+
+        def attempt() -> HttpAnswer:
+            try:
+                before_each()
+                answer = not_overtaken(self._client.send(*sent), identity)
+            except LockLost as lost:
+                if not unanswered:
+                    raise
+                raise _unknown(effect.describe(), lost) from lost
+            unanswered.append(answer)
+            return answer
+
+        patient = Retrying(
+            retry=retry_if_result(_is_passing),
+            stop=stop_after_attempt(CALL_ATTEMPTS),
+            wait=wait_exponential(0.2, max=2),
+            retry_error_callback=_last_answer,
+        )
+        return patient(attempt)
+
+
+def connect(access: Access) -> ServiceCallPort:
+    """Make the port."""
+    return ServiceCalls(access.client)
+
+
+def _unknown(call: str, lost: LockLost) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{call} was sent and not answered, and then {lost.message}. Whether the first try took "
+        "effect is unknown; its request id makes a repeat safe.",
+        next_command=lost.next_command,
+    )
+
+
+def _is_passing(answer: HttpAnswer) -> bool:
+    return answer.status in _PASSING
+
+
+def _last_answer(state: RetryCallState) -> HttpAnswer:
+    if state.outcome is None:
+        raise Unreachable("no call was made")
+    answer: HttpAnswer = state.outcome.result()
+    return answer

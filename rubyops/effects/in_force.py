@@ -1,0 +1,49 @@
+"""The wait for a freeze level to be in force: fence row and every copy agree with `control` (K2)."""
+
+import time
+from collections.abc import Callable
+
+from rubyops.effects.base import EffectContext
+from rubyops.errors import TimedOut
+from rubyops.model.freeze import FreezeTruth
+
+IN_FORCE_SECONDS = 10.0
+TOLD_SECONDS = 0.5
+POLL_SECONDS = 0.05
+
+
+def await_in_force(
+    truth: Callable[[], FreezeTruth], push: Callable[[], None], context: EffectContext
+) -> FreezeTruth:
+    """Push, and poll until the wanted level is in force; what holds it up is told meanwhile.
+
+    Asks the signal to stop, and not whether the run holds its lock: a brake has none.
+    """
+    began, told = time.monotonic(), ""
+    while True:
+        found = truth()
+        if found.verdict.in_force:
+            return found
+        waited = time.monotonic() - began
+        cause = found.held_up_by[0] if found.held_up_by else "nobody knows by what"
+        if waited >= TOLD_SECONDS and cause != told:
+            context.progress(f"{found.verdict.sentence}, held up by {cause}")
+            told = cause
+        if waited >= IN_FORCE_SECONDS:
+            raise TimedOut(_late(found), details=held_up(found))
+        push()
+        context.stop.wait(POLL_SECONDS)
+        context.stop.raise_if_set()
+
+
+def held_up(found: FreezeTruth) -> dict[str, object]:
+    """Return the facts of a freeze that is not in force."""
+    return {"freeze": found.verdict.word, "held_up_by": list(found.held_up_by)}
+
+
+def _late(found: FreezeTruth) -> str:
+    causes = "; ".join(found.held_up_by) or "nobody knows by what"
+    return (
+        f"money is {found.verdict.sentence} and not confirmed within {IN_FORCE_SECONDS:g} s, held "
+        f"up by: {causes}. The platform goes on trying by itself; only a person takes it back."
+    )

@@ -1,0 +1,69 @@
+"""Call a route of a service as the operator."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from rubyops.effects.base import Effect, EffectContext, Outcome, Traits
+from rubyops.errors import OutcomeUnknown, Refused
+from rubyops.ports import EffectIdentity, HttpAnswer
+
+_CLIENT_FAULTS = range(400, 500)
+
+
+class ServiceCallPort(Protocol):
+    """Sends an effect's request. Raises `LockLost`, `OutcomeUnknown`."""
+
+    def call(
+        self,
+        identity: EffectIdentity,
+        effect: "CallService",
+        before_each: Callable[[], None],
+    ) -> HttpAnswer:
+        """Call the route under the request id that this effect always has.
+
+        `before_each` is asked before every try; an error of it ends the call.
+        """
+
+
+@dataclass(frozen=True)
+class CallService(Effect[ServiceCallPort]):
+    """Call one route of one process, with a request id derived from the effect's own id."""
+
+    process: str
+    method: Literal["POST", "PUT"]
+    path: str
+    body: dict[str, object] = field(default_factory=dict)
+    brand_id: str | None = None
+
+    traits = Traits(changes_platform=True)
+
+    def describe(self) -> str:
+        """Name the route."""
+        return f"{self.method} {self.path} on {self.process}"
+
+    def carry_out(self, port: ServiceCallPort, context: EffectContext) -> Outcome:
+        """Call; `Refused` where the service says no, `OutcomeUnknown` where it says nothing."""
+        answer = port.call(context.identity, self, context.may_go_on)
+        details: dict[str, object] = {"status": answer.status, "answer": answer.body}
+        if 200 <= answer.status < 300:
+            return Outcome("ok", f"{self.describe()} answered {answer.status}", details)
+        message = f"{self.describe()} {_said(answer)}"
+        if answer.status in _CLIENT_FAULTS or _declined(answer):
+            raise Refused(message, details=details)
+        raise OutcomeUnknown(
+            f"{message}; whether it took effect is unknown. Its request id makes a repeat safe.",
+            details=details,
+        )
+
+
+def _declined(answer: HttpAnswer) -> bool:
+    """Whether a 503 carries a code of ours: a proxy's own 503 says nothing of the act."""
+    return answer.status == 503 and isinstance(answer.body, Mapping) and "code" in answer.body
+
+
+def _said(answer: HttpAnswer) -> str:
+    if answer.status == 0:
+        return f"gave no answer ({answer.error})"
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    return f"answered {answer.status} {body.get('code', '')}: {body.get('message', answer.body)}"

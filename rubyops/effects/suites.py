@@ -1,0 +1,50 @@
+"""Run the test suites of the checkout."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rubyops.effects.base import Effect, EffectContext, Outcome, Traits
+from rubyops.errors import CheckFailed
+from rubyops.ports import Row
+
+
+class SuitesPort(Protocol):
+    """Runs test files on servers of their own and keeps the result."""
+
+    def run(
+        self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
+    ) -> dict[str, Row]:
+        """Return per suite {passed, failed, skipped, failures}. Raises `TimedOut`."""
+
+
+@dataclass(frozen=True)
+class RunSuites(Effect[SuitesPort]):
+    """Run these test suites of the checkout, files by the name of their suite."""
+
+    suites: dict[str, tuple[str, ...]]
+
+    traits = Traits(read_only=True, mild=True)
+
+    def describe(self) -> str:
+        """Name the suites."""
+        names = ", ".join(self.suites)
+        return f"run {len(self.suites)} test suites on servers of their own: {names}"
+
+    def carry_out(self, port: SuitesPort, context: EffectContext) -> Outcome:
+        """Run them. Raises `CheckFailed` with every failure."""
+        began = time.monotonic()
+        figures = port.run(self.suites, context.may_go_on)
+        seconds = round(time.monotonic() - began, 1)
+        details: dict[str, object] = {"suites": figures, "seconds": seconds}
+        broken = [
+            f"{name}: {', '.join(row['failures'])}"
+            for name, row in figures.items()
+            if row["failures"]
+        ]
+        if broken:
+            counted = f"{len(broken)} of {len(figures)} suites failed"
+            raise CheckFailed(f"{counted}: {'; '.join(broken)}", details=details)
+        words = "; ".join(f"{name} {row['passed']} passed" for name, row in figures.items())
+        return Outcome("ok", words, details)

@@ -1,0 +1,65 @@
+"""Asks every step for its effects on today's facts, before anything is done: the plan shown."""
+
+from rubyops.engine.effect_data import digest, to_data
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.plan.step_kinds import PREVIEWS
+from rubyops.engine.plan.step_plan import Plan, StepPlan, Verdict
+from rubyops.engine.report import StepResult
+from rubyops.model.status import Status
+from rubyops.model.step import Playbook
+
+_STATUS: dict[Verdict, Status] = {
+    "planned": "skipped",
+    "noop": "noop",
+    "refused": "refused",
+    "unknown": "unknown",
+    "check": "skipped",
+}
+
+
+def make_plan(playbook: Playbook, ports: EnginePorts) -> Plan:
+    """Plan every step.
+
+    Behind a step that starts the platform, a step that cannot look yet is unknown; else
+    `Unreachable` is raised.
+    """
+    steps: list[StepPlan] = []
+    for step in playbook.steps:
+        starting = any(plan.starts_platform for plan in steps)
+        steps.append(PREVIEWS[step.kind](step, ports, starting))
+    content = {
+        "playbook": playbook.name,
+        "parameters": playbook.parameters,
+        "environment": ports.read.environment.name,
+        "commit": ports.read.environment.commit,
+        "steps": [_content(plan) for plan in steps],
+    }
+    return Plan(playbook, tuple(steps), "p-" + digest(content)[:12])
+
+
+def planned_result(plan: StepPlan) -> StepResult:
+    """Say a step's plan as a result row; nothing of it has been done."""
+    step, status = plan.step, _STATUS[plan.verdict]
+    if plan.verdict == "check":
+        return StepResult(step.id, step.title, status, f"would check {step.name}", {}, step.covers)
+    summary = "would " + "; ".join(plan.words) if plan.words else plan.reason
+    if plan.verdict == "refused":
+        summary = f"refused today: {plan.reason}"
+    details = dict(plan.facts)
+    if plan.words:
+        details["effects"] = plan.words
+    if plan.unplannable:
+        details["cannot_be_known_yet"] = plan.unplannable
+    if plan.undo:
+        details["undo"] = plan.undo
+    return StepResult(step.id, step.title, status, summary, details, step.covers)
+
+
+def planned_results(plan: Plan) -> tuple[StepResult, ...]:
+    """Say a whole plan as result rows."""
+    return tuple(planned_result(step) for step in plan.steps)
+
+
+def _content(plan: StepPlan) -> list[object]:
+    effects = [to_data(effect) for effect in plan.effects]
+    return [plan.step.id, plan.step.name, plan.verdict, effects]

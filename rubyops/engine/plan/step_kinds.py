@@ -1,0 +1,33 @@
+"""How a step is planned before a run begins, by its kind."""
+
+from collections.abc import Callable
+
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.plan.command_step import plan_step
+from rubyops.engine.plan.step_plan import StepPlan
+from rubyops.errors import Unreachable
+from rubyops.model.step import Step
+
+
+def _preview_check(step: Step, ports: EnginePorts, starting: bool) -> StepPlan:
+    del ports, starting
+    return StepPlan(step, "check")
+
+
+def _preview_command(step: Step, ports: EnginePorts, starting: bool) -> StepPlan:
+    """Plan it; behind a start of the platform a command that cannot look yet is unknown."""
+    try:
+        return plan_step(step, ports)
+    except Unreachable as error:
+        if not starting:
+            raise
+        reason = f"cannot be known before the platform runs: {error.message}"
+        unplannable = ports.command(step.name).unplannable
+        return StepPlan(step, "unknown", reason=reason, unplannable=unplannable)
+
+
+# `starting` says whether an earlier step of the playbook starts the platform.
+PREVIEWS: dict[str, Callable[[Step, EnginePorts, bool], StepPlan]] = {
+    "check": _preview_check,
+    "command": _preview_command,
+}

@@ -1,0 +1,180 @@
+"""Whether a run is in charge: its lock and token, and the freeze that it works under.
+
+A run goes on only while nobody took its lock over and nobody else changed the freeze. Both are
+asked before every effect and between the looks of a wait. The brake needs neither: it raises the
+freeze while another run holds the lock, and that run then stops here.
+"""
+
+import time
+from collections.abc import Callable
+
+from rubyops.effects.base import AnyEffect
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.history import History
+from rubyops.engine.journal.writer import Journal
+from rubyops.engine.run.lease import Lease
+from rubyops.errors import Overruled, Refused, RubyopsError, TimedOut
+from rubyops.model.freeze import NO_FREEZE, is_stricter
+from rubyops.ports import Holder
+from rubyops.stop_signal import StopSignal
+
+# An act of an overtaken run may take as long as one statement may.
+FENCE_SECONDS = 60.0
+FENCE_PAUSE_SECONDS = 0.25
+NOTE_LENGTH_MAX = 300
+
+
+class Charge:
+    """The lock of one run, taken as soon as `control` answers, and the freeze epoch it knows."""
+
+    def __init__(
+        self,
+        run_id: str,
+        holder: Holder,
+        ports: EnginePorts,
+        journal: Journal,
+        say: Callable[[str], None],
+        stop: StopSignal,
+    ) -> None:
+        """Hold nothing yet."""
+        self._say = say
+        self._stop = stop
+        self._run_id = run_id
+        self._holder = holder
+        self._ports = ports
+        self._journal = journal
+        self._lease: Lease | None = None
+        self._epoch: int | None = None
+        self._anchored = False
+
+    @property
+    def token(self) -> int | None:
+        """The fencing token; None before the lock is taken."""
+        return self._lease.token if self._lease is not None else None
+
+    @property
+    def epoch(self) -> int | None:
+        """The freeze epoch that this run works under; None before the lock is taken."""
+        return self._epoch
+
+    def take(self) -> bool:
+        """Take the lock if `control` answers, and anchor the journal; return whether it is ours.
+
+        Raises `LockHeld`.
+        """
+        if self._lease is not None:
+            return True
+        if not self._ports.control.reachable():
+            return False
+        self._lease = Lease(self._ports.control, self._run_id, self._holder)
+        self.anchor()
+        state = self._ports.control.freeze()
+        self._epoch = state.epoch
+        token = self._lease.token
+        taken = lines.LockTaken(token=token, freeze_epoch=state.epoch, freeze_level=state.level)
+        self._journal.write(taken)
+        self.fence()
+        return True
+
+    def anchor(self) -> None:
+        """From now on keep the journal's newest line in `control`; the brake does so without a lock."""
+        if not self._anchored:
+            self._anchored = True
+            self._journal.anchor_to(self._keep, self._ports.control.head(self._run_id))
+
+    def fence(self) -> None:
+        """Have whatever carries out this run's acts refuse every lower token (ADR 15)."""
+        if self._lease is not None:
+            raise_fence(self._ports, self._lease.token, self._say, self._stop)
+
+    def hold(self) -> None:
+        """Raise `LockLost` or `Overruled` where this run must change nothing any more."""
+        if self._lease is None:
+            return
+        self._lease.check()
+        state = self._ports.control.freeze()
+        if self._epoch is not None and state.epoch != self._epoch:
+            raise Overruled(
+                f"{state.changed_by} changed the freeze to {state.level} in run {state.run_id} "
+                f"({state.reason or 'no reason given'}) while this run was under way; "
+                "it changes nothing any more",
+                next_command="rubyops status",
+                details={"run": state.run_id, "level": state.level, "epoch": state.epoch},
+            )
+
+    def knows(self, epoch: int) -> None:
+        """Remember the epoch that an effect of this run has made."""
+        self._epoch = epoch
+
+    def note(self, effect: AnyEffect) -> None:
+        """Count an effect that changes the platform, so that proofs of before fall away (K18)."""
+        if effect.traits.changes_platform and self._lease is not None:
+            words = effect.describe()[:NOTE_LENGTH_MAX]
+            self._ports.control.note_change(words, self._holder.who)
+
+    def renew(self, effect: AnyEffect) -> None:
+        """Take lock and fence on servers that may be new, and count the effect there, too."""
+        self.take()
+        self.fence()
+        self.note(effect)
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lease is not None:
+            self._lease.close()
+
+    def _keep(self, sequence: int, digest: str) -> None:
+        try:
+            self._ports.control.anchor(self._run_id, sequence, digest)
+        except RubyopsError:
+            # The file is the journal; its anchor may lag while control is away, or refuses.
+            return
+
+
+def raise_fence(
+    ports: EnginePorts, token: int, say: Callable[[str], None], stop: StopSignal
+) -> None:
+    """Raise the fence to this token. An act that holds it has its time, and is named meanwhile.
+
+    Raises `TimedOut` when it is still held after `FENCE_SECONDS`; `Interrupted`.
+    """
+    began, told = time.monotonic(), ""
+    while True:
+        try:
+            return ports.fence.advance(token)
+        except TimedOut as late:
+            holders = ports.fence.holders()
+            if time.monotonic() - began >= FENCE_SECONDS:
+                raise TimedOut(
+                    f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. This run is not in charge, and changed nothing",
+                    next_command="rubyops status",
+                ) from late
+        if holders != told:
+            say(f"the fence is held by {holders}")
+            told = holders
+        stop.wait(FENCE_PAUSE_SECONDS)
+        stop.raise_if_set()
+
+
+def refuse_other_freeze(
+    run_id: str, history: History, ports: EnginePorts, next_command: str
+) -> None:
+    """Refuse to resume a run into another freeze than its own (K18), also after a lost outcome.
+
+    `control` keeps every change by run, so that an outcome that never reached the journal counts.
+    A run that changed nothing may find any freeze but a stricter one than it began under.
+    """
+    state, own = ports.control.freeze(), ports.control.last_freeze_of(run_id)
+    began_under = history.began_under[0] if history.began_under else NO_FREEZE
+    if own is not None and state.epoch == own[0]:
+        return
+    if own is None and not is_stricter(state.level, began_under):
+        return
+    left = f"left it at {own[1]}, epoch {own[0]}" if own else f"began under {began_under}"
+    raise Refused(
+        f"the freeze was changed since by {state.changed_by} in run {state.run_id} "
+        f"(now {state.level}, epoch {state.epoch}); this run {left}: it is not resumed",
+        next_command=next_command,
+        details={"level": state.level, "epoch": state.epoch, "run": state.run_id},
+    )

@@ -1,0 +1,124 @@
+"""Says what a playbook would do, and proves that looking wrote nothing."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.suites import record_facts
+from rubyops.engine.journal.writer import Journal
+from rubyops.engine.plan.planner import planned_result
+from rubyops.engine.plan.step_plan import Plan, StepPlan
+from rubyops.engine.report import Reporter, RunReport, StepResult
+from rubyops.engine.run.ending import state_of
+from rubyops.errors import JournalUnwritable, RubyopsError
+from rubyops.model.exit_code import ExitCode
+from rubyops.model.kinds import KINDS
+from rubyops.stop_signal import StopSignal
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A look at every step with the reader alone; every end, good or bad, is in the journal."""
+
+    run_id: str
+    plan: Plan
+    ports: EnginePorts
+    journal: Journal
+    reporter: Reporter
+    stop: StopSignal
+
+    def run(self) -> RunReport:
+        """Look.
+
+        Raises `Unreachable` where there is nothing to look at, `WriteAttempted` where looking wrote.
+        """
+        with _ended(self.journal):
+            started = datetime.now(UTC)
+            results = tuple(self._look(step) for step in self.plan.steps)
+            proof = self.ports.proof()
+            for result in results:
+                self.reporter.step_finished(result, 0.0)
+            code = _exit_code(results, self.plan, decisive=self._decisive)
+            self._journal_results(results, proof, code)
+            return RunReport(
+                run_id=self.run_id,
+                playbook=self.plan.playbook.name,
+                environment=self.ports.read.environment.name,
+                started_at=started,
+                finished_at=datetime.now(UTC),
+                plan_digest=self.plan.digest,
+                state="planned",
+                exit_code=code,
+                results=results,
+                proof=proof,
+            )
+
+    @property
+    def _decisive(self) -> bool:
+        """Whether the answers of checks count: not where earlier steps would change them."""
+        return KINDS[self.plan.playbook.kind].decides_in_dry_run
+
+    def _look(self, plan: StepPlan) -> StepResult:
+        self.stop.raise_if_set()
+        step = plan.step
+        if plan.verdict == "check" and self._decisive:
+            found = self.ports.check(step.name)
+            outcome = (found.status, found.summary, found.details)
+            return StepResult(step.id, step.title, *outcome, step.covers)
+        result = planned_result(plan)
+        if not plan.plays:
+            return result
+        words = "must write on canary players, so a dry-run cannot decide it"
+        return replace(result, status="inconclusive", summary=f"{words}: {result.summary}")
+
+    def _journal_results(
+        self, results: tuple[StepResult, ...], proof: dict[str, object], code: ExitCode
+    ) -> None:
+        told = tuple((row.id, row.status, row.summary) for row in results)
+        ended = lines.DryRunEnded(plan_digest=self.plan.digest, proof=proof, results=told)
+        self.journal.write(ended)
+        record_facts(self.plan.steps, self.ports, self.journal)
+        self.journal.write(lines.RunFinished(state="planned", exit_code=int(code)))
+
+
+@contextlib.contextmanager
+def _ended(journal: Journal) -> Iterator[None]:
+    """Write every bad end into the journal, and close it."""
+    try:
+        yield
+    except RubyopsError as error:
+        _journal_end(error, journal)
+        raise
+    except Exception as fault:
+        unexpected = RubyopsError(f"unexpected {type(fault).__name__}: {fault}")
+        _journal_end(unexpected, journal)
+        raise unexpected from fault
+    finally:
+        journal.close()
+
+
+def _journal_end(error: RubyopsError, journal: Journal) -> None:
+    """Write how it ended, where the journal takes it.
+
+    `runs list` calls a run without an end interrupted.
+    """
+    with contextlib.suppress(JournalUnwritable):
+        journal.write(
+            lines.RunFinished(
+                state=state_of(error),
+                exit_code=int(error.exit_code),
+                message=error.message,
+                next_command=error.next_command,
+            )
+        )
+
+
+def _exit_code(results: tuple[StepResult, ...], plan: Plan, *, decisive: bool) -> ExitCode:
+    if decisive and any(result.status in ("failed", "inconclusive") for result in results):
+        return ExitCode.CHECK_FAILED
+    first = next((step for step in plan.steps if step.verdict in ("planned", "refused")), None)
+    # A later refusal may be about facts that an earlier step would change; the first one stands.
+    return ExitCode.REFUSED if first is not None and first.verdict == "refused" else ExitCode.DONE

@@ -1,0 +1,74 @@
+"""How a run ends: its state, the line that goes on from there, and its last line in the journal."""
+
+from dataclasses import dataclass, replace
+
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.suites import record_rollout
+from rubyops.engine.journal.writer import Journal
+from rubyops.engine.plan.step_plan import Plan
+from rubyops.engine.report import RunReport
+from rubyops.errors import Interrupted, JournalUnwritable, LockLost, Overruled, RubyopsError
+from rubyops.model.kinds import KINDS, TAKE_OVER
+from rubyops.model.step import Playbook
+
+
+@dataclass(frozen=True)
+class NextLine:
+    """Words the command lines that go on from a run."""
+
+    run_id: str
+    playbook: Playbook
+    environment: str
+
+    def of(self, words: str) -> str:
+        """Make a line for the environment of the run."""
+        return f"rubyops {words} -e {self.environment}"
+
+    def after(self, error: RubyopsError | None) -> str | None:
+        """Return the line that a person types after this end; None after a good one."""
+        name = self.playbook.name
+        if isinstance(error, Overruled) and TAKE_OVER in self.playbook.parameters:
+            taken_over = self.of(f"run {name} --set {TAKE_OVER}={self.run_id}")
+            return f"{self.of('status')}   |   {taken_over}"
+        if error is None or error.next_command or isinstance(error, LockLost):
+            return error.next_command if error else None
+        is_resumable = KINDS[self.playbook.kind].resumable
+        return self.of(f"runs resume {self.run_id}" if is_resumable else f"run {name}")
+
+
+def state_of(error: RubyopsError | None) -> str:
+    """Name the state that a run ends in."""
+    if error is None:
+        return "finished"
+    return "stopped" if isinstance(error, Interrupted) else "failed"
+
+
+def journal_end(
+    report: RunReport, error: RubyopsError | None, plan: Plan, ports: EnginePorts, journal: Journal
+) -> RunReport:
+    """Write the end of a run; where that is impossible, the report says so."""
+    try:
+        if not isinstance(error, JournalUnwritable):
+            record_rollout(plan, report.results, ports, journal)
+            journal.write(_last_line(report))
+    except JournalUnwritable as fault:
+        return _with_message(report, fault.message)
+    if journal.lost is not None:
+        return _with_message(report, f"This run is NOT JOURNALLED: {journal.lost}")
+    return report
+
+
+def _last_line(report: RunReport) -> lines.RunFinished:
+    return lines.RunFinished(
+        state=report.state,
+        exit_code=int(report.exit_code),
+        message=report.message,
+        next_command=report.next_command,
+        freeze=report.freeze.verdict.sentence if report.freeze else None,
+    )
+
+
+def _with_message(report: RunReport, message: str) -> RunReport:
+    both = f"{report.message}\n{message}" if report.message else message
+    return replace(report, message=both, details={**report.details, "journalled": False})

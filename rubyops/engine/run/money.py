@@ -1,0 +1,46 @@
+"""Watches the invariants of money around a step, and brakes when one is broken."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.report import Reporter
+from rubyops.engine.run.ending import NextLine
+from rubyops.engine.run.perform import Performer
+from rubyops.engine.run.state import StepState
+from rubyops.errors import Refused, RubyopsError
+from rubyops.model.finding import Finding
+
+
+@dataclass(frozen=True)
+class MoneyWatch:
+    """Asks the guard, and carries its brake out."""
+
+    ports: EnginePorts
+    performer: Performer
+    reporter: Reporter
+    next_line: NextLine
+
+    def assert_holds(self, state: StepState, when: Literal["before", "after"]) -> None:
+        """Raise `Refused` where an invariant does not hold, and brake first."""
+        broken = self.ports.guard.first_broken()
+        if broken is None:
+            return
+        name, finding = broken
+        self._brake(state, name, finding)
+        raise Refused(
+            f"money invariant {name} does not hold {when} step {state.step.id}: "
+            f"{finding.summary}. Money is {self.ports.freeze().verdict.sentence}",
+            next_command=self.next_line.of("reconcile ledger"),
+            details={"invariant": name, **finding.details},
+        )
+
+    def _brake(self, state: StepState, name: str, finding: Finding) -> None:
+        """Carry the brake out; one that is not confirmed is told beside the broken invariant."""
+        try:
+            effect = self.ports.guard.brake(name, finding)
+            if effect is not None:
+                number = state.last_number + 1
+                self.performer.perform(state.step.id, number, effect, guard=True)
+        except RubyopsError as fault:
+            self.reporter.note(f"the freeze is not confirmed: {fault.message}")

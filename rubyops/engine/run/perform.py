@@ -1,0 +1,157 @@
+"""Carries effects out: an intent is on the disk before each, an outcome before the next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rubyops.effects.base import AnyEffect, EffectContext, Outcome
+from rubyops.engine.effect_data import to_data
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.journal import lines
+from rubyops.engine.journal.writer import Journal
+from rubyops.engine.report import Reporter, status_of
+from rubyops.engine.run import failpoint
+from rubyops.engine.run.charge import Charge
+from rubyops.errors import Interrupted, OutcomeUnknown, RubyopsError, Unreachable
+from rubyops.ports import EffectIdentity, Holder
+from rubyops.stop_signal import StopSignal
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """A run, the process that carries it out, and the owner of its freezes."""
+
+    run_id: str
+    holder: Holder
+    owner: str = ""
+
+
+@dataclass
+class Performer:
+    """Carries out the effects of one run.
+
+    `tell_taken_over` has another run's journal say that this run took over its freeze.
+    """
+
+    run: RunIdentity
+    ports: EnginePorts
+    journal: Journal
+    reporter: Reporter
+    stop: StopSignal
+    charge: Charge
+    up_line: str
+    tell_taken_over: Callable[[str], None]
+    _count: int = field(default=0, init=False)
+
+    def resolve(self, step_id: str, number: int, effect: AnyEffect) -> Outcome | None:
+        """Return the outcome of an effect in doubt that was applied; None where it must be done."""
+        identity = self._identity(step_id, number, effect)
+        if effect.in_doubt(self.ports.read) != "applied":
+            return None
+        self._count += 1
+        outcome = Outcome("ok", f"found done: {effect.describe()}")
+        self._end(step_id, number, identity, outcome)
+        return outcome
+
+    def perform(
+        self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
+    ) -> Outcome:
+        """Carry an effect out. `guard` marks the brake of a broken invariant, which asks nobody."""
+        self._count += 1
+        identity = self._identity(step_id, number, effect, guard=guard)
+        self._intend(step_id, number, effect, identity, guard=guard)
+        outcome = self._carry_out(step_id, number, effect, identity)
+        if isinstance(epoch := outcome.details.get("epoch"), int):
+            self.charge.knows(epoch)
+        failpoint.reach("after-effect", self._count)
+        self._end(step_id, number, identity, outcome)
+        failpoint.reach("after-outcome", self._count)
+        return outcome
+
+    def _identity(
+        self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
+    ) -> EffectIdentity:
+        """Say under which token and epoch the effect acts, after a look at lock and freeze."""
+        token = self.charge.token
+        if token is None and effect.traits.needs_lock:
+            raise Unreachable(
+                "control does not answer, so the lock of the environment cannot be taken",
+                next_command=self.up_line,
+            )
+        if not guard:
+            self.charge.hold()
+        return EffectIdentity(
+            f"{self.run.run_id}/{step_id}/{number}",
+            self.run.run_id,
+            token or 0,
+            self.run.holder.who,
+            self.run.owner,
+            None if guard else self.charge.epoch,
+        )
+
+    def _intend(
+        self,
+        step_id: str,
+        number: int,
+        effect: AnyEffect,
+        identity: EffectIdentity,
+        *,
+        guard: bool,
+    ) -> None:
+        failpoint.reach("before-intent", self._count)
+        intended = lines.EffectIntended(
+            step=step_id,
+            number=number,
+            effect_id=identity.effect_id,
+            effect=to_data(effect),
+            words=effect.describe(),
+            token=identity.token,
+            guard=guard,
+        )
+        self.journal.write(intended)
+        failpoint.reach("after-intent", self._count)
+        self.reporter.effect_started(identity.effect_id, effect.describe())
+
+    def _carry_out(
+        self, step_id: str, number: int, effect: AnyEffect, identity: EffectIdentity
+    ) -> Outcome:
+        try:
+            self.charge.note(effect)
+            outcome = self.ports.carry_out(effect, self._context(identity))
+            if effect.traits.renews_lock:
+                self.charge.renew(effect)
+        except Interrupted:
+            raise
+        except RubyopsError as error:
+            failed = Outcome(status_of(error), error.message, error.details)
+            self._end(step_id, number, identity, failed)
+            raise
+        except Exception as fault:
+            unknown = OutcomeUnknown(
+                f"{effect.describe()} ended in an unexpected {type(fault).__name__}: {fault}"
+            )
+            self._end(step_id, number, identity, Outcome("unknown", unknown.message))
+            raise unknown from fault
+        return outcome
+
+    def _context(self, identity: EffectIdentity) -> EffectContext:
+        return EffectContext(
+            identity,
+            self.ports.read,
+            self.ports.check,
+            self.stop,
+            self.reporter.note,
+            self.charge.hold,
+            self.tell_taken_over,
+        )
+
+    def _end(self, step_id: str, number: int, identity: EffectIdentity, outcome: Outcome) -> None:
+        ended = lines.EffectEnded(
+            step=step_id,
+            number=number,
+            effect_id=identity.effect_id,
+            status=outcome.status,
+            summary=outcome.summary,
+            details=outcome.details,
+        )
+        self.journal.write(ended)
+        self.reporter.effect_finished(identity.effect_id, outcome)

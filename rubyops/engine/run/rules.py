@@ -1,0 +1,247 @@
+"""The rules of a run: which action comes next, and what an event makes of the state. All pure."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rubyops.effects.base import AnyEffect, Outcome
+from rubyops.engine.effect_data import to_data
+from rubyops.engine.plan.step_plan import StepPlan, same_as_shown
+from rubyops.engine.report import status_of
+from rubyops.engine.run import state as s
+from rubyops.engine.run.state import Action, Event, Phase, RunState, StepState
+from rubyops.errors import CheckFailed, Interrupted, Refused, RubyopsError, TimedOut
+from rubyops.model.step import StepKind
+
+STOPPED_INSIDE = Outcome("unknown", "stopped inside this step; a resume goes on there")
+
+
+# --- the next action
+
+
+def next_action(run: RunState) -> Action | None:
+    """Say what comes next; None at the end of the run."""
+    step = run.current
+    if run.error is not None or step is None:
+        return None
+    return NEXT[step.phase](run, step)
+
+
+def _open_check(step: StepState) -> Action:
+    return s.AskCheck(step)
+
+
+def _open_command(step: StepState) -> Action:
+    """Go on with the effects that the step had, or plan it afresh."""
+    remaining = step.record.remaining()
+    if remaining is None:
+        return s.PlanNow(step)
+    return s.GoOn(step, *remaining)
+
+
+# The first action of a step, by its kind.
+OPENINGS: dict[StepKind, Callable[[StepState], Action]] = {
+    "check": _open_check,
+    "command": _open_command,
+}
+
+
+def _next_effect(run: RunState, step: StepState) -> Action:
+    del run
+    number, effect = step.queue[0]
+    if step.in_doubt:
+        return s.ResolveDoubt(step, number, effect)
+    return s.Perform(step, number, effect)
+
+
+def _leave(run: RunState, step: StepState) -> Action:
+    del run
+    assert step.result is not None, "a step that has ended has a result"
+    return s.Leave(step.result)
+
+
+NEXT: dict[Phase, Callable[[RunState, StepState], Action]] = {
+    "waiting": lambda run, step: s.Enter(run.at + 1, step),
+    "open": lambda run, step: OPENINGS[step.step.kind](step),
+    "ready": lambda run, step: s.GuardMoney(step, "before"),
+    "acting": _next_effect,
+    "acted": lambda run, step: s.GuardMoney(step, "after"),
+    "ended": _leave,
+}
+
+
+# --- what an event makes of the state
+
+
+def advance(run: RunState, event: Event) -> RunState:
+    """Fold an event into the state of the run."""
+    step = run.current
+    assert step is not None, "events happen at a step"
+    fold: Callable[[RunState, StepState, Event], RunState] = FOLDS[type(event)]
+    return fold(run, step, event)
+
+
+def _entered(run: RunState, step: StepState, event: s.Entered) -> RunState:
+    del event
+    return run.at_step(replace(step, phase="open"))
+
+
+def _found(run: RunState, step: StepState, event: s.Found) -> RunState:
+    found = event.finding
+    return run.at_step(_judged(step, Outcome(found.status, found.summary, found.details)))
+
+
+def _planned_now(run: RunState, step: StepState, event: s.PlannedNow) -> RunState:
+    return run.at_step(_planned(step, event.plan, changed_before=run.changed))
+
+
+def _went_on(run: RunState, step: StepState, event: s.WentOn) -> RunState:
+    ready = _ready(step, event.number, event.effects)
+    return run.at_step(replace(ready, in_doubt=event.in_doubt))
+
+
+def _guarded(run: RunState, step: StepState, event: s.Guarded) -> RunState:
+    del event
+    if step.phase == "ready":
+        return run.at_step(replace(step, phase="acting" if step.queue else "acted"))
+    return run.at_step(step.ended(_total(step)))
+
+
+def _resolved(run: RunState, step: StepState, event: s.Resolved) -> RunState:
+    del event
+    return run.at_step(replace(step, in_doubt=False))
+
+
+def _performed(run: RunState, step: StepState, event: s.Performed) -> RunState:
+    left = step.queue[1:]
+    done = replace(
+        step,
+        phase="acting" if left else "acted",
+        queue=left,
+        in_doubt=False,
+        outcomes=(*step.outcomes, event.outcome),
+        facts={**step.facts, **event.outcome.details},
+    )
+    return replace(run.at_step(done), changed=True)
+
+
+def _failed(run: RunState, step: StepState, event: s.Failed) -> RunState:
+    """End the step with the error, or the run at once where the step is not to be ended.
+
+    A stop has no `step_finished` line: the step stays open, and a resume goes on inside of it.
+    """
+    error = event.error
+    is_inside = event.inside and step.phase not in ("waiting", "ended")
+    if not is_inside:
+        return replace(run, error=error)
+    if isinstance(error, Interrupted):
+        stopped = replace(step, result=step.result_as(STOPPED_INSIDE))
+        return replace(run.at_step(stopped), error=error)
+    return run.at_step(step.ended(_outcome_of(error), error))
+
+
+def _left(run: RunState, step: StepState, event: s.Left) -> RunState:
+    """Go to the next step, or end the run: the rules of its kind decide."""
+    del event
+    after = replace(run.at_step(replace(step, phase="left")), at=_next_open(run))
+    if step.error is None:
+        return _closed(after)
+    error = _confirming(run, step, step.error)
+    if run.rules.goes_on_after_failure and isinstance(error, (CheckFailed, TimedOut)):
+        return _closed(replace(after, broken=(*run.broken, step.step.id)))
+    return replace(after, error=error)
+
+
+FOLDS: dict[type[Event], Callable[[RunState, StepState, Any], RunState]] = {
+    s.Entered: _entered,
+    s.Found: _found,
+    s.PlannedNow: _planned_now,
+    s.WentOn: _went_on,
+    s.Guarded: _guarded,
+    s.Resolved: _resolved,
+    s.Performed: _performed,
+    s.Failed: _failed,
+    s.Left: _left,
+}
+
+
+# --- parts of the folds
+
+
+def _judged(step: StepState, outcome: Outcome) -> StepState:
+    """End the step; a result that is failed or inconclusive is an error, too."""
+    if outcome.status not in ("failed", "inconclusive"):
+        return step.ended(outcome)
+    details = {"ids": list(step.step.covers), **outcome.details}
+    message = f"{step.step.name} {outcome.status}: {outcome.summary}"
+    return step.ended(outcome, CheckFailed(message, details=details))
+
+
+def _planned(step: StepState, now: StepPlan, *, changed_before: bool) -> StepState:
+    error = now.error or _stale(step.shown, now, changed_before=changed_before)
+    if error is not None:
+        return step.ended(_outcome_of(error), error)
+    if now.verdict == "noop":
+        return step.ended(Outcome("noop", now.reason, dict(now.facts)))
+    ready = _ready(step, step.record.last + 1, now.effects)
+    return replace(ready, facts=dict(now.facts))
+
+
+def _stale(shown: StepPlan, now: StepPlan, *, changed_before: bool) -> Refused | None:
+    if same_as_shown(shown, now, changed_before=changed_before):
+        return None
+    return Refused(
+        f"step {shown.step.id} was shown as [{shown.in_short()}] and would now be "
+        f"[{now.in_short()}]: the plan is stale, and this step changed nothing",
+        details={
+            "shown": [to_data(effect) for effect in shown.effects],
+            "now": [to_data(effect) for effect in now.effects],
+        },
+    )
+
+
+def _ready(step: StepState, first: int, effects: tuple[AnyEffect, ...]) -> StepState:
+    last = max(step.record.last, first + len(effects) - 1)
+    return replace(step, phase="ready", queue=tuple(enumerate(effects, first)), last_number=last)
+
+
+def _total(step: StepState) -> Outcome:
+    """Sum the outcomes of a step's effects up."""
+    outcomes = step.outcomes
+    nothing = bool(outcomes) and all(outcome.status == "noop" for outcome in outcomes)
+    summary = "; ".join(outcome.summary for outcome in outcomes) or "already done before"
+    return Outcome("noop" if nothing else "ok", summary, step.facts)
+
+
+def _outcome_of(error: RubyopsError) -> Outcome:
+    return Outcome(status_of(error), error.message, error.details)
+
+
+def _next_open(run: RunState) -> int:
+    """Return the place of the next step that is not done since before."""
+    behind = range(run.at + 1, len(run.steps))
+    return next((at for at in behind if run.steps[at].phase != "left"), len(run.steps))
+
+
+def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsError:
+    """Word a failure of the steps that confirm the freeze: the run was refused there."""
+    confirming = run.rules.confirming_checks
+    is_one = bool(confirming) and (run.at == 0 or step.step.name in confirming)
+    if not is_one or not isinstance(error, (CheckFailed, TimedOut)):
+        return error
+    refused = Refused(
+        "the freeze is not confirmed by every copy, so the rollback goes no further: "
+        f"{error.message}",
+        next_command=run.status_line,
+        details=error.details,
+    )
+    refused.__cause__ = error
+    return refused
+
+
+def _closed(run: RunState) -> RunState:
+    """Fail a run that went on, once its last step is left."""
+    if run.current is not None or not run.broken:
+        return run
+    words = f"{len(run.broken)} of {len(run.steps)} did not hold: {', '.join(run.broken)}"
+    return replace(run, error=CheckFailed(words, details={"failed": list(run.broken)}))

@@ -1,0 +1,191 @@
+"""Puts the adapters, the engine's ports and the rules of one environment together.
+
+Nothing connects before it is asked to. Importing this module imports every driver, so `bootstrap`
+does it when an environment is opened, and not for `--help`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from rubyops import config
+from rubyops.adapters.access import Access, WalletRules
+from rubyops.adapters.bounded import Patience
+from rubyops.adapters.control import ControlDatabase
+from rubyops.adapters.database import Link
+from rubyops.adapters.driver import Driver
+from rubyops.adapters.fence import EnvironmentFence
+from rubyops.adapters.host import this_process
+from rubyops.adapters.http import CallClient, encode
+from rubyops.adapters.journal_file import JournalFolder
+from rubyops.adapters.local.driver import LocalDriver
+from rubyops.adapters.read import Reader
+from rubyops.adapters.results import SealedResults
+from rubyops.adapters.suites import PytestSuites
+from rubyops.effects.base import AnyEffect
+from rubyops.effects.flow import Flow
+from rubyops.engine.engine_ports import EnginePorts
+from rubyops.engine.journal.evidence import EvidenceBook
+from rubyops.engine.report import Reporter
+from rubyops.engine.session import Session
+from rubyops.model.environment import Environment
+from rubyops.model.finding import Finding
+from rubyops.model.recorded import Evidence
+from rubyops.model.step import Check, Command, Playbook
+from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
+from rubyops.registry import EFFECTS
+from rubyops.stop_signal import StopSignal
+
+OPERATORS_ROLE = "rubyops_ops"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Commands, checks, flows and shipped playbooks by name. Each raises `UsageError`."""
+
+    command: Callable[[str], Command[Any]]
+    check: Callable[[str], Check]
+    flow: Callable[[str], Flow]
+    shipped: Callable[[str, Mapping[str, str]], Playbook]
+
+
+@dataclass(frozen=True)
+class EnvironmentServices:
+    """Everything of one environment that the command line works with."""
+
+    environment: Environment
+    driver: Driver
+    reader: Reader
+    control: ControlDatabase
+    journals: JournalFolder
+    access: Access
+    ports: EnginePorts
+
+    @property
+    def rules(self) -> WalletRules:
+        """The questions about the wallet that are asked everywhere alike."""
+        return self.access.rules
+
+    def session(self, reporter: Reporter, stop: StopSignal) -> Session:
+        """Return the front door of the engine."""
+        self.reader.listen(stop.raise_if_set)
+        self.driver.listen(stop.raise_if_set, reporter.note)
+        return Session(self.ports, self.journals, this_process(), reporter, stop)
+
+    def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
+        """POST a question that changes nothing, such as the validation of a document."""
+        client = self.access.client
+        return client.send(process, "POST", path, client.operator_headers(None), encode(body))
+
+
+@dataclass(frozen=True)
+class EffectPorts:
+    """The port of each family of effects, made when it is first used."""
+
+    access: Access
+    _made: dict[str, object] = field(default_factory=dict)
+
+    def of(self, effect: AnyEffect) -> object:
+        """Return the port of an effect's family."""
+        place = type(effect).__module__
+        if place not in self._made:
+            family = next(family for family in EFFECTS.values() if family.place == place)
+            self._made[place] = import_module(family.adapter).connect(self.access)
+        return self._made[place]
+
+
+def wire(
+    environment: Environment, facts: EnvironmentFacts, results: SealedResults, names: Names
+) -> EnvironmentServices:
+    """Put an environment together."""
+    driver = LocalDriver(environment)
+    journals = JournalFolder(environment.home / "journal")
+    # A server that was late once is asked shortly by every link, so that bounds do not add up.
+    patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}
+    reader = _reader(facts, driver, patience, journals, results, names)
+
+    def link(name: Database, words: str) -> Link:
+        where = f"the {words} of {environment.name}"
+        return Link(lambda: driver.dsn(OPERATORS_ROLE, name), where, patience=patience[name])
+
+    access = Access(
+        driver,
+        link("platform", "database"),
+        ControlDatabase(link("control", "control database")),
+        reader,
+        CallClient(driver),
+        PytestSuites(config.CHECKOUT, results),
+        environment.home / "exports",
+        names.flow,
+        _wallet_rules(reader),
+    )
+    ports = _engine_ports(access, reader, names)
+    return EnvironmentServices(environment, driver, reader, access.control, journals, access, ports)
+
+
+def _reader(
+    facts: EnvironmentFacts,
+    driver: Driver,
+    patience: Mapping[Database, Patience],
+    journals: JournalFolder,
+    results: SealedResults,
+    names: Names,
+) -> Reader:
+    """Make the reader, which weighs evidence with questions of its own."""
+
+    def newest(suite: str) -> Evidence:
+        return evidence.newest(suite)
+
+    reader = Reader(facts, driver, newest, patience)
+
+    def head(run_id: str) -> tuple[int, str] | None:
+        # Asked as the reader: a dry-run weighs evidence, too.
+        rows = reader.rows("control_journal_head", database="control", run_id=run_id)
+        return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+    def known(suite: str, commit: str) -> list[str]:
+        proving = {"suite": suite, "commit": commit}
+        rows = reader.rows("control_runs_that_prove", database="control", **proving)
+        return [row["run_id"] for row in rows]
+
+    evidence = EvidenceBook(
+        facts, journals, results.newest, head, known, names.shipped, names.command
+    )
+    return reader
+
+
+def _wallet_rules(reader: Reader) -> WalletRules:
+    """Bind the rules that live among the checks to the reader."""
+    freezing = import_module("checks._freeze")
+    state = import_module("checks._state")
+    locks = import_module("checks._locks")
+    return WalletRules(
+        truth=lambda: freezing.truth(reader),
+        whose=lambda found: [freezing.whose(layer) for layer in found.layers],
+        state=lambda: state.platform_state(reader),
+        holding=lambda table: locks.held_by(reader, table),
+        fence_tables=(locks.FENCE, locks.GATE),
+        outbox_table=locks.OUTBOX,
+    )
+
+
+def _engine_ports(access: Access, reader: Reader, names: Names) -> EnginePorts:
+    def check(name: str) -> Finding:
+        return names.check(name).run(reader)
+
+    fence = EnvironmentFence(access.driver, access.platform, access.rules)
+    guard = import_module("commands._money_guard").MoneyGuard(
+        fence.has_money, check, lambda: access.control.freeze().level
+    )
+    return EnginePorts(
+        reader,
+        access.control,
+        fence,
+        EffectPorts(access).of,
+        check,
+        names.command,
+        guard,
+        reader.proof,
+        access.rules.truth,
+    )
