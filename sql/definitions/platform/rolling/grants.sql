@@ -32,7 +32,8 @@ GRANT INSERT, UPDATE ON rolling.rolling_turnover, rolling.rolling_position TO ro
 GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry, rolling.rolling_event_failure,
     rolling.rolling_consumer TO rolling_worker;
 GRANT UPDATE ON rolling.rolling_partition, rolling.rolling_outbox_partition TO rolling_worker;
-GRANT UPDATE (published_at, attempts), DELETE ON rolling.rolling_outbox TO rolling_worker;
+GRANT UPDATE (published_at, attempts, publication_no, entry_id, resends), DELETE
+    ON rolling.rolling_outbox TO rolling_worker;
 GRANT DELETE ON rolling.rolling_inbox TO rolling_worker;
 GRANT UPDATE (reason, error, tries, replay_requested_at, resolved_at)
     ON rolling.rolling_dead_letter TO rolling_worker;

@@ -17,4 +17,3 @@ ALTER TABLE rolling.rolling_outbox_partition
     -- When outbox, stream and consumers were compared last, and how many events were missing then.
     ADD COLUMN compared_at timestamptz,
     ADD COLUMN missing bigint NOT NULL DEFAULT 0;
-GRANT UPDATE (publication_no, entry_id, resends) ON rolling.rolling_outbox TO rolling_worker;
