@@ -25,7 +25,13 @@ import msgspec
 from benchmarks import play
 from benchmarks.bench import CONTROL, Bench, compare, server
 from rubyops.adapters.local.ports import PortBook
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CALLER_HEADER,
+    REQUEST_ID_HEADER,
+    TOKEN_HEADER,
+)
+from wallet_runtime.contract.processes import CALLERS, GAME_SERVICE, PROCESSES, WALLET_SERVICE
 from wallet_runtime.plumbing.runtime.settings import token_variable
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.state import State
@@ -40,15 +46,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def service(bench: Bench) -> Iterator[tuple[int, int]]:
     """Start wallet_service on the bench's databases; yield its port and process id."""
     port = PortBook(bench.postgres.data.parent / "ports.json").usable("wallet_service")
-    tokens = {token_variable(caller): f"{TOKEN}-{caller}" for caller in contract.CALLERS}
-    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
+    tokens = {token_variable(caller): f"{TOKEN}-{caller}" for caller in CALLERS}
+    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in PROCESSES}
     more = {"ENVIRONMENT": "bench", "PORT": str(port), "MULTI_BRAND_ENFORCEMENT": "enforce"}
     databases = {
         "DATABASE_URL": bench.dsn(),
         "CONTROL_DATABASE_URL": bench.dsn(CONTROL),
         "REDIS_URL": "redis://127.0.0.1:1/0",
     }
-    command = [sys.executable, "-m", "wallet_runtime", contract.WALLET_SERVICE]
+    command = [sys.executable, "-m", "wallet_runtime", WALLET_SERVICE]
     process = subprocess.Popen(
         command,
         env={**os.environ, **tokens, **urls, **more, **databases},
@@ -87,10 +93,10 @@ def _bet(connection: http.client.HTTPConnection, number: int) -> int:
     }
     headers = {
         "Content-Type": "application/json",
-        contract.CALLER_HEADER: contract.GAME_SERVICE,
-        contract.TOKEN_HEADER: f"{TOKEN}-{contract.GAME_SERVICE}",
-        contract.BRAND_HEADER: str(play.BRAND),
-        contract.REQUEST_ID_HEADER: name,
+        CALLER_HEADER: GAME_SERVICE,
+        TOKEN_HEADER: f"{TOKEN}-{GAME_SERVICE}",
+        BRAND_HEADER: str(play.BRAND),
+        REQUEST_ID_HEADER: name,
     }
     connection.request(
         "POST",

@@ -11,8 +11,7 @@ from checks._locks import FENCE, GATE, held_by
 from rubyops.errors import RubyopsError
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
 from rubyops.ports import Read
-from wallet_runtime.contract import OPEN
-from wallet_runtime.contract.freeze import CopySeen, Fence, Verdict, Wanted, judge
+from wallet_runtime.contract.freeze import OPEN, CopySeen, Fence, Verdict, Wanted, judge
 
 
 def truth(read: Read) -> FreezeTruth:

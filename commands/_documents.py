@@ -8,7 +8,7 @@ from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
 from rubyops.model.step import Planned
 from rubyops.ports import Read
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 DOCUMENT_BYTES_MAX = 64 * 1024
 DRAFT = "DRAFT"

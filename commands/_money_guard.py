@@ -7,8 +7,7 @@ from rubyops.effects.base import AnyEffect
 from rubyops.effects.freeze import RaiseFreeze
 from rubyops.model.finding import Finding
 from rubyops.ports import CheckRunner
-from wallet_runtime.contract import INGRESS
-from wallet_runtime.contract.freeze import strictness
+from wallet_runtime.contract.freeze import INGRESS, strictness
 
 MONEY_CHECKS = ("ledger-tips", "conservation", "outbox-age")
 REASON_LENGTH_MAX = 300

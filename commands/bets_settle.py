@@ -10,7 +10,7 @@ from commands._bets import close_body, closed_otherwise, stored_bet
 from rubyops.effects.service_call import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 
 @dataclass(frozen=True)

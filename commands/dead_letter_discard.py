@@ -12,7 +12,7 @@ from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import ROLLING_SERVICE
+from wallet_runtime.contract.processes import ROLLING_SERVICE
 
 
 @dataclass(frozen=True)

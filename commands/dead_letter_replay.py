@@ -11,7 +11,7 @@ from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import ROLLING_SERVICE
+from wallet_runtime.contract.processes import ROLLING_SERVICE
 
 
 @dataclass(frozen=True)

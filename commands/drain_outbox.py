@@ -10,7 +10,7 @@ from rubyops.effects.drain import ConfirmDrained
 from rubyops.errors import Refused
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import OPEN
 
 
 @dataclass(frozen=True)

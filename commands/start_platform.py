@@ -17,7 +17,7 @@ from rubyops.effects.wait import WaitFor
 from rubyops.errors import Unreachable
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
-from wallet_runtime.contract import PROCESSES
+from wallet_runtime.contract.processes import PROCESSES
 
 HEALTH_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a copy that reports nothing for longer hangs

@@ -11,7 +11,7 @@ from rubyops.effects.platform import StopProcesses
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
-from wallet_runtime.contract import ROLLING_WORKER
+from wallet_runtime.contract.processes import ROLLING_WORKER
 
 CONSUMERS = (ROLLING_WORKER,)
 

@@ -15,7 +15,7 @@ from rubyops.errors import Refused
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import OPEN
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from rubyops.effects.service_call import CallService
 from rubyops.errors import UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import DEFAULT_POLICY_KEY, WALLET_SERVICE
+from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 PREVIOUS = "previous"
 NEWEST = "newest"

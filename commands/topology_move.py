@@ -18,7 +18,7 @@ from rubyops.effects.topology_move import MoveTopology, UndoTopologyMove
 from rubyops.errors import Refused, UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import SEALED
+from wallet_runtime.contract.freeze import SEALED
 
 FIELDS = ("from", "to", "buckets", "signed_plan")
 LISTED_MAX = 20

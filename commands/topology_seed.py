@@ -12,12 +12,8 @@ from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract import (
-    DEFAULT_POLICY_KEY,
-    RUBY_SPLIT_V1,
-    RUBY_UNIFIED_V1,
-    WALLET_SERVICE,
-)
+from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 SEED_PATHS = {
     RUBY_SPLIT_V1: "/internal/wallet/topology/seed-ruby-split-v1",

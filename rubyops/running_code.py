@@ -1,7 +1,7 @@
 """Digests of the code that each running copy loaded."""
 
 from rubyops.ports import Read
-from wallet_runtime.contract import PROCESSES
+from wallet_runtime.contract.processes import PROCESSES
 
 REMEDY = "rubyops up"
 _SHOWN = 12

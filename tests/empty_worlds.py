@@ -30,7 +30,7 @@ from rubyops.registry import CHECKS, COMMANDS
 from tests.checks.money import Money
 from tests.cluster import PASSWORD, Cluster, TestDatabase
 from tests.commands.memory import ENVIRONMENT
-from wallet_runtime.contract import PROCESSES
+from wallet_runtime.contract.processes import PROCESSES
 
 WORLDS = (
     "empty",

@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 
-from wallet_runtime.contract import FREEZE_LEVELS, OPEN
+from wallet_runtime.contract.freeze import FREEZE_LEVELS, OPEN
 
 
 def set_fence_row(

@@ -18,12 +18,12 @@ def main(arguments: list[str]) -> int:
     """
     # Before anything else is imported: a file that changes meanwhile makes this copy an old one.
     code = code_digest()
-    from wallet_runtime import contract  # noqa: PLC0415
+    from wallet_runtime.contract.processes import PROCESSES  # noqa: PLC0415
     from wallet_runtime.plumbing.runtime.settings import SettingsError  # noqa: PLC0415
 
-    if len(arguments) != 1 or arguments[0] not in contract.PROCESSES:
+    if len(arguments) != 1 or arguments[0] not in PROCESSES:
         print(
-            f"usage: python -m wallet_runtime <process>, one of: {', '.join(contract.PROCESSES)}",
+            f"usage: python -m wallet_runtime <process>, one of: {', '.join(PROCESSES)}",
             file=sys.stderr,
         )
         return EXIT_USAGE

@@ -2,18 +2,27 @@
 
 from importlib import import_module
 
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    GATEWAY,
+    PLAYER_SERVICE,
+    ROLLING_SERVICE,
+    ROLLING_WORKER,
+    WALLET_SERVICE,
+    WALLET_WORKER,
+)
 from wallet_runtime.plumbing.http.app import Service
 
 SERVICES = {
-    contract.GATEWAY: "wallet_runtime.gateway.api",
-    contract.WALLET_SERVICE: "wallet_runtime.wallet.api",
-    contract.WALLET_WORKER: "wallet_runtime.wallet.worker",
-    contract.ROLLING_SERVICE: "wallet_runtime.rolling.api",
-    contract.ROLLING_WORKER: "wallet_runtime.rolling.worker",
-    contract.GAME_SERVICE: "wallet_runtime.game.api",
-    contract.PLAYER_SERVICE: "wallet_runtime.player.api",
-    contract.ADMIN_SERVICE: "wallet_runtime.admin.api",
+    GATEWAY: "wallet_runtime.gateway.api",
+    WALLET_SERVICE: "wallet_runtime.wallet.api",
+    WALLET_WORKER: "wallet_runtime.wallet.worker",
+    ROLLING_SERVICE: "wallet_runtime.rolling.api",
+    ROLLING_WORKER: "wallet_runtime.rolling.worker",
+    GAME_SERVICE: "wallet_runtime.game.api",
+    PLAYER_SERVICE: "wallet_runtime.player.api",
+    ADMIN_SERVICE: "wallet_runtime.admin.api",
 }
 
 

@@ -7,7 +7,7 @@ from checks._answer import SAMPLES, none_may_break
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED
+from wallet_runtime.contract.events import BET_ROLLED_BACK_CONFIRMED, BET_SETTLED_CONFIRMED
 
 
 def run(read: Read) -> Finding:

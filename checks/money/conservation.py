@@ -8,7 +8,7 @@ from checks._money import NO_MONEY, never_held
 from rubyops.model.finding import Finding, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import POINTS_CURRENCY
+from wallet_runtime.contract.money import POINTS_CURRENCY
 
 
 def run(read: Read) -> Finding:

@@ -8,7 +8,7 @@ from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
-from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
 AGE_LIMIT_MS = 5_000
 COMPARED_LIMIT_MS = 30_000

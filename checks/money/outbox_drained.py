@@ -8,7 +8,7 @@ from checks._answer import all_true
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
 EXPECTED_GROUPS = tuple(
     (f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for number in range(PARTITIONS)

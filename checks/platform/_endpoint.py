@@ -3,7 +3,7 @@
 from checks._liveness import liveness
 from rubyops.model.finding import Finding, failed, inconclusive
 from rubyops.ports import HttpAnswer, Read
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 
 def ask_every_copy(read: Read, path: str) -> Finding | dict[int, HttpAnswer]:

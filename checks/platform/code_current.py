@@ -11,7 +11,7 @@ from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
 from rubyops.running_code import short_code
-from wallet_runtime.contract import PROCESSES
+from wallet_runtime.contract.processes import PROCESSES
 
 
 def run(read: Read) -> Finding:

@@ -12,7 +12,7 @@ from checks._liveness import CopyLife, answered_by_another, liveness, not_runnin
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
-from wallet_runtime.contract import WORKER_PROCESSES
+from wallet_runtime.contract.processes import WORKER_PROCESSES
 
 HEALTHY = 200
 

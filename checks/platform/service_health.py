@@ -11,7 +11,7 @@ from checks._liveness import CopyLife, answered_by_another, liveness, not_runnin
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import HttpAnswer, Read
-from wallet_runtime.contract import API_PROCESSES
+from wallet_runtime.contract.processes import API_PROCESSES
 
 HEALTHY = 200
 

@@ -4,7 +4,7 @@ A right that a migration gives to a role is entered here, and nowhere else. Any 
 past wallet_service.
 """
 
-from wallet_runtime.contract import (
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GATEWAY,
     PLAYER_SERVICE,

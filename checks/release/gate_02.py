@@ -13,7 +13,7 @@ from rubyops.model.recorded import FLOWS_PREFIX, short_commit
 from rubyops.model.step import Check
 from rubyops.ports import Read
 from rubyops.running_code import REMEDY, one_code, short_code
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 # Flows that mean something on one topology alone; elsewhere their step has nothing to do.
 ONLY_ON: dict[str, str] = {

@@ -8,7 +8,7 @@ from checks._answer import SAMPLES, none_may_break
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract import POINTS_CURRENCY
+from wallet_runtime.contract.money import POINTS_CURRENCY
 
 
 def audit(read: Read) -> Finding:

@@ -11,7 +11,8 @@ from checks._liveness import CopyLife, liveness
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
-from wallet_runtime.contract import LEGACY_TOKEN_VARIABLE, PROCESSES
+from wallet_runtime.contract.processes import PROCESSES
+from wallet_runtime.contract.secrets import LEGACY_TOKEN_VARIABLE
 
 
 def audit(read: Read) -> Finding:

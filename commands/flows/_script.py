@@ -12,18 +12,10 @@ from typing import Any
 
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Row
-from wallet_runtime.contract import (
-    CASH_AVAILABLE,
-    CASH_PENDING,
-    CURRENCY_EXPONENTS,
-    LIVE,
-    PROVIDERS,
-    ROLLING_SERVICE,
-    RUBY_SPLIT_V1,
-    RUBY_UNIFIED_V1,
-    SLOTS,
-    SPORTS,
-)
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING, CURRENCY_EXPONENTS
+from wallet_runtime.contract.processes import ROLLING_SERVICE
+from wallet_runtime.contract.providers import LIVE, PROVIDERS, SLOTS, SPORTS
 
 OK = (200, 201)
 EVENT_PATH_SECONDS = (

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 from commands.flows._script import BONUS_BUCKETS, Script, begin
 from commands.flows.money import part_of_brand
 from rubyops.ports import Actor
-from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.contract.providers import PROVIDERS
 
 AMOUNT = "10.00"
 STAKE = "2.00"

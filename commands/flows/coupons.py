@@ -5,7 +5,7 @@ from typing import Any
 
 from commands.flows._script import Script, begin
 from rubyops.ports import Actor
-from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.contract.providers import PROVIDERS
 
 AMOUNT = "10.00"
 STAKE = "2.00"

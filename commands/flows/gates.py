@@ -11,16 +11,11 @@ from commands.flows.rollback import PROVIDER, bet_from_two_sources
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer
-from wallet_runtime.contract import (
-    CALLER_HEADER,
-    GATEWAY,
-    OPERATOR,
-    POINTS_CURRENCY,
-    PROVIDER_TYPES,
-    ROUTE_CALLERS,
-    TOKEN_HEADER,
-    WALLET_SERVICE,
-)
+from wallet_runtime.contract.headers import CALLER_HEADER, TOKEN_HEADER
+from wallet_runtime.contract.money import POINTS_CURRENCY
+from wallet_runtime.contract.processes import GATEWAY, OPERATOR, WALLET_SERVICE
+from wallet_runtime.contract.providers import PROVIDER_TYPES
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 
 VALIDATE = "/internal/wallet/topology/validate"
 PROBE_VERSION = 1_000_000  # a version that no document has, so that nothing saved is meant

@@ -6,7 +6,7 @@ from functools import partial
 from commands.flows._script import WITHDRAWABLE, Script
 from rubyops.errors import CheckFailed
 from rubyops.ports import Row
-from wallet_runtime.contract import CASH_PENDING
+from wallet_runtime.contract.money import CASH_PENDING
 
 BETS_MAX = 50
 FULL_RATIO_BPS = 10_000

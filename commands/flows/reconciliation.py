@@ -9,7 +9,7 @@ from checks.platform._endpoint import ask_every_copy
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import Finding
 from rubyops.ports import Actor, HttpAnswer, Read
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 TITLE = "reconciliation"
 PATH = "/internal/wallet/v2/reconciliation/run"

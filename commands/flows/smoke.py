@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from commands.flows._script import Script, begin
 from rubyops.ports import Actor
-from wallet_runtime.contract import IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract.codes import IDEMPOTENCY_PAYLOAD_MISMATCH
 
 # The stake is less than the deposit's rolling asks for, so that nothing completes: a sealed wallet would refuse the release.
 AMOUNT = "10.00"

@@ -8,7 +8,8 @@ from commands.flows._script import EVENT_PATH_SECONDS, WITHDRAWABLE, Script, beg
 from commands.flows.money import owed
 from rubyops.errors import Inconclusive
 from rubyops.ports import Actor, HttpAnswer
-from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
+from wallet_runtime.contract.money import CASH_AVAILABLE
 
 PROVIDER = "mocksports"
 CASH = "10.00"

@@ -5,7 +5,7 @@ from typing import Any
 
 from commands.flows._script import Bet, Script, begin
 from rubyops.ports import Actor, HttpAnswer
-from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.contract.providers import PROVIDERS
 
 PROVIDER = "mocksports"
 CAP, PER_WIN = "10.00", "4.00"

@@ -7,7 +7,8 @@ from commands.flows._script import WITHDRAWABLE, Bet, Script, begin, demand_topo
 from commands.flows.money import roll_over
 from rubyops.errors import CheckFailed
 from rubyops.ports import Actor
-from wallet_runtime.contract import INSUFFICIENT_FUNDS, PROVIDERS
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
+from wallet_runtime.contract.providers import PROVIDERS
 
 PART = "10.00"
 SOURCE_INVALID = "SOURCE_INVALID"

@@ -13,12 +13,26 @@ from rubyops.adapters.driver import Driver
 from rubyops.adapters.http import CallClient, code_of, encode, not_overtaken
 from rubyops.errors import CheckFailed, UsageError
 from rubyops.ports import Attempt, AttemptAnswer, CanaryPlayer, EffectIdentity, HttpAnswer, Read
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import CANARY_TOKEN_INVALID, MAINTENANCE
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CANARY_HEADER,
+    FENCE_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    PROVIDER_HEADER,
+    PROVIDER_SIGNATURE_HEADER,
+    PROVIDER_SIGNATURE_VALUE,
+    PROVIDER_SIGNED_TEXT,
+    REQUEST_ID_HEADER,
+)
+from wallet_runtime.contract.processes import ADMIN_SERVICE, GATEWAY, PLAYER_SERVICE
+from wallet_runtime.contract.providers import PROVIDERS
+from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX, PROVIDER_SECRET_PREFIX
 
 # Canaries live under a brand of their own, so that no customer's brand ever sees one.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
 PASS_SECONDS = 600
-ADMIN_TOKEN = f"{contract.ADMIN_TOKEN_PREFIX}OPERATOR"
+ADMIN_TOKEN = f"{ADMIN_TOKEN_PREFIX}OPERATOR"
 
 
 def derived(effect_id: str, flow: str, key: str) -> str:
@@ -27,9 +41,9 @@ def derived(effect_id: str, flow: str, key: str) -> str:
 
 
 def provider_signature(secret: str, path: str, brand_id: str, request_id: str, raw: bytes) -> str:
-    """Sign a provider's POST as of now, the way the gateway checks it (`contract.PROVIDER_SIGNED_TEXT`)."""
+    """Sign a provider's POST as of now, the way the gateway checks it (`contract.headers.PROVIDER_SIGNED_TEXT`)."""
     timestamp, body_hash = int(time.time()), hashlib.sha256(raw).hexdigest()
-    text = contract.PROVIDER_SIGNED_TEXT.format(
+    text = PROVIDER_SIGNED_TEXT.format(
         method="POST",
         path=path,
         brand=brand_id,
@@ -38,7 +52,7 @@ def provider_signature(secret: str, path: str, brand_id: str, request_id: str, r
         body_hash=body_hash,
     )
     digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return contract.PROVIDER_SIGNATURE_VALUE.format(timestamp=timestamp, digest=digest)
+    return PROVIDER_SIGNATURE_VALUE.format(timestamp=timestamp, digest=digest)
 
 
 class CanaryActor:
@@ -84,7 +98,7 @@ class CanaryActor:
             "canary": True,
         }
         answer = self.as_operator(
-            contract.PLAYER_SERVICE,
+            PLAYER_SERVICE,
             "POST",
             "/internal/players",
             body,
@@ -111,17 +125,15 @@ class CanaryActor:
         """Call the gateway as the player."""
         headers = {
             "Authorization": f"Bearer {player.session}",
-            contract.BRAND_HEADER: player.brand_id,
+            BRAND_HEADER: player.brand_id,
             **_canary(player),
         }
         if key is not None:
             headers |= {
-                contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key),
-                contract.REQUEST_ID_HEADER: self.derived_id(key),
+                IDEMPOTENCY_KEY_HEADER: self.derived_id(key),
+                REQUEST_ID_HEADER: self.derived_id(key),
             }
-        return self._judged(
-            self._client.send(contract.GATEWAY, method, path, headers, encode(body))
-        )
+        return self._judged(self._client.send(GATEWAY, method, path, headers, encode(body)))
 
     def as_provider(
         self,
@@ -133,23 +145,21 @@ class CanaryActor:
         key: str,
     ) -> HttpAnswer:
         """Call a gateway provider route, signed as that provider."""
-        if provider not in contract.PROVIDERS:
-            raise UsageError(
-                f"there is no provider {provider!r} (known: {', '.join(contract.PROVIDERS)})"
-            )
+        if provider not in PROVIDERS:
+            raise UsageError(f"there is no provider {provider!r} (known: {', '.join(PROVIDERS)})")
         raw = encode(body) or b""
-        secret = self._driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
+        secret = self._driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         request_id = self.derived_id(key)
         headers = {
-            contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(
+            PROVIDER_HEADER: provider,
+            PROVIDER_SIGNATURE_HEADER: provider_signature(
                 secret, path, player.brand_id, request_id, raw
             ),
-            contract.REQUEST_ID_HEADER: request_id,
-            contract.BRAND_HEADER: player.brand_id,
+            REQUEST_ID_HEADER: request_id,
+            BRAND_HEADER: player.brand_id,
             **_canary(player),
         }
-        return self._judged(self._client.send(contract.GATEWAY, "POST", path, headers, raw))
+        return self._judged(self._client.send(GATEWAY, "POST", path, headers, raw))
 
     def as_admin(
         self,
@@ -165,10 +175,8 @@ class CanaryActor:
         headers |= self._ids(key, player.brand_id if player else None) | (
             _canary(player) if player else {}
         )
-        headers |= {} if key is None else {contract.IDEMPOTENCY_KEY_HEADER: self.derived_id(key)}
-        return self._judged(
-            self._client.send(contract.ADMIN_SERVICE, method, path, headers, encode(body))
-        )
+        headers |= {} if key is None else {IDEMPOTENCY_KEY_HEADER: self.derived_id(key)}
+        return self._judged(self._client.send(ADMIN_SERVICE, method, path, headers, encode(body)))
 
     def as_operator(
         self,
@@ -184,7 +192,7 @@ class CanaryActor:
         headers = {
             **self._client.operator_headers(brand_id),
             **self._ids(key, None),
-            contract.FENCE_HEADER: str(self._mark.token),
+            FENCE_HEADER: str(self._mark.token),
         }
         return self._judged(self._client.send(process, method, path, headers, encode(body)))
 
@@ -197,7 +205,7 @@ class CanaryActor:
 
         To the platform the pass of an overtaken run is none.
         """
-        if code_of(answer) in (contract.MAINTENANCE, contract.CANARY_TOKEN_INVALID):
+        if code_of(answer) in (MAINTENANCE, CANARY_TOKEN_INVALID):
             self._link.rows("fence_hold", token=self._mark.token)
         return not_overtaken(answer, self._mark)
 
@@ -206,8 +214,8 @@ class CanaryActor:
         return attempt_as(role, self._driver.dsn(role, "platform"), attempts)
 
     def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
-        named = {contract.REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
-        return named | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
+        named = {REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
+        return named | ({BRAND_HEADER: brand_id} if brand_id else {})
 
     def _pass(self, player_id: str) -> str:
         token = secrets.token_urlsafe(24)
@@ -224,4 +232,4 @@ class CanaryActor:
 
 
 def _canary(player: CanaryPlayer) -> dict[str, str]:
-    return {contract.CANARY_HEADER: player.canary_token} if player.canary_token else {}
+    return {CANARY_HEADER: player.canary_token} if player.canary_token else {}

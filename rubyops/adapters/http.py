@@ -12,7 +12,11 @@ from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, withi
 from rubyops.adapters.driver import Driver
 from rubyops.errors import NoSecret, overtaken
 from rubyops.ports import EffectIdentity, HttpAnswer
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import FENCING_TOKEN_OVERTAKEN
+from wallet_runtime.contract.headers import BRAND_HEADER, CALLER_HEADER, TOKEN_HEADER
+from wallet_runtime.contract.processes import OBSERVER, OPERATOR
+from wallet_runtime.contract.routes import OBSERVED_PATHS
+from wallet_runtime.contract.secrets import TOKEN_VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     import ssl
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 OVERTAKEN_STATUS = 409
-TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
-OBSERVER_TOKEN_NAME = contract.TOKEN_VARIABLE_PREFIX + contract.OBSERVER.upper()
+TOKEN_NAME = TOKEN_VARIABLE_PREFIX + OPERATOR.upper()
+OBSERVER_TOKEN_NAME = TOKEN_VARIABLE_PREFIX + OBSERVER.upper()
 
 
 class _Late(Exception):
@@ -59,19 +63,17 @@ class GetClient:
         # the other, and sixteen that hang would take the bound sixteen times.
         seconds = min(each.seconds(self._seconds) for each in self._patience.values())
         headers = (
-            self.observer_headers()
-            if path in contract.OBSERVED_PATHS
-            else self.operator_headers(brand_id)
+            self.observer_headers() if path in OBSERVED_PATHS else self.operator_headers(brand_id)
         )
         return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers by which the operator is known."""
         headers = {
-            contract.CALLER_HEADER: contract.OPERATOR,
-            contract.TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal(),
+            CALLER_HEADER: OPERATOR,
+            TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal(),
         }
-        return headers | ({contract.BRAND_HEADER: brand_id} if brand_id else {})
+        return headers | ({BRAND_HEADER: brand_id} if brand_id else {})
 
     def observer_headers(self) -> dict[str, str]:
         """Return the headers by which what a process tells of itself is shown.
@@ -82,7 +84,7 @@ class GetClient:
             token = self._driver.secret(OBSERVER_TOKEN_NAME).reveal()
         except NoSecret:
             return {}
-        return {contract.CALLER_HEADER: contract.OBSERVER, contract.TOKEN_HEADER: token}
+        return {CALLER_HEADER: OBSERVER, TOKEN_HEADER: token}
 
     def _send(
         self,
@@ -152,7 +154,7 @@ def code_of(answer: HttpAnswer) -> object:
 
 def not_overtaken(answer: HttpAnswer, mark: EffectIdentity) -> HttpAnswer:
     """Return the answer, or raise `LockLost` where the service refused the mark's token."""
-    if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, contract.FENCING_TOKEN_OVERTAKEN):
+    if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, FENCING_TOKEN_OVERTAKEN):
         token = f"fencing token {mark.token} was overtaken"
         raise overtaken(f"{token}, so the service changed nothing")
     return answer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
 from rubyops.errors import Unreachable
 from rubyops.ports import Row
-from wallet_runtime import contract
+from wallet_runtime.contract.events import PARTITIONS, ROLLING_STREAM, WALLET_STREAM_PREFIX
 
 if TYPE_CHECKING:
     import redis
@@ -15,8 +15,8 @@ TIMEOUT_SECONDS = 5.0
 COUNTED_MAX = 10_000
 PAGE_ENTRIES = 1_000
 STREAMS = (
-    *(f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)),
-    contract.ROLLING_STREAM,
+    *(f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS)),
+    ROLLING_STREAM,
 )
 
 

@@ -10,8 +10,7 @@ from rubyops.errors import LockLost, Overruled, Refused, RubyopsError, TimedOut
 from rubyops.model.freeze import FreezeChange, FreezeTruth
 from rubyops.model.platform_state import differences
 from rubyops.ports import EffectIdentity, Row
-from wallet_runtime.contract import OPEN
-from wallet_runtime.contract.freeze import patience_ms
+from wallet_runtime.contract.freeze import OPEN, patience_ms
 
 FreezeLevel = Literal["ingress", "sealed"]
 

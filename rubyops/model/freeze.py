@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_runtime.contract import OPEN
-from wallet_runtime.contract.freeze import Verdict, strictness
+from wallet_runtime.contract.freeze import OPEN, Verdict, strictness
 
 NO_FREEZE = OPEN
 

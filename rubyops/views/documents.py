@@ -8,7 +8,7 @@ from rubyops.model.status import Status
 from rubyops.ports import HttpAnswer, Read
 from rubyops.views.view import Item, View, any_failed
 from rubyops.views.wallet import CONFLICT, NOT_FOUND, NOT_READY, PREFIX, accepted
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 Kind = Literal["topology", "policy"]
 Ask = Callable[[str, str, Mapping[str, object]], HttpAnswer]

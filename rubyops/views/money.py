@@ -9,7 +9,7 @@ from rubyops.model.freeze import FreezeLayer, FreezeTruth
 from rubyops.model.status import Status
 from rubyops.ports import Read
 from rubyops.views.view import ISO_TIME, Item
-from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import OPEN
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from rubyops.errors import RubyopsError, Unreachable
 from rubyops.ports import HttpAnswer, Read
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 PREFIX = "/internal/wallet"
 NOT_FOUND, CONFLICT, NOT_READY = 404, 409, 503

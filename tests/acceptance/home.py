@@ -11,7 +11,7 @@ from rubyops.engine.run.failpoint import VARIABLE
 from tests import sources
 from tests.acceptance.counted import count_suites
 from tests.cluster import connect
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 ENVIRONMENTS: dict[str, dict[str, object]] = {
     "local": {"kind": "local", "topology": RUBY_SPLIT_V1, "copies": 1},

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tests.acceptance.swap import Rule, swap
-from wallet_runtime.contract import LIVE, SPORTS
+from wallet_runtime.contract.providers import LIVE, SPORTS
 
 BONUS = "wallet_runtime.wallet.domain.bonus"
 COUPONS = "wallet_runtime.wallet.domain.coupons"

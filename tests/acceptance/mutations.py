@@ -15,14 +15,8 @@ import msgspec
 
 from tests.acceptance.movement_mutations import MOVEMENTS
 from tests.acceptance.swap import Rule, swap
-from wallet_runtime.contract import (
-    CASH_AVAILABLE,
-    CASH_PENDING,
-    LIVE,
-    POINTS_CURRENCY,
-    SLOTS,
-    SPORTS,
-)
+from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING, POINTS_CURRENCY
+from wallet_runtime.contract.providers import LIVE, SLOTS, SPORTS
 from wallet_runtime.plumbing.runtime.settings import Settings
 
 BETS = "wallet_runtime.wallet.domain.bets"

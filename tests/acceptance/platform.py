@@ -26,7 +26,26 @@ from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.acceptance.home import Home
-from wallet_runtime import contract
+from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1
+from wallet_runtime.contract.events import PARTITIONS, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.freeze import OPEN
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CALLER_HEADER,
+    FENCE_HEADER,
+    PROVIDER_HEADER,
+    PROVIDER_SIGNATURE_HEADER,
+    REQUEST_ID_HEADER,
+    TOKEN_HEADER,
+)
+from wallet_runtime.contract.processes import (
+    GATEWAY,
+    OPERATOR,
+    PLAYER_SERVICE,
+    PROCESSES,
+    WALLET_SERVICE,
+)
+from wallet_runtime.contract.secrets import PROVIDER_SECRET_PREFIX, TOKEN_VARIABLE_PREFIX
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CURRENCY = "EUR"
@@ -217,13 +236,11 @@ class Live:
     ) -> httpx.Response:
         """Call an internal route as the operator, under a new request id and the present token."""
         headers = {
-            contract.CALLER_HEADER: contract.OPERATOR,
-            contract.TOKEN_HEADER: self.driver.secret(
-                contract.TOKEN_VARIABLE_PREFIX + contract.OPERATOR.upper()
-            ).reveal(),
-            contract.REQUEST_ID_HEADER: str(uuid4()),
-            contract.FENCE_HEADER: str(self.gate()["fence_token"]),
-            **({contract.BRAND_HEADER: brand_id} if brand_id else {}),
+            CALLER_HEADER: OPERATOR,
+            TOKEN_HEADER: self.driver.secret(TOKEN_VARIABLE_PREFIX + OPERATOR.upper()).reveal(),
+            REQUEST_ID_HEADER: str(uuid4()),
+            FENCE_HEADER: str(self.gate()["fence_token"]),
+            **({BRAND_HEADER: brand_id} if brand_id else {}),
         }
         return self._client.request(
             method, self.driver.process_url(process) + path, headers=headers, json=body
@@ -235,12 +252,12 @@ class Live:
         """Call the gateway as a player, under a key of its own."""
         headers = {
             "Authorization": f"Bearer {player.session}",
-            contract.BRAND_HEADER: player.brand_id,
+            BRAND_HEADER: player.brand_id,
             "Idempotency-Key": str(uuid4()),
-            contract.REQUEST_ID_HEADER: str(uuid4()),
+            REQUEST_ID_HEADER: str(uuid4()),
         }
         return self._client.request(
-            method, self.driver.process_url(contract.GATEWAY) + path, headers=headers, json=body
+            method, self.driver.process_url(GATEWAY) + path, headers=headers, json=body
         )
 
     def as_provider(
@@ -248,18 +265,18 @@ class Live:
     ) -> httpx.Response:
         """Call a provider's route of the gateway, signed as that provider."""
         raw, request_id = json.dumps(body).encode(), str(uuid4())
-        secret = self.driver.secret(contract.PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
+        secret = self.driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
             "Content-Type": "application/json",
-            contract.PROVIDER_HEADER: provider,
-            contract.PROVIDER_SIGNATURE_HEADER: provider_signature(
+            PROVIDER_HEADER: provider,
+            PROVIDER_SIGNATURE_HEADER: provider_signature(
                 secret, path, player.brand_id, request_id, raw
             ),
-            contract.REQUEST_ID_HEADER: request_id,
-            contract.BRAND_HEADER: player.brand_id,
+            REQUEST_ID_HEADER: request_id,
+            BRAND_HEADER: player.brand_id,
         }
         return self._client.post(
-            self.driver.process_url(contract.GATEWAY) + path, headers=headers, content=raw
+            self.driver.process_url(GATEWAY) + path, headers=headers, content=raw
         )
 
     # --- players and money
@@ -269,7 +286,7 @@ class Live:
         brand_id, player_id = str(uuid4()), str(uuid4())
         body = {"brand_id": brand_id, "player_id": player_id, "currency": CURRENCY}
         answer = self.as_operator(
-            contract.PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id
+            PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id
         )
         assert answer.status_code == 201, answer.text
         return Player(brand_id, player_id, answer.json()["session"])
@@ -346,36 +363,36 @@ class Live:
             return
         body = {
             "version": version,
-            "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": version},
+            "policy": {"policy_key": DEFAULT_POLICY_KEY, "version": version},
             "from": {
                 "topology_code": gate["topology_code"],
                 "topology_version": gate["topology_version"],
             },
         }
         path = f"/internal/wallet/topology/{gate['topology_code']}/activate"
-        answer = self.as_operator(contract.WALLET_SERVICE, "PUT", path, body)
+        answer = self.as_operator(WALLET_SERVICE, "PUT", path, body)
         assert answer.status_code == 200, answer.text
 
     def open_with_the_seed(self) -> None:
         """Seed the split pair and make it the active one, as a rollout would."""
         seeded = self.as_operator(
-            contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {}
+            WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {}
         )
         assert seeded.status_code in (200, 201), seeded.text
         wish = {
             "version": 1,
-            "policy": {"policy_key": contract.DEFAULT_POLICY_KEY, "version": 1},
+            "policy": {"policy_key": DEFAULT_POLICY_KEY, "version": 1},
             "from": None,
         }
-        path = f"/internal/wallet/topology/{contract.RUBY_SPLIT_V1}/activate"
-        activated = self.as_operator(contract.WALLET_SERVICE, "PUT", path, wish)
+        path = f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate"
+        activated = self.as_operator(WALLET_SERVICE, "PUT", path, wish)
         assert activated.status_code == 200, activated.text
 
     def make_open(self) -> None:
         """Start what is stopped and thaw what is frozen, the way a person would."""
         if any(copy.state != "running" for copy in self.driver.copies()):
             self.done("up")
-        while (freezes := self.freezes()) or self.gate()["freeze_level"] != contract.OPEN:
+        while (freezes := self.freezes()) or self.gate()["freeze_level"] != OPEN:
             self.done("verify")
             self.done("thaw", *(("--take-over", freezes[0]) if freezes else ()))
 
@@ -407,7 +424,7 @@ class Live:
         running = {
             (copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid
         }
-        everything = len(contract.PROCESSES) * self.environment.copies
+        everything = len(PROCESSES) * self.environment.copies
         green = len(well) == everything and running <= well
         return green and (not events or (self._unpublished() == 0 and self._unread() == 0))
 
@@ -419,9 +436,7 @@ class Live:
         )
 
     def _unread(self) -> int:
-        names = [
-            f"{contract.WALLET_STREAM_PREFIX}{number}" for number in range(contract.PARTITIONS)
-        ]
+        names = [f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS)]
         groups = [group for name in names for group in self.streams.xinfo_groups(name)]
         return sum((group["lag"] or 0) + group["pending"] for group in groups)
 

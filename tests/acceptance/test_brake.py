@@ -24,7 +24,7 @@ from rubyops.adapters.local import binaries
 from rubyops.adapters.local.servers import SUPERUSER
 from tests.acceptance.crowd import Crowd
 from tests.acceptance.platform import Answer, Live, finish, wait_until
-from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import OPEN
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 

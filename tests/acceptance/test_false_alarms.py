@@ -19,7 +19,8 @@ from tests.acceptance.platform import Live
 from tests.acceptance.play import played_apart
 from tests.acceptance.traffic import ACTIONS, Traffic
 from tests.alone import taking_ports
-from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 pytestmark = pytest.mark.slow
 SECONDS = float(os.environ.get("RUBYOPS_TRAFFIC_SECONDS", "15"))

@@ -14,18 +14,9 @@ from tests.acceptance.mutant import Mutant
 from tests.acceptance.platform import Live
 from tests.acceptance.play import played_apart
 from tests.alone import taking_ports
-from wallet_runtime.contract import (
-    DEFAULT_POLICY_KEY,
-    GAME_SERVICE,
-    GATEWAY,
-    LIVE,
-    ROLLING_WORKER,
-    RUBY_SPLIT_V1,
-    RUBY_UNIFIED_V1,
-    SLOTS,
-    TOPOLOGY_CODES,
-    WALLET_SERVICE,
-)
+from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.processes import GAME_SERVICE, GATEWAY, ROLLING_WORKER, WALLET_SERVICE
+from wallet_runtime.contract.providers import LIVE, SLOTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
@@ -40,7 +31,7 @@ HERE = {
         if name.startswith(("SMK-", "FLOW-", "STG-", "canary", *TRADE))
         and ONLY_ON.get(name, topology) == topology
     )
-    for topology in TOPOLOGY_CODES
+    for topology in (RUBY_SPLIT_V1, RUBY_UNIFIED_V1)
 }
 SPORTS_MONEY = (
     "SMK-5",

@@ -27,14 +27,14 @@ from tests.acceptance.recorded import (
     newer_flows,
     no_result,
 )
-from wallet_runtime.contract import (
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,
     GATEWAY,
-    LEGACY_TOKEN_VARIABLE,
     PLAYER_SERVICE,
     WALLET_SERVICE,
 )
+from wallet_runtime.contract.secrets import LEGACY_TOKEN_VARIABLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 NOT_BUILT = ("gate-06", "gate-09")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.platform import Live
 from tests.acceptance.test_brake import HOLDER, session
-from wallet_runtime.contract import INGRESS, OPEN, SEALED
+from wallet_runtime.contract.freeze import INGRESS, OPEN, SEALED
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 KILLED = -signal.SIGKILL

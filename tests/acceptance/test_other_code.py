@@ -13,7 +13,7 @@ from rubyops.adapters.http import GetClient
 from sql.code import LEFT_OUT, code_digest
 from tests.acceptance.home import Home
 from tests.acceptance.platform import CHECKOUT, Answer, Live, finish
-from wallet_runtime.contract import PROCESSES, ROLLING_WORKER
+from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 FOLDERS = ("checks", "commands", "playbooks", "rubyops", "sql", "wallet_runtime")

@@ -21,7 +21,7 @@ from tests.acceptance.platform import Live, wait_until
 from tests.alone import taking_ports
 from tests.cluster import connect
 from tests.wire import Fault, Wire, wire
-from wallet_runtime.contract import RUBY_SPLIT_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 POSTGRES, REDIS = "postgres", "redis"

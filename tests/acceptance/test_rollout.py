@@ -8,7 +8,8 @@ import pytest
 from tests.acceptance.faults import BUCKET, Damage, edited_balance, edited_ledger_row
 from tests.acceptance.home import Home
 from tests.acceptance.platform import Answer, Live, Player
-from wallet_runtime.contract import INGRESS, OPEN, ROLLING_WORKER, WALLET_WORKER
+from wallet_runtime.contract.freeze import INGRESS, OPEN
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_WORKER
 
 pytestmark = pytest.mark.slow
 PROVED = {

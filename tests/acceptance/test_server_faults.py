@@ -22,7 +22,7 @@ from tests import sources
 from tests.acceptance.crowd import Crowd
 from tests.acceptance.platform import Live, wait_until
 from tests.acceptance.test_outages import DEPOSITS, GREEN_SECONDS_MAX, UNSOUND
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PLAYER_SERVICE, WALLET_SERVICE
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,11 +161,8 @@ def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
                 lambda: sum(status == 503 for _, _, status in crowd.asked) > POOL_MAX,
                 "requests are refused as busy",
             )  # noqa: PLR2004
-            answer = live._client.get(live.driver.process_url(contract.WALLET_SERVICE) + "/health")
-            assert (
-                answer.status_code in (200, 503)
-                and answer.json()["process"] == contract.WALLET_SERVICE
-            )
+            answer = live._client.get(live.driver.process_url(WALLET_SERVICE) + "/health")
+            assert answer.status_code in (200, 503) and answer.json()["process"] == WALLET_SERVICE
     # 504: player_service did not wait longer for the wallet, and says that it does not know the outcome.
     assert {status for _, _, status in crowd.asked} <= {503, 504}
     assert all(live.deposit(player, "1.00").status_code == 200 for player in players)
@@ -174,7 +171,7 @@ def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
 def test_sigterm_under_load_leaves_nothing_unanswered(live: Live) -> None:
     """Fault 34: a copy that is told to stop answers what it has begun; its keeper starts it again."""
     with money_survives(live) as heal:
-        for process in (contract.WALLET_SERVICE, contract.PLAYER_SERVICE):
+        for process in (WALLET_SERVICE, PLAYER_SERVICE):
             (before,) = live.pids(process)
             os.kill(before, signal.SIGTERM)
             wait_until(partial(_is_restarted, live, process, before), f"{process} is started again")

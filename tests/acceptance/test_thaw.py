@@ -9,14 +9,10 @@ import psycopg
 import pytest
 
 from tests.acceptance.platform import Live, wait_until
-from wallet_runtime.contract import (
-    ADMIN_SERVICE,
-    ADMIN_TOKEN_PREFIX,
-    INGRESS,
-    OPEN,
-    RUBY_SPLIT_V1,
-    SEALED,
-)
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.freeze import INGRESS, OPEN, SEALED
+from wallet_runtime.contract.processes import ADMIN_SERVICE
+from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 Change = Callable[[Live], None]

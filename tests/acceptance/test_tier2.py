@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.platform import Answer, Live, Player, wait_until
-from wallet_runtime.contract import INGRESS, OPEN, SEALED, WALLET_SERVICE
+from wallet_runtime.contract.freeze import INGRESS, OPEN, SEALED
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 SPORTS, CASINO = "SPORTS_NORMAL", "CASINO_NORMAL"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.platform import Answer, Live, finish, wait_until
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 KINDS = {"NORMAL": ("SPORTS_NORMAL", "CASINO_NORMAL"), "BONUS": ("SPORTS_BONUS", "CASINO_BONUS")}

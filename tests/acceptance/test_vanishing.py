@@ -20,7 +20,7 @@ import pytest
 
 from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Live, stands_still, wait_until
 from tests.signals import answered
-from wallet_runtime.contract import OPEN
+from wallet_runtime.contract.freeze import OPEN
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.acceptance.platform import CURRENCY, Live, Player
-from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.contract.providers import PROVIDERS
 
 GAMBLERS = 4
 WALLET = "/api/v1/player/wallet"

@@ -21,13 +21,11 @@ from rubyops.ports import Copy, HttpAnswer, Row
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 from tests.commands.memory import ENVIRONMENT, MemoryRead
-from wallet_runtime.contract import (
+from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.processes import (
     GATEWAY,
-    PARTITIONS,
     PROCESSES,
-    ROLLING_GROUP,
     WALLET_SERVICE,
-    WALLET_STREAM_PREFIX,
     WALLET_WORKER,
     WORKER_PROCESSES,
 )

@@ -18,7 +18,7 @@ from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from tests.commands.memory import ENVIRONMENT, MemoryRead
-from wallet_runtime.contract import WALLET_SERVICE, WORKER_PROCESSES
+from wallet_runtime.contract.processes import WALLET_SERVICE, WORKER_PROCESSES
 
 CASES = Path(__file__).parent.parent / "cases"
 FILES = sorted(CASES.glob("*/*.yaml"))

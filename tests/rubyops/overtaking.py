@@ -22,7 +22,8 @@ from rubyops.wiring import EnvironmentServices
 from tests import effects as e
 from tests.acceptance.home import Home
 from tests.acceptance.platform import Live
-from wallet_runtime.contract import RUBY_SPLIT_V1, WALLET_SERVICE
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 # Tables that an operator's act can change, without those that loops and leases write all the time.
 TABLES = (

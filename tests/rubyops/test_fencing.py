@@ -13,7 +13,7 @@ import pytest
 
 from tests import effects as e
 from tests.rubyops.overtaking import Stage, assert_refused, next_pair, older, stopped
-from wallet_runtime.contract import PLAYER_SERVICE, ROLLING_SERVICE, WALLET_SERVICE
+from wallet_runtime.contract.processes import PLAYER_SERVICE, ROLLING_SERVICE, WALLET_SERVICE
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 WALLET = "/internal/wallet"

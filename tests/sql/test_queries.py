@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sql
 from sql.owners import CONSUMERS, PUBLISHERS
-from wallet_runtime.contract import WALLET_CONSUMERS
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 
 ROOT = Path(sql.__file__).parents[1]
 PACKAGES = ("rubyops", "commands", "checks", "wallet_runtime")

@@ -7,7 +7,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from wallet_runtime import contract
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.events import (
+    BET_ROLLED_BACK_CONFIRMED,
+    BET_SETTLED_CONFIRMED,
+    ROLLING_REQUIRED,
+)
+from wallet_runtime.contract.providers import SPORTS
 
 INSERT = """
 INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload,
@@ -62,9 +68,9 @@ class Outbox:
         rolling_id = uuid4()
         payload = {
             "rolling_id": str(rolling_id),
-            "topology_code": contract.RUBY_SPLIT_V1,
+            "topology_code": RUBY_SPLIT_V1,
             "bucket_type_code": bucket,
-            "provider_types": [contract.SPORTS],
+            "provider_types": [SPORTS],
             "currency": "KRW",
             "amount": str(turnover),
             "multiplier": "1",
@@ -72,7 +78,7 @@ class Outbox:
             "reference_id": "deposit:1",
             "reason": "deposit",
         }
-        self.write(player, contract.ROLLING_REQUIRED, payload | more)
+        self.write(player, ROLLING_REQUIRED, payload | more)
         return rolling_id
 
     def settle(
@@ -82,20 +88,20 @@ class Outbox:
         authorization_id = str(uuid4())
         funding = {
             "account": f"RUBY_SPLIT_V1/{bucket}",
-            "topology_code": contract.RUBY_SPLIT_V1,
+            "topology_code": RUBY_SPLIT_V1,
             "bucket_type_code": bucket,
         }
         payload = {
             "authorization_id": authorization_id,
             "bet_id": f"bet-{authorization_id}",
             "provider_id": "mocksports",
-            "provider_type": contract.SPORTS,
+            "provider_type": SPORTS,
             "currency": "KRW",
             "stake": str(stake),
             "payout": "0",
             "funding": [funding | {"amount": str(stake)}],
         }
-        self.write(player, contract.BET_SETTLED_CONFIRMED, payload | more)
+        self.write(player, BET_SETTLED_CONFIRMED, payload | more)
         return authorization_id
 
     def roll_back(self, player: Player, authorization_id: str, was: str = "SETTLED") -> UUID:
@@ -105,7 +111,7 @@ class Outbox:
             "bet_id": f"bet-{authorization_id}",
             "was": was,
         }
-        return self.write(player, contract.BET_ROLLED_BACK_CONFIRMED, payload)
+        return self.write(player, BET_ROLLED_BACK_CONFIRMED, payload)
 
     def unpublished(self) -> int:
         """Count the events that wait."""

@@ -15,20 +15,23 @@ import psycopg
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, Served, as_the_wallet, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime import contract
-from wallet_runtime.contract import (
+from wallet_runtime.contract import persons
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.headers import REQUEST_ID_HEADER
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,
     OPERATOR,
     PLAYER_SERVICE,
-    RUBY_SPLIT_V1,
-    persons,
+    ROLLING_SERVICE,
+    WALLET_SERVICE,
 )
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 from wallet_runtime.services import load
 
 Route = tuple[str, str, str]
 Body = dict[str, Any]
-PROCESSES = (contract.WALLET_SERVICE, contract.ROLLING_SERVICE, contract.PLAYER_SERVICE)
+PROCESSES = (WALLET_SERVICE, ROLLING_SERVICE, PLAYER_SERVICE)
 WALLET = "/internal/wallet/v2"
 DECISIONS = ("/approve", "/reject")
 EUR: Body = {"currency": "EUR"}
@@ -56,7 +59,7 @@ class House:
     def send(self, route: Route, path: str, body: Body, headers: dict[str, str]) -> httpx.Response:
         """Send one request to the service of a route, signed by Ann, or by Bob where it decides over what she asked for."""
         raw = json.dumps(body).encode()
-        if contract.REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
+        if REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
             headers = signed(
                 route[0], "bob" if path.endswith(DECISIONS) else "ann", route[1], path, raw, headers
             )
@@ -71,7 +74,7 @@ class House:
     def money(self, path: str, caller: str = ADMIN_SERVICE, **body: Any) -> Body:
         """Have a money command carried out."""
         answer = self.send(
-            (contract.WALLET_SERVICE, "POST", ""),
+            (WALLET_SERVICE, "POST", ""),
             f"{WALLET}/{path}",
             body,
             internal(caller, request_id=str(uuid4())),
@@ -141,7 +144,7 @@ class House:
         )
         path = f"/internal/wallet/{kind}/{name}"
         answer = self.send(
-            (contract.WALLET_SERVICE, "PUT", ""),
+            (WALLET_SERVICE, "PUT", ""),
             path,
             document,
             internal(ADMIN_SERVICE, request_id=str(uuid4())),
@@ -188,7 +191,7 @@ def house(platform: TestDatabase, control: TestDatabase) -> Iterator[House]:
             own = {"CONTROL_DATABASE_URL": control.dsn(process)}
             served[process] = stack.enter_context(serving(load(process), platform, **urls, **own))
             urls[f"{process.upper()}_URL"] = str(served[process].client.base_url).rstrip("/")
-        activate_split(served[contract.WALLET_SERVICE].context.database)
+        activate_split(served[WALLET_SERVICE].context.database)
         look = stack.enter_context(psycopg.connect(platform.superuser_dsn, autocommit=True))
         operators = stack.enter_context(
             psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True)
@@ -280,39 +283,39 @@ def _grant(house: House) -> Body:
 def _posts(
     path: str, body: Callable[[House], Body]
 ) -> tuple[Route, Callable[[House], tuple[str, Body]]]:
-    route = (contract.WALLET_SERVICE, "POST", f"{WALLET}/{path}")
+    route = (WALLET_SERVICE, "POST", f"{WALLET}/{path}")
     return route, lambda house: (route[2], body(house))
 
 
 REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
-    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): lambda house: (
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): lambda house: (
         f"/internal/wallet/topology/{RUBY_SPLIT_V1}",
         house.draft()[0],
     ),
-    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): _pair_activation,
-    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): lambda house: (
+    (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): _pair_activation,
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): lambda house: (
         "/internal/wallet/topology/validate",
         {"topology_document": house.draft()[0]},
     ),
-    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _seed("ruby-split-v1"),
-    (contract.WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _seed("ruby-unified-v1"),
-    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): lambda house: (
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _seed("ruby-split-v1"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _seed("ruby-unified-v1"),
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): lambda house: (
         "/internal/wallet/policy/default",
         house.draft()[1],
     ),
-    (contract.WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): lambda house: (
+    (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}/activate"): lambda house: (
         "/internal/wallet/policy/default/activate",
         {"version": house.saved(_active_policy(house))},
     ),
-    (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): lambda house: (
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): lambda house: (
         f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/replay",
         {},
     ),
-    (contract.ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): lambda house: (
+    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): lambda house: (
         f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/discard",
         {"reason": "it is no event"},
     ),
-    (contract.PLAYER_SERVICE, "POST", "/internal/players"): lambda house: (
+    (PLAYER_SERVICE, "POST", "/internal/players"): lambda house: (
         "/internal/players",
         {"player_id": str(uuid4()), "brand_id": str(BRAND), "canary": True, **EUR},
     ),
@@ -347,6 +350,6 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
 CHANGING_VERBS = ("POST", "PUT")
 OPERATORS_ROUTES = tuple(
     route
-    for route, callers in contract.ROUTE_CALLERS.items()
+    for route, callers in ROUTE_CALLERS.items()
     if route[1] in CHANGING_VERBS and OPERATOR in callers
 )

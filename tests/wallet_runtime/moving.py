@@ -15,7 +15,7 @@ from tests.wallet_runtime.line import Line
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bonus, cash, coupons, points
 from wallet_runtime.wallet.domain.state import Scope

@@ -20,10 +20,24 @@ import psycopg
 import uvicorn
 
 from tests.cluster import TestDatabase
-from wallet_runtime import contract
 from wallet_runtime.contract import persons
 from wallet_runtime.contract import secrets as names
+from wallet_runtime.contract.freeze import OPEN
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CALLER_HEADER,
+    FENCE_HEADER,
+    PROVIDER_HEADER,
+    PROVIDER_SIGNATURE_HEADER,
+    REQUEST_ID_HEADER,
+    TOKEN_HEADER,
+)
 from wallet_runtime.contract.persons import Act, Person
+from wallet_runtime.contract.processes import CALLERS, OPERATOR, PROCESSES
+from wallet_runtime.contract.processes import OBSERVER as OBSERVER_CALLER
+from wallet_runtime.contract.providers import PROVIDERS
+from wallet_runtime.contract.routes import ROUTE_CALLERS
+from wallet_runtime.contract.secrets import PROVIDER_SECRET_PREFIX
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service, build_app
 from wallet_runtime.plumbing.runtime.context import Context, open_context
@@ -42,12 +56,9 @@ def environment_for(
     process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str
 ) -> dict[str, str]:
     """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
-    tokens = {names.token(caller): f"token-of-{caller}" for caller in contract.CALLERS}
-    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in contract.PROCESSES}
-    secrets = {
-        f"{contract.PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}"
-        for name in contract.PROVIDERS
-    }
+    tokens = {names.token(caller): f"token-of-{caller}" for caller in CALLERS}
+    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in PROCESSES}
+    secrets = {f"{PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in PROVIDERS}
     keys = {
         f"{persons.PERSON_KEY_PREFIX}{name.upper()}": f"person-key-of-{name}"
         for name in persons.COUNTING_PROCESSES
@@ -116,7 +127,7 @@ def serving(
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, verify=False) as client:
         await_until(lambda: server.started)
         served = Served(context, client)
-        served.freeze(contract.OPEN, 0)
+        served.freeze(OPEN, 0)
         try:
             yield served
         finally:
@@ -145,7 +156,7 @@ class FarService:
         """Describe it as a service with every route that the contract gives it."""
         routes = [
             Route(method, path, self._answer, None if method == "GET" else dict)
-            for process, method, path in contract.ROUTE_CALLERS
+            for process, method, path in ROUTE_CALLERS
             if process == self.process
         ]
         return Service(self.process, tuple(routes))
@@ -162,23 +173,23 @@ def internal(
     caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str
 ) -> dict[str, str]:
     """Make the headers of an internal caller; the operator's have the fencing token of a platform that no run has touched."""
-    fenced = {contract.FENCE_HEADER: "0"} if caller == contract.OPERATOR else {}
+    fenced = {FENCE_HEADER: "0"} if caller == OPERATOR else {}
     headers = {
-        contract.CALLER_HEADER: caller,
-        contract.TOKEN_HEADER: f"token-of-{caller}",
+        CALLER_HEADER: caller,
+        TOKEN_HEADER: f"token-of-{caller}",
         **fenced,
         **more,
     }
     if brand is not None:
-        headers[contract.BRAND_HEADER] = str(brand)
+        headers[BRAND_HEADER] = str(brand)
     if request_id is not None:
-        headers[contract.REQUEST_ID_HEADER] = request_id
+        headers[REQUEST_ID_HEADER] = request_id
     return headers
 
 
 OBSERVER = {
-    contract.CALLER_HEADER: contract.OBSERVER,
-    contract.TOKEN_HEADER: f"token-of-{contract.OBSERVER}",
+    CALLER_HEADER: OBSERVER_CALLER,
+    TOKEN_HEADER: f"token-of-{OBSERVER_CALLER}",
 }
 
 
@@ -215,10 +226,10 @@ def signed(
     """Add to the headers of an internal call the person for whom admin_service signs it."""
     who = a_person(person) if isinstance(person, str) else person
     act = Act(
-        headers.get(contract.BRAND_HEADER, ""),
+        headers.get(BRAND_HEADER, ""),
         method,
         path,
-        headers[contract.REQUEST_ID_HEADER],
+        headers[REQUEST_ID_HEADER],
         raw,
     )
     return {
@@ -240,10 +251,10 @@ def provider(
     )
     digest = hmac.new(f"secret-of-{name}".encode(), text.encode(), hashlib.sha256).hexdigest()
     return {
-        contract.PROVIDER_HEADER: name,
-        contract.PROVIDER_SIGNATURE_HEADER: f"t={timestamp},v1={digest}",
-        contract.REQUEST_ID_HEADER: request_id,
-        contract.BRAND_HEADER: str(BRAND),
+        PROVIDER_HEADER: name,
+        PROVIDER_SIGNATURE_HEADER: f"t={timestamp},v1={digest}",
+        REQUEST_ID_HEADER: request_id,
+        BRAND_HEADER: str(BRAND),
         "Content-Type": "application/json",
         **more,
     }

@@ -11,23 +11,22 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.house import OPERATORS_ROUTES, REQUESTS, House, Route, house
 from tests.wallet_runtime.serving import await_until, internal
-from wallet_runtime import contract
-from wallet_runtime.contract import (
-    ADMIN_SERVICE,
+from wallet_runtime.contract.headers import FENCE_HEADER
+from wallet_runtime.contract.processes import ADMIN_SERVICE, GAME_SERVICE, OPERATOR, WALLET_SERVICE
+from wallet_runtime.contract.routes import (
     CHANGING_ROUTES,
     FENCED_ROUTES,
-    GAME_SERVICE,
-    OPERATOR,
+    ROUTE_CALLERS,
     UNFENCED_ROUTES,
 )
 
-FENCE = contract.FENCE_HEADER
-SETTLE = (contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle")
-ACTIVATE = (contract.WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate")
+FENCE = FENCE_HEADER
+SETTLE = (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle")
+ACTIVATE = (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate")
 WAITS = b"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%advance_fence%'"
 ASKED = [
     (route, caller)
-    for route, callers in contract.ROUTE_CALLERS.items()
+    for route, callers in ROUTE_CALLERS.items()
     for caller in callers
     if route in REQUESTS and caller in (OPERATOR, ADMIN_SERVICE, GAME_SERVICE)
 ]
@@ -112,14 +111,12 @@ def test_a_newer_token_waits_for_an_act_that_is_going_on(
 def test_every_route_that_can_change_the_platform_is_asked() -> None:
     wallet = [
         route
-        for route in contract.ROUTE_CALLERS
-        if route[0] == contract.WALLET_SERVICE and route[1] in ("POST", "PUT")
+        for route in ROUTE_CALLERS
+        if route[0] == WALLET_SERVICE and route[1] in ("POST", "PUT")
     ]
-    able = {
-        route for route in wallet if {OPERATOR, ADMIN_SERVICE} & set(contract.ROUTE_CALLERS[route])
-    }
+    able = {route for route in wallet if {OPERATOR, ADMIN_SERVICE} & set(ROUTE_CALLERS[route])}
     assert able - set(REQUESTS) == {
-        (contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel")
+        (WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel")
     }, "the player's own"
     assert set(CHANGING_ROUTES) <= set(REQUESTS)
 
@@ -149,7 +146,7 @@ def test_a_route_moves_the_counter_if_the_table_says_so(
 
 @pytest.mark.parametrize("seed", ["ruby-split-v1", "ruby-unified-v1"])
 def test_a_seed_that_saves_nothing_is_no_change(home: House, seed: str) -> None:
-    route = (contract.WALLET_SERVICE, "POST", f"/internal/wallet/topology/seed-{seed}")
+    route = (WALLET_SERVICE, "POST", f"/internal/wallet/topology/seed-{seed}")
     assert home.ask(route, ADMIN_SERVICE).status_code == 200
     before = home.change_no()
     assert home.send(route, route[2], {}, internal(ADMIN_SERVICE)).json() == {"saved": []}

@@ -11,14 +11,9 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.house import House, house
 from tests.wallet_runtime.serving import BRAND, internal, provider, serving
-from wallet_runtime import contract
-from wallet_runtime.contract import (
-    ADMIN_SERVICE,
-    API_PROCESSES,
-    KEYLESS_ROUTES,
-    OPERATOR,
-    WALLET_SERVICE,
-)
+from wallet_runtime.contract.headers import BRAND_HEADER, REQUEST_ID_HEADER
+from wallet_runtime.contract.processes import ADMIN_SERVICE, API_PROCESSES, OPERATOR, WALLET_SERVICE
+from wallet_runtime.contract.routes import KEYLESS_ROUTES, ROUTE_CALLERS
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Answer, Route
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
@@ -40,15 +35,13 @@ SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000
 def headers_of(process: str, route: Route, path: str) -> dict[str, str]:
     """Make the headers of somebody who may call the route, without any key or id."""
     if route.access is auth.internal:
-        return internal(
-            contract.ROUTE_CALLERS[(process, route.method, route.path)][0], request_id=None
-        )
+        return internal(ROUTE_CALLERS[(process, route.method, route.path)][0], request_id=None)
     if route.access is auth.provider:
         signed = provider("mocksports", path, b"{}", request_id="")
-        del signed[contract.REQUEST_ID_HEADER]
+        del signed[REQUEST_ID_HEADER]
         return signed
     token = SESSION if route.access is auth.player else "admin-token"
-    return {"Authorization": f"Bearer {token}", contract.BRAND_HEADER: str(BRAND)}
+    return {"Authorization": f"Bearer {token}", BRAND_HEADER: str(BRAND)}
 
 
 @pytest.mark.parametrize("process", API_PROCESSES)

@@ -29,15 +29,15 @@ from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.broker import Broker
 from tests.wallet_runtime.events import Outbox, Player
 from tests.wallet_runtime.serving import REPOSITORY, await_until, environment_for, free_port
-from wallet_runtime import contract
-from wallet_runtime.contract import ROLLING_WORKER, WALLET_WORKER
+from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_WORKER
 from wallet_runtime.plumbing.events.streams import wallet_stream
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 SEEDS_MAX, SEEDS_IN_CI = 100, 4
 SECONDS_MAX = 60.0
-STREAMS = tuple(wallet_stream(number) for number in range(contract.PARTITIONS))
-GROUP = contract.ROLLING_GROUP
+STREAMS = tuple(wallet_stream(number) for number in range(PARTITIONS))
+GROUP = ROLLING_GROUP
 LOSSES = ("flushed", "group deleted", "killed", "emptied", "trimmed", "entries deleted")
 SITUATIONS = ("under load", "worker stopped")
 ENOUGH = 10**12  # no rolling completes: wallet_service is not there
@@ -136,9 +136,7 @@ class Load:
         self.turnover: dict[UUID, int] = {}
         self.events = 0
         self._dice = dice
-        self._players = [
-            Player(number % contract.PARTITIONS, brand_id=self.brand) for number in range(12)
-        ]
+        self._players = [Player(number % PARTITIONS, brand_id=self.brand) for number in range(12)]
         self._bets: dict[UUID, list[tuple[str, int]]] = {}
         self._dsn = database.superuser_dsn
         self._ending = threading.Event()

@@ -21,11 +21,13 @@ from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.house import WALLET, Body, House, house
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import BRAND, internal
-from wallet_runtime import contract
-from wallet_runtime.contract import (
+from wallet_runtime.contract.events import BET_SETTLED_CONFIRMED, ROLLING_GROUP, ROLLING_STREAM
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
+    CALLERS,
     GAME_SERVICE,
     GATEWAY,
+    OBSERVER,
     OPERATOR,
     PLAYER_SERVICE,
     PROCESSES,
@@ -71,7 +73,7 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     PROMOTION_SERVICE: ("it gives bonuses, which owe turnover", {"give": "done"}),
     OPERATOR: ("it settles and rolls back bets that are open", {}),
-    contract.OBSERVER: ("nothing: it reads metrics", {}),
+    OBSERVER: ("nothing: it reads metrics", {}),
 }
 
 # Of each login of the platform's database: the worst, and the attempts that are not denied, with SQLSTATE or "done".
@@ -198,7 +200,7 @@ ATTEMPTS: dict[str, Callable[[World, str], str]] = {
 
 
 def test_every_credential_has_its_line() -> None:
-    assert set(TOKENS) == {*contract.CALLERS, contract.OBSERVER}
+    assert set(TOKENS) == {*CALLERS, OBSERVER}
     assert set(LOGINS) == set(LOGIN_ROLES)
     assert set(USERS) == set(REDIS_USERS)
 
@@ -387,7 +389,7 @@ def test_each_worker_does_its_work_as_its_own_user(
 ) -> None:
     """Every command that a worker sends, on every stream that it uses."""
     del redis_url
-    stream, group = wallet_stream(0), contract.ROLLING_GROUP
+    stream, group = wallet_stream(0), ROLLING_GROUP
     wallet, rolling, service = (
         Streams(cluster.redis_url(logical_database, user))
         for user in (WALLET_WORKER, ROLLING_WORKER, ROLLING_SERVICE)
@@ -403,8 +405,8 @@ def test_each_worker_does_its_work_as_its_own_user(
     assert wallet.in_reach(stream, group, {entry_id: "e"}) == {entry_id}
     rolling.acknowledge(stream, group, [entry_id])
     assert wallet.trim(stream, [group], 2**50) == 0
-    rolling.publish(contract.ROLLING_STREAM, [{"event_id": "r"}])
-    assert rolling.trim(contract.ROLLING_STREAM, [], 2**50) == 1
+    rolling.publish(ROLLING_STREAM, [{"event_id": "r"}])
+    assert rolling.trim(ROLLING_STREAM, [], 2**50) == 1
     for each in (wallet, rolling, service):
         each.close()
 
@@ -433,7 +435,7 @@ def _forged(world: World) -> dict[str, str]:
     return {
         **{
             "event_id": str(uuid4()),
-            "event_type": contract.BET_SETTLED_CONFIRMED,
+            "event_type": BET_SETTLED_CONFIRMED,
             "brand_id": str(BRAND),
             "player_id": world.player,
         },
@@ -468,7 +470,7 @@ def test_one_redis_user(
         attempts: dict[str, tuple[Any, ...]] = {
             "forge": ("XADD", stream, "*", *(part for pair in forged.items() for part in pair)),
             "read": ("XRANGE", stream, "-", "+"),
-            "acknowledge": ("XACK", stream, contract.ROLLING_GROUP, "0-1"),
+            "acknowledge": ("XACK", stream, ROLLING_GROUP, "0-1"),
             "trim": ("XTRIM", stream, "MAXLEN", "1000"),
             "set": ("SET", "key", "value"),
             "users": ("ACL", "LIST"),

@@ -15,8 +15,22 @@ from tests.cluster import Cluster
 from tests.wallet_runtime.house import EUR, REQUESTS, SET_ASIDE, House
 from tests.wallet_runtime.serving import BRAND, Served, internal, provider, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime import contract
-from wallet_runtime.contract import API_PROCESSES, OPERATOR, WALLET_SERVICE, persons, seal
+from wallet_runtime.contract import persons, seal
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.freeze import SEALED
+from wallet_runtime.contract.headers import BRAND_HEADER, FENCE_HEADER, IDEMPOTENCY_KEY_HEADER
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    API_PROCESSES,
+    GAME_SERVICE,
+    GATEWAY,
+    OPERATOR,
+    PLAYER_SERVICE,
+    ROLLING_SERVICE,
+    ROLLING_WORKER,
+    WALLET_SERVICE,
+)
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Route
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
@@ -25,12 +39,12 @@ from wallet_runtime.services import load
 Body = dict[str, Any]
 # Far ends first: each is told where the others are.
 STARTED = (
-    contract.WALLET_SERVICE,
-    contract.ROLLING_SERVICE,
-    contract.GAME_SERVICE,
-    contract.PLAYER_SERVICE,
-    contract.ADMIN_SERVICE,
-    contract.GATEWAY,
+    WALLET_SERVICE,
+    ROLLING_SERVICE,
+    GAME_SERVICE,
+    PLAYER_SERVICE,
+    ADMIN_SERVICE,
+    GATEWAY,
 )
 ACTIVATIONS = (
     "/internal/wallet/topology/{code}/activate",
@@ -50,7 +64,7 @@ WRITES = [
 NAMES = {(process, route.method, route.path) for process, route in WRITES}
 # The operator alone calls it, and under its fence it passes.
 REPLAY = (
-    contract.ROLLING_SERVICE,
+    ROLLING_SERVICE,
     "POST",
     "/internal/rolling/dead-letters/{dead_letter_id}/replay",
 )
@@ -122,8 +136,8 @@ class Sealed:
         """Make the headers of somebody who may call the route."""
         given = {
             "Content-Type": "application/json",
-            contract.BRAND_HEADER: str(BRAND),
-            contract.IDEMPOTENCY_KEY_HEADER: str(uuid4()),
+            BRAND_HEADER: str(BRAND),
+            IDEMPOTENCY_KEY_HEADER: str(uuid4()),
         }
         if route.access is auth.provider:
             return provider("mocksports", path, raw, request_id=str(uuid4()))
@@ -131,8 +145,8 @@ class Sealed:
             return given | {"Authorization": f"Bearer {self.names['session']}"}
         if route.access is auth.admin:
             return given | {"Authorization": "Bearer token-of-bob"}
-        callers = contract.ROUTE_CALLERS[(process, route.method, route.path)]
-        caller = next((name for name in callers if name != contract.OPERATOR), contract.OPERATOR)
+        callers = ROUTE_CALLERS[(process, route.method, route.path)]
+        caller = next((name for name in callers if name != OPERATOR), OPERATOR)
         headers = given | internal(caller, request_id=str(uuid4()))
         return (
             signed(process, "bob", route.method, path, raw, headers)
@@ -147,7 +161,7 @@ def _win(process: str, kind: str, names: Body) -> Body:
         "player_id": names["player_id"],
         "transaction_id": "paid" if kind == "reverse" else str(uuid4()),
     } | ({} if kind == "reverse" else new)
-    if process == contract.GATEWAY:
+    if process == GATEWAY:
         return win
     win["provider_id"] = "mocksports"
     return (
@@ -175,10 +189,10 @@ def _bet(process: str, kind: str, names: Body) -> Body:
     more: Body = {"authorize": {"amount": "1.00", **EUR}, "rollback": {}}.get(
         kind, {"payout": "1.00"}
     )
-    if process == contract.GATEWAY:
+    if process == GATEWAY:
         return bet | more
     bet |= {"provider_id": "mocksports"} | more
-    if process == contract.GAME_SERVICE:
+    if process == GAME_SERVICE:
         return bet
     if kind == "authorize":
         return bet | {"provider_type": "SPORTS"}
@@ -202,22 +216,22 @@ def _named(house: House, worker_dsn: str) -> Sealed:
     house.forget_documents()
     path, selection = REQUESTS[(WALLET_SERVICE, "PUT", ACTIVATIONS[0])](house)
     selection["policy_document"]["funding"]["LIVE"]["mode"] = "selection"
-    headers = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
+    headers = internal(ADMIN_SERVICE, request_id=str(uuid4()))
     assert house.send((WALLET_SERVICE, "PUT", ""), path, selection, headers).status_code == 200
     topology_activation, policy_activation = (
         REQUESTS[(WALLET_SERVICE, "PUT", path)](house)[1] for path in ACTIVATIONS
     )
     player = house.player()
     session = house.send(
-        (contract.PLAYER_SERVICE, "POST", ""),
+        (PLAYER_SERVICE, "POST", ""),
         "/internal/players",
         {"player_id": player, **EUR},
-        internal(contract.GATEWAY, request_id=str(uuid4())),
+        internal(GATEWAY, request_id=str(uuid4())),
     ).json()["session"]
     bet = {"player_id": player, "provider_id": "mocksports", "bet_id": str(uuid4())}
     house.money(
         "bets/authorize",
-        contract.GAME_SERVICE,
+        GAME_SERVICE,
         **bet,
         provider_type="SPORTS",
         round_id="r",
@@ -261,9 +275,9 @@ def _named(house: House, worker_dsn: str) -> Sealed:
         "amount": "1.00",
         **EUR,
     }
-    house.money("wins", contract.GAME_SERVICE, **win, campaign=campaign["code"])
+    house.money("wins", GAME_SERVICE, **win, campaign=campaign["code"])
     requested = house.money(
-        "withdrawals/request", contract.PLAYER_SERVICE, player_id=player, amount="1.00", **EUR
+        "withdrawals/request", PLAYER_SERVICE, player_id=player, amount="1.00", **EUR
     )
     names: Body = {
         **adjustment,
@@ -295,12 +309,10 @@ def _named(house: House, worker_dsn: str) -> Sealed:
         "policy_activation": policy_activation,
     }
     letter, asked_for = (house.look.execute(SET_ASIDE.encode()).fetchall()[0][0] for _ in range(2))
-    asked = internal(contract.ADMIN_SERVICE, request_id=str(uuid4()))
+    asked = internal(ADMIN_SERVICE, request_id=str(uuid4()))
     path = f"/internal/rolling/dead-letters/{asked_for}/discard"
     assert (
-        house.send(
-            (contract.ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked
-        ).status_code
+        house.send((ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked).status_code
         == 200
     )
     house.look.execute(
@@ -311,7 +323,7 @@ def _named(house: House, worker_dsn: str) -> Sealed:
     paths = {
         "player_id": player,
         "transaction_id": names["transaction_id"],
-        "code": contract.RUBY_SPLIT_V1,
+        "code": RUBY_SPLIT_V1,
         "policy_key": "default",
         "rolling_id": bonus["rolling_id"],
         "dead_letter_id": str(letter),
@@ -336,7 +348,7 @@ def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Se
         operators = stack.enter_context(
             psycopg.connect(platform.dsn("rubyops_ops"), autocommit=True)
         )
-        yield _named(House(served, look, operators), platform.dsn(contract.ROLLING_WORKER))
+        yield _named(House(served, look, operators), platform.dsn(ROLLING_WORKER))
 
 
 @pytest.fixture
@@ -383,7 +395,7 @@ def test_a_write_is_refused_and_changes_nothing(sealed: Sealed, process: str, ro
 def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) -> None:
     """Before anything else is asked: no database answers here."""
     with serving(load(process)) as served:
-        served.freeze(contract.SEALED)
+        served.freeze(SEALED)
         asker = Sealed(cast(House, None), {"session": SESSION}, dict.fromkeys(PATHS, str(BRAND)))
         for route in (route for owner, route in WRITES if owner == process):
             path = route.path.format(**asker.paths)
@@ -405,10 +417,10 @@ def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) 
 def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(sealed: Sealed) -> None:
     house = sealed.house
     house.advance(3)
-    register = (contract.PLAYER_SERVICE, "POST", "/internal/players")
+    register = (PLAYER_SERVICE, "POST", "/internal/players")
     tries: list[tuple[str, int]] = []
     for canary, token in ((True, "3"), (False, "3"), (True, "2")):
-        headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: token}
+        headers = internal(OPERATOR, request_id=str(uuid4())) | {FENCE_HEADER: token}
         answer = house.send(
             register,
             "/internal/players",
@@ -419,7 +431,7 @@ def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(seale
     assert tries == [("made", 201), ("MAINTENANCE", 503), ("FENCING_TOKEN_OVERTAKEN", 409)]
     topology, policy = house.draft()
     for path, document in ((f"topology/{topology['code']}", topology), ("policy/default", policy)):
-        headers = internal(OPERATOR, request_id=str(uuid4())) | {contract.FENCE_HEADER: "3"}
+        headers = internal(OPERATOR, request_id=str(uuid4())) | {FENCE_HEADER: "3"}
         assert (
             house.send(
                 (WALLET_SERVICE, "PUT", ""), f"/internal/wallet/{path}", document, headers
@@ -434,9 +446,7 @@ def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> Non
         "SELECT wallet.settle_freeze(%s, 100)",
         "INSERT INTO player.player (tenant_id, player_id, currency) VALUES (%s, %s, 'EUR')",
     )
-    service = (
-        opened.house.served[contract.PLAYER_SERVICE].context.settings.database_url.reveal().decode()
-    )
+    service = opened.house.served[PLAYER_SERVICE].context.settings.database_url.reveal().decode()
     look = opened.house.look
     look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'ingress', freeze_epoch = 9")
     with psycopg.connect(service) as writer:

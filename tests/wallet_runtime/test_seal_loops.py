@@ -11,7 +11,8 @@ from checks.release._wallet_rights import CALLS, OPERATOR_ROLE, PLATFORM_ROLES
 from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
-from wallet_runtime.contract import PROCESSES, ROLLING_WORKER, seal
+from wallet_runtime.contract import seal
+from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.services import load
 

@@ -27,7 +27,7 @@ from tests.wallet_runtime.moving import (
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.conftest import Player
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher

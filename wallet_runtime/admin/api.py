@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from wallet_runtime import contract
 from wallet_runtime.admin.command import Audit, send
 from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
+from wallet_runtime.contract.processes import ADMIN_SERVICE, ROLLING_SERVICE, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
@@ -93,7 +93,7 @@ def save_topology(context: Context, call: Call) -> Answer:
 def validate_documents(context: Context, call: Call) -> Answer:
     """Try a topology and a policy document against every rule; nothing is changed, so nothing is audited."""
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body
+        call, WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body
     )
 
 
@@ -233,12 +233,12 @@ def discard(step: str, context: Context, call: Call) -> Answer:
         path,
         call.body or {},
         audit,
-        process=contract.ROLLING_SERVICE,
+        process=ROLLING_SERVICE,
     )
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "GET", path)
+    return ServiceClient(context).forward(call, WALLET_SERVICE, "GET", path)
 
 
 def _movement(context: Context, call: Call, path: str, body: dict[str, Any]) -> Answer:
@@ -292,7 +292,7 @@ def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:
     """Ask which topology is active; None where none is."""
     try:
         answer = ServiceClient(context).call(
-            contract.WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id
+            WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id
         )
     except PassedThrough as error:
         if error.status == NotFound.status:
@@ -308,7 +308,7 @@ def _segment(call: Call, name: str) -> str:
 
 
 SERVICE = Service(
-    contract.ADMIN_SERVICE,
+    ADMIN_SERVICE,
     routes=(
         Route("GET", "/api/v1/topology", partial(list_documents, TOPOLOGY), access=auth.admin),
         Route("GET", "/api/v1/policy", partial(list_documents, POLICY), access=auth.admin),

@@ -5,8 +5,14 @@ from typing import Any
 
 import msgspec
 
-from wallet_runtime import contract
 from wallet_runtime.admin import store
+from wallet_runtime.contract.codes import (
+    BALANCE_LIMIT,
+    FENCING_TOKEN_OVERTAKEN,
+    IDEMPOTENCY_IN_FLIGHT,
+)
+from wallet_runtime.contract.headers import IDEMPOTENCY_KEY_HEADER
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.plumbing.errors import ApiError, PassedThrough, PayloadMismatch
 from wallet_runtime.plumbing.http.app import Answer, Call
 from wallet_runtime.plumbing.http.headers import scoped_id
@@ -17,9 +23,9 @@ Audit = tuple[str, str | None]  # what a command is about, and the reason that w
 # Refusals of a rule. What the form or the credentials were refused for is tried again, as at the wallet.
 REFUSED_FOR_GOOD = (400, 409)
 TRIED_AGAIN = (
-    contract.IDEMPOTENCY_IN_FLIGHT,
-    contract.FENCING_TOKEN_OVERTAKEN,
-    contract.BALANCE_LIMIT,
+    IDEMPOTENCY_IN_FLIGHT,
+    FENCING_TOKEN_OVERTAKEN,
+    BALANCE_LIMIT,
 )
 
 
@@ -36,7 +42,7 @@ def send(  # noqa: PLR0913
     body: object,
     audit: Audit,
     check: Callable[[], None] = no_check,
-    process: str = contract.WALLET_SERVICE,
+    process: str = WALLET_SERVICE,
 ) -> Answer:
     """Record the command, send it to a process at `path`, record the answer. Without its audit row a command is not sent.
 
@@ -45,7 +51,7 @@ def send(  # noqa: PLR0913
     `PayloadMismatch` (409) for a key that this person used on this route for something else.
     """
     key = call.idempotency_key()
-    request_id = scoped_id(call.caller, key, contract.IDEMPOTENCY_KEY_HEADER)
+    request_id = scoped_id(call.caller, key, IDEMPOTENCY_KEY_HEADER)
     target, reason = audit
     named = (
         call.caller,

@@ -7,8 +7,10 @@ still act agree on it. Until then it is "freezing" or "thawing", and the verdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wallet_runtime.contract import FREEZE_LEVELS, OPEN
-
+OPEN = "open"
+INGRESS = "ingress"
+SEALED = "sealed"
+FREEZE_LEVELS = (OPEN, INGRESS, SEALED)
 # A copy writes its heartbeat every second; the rest is room for a busy machine.
 FRESH_MS_MAX = 3_000
 # A silent copy that no driver has told to be stopped may only be standing still.

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from wallet_runtime.contract import ROLLING_SERVICE, WALLET_SERVICE
+from wallet_runtime.contract.processes import ROLLING_SERVICE, WALLET_SERVICE
 
 # A key of its own for each service that counts persons, which admin_service has too: PERSON_KEY_WALLET_SERVICE ...
 PERSON_KEY_PREFIX = "PERSON_KEY_"

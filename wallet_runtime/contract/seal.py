@@ -6,7 +6,7 @@ door of every process by the level that it acknowledged (503 MAINTENANCE), the d
 lets its own commands through, and what they record; the database judges the pass.
 """
 
-from wallet_runtime.contract import (
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     PLAYER_SERVICE,
     ROLLING_SERVICE,
@@ -14,8 +14,7 @@ from wallet_runtime.contract import (
     WALLET_SERVICE,
     WALLET_WORKER,
 )
-
-Route = tuple[str, str, str]
+from wallet_runtime.contract.routes import Route
 
 # --- routes that take a body and pass for whoever may call them
 PASSING_ROUTES: dict[Route, str] = {

@@ -3,21 +3,23 @@
 import json
 from urllib.parse import quote, unquote, urlsplit
 
-from wallet_runtime.contract import (
+from wallet_runtime.contract.persons import COUNTING_PROCESSES, PERSON_KEY_PREFIX
+from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
-    ADMIN_TOKEN_PREFIX,
     CALLERS,
     GATEWAY,
     OBSERVER,
     PLAYER_SERVICE,
     PROCESSES,
-    PROVIDER_SECRET_PREFIX,
-    PROVIDERS,
-    ROUTE_CALLERS,
-    TOKEN_VARIABLE_PREFIX,
 )
-from wallet_runtime.contract.persons import COUNTING_PROCESSES, PERSON_KEY_PREFIX
+from wallet_runtime.contract.providers import PROVIDERS
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 
+# Variables that name a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
+TOKEN_VARIABLE_PREFIX = "INTERNAL_SERVICE_TOKEN_"
+LEGACY_TOKEN_VARIABLE = "INTERNAL_SERVICE_TOKEN"
+PROVIDER_SECRET_PREFIX = "PROVIDER_SECRET_"
+ADMIN_TOKEN_PREFIX = "ADMIN_TOKEN_"  # and a person of the back office: ADMIN_TOKEN_ANN
 MASK = "****"
 SHORTEST = 8  # a shorter text stands in words that are no secret
 SESSION_KEY = "PLAYER_SESSION_KEY"

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from msgspec import structs
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import REQUEST_ID_HEADER
+from wallet_runtime.contract.processes import GAME_SERVICE, WALLET_SERVICE
 from wallet_runtime.game import domain, store
 from wallet_runtime.game.store import Callback
 from wallet_runtime.plumbing import money
@@ -209,12 +210,12 @@ def _ask_wallet_for_win(
     context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]
 ) -> Answer:
     """Pass a win or its reversal on, and keep what the final answer makes of it."""
-    request_id = scoped_id(asked.provider_id, call.command_id(), contract.REQUEST_ID_HEADER)
+    request_id = scoped_id(asked.provider_id, call.command_id(), REQUEST_ID_HEADER)
     reversal = isinstance(asked, WinReversal)
     try:
         answer = ServiceClient(context).forward(
             call,
-            contract.WALLET_SERVICE,
+            WALLET_SERVICE,
             "POST",
             f"/internal/wallet/v2/{path}",
             body,
@@ -243,7 +244,7 @@ def _callback(
         asked.round_id,
         asked.player_id,
         amount,
-        scoped_id(asked.provider_id, request_id, contract.REQUEST_ID_HEADER),
+        scoped_id(asked.provider_id, request_id, REQUEST_ID_HEADER),
         call.canary_token,
     )
 
@@ -256,7 +257,7 @@ def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str
     path = f"/internal/wallet/v2/bets/{callback.kind}"
     try:
         answer = ServiceClient(context).forward(
-            call, contract.WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id
+            call, WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id
         )
     except PassedThrough as error:
         if domain.is_final(error.status, error.code):
@@ -310,7 +311,7 @@ def _number(call: Call, name: str, default: int, *, lowest: int, highest: int) -
 
 
 SERVICE = Service(
-    contract.GAME_SERVICE,
+    GAME_SERVICE,
     routes=(
         Route("POST", "/internal/game/bets/authorize", authorize, Authorize),
         Route("POST", "/internal/game/bets/settle", settle, Settle),

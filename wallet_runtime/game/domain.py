@@ -5,7 +5,13 @@ from typing import Literal
 
 import msgspec
 
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import (
+    BET_ALREADY_EXISTS,
+    IDEMPOTENCY_ANSWER_PRUNED,
+    IDEMPOTENCY_IN_FLIGHT,
+    IDEMPOTENCY_PAYLOAD_MISMATCH,
+)
+from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import parse_amount
 
@@ -16,9 +22,9 @@ _REFUSALS = frozenset({400, 404, 409, 422})
 # The request id carries another payload, a twin is at work under it, or its answer is no longer kept: none says how the command ended.
 _UNDECIDED = frozenset(
     {
-        contract.IDEMPOTENCY_IN_FLIGHT,
-        contract.IDEMPOTENCY_PAYLOAD_MISMATCH,
-        contract.IDEMPOTENCY_ANSWER_PRUNED,
+        IDEMPOTENCY_IN_FLIGHT,
+        IDEMPOTENCY_PAYLOAD_MISMATCH,
+        IDEMPOTENCY_ANSWER_PRUNED,
     }
 )
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
@@ -54,10 +60,10 @@ class Terms:
 def provider_type(provider_id: str) -> str:
     """Return SPORTS, LIVE or SLOTS for a provider, or raise `UnknownProvider` (404)."""
     try:
-        return contract.PROVIDERS[provider_id]
+        return PROVIDERS[provider_id]
     except KeyError:
         raise UnknownProvider(
-            f"no game provider has the id {provider_id[:40]!r}; known are {', '.join(contract.PROVIDERS)}"
+            f"no game provider has the id {provider_id[:40]!r}; known are {', '.join(PROVIDERS)}"
         ) from None
 
 
@@ -90,6 +96,6 @@ def state_after(
     """
     if status in _SUCCESS:
         return _ACCEPTED_STATE[kind], _FROM_STATES[kind]
-    if kind == "authorize" and is_final(status, code) and code != contract.BET_ALREADY_EXISTS:
+    if kind == "authorize" and is_final(status, code) and code != BET_ALREADY_EXISTS:
         return "REFUSED", ("PENDING",)
     return None, ()

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import IDEMPOTENCY_KEY_HEADER
+from wallet_runtime.contract.processes import GAME_SERVICE, GATEWAY, PLAYER_SERVICE, WALLET_SERVICE
 from wallet_runtime.gateway import store
 from wallet_runtime.gateway.domain import confirm_no_maintenance, confirm_open
 from wallet_runtime.plumbing.http import auth
@@ -154,7 +155,7 @@ def show_wallet(context: Context, call: Call) -> Answer:
     """Answer the player's own snapshot; reads work at every freeze level."""
     call.brand()
     return ServiceClient(context).forward(
-        call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet"
+        call, PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet"
     )
 
 
@@ -206,7 +207,7 @@ def show_funding_choice(context: Context, call: Call) -> Answer:
     """Answer what the player may pick as the source of his bets, and what he has picked."""
     call.brand()
     return ServiceClient(context).forward(
-        call, contract.PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice"
+        call, PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice"
     )
 
 
@@ -218,14 +219,14 @@ def choose_funding(context: Context, call: Call) -> Answer:
 def show_topology(context: Context, call: Call) -> Answer:
     """Answer the active topology's code and version, as the wallet says them."""
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "GET", "/internal/wallet/topology/active"
+        call, WALLET_SERVICE, "GET", "/internal/wallet/topology/active"
     )
 
 
 def show_policy(context: Context, call: Call) -> Answer:
     """Answer the active policies' keys and versions, as the wallet says them."""
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "GET", "/internal/wallet/policy/active"
+        call, WALLET_SERVICE, "GET", "/internal/wallet/policy/active"
     )
 
 
@@ -250,7 +251,7 @@ def _provider_command(context: Context, call: Call, command: str, *, starts_new:
     _confirm_allowed(context, call, starts_new=starts_new)
     body = {"provider_id": call.caller, **msgspec.to_builtins(call.body)}
     return ServiceClient(context).forward(
-        call, contract.GAME_SERVICE, "POST", f"/internal/game/{command}", body
+        call, GAME_SERVICE, "POST", f"/internal/game/{command}", body
     )
 
 
@@ -265,11 +266,11 @@ def _player_command(
 ) -> Answer:
     call.brand()
     player_id = call.player()
-    request_id = scoped_id(player_id, call.idempotency_key(), contract.IDEMPOTENCY_KEY_HEADER)
+    request_id = scoped_id(player_id, call.idempotency_key(), IDEMPOTENCY_KEY_HEADER)
     _confirm_allowed(context, call, starts_new=starts_new)
     path = f"/internal/players/{player_id}/{command}"
     return ServiceClient(context).forward(
-        call, contract.PLAYER_SERVICE, method, path, body or call.body, request_id=request_id
+        call, PLAYER_SERVICE, method, path, body or call.body, request_id=request_id
     )
 
 
@@ -287,7 +288,7 @@ def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
 
 
 SERVICE = Service(
-    contract.GATEWAY,
+    GATEWAY,
     routes=(
         Route("POST", "/v2/bets/authorize", authorize, Authorize, auth.provider),
         Route("POST", "/v2/bets/settle", settle, Settle, auth.provider),

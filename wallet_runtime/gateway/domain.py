@@ -1,6 +1,6 @@
 """The gateway's rules: what passes at which freeze level, and under maintenance (SPEC 1.6)."""
 
-from wallet_runtime import contract
+from wallet_runtime.contract.freeze import INGRESS, SEALED
 from wallet_runtime.plumbing.errors import Maintenance
 
 FROZEN_RETRY_SECONDS = 30
@@ -12,7 +12,7 @@ def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
     Ingress stops what starts something new; sealed stops all money. A request with a canary token is let through to the
     wallet, which alone can tell whether the token is good, and refuses one that is not at every level, also when open.
     """
-    stopped = level == contract.SEALED or (level == contract.INGRESS and starts_new)
+    stopped = level == SEALED or (level == INGRESS and starts_new)
     if stopped and not is_canary:
         raise Maintenance(details={"freeze_level": level}, retry_after=FROZEN_RETRY_SECONDS)
 

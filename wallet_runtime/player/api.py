@@ -3,7 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
-from wallet_runtime import contract
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS
+from wallet_runtime.contract.processes import PLAYER_SERVICE, WALLET_SERVICE
 from wallet_runtime.player import store
 from wallet_runtime.player.domain import agreed_brand, choose_player_id, confirm_same
 from wallet_runtime.plumbing import money
@@ -85,9 +86,9 @@ def register(context: Context, call: Call) -> Answer:
     """Create a player here and at the wallet, once; answer {player_id, currency, session} with a fresh session."""
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
-    if wanted.currency not in contract.CURRENCY_EXPONENTS:
+    if wanted.currency not in CURRENCY_EXPONENTS:
         raise money.InvalidCurrency(
-            f"a player is in one of {', '.join(contract.CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}"
+            f"a player is in one of {', '.join(CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}"
         )
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
     player = store.create(
@@ -101,7 +102,7 @@ def register(context: Context, call: Call) -> Answer:
     confirm_same(player, wanted.currency, wanted.canary)
     ServiceClient(context).forward(
         call,
-        contract.WALLET_SERVICE,
+        WALLET_SERVICE,
         "POST",
         "/internal/wallet/v2/players",
         {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary},
@@ -121,7 +122,7 @@ def show_wallet(context: Context, call: Call) -> Answer:
     call.brand()
     player_id = call.path_uuid("player_id")
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "GET", f"/internal/wallet/v2/players/{player_id}/snapshot"
+        call, WALLET_SERVICE, "GET", f"/internal/wallet/v2/players/{player_id}/snapshot"
     )
 
 
@@ -200,7 +201,7 @@ def transfer_points(context: Context, call: Call) -> Answer:
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "points": wanted.points, "target": wanted.target}
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body
+        call, WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body
     )
 
 
@@ -222,7 +223,7 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "transaction_id": call.path_uuid("transaction_id")}
     return ServiceClient(context).forward(
-        call, contract.WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body
+        call, WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body
     )
 
 
@@ -230,7 +231,7 @@ def _funding_choice(context: Context, call: Call, method: str) -> Answer:
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     store.read(context.database, brand_id, player_id)
     path = f"/internal/wallet/v2/players/{player_id}/funding-choice"
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, method, path, call.body)
+    return ServiceClient(context).forward(call, WALLET_SERVICE, method, path, call.body)
 
 
 def _move(
@@ -242,7 +243,7 @@ def _move(
     money.parse_amount(amount, currency)
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "amount": amount, "currency": currency, **further}
-    return ServiceClient(context).forward(call, contract.WALLET_SERVICE, "POST", path, body)
+    return ServiceClient(context).forward(call, WALLET_SERVICE, "POST", path, body)
 
 
 def _session(context: Context, brand_id: UUID, player_id: UUID) -> str:
@@ -253,7 +254,7 @@ def _session(context: Context, brand_id: UUID, player_id: UUID) -> str:
 
 
 SERVICE = Service(
-    contract.PLAYER_SERVICE,
+    PLAYER_SERVICE,
     routes=(
         Route("POST", "/internal/players", register, NewPlayer),
         Route("GET", "/internal/players/{player_id}/wallet", show_wallet),

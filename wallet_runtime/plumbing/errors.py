@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wallet_runtime.contract import (
+from wallet_runtime.contract.codes import (
     CANARY_TOKEN_INVALID,
     FENCING_TOKEN_OVERTAKEN,
     FENCING_TOKEN_REQUIRED,

@@ -2,13 +2,13 @@
 
 import re
 
-from wallet_runtime import contract
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS, POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 
 # Of one command. A balance is a bigint: thousands of the largest deposits fit into it, and sums are taken as numeric.
 MINOR_UNITS_MAX = 10**15
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
-_EXPONENTS = {**contract.CURRENCY_EXPONENTS, contract.POINTS_CURRENCY: 0}
+_EXPONENTS = {**CURRENCY_EXPONENTS, POINTS_CURRENCY: 0}
 
 
 class InvalidAmount(Invalid):
@@ -29,7 +29,7 @@ def exponent(currency: str) -> int:
         return _EXPONENTS[currency]
     except KeyError:
         raise InvalidCurrency(
-            f"currency {currency[:16]!r} is not known; known are {', '.join(sorted(contract.CURRENCY_EXPONENTS))}"
+            f"currency {currency[:16]!r} is not known; known are {', '.join(sorted(CURRENCY_EXPONENTS))}"
         ) from None
 
 

@@ -6,7 +6,7 @@ It answers RS-1 and RS-2, and carries the routes of the consumer's dead letters.
 from typing import Any
 from uuid import UUID
 
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import ROLLING_SERVICE
 from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.events.streams import RedisCheck
 from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
@@ -76,7 +76,7 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 SERVICE = Service(
-    contract.ROLLING_SERVICE,
+    ROLLING_SERVICE,
     routes=(
         Route("GET", "/internal/rolling/players/{player_id}", list_rollings),
         Route("POST", "/internal/rolling/{rolling_id}/cancel", cancel_rolling),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import ROLLING_CANCELED, ROLLING_COMPLETED
 from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.rolling.domain import (
@@ -163,7 +163,7 @@ def revoke(session: DatabaseSession, event: StreamEvent, revocation: Revocation)
         rolling_id=revocation.rolling_id,
         player_id=event.player_id,
         state=revocation.state,
-        event_type=contract.ROLLING_CANCELED,
+        event_type=ROLLING_CANCELED,
     )
 
 
@@ -253,9 +253,7 @@ def take_due_completion(session: DatabaseSession, lease_seconds: float) -> Compl
 def complete(session: DatabaseSession, rolling_id: UUID) -> bool:
     """Close a rolling that the wallet has completed and announce it; False when that was done before."""
     return (
-        session.run(
-            "rolling_completion_done", rolling_id=rolling_id, event_type=contract.ROLLING_COMPLETED
-        )
+        session.run("rolling_completion_done", rolling_id=rolling_id, event_type=ROLLING_COMPLETED)
         == 1
     )
 
@@ -298,14 +296,12 @@ def trouble(session: DatabaseSession, failures_bound: int) -> Row:
 
 def expire(session: DatabaseSession) -> int:
     """Close a batch of ACTIVE rollings past their time and announce them; return how many."""
-    return session.run(
-        "rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=contract.ROLLING_CANCELED
-    )
+    return session.run("rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=ROLLING_CANCELED)
 
 
 def cancel(session: DatabaseSession, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
     """Close an ACTIVE rolling and announce it; False when it is not ACTIVE or not there."""
-    event_type = contract.ROLLING_CANCELED
+    event_type = ROLLING_CANCELED
     return (
         session.run(
             "rolling_cancel",

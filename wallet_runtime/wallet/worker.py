@@ -6,7 +6,8 @@ and removes what is old. It keeps publishing while money is frozen: a drain wait
 
 import os
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import PARTITIONS, WALLET_CONSUMERS
+from wallet_runtime.contract.processes import WALLET_WORKER
 from wallet_runtime.plumbing.events.delivery import Delivery, delivery_loop
 from wallet_runtime.plumbing.events.outbox import Outbox, publisher_loop
 from wallet_runtime.plumbing.events.retention import (
@@ -32,17 +33,16 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
         ExpiringRows("wallet_prune_outbox", hours.outbox),
         ExpiringRows("wallet_prune_idempotency", hours.idempotency),
     )
-    groups = tuple(contract.WALLET_CONSUMERS.values())
+    groups = tuple(WALLET_CONSUMERS.values())
     entries = tuple(
-        ExpiringEntries(wallet_stream(number), groups, hours.stream)
-        for number in range(contract.PARTITIONS)
+        ExpiringEntries(wallet_stream(number), groups, hours.stream) for number in range(PARTITIONS)
     )
     return Retention(database, streams, rows, entries)
 
 
 def delivery_of(database: Database, streams: Streams) -> Delivery:
     """Make what compares the wallet's outbox with its consumers."""
-    return Delivery(WALLET_OUTBOX, contract.WALLET_CONSUMERS, database, streams)
+    return Delivery(WALLET_OUTBOX, WALLET_CONSUMERS, database, streams)
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
@@ -59,4 +59,4 @@ def loops(context: Context) -> tuple[Loop, ...]:
     )
 
 
-SERVICE = Service(contract.WALLET_WORKER, loops=loops)
+SERVICE = Service(WALLET_WORKER, loops=loops)

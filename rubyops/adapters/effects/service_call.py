@@ -16,7 +16,7 @@ from rubyops.adapters.http import CallClient, encode, not_overtaken
 from rubyops.effects.service_call import CallService, ServiceCallPort
 from rubyops.errors import LockLost, OutcomeUnknown, Unreachable
 from rubyops.ports import EffectIdentity, HttpAnswer
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import FENCE_HEADER, REQUEST_ID_HEADER
 
 CALL_ATTEMPTS = 4
 _PASSING = (0, 502, 504)
@@ -35,8 +35,8 @@ class ServiceCalls:
         """Call; a request without an answer is sent again under its id, so the service replays."""
         headers = {
             **self._client.operator_headers(effect.brand_id),
-            contract.REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
-            contract.FENCE_HEADER: str(identity.token),
+            REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
+            FENCE_HEADER: str(identity.token),
         }
         sent = (effect.process, effect.method, effect.path, headers, encode(effect.body))
         unanswered: list[HttpAnswer] = []

@@ -31,7 +31,7 @@ from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Copy, CopyNames, Database
 from sql.code import code_digest
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES
 
 SERVER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
@@ -347,10 +347,10 @@ class LocalDriver:
             self._supervisor.stop([_platform_program(name) for name in running], held)
 
     def _programs(self, processes: Sequence[str]) -> list[Program]:
-        unknown = [process for process in processes if process not in contract.PROCESSES]
+        unknown = [process for process in processes if process not in PROCESSES]
         if unknown:
             raise UsageError(
-                f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(contract.PROCESSES)}."
+                f"No process is named {', '.join(map(repr, unknown))}; known are {', '.join(PROCESSES)}."
             )
         wanted = [
             (process, copy)

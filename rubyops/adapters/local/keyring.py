@@ -8,12 +8,12 @@ from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import REDIS_USERS, SUPERUSER
 from rubyops.errors import NoSecret
 from rubyops.model.secret import Secret
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES
 from wallet_runtime.contract.secrets import HOLDERS, keep_out
 
 READ_ROLE = "rubyops_read"
 OPERATOR_ROLE = "rubyops_ops"
-LOGIN_ROLES = (*contract.PROCESSES, READ_ROLE, OPERATOR_ROLE)
+LOGIN_ROLES = (*PROCESSES, READ_ROLE, OPERATOR_ROLE)
 _BYTES = 24
 REMEDY = (
     "It has the passwords of the environment's databases. Put a copy of it back, or remove the "

@@ -11,8 +11,9 @@ from rubyops.adapters.local.servers import HOST, POSTGRES_ENVIRONMENT, REDIS_USE
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from rubyops.ports import Database
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import API_PROCESSES, PROCESSES, WALLET_SERVICE
 from wallet_runtime.contract.secrets import HOLDERS
+from wallet_runtime.contract.variables import ANCHOR_FILE_VARIABLE, BRAND_ENFORCEMENT_VARIABLE
 
 POSTGRES = "postgres"
 VALKEY = "valkey"
@@ -48,11 +49,7 @@ def copy_name(process: str, copy: int) -> str:
 
 def copy_names(environment: Environment) -> list[tuple[str, int]]:
     """List (process, copy) of everything that the environment runs, in the contract's order."""
-    return [
-        (process, copy)
-        for process in contract.PROCESSES
-        for copy in range(1, environment.copies + 1)
-    ]
+    return [(process, copy) for process in PROCESSES for copy in range(1, environment.copies + 1)]
 
 
 def server_programs(postgres: PostgresServer, valkey: RedisServer) -> list[Program]:
@@ -105,20 +102,20 @@ class Platform:
             "COPY": str(copy),
             "DATABASE_URL": self._dsn(process, "platform"),
             "CONTROL_DATABASE_URL": self._dsn(process, "control"),
-            contract.BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
+            BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
         if process in REDIS_USERS:
             variables["REDIS_URL"] = self.valkey.url(
                 process, self._reveal(keyring.redis_password(process))
             )
-        if process == contract.WALLET_SERVICE:
-            variables[contract.ANCHOR_FILE_VARIABLE] = str(
+        if process == WALLET_SERVICE:
+            variables[ANCHOR_FILE_VARIABLE] = str(
                 self.environment.home / "exports" / "ledger-anchors.ndjson"
             )
         # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
         variables |= {
             f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)])
-            for other in contract.API_PROCESSES
+            for other in API_PROCESSES
         }
         return variables | {
             name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders

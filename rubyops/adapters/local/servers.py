@@ -23,7 +23,8 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import redis_client
 from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
-from wallet_runtime import contract
+from wallet_runtime.contract.events import ROLLING_STREAM, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.processes import ROLLING_SERVICE, ROLLING_WORKER, WALLET_WORKER
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -57,15 +58,15 @@ RESERVED_SINCE = 16
 # Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
 _ANY = "+ping +hello +auth +select +quit +client|setname +client|getname +client|id"
 _PUBLISH = "+multi +exec +discard +xadd +xrange +xinfo +xpending +xtrim +exists"
-_WALLET, _ROLLING = f"~{contract.WALLET_STREAM_PREFIX}*", f"~{contract.ROLLING_STREAM}"
+_WALLET, _ROLLING = f"~{WALLET_STREAM_PREFIX}*", f"~{ROLLING_STREAM}"
 # The operator's user does everything, its reader reads; a process has the commands and keys that it needs (ADR 20).
 ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
     READ_USER: f"%R~* resetchannels -@all +@read -@write {_ANY} +echo +time +info +xinfo +acl|whoami",
-    contract.WALLET_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_PUBLISH}",
-    contract.ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} +multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
+    WALLET_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_PUBLISH}",
+    ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} +multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
     f" ({_ROLLING} {_PUBLISH})",
-    contract.ROLLING_SERVICE: f"resetchannels -@all {_ANY}",
+    ROLLING_SERVICE: f"resetchannels -@all {_ANY}",
 }
 REDIS_USERS = tuple(ACCESS_RULES)
 

@@ -21,7 +21,7 @@ from rubyops.adapters.local.layout import Program, log_file
 from rubyops.adapters.local.programs import run_program
 from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
-from wallet_runtime import contract
+from wallet_runtime.contract.variables import FAILPOINT_VARIABLE
 
 SOCKET_PATH_LIMIT = (
     90  # the kernel takes 107 bytes, and supervisord binds a longer temporary name first
@@ -45,7 +45,7 @@ INHERITED = (
     "TZ",
     "TMPDIR",
     "LD_LIBRARY_PATH",
-    contract.FAILPOINT_VARIABLE,
+    FAILPOINT_VARIABLE,
 )
 
 

@@ -7,7 +7,7 @@ from commands import start_platform
 from rubyops.effects.platform import StartPlatform
 from rubyops.model.step import NoOp, Planned
 from tests.rubyops.engine.journal.proofs import CODE, World
-from wallet_runtime.contract import ROLLING_WORKER
+from wallet_runtime.contract.processes import ROLLING_WORKER
 
 
 @pytest.mark.parametrize(

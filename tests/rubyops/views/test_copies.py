@@ -13,7 +13,7 @@ from tests.checks.live import LiveRead
 from tests.checks.test_liveness import beat
 from tests.cluster import TestDatabase
 from tests.commands.memory import MemoryRead
-from wallet_runtime.contract import GATEWAY, ROLLING_WORKER
+from wallet_runtime.contract.processes import GATEWAY, ROLLING_WORKER
 
 LOOP = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}
 TURNS = "turns 0.1 s ago"

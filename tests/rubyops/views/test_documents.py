@@ -10,7 +10,7 @@ from rubyops.ports import HttpAnswer
 from rubyops.views.diff import read_diff
 from rubyops.views.documents import read_documents, validate
 from tests.commands.memory import MemoryRead
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 SAVED = {
     "facts_topologies": [{"code": "SPLIT", "version": 1, "state": "ACTIVE"}],

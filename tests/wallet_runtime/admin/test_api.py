@@ -11,9 +11,9 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, serving
-from wallet_runtime import contract
 from wallet_runtime.admin.api import SERVICE
 from wallet_runtime.contract.persons import key_id_of
+from wallet_runtime.contract.processes import ROLLING_SERVICE, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
 
@@ -58,7 +58,7 @@ class Office:
 
 @pytest.fixture
 def office(platform_db: TestDatabase) -> Iterator[Office]:
-    wallet = FarService(contract.WALLET_SERVICE, {"/internal/wallet/topology/active": ACTIVE})
+    wallet = FarService(WALLET_SERVICE, {"/internal/wallet/topology/active": ACTIVE})
     with (
         serving(wallet.service()) as far,
         serving(
@@ -247,7 +247,7 @@ def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, pat
 def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(
     platform_db: TestDatabase,
 ) -> None:
-    far = FarService(contract.ROLLING_SERVICE)
+    far = FarService(ROLLING_SERVICE)
     with serving(far.service()) as rolling:
         url = str(rolling.client.base_url).rstrip("/")
         with serving(SERVICE, platform_db, ROLLING_SERVICE_URL=url) as admin:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.game.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
@@ -66,7 +66,7 @@ class Table:
 
 @pytest.fixture
 def table(platform_db: TestDatabase) -> Iterator[Table]:
-    wallet = FarService(contract.WALLET_SERVICE)
+    wallet = FarService(WALLET_SERVICE)
     with (
         serving(wallet.service()) as far,
         serving(

@@ -9,7 +9,8 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import CANARY_HEADER
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.game.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
@@ -49,7 +50,7 @@ class Book:
 
 @pytest.fixture
 def book(platform_db: TestDatabase) -> Iterator[Book]:
-    wallet = FarService(contract.WALLET_SERVICE)
+    wallet = FarService(WALLET_SERVICE)
     with (
         serving(wallet.service()) as far,
         serving(
@@ -127,7 +128,7 @@ def test_under_a_seal_the_book_takes_the_win_of_a_canary_alone(book: Book) -> No
     book.wallet.answers[PAY] = Answer(200, {"state": "PAID"})
     refused = book.send("wins", WIN)
     assert (refused.status_code, refused.json()["code"], book.wins()) == (503, "MAINTENANCE", [])
-    headers = internal("gateway", request_id="q1") | {contract.CANARY_HEADER: "pass"}
+    headers = internal("gateway", request_id="q1") | {CANARY_HEADER: "pass"}
     assert (
         book.game.client.post("/internal/game/wins", json=WIN, headers=headers).status_code == 200
     )

@@ -13,7 +13,10 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, provider, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import CANARY_TOKEN_INVALID
+from wallet_runtime.contract.freeze import FREEZE_LEVELS
+from wallet_runtime.contract.headers import FENCE_HEADER
+from wallet_runtime.contract.processes import GAME_SERVICE, PLAYER_SERVICE
 from wallet_runtime.gateway.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
@@ -62,7 +65,7 @@ class Door:
 
 @pytest.fixture
 def door(platform_db: TestDatabase) -> Iterator[Door]:
-    game, player = FarService(contract.GAME_SERVICE), FarService(contract.PLAYER_SERVICE)
+    game, player = FarService(GAME_SERVICE), FarService(PLAYER_SERVICE)
     with serving(game.service()) as far_game, serving(player.service()) as far_player:
         urls = {
             "GAME_SERVICE_URL": str(far_game.client.base_url),
@@ -277,7 +280,7 @@ def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(
     )
 
 
-@pytest.mark.parametrize("level", contract.FREEZE_LEVELS)
+@pytest.mark.parametrize("level", FREEZE_LEVELS)
 @pytest.mark.parametrize(
     ("overtaken_by", "brand", "player", "lasts"),
     [
@@ -305,7 +308,7 @@ def test_a_canary_token_that_is_no_pass_goes_no_further(
             door.bet("authorize", **{"X-Canary-Token": token}),
             door.pay("deposit", **{"X-Canary-Token": token}),
         ]
-        assert [code_of(answer) for answer in answers] == [(403, contract.CANARY_TOKEN_INVALID)] * 2
+        assert [code_of(answer) for answer in answers] == [(403, CANARY_TOKEN_INVALID)] * 2
     assert not door.game.calls and not door.player.calls
 
 
@@ -438,6 +441,6 @@ def test_a_withdrawal_can_be_taken_back_while_nothing_new_starts(door: Door) -> 
 
 
 def test_a_fencing_token_of_an_outsider_goes_no_further(door: Door) -> None:
-    assert door.bet("settle", **{contract.FENCE_HEADER: "7"}).status_code == 200
-    assert door.pay("deposit", **{contract.FENCE_HEADER: "no number"}).status_code == 200
+    assert door.bet("settle", **{FENCE_HEADER: "7"}).status_code == 200
+    assert door.pay("deposit", **{FENCE_HEADER: "no number"}).status_code == 200
     assert [call.fence_token for call in (*door.game.calls, *door.player.calls)] == [None, None]

@@ -14,7 +14,9 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, Served, internal, provider, serving
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import CANARY_TOKEN_INVALID
+from wallet_runtime.contract.freeze import FREEZE_LEVELS, SEALED
+from wallet_runtime.contract.processes import GAME_SERVICE, GATEWAY, PLAYER_SERVICE, WALLET_SERVICE
 from wallet_runtime.plumbing.http.auth import issue_session
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
 from wallet_runtime.services import load
@@ -103,16 +105,16 @@ def platform(platform_db: TestDatabase) -> Iterator[Platform]:
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         for process in (
-            contract.WALLET_SERVICE,
-            contract.GAME_SERVICE,
-            contract.PLAYER_SERVICE,
-            contract.GATEWAY,
+            WALLET_SERVICE,
+            GAME_SERVICE,
+            PLAYER_SERVICE,
+            GATEWAY,
         ):
             served = stack.enter_context(serving(load(process), platform_db, **urls))
             urls[f"{process.upper()}_URL"] = str(served.client.base_url).rstrip("/")
-            if process == contract.WALLET_SERVICE:
+            if process == WALLET_SERVICE:
                 activate_split(served.context.database)
-            if process == contract.PLAYER_SERVICE:
+            if process == PLAYER_SERVICE:
                 body = {"player_id": str(PLAYER), "currency": "EUR", "canary": True}
                 assert (
                     served.client.post(
@@ -123,20 +125,20 @@ def platform(platform_db: TestDatabase) -> Iterator[Platform]:
         yield Platform(served, platform_db)
 
 
-@pytest.mark.parametrize("level", contract.FREEZE_LEVELS)
+@pytest.mark.parametrize("level", FREEZE_LEVELS)
 def test_a_junk_token_opens_neither_maintenance_nor_freeze(platform: Platform, level: str) -> None:
     platform.play()
     before = platform.ledger_rows()
     platform.close_the_door()
     platform.gateway.freeze(level)
-    assert set(platform.ask_everything("junk").values()) == {(403, contract.CANARY_TOKEN_INVALID)}
+    assert set(platform.ask_everything("junk").values()) == {(403, CANARY_TOKEN_INVALID)}
     assert platform.ledger_rows() == before
 
 
 def test_a_pass_opens_both(platform: Platform) -> None:
     platform.play()
     platform.close_the_door()
-    platform.gateway.freeze(contract.SEALED)
+    platform.gateway.freeze(SEALED)
     platform.issue_pass("pass")
     refused = {
         command: answer

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.player.api import SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.auth import read_session
@@ -45,7 +45,7 @@ class Desk:
 
 @pytest.fixture
 def desk(platform_db: TestDatabase) -> Iterator[Desk]:
-    wallet = FarService(contract.WALLET_SERVICE)
+    wallet = FarService(WALLET_SERVICE)
     with (
         serving(wallet.service()) as far,
         serving(

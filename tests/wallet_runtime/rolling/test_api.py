@@ -13,7 +13,8 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.events import ROLLING_CANCELED
+from wallet_runtime.contract.processes import ADMIN_SERVICE, GAME_SERVICE, GATEWAY, ROLLING_SERVICE
 from wallet_runtime.plumbing.events.streams import RedisCheck
 from wallet_runtime.rolling.api import SERVICE
 
@@ -25,7 +26,7 @@ def client(platform_db: TestDatabase, redis_url: str) -> Iterator[httpx.Client]:
 
 
 def cancel(
-    client: httpx.Client, rolling_id: UUID, brand_id: UUID, caller: str = contract.ADMIN_SERVICE
+    client: httpx.Client, rolling_id: UUID, brand_id: UUID, caller: str = ADMIN_SERVICE
 ) -> Any:
     return client.post(
         f"/internal/rolling/{rolling_id}/cancel", headers=internal(caller, brand=brand_id)
@@ -48,7 +49,7 @@ def test_a_players_rollings_are_listed_in_their_brand_only(
     )
     line.run()
     path = f"/internal/rolling/players/{player.player_id}"
-    answer = client.get(path, headers=internal(contract.GATEWAY, brand=player.brand_id))
+    answer = client.get(path, headers=internal(GATEWAY, brand=player.brand_id))
     assert answer.status_code == 200
     shown = answer.json()["rollings"]
     assert [each["rolling_id"] for each in shown] == [str(newer), str(older)]
@@ -57,23 +58,22 @@ def test_a_players_rollings_are_listed_in_their_brand_only(
         "0.00",
         "ACTIVE",
     )
-    assert client.get(path, headers=internal(contract.GATEWAY, brand=uuid4())).status_code == 404
+    assert client.get(path, headers=internal(GATEWAY, brand=uuid4())).status_code == 404
     assert (
-        client.get(path, headers=internal(contract.GATEWAY, brand=None)).json()["code"]
-        == "BRAND_REQUIRED"
+        client.get(path, headers=internal(GATEWAY, brand=None)).json()["code"] == "BRAND_REQUIRED"
     )
     nobody = client.get(
         f"/internal/rolling/players/{uuid4()}",
-        headers=internal(contract.GATEWAY, brand=player.brand_id),
+        headers=internal(GATEWAY, brand=player.brand_id),
     )
     assert nobody.json()["rollings"] == []
 
 
 def test_only_listed_callers_are_let_in(client: httpx.Client) -> None:
     path = f"/internal/rolling/players/{uuid4()}"
-    assert client.get(path, headers=internal(contract.GAME_SERVICE)).status_code in (401, 403)
+    assert client.get(path, headers=internal(GAME_SERVICE)).status_code in (401, 403)
     assert client.get(path).status_code == 401
-    assert cancel(client, uuid4(), uuid4(), caller=contract.GATEWAY).status_code == 403
+    assert cancel(client, uuid4(), uuid4(), caller=GATEWAY).status_code == 403
 
 
 def test_the_back_office_cancels_once_and_it_is_announced(
@@ -88,7 +88,7 @@ def test_the_back_office_cancels_once_and_it_is_announced(
         answer = cancel(client, rolling_id, player.brand_id)
         assert (answer.status_code, answer.json()["rolling"]["state"]) == (200, "CANCELED")
     assert look("SELECT event_type, payload->>'closed_by' FROM rolling.rolling_outbox") == [
-        (contract.ROLLING_CANCELED, "admin_service")
+        (ROLLING_CANCELED, "admin_service")
     ]
     line.wallet.settle(player, 50)
     line.run()
@@ -133,7 +133,7 @@ def test_without_a_brands_own_word_nothing_is_canceled(
 
 
 def test_health_looks_at_redis(platform_db: TestDatabase, redis_url: str) -> None:
-    with open_process(contract.ROLLING_SERVICE, platform_db, redis_url) as context:
+    with open_process(ROLLING_SERVICE, platform_db, redis_url) as context:
         assert RedisCheck().poll(context) == "ok"
-    with open_process(contract.ROLLING_SERVICE, platform_db, "redis://127.0.0.1:1/0") as context:
+    with open_process(ROLLING_SERVICE, platform_db, "redis://127.0.0.1:1/0") as context:
         assert "did not answer" in RedisCheck().poll(context)

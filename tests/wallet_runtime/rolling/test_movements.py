@@ -11,7 +11,10 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import FarService, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import OPEN_STAKES
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.events import ROLLING_CANCELED, ROLLING_REVOKED, TRANSFER_COMPLETED
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.database import Database
@@ -30,7 +33,7 @@ def transfer(
 ) -> None:
     payload = {
         "transfer_id": "t1",
-        "topology_code": contract.RUBY_SPLIT_V1,
+        "topology_code": RUBY_SPLIT_V1,
         "from_bucket": "SPORTS_NORMAL",
         "to_bucket": "CASINO_NORMAL",
         "provider_types": CASINO,
@@ -42,7 +45,7 @@ def transfer(
             for rolling_id, becomes in rollings
         ],
     }
-    line.wallet.write(player, contract.TRANSFER_COMPLETED, payload)
+    line.wallet.write(player, TRANSFER_COMPLETED, payload)
 
 
 def test_a_part_goes_along_and_a_rollback_still_takes_exactly_its_bet_back(
@@ -115,13 +118,13 @@ def test_a_revoked_rolling_ends_without_completion(line: Line, look: Look, stake
     for _ in range(2):
         line.wallet.write(
             player,
-            contract.ROLLING_REVOKED,
+            ROLLING_REVOKED,
             {"rolling_id": str(rolling_id), "state": "CANCELED", "transaction_id": "x"},
         )
     line.run()
     assert look("SELECT state, closed_by FROM rolling.player_rolling") == [("CANCELED", "wallet")]
     assert look("SELECT count(*) FROM rolling.rolling_retry") == [(0,)]
-    assert look("SELECT event_type FROM rolling.rolling_outbox") == [(contract.ROLLING_CANCELED,)]
+    assert look("SELECT event_type FROM rolling.rolling_outbox") == [(ROLLING_CANCELED,)]
 
 
 def test_the_wallet_is_told_of_a_canceled_rolling(
@@ -137,14 +140,14 @@ def test_the_wallet_is_told_of_a_canceled_rolling(
     line.run()
     with rolling_db.transaction() as session:
         assert store.cancel(session, player.brand_id, rolling_id, closed_by="admin_service")
-    wallet_service = FarService(contract.WALLET_SERVICE)
+    wallet_service = FarService(WALLET_SERVICE)
     wallet_service.answers[CLOSE_PATH] = PassedThrough(
-        409, contract.OPEN_STAKES, "open bets hold 1", details={}
+        409, OPEN_STAKES, "open bets hold 1", details={}
     )
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
         with open_process(
-            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
+            ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
         ) as context:
             retry = CompletionRetry(context.database, ServiceClient(context))
             assert retry.turn() == 1

@@ -10,7 +10,8 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.wallet.conftest import Player
-from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS
+from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash

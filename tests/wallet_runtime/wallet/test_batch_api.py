@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import PLAYER, internal, serving
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import GAME_SERVICE, GATEWAY, PLAYER_SERVICE
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
@@ -28,7 +28,7 @@ def client(platform_db: TestDatabase) -> Iterator[httpx.Client]:
             served.client,
             "players",
             "p",
-            contract.PLAYER_SERVICE,
+            PLAYER_SERVICE,
             player_id=str(PLAYER),
             currency="EUR",
         )
@@ -37,7 +37,7 @@ def client(platform_db: TestDatabase) -> Iterator[httpx.Client]:
             "currency": "EUR",
             "bucket": "SPORTS_NORMAL",
         }
-        post(served.client, "deposits/approve", "d", contract.PLAYER_SERVICE, amount="10", **money)
+        post(served.client, "deposits/approve", "d", PLAYER_SERVICE, amount="10", **money)
         for name in ("b1", "b2"):
             wanted = result(name) | {
                 "provider_type": "SPORTS",
@@ -54,7 +54,7 @@ def post(
     client: httpx.Client,
     path: str,
     request_id: str,
-    caller: str = contract.GAME_SERVICE,
+    caller: str = GAME_SERVICE,
     **body: Any,
 ) -> tuple[int, Any]:
     """Send one request."""
@@ -119,5 +119,5 @@ def test_a_batch_that_is_not_well_formed_moves_nothing(
     client: httpx.Client, bets: list[dict[str, str]]
 ) -> None:
     assert post(client, "bets/settle-batch", "batch", bets=bets)[0] == 422
-    snapshot = client.get(f"{ROOT}/players/{PLAYER}/snapshot", headers=internal(contract.GATEWAY))
+    snapshot = client.get(f"{ROOT}/players/{PLAYER}/snapshot", headers=internal(GATEWAY))
     assert snapshot.json()["open_stakes"] == "2.00"

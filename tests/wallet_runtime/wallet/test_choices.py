@@ -13,7 +13,9 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.freezing import set_fence_row
 from tests.wallet_runtime.serving import PLAYER, internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import IDEMPOTENCY_ANSWER_PRUNED, IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract.headers import CANARY_HEADER, REQUEST_ID_HEADER
+from wallet_runtime.contract.processes import ADMIN_SERVICE, GAME_SERVICE, PLAYER_SERVICE
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
@@ -52,7 +54,7 @@ class Table:
         method: str,
         path: str,
         body: Any = None,
-        caller: str = contract.PLAYER_SERVICE,
+        caller: str = PLAYER_SERVICE,
         **headers: str,
     ) -> httpx.Response:
         return self.client.request(
@@ -70,7 +72,7 @@ class Table:
     def bet(self, **more: str) -> dict[str, Any]:
         body = BET | {"player_id": str(PLAYER), "bet_id": str(uuid4())} | more
         answer: dict[str, Any] = self.send(
-            "POST", f"{PREFIX}/bets/authorize", body, contract.GAME_SERVICE
+            "POST", f"{PREFIX}/bets/authorize", body, GAME_SERVICE
         ).json()
         return answer
 
@@ -93,14 +95,14 @@ class Table:
         policy["funding"]["LIVE"] |= rule
         assert (
             self.send(
-                "PUT", f"/internal/wallet/topology/{CODE}", topology, contract.ADMIN_SERVICE
+                "PUT", f"/internal/wallet/topology/{CODE}", topology, ADMIN_SERVICE
             ).status_code
             == 200
         )
         wish = {"version": self.version, "policy_document": policy, "from": start}
         assert (
             self.send(
-                "PUT", f"/internal/wallet/topology/{CODE}/activate", wish, contract.ADMIN_SERVICE
+                "PUT", f"/internal/wallet/topology/{CODE}/activate", wish, ADMIN_SERVICE
             ).status_code
             == 200
         )
@@ -162,17 +164,17 @@ def test_a_choice_outlives_a_policy_and_is_judged_when_a_bet_comes(table: Table)
 def test_a_late_repeat_does_not_bring_an_older_choice_back(
     table: Table, platform_db: TestDatabase, look: psycopg.Connection
 ) -> None:
-    key = {contract.REQUEST_ID_HEADER: "first"}
+    key = {REQUEST_ID_HEADER: "first"}
     assert table.choose("CASINO_NORMAL", **key) == (200, None)
     assert table.choose("WITHDRAWABLE") == (200, None)
     assert table.choose("CASINO_NORMAL", **key) == (200, None)
-    assert table.choose("CASINO_BONUS", **key) == (409, contract.IDEMPOTENCY_PAYLOAD_MISMATCH)
+    assert table.choose("CASINO_BONUS", **key) == (409, IDEMPOTENCY_PAYLOAD_MISMATCH)
     look.execute(
         "UPDATE wallet.wallet_idempotency SET created_at = created_at - interval '91 days'"
     )
     with psycopg.connect(platform_db.dsn("wallet_worker"), autocommit=True) as worker:
         worker.execute("SELECT wallet.prune_idempotency('90 days', 100)")
-    assert table.choose("CASINO_NORMAL", **key) == (409, contract.IDEMPOTENCY_ANSWER_PRUNED)
+    assert table.choose("CASINO_NORMAL", **key) == (409, IDEMPOTENCY_ANSWER_PRUNED)
     assert look.execute("SELECT source FROM wallet.wallet_funding_choice").fetchall() == [
         ("WITHDRAWABLE",)
     ]
@@ -180,9 +182,7 @@ def test_a_late_repeat_does_not_bring_an_older_choice_back(
 
 def test_a_choice_needs_a_request_id(table: Table) -> None:
     body = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
-    answer = table.client.put(
-        CHOICE, json=body, headers=internal(contract.PLAYER_SERVICE, request_id=None)
-    )
+    answer = table.client.put(CHOICE, json=body, headers=internal(PLAYER_SERVICE, request_id=None))
     assert (answer.status_code, answer.json()["code"]) == (400, "REQUEST_ID_REQUIRED")
 
 
@@ -192,7 +192,7 @@ def test_a_seal_stops_a_choice_and_an_ingress_freeze_does_not(
     for epoch, (level, status) in enumerate((("ingress", 200), ("sealed", 503), ("open", 200)), 1):
         set_fence_row(operator, level, epoch)
         assert table.choose("CASINO_BONUS")[0] == status
-    assert table.choose("CASINO_NORMAL", **{contract.CANARY_HEADER: "no-pass"})[0] == 503
+    assert table.choose("CASINO_NORMAL", **{CANARY_HEADER: "no-pass"})[0] == 503
     assert look.execute(
         "SELECT provider_type, source FROM wallet.wallet_funding_choice"
     ).fetchall() == [("LIVE", "CASINO_BONUS")]
@@ -216,7 +216,7 @@ def test_what_speaks_for_a_provider_names_no_source(table: Table, field: str) ->
 
 
 def test_another_brand_sees_no_player_here(table: Table) -> None:
-    headers = internal(contract.PLAYER_SERVICE, brand=uuid4(), request_id="q")
+    headers = internal(PLAYER_SERVICE, brand=uuid4(), request_id="q")
     assert table.client.get(CHOICE, headers=headers).json()["code"] == "PLAYER_NOT_FOUND"
     body = {"provider_type": "LIVE", "source": "CASINO_NORMAL"}
     assert table.client.put(CHOICE, json=body, headers=headers).json()["code"] == "PLAYER_NOT_FOUND"

@@ -12,7 +12,15 @@ from prometheus_client import REGISTRY
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, internal, serving
 from tests.wallet_runtime.wallet.conftest import turn_over
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    GATEWAY,
+    OPERATOR,
+    PLAYER_SERVICE,
+    PROMOTION_SERVICE,
+    ROLLING_WORKER,
+)
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.store.money import money_of
@@ -33,7 +41,7 @@ class Desk:
         self,
         path: str,
         body: dict[str, Any],
-        caller: str = contract.PROMOTION_SERVICE,
+        caller: str = PROMOTION_SERVICE,
         request_id: str | None = None,
     ) -> httpx.Response:
         headers = internal(caller, request_id=request_id or str(uuid4()))
@@ -58,16 +66,14 @@ def desk(platform_db: TestDatabase, wallet: Database) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("action", ["issue", "reverse", "expire"])
-@pytest.mark.parametrize(
-    "caller", [contract.GATEWAY, contract.GAME_SERVICE, contract.PLAYER_SERVICE, contract.OPERATOR]
-)
+@pytest.mark.parametrize("caller", [GATEWAY, GAME_SERVICE, PLAYER_SERVICE, OPERATOR])
 def test_nobody_but_promotion_and_the_back_office_is_let_in(
     desk: Desk, caller: str, action: str
 ) -> None:
     assert desk.send(f"coupon-grants/{action}", desk.coupon(), caller).status_code == 403
 
 
-@pytest.mark.parametrize("caller", [contract.PROMOTION_SERVICE, contract.ADMIN_SERVICE])
+@pytest.mark.parametrize("caller", [PROMOTION_SERVICE, ADMIN_SERVICE])
 def test_issue_and_reverse(desk: Desk, caller: str) -> None:
     coupon = desk.coupon()
     first = desk.send("coupon-grants/issue", coupon, caller, "same")
@@ -132,16 +138,14 @@ def test_a_completion_without_its_grant_is_counted_and_can_be_tried_again(
         look.execute("UPDATE wallet.wallet_rolling_obligation SET grant_id = %s", [uuid4()])
     before = REGISTRY.get_sample_value(FAILED) or 0
     complete = {"rolling_id": coupon["rolling_id"]}
-    lost = desk.send("rollings/complete", complete, contract.ROLLING_WORKER, "complete")
+    lost = desk.send("rollings/complete", complete, ROLLING_WORKER, "complete")
     assert (lost.status_code, lost.json()["code"]) == (404, "COUPON_GRANT_NOT_FOUND")
     assert REGISTRY.get_sample_value(FAILED) == before + 1
     assert (
-        desk.send(
-            "rollings/complete", complete | {"amount": "10.00"}, contract.ROLLING_WORKER
-        ).status_code
+        desk.send("rollings/complete", complete | {"amount": "10.00"}, ROLLING_WORKER).status_code
         == 422
     )
     look.execute("UPDATE wallet.wallet_rolling_obligation SET grant_id = %s", [coupon["grant_id"]])
     turn_over(look)
-    found = desk.send("rollings/complete", complete, contract.ROLLING_WORKER, "complete")
+    found = desk.send("rollings/complete", complete, ROLLING_WORKER, "complete")
     assert (found.status_code, found.json()["released"]) == (200, "10.00")

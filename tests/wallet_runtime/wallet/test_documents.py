@@ -14,7 +14,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import internal, serving
 from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.admin.api import SERVICE as ADMIN
-from wallet_runtime.contract import IDEMPOTENCY_KEY_HEADER, OPERATOR
+from wallet_runtime.contract.headers import IDEMPOTENCY_KEY_HEADER
+from wallet_runtime.contract.processes import OPERATOR
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 from wallet_runtime.wallet.domain import bets, cash

@@ -21,7 +21,14 @@ from tests.wallet_runtime.serving import (
     signed,
     start_process,
 )
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import IDEMPOTENCY_ANSWER_PRUNED, IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract.headers import TOKEN_HEADER
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    PLAYER_SERVICE,
+    PROMOTION_SERVICE,
+)
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
@@ -34,23 +41,23 @@ STORED = "SELECT count(*) FROM wallet.wallet_idempotency"
 MISMATCHES = "wallet_idempotency_mismatch_total"
 # (route, caller, body, status), in an order in which each reaches its status.
 LIFE: tuple[tuple[str, str, dict[str, Any], int], ...] = (
-    ("bets/authorize", contract.GAME_SERVICE, STAKE | {"bet_id": "b0"}, 409),
-    ("withdrawals/request", contract.PLAYER_SERVICE, CASH, 400),
-    ("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": "20.00"}, 200),
+    ("bets/authorize", GAME_SERVICE, STAKE | {"bet_id": "b0"}, 409),
+    ("withdrawals/request", PLAYER_SERVICE, CASH, 400),
+    ("deposits/approve", PLAYER_SERVICE, DEPOSIT | {"amount": "20.00"}, 200),
     (
         "transfers",
-        contract.PLAYER_SERVICE,
+        PLAYER_SERVICE,
         CASH | {"from_bucket": "SPORTS_NORMAL", "to_bucket": "WITHDRAWABLE"},
         409,
     ),
-    ("bets/authorize", contract.GAME_SERVICE, STAKE, 200),
-    ("bets/settle", contract.GAME_SERVICE, {**BET, "payout": "30"}, 200),
-    ("bets/rollback", contract.GAME_SERVICE, BET, 200),
-    ("points/award", contract.PROMOTION_SERVICE, {"points": "70", "reference": "mission"}, 200),
-    ("points/transfer", contract.PLAYER_SERVICE, {"points": "70", "target": "SPORTS_NORMAL"}, 200),
+    ("bets/authorize", GAME_SERVICE, STAKE, 200),
+    ("bets/settle", GAME_SERVICE, {**BET, "payout": "30"}, 200),
+    ("bets/rollback", GAME_SERVICE, BET, 200),
+    ("points/award", PROMOTION_SERVICE, {"points": "70", "reference": "mission"}, 200),
+    ("points/transfer", PLAYER_SERVICE, {"points": "70", "target": "SPORTS_NORMAL"}, 200),
     (
         "bonuses/issue",
-        contract.PROMOTION_SERVICE,
+        PROMOTION_SERVICE,
         CASH | {"bucket": "SPORTS_BONUS", "reference": "campaign"},
         200,
     ),
@@ -67,9 +74,7 @@ def _poster(client: httpx.Client) -> Post:
             for name, value in ({"player_id": str(PLAYER)} | body).items()
             if value is not None
         }
-        sent = internal(caller, request_id=request_id) | (
-            {contract.TOKEN_HEADER: token} if token else {}
-        )
+        sent = internal(caller, request_id=request_id) | ({TOKEN_HEADER: token} if token else {})
         person, path = named.pop("person", None), f"/internal/wallet/v2/{route}"
         raw = json.dumps(named).encode()
         sent = (
@@ -88,7 +93,7 @@ def post(wallet: Database, platform_db: TestDatabase) -> Iterator[Post]:
     """A copy of the service with the player registered; it answers within this process."""
     with serving(SERVICE, platform_db) as served:
         send = _poster(served.client)
-        assert send("players", contract.PLAYER_SERVICE, {"currency": "EUR"})[0] == 200
+        assert send("players", PLAYER_SERVICE, {"currency": "EUR"})[0] == 200
         yield send
 
 
@@ -149,13 +154,13 @@ def test_a_repeat_gets_the_first_answer_from_every_copy_and_after_a_kill(
 @pytest.mark.parametrize(
     ("route", "caller", "body", "field"),
     [
-        ("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT, "amount"),
-        ("withdrawals/request", contract.PLAYER_SERVICE, CASH, "amount"),
-        ("bets/authorize", contract.GAME_SERVICE, STAKE, "amount"),
-        ("bets/settle", contract.GAME_SERVICE, BET, "payout"),
+        ("deposits/approve", PLAYER_SERVICE, DEPOSIT, "amount"),
+        ("withdrawals/request", PLAYER_SERVICE, CASH, "amount"),
+        ("bets/authorize", GAME_SERVICE, STAKE, "amount"),
+        ("bets/settle", GAME_SERVICE, BET, "payout"),
         (
             "bonuses/issue",
-            contract.PROMOTION_SERVICE,
+            PROMOTION_SERVICE,
             CASH | {"bucket": "SPORTS_BONUS", "reference": "c"},
             "amount",
         ),
@@ -166,8 +171,8 @@ def test_one_amount_spelt_three_ways_is_one_payload(
     post: Post, look: psycopg.Connection, route: str, caller: str, body: dict[str, Any], field: str
 ) -> None:
     if route == "bets/settle":
-        post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": "50"}, "money")
-        assert post("bets/authorize", contract.GAME_SERVICE, STAKE, "bet")[0] == 200
+        post("deposits/approve", PLAYER_SERVICE, DEPOSIT | {"amount": "50"}, "money")
+        assert post("bets/authorize", GAME_SERVICE, STAKE, "bet")[0] == 200
     first = post(route, caller, body | {field: "10"})
     assert first[0] in (200, 400, 409)
     held = _row(look, LEDGER)
@@ -176,16 +181,16 @@ def test_one_amount_spelt_three_ways_is_one_payload(
         assert post(route, caller, body | {field: spelt}) == first
     assert REGISTRY.get_sample_value(MISMATCHES) == counted
     status, other = post(route, caller, body | {field: "10.01"})
-    assert (status, other["code"]) == (409, contract.IDEMPOTENCY_PAYLOAD_MISMATCH)
+    assert (status, other["code"]) == (409, IDEMPOTENCY_PAYLOAD_MISMATCH)
     assert REGISTRY.get_sample_value(MISMATCHES) == counted + 1
     assert _row(look, LEDGER) == held
 
 
 def test_an_id_belongs_to_brand_caller_and_route(post: Post, look: psycopg.Connection) -> None:
     answers = [
-        post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT),
-        post("deposits/approve", contract.ADMIN_SERVICE, DEPOSIT),
-        post("points/award", contract.ADMIN_SERVICE, {"points": "1", "reference": "r"}),
+        post("deposits/approve", PLAYER_SERVICE, DEPOSIT),
+        post("deposits/approve", ADMIN_SERVICE, DEPOSIT),
+        post("points/award", ADMIN_SERVICE, {"points": "1", "reference": "r"}),
     ]
     assert [status for status, _ in answers] == [200] * 3
     assert answers[0][1]["transaction"]["tx_id"] != answers[1][1]["transaction"]["tx_id"]
@@ -212,7 +217,7 @@ def test_a_repeat_after_retention_is_final_and_changes_nothing(
         )
     for turn in range(2):
         told = [(status, answer["code"]) for status, answer in play()]
-        assert told == [(409, contract.IDEMPOTENCY_ANSWER_PRUNED)] * len(LIFE), turn
+        assert told == [(409, IDEMPOTENCY_ANSWER_PRUNED)] * len(LIFE), turn
     assert _row(look, LEDGER) == held
     assert _row(look, STORED) == (0,)
 
@@ -225,34 +230,31 @@ def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connecti
         "reason": "found",
         "person": "ann",
     }
-    asked = post("adjustments/request", contract.ADMIN_SERVICE, wish, "wish")
+    asked = post("adjustments/request", ADMIN_SERVICE, wish, "wish")
     tries: list[tuple[int, tuple[int, dict[str, Any]]]] = [
-        (401, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT, token="wrong")),
-        (403, post("deposits/approve", contract.GAME_SERVICE, DEPOSIT)),
-        (422, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": 10})),
-        (422, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"amount": "10.001"})),
+        (401, post("deposits/approve", PLAYER_SERVICE, DEPOSIT, token="wrong")),
+        (403, post("deposits/approve", GAME_SERVICE, DEPOSIT)),
+        (422, post("deposits/approve", PLAYER_SERVICE, DEPOSIT | {"amount": 10})),
+        (422, post("deposits/approve", PLAYER_SERVICE, DEPOSIT | {"amount": "10.001"})),
         (
             422,
-            post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT | {"bucket": "SPORTS_BONUS"}),
+            post("deposits/approve", PLAYER_SERVICE, DEPOSIT | {"bucket": "SPORTS_BONUS"}),
         ),
     ]
     look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'sealed'")
-    tries.append((503, post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT)))
+    tries.append((503, post("deposits/approve", PLAYER_SERVICE, DEPOSIT)))
     look.execute("UPDATE wallet.wallet_gate SET freeze_level = 'open'")
     assert [found[0] for _, found in tries] == [status for status, _ in tries], tries
     assert _row(look, STORED) == (1,), "the wish for an adjustment alone"
-    assert post("deposits/approve", contract.PLAYER_SERVICE, DEPOSIT)[0] == 200
+    assert post("deposits/approve", PLAYER_SERVICE, DEPOSIT)[0] == 200
     verdict = {"adjustment_id": asked[1]["adjustment_id"], "player_id": None}
     assert (
-        post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "ann"}, "verdict")[
-            1
-        ]["code"]
+        post("adjustments/approve", ADMIN_SERVICE, verdict | {"person": "ann"}, "verdict")[1][
+            "code"
+        ]
         == "SAME_PERSON"
     )
     assert _row(look, STORED) == (2,), "403"
     assert (
-        post("adjustments/approve", contract.ADMIN_SERVICE, verdict | {"person": "bob"}, "verdict")[
-            0
-        ]
-        == 200
+        post("adjustments/approve", ADMIN_SERVICE, verdict | {"person": "bob"}, "verdict")[0] == 200
     )

@@ -13,8 +13,18 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import PLAYER, a_person, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import BRAND_HEADER, REQUEST_ID_HEADER
 from wallet_runtime.contract.persons import PERSON_HEADER, Act, Person, sign
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    CALLERS,
+    GAME_SERVICE,
+    GATEWAY,
+    PLAYER_SERVICE,
+    ROLLING_WORKER,
+    WALLET_SERVICE,
+)
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.api import SERVICE
 
@@ -43,12 +53,12 @@ class Wallet:
     def __init__(self, client: httpx.Client) -> None:
         """Open the player's wallet."""
         self.client = client
-        assert self.post("players", contract.PLAYER_SERVICE, **EUR)[0] == 200
+        assert self.post("players", PLAYER_SERVICE, **EUR)[0] == 200
 
     def post(
         self,
         path: str,
-        caller: str = contract.ADMIN_SERVICE,
+        caller: str = ADMIN_SERVICE,
         player: UUID | None = PLAYER,
         **body: Any,
     ) -> Answered:
@@ -64,12 +74,12 @@ class Wallet:
         """Send one command that admin_service signs for a person."""
         raw, route = json.dumps(body).encode(), f"/internal/wallet/v2/{path}"
         headers = signed(
-            contract.WALLET_SERVICE,
+            WALLET_SERVICE,
             who,
             "POST",
             route,
             raw,
-            internal(contract.ADMIN_SERVICE, request_id=str(uuid4())),
+            internal(ADMIN_SERVICE, request_id=str(uuid4())),
         )
         answer = self.client.post(route, content=raw, headers=headers | more)
         return answer.status_code, answer.json()
@@ -77,9 +87,7 @@ class Wallet:
     def deposit(self, amount: str, bucket: str) -> None:
         """Credit a deposit to a bucket."""
         assert (
-            self.post(
-                "deposits/approve", contract.PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR
-            )[0]
+            self.post("deposits/approve", PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR)[0]
             == 200
         )
 
@@ -96,7 +104,7 @@ def wallet(platform_db: TestDatabase) -> Iterator[Wallet]:
 def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
     wallet.deposit("9.00", "SPORTS_NORMAL")
     ends: dict[str, Any] = {"from_bucket": "SPORTS_NORMAL", "to_bucket": "CASINO_NORMAL"}
-    status, answer = wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", **ends, **EUR)
+    status, answer = wallet.post("transfers", PLAYER_SERVICE, amount="3", **ends, **EUR)
     assert (
         status,
         answer["state"],
@@ -111,7 +119,7 @@ def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
         1,
     )
     status, answer = wallet.post(
-        "transfers/legacy", contract.PLAYER_SERVICE, from_side="casino", amount="3.00", **EUR
+        "transfers/legacy", PLAYER_SERVICE, from_side="casino", amount="3.00", **EUR
     )
     assert (status, answer["from_bucket"], answer["to_bucket"]) == (
         200,
@@ -119,13 +127,11 @@ def test_a_transfer_and_its_alias(wallet: Wallet) -> None:
         "SPORTS_NORMAL",
     )
     assert (
-        wallet.post("transfers", contract.PLAYER_SERVICE, amount="3", currency="USD", **ends)[1][
-            "code"
-        ]
+        wallet.post("transfers", PLAYER_SERVICE, amount="3", currency="USD", **ends)[1]["code"]
         == "CURRENCY_MISMATCH"
     )
-    assert wallet.post("transfers", contract.PLAYER_SERVICE, amount=3, **ends, **EUR)[0] == 422
-    assert wallet.post("transfers", contract.GATEWAY, amount="3", **ends, **EUR)[0] == 403
+    assert wallet.post("transfers", PLAYER_SERVICE, amount=3, **ends, **EUR)[0] == 422
+    assert wallet.post("transfers", GATEWAY, amount="3", **ends, **EUR)[0] == 403
 
 
 def test_a_bonus(wallet: Wallet) -> None:
@@ -155,9 +161,7 @@ def test_a_bonus(wallet: Wallet) -> None:
 
 def test_points(wallet: Wallet) -> None:
     assert wallet.post("points/award", points="100", reference="m1")[1]["held"] == "100"
-    answer = wallet.post(
-        "points/transfer", contract.PLAYER_SERVICE, points="60", target="SPORTS_NORMAL"
-    )
+    answer = wallet.post("points/transfer", PLAYER_SERVICE, points="60", target="SPORTS_NORMAL")
     assert (answer[0], answer[1]["amount"], answer[1]["points"]) == (200, "0.60", "60")
     assert wallet.post("points/expire", points="40", reference="year")[1]["held"] == "0"
     for points in ("1.5", "-1", "0", "1e3", 5):
@@ -174,15 +178,11 @@ def test_points_are_no_source_of_a_bet_and_no_withdrawal(wallet: Wallet) -> None
         "amount": "1.00",
     }
     assert (
-        wallet.post("bets/authorize", contract.GAME_SERVICE, **bet, **EUR)[1]["code"]
-        == "INSUFFICIENT_FUNDS"
+        wallet.post("bets/authorize", GAME_SERVICE, **bet, **EUR)[1]["code"] == "INSUFFICIENT_FUNDS"
     )
+    assert wallet.post("bets/authorize", GAME_SERVICE, source="POINTS", **bet, **EUR)[0] == 422
     assert (
-        wallet.post("bets/authorize", contract.GAME_SERVICE, source="POINTS", **bet, **EUR)[0]
-        == 422
-    )
-    assert (
-        wallet.post("withdrawals/wallet", contract.PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"]
+        wallet.post("withdrawals/wallet", PLAYER_SERVICE, amount="1.00", **EUR)[1]["code"]
         == "INSUFFICIENT_FUNDS"
     )
 
@@ -221,12 +221,8 @@ def test_the_internal_token_alone_makes_no_two_persons(
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: _forged("bob")}),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: "v1;person=bob"}),
         # What was signed for one act says nothing of another body, brand or request.
-        wallet.as_person(
-            "bob", "adjustments/approve", named, **{contract.REQUEST_ID_HEADER: "another"}
-        ),
-        wallet.as_person(
-            "bob", "adjustments/approve", named, **{contract.BRAND_HEADER: str(uuid4())}
-        ),
+        wallet.as_person("bob", "adjustments/approve", named, **{REQUEST_ID_HEADER: "another"}),
+        wallet.as_person("bob", "adjustments/approve", named, **{BRAND_HEADER: str(uuid4())}),
     ]
     assert [(status, answer["code"]) for status, answer in tries] == [
         (403, "PERSON_NOT_SIGNED")
@@ -248,7 +244,7 @@ def test_an_id_of_the_psp_and_a_reason_hold_nothing_that_acts_on_a_terminal(
 ) -> None:
     refused = wallet.post(
         "deposits/approve",
-        contract.PLAYER_SERVICE,
+        PLAYER_SERVICE,
         amount="1.00",
         psp_reference=f"psp{sign}1",
         **EUR,
@@ -262,27 +258,25 @@ def test_an_id_of_the_psp_and_a_reason_hold_nothing_that_acts_on_a_terminal(
 
 
 def test_a_withdrawal_is_canceled_by_its_own_player_only(wallet: Wallet) -> None:
-    assert wallet.post("deposits/approve", contract.PLAYER_SERVICE, amount="9.00", **EUR)[0] == 200
-    transaction = wallet.post("withdrawals/request", contract.PLAYER_SERVICE, amount="9.00", **EUR)[
-        1
-    ]["transaction"]["tx_id"]
+    assert wallet.post("deposits/approve", PLAYER_SERVICE, amount="9.00", **EUR)[0] == 200
+    transaction = wallet.post("withdrawals/request", PLAYER_SERVICE, amount="9.00", **EUR)[1][
+        "transaction"
+    ]["tx_id"]
     other = uuid4()
-    assert wallet.post("players", contract.PLAYER_SERVICE, other, **EUR)[0] == 200
+    assert wallet.post("players", PLAYER_SERVICE, other, **EUR)[0] == 200
     assert (
-        wallet.post(
-            "withdrawals/cancel", contract.PLAYER_SERVICE, other, transaction_id=transaction
-        )[1]["code"]
+        wallet.post("withdrawals/cancel", PLAYER_SERVICE, other, transaction_id=transaction)[1][
+            "code"
+        ]
         == "TX_NOT_FOUND"
     )
     assert (
-        wallet.post("withdrawals/cancel", contract.PLAYER_SERVICE, transaction_id=transaction)[1][
+        wallet.post("withdrawals/cancel", PLAYER_SERVICE, transaction_id=transaction)[1][
             "transaction"
         ]["state"]
         == "canceled"
     )
-    late = wallet.post(
-        "withdrawals/payout-failed", contract.ADMIN_SERVICE, None, transaction_id=transaction
-    )
+    late = wallet.post("withdrawals/payout-failed", ADMIN_SERVICE, None, transaction_id=transaction)
     assert (late[0], late[1]["code"]) == (409, "ILLEGAL_TRANSACTION_STATE_TRANSITION")
 
 
@@ -294,7 +288,7 @@ def test_a_rolling_that_lapsed_takes_its_bonus_with_it(
     )[1]["rolling_id"]
     for _ in range(2):
         closed = wallet.post(
-            "rollings/close", contract.ROLLING_WORKER, rolling_id=rolling_id, state="EXPIRED"
+            "rollings/close", ROLLING_WORKER, rolling_id=rolling_id, state="EXPIRED"
         )
         assert (closed[0], closed[1]["state"]) == (200, "EXPIRED")
     assert superuser.execute(
@@ -305,13 +299,11 @@ def test_a_rolling_that_lapsed_takes_its_bonus_with_it(
 def test_nobody_else_may_call(wallet: Wallet) -> None:
     routes = [
         path
-        for process, method, path in contract.ROUTE_CALLERS
-        if (process, method) == (contract.WALLET_SERVICE, "POST")
+        for process, method, path in ROUTE_CALLERS
+        if (process, method) == (WALLET_SERVICE, "POST")
     ]
     for path in routes:
-        for caller in set(contract.CALLERS) - set(
-            contract.ROUTE_CALLERS[contract.WALLET_SERVICE, "POST", path]
-        ):
+        for caller in set(CALLERS) - set(ROUTE_CALLERS[WALLET_SERVICE, "POST", path]):
             assert wallet.client.post(path, json={}, headers=internal(caller)).status_code in (
                 401,
                 403,

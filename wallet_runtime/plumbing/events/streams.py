@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import WALLET_STREAM_PREFIX
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.health import OK
 from wallet_runtime.plumbing.runtime.settings import Settings
@@ -209,7 +209,7 @@ class RedisCheck:
 
 def wallet_stream(partition_no: int) -> str:
     """Name the stream of one partition of wallet events."""
-    return f"{contract.WALLET_STREAM_PREFIX}{partition_no}"
+    return f"{WALLET_STREAM_PREFIX}{partition_no}"
 
 
 @contextmanager

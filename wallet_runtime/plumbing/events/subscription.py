@@ -6,7 +6,7 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.events.streams import wallet_stream
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
@@ -37,7 +37,7 @@ class Subscription:
     effects: Mapping[str, Effect]
     poison: tuple[type[Exception], ...] = ()
     on_failure: Callable[[StreamEvent], None] = ignore_failure
-    partitions: int = contract.PARTITIONS
+    partitions: int = PARTITIONS
     stream_of: Callable[[int], str] = wallet_stream
 
     def statement(self, verb: str) -> str:

@@ -18,9 +18,23 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wallet_runtime import contract
 from wallet_runtime.contract import seal as sealed
+from wallet_runtime.contract.freeze import SEALED
+from wallet_runtime.contract.headers import (
+    CANARY_HEADER,
+    FENCE_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    REQUEST_ID_HEADER,
+)
 from wallet_runtime.contract.persons import Act, Person
+from wallet_runtime.contract.processes import OPERATOR
+from wallet_runtime.contract.routes import (
+    FENCED_ROUTES,
+    HEALTH_PATH,
+    KEYLESS_ROUTES,
+    METRICS_PATH,
+    ROUTE_CALLERS,
+)
 from wallet_runtime.plumbing.errors import (
     ApiError,
     BodyTooLarge,
@@ -52,7 +66,6 @@ from wallet_runtime.plumbing.runtime.loop import Loop
 BODY_SECONDS_MAX = 10.0
 THREADS_MAX = 16
 WAITING_MAX = 128
-INTERNAL_PREFIX = "/internal/"
 DOT_PARTS = (".", "..")
 
 
@@ -108,11 +121,11 @@ class Call:
 
     def command_id(self) -> str:
         """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
-        return _sent(self.headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
+        return _sent(self.headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
-        return _sent(self.headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
+        return _sent(self.headers, IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
 
     def path_uuid(self, name: str) -> UUID:
         """Return a part of the path as a UUID; anything else names nothing (404)."""
@@ -131,7 +144,7 @@ Handler = Callable[[Context, Call], Answer]
 class Route:
     """One route. `body` is a `Body` subclass, or `dict` for a free document; None takes no body.
 
-    Internal routes admit who `contract.ROUTE_CALLERS` lists; every other route names its `access`.
+    Internal routes admit who `contract.routes.ROUTE_CALLERS` lists; every other route names its `access`.
     """
 
     method: str
@@ -164,15 +177,15 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
     for route in service.routes:
         if (
             route.access is auth.internal
-            and (service.process, route.method, route.path) not in contract.ROUTE_CALLERS
+            and (service.process, route.method, route.path) not in ROUTE_CALLERS
         ):
             raise AssertionError(
-                f"{service.process} {route.method} {route.path} is not in contract.ROUTE_CALLERS"
+                f"{service.process} {route.method} {route.path} is not in contract.routes.ROUTE_CALLERS"
             )
         by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
-        by_path[contract.HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
-    by_path[contract.METRICS_PATH]["GET"] = MetricsEndpoint(context)
+        by_path[HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
+    by_path[METRICS_PATH]["GET"] = MetricsEndpoint(context)
     # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
     paths = sorted(by_path, key=lambda path: ("{" in path, path))
     router = Router(
@@ -231,13 +244,13 @@ class _Endpoint:
     def __init__(self, route: Route, context: Context, threads: _Threads, process: str) -> None:
         named = (process, route.method, route.path)
         self._route = route
-        self._is_fenced = named in contract.FENCED_ROUTES
+        self._is_fenced = named in FENCED_ROUTES
         self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
         self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
         self._needs_name = (
             route.method != "GET"
             and route.access is not auth.public
-            and named not in contract.KEYLESS_ROUTES
+            and named not in KEYLESS_ROUTES
         )
         self._context = context
         self._threads = threads
@@ -251,9 +264,9 @@ class _Endpoint:
             auth.Attempt(route.method, route.path, scope["path"], headers, raw),
         )
         brand_id = _brand_of(headers, identity)
-        request_id = headers.identifier(contract.REQUEST_ID_HEADER) or scope["request_id"]
+        request_id = headers.identifier(REQUEST_ID_HEADER) or scope["request_id"]
         canary_token, fence_token = (
-            headers.identifier(contract.CANARY_HEADER),
+            headers.identifier(CANARY_HEADER),
             self._fence_of(headers, identity),
         )
         self._confirm_unsealed(canary_token, fence_token)
@@ -289,9 +302,9 @@ class _Endpoint:
         if not self._needs_name:
             return
         if self._route.access in (auth.player, auth.admin):
-            _sent(headers, contract.IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
+            _sent(headers, IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
         else:
-            _sent(headers, contract.REQUEST_ID_HEADER, RequestIdRequired)
+            _sent(headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
         """Refuse (503 MAINTENANCE) a write while money is sealed, by the level that this copy acknowledged.
@@ -299,17 +312,15 @@ class _Endpoint:
         The database judges again in the transaction of the write, where it also knows a canary's pass and the held fence.
         """
         level = self._context.control.freeze.level
-        if not self._stands_under_seal or level != contract.SEALED or canary_token is not None:
+        if not self._stands_under_seal or level != SEALED or canary_token is not None:
             return
         if fence_token is None or not self._passes_fenced:
             raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
         """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
-        token = (
-            headers.number(contract.FENCE_HEADER) if self._route.access is auth.internal else None
-        )
-        if token is None and self._is_fenced and identity.caller == contract.OPERATOR:
+        token = headers.number(FENCE_HEADER) if self._route.access is auth.internal else None
+        if token is None and self._is_fenced and identity.caller == OPERATOR:
             raise FencingTokenRequired
         return token
 

@@ -12,8 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CALLER_HEADER,
+    PROVIDER_HEADER,
+    PROVIDER_SIGNATURE_HEADER,
+    PROVIDER_SIGNATURE_SECONDS,
+    PROVIDER_SIGNED_TEXT,
+    REQUEST_ID_HEADER,
+    TOKEN_HEADER,
+)
 from wallet_runtime.contract.persons import Person
+from wallet_runtime.contract.processes import OBSERVER
+from wallet_runtime.contract.routes import ROUTE_CALLERS
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, Unauthorized
 from wallet_runtime.plumbing.http.headers import Headers, bearer
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
@@ -57,19 +68,16 @@ def public(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def internal(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit the callers that `contract.ROUTE_CALLERS` lists for this route, each by its own token (RS-2, RS-5).
+    """Admit the callers that `contract.routes.ROUTE_CALLERS` lists for this route, each by its own token (RS-2, RS-5).
 
     The shared legacy token is never accepted.
     """
-    caller = _header(attempt.headers, contract.CALLER_HEADER)
+    caller = _header(attempt.headers, CALLER_HEADER)
     token = settings.caller_tokens.get(caller, _NOBODY)
     known = caller in settings.caller_tokens
-    if (
-        not token.matches(_header(attempt.headers, contract.TOKEN_HEADER).encode("latin-1"))
-        or not known
-    ):
+    if not token.matches(_header(attempt.headers, TOKEN_HEADER).encode("latin-1")) or not known:
         raise Unauthorized
-    if caller not in contract.ROUTE_CALLERS[(settings.process, attempt.method, attempt.template)]:
+    if caller not in ROUTE_CALLERS[(settings.process, attempt.method, attempt.template)]:
         raise Forbidden(f"{caller} may not call {attempt.method} {attempt.template}")
     return Identity(caller)
 
@@ -79,12 +87,10 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
 
     Any caller that this process knows may, by its own token. The observer's is also taken as a bearer token, which scrapers can send.
     """
-    given, caller = _bearer(headers), _header(headers, contract.CALLER_HEADER)
+    given, caller = _bearer(headers), _header(headers, CALLER_HEADER)
     if not given and not caller:
         return False
-    given, caller = (
-        (given, contract.OBSERVER) if given else (_header(headers, contract.TOKEN_HEADER), caller)
-    )
+    given, caller = (given, OBSERVER) if given else (_header(headers, TOKEN_HEADER), caller)
     token = settings.caller_tokens.get(caller, _NOBODY)
     if not token.matches(given.encode("latin-1")) or caller not in settings.caller_tokens:
         raise Unauthorized
@@ -92,16 +98,14 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
 
 
 def provider(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit a game provider by its own secret's signature over what it asks, of whom and when (`contract.PROVIDER_SIGNED_TEXT`).
+    """Admit a game provider by its own secret's signature over what it asks, of whom and when (`contract.headers.PROVIDER_SIGNED_TEXT`).
 
     A signature that is older than 300 s, or as much ahead, is none.
     """
-    name = _header(attempt.headers, contract.PROVIDER_HEADER)
+    name = _header(attempt.headers, PROVIDER_HEADER)
     known = name in settings.provider_secrets
-    given = _PROVIDER_SIGNATURE.fullmatch(
-        _header(attempt.headers, contract.PROVIDER_SIGNATURE_HEADER)
-    )
-    if given is None or abs(time.time() - int(given[1])) > contract.PROVIDER_SIGNATURE_SECONDS:
+    given = _PROVIDER_SIGNATURE.fullmatch(_header(attempt.headers, PROVIDER_SIGNATURE_HEADER))
+    if given is None or abs(time.time() - int(given[1])) > PROVIDER_SIGNATURE_SECONDS:
         raise Unauthorized
     expected = sign(settings.provider_secrets.get(name, _NOBODY), _provider_text(attempt, given[1]))
     if not hmac.compare_digest(expected.encode(), given[2].encode()) or not known:
@@ -150,12 +154,12 @@ def read_session(key: SecretBytes, token: str, now: float) -> Identity:
 
 
 def _provider_text(attempt: Attempt, timestamp: str) -> bytes:
-    return contract.PROVIDER_SIGNED_TEXT.format(
+    return PROVIDER_SIGNED_TEXT.format(
         method=attempt.method,
         path=attempt.path,
-        brand=_header(attempt.headers, contract.BRAND_HEADER),
+        brand=_header(attempt.headers, BRAND_HEADER),
         timestamp=timestamp,
-        request_id=_header(attempt.headers, contract.REQUEST_ID_HEADER),
+        request_id=_header(attempt.headers, REQUEST_ID_HEADER),
         body_hash=hashlib.sha256(attempt.raw).hexdigest(),
     ).encode()
 

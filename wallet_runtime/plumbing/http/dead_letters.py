@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from wallet_runtime import contract
 from wallet_runtime.contract.persons import Person, key_id_of
+from wallet_runtime.contract.processes import OPERATOR
 from wallet_runtime.plumbing.errors import Conflict, Forbidden, NotFound
 from wallet_runtime.plumbing.events.dead_letters import BLOCKED, DeadLetters
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
@@ -16,7 +16,7 @@ from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
 ID_DIGITS = 19  # any number of so many digits fits a bigint
 # The toolkit may ask for a discard, and only a person of the back office may confirm it. No token
 # has this key.
-TOOLKIT = Person(contract.OPERATOR, key_id_of(b""))
+TOOLKIT = Person(OPERATOR, key_id_of(b""))
 
 
 class DeadLetterHeldUp(Conflict):
@@ -56,7 +56,7 @@ class DiscardBody(Body):
 
 
 def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
-    """Make the routes of one consumer, by its schema; `contract.ROUTE_CALLERS` says who may call."""
+    """Make the routes of one consumer, by its schema; `contract.routes.ROUTE_CALLERS` says who may call."""
     desk = DeadLetterDesk(DeadLetters(consumer))
     one = f"/internal/{consumer}/dead-letters/{{dead_letter_id}}"
     return (
@@ -140,7 +140,7 @@ def _number(call: Call) -> int:
 
 def _asker(call: Call) -> Person:
     """Return who asks: the operator by the toolkit's own identity, others as admin_service signs."""
-    return TOOLKIT if call.caller == contract.OPERATOR else call.signed_person()
+    return TOOLKIT if call.caller == OPERATOR else call.signed_person()
 
 
 def _refuse_blocked(letter: Row) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import IDEMPOTENCY_KEY_HEADER, REQUEST_ID_HEADER
 from wallet_runtime.contract.text import shown_in_json
 from wallet_runtime.plumbing.errors import (
     ApiError,
@@ -73,7 +73,7 @@ async def send_answer(
     """Send a whole answer, JSON unless the headers say otherwise, with the request's id."""
     named = {
         "Content-Type": JSON,
-        contract.REQUEST_ID_HEADER: scope["request_id"],
+        REQUEST_ID_HEADER: scope["request_id"],
         "Content-Length": str(len(payload)),
         **headers,
     }
@@ -92,7 +92,7 @@ async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
             "status": error.status,
             "code": error.code,
             "message": error.message,
-            "request_id": _sent(scope["headers_read"], contract.IDEMPOTENCY_KEY_HEADER)
+            "request_id": _sent(scope["headers_read"], IDEMPOTENCY_KEY_HEADER)
             or scope["request_id"],
             "details": error.details,
         }
@@ -119,9 +119,7 @@ def _error_headers(error: ApiError) -> dict[str, str]:
 def _request_id(headers: Headers) -> str:
     """Take the client's id, a player's key where that is all he sent, or make one."""
     return (
-        _sent(headers, contract.REQUEST_ID_HEADER)
-        or _sent(headers, contract.IDEMPOTENCY_KEY_HEADER)
-        or str(uuid4())
+        _sent(headers, REQUEST_ID_HEADER) or _sent(headers, IDEMPOTENCY_KEY_HEADER) or str(uuid4())
     )
 
 

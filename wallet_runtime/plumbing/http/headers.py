@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import BRAND_HEADER
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
@@ -55,8 +55,8 @@ class Headers:
 
     def brand_id(self) -> UUID | None:
         """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""
-        value = self.get(contract.BRAND_HEADER)
-        return None if value is None else _uuid_of(value, f"header {contract.BRAND_HEADER}")
+        value = self.get(BRAND_HEADER)
+        return None if value is None else _uuid_of(value, f"header {BRAND_HEADER}")
 
 
 def confirm_identifier(value: str, where: str) -> str:

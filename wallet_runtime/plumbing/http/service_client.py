@@ -7,7 +7,14 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import (
+    BRAND_HEADER,
+    CALLER_HEADER,
+    CANARY_HEADER,
+    FENCE_HEADER,
+    REQUEST_ID_HEADER,
+    TOKEN_HEADER,
+)
 from wallet_runtime.plumbing.errors import OutcomeUnknown, PassedThrough, Unavailable
 from wallet_runtime.plumbing.http import persons
 from wallet_runtime.plumbing.http.app import Answer, Call
@@ -68,7 +75,7 @@ class ServiceClient:
             self._context.settings, process, call.person, act, self._context.clock()
         )
         if call.fence_token is not None:
-            headers[contract.FENCE_HEADER] = str(call.fence_token)
+            headers[FENCE_HEADER] = str(call.fence_token)
         answer = self._send(process, method, path, content=content, headers=headers, query=None)
         if answer.status_code < _FIRST_ERROR_STATUS:
             return Answer(answer.status_code, answer.content)
@@ -80,14 +87,14 @@ class ServiceClient:
         settings = self._context.settings
         token = settings.own_token.reveal().decode() if settings.own_token else ""
         headers = {
-            contract.CALLER_HEADER: settings.process,
-            contract.TOKEN_HEADER: token,
+            CALLER_HEADER: settings.process,
+            TOKEN_HEADER: token,
             "Content-Type": "application/json",
         }
         given = {
-            contract.BRAND_HEADER: None if brand_id is None else str(brand_id),
-            contract.REQUEST_ID_HEADER: request_id,
-            contract.CANARY_HEADER: canary_token,
+            BRAND_HEADER: None if brand_id is None else str(brand_id),
+            REQUEST_ID_HEADER: request_id,
+            CANARY_HEADER: canary_token,
         }
         return {**headers, **{name: value for name, value in given.items() if value is not None}}
 
@@ -105,7 +112,7 @@ class ServiceClient:
         http, url = self._context.http, self._context.settings.service_urls.get(process)
         if http is None or url is None:
             raise AssertionError(
-                f"{self._context.settings.process} calls {process}, but contract.ROUTE_CALLERS does not say so"
+                f"{self._context.settings.process} calls {process}, but contract.routes.ROUTE_CALLERS does not say so"
             )
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:

@@ -12,8 +12,7 @@ import psycopg
 import structlog
 from psycopg.rows import DictRow, dict_row
 
-from wallet_runtime import contract
-from wallet_runtime.contract.freeze import CopySeen
+from wallet_runtime.contract.freeze import SEALED, CopySeen
 from wallet_runtime.plumbing.runtime.database import (
     CONNECT_TIMEOUT_SECONDS,
     KEEPALIVES,
@@ -72,7 +71,7 @@ class ControlLink:
     def __init__(self, settings: Settings) -> None:
         """Know where `control` is; nothing connects before `start`."""
         self._settings = settings
-        self._freeze = Freeze(contract.SEALED, -1)
+        self._freeze = Freeze(SEALED, -1)
         self._answered_at = float("-inf")
         self._written_at = float("-inf")
         self._report: Callable[[], Report] = _nothing_to_report

@@ -14,7 +14,8 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from sql import query
-from wallet_runtime.contract import SEALED, sqlstates
+from wallet_runtime.contract import sqlstates
+from wallet_runtime.contract.freeze import SEALED
 from wallet_runtime.plumbing.errors import (
     ApiError,
     FencingTokenOvertaken,

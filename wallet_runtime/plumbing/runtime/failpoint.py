@@ -3,9 +3,9 @@
 import os
 import signal
 
-from wallet_runtime import contract
+from wallet_runtime.contract.variables import FAILPOINT_VARIABLE
 
-_ARMED = os.environ.get(contract.FAILPOINT_VARIABLE)
+_ARMED = os.environ.get(FAILPOINT_VARIABLE)
 
 
 def reach(name: str) -> None:

@@ -15,5 +15,5 @@ def hold(session: DatabaseSession, token: int | None) -> None:
 
 
 def note_change(session: DatabaseSession, token: int | None) -> None:
-    """Count a change of the platform (`contract.CHANGING_ROUTES`), and hold the fence as `hold` does."""
+    """Count a change of the platform (`contract.routes.CHANGING_ROUTES`), and hold the fence as `hold` does."""
     session.run("fence_note_change", token=token)

@@ -11,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from wallet_runtime import contract
+from wallet_runtime.contract.variables import BRAND_ENFORCEMENT_VALUES
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.plumbing.runtime.settings import Settings
 
@@ -44,7 +44,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 def describe_process(settings: Settings, loops: Sequence[Loop]) -> None:
     """Set what is fixed for the life of the process, and have the loops' figures read at each scrape."""
     ENFORCEMENT_MODE.labels(settings.process).set(
-        contract.BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement)
+        BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement)
     )
     LEGACY_TOKEN.labels(settings.process).set(settings.legacy_token_present)
     for loop in loops:

@@ -6,14 +6,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from wallet_runtime import contract
 from wallet_runtime.contract import persons, secrets
 from wallet_runtime.contract.persons import Person
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    GATEWAY,
+    OBSERVER,
+    PLAYER_SERVICE,
+    PROCESSES,
+    ROLLING_SERVICE,
+    WORKER_PROCESSES,
+)
+from wallet_runtime.contract.providers import PROVIDERS
+from wallet_runtime.contract.routes import ROUTE_CALLERS
+from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX, LEGACY_TOKEN_VARIABLE
+from wallet_runtime.contract.variables import (
+    ANCHOR_FILE_VARIABLE,
+    BRAND_ENFORCEMENT_VALUES,
+    BRAND_ENFORCEMENT_VARIABLE,
+    FAILPOINT_VARIABLE,
+)
 
-REDIS_PROCESSES = (*contract.WORKER_PROCESSES, contract.ROLLING_SERVICE)
-PROVIDER_PROCESSES = (contract.GATEWAY,)
-SESSION_PROCESSES = (contract.GATEWAY, contract.PLAYER_SERVICE)
-ADMIN_PROCESSES = (contract.GATEWAY, contract.ADMIN_SERVICE)
+REDIS_PROCESSES = (*WORKER_PROCESSES, ROLLING_SERVICE)
+PROVIDER_PROCESSES = (GATEWAY,)
+SESSION_PROCESSES = (GATEWAY, PLAYER_SERVICE)
+ADMIN_PROCESSES = (GATEWAY, ADMIN_SERVICE)
 PRODUCTION = "production"
 _PERSON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
@@ -93,26 +110,24 @@ class Settings:
     @property
     def is_worker(self) -> bool:
         """True for a process that answers no routes of its own."""
-        return self.process in contract.WORKER_PROCESSES
+        return self.process in WORKER_PROCESSES
 
 
 def called_by(process: str) -> tuple[str, ...]:
     """List the processes whose routes admit `process`, in the contract's order."""
-    targets = {
-        target for (target, _, _), callers in contract.ROUTE_CALLERS.items() if process in callers
-    }
-    return tuple(name for name in contract.PROCESSES if name in targets)
+    targets = {target for (target, _, _), callers in ROUTE_CALLERS.items() if process in callers}
+    return tuple(name for name in PROCESSES if name in targets)
 
 
 def admitted_by(process: str) -> tuple[str, ...]:
     """List the callers that some route of `process` admits, in alphabetical order; the observer is admitted everywhere."""
     callers = {
         caller
-        for (target, _, _), admitted in contract.ROUTE_CALLERS.items()
+        for (target, _, _), admitted in ROUTE_CALLERS.items()
         if target == process
         for caller in admitted
     }
-    return tuple(sorted({contract.OBSERVER, *callers}))
+    return tuple(sorted({OBSERVER, *callers}))
 
 
 class _Reader:
@@ -176,10 +191,8 @@ class _Reader:
 
 def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
     """Read and check everything `process` needs; raise `SettingsError` naming every variable that is at fault."""
-    if process not in contract.PROCESSES:
-        raise SettingsError(
-            [f"no process is named {process!r}; known are {', '.join(contract.PROCESSES)}"]
-        )
+    if process not in PROCESSES:
+        raise SettingsError([f"no process is named {process!r}; known are {', '.join(PROCESSES)}"])
     read = _Reader(environ)
     tokens = _tokens(read, process)
     host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", lowest=1, highest=65535)
@@ -195,9 +208,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         control_database_url=read.url("CONTROL_DATABASE_URL"),
         redis_url=read.url("REDIS_URL") if process in REDIS_PROCESSES else None,
         prepare_threshold=_prepare_threshold(read),
-        brand_enforcement=read.one_of(
-            contract.BRAND_ENFORCEMENT_VARIABLE, contract.BRAND_ENFORCEMENT_VALUES
-        ),
+        brand_enforcement=read.one_of(BRAND_ENFORCEMENT_VARIABLE, BRAND_ENFORCEMENT_VALUES),
         service_urls={target: read.text(f"{target.upper()}_URL") for target in called_by(process)},
         own_token=tokens.get(process),
         caller_tokens={
@@ -209,12 +220,12 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         else None,
         admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
         person_keys=_person_keys(read, process),
-        legacy_token_present=contract.LEGACY_TOKEN_VARIABLE in environ,
-        anchor_file=environ.get(contract.ANCHOR_FILE_VARIABLE) or None,
+        legacy_token_present=LEGACY_TOKEN_VARIABLE in environ,
+        anchor_file=environ.get(ANCHOR_FILE_VARIABLE) or None,
     )
     read.checked(
-        not (settings.environment == PRODUCTION and environ.get(contract.FAILPOINT_VARIABLE)),
-        f"{contract.FAILPOINT_VARIABLE} is set; it is for tests and never for production",
+        not (settings.environment == PRODUCTION and environ.get(FAILPOINT_VARIABLE)),
+        f"{FAILPOINT_VARIABLE} is set; it is for tests and never for production",
     )
     if read.faults:
         raise SettingsError(read.faults)
@@ -237,14 +248,14 @@ def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
 
 def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
     """Read the persons of the back office: `ADMIN_TOKEN_ANN` is ann's; at least one, and each with a token of her own."""
-    names = sorted(name for name in read.environ if name.startswith(contract.ADMIN_TOKEN_PREFIX))
+    names = sorted(name for name in read.environ if name.startswith(ADMIN_TOKEN_PREFIX))
     read.checked(
         bool(names),
-        f"{contract.ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set",
+        f"{ADMIN_TOKEN_PREFIX}<PERSON> is required for one person at least and is not set",
     )
     found: dict[str, SecretBytes] = {}
     for name in names:
-        person = name.removeprefix(contract.ADMIN_TOKEN_PREFIX)
+        person = name.removeprefix(ADMIN_TOKEN_PREFIX)
         read.checked(
             _PERSON.fullmatch(person) is not None,
             f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter",
@@ -260,7 +271,7 @@ def _person_keys(read: _Reader, process: str) -> dict[str, SecretBytes]:
     """Read the keys that sign persons: every one for admin_service, its own for a process that counts them."""
     found: dict[str, SecretBytes] = {}
     for counting in persons.COUNTING_PROCESSES:
-        if process in (contract.ADMIN_SERVICE, counting):
+        if process in (ADMIN_SERVICE, counting):
             _keep(found, counting, read.secret(secrets.person_key(counting)))
     _check_distinct(
         read, {secrets.person_key(counting): key for counting, key in found.items()}, "process"
@@ -284,7 +295,7 @@ def _keep(found: dict[str, SecretBytes], name: str, secret: SecretBytes | None) 
 
 def _provider_secrets(read: _Reader) -> dict[str, SecretBytes]:
     found: dict[str, SecretBytes] = {}
-    for provider in contract.PROVIDERS:
+    for provider in PROVIDERS:
         _keep(found, provider, read.secret(secrets.provider_secret(provider)))
     return found
 

@@ -5,7 +5,8 @@ It also removes what is old. RS-6 lists its loops.
 
 import os
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import ROLLING_STREAM
+from wallet_runtime.contract.processes import ROLLING_WORKER
 from wallet_runtime.plumbing.events.consumer import consumer_loop
 from wallet_runtime.plumbing.events.outbox import Outbox, publisher_loop
 from wallet_runtime.plumbing.events.retention import (
@@ -29,7 +30,7 @@ from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.rolling.worker.expiry import expiry_loop
 from wallet_runtime.rolling.worker.switches import Switches, read_switches
 
-ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: contract.ROLLING_STREAM)
+ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: ROLLING_STREAM)
 
 
 def retention_of(database: Database, streams: Streams, hours: RetentionHours) -> Retention:
@@ -41,7 +42,7 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
         ExpiringRows("rolling_prune_outbox", hours.outbox),
         *consumer_rows("rolling", hours),
     )
-    entries = ExpiringEntries(contract.ROLLING_STREAM, (), hours.stream)
+    entries = ExpiringEntries(ROLLING_STREAM, (), hours.stream)
     return Retention(database, streams, rows, (entries,))
 
 
@@ -71,7 +72,7 @@ def switched_off(context: Context) -> str:
 
 
 SERVICE = Service(
-    contract.ROLLING_WORKER,
+    ROLLING_WORKER,
     loops=loops,
     checks=dict.fromkeys(("publishing", "event_order", "completion"), switched_off),
 )

@@ -7,7 +7,8 @@ request id is the rolling's, so that a repeat after a lost answer is answered as
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import MAINTENANCE, OPEN_STAKES
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime import failpoint, seal
@@ -80,7 +81,7 @@ class CompletionRetry:
     def _ask_wallet(self, completion: Completion) -> None:
         named = {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)}
         self._client.call(
-            contract.WALLET_SERVICE,
+            WALLET_SERVICE,
             "POST",
             CLOSE_PATH if completion.closed else COMPLETE_PATH,
             named | {"state": completion.closed} if completion.closed else named,
@@ -91,8 +92,8 @@ class CompletionRetry:
     def _put_off(self, completion: Completion, error: ApiError) -> None:
         reason = f"{error.code}: {error.message}"
         waits = {
-            contract.MAINTENANCE: ("frozen", FROZEN_RETRY_SECONDS),
-            contract.OPEN_STAKES: ("staked", STAKED_RETRY_SECONDS),
+            MAINTENANCE: ("frozen", FROZEN_RETRY_SECONDS),
+            OPEN_STAKES: ("staked", STAKED_RETRY_SECONDS),
         }
         if error.code in waits:
             outcome, delay_seconds = waits[error.code]

@@ -2,7 +2,14 @@
 
 from prometheus_client import Counter
 
-from wallet_runtime import contract
+from wallet_runtime.contract.events import (
+    BET_ROLLED_BACK_CONFIRMED,
+    BET_SETTLED_CONFIRMED,
+    ROLLING_GROUP,
+    ROLLING_REQUIRED,
+    ROLLING_REVOKED,
+    TRANSFER_COMPLETED,
+)
 from wallet_runtime.plumbing.events.envelope import StreamEvent, read_payload
 from wallet_runtime.plumbing.events.subscription import Subscription
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
@@ -74,19 +81,19 @@ def take_back_bet(session: DatabaseSession, event: StreamEvent) -> None:
 
 def count_creation_failure(event: StreamEvent) -> None:
     """Count a failed try to create a required rolling."""
-    if event.event_type == contract.ROLLING_REQUIRED:
+    if event.event_type == ROLLING_REQUIRED:
         CREATION_FAILURES.inc()
 
 
 SUBSCRIPTION = Subscription(
     "rolling",
-    contract.ROLLING_GROUP,
+    ROLLING_GROUP,
     effects={
-        contract.ROLLING_REQUIRED: require_rolling,
-        contract.ROLLING_REVOKED: revoke_rolling,
-        contract.TRANSFER_COMPLETED: follow_transfer,
-        contract.BET_SETTLED_CONFIRMED: count_settled_bet,
-        contract.BET_ROLLED_BACK_CONFIRMED: take_back_bet,
+        ROLLING_REQUIRED: require_rolling,
+        ROLLING_REVOKED: revoke_rolling,
+        TRANSFER_COMPLETED: follow_transfer,
+        BET_SETTLED_CONFIRMED: count_settled_bet,
+        BET_ROLLED_BACK_CONFIRMED: take_back_bet,
     },
     poison=(InconsistentEvent,),
     on_failure=count_creation_failure,

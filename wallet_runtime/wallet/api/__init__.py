@@ -1,6 +1,6 @@
 """wallet_service: every money write of the platform, documents and activation, reconciliation."""
 
-from wallet_runtime.contract import WALLET_SERVICE
+from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.plumbing.http.app import Service
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.loop import Loop

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from wallet_runtime.contract import INGRESS, SEALED
+from wallet_runtime.contract.freeze import INGRESS, SEALED
 from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
 from wallet_runtime.plumbing.http.app import Answer, Call
 from wallet_runtime.plumbing.runtime.context import Context

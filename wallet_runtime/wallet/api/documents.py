@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS
+from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body

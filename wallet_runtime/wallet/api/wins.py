@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from wallet_runtime.contract import PROVIDER_TYPES, PROVIDERS
+from wallet_runtime.contract.providers import PROVIDER_TYPES, PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body

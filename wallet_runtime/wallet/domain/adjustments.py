@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec.structs import asdict
 
-from wallet_runtime.contract import CASH_AVAILABLE, INSUFFICIENT_FUNDS
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
+from wallet_runtime.contract.money import CASH_AVAILABLE
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount

@@ -5,11 +5,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import astuple
 
-from wallet_runtime.contract import (
-    BET_ALREADY_EXISTS,
-    INSUFFICIENT_FUNDS,
-    PROVIDERS,
-)
+from wallet_runtime.contract.codes import BET_ALREADY_EXISTS, INSUFFICIENT_FUNDS
+from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import Conflict, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import coupons, funding, locks, turnover

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from wallet_runtime.contract import OPEN_STAKES
+from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, refuse

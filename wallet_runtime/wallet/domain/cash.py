@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from wallet_runtime.contract import (
-    CASH_AVAILABLE,
-    CASH_PENDING,
-    INSUFFICIENT_FUNDS,
-)
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
+from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, cash_balance, event, refuse

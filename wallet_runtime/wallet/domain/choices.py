@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from wallet_runtime.contract import PROVIDERS
+from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.wallet.domain import coupons, funding
 from wallet_runtime.wallet.domain.state import ActivePair, State

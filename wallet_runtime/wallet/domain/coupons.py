@@ -9,13 +9,7 @@ from uuid import uuid5
 
 import msgspec
 
-from wallet_runtime.contract import (
-    LIVE,
-    PROVIDER_TYPES,
-    PROVIDERS,
-    SLOTS,
-    SPORTS,
-)
+from wallet_runtime.contract.providers import LIVE, PROVIDER_TYPES, PROVIDERS, SLOTS, SPORTS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse

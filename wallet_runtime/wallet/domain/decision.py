@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid5
 
-from wallet_runtime.contract import PARTITIONS
+from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.events import EVENT_TYPES, FundingPart, Payload
 from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, OutboxEvent, Records

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from wallet_runtime.contract import (
+from wallet_runtime.contract.events import (
     BET_ROLLED_BACK_CONFIRMED,
     BET_SETTLED_CONFIRMED,
     DEPOSIT_APPROVED,

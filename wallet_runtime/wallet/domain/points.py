@@ -5,7 +5,8 @@ They are a currency of their own (PTS, whole), with counter-accounts of their ow
 
 import msgspec
 
-from wallet_runtime.contract import INSUFFICIENT_FUNDS, POINTS_CURRENCY
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
+from wallet_runtime.contract.money import POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse

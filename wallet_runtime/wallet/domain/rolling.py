@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from wallet_runtime.contract import OPEN_STAKES
+from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks

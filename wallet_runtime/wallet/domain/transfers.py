@@ -13,12 +13,8 @@ from uuid import uuid5
 
 import msgspec
 
-from wallet_runtime.contract import (
-    INSUFFICIENT_FUNDS,
-    LIVE,
-    OPEN_STAKES,
-    SPORTS,
-)
+from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS, OPEN_STAKES
+from wallet_runtime.contract.providers import LIVE, SPORTS
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import locks

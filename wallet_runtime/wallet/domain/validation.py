@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from wallet_runtime.contract import CURRENCY_EXPONENTS, PROVIDER_TYPES
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS
+from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.domain.documents import (

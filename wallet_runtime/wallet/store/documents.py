@@ -8,13 +8,10 @@ from typing import Any, Literal
 import msgspec
 import tenacity
 
-from wallet_runtime.contract import (
-    IDEMPOTENCY_PAYLOAD_MISMATCH,
-    RUBY_SPLIT_V1,
-    RUBY_UNIFIED_V1,
-    SEALED,
-    sqlstates,
-)
+from wallet_runtime.contract import sqlstates
+from wallet_runtime.contract.codes import IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.freeze import SEALED
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound, ServiceBusy
 from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession, Row

@@ -6,8 +6,7 @@ level; only a person takes a freeze back.
 
 import structlog
 
-from wallet_runtime.contract import OPEN
-from wallet_runtime.contract.freeze import WORDS, Fence, Verdict, Wanted, judge, patience_ms
+from wallet_runtime.contract.freeze import OPEN, WORDS, Fence, Verdict, Wanted, judge, patience_ms
 from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.runtime import metrics
 from wallet_runtime.plumbing.runtime.control_link import ControlLink

@@ -16,7 +16,8 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from wallet_runtime.contract import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT, sqlstates
+from wallet_runtime.contract import sqlstates
+from wallet_runtime.contract.codes import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT
 from wallet_runtime.plumbing.errors import (
     AnswerPruned,
     ApiError,

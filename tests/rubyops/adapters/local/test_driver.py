@@ -23,7 +23,7 @@ from rubyops.adapters.local.ports import is_free
 from rubyops.adapters.local.servers import HOST, SUPERUSER
 from rubyops.errors import Unreachable, UsageError
 from sql.code import LEFT_OUT, PACKAGES, ROOT, code_digest
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -78,7 +78,7 @@ def test_up_twice_then_down_leaves_nothing(driver: LocalDriver) -> None:
     driver.ensure_up(quiet)
     pids = {copy.process: copy.pid for copy in driver.copies()}
     assert driver.is_up()
-    assert set(pids) == set(contract.PROCESSES)
+    assert set(pids) == set(PROCESSES)
     said: list[str] = []
     driver.ensure_up(said.append)
     assert {copy.process: copy.pid for copy in driver.copies()} == pids, said
@@ -196,7 +196,7 @@ def test_a_copy_that_loaded_an_edit_is_restarted_under_an_unchanged_configuratio
     said: list[str] = []
     driver.ensure_up(said.append, restart=[("rolling_worker", 1)])
     assert "restarting rolling_worker-1" in said
-    assert {loaded(driver, process) for process in contract.PROCESSES} == {before}
+    assert {loaded(driver, process) for process in PROCESSES} == {before}
     changed = {copy.process for copy in driver.copies() if copy.pid != pids[copy.process]}
     assert changed == {"rolling_worker"}
 

@@ -20,7 +20,7 @@ from rubyops.errors import Refused, Unreachable, UsageError
 from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from tests.cluster import PASSWORD, Cluster
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES, WALLET_SERVICE
 
 PASSWORDS = dict.fromkeys(LOGIN_ROLES, PASSWORD)
 USERS = {SERVICES_USER: "one", READ_USER: "two"}
@@ -70,9 +70,9 @@ def test_environment_comes_up_on_given_servers_and_leaves_them_running(
     try:
         driver.ensure_up(quiet)
         assert driver.is_up()
-        assert {copy.process for copy in driver.copies()} == set(contract.PROCESSES)
+        assert {copy.process for copy in driver.copies()} == set(PROCESSES)
         assert httpx.get(
-            f"{driver.process_url(contract.WALLET_SERVICE)}/health", trust_env=False
+            f"{driver.process_url(WALLET_SERVICE)}/health", trust_env=False
         ).status_code
         assert not (environment.home / "postgres").exists()
         assert not (environment.home / "valkey").exists()

@@ -8,7 +8,7 @@ from typing import Any
 from rubyops import bootstrap
 from rubyops.model.step import Playbook
 from tests.rubyops.engine.journal.proofs import CODE, COMMIT, DIRTY, OTHER, SHIPPED, Way, World
-from wallet_runtime.contract import RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_UNIFIED_V1
 
 
 def rolled_out(world: World) -> str:

@@ -2,7 +2,7 @@
 
 from tests.rubyops.engine.journal.forgeries import rolled_out
 from tests.rubyops.engine.journal.proofs import CODE, Way, World
-from wallet_runtime.contract import ROLLING_WORKER
+from wallet_runtime.contract.processes import ROLLING_WORKER
 
 
 def copies_told(code: str | None, process: str = ROLLING_WORKER) -> Way:

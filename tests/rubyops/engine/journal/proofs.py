@@ -35,7 +35,8 @@ from rubyops.testing.reading import StillRead
 from tests.chains import Lines, as_text, chained
 from tests.cluster import TestDatabase
 from tests.rubyops.engine.doubles import engine_ports
-from wallet_runtime.contract import PROCESSES, RUBY_SPLIT_V1, WORKER_PROCESSES
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.processes import PROCESSES, WORKER_PROCESSES
 
 COMMIT, CODE = "a" * 40, "c" * 64
 OTHER = "b" * 40

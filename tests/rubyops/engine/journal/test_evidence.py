@@ -11,7 +11,7 @@ from tests.rubyops.engine.journal.forgeries import FLOWS, rolled_out, shift
 from tests.rubyops.engine.journal.newer_failures import NEWER_FAILURES
 from tests.rubyops.engine.journal.other_code import OTHER_CODE
 from tests.rubyops.engine.journal.proofs import COMMIT, DIRTY, OTHER, SHIPPED, Way, World
-from wallet_runtime.contract import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 WAYS = [*FLOWS, *OTHER_CODE, *NEWER_FAILURES]
 

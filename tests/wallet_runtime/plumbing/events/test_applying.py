@@ -10,7 +10,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
-from wallet_runtime import contract
+from wallet_runtime.contract.events import BET_SETTLED_CONFIRMED, ROLLING_REQUIRED
 from wallet_runtime.plumbing.errors import ServiceBusy
 from wallet_runtime.plumbing.events.applying import TRIES_MAX
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
@@ -41,8 +41,8 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(
         "SELECT event_type, reason, tries, player_id FROM rolling.rolling_dead_letter ORDER BY dead_letter_id"
     )
     assert rows == [
-        (contract.ROLLING_REQUIRED, "FAILED", TRIES_MAX, poisoned.player_id),
-        (contract.BET_SETTLED_CONFIRMED, "HELD_UP", 0, poisoned.player_id),
+        (ROLLING_REQUIRED, "FAILED", TRIES_MAX, poisoned.player_id),
+        (BET_SETTLED_CONFIRMED, "HELD_UP", 0, poisoned.player_id),
     ]
     assert look("SELECT count(*) FROM rolling.rolling_inbox") == [(2,)]
     assert look(
@@ -80,7 +80,7 @@ def test_an_event_that_contradicts_itself_is_set_aside_at_once(line: Line, look:
         "stake": "10",
         "funding": [],
     }
-    line.wallet.write(player, contract.BET_SETTLED_CONFIRMED, payload)
+    line.wallet.write(player, BET_SETTLED_CONFIRMED, payload)
     line.run(turns=1)
     assert look("SELECT reason, tries FROM rolling.rolling_dead_letter") == [("FAILED", 1)]
 

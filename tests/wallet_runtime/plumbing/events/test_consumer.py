@@ -15,7 +15,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
-from wallet_runtime import contract
+from wallet_runtime.contract.events import DEPOSIT_APPROVED, OUTBOX_CANARY, ROLLING_GROUP
+from wallet_runtime.contract.variables import FAILPOINT_VARIABLE
 from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
@@ -56,14 +57,14 @@ def test_a_consumer_killed_around_its_commit_applies_once(
     rolling_id = line.wallet.require(player, 100)
     line.wallet.settle(player, 10)
     line.publish()
-    environ = {**os.environ, contract.FAILPOINT_VARIABLE: point}
+    environ = {**os.environ, FAILPOINT_VARIABLE: point}
     command = [sys.executable, "-c", ONE_TURN, platform_db.dsn("rolling_worker"), redis_url]
     assert subprocess.run(command, env=environ, check=False, timeout=30).returncode == -9
     time.sleep(0.6)
     line.run()
     assert look(TURNOVER, rolling_id) == [(10, "ACTIVE")]
     with redis.Redis.from_url(redis_url) as server:
-        assert server.xpending(wallet_stream(0), contract.ROLLING_GROUP)["pending"] == 0
+        assert server.xpending(wallet_stream(0), ROLLING_GROUP)["pending"] == 0
 
 
 def test_a_lost_redis_is_begun_anew_from_the_first_entry(
@@ -83,14 +84,14 @@ def test_a_canary_lands_in_the_inbox_and_strange_events_are_passed_over(
     line: Line, look: Look
 ) -> None:
     player = Player()
-    canary = line.wallet.write(player, contract.OUTBOX_CANARY)
-    strange = line.wallet.write(player, contract.DEPOSIT_APPROVED)
+    canary = line.wallet.write(player, OUTBOX_CANARY)
+    strange = line.wallet.write(player, DEPOSIT_APPROVED)
     line.run()
     assert look(
         "SELECT event_id, event_type, brand_id, player_id FROM rolling.rolling_inbox ORDER BY player_version"
     ) == [
-        (canary, contract.OUTBOX_CANARY, player.brand_id, player.player_id),
-        (strange, contract.DEPOSIT_APPROVED, player.brand_id, player.player_id),
+        (canary, OUTBOX_CANARY, player.brand_id, player.player_id),
+        (strange, DEPOSIT_APPROVED, player.brand_id, player.player_id),
     ]
 
 

@@ -12,7 +12,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
-from wallet_runtime import contract
+from wallet_runtime.contract.events import BET_SETTLED_CONFIRMED, ROLLING_GROUP
 from wallet_runtime.plumbing.events import consumer, delivery, order
 from wallet_runtime.plumbing.events.delivery import Delivery
 from wallet_runtime.plumbing.events.retention import RetentionHours
@@ -23,7 +23,7 @@ from wallet_runtime.rolling.worker import retention_of as rolling_retention
 from wallet_runtime.wallet.worker import delivery_of, retention_of
 
 STREAM = wallet_stream(0)
-GROUP = contract.ROLLING_GROUP
+GROUP = ROLLING_GROUP
 TURNOVER = "SELECT turnover FROM rolling.player_rolling WHERE rolling_id = %s"
 PLACES = "SELECT published_no, applied_no, missing FROM wallet.wallet_outbox_partition WHERE partition_no = 0"
 RESENDS = "SELECT array_agg(resends ORDER BY outbox_id) FROM wallet.wallet_outbox"
@@ -239,9 +239,7 @@ def test_what_retention_removed_does_not_look_lost(
 
 def test_an_event_that_is_set_aside_is_not_lost(watched: Watched, look: Look) -> None:
     player = Player()
-    watched.line.wallet.write(
-        player, contract.BET_SETTLED_CONFIRMED, {"authorization_id": "no bet"}
-    )
+    watched.line.wallet.write(player, BET_SETTLED_CONFIRMED, {"authorization_id": "no bet"})
     watched.line.wallet.settle(player, 1)
     watched.run()
     assert look("SELECT reason FROM rolling.rolling_dead_letter ORDER BY 1") == [

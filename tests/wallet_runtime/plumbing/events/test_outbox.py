@@ -16,7 +16,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Outbox as WalletRows
 from tests.wallet_runtime.events import Player
-from wallet_runtime import contract
+from wallet_runtime.contract.variables import FAILPOINT_VARIABLE
 from wallet_runtime.plumbing.events.envelope import FIELDS
 from wallet_runtime.plumbing.events.outbox import Publisher, PublishFailed
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
@@ -80,7 +80,7 @@ def test_a_kill_between_sending_and_marking_publishes_again(
 ) -> None:
     player = Player()
     ids = [str(wallet_outbox.write(player, "X")) for _ in range(3)]
-    environ = {**os.environ, contract.FAILPOINT_VARIABLE: "publisher.after_xadd"}
+    environ = {**os.environ, FAILPOINT_VARIABLE: "publisher.after_xadd"}
     command = [sys.executable, "-c", ONE_TURN, platform_db.dsn("wallet_worker"), redis_url]
     assert subprocess.run(command, env=environ, check=False, timeout=30).returncode == -9
     assert wallet_outbox.unpublished() == 3

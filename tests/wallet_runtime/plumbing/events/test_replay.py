@@ -8,7 +8,7 @@ import pytest
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import BREAK, MEND, OPEN, Line, Look, turn_until
-from wallet_runtime import contract
+from wallet_runtime.contract.events import BET_SETTLED_CONFIRMED
 from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
 from wallet_runtime.plumbing.events.replay import Replayer
 from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
@@ -109,6 +109,6 @@ def test_an_event_that_was_applied_meanwhile_is_not_applied_again(
     rolling_id = impatient.wallet.require(player, 100)
     impatient.wallet.settle(player, 10)
     impatient.run()
-    assert look(SET_ASIDE_AGAIN, contract.BET_SETTLED_CONFIRMED) == [(1,)]
+    assert look(SET_ASIDE_AGAIN, BET_SETTLED_CONFIRMED) == [(1,)]
     turn_until(impatient, look, [])
     assert look(TURNOVER, rolling_id) == [(10,)]

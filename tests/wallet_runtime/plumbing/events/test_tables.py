@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.serving import NO_SERVER, REPOSITORY, environment_for, free_port
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import WALLET_WORKER
 from wallet_runtime.plumbing.events.tables import confirm_tables
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.plumbing.runtime.settings import SettingsError
@@ -49,9 +49,9 @@ def test_a_process_without_its_tables_ends_with_78(
 ) -> None:
     superuser.execute("ALTER TABLE wallet.wallet_outbox_partition RENAME TO elsewhere")
     process = subprocess.run(
-        [sys.executable, "-m", "wallet_runtime", contract.WALLET_WORKER],
+        [sys.executable, "-m", "wallet_runtime", WALLET_WORKER],
         cwd=REPOSITORY,
-        env=environment_for(contract.WALLET_WORKER, free_port(), platform_db.dsn("wallet_worker")),
+        env=environment_for(WALLET_WORKER, free_port(), platform_db.dsn("wallet_worker")),
         capture_output=True,
         text=True,
         timeout=30,

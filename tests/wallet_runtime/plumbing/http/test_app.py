@@ -11,7 +11,10 @@ import httpx
 import pytest
 
 from tests.wallet_runtime.serving import BRAND, OBSERVER, Served, internal, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.headers import CALLER_HEADER, TOKEN_HEADER
+from wallet_runtime.contract.processes import OBSERVER as OBSERVER_CALLER
+from wallet_runtime.contract.processes import OPERATOR, ROLLING_WORKER, WALLET_SERVICE
+from wallet_runtime.contract.routes import OBSERVED_PATHS, ROUTE_CALLERS
 from wallet_runtime.contract.text import acts
 from wallet_runtime.plumbing.errors import Conflict
 from wallet_runtime.plumbing.http import app, auth
@@ -67,7 +70,7 @@ def wait(context: Context, call: Call) -> Answer:
 
 
 SERVICE = Service(
-    contract.WALLET_SERVICE,
+    WALLET_SERVICE,
     routes=(
         Route("POST", SETTLE, echo, Payload),
         Route("GET", SNAPSHOT, look),
@@ -314,12 +317,12 @@ def test_requests_are_counted_by_route_and_status(served: Served) -> None:
 
 def test_what_a_process_tells_of_itself_is_for_who_may_see_it(served: Served) -> None:
     anonymous = served.client.get("/health")
-    assert anonymous.json() == {"process": contract.WALLET_SERVICE, "status": "failing"}, (
+    assert anonymous.json() == {"process": WALLET_SERVICE, "status": "failing"}, (
         "the checks were not looked at here"
     )
     assert confirm_error(served.client.get("/metrics"), 401, "UNAUTHORIZED")
-    bearer = {"Authorization": f"Bearer token-of-{contract.OBSERVER}"}
-    own = internal(contract.OPERATOR, brand=None, request_id=None)
+    bearer = {"Authorization": f"Bearer token-of-{OBSERVER_CALLER}"}
+    own = internal(OPERATOR, brand=None, request_id=None)
     for known in (OBSERVER, bearer, own):
         assert served.client.get("/health", headers=known).json().keys() > {
             "checks",
@@ -330,21 +333,21 @@ def test_what_a_process_tells_of_itself_is_for_who_may_see_it(served: Served) ->
         assert served.client.get("/metrics", headers=known).status_code == 200
     wrong = (
         {"Authorization": "Bearer token-of-rubyops"},
-        {contract.CALLER_HEADER: contract.OBSERVER},
-        {**OBSERVER, contract.TOKEN_HEADER: "token-of-rubyops"},
+        {CALLER_HEADER: OBSERVER_CALLER},
+        {**OBSERVER, TOKEN_HEADER: "token-of-rubyops"},
         {
-            contract.CALLER_HEADER: contract.ROLLING_WORKER,
-            contract.TOKEN_HEADER: "nobody has this token",
+            CALLER_HEADER: ROLLING_WORKER,
+            TOKEN_HEADER: "nobody has this token",
         },
-        {contract.CALLER_HEADER: "anybody", contract.TOKEN_HEADER: "nobody has this token"},
+        {CALLER_HEADER: "anybody", TOKEN_HEADER: "nobody has this token"},
     )
     for headers in wrong:
-        for path in contract.OBSERVED_PATHS:
+        for path in OBSERVED_PATHS:
             confirm_error(served.client.get(path, headers=headers), 401, "UNAUTHORIZED")
 
 
 def test_the_observer_may_call_no_route() -> None:
-    assert all(contract.OBSERVER not in callers for callers in contract.ROUTE_CALLERS.values())
+    assert all(OBSERVER_CALLER not in callers for callers in ROUTE_CALLERS.values())
 
 
 def test_beyond_the_bound_requests_are_told_to_come_back_and_health_answers(
@@ -396,8 +399,6 @@ def test_a_line_that_is_no_http_never_ends_the_server(served: Served, raw: bytes
 
 
 def test_an_internal_route_that_the_contract_does_not_know_stops_the_start(served: Served) -> None:
-    unknown = Service(
-        contract.WALLET_SERVICE, (Route("POST", "/internal/wallet/v2/mint", echo, Payload),)
-    )
-    with pytest.raises(AssertionError, match="not in contract.ROUTE_CALLERS"):
+    unknown = Service(WALLET_SERVICE, (Route("POST", "/internal/wallet/v2/mint", echo, Payload),))
+    with pytest.raises(AssertionError, match="not in contract.routes.ROUTE_CALLERS"):
         build_app(unknown, served.context)

@@ -7,13 +7,13 @@ import time
 import pytest
 
 from tests.wallet_runtime.serving import environment_for
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import GATEWAY
 from wallet_runtime.plumbing.errors import Unauthorized
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.headers import Headers
 from wallet_runtime.plumbing.runtime.settings import read_settings
 
-SETTINGS = read_settings(contract.GATEWAY, environment_for(contract.GATEWAY, 1))
+SETTINGS = read_settings(GATEWAY, environment_for(GATEWAY, 1))
 NOW = 1_800_000_000
 BRAND = "0f8fad5b-d9cb-469f-a165-70867728950e"
 BODY = b'{"bet_id":"b1"}'

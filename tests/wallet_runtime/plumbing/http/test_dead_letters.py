@@ -12,16 +12,15 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import BREAK, MEND, OPEN, Line, Look, turn_until
 from tests.wallet_runtime.serving import Served, internal, serving, signed
-from wallet_runtime import contract
+from wallet_runtime.contract.events import OUTBOX_CANARY
+from wallet_runtime.contract.processes import ADMIN_SERVICE, OPERATOR, ROLLING_SERVICE
 from wallet_runtime.plumbing.events.streams import wallet_stream
 from wallet_runtime.rolling.api import SERVICE
 
 TURNOVER = "SELECT turnover FROM rolling.player_rolling WHERE rolling_id = %s"
 
 
-def _ask(
-    service: Served, number: object, caller: str = contract.OPERATOR
-) -> tuple[int, str | None]:
+def _ask(service: Served, number: object, caller: str = OPERATOR) -> tuple[int, str | None]:
     answer = service.client.post(
         f"/internal/rolling/dead-letters/{number}/replay", json={}, headers=internal(caller)
     )
@@ -39,13 +38,13 @@ def test_the_operator_asks_for_a_replay(
     turn_until(impatient, look, [("FAILED",), ("HELD_UP",)])
     superuser.execute(MEND)
     with serving(SERVICE, platform_db) as service:
-        assert _ask(service, 1, contract.ADMIN_SERVICE) == (403, "FORBIDDEN")
+        assert _ask(service, 1, ADMIN_SERVICE) == (403, "FORBIDDEN")
         assert _ask(service, 2) == (409, "DEAD_LETTER_HELD_UP")
         assert [_ask(service, wrong) for wrong in (99, "x", "9" * 30)] == [(404, "NOT_FOUND")] * 3
         assert [_ask(service, 1), _ask(service, 1)] == [(200, None)] * 2
         assert look(
             "SELECT replay_requested_by FROM rolling.rolling_dead_letter WHERE dead_letter_id = 1"
-        ) == [(contract.OPERATOR,)]
+        ) == [(OPERATOR,)]
         turn_until(impatient, look, [])
         assert _ask(service, 2) == (200, None), "it is resolved"
 
@@ -56,9 +55,7 @@ Sent = tuple[int, str | None, str]
 def _send(service: Served, path: str, person: str, body: dict[str, str] | None = None) -> Sent:
     raw = b"" if body is None else json.dumps(body).encode()
     path = f"/internal/rolling/dead-letters/{path}"
-    headers = signed(
-        contract.ROLLING_SERVICE, person, "POST", path, raw, internal(contract.ADMIN_SERVICE)
-    )
+    headers = signed(ROLLING_SERVICE, person, "POST", path, raw, internal(ADMIN_SERVICE))
     answer = service.client.post(path, content=raw, headers=headers)
     return answer.status_code, answer.json().get("code"), answer.json().get("message", "")
 
@@ -115,7 +112,7 @@ def test_an_event_that_waits_names_the_one_before_it(
 ) -> None:
     with serving(SERVICE, platform_db) as service:
         path = "/internal/rolling/dead-letters/3/replay"
-        answer = service.client.post(path, json={}, headers=internal(contract.OPERATOR)).json()
+        answer = service.client.post(path, json={}, headers=internal(OPERATOR)).json()
         assert (answer["code"], answer["details"]) == ("DEAD_LETTER_HELD_UP", {"behind": 1})
         assert answer["message"] == "event 3 waits behind 1 of the same player; replay or discard 1"
         assert _send(service, "3/discard", "ann", {"reason": "out of turn"})[:2] == (
@@ -147,12 +144,12 @@ def test_the_toolkit_may_ask_for_a_discard_and_never_confirm(
     path = "/internal/rolling/dead-letters/1/discard"
     with serving(SERVICE, platform_db) as service:
         asked = service.client.post(
-            path, json={"reason": "no such deposit"}, headers=internal(contract.OPERATOR)
+            path, json={"reason": "no such deposit"}, headers=internal(OPERATOR)
         )
-        assert (asked.status_code, asked.json()["requested_by"]) == (200, contract.OPERATOR)
-        confirmed = service.client.post(f"{path}/confirm", headers=internal(contract.OPERATOR))
+        assert (asked.status_code, asked.json()["requested_by"]) == (200, OPERATOR)
+        confirmed = service.client.post(f"{path}/confirm", headers=internal(OPERATOR))
         assert confirmed.status_code == 403
-        unsigned = service.client.post(f"{path}/confirm", headers=internal(contract.ADMIN_SERVICE))
+        unsigned = service.client.post(f"{path}/confirm", headers=internal(ADMIN_SERVICE))
         assert (unsigned.status_code, unsigned.json()["code"]) == (403, "PERSON_NOT_SIGNED")
         assert _send(service, "1/discard/confirm", "bob")[0] == 200
 
@@ -175,7 +172,7 @@ def test_a_malformed_entry_holds_nobody_up_and_can_be_discarded(
     player = Player(3)
     rolling_id = impatient.wallet.require(player, 100)
     impatient.run()
-    event_id = impatient.wallet.write(player, contract.OUTBOX_CANARY)
+    event_id = impatient.wallet.write(player, OUTBOX_CANARY)
     with redis.Redis.from_url(redis_url) as server:
         forged = {
             "event_id": str(event_id),

@@ -12,7 +12,7 @@ import pytest
 from sql import QueryFileError
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import NO_SERVER
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import ApiError, ServiceBusy, Unavailable
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, translated
 
@@ -148,13 +148,13 @@ def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
         assert not waiter.is_alive()
 
 
-@pytest.mark.parametrize("role", contract.PROCESSES)
+@pytest.mark.parametrize("role", PROCESSES)
 def test_every_role_has_its_bounds(platform_db: TestDatabase, role: str) -> None:
     """Faults 25 and 26: PostgreSQL bounds neither a statement, nor a wait for a lock, nor a silence inside a transaction."""
     with psycopg.connect(platform_db.dsn(role)) as connection:
         names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
         shown = [connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in names]
-    assert shown == ["2s", "30s" if role == contract.WALLET_SERVICE else "10s", "30s"]
+    assert shown == ["2s", "30s" if role == WALLET_SERVICE else "10s", "30s"]
 
 
 def test_a_pool_that_is_used_up_is_busy_within_its_bound(database: Database) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.wallet_runtime.serving import environment_for
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import PROCESSES
 from wallet_runtime.plumbing.runtime.settings import SecretBytes, SettingsError, read_settings
 
 Change = Callable[[dict[str, str]], object]
 
 
-@pytest.mark.parametrize("process", contract.PROCESSES)
+@pytest.mark.parametrize("process", PROCESSES)
 def test_every_process_starts_with_a_full_environment(process: str) -> None:
     settings = read_settings(process, environment_for(process, 8000))
     assert settings.process == process

@@ -14,7 +14,9 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import FarService, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.codes import MAINTENANCE
+from wallet_runtime.contract.events import ROLLING_COMPLETED, ROLLING_STREAM
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.events.outbox import Publisher
 from wallet_runtime.plumbing.events.streams import Streams
@@ -34,7 +36,7 @@ RETRY = (
 @pytest.fixture
 def wallet_service() -> FarService:
     """The wallet's place, where the test says what is answered."""
-    return FarService(contract.WALLET_SERVICE)
+    return FarService(WALLET_SERVICE)
 
 
 @pytest.fixture
@@ -43,9 +45,7 @@ def context(
 ) -> Iterator[Context]:
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
-        with open_process(
-            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
-        ) as opened:
+        with open_process(ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url) as opened:
             yield opened
 
 
@@ -82,7 +82,7 @@ def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
     (call,) = wallet_service.calls
     assert (call.route, call.caller, call.brand_id) == (
         COMPLETE,
-        contract.ROLLING_WORKER,
+        ROLLING_WORKER,
         player.brand_id,
     )
     assert call.request_id == f"rolling-complete-{rolling_id}"
@@ -93,10 +93,10 @@ def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
     assert Publisher(ROLLING_OUTBOX, context.database, streams).turn() == 1
     streams.close()
     with redis.Redis.from_url(redis_url, decode_responses=True) as server:
-        ((entry_id, fields),) = server.xrange(contract.ROLLING_STREAM)
+        ((entry_id, fields),) = server.xrange(ROLLING_STREAM)
     assert look("SELECT publication_no, entry_id FROM rolling.rolling_outbox") == [(1, entry_id)]
     assert (fields["event_type"], fields["brand_id"]) == (
-        contract.ROLLING_COMPLETED,
+        ROLLING_COMPLETED,
         str(player.brand_id),
     )
     payload = json.loads(fields["payload"])
@@ -110,7 +110,7 @@ def test_a_reached_rolling_is_completed_at_the_wallet_and_announced(
 def test_a_frozen_wallet_is_asked_again_and_is_no_failure(
     retry: CompletionRetry, reached: tuple[Player, UUID], wallet_service: FarService, look: Look
 ) -> None:
-    refuse(wallet_service, 503, contract.MAINTENANCE)
+    refuse(wallet_service, 503, MAINTENANCE)
     assert retry.turn() == 1
     assert look(RETRY) == [(1, 0, 0, "MAINTENANCE: said the wallet", True)]
     assert look(STATE, reached[1]) == [("COMPLETING",)]
@@ -160,7 +160,7 @@ def test_a_stored_refusal_is_followed_by_a_new_request_id(
 def test_a_wallet_that_is_away_loses_nothing(
     platform_db: TestDatabase, redis_url: str, reached: tuple[Player, UUID], look: Look
 ) -> None:
-    with open_process(contract.ROLLING_WORKER, platform_db, redis_url) as context:
+    with open_process(ROLLING_WORKER, platform_db, redis_url) as context:
         assert CompletionRetry(context.database, ServiceClient(context)).turn() == 1
     ((attempts, failures, refusals, error, later),) = look(RETRY)
     assert (attempts, failures, refusals, later) == (1, 1, 0, True)

@@ -11,7 +11,8 @@ from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import FarService, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.events import ROLLING_CANCELED
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_SERVICE
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.rolling.worker.expiry import Expiry
 
@@ -21,7 +22,7 @@ STATE = "SELECT state FROM rolling.player_rolling WHERE rolling_id = %s"
 @pytest.fixture
 def wallet_service() -> FarService:
     """The wallet's place, where the test says what is answered."""
-    return FarService(contract.WALLET_SERVICE)
+    return FarService(WALLET_SERVICE)
 
 
 @pytest.fixture
@@ -30,9 +31,7 @@ def context(
 ) -> Iterator[Context]:
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
-        with open_process(
-            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
-        ) as opened:
+        with open_process(ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url) as opened:
             yield opened
 
 
@@ -51,4 +50,4 @@ def test_a_lapsed_rolling_expires_and_is_announced(
     assert look(STATE, rolling_id) + look(STATE, never) == [("EXPIRED",), ("ACTIVE",)]
     assert look(
         "SELECT event_type, payload->>'state', payload->>'closed_by' FROM rolling.rolling_outbox"
-    ) == [(contract.ROLLING_CANCELED, "EXPIRED", "expiry")]
+    ) == [(ROLLING_CANCELED, "EXPIRED", "expiry")]

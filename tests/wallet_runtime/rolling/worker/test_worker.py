@@ -8,7 +8,7 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.line import Look
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import FarService, serving
-from wallet_runtime import contract
+from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_SERVICE
 from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.health import OK, Health
@@ -20,7 +20,7 @@ from wallet_runtime.rolling.worker.switches import read_switches
 @pytest.fixture
 def wallet_service() -> FarService:
     """The wallet's place, where the test says what is answered."""
-    return FarService(contract.WALLET_SERVICE)
+    return FarService(WALLET_SERVICE)
 
 
 @pytest.fixture
@@ -29,9 +29,7 @@ def context(
 ) -> Iterator[Context]:
     with serving(wallet_service.service()) as served:
         url = str(served.client.base_url)
-        with open_process(
-            contract.ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url
-        ) as opened:
+        with open_process(ROLLING_WORKER, platform_db, redis_url, WALLET_SERVICE_URL=url) as opened:
             yield opened
 
 
