@@ -10,7 +10,13 @@ from typing import Annotated
 import msgspec
 
 from rubyops.errors import UsageError
-from rubyops.model.environment import DriverName, Environment, EnvironmentKind, TopologyCode
+from rubyops.model.environment import (
+    DEFAULT_ENVIRONMENT,
+    DriverName,
+    Environment,
+    EnvironmentKind,
+    TopologyCode,
+)
 from rubyops.model.secret import Secret
 from rubyops.yaml_tree import Fault, Node, read_tree
 
@@ -19,7 +25,6 @@ FILE_VARIABLE = "RUBYOPS_ENVIRONMENTS"
 HOME_VARIABLE = "RUBYOPS_HOME"
 # What names the servers of an environment whose entry does not.
 URL_VARIABLES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
-DEFAULT_ENVIRONMENT = "local"
 ROOT_HOME = Path("/var/lib/rubyops")
 CHECKOUT = Path(__file__).resolve().parent.parent
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -133,34 +133,15 @@ def envelope(
     environment: str | None,
     results: Sequence[Mapping[str, Any]],
     *,
-    exit_code: int = 0,
-    ok: bool | None = None,
+    exit_code: int,
     **more: Any,
 ) -> dict[str, Any]:
     """Build the answer that every command gives to a program (SPEC section 4)."""
     return {
         "schema": schema,
-        "ok": exit_code in (0, 10) if ok is None else ok,
+        "ok": exit_code in (ExitCode.DONE, ExitCode.HAS_CHANGES),
         "exit_code": exit_code,
         "environment": environment,
         "results": list(results),
         **more,
-    }
-
-
-def row(
-    identity: str,
-    title: str,
-    summary: str,
-    details: Mapping[str, Any] | None = None,
-    *,
-    status: str = "ok",
-) -> dict[str, Any]:
-    """Build one line of `results`."""
-    return {
-        "id": identity,
-        "title": title,
-        "status": status,
-        "summary": summary,
-        "details": dict(details or {}),
     }

@@ -4,12 +4,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from rubyops.cli.console import Console
 from rubyops.effects.base import Outcome
 from rubyops.engine.report import StepResult
 from rubyops.model.step import Playbook, Step
+from rubyops.views.report import step_item, step_items
+from rubyops.views.view import released
 
 HEARTBEAT_SECONDS = 30.0
 LISTED_MAX = 40
@@ -37,7 +38,7 @@ class Live:
             "plan",
             digest=digest,
             playbook=playbook.name,
-            steps=[as_row(result) for result in results],
+            steps=[released(item) for item in step_items(results)],
         )
         if len(results) == 1:
             return
@@ -80,7 +81,9 @@ class Live:
     def step_finished(self, result: StepResult, seconds: float) -> None:
         """Write the step's line."""
         self._move(f"what follows {result.title}")
-        self._console.event("step_finished", seconds=round(seconds, 3), **as_row(result))
+        self._console.event(
+            "step_finished", seconds=round(seconds, 3), **released(step_item(result))
+        )
         ids = f" ({', '.join(result.covers)})" if result.covers else ""
         took = f"{seconds:6.1f} s  " if seconds else ""
         self._console.data(
@@ -135,18 +138,6 @@ class Live:
                 self._console.say(
                     f"    still at {self._place}{self._step} ({time.monotonic() - self._began:.0f} s)"
                 )
-
-
-def as_row(result: StepResult) -> dict[str, Any]:
-    """Write a step's result as the line of `results` that programs read."""
-    return {
-        "id": result.id,
-        "title": result.title,
-        "status": result.status,
-        "summary": result.summary,
-        "details": result.details,
-        "covers": list(result.covers),
-    }
 
 
 def _figure(value: object) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from rubyops.cli.console import Console, envelope
+from rubyops.cli import render
+from rubyops.cli.console import Console
 from rubyops.errors import RubyopsError
+from rubyops.model.environment import DEFAULT_ENVIRONMENT
 from rubyops.model.exit_code import ExitCode
+from rubyops.views.error import error_view
 
-DEFAULT = "local"
 ENVIRONMENT_HELP = (
     "The environment to act on; when none is named, local (and for `rollout staging`, staging)."
 )
@@ -42,30 +44,11 @@ def line(body: Body) -> Callable[..., int]:
 
 def tell_error(console: Console, environment: str | None, error: RubyopsError) -> int:
     """Say what happened and the next command, to a person and to a program."""
-    console.say(f"{console.paint('error', 'failed')}: {error.message}")
-    if error.next_command:
-        console.say(f"Next: {in_environment(error.next_command, environment)}")
-    code = int(error.exit_code)
-    told = {
-        "message": error.message,
-        "next": in_environment(error.next_command, environment),
-        "details": error.details,
-    }
-    console.answer(
-        envelope("rubyops.error/v1", environment or "local", [], exit_code=code, error=told)
-    )
-    return code
-
-
-def in_environment(lines: str | None, environment: str | None) -> str | None:
-    """Name the environment in suggested lines, which are parted by `|`, where it is not the one that is meant without a name."""
-    if lines is None or environment in (None, DEFAULT):
-        return lines
-    parts = [part.strip() for part in lines.split("|")]
-    return "   |   ".join(
-        part if " -e " in part or not part.startswith("rubyops ") else f"{part} -e {environment}"
-        for part in parts
-    )
+    view = error_view(error, environment)
+    console.say(f"{console.paint('error', 'failed')}: {view.error.message}")
+    if view.error.next:
+        console.say(f"Next: {view.error.next}")
+    return render.answer(console, environment or DEFAULT_ENVIRONMENT, view, error.exit_code)
 
 
 def run_options(body: Callable[..., Any]) -> Callable[..., Any]:

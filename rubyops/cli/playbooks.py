@@ -6,20 +6,22 @@ from collections.abc import Iterator
 import click
 
 from rubyops import bootstrap
-from rubyops.cli.console import Console, envelope
-from rubyops.cli.live import Live, as_row
+from rubyops.cli import render
+from rubyops.cli.console import Console
+from rubyops.cli.live import Live
 from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line, run_options
 from rubyops.cli.session import carry_out, go_on
 from rubyops.engine.plan.planner import planned_results
 from rubyops.errors import LockHeld, UsageError
+from rubyops.model.environment import DEFAULT_ENVIRONMENT
 from rubyops.model.exit_code import ExitCode
 from rubyops.registry import PLAYBOOKS
 from rubyops.stop_signal import StopSignal
+from rubyops.views.plan import plan_view
 from rubyops.wiring import EnvironmentServices
 
-LOCAL, STAGING = "local", "staging"
-PLAN_SCHEMA = "rubyops.plan/v1"
+STAGING = "staging"
 
 
 @click.command("local")
@@ -210,19 +212,10 @@ def plan(
         loaded
     )
     code = ExitCode.HAS_CHANGES if detailed_exitcode and made.changes else ExitCode.DONE
-    rows = [as_row(result) for result in planned_results(made)]
-    for item in rows:
-        console.data(f"{console.mark(item['status'])} {item['title']}: {item['summary']}")
-    console.answer(
-        envelope(
-            PLAN_SCHEMA,
-            toolkit.environment.name,
-            rows,
-            exit_code=int(code),
-            plan_digest=made.digest,
-        )
-    )
-    return int(code)
+    view = plan_view(planned_results(made), made.digest)
+    for item in view.steps:
+        console.data(f"{console.mark(item.status)} {item.title}: {item.summary}")
+    return render.answer(console, toolkit.environment.name, view, code)
 
 
 @click.command("resume")
@@ -264,7 +257,9 @@ def _lower(console: Console, toolkit: EnvironmentServices) -> None:
 def _try_next(console: Console, toolkit: EnvironmentServices, *, keep_up: bool, code: int) -> None:
     if code != ExitCode.DONE:
         return
-    named = "" if toolkit.environment.name == LOCAL else f" -e {toolkit.environment.name}"
+    named = (
+        "" if toolkit.environment.name == DEFAULT_ENVIRONMENT else f" -e {toolkit.environment.name}"
+    )
     lines = ["status", "gate", "rollback --tier 2 --dry-run", "backfill --dry-run"]
     console.say("Try next:")
     for words in lines if keep_up else ["up", *lines]:

@@ -1,25 +1,24 @@
 """Lines about past runs, their journals, the lock and playbook files."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import click
 
 from rubyops import bootstrap
-from rubyops.cli.console import Console, envelope, row
+from rubyops.cli import render
+from rubyops.cli.console import Console
 from rubyops.cli.options import line
-from rubyops.engine.journal.lines import (
-    Content,
-    EffectEnded,
-    EffectIntended,
-    LockTaken,
-    RunFinished,
-    RunResumed,
-    StepFinished,
+from rubyops.views.lock import read_lock
+from rubyops.views.playbooks import StepsView, ValidPlaybookView, shipped_playbooks
+from rubyops.views.runs import (
+    JournalsView,
+    RunFacts,
+    RunsView,
+    RunView,
+    read_run,
+    read_runs,
+    verify_journals,
 )
-from rubyops.engine.journal.reading import Reading
-from rubyops.model.exit_code import ExitCode
-from rubyops.model.recorded import short_commit
-from rubyops.registry import PLAYBOOKS
 
 RUNS_SHOWN = 20
 
@@ -36,55 +35,16 @@ RUNS_SHOWN = 20
 def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List runs, newest first, with what they were for and how they ended."""
     toolkit = bootstrap.open_environment(environment)
-    session = bootstrap.quiet_session(toolkit)
-    rows = [
-        _run_row(session.reading(run_id)) for run_id in reversed(toolkit.journals.runs()[-limit:])
-    ]
-    headers = ["run", "playbook", "started", "state", "exit"]
-    console.table(
-        [
-            [
-                item["id"],
-                item["title"],
-                item["details"].get("started_at"),
-                item["summary"],
-                item["details"].get("exit_code"),
-            ]
-            for item in rows
-        ],
-        headers,
-    )
-    console.answer(envelope("rubyops.runs/v1", toolkit.environment.name, rows))
-    return ExitCode.DONE
+    view = read_runs(bootstrap.quiet_session(toolkit), limit)
+    console.table(list(_told(view)), ["run", "playbook", "started", "state", "exit"])
+    return render.answer(console, toolkit.environment.name, view)
 
 
-def _run_row(reading: Reading) -> dict[str, Any]:
-    history = reading.history
-    if history is None:
-        return row(
-            reading.run_id,
-            "?",
-            reading.trouble,
-            {"faults": reading.faults},
-            status="unknown",
-        )
-    details = {
-        "started_at": history.started_at[:19],
-        "exit_code": history.exit_code,
-        "who": history.who,
-        "dry_run": history.dry_run,
-        "commits": history.commits,
-        "faults": reading.faults,
-    }
-    ended = {"finished": "ok", "planned": "noop", "failed": "failed"}.get(history.state, "unknown")
-    words = f"{history.state}; {reading.trouble}" if reading.faults else history.state
-    return row(
-        reading.run_id,
-        history.playbook.name,
-        words,
-        details,
-        status="unknown" if reading.faults else ended,
-    )
+def _told(view: RunsView) -> Iterator[list[object]]:
+    for run in view.runs:
+        facts = run.details if isinstance(run.details, RunFacts) else None
+        started = f"{facts.started_at:%Y-%m-%dT%H:%M:%S}" if facts else None
+        yield [run.id, run.title, started, run.summary, facts.exit_code if facts else None]
 
 
 @click.command("show")
@@ -93,65 +53,23 @@ def _run_row(reading: Reading) -> dict[str, Any]:
 def runs_show(*, console: Console, environment: str | None, run_id: str) -> int:
     """Show the steps of RUN, each effect's intent and outcome, and what is in doubt."""
     toolkit = bootstrap.open_environment(environment)
-    reading = bootstrap.quiet_session(toolkit).reading(run_id)
-    history = reading.history
-    if history is not None:
-        _show_head(console, reading)
-    for item in reading.chain.lines:
-        words = _words(item.content)
-        if words:
-            console.data(f"{item.time[11:23]}  {words}")
-    for fault in reading.faults:
+    view = read_run(bootstrap.quiet_session(toolkit), toolkit.environment.name, run_id)
+    _show(console, view)
+    return render.answer(console, toolkit.environment.name, view)
+
+
+def _show(console: Console, view: RunView) -> None:
+    if view.headline is not None:
+        console.data(view.headline)
+    for moment in view.moments:
+        # To the millisecond, without its zone, which is UTC.
+        console.data(f"{moment.at.isoformat(timespec='milliseconds')[11:23]}  {moment.words}")
+    for fault in view.head.faults:
         console.data(f"{console.mark('failed')} damaged: {fault}")
-    if reading.chain.newer:
-        console.data(f"{console.mark('unknown')} {reading.chain.newer}")
-    rows = [
-        row(step_id, step_id, record.summary, record.details, status=record.status or "unknown")
-        for step_id, record in (history.steps if history else {}).items()
-    ]
-    run: dict[str, Any] = {"id": run_id, "faults": reading.faults}
-    if history is not None:
-        run |= {
-            "playbook": history.playbook.name,
-            "started_at": history.started_at,
-            "state": history.state,
-        }
-    console.answer(envelope("rubyops.run/v1", toolkit.environment.name, rows, run=run))
-    if reading.faults:
-        console.say(f"Next: rubyops runs verify {run_id} -e {toolkit.environment.name}")
-    elif history is not None and history.state not in ("finished", "planned"):
-        console.say(f"Next: rubyops runs resume {run_id} -e {toolkit.environment.name}")
-    return ExitCode.DONE
-
-
-def _show_head(console: Console, reading: Reading) -> None:
-    history = reading.history
-    if history is None:
-        return
-    commits = " and ".join(short_commit(commit) for commit in history.commits)
-    console.data(
-        f"{reading.run_id} {history.playbook.title} · {history.state} · "
-        f"by {history.who} on {history.host} · commit {commits}"
-    )
-
-
-def _words(content: Content | None) -> str:
-    """Say a line of a journal; empty for one that is not shown."""
-    words = ""
-    match content:
-        case EffectIntended(effect_id=effect_id, words=planned):
-            words = f"  intent   {effect_id.partition('/')[2]:28} {planned}"
-        case EffectEnded(effect_id=effect_id, status=status, summary=summary):
-            words = f"  outcome  {effect_id.partition('/')[2]:28} {status}: {summary}"
-        case StepFinished(step=step, status=status, summary=summary):
-            words = f"step {step}: {status}: {summary}"
-        case LockTaken(token=token):
-            words = f"lock taken under token {token}"
-        case RunResumed(pid=pid):
-            words = f"resumed by process {pid}"
-        case RunFinished(state=state, exit_code=code):
-            words = f"run {state}, exit {code}"
-    return words
+    if view.newer:
+        console.data(f"{console.mark('unknown')} {view.newer}")
+    if view.next_line is not None:
+        console.say(f"Next: {view.next_line}")
 
 
 @click.command("verify")
@@ -160,27 +78,13 @@ def _words(content: Content | None) -> str:
 def runs_verify(*, console: Console, environment: str | None, run_id: str | None) -> int:
     """Look in the journal of RUN, or in all of them, for changed, missing, reordered and cut-off lines."""
     toolkit = bootstrap.open_environment(environment)
-    session = bootstrap.quiet_session(toolkit)
-    rows = []
-    for name in [run_id] if run_id else toolkit.journals.runs():
-        faults = session.faults(name)
-        ahead = 0 if faults else session.ahead(name)
-        late = f"sound; control did not see {ahead} line{'s' if ahead > 1 else ''} in time, and nothing in there is believed"
-        sound = late if ahead else "sound"
-        details = {"faults": faults, "ahead": ahead}
-        rows.append(
-            row(
-                name, name, "; ".join(faults) or sound, details, status="failed" if faults else "ok"
-            )
-        )
-        console.data(f"{console.mark(rows[-1]['status'])} {name}  {rows[-1]['summary']}")
-    code = (
-        ExitCode.CHECK_FAILED if any(item["status"] == "failed" for item in rows) else ExitCode.DONE
-    )
-    console.answer(
-        envelope("rubyops.journals/v1", toolkit.environment.name, rows, exit_code=int(code))
-    )
-    return code
+    reader = bootstrap.quiet_session(toolkit)
+    judged = []
+    # Each is told at once: many journals take a while.
+    for item in verify_journals(reader, [run_id] if run_id else reader.journals.runs()):
+        judged.append(item)
+        console.data(f"{console.mark(item.status)} {item.id}  {item.summary}")
+    return render.answer(console, toolkit.environment.name, JournalsView(tuple(judged)))
 
 
 @click.command("show")
@@ -188,51 +92,20 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
 def lock_show(*, console: Console, environment: str | None) -> int:
     """Show who holds the environment's lock, since when, and whether the process still lives."""
     toolkit = bootstrap.open_environment(environment)
-    held = toolkit.control.lock()
-    if held is None:
-        console.data("free")
-        console.answer(
-            envelope(
-                "rubyops.lock/v1",
-                toolkit.environment.name,
-                [row("lock", "lock", "free", status="noop")],
-            )
-        )
-        return ExitCode.DONE
-    holder = f"{held.holder.who} on {held.holder.host}, process {held.holder.pid}"
-    words = f"run {held.run_id} of {holder}, since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, token {held.token}"
-    console.data(words)
-    if held.gone:
-        console.say(
-            f"That process is gone.\nNext: rubyops runs resume {held.run_id} -e {toolkit.environment.name}"
-        )
-    details = {
-        "run": held.run_id,
-        "token": held.token,
-        "gone": held.gone,
-        "expires_at": held.expires_at,
-    }
-    console.answer(
-        envelope("rubyops.lock/v1", toolkit.environment.name, [row("lock", "lock", words, details)])
-    )
-    return ExitCode.DONE
+    view = read_lock(toolkit.environment.name, toolkit.control)
+    console.data(view.results[0].summary)
+    if view.resume is not None:
+        console.say(f"That process is gone.\nNext: {view.resume}")
+    return render.answer(console, toolkit.environment.name, view)
 
 
 @click.command("list")
 @line
 def playbook_list(*, console: Console, environment: str | None) -> int:
     """List the playbooks that come with rubyops."""
-    console.table(
-        [[name, entry.summary] for name, entry in PLAYBOOKS.items()], ["playbook", "title"]
-    )
-    console.answer(
-        envelope(
-            "rubyops.playbooks/v1",
-            environment,
-            [row(name, entry.summary, entry.place) for name, entry in PLAYBOOKS.items()],
-        )
-    )
-    return ExitCode.DONE
+    view = shipped_playbooks()
+    console.table([[item.id, item.title] for item in view.results], ["playbook", "title"])
+    return render.answer(console, environment, view)
 
 
 @click.command("validate")
@@ -240,16 +113,9 @@ def playbook_list(*, console: Console, environment: str | None) -> int:
 @line
 def playbook_validate(*, console: Console, environment: str | None, file: str) -> int:
     """Type the playbook FILE and list every fault with file, line and column; runs nothing."""
-    loaded = bootstrap.playbook(file)
-    console.data(f"{loaded.source}: valid, {len(loaded.steps)} steps")
-    console.answer(
-        envelope(
-            "rubyops.playbook/v1",
-            environment,
-            [row(loaded.name, loaded.title, f"{len(loaded.steps)} steps")],
-        )
-    )
-    return ExitCode.DONE
+    view = ValidPlaybookView(bootstrap.playbook(file))
+    console.data(f"{view.playbook.source}: valid, {view.summary}")
+    return render.answer(console, environment, view)
 
 
 @click.command("show")
@@ -257,23 +123,10 @@ def playbook_validate(*, console: Console, environment: str | None, file: str) -
 @line
 def playbook_show(*, console: Console, environment: str | None, playbook: str) -> int:
     """Show the steps of PLAYBOOK and the source lines they cover."""
-    loaded = bootstrap.playbook(playbook)
+    view = StepsView(bootstrap.playbook(playbook))
+    console.data(f"{view.playbook.title} ({view.playbook.kind})")
     rows = [
-        row(
-            step.id,
-            step.title,
-            f"{step.kind}: {step.name}",
-            {"covers": step.covers, "line": step.line},
-        )
-        for step in loaded.steps
+        [item.id, item.title, item.summary, ", ".join(item.details.covers)] for item in view.results
     ]
-    console.data(f"{loaded.title} ({loaded.kind})")
-    console.table(
-        [
-            [item["id"], item["title"], item["summary"], ", ".join(item["details"]["covers"])]
-            for item in rows
-        ],
-        ["step", "title", "does", "covers"],
-    )
-    console.answer(envelope("rubyops.playbook/v1", environment, rows))
-    return ExitCode.DONE
+    console.table(rows, ["step", "title", "does", "covers"])
+    return render.answer(console, environment, view)

@@ -5,18 +5,15 @@ import os
 import select
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
 import click
 
 from rubyops.cli import render
 from rubyops.cli.channel import is_terminal
-from rubyops.cli.console import Console, envelope
-from rubyops.cli.live import Live, as_row
-from rubyops.cli.options import in_environment
+from rubyops.cli.console import Console
+from rubyops.cli.live import Live
 from rubyops.engine.plan.step_plan import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
@@ -25,11 +22,10 @@ from rubyops.model.environment import Environment
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.step import Playbook
 from rubyops.stop_signal import StopSignal
-from rubyops.views.money import MoneyView, money_of, read_money
-from rubyops.views.view import plain
+from rubyops.views.money import read_money
+from rubyops.views.report import ReportView, report_view
 from rubyops.wiring import EnvironmentServices
 
-RUN_SCHEMA = "rubyops.run/v1"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -63,7 +59,7 @@ def carry_out(
         and _would_change(report)
         else report.exit_code
     )
-    return tell(console, toolkit, report, code)
+    return tell(console, report, code)
 
 
 def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
@@ -71,56 +67,29 @@ def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
     with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
         report = session.resume(run_id)
-    return tell(console, toolkit, report, report.exit_code)
+    return tell(console, report, report.exit_code)
 
 
-def tell(console: Console, toolkit: EnvironmentServices, report: RunReport, code: ExitCode) -> int:
+def tell(console: Console, report: RunReport, code: ExitCode) -> int:
     """Write the recap for a person and the answer for a program."""
-    money = None if report.freeze is None else money_of(report.freeze)
-    for text in _recap(console, report, money, code):
-        console.say(text)
-    console.answer(_envelope(report, money, code))
-    return int(code)
+    view = report_view(report)
+    _recap(console, view, code)
+    return render.answer(console, report.environment, view, code)
 
 
-def _recap(
-    console: Console, report: RunReport, money: MoneyView | None, code: ExitCode
-) -> Iterator[str]:
-    counts = Counter(result.status for result in report.results)
-    seconds = (report.finished_at - report.started_at).total_seconds()
-    if report.message:
-        yield report.message
-    if report.proof:
-        yield "Nothing was written: " + ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in report.proof.items()
-        )
-    if money is not None:
-        yield from (console.paint(text, money.tone) for text in money.lines)
-    words = " · ".join(f"{status} {count}" for status, count in counts.items())
-    yield f"RECAP {report.run_id} {report.state} · {words} · {seconds:.1f} s · exit {int(code)}"
-    if report.next_command:
-        yield f"Next: {in_environment(report.next_command, report.environment)}"
-
-
-def _envelope(report: RunReport, money: MoneyView | None, code: ExitCode) -> dict[str, Any]:
-    run = {
-        "id": report.run_id,
-        "playbook": report.playbook,
-        "started_at": report.started_at.isoformat(),
-        "finished_at": report.finished_at.isoformat(),
-        "plan_digest": report.plan_digest,
-        "state": report.state,
-    }
-    rows = [as_row(result) for result in report.results]
-    more: dict[str, Any] = {
-        "message": report.message,
-        "next": in_environment(report.next_command, report.environment),
-        "freeze": None if money is None else money.facts.in_force,
-        "money": None if money is None else plain(money.facts),
-        "details": report.details,
-        "proof": report.proof,
-    }
-    return envelope(RUN_SCHEMA, report.environment, rows, exit_code=int(code), run=run, **more)
+def _recap(console: Console, view: ReportView, code: ExitCode) -> None:
+    if view.message:
+        console.say(view.message)
+    if view.proof:
+        figures = [f"{name.replace('_', ' ')} {value}" for name, value in view.proof.items()]
+        console.say(f"Nothing was written: {', '.join(figures)}")
+    if view.money is not None:
+        render.money(console, console.say, view.money)
+    run, counts = view.run, " · ".join(f"{name} {count}" for name, count in view.counts.items())
+    took = f"{run.seconds:.1f} s"
+    console.say(f"RECAP {run.id} {run.state} · {counts} · {took} · exit {int(code)}")
+    if view.next_line:
+        console.say(f"Next: {view.next_line}")
 
 
 def _would_change(report: RunReport) -> bool:

@@ -10,6 +10,8 @@ EnvironmentKind = Literal["local", "staging", "production"]
 DriverName = Literal["local"]
 TopologyCode = Literal["RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"]
 
+DEFAULT_ENVIRONMENT = "local"  # the one that is meant where none is named
+
 
 @dataclass(frozen=True)
 class Environment:

@@ -14,8 +14,10 @@ from rubyops.ports import Row
 
 Details_co = TypeVar("Details_co", covariant=True)
 _WRITE = "write"
-# The metadata of a field that is released as ISO 8601; other times are released as `str` has them.
+# Metadata of fields that are released as ISO 8601, in full or without fraction and zone. Other
+# times are released as `str` has them.
 ISO_TIME: Mapping[str, Callable[[datetime], str]] = {_WRITE: datetime.isoformat}
+TO_THE_SECOND: Mapping[str, Callable[[datetime], str]] = {_WRITE: "{:%Y-%m-%dT%H:%M:%S}".format}
 
 
 @dataclass(frozen=True)

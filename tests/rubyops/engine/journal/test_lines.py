@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from rubyops.adapters.journal_file import JournalFolder
-from rubyops.cli import runs
 from rubyops.engine.journal import lines as l
 from rubyops.engine.journal.chain import read_chain
 from rubyops.engine.journal.decode import read_line
@@ -16,6 +15,7 @@ from rubyops.engine.journal.stored_playbook import StoredPlaybook, StoredStep
 from rubyops.engine.journal.writer import Journal
 from rubyops.errors import Refused
 from rubyops.testing.effects import Recorder
+from rubyops.views.runs import run_item
 from tests.chains import as_text, chained
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.forgeries import rolled_out
@@ -155,9 +155,9 @@ def test_a_run_of_a_later_format_is_told_and_not_resumed(world: World, from_line
     with pytest.raises(Refused, match="a later version of rubyops wrote in its journal"):
         engine.resume(run_id)
     assert (engine.faults(run_id), world.path(run_id).read_bytes()) == ([], before)
-    row = runs._run_row(engine.reading(run_id))
-    assert (row["status"], row["summary"]) == ("unknown", engine.reading(run_id).chain.newer)
-    assert f"line format {LATER}" in row["summary"]
+    row = run_item(engine.reading(run_id))
+    assert (row.status, row.summary) == ("unknown", engine.reading(run_id).chain.newer)
+    assert f"line format {LATER}" in row.summary
 
 
 @pytest.mark.parametrize("which", ["all", "the record", "a line"])

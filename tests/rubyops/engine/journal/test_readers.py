@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from checks.release import gate_02
-from rubyops.cli import runs
-from rubyops.cli.console import row
 from rubyops.engine.session import Session
 from rubyops.errors import RubyopsError
 from rubyops.ports import Read
 from rubyops.testing.effects import Recorder
+from rubyops.views.runs import read_run, read_runs
 from tests.chains import Lines, chained
 from tests.rubyops.engine import tiny
 from tests.rubyops.engine.journal.forgeries import rolled_out
@@ -52,11 +51,8 @@ def read_by_all(
     """Have every reader read the run; return its faults."""
     engine = engine or tiny.session(world.database.dsn(OPS), world.home, Recorder())
     reading = engine.reading(run_id)
-    runs._run_row(reading)
-    for line in reading.chain.lines:
-        runs._words(line.content)
-    for name, record in (reading.history.steps if reading.history else {}).items():
-        row(name, name, record.summary, record.details, status=record.status or "unknown")
+    read_runs(engine, 100)
+    read_run(engine, "test", run_id)
     engine.faults(run_id)
     engine.ahead(run_id)
     gate_02.run(read or world.read())

@@ -1,0 +1,41 @@
+"""An error of a line, with the line that goes on from there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rubyops.errors import RubyopsError
+from rubyops.views.next_line import in_environment
+from rubyops.views.view import Item, View
+
+
+@dataclass(frozen=True)
+class ErrorFacts:
+    """What happened; `next` is the line that goes on from there."""
+
+    message: str
+    next: str | None
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class ErrorView(View):
+    """An error, in place of results."""
+
+    schema = "rubyops.error/v1"
+    error: ErrorFacts
+
+    @property
+    def results(self) -> tuple[Item[object], ...]:
+        """None: the error came instead."""
+        return ()
+
+    @property
+    def beside(self) -> Mapping[str, object]:
+        """The error."""
+        return {"error": self.error}
+
+
+def error_view(fault: RubyopsError, environment: str | None) -> ErrorView:
+    """Show an error of a line on this environment."""
+    next_line = in_environment(fault.next_command, environment)
+    return ErrorView(ErrorFacts(fault.message, next_line, fault.details))
