@@ -203,7 +203,7 @@ CHECKS: dict[str, Entry] = {
     ),
     "migrations-current": Entry(
         "checks.platform.migrations_current",
-        "Both databases stand at the newest revision that this checkout knows.",
+        "Both databases have the schema of this checkout: its newest revision, and its definitions.",
     ),
     "policy-endpoint": Entry(
         "checks.platform.policy_endpoint",
