@@ -1,6 +1,7 @@
 -- The tables of a consumer, for a revision that makes one: `sql.owners.fill` puts in the schema of
 -- the consumer and that of the publisher. Both schemas and the consumer's roles `_worker`,
--- `_service` and `_owner` are there before.
+-- `_service` and `_owner` are there before. Its function and its rights are definitions
+-- (sql/definitions/platform/consumer).
 
 -- The claim of an event: the transaction that inserts the row applies the event.
 CREATE TABLE {consumer}.{consumer}_inbox (
@@ -94,53 +95,3 @@ CREATE TABLE {consumer}.{consumer}_partition (
     expires_at   timestamptz NOT NULL DEFAULT 'epoch'
 );
 INSERT INTO {consumer}.{consumer}_partition (partition_no) SELECT generate_series(0, 7);
-
--- Which of these events are neither applied nor dead letters. The publisher compares its outbox with
--- this; reading is all that it gives.
-CREATE FUNCTION {consumer}.unapplied(p_event_ids uuid[], p_brand_ids uuid[], p_player_ids uuid[],
-                                     p_event_nos bigint[])
-RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {consumer}, pg_temp AS $$
-SELECT e.event_id
-  FROM unnest(p_event_ids, p_brand_ids, p_player_ids, p_event_nos)
-           AS e (event_id, brand_id, player_id, event_no)
- WHERE NOT EXISTS (SELECT FROM {consumer}_position p
-                    WHERE p.brand_id = e.brand_id AND p.player_id = e.player_id
-                      AND p.event_no >= e.event_no)
-   AND NOT EXISTS (SELECT FROM {consumer}_dead_letter d
-                    WHERE d.event_id = e.event_id AND d.reason <> 'MALFORMED')
-$$;
-GRANT USAGE ON SCHEMA {consumer} TO {consumer}_owner;
-GRANT SELECT ON {consumer}.{consumer}_position, {consumer}.{consumer}_dead_letter
-    TO {consumer}_owner;
-ALTER FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[]) OWNER TO {consumer}_owner;
-REVOKE ALL ON FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION {consumer}.unapplied(uuid[], uuid[], uuid[], bigint[])
-    TO {publisher}_worker, {publisher}_owner, rubyops_read, rubyops_ops;
-
-GRANT USAGE ON SCHEMA {consumer}
-    TO {consumer}_service, {consumer}_worker, {publisher}_worker, {publisher}_owner, rubyops_read,
-       rubyops_ops;
-GRANT SELECT ON {consumer}.{consumer}_inbox, {consumer}.{consumer}_position,
-    {consumer}.{consumer}_event_failure, {consumer}.{consumer}_dead_letter,
-    {consumer}.{consumer}_consumer, {consumer}.{consumer}_partition
-    TO {consumer}_service, {consumer}_worker, rubyops_read, rubyops_ops;
-GRANT INSERT, DELETE ON {consumer}.{consumer}_inbox TO {consumer}_worker;
-GRANT INSERT, UPDATE ON {consumer}.{consumer}_position TO {consumer}_worker;
-GRANT INSERT, UPDATE, DELETE ON {consumer}.{consumer}_event_failure, {consumer}.{consumer}_consumer
-    TO {consumer}_worker;
-GRANT UPDATE ON {consumer}.{consumer}_partition TO {consumer}_worker;
-GRANT INSERT, UPDATE (reason, error, tries, replay_requested_at, resolved_at)
-    ON {consumer}.{consumer}_dead_letter TO {consumer}_worker;
-GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_requested_by,
-              discard_requested_key, discard_requested_at, discard_confirmed_by,
-              discard_confirmed_key, discard_confirmed_at)
-    ON {consumer}.{consumer}_dead_letter TO {consumer}_service;
-
--- The worker asks which entries are events, a replay is an operator's act under the fence, and
--- retention stands under the seal.
-GRANT USAGE ON SCHEMA {publisher} TO {consumer}_service, {consumer}_worker;
-GRANT EXECUTE ON FUNCTION {publisher}.known_events(jsonb) TO {consumer}_worker;
-GRANT USAGE ON SCHEMA wallet TO {consumer}_service, {consumer}_worker;
-GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
-    TO {consumer}_service;
-GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO {consumer}_service, {consumer}_worker;

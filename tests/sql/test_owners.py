@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sql import owners
+from sql import definitions, owners
 from sql.owners import CONSUMERS, consumer_tables
 from tests.cluster import TestDatabase
 
@@ -55,6 +55,17 @@ def shape(connection: psycopg.Connection[Any], owner: str) -> list[str]:
     return sorted(re.sub(r"\s+", " ", text.replace(owner, "OWNER")) for text in found)
 
 
+def consumer_definitions(owner: str) -> str:
+    """Return what the shared files of all consumers give to one."""
+    files = [
+        *definitions.files("platform", "functions"),
+        *definitions.files("platform", "grants"),
+    ]
+    names = {"{consumer}": owner, "{publisher}": owners.CONSUMERS[owner]}
+    shared = [path.read_text() for path in files if path.parent.name == definitions.CONSUMER]
+    return owners.fill("\n".join(shared), names)
+
+
 def test_the_template_makes_what_the_first_consumer_has(
     platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +73,9 @@ def test_the_template_makes_what_the_first_consumer_has(
     with psycopg.connect(platform_db.superuser_dsn) as connection:
         connection.execute(ROLES.format("another").encode())
         connection.execute(consumer_tables("another").encode())
+        connection.execute(consumer_definitions("another").encode())
+        # A migration takes every right away before it gives those of the files.
+        connection.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA another FROM PUBLIC")
         first, second = shape(connection, "rolling"), shape(connection, "another")
         connection.rollback()
     # `rolling.answer_to` reads the inbox, and is rolling's own.

@@ -67,11 +67,11 @@ def test_an_edited_a_new_and_a_lost_revision_are_seen(tmp_path: Path) -> None:
     edited = statements / "0005_game.up.sql"
     edited.write_text(edited.read_text().replace("game_id     text", "game_id     uuid"))
     (statements / "0004_player.down.sql").unlink()
-    (statements / "0009_more.up.sql").write_text("CREATE TABLE wallet.more ();\n")
+    (statements / "9999_more.up.sql").write_text("CREATE TABLE wallet.more ();\n")
     assert [Path(name).name for name in changed_files(tmp_path)] == [
         "0004_player.down.sql",
         "0005_game.up.sql",
-        "0009_more.up.sql",
+        "9999_more.up.sql",
     ]
 
 

@@ -11,16 +11,18 @@ from rubyops.adapters import migrations
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from sql import definitions
+from sql.migrations import newest_revision
 from tests.cluster import PASSWORD, Cluster
 from tests.sql import last_release
 from tests.sql.described import described
 
+NEWEST = newest_revision("platform")
 REVISION = '''"""A revision of the next release."""
 
 from sql.migrations.apply import run_statements
 
-revision = "0009"
-down_revision = "0008"
+revision = "{next}"
+down_revision = "{newest}"
 
 
 def upgrade() -> None:
@@ -91,10 +93,12 @@ def following(tmp_path: Path) -> Folders:
     revisions, texts = tmp_path / "next" / "migrations", tmp_path / "next" / "definitions"
     shutil.copytree(migrations.FOLDER, revisions)
     shutil.copytree(definitions.FOLDER, texts)
-    (revisions / "platform" / "0009_next.py").write_text(REVISION)
+    number = f"{int(NEWEST) + 1:04}"
+    made = revisions / "platform" / f"{number}_next.py"
+    made.write_text(REVISION.format(next=number, newest=NEWEST))
     statements = revisions / "platform" / "statements"
-    (statements / "0009_next.up.sql").write_text(UP)
-    (statements / "0009_next.down.sql").write_text(DOWN)
+    (statements / f"{number}_next.up.sql").write_text(UP)
+    (statements / f"{number}_next.down.sql").write_text(DOWN)
     views = texts / "platform" / "wallet" / "views.sql"
     views.write_text(views.read_text().replace("l.request_id", "l.asked_as"))
     triggers = texts / "platform" / "wallet" / "triggers.sql"
@@ -116,7 +120,7 @@ def test_a_revision_may_change_what_definitions_stand_on(
     assert described(old) == described(new) != before
 
     monkeypatch.setattr(migrations, "FOLDER", following[0])
-    migrations.downgrade(old, "platform", "staging", "0008")
+    migrations.downgrade(old, "platform", "staging", NEWEST)
     monkeypatch.undo()
     migrations.upgrade(old, "platform")
     assert described(old) == before

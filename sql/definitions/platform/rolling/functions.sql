@@ -12,21 +12,6 @@ RETURN jsonb_build_object(
     'turnover', r.turnover::text, 'reference_id', r.reference_id, 'coupon_log_id', r.coupon_log_id,
     'closed_by', r.closed_by);
 
--- Which of these events are neither applied nor set aside. The wallet's publisher compares its
--- outbox with this; reading is all that it gives.
-CREATE OR REPLACE FUNCTION rolling.unapplied(p_event_ids uuid[], p_brand_ids uuid[],
-                                             p_player_ids uuid[], p_event_nos bigint[])
-RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
-SELECT e.event_id
-  FROM unnest(p_event_ids, p_brand_ids, p_player_ids, p_event_nos) AS e (event_id, brand_id,
-      player_id, event_no)
- WHERE NOT EXISTS (SELECT FROM rolling_position p
-                    WHERE p.brand_id = e.brand_id AND p.player_id = e.player_id
-                      AND p.event_no >= e.event_no)
-   AND NOT EXISTS (SELECT FROM rolling_dead_letter d
-                    WHERE d.event_id = e.event_id AND d.reason <> 'MALFORMED')
-$$;
-
 -- The brand's completion ratio, for the wallet when it opens a rolling: its own bound on turnover
 -- must follow the brand's rule (ADR 20).
 CREATE OR REPLACE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer

@@ -18,7 +18,7 @@ BEGIN
 END $$;
 
 GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rubyops_ops,
-    rolling_service, rolling_worker, player_service, gateway, admin_service;
+    player_service, gateway, admin_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
 -- Records of the operators' acts are none of the service's.
 REVOKE SELECT ON wallet.backfill_run, wallet.backfill_error, wallet.backfill_candidate,
@@ -73,11 +73,10 @@ GRANT SELECT, UPDATE (published_at, attempts, publication_no, entry_id, resends)
 GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer),
     wallet.prune_idempotency(interval, integer) TO wallet_worker;
-GRANT EXECUTE ON FUNCTION wallet.known_events(jsonb) TO rolling_worker;
 
 -- Operators, and the roles that carry out an operator's acts under the wallet's fence.
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
-    TO rubyops_ops, wallet_service, rolling_service;
+    TO rubyops_ops, wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint) TO player_service;
 GRANT EXECUTE ON FUNCTION wallet.raise_freeze(text, bigint), wallet.settle_freeze(bigint, integer)
     TO wallet_service, rubyops_ops;
@@ -89,9 +88,7 @@ GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint),
     wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer) TO rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.topology_move_obstacles(jsonb) TO rubyops_read, rubyops_ops;
 
--- A seal stops what is not asked for: loops that begin something by themselves, a person's
--- cancellation, an operator's seed.
-GRANT EXECUTE ON FUNCTION wallet.hold_unsealed()
-    TO wallet_worker, rubyops_ops, rolling_service, rolling_worker;
+-- A seal stops what is not asked for: loops that begin something by themselves, an operator's seed.
+GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO wallet_worker, rubyops_ops;
 -- The two processes that meet a canary's token first refuse one that is no pass.
 GRANT EXECUTE ON FUNCTION wallet.knows_pass(text, uuid, uuid) TO gateway, admin_service;
