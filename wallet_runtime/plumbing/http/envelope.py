@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet_runtime.contract.headers import IDEMPOTENCY_KEY_HEADER, REQUEST_ID_HEADER
+from wallet_runtime.contract.secrets import masked
 from wallet_runtime.contract.text import shown_in_json
 from wallet_runtime.plumbing.errors import (
     ApiError,
@@ -86,21 +87,26 @@ async def send_answer(
     )
 
 
+def error_body(error: ApiError, request_id: str) -> bytes:
+    """Write an error's body as JSON, without any secret that this process holds.
+
+    An error may repeat the text of an exception, and that of a driver may carry a URL.
+    """
+    body = {
+        "status": error.status,
+        "code": error.code,
+        "message": error.message,
+        "request_id": request_id,
+        "details": error.details,
+    }
+    return masked(msgspec.json.encode(body).decode()).encode()
+
+
 async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
-    payload = msgspec.json.encode(
-        {
-            "status": error.status,
-            "code": error.code,
-            "message": error.message,
-            "request_id": _sent(scope["headers_read"], IDEMPOTENCY_KEY_HEADER)
-            or scope["request_id"],
-            "details": error.details,
-        }
-    )
+    key = _sent(scope["headers_read"], IDEMPOTENCY_KEY_HEADER)
     # An error repeats what a stranger sent.
-    await send_answer(
-        scope, send, error.status, shown_in_json(payload.decode()).encode(), _error_headers(error)
-    )
+    text = shown_in_json(error_body(error, key or scope["request_id"]).decode())
+    await send_answer(scope, send, error.status, text.encode(), _error_headers(error))
 
 
 def _error_headers(error: ApiError) -> dict[str, str]:

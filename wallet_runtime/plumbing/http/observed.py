@@ -3,6 +3,7 @@
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from wallet_runtime.contract.secrets import masked
 from wallet_runtime.plumbing.errors import Unauthorized
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.envelope import send_answer
@@ -26,7 +27,9 @@ class HealthEndpoint:
         if not auth.may_observe(self._settings, scope["headers_read"]):
             answer = {name: answer[name] for name in TOLD_TO_ALL}
         status = 503 if answer["status"] == "failing" else 200
-        await send_answer(scope, send, status, msgspec.json.encode(answer), {})
+        # A check's reason may be the text of an exception.
+        text = masked(msgspec.json.encode(answer).decode())
+        await send_answer(scope, send, status, text.encode(), {})
 
 
 class MetricsEndpoint:

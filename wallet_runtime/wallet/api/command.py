@@ -10,6 +10,7 @@ import msgspec
 from wallet_runtime.contract.freeze import INGRESS, SEALED
 from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
 from wallet_runtime.plumbing.http.app import Answer, Call
+from wallet_runtime.plumbing.http.envelope import error_body
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
@@ -83,20 +84,11 @@ def confirm_not_frozen(context: Context, request: Request, decision: Decision) -
         raise Maintenance(details={"freeze_level": level}, retry_after=FROZEN_RETRY_SECONDS)
 
 
-def told(request_id: str, result: Result) -> dict[str, Any]:
+def batch_result(request_id: str, result: Result) -> dict[str, Any]:
     """Tell one result of a batch: `request_id`, `status` and `body` as the command alone would have answered."""
     if isinstance(result, ApiError):
-        body = {
-            "status": result.status,
-            "code": result.code,
-            "message": result.message,
-            "details": result.details,
-        }
-        return {
-            "request_id": request_id,
-            "status": result.status,
-            "body": body | {"request_id": request_id},
-        }
+        body = msgspec.Raw(error_body(result, request_id))
+        return {"request_id": request_id, "status": result.status, "body": body}
     status, answer = result
     return {
         "request_id": request_id,

@@ -17,9 +17,9 @@ from wallet_runtime.wallet.api.command import (
     PREFIX,
     CurrencyMismatch,
     Rule,
+    batch_result,
     name_request,
     perform,
-    told,
     wish,
 )
 from wallet_runtime.wallet.domain import bets, cash
@@ -180,7 +180,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
         200,
         {
             "results": [
-                told(wish.request.request_id, result)
+                batch_result(wish.request.request_id, result)
                 for wish, result in zip(wishes, results, strict=True)
             ]
         },
