@@ -1,4 +1,4 @@
-"""What can go wrong in the toolkit. The class is the vocabulary: its docstring is the default message."""
+"""The errors of the toolkit. A class is a word: its docstring is the default message."""
 
 from rubyops.model.exit_code import ExitCode
 

@@ -32,7 +32,8 @@ def one_code(read: Read) -> tuple[str, str]:
     if silent:
         return (
             "",
-            f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it runs",
+            f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it "
+            "runs",
         )
     by_code = {code: name for name, code in told.items() if code}
     if len(by_code) > 1:

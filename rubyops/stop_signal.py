@@ -28,6 +28,9 @@ class StopSignal:
         self._event.wait(seconds)
 
     def raise_if_set(self) -> None:
-        """Raise `Interrupted` or `Terminated` if stopping was asked for; called only where nothing is half done."""
+        """Raise `Interrupted` or `Terminated` if stopping was asked for.
+
+        It is called only where nothing is half done.
+        """
         if self._event.is_set():
             raise Terminated() if self._terminated else Interrupted()

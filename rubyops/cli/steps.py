@@ -10,7 +10,7 @@ from rubyops import bootstrap
 from rubyops.cli.console import Console
 from rubyops.cli.options import line, run_options
 from rubyops.cli.session import carry_out
-from rubyops.engine.playbook import type_params
+from rubyops.engine.playbook.params import type_params
 from rubyops.errors import UsageError
 from rubyops.registry import COMMANDS
 

@@ -246,8 +246,8 @@ def _refuse_another(change: FreezeChange) -> None:
     """Refuse a repeat that finds another freeze than the one that this effect made (K18)."""
     if not change.applied and change.epoch != change.present:
         raise Refused(
-            f"this effect changed the freeze at epoch {change.epoch}, and somebody changed it since "
-            f"(now {change.level} at epoch {change.present}): this run goes no further",
+            f"this effect changed the freeze at epoch {change.epoch}, and somebody changed it "
+            f"since (now {change.level} at epoch {change.present}): this run goes no further",
             next_command="rubyops status",
             details=asdict(change),
         )

@@ -1,4 +1,4 @@
-"""The wait for a freeze level to be in force: fence row and every copy agree with `control` (K2)."""
+"""The wait for a freeze to be in force: fence row and every copy agree with `control` (K2)."""
 
 import time
 from collections.abc import Callable

@@ -26,7 +26,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended. `state` is finished, failed, stopped or planned (a dry-run); `freeze` is the truth of the money."""
+    """How a run ended.
+
+    `state` is finished, failed, stopped or planned (a dry-run); `freeze` is the one in force.
+    """
 
     run_id: str
     playbook: str
@@ -95,7 +98,10 @@ class Silent:
 
 
 def status_of(error: Exception) -> Status:
-    """Return the status of an effect or step that ended with this error; whatever is not surely failed is unknown."""
+    """Return the status of an effect or step that ended with this error.
+
+    An effect that may have been applied is unknown, never failed.
+    """
     if isinstance(error, Refused):
         return "refused"
     if isinstance(error, OutcomeUnknown | Unreachable):

@@ -58,7 +58,10 @@ class Session:
         return self._runner(run_id, plan, journal).run()
 
     def rehearse(self, playbook: Playbook) -> RunReport:
-        """Plan and look, write nothing but this run's own journal. Raises `Unreachable` on an environment that is down."""
+        """Plan and look; write nothing but this run's own journal.
+
+        Raises `Unreachable` on an environment that is down.
+        """
         self.ports.read.one(PING, database="control")
         plan = self.plan(playbook)
         run_id = new_run_id()
@@ -120,8 +123,8 @@ class Session:
         others = [short_commit(commit) for commit in history.commits if commit != now]
         if others:
             self.reporter.note(
-                f"{history.run_id} was begun under commit {', '.join(others)} and goes on under {short_commit(now)}: "
-                "what it records is no evidence for either"
+                f"{history.run_id} was begun under commit {', '.join(others)} and goes on under "
+                f"{short_commit(now)}: what it records is no evidence for either"
             )
 
     def _begin(self, run_id: str, plan: Plan) -> Journal:

@@ -15,11 +15,13 @@ DEFAULT_ENVIRONMENT = "local"  # the one that is meant where none is named
 
 @dataclass(frozen=True)
 class Environment:
-    """One entry of the environments file, and the folder where everything of it is kept on the operator's side.
+    """One entry of the environments file.
 
-    `copies` is how many copies of each process run, `seed_players` how many legacy players a new platform is given.
-    With `confirm` a changing run must be confirmed by the environment's name. The URLs name servers that are not
-    the driver's own, `database_url` as a superuser and with the platform's database; None means that the driver brings its own.
+    `home` is the folder where the operator keeps everything of it. `copies` is the number of copies
+    of each process, `seed_players` the number of legacy players that a new platform is given.
+    With `confirm` a changing run must be confirmed by the environment's name. The URLs name servers
+    that are not the driver's own, `database_url` as a superuser and with the platform's database;
+    with None the driver brings its own.
     """
 
     name: str

@@ -8,7 +8,7 @@ FindingStatus = Literal["ok", "failed", "inconclusive"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's answer: a status, a sentence for a person, and figures and sample ids for a program."""
+    """One check's answer: a status, a sentence, and figures and sample ids for a program."""
 
     status: FindingStatus
     summary: str

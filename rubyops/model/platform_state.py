@@ -1,4 +1,4 @@
-"""The state of a platform that a verification stands for, as plain data, and how two of them differ."""
+"""The state that a verification stands for, as plain data, and how two of them differ."""
 
 from collections.abc import Mapping
 from typing import Any

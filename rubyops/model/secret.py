@@ -4,9 +4,12 @@ from wallet_runtime.contract.secrets import MASK, keep_out
 
 
 class Secret(str):
-    """A password, token or URL that holds one: drivers take it as the text it is, while printing, logging or formatting it shows a mask.
+    """A password, a token, or a URL that holds one.
 
-    Where its plain text gets into something else that is printed or journaled, that is masked, too (`contract.secrets.masked`).
+    Drivers take it as the text it is; printing, logging or formatting it shows a mask.
+
+    Its plain text is masked in everything else that is printed or journalled, too
+    (`contract.secrets.masked`).
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""The words for how a check or a step ended (SPEC 2.4); `unknown` is never painted as success or failure."""
+"""The words for the end of a check or a step (SPEC 2.4); `unknown` is neither good nor bad."""
 
 from typing import Literal
 

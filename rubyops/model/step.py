@@ -15,7 +15,10 @@ COMMAND_LINE = "the command line"  # the source of a playbook that is one comman
 
 
 def option(text: str, default: Any = MISSING) -> Any:
-    """Declare a field of a command's Params with the help text that its option shows; without a default it is required."""
+    """Declare a field of a command's Params with the help text of its option.
+
+    Without a default it is required.
+    """
     return field(default=default, metadata={"help": text})
 
 
@@ -36,10 +39,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Command(Generic[P]):
-    """A step that may change something: its typed parameters and the pure function from facts to effects.
+    """A step that may change something: typed parameters, and a pure function to effects.
 
-    `plan` raises `Refused` where a guard forbids the step. `undo` names the command line that takes it back. `records` names
-    the suite under which a dry-run's facts, and a whole rollout's result, are kept for this commit (`Read.results`).
+    `plan` raises `Refused` where a guard forbids the step. `undo` is the command line that takes it
+    back. `records` names the suite under which a dry-run's facts, and a whole rollout's result, are
+    kept for this commit (`Read.results`).
     """
 
     name: str
@@ -57,7 +61,7 @@ FindCommand = Callable[[str], Command[Any]]
 
 @dataclass(frozen=True)
 class Check:
-    """A question about the environment that changes nothing. `ids` are the source lines it answers."""
+    """A question about the environment that changes nothing. `ids` are source lines it answers."""
 
     name: str
     title: str
@@ -67,7 +71,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a loaded playbook: a command with its parameters, or a check, and where it stands in the file."""
+    """One step of a loaded playbook: a command with its parameters, or a check.
+
+    `line` is its place in the file.
+    """
 
     id: str
     title: str
@@ -80,7 +87,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Playbook:
-    """A validated playbook. `rollback` ones freeze first; `parameters` are what the file's `${...}` were filled with."""
+    """A validated playbook. `parameters` are the values that filled the file's `${...}`."""
 
     name: str
     title: str

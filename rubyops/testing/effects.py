@@ -21,10 +21,10 @@ def _nothing(verb: str, subject: str) -> None:
 
 @dataclass
 class Recorder:
-    """Notes each act as (verb, effect id or subject), and calls `on_act`, where a test may break it.
+    """Notes each act as (verb, effect id or subject), and calls `on_act`, which may break it.
 
-    `answer` is what services answer, `figures` what suites give, `money` whether the wallet's
-    tables are there.
+    `answer` is the answer of services, `figures` the result of suites, `money` whether the
+    wallet's tables are there.
     """
 
     on_act: Callable[[str, str], None] = _nothing

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from checks.money.outbox_drained import EXPECTED_GROUPS
 from checks.platform import policy_endpoint, topology_endpoint
 from rubyops.effects.base import AnyEffect
-from rubyops.engine.playbook import type_params
+from rubyops.engine.playbook.params import type_params
 from rubyops.errors import RubyopsError
 from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer

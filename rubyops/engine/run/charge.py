@@ -78,7 +78,10 @@ class Charge:
         return True
 
     def anchor(self) -> None:
-        """From now on keep the journal's newest line in `control`; the brake does so without a lock."""
+        """Keep the journal's newest line in `control` from now on.
+
+        The brake does so without a lock.
+        """
         if not self._anchored:
             self._anchored = True
             self._journal.anchor_to(self._keep, self._ports.control.head(self._run_id))
@@ -147,7 +150,8 @@ def raise_fence(
             holders = ports.fence.holders()
             if time.monotonic() - began >= FENCE_SECONDS:
                 raise TimedOut(
-                    f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. This run is not in charge, and changed nothing",
+                    f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. "
+                    "This run is not in charge, and changed nothing",
                     next_command="rubyops status",
                 ) from late
         if holders != told:

@@ -33,7 +33,7 @@ class DryRun:
     def run(self) -> RunReport:
         """Look.
 
-        Raises `Unreachable` where there is nothing to look at, `WriteAttempted` where looking wrote.
+        Raises `Unreachable` where nothing is there to look at, `WriteAttempted` where looking wrote.
         """
         with _ended(self.journal):
             started = datetime.now(UTC)

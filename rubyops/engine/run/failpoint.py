@@ -1,7 +1,9 @@
-"""Kills or pauses this very process at a named point, so that tests can prove what holds there. Off unless the variable is set.
+"""Kills or pauses this very process at a named point, for tests. Off unless the variable is set.
 
-`RUBYOPS_FAILPOINT=<before-intent|after-intent|after-effect|after-outcome>:<n>`: die at that point of the n-th effect of the process.
-`RUBYOPS_FAILPOINT=pause-before:<step id>`: stand still before that step until SIGCONT comes, while the platform goes on.
+`RUBYOPS_FAILPOINT=<point>:<n>` kills it at that point of its n-th effect; the points are
+before-intent, after-intent, after-effect and after-outcome.
+`RUBYOPS_FAILPOINT=pause-before:<step id>` stops it before that step until SIGCONT comes, while the
+platform goes on.
 """
 
 import os

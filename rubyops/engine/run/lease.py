@@ -38,7 +38,7 @@ class Lease:
                 self._lost = error
                 return
             except RubyopsError:
-                # The lease may still hold; whoever is about to act asks again and gets the error there.
+                # The lease may still hold: the next act asks again and gets the error there.
                 # A busy or hung control database must not end the heartbeat.
                 continue
 
@@ -56,7 +56,7 @@ class Lease:
         self.close()
 
     def close(self) -> None:
-        """Stop the heartbeat and give the lock back; a control database that is gone lets it expire instead."""
+        """Stop the heartbeat and give the lock back; without a control database it expires."""
         self._ended.set()
         self._thread.join(timeout=JOIN_SECONDS)
         # How the run ended is told whether or not the lock could be given back.

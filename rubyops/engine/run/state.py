@@ -1,7 +1,7 @@
 """The state of a run, and the actions and events that move it: plain values, without a port.
 
 A run is a fold: `rules.next_action` says from the state which action comes next, the runner does
-it and gets an event, and `rules.advance` folds the event into the state (ADR 24).
+it and gets an event, and `rules.advance` folds the event into the state (ADR 25).
 """
 
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Every kind of effect is thought about: whether it changes the platform, and who may do it when."""
+"""Every kind of effect is registered, and its traits are those that somebody decided."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -28,7 +28,7 @@ LEAVES_IT = {
 
 
 def every_kind() -> set[type[e.AnyEffect]]:
-    """Every class of effect in the modules of `rubyops.effects`, whether it is registered or not."""
+    """Every class of effect in `rubyops.effects`, whether it is registered or not."""
     for module in iter_modules(effects.__path__):
         import_module(f"{effects.__name__}.{module.name}")
     return set(Effect.__subclasses__())

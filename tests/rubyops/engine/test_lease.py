@@ -1,4 +1,4 @@
-"""The lease beats on when the control database refuses or hangs for a while, and its end hides nothing."""
+"""The lease beats on while the control database refuses or hangs, and its end hides nothing."""
 
 import time
 from collections.abc import Iterator

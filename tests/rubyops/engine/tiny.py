@@ -1,4 +1,4 @@
-"""A playbook of two tiny commands, carried out by the real engine on a real control database and real files.
+"""A playbook of tiny commands, carried out by the engine on a real control database and files.
 
 Run as a program it is what the kill tests kill: acts land in a file that survives the process.
 """
@@ -17,7 +17,7 @@ from rubyops.adapters.journal_file import JournalFolder
 from rubyops.effects.freeze import RaiseFreeze, TakeOverFreeze
 from rubyops.effects.platform import StartProcesses, StopProcesses
 from rubyops.effects.service_call import CallService
-from rubyops.engine.playbook import Library
+from rubyops.engine.playbook.library import Library
 from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
 from rubyops.model.finding import passed

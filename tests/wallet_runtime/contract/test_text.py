@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from rubyops.cli.console import Console
-from rubyops.engine.playbook import type_params
+from rubyops.engine.playbook.params import type_params
 from wallet_runtime.contract.text import acts, shown, shown_in_json
 from wallet_runtime.plumbing.runtime import logging
 
