@@ -24,9 +24,9 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request, State
-from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many
+from wallet_runtime.wallet.store.batch import COMMANDS_MAX, BatchItem, perform_many
 from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
-from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
 from wallet_runtime.wallet.store.money import Money, money_of
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -60,7 +60,7 @@ def prepare(bench: Bench, players: int) -> None:
         documents = Documents(money.database)
         documents.seed("RUBY_SPLIT_V1", "bench")
         documents.activate(
-            PairWish("RUBY_SPLIT_V1", 1, "default", 1, None, None, "bench", "activate")
+            ActivationRequest("RUBY_SPLIT_V1", 1, "default", 1, None, None, "bench", "activate")
         )
         for number in range(players):
             money.register(BRAND, player_id(number), "EUR", False)
@@ -105,21 +105,23 @@ def named(number: int, name: str) -> Request:
     )
 
 
-def bet(number: int) -> Wish:
+def bet(number: int) -> BatchItem:
     """Make one authorization of a player under ids of its own."""
     request = named(number, "bet")
     command = bets.Authorize(
         "mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR"
     )
     reads = bets.authorize_reads(command)
-    return Wish(request, reads, lambda state, pair: bets.authorize(request, command, state, pair))
+    return BatchItem(
+        request, reads, lambda state, pair: bets.authorize(request, command, state, pair)
+    )
 
 
 def single(money: Money, number: int) -> int:
     """Authorize one bet; return 1 if it was accepted, 0 if the player moved too often meanwhile."""
-    wish = bet(number)
+    item = bet(number)
     try:
-        return int(money.perform(wish.request, wish.reads, wish.decide)[0] == 200)
+        return int(money.perform(item.request, item.reads, item.decide)[0] == 200)
     except ServiceBusy:
         return 0
 

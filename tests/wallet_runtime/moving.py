@@ -19,7 +19,7 @@ from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bonus, cash, coupons, points
 from wallet_runtime.wallet.domain.state import Scope
-from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
 from wallet_runtime.wallet.store.money import money_of
 
 Rows = list[tuple[Any, ...]]
@@ -128,7 +128,9 @@ class Desk:
 
     def activate(self, code: str, start: str, name: str) -> None:
         Documents(self.wallet).activate(
-            PairWish(code, 1, "default", POLICIES[code], start, 1, "test", name, fence_token=1)
+            ActivationRequest(
+                code, 1, "default", POLICIES[code], start, 1, "test", name, fence_token=1
+            )
         )
 
     def state(self) -> Rows:

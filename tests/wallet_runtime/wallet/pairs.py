@@ -1,11 +1,13 @@
 """Documents to begin a test with."""
 
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
 
 
 def activate_split(database: Database) -> None:
     """Seed and activate RUBY_SPLIT_V1 version 1."""
     documents = Documents(database)
     documents.seed("RUBY_SPLIT_V1", "test")
-    documents.activate(PairWish("RUBY_SPLIT_V1", 1, "default", 1, None, None, "test", "activate"))
+    documents.activate(
+        ActivationRequest("RUBY_SPLIT_V1", 1, "default", 1, None, None, "test", "activate")
+    )

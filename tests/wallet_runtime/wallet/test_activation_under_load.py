@@ -19,9 +19,9 @@ from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.documents import (
     SWITCH_MILLISECONDS,
+    ActivationRequest,
     ActivePairMoved,
     Documents,
-    PairWish,
 )
 from wallet_runtime.wallet.store.money import ATTEMPTS_MAX, money_of
 
@@ -42,8 +42,8 @@ VALUES (gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'CASINO_NORMAL', 
 """
 
 
-def _wish(version: int, start: int, name: str) -> PairWish:
-    return PairWish(CODE, version, "default", version, CODE, start, "test", name)
+def _wish(version: int, start: int, name: str) -> ActivationRequest:
+    return ActivationRequest(CODE, version, "default", version, CODE, start, "test", name)
 
 
 def _flip(documents: Documents, number: int) -> None:
@@ -230,7 +230,9 @@ def test_money_that_came_in_after_the_validation_is_not_stranded(
 
     def activate() -> None:
         try:
-            documents.activate(PairWish(CODE, 7, "default", 7, CODE, 1, "test", "dropping"))
+            documents.activate(
+                ActivationRequest(CODE, 7, "default", 7, CODE, 1, "test", "dropping")
+            )
         except ApiError as error:
             refused.append(error)
 
@@ -252,12 +254,14 @@ def test_of_two_policies_activated_at_once_from_one_pair_one_wins(wallet: Databa
     for version in (8, 9):
         documents.save_policy("default", document | {"version": version}, "test")
     wishes = [
-        PairWish(CODE, 1, "default", version, CODE, 1, "test", f"policy-{version}", "default", 1)
+        ActivationRequest(
+            CODE, 1, "default", version, CODE, 1, "test", f"policy-{version}", "default", 1
+        )
         for version in (8, 9)
     ]
     started, won, lost = threading.Barrier(2), [], []
 
-    def activate(wish: PairWish) -> None:
+    def activate(wish: ActivationRequest) -> None:
         started.wait()
         try:
             won.append(documents.activate(wish)["policy_version"])

@@ -14,7 +14,7 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
-from wallet_runtime.wallet.store.batch import COMMANDS_MAX, Wish, perform_many
+from wallet_runtime.wallet.store.batch import COMMANDS_MAX, BatchItem, perform_many
 from wallet_runtime.wallet.store.money import money_of
 
 MINUS_ALL = "UPDATE wallet.wallet_bucket SET balance = 0 WHERE player_id = %s"
@@ -29,19 +29,21 @@ def players(wallet: Database) -> list[Player]:
     return found
 
 
-def wish(player: Player, rule: Any, command: Any, name: str, *, fingerprint: str = "ab") -> Wish:
+def item(
+    player: Player, rule: Any, command: Any, name: str, *, fingerprint: str = "ab"
+) -> BatchItem:
     """Make a command of a batch on a bet of this player."""
     transaction = uuid5(player.player_id, f"{rule.__name__} {name}")
     request = Request(
         player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction
     )
     reads = Reads(provider_id="mocksports", bet_id=command.bet_id, with_locks=True)
-    return Wish(request, reads, lambda state, pair: rule(request, command, state, pair))
+    return BatchItem(request, reads, lambda state, pair: rule(request, command, state, pair))
 
 
-def bet(player: Player, name: str, stake: int = 100, **how: Any) -> Wish:
+def bet(player: Player, name: str, stake: int = 100, **how: Any) -> BatchItem:
     """Make an authorization of a batch."""
-    return wish(
+    return item(
         player,
         bets.authorize,
         bets.Authorize("mocksports", "SPORTS", f"{player.player_id}-{name}", "r", stake, "EUR"),
@@ -50,9 +52,9 @@ def bet(player: Player, name: str, stake: int = 100, **how: Any) -> Wish:
     )
 
 
-def result(player: Player, name: str, payout: str = "2.50") -> Wish:
+def result(player: Player, name: str, payout: str = "2.50") -> BatchItem:
     """Make a settlement of a batch."""
-    return wish(
+    return item(
         player, bets.settle, bets.Settle("mocksports", f"{player.player_id}-{name}", payout), name
     )
 
@@ -87,13 +89,13 @@ def test_a_batch_does_what_each_command_would_alone(
 def test_what_one_is_refused_takes_nothing_from_the_others(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    wishes = [
+    items = [
         bet(players[0], "b1"),
         bet(players[1], "b1", stake=5_000),
         result(players[2], "unknown"),
         bet(players[3], "b1"),
     ]
-    assert statuses(perform_many(players[0].money, wishes)) == [
+    assert statuses(perform_many(players[0].money, items)) == [
         200,
         409,
         "AUTHORIZATION_NOT_FOUND",
@@ -126,14 +128,14 @@ def test_commands_of_one_player_follow_one_another(
     players: list[Player], look: psycopg.Connection
 ) -> None:
     player = players[0]
-    wishes = [
+    items = [
         bet(player, "b1", 600),
         bet(player, "b2", 600),
         bet(player, "b3", 400),
         result(player, "b1", "0"),
         bet(players[1], "b1"),
     ]
-    found = perform_many(player.money, wishes)
+    found = perform_many(player.money, items)
     assert statuses(found) == [200, 409, 200, 200, 200]
     assert not isinstance(found[1], ApiError) and found[1][1]["code"] == "INSUFFICIENT_FUNDS"
     assert held(look, player) == 0
@@ -191,14 +193,14 @@ def test_a_batch_does_not_add_up_what_it_waits_for_each_player(
 ) -> None:
     """It holds the players it has taken, and the gate that a freeze needs, while it waits for the next one."""
     players.sort(key=lambda player: (player.brand_id, player.player_id))
-    wishes = [bet(player, "b1") for player in players]
+    items = [bet(player, "b1") for player in players]
     with look.transaction():
         look.execute(
             "SELECT FROM wallet.wallet_player WHERE player_id = ANY (%s) FOR UPDATE",
             [[one.player_id for one in players[1:]]],
         )
         started = time.monotonic()
-        assert statuses(perform_many(players[0].money, wishes)) == [200, "BUSY", "BUSY", "BUSY"]
+        assert statuses(perform_many(players[0].money, items)) == [200, "BUSY", "BUSY", "BUSY"]
         assert time.monotonic() - started < 5.5
     assert (
         statuses(perform_many(players[0].money, [bet(player, "b1") for player in players]))

@@ -16,7 +16,7 @@ from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.records import BetOpened
 from wallet_runtime.wallet.domain.state import PolicySnapshot, Request
-from wallet_runtime.wallet.store.batch import Wish, perform_many
+from wallet_runtime.wallet.store.batch import BatchItem, perform_many
 from wallet_runtime.wallet.store.command import NO_BET, Command, command_of, parameters
 
 FIELDS = (
@@ -120,11 +120,11 @@ def played(player: Player, *, together: bool) -> list[int]:
     statuses = []
     for number, (rule, command, reads) in enumerate(rules):
         request = msgspec.structs.replace(asked(player), request_id=f"{AWKWARD}{number}")
-        wish = Wish(request, reads, partial(rule, request, command))
+        item = BatchItem(request, reads, partial(rule, request, command))
         done = (
-            perform_many(player.money, [wish])[0]
+            perform_many(player.money, [item])[0]
             if together
-            else player.money.perform(wish.request, wish.reads, wish.decide)
+            else player.money.perform(item.request, item.reads, item.decide)
         )
         assert isinstance(done, tuple)
         statuses.append(done[0])

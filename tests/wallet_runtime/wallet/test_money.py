@@ -16,9 +16,9 @@ from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash, rolling
 from wallet_runtime.wallet.store.documents import (
+    ActivationRequest,
     ActivePairMoved,
     Documents,
-    PairWish,
     RequestReused,
 )
 from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, money_of
@@ -294,9 +294,11 @@ INSERT INTO wallet.wallet_idempotency VALUES (%s, 'test', 'deposit', 'twin', '\\
 """
 
 
-def _wish(version: int, start: int | None, request_id: str) -> PairWish:
+def _wish(version: int, start: int | None, request_id: str) -> ActivationRequest:
     code = None if start is None else "RUBY_SPLIT_V1"
-    return PairWish("RUBY_SPLIT_V1", version, "default", version, code, start, "test", request_id)
+    return ActivationRequest(
+        "RUBY_SPLIT_V1", version, "default", version, code, start, "test", request_id
+    )
 
 
 def test_activation_is_idempotent_and_names_its_start(

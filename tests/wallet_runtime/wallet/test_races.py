@@ -25,7 +25,7 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
-from wallet_runtime.wallet.store.documents import Documents, PairWish
+from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
 from wallet_runtime.wallet.store.money import Money
 
 RACES = 200
@@ -107,7 +107,9 @@ class Race:
     def activate(self, copy: int, version: int, request_id: str) -> Answer:
         """Activate a version of both documents, starting from the one that is active now."""
         code = None if self.active is None else CODE
-        wish = PairWish(CODE, version, "default", version, code, self.active, "test", request_id)
+        wish = ActivationRequest(
+            CODE, version, "default", version, code, self.active, "test", request_id
+        )
         try:
             return 200, str(self.documents[copy].activate(wish)["topology_version"])
         except ApiError as error:

@@ -15,7 +15,7 @@ from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
-from wallet_runtime.wallet.store.batch import Result, Wish
+from wallet_runtime.wallet.store.batch import BatchItem, Result
 from wallet_runtime.wallet.store.money import money_of
 
 # Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a second one.
@@ -59,9 +59,9 @@ def perform(
     return Answer(status, answer)
 
 
-def wish(
+def batch_item(
     context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: Reads
-) -> Wish:
+) -> BatchItem:
     """Make a command of a batch."""
 
     def decide(state: State, pair: ActivePair) -> Decision:
@@ -69,7 +69,7 @@ def wish(
         confirm_not_frozen(context, request, decision)
         return decision
 
-    return Wish(request, reads, decide)
+    return BatchItem(request, reads, decide)
 
 
 def confirm_not_frozen(context: Context, request: Request, decision: Decision) -> None:

@@ -13,7 +13,7 @@ from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import broken
-from wallet_runtime.wallet.store.documents import Documents, Kind, PairWish, PolicyRequired
+from wallet_runtime.wallet.store.documents import ActivationRequest, Documents, Kind, PolicyRequired
 from wallet_runtime.wallet.store.drafts import Asked, typed_policy
 
 HISTORY_MAX = 200
@@ -183,8 +183,8 @@ def activate_topology(context: Context, call: Call) -> Answer:
                 details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__))
             )
         policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
-    wish = _wish(call, call.path["code"], body.version, policy, body.from_pair)
-    return Answer(200, documents.activate(wish, body.policy_document))
+    wanted = _activation_request(call, call.path["code"], body.version, policy, body.from_pair)
+    return Answer(200, documents.activate(wanted, body.policy_document))
 
 
 def activate_policy(context: Context, call: Call) -> Answer:
@@ -202,7 +202,9 @@ def activate_policy(context: Context, call: Call) -> Answer:
     return Answer(
         200,
         documents.activate(
-            _wish(call, gate["topology_code"], gate["topology_version"], policy, start)
+            _activation_request(
+                call, gate["topology_code"], gate["topology_version"], policy, start
+            )
         ),
     )
 
@@ -214,10 +216,10 @@ def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:
     return body.policy
 
 
-def _wish(
+def _activation_request(
     call: Call, code: str, version: int, policy: PolicyReference, start: PairStart | None
-) -> PairWish:
-    return PairWish(
+) -> ActivationRequest:
+    return ActivationRequest(
         topology_code=code,
         topology_version=version,
         policy_key=policy.policy_key,

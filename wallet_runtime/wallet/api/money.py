@@ -17,10 +17,10 @@ from wallet_runtime.wallet.api.command import (
     PREFIX,
     CurrencyMismatch,
     Rule,
+    batch_item,
     batch_result,
     name_request,
     perform,
-    wish,
 )
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
@@ -167,21 +167,21 @@ def settle_batch(context: Context, call: Call) -> Answer:
     if not 1 <= len(body.bets) <= COMMANDS_MAX:
         raise Invalid(f"bets must be 1 to {COMMANDS_MAX}, found {len(body.bets)}")
     call.command_id()
-    wishes = []
-    for item in body.bets:
-        command = _settlement(item)
+    items = []
+    for bet in body.bets:
+        command = _settlement(bet)
         alone = replace(
-            call, request_id=confirm_identifier(item.request_id, "request_id"), route=SETTLE_PATH
+            call, request_id=confirm_identifier(bet.request_id, "request_id"), route=SETTLE_PATH
         )
-        request = name_request(alone, item.player_id, command)
-        wishes.append(wish(context, request, command, bets.settle, bets.settle_reads(command)))
-    results = perform_many(money_of(context.database), wishes)
+        request = name_request(alone, bet.player_id, command)
+        items.append(batch_item(context, request, command, bets.settle, bets.settle_reads(command)))
+    results = perform_many(money_of(context.database), items)
     return Answer(
         200,
         {
             "results": [
-                batch_result(wish.request.request_id, result)
-                for wish, result in zip(wishes, results, strict=True)
+                batch_result(item.request.request_id, result)
+                for item, result in zip(items, results, strict=True)
             ]
         },
     )

@@ -219,7 +219,7 @@ def mark_paid(request: Request, command: Review, state: State, pair: ActivePair)
 
 
 def cancel(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> available again, by the player's own wish, as long as nobody has approved the withdrawal."""
+    """Pending -> available again, at the player's request, until somebody approves the withdrawal."""
     return _move(request, command, state, pair, CANCEL, "canceled", (CASH_PENDING, CASH_AVAILABLE))
 
 

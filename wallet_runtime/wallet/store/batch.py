@@ -29,7 +29,7 @@ Result = tuple[int, dict[str, Any]] | ApiError
 
 
 @dataclass
-class Wish:
+class BatchItem:
     """A command of a batch, as `Money.perform` takes it alone, and how often the player was too quick for it."""
 
     request: Request
@@ -39,62 +39,62 @@ class Wish:
     result: Result | None = None
 
 
-def perform_many(money: Money, wishes: Sequence[Wish]) -> list[Result]:
+def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
     """Carry every command out once and for all; return each one's final status and body, or the error it would have raised alone.
 
     At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `ServiceBusy`; a repeat under the same request ids finishes it.
     """
-    assert len(wishes) <= COMMANDS_MAX
+    assert len(items) <= COMMANDS_MAX
     until = time.monotonic() + SECONDS_MAX
     with money.database.session() as session:
-        while (turn := _next_of_each_player(wishes)) and time.monotonic() < until:
+        while (turn := _next_of_each_player(items)) and time.monotonic() < until:
             _take(money, session, turn)
     late = ServiceBusy("the batch took too long; repeat this request under the same request id")
-    return [late if wish.result is None else wish.result for wish in wishes]
+    return [late if item.result is None else item.result for item in items]
 
 
-def _next_of_each_player(wishes: Sequence[Wish]) -> list[Wish]:
+def _next_of_each_player(items: Sequence[BatchItem]) -> list[BatchItem]:
     """Pick the first open command of each player, sorted by player: two batches lock players in one order and cannot deadlock."""
     first = {
-        (wish.request.brand_id, wish.request.player_id): wish
-        for wish in reversed(wishes)
-        if wish.result is None
+        (item.request.brand_id, item.request.player_id): item
+        for item in reversed(items)
+        if item.result is None
     }
     return [first[key] for key in sorted(first)]
 
 
-def _take(money: Money, session: DatabaseSession, turn: list[Wish]) -> None:
-    wanted = [state_wanted(wish.request, wish.reads) for wish in turn]
+def _take(money: Money, session: DatabaseSession, turn: list[BatchItem]) -> None:
+    wanted = [state_wanted(item.request, item.reads) for item in turn]
     rows = session.all("wallet_read_states", commands=encoded(wanted))
     states = [msgspec.json.decode(row["state"], type=State) for row in rows]
     decided = list(_decided(money, session, zip(turn, states, strict=True)))
     if not decided:
         return
-    payload = [command_of(wish.request, state, decision) for wish, state, decision in decided]
+    payload = [command_of(item.request, state, decision) for item, state, decision in decided]
     row = session.one("wallet_apply_commands", commands=encoded(payload))
     outcomes = read_outcomes(row["outcomes"])
     failpoint.reach("wallet.after_commit")
-    for (wish, _, decision), outcome in zip(decided, outcomes, strict=True):
-        money.remembered.forget(wish.request)
-        wish.result = _result(wish, decision, outcome)
+    for (item, _, decision), outcome in zip(decided, outcomes, strict=True):
+        money.player_cache.forget(item.request)
+        item.result = _result(item, decision, outcome)
 
 
 def _decided(
-    money: Money, session: DatabaseSession, turn: Iterator[tuple[Wish, State]]
-) -> Iterator[tuple[Wish, State, Decision]]:
-    for wish, state in turn:
+    money: Money, session: DatabaseSession, turn: Iterator[tuple[BatchItem, State]]
+) -> Iterator[tuple[BatchItem, State, Decision]]:
+    for item, state in turn:
         try:
             if state.stored is not None:
-                wish.result = one.replay(wish.request, state.stored)
+                item.result = one.replay(item.request, state.stored)
             else:
-                yield wish, state, money.decide(session, state, wish.decide)
+                yield item, state, money.decide(session, state, item.decide)
         except ReadMore as more:
-            wish.reads = wish.reads | more.reads
+            item.reads = item.reads | more.reads
         except ApiError as error:
-            wish.result = error
+            item.result = error
 
 
-def _result(wish: Wish, decision: Decision, outcome: Outcome) -> Result | None:
+def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | None:
     """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again.
 
     An overtaken fencing token is the whole batch's, so it is raised.
@@ -109,10 +109,10 @@ def _result(wish: Wish, decision: Decision, outcome: Outcome) -> Result | None:
         raise FencingTokenOvertaken
     if sqlstate in (sqlstates.PAIR_MOVED, sqlstates.STALE, one.UNIQUE):
         one.STALE_RETRIES.inc()
-        wish.attempts += sqlstate != sqlstates.PAIR_MOVED
+        item.attempts += sqlstate != sqlstates.PAIR_MOVED
         return (
             ServiceBusy("the player's money moved too often to decide this request")
-            if wish.attempts >= one.ATTEMPTS_MAX
+            if item.attempts >= one.ATTEMPTS_MAX
             else None
         )
     if sqlstate in BUSY_STATES:

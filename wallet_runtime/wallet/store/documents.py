@@ -102,7 +102,7 @@ class ByReference(Conflict):
     code = "A7_13_BY_REFERENCE"
 
 
-class PairWish(PairReference, frozen=True):
+class ActivationRequest(PairReference, frozen=True):
     """The pair to activate and the pair to leave, whose policy may be left out.
 
     With them stand the person, the request id and the fencing token of the activation.
@@ -270,7 +270,7 @@ class Documents:
             )
 
     def activate(
-        self, wish: PairWish, policy_document: dict[str, Any] | None = None
+        self, wanted: ActivationRequest, policy_document: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Activate topology and policy in one transaction; the answer to a repeated request id is the first one.
 
@@ -285,34 +285,34 @@ class Documents:
             stop=tenacity.stop_after_attempt(ACTIVATION_ATTEMPTS_MAX),
             reraise=True,
         )
-        return retry(self._activate_once, wish, policy_document)
+        return retry(self._activate_once, wanted, policy_document)
 
     def _activate_once(
-        self, wish: PairWish, policy_document: dict[str, Any] | None
+        self, wanted: ActivationRequest, policy_document: dict[str, Any] | None
     ) -> dict[str, Any]:
         with self._database.transaction() as session:
             gate = session.one("wallet_gate")
             done = session.maybe(
-                "wallet_activation_by_request", caller=wish.caller, request_id=wish.request_id
+                "wallet_activation_by_request", caller=wanted.caller, request_id=wanted.request_id
             )
             if done is not None:
-                if _pair_of(done) != _wished(wish):
+                if _pair_of(done) != _pair_wanted(wanted):
                     raise RequestReused(details={"activated": _pair_of(done)})
                 return {"changed": True, **done}
             if policy_document is not None:
-                _refuse_superseded(session, wish)
-                fence.hold(session, wish.fence_token)
-                save_policy(session, wish.policy_key, policy_document, wish.caller)
-            if _is_active(gate, wish):
-                fence.hold(session, wish.fence_token)
+                _refuse_superseded(session, wanted)
+                fence.hold(session, wanted.fence_token)
+                save_policy(session, wanted.policy_key, policy_document, wanted.caller)
+            if _is_active(gate, wanted):
+                fence.hold(session, wanted.fence_token)
                 return {"changed": False, "activation_no": gate["activation_no"], **_pair_of(gate)}
-            _refuse_other_start(gate, wish)
-            _refuse_violations(_violations(session, gate, wish, keep=True))
-            activation = _switch(session, gate, wish)
+            _refuse_other_start(gate, wanted)
+            _refuse_violations(_violations(session, gate, wanted, keep=True))
+            activation = _switch(session, gate, wanted)
             return {
                 "changed": True,
                 **activation,
-                **_wished(wish),
+                **_pair_wanted(wanted),
                 "from_topology_code": gate["topology_code"],
             }
 
@@ -342,13 +342,13 @@ def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
     return True
 
 
-def _refuse_superseded(session: DatabaseSession, wish: PairWish) -> None:
+def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> None:
     """Raise `ByReference` where the policy that was sent as a document was active before (A7-13)."""
     row = session.maybe(
-        "wallet_policy_version", policy_key=wish.policy_key, version=wish.policy_version
+        "wallet_policy_version", policy_key=wanted.policy_key, version=wanted.policy_version
     )
     if row is not None and row["state"] == SUPERSEDED:
-        message = f"policy {wish.policy_key} version {wish.policy_version} was active before: name it by reference (A7-13)"
+        message = f"policy {wanted.policy_key} version {wanted.policy_version} was active before: name it by reference (A7-13)"
         raise ByReference(message, details=broken("A7-13", "policy_document", message))
 
 
@@ -379,10 +379,10 @@ def _kept_versions(
             )
 
 
-def _refuse_other_start(gate: Row, wish: PairWish) -> None:
+def _refuse_other_start(gate: Row, wanted: ActivationRequest) -> None:
     """Raise `ActivePairMoved` unless the active pair is the one that the activation starts from; a policy only where it names one."""
-    topology = (wish.from_topology_code, wish.from_topology_version)
-    policy = (wish.from_policy_key, wish.from_policy_version)
+    topology = (wanted.from_topology_code, wanted.from_topology_version)
+    policy = (wanted.from_policy_key, wanted.from_policy_version)
     active = _pair_of(gate)
     if topology != tuple(active.values())[:2] or policy not in (
         NO_POLICY,
@@ -391,7 +391,7 @@ def _refuse_other_start(gate: Row, wish: PairWish) -> None:
         raise ActivePairMoved(details={"active": active})
 
 
-def _switch(session: DatabaseSession, gate: Row, wish: PairWish) -> Row:
+def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> Row:
     """Take the gate and switch, in the transaction's last statement. Raises `ServiceBusy` when what was validated has moved since."""
     sealed = gate["freeze_level"] == SEALED
     session.run(
@@ -404,7 +404,7 @@ def _switch(session: DatabaseSession, gate: Row, wish: PairWish) -> Row:
             activation_no=gate["activation_no"],
             **{
                 key: value
-                for key, value in msgspec.structs.asdict(wish).items()
+                for key, value in msgspec.structs.asdict(wanted).items()
                 if not key.startswith("from_")
             },
         )
@@ -459,8 +459,8 @@ def _stored_topology(
     return typed_topology(row["document"]), str(row["state"])
 
 
-def _is_active(gate: Row, wish: PairWish) -> bool:
-    return _pair_of(gate) == _wished(wish)
+def _is_active(gate: Row, wanted: ActivationRequest) -> bool:
+    return _pair_of(gate) == _pair_wanted(wanted)
 
 
 def _pair_of(gate: Row) -> dict[str, Any]:
@@ -470,5 +470,5 @@ def _pair_of(gate: Row) -> dict[str, Any]:
     }
 
 
-def _wished(wish: PairWish) -> dict[str, Any]:
-    return _pair_of(msgspec.structs.asdict(wish))
+def _pair_wanted(wanted: ActivationRequest) -> dict[str, Any]:
+    return _pair_of(msgspec.structs.asdict(wanted))

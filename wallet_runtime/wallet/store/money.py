@@ -41,7 +41,7 @@ from wallet_runtime.wallet.store.outcomes import (
     confirm_done,
     read_outcome,
 )
-from wallet_runtime.wallet.store.remembered import Known, Remembered
+from wallet_runtime.wallet.store.player_cache import CacheEntry, PlayerStateCache
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
@@ -129,7 +129,7 @@ class Money:
     def __init__(self, database: Database) -> None:
         """Keep the database; documents of used pairs are kept too, they never change once active."""
         self.database = database
-        self.remembered = Remembered(lambda: database.generation)
+        self.player_cache = PlayerStateCache(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
     def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, dict[str, Any]]:
@@ -141,8 +141,8 @@ class Money:
         `ServiceBusy` (503) when the player moves faster than it can be decided; none of these is stored.
         """
         with self.database.session() as session:
-            known = self.remembered.guess(request) if reads.is_new_bet else None
-            guessed = known and self._by_guessing(session, request, known, decide)
+            known = self.player_cache.get(request) if reads.is_new_bet else None
+            guessed = known and self._optimistic(session, request, known, decide)
             return guessed or self._by_reading(session, request, reads, decide)
 
     def _by_reading(
@@ -152,7 +152,7 @@ class Money:
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
         while attempts < ATTEMPTS_MAX and time.monotonic() < until:
-            basis = self.remembered.basis()
+            basis = self.player_cache.basis()
             state = _read(session, request, reads)
             if state.stored is not None:
                 return replay(request, state.stored)
@@ -170,14 +170,14 @@ class Money:
                 raise refusal(error.sqlstate, error.message) from error
             else:
                 if outcome.outcome == APPLIED:
-                    self.remembered.keep(request, state, decision, basis)
+                    self.player_cache.put(request, state, decision, basis)
                 return answer(decision, outcome)
         raise ServiceBusy(
             "the player's money moved too often to decide this request; repeat it under the same request id"
         )
 
-    def _by_guessing(
-        self, session: DatabaseSession, request: Request, known: Known, decide: Decide
+    def _optimistic(
+        self, session: DatabaseSession, request: Request, known: CacheEntry, decide: Decide
     ) -> tuple[int, dict[str, Any]] | None:
         """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
 
@@ -191,11 +191,11 @@ class Money:
             outcome = None if decision.refused else _apply(session, request, state, decision)
             if outcome is not None and outcome.outcome == APPLIED:
                 result = "right"
-                self.remembered.keep(request, state, decision, basis)
+                self.player_cache.put(request, state, decision, basis)
                 return answer(decision, outcome)
         except PlayerMoved:
             result = "overtaken"
-            self.remembered.distrust(request, state)
+            self.player_cache.suspend(request, state)
         except (ServiceBusy, InFlight, Unavailable):
             raise
         except (ReadMore, PairMoved, KeyTaken, DatabaseError, ApiError) as left:

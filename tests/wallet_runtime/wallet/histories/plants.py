@@ -27,9 +27,9 @@ from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.records import LockChange
 from wallet_runtime.wallet.domain.state import Request, Share, State
-from wallet_runtime.wallet.store import money, remembered
+from wallet_runtime.wallet.store import money, player_cache
 from wallet_runtime.wallet.store.money import Decide, Money
-from wallet_runtime.wallet.store.remembered import Basis, Remembered
+from wallet_runtime.wallet.store.player_cache import Basis, PlayerStateCache
 
 Patch = pytest.MonkeyPatch
 replace = msgspec.structs.replace
@@ -266,21 +266,21 @@ def _any_payload(patch: Patch) -> None:
 
 
 def _own_command_not_remembered(patch: Patch) -> None:
-    right = remembered._after
+    right = player_cache._after
     patch.setattr(
-        remembered, "_after", lambda state, decision: right(state, replace(decision, legs=()))
+        player_cache, "_after", lambda state, decision: right(state, replace(decision, legs=()))
     )
 
 
 def _coupons_not_remembered(patch: Patch) -> None:
-    right = Remembered.keep
+    right = PlayerStateCache.put
 
     def keep(
-        self: Remembered, request: Request, state: State, decision: Decision, basis: Basis
+        self: PlayerStateCache, request: Request, state: State, decision: Decision, basis: Basis
     ) -> None:
         right(self, request, replace(state, grants=()), decision, basis)
 
-    patch.setattr(Remembered, "keep", keep)
+    patch.setattr(PlayerStateCache, "put", keep)
 
 
 def _nothing_is_locked(patch: Patch) -> None:

@@ -23,7 +23,7 @@ from wallet_runtime.wallet.domain.wins import NewCampaign
 from wallet_runtime.wallet.store import campaigns, choices
 from wallet_runtime.wallet.store import documents as store
 from wallet_runtime.wallet.store.money import Money
-from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
+from wallet_runtime.wallet.store.player_cache import KEPT_SECONDS, PlayerStateCache
 
 LOOKS_KEPT = 16
 
@@ -100,7 +100,7 @@ class Product:
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
             # Time that passes with every look, so that a player is trusted again within a history, and forgotten.
-            copy.remembered = Remembered(
+            copy.player_cache = PlayerStateCache(
                 lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__
             )
         self.activations = itertools.count()
@@ -139,7 +139,7 @@ class Brand:
         topology, policy = documents["topology"], documents["policy"]
         start = (gate["topology_code"], gate["topology_version"])
         request_id = f"activation-{next(self.product.activations)}"
-        wish = store.PairWish(
+        wish = store.ActivationRequest(
             topology["code"],
             topology["version"],
             policy["policy_key"],

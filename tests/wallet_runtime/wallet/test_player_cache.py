@@ -20,10 +20,10 @@ from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.records import Leg
 from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Scope, State
 from wallet_runtime.wallet.domain.state import Player as Held
-from wallet_runtime.wallet.store import remembered
+from wallet_runtime.wallet.store import player_cache
 from wallet_runtime.wallet.store.batch import perform_many
 from wallet_runtime.wallet.store.money import GUESSES, NEGATIVE_PREVENTED, Money
-from wallet_runtime.wallet.store.remembered import KEPT_SECONDS, Remembered
+from wallet_runtime.wallet.store.player_cache import KEPT_SECONDS, PlayerStateCache
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
@@ -35,8 +35,8 @@ class World:
 
     now, made = 0.0, 1
 
-    def remembered(self) -> Remembered:
-        return Remembered(lambda: self.made, lambda: self.now)
+    def cache(self) -> PlayerStateCache:
+        return PlayerStateCache(lambda: self.made, lambda: self.now)
 
 
 @pytest.fixture
@@ -60,21 +60,21 @@ def moved(*legs: Leg, **more: Any) -> Decision:
     )
 
 
-def keep(known: Remembered, who: Request, version: int = 7, *legs: Leg, **more: Any) -> None:
+def keep(known: PlayerStateCache, who: Request, version: int = 7, *legs: Leg, **more: Any) -> None:
     """Keep what a command left that was decided on this version, and read just now."""
     held = msgspec.structs.replace(STATE, player=Held("EUR", "active", False, version))
-    known.keep(who, held, moved(*legs, **more), known.basis())
+    known.put(who, held, moved(*legs, **more), known.basis())
 
 
-def version(known: Remembered, who: Request) -> int | None:
+def version(known: PlayerStateCache, who: Request) -> int | None:
     """Return the version of the state that is believed, if one is."""
-    found = known.guess(who)
+    found = known.get(who)
     return found.state.player.version if found and found.state and found.state.player else None
 
 
 def test_what_a_command_left_is_known(world: World) -> None:
-    known, who = world.remembered(), request()
-    assert known.guess(who) is None
+    known, who = world.cache(), request()
+    assert known.get(who) is None
     keep(
         known,
         who,
@@ -84,18 +84,18 @@ def test_what_a_command_left_is_known(world: World) -> None:
         Leg("STAKE", 2, "EUR"),
         Leg("CASH/AVAILABLE", -1, "EUR"),
     )
-    found = known.guess(who)
+    found = known.get(who)
     assert found is not None and found.state is not None
     assert (found.state.buckets, version(known, who), STATE.buckets) == (
         {"T/A": 3, "T/B": 1},
         8,
         {"T/A": 5},
     )
-    assert known.guess(request()) is None, "another player is not known"
+    assert known.get(request()) is None, "another player is not known"
 
 
 def test_a_player_with_coupons_is_not_known(world: World) -> None:
-    known, who = world.remembered(), request()
+    known, who = world.cache(), request()
     keep(known, who)
     keep(known, who, 8, grants_opened=({"grant_id": "g"},))
     assert version(known, who) is None
@@ -104,37 +104,37 @@ def test_a_player_with_coupons_is_not_known(world: World) -> None:
 
 
 def test_nothing_is_believed_for_longer_than_since_it_was_read(world: World) -> None:
-    known, who = world.remembered(), request()
+    known, who = world.cache(), request()
     keep(known, who)
     for step in range(6):
-        found = known.guess(who)
+        found = known.get(who)
         assert found is not None and found.state is not None
-        known.keep(who, found.state, moved(), found.basis)
+        known.put(who, found.state, moved(), found.basis)
         assert version(known, who) == 9 + step
         world.now += KEPT_SECONDS / 6
     assert version(known, who) is None, "decided again and again, and never read"
 
 
 def test_nothing_is_believed_over_other_connections(world: World) -> None:
-    known, who = world.remembered(), request()
+    known, who = world.cache(), request()
     before = known.basis()
     keep(known, who)
     world.made += 1
     assert version(known, who) is None
-    known.keep(who, STATE, moved(), before)
+    known.put(who, STATE, moved(), before)
     assert version(known, who) is None, (
         "what was read before the connection was lost comes too late"
     )
 
 
 def test_a_player_whom_others_move_is_not_guessed_for_a_while(world: World) -> None:
-    known, who = world.remembered(), request()
+    known, who = world.cache(), request()
     keep(known, who)
-    known.distrust(who, STATE)
+    known.suspend(who, STATE)
     assert version(known, who) == 8, "it was this copy that overtook its own command"
-    found = known.guess(who)
+    found = known.get(who)
     assert found is not None and found.state is not None
-    known.distrust(who, found.state)
+    known.suspend(who, found.state)
     known.forget(who)
     keep(known, who, 9)
     assert version(known, who) is None
@@ -146,19 +146,19 @@ def test_a_player_whom_others_move_is_not_guessed_for_a_while(world: World) -> N
 
 
 def test_a_late_thread_does_not_bring_an_older_state_back(world: World) -> None:
-    known, who = world.remembered(), request()
+    known, who = world.cache(), request()
     keep(known, who, 8)
     keep(known, who, 7)
     assert version(known, who) == 9
 
 
 def test_only_the_last_players_are_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "PLAYERS_MAX", 2)
-    known = world.remembered()
+    monkeypatch.setattr(player_cache, "PLAYERS_MAX", 2)
+    known = world.cache()
     first, second, third = (request() for _ in range(3))
     for number, who in enumerate((first, second, first, third)):
         keep(known, who, number)
-    assert [known.guess(who) is not None for who in (first, second, third)] == [True, False, True]
+    assert [known.get(who) is not None for who in (first, second, third)] == [True, False, True]
 
 
 def bet(player: Player, name: str, stake: int = 100, **more: str) -> tuple[int, dict[str, Any]]:
@@ -181,8 +181,8 @@ def known(player: Player) -> Player:
     return player
 
 
-def guess(player: Player) -> State | None:
-    found = player.money.remembered.guess(
+def cached(player: Player) -> State | None:
+    found = player.money.player_cache.get(
         Request(player.brand_id, player.player_id, "", "", "", "", player.player_id)
     )
     return found and found.state
@@ -190,7 +190,7 @@ def guess(player: Player) -> State | None:
 
 def confirm_known(player: Player, look: psycopg.Connection[Any]) -> None:
     """See that what is known is what the database has."""
-    state = guess(player)
+    state = cached(player)
     assert state is not None and state.player is not None
     rows = look.execute(
         "SELECT account, balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]
@@ -222,7 +222,7 @@ def test_what_another_copy_moved_is_read(
     assert bet(known, "b2", 9_900)[0] == 200
     known.money = mine
     assert bet(known, "b3")[1]["code"] == "INSUFFICIENT_FUNDS"
-    assert guess(known) is None, "who is served elsewhere too is not guessed for a while"
+    assert cached(known) is None, "who is served elsewhere too is not guessed for a while"
     assert look.execute("SELECT count(*) FROM wallet.wallet_bet_authorization").fetchone() == (2,)
 
 
@@ -232,7 +232,7 @@ def test_a_repeat_gets_its_first_answer_and_another_payload_is_refused(known: Pl
     with pytest.raises(PayloadMismatch):
         bet(known, "b2", request_id="same", fingerprint="cd")
     assert bet(known, "b2")[1]["code"] == "BET_ALREADY_EXISTS"
-    assert guess(known) is not None
+    assert cached(known) is not None
 
 
 def test_a_frozen_repeat_gets_its_first_answer_and_a_new_bet_is_stopped(
@@ -297,7 +297,7 @@ def test_a_connection_lost_under_a_command_makes_everybody_unknown(
             named, Reads(provider_id="mocksports", bet_id="b2", without_debts=True), lose
         )
     with known.money.database.session():
-        assert guess(known) is None
+        assert cached(known) is None
 
 
 def test_what_became_of_guesses_is_counted(
@@ -323,14 +323,14 @@ def test_what_became_of_guesses_is_counted(
 
 def test_a_batch_makes_the_player_unknown_and_no_more_trusted(known: Player) -> None:
     perform_many(known.money, [batched(known, "b2")])
-    assert guess(known) is None
+    assert cached(known) is None
     assert bet(known, "b3")[0] == 200
-    state = guess(known)
+    state = cached(known)
     assert state is not None
-    known.money.remembered.distrust(batched(known, "b4").request, state)
+    known.money.player_cache.suspend(batched(known, "b4").request, state)
     perform_many(known.money, [batched(known, "b4")])
     assert bet(known, "b5")[0] == 200
-    assert guess(known) is None
+    assert cached(known) is None
 
 
 def counted(counter: Counter, *labels: str) -> float:
