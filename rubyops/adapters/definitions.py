@@ -1,4 +1,4 @@
-"""Bring a database's functions, views, triggers and grants to the files of this checkout (ADR 23).
+"""Bring a database's functions, views, triggers and grants to the files of this checkout (ADR 26).
 
 The caller has the transaction. What the files replace keeps its identity, so that prepared
 statements and running commands go on; what left the files is dropped.

@@ -1,6 +1,6 @@
 """Bring a database to the schema of this checkout and give its roles their passwords.
 
-A schema is the tables, by numbered revisions, and the definitions on top of them (ADR 23). A run
+A schema is the tables, by numbered revisions, and the definitions on top of them (ADR 26). A run
 holds an advisory lock of a session, so that two of them never interleave on one server. The roles
 belong to the server; the platform comes first because its revisions make them.
 """

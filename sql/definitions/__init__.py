@@ -2,7 +2,7 @@
 
 The files are `<database>/<schema>/<kind>.sql`, or a folder `<kind>` of them. They are applied whole
 on top of the tables, kind by kind in the order of `KINDS`, whenever their digest is another than
-the one that the database keeps (ADR 23). Those of `consumer` stand for one text per consumer of
+the one that the database keeps (ADR 26). Those of `consumer` stand for one text per consumer of
 events (`sql.owners`).
 """
 
