@@ -13,7 +13,12 @@ from tests.cluster import Cluster, TestDatabase
 
 EMBEDDED_ONLY = "embedded_only"
 # Files that take minutes, the longest first.
-LONGEST = ("test_flows.py", "test_histories.py", "test_gates.py")
+LONGEST = (
+    "test_flows_on_split.py",
+    "test_histories.py",
+    "test_gates.py",
+    "test_flows_on_unified.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

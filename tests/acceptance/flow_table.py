@@ -1,6 +1,7 @@
-"""The table of broken rules and the flows they turn red: `test_flows` writes it, `python -m tests.acceptance.flow_table` prints it.
+"""The table of broken rules and the flows that each turned red.
 
-It lies beside the other results of this commit, and says what was seen, not what was expected.
+The flow tests write it, a file for each topology; `python -m tests.acceptance.flow_table` prints it.
+It lies beside the other results of this commit.
 """
 
 import os
@@ -9,54 +10,54 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rubyops import bootstrap, config
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 HEAD = ("topology", "broken rule", "in", "flow", "result")
 
 
 @dataclass
 class FlowTable:
-    """Rows of one test run: what each flow said under each broken rule, one row per flow that turned red."""
+    """Rows of one topology: what each flow said under each broken rule, for flows that turned red."""
 
-    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    topology: str
+    rows: list[tuple[str, ...]] = field(default_factory=list)
 
-    def note(self, topology: str, rule: str, place: str, red: dict[str, str]) -> None:
+    def note(self, rule: str, place: str, red: dict[str, str]) -> None:
         """Note which flows turned red, and with which words."""
         self.rows += [
-            (topology, rule, place, flow, f"red: {words}") for flow, words in sorted(red.items())
-        ] or [(topology, rule, place, "all", "green")]
+            (self.topology, rule, place, flow, f"red: {words}")
+            for flow, words in sorted(red.items())
+        ] or [(self.topology, rule, place, "all", "green")]
 
     def write(self) -> None:
-        """Replace this commit's table."""
-        path = newest_path()
+        """Replace this commit's rows of the topology."""
+        path = newest_path(self.topology)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(
-            "\n".join((_line(HEAD), _line(("---",) * len(HEAD)), *map(_line, self.rows), "")),
-            encoding="utf-8",
-        )
+        unfinished.write_text("".join(map(_line, self.rows)), encoding="utf-8")
         unfinished.replace(path)
 
 
-def newest_path() -> Path:
-    """Name the file of this commit's table."""
-    return config.results_home() / bootstrap.commit() / "flow-table.md"
+def newest_path(topology: str) -> Path:
+    """Name the file of this commit's rows."""
+    return config.results_home() / bootstrap.commit() / f"flow-table-{topology}.md"
 
 
 def main() -> int:
     """Print the table, or say how to get one."""
-    path = newest_path()
-    if not path.exists():
-        print(
-            f"no table at {path}; run: python -m pytest tests/acceptance/test_flows.py",
-            file=sys.stderr,
-        )
+    paths = [path for path in map(newest_path, (RUBY_SPLIT_V1, RUBY_UNIFIED_V1)) if path.exists()]
+    if not paths:
+        run = "python -m pytest tests/acceptance/test_flows_on_split.py"
+        print(f"no table of this commit; run: {run}", file=sys.stderr)
         return 1
-    print(path.read_text(encoding="utf-8"), end="")
+    print(_line(HEAD) + _line(("---",) * len(HEAD)), end="")
+    print("".join(path.read_text(encoding="utf-8") for path in paths), end="")
     return 0
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+    shown = " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells)
+    return f"| {shown} |\n"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.acceptance.platform import CHECKOUT, LOOK_SECONDS, Live
+from rubyops.config import CHECKOUT
+from tests.acceptance.platform import LOOK_SECONDS, Live
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 15.0

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from rubyops.adapters.actor import provider_signature
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
+from tests.acceptance.forked import Forked, run_line
 from tests.acceptance.home import Home
 from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1
 from wallet_runtime.contract.events import PARTITIONS, WALLET_STREAM_PREFIX
@@ -47,7 +47,6 @@ from wallet_runtime.contract.processes import (
 )
 from wallet_runtime.contract.secrets import PROVIDER_SECRET_PREFIX, TOKEN_VARIABLE_PREFIX
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 CURRENCY = "EUR"
 RUN_SECONDS_MAX = 180
 SETTLE_SECONDS_MAX = 90.0  # eight clients leave a backlog that a busy machine works off slowly
@@ -124,18 +123,10 @@ class Live:
 
     # --- the command line
 
-    def start(self, *words: str, failpoint: str | None = None) -> "subprocess.Popen[str]":
+    def start(self, *words: str, failpoint: str | None = None) -> Forked:
         """Start one line of rubyops on this environment."""
-        command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
-        environ = self.home.environ(failpoint)
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environ,
-            cwd=CHECKOUT,
-        )
+        line = (*words, "-e", self.name, "--output", "json")
+        return Forked(run_line, line, self.home.environ(failpoint))
 
     def run(self, *words: str, failpoint: str | None = None) -> Answer:
         """Run one line of rubyops on this environment to its end."""
@@ -461,7 +452,7 @@ class Live:
 class Paused:
     """A line of rubyops that stands still between two steps, while the platform goes on."""
 
-    process: "subprocess.Popen[str]"
+    process: Forked
 
     def go_on(self) -> Answer:
         """Let it go on to its end."""
@@ -469,9 +460,10 @@ class Paused:
         return finish(self.process)
 
 
-def finish(process: "subprocess.Popen[str]") -> Answer:
+def finish(process: "Forked | subprocess.Popen[str]") -> Answer:
     """Wait for a line of rubyops to end and read what it said."""
     out, told = process.communicate(timeout=RUN_SECONDS_MAX)
+    assert process.returncode is not None
     return Answer(process.returncode, json.loads(out) if out.strip() else {}, told)
 
 

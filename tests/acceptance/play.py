@@ -1,12 +1,10 @@
-"""Plays flows on a live platform: `python -m tests.acceptance.play ENVIRONMENT FLOW,FLOW FLOW,FLOW` prints what each said.
+"""Plays flows on a live platform, in a process of its own that prints what each of them said.
 
-The first are meant to pass, and may wait for an event as long as in a run; the second are meant to turn red, and wait in vain for less.
-A process of its own, because a toolkit's connections live as long as its process.
+Some are meant to pass, and may wait for an event as long as in a run. The others are meant to turn
+red, and wait in vain for less. The connections of a toolkit live as long as its process.
 """
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +16,9 @@ from rubyops import bootstrap
 from rubyops.adapters.effects.flow import Flows
 from rubyops.errors import CheckFailed
 from rubyops.ports import EffectIdentity
+from tests.acceptance.forked import Forked
 from tests.acceptance.home import Home
-from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX
+from tests.acceptance.platform import RUN_SECONDS_MAX
 from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
 IN_VAIN_SECONDS = 2.5  # an event takes well under a second
@@ -44,26 +43,12 @@ def play(name: str) -> str | None:
 def played_apart(
     home: Home, environment: str, passing: Sequence[str], failing: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Play these flows, and those that are expected to turn red, in a process of its own; return {flow: message} of the red ones."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.acceptance.play",
-        environment,
-        ",".join(passing),
-        ",".join(failing),
-    ]
-    played = subprocess.run(
-        command,
-        env=home.environ(),
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS_MAX,
-        check=False,
-    )
-    assert played.returncode == 0, played.stderr
-    return {name: words for name, words in json.loads(played.stdout).items() if words is not None}
+    """Play these flows, and those that are expected to turn red; return {red flow: message}."""
+    words = (environment, ",".join(passing), ",".join(failing))
+    played = Forked(main, words, home.environ())
+    said, told = played.communicate(timeout=RUN_SECONDS_MAX)
+    assert played.returncode == 0, told
+    return {name: words for name, words in json.loads(said).items() if words is not None}
 
 
 def side_by_side(environment: str, names: str, at_once: int) -> dict[str, str | None]:
@@ -86,7 +71,3 @@ def main(environment: str, passing: str, failing: str) -> None:
     said = side_by_side(environment, passing, AT_ONCE)
     _script.EVENT_PATH_SECONDS = IN_VAIN_SECONDS
     print(json.dumps(said | side_by_side(environment, failing, len(FLOWS))))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -23,6 +23,7 @@ from rubyops.adapters.http import GetClient
 from rubyops.adapters.local import binaries
 from rubyops.adapters.local.servers import SUPERUSER
 from tests.acceptance.crowd import Crowd
+from tests.acceptance.forked import Forked
 from tests.acceptance.platform import Answer, Live, finish, wait_until
 from wallet_runtime.contract.freeze import OPEN
 
@@ -208,7 +209,7 @@ def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live)
             crowd.await_accepted(time.monotonic())
 
 
-def start_and_read_until(live: Live, wanted: str) -> "subprocess.Popen[str]":
+def start_and_read_until(live: Live, wanted: str) -> Forked:
     """Start a freeze and read what it tells until somebody is named."""
     process = live.start("freeze", "--reason", "the brake")
     told = ""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.platform import CHECKOUT
+from rubyops.config import CHECKOUT
 
 DRIVERS = {"psycopg", "psycopg_pool", "redis", "httpx", "sqlalchemy", "alembic", "supervisor"}
 # The only bound on time in the tests: a ratio of two measurements of the same machine in the same minute.

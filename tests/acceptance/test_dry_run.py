@@ -10,9 +10,10 @@ from subprocess import run
 import pytest
 
 from rubyops.adapters.local.servers import SUPERUSER
+from rubyops.config import CHECKOUT
 from tests.acceptance import picture
 from tests.acceptance.home import Home
-from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Answer, Live
+from tests.acceptance.platform import RUN_SECONDS_MAX, Answer, Live
 from tests.alone import taking_ports
 
 pytestmark = [pytest.mark.slow]

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from rubyops.adapters.http import GetClient
+from rubyops.config import CHECKOUT
 from sql.code import LEFT_OUT, code_digest
 from tests.acceptance.home import Home
-from tests.acceptance.platform import CHECKOUT, Answer, Live, finish
+from tests.acceptance.platform import Answer, Live, finish
 from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.platform import CHECKOUT, RUN_SECONDS_MAX, Live, stands_still, wait_until
+from rubyops.config import CHECKOUT
+from tests.acceptance.platform import RUN_SECONDS_MAX, Live, stands_still, wait_until
 from tests.signals import answered
 from wallet_runtime.contract.freeze import OPEN
 
