@@ -1,4 +1,4 @@
-"""One live platform per test worker, brought up once by the line that brings it up for a person, and left open after each test.
+"""One live platform per test worker, rolled out or copied, and left open after each test.
 
 It goes down when the worker leaves this package: a platform that nobody tests still takes CPU.
 """
@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.home import Home
 from tests.acceptance.kill_matrix import Matrix, prepare
 from tests.acceptance.platform import Answer, Live
-from tests.alone import taking_ports
+from tests.acceptance.snapshot import stand_up
 
 
 @pytest.fixture(scope="package")
@@ -26,9 +26,7 @@ def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
     """The split platform, kept running, and how its rollout ended."""
     platform = Live(home, "local")
     try:
-        with taking_ports():
-            answer = platform.run("rollout", "local", "--keep-up")
-        yield platform, answer
+        yield platform, stand_up(platform)
     finally:
         platform.close()
         platform.run("down")

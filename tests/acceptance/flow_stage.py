@@ -11,7 +11,7 @@ from tests.acceptance.home import Home
 from tests.acceptance.mutant import Mutant
 from tests.acceptance.platform import Live
 from tests.acceptance.play import played_apart
-from tests.alone import taking_ports
+from tests.acceptance.snapshot import stand_up
 from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
@@ -96,13 +96,13 @@ class Stage:
 
 @contextmanager
 def standing(topology: str) -> Iterator[Stage]:
-    """Roll a platform of its own out: some faults leave damage in the ledger that nothing mends."""
+    """Give a platform of its own: some faults leave damage in the ledger that nothing mends."""
     home = Home()
     live = Live(home, ENVIRONMENTS[topology])
     stage = Stage(home, live, FlowTable(topology))
     try:
-        with taking_ports():
-            live.done("rollout", "local", "--keep-up")
+        rolled_out = stand_up(live)
+        assert rolled_out.code == 0, rolled_out.told
         yield stage
     finally:
         stage.table.write()

@@ -10,7 +10,7 @@ from rubyops import config
 from rubyops.engine.run.failpoint import VARIABLE
 from tests import sources
 from tests.acceptance.counted import count_suites
-from tests.cluster import connect
+from tests.cluster import FOLDER_VARIABLE, connect
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
 ENVIRONMENTS: dict[str, dict[str, object]] = {
@@ -22,11 +22,11 @@ IN_COMMON: dict[str, object] = {"driver": "local", "seed_players": 2000, "confir
 
 
 class Home:
-    """One folder of state with its environments file, as a person would name them to rubyops by two variables."""
+    """A folder of state with its environments file, as two variables name them to rubyops."""
 
     def __init__(self) -> None:
-        """Make the folder; PostgreSQL may have to run as another user, who must be able to pass through."""
-        self.folder = Path(tempfile.mkdtemp(prefix="rubyops-live-"))
+        """Make the folder below the run's; PostgreSQL may run as another user, who passes through."""
+        self.folder = Path(tempfile.mkdtemp(prefix="live-", dir=os.environ[FOLDER_VARIABLE]))
         self.folder.chmod(0o711)
         self.file = self.folder / "environments.yaml"
         entries = {
@@ -45,7 +45,7 @@ class Home:
         return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
 
     def _servers(self, name: str) -> dict[str, object]:
-        """Name the servers of an environment: none where the run's are embedded, because it then brings its own; else the run's."""
+        """Name the servers of an environment: the run's, or none where it brings its own."""
         if sources.name() == "embedded":
             return {}
         return dict(connect().servers_for(self.folder / name))
