@@ -1,0 +1,30 @@
+"""2,000 histories of 50 and more commands on the rules, held against the model (SPEC 1.2, 1.3)."""
+
+import pytest
+
+from tests.wallet_runtime.wallet.histories.batches import (
+    BATCH_RULES,
+    BATCHES_RULES,
+    PLANT_RULES,
+    RULES_PLANTED,
+    WANTED,
+    beginning,
+)
+from tests.wallet_runtime.wallet.histories.explore import COMMANDS_MIN, play
+from tests.wallet_runtime.wallet.histories.memory import Memory
+from tests.wallet_runtime.wallet.histories.variants import variants
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(BATCHES_RULES))
+def test_the_rules_agree_with_the_model(batch: int) -> None:
+    """Answers, balances, records of every kind and findings, after every command."""
+    with beginning(batch, RULES_PLANTED) as (seed, code):
+        commands = play(Memory, variants(code), BATCH_RULES, seed)
+    assert commands >= BATCH_RULES * COMMANDS_MIN
+
+
+def test_what_finds_a_bug_in_the_rules_agrees_without_one() -> None:
+    """Planted bugs prove something only because the same histories are among those above."""
+    assert BATCH_RULES == PLANT_RULES or WANTED
+    assert len(RULES_PLANTED) <= BATCHES_RULES
