@@ -100,7 +100,9 @@ class Cluster:
     def database(self, which: Database) -> Iterator[TestDatabase]:
         """Clone the migrated template for one test and drop the clone after it."""
         name = self.database_name(which)
-        self.run("CREATE DATABASE {} TEMPLATE {}", name, self.template(which))
+        # Copied as files: through the log, which is the default, it takes twice the time.
+        copy = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+        self.run(copy, name, self.template(which))
         try:
             yield TestDatabase(self.postgres, name)
         finally:
