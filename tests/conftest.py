@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, on servers of the run's source. They are real, and started on first use, once per run."""
+"""Fixtures that every test may use: real servers of the run's source, started once, on first use."""
 
 import os
 from collections.abc import Generator, Iterator
@@ -12,17 +12,41 @@ from tests import cluster as servers
 from tests.cluster import Cluster, TestDatabase
 
 EMBEDDED_ONLY = "embedded_only"
-# Files that take minutes, the longest first.
+# Files that take a minute or more, the longest first. The third begins while the first two make
+# their platforms, and the platforms of others are copies of the first one's.
 LONGEST = (
-    "test_flows_on_split.py",
-    "test_histories.py",
-    "test_gates.py",
-    "test_flows_on_unified.py",
+    "acceptance/test_flows_on_split.py",
+    "histories/test_postgresql.py",
+    "histories/test_rules.py",
+    "acceptance/test_flows_on_unified.py",
+    "acceptance/test_gates.py",
+    "acceptance/test_thaw.py",
+    "acceptance/test_vanishing.py",
+    "acceptance/test_kill_before_effects.py",
+    "acceptance/test_kill_after_effects.py",
+    "acceptance/test_half_thaw.py",
+    "acceptance/test_suites.py",
+    "acceptance/test_brake.py",
+    "acceptance/test_tier2.py",
+    "acceptance/test_dry_run.py",
+    "acceptance/test_rollout.py",
+    "acceptance/test_topology_move.py",
+    "acceptance/test_false_alarms.py",
+    "acceptance/test_server_faults.py",
+    "acceptance/test_outages.py",
+    "acceptance/test_other_code.py",
+    "acceptance/test_mute_driver.py",
+    "histories/test_bugs_in_the_database.py",
+    "histories/test_bugs_in_the_rules.py",
+    "test_losses.py",
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the servers of the run in the process that starts the workers; a variable that names a person's own is not for tests."""
+    """Choose the servers of the run, in the process that starts the workers.
+
+    A variable that names a person's own servers is not for tests.
+    """
     for variable in product.URL_VARIABLES.values():
         os.environ.pop(variable, None)
     if not hasattr(config, "workerinput"):
@@ -39,17 +63,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, on other sources, what only the embedded servers can show; the reasons are told at the end of the run.
+    """Leave out, on other sources, what only the embedded servers can show; say why at the end.
 
-    Workers take whole files. Those with slow tests come first, so that none of them is alone at the end.
+    Workers take whole files. The longest come first, so that none of them is alone at the end.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    turns = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (item.path not in slow, turns.get(item.path.name, len(turns))))
+    items.sort(key=_turn)
     for item in items:
         mark = item.get_closest_marker(EMBEDDED_ONLY)
         if mark and sources.name() != "embedded":
             item.add_marker(pytest.mark.skip(reason=f"{EMBEDDED_ONLY}: {mark.kwargs['reason']}"))
+
+
+def _turn(item: pytest.Item) -> tuple[int, bool]:
+    path = str(item.path)
+    named = (number for number, name in enumerate(LONGEST) if path.endswith(f"/{name}"))
+    return next(named, len(LONGEST)), item.get_closest_marker("slow") is None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -90,7 +118,10 @@ def platform_template(cluster: Cluster) -> Cluster:
 
 @pytest.fixture(scope="session")
 def control_template(platform_template: Cluster) -> Cluster:
-    """The servers with the control schema migrated once, to be cloned; after the platform's, which makes the roles."""
+    """The servers with the control schema migrated once, to be cloned.
+
+    The platform's is migrated before it, because it makes the roles.
+    """
     servers.prepare(platform_template, "control")
     return platform_template
 
