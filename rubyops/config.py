@@ -1,11 +1,14 @@
-"""Reads the environments file once into frozen values, or refuses it with file, line, column, found and allowed."""
+"""Reads the environments file into frozen values, or refuses it and says where and why.
+
+A refusal names file, line, column, the value that was found and those that are allowed.
+"""
 
 import hashlib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -23,7 +26,7 @@ from rubyops.yaml_tree import Fault, Node, read_tree
 SCHEMA = "rubyops.environments/v1"
 FILE_VARIABLE = "RUBYOPS_ENVIRONMENTS"
 HOME_VARIABLE = "RUBYOPS_HOME"
-# What names the servers of an environment whose entry does not.
+# Variables that name the servers of an environment whose entry does not.
 URL_VARIABLES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 ROOT_HOME = Path("/var/lib/rubyops")
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -44,12 +47,16 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def environment(name: str | None = None) -> Environment:
-    """Return the named environment, `local` when none is named; `UsageError` for an unknown name or a file that is not valid."""
+    """Return the named environment, `local` when none is named.
+
+    Raises `UsageError` for an unknown name, and for a file that is not valid.
+    """
     known = load_environments()
     wanted = name or DEFAULT_ENVIRONMENT
     if wanted not in known:
         raise UsageError(
-            f"There is no environment {wanted!r} in {environments_file()}; it has: {', '.join(known)}."
+            f"There is no environment {wanted!r} in {environments_file()}; "
+            f"it has: {', '.join(known)}."
         )
     return known[wanted]
 
@@ -66,7 +73,8 @@ def load_environments(path: Path | None = None) -> dict[str, Environment]:
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(
-            f"The environments file {source} cannot be read: {fault}. Mend it, or unset {FILE_VARIABLE}."
+            f"The environments file {source} cannot be read: {fault}. "
+            f"Mend it, or unset {FILE_VARIABLE}."
         ) from None
     faults: list[Fault] = []
     root = read_tree(text, faults)
@@ -84,12 +92,18 @@ def load_environments(path: Path | None = None) -> dict[str, Environment]:
 
 
 def state_home(name: str) -> Path:
-    """Return the folder of an environment: below RUBYOPS_HOME, else `.rubyops` in the checkout, else below /var/lib for root."""
+    """Return the folder of an environment.
+
+    It lies below RUBYOPS_HOME, else below /var/lib for root, else in `.rubyops` of the checkout.
+    """
     return _homes() / name
 
 
 def results_home() -> Path:
-    """Return the folder of recorded test results; they belong to a commit, not to an environment, whose name cannot begin with a dot."""
+    """Return the folder of recorded test results, which belong to a commit.
+
+    No environment can have its name, because none begins with a dot.
+    """
     return _homes() / ".results"
 
 
@@ -149,7 +163,8 @@ def _entry(name: str, at: Node, node: Node, faults: list[Fault]) -> _Entry | Non
         faults.append(
             Fault(
                 at.place,
-                f"environment name {name!r} (allowed: a small letter, then up to 31 of a-z, 0-9 and -)",
+                f"environment name {name!r} "
+                "(allowed: a small letter, then up to 31 of a-z, 0-9 and -)",
             )
         )
     try:
@@ -164,26 +179,22 @@ def _placed(message: str, node: Node) -> Fault:
     unknown, path = _UNKNOWN_KEY.search(message), _FAULT_PATH.search(message)
     key = unknown[1] if unknown else path[1] if path else ""
     text = _FAULT_PATH.sub("", message)
-    if key not in entries:
-        return Fault(node.place, f"{text} (allowed: {', '.join(_Entry.__struct_fields__)})")
-    at, value = entries[key]
-    allowed = f" (allowed: {_allowed(key)})"
-    return (
-        Fault(at.place, text + allowed)
-        if unknown
-        else Fault(value.place, f"{key}: {text}, found {value.plain()!r}{allowed}")
-    )
+    if unknown or key not in entries:
+        place = entries[key][0].place if key in entries else node.place
+        return Fault(place, f"{text} (allowed: {', '.join(_Entry.__struct_fields__)})")
+    _, value = entries[key]
+    found = f"{text}, found {value.plain()!r}"
+    return Fault(value.place, f"{key}: {found} (allowed: {_allowed(key)})")
 
 
 def _allowed(key: str) -> str:
-    words = {
-        "kind": "local, staging, production",
-        "driver": "local",
-        "topology": "RUBY_SPLIT_V1, RUBY_UNIFIED_V1",
-        "copies": "1 to 8",
-        "seed_players": "0 to 10000000",
-        "confirm": "true, false",
-        "database_url": "a URL",
-        "redis_url": "a URL",
-    }
-    return words.get(key, ", ".join(_Entry.__struct_fields__))
+    """Say the values that a setting may have, from its type: each bound is written once."""
+    hint: Any = _Entry.__annotations__[key]
+    if get_origin(hint) is Literal:
+        return ", ".join(get_args(hint))
+    if hint is bool:
+        return "true, false"
+    if get_origin(hint) is Annotated:
+        (bounds,) = hint.__metadata__
+        return f"{bounds.ge} to {bounds.le}"
+    return "a URL"

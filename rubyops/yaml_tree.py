@@ -1,7 +1,8 @@
-"""Reads YAML 1.2 into values that remember where they stand, and refuses whatever makes a document mean something else.
+"""Reads YAML 1.2 into values that remember their place in the file.
 
-Working on the parser's events keeps the depth bounded before anything recurses, and shows aliases, anchors, tags and
-merge keys as what they are. Faults are collected, so that a person mends a file once.
+It refuses aliases, anchors, tags and merge keys, which give a document another meaning than the one
+that a person reads. It works on the parser's events, which show these as they are and bound the
+depth before anything recurses. Faults are collected, so that a person mends a file once.
 """
 
 import re
@@ -53,7 +54,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Node:
-    """A value with its place. `value` is a scalar, a list of nodes, or a dict of key to (key's node, value's node)."""
+    """A value with its place.
+
+    `value` is a scalar, a list of nodes, or a dict of each key to the nodes of key and value.
+    """
 
     value: Any
     place: Place
@@ -72,7 +76,10 @@ class _TooDeep(Exception):
 
 
 def read_tree(text: str, faults: list[Fault]) -> Node | None:
-    """Return the document's root, or None where nothing can be made of it; every fault is added to `faults`."""
+    """Return the document's root, or None for a text that is no document.
+
+    Every fault is added to `faults`.
+    """
     try:
         events = _bounded(YAML(typ="safe", pure=True).parse(text), faults)
         root = _root(events, faults)
@@ -196,7 +203,7 @@ def _scalar(event: Any) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) and len(text) <= 19:
-        # A leading zero is an octal number to one reader and a decimal one to another: it stays a word.
+        # A leading zero means octal to some readers and decimal to others, so it stays a word.
         return text if re.match(r"[-+]?0[0-9]", text) else int(text)
     if _FLOAT.fullmatch(text):
         return float(text)

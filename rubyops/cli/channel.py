@@ -1,7 +1,7 @@
-"""The two streams of the process: whatever becomes of them, the work goes on.
+"""The two streams of the process. The work goes on whatever becomes of them.
 
-A line about data waits for a slow reader, as `less` is one.
-A line that runs steps must not: a writer thread waits there in its place.
+A line that shows data waits for a slow reader, such as `less`. A line that runs steps must not
+wait, so a thread writes for it.
 """
 
 import codecs
@@ -42,7 +42,7 @@ codecs.register_error(UNENCODABLE, _plain)
 
 
 def prepare() -> None:
-    """Make the streams ready: a sign that cannot be encoded is written otherwise, and none is missing.
+    """Make the streams ready: open each that is missing, and escape signs that cannot be encoded.
 
     A descriptor that the caller closed would be given to the next file that is opened, such as a
     journal, and what is written to stdout would go there.
@@ -79,7 +79,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def discard(stream: TextIO | None) -> None:
-    """Lead what is still to come to nowhere, so that the end of the process does not fail on it."""
+    """Lead later writes to /dev/null, so that the end of the process does not fail on them."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, stream.fileno())  # type: ignore[union-attr]
@@ -106,11 +106,14 @@ class Channel:
 
     @property
     def reader_left(self) -> bool:
-        """Whether whoever read this has gone, as `head` does: no fault of anybody."""
+        """Whether the reader has left, as `head` does, which is no fault."""
         return isinstance(self.lost, BrokenPipeError)
 
     def write(self, text: str) -> None:
-        """Write a line, secrets masked and acting characters escaped. Never raises; once `follow` was called, never waits for long."""
+        """Write a line, secrets masked and control characters escaped. Never raises.
+
+        After `follow` it never waits for long.
+        """
         if self.lost is not None:
             return
         text = shown(masked(text))
@@ -122,7 +125,7 @@ class Channel:
             self._hand_over(_Line(text + "\n"), LINE_SECONDS)
 
     def follow(self) -> None:
-        """Have a thread write from now on, so that nobody who does not read can hold a run."""
+        """Have a thread write from now on, so that a reader that stands still cannot hold a run."""
         if self._waiting is None:
             self._waiting = queue.SimpleQueue()
             threading.Thread(target=self._pass_on, name=self.name, daemon=True).start()
@@ -178,17 +181,17 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.flush()
         return
     stream.flush()
-    # Past the buffers of the stream: what could not be written must not be tried again at the end.
+    # Past the buffers of the stream: a failed write must not be tried again at the end.
     data = text.encode(stream.encoding or "utf-8", UNENCODABLE)
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # whoever gave us this pipe made it so
+        except BlockingIOError:  # the pipe was handed to us non-blocking
             select.select([], [descriptor], [])
 
 
 def flush_all(channels: tuple[Channel, ...], seconds: float = FLUSH_SECONDS) -> None:
-    """Wait for what is left of every channel, this long in all."""
+    """Wait until every channel is written, this long in all."""
     deadline = time.monotonic() + seconds
     for channel in channels:
         channel.flush(max(0.0, deadline - time.monotonic()))

@@ -126,22 +126,3 @@ class Console:
 
 def _cell(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def envelope(
-    schema: str,
-    environment: str | None,
-    results: Sequence[Mapping[str, Any]],
-    *,
-    exit_code: int,
-    **more: Any,
-) -> dict[str, Any]:
-    """Build the answer that every command gives to a program (SPEC section 4)."""
-    return {
-        "schema": schema,
-        "ok": exit_code in (ExitCode.DONE, ExitCode.HAS_CHANGES),
-        "exit_code": exit_code,
-        "environment": environment,
-        "results": list(results),
-        **more,
-    }

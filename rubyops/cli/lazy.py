@@ -10,7 +10,10 @@ from click.shell_completion import CompletionItem
 
 
 class Lazy(NamedTuple):
-    """Where a command is made: `module` has `maker`, called with `arguments`, or a click command of that name without any."""
+    """The place where a command is made.
+
+    `module` has `maker`: a function that is called with `arguments`, or a command without any.
+    """
 
     module: str
     maker: str
@@ -42,7 +45,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve as click does; what is not found is compared with the table, because nothing is loaded that click could compare with."""
+        """Resolve as click does, and suggest names from the table.
+
+        No command is loaded that click could compare a misspelt name with.
+        """
         try:
             return super().resolve_command(ctx, args)
         except NoSuchCommand as missing:

@@ -1,4 +1,4 @@
-"""Follows a run: short lines for a person, events for a program, and a sign of life where nothing moves."""
+"""Follows a run: lines for a person, events for a program, and a sign of life during a wait."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ _TOLD = ("effects", "undo", "cannot_be_known_yet")
 
 
 class Live:
-    """A reporter that writes as things happen. Steps that are shown as results go to stdout, the rest to stderr."""
+    """A reporter that writes at once: results of steps to stdout, the rest to stderr."""
 
     def __init__(self, console: Console, environment: str) -> None:
         """Speak through this console about this environment."""
@@ -86,33 +86,25 @@ class Live:
         )
         ids = f" ({', '.join(result.covers)})" if result.covers else ""
         took = f"{seconds:6.1f} s  " if seconds else ""
-        self._console.data(
-            f"{self._console.mark(result.status)} {self._place}{result.title}{ids}  {took}{result.summary}"
-        )
-
+        head = f"{self._console.mark(result.status)} {self._place}{result.title}{ids}"
+        self._console.data(f"{head}  {took}{result.summary}")
         if not seconds:
             self._facts(result)
 
     def _facts(self, result: StepResult) -> None:
-        """Show, for a step that was only looked at, the facts that its plan was made from."""
-        facts = {
-            name: value
-            for name, value in result.details.items()
-            if name not in _TOLD and not isinstance(value, list | dict)
-        }
-        if facts:
-            self._console.data(
-                "    " + " · ".join(f"{name} {_figure(value)}" for name, value in facts.items())
-            )
-        for name, value in result.details.items():
-            if name not in _TOLD and isinstance(value, list | dict) and value:
-                parts = (
-                    [f"{key}: {_figure(part)}" for key, part in value.items()]
-                    if isinstance(value, dict)
-                    else value
-                )
+        """Show the facts that the plan of a step was made from."""
+        facts = {name: value for name, value in result.details.items() if name not in _TOLD}
+        figures = [
+            f"{name} {_figure(value)}"
+            for name, value in facts.items()
+            if not isinstance(value, list | dict)
+        ]
+        if figures:
+            self._console.data("    " + " · ".join(figures))
+        for name, value in facts.items():
+            if isinstance(value, list | dict) and value:
                 self._console.data(f"    {name}")
-                for part in parts[:LISTED_MAX]:
+                for part in _parts(value)[:LISTED_MAX]:
                     self._console.data(f"      {part}")
 
     def note(self, text: str) -> None:
@@ -135,9 +127,14 @@ class Live:
         while True:
             time.sleep(HEARTBEAT_SECONDS)
             if self._moving.is_set():
-                self._console.say(
-                    f"    still at {self._place}{self._step} ({time.monotonic() - self._began:.0f} s)"
-                )
+                waited = time.monotonic() - self._began
+                self._console.say(f"    still at {self._place}{self._step} ({waited:.0f} s)")
+
+
+def _parts(value: list[object] | dict[str, object]) -> list[object]:
+    if isinstance(value, dict):
+        return [f"{key}: {_figure(part)}" for key, part in value.items()]
+    return value
 
 
 def _figure(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Taking an environment down, under its lock where there is one to hold."""
+"""Takes an environment down, under its lock where `control` answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +14,9 @@ from rubyops.wiring import EnvironmentServices
 def take_down(toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
-    It holds the lock and raises the fence as a run does, so that it stops nothing once it was overtaken
-    (ADR 15). Where `control` does not answer there is no lock, and everything comes down all the same.
+    It holds the lock and raises the fence as a run does, so that it stops nothing once another run
+    has taken over (ADR 15). Without an answer from `control` there is no lock to hold, and
+    everything is stopped all the same.
     """
     with _lock(toolkit, say, stop) as token:
         return toolkit.driver.down(token)

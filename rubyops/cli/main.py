@@ -1,4 +1,4 @@
-"""The command line's root: a table of lines, and the one place where every way to end becomes an exit code."""
+"""The root of the command line: a table of lines, and an exit code for every way to end."""
 
 import sys
 import traceback
@@ -53,7 +53,8 @@ TABLE: dict[str, Lazy] = {
     "rollback": Lazy(
         "rubyops.cli.playbooks",
         "rollback",
-        "Take the platform back: freeze and drain (tier 0), or re-activate the previous pair (tier 2)",
+        "Take the platform back: freeze and drain (tier 0), "
+        "or re-activate the previous pair (tier 2)",
     ),
     "backfill": _step("backfill"),
     "gate": Lazy(
@@ -249,7 +250,8 @@ cli = LazyGroup(
     TABLE,
     name="rubyops",
     help="Roll out, check, freeze and take back a wallet platform, which is in the box.",
-    epilog="Exit codes: rubyops help exit-codes. An environment other than local is always named: -e NAME.",
+    epilog="Exit codes: rubyops help exit-codes. "
+    "An environment other than local is always named: -e NAME.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 

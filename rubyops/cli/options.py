@@ -1,7 +1,8 @@
-"""Options that every line has, and the frame around it that turns errors into words and exit codes."""
+"""The options of every line, and the frame that turns its errors into words and exit codes."""
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -20,7 +21,10 @@ Body = Callable[..., int | None]
 
 
 def line(body: Body) -> Callable[..., int]:
-    """Frame a command's body: it is given `console` and `environment` and returns its exit code (None is done)."""
+    """Frame a command's body, which is given `console` and `environment`.
+
+    It returns the exit code; None is done.
+    """
 
     @click.option(
         "--output",
@@ -51,25 +55,38 @@ def tell_error(console: Console, environment: str | None, error: RubyopsError) -
     return render.answer(console, environment or DEFAULT_ENVIRONMENT, view, error.exit_code)
 
 
-def run_options(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every line that runs steps."""
-    for option in (
-        click.option(
-            "--detailed-exitcode",
-            is_flag=True,
-            help="With --dry-run: exit 10 when there is something to change.",
-        ),
-        click.option(
-            "--confirm",
-            metavar="NAME",
-            default=None,
-            help="Confirm a changing run by the environment's name, as a script does.",
-        ),
-        click.option(
-            "--dry-run",
-            is_flag=True,
-            help="Show what would be done, and prove that looking wrote nothing.",
-        ),
-    ):
-        body = option(body)
-    return body
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of every line that runs steps. `confirm` is the environment's name, as typed."""
+
+    dry_run: bool
+    confirm: str | None
+    detailed_exitcode: bool
+
+
+def run_options(body: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of every line that runs steps; the body is given them as `options`."""
+
+    @click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Show what would be done, and prove that looking wrote nothing.",
+    )
+    @click.option(
+        "--confirm",
+        metavar="NAME",
+        default=None,
+        help="Confirm a changing run by the environment's name, as a script does.",
+    )
+    @click.option(
+        "--detailed-exitcode",
+        is_flag=True,
+        help="With --dry-run: exit 10 when there is something to change.",
+    )
+    @functools.wraps(body)
+    def framed(
+        *, dry_run: bool, confirm: str | None, detailed_exitcode: bool, **values: Any
+    ) -> int:
+        return body(options=RunOptions(dry_run, confirm, detailed_exitcode), **values)
+
+    return framed

@@ -19,7 +19,10 @@ from rubyops.views.view import Item, Rows
 @click.command("down")
 @line
 def down(*, console: Console, environment: str | None) -> int:
-    """Stop every process of the environment and the servers that are its own; given ones run on. Data stays."""
+    """Stop every process of the environment and the servers that are its own.
+
+    Given servers run on. Data stays.
+    """
     toolkit = bootstrap.open_environment(environment)
     seen = toolkit.control.reachable()
     with stoppable(console) as stop:
@@ -40,7 +43,10 @@ def down(*, console: Console, environment: str | None) -> int:
 @click.command("status")
 @line
 def status(*, console: Console, environment: str | None) -> int:
-    """Show what runs, by forward progress, and what money is doing: exit 4 when it is down, 5 when a part is not ready."""
+    """Show what runs, by forward progress, and what money is doing.
+
+    Exit 4 when it is down, 5 when a part is not ready.
+    """
     toolkit = bootstrap.open_environment(environment)
     in_force = read_money(toolkit.reader)
     # Before any question that may wait: the freeze is the first line of every screen.

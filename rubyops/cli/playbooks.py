@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -10,7 +11,7 @@ from rubyops.cli import render
 from rubyops.cli.console import Console
 from rubyops.cli.live import Live
 from rubyops.cli.lowering import take_down
-from rubyops.cli.options import line, run_options
+from rubyops.cli.options import RunOptions, line, run_options
 from rubyops.cli.session import carry_out, go_on
 from rubyops.engine.plan.planner import planned_results
 from rubyops.errors import LockHeld, UsageError
@@ -33,24 +34,16 @@ def rollout_local(
     console: Console,
     environment: str | None,
     keep_up: bool,
-    dry_run: bool,
-    confirm: str | None,
-    detailed_exitcode: bool,
+    options: RunOptions,
 ) -> int:
-    """Start the platform, bring a topology live, run the suites of this checkout, move money through every flow, and check it.
+    """Bring the platform up here with a topology live, and prove that money goes the whole way.
 
-    A platform that was not running before is stopped again at the end, whatever the result, unless --keep-up is given.
+    Runs the suites of this checkout and moves money through every flow. A platform that was not
+    running before is stopped again at the end, whatever the result, unless --keep-up is given.
     """
     toolkit = bootstrap.open_environment(environment)
-    with _as_it_was(console, toolkit, keep_up=keep_up or dry_run):
-        code = carry_out(
-            console,
-            toolkit,
-            bootstrap.playbook("rollout-local"),
-            dry_run=dry_run,
-            confirm=confirm,
-            detailed_exitcode=detailed_exitcode,
-        )
+    with _as_it_was(console, toolkit, keep_up=keep_up or options.dry_run):
+        code = carry_out(console, toolkit, bootstrap.playbook("rollout-local"), options)
     _try_next(console, toolkit, keep_up=keep_up, code=code)
     return code
 
@@ -72,22 +65,16 @@ def rollout_staging(
     console: Console,
     environment: str | None,
     take_over: str,
-    dry_run: bool,
-    confirm: str | None,
-    detailed_exitcode: bool,
+    options: RunOptions,
 ) -> int:
     """Roll out to staging, or to the environment named by -e, and leave it running."""
     named = environment or STAGING
-    # The line itself names staging; another environment is confirmed like anywhere else.
-    confirmed = confirm or (STAGING if named == STAGING else None)
+    if named == STAGING and not options.confirm:
+        # The line itself names staging; another environment is confirmed like anywhere else.
+        options = replace(options, confirm=STAGING)
     toolkit = bootstrap.open_environment(named)
     return carry_out(
-        console,
-        toolkit,
-        bootstrap.playbook("rollout-staging", {"take-over": take_over}),
-        dry_run=dry_run,
-        confirm=confirmed,
-        detailed_exitcode=detailed_exitcode,
+        console, toolkit, bootstrap.playbook("rollout-staging", {"take-over": take_over}), options
     )
 
 
@@ -107,21 +94,15 @@ def rollback(
     environment: str | None,
     tier: str,
     take_over: str,
-    dry_run: bool,
-    confirm: str | None,
-    detailed_exitcode: bool,
+    options: RunOptions,
 ) -> int:
-    """Take the platform back, by the lowest tier that resolves the incident. Every tier freezes first; tier 0 never thaws."""
+    """Take the platform back, by the lowest tier that resolves the incident.
+
+    Every tier freezes first; tier 0 never thaws.
+    """
     toolkit = bootstrap.open_environment(environment)
     playbook = bootstrap.playbook(f"rollback-tier-{tier}", {"take-over": take_over})
-    return carry_out(
-        console,
-        toolkit,
-        playbook,
-        dry_run=dry_run,
-        confirm=confirm,
-        detailed_exitcode=detailed_exitcode,
-    )
+    return carry_out(console, toolkit, playbook, options)
 
 
 def named_playbook(name: str) -> click.Command:
@@ -133,66 +114,45 @@ def named_playbook(name: str) -> click.Command:
         *,
         console: Console,
         environment: str | None,
-        dry_run: bool,
-        confirm: str | None,
-        detailed_exitcode: bool,
+        options: RunOptions,
     ) -> int:
         toolkit = bootstrap.open_environment(environment)
-        return carry_out(
-            console,
-            toolkit,
-            bootstrap.playbook(name),
-            dry_run=dry_run,
-            confirm=confirm,
-            detailed_exitcode=detailed_exitcode,
-        )
+        return carry_out(console, toolkit, bootstrap.playbook(name), options)
 
     return click.command(name=name, help=PLAYBOOKS[name].summary)(body)
 
 
-@click.command("run")
-@click.argument("playbook")
-@click.option(
+_PARAMETERS = click.option(
     "--set",
     "given",
     multiple=True,
     metavar="NAME=VALUE",
     help="Give a parameter of the playbook a value.",
 )
+
+
+@click.command("run")
+@click.argument("playbook")
+@_PARAMETERS
 @run_options
 @line
-def run(  # noqa: PLR0913 - one parameter per option
+def run(
     *,
     console: Console,
     environment: str | None,
     playbook: str,
     given: tuple[str, ...],
-    dry_run: bool,
-    confirm: str | None,
-    detailed_exitcode: bool,
+    options: RunOptions,
 ) -> int:
     """Carry out PLAYBOOK, the name of one that comes with rubyops or the path of a file."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
     toolkit = bootstrap.open_environment(environment)
-    return carry_out(
-        console,
-        toolkit,
-        loaded,
-        dry_run=dry_run,
-        confirm=confirm,
-        detailed_exitcode=detailed_exitcode,
-    )
+    return carry_out(console, toolkit, loaded, options)
 
 
 @click.command("plan")
 @click.argument("playbook")
-@click.option(
-    "--set",
-    "given",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Give a parameter of the playbook a value.",
-)
+@_PARAMETERS
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to change."
 )

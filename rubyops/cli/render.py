@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rubyops.cli.console import Console, envelope
+from rubyops.cli.console import Console
 from rubyops.model.exit_code import ExitCode
 from rubyops.views.money import MoneyView
 from rubyops.views.view import Item, View, plain, released
@@ -16,12 +16,22 @@ if TYPE_CHECKING:
 def answer(
     console: Console, environment: str | None, view: View, code: ExitCode | None = None
 ) -> ExitCode:
-    """Write the view for a program; return this exit code, or the one that its verdict asks for."""
+    """Write the view for a program, in the envelope of every answer (SPEC section 4).
+
+    Return this exit code, or without one the code that its verdict asks for.
+    """
     if code is None:
         code = ExitCode.DONE if view.verdict == "ok" else ExitCode.CHECK_FAILED
-    results = [released(item) for item in view.results]
-    beside = plain(view.beside)
-    console.answer(envelope(view.schema, environment, results, exit_code=int(code), **beside))
+    console.answer(
+        {
+            "schema": view.schema,
+            "ok": code in (ExitCode.DONE, ExitCode.HAS_CHANGES),
+            "exit_code": int(code),
+            "environment": environment,
+            "results": [released(item) for item in view.results],
+            **plain(view.beside),
+        }
+    )
     return code
 
 

@@ -76,7 +76,7 @@ def _show(console: Console, view: RunView) -> None:
 @click.argument("run_id", metavar="[RUN]", required=False)
 @line
 def runs_verify(*, console: Console, environment: str | None, run_id: str | None) -> int:
-    """Look in the journal of RUN, or in all of them, for changed, missing, reordered and cut-off lines."""
+    """Look for changed, missing, reordered and cut-off lines in the journal of RUN, or in all."""
     toolkit = bootstrap.open_environment(environment)
     reader = bootstrap.quiet_session(toolkit)
     judged = []

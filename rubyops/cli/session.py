@@ -14,6 +14,7 @@ from rubyops.cli import render
 from rubyops.cli.channel import is_terminal
 from rubyops.cli.console import Console
 from rubyops.cli.live import Live
+from rubyops.cli.options import RunOptions
 from rubyops.engine.plan.step_plan import Plan
 from rubyops.engine.report import RunReport
 from rubyops.engine.session import Session
@@ -30,13 +31,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def carry_out(
-    console: Console,
-    toolkit: EnvironmentServices,
-    playbook: Playbook,
-    *,
-    dry_run: bool,
-    confirm: str | None,
-    detailed_exitcode: bool = False,
+    console: Console, toolkit: EnvironmentServices, playbook: Playbook, options: RunOptions
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
     with stoppable(console) as stop:
@@ -48,18 +43,19 @@ def carry_out(
 
         def confirmed(plan: Plan) -> None:
             with live.waiting_for_a_person(), _answerable(stop):
-                _confirm(plan, toolkit.environment, confirm, tell_money)
+                _confirm(plan, toolkit.environment, options.confirm, tell_money)
 
-        report = session.rehearse(playbook) if dry_run else session.start(playbook, confirmed)
-    code = (
-        ExitCode.HAS_CHANGES
-        if detailed_exitcode
-        and dry_run
-        and report.exit_code == ExitCode.DONE
-        and _would_change(report)
-        else report.exit_code
-    )
-    return tell(console, report, code)
+        dry = options.dry_run
+        report = session.rehearse(playbook) if dry else session.start(playbook, confirmed)
+    return tell(console, report, _exit_code(report, options))
+
+
+def _exit_code(report: RunReport, options: RunOptions) -> ExitCode:
+    """Return the run's own code, but for a dry-run that was asked whether anything would change."""
+    asked = options.dry_run and options.detailed_exitcode
+    if asked and report.exit_code == ExitCode.DONE and _would_change(report):
+        return ExitCode.HAS_CHANGES
+    return report.exit_code
 
 
 def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
@@ -105,7 +101,8 @@ def _confirm(
     """
     if given is not None and given != environment.name:
         raise Refused(
-            f"--confirm names {given!r}, but this run acts on {environment.name!r}; nothing was changed"
+            f"--confirm names {given!r}, but this run acts on {environment.name!r}; "
+            "nothing was changed"
         )
     if (
         given is not None
@@ -117,7 +114,8 @@ def _confirm(
     flag = f"--confirm {environment.name}"
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise Refused(
-            f"this changes {environment.name}, which has to be confirmed: add {flag}; nothing was changed"
+            f"this changes {environment.name}, which has to be confirmed: add {flag}; "
+            "nothing was changed"
         )
     tell_money()
     question = f"Only the name of the environment is accepted (or {flag})"
@@ -167,7 +165,8 @@ def stoppable(console: Console) -> Iterator[StopSignal]:
         del frame
         if stop.requested:
             console.say(
-                "Still stopping. A kill now leaves the present effect in doubt; `rubyops runs resume` settles it."
+                "Still stopping. A kill now leaves the present effect in doubt; "
+                "`rubyops runs resume` settles it."
             )
             return
         stop.request(terminated=number != signal.SIGINT)

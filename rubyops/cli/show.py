@@ -67,7 +67,10 @@ def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
 @_limited
 @line
 def dead_letter_list(*, console: Console, environment: str | None, limit: int) -> int:
-    """List events that were set aside: those that failed hold their player up, HELD_UP ones wait `behind` them."""
+    """List events that were set aside.
+
+    A FAILED one holds up its player; HELD_UP ones wait `behind` it.
+    """
     toolkit = bootstrap.open_environment(environment)
     view = read_dead_letters(toolkit.reader, limit)
     render.table(console, LETTER_COLUMNS, view.letters)
@@ -83,7 +86,10 @@ def _shown(total: int, limit: int) -> str:
 @click.argument("subject", metavar="BET|PLAYER")
 @line
 def trace(*, console: Console, environment: str | None, subject: str) -> int:
-    """Follow a bet (by authorization or bet id) or a player through accounts, ledger, events and rollings."""
+    """Follow a bet (by authorization or bet id) or a player through the whole platform.
+
+    Shows accounts, ledger, wins, rollings and events.
+    """
     toolkit = bootstrap.open_environment(environment)
     view = read_trace(toolkit.reader, subject)
     for title, rows in view.parts.items():
@@ -95,7 +101,7 @@ def trace(*, console: Console, environment: str | None, subject: str) -> int:
 @click.command("show")
 @line
 def config_show(*, console: Console, environment: str | None) -> int:
-    """Show every environment, the file it comes from and the folder of its state; secrets stay hidden."""
+    """Show every environment, its file and the folder of its state; secrets stay hidden."""
     known = config.load_environments()
     chosen = [config.environment(environment)] if environment else list(known.values())
     view = show_environments(chosen, config.environments_file())

@@ -1,4 +1,4 @@
-"""Makes the line of a command from its Params: a field is an option, or an argument where the line reads better so."""
+"""Makes the line of a command from its Params: each field is an option or an argument."""
 
 import types
 from dataclasses import MISSING, Field, fields
@@ -8,7 +8,7 @@ import click
 
 from rubyops import bootstrap
 from rubyops.cli.console import Console
-from rubyops.cli.options import line, run_options
+from rubyops.cli.options import RunOptions, line, run_options
 from rubyops.cli.session import carry_out
 from rubyops.engine.playbook.params import type_params
 from rubyops.errors import UsageError
@@ -42,27 +42,18 @@ def step_command(name: str) -> click.Command:
         *,
         console: Console,
         environment: str | None,
-        dry_run: bool,
-        confirm: str | None,
-        detailed_exitcode: bool,
+        options: RunOptions,
         **values: Any,
     ) -> int:
         given = {key: value for key, value in values.items() if value is not None}
         if any(field.name == DRY_RUN_FIELD for field in fields(params)):
-            given[DRY_RUN_FIELD] = dry_run
+            given[DRY_RUN_FIELD] = options.dry_run
         typed, wrong = type_params(params, given)
         if wrong:
             raise UsageError("; ".join(message for _, message in wrong))
         playbook = bootstrap.single_step(name, params(**typed))
         toolkit = bootstrap.open_environment(environment)
-        return carry_out(
-            console,
-            toolkit,
-            playbook,
-            dry_run=dry_run,
-            confirm=confirm,
-            detailed_exitcode=detailed_exitcode,
-        )
+        return carry_out(console, toolkit, playbook, options)
 
     command = click.command(name=name, help=_help(name))(run_options(body))
     hints = get_type_hints(params)

@@ -39,8 +39,9 @@ class EndedRun:
 
 @dataclass(frozen=True)
 class ReportView(View):
-    """The end of a run. `money` is None where nobody asked; `proof` shows that looking wrote nothing.
+    """The end of a run. `money` is None where nobody asked for it.
 
+    `proof` is empty, or shows that looking wrote nothing.
     `next_line` is the line that goes on from here, None where nothing has to.
     """
 

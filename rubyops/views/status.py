@@ -81,7 +81,10 @@ class StatusView(View):
 
 
 def read_status(read: Read, control: Control, check: CheckRunner, money: MoneyView) -> StatusView:
-    """Look at every part. Raises `Unreachable`, with the money in its details, without `control`."""
+    """Look at every part.
+
+    Raises `Unreachable`, with the money in its details, where `control` does not answer.
+    """
     name = read.environment.name
     if not control.reachable():
         raise Unreachable(
