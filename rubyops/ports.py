@@ -188,11 +188,8 @@ class CanaryPlayer:
     canary_token: str | None
 
 
-class CheckRunner(Protocol):
-    """Runs a check by its name; what `WaitFor` looks through."""
-
-    def __call__(self, name: str) -> Finding:
-        """Return the finding of the named check."""
+# Runs a check by its name and returns its finding.
+CheckRunner = Callable[[str], Finding]
 
 
 @dataclass(frozen=True)
