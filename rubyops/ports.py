@@ -4,7 +4,7 @@
 `Actor` is what flows get: calls to live services as players and providers. `Operate` is what the engine alone gets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol

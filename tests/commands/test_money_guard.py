@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from commands._money_guard import MONEY_CHECKS, MoneyGuard
+from commands._money_guard import MONEY_CHECKS, REASON_LENGTH_MAX, MoneyGuard
 from rubyops.effects.freeze import RaiseFreeze
 from rubyops.model.finding import Finding, failed, inconclusive, passed
 from wallet_runtime.contract.freeze import INGRESS, OPEN, SEALED
@@ -45,7 +45,8 @@ def test_where_there_is_no_money_nothing_is_asked() -> None:
 def test_a_broken_invariant_freezes_ingress_and_says_why() -> None:
     brake = guard(lambda name: passed("fine")).brake("conservation", failed("x" * 400))
     assert isinstance(brake, RaiseFreeze) and brake.level == INGRESS
-    assert brake.reason.startswith("conservation: xxx") and len(brake.reason) == 300  # noqa: PLR2004
+    assert brake.reason.startswith("conservation: xxx")
+    assert len(brake.reason) == REASON_LENGTH_MAX
 
 
 @pytest.mark.parametrize("level", [INGRESS, SEALED])
