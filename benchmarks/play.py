@@ -24,9 +24,10 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request, State
+from wallet_runtime.wallet.store.activation import ActivationRequest
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, BatchItem, perform_many
 from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
-from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import Money, money_of
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")

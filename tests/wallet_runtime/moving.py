@@ -19,7 +19,8 @@ from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bonus, cash, coupons, points
 from wallet_runtime.wallet.domain.state import Scope
-from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
+from wallet_runtime.wallet.store.activation import ActivationRequest
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import money_of
 
 Rows = list[tuple[Any, ...]]

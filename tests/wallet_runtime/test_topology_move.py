@@ -35,7 +35,8 @@ from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.domain import bets, bonus, cash, coupons, points, rolling
-from wallet_runtime.wallet.store.documents import ActivationRefused, Documents
+from wallet_runtime.wallet.store.activation import ActivationRefused
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
 

@@ -1,7 +1,8 @@
 """Documents to begin a test with."""
 
 from wallet_runtime.plumbing.runtime.database import Database
-from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
+from wallet_runtime.wallet.store.activation import ActivationRequest
+from wallet_runtime.wallet.store.documents import Documents
 
 
 def activate_split(database: Database) -> None:

@@ -17,12 +17,12 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
-from wallet_runtime.wallet.store.documents import (
+from wallet_runtime.wallet.store.activation import (
     SWITCH_MILLISECONDS,
     ActivationRequest,
     ActivePairMoved,
-    Documents,
 )
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import ATTEMPTS_MAX, money_of
 
 CODE = "RUBY_SPLIT_V1"

@@ -15,12 +15,8 @@ from tests.wallet_runtime.wallet.conftest import Player, turn_over
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash, rolling
-from wallet_runtime.wallet.store.documents import (
-    ActivationRequest,
-    ActivePairMoved,
-    Documents,
-    RequestReused,
-)
+from wallet_runtime.wallet.store.activation import ActivationRequest, ActivePairMoved, RequestReused
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 

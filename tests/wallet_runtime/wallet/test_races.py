@@ -25,7 +25,8 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request
-from wallet_runtime.wallet.store.documents import ActivationRequest, Documents
+from wallet_runtime.wallet.store.activation import ActivationRequest
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import Money
 
 RACES = 200

@@ -11,8 +11,9 @@ from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, bonus, cash
 from wallet_runtime.wallet.domain.cash import BucketInvalid
-from wallet_runtime.wallet.store.documents import Documents, SeedRefused
+from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.store.seeds import SeedRefused
 
 HELD = "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0 ORDER BY account"
 OWED = "SELECT bucket_type_code, amount FROM wallet.wallet_rolling_obligation WHERE player_id = %s"

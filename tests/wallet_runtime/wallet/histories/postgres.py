@@ -22,6 +22,7 @@ from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.domain.wins import NewCampaign
 from wallet_runtime.wallet.store import campaigns, choices
 from wallet_runtime.wallet.store import documents as store
+from wallet_runtime.wallet.store.activation import ActivationRequest
 from wallet_runtime.wallet.store.money import Money
 from wallet_runtime.wallet.store.player_cache import KEPT_SECONDS, PlayerStateCache
 
@@ -139,7 +140,7 @@ class Brand:
         topology, policy = documents["topology"], documents["policy"]
         start = (gate["topology_code"], gate["topology_version"])
         request_id = f"activation-{next(self.product.activations)}"
-        wish = store.ActivationRequest(
+        wish = ActivationRequest(
             topology["code"],
             topology["version"],
             policy["policy_key"],

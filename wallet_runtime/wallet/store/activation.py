@@ -1,0 +1,188 @@
+"""The one transaction that activates a topology and its policy together (ADR 7)."""
+
+from typing import Any
+
+import msgspec
+import tenacity
+
+from wallet_runtime.contract import sqlstates
+from wallet_runtime.contract.codes import IDEMPOTENCY_PAYLOAD_MISMATCH
+from wallet_runtime.contract.freeze import SEALED
+from wallet_runtime.plumbing.errors import Conflict, ServiceBusy
+from wallet_runtime.plumbing.runtime import fence
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession, Row
+from wallet_runtime.wallet.domain.state import PairReference
+from wallet_runtime.wallet.domain.validation import Violation, broken
+from wallet_runtime.wallet.store.drafts import save_policy
+from wallet_runtime.wallet.store.stored_pair import SUPERSEDED, pair_of, violations
+
+ACTIVATION_ATTEMPTS_MAX = 20
+# How long the one statement of an activation may keep money waiting, and how long it may take
+# while money is sealed.
+SWITCH_MILLISECONDS = 250
+SEALED_SWITCH_MILLISECONDS = 30_000
+NO_POLICY = (None, None)
+
+
+class ActivationRefused(Conflict):
+    """The pair breaks rules that activation demands; nothing was changed."""
+
+    code = "ACTIVATION_REFUSED"
+
+
+class ActivePairMoved(Conflict):
+    """Another pair is active than this activation starts from; look again before activating."""
+
+    code = "ACTIVE_PAIR_MOVED"
+
+
+class RequestReused(Conflict):
+    """This request id activated another pair before."""
+
+    code = IDEMPOTENCY_PAYLOAD_MISMATCH
+
+
+class ByReference(Conflict):
+    """A pair that was active before is activated by reference (A7-13)."""
+
+    code = "A7_13_BY_REFERENCE"
+
+
+class ActivationRequest(PairReference, frozen=True):
+    """The pair to activate and the pair to leave, whose policy may be left out.
+
+    With them stand the person, the request id and the fencing token of the activation.
+    """
+
+    from_topology_code: str | None
+    from_topology_version: int | None
+    caller: str
+    request_id: str
+    from_policy_key: str | None = None
+    from_policy_version: int | None = None
+    fence_token: int | None = None
+
+
+def activate(
+    database: Database, wanted: ActivationRequest, policy_document: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Activate topology and policy in one transaction; a repeated request id gets the first answer.
+
+    The pair is validated first, without keeping anybody waiting. The last statement takes the gate,
+    sees that nothing of what was validated has moved, and switches. Money waits for that statement
+    at most: it ends after `SWITCH_MILLISECONDS`, and the activation waits and tries again.
+
+    Raises `ActivationRefused` (409) with every violation, `ActivePairMoved` (409) when the start is
+    another pair.
+    """
+    retry = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ServiceBusy),
+        wait=tenacity.wait_random(0.05, 0.2),
+        stop=tenacity.stop_after_attempt(ACTIVATION_ATTEMPTS_MAX),
+        reraise=True,
+    )
+    return retry(_activate_once, database, wanted, policy_document)
+
+
+def _activate_once(
+    database: Database, wanted: ActivationRequest, policy_document: dict[str, Any] | None
+) -> dict[str, Any]:
+    with database.transaction() as session:
+        gate = session.one("wallet_gate")
+        done = session.maybe(
+            "wallet_activation_by_request", caller=wanted.caller, request_id=wanted.request_id
+        )
+        if done is not None:
+            if pair_of(done) != _pair_wanted(wanted):
+                raise RequestReused(details={"activated": pair_of(done)})
+            return {"changed": True, **done}
+        if policy_document is not None:
+            _refuse_superseded(session, wanted)
+            fence.hold(session, wanted.fence_token)
+            save_policy(session, wanted.policy_key, policy_document, wanted.caller)
+        if _is_active(gate, wanted):
+            fence.hold(session, wanted.fence_token)
+            return {"changed": False, "activation_no": gate["activation_no"], **pair_of(gate)}
+        _refuse_other_start(gate, wanted)
+        _refuse_violations(violations(session, gate, wanted, keep=True))
+        activation = _switch(session, gate, wanted)
+        return {
+            "changed": True,
+            **activation,
+            **_pair_wanted(wanted),
+            "from_topology_code": gate["topology_code"],
+        }
+
+
+def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> None:
+    """Raise `ByReference` where the policy that was sent was active before (A7-13)."""
+    row = session.maybe(
+        "wallet_policy_version", policy_key=wanted.policy_key, version=wanted.policy_version
+    )
+    if row is not None and row["state"] == SUPERSEDED:
+        message = (
+            f"policy {wanted.policy_key} version {wanted.policy_version} was active before:"
+            " name it by reference (A7-13)"
+        )
+        raise ByReference(message, details=broken("A7-13", "policy_document", message))
+
+
+def _refuse_other_start(gate: Row, wanted: ActivationRequest) -> None:
+    """Raise `ActivePairMoved` unless the activation starts from the active pair.
+
+    The policy is compared only where the request names one.
+    """
+    topology = (wanted.from_topology_code, wanted.from_topology_version)
+    policy = (wanted.from_policy_key, wanted.from_policy_version)
+    active = pair_of(gate)
+    if topology != tuple(active.values())[:2] or policy not in (
+        NO_POLICY,
+        tuple(active.values())[2:],
+    ):
+        raise ActivePairMoved(details={"active": active})
+
+
+def _refuse_violations(found: list[Violation]) -> None:
+    if found:
+        raise ActivationRefused(
+            f"{len(found)} rules are broken, the first: {found[0].rule} at {found[0].path}:"
+            f" {found[0].message}",
+            details={"violations": msgspec.to_builtins(found)},
+        )
+
+
+def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> Row:
+    """Take the gate and switch, in the transaction's last statement.
+
+    Raises `ServiceBusy` when what was validated has moved since.
+    """
+    sealed = gate["freeze_level"] == SEALED
+    session.run(
+        "wallet_bound_activation",
+        milliseconds=str(SEALED_SWITCH_MILLISECONDS if sealed else SWITCH_MILLISECONDS),
+    )
+    try:
+        return session.one(
+            "wallet_switch_active",
+            activation_no=gate["activation_no"],
+            **{
+                key: value
+                for key, value in msgspec.structs.asdict(wanted).items()
+                if not key.startswith("from_")
+            },
+        )
+    except DatabaseError as error:
+        if error.sqlstate != sqlstates.ACTIVATION_MOVED:
+            raise
+        raise ServiceBusy(
+            "another activation, or money, came in between;"
+            " repeat the request under the same request id"
+        ) from error
+
+
+def _is_active(gate: Row, wanted: ActivationRequest) -> bool:
+    return pair_of(gate) == _pair_wanted(wanted)
+
+
+def _pair_wanted(wanted: ActivationRequest) -> dict[str, Any]:
+    return pair_of(msgspec.structs.asdict(wanted))

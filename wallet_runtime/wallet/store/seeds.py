@@ -1,0 +1,70 @@
+"""The shipped drafts of each topology code, with their policies."""
+
+from importlib import resources
+
+import msgspec
+
+from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.plumbing.errors import Conflict
+from wallet_runtime.plumbing.runtime import fence
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
+from wallet_runtime.wallet.domain.documents import Policy, read_policy, read_topology
+from wallet_runtime.wallet.domain.validation import broken
+from wallet_runtime.wallet.store.drafts import save_policy, save_topology
+
+SEEDS = {
+    RUBY_SPLIT_V1: ("ruby_split_v1.1.json", "ruby_split_v1.2.json"),
+    RUBY_UNIFIED_V1: ("ruby_unified_v1.1.json",),
+}
+
+
+class SeedRefused(Conflict):
+    """A seed's policy is stored for another topology; nothing was saved."""
+
+    code = "SEED_POLICY_TAKEN"
+
+
+def seed(database: Database, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
+    """Save the drafts of a topology code; versions that exist already stay as they are.
+
+    Raises `SeedRefused` (409) where a policy of the same key and version is stored for another
+    topology: the seed would be without a policy that it can be activated with.
+    """
+    with database.transaction() as session:
+        fence.hold(session, fence_token)
+        saved = [row for name in SEEDS[code] for row in _save(session, name, saved_by)]
+        if saved:
+            fence.note_change(session, fence_token)
+    return saved
+
+
+def _save(session: DatabaseSession, name: str, saved_by: str) -> list[Row]:
+    file = resources.files("wallet_runtime.wallet").joinpath("seeds", name)
+    pair = msgspec.json.decode(file.read_bytes())
+    topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
+    saved: list[Row] = []
+    named = {"code": topology.code, "version": topology.version}
+    if session.maybe("wallet_topology_version", **named) is None:
+        saved.append(save_topology(session, topology.code, pair["topology"], saved_by))
+    if not _is_policy_kept(session, policy):
+        saved.append(save_policy(session, policy.policy_key, pair["policy"], saved_by))
+    return saved
+
+
+def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
+    """Tell whether a seed's policy is stored; raise `SeedRefused` if it is for another topology."""
+    row = session.maybe(
+        "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
+    )
+    if row is None:
+        return False
+    other = (row["topology_code"], row["topology_version"])
+    if other != (policy.topology.code, policy.topology.version):
+        message = (
+            f"policy {policy.policy_key} version {policy.version} is stored for {other[0]} version"
+            f" {other[1]}, so the seed of {policy.topology.code} version {policy.topology.version}"
+            " would have no policy; nothing was saved."
+            " Save the topology and a policy under a version of its own."
+        )
+        raise SeedRefused(message, details=broken("A7-2", "policy.topology", message))
+    return True

@@ -1,0 +1,101 @@
+"""What is stored of topologies and policies, and which rules a stored pair breaks now."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from wallet_runtime.plumbing.errors import NotFound
+from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
+from wallet_runtime.wallet.domain.documents import DocumentInvalid, Topology, read_policy
+from wallet_runtime.wallet.domain.state import PairReference
+from wallet_runtime.wallet.domain.validation import (
+    LiveReference,
+    Violation,
+    validate_live_state,
+    validate_pair,
+)
+from wallet_runtime.wallet.store.drafts import typed_policy, typed_topology
+
+DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"
+
+
+class DocumentNotFound(NotFound):
+    """No document is stored under this code and version."""
+
+    code = "DOCUMENT_NOT_FOUND"
+
+
+def stored_topology(
+    session: DatabaseSession, code: str, version: int, *, keep: bool = False
+) -> tuple[Topology, str]:
+    """Return a stored topology and its state (404 when it is not there)."""
+    row = session.maybe(
+        "wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version
+    )
+    if row is None:
+        raise DocumentNotFound(f"topology {code} version {version} is not stored")
+    return typed_topology(row["document"]), str(row["state"])
+
+
+def violations(
+    session: DatabaseSession, gate: Row, pair: PairReference, *, keep: bool
+) -> list[Violation]:
+    """Return every rule that a stored pair breaks now; `keep` locks its documents."""
+    topology, _ = stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
+    query = "wallet_keep_policy" if keep else "wallet_policy_version"
+    row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
+    if row is None:
+        raise DocumentNotFound(
+            f"policy {pair.policy_key} version {pair.policy_version} is not stored"
+        )
+    return [
+        *validate_pair(topology, typed_policy(row["document"])),
+        *live_violations(session, gate, topology),
+    ]
+
+
+def live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> list[Violation]:
+    """Return every rule of live money that a topology breaks now (A7-8)."""
+    active = None
+    if gate["topology_code"] is not None:
+        active, _ = stored_topology(session, gate["topology_code"], gate["topology_version"])
+    references = msgspec.convert(session.all("wallet_live_references"), list[LiveReference])
+    return validate_live_state(topology, active, references)
+
+
+def kept_versions(
+    session: DatabaseSession, topology: Topology, topology_document: object, policy_document: object
+) -> Iterator[Violation]:
+    """Yield A7-9 for each document that differs from a version that is, or was, active."""
+    stored = [
+        (
+            "topology",
+            topology_document,
+            session.maybe("wallet_topology_version", code=topology.code, version=topology.version),
+        )
+    ]
+    with suppress(DocumentInvalid):  # then its faults are told already
+        policy = None if policy_document is None else read_policy(policy_document)
+        if policy is not None:
+            row = session.maybe(
+                "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
+            )
+            stored.append(("policy", policy_document, row))
+    for kind, document, row in stored:
+        if row is not None and row["state"] != DRAFT and row["document"] != document:
+            yield Violation(
+                "A7-9",
+                f"{kind}.version",
+                f"version {row['version']} is {row['state']} and reads otherwise;"
+                " save a new version",
+            )
+
+
+def pair_of(gate: Row) -> dict[str, Any]:
+    """Take the codes and versions of a pair out of a row."""
+    return {
+        key: gate[key]
+        for key in ("topology_code", "topology_version", "policy_key", "policy_version")
+    }
