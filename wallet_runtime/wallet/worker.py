@@ -8,7 +8,7 @@ import os
 
 from wallet_runtime.contract.events import PARTITIONS, WALLET_CONSUMERS
 from wallet_runtime.contract.processes import WALLET_WORKER
-from wallet_runtime.plumbing.events.delivery import Delivery, delivery_loop
+from wallet_runtime.plumbing.events.delivery import Delivery
 from wallet_runtime.plumbing.events.outbox import Outbox, publisher_loop
 from wallet_runtime.plumbing.events.retention import (
     ExpiringEntries,
@@ -16,7 +16,6 @@ from wallet_runtime.plumbing.events.retention import (
     Retention,
     RetentionHours,
     read_retention_hours,
-    retention_loop,
 )
 from wallet_runtime.plumbing.events.streams import Streams, open_streams, wallet_stream
 from wallet_runtime.plumbing.http.app import Service
@@ -54,8 +53,8 @@ def loops(context: Context) -> tuple[Loop, ...]:
     hours = read_retention_hours(os.environ)
     return (
         publisher_loop(WALLET_OUTBOX, database, streams),
-        delivery_loop(delivery_of(database, streams)),
-        retention_loop(retention_of(database, streams, hours)),
+        delivery_of(database, streams).loop(),
+        retention_of(database, streams, hours).loop(),
     )
 
 

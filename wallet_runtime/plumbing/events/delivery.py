@@ -105,6 +105,16 @@ class Delivery:
             "and are sent again"
         )
 
+    def loop(self) -> Loop:
+        """Make the loop `delivery`."""
+        return Loop(
+            "delivery",
+            self.turn,
+            INTERVAL_SECONDS,
+            STALLED_SECONDS,
+            checks={"delivery": self.health},
+        )
+
     def _note(self, compared: Mapping[int, _Compared]) -> None:
         with self._database.session() as session:
             self._missing = session.one(
@@ -193,14 +203,3 @@ class Delivery:
                 patience_seconds=RESEND_PATIENCE_SECONDS,
             )
         return {row["event_id"]: row["resent"] for row in rows}
-
-
-def delivery_loop(delivery: Delivery) -> Loop:
-    """Make the loop `delivery`."""
-    return Loop(
-        "delivery",
-        delivery.turn,
-        INTERVAL_SECONDS,
-        STALLED_SECONDS,
-        checks={"delivery": delivery.health},
-    )

@@ -135,6 +135,10 @@ class Retention:
         rows = sum(self._remove_rows(kind) for kind in self._rows)
         return rows + sum(self._trim(kind) for kind in self._entries)
 
+    def loop(self) -> Loop:
+        """Make the loop `retention`."""
+        return Loop("retention", self.turn, INTERVAL_SECONDS, STALLED_SECONDS)
+
     def _remove_rows(self, kind: ExpiringRows) -> int:
         with self._database.transaction() as session:
             seal.hold(session)
@@ -144,11 +148,6 @@ class Retention:
     def _trim(self, kind: ExpiringEntries) -> int:
         before_ms = int(self._clock() * 1000) - kind.hours * _HOUR_MS
         return _counted(kind.stream, self._streams.trim(kind.stream, kind.groups, before_ms))
-
-
-def retention_loop(retention: Retention) -> Loop:
-    """Make the loop `retention`."""
-    return Loop("retention", retention.turn, INTERVAL_SECONDS, STALLED_SECONDS)
 
 
 def _counted(what: str, gone: int) -> int:

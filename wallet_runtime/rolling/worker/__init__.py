@@ -16,7 +16,6 @@ from wallet_runtime.plumbing.events.retention import (
     RetentionHours,
     consumer_rows,
     read_retention_hours,
-    retention_loop,
 )
 from wallet_runtime.plumbing.events.streams import Streams, open_streams
 from wallet_runtime.plumbing.http.app import Service
@@ -58,7 +57,7 @@ def make_loops(context: Context, switches: Switches, hours: RetentionHours) -> t
         loops.append(expiry_loop(database))
     if switches.completion_retry:
         loops.append(completion_loop(database, ServiceClient(context)))
-    return *loops, retention_loop(retention_of(database, streams, hours))
+    return *loops, retention_of(database, streams, hours).loop()
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
