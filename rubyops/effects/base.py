@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from rubyops.model.json_object import JsonObject
 from rubyops.model.status import Status
 from rubyops.ports import CheckRunner, EffectIdentity, Read
 from rubyops.stop_signal import StopSignal
@@ -53,7 +54,7 @@ class Outcome:
 
     status: Status
     summary: str
-    details: dict[str, object] = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rubyops.effects.base import AnyEffect, Effect
+from rubyops.model.json_object import JsonObject
 from rubyops.registry import EFFECTS
 
 
@@ -23,19 +24,19 @@ def kinds() -> dict[str, type[AnyEffect]]:
     }
 
 
-def to_data(effect: AnyEffect) -> dict[str, Any]:
+def to_data(effect: AnyEffect) -> JsonObject:
     """Turn an effect into JSON-ready data with the name of its kind under `effect`."""
     return {"effect": type(effect).__name__, **json.loads(json.dumps(dataclasses.asdict(effect)))}
 
 
-def from_data(data: dict[str, Any]) -> AnyEffect:
+def from_data(data: JsonObject) -> AnyEffect:
     """Turn journal data back into the effect it was. Raises `KeyError` and `ValidationError`."""
     values = {key: value for key, value in data.items() if key != "effect"}
-    effect: Effect[Any] = msgspec.convert(values, kinds()[data["effect"]])
+    effect: Effect[Any] = msgspec.convert(values, kinds()[str(data["effect"])])
     return effect
 
 
-def starts_platform(data: dict[str, Any]) -> bool:
+def starts_platform(data: JsonObject) -> bool:
     """Whether journal data is of an effect that starts the platform; False for an unknown kind."""
     kind = kinds().get(str(data.get("effect")))
     return kind is not None and kind.traits.starts_platform

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from rubyops.effects.base import AnyEffect, EffectContext, Outcome
 from rubyops.model.finding import Finding
 from rubyops.model.freeze import FreezeTruth
+from rubyops.model.json_object import JsonObject
 from rubyops.model.step import Command
 from rubyops.ports import CheckRunner, Control, Read
 
@@ -49,7 +50,7 @@ class EnginePorts:
     check: CheckRunner
     command: Callable[[str], Command[Any]]
     guard: Guard
-    proof: Callable[[], dict[str, object]]
+    proof: Callable[[], JsonObject]
     freeze: Callable[[], FreezeTruth]
 
     def carry_out(self, effect: AnyEffect, context: EffectContext) -> Outcome:

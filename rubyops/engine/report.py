@@ -8,6 +8,7 @@ from rubyops.effects.base import Outcome
 from rubyops.errors import Inconclusive, OutcomeUnknown, Refused, RubyopsError, Unreachable
 from rubyops.model.exit_code import ExitCode
 from rubyops.model.freeze import FreezeTruth
+from rubyops.model.json_object import JsonObject
 from rubyops.model.status import Status
 from rubyops.model.step import Playbook, Step
 
@@ -20,7 +21,7 @@ class StepResult:
     title: str
     status: Status
     summary: str
-    details: dict[str, object] = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
     covers: tuple[str, ...] = ()
 
 
@@ -43,8 +44,8 @@ class RunReport:
     message: str | None = None
     next_command: str | None = None
     freeze: FreezeTruth | None = None
-    details: dict[str, object] = field(default_factory=dict)
-    proof: dict[str, object] = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
+    proof: JsonObject = field(default_factory=dict)
 
 
 class Reporter(Protocol):

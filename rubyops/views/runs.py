@@ -10,7 +10,6 @@ from rubyops.engine.journal.lines import (
     Content,
     EffectEnded,
     EffectIntended,
-    JsonObject,
     LockTaken,
     RunFinished,
     RunResumed,
@@ -18,6 +17,7 @@ from rubyops.engine.journal.lines import (
 )
 from rubyops.engine.journal.reading import Reading
 from rubyops.engine.journal.store import Journals
+from rubyops.model.json_object import JsonObject
 from rubyops.model.recorded import short_commit
 from rubyops.model.status import Status
 from rubyops.views.view import ISO_TIME, TO_THE_SECOND, Item, View, any_failed

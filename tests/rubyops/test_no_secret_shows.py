@@ -13,8 +13,9 @@ from rubyops.adapters.local.keyring import NAMES, Keyring
 from rubyops.cli.channel import Channel
 from rubyops.cli.main import _tell
 from rubyops.config import CHECKOUT
-from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
+from rubyops.engine.journal.lines import Origin, StepFinished
 from rubyops.engine.journal.writer import Journal
+from rubyops.model.json_object import JsonObject
 from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
 

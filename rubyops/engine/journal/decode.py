@@ -12,12 +12,12 @@ from rubyops.engine.journal.lines import (
     FORMAT,
     Content,
     Envelope,
-    JsonObject,
     Line,
     Opening,
     line_hash,
 )
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
+from rubyops.model.json_object import JsonObject
 
 DEPTH_MAX = 50
 S = TypeVar("S", bound=msgspec.Struct)

@@ -12,7 +12,6 @@ from rubyops.engine.journal.chain import lines_ahead
 from rubyops.engine.journal.lines import (
     EffectEnded,
     EffectIntended,
-    JsonObject,
     Line,
     LockTaken,
     RunFinished,
@@ -24,6 +23,7 @@ from rubyops.engine.journal.lines import (
 )
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
 from rubyops.errors import Refused
+from rubyops.model.json_object import JsonObject
 
 DONE = ("ok", "noop")
 NOT_DONE = ("failed", "refused", "inconclusive")

@@ -20,10 +20,11 @@ from rubyops.engine.journal.chain import (
 )
 from rubyops.engine.journal.decode import read_line
 from rubyops.engine.journal.history import DONE, History, read_history
-from rubyops.engine.journal.lines import JsonObject, Line, RunStarted, StepStarted, SuiteRecorded
+from rubyops.engine.journal.lines import Line, RunStarted, StepStarted, SuiteRecorded
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
 from rubyops.engine.journal.suites import suite_of
 from rubyops.errors import Refused, RubyopsError
+from rubyops.model.json_object import JsonObject
 from rubyops.model.recorded import DRY_RUN_PREFIX, FLOWS_PREFIX, short_commit
 from rubyops.model.step import FindCommand, Playbook, Step
 from rubyops.ports import EnvironmentFacts

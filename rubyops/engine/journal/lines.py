@@ -13,11 +13,11 @@ from typing import Annotated, get_args
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
+from rubyops.model.json_object import JsonObject
 
 GENESIS = "0" * 64  # stands for the hash of the line before the first
 FORMAT = 1  # the newest version of the line format; a line without `v` is of the first
 
-JsonObject = dict[str, object]  # what a step, a check or an effect tells, as free-form JSON
 StepRow = tuple[str, str, str]  # a step's id, status and summary
 
 

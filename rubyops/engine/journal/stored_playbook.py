@@ -4,6 +4,7 @@ from typing import Self
 
 import msgspec
 
+from rubyops.model.json_object import JsonObject
 from rubyops.model.kinds import PlaybookKind
 from rubyops.model.step import FindCommand, Playbook, Step, StepKind
 
@@ -17,7 +18,7 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     line: int
     covers: tuple[str, ...]
-    params: dict[str, object] | None
+    params: JsonObject | None
 
     @classmethod
     def of(cls, step: Step) -> Self:
@@ -52,7 +53,7 @@ class StoredPlaybook(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     kind: str
     source: str
-    parameters: dict[str, object]
+    parameters: JsonObject
     steps: tuple[StoredStep, ...]
 
     @classmethod

@@ -12,6 +12,7 @@ import msgspec
 from rubyops.engine.journal.lines import FORMAT, GENESIS, Content, Line, Origin, line_hash
 from rubyops.engine.journal.store import JournalFile
 from rubyops.errors import JournalUnwritable, Refused
+from rubyops.model.json_object import JsonObject
 from wallet_runtime.contract.secrets import masked
 
 
@@ -94,13 +95,13 @@ class Journal:
             self._file.close()
 
 
-def _clean(fields: msgspec.Struct) -> dict[str, object]:
+def _clean(fields: msgspec.Struct) -> JsonObject:
     """Turn fields into JSON as the file is to hold it, so that the hash is over just that."""
-    plain: dict[str, object] = json.loads(json.dumps(_by_name(fields), default=_plain))
+    plain: JsonObject = json.loads(json.dumps(_by_name(fields), default=_plain))
     return {name: _masked(value) for name, value in plain.items()}
 
 
-def _by_name(fields: msgspec.Struct) -> dict[str, object]:
+def _by_name(fields: msgspec.Struct) -> JsonObject:
     named = msgspec.structs.asdict(fields)
     return {name: value for name, value in named.items() if value is not msgspec.UNSET}
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from rubyops.effects.base import AnyEffect
 from rubyops.errors import Refused
+from rubyops.model.json_object import JsonObject
 from rubyops.model.step import Playbook, Step
 
 Verdict = Literal["planned", "noop", "refused", "unknown", "check"]
@@ -22,7 +23,7 @@ class StepPlan:
     verdict: Verdict
     effects: tuple[AnyEffect, ...] = ()
     reason: str = ""
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: JsonObject = field(default_factory=dict)
     error: Refused | None = None
     undo: str | None = None
     unplannable: str | None = None

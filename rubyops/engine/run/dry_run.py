@@ -15,6 +15,7 @@ from rubyops.engine.report import Reporter, RunReport, StepResult
 from rubyops.engine.run.ending import state_of
 from rubyops.errors import JournalUnwritable, RubyopsError
 from rubyops.model.exit_code import ExitCode
+from rubyops.model.json_object import JsonObject
 from rubyops.model.kinds import KINDS
 from rubyops.stop_signal import StopSignal
 
@@ -75,7 +76,7 @@ class DryRun:
         return replace(result, status="inconclusive", summary=f"{words}: {result.summary}")
 
     def _journal_results(
-        self, results: tuple[StepResult, ...], proof: dict[str, object], code: ExitCode
+        self, results: tuple[StepResult, ...], proof: JsonObject, code: ExitCode
     ) -> None:
         told = tuple((row.id, row.status, row.summary) for row in results)
         ended = lines.DryRunEnded(plan_digest=self.plan.digest, proof=proof, results=told)

@@ -13,6 +13,7 @@ from rubyops.engine.plan.step_plan import Plan, StepPlan
 from rubyops.engine.report import StepResult
 from rubyops.errors import RubyopsError
 from rubyops.model.finding import Finding
+from rubyops.model.json_object import JsonObject
 from rubyops.model.kinds import KINDS, KindRules
 from rubyops.model.step import Step
 
@@ -35,7 +36,7 @@ class StepState:
     in_doubt: bool = False
     last_number: int = 0
     outcomes: tuple[Outcome, ...] = ()
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: JsonObject = field(default_factory=dict)
     result: StepResult | None = None
     error: RubyopsError | None = None
 

@@ -8,10 +8,11 @@ import pytest
 from rubyops.adapters.journal_file import JournalFile, JournalFolder
 from rubyops.engine.effect_data import from_data, to_data
 from rubyops.engine.journal.chain import compare_with_anchor, read_chain
-from rubyops.engine.journal.lines import JsonObject, Origin, StepFinished
+from rubyops.engine.journal.lines import Origin, StepFinished
 from rubyops.engine.journal.run_id import new_run_id
 from rubyops.engine.journal.writer import Journal
 from rubyops.errors import JournalUnwritable, LockHeld, UsageError
+from rubyops.model.json_object import JsonObject
 from rubyops.model.secret import Secret
 from tests import effects as e
 
