@@ -38,8 +38,8 @@ SELECT kind, run_id, state, begun_at, passed_at,
   FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
--- Whether a migration ever ran on this database, which records it left, and whether a schema of ours
--- is there.
+-- Whether a migration ever ran on this database, which records it left, and whether a schema of
+-- ours is there.
 SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
        to_regclass('public.applied_definitions') IS NOT NULL AS definitions,
        to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;

@@ -12,7 +12,7 @@ CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc L
 ALTER DATABASE {name} SET timezone = 'UTC';
 
 -- name: role_verifiers
--- Those of some roles that the server has, with the verifier of their password; NULL before one was
+-- Which of these roles the server has, with the verifier of their password; NULL before one was
 -- set.
 SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY(%(roles)s) ORDER BY rolname;
 

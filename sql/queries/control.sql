@@ -71,7 +71,7 @@ RETURNING token;
 DELETE FROM control.run_lock WHERE run_id = %(run_id)s::text AND token = %(token)s::bigint;
 
 -- name: control_lock_token
--- The token of whoever holds the lock; no row when it is free.
+-- The holder's token of the run lock; no row when it is free.
 SELECT token FROM control.run_lock;
 
 -- name: control_lock_hold

@@ -1,4 +1,4 @@
--- The operators' fence, held in the transaction of an operator's act by whoever carries it out.
+-- The operators' fence, held in the transaction of an operator's act.
 
 -- name: fence_hold
 -- Refuse an overtaken token, and keep a newer one from being raised until this transaction ends.

@@ -27,8 +27,8 @@ CREATE TABLE {consumer}.{consumer}_position (
     event_no  bigint NOT NULL CHECK (event_no > 0),
     PRIMARY KEY (brand_id, player_id)
 ) WITH (fillfactor = 80);
--- A consumer begins with what is committed after its tables: older events may be pruned already, and
--- a gap would block their players for good.
+-- A consumer begins with what is committed after its tables: older events may be pruned already,
+-- and a gap would block their players for good.
 INSERT INTO {consumer}.{consumer}_position (brand_id, player_id, event_no)
 SELECT brand_id, player_id, event_no FROM {publisher}.{publisher}_player WHERE event_no > 0;
 

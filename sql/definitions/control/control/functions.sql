@@ -50,10 +50,10 @@ END $$;
 
 -- Raise the freeze by a layer of this run. It needs no lock: the brake works while a run holds it.
 -- Each run has a layer of its own, also beside another one of the same person. A repeat changes
--- nothing; `epoch` is that of the first call and `present` that of today.
+-- nothing; `epoch` is the first call's and `present` is today's.
 CREATE OR REPLACE FUNCTION control.raise_freeze(p_effect_id text, p_run_id text, p_owner text,
-                                                p_level text,
-                                     p_reason text, p_by text, p_known bigint DEFAULT NULL)
+                                                p_level text, p_reason text, p_by text,
+                                                p_known bigint DEFAULT NULL)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
@@ -83,14 +83,13 @@ BEGIN
     RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
 
--- Lift the layers of this run, those that it took over or takes over with `p_take_over`, and with
--- `p_owner` those of a person. Layers of others stay. RB004 when none is its own while others are
--- there. `p_change_no` is the platform's change that was verified, and must still be the newest;
--- NULL: nothing was verified, because no level is wanted.
+-- Lift the layers of this run, the layers that it took over or takes over with `p_take_over`, and
+-- with `p_owner` a person's layers. Layers of others stay. RB004 when none is its own while others
+-- are there. `p_change_no` is the platform's change that was verified, and must still be the
+-- newest; NULL: nothing was verified, because no level is wanted.
 CREATE OR REPLACE FUNCTION control.lift_freeze(p_effect_id text, p_run_id text, p_token bigint,
-                                               p_owner text,
-                                    p_reason text, p_by text, p_take_over text, p_known bigint,
-                                    p_change_no bigint)
+                                               p_owner text, p_reason text, p_by text,
+                                               p_take_over text, p_known bigint, p_change_no bigint)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE
@@ -132,7 +131,7 @@ END $$;
 
 -- Take over the layers of a run that has ended or died, so that the run in charge may lift them.
 CREATE OR REPLACE FUNCTION control.take_over_freeze(p_effect_id text, p_run_id text, p_token bigint,
-                                         p_from text, p_by text, p_known bigint)
+                                                    p_from text, p_by text, p_known bigint)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
 DECLARE

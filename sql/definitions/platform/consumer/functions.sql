@@ -1,7 +1,7 @@
 -- What every consumer of events offers to its publisher; `sql.owners` fills in the schemas.
 
--- Which of these events are neither applied nor dead letters. The publisher compares its outbox with
--- this; reading is all that it gives.
+-- Which of these events are neither applied nor dead letters. The publisher compares its outbox
+-- with this; reading is all that it gives.
 CREATE OR REPLACE FUNCTION {consumer}.unapplied(p_event_ids uuid[], p_brand_ids uuid[],
                                                 p_player_ids uuid[], p_event_nos bigint[])
 RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {consumer}, pg_temp AS $$

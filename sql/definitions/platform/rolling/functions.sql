@@ -7,8 +7,8 @@ LANGUAGE sql STABLE
 RETURN jsonb_build_object(
     'rolling_id', r.rolling_id, 'state', r.state, 'topology_code', r.topology_code,
     'bucket_type_code', r.bucket_type_code,
-    'currency', r.currency, 'amount', r.amount::text, 'required_turnover',
-    r.required_turnover::text,
+    'currency', r.currency, 'amount', r.amount::text,
+    'required_turnover', r.required_turnover::text,
     'turnover', r.turnover::text, 'reference_id', r.reference_id, 'coupon_log_id', r.coupon_log_id,
     'closed_by', r.closed_by);
 

@@ -1,4 +1,4 @@
--- Beside what every consumer may do. The owner of what the wallet may call cannot log in.
+-- Beside what every consumer may do. The owner of what the wallet calls cannot log in.
 ALTER FUNCTION rolling.completion_ratio(uuid) OWNER TO rolling_owner;
 ALTER FUNCTION rolling.rollings_between(timestamptz, timestamptz, timestamptz)
     OWNER TO rolling_owner;

@@ -20,7 +20,7 @@ END $$;
 GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rubyops_ops,
     player_service, gateway, admin_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
--- Records of the operators' acts are none of the service's.
+-- The service does not read records of the operators' acts.
 REVOKE SELECT ON wallet.backfill_run, wallet.backfill_error, wallet.backfill_candidate,
     wallet.topology_move_run, wallet.topology_move_leg, wallet.topology_move_reference,
     wallet.topology_move_conflict FROM wallet_service;

@@ -1,5 +1,5 @@
--- Triggers of the wallet's tables. Those of a partition of the ledger are made with the partition,
--- and with the seal of its month, by functions; no file takes them away.
+-- Triggers of the wallet's tables. Functions make the triggers of a ledger's partition, with the
+-- partition and with the seal of its month; no file takes them away.
 
 CREATE OR REPLACE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_topology
     FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();

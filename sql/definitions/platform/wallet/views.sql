@@ -136,9 +136,9 @@ CREATE OR REPLACE VIEW wallet.ledger_month AS
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
      WHERE i.inhparent = 'wallet.wallet_ledger'::regclass;
 
--- Every legacy player, what his balances are in minor units, whether he has a wallet balance, and
--- why he cannot be converted. The preview and the run both read this view, so that they cannot
--- judge a row differently.
+-- Every legacy player: the balances in minor units, whether there is a wallet balance already, and
+-- why the player cannot be converted. The preview and the run both read this view, so that they
+-- cannot judge a row differently.
 CREATE OR REPLACE VIEW wallet.backfill_candidate AS
     SELECT p.tenant_id, p.player_id, p.currency,
            p.balance_real_available * 10::numeric ^ c.exponent AS available,

@@ -1,4 +1,5 @@
--- Digests of closed ledger months, kept out of reach of whoever can rewrite the wallet's database.
+-- Digests of closed ledger months. A role that can rewrite the wallet's database does not reach
+-- them.
 CREATE TABLE control.ledger_anchor (
     partition   text PRIMARY KEY,
     row_count   bigint NOT NULL,

@@ -2,8 +2,8 @@
 -- the cash tables.
 CREATE SCHEMA wallet;
 
--- What every bet writes is checked by domains: PostgreSQL keeps a domain's check ready and asks it
--- only for a column that is written, while it reads and plans every CHECK of a table anew for each
+-- Domains check the columns that every bet writes. PostgreSQL keeps a domain's check ready and asks
+-- it only for a column that is written; it reads and plans every CHECK of a table anew for each
 -- statement.
 CREATE DOMAIN wallet.held AS bigint CONSTRAINT not_negative CHECK (VALUE >= 0);
 CREATE DOMAIN wallet.player_currency AS text CONSTRAINT no_points CHECK (VALUE <> 'PTS');
@@ -96,8 +96,8 @@ CREATE TABLE wallet.wallet_gate (
 INSERT INTO wallet.wallet_gate DEFAULT VALUES;
 
 -- The row that an operator's act locks until it commits, so that no newer token is raised before.
--- It is not the gate row: a long act must not keep a freeze from being raised. change_no counts
--- changes of what the platform is, whoever makes them; ordinary money does not move it.
+-- It is not the gate row: a long act must not keep a freeze from being raised. change_no counts all
+-- changes of what the platform is; ordinary money does not move it.
 CREATE TABLE wallet.wallet_fence (
     one       smallint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
     change_no bigint NOT NULL DEFAULT 0

@@ -89,9 +89,9 @@ CREATE TABLE wallet.wallet_turnover (
     PRIMARY KEY (brand_id, player_id, account)
 ) WITH (fillfactor = 70);
 
--- What a player wants his bets to be paid from, per provider type, where the policy lets him pick
--- one source (a selection rule). It is the player's word, kept before any bet: a provider's
--- callback has no field for it.
+-- The source that a player picked for the bets of a provider type, where the policy leaves the
+-- choice (a selection rule). The player says it before any bet: a provider's callback has no field
+-- for it.
 CREATE TABLE wallet.wallet_funding_choice (
     brand_id      uuid NOT NULL,
     player_id     uuid NOT NULL,

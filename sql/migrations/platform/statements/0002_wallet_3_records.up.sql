@@ -131,8 +131,8 @@ CREATE TABLE wallet.wallet_rolling_obligation (
     -- The coupon grant that owes; the bucket is empty then.
     grant_id         uuid REFERENCES wallet.wallet_coupon_grant,
     currency         text NOT NULL,
-    -- The money that it was asked for, and that of completed rollings whose release waits for this
-    -- one. Nothing but their proportion counts: what of the account is locked when it lapses. A
+    -- The money that it was asked for, and the money of completed rollings whose release waits for
+    -- this one. Only their proportion counts: which part of the account is locked when it lapses. A
     -- transfer divides both.
     amount           bigint NOT NULL CHECK (amount >= 0),
     earned           bigint NOT NULL DEFAULT 0 CHECK (earned >= 0),
@@ -184,7 +184,7 @@ CREATE TABLE wallet.wallet_claim (
 );
 
 -- The reference of an award or a bonus, such as a campaign's. It is used once per brand and
--- command, whoever sends it and under which key.
+-- command, for all callers and keys.
 CREATE TABLE wallet.wallet_reference (
     brand_id       uuid NOT NULL,
     command        text NOT NULL CHECK (command IN ('POINTS_AWARD', 'BONUS_ISSUE')),

@@ -93,7 +93,7 @@ CREATE TABLE rolling.rolling_finding (
     UNIQUE (rolling_id, event_id)
 );
 
--- The claim of an event: whoever inserts the row applies the event, in the same transaction.
+-- The claim of an event: the transaction that inserts the row applies the event.
 CREATE TABLE rolling.rolling_inbox (
     event_id       uuid PRIMARY KEY,
     event_type     text NOT NULL,

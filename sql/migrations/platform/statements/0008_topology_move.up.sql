@@ -1,5 +1,5 @@
--- Everything that players hold in the buckets of one topology moves to those of another, in
--- batches; and back from its own records.
+-- A topology move leads everything that players hold to the buckets of another topology, in
+-- batches, and back from its own records.
 
 -- A run and how far it is. An undo has the codes of the run that it undoes.
 CREATE TABLE wallet.topology_move_run (

@@ -44,8 +44,8 @@ END $$;
 -- the operator's; NULL for a caller that is under no fence.
 CREATE OR REPLACE FUNCTION wallet.switch_active(p_activation_no bigint, p_topology text,
                                                 p_topology_version integer, p_policy text,
-                                                p_policy_version integer,
-                                     p_caller text, p_request_id text, p_fence_token bigint)
+                                                p_policy_version integer, p_caller text,
+                                                p_request_id text, p_fence_token bigint)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '150ms' AS $$
 DECLARE

@@ -9,8 +9,8 @@
 -- No login role can take either; readers and dumps disturb neither.
 
 -- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of
--- the run in charge passes both. A token that is no valid pass is refused at every level: whoever
--- sends one must not gain by it, wherever else it was believed.
+-- the run in charge passes both. A token that is no valid pass is refused at every level, so that a
+-- caller gains nothing by one that another service believed.
 CREATE OR REPLACE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, p_brand uuid, p_player uuid,
                                                 p_canary_token text, p_starts_new boolean)
 RETURNS boolean
@@ -104,8 +104,8 @@ DECLARE
     -- left out.
     of_a_bet boolean := NOT (c.bet IS NULL);
 BEGIN
-    -- The operator's acts alone lock the fence: the operator's own and those of canaries, whose
-    -- pass must be that of the run in charge until the commit.
+    -- Only operators' acts lock the fence: an operator's own command, and a canary's, whose pass
+    -- must be of the run in charge until the commit.
     IF c.fence_token IS NOT NULL THEN
         PERFORM 1 FROM wallet_fence FOR UPDATE;
     ELSIF c.canary_token IS NOT NULL THEN
@@ -174,12 +174,12 @@ BEGIN
     RETURN '{"outcome": "applied"}';
 END $$;
 
--- Apply many decided commands in one transaction, each for itself: one that cannot be is an
+-- Apply many decided commands in one transaction, each for itself: one that cannot be applied is an
 -- outcome, and takes nothing of the others with it. At most 50, because past 64 open
--- subtransactions every other snapshot gets slow. Outcomes come in the order of the commands;
--- whoever calls has put the players in one order, so that two batches cannot wait for each other.
--- One that waits for players holds those it has taken, and the gate: after three seconds the rest
--- is left out as if the lock had timed out.
+-- subtransactions every other snapshot gets slow. Outcomes come in the order of the commands. The
+-- caller has put the players in one order, so that two batches cannot wait for each other. A batch
+-- that waits for players holds those it has taken, and the gate: after three seconds the rest is
+-- left out as if the lock had timed out.
 CREATE OR REPLACE FUNCTION wallet.apply_commands(p_commands jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
@@ -206,16 +206,16 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS at = PG_EXCEPTION_CONTEXT;
-            outcome := jsonb_build_object('outcome', 'failed', 'sqlstate', SQLSTATE, 'message',
-                                          SQLERRM, 'context', at);
+            outcome := jsonb_build_object('outcome', 'failed', 'sqlstate', SQLSTATE,
+                                          'message', SQLERRM, 'context', at);
         END;
         outcomes := outcomes || jsonb_build_array(outcome);
     END LOOP;
     RETURN outcomes;
 END $$;
 
--- Register a player and the one currency of his wallet; a repeat with the same currency is no
--- change. Under a seal the run in charge alone does, for its canaries.
+-- Register a player and the one currency of the player's wallet; a repeat with the same currency
+-- changes nothing. Under a seal only the run in charge registers, and only its canaries.
 CREATE OR REPLACE FUNCTION wallet.register_player(p_brand uuid, p_player uuid, p_currency text,
                                                   p_canary boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$

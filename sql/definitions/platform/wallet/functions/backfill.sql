@@ -10,7 +10,7 @@ DECLARE
     run backfill_run;
     nil uuid := '00000000-0000-0000-0000-000000000000';
 BEGIN
-    -- The nil UUID is nobody's id, so a range that begins after it begins before everybody: one
+    -- No player has the nil UUID, so a range that begins after it begins before every player: one
     -- range of the key is one scope.
     INSERT INTO backfill_run (run_id, tenant_id, upper_tenant, upper_player, last_tenant,
                               last_player)

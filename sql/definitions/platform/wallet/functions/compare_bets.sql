@@ -52,8 +52,8 @@ BEGIN
     )
     SELECT 'wallet_bet_authorization', j.authorization_id::text, j.brand_id, j.player_id,
            NULL::jsonb,
-           jsonb_build_object('state', j.state, 'stake', j.stake, 'payout', j.payout, 'funding',
-                              j.funding, 'policy_snapshot', j.policy_snapshot),
+           jsonb_build_object('state', j.state, 'stake', j.stake, 'payout', j.payout,
+                              'funding', j.funding, 'policy_snapshot', j.policy_snapshot),
            array_to_string(j.differ, '; ') || ' differs from what was sealed'
       FROM judged j WHERE cardinality(j.differ) > 0
     UNION ALL
@@ -157,12 +157,12 @@ BEGIN
             AND (a.state = 'SETTLED'
                  OR s.payload->>'was' = CASE WHEN a.payout IS NULL THEN 'AUTHORIZED'
                                              ELSE 'SETTLED' END)
-            AND (SELECT jsonb_agg(jsonb_build_object('account', f->>'account', 'amount',
-                                                     f->>'amount') ORDER BY f->>'account')
+            AND (SELECT jsonb_agg(jsonb_build_object('account', f->>'account',
+                                                     'amount', f->>'amount') ORDER BY f->>'account')
                    FROM jsonb_path_query(s.payload->'funding', '$[*]') f)
                 IS NOT DISTINCT FROM
-                (SELECT jsonb_agg(jsonb_build_object('account', f->>'account', 'amount',
-                                                     f->>'amount') ORDER BY f->>'account')
+                (SELECT jsonb_agg(jsonb_build_object('account', f->>'account',
+                                                     'amount', f->>'amount') ORDER BY f->>'account')
                    FROM jsonb_path_query(a.funding, '$[*]') f)) IS NOT TRUE
     UNION ALL
     SELECT 'wallet_outbox', s.event_id::text, s.brand_id, s.player_id, NULL, s.payload,

@@ -151,11 +151,11 @@ RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected json
                reason text)
 LANGUAGE sql STABLE SET search_path = wallet, pg_temp AS $$
     SELECT 'wallet_gate', 'the active pair', NULL::uuid, NULL::uuid,
-           jsonb_build_object('activation_no', a.activation_no, 'topology',
-                              a.topology_code || ' ' || a.topology_version,
+           jsonb_build_object('activation_no', a.activation_no,
+                              'topology', a.topology_code || ' ' || a.topology_version,
                               'policy', a.policy_key || ' ' || a.policy_version),
-           jsonb_build_object('activation_no', g.activation_no, 'topology',
-                              g.topology_code || ' ' || g.topology_version,
+           jsonb_build_object('activation_no', g.activation_no,
+                              'topology', g.topology_code || ' ' || g.topology_version,
                               'policy', g.policy_key || ' ' || g.policy_version),
            'the gate row differs from the newest activation'
       FROM wallet_gate g FULL JOIN (SELECT * FROM wallet_activation ORDER BY activation_no DESC

@@ -13,7 +13,7 @@ END $$;
 -- Put one event through the outbox that moves nothing, to see that events arrive; the same effect
 -- gives the same event.
 CREATE OR REPLACE FUNCTION wallet.publish_canary(p_effect_id text, p_token bigint, p_brand_id uuid,
-                                      p_player_id uuid) RETURNS uuid
+                                                 p_player_id uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
     event uuid := md5(p_effect_id)::uuid;

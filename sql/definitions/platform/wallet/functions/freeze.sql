@@ -1,6 +1,6 @@
--- Sealed means sealed: what writes the operated database is refused in its own transaction (RW012),
--- whoever it is. What may pass stands in contract/seal.py. Money is judged by `apply_command`,
--- which has the gate before it anyway.
+-- Freezing. Sealed means sealed: every write to the operated database is refused in its own
+-- transaction (RW012). contract/seal.py lists what may pass. `apply_command` judges money, because
+-- it has the gate before it anyway.
 
 CREATE OR REPLACE FUNCTION wallet.strictness(p_level text) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
@@ -42,7 +42,7 @@ END $$;
 -- change that was verified. The held fence keeps a newer one out until this has committed. NULL:
 -- nothing was verified, because nothing is frozen.
 CREATE OR REPLACE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint,
-                                    p_change_no bigint) RETURNS bigint
+                                               p_change_no bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 DECLARE
     changed bigint;
@@ -65,8 +65,8 @@ END $$;
 -- Let one canary player through the freeze for a while, under the run that holds the fence.
 CREATE OR REPLACE FUNCTION wallet.issue_canary_pass(p_token_hash bytea, p_run_id text,
                                                     p_token bigint, p_brand_id uuid,
-                                                    p_player_id uuid,
-                                         p_expires_at timestamptz) RETURNS void
+                                                    p_player_id uuid, p_expires_at timestamptz)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 BEGIN
     PERFORM wallet.hold_fence(p_token);

@@ -198,8 +198,8 @@ BEGIN
        AND x.state = 'REQUESTED'
        AND (a->>'state' = 'REJECTED' OR c.legs = jsonb_build_array(
                 jsonb_build_object('account', 'ADJ', 'delta', -x.amount, 'currency', x.currency),
-                jsonb_build_object('account', x.account, 'delta', x.amount, 'currency',
-                                   x.currency)));
+                jsonb_build_object('account', x.account, 'delta', x.amount,
+                                   'currency', x.currency)));
     IF NOT FOUND THEN
         RAISE EXCEPTION 'adjustment % is not REQUESTED, '
             'or what was moved is not what was asked for', a->>'adjustment_id'

@@ -3,12 +3,12 @@
 -- A coupon grant as the rules see it.
 CREATE OR REPLACE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('grant_id', g.grant_id, 'player_id', g.player_id, 'coupon_log_id',
-                              g.coupon_log_id, 'topology_code', g.topology_code,
+    SELECT jsonb_build_object('grant_id', g.grant_id, 'player_id', g.player_id,
+                              'coupon_log_id', g.coupon_log_id, 'topology_code', g.topology_code,
                               'scope', g.scope, 'currency', g.currency, 'amount', g.amount,
                               'balance', g.balance, 'state', g.state,
-                              'expires_at', g.expires_at, 'lapsed',
-                              coalesce(g.expires_at <= now(), false))
+                              'expires_at', g.expires_at,
+                              'lapsed', coalesce(g.expires_at <= now(), false))
 $$;
 
 -- A bet and, after the active grants, the closed ones that it was paid from or has paid out to.
@@ -31,8 +31,8 @@ BEGIN
        AND bet.funding || coalesce(bet.payout_shares,
                                    '[]') @> jsonb_build_array(jsonb_build_object('account',
                                            g.account));
-    RETURN jsonb_build_object('authorization', to_jsonb(bet), 'grants',
-                              p_grants || coalesce(closed, '[]'));
+    RETURN jsonb_build_object('authorization', to_jsonb(bet),
+                              'grants', p_grants || coalesce(closed, '[]'));
 END $$;
 
 -- What a command names, or asks for, beside the player's own state. Open stakes are for a snapshot
@@ -47,10 +47,10 @@ LANGUAGE sql STABLE AS $$
                               AND s.state = 'AUTHORIZED') ELSE 0 END,
         'rolling', (SELECT jsonb_build_object('rolling_id', r.rolling_id, 'player_id', r.player_id,
                                               'topology_code', r.topology_code,
-                                              'bucket_type_code', r.bucket_type_code, 'amount',
-                                              r.amount, 'state', r.state,
-                                              'grant_id', r.grant_id, 'cap', r.cap, 'earned',
-                                              r.earned, 'required', r.required)
+                                              'bucket_type_code', r.bucket_type_code,
+                                              'amount', r.amount, 'state', r.state,
+                                              'grant_id', r.grant_id, 'cap', r.cap,
+                                              'earned', r.earned, 'required', r.required)
                       FROM wallet.wallet_rolling_obligation r
                      WHERE r.rolling_id = (c->>'rolling_id')::uuid AND r.brand_id = p_brand),
         'coupon', (SELECT wallet.grant_json(g) FROM wallet.wallet_coupon_grant g
@@ -75,8 +75,8 @@ $$;
 CREATE OR REPLACE FUNCTION wallet.read_grants(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN (SELECT jsonb_build_object('had_grants', true, 'grants',
-                                      coalesce(jsonb_agg(wallet.grant_json(g)
+    RETURN (SELECT jsonb_build_object('had_grants', true,
+                                      'grants', coalesce(jsonb_agg(wallet.grant_json(g)
                                                          ORDER BY g.expires_at NULLS LAST,
                                                                   g.created_at, g.grant_id), '[]'))
               FROM wallet_coupon_grant g
@@ -88,17 +88,18 @@ CREATE OR REPLACE FUNCTION wallet.read_debts(p_brand uuid, p_player uuid) RETURN
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN jsonb_build_object(
-        'cash', (SELECT jsonb_build_object('available', w.balance_real_available, 'pending',
-                                           w.balance_real_pending)
+        'cash', (SELECT jsonb_build_object('available', w.balance_real_available,
+                                           'pending', w.balance_real_pending)
                    FROM wallet_balances w WHERE w.tenant_id = p_brand AND w.player_id = p_player),
         'obligations', (SELECT coalesce(
                                         jsonb_agg(jsonb_build_object('rolling_id', o.rolling_id,
                                                 'topology_code', o.topology_code,
                                                                      'bucket_type_code',
-                                                                     o.bucket_type_code, 'amount',
-                                                                     o.amount,
-                                                                     'grant_id', o.grant_id, 'cap',
-                                                                     o.cap, 'earned', o.earned,
+                                                                     o.bucket_type_code,
+                                                                     'amount', o.amount,
+                                                                     'grant_id', o.grant_id,
+                                                                     'cap', o.cap,
+                                                                     'earned', o.earned,
                                                                      'required', o.required)), '[]')
                           FROM wallet_rolling_obligation o
                          WHERE o.brand_id = p_brand AND o.player_id = p_player
@@ -120,16 +121,16 @@ BEGIN
     SELECT jsonb_build_object(
         'gate', jsonb_build_object('activation_no', g.activation_no, 'freeze_level', g.freeze_level,
                                    'freeze_epoch', g.freeze_epoch,
-                                   'topology_code', g.topology_code, 'topology_version',
-                                   g.topology_version,
+                                   'topology_code', g.topology_code,
+                                   'topology_version', g.topology_version,
                                    'policy_key', g.policy_key, 'policy_version', g.policy_version),
-        'stored', (SELECT jsonb_build_object('fingerprint', encode(i.fingerprint, 'hex'), 'status',
-                                             i.status, 'body', i.body)
+        'stored', (SELECT jsonb_build_object('fingerprint', encode(i.fingerprint, 'hex'),
+                                             'status', i.status, 'body', i.body)
                      FROM wallet_idempotency i
                     WHERE i.brand_id = brand AND i.caller = c->>'caller' AND i.route = c->>'route'
                       AND i.request_id = c->>'request_id'),
-        'player', (SELECT jsonb_build_object('currency', p.currency, 'status', p.status, 'canary',
-                                             p.canary, 'version', p.version)
+        'player', (SELECT jsonb_build_object('currency', p.currency, 'status', p.status,
+                                             'canary', p.canary, 'version', p.version)
                      FROM wallet_player p WHERE p.brand_id = brand AND p.player_id = player),
         'buckets', (SELECT coalesce(jsonb_object_agg(b.account, b.balance), '{}')
                       FROM wallet_bucket b

@@ -3,7 +3,7 @@
 -- One end of a link between two rows, salted so that nobody can make one up in advance.
 CREATE OR REPLACE FUNCTION wallet.link(p_version bigint, p_balance bigint, p_hash bytea,
                                        p_salt bigint) RETURNS bigint
-                                           LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN p_hash IS NULL THEN hashint8extended(p_balance,
                                                           hashint8extended(p_version, p_salt))
                 ELSE hashtextextended(encode(p_hash, 'hex') COLLATE "C",
@@ -13,7 +13,7 @@ $$;
 
 -- The players whose ledger the rotation walks next: from (brand, player) on and before the other
 -- pair, which is NULL at the end of a round. A slice is a 24th of all players, so that 24 cycles go
--- round; keys of nobody's lie in one slice or another too.
+-- round; a key that is no player's lies in one of the slices, too.
 CREATE OR REPLACE FUNCTION wallet.rotation_slice(OUT from_brand uuid, OUT from_player uuid,
                                                  OUT before_brand uuid, OUT before_player uuid)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp AS $$

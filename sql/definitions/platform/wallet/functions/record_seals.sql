@@ -46,9 +46,9 @@ $$;
 
 CREATE OR REPLACE FUNCTION wallet.record_seal_hash(p_previous bytea, p_kind text, p_key jsonb,
                                                    p_version integer, p_brand uuid, p_player uuid,
-                                                   p_content jsonb,
-                                        p_sealed_at timestamptz) RETURNS bytea
-                                            LANGUAGE sql STABLE PARALLEL SAFE AS $$
+                                                   p_content jsonb, p_sealed_at timestamptz)
+RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT sha256(p_previous
                   || record_send(ROW(p_kind, convert_to(p_key::text, 'UTF8'), p_version, p_brand,
                                      p_player,

@@ -187,7 +187,7 @@ BEGIN
         END IF;
         looked := looked + 1;
         IF done <> '{"legs": 0, "referring": 0}' THEN
-            -- Whoever decided a command on what was here before decides it again.
+            -- A command that was decided on what was here before is decided again.
             UPDATE wallet_player w SET version = w.version + 1
                 WHERE w.brand_id = p.brand_id AND w.player_id = p.player_id;
             run.players := run.players + 1;

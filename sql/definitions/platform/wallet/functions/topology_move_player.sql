@@ -83,7 +83,7 @@ END $$;
 
 -- Take that back: the rows of the accounts that rollings came from are as they were.
 CREATE OR REPLACE FUNCTION wallet.topology_move_turnover_back(run wallet.topology_move_run,
-    p wallet.wallet_player) RETURNS void
+                                                              p wallet.wallet_player) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE wallet_turnover t SET open = t.open - f.open, since = clock_timestamp()
@@ -155,8 +155,9 @@ BEGIN
     -- The rolling of a coupon counts what is staked from its grant, wherever buckets are; only
     -- those of buckets are led elsewhere.
     records := rolling.lead_rollings(p.brand_id, p.player_id, (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', f.id, 'topology_code',
-                                                     run.to_code, 'bucket_type_code',
+        SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', f.id,
+                                                     'topology_code', run.to_code,
+                                                     'bucket_type_code',
                                                      f.became->>'bucket_type_code',
                    'provider_types', (SELECT b->'provider_types'
                                         FROM wallet_topology t, jsonb_array_elements(
@@ -183,11 +184,12 @@ DECLARE
     tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/'
                      || p.player_id)::uuid;
 BEGIN
-    SELECT jsonb_agg(jsonb_build_object('from_bucket', b.bucket_type_code, 'to_bucket',
-                                        run.buckets->>b.bucket_type_code, 'from', b.account,
+    SELECT jsonb_agg(jsonb_build_object('from_bucket', b.bucket_type_code,
+                                        'to_bucket', run.buckets->>b.bucket_type_code,
+                                        'from', b.account,
                                         'to', run.to_code || '/'
-                                            || (run.buckets->>b.bucket_type_code), 'currency',
-                                            b.currency, 'amount', b.balance,
+                                            || (run.buckets->>b.bucket_type_code),
+                                            'currency', b.currency, 'amount', b.balance,
                                         'locked', wallet.locked_on(p.brand_id, p.player_id,
                                             b.account))
                      ORDER BY b.bucket_type_code) INTO legs
@@ -223,9 +225,9 @@ DECLARE
     tx   uuid := md5('topology-move/' || run.run_id || '/' || p.brand_id || '/'
                      || p.player_id)::uuid;
 BEGIN
-    SELECT jsonb_agg(jsonb_build_object('from', run.to_code || '/' || l.to_bucket, 'to',
-                                        run.from_code || '/' || l.from_bucket, 'currency',
-                                        l.currency,
+    SELECT jsonb_agg(jsonb_build_object('from', run.to_code || '/' || l.to_bucket,
+                                        'to', run.from_code || '/' || l.from_bucket,
+                                        'currency', l.currency,
                                         'amount', l.amount, 'locked', l.locked)
                                             ORDER BY l.from_bucket) INTO legs
       FROM topology_move_leg l

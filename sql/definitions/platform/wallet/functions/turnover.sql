@@ -93,7 +93,7 @@ END $$;
 -- went along.
 CREATE OR REPLACE FUNCTION wallet.carry_turnover(c wallet.command, p_from text, p_to text,
                                                  p_amount bigint) RETURNS bigint
-                                                     LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     owed numeric;
     rest bigint;

@@ -16,7 +16,7 @@ $$;
 -- decides it; this is for comparisons.
 CREATE OR REPLACE FUNCTION wallet.counts_as_turnover(p_snapshot jsonb, p_stake bigint,
                                                      p_payout bigint) RETURNS boolean
-                                                         LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE coalesce(p_snapshot->>'counts', 'always') WHEN 'always' THEN true
                 WHEN 'never' THEN false ELSE p_payout IS DISTINCT FROM p_stake END
 $$;
