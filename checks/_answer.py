@@ -1,7 +1,7 @@
-"""How a check turns the rows that break its rule into a finding: one place, so that all of them read alike.
+"""Turns the rows that break a check's rule into a finding, so that all findings read alike.
 
-A query of a check answers only rows that break the rule, each with `total`, the count of all of them; the sample is bounded
-in the query, the count is not.
+A query of a check answers only rows that break the rule. It bounds the sample, and each row has
+`total`, the count of all of them.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Signs of life, from two sources: the driver that keeps the processes, and heartbeats in `control`.
+"""Signs of life from two sources: the driver of the processes, and heartbeats in `control`.
 
 Neither is believed alone. A driver that does not answer knows of nobody, a copy that hangs is
 "running" to its driver for ever, and a copy that somebody started by hand is in no driver. A check

@@ -159,15 +159,15 @@ CHECKS: dict[str, Entry] = {
     ),
     "conservation": Entry(
         "checks.money.conservation",
-        "Per brand and currency, what came in from outside equals what players hold and have staked (SPEC 1.3); points apart.",
+        "Money from outside equals what players hold and have staked, per brand and currency (SPEC 1.3).",
     ),
     "ledger-covers-movements": Entry(
         "checks.money.ledger_covers_movements",
-        "Every recorded movement of money (cash transaction, transfer, bet, close of a bet) has immutable ledger rows.",
+        "Every recorded movement of money has immutable ledger rows.",
     ),
     "ledger-tips": Entry(
         "checks.money.ledger_tips",
-        "Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.",
+        "Every account agrees with the tip of its ledger, and every chain of ledger rows is sound.",
     ),
     "no-live-authorizations": Entry(
         "checks.money.no_live_authorizations",
@@ -175,19 +175,19 @@ CHECKS: dict[str, Entry] = {
     ),
     "outbox-age": Entry(
         "checks.money.outbox_age",
-        "No event waits in an outbox for longer than the limit, and none is missing after it was published.",
+        "No event waits in an outbox beyond the limit, and no published one is missing.",
     ),
     "outbox-drained": Entry(
         "checks.money.outbox_drained",
-        "Every event is published and applied, and every consumer group has read and acknowledged all of its streams.",
+        "Every event is published and applied, and every consumer group has acknowledged its streams.",
     ),
     "records-agree": Entry(
         "checks.money.records_agree",
-        "Every record that decides money is as the wallet wrote it, and as its ledger rows, entries, requests and events say.",
+        "Every record that decides money is as the wallet wrote it, and agrees with its ledger.",
     ),
     "snapshots-present": Entry(
         "checks.money.snapshots_present",
-        "Every transactional record carries the topology and policy it was made under, and these versions exist.",
+        "Every transactional record names the topology and policy that it was made under, and they exist.",
     ),
     "code-current": Entry(
         "checks.platform.code_current",
@@ -195,7 +195,7 @@ CHECKS: dict[str, Entry] = {
     ),
     "forward-progress": Entry(
         "checks.platform.forward_progress",
-        "Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.",
+        "Every copy of each worker runs and does useful turns; heartbeats of running copies are fresh.",
     ),
     "freeze-acknowledged": Entry(
         "checks.platform.freeze_acknowledged",
@@ -207,15 +207,15 @@ CHECKS: dict[str, Entry] = {
     ),
     "policy-endpoint": Entry(
         "checks.platform.policy_endpoint",
-        "The policy endpoint answers exactly the active policies of the database, each bound to the active topology.",
+        "The policy endpoint answers exactly the active policies, each bound to the active topology.",
     ),
     "service-health": Entry(
         "checks.platform.service_health",
-        "Every copy of every service runs and answers its health green; workers are judged by their progress (LOC-5).",
+        "Every copy of every service runs and answers its health green.",
     ),
     "single-seed": Entry(
         "checks.platform.single_seed",
-        "Exactly one topology seed is loaded, exactly one pair of it is active, and the pair belongs together.",
+        "Exactly one topology seed is loaded, and exactly one pair of it is active.",
     ),
     "topology-endpoint": Entry(
         "checks.platform.topology_endpoint",
@@ -231,14 +231,14 @@ CHECKS: dict[str, Entry] = {
     ),
     "gate-03": Entry(
         "checks.release.gate_03",
-        "GATE-3: bucket totals equal ledger-derived totals, per brand, account and currency, and each account by itself.",
+        "GATE-3: bucket totals equal ledger totals, per brand, account and currency.",
     ),
     "gate-04": Entry(
         "checks.release.gate_04", "GATE-4: no money movement bypasses wallet_service."
     ),
     "gate-05": Entry(
         "checks.release.gate_05",
-        "GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances.",
+        "GATE-5: settlement and rollback follow the breakdown of acceptance, never today's balances.",
     ),
     "gate-06": Entry(
         "checks.release.gate_06",

@@ -1,6 +1,7 @@
-"""Per brand and currency, what came in from outside equals what players hold and have staked (SPEC 1.3); points apart.
+"""Money from outside equals what players hold and have staked, per brand and currency (SPEC 1.3).
 
-When it fails, money appeared or vanished: a leg was lost, doubled, or written past the one apply path.
+Points are summed apart: those held equal those awarded, transferred and expired. When it fails,
+money appeared or vanished: a leg was lost, doubled, or written past the one apply path.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -27,7 +28,11 @@ def run(read: Read) -> Finding:
 
 def _name(row: Row) -> str:
     if row["currency"] == POINTS_CURRENCY:
-        return f"brand {row['brand_id']} points: {row['difference']} too many held for what was awarded, transferred and expired"
+        too_many = f"{row['difference']} too many held"
+        return (
+            f"brand {row['brand_id']} points: {too_many} for what was "
+            "awarded, transferred and expired"
+        )
     came_in = (
         row["opening"]
         + row["psp_net_in"]
@@ -36,7 +41,8 @@ def _name(row: Row) -> str:
         + row["adjustments"]
     )
     held = row["cash"] + row["buckets"] + row["grants"] + row["open_stakes"]
-    return f"brand {row['brand_id']} {row['currency']}: expected {came_in}, actual {held} minor units, difference {row['difference']}"
+    found = f"expected {came_in}, actual {held} minor units, difference {row['difference']}"
+    return f"brand {row['brand_id']} {row['currency']}: {found}"
 
 
 CHECK = Check("conservation", "Money is conserved", ("PRD-4c", "TRG-2"), run)

@@ -1,6 +1,7 @@
-"""Every recorded movement of money (cash transaction, transfer, bet, close of a bet) has immutable ledger rows.
+"""Every recorded movement of money has immutable ledger rows.
 
-When it fails, money moved without a trace that a reconciliation could follow.
+A movement is a cash transaction, a transfer, a bet or the close of one. When it fails, money moved
+without a trace that a reconciliation could follow.
 """
 
 from checks._answer import SAMPLES, none_may_break

@@ -1,6 +1,7 @@
-"""Every bucket, grant and cash account agrees with the tip of its ledger, and every chain of rows is sound.
+"""Every account agrees with the tip of its ledger, and every chain of ledger rows is sound.
 
-When it fails, money was changed past the ledger or a ledger row was rewritten. Nothing corrects this: find the cause first.
+Accounts are buckets, grants and cash. When it fails, money was changed past the ledger, or a ledger
+row was rewritten. Nothing corrects this: find the cause first.
 """
 
 from checks._answer import SAMPLES, account_of, none_may_break
@@ -11,7 +12,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Walk every chain in one snapshot and name the accounts that differ, with the last good row of each."""
+    """Walk every chain in one snapshot; name each account that differs and its last good row."""
     drifts = read.rows("reconcile_ledger_drift", limit=SAMPLES)
     accounts = 0 if drifts else int(read.one("reconcile_accounts")["accounts"])
     if not drifts and not accounts:
@@ -25,10 +26,9 @@ def run(read: Read) -> Finding:
 
 
 def _name(row: Row) -> str:
-    return (
-        f"{account_of(row)}: expected {row['expected']}, actual {row['actual']} minor units of {row['currency']}, "
-        f"last good version {row['last_good_version']} ({row['reason']})"
-    )
+    amounts = f"expected {row['expected']}, actual {row['actual']} minor units of {row['currency']}"
+    last_good = f"last good version {row['last_good_version']} ({row['reason']})"
+    return f"{account_of(row)}: {amounts}, {last_good}"
 
 
 CHECK = Check("ledger-tips", "Balances equal their ledger tips", ("PRD-4c", "STG-4", "TRG-2"), run)

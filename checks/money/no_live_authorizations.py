@@ -1,6 +1,7 @@
 """No accepted bet is open under the active topology version.
 
-When it fails, going back to the pair before would strand these stakes: settle or roll them back first (PRD-T2b).
+When it fails, an activation of the pair before would strand these stakes: settle or roll them back
+first (PRD-T2b).
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -30,7 +31,8 @@ def run(read: Read) -> Finding:
 
 
 def _name(row: Row) -> str:
-    return f"{row['authorization_id']} bet {row['bet_id']} at {row['provider_id']}, stake {row['stake']} minor units of {row['currency']}"
+    bet = f"{row['authorization_id']} bet {row['bet_id']} at {row['provider_id']}"
+    return f"{bet}, stake {row['stake']} minor units of {row['currency']}"
 
 
 CHECK = Check("no-live-authorizations", "No open bet on the active pair", ("PRD-T2b",), run)

@@ -1,7 +1,7 @@
-"""No event waits in an outbox for longer than the limit, and none is missing after it was published.
+"""No event waits in an outbox beyond the limit, and no published one is missing.
 
-When it fails, publishing has stalled or the stream has lost events while money moves: rollings are not created and not
-counted. wallet_worker publishes lost events again by itself.
+When it fails, publishing has stalled or the stream has lost events while money moves: rollings are
+not created and not counted. wallet_worker publishes lost events again by itself.
 """
 
 from rubyops.errors import Unreachable
@@ -18,8 +18,8 @@ STREAMS = tuple(f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS
 def run(read: Read) -> Finding:
     """Look at the oldest unpublished event of the wallet's and the rolling's outbox.
 
-    Without the consumers' groups in sight an empty outbox proves nothing: what was published may
-    be lost, or nobody may read it.
+    An empty outbox proves nothing where the consumers' groups cannot be seen: published events
+    may be lost, or have no reader.
     """
     row = read.one("facts_outbox")
     depth = row["wallet_unpublished"] + row["rolling_unpublished"]

@@ -1,7 +1,8 @@
-"""Every event is published and applied, and every consumer group has read and acknowledged all of its streams.
+"""Every event is published and applied, and every consumer group has acknowledged its streams.
 
-When it fails, stopping a consumer, re-activating or restoring now would leave events of money behind. This is a look from
-outside; the proof under a table lock with a canary event through is `rubyops drain-outbox`.
+When it fails, a stopped consumer, an activation or a restore would leave events of money behind.
+This is a look from outside. `rubyops drain-outbox` proves it under a table lock, with a canary
+event that has to arrive.
 """
 
 from checks._answer import all_true
@@ -16,9 +17,10 @@ EXPECTED_GROUPS = tuple(
 
 
 def run(read: Read) -> Finding:
-    """Count events that are unpublished, and published ones that no consumer has; then look at every expected group.
+    """Count unpublished events and those that no consumer has applied, then look at each group.
 
-    An event that a stream has lost is in no group's backlog, so the outbox is compared with the consumer's own records.
+    An event that a stream has lost is in no group's backlog, so the outbox is compared with the
+    consumer's own records.
     """
     row = read.one("facts_outbox")
     faults = [

@@ -1,7 +1,9 @@
-"""Every record that decides money is as the wallet wrote it, and as its ledger rows, entries, requests and events say.
+"""Every record that decides money is as the wallet wrote it, and agrees with its ledger.
 
-When it fails, somebody changed a bet, an amount, a state, a limit or a rule past the wallet, or took a record away. Nothing corrects
-this, and nothing is done with such a record: find out who, and what was decided by it meanwhile.
+Ledger rows, entries, requests and events have to say the same. When it fails, somebody changed a
+bet, an amount, a state, a limit or a rule past the wallet, or took a record away. Nothing corrects
+this, and the wallet does not act on such a record: find out who did it, and which decisions it
+made meanwhile.
 """
 
 from checks._answer import SAMPLES, none_may_break

@@ -1,4 +1,4 @@
-"""Every transactional record carries the topology and policy it was made under, and these versions exist.
+"""Every transactional record names the topology and policy that it was made under, and they exist.
 
 When it fails, a later settlement or an investigation cannot tell by which rules the money moved.
 """

@@ -1,4 +1,4 @@
-"""Every copy of each worker runs and does useful turns, and every running copy's heartbeat is fresh.
+"""Every copy of each worker runs and does useful turns; heartbeats of running copies are fresh.
 
 When it fails, a worker's copy is down, or a process stands still although it exists (hung, cut
 off): events wait while everything looks up.
@@ -48,7 +48,8 @@ def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
     if not loops:
         return [f"{label}: reports no loop at all"]
     red = [
-        f"{label}: loop {name} last useful turn {loop['age_seconds']} s ago, allowed {loop['limit_seconds']} s, failures {loop['failures']}"
+        f"{label}: loop {name} last useful turn {loop['age_seconds']} s ago, "
+        f"allowed {loop['limit_seconds']} s, failures {loop['failures']}"
         for name, loop in loops.items()
         if not loop["ok"]
     ]

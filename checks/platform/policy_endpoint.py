@@ -1,6 +1,6 @@
-"""The policy endpoint answers exactly the active policies of the database, each bound to the active topology.
+"""The policy endpoint answers exactly the active policies, each bound to the active topology.
 
-When it fails, provider callbacks cannot be resolved to a funding rule, or are by a rule that is not in force.
+When it fails, provider callbacks find no funding rule, or one that is not in force.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Every copy of every service runs and answers its health green; workers are judged by their progress (LOC-5).
+"""Every copy of every service runs and answers its health green.
 
 When it fails, a service is down or cannot reach its database or streams, and requests are refused.
 """

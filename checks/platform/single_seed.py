@@ -1,49 +1,53 @@
-"""Exactly one topology seed is loaded, exactly one pair of it is active, and the pair belongs together.
+"""Exactly one topology seed is loaded, and exactly one pair of it is active.
 
-When it fails, two product modes share one environment (every bucket key holds its topology code, so money of one is out of
-reach in the other), or money commands run by a policy that was written for another topology.
+When it fails, two product modes share one environment, or money commands follow a policy that was
+written for another topology. Every bucket key holds its topology code, so the money of one mode is
+out of reach in the other.
 """
+
+from collections.abc import Iterator, Sequence
 
 from checks._answer import all_true
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
     """Read the saved codes, the active rows and the gate row."""
-    wanted = read.environment.topology
+    wanted, gate = read.environment.topology, read.one("facts_gate")
     saved = read.rows("facts_topologies")
-    codes = sorted({str(row["code"]) for row in saved})
-    active = [row for row in saved if row["state"] == "ACTIVE"]
-    gate = read.one("facts_gate")
-    faults = []
-    if codes != [wanted]:
-        faults.append(
-            f"seeds loaded: {', '.join(codes) or 'none'}; this environment is for {wanted} alone"
-        )
-    if len(active) != 1:
-        faults.append(f"{len(active)} topologies are ACTIVE, expected 1")
-    elif (active[0]["code"], active[0]["version"]) != (
-        gate["topology_code"],
-        gate["topology_version"],
-    ):
-        faults.append(
-            f"the gate row says {gate['topology_code']} v{gate['topology_version']}, ACTIVE is {active[0]['code']} v{active[0]['version']}"
-        )
-    for policy in read.rows("facts_active_policies"):
-        if (policy["topology_code"], policy["topology_version"]) != (
-            gate["topology_code"],
-            gate["topology_version"],
-        ):
-            faults.append(
-                f"policy {policy['policy_key']} v{policy['version']} is for {policy['topology_code']} v{policy['topology_version']}"
-            )
+    policies = read.rows("facts_active_policies")
+    faults = [*_topology_faults(wanted, saved, gate), *_policy_faults(policies, gate)]
     return all_true(
         faults,
         holds=f"{wanted} v{gate['topology_version']} is the one active seed",
         broken="not exactly one seed",
     )
+
+
+def _topology_faults(wanted: str, saved: Sequence[Row], gate: Row) -> Iterator[str]:
+    codes = sorted({str(row["code"]) for row in saved})
+    if codes != [wanted]:
+        loaded = ", ".join(codes) or "none"
+        yield f"seeds loaded: {loaded}; this environment is for {wanted} alone"
+    active = [row for row in saved if row["state"] == "ACTIVE"]
+    if len(active) != 1:
+        yield f"{len(active)} topologies are ACTIVE, expected 1"
+    elif (active[0]["code"], active[0]["version"]) != _topology_of(gate):
+        said = f"{gate['topology_code']} v{gate['topology_version']}"
+        yield f"the gate row says {said}, ACTIVE is {active[0]['code']} v{active[0]['version']}"
+
+
+def _policy_faults(policies: Sequence[Row], gate: Row) -> Iterator[str]:
+    for policy in policies:
+        if _topology_of(policy) != _topology_of(gate):
+            for_topology = f"{policy['topology_code']} v{policy['topology_version']}"
+            yield f"policy {policy['policy_key']} v{policy['version']} is for {for_topology}"
+
+
+def _topology_of(row: Row) -> tuple[object, object]:
+    return row["topology_code"], row["topology_version"]
 
 
 CHECK = Check("single-seed", "Exactly one topology and policy seed", ("LOC-3",), run)

@@ -19,7 +19,8 @@ def run(read: Read) -> Finding:
     expected = (gate["topology_code"], gate["topology_version"])
     if expected[0] is None:
         return failed(
-            "no topology is active; seed and activate one: rubyops topology seed, rubyops topology activate"
+            "no topology is active; seed and activate one: "
+            "rubyops topology seed, rubyops topology activate"
         )
     answers = ask_every_copy(read, PATH)
     if isinstance(answers, Finding):
@@ -29,9 +30,8 @@ def run(read: Read) -> Finding:
         found = (body.get("topology_code"), body.get("topology_version"))
         if answer.status != 200 or found != expected:
             said = answer.error or f"{answer.status} {found[0]} v{found[1]}"
-            return failed(
-                f"wallet_service copy {number} answered {said}; active is {expected[0]} v{expected[1]}"
-            )
+            active = f"active is {expected[0]} v{expected[1]}"
+            return failed(f"wallet_service copy {number} answered {said}; {active}")
     return passed(
         f"{expected[0]} v{expected[1]}", topology_code=expected[0], topology_version=expected[1]
     )

@@ -1,4 +1,4 @@
-"""The rights of each role on the wallet's tables and functions: the one list that GATE-4 compares with.
+"""The rights of each role on the wallet's tables and functions: the list of GATE-4.
 
 A right that a migration gives to a role is entered here, and nowhere else. Any other right is a way
 past wallet_service.
@@ -146,16 +146,22 @@ _GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPD
 _PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
 _SEAL = f"O CREATE TRIGGER seal AFTER INSERT OR UPDATE {_EACH}"
 # Of a table with columns that no decision makes, only the others are sealed.
-_SEAL_PLAYER = f"O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF brand_id, player_id, currency, status, canary, created_at {_EACH}"
+_SEAL_PLAYER = (
+    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF "
+    f"brand_id, player_id, currency, status, canary, created_at {_EACH}"
+)
 _SEAL_GRANT = (
-    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF grant_id, brand_id, player_id, topology_code, coupon_log_id, account, scope, "
-    "currency, amount, state, topology_version, policy_key, policy_version, transaction_id, expires_at, created_at, closed_at "
-    f"{_EACH}"
+    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF "
+    "grant_id, brand_id, player_id, topology_code, coupon_log_id, account, scope, "
+    "currency, amount, state, topology_version, policy_key, policy_version, "
+    f"transaction_id, expires_at, created_at, closed_at {_EACH}"
 )
 _SEAL_EVENT = (
-    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF outbox_id, event_id, partition_no, brand_id, player_id, player_version, "
+    "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF "
+    "outbox_id, event_id, partition_no, brand_id, player_id, player_version, "
     f"event_no, event_type, schema_version, payload, occurred_at, restore_epoch {_EACH} "
-    "WHEN ((new.event_type <> ALL (ARRAY['BET_SETTLED_CONFIRMED'::text, 'BET_ROLLED_BACK_CONFIRMED'::text, 'OUTBOX_CANARY'::text])))"
+    "WHEN ((new.event_type <> ALL (ARRAY["
+    "'BET_SETTLED_CONFIRMED'::text, 'BET_ROLLED_BACK_CONFIRMED'::text, 'OUTBOX_CANARY'::text])))"
 )
 _TURNOVER = f"O CREATE TRIGGER seal BEFORE INSERT OR DELETE OR UPDATE {_EACH}"
 SEAL = "wallet.seal_record()"
@@ -193,9 +199,15 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
 
-# Triggers of other schemas. Those of wallet_owner refuse, and no more; a rolling keeps what its service wrote.
-_NEW_PLAYER = "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW WHEN ((SESSION_USER = 'player_service'::name))"
-_SEEDED = "O CREATE TRIGGER unsealed_seed BEFORE INSERT ON {table} FOR EACH STATEMENT WHEN ((SESSION_USER <> 'player_service'::name))"
+# Triggers of other schemas. Those of wallet_owner only refuse; those of rolling seal a row.
+_NEW_PLAYER = (
+    "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW "
+    "WHEN ((SESSION_USER = 'player_service'::name))"
+)
+_SEEDED = (
+    "O CREATE TRIGGER unsealed_seed BEFORE INSERT ON {table} FOR EACH STATEMENT "
+    "WHEN ((SESSION_USER <> 'player_service'::name))"
+)
 TRIGGERS_ELSEWHERE = (
     *(
         f"{text.format(table=table)} EXECUTE FUNCTION {REFUSE_SEALED}"
@@ -211,7 +223,8 @@ TRIGGERS_ELSEWHERE = (
         )
     ),
     *(
-        f"O CREATE TRIGGER seal BEFORE INSERT OR UPDATE ON rolling.{table} FOR EACH ROW EXECUTE FUNCTION rolling.seal_row()"
+        f"O CREATE TRIGGER seal BEFORE INSERT OR UPDATE ON rolling.{table} FOR EACH ROW "
+        "EXECUTE FUNCTION rolling.seal_row()"
         for table in ("player_rolling", "rolling_turnover")
     ),
 )

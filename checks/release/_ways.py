@@ -103,7 +103,7 @@ def ways(read: Read) -> Finding:
         total += int(rows[0]["total"]) if rows else 0
         found += [str(row["way"]) for row in rows]
     if not found:
-        # Last: PostgreSQL refuses to plan a view whose owner has lost a right, which is named above.
+        # Last: PostgreSQL plans no view whose owner has lost a right, which is named above.
         found = list(replaced_views(read))
         total = len(found)
     if found:

@@ -62,14 +62,15 @@ def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
 def _other_code(read: Read) -> list[str]:
     """Name the copies of other code: those of the driver, and those that report by themselves."""
     wanted = read.environment.code
+    ours = f"this checkout has {short_code(wanted)}"
     code, doubt = one_code(read)
     if doubt:
         return [doubt]
     if code != wanted:
-        return [f"every copy runs {short_code(code)}, this checkout has {short_code(wanted)}"]
+        return [f"every copy runs {short_code(code)}, {ours}"]
     reported = read.rows("facts_copies_code", database="control")
     return [
-        f"{row['process']} {row['copy']} reports {short_code(row['code'] or '')}, this checkout has {short_code(wanted)}"
+        f"{row['process']} {row['copy']} reports {short_code(row['code'] or '')}, {ours}"
         for row in reported
         if row["heartbeat_age_ms"] <= HEARTBEAT_AGE_MS_MAX and row["code"] != wanted
     ]

@@ -1,4 +1,4 @@
-"""GATE-3: bucket totals equal ledger-derived totals, per brand, account and currency, and each account by itself.
+"""GATE-3: bucket totals equal ledger totals, per brand, account and currency.
 
 When it fails, the platform shows players money that its ledger does not explain.
 """
@@ -11,7 +11,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Compare totals, then every account with its tip, then conservation, then records; the first that differs is the answer."""
+    """Compare totals, each account with its tip, conservation and records; tell the first fault."""
     accounts = read.one("reconcile_recorded")["accounts"]
     totals = none_may_break(
         read.rows("reconcile_bucket_totals", limit=SAMPLES),
@@ -27,7 +27,8 @@ def run(read: Read) -> Finding:
 
 
 def _name(row: Row) -> str:
-    return f"brand {row['brand_id']} {row['account']}: ledger {row['expected']}, balances {row['actual']} minor units of {row['currency']}"
+    amounts = f"ledger {row['expected']}, balances {row['actual']} minor units of {row['currency']}"
+    return f"brand {row['brand_id']} {row['account']}: {amounts}"
 
 
 CHECK = Check("gate-03", "Ledger totals equal bucket totals", ("GATE-3", "STG-4"), run)

@@ -1,7 +1,8 @@
-"""GATE-5: settlement and rollback follow the breakdown stored at acceptance, never today's balances.
+"""GATE-5: settlement and rollback follow the breakdown of acceptance, never today's balances.
 
-This check reads what happened; the proof needs a bet whose player's balances change in between, which
-`rubyops gate` plays on a canary. When it fails, a rollback gives money to a source that did not pay.
+This check reads recorded bets. The proof needs a bet whose player's balances change in between;
+`rubyops gate` plays it on a canary. When it fails, a rollback gives money to a source that did not
+pay.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -33,7 +34,8 @@ def run(read: Read) -> Finding:
 
 
 def _name(row: Row) -> str:
-    return f"authorization {row['authorization_id']} {row['account']}: stored {row['expected']}, returned {row['actual']} minor units"
+    amounts = f"stored {row['expected']}, returned {row['actual']} minor units"
+    return f"authorization {row['authorization_id']} {row['account']}: {amounts}"
 
 
 CHECK = Check(

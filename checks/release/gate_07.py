@@ -1,7 +1,7 @@
 """GATE-7: points can neither be bet nor withdrawn.
 
-This check reads what happened; that the platform refuses it is probed by `rubyops gate` on a canary. When it fails, points
-that cost nothing were turned into money past their conversion.
+This check reads recorded bets and withdrawals; `rubyops gate` tries both on a canary. When it
+fails, points that cost nothing were turned into money past their conversion.
 """
 
 from checks._answer import SAMPLES, none_may_break

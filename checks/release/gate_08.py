@@ -1,7 +1,7 @@
 """GATE-8: no activation can leave balances or records unreachable.
 
-This check reads what the active topology reaches now; that a candidate which drops a bucket in use is refused is probed by
-`rubyops gate`. When it fails, players own money that no command can touch.
+This check reads which buckets the active topology reaches; `rubyops gate` tries to activate a
+candidate that drops a bucket in use. When it fails, players own money that no command can touch.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -33,7 +33,8 @@ def run(read: Read) -> Finding:
 
 
 def _name(row: Row) -> str:
-    return f"{row['references_count']} x {row['held_by']} in {row['topology_code']}/{row['bucket_type_code']}"
+    bucket = f"{row['topology_code']}/{row['bucket_type_code']}"
+    return f"{row['references_count']} x {row['held_by']} in {bucket}"
 
 
 CHECK = Check("gate-08", "Activation cannot strand balances", ("GATE-8",), run)

@@ -1,6 +1,6 @@
 """GATE-10: no process has the legacy shared token, and none accepts it.
 
-This check asks every copy whether it holds one; that a call with such a token is refused is probed by `rubyops gate`. When it
+This check asks every copy whether it has one; `rubyops gate` calls with such a token. When it
 fails, one leaked secret speaks for every service.
 """
 
