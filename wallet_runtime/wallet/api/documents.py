@@ -12,7 +12,7 @@ from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
-from wallet_runtime.wallet.domain.validation import broken
+from wallet_runtime.wallet.domain.violations import broken
 from wallet_runtime.wallet.store.activation import ActivationRequest
 from wallet_runtime.wallet.store.documents import Documents, Kind, PolicyRequired
 from wallet_runtime.wallet.store.drafts import Asked, typed_policy

@@ -13,7 +13,7 @@ from wallet_runtime.contract.money import CASH_AVAILABLE
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, refuse
+from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
 from wallet_runtime.wallet.domain.locks import relocked
 from wallet_runtime.wallet.domain.records import AdjustmentAsked, AdjustmentDecided, Leg
@@ -141,13 +141,7 @@ def reject(request: Request, command: Decide, state: State, pair: ActivePair) ->
 
 def _again(name: str, wanted: Adjustment, pair: ActivePair, target: str) -> Decision:
     if wanted.state == target:
-        return Decision(
-            command=name,
-            status=200,
-            body=_body(wanted, target, wanted.decided_by),
-            pair=pair.reference,
-            starts_new=False,
-        )
+        return unchanged(name, pair.reference, _body(wanted, target, wanted.decided_by))
     message = f"adjustment {wanted.adjustment_id} is {wanted.state} already"
     return refuse(
         name, pair, 409, "ADJUSTMENT_DECIDED", message, starts_new=False, state=wanted.state

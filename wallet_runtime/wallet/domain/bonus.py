@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, refuse
+from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.locks import earned_part, relocked
 from wallet_runtime.wallet.domain.obligations import (
@@ -193,9 +193,7 @@ def _ended(  # noqa: PLR0913
         "reference": bonus.reference,
     }
     if bonus.state == target:
-        return Decision(
-            command=command, status=200, body=body, pair=pair.reference, starts_new=False
-        )
+        return unchanged(command, pair.reference, body)
     ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
     return Decision(
         command=command,

@@ -8,7 +8,7 @@ from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
 from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, cash_balance, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, cash_balance, event, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.events import DepositApproved, WithdrawApproved
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
@@ -250,9 +250,7 @@ def _move(
         raise TransactionNotFound
     answer = {"transaction": {"tx_id": held.transaction_id, "type": held.type, "state": target}}
     if held.state == target:
-        return Decision(
-            command=name, status=200, body=answer, pair=pair.reference, starts_new=False
-        )
+        return unchanged(name, pair.reference, answer)
     if target not in TRANSITIONS.get(held.state, ()):
         message = f"a withdrawal cannot go from {held.state} to {target}"
         states = {"from_state": held.state, "to_state": target, "tx_type": held.type}

@@ -12,7 +12,7 @@ import msgspec
 from wallet_runtime.contract.providers import LIVE, PROVIDER_TYPES, PROVIDERS, SLOTS, SPORTS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.decision import Decision, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
 from wallet_runtime.wallet.domain.events import RollingCompleted, RollingRequired
 from wallet_runtime.wallet.domain.obligations import (
@@ -106,6 +106,14 @@ def covers(scope: Scope, provider_id: str, provider_type: str) -> bool:
 def usable(grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
     """Return the grants that may be staked at all: active, and not past their time."""
     return tuple(grant for grant in grants if grant.state == "ACTIVE" and not grant.lapsed)
+
+
+def split_by_scope(
+    grants: tuple[Grant, ...], provider_id: str, provider_type: str
+) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
+    """Part the usable grants into those whose scope covers a bet, and the others."""
+    fitting = tuple(g for g in usable(grants) if covers(g.scope, provider_id, provider_type))
+    return fitting, tuple(grant for grant in usable(grants) if grant not in fitting)
 
 
 def winnings(rule: CouponRule, provider_type: str) -> Destination:
@@ -223,9 +231,7 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
     if grant is None or owed.state == "COMPLETED":
         assert state.player is not None
         body = _completed_body(owed, 0, state.player.currency)
-        return Decision(
-            command=COMPLETE, status=200, body=body, pair=pair.reference, starts_new=False
-        )
+        return unchanged(COMPLETE, pair.reference, body)
     if state.open_turnover:
         return refuse_open_turnover(COMPLETE, owed, state.open_turnover, grant.currency, pair)
     return _released(request, owed, grant, pair)
@@ -271,9 +277,7 @@ def _take_back(
         "currency": grant.currency,
     }
     if grant.state == target:
-        return Decision(
-            command=command, status=200, body=body, pair=pair.reference, starts_new=False
-        )
+        return unchanged(command, pair.reference, body)
     if grant.state != "ACTIVE":
         message = f"coupon log {grant.coupon_log_id} is {grant.state}; only an active coupon can be {target.lower()}"
         return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)

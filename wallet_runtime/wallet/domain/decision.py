@@ -51,6 +51,11 @@ def refuse(
     )
 
 
+def unchanged(command: str, pair: PairReference, body: dict[str, Any]) -> Decision:
+    """Build the answer to a command that finds all done: it writes nothing."""
+    return Decision(command=command, status=200, body=body, pair=pair, starts_new=False)
+
+
 def event(request: Request, payload: Payload, index: int = 0) -> OutboxEvent:
     """Build an event whose id derives from its transaction: a command decided twice writes one event."""
     event_type = EVENT_TYPES[type(payload)]

@@ -8,7 +8,7 @@ from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
-from wallet_runtime.wallet.domain.decision import Decision, event, refuse
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.events import RollingCompleted
 from wallet_runtime.wallet.domain.obligations import (
     PROMO,
@@ -66,13 +66,7 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
             state=owed.state,
         )
     if owed.state == "COMPLETED":
-        return Decision(
-            command=COMPLETE,
-            status=200,
-            body=_body(owed, state, 0),
-            pair=pair.reference,
-            starts_new=False,
-        )
+        return unchanged(COMPLETE, pair.reference, _body(owed, state, 0))
     others = _others(owed, state)
     if others:
         return _completed(request, owed, state, pair, changed=pass_on(owed, others))
@@ -100,13 +94,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
             state=owed.state,
         )
     if owed.state != "ACTIVE":
-        return Decision(
-            command=CLOSE,
-            status=200,
-            body=_body(owed, state, 0, owed.state),
-            pair=pair.reference,
-            starts_new=False,
-        )
+        return unchanged(CLOSE, pair.reference, _body(owed, state, 0, owed.state))
     currency = _currency(state)
     given = _is_promotional(owed, state, pair)
     if given and owed.grant_id is None and state.staked_on(owed.account):

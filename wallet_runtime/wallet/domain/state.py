@@ -337,6 +337,11 @@ class ActivePair(msgspec.Struct, frozen=True):
     topology: Topology
     policy: Policy
 
+    def has_bucket(self, account: str) -> bool:
+        """Tell whether a bucket's account is of the active topology."""
+        code, _, bucket = account.partition("/")
+        return code == self.topology.code and self.topology.bucket(bucket) is not None
+
     @property
     def reference(self) -> "PairReference":
         """Code and version of both, as every record carries them."""

@@ -4,14 +4,11 @@ Every rule is one generator of violations; all broken rules are reported togethe
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
 from wallet_runtime.contract.money import CURRENCY_EXPONENTS
 from wallet_runtime.contract.providers import PROVIDER_TYPES
-from wallet_runtime.plumbing.errors import Invalid
-from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.wallet.domain.documents import (
     GRANT,
     NO_LIMIT,
@@ -19,34 +16,23 @@ from wallet_runtime.wallet.domain.documents import (
     D,
     DocumentInvalid,
     Policy,
-    RollingRule,
     Topology,
     read_policy,
     read_topology,
 )
-from wallet_runtime.wallet.domain.turnover import PriceInvalid, parse_price
+from wallet_runtime.wallet.domain.promotion_rules import (
+    amount_rules,
+    coupons_rules,
+    rolling_rules,
+    turnover_rules,
+    wins_rules,
+)
+from wallet_runtime.wallet.domain.violations import Violation
 
 RESERVED_CODES = (
     GRANT,
     "CASH",
 )  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
-
-
-class Violation(msgspec.Struct, frozen=True):
-    """One broken rule: its id, the path in the document, and a sentence."""
-
-    rule: str
-    path: str
-    message: str
-
-
-def broken(rule: str, path: str, message: str) -> dict[str, object]:
-    """Return the details of a refusal for one rule, in the shape of one for many."""
-    return {
-        "rule": rule,
-        "path": path,
-        "violations": [msgspec.structs.asdict(Violation(rule, path, message))],
-    }
 
 
 class LiveReference(msgspec.Struct, frozen=True):
@@ -100,10 +86,10 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
         *_points_targets(topology, policy),
         *_points_rates(topology),
         *_edges(topology),
-        *_rolling(topology, policy),
-        *_coupons(topology, policy),
-        *_turnover(policy),
-        *_wins(topology, policy),
+        *rolling_rules(topology, policy),
+        *coupons_rules(topology, policy),
+        *turnover_rules(policy),
+        *wins_rules(topology, policy),
     ]
 
 
@@ -229,17 +215,7 @@ def _limits(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
                 f"{path}.{currency}",
                 f'a limit in {currency}, or "{NO_LIMIT}", has to be named',
             )
-    yield from _amounts(path, limits)
-
-
-def _amounts(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
-    for currency, amount in limits.items():
-        if currency in CURRENCY_EXPONENTS and amount == NO_LIMIT:
-            continue
-        try:
-            parse_amount(amount, currency)
-        except Invalid as error:
-            yield Violation("A7-3", f"{path}.{currency}", error.message)
+    yield from amount_rules(path, limits)
 
 
 def _destinations(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -339,92 +315,6 @@ def _edges(topology: Topology) -> Iterator[Violation]:
                 )
         if edge.from_bucket == edge.to_bucket:
             yield Violation("A7-7", path, f"edge joins {edge.from_bucket!r} with itself")
-
-
-def _rolling(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    for reason in msgspec.structs.fields(RollingRule):
-        for code, multiplier in getattr(policy.rolling, reason.name).items():
-            path = f"policy.rolling.{reason.name}.{code}"
-            if topology.bucket(code) is None:
-                yield Violation(
-                    "A7-1",
-                    path,
-                    f"{code!r} is not a bucket of {topology.code} version {topology.version}",
-                )
-            if not _is_multiplier(multiplier):
-                yield Violation(
-                    "A7-1",
-                    path,
-                    f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiplier!r}',
-                )
-
-
-def _coupons(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    for provider_type, destination in policy.coupons.winnings.items():
-        path = f"policy.coupons.winnings.{provider_type}"
-        if provider_type not in PROVIDER_TYPES:
-            yield Violation(
-                "A7-3",
-                path,
-                f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}",
-            )
-        for when, target in (("before", destination.before), ("after", destination.after)):
-            bucket = topology.bucket(target)
-            if target != GRANT and (bucket is None or bucket.kind != "normal"):
-                message = f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket, not to {target!r}"
-                yield Violation("A7-5", f"{path}.{when}", message)
-    for name, multiples in (
-        ("rolling", policy.coupons.rolling),
-        ("release_cap", policy.coupons.release_cap),
-    ):
-        for scope, multiple in multiples.items():
-            if not _is_multiplier(multiple):
-                path = f"policy.coupons.{name}.{scope}"
-                yield Violation(
-                    "A7-1",
-                    path,
-                    f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {multiple!r}',
-                )
-
-
-def _turnover(policy: Policy) -> Iterator[Violation]:
-    price = policy.turnover.minimum_price
-    if price is None:
-        return
-    try:
-        parse_price(price)
-    except PriceInvalid as error:
-        yield Violation("A7-1", "policy.turnover.minimum_price", error.message)
-
-
-def _wins(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    for provider_type, code in policy.wins.winnings_of.items():
-        bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
-        if provider_type not in PROVIDER_TYPES:
-            yield Violation(
-                "A7-3",
-                path,
-                f"{provider_type!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}",
-            )
-        elif bucket is None or bucket.kind not in ("normal", "bonus"):
-            yield Violation(
-                "A7-5",
-                path,
-                f"wins without a stake count as winnings of a normal or bonus bucket, not of {code!r}",
-            )
-        elif provider_type not in bucket.provider_types:
-            yield Violation(
-                "A7-5", path, f"bucket {code} does not serve provider type {provider_type}"
-            )
-    yield from _amounts("policy.wins.further_max", policy.wins.further_max)
-
-
-def _is_multiplier(text: str) -> bool:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return False
-    return value.is_finite() and 0 <= value <= 1000 and text.isascii() and text == text.strip()
 
 
 def _reachable(

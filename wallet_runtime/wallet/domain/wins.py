@@ -10,8 +10,8 @@ import msgspec
 
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import bets, funding, locks
-from wallet_runtime.wallet.domain.decision import Decision, event, refuse, shares_json
+from wallet_runtime.wallet.domain import bet_parts, bets, funding, locks
+from wallet_runtime.wallet.domain.decision import Decision, event, refuse, shares_json, unchanged
 from wallet_runtime.wallet.domain.documents import NO_LIMIT
 from wallet_runtime.wallet.domain.events import WinConfirmed, WinTakenBack
 from wallet_runtime.wallet.domain.obligations import PROMO
@@ -125,13 +125,7 @@ def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) 
     if win is None or win.player_id != str(request.player_id):
         raise WinNotFound
     if win.reversed:
-        return Decision(
-            command=REVERSE,
-            status=200,
-            body=_body(win, "REVERSED"),
-            pair=win.pair,
-            starts_new=False,
-        )
+        return unchanged(REVERSE, win.pair, _body(win, "REVERSED"))
     short = [
         share.account
         for share in win.shares
@@ -168,16 +162,17 @@ def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decisi
         command.bet_id,
         command.round_id,
     ):
-        message = f"transaction {command.transaction_id} of this provider was another win; nothing was paid"
+        message = (
+            f"transaction {command.transaction_id} of this provider was another win;"
+            " nothing was paid"
+        )
         return _refuse(pair, "WIN_ALREADY_EXISTS", message, starts_new=False)
     state = "REVERSED" if win.reversed else "PAID"
-    return Decision(
-        command=PAY, status=200, body=_body(win, state), pair=win.pair, starts_new=False
-    )
+    return unchanged(PAY, win.pair, _body(win, state))
 
 
 def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay from a campaign, as winnings of the source that the policy names for the provider type. It starts something new."""
+    """Pay from a campaign, as winnings of the source that the policy names for the provider type."""
     campaign = state.campaign
     if campaign is None or campaign.provider_id != command.provider_id:
         raise CampaignNotFound
@@ -200,7 +195,10 @@ def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePai
 
 
 def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay where the bet's winnings go, in the proportion of its sources; of locked sources too, because its stake has come back."""
+    """Pay where the bet's winnings go, in the proportion of its sources.
+
+    Locked sources count too, because their stake has come back.
+    """
     bet = state.authorization
     if bet is None or bet.player_id != str(request.player_id):
         raise bets.AuthorizationNotFound
@@ -210,20 +208,23 @@ def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) ->
     if refused is not None:
         return refused
     parts = funding.split_payout(command.amount, bet.funding)
-    due = bets.merge(
+    due = bet_parts.merge(
         Share(_destination(bet, share, state), part)
         for share, part in zip(bet.funding, parts, strict=True)
         if part
     )
-    shares, legs = bets.landed(due, bet, state)
+    shares, legs = bet_parts.landed(due, bet, state)
     gone = [share.account for share in shares if not _is_open(pair, share.account)]
     if gone:
-        message = f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to; nothing was paid"
+        message = (
+            f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to;"
+            " nothing was paid"
+        )
         return _refuse(pair, "DESTINATION_GONE", message, starts_new=False, accounts=gone)
     return _paid(
         request,
         command,
-        bets.pair_of(bet),
+        bet_parts.pair_of(bet),
         shares,
         legs,
         starts_new=False,
@@ -243,7 +244,8 @@ def _refuse_campaign(
     code = message = ""
     details: dict[str, object] = {}
     if state.player is not None and state.player.status == "blocked":
-        code, message = "PLAYER_BLOCKED", "the player is blocked; he wins nothing without a stake"
+        code = "PLAYER_BLOCKED"
+        message = "the player is blocked and wins nothing without a stake"
     elif campaign.currency != command.currency:
         code, message = (
             "CAMPAIGN_CURRENCY",
@@ -276,30 +278,20 @@ def _refuse_campaign(
 
 def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decision | None:
     if bet.state != "SETTLED":
-        return _refuse(
-            pair,
-            "BET_NOT_OPEN",
-            f"bet {bet.bet_id} is {bet.state}; it wins nothing further",
-            starts_new=False,
-            state=bet.state,
-        )
+        message = f"bet {bet.bet_id} is {bet.state}; it wins nothing further"
+        return _refuse(pair, "BET_NOT_OPEN", message, starts_new=False, state=bet.state)
     if bet.round_id != command.round_id:
-        return _refuse(
-            pair,
-            "ROUND_MISMATCH",
-            f"bet {bet.bet_id} belongs to another round than the win",
-            starts_new=False,
-        )
+        message = f"bet {bet.bet_id} belongs to another round than the win"
+        return _refuse(pair, "ROUND_MISMATCH", message, starts_new=False)
     limit = pair.policy.wins.further_max.get(bet.currency)
     if limit is None:
-        return _refuse(
-            pair,
-            "WIN_NOT_OFFERED",
-            f"the policy offers no further wins in {bet.currency}",
-            starts_new=False,
-        )
+        message = f"the policy offers no further wins in {bet.currency}"
+        return _refuse(pair, "WIN_NOT_OFFERED", message, starts_new=False)
     if limit != NO_LIMIT and command.amount > parse_amount(limit, bet.currency):
-        message = f"a further win is at most {limit} {bet.currency}; nothing was paid, a person has to look at it"
+        message = (
+            f"a further win is at most {limit} {bet.currency};"
+            " nothing was paid, a person has to look at it"
+        )
         return _refuse(pair, "WIN_LIMIT", message, starts_new=False, limit=limit)
     return None
 
@@ -383,7 +375,10 @@ def _kept(account: str, win: Win, state: State) -> int:
 
 
 def _spent(win: Win, short: list[str]) -> Decision:
-    message = f"what win {win.provider_transaction_id} paid is no longer whole in {', '.join(short)}; nothing was taken back"
+    message = (
+        f"what win {win.provider_transaction_id} paid is no longer whole in {', '.join(short)};"
+        " nothing was taken back"
+    )
     refusal = refuse(
         REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
     )
@@ -395,12 +390,7 @@ def _spent(win: Win, short: list[str]) -> Decision:
 
 
 def _is_open(pair: ActivePair, account: str) -> bool:
-    code, _, bucket = account.partition("/")
-    return (
-        account == PROMO
-        or is_grant(account)
-        or (code == pair.topology.code and pair.topology.bucket(bucket) is not None)
-    )
+    return account == PROMO or is_grant(account) or pair.has_bucket(account)
 
 
 def _refuse(

@@ -12,7 +12,7 @@ from wallet_runtime.plumbing.errors import Conflict, ServiceBusy
 from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession, Row
 from wallet_runtime.wallet.domain.state import PairReference
-from wallet_runtime.wallet.domain.validation import Violation, broken
+from wallet_runtime.wallet.domain.violations import Violation, broken
 from wallet_runtime.wallet.store.drafts import save_policy
 from wallet_runtime.wallet.store.stored_pair import SUPERSEDED, pair_of, violations
 

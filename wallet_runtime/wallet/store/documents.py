@@ -10,7 +10,8 @@ from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.structure import Difference, differences
-from wallet_runtime.wallet.domain.validation import Violation, broken, validate_documents
+from wallet_runtime.wallet.domain.validation import validate_documents
+from wallet_runtime.wallet.domain.violations import Violation, broken
 from wallet_runtime.wallet.store.activation import ActivationRequest, activate
 from wallet_runtime.wallet.store.drafts import Asked, once, save_policy, save_topology
 from wallet_runtime.wallet.store.seeds import seed

@@ -17,7 +17,7 @@ from wallet_runtime.wallet.domain.documents import (
     read_policy,
     read_topology,
 )
-from wallet_runtime.wallet.domain.validation import broken
+from wallet_runtime.wallet.domain.violations import broken
 
 MESSAGE_LENGTH_MAX = 500
 _CLAIM, _CLAIMED, _KEEP = "wallet_claim_draft", "wallet_claimed_draft", "wallet_keep_draft_answer"

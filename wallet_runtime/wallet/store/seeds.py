@@ -9,7 +9,7 @@ from wallet_runtime.plumbing.errors import Conflict
 from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 from wallet_runtime.wallet.domain.documents import Policy, read_policy, read_topology
-from wallet_runtime.wallet.domain.validation import broken
+from wallet_runtime.wallet.domain.violations import broken
 from wallet_runtime.wallet.store.drafts import save_policy, save_topology
 
 SEEDS = {

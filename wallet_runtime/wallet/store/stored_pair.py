@@ -12,10 +12,10 @@ from wallet_runtime.wallet.domain.documents import DocumentInvalid, Topology, re
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import (
     LiveReference,
-    Violation,
     validate_live_state,
     validate_pair,
 )
+from wallet_runtime.wallet.domain.violations import Violation
 from wallet_runtime.wallet.store.drafts import typed_policy, typed_topology
 
 DRAFT, SUPERSEDED = "DRAFT", "SUPERSEDED"

@@ -10,6 +10,7 @@ import pytest
 
 from wallet_runtime.wallet.domain import (
     adjustments,
+    bet_parts,
     bets,
     bonus,
     cash,
@@ -73,7 +74,7 @@ def _rest_to_the_first(patch: Patch) -> None:
 
 
 def _rollback_to_the_first_source(patch: Patch) -> None:
-    right = bets.landed
+    right = bet_parts.landed
 
     def landed(due: tuple[Share, ...], bet: Any, state: State) -> Any:
         return right(
@@ -84,7 +85,7 @@ def _rollback_to_the_first_source(patch: Patch) -> None:
             state,
         )
 
-    patch.setattr(bets, "landed", landed)
+    patch.setattr(bet_parts, "landed", landed)
 
 
 def _one_person(patch: Patch) -> None:

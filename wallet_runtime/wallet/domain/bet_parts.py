@@ -1,0 +1,95 @@
+"""What several commands about a bet share: where its shares come to rest, and how it is shown."""
+
+from collections.abc import Iterable
+
+from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain import coupons
+from wallet_runtime.wallet.domain.decision import funding_parts, shares_json
+from wallet_runtime.wallet.domain.events import BetEnded
+from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.records import Leg
+from wallet_runtime.wallet.domain.state import (
+    Authorization,
+    PairReference,
+    Share,
+    State,
+    is_grant,
+)
+
+
+def landed(
+    due: tuple[Share, ...], bet: Authorization, state: State
+) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
+    """Return where shares come to rest, and the legs that bring them there.
+
+    Legs through a closed grant are among them.
+    """
+    resting: list[Share] = []
+    passing: list[Leg] = []
+    for share in due:
+        *through, last = coupons.landing(share.account, state, bet.policy_snapshot.withdrawable)
+        passing += [
+            Leg(account, delta, bet.currency)
+            for account in through
+            for delta in (share.amount, -share.amount)
+        ]
+        resting.append(Share(last, share.amount))
+    merged = merge(resting)
+    return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
+
+
+def pair_of(bet: Authorization) -> PairReference:
+    """Name the pair that a bet was authorized under."""
+    return PairReference(
+        bet.topology_code, bet.topology_version, bet.policy_key, bet.policy_version
+    )
+
+
+def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Add up shares of one account: it is moved once, in the order it first came."""
+    merged: dict[str, int] = {}
+    for share in shares:
+        merged[share.account] = merged.get(share.account, 0) + share.amount
+    return tuple(Share(account, amount) for account, amount in merged.items())
+
+
+def changes(shares: Iterable[Share]) -> dict[str, int]:
+    """Add up what buckets hold and have staked more or less; grants and PROMO have no locks."""
+    merged = {share.account: share.amount for share in merge(shares)}
+    return {
+        account: amount
+        for account, amount in merged.items()
+        if account != PROMO and not is_grant(account)
+    }
+
+
+def negative(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Turn shares round: what goes in goes out."""
+    return tuple(Share(share.account, -share.amount) for share in shares)
+
+
+def body(bet: Authorization, state: str, payout: int | None) -> dict[str, object]:
+    """Show a bet in an answer."""
+    return {
+        "authorization_id": bet.authorization_id,
+        "bet_id": bet.bet_id,
+        "state": state,
+        "stake": format_amount(bet.stake, bet.currency),
+        "payout": None if payout is None else format_amount(payout, bet.currency),
+        "currency": bet.currency,
+        "funding": shares_json(bet.funding, bet.currency),
+    }
+
+
+def ended(bet: Authorization, payout: int) -> BetEnded:
+    """Show a bet in the events of its end."""
+    return BetEnded(
+        authorization_id=bet.authorization_id,
+        bet_id=bet.bet_id,
+        provider_id=bet.provider_id,
+        provider_type=bet.provider_type,
+        currency=bet.currency,
+        stake=str(bet.stake),
+        payout=str(payout),
+        funding=funding_parts(bet.funding),
+    )

@@ -1,0 +1,105 @@
+"""The rules of a policy that concern promotions and turnover: rollings, coupons, turnover, wins."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from wallet_runtime.contract.money import CURRENCY_EXPONENTS
+from wallet_runtime.contract.providers import PROVIDER_TYPES
+from wallet_runtime.plumbing.errors import Invalid
+from wallet_runtime.plumbing.money import parse_amount
+from wallet_runtime.wallet.domain.documents import GRANT, NO_LIMIT, Policy, RollingRule, Topology
+from wallet_runtime.wallet.domain.turnover import PriceInvalid, parse_price
+from wallet_runtime.wallet.domain.violations import Violation
+
+
+def rolling_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    """Yield what is wrong with multipliers of rollings."""
+    for reason in msgspec.structs.fields(RollingRule):
+        for code, multiplier in getattr(policy.rolling, reason.name).items():
+            path = f"policy.rolling.{reason.name}.{code}"
+            if topology.bucket(code) is None:
+                message = f"{code!r} is not a bucket of {topology.code} version {topology.version}"
+                yield Violation("A7-1", path, message)
+            if not _is_multiplier(multiplier):
+                yield _no_multiplier(path, multiplier)
+
+
+def coupons_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    """Yield what is wrong with winnings, rollings and caps of coupons."""
+    for provider_type, destination in policy.coupons.winnings.items():
+        path = f"policy.coupons.winnings.{provider_type}"
+        if provider_type not in PROVIDER_TYPES:
+            yield _no_provider_type(path, provider_type)
+        for when, target in (("before", destination.before), ("after", destination.after)):
+            bucket = topology.bucket(target)
+            if target != GRANT and (bucket is None or bucket.kind != "normal"):
+                message = (
+                    f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket,"
+                    f" not to {target!r}"
+                )
+                yield Violation("A7-5", f"{path}.{when}", message)
+    for name, multiples in (
+        ("rolling", policy.coupons.rolling),
+        ("release_cap", policy.coupons.release_cap),
+    ):
+        for scope, multiple in multiples.items():
+            if not _is_multiplier(multiple):
+                yield _no_multiplier(f"policy.coupons.{name}.{scope}", multiple)
+
+
+def turnover_rules(policy: Policy) -> Iterator[Violation]:
+    """Yield what is wrong with the rule of turnover."""
+    price = policy.turnover.minimum_price
+    if price is None:
+        return
+    try:
+        parse_price(price)
+    except PriceInvalid as error:
+        yield Violation("A7-1", "policy.turnover.minimum_price", error.message)
+
+
+def wins_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
+    """Yield what is wrong with wins beside a payout."""
+    for provider_type, code in policy.wins.winnings_of.items():
+        bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
+        if provider_type not in PROVIDER_TYPES:
+            yield _no_provider_type(path, provider_type)
+        elif bucket is None or bucket.kind not in ("normal", "bonus"):
+            message = "wins without a stake count as winnings of a normal or bonus bucket"
+            yield Violation("A7-5", path, f"{message}, not of {code!r}")
+        elif provider_type not in bucket.provider_types:
+            yield Violation(
+                "A7-5", path, f"bucket {code} does not serve provider type {provider_type}"
+            )
+    yield from amount_rules("policy.wins.further_max", policy.wins.further_max)
+
+
+def _no_provider_type(path: str, found: str) -> Violation:
+    message = f"{found!r} is not a provider type; known are {', '.join(PROVIDER_TYPES)}"
+    return Violation("A7-3", path, message)
+
+
+def _no_multiplier(path: str, found: str) -> Violation:
+    message = f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {found!r}'
+    return Violation("A7-1", path, message)
+
+
+def _is_multiplier(text: str) -> bool:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return False
+    return value.is_finite() and 0 <= value <= 1000 and text.isascii() and text == text.strip()
+
+
+def amount_rules(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
+    """Yield what is wrong with limits that are named."""
+    for currency, amount in limits.items():
+        if currency in CURRENCY_EXPONENTS and amount == NO_LIMIT:
+            continue
+        try:
+            parse_amount(amount, currency)
+        except Invalid as error:
+            yield Violation("A7-3", f"{path}.{currency}", error.message)
