@@ -345,8 +345,8 @@ NO_CLAIM = (
     InSql(
         "a claim that is taken stops nobody",
         "apply_command",
-        "c.body, c.transaction_id);",
-        "c.body, c.transaction_id) ON CONFLICT DO NOTHING;",
+        "c.transaction_id);",
+        "c.transaction_id) ON CONFLICT DO NOTHING;",
     ),
     InSql(
         "no stored answer is read", "read_state", "AND i.request_id = c->>'request_id'", "AND false"
