@@ -85,7 +85,6 @@ class Levels:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(in_force, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(in_force, "IN_FORCE_SECONDS", 0.05)
     yield
 
 
@@ -96,7 +95,8 @@ def test_a_freeze_is_pushed_until_it_is_in_force() -> None:
     assert outcome.details == {"level": "ingress", "epoch": 4}
 
 
-def test_a_freeze_that_is_held_up_names_by_whom() -> None:
+def test_a_freeze_that_is_held_up_names_by_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_force, "IN_FORCE_SECONDS", 0.05)
     with pytest.raises(TimedOut, match="held up by: session 9"):
         FREEZE.carry_out(Levels(pushes_needed=10_000), Around().context())
 
