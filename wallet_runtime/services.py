@@ -1,4 +1,4 @@
-"""Every process by name, and where its `SERVICE` stands: a literal table, so that a start imports one service only."""
+"""Every process by name, and the module of its `SERVICE`: a table, so that a start imports one."""
 
 from importlib import import_module
 

@@ -1,1 +1,1 @@
-"""What every service needs, once: settings, database, web application, credentials, loops, metrics."""
+"""What every service needs, once, in the rooms `runtime`, `http` and `events`."""

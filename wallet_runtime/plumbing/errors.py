@@ -1,4 +1,4 @@
-"""What a handler may answer instead of success: one class per meaning, its docstring is the default message.
+"""Errors that a handler may answer: one class per meaning, its docstring is the default message.
 
 `status` is the HTTP status, `code` the stable upper-case code of the error shape (SPEC 1.6).
 """
@@ -28,7 +28,7 @@ class ApiError(Exception):
         details: Mapping[str, Any] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Say what happened; `details` are facts for a program, `retry_after` is in whole seconds."""
+        """Say what happened; `details` are facts for a program, `retry_after` in whole seconds."""
         self.message = message or (self.__doc__ or "").strip()
         self.details = dict(details or {})
         self.retry_after = retry_after

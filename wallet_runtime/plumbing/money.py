@@ -1,11 +1,12 @@
-"""Amounts: a decimal string in major units on the wire, an integer in minor units everywhere else (SPEC 1.2)."""
+"""Amounts: a decimal string in major units on the wire, minor units everywhere else (SPEC 1.2)."""
 
 import re
 
 from wallet_runtime.contract.money import CURRENCY_EXPONENTS, POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 
-# Of one command. A balance is a bigint: thousands of the largest deposits fit into it, and sums are taken as numeric.
+# Of one command. A balance is a bigint: thousands of the largest deposits fit into it, and sums are
+# taken as numeric.
 MINOR_UNITS_MAX = 10**15
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
 _EXPONENTS = {**CURRENCY_EXPONENTS, POINTS_CURRENCY: 0}
@@ -24,19 +25,24 @@ class InvalidCurrency(Invalid):
 
 
 def exponent(currency: str) -> int:
-    """Return the number of decimal places of a currency; raise `InvalidCurrency` (422) for an unknown one."""
+    """Return the number of decimal places of a currency.
+
+    Raises `InvalidCurrency` (422) for an unknown one.
+    """
     try:
         return _EXPONENTS[currency]
     except KeyError:
         raise InvalidCurrency(
-            f"currency {currency[:16]!r} is not known; known are {', '.join(sorted(CURRENCY_EXPONENTS))}"
+            f"currency {currency[:16]!r} is not known; "
+            f"known are {', '.join(sorted(CURRENCY_EXPONENTS))}"
         ) from None
 
 
 def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int:
-    """Turn "12.50" into minor units; raise `InvalidAmount` (422) for signs, exponents, too many places, overflow and zero.
+    """Turn "12.50" into minor units.
 
-    A zero is valid only where the caller says so (a payout of nothing is a real settlement).
+    Raises `InvalidAmount` (422) for signs, exponents, too many places, overflow and zero. A zero is
+    valid only where the caller says so (a payout of nothing is a real settlement).
     """
     places = exponent(currency)
     match = _AMOUNT.fullmatch(text)
@@ -56,7 +62,10 @@ def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int
 
 
 def canonical_amount(text: str) -> str:
-    """Return the one spelling of an amount ("10", "10.0" and "10.00" are one), before its currency is known; 422 for no amount."""
+    """Return the one spelling of an amount before its currency is known; 422 for no amount.
+
+    "10", "10.0" and "10.00" are one.
+    """
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
@@ -65,7 +74,7 @@ def canonical_amount(text: str) -> str:
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """Turn minor units into the wire's string with exactly the currency's places: 1250 EUR is "12.50"."""
+    """Turn minor units into the wire's string with the currency's places: 1250 EUR is "12.50"."""
     places = exponent(currency)
     sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"

@@ -1,5 +1,6 @@
-"""Rules of wagering requirements, without I/O: what a rolling asks, what a bet counts, what its rollback takes back.
+"""Rules of wagering requirements, without I/O.
 
+They say what a rolling asks, what a bet counts toward it, and what the bet's rollback takes back.
 Amounts are whole minor units of the rolling's currency.
 """
 
@@ -34,9 +35,9 @@ class InconsistentEvent(Exception):
 class BrandRules:
     """Rules of a brand (RS-10); the values here are the global defaults.
 
-    `completion_ratio_bps` is the part of the required turnover that completes a rolling, in hundredths of a percent.
-    `expires_after` of None means that a rolling never expires. `cancel_allowed` governs cancellation by a person, which locks
-    what the rolling stood for.
+    `completion_ratio_bps` is the part of the required turnover that completes a rolling, in
+    hundredths of a percent. `expires_after` of None means that a rolling never expires.
+    `cancel_allowed` governs cancellation by a person, which locks what the rolling stood for.
     """
 
     completion_ratio_bps: int = FULL_RATIO_BPS
@@ -48,7 +49,10 @@ DEFAULT_RULES = BrandRules()
 
 
 class Requirement(Struct, frozen=True):
-    """The payload of ROLLING_REQUIRED. `beside` names rollings whose open turnover is a part of what is required here."""
+    """The payload of ROLLING_REQUIRED.
+
+    `beside` names rollings whose open turnover is a part of the turnover that is required here.
+    """
 
     rolling_id: UUID
     topology_code: str
@@ -65,14 +69,21 @@ class Requirement(Struct, frozen=True):
 
 
 class Carried(Struct, frozen=True):
-    """A rolling that a transfer takes along: `becomes` is the same id when it moves itself, else that of the part it hands on."""
+    """A rolling that a transfer takes along.
+
+    `becomes` is the same id when the rolling moves itself, else that of the part it hands on.
+    """
 
     rolling_id: UUID
     becomes: UUID
 
 
 class Transfer(Struct, frozen=True):
-    """The payload of TRANSFER_COMPLETED: `amount` of the `balance` that the source bucket had, and the rollings that owe for it."""
+    """The payload of TRANSFER_COMPLETED.
+
+    `amount` is the part of the `balance` that the source bucket had, `rollings` are those that owe
+    turnover for that balance.
+    """
 
     transfer_id: str
     topology_code: str
@@ -101,7 +112,10 @@ class FundingShare(Struct, frozen=True):
 
 
 class SettledBet(Struct, frozen=True):
-    """The payload of BET_SETTLED_CONFIRMED, as far as turnover depends on it; `counts` is the wallet's word, by its policy."""
+    """The payload of BET_SETTLED_CONFIRMED, as far as turnover depends on it.
+
+    `counts` is the wallet's word, by its policy.
+    """
 
     authorization_id: str
     bet_id: str
@@ -142,7 +156,10 @@ class Rolling:
     turnover: int
 
     def is_fed_by(self, bet: SettledBet, share: FundingShare) -> bool:
-        """Say whether a share of this bet counts here: same provider type, same funding source, same currency."""
+        """Say whether a share of this bet counts here.
+
+        Provider type, currency and funding source must be those of the rolling.
+        """
         return (
             bet.provider_type in self.provider_types
             and bet.currency == self.currency
@@ -162,15 +179,16 @@ class Progress:
 
     @property
     def open_turnover(self) -> int:
-        """What is left to turn over; a rolling whose completion is under way or done has nothing left."""
+        """The turnover that is left; none once completion is under way or done."""
         return self.target_turnover - self.turnover
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """A part of a rolling's open turnover that becomes a rolling of its own, and that one's first state.
+    """A part of a rolling's open turnover that becomes a rolling of its own, with its first state.
 
-    `turnover` is asked for there, `leaves` is no longer asked for here. Neither side asks for less than its share of the money.
+    `turnover` is asked for there, `leaves` is no longer asked for here. Neither side asks for less
+    than its share of the money.
     """
 
     rolling_id: UUID
@@ -191,7 +209,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class CountedBefore:
-    """Turnover that a bet counted, with the present state of its rolling and how often the wallet was asked to complete it."""
+    """Turnover that a bet counted, with the present state of its rolling.
+
+    `completion_attempts` says how often the wallet was asked to complete the rolling.
+    """
 
     rolling_id: UUID
     amount: int
@@ -201,7 +222,7 @@ class CountedBefore:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What a reversal does to one rolling: lowers its turnover, or leaves it as it is and raises a finding."""
+    """A reversal's effect on one rolling: it lowers the turnover, or leaves it and is a finding."""
 
     rolling_id: UUID
     amount: int
@@ -217,9 +238,10 @@ class TakenBack:
 def open_rolling(
     requirement: Requirement, rules: BrandRules, occurred_at: datetime, *, open_beside: int = 0
 ) -> Opening:
-    """Apply the brand's rules to a requirement; a target that is not whole is rounded up, so that no turnover is let off.
+    """Apply the brand's rules to a requirement.
 
-    `open_beside` is what other rollings ask for the same money already: only the rest is asked for here.
+    A target that is not whole is rounded up, so that no turnover is let off. `open_beside` is the
+    turnover that other rollings ask for the same money already: only the rest is asked for here.
     """
     target = max(
         0,
@@ -231,23 +253,29 @@ def open_rolling(
 
 
 def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ...]:
-    """Divide the open turnover of rollings of which a part of the balance goes elsewhere: in proportion, both sides rounded up.
+    """Divide the open turnover of rollings of which a part of the balance goes elsewhere.
 
-    So a transfer adds at most one minor unit of turnover per rolling, and many small ones shed none. A rolling that moves as a whole is not
-    divided. What was reached or closed before hands on nothing to turn over, and its part ends in the same way.
-    Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not there.
+    It is divided in proportion, both sides rounded up: a transfer adds at most one minor unit of
+    turnover per rolling, and many small ones shed none. A rolling that moves as a whole is not
+    divided. A rolling that was reached or closed before hands on no turnover, and its part ends in
+    the same way.
+
+    Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not
+    there.
     """
     known = {progress.rolling_id: progress for progress in found}
     if not 0 < transfer.amount <= transfer.balance:
         raise InconsistentEvent(
-            f"transfer {transfer.transfer_id} moves {transfer.amount} of a balance of {transfer.balance}"
+            f"transfer {transfer.transfer_id} moves {transfer.amount} "
+            f"of a balance of {transfer.balance}"
         )
     missing = [
         str(carried.rolling_id) for carried in transfer.rollings if carried.rolling_id not in known
     ]
     if missing:
         raise InconsistentEvent(
-            f"transfer {transfer.transfer_id} takes rollings along that are not there: {', '.join(missing)}"
+            f"transfer {transfer.transfer_id} takes rollings along that are not there: "
+            f"{', '.join(missing)}"
         )
     parts = [carried for carried in transfer.rollings if carried.becomes != carried.rolling_id]
     return tuple(_hand_on_one(transfer, carried, known[carried.rolling_id]) for carried in parts)
@@ -263,13 +291,15 @@ def _hand_on_one(transfer: Transfer, carried: Carried, source: Progress) -> Hand
 
 
 def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counted, ...]:
-    """Share a settled bet's stake among ACTIVE rollings, given oldest first; what none of them can take counts nowhere.
+    """Share a settled bet's stake among ACTIVE rollings, given oldest first.
 
-    Raises InconsistentEvent when the funding does not add up to the stake.
+    Stake that none of them can take counts nowhere. Raises InconsistentEvent when the funding does
+    not add up to the stake.
     """
     if sum(share.amount for share in bet.funding) != bet.stake:
         raise InconsistentEvent(
-            f"the funding of authorization {bet.authorization_id} does not add up to its stake of {bet.stake}"
+            f"the funding of authorization {bet.authorization_id} "
+            f"does not add up to its stake of {bet.stake}"
         )
     if not bet.counts:
         return ()
@@ -291,8 +321,9 @@ def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counte
 def take_back(counted: Iterable[CountedBefore]) -> tuple[TakenBack, ...]:
     """Reverse a bet's turnover exactly.
 
-    A completion that the wallet was never asked for is called off. One that it was asked for stands, whatever became of
-    the answer: the money may be released already, so the turnover stays and a finding says so.
+    A completion that the wallet was never asked for is called off. One that it was asked for
+    stands, whatever became of the answer: the money may be released already, so the turnover stays
+    and a finding says so.
     """
     return tuple(_take_back_one(each) for each in counted)
 
@@ -309,7 +340,7 @@ def _take_back_one(counted: CountedBefore) -> TakenBack:
 
 
 def retry_delay_seconds(failures: int, *, bound: int, slow_seconds: float) -> float:
-    """Back off from 0.5 s, doubling to 30 s at most; from `bound` failures on keep trying, slowly."""
+    """Back off from 0.5 s, doubling to 30 s; from `bound` failures on keep trying, slowly."""
     if failures >= bound:
         return slow_seconds
     return float(min(30.0, 0.5 * 2.0 ** max(0, failures - 1)))

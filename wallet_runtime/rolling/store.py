@@ -1,4 +1,7 @@
-"""The rolling service's rows: the one place that names its queries. Each function runs in the caller's transaction."""
+"""The rolling service's rows: the one place that names its queries.
+
+Each function runs in the caller's transaction.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,9 +36,10 @@ ERROR_LENGTH_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An end of a rolling that the wallet does not know yet, taken for one try, with its failures and how many were refusals.
+    """An end of a rolling that the wallet does not know yet, taken for one try.
 
-    `closed` is CANCELED or EXPIRED for a rolling that ended without its turnover, None for one to complete.
+    `refusals` counts the failures that were refusals. `closed` is CANCELED or EXPIRED for a rolling
+    that ended without its turnover, None for one to complete.
     """
 
     rolling_id: UUID
@@ -47,7 +51,10 @@ class Completion:
 
     @property
     def request_id(self) -> str:
-        """The wallet's idempotency key: one for the rolling, and after a refusal, which is stored, one for the next try."""
+        """The wallet's idempotency key: one for the rolling, and another after each refusal.
+
+        The wallet stores a refusal and would repeat it.
+        """
         first = f"rolling-{'close' if self.closed else 'complete'}-{self.rolling_id}"
         return f"{first}-{self.refusals}" if self.refusals else first
 
@@ -106,7 +113,10 @@ def insert(
 def progress(
     session: DatabaseSession, event: StreamEvent, rolling_ids: Sequence[UUID]
 ) -> list[Progress]:
-    """Lock rollings of the event's player and return how far they are; ids that he does not have are left out."""
+    """Lock rollings of the event's player and return how far they are.
+
+    Ids that the player does not have are left out.
+    """
     if not rolling_ids:
         return []
     rows = session.all(
@@ -200,7 +210,7 @@ def record_turnover(
 def counted_by_bet(
     session: DatabaseSession, event: StreamEvent, bet: RolledBackBet
 ) -> list[CountedBefore]:
-    """Lock the rollings that a bet counted toward, and their completions; return what it counted."""
+    """Lock the rollings that a bet counted toward, and their completions; return its turnover."""
     rows = session.all(
         "rolling_counted_by_bet",
         authorization_id=bet.authorization_id,
@@ -251,7 +261,7 @@ def take_due_completion(session: DatabaseSession, lease_seconds: float) -> Compl
 
 
 def complete(session: DatabaseSession, rolling_id: UUID) -> bool:
-    """Close a rolling that the wallet has completed and announce it; False when that was done before."""
+    """Close a rolling that the wallet has completed and announce it; False for a repeat."""
     return (
         session.run("rolling_completion_done", rolling_id=rolling_id, event_type=ROLLING_COMPLETED)
         == 1

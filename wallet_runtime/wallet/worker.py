@@ -1,4 +1,4 @@
-"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned wallet stream, in player order.
+"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned stream, in player order.
 
 It compares what was published with what the consumers have, publishes again what the stream lost,
 and removes what is old. It keeps publishing while money is frozen: a drain waits for it.

@@ -1,4 +1,4 @@
-"""One entry of a stream at a time: it is applied with its claim, or becomes a dead letter, or waits."""
+"""One entry of a stream at a time: it is applied with its claim, is dead-lettered, or waits."""
 
 from dataclasses import dataclass, field
 

@@ -49,7 +49,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters of one consumer, by its schema. Each call runs in the caller's transaction."""
+    """The dead letters of one consumer, by its schema; calls run in the caller's transaction."""
 
     def __init__(self, consumer: str) -> None:
         """Take whose they are."""

@@ -1,7 +1,7 @@
 """Redis streams with consumer groups: append, read in order, acknowledge.
 
-Each call waits for a bounded time and none is repeated here: an append whose answer was lost may have happened, and only
-the caller knows what a repeat means.
+Each call waits for a bounded time, and none is repeated here: an append whose answer was lost may
+have happened, and only the caller knows what a repeat means.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class GroupMissing(StreamsError):
 
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
-    """One entry of a stream; `fields` is None when the entry was trimmed away while it waited for acknowledgement."""
+    """One entry of a stream; `fields` is None when it was trimmed away before acknowledgement."""
 
     entry_id: str
     fields: Mapping[str, str] | None
@@ -49,7 +49,8 @@ class Streams:
             url,
             protocol=2,
             decode_responses=True,
-            # Bytes that are no text are one entry's fault: strict decoding would fail the read of all that come with it.
+            # Bytes that are no text are one entry's fault: strict decoding would fail the read of
+            # all entries that come with it.
             encoding_errors="surrogateescape",
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
@@ -68,7 +69,8 @@ class Streams:
     def publish(self, stream: str, entries: Iterable[Mapping[str, str]]) -> list[str]:
         """Append entries in order, all or none, and return their ids.
 
-        One MULTI: a server that refuses one entry (memory limit) refuses all, so a later entry never overtakes an earlier one.
+        One MULTI: a server that refuses one entry (memory limit) refuses all, so a later entry
+        never overtakes an earlier one.
         """
         with _translated(), self._redis.pipeline(transaction=True) as pipe:
             for fields in entries:
@@ -77,7 +79,7 @@ class Streams:
             return [str(entry_id) for entry_id in pipe.execute()]
 
     def ensure_group(self, stream: str, group: str) -> None:
-        """Create the stream and the group where they are missing; a new group starts at the first entry."""
+        """Create stream and group where they are missing; a new group starts at the first entry."""
         with _translated():
             try:
                 self._redis.xgroup_create(stream, group, id="0", mkstream=True)
@@ -88,7 +90,7 @@ class Streams:
     def fetch(
         self, streams: Sequence[str], group: str, consumer: str, *, count: int, block_ms: int | None
     ) -> list[str]:
-        """Move new entries of each stream into the consumer's pending list; return the streams that had some.
+        """Move new entries into the consumer's pending list; return the streams that had some.
 
         Waits up to `block_ms` for the first one, None: not at all. Raises GroupMissing.
         """
@@ -102,7 +104,10 @@ class Streams:
     def pending(
         self, stream: str, group: str, consumer: str, *, after: str, count: int
     ) -> list[StreamEntry]:
-        """Return the consumer's unacknowledged entries with an id above `after` ("0": from the oldest), in stream order."""
+        """Return the consumer's unacknowledged entries in stream order.
+
+        Only those with an id above `after`; "0" begins at the oldest.
+        """
         with _translated():
             answer: Any = self._redis.xreadgroup(group, consumer, {stream: after}, count=count)
         return [
@@ -118,7 +123,7 @@ class Streams:
                 self._redis.xack(stream, group, *entry_ids)
 
     def in_reach(self, stream: str, group: str, entries: Mapping[str, str]) -> set[str]:
-        """Return which of these entries (id: event id) the group has still to read or to acknowledge.
+        """Return which entries (id: event id) the group has still to read or to acknowledge.
 
         A missing group has the whole stream to read: it is made at the first entry.
         """
@@ -153,9 +158,10 @@ class Streams:
         )
 
     def trim(self, stream: str, groups: Sequence[str], before_ms: int) -> int:
-        """Remove entries older than a Unix time in ms that every one of `groups` has acknowledged; return how many went.
+        """Remove entries that are older than a Unix time in ms; return how many went.
 
-        Nothing goes while a group is missing: it has read nothing yet.
+        Each of `groups` must have acknowledged an entry before it goes. Nothing goes while a group
+        is missing: it has read nothing yet.
         """
         floor = (before_ms, 0)
         with _translated():

@@ -1,6 +1,7 @@
 """From routes to an ASGI application: one path for every request, whatever service answers it.
 
-read the route -> bounded body -> credentials -> headers -> the seal -> typed body -> the handler in a thread -> one answer shape.
+The route is read, then a bounded body, credentials, headers, the seal, the typed body. The handler
+runs in a thread, and every answer has one shape.
 """
 
 from collections import defaultdict
@@ -71,7 +72,7 @@ DOT_PARTS = (".", "..")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler returns: a status, a body for msgspec (or ready JSON bytes), and further headers."""
+    """What a handler returns: status, a body for msgspec (or ready JSON bytes), further headers."""
 
     status: int
     body: Any
@@ -82,10 +83,11 @@ class Answer:
 class Call:
     """One request, after its credentials and its form were found good.
 
-    `caller` is an internal process, a provider's id, a back-office person, "player" or "public". `request_id` is the client's
-    X-Request-Id, or a new one where it sent none. `route` is the route's path template.
-    `fence_token` is the run's for which an internal caller acts, None for one that is under no fence.
-    `person` is the person of the back office who asks: by its token, or as admin_service has signed it.
+    `caller` is an internal process, a provider's id, a back-office person, "player" or "public".
+    `request_id` is the client's X-Request-Id, or a new one where it sent none. `route` is the
+    route's path template. `fence_token` is that of the run for which an internal caller acts, None
+    for one that is under no fence. `person` is the person of the back office who asks, known by
+    their token or by admin_service's signature.
     """
 
     path: Mapping[str, str]
@@ -114,17 +116,23 @@ class Call:
         return self.player_id
 
     def signed_person(self) -> Person:
-        """Return the person who asks, by name and key; `PersonNotSigned` (403) without admin_service's signature for this request."""
+        """Return the person who asks, by name and key.
+
+        Raises `PersonNotSigned` (403) without admin_service's signature for this request.
+        """
         if self.person is None:
             raise PersonNotSigned
         return self.person
 
     def command_id(self) -> str:
-        """Return the X-Request-Id that the client sent: the idempotency key of internal writes and providers (400 without)."""
+        """Return the client's X-Request-Id (400 without).
+
+        It is the idempotency key of internal writes and of providers.
+        """
         return _sent(self.headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def idempotency_key(self) -> str:
-        """Return the Idempotency-Key that a player's or the back office's client sent (400 without)."""
+        """Return the Idempotency-Key of a player's or the back office's client (400 without)."""
         return _sent(self.headers, IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
 
     def path_uuid(self, name: str) -> UUID:
@@ -144,7 +152,8 @@ Handler = Callable[[Context, Call], Answer]
 class Route:
     """One route. `body` is a `Body` subclass, or `dict` for a free document; None takes no body.
 
-    Internal routes admit who `contract.routes.ROUTE_CALLERS` lists; every other route names its `access`.
+    Internal routes admit the callers that `contract.routes.ROUTE_CALLERS` lists; every other route
+    names its `access`.
     """
 
     method: str
@@ -161,7 +170,10 @@ def no_loops(context: Context) -> tuple[Loop, ...]:
 
 @dataclass(frozen=True)
 class Service:
-    """A process: its routes, its loops (made when its context is open) and the checks of its own for readiness."""
+    """A process: routes, loops (made when its context is open) and checks for readiness.
+
+    A loop's check takes the place of the process's check of the same name.
+    """
 
     process: str
     routes: tuple[Route, ...] = ()
@@ -180,7 +192,8 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
             and (service.process, route.method, route.path) not in ROUTE_CALLERS
         ):
             raise AssertionError(
-                f"{service.process} {route.method} {route.path} is not in contract.routes.ROUTE_CALLERS"
+                f"{service.process} {route.method} {route.path} "
+                "is not in contract.routes.ROUTE_CALLERS"
             )
         by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
     if health is not None:
@@ -220,11 +233,12 @@ class _Threads:
 
     def __init__(self) -> None:
         self._limiter: anyio.CapacityLimiter | None = None
-        # Counted here and not asked of the limiter: a crowd that comes at once has passed before the first of it waits there.
+        # Count here: the limiter sees a request one loop step later, so a burst would pass the
+        # limit.
         self._inside = 0
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run a handler in a thread, or raise `ServiceBusy` where too many requests wait already."""
+        """Run a handler in a thread, or raise `ServiceBusy` where too many requests wait."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(THREADS_MAX)
         if self._inside >= THREADS_MAX + WAITING_MAX:
@@ -298,7 +312,7 @@ class _Endpoint:
         await send_answer(scope, send, answer.status, payload, answer.headers)
 
     def _confirm_named(self, headers: Headers) -> None:
-        """Refuse (400) a write without the key or id that its caller chose, by which a repeat is known."""
+        """Refuse (400) a write without its caller's key or id, by which a repeat is known."""
         if not self._needs_name:
             return
         if self._route.access in (auth.player, auth.admin):
@@ -307,9 +321,10 @@ class _Endpoint:
             _sent(headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
-        """Refuse (503 MAINTENANCE) a write while money is sealed, by the level that this copy acknowledged.
+        """Refuse (503 MAINTENANCE) a write while this copy has acknowledged a seal.
 
-        The database judges again in the transaction of the write, where it also knows a canary's pass and the held fence.
+        The database judges again in the transaction of the write, where it also knows a canary's
+        pass and the held fence.
         """
         level = self._context.control.freeze.level
         if not self._stands_under_seal or level != SEALED or canary_token is not None:
@@ -318,7 +333,7 @@ class _Endpoint:
             raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
-        """Take an internal caller's fencing token; a player's or a provider's would lock the fence."""
+        """Take an internal caller's fencing token; a player's would lock the fence."""
         token = headers.number(FENCE_HEADER) if self._route.access is auth.internal else None
         if token is None and self._is_fenced and identity.caller == OPERATOR:
             raise FencingTokenRequired
@@ -338,7 +353,8 @@ class _Endpoint:
             request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)
         ):
             if self._route.access is not auth.internal:
-                # The first process that meets a canary's token; behind it stands who has looked already, and the wallet judges.
+                # This process meets a canary's token first. Those behind it need not ask again,
+                # and the wallet judges.
                 player_id = call.player_id or getattr(call.body, "player_id", None)
                 seal.confirm_pass(
                     self._context.database, call.canary_token, call.brand_id, player_id
@@ -347,7 +363,7 @@ class _Endpoint:
 
 
 def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
-    """Return an id or key that the client chose, or raise the error that says which one is missing."""
+    """Return an id or key that the client chose, or raise the error of a missing one."""
     value = headers.identifier(name)
     if value is None:
         metrics.IDEMPOTENCY_KEYS_MISSING.inc()

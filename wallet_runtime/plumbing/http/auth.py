@@ -1,7 +1,8 @@
-"""Who is calling: internal tokens, provider signatures, player sessions, the back office's bearer token.
+"""Who is calling: internal tokens, provider signatures, player sessions, back-office tokens.
 
-Each `access` function is named by a `Route` and runs before the body is parsed. Missing, wrong and malformed
-credentials get one and the same 401; a valid caller on a route that does not admit it gets 403.
+A `Route` names its `access` function, which runs before the body is parsed. Missing, wrong and
+malformed credentials get one and the same 401; a valid caller on a route that does not admit it
+gets 403.
 """
 
 import hashlib
@@ -37,9 +38,9 @@ _PROVIDER_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Identity:
-    """The caller: an internal process's name, a provider's id, a back-office person, "player" or "public"; players also have ids.
+    """The caller: a process, a provider's id, a back-office person, "player" or "public".
 
-    `person` is who a person of the back office is, by name and key.
+    A player has ids. `person` is the name and key of a person of the back office.
     """
 
     caller: str
@@ -50,7 +51,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that asks to be let in: the route and path it asks for, its headers and its raw body."""
+    """A request that asks to be let in: its route, path, headers and raw body."""
 
     method: str
     template: str
@@ -68,9 +69,9 @@ def public(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def internal(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit the callers that `contract.routes.ROUTE_CALLERS` lists for this route, each by its own token (RS-2, RS-5).
+    """Admit the callers that `ROUTE_CALLERS` lists for this route, each by its own token.
 
-    The shared legacy token is never accepted.
+    The shared legacy token is never accepted (RS-2, RS-5).
     """
     caller = _header(attempt.headers, CALLER_HEADER)
     token = settings.caller_tokens.get(caller, _NOBODY)
@@ -83,9 +84,10 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def may_observe(settings: Settings, headers: Headers) -> bool:
-    """Tell whether a request may see metrics and the details of health; False without credentials, `Unauthorized` with wrong ones.
+    """Tell whether a request may see metrics and the details of health.
 
-    Any caller that this process knows may, by its own token. The observer's is also taken as a bearer token, which scrapers can send.
+    False without credentials, `Unauthorized` with wrong ones. Any caller that this process knows
+    may, by its own token. The observer's is also taken as a bearer token, which scrapers can send.
     """
     given, caller = _bearer(headers), _header(headers, CALLER_HEADER)
     if not given and not caller:
@@ -98,9 +100,10 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
 
 
 def provider(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit a game provider by its own secret's signature over what it asks, of whom and when (`contract.headers.PROVIDER_SIGNED_TEXT`).
+    """Admit a game provider that signed the request with its own secret.
 
-    A signature that is older than 300 s, or as much ahead, is none.
+    `contract.headers.PROVIDER_SIGNED_TEXT` is the signed text. A signature that is older than
+    300 s, or as much ahead, is refused.
     """
     name = _header(attempt.headers, PROVIDER_HEADER)
     known = name in settings.provider_secrets
@@ -121,7 +124,7 @@ def player(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def admin(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit a person of the back office by her own bearer token; every token is compared, whichever it is."""
+    """Admit a person of the back office by their own bearer token; each token is compared."""
     given = _bearer(attempt.headers).encode("latin-1")
     persons = [person for person, token in settings.admin_tokens.items() if token.matches(given)]
     if not persons:
@@ -141,7 +144,10 @@ def issue_session(key: SecretBytes, brand_id: UUID, player_id: UUID, expires_at:
 
 
 def read_session(key: SecretBytes, token: str, now: float) -> Identity:
-    """Return the player that a session token names; raise `Unauthorized` for a forged, malformed or expired one."""
+    """Return the player that a session token names.
+
+    Raises `Unauthorized` for a forged, malformed or expired one.
+    """
     claim, _, signature = token.rpartition(".")
     if not hmac.compare_digest(
         sign(key, claim.encode("utf-8", "replace")).encode(), signature.encode("utf-8", "replace")

@@ -1,4 +1,7 @@
-"""Request bodies: bounded, UTF-8 JSON, typed, without duplicate keys. Whatever is wrong is a 413, 415 or 422, never a 500."""
+"""Request bodies: bounded, UTF-8 JSON, typed, without duplicate keys.
+
+Each fault is a 413, 415 or 422, never a 500.
+"""
 
 import json
 from typing import Any
@@ -19,7 +22,10 @@ class DuplicateKey(ValueError):
 
 
 def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
-    """Return the body as `shape` (a `Body` subclass, or `dict` for a free document); raise 415 or 422."""
+    """Return the body as `shape`: a `Body` subclass, or `dict` for a free document.
+
+    Raises 415 or 422.
+    """
     media_type, _, parameters = (content_type or "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
@@ -34,7 +40,7 @@ def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
 
 
 def _refuse_ambiguous(raw: bytes) -> None:
-    """Refuse what two readers could read in two ways: a repeated key, NaN, an infinite number, a NUL character."""
+    """Refuse text with two readings: a repeated key, NaN, an infinite number, a NUL character."""
     if b"\\u0000" in raw:
         raise ValueError("a string holds a NUL character")
     json.loads(

@@ -1,4 +1,4 @@
-"""The routes by which persons deal with a consumer's dead letters: replay and two-person discard."""
+"""The routes of a consumer's dead letters: a person's replay, and a discard by two persons."""
 
 from typing import Any
 
@@ -56,7 +56,10 @@ class DiscardBody(Body):
 
 
 def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
-    """Make the routes of one consumer, by its schema; `contract.routes.ROUTE_CALLERS` says who may call."""
+    """Make the routes of one consumer, by its schema.
+
+    `contract.routes.ROUTE_CALLERS` says who may call them.
+    """
     desk = DeadLetterDesk(DeadLetters(consumer))
     one = f"/internal/{consumer}/dead-letters/{{dead_letter_id}}"
     return (
@@ -139,7 +142,7 @@ def _number(call: Call) -> int:
 
 
 def _asker(call: Call) -> Person:
-    """Return who asks: the operator by the toolkit's own identity, others as admin_service signs."""
+    """Return who asks: the operator as the toolkit, others as admin_service signs them."""
     return TOOLKIT if call.caller == OPERATOR else call.signed_person()
 
 

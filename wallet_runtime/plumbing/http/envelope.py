@@ -31,7 +31,7 @@ log = structlog.get_logger("http")
 
 
 class Envelope:
-    """The outermost application: whatever happens inside, one answer of the house's shape leaves."""
+    """The outermost application: every request gets one answer of the house's shape."""
 
     def __init__(self, inner: ASGIApp) -> None:
         """Wrap the router."""
@@ -130,7 +130,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _sent(headers: Headers, name: str) -> str | None:
-    """Read an id that the client chose; one that is not valid is refused later, by the route that reads it."""
+    """Read an id that the client chose; the route that needs it refuses one that is not valid."""
     try:
         return headers.identifier(name)
     except Invalid:

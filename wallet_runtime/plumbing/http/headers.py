@@ -28,14 +28,20 @@ class Headers:
             self._values[name] = raw_value.decode("latin-1")
 
     def get(self, name: str) -> str | None:
-        """Return the value, None where the header is absent; raise `Invalid` (422) where it was sent more than once."""
+        """Return the value, None where the header is absent.
+
+        Raises `Invalid` (422) where it was sent more than once.
+        """
         lower = name.lower()
         if lower in self._repeated:
             raise Invalid(f"header {name} was sent more than once; send it once")
         return self._values.get(lower)
 
     def identifier(self, name: str) -> str | None:
-        """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces, or `Invalid` (422)."""
+        """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces.
+
+        Raises `Invalid` (422).
+        """
         value = self.get(name)
         return None if value is None else confirm_identifier(value, f"header {name}")
 
@@ -54,30 +60,35 @@ class Headers:
         return int(value)
 
     def brand_id(self) -> UUID | None:
-        """Return the brand of X-Brand-Id, None where it is absent; anything but a UUID is `Invalid` (422)."""
+        """Return the brand of X-Brand-Id, None where it is absent.
+
+        Raises `Invalid` (422) for anything but a UUID.
+        """
         value = self.get(BRAND_HEADER)
         return None if value is None else _uuid_of(value, f"header {BRAND_HEADER}")
 
 
 def confirm_identifier(value: str, where: str) -> str:
-    """Return an id that a client chose and sent in `where`, or raise `Invalid` (422), as for `Headers.identifier`."""
+    """Return an id that a client sent in `where`, or raise `Invalid` as `Headers.identifier`."""
     if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all(
         "!" <= character <= "~" for character in value
     ):
         raise Invalid(
-            f"{where} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters without spaces"
+            f"{where} must be 1 to {HEADER_VALUE_LENGTH_MAX} printable ASCII characters "
+            "without spaces"
         )
     return value
 
 
 def scoped_id(owner: object, identifier: str, header: str) -> str:
-    """Make a request id of the one that a client chose in `header`, so that those of two players or two providers never meet.
+    """Make a request id of a client's own, so that those of two players or providers never meet.
 
     Raises `Invalid` (422) for more than 200 characters: the owner's own id has to fit in, too.
     """
     if len(identifier) > CLIENT_ID_LENGTH_MAX:
         raise Invalid(
-            f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, found {len(identifier)}"
+            f"header {header} may have {CLIENT_ID_LENGTH_MAX} characters here, "
+            f"found {len(identifier)}"
         )
     return f"{owner}.{identifier}"
 
@@ -86,13 +97,14 @@ def _uuid_of(text: str, where: str) -> UUID:
     value = parse_uuid(text)
     if value is None:
         raise Invalid(
-            f"{where} must be a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, found {text[:40]!r}"
+            f"{where} must be a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, "
+            f"found {text[:40]!r}"
         )
     return value
 
 
 def bearer(headers: Headers) -> str | None:
-    """Return the token of `Authorization: Bearer <token>`, None where there is none in that form."""
+    """Return the token of `Authorization: Bearer <token>`, None where there is none."""
     value = headers.get("Authorization")
     if value is None or not value.startswith("Bearer "):
         return None

@@ -1,4 +1,4 @@
-"""Who asked, as admin_service signs it and as the service that counts persons reads it (`contract.persons`)."""
+"""Who asked: admin_service signs it, a service that counts persons reads it."""
 
 from urllib.parse import unquote
 from uuid import UUID
@@ -22,7 +22,10 @@ def act_of(
 def header_for(
     settings: Settings, process: str, person: Person | None, act: Act, now: float
 ) -> dict[str, str]:
-    """Return the header that signs the person for a call to `process`; none for a call without a person, or to one that counts none."""
+    """Return the header that signs the person for a call to `process`.
+
+    Empty for a call without a person, or to a process that counts none.
+    """
     key = settings.person_keys.get(process)
     if person is None or key is None:
         return {}
@@ -30,7 +33,10 @@ def header_for(
 
 
 def read_signed(settings: Settings, headers: Headers, act: Act, now: float) -> Person | None:
-    """Return the person whom a request signs, None where it signs nobody. Raises `PersonNotSigned` (403) for a signature that is none."""
+    """Return the person whom a request signs, None where it signs nobody.
+
+    Raises `PersonNotSigned` (403) for a signature that is not valid.
+    """
     value, key = headers.get(persons.PERSON_HEADER), settings.person_keys.get(settings.process)
     if value is None or key is None:
         return None

@@ -1,4 +1,4 @@
-"""Bounds of a connection that the web server does not keep: how long a request's head may be, and how long it may take."""
+"""Bounds of a connection that the web server does not keep: size and time of a request's head."""
 
 import asyncio
 from typing import Any
@@ -9,8 +9,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
-# What a body may be on the wire: 64 KiB in chunks of one byte each, and room. Extensions of chunks and trailers count, which no
-# handler ever sees.
+# A body on the wire: 64 KiB in chunks of one byte each, and room. Extensions of chunks and trailers
+# count, which no handler ever sees.
 BODY_WIRE_BYTES_MAX = 512 * 1024
 # From the connection, or from the first byte of a further request, to the end of its headers.
 HEAD_SECONDS_MAX = 5.0
@@ -23,7 +23,10 @@ _REASONS = {
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too long, too many or too slow; what a body holds is bounded by `app`."""
+    """Closes a connection whose request line and headers are too long, too many or too slow.
+
+    `app` bounds what a body holds.
+    """
 
     def __init__(self, *given: Any, **named: Any) -> None:
         """Begin before the first request."""
@@ -44,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before the headers are complete; whatever is beyond the bound is not read."""
+        """Count bytes before the headers are complete; bytes beyond the bound are not read."""
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
             self._refuse_head(
                 431,
@@ -58,7 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse_head(
                     413,
                     "BODY_TOO_LARGE",
-                    f"a body, its chunks and trailers may be {BODY_WIRE_BYTES_MAX} bytes on the wire",
+                    "a body, its chunks and trailers may be "
+                    f"{BODY_WIRE_BYTES_MAX} bytes on the wire",
                 )
                 return
         super().data_received(data)
@@ -82,7 +86,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > HEAD_BYTES_MAX or len(self.headers) > HEADERS_MAX:
-            told = f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, found {len(self.headers)} and {size}"
+            told = (
+                f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, "
+                f"found {len(self.headers)} and {size}"
+            )
             self._refusal = (431, "HEADERS_TOO_LARGE", told)
             raise httptools.HttpParserError(told)
         self._in_body, self._body_bytes = True, 0

@@ -1,4 +1,7 @@
-"""One process from start to stop: loops, health, the link to `control` and the HTTP server, ended within eight seconds."""
+"""One process from start to stop: loops, health, the link to `control` and the HTTP server.
+
+It ends within eight seconds.
+"""
 
 import os
 import signal
@@ -34,7 +37,7 @@ class CannotListen(Exception):
 
 
 class _Server(uvicorn.Server):
-    """The web server without signal handlers of its own: the process stops it together with the rest."""
+    """The web server without signal handlers of its own: the process stops it with the rest."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,7 +76,7 @@ class _Process:
             loop.start()
 
     def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """On a signal: no new work; what was accepted is finished, and a watchdog keeps the bound."""
+        """Take no new work; accepted requests are finished, and a watchdog keeps the bound."""
         watchdog = threading.Timer(STOP_SECONDS_MAX, os._exit, args=(1,))
         watchdog.daemon = True
         watchdog.start()
@@ -120,6 +123,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror}; set PORT to a free one or stop what uses it"
+            f"cannot listen on {host}:{port}: {error.strerror}; "
+            "set PORT to a free one or stop what uses it"
         ) from None
     return listener

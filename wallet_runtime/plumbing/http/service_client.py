@@ -1,4 +1,4 @@
-"""Calls from one process to another: bounded, with the caller's own token, errors passed through as they came."""
+"""Calls from one process to another: bounded, with the caller's token, errors passed through."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,8 +45,9 @@ class ServiceClient:
     ) -> Answer:
         """Call a route and return its status and decoded body.
 
-        Raises `PassedThrough` with the other side's own status, code, message and details for any answer from 400 up;
-        `Unavailable` (503) when it cannot be reached; `OutcomeUnknown` (504) when a write was sent and no answer came.
+        Raises `PassedThrough` with the other side's own status, code, message and details for any
+        answer from 400 up, `Unavailable` (503) when it cannot be reached, and `OutcomeUnknown`
+        (504) when a write was sent and no answer came.
         """
         headers = self._headers(brand_id, request_id, canary_token)
         answer = self._send(
@@ -67,7 +68,10 @@ class ServiceClient:
         *,
         request_id: str | None = None,
     ) -> Answer:
-        """Pass a request on under its own brand, request id and tokens, its person signed; its answer goes back unread."""
+        """Pass a request on under its own brand, request id and tokens, its person signed.
+
+        The answer goes back unread.
+        """
         sent_id, content = request_id or call.request_id, _encode(body)
         headers = self._headers(call.brand_id, sent_id, call.canary_token)
         act = persons.act_of(call.brand_id, method, path, sent_id, content)
@@ -108,11 +112,12 @@ class ServiceClient:
         headers: dict[str, str],
         query: Mapping[str, str] | None,
     ) -> httpx.Response:
-        """Send, once more after a broken connection: every write is idempotent under its request id."""
+        """Send, once more after a broken connection: a write is idempotent under its id."""
         http, url = self._context.http, self._context.settings.service_urls.get(process)
         if http is None or url is None:
             raise AssertionError(
-                f"{self._context.settings.process} calls {process}, but contract.routes.ROUTE_CALLERS does not say so"
+                f"{self._context.settings.process} calls {process}, "
+                "but contract.routes.ROUTE_CALLERS does not say so"
             )
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
@@ -122,7 +127,8 @@ class ServiceClient:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 if attempt == ATTEMPTS_MAX:
                     raise Unavailable(
-                        f"{process} cannot be reached; repeat the request later under the same request id"
+                        f"{process} cannot be reached; "
+                        "repeat the request later under the same request id"
                     ) from error
             except httpx.TimeoutException as error:
                 raise _no_answer(process, method) from error
@@ -136,7 +142,8 @@ def _no_answer(process: str, method: str) -> Unavailable | OutcomeUnknown:
     if method == "GET":
         return Unavailable(f"{process} did not answer in time; repeat the request later")
     return OutcomeUnknown(
-        f"{process} took the request but did not answer: repeat it under the same request id to learn the outcome"
+        f"{process} took the request but did not answer: "
+        "repeat it under the same request id to learn the outcome"
     )
 
 

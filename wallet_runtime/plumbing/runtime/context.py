@@ -26,9 +26,9 @@ HTTP_IDLE_SECONDS_MAX = 30.0
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, the database, the link to `control`, the http client (None where nothing is called) and the clock.
+    """The settings, the database, the link to `control`, the http client and the clock.
 
-    `clock` gives the Unix time in seconds.
+    `http` is None where nothing is called. `clock` gives the Unix time in seconds.
     """
 
     settings: Settings
@@ -45,7 +45,7 @@ class Context:
 
 
 def open_context(settings: Settings) -> Context:
-    """Open the process's resources; servers that are absent show in calls and in readiness, not here."""
+    """Open the process's resources; absent servers show in calls and readiness, not here."""
     database = Database(
         settings.database_url.reveal().decode(),
         f"{settings.process}-{settings.copy}",

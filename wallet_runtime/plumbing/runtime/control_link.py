@@ -1,4 +1,4 @@
-"""The copy's link to `control`: what the operators decided comes in, what this copy is and does goes out (SPEC 1.6)."""
+"""The copy's link to `control`: it reads the freeze and writes its heartbeat (SPEC 1.6)."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ log = structlog.get_logger("control")
 
 @dataclass(frozen=True)
 class Freeze:
-    """The freeze level as this copy knows it, and the epoch that level belongs to; -1 before the first read."""
+    """The freeze level as this copy knows it, and its epoch; -1 before the first read."""
 
     level: str
     epoch: int
@@ -62,10 +62,11 @@ def _goodbye() -> Report:
 
 
 class ControlLink:
-    """Reads the freeze state every 100 ms and writes the copy's heartbeat every second, or at once after a change.
+    """Reads the freeze state every 100 ms and writes the copy's heartbeat every second.
 
-    Until `control` was read once the level is sealed, which is the safe side; while it does not answer the last known
-    level stays, and after five seconds of silence readiness turns red.
+    It writes at once after a change. Until `control` was read once the level is sealed, which is
+    the safe side; while it does not answer the last known level stays, and after five seconds of
+    silence readiness turns red.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -111,7 +112,7 @@ class ControlLink:
         )
 
     def start(self, report: Callable[[], Report]) -> None:
-        """Begin reading and writing; `report` must answer at once, it is asked in the link's own thread."""
+        """Begin reading and writing; `report` is asked in the link's thread and answers at once."""
         self._report = report
         self._thread.start()
 
@@ -130,7 +131,7 @@ class ControlLink:
         self._disconnect()
 
     def _take_turn(self) -> None:
-        """Read, and write where it is due; after any failure begin with a new connection next time."""
+        """Read, and write where it is due; after a failure use a new connection next time."""
         try:
             with translated("control"):
                 self._exchange(DatabaseSession(self._connect(), "control"))

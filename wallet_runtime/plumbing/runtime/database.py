@@ -1,4 +1,4 @@
-"""PostgreSQL by query name: a small pool, rows as dicts, driver errors translated in this one place."""
+"""PostgreSQL by query name: a small pool, rows as dicts, driver errors translated here alone."""
 
 import select
 from collections.abc import Callable, Iterator
@@ -28,9 +28,11 @@ Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
-# A wait for an answer sends nothing, so only these notice that the server's machine is gone: after 11 s.
+# A wait for an answer sends nothing, so only these notice that the server's machine is gone: after
+# 11 s.
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 SEALED_RETRY_SECONDS = 5
+REPEAT = "repeat the request later under the same request id"
 UNDER_SEAL = {"freeze_level": SEALED}
 OURS: dict[str | None, Callable[[], ApiError]] = {
     sqlstates.FENCE_OVERTAKEN: FencingTokenOvertaken,
@@ -48,7 +50,7 @@ _SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read o
 
 
 class DatabaseError(Exception):
-    """The database refused a statement. Stores read `sqlstate` and turn their own codes into the service's errors."""
+    """The database refused a statement; a store turns its own `sqlstate` into its own error."""
 
     def __init__(self, error: psycopg.Error) -> None:
         """Keep the server's own words: `sqlstate`, `message`, `detail` and `context`."""
@@ -60,15 +62,18 @@ class DatabaseError(Exception):
 
 
 class DatabaseSession:
-    """One borrowed connection. Values are named as in the statement; a dict is sent as jsonb (a list: wrap it in `json`)."""
+    """One borrowed connection.
+
+    Values are named as in the statement. A dict is sent as jsonb; wrap a list in `json` for that.
+    """
 
     def __init__(self, connection: psycopg.Connection[DictRow], name: str) -> None:
-        """Wrap a connection that the caller has borrowed and that has the house's habits; `name` is said in errors."""
+        """Wrap a connection that the caller has borrowed and prepared; errors say `name`."""
         self._connection = connection
         self._name = name
 
     def one(self, query_name: str, /, **values: object) -> Row:
-        """Run a statement that always returns exactly one row; anything else is a programming error."""
+        """Run a statement that returns exactly one row; anything else is a programming error."""
         rows = self.all(query_name, **values)
         if len(rows) != 1:
             raise AssertionError(
@@ -94,8 +99,8 @@ class DatabaseSession:
         return self._execute(query_name, values).rowcount
 
     def _execute(self, query_name: str, values: dict[str, object]) -> psycopg.Cursor[DictRow]:
-        # The text comes from sql/queries only, so it is a literal of this repository. Errors are translated here, so that a
-        # store can read them while it still holds the session.
+        # The text comes from sql/queries only, so it is a literal of this repository. Errors are
+        # translated here, so that a store can read them while it still holds the session.
         try:
             return self._connection.execute(query(query_name).encode(), values)
         except psycopg.Error as error:
@@ -118,7 +123,7 @@ class Database:
         self.name = name
         self.pool_max = pool_max
         self._prepare_threshold = prepare_threshold
-        # How many connections were made: whoever keeps what it read looks here whether the server may be another one by now.
+        # How many connections were made. A cache compares it: the server may be another one by now.
         self.generation = 0
         self._pool = ConnectionPool(
             url,
@@ -134,10 +139,12 @@ class Database:
             min_size=pool_min,
             max_size=pool_max,
             timeout=POOL_TIMEOUT_SECONDS,
-            # No max_waiting: clients that gave up count as waiting until a connection comes, and a pool that has lost its last one
-            # and counts that many does not connect any more. Threads bound how many wait.
+            # No max_waiting: clients that gave up count as waiting until a connection comes, and a
+            # pool that has lost its last one and counts that many does not connect any more.
+            # Threads bound how many wait.
             num_workers=1,
-            # The next client after a give-up lets the pool connect at once, so a server that is back is found soon.
+            # The next client after a give-up lets the pool connect at once, so a server that is
+            # back is found soon.
             reconnect_timeout=POOL_TIMEOUT_SECONDS,
             configure=self._configure,
             check=refuse_dead,
@@ -146,7 +153,10 @@ class Database:
         )
 
     def open(self) -> "Database":
-        """Start connecting in the background; an absent server shows as `Unavailable` in calls and red in readiness."""
+        """Start connecting in the background.
+
+        An absent server shows as `Unavailable` in calls, and red in readiness.
+        """
         self._pool.open(wait=False)
         return self
 
@@ -155,12 +165,15 @@ class Database:
         self._pool.close(timeout=2.0)
 
     def session(self) -> AbstractContextManager[DatabaseSession]:
-        """Borrow a connection in autocommit for a `with` block: every statement is its own transaction."""
+        """Borrow a connection for a `with` block: every statement is its own transaction."""
         return _Borrowed(self._pool, self.name)
 
     @contextmanager
     def transaction(self) -> Iterator[DatabaseSession]:
-        """Borrow a connection inside one transaction, committed at the end of the block and rolled back on any error."""
+        """Borrow a connection inside one transaction.
+
+        It is committed at the end of the block, and rolled back on any error.
+        """
         with translated(self.name), self._pool.connection() as connection, connection.transaction():
             yield DatabaseSession(connection, self.name)
 
@@ -170,7 +183,8 @@ class Database:
 
 
 class _Borrowed:
-    # No generators, and no commit of what is in autocommit: a bet borrows one connection, and that was a tenth of its time in Python.
+    # Hand-written instead of `pool.connection()`: the generator and its no-op COMMIT took 10% of a
+    # bet's Python time (ADR 11).
 
     def __init__(self, pool: ConnectionPool[psycopg.Connection[DictRow]], name: str) -> None:
         self._pool, self._name = pool, name
@@ -208,7 +222,7 @@ class _DictDumper(Dumper):
 def prepare_connection(
     connection: psycopg.Connection[DictRow], prepare_threshold: int | None
 ) -> None:
-    """Set the house's habits on a new connection: when to prepare statements, and jsonb, as which dicts go, through msgspec."""
+    """Say when a new connection prepares statements, and let dicts go through msgspec as jsonb."""
     connection.prepare_threshold = prepare_threshold
     connection.adapters.register_dumper(dict, _DictDumper)
     set_json_dumps(msgspec.json.encode, connection)
@@ -216,7 +230,10 @@ def prepare_connection(
 
 
 def refuse_dead(connection: psycopg.Connection[DictRow]) -> None:
-    """Refuse an idle connection that the server has closed, without a round trip: nothing may be waiting on its socket."""
+    """Refuse an idle connection that the server has closed, without a round trip.
+
+    Nothing may be waiting on its socket.
+    """
     watch = select.poll()
     watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     if watch.poll(0):
@@ -227,7 +244,7 @@ def refuse_dead(connection: psycopg.Connection[DictRow]) -> None:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Turn the driver's errors into the house's: `ServiceBusy`, `Unavailable`, or `DatabaseError` for a store to read."""
+    """Turn the driver's errors into `ServiceBusy`, `Unavailable`, or a store's `DatabaseError`."""
     try:
         yield
     except psycopg.Error as error:
@@ -237,13 +254,12 @@ def translated(name: str) -> Iterator[None]:
 def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if isinstance(error, PoolTimeout | TooManyRequests):
         return ServiceBusy(
-            f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; repeat the request later"
+            f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; "
+            "repeat the request later"
         )
     state = error.sqlstate
     if state in BUSY_STATES:
-        busy = ServiceBusy(
-            f"database {name} gave up waiting ({state}); repeat the request later under the same request id"
-        )
+        busy = ServiceBusy(f"database {name} gave up waiting ({state}); {REPEAT}")
         busy.context = error.diag.context or ""
         return busy
     if state in OURS:
@@ -251,11 +267,7 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(
         _CONNECTION_CLASSES
     ):
-        return Unavailable(
-            f"the connection to database {name} failed; repeat the request later under the same request id"
-        )
+        return Unavailable(f"the connection to database {name} failed; {REPEAT}")
     if (state or "").startswith(_SPENT_CLASSES):
-        return Unavailable(
-            f"database {name} is out of resources ({state}); repeat the request later under the same request id"
-        )
+        return Unavailable(f"database {name} is out of resources ({state}); {REPEAT}")
     return DatabaseError(error)

@@ -1,7 +1,7 @@
 """Decoders of bodies, states and events, made ready before there are threads.
 
-msgspec works out how to decode a struct when it is first asked to. A second thread that asks for the
-same struct meanwhile meets a half-made description, and the process ends with SIGSEGV (msgspec
+msgspec works out how to decode a struct when it is first asked to. A second thread that asks for
+the same struct meanwhile meets a half-made description, and the process ends with SIGSEGV (msgspec
 0.22). So one thread asks for every struct once, beforehand.
 """
 

@@ -1,8 +1,8 @@
 """The operators' fence, held in the transaction of the act that an operator asks for.
 
-While it is held no other run can raise the fence, and after another run has raised it nothing is held:
-an act commits before it is overtaken, or not at all. Both functions raise `FencingTokenOvertaken` (409),
-and the act is taken back with its transaction.
+While it is held no other run can raise the fence, and after another run has raised it nothing is
+held: an act commits before it is overtaken, or not at all. Both functions raise
+`FencingTokenOvertaken` (409), and the act is taken back with its transaction.
 """
 
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
@@ -15,5 +15,5 @@ def hold(session: DatabaseSession, token: int | None) -> None:
 
 
 def note_change(session: DatabaseSession, token: int | None) -> None:
-    """Count a change of the platform (`contract.routes.CHANGING_ROUTES`), and hold the fence as `hold` does."""
+    """Count a change of the platform (`contract.routes.CHANGING_ROUTES`), and hold the fence."""
     session.run("fence_note_change", token=token)

@@ -24,7 +24,7 @@ Check = Callable[[Context], str]
 
 
 class Degraded(str):
-    """What a check says of a fault that the process survives: told in `/health`, which still answers 200."""
+    """A check's word for a fault that the process survives: `/health` tells it and answers 200."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class Health:
         return Report(answer["status"] != "failing", {name: answer[name] for name in told})
 
     def answer(self) -> dict[str, Any]:
-        """Return the body of `/health`; status is "ok", "degraded" (a fault that is survived so far) or "failing"."""
+        """Return the body of `/health`: its status is "ok", "degraded" (survived) or "failing"."""
         context, settings = self._context, self._context.settings
         checks = {
             **self._found,

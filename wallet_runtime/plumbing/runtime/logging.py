@@ -1,4 +1,4 @@
-"""JSON logs on stdout: one line per event with the request's id and brand, and no secret, token or payload."""
+"""JSON logs on stdout: a line per event with request id and brand, without secrets or payloads."""
 
 import logging
 import sys
@@ -36,7 +36,8 @@ def configure(process: str, copy: int) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Plain tracebacks: structlog's own dict formatter would print local variables, and with them secrets.
+            # Plain tracebacks: structlog's own dict formatter would print local variables, and with
+            # them secrets.
             structlog.processors.format_exc_info,
             mask_secrets,
             structlog.processors.JSONRenderer(serializer=_encode),
@@ -63,7 +64,7 @@ def _log_uncaught(
 
 
 def mask_secrets(logger: object, method: str, fields: EventFields) -> EventFields:
-    """Replace the value of every field whose name says that it is secret, or that it is a whole payload."""
+    """Mask every field whose name says that it is secret, or that it is a whole payload."""
     for name in fields:
         lower = name.lower()
         if lower not in _ALLOWED_NAMES and any(word in lower for word in _SECRET_WORDS):
@@ -72,7 +73,7 @@ def mask_secrets(logger: object, method: str, fields: EventFields) -> EventField
 
 
 class _JsonLines(logging.Formatter):
-    """Writes a library's log record in the same shape; its own message only, since arguments may hold anything."""
+    """Writes a library's log record in the same shape, without its arguments."""
 
     def __init__(self, process: str, copy: int) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ log = structlog.get_logger("loop")
 
 @dataclass(frozen=True)
 class LoopState:
-    """How a loop is doing: age of its last good turn, its limit, failures in a row, and the verdict."""
+    """How a loop is doing: age of its last good turn, its limit, failures in a row, verdict."""
 
     age_seconds: float
     limit_seconds: float
@@ -26,11 +26,12 @@ class LoopState:
 
 
 class Loop:
-    """Runs `turn() -> int` again and again: at once while it finds work, else every `interval_seconds`.
+    """Runs `turn() -> int` again and again: at once while it finds work, else at an interval.
 
-    A turn returns how many things it moved (0 when there was nothing to do) and raises when it failed. The loop is well
-    while its last good turn is at most `limit_seconds` old and fewer than `FAILURES_MAX` turns failed in a row: a turn
-    that hangs makes it old, a turn that fails again and again spends the budget, though the process lives.
+    A turn returns how many things it moved (0 when there was nothing to do) and raises when it
+    failed. The loop is well while its last good turn is at most `limit_seconds` old and fewer than
+    `FAILURES_MAX` turns failed in a row. A turn that hangs makes it old. A turn that fails again
+    and again spends the budget, though the process lives.
     """
 
     def __init__(
@@ -95,7 +96,10 @@ class Loop:
         )
 
     def take_turn(self) -> int:
-        """Take one turn and keep the books; a failure is logged, counted and answered with 0. A turn that a seal stops is no failure."""
+        """Take one turn; a failure is logged, counted and answered with 0.
+
+        A turn that a seal stops is no failure.
+        """
         try:
             moved = self._turn()
         except Maintenance:
@@ -119,9 +123,10 @@ class Loop:
             self._stopping.wait(0 if moved else self._pause_seconds())
 
     def _pause_seconds(self) -> float:
-        """Wait the interval. After a failure the next turn comes soon: a database that is back must not wait for a long interval.
+        """Return the interval, or a shorter wait after a failure.
 
-        Each failure doubles the wait, up to a bound; that of an hourly turn is a minute, because it may be a heavy one.
+        A database that is back must not wait for a long interval. Each failure doubles the wait, up
+        to a bound; that of an hourly turn is a minute, because it may be a heavy one.
         """
         if self._failures == 0:
             return self._interval_seconds

@@ -42,7 +42,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def describe_process(settings: Settings, loops: Sequence[Loop]) -> None:
-    """Set what is fixed for the life of the process, and have the loops' figures read at each scrape."""
+    """Set what is fixed for the process's life, and have loops' figures read at each scrape."""
     ENFORCEMENT_MODE.labels(settings.process).set(
         BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement)
     )

@@ -1,6 +1,8 @@
-"""The seal, held in the transaction of a write: until that has ended no seal is settled, and under one nothing is written.
+"""The seal, held in the transaction of a write.
 
-The database judges, by the triggers `unsealed` or by `hold`; both raise `Maintenance` (503). `contract.seal` lists what passes.
+Until that transaction has ended no seal is settled, and under a seal nothing is written. The
+database judges, by the triggers `unsealed` or by `hold`; both raise `Maintenance` (503).
+`contract.seal` lists what passes.
 """
 
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession
 
 
 def hold(session: DatabaseSession) -> None:
-    """Refuse to go on while money is sealed, and keep a seal from being settled until this transaction ends."""
+    """Refuse to go on while money is sealed; no seal is settled until this transaction ends."""
     session.run("seal_hold")
 
 
@@ -25,7 +27,10 @@ def show_pass(session: DatabaseSession, canary_token: str | None) -> None:
 def confirm_pass(
     database: Database, token: str | None, brand_id: UUID | None, player_id: UUID | None
 ) -> None:
-    """Refuse (403) a canary token that is no pass of the run in charge for this brand and player; None of either may be any."""
+    """Refuse (403) a canary token that is no pass of the run in charge for this brand and player.
+
+    None stands for any brand or player.
+    """
     if token is None:
         return
     with database.session() as session:
@@ -37,7 +42,7 @@ def confirm_pass(
 
 @contextmanager
 def writing(database: Database, canary_token: str | None) -> Iterator[DatabaseSession]:
-    """Borrow a session for statements that a seal refuses; a canary's token goes along, because its pass lets them through."""
+    """Borrow a session for statements that a seal refuses, unless a canary's pass is shown."""
     if canary_token is None:
         with database.session() as session:
             yield session

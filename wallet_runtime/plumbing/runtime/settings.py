@@ -1,4 +1,4 @@
-"""A process's settings: read once from the environment, frozen, with every fault reported together."""
+"""A process's settings: read once from the environment, frozen, all faults reported together."""
 
 import hmac
 import re
@@ -45,7 +45,7 @@ class SettingsError(Exception):
 
 
 class SecretBytes:
-    """A secret value that never shows itself: `str` and `repr` are masked, comparison takes constant time."""
+    """A secret value that never shows itself: `repr` is masked, comparison takes constant time."""
 
     __slots__ = ("_value",)
 
@@ -73,7 +73,8 @@ class Settings:
 
     Urls carry passwords, so they are never shown.
 
-    `person_keys` are the keys, by the process that counts persons, with which admin_service signs who asked.
+    `person_keys` are the keys with which admin_service signs who asked, by the process that counts
+    persons.
 
     `code` is the digest of the source files that the process loaded (`sql.code`).
     """
@@ -120,7 +121,7 @@ def called_by(process: str) -> tuple[str, ...]:
 
 
 def admitted_by(process: str) -> tuple[str, ...]:
-    """List the callers that some route of `process` admits, in alphabetical order; the observer is admitted everywhere."""
+    """List the callers that some route of `process` admits, and the observer, alphabetically."""
     callers = {
         caller
         for (target, _, _), admitted in ROUTE_CALLERS.items()
@@ -156,7 +157,8 @@ class _Reader:
         ):
             if value:
                 self.faults.append(
-                    f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}"
+                    f"{name} must be a whole number from {lowest} to {highest}, "
+                    f"found {value[:20]!r}"
                 )
             return lowest
         return int(value)
@@ -190,7 +192,10 @@ class _Reader:
 
 
 def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
-    """Read and check everything `process` needs; raise `SettingsError` naming every variable that is at fault."""
+    """Read and check everything `process` needs.
+
+    Raises `SettingsError` that names every variable at fault.
+    """
     if process not in PROCESSES:
         raise SettingsError([f"no process is named {process!r}; known are {', '.join(PROCESSES)}"])
     read = _Reader(environ)
@@ -233,7 +238,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
 
 
 def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
-    """Read the process's own token and those of the callers it admits; a caller without a token is simply not admitted."""
+    """Read the process's own token and its callers'; one without a token is not admitted."""
     found: dict[str, SecretBytes] = {}
     if called_by(process):
         _keep(found, process, read.secret(secrets.token(process)))
@@ -247,7 +252,10 @@ def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
 
 
 def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
-    """Read the persons of the back office: `ADMIN_TOKEN_ANN` is ann's; at least one, and each with a token of her own."""
+    """Read the tokens of the back office: `ADMIN_TOKEN_ANN` is ann's.
+
+    There is one person at least, and no two share a token.
+    """
     names = sorted(name for name in read.environ if name.startswith(ADMIN_TOKEN_PREFIX))
     read.checked(
         bool(names),
@@ -268,7 +276,7 @@ def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
 
 
 def _person_keys(read: _Reader, process: str) -> dict[str, SecretBytes]:
-    """Read the keys that sign persons: every one for admin_service, its own for a process that counts them."""
+    """Read the keys that sign persons: all for admin_service, its own for a counting process."""
     found: dict[str, SecretBytes] = {}
     for counting in persons.COUNTING_PROCESSES:
         if process in (ADMIN_SERVICE, counting):
@@ -301,7 +309,7 @@ def _provider_secrets(read: _Reader) -> dict[str, SecretBytes]:
 
 
 def _prepare_threshold(read: _Reader) -> int | None:
-    """Prepare hot statements at once; `off` is for a pooler that hands a session to another client between statements."""
+    """Prepare hot statements at once; `off` is for a pooler that shares sessions by statement."""
     if read.environ.get("PREPARE_THRESHOLD") == "off":
         return None
     return read.number("PREPARE_THRESHOLD", "0", lowest=0, highest=1000)

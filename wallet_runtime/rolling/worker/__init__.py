@@ -66,7 +66,7 @@ def loops(context: Context) -> tuple[Loop, ...]:
 
 
 def switched_off(context: Context) -> str:
-    """Say "ok" of what a loop that is switched off would have done; a loop's own check replaces it."""
+    """Say "ok" for a loop that is switched off; the check of one that runs replaces this."""
     return OK
 
 

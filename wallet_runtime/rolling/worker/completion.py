@@ -1,7 +1,8 @@
 """The completion retry loop: tells the wallet of every end of a rolling until it knows (RS-1).
 
-A finished rolling's money is released there; one that was canceled or has lapsed frees its account of the obligation. The
-request id is the rolling's, so that a repeat after a lost answer is answered as the first one was.
+The wallet then releases a finished rolling's money; one that was canceled or has lapsed frees its
+account of the obligation. The request id is the rolling's, so that a repeat after a lost answer is
+answered as the first one was.
 """
 
 import structlog
@@ -50,9 +51,9 @@ class CompletionRetry:
         )
 
     def turn(self) -> int:
-        """Try the completion that is due longest; 0 when none is. A failed try is put off and recorded, never lost.
+        """Try the completion that is due longest; 0 when none is.
 
-        Raises `Maintenance` under a seal.
+        A failed try is put off and recorded, never lost. Raises `Maintenance` under a seal.
         """
         with self._database.transaction() as session:
             seal.hold(session)
@@ -75,7 +76,7 @@ class CompletionRetry:
         return 1
 
     def health(self) -> str:
-        """Say "ok", `Degraded` when some of the last minute's tries failed, or the reason when all did."""
+        """Say "ok", `Degraded` when some of the last minute's tries failed, or why all did."""
         return self._window.verdict()
 
     def _ask_wallet(self, completion: Completion) -> None:

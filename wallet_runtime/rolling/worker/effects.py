@@ -46,7 +46,10 @@ def require_rolling(session: DatabaseSession, event: StreamEvent) -> None:
 
 
 def follow_transfer(session: DatabaseSession, event: StreamEvent) -> None:
-    """Take turnover along to the other bucket: whole rollings move, others hand on the part that the moved money owes."""
+    """Take turnover along to the other bucket.
+
+    Whole rollings move, others hand on the part that the moved money owes.
+    """
     transfer = read_payload(event, Transfer)
     handed_on = domain.hand_on(
         transfer, store.progress(session, event, [each.rolling_id for each in transfer.rollings])
@@ -70,7 +73,7 @@ def count_settled_bet(session: DatabaseSession, event: StreamEvent) -> None:
 
 
 def take_back_bet(session: DatabaseSession, event: StreamEvent) -> None:
-    """Take a rolled-back bet's turnover back exactly; a bet that was never settled had counted none."""
+    """Take a rolled-back bet's turnover back exactly; one that was never settled counted none."""
     bet = read_payload(event, RolledBackBet)
     if bet.was != domain.SETTLED:
         return

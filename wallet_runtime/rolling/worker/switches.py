@@ -23,7 +23,7 @@ class Switches:
 
 
 def read_switches(environ: Mapping[str, str]) -> Switches:
-    """Read the four switches; an unknown value stops the start with SettingsError, every fault at once."""
+    """Read the four switches. Raises SettingsError with every unknown value, at the start."""
     names = (
         ENABLE_EVENT_CONSUMER,
         ENABLE_OUTBOX_POLLER,
