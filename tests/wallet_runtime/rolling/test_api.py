@@ -1,4 +1,7 @@
-"""rolling_service's routes: who may call, whose rollings are shown, what may be canceled (RS-1, RS-2, RS-3, RS-7, RS-10)."""
+"""rolling_service's routes: who may call, whose rollings are shown, what may be canceled.
+
+RS-1, RS-2, RS-3, RS-7, RS-10.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What transfers and take-backs at the wallet do to rollings: turnover goes with the money, and every end is told to the wallet."""
+"""Transfers and take-backs: turnover goes with the money, the wallet hears of every end."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +22,8 @@ from wallet_runtime.rolling import store
 from wallet_runtime.rolling.worker.completion import CLOSE_PATH, CompletionRetry
 
 ROLLINGS = """
-SELECT bucket_type_code, target_turnover, turnover, state, provider_types FROM rolling.player_rolling WHERE player_id = %s
+SELECT bucket_type_code, target_turnover, turnover, state, provider_types
+  FROM rolling.player_rolling WHERE player_id = %s
  ORDER BY bucket_type_code DESC, target_turnover
 """
 CASINO = ["LIVE", "SLOTS"]

@@ -38,7 +38,8 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(
     turn_until_set_aside(line, look)
     line.consumer.turn()
     rows = look(
-        "SELECT event_type, reason, tries, player_id FROM rolling.rolling_dead_letter ORDER BY dead_letter_id"
+        "SELECT event_type, reason, tries, player_id FROM rolling.rolling_dead_letter"
+        " ORDER BY dead_letter_id"
     )
     assert rows == [
         (ROLLING_REQUIRED, "FAILED", TRIES_MAX, poisoned.player_id),
@@ -46,7 +47,8 @@ def test_a_poisonous_event_is_set_aside_and_holds_up_its_player_alone(
     ]
     assert look("SELECT count(*) FROM rolling.rolling_inbox") == [(2,)]
     assert look(
-        "SELECT fields->>'payload' LIKE %s FROM rolling.rolling_dead_letter WHERE reason = 'HELD_UP'",
+        "SELECT fields->>'payload' LIKE %s FROM rolling.rolling_dead_letter"
+        " WHERE reason = 'HELD_UP'",
         f"%{held}%",
     ) == [(True,)]
 

@@ -31,7 +31,8 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
-Consumer(SUBSCRIPTION, Database(sys.argv[1], "test").open(), Streams(sys.argv[2]), "doomed", lease_seconds=0.5).turn()
+database, streams = Database(sys.argv[1], "test").open(), Streams(sys.argv[2])
+Consumer(SUBSCRIPTION, database, streams, "doomed", lease_seconds=0.5).turn()
 """
 
 
@@ -88,7 +89,8 @@ def test_a_canary_lands_in_the_inbox_and_strange_events_are_passed_over(
     strange = line.wallet.write(player, DEPOSIT_APPROVED)
     line.run()
     assert look(
-        "SELECT event_id, event_type, brand_id, player_id FROM rolling.rolling_inbox ORDER BY player_version"
+        "SELECT event_id, event_type, brand_id, player_id FROM rolling.rolling_inbox"
+        " ORDER BY player_version"
     ) == [
         (canary, OUTBOX_CANARY, player.brand_id, player.player_id),
         (strange, DEPOSIT_APPROVED, player.brand_id, player.player_id),
@@ -177,7 +179,8 @@ def test_order_and_effect_hold_with_two_publishers_and_two_consumers(
     assert look("SELECT count(*) FROM rolling.rolling_dead_letter") == [(0,)]
     out_of_order = """
         SELECT count(*)
-          FROM (SELECT player_version - lag(player_version, 1, 0::bigint) OVER (PARTITION BY player_id ORDER BY received_at) AS step
+          FROM (SELECT player_version - lag(player_version, 1, 0::bigint)
+                           OVER (PARTITION BY player_id ORDER BY received_at) AS step
                   FROM rolling.rolling_inbox) steps
          WHERE step <> 1
     """

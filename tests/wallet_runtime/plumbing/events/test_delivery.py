@@ -1,4 +1,4 @@
-"""What the stream forgets after it was published comes back by itself, in order per player, and is applied once."""
+"""An event that the stream forgets comes back by itself, in player order, and is applied once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ from wallet_runtime.wallet.worker import delivery_of, retention_of
 STREAM = wallet_stream(0)
 GROUP = ROLLING_GROUP
 TURNOVER = "SELECT turnover FROM rolling.player_rolling WHERE rolling_id = %s"
-PLACES = "SELECT published_no, applied_no, missing FROM wallet.wallet_outbox_partition WHERE partition_no = 0"
+PLACES = """
+SELECT published_no, applied_no, missing FROM wallet.wallet_outbox_partition WHERE partition_no = 0
+"""
 RESENDS = "SELECT array_agg(resends ORDER BY outbox_id) FROM wallet.wallet_outbox"
 APPLIED = "SELECT count(*) FROM rolling.rolling_inbox"
 Lose = Callable[[Any], object]
@@ -157,7 +159,7 @@ def test_health_is_red_until_everything_that_was_lost_is_applied(
 def test_a_long_comparison_rests_less_while_events_are_missing(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine took five seconds to compare, and its worker stayed red for twenty after everything had come back."""
+    """A busy machine compared for five seconds, and stayed red for twenty after all was back."""
     monkeypatch.undo()
     watched.line.wallet.require(Player(), 100)
     watched.line.publish()
@@ -215,7 +217,8 @@ def test_an_event_that_nobody_takes_is_not_sent_without_end(watched: Watched, lo
     assert look(RESENDS) == [([1],)], "the second time, it waits"
     assert watched.delivery.health() != OK
     look(
-        "UPDATE wallet.wallet_outbox SET published_at = published_at - interval '1 minute' RETURNING 1"
+        "UPDATE wallet.wallet_outbox SET published_at = published_at - interval '1 minute'"
+        " RETURNING 1"
     )
     assert watched.delivery.turn() == 1
 

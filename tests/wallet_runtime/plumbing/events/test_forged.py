@@ -1,4 +1,4 @@
-"""A stream entry counts when the wallet's outbox has it: anybody who may write to the stream can make others (ADR 20)."""
+"""A stream entry counts when the wallet's outbox has it; others may be forged (ADR 20)."""
 
 import json
 from collections.abc import Iterator
@@ -75,7 +75,8 @@ def test_a_forged_entry_counts_nothing_and_holds_nobody_up(
     server.xadd(wallet_stream(1 if how == "another player's partition" else 0), forged)
     line.run()
     assert look(
-        "SELECT count(*) FROM rolling.rolling_dead_letter WHERE reason = 'MALFORMED' AND error LIKE '%%outbox has no event%%'"
+        "SELECT count(*) FROM rolling.rolling_dead_letter"
+        " WHERE reason = 'MALFORMED' AND error LIKE '%%outbox has no event%%'"
     ) == [(1,)]
     assert look(PROGRESS, rolling_id)[0][1] < 50
     if how == "a new id":

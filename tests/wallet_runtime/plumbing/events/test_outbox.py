@@ -1,4 +1,7 @@
-"""The publisher on real servers: nothing lost, nothing overtaken, honest health (SPEC 1.3, 4; faults 1, 13, 14, 15, 16)."""
+"""The publisher on real servers: nothing lost, nothing overtaken, honest health.
+
+SPEC 1.3 and 4; faults 1, 13, 14, 15, 16.
+"""
 
 import os
 import socket

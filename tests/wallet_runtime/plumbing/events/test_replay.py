@@ -15,11 +15,13 @@ from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 
 TURNOVER = "SELECT turnover FROM rolling.player_rolling WHERE rolling_id = %s"
 SET_ASIDE_AGAIN = """
-INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_no, event_type, brand_id, player_id, fields, reason,
-                                         error, tries, replay_requested_at)
+INSERT INTO rolling.rolling_dead_letter (stream, entry_id, event_id, event_no, event_type, brand_id,
+                                         player_id, fields, reason, error, tries,
+                                         replay_requested_at)
 SELECT stream, entry_id, event_id, player_version, event_type, brand_id, player_id,
-       jsonb_build_object('event_id', event_id, 'event_type', event_type, 'brand_id', brand_id, 'player_id', player_id,
-                          'player_version', player_version::text, 'event_no', player_version::text,
+       jsonb_build_object('event_id', event_id, 'event_type', event_type, 'brand_id', brand_id,
+                          'player_id', player_id, 'player_version', player_version::text,
+                          'event_no', player_version::text,
                           'schema_version', '1', 'occurred_at', '2026-01-01T00:00:00Z',
                           'restore_epoch', '0', 'payload', '{}'),
        'FAILED', 'planted', 1, now()

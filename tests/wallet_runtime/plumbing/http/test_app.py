@@ -1,4 +1,7 @@
-"""One path for every request: bounded, authenticated, typed, answered in one shape. Real sockets throughout."""
+"""One path for every request: bounded, authenticated, typed, answered in one shape.
+
+Real sockets throughout.
+"""
 
 import asyncio
 import json

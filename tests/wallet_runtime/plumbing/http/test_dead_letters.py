@@ -98,9 +98,15 @@ def test_two_persons_discard_an_event_and_those_behind_it_go_on(
     assert look("SELECT count(*) FROM rolling.player_rolling") == [(1,)], (
         "the discarded event was not applied"
     )
-    kept = "SELECT discard_reason, discard_requested_by, discard_confirmed_by FROM rolling.rolling_dead_letter WHERE dead_letter_id = 1"
+    kept = (
+        "SELECT discard_reason, discard_requested_by, discard_confirmed_by"
+        " FROM rolling.rolling_dead_letter WHERE dead_letter_id = 1"
+    )
     assert look(kept) == [(why["reason"], "ann", "bob")]
-    told = "SELECT a.received FROM rolling.rolling_dead_letter d, rolling.answer_to(d.event_id, gen_random_uuid()) a WHERE dead_letter_id = 1"
+    told = (
+        "SELECT a.received FROM rolling.rolling_dead_letter d,"
+        " rolling.answer_to(d.event_id, gen_random_uuid()) a WHERE dead_letter_id = 1"
+    )
     assert look(told) == [(False,)], "reconciliation misses no rolling"
     line.wallet.settle(player, 7)
     line.run()
@@ -159,8 +165,10 @@ def test_the_database_refuses_a_discard_by_one_person(
 ) -> None:
     for name, key in (("ann", "k2"), ("bob", "k1")):
         alone = (
-            "UPDATE rolling.rolling_dead_letter SET discard_reason = 'x', discard_requested_by = 'ann', discard_requested_key = 'k1',"
-            " discard_requested_at = now(), discard_confirmed_by = %s, discard_confirmed_key = %s, discard_confirmed_at = now()"
+            "UPDATE rolling.rolling_dead_letter SET discard_reason = 'x',"
+            " discard_requested_by = 'ann', discard_requested_key = 'k1',"
+            " discard_requested_at = now(), discard_confirmed_by = %s,"
+            " discard_confirmed_key = %s, discard_confirmed_at = now()"
         )
         with pytest.raises(psycopg.errors.CheckViolation):
             superuser.execute(alone, [name, key])

@@ -1,4 +1,4 @@
-"""A process bounds each connection: long heads, slow heads, half requests and silence, on a real socket."""
+"""A process bounds each connection: long and slow heads, half requests, silence; on a socket."""
 
 import json
 import socket
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.fault
 LINE = b"GET /health HTTP/1.1\r\nHost: here\r\n"
 # Nothing, an empty line, a word, a whole header, half of one.
 SILENT = (b"", b"\r\n", b"GET ", LINE, LINE + b"X-Half: ")
-POST = b"POST /api/v1/points/award HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+POST = (
+    b"POST /api/v1/points/award HTTP/1.1\r\nHost: here\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def connected(port: int) -> Iterator[socket.socket]:
 
 
 def told_at_the_end(line: socket.socket) -> tuple[int, str]:
-    """Read until the process closes the connection; return the status and the code of what it said."""
+    """Read until the process closes the connection; return the status and code of its answer."""
     said = b""
     while chunk := _received(line):
         said += chunk

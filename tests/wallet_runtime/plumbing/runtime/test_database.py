@@ -123,7 +123,7 @@ def test_a_server_without_room_is_a_503(
         translated("test"),
     ):
         connection.execute(
-            f"DO $$ BEGIN RAISE EXCEPTION 'as the server does' USING ERRCODE = '{state}'; END $$".encode()
+            f"DO $$ BEGIN RAISE EXCEPTION 'as it does' USING ERRCODE = '{state}'; END $$".encode()
         )
 
 
@@ -150,7 +150,7 @@ def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
 
 @pytest.mark.parametrize("role", PROCESSES)
 def test_every_role_has_its_bounds(platform_db: TestDatabase, role: str) -> None:
-    """Faults 25 and 26: PostgreSQL bounds neither a statement, nor a wait for a lock, nor a silence inside a transaction."""
+    """PostgreSQL bounds no statement, no wait for a lock, no silent transaction (faults 25, 26)."""
     with psycopg.connect(platform_db.dsn(role)) as connection:
         names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
         shown = [connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in names]

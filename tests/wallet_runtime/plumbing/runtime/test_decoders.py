@@ -1,4 +1,4 @@
-"""Structs are ready before there are threads: many that decode one for the first time together would end the process."""
+"""Decoders are warm before there are threads: a first decoding by many would end the process."""
 
 import pkgutil
 import subprocess
@@ -8,7 +8,8 @@ from importlib import import_module
 import wallet_runtime
 from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
-# Nested structs that nobody has decoded yet, eight threads that do it at once, and a switch between them at every step.
+# Nested structs that nobody has decoded yet, eight threads that do it at once, and a switch between
+# them at every step.
 CROWD = """
 import sys, threading, types
 import msgspec

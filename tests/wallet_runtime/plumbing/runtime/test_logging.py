@@ -1,11 +1,15 @@
-"""Logs are JSON lines, and no secret gets into them by a field's name or by a traceback's local variables."""
+"""Logs are JSON lines, and no secret gets into them by a field or by a traceback's variables."""
 
 import json
 import subprocess
 import sys
 from typing import Any
 
-START = "import logging, structlog\nfrom wallet_runtime.plumbing.runtime.logging import configure\nconfigure('gateway', 2)\n"
+START = """
+import logging, structlog
+from wallet_runtime.plumbing.runtime.logging import configure
+configure('gateway', 2)
+"""
 
 
 def line_of(program: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_failures_make_the_pauses_longer_up_to_a_bound() -> None:
 
 
 def test_a_loop_with_a_long_interval_that_failed_does_not_wait_for_it() -> None:
-    """After ten minutes without PostgreSQL, wallet_worker stayed red for as long as its retention loop waits between two turns."""
+    """After an outage wallet_worker stayed red for as long as retention waits between two turns."""
     broken = True
     loop = Loop("test", lambda: 1 // 0 if broken else 0, 30.0, 60.0)
     loop.take_turn()

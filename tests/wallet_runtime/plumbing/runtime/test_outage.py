@@ -1,4 +1,4 @@
-"""A database that goes away and comes back is used again without a restart, however many clients gave up meanwhile."""
+"""A database that comes back is used again without a restart, however many clients gave up."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ HEALED_SECONDS_MAX = 10.0
 
 
 class Client:
-    """A thread that asks again and again, as a loop or a request does; `answered_at` is when it was answered last."""
+    """A thread that asks again and again, as a loop does, with the time of its last answer."""
 
     def __init__(self, database: Database, stopping: threading.Event) -> None:
         """Begin to ask."""

@@ -1,4 +1,4 @@
-"""Health by what was done lately: all failed is red, some failed is degraded, nothing tried is well (SPEC 4)."""
+"""Health by recent outcomes: all failed is red, some failed degraded, none tried well (SPEC 4)."""
 
 from wallet_runtime.plumbing.runtime.health import OK, Degraded
 from wallet_runtime.plumbing.runtime.window import SlidingWindow

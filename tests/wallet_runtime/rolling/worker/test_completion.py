@@ -1,4 +1,4 @@
-"""Completion, expiry and the worker's loops: never lost, frozen is no failure, readiness by loop (RS-1, RS-6)."""
+"""Completion: never lost, a frozen wallet is no failure (RS-1, RS-6)."""
 
 import json
 from collections.abc import Iterator

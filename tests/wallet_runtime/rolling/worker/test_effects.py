@@ -16,7 +16,8 @@ def test_a_required_rolling_is_created_with_the_wallets_id(line: Line, look: Loo
     rolling_id = line.wallet.require(player, 500, multiplier="2.5", remarks="coupon_log:7")
     line.run()
     row = look(
-        "SELECT brand_id, player_id, state, required_turnover, target_turnover, turnover, multiplier::text, remarks, coupon_log_id, "
+        "SELECT brand_id, player_id, state, required_turnover, target_turnover, turnover,"
+        " multiplier::text, remarks, coupon_log_id, "
         "provider_types FROM rolling.player_rolling WHERE rolling_id = %s",
         rolling_id,
     )

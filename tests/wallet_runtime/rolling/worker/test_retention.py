@@ -1,30 +1,11 @@
 """What rolling_worker removes."""
 
-import pytest
-
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
-from wallet_runtime.plumbing.events import consumer, order
-from wallet_runtime.plumbing.events.consumer import Consumer
 from wallet_runtime.plumbing.events.retention import RetentionHours
 from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.rolling.worker import retention_of
-from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
-
-
-@pytest.fixture
-def impatient(
-    line: Line, as_role: AsRole, streams: Streams, monkeypatch: pytest.MonkeyPatch
-) -> Line:
-    """A line whose consumer tries again at once, and renews its leases, and so looks for replays, at almost every turn."""
-    monkeypatch.setattr(order, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(consumer, "BLOCK_MS", 1)
-    return Line(
-        line.wallet,
-        line.publisher,
-        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1", lease_seconds=0.1),
-    )
 
 
 def test_rolling_removes_what_is_past_its_time(
@@ -36,12 +17,15 @@ def test_rolling_removes_what_is_past_its_time(
     keeper = retention_of(as_role("rolling_worker"), streams, RetentionHours())
     assert keeper.turn() == 0
     look(
-        "UPDATE rolling.rolling_inbox SET received_at = now() - interval '15 days' WHERE stream LIKE '%%3' RETURNING 1"
+        "UPDATE rolling.rolling_inbox SET received_at = now() - interval '15 days'"
+        " WHERE stream LIKE '%%3' RETURNING 1"
     )
     assert (keeper.turn(), look("SELECT count(*) FROM rolling.rolling_inbox")) == (1, [(1,)])
     failed = (
-        "INSERT INTO rolling.rolling_event_failure (event_id, brand_id, player_id, tries, last_error, last_at)"
-        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'planted', now() - days * interval '1 day'"
+        "INSERT INTO rolling.rolling_event_failure"
+        " (event_id, brand_id, player_id, tries, last_error, last_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'planted',"
+        " now() - days * interval '1 day'"
         " FROM unnest(ARRAY[13, 15]) AS days RETURNING 1"
     )
     assert len(look(failed)) == 2
