@@ -126,7 +126,7 @@ class EventApplier:
     def _settled_outcome(self, received: ReceivedEvent, at: PartitionPass, claimed: Claimed) -> str:
         event = received.event
         if claimed.blocked and event.event_no > claimed.position:
-            why = Verdict(BLOCKED, "an earlier event of this player is set aside")
+            why = Verdict(BLOCKED, "an earlier event of this player is a dead letter")
             self._dead_letter(at, received.entry, why)
         elif not claimed.won and event.event_no > claimed.position + 1:
             self._order.begin_wait(event)
@@ -159,7 +159,7 @@ class EventApplier:
         if kept:
             self._metrics.dead_letters.labels(verdict.reason).inc()
             log.error(
-                "event set aside",
+                "event became a dead letter",
                 stream=at.stream,
                 entry_id=entry.entry_id,
                 reason=verdict.reason,

@@ -14,7 +14,7 @@ from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
-BLOCKED = "HELD_UP"
+BLOCKED = "HELD_UP"  # the word that rows, metrics and the toolkit have
 FAILED = "FAILED"
 MALFORMED = "MALFORMED"
 NUMBER_DIGITS = 18

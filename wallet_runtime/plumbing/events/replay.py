@@ -50,7 +50,7 @@ class Replayer:
         except Exception as error:
             return self._failed(letter, f"{type(error).__name__}: {error}")
         log.info(
-            f"event set aside was {'discarded' if letter.discarded else 'replayed'}",
+            f"dead letter was {'discarded' if letter.discarded else 'replayed'}",
             dead_letter_id=letter.dead_letter_id,
             event_id=str(event.event_id),
         )

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import anyio
@@ -38,21 +37,18 @@ from wallet_runtime.contract.routes import (
 )
 from wallet_runtime.plumbing.errors import (
     ApiError,
-    BodyTooLarge,
     BrandRequired,
     FencingTokenRequired,
     Forbidden,
     IdempotencyKeyRequired,
-    Invalid,
     Maintenance,
     MethodNotAllowed,
     NotFound,
     PersonNotSigned,
     RequestIdRequired,
-    RequestTooSlow,
     ServiceBusy,
 )
-from wallet_runtime.plumbing.http import auth, body, persons
+from wallet_runtime.plumbing.http import auth, body, persons, request
 from wallet_runtime.plumbing.http.envelope import Envelope, send_answer
 from wallet_runtime.plumbing.http.headers import Headers
 from wallet_runtime.plumbing.http.observed import HealthEndpoint, MetricsEndpoint
@@ -64,10 +60,8 @@ from wallet_runtime.plumbing.runtime.health import Check, Health
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 from wallet_runtime.plumbing.runtime.loop import Loop
 
-BODY_SECONDS_MAX = 10.0
 THREADS_MAX = 16
 WAITING_MAX = 128
-DOT_PARTS = (".", "..")
 
 
 @dataclass(frozen=True)
@@ -270,14 +264,14 @@ class _Endpoint:
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = await _read_body(scope, receive)
+        raw = await request.read_body(scope, receive)
         route = self._route
         headers: Headers = scope["headers_read"]
         identity = route.access(
             self._context.settings,
             auth.Attempt(route.method, route.path, scope["path"], headers, raw),
         )
-        brand_id = _brand_of(headers, identity)
+        brand_id = request.brand_of(headers, identity)
         request_id = headers.identifier(REQUEST_ID_HEADER) or scope["request_id"]
         canary_token, fence_token = (
             headers.identifier(CANARY_HEADER),
@@ -286,8 +280,8 @@ class _Endpoint:
         self._confirm_unsealed(canary_token, fence_token)
         self._confirm_named(headers)
         call = Call(
-            path=_path_of(scope),
-            query=_query_of(scope),
+            path=request.path_of(scope),
+            query=request.query_of(scope),
             body=None
             if route.body is None
             else body.parse(raw, headers.get("Content-Type"), route.body),
@@ -369,66 +363,6 @@ def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
         metrics.IDEMPOTENCY_KEYS_MISSING.inc()
         raise missing
     return value
-
-
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
-    """Read the whole body, at most 64 KiB in at most ten seconds."""
-    announced = scope["headers_read"].get("Content-Length")
-    if announced is not None and (
-        not announced.isdigit() or int(announced[:12]) > body.BODY_BYTES_MAX
-    ):
-        raise BodyTooLarge(
-            f"the body may hold {body.BODY_BYTES_MAX} bytes, {announced[:12]} were announced"
-        )
-    chunks: list[bytes] = []
-    size = 0
-    with anyio.move_on_after(BODY_SECONDS_MAX):
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestTooSlow("the client went away before its body was complete")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > body.BODY_BYTES_MAX:
-                raise BodyTooLarge(f"the body may hold {body.BODY_BYTES_MAX} bytes")
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        return b"".join(chunks)
-    raise RequestTooSlow(f"the body did not arrive within {BODY_SECONDS_MAX:g} s")
-
-
-def _path_of(scope: Scope) -> dict[str, str]:
-    path: dict[str, str] = scope["path_params"]
-    # A dot part would lead a call that carries it on to another route.
-    if any("\0" in value or value in DOT_PARTS for value in path.values()):
-        raise NotFound
-    return path
-
-
-def _query_of(scope: Scope) -> dict[str, str]:
-    """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
-    try:
-        pairs = parse_qsl(
-            scope["query_string"].decode("ascii"),
-            keep_blank_values=True,
-            max_num_fields=32,
-            errors="strict",
-        )
-    except ValueError:
-        raise Invalid("the query string is not valid") from None
-    values = dict(pairs)
-    if len(values) != len(pairs) or any("\0" in value for value in values.values()):
-        raise Invalid("a query parameter was sent more than once, or holds a NUL character")
-    return values
-
-
-def _brand_of(headers: Headers, identity: auth.Identity) -> UUID | None:
-    """Take the brand from the header; a session's own brand must agree with it."""
-    brand_id = headers.brand_id()
-    if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
-        raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")
-    return brand_id
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

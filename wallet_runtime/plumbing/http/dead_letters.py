@@ -19,14 +19,14 @@ ID_DIGITS = 19  # any number of so many digits fits a bigint
 TOOLKIT = Person(OPERATOR, key_id_of(b""))
 
 
-class DeadLetterHeldUp(Conflict):
+class DeadLetterBlocked(Conflict):
     """This event did not fail, it waits behind one of its player; deal with that one."""
 
     code = "DEAD_LETTER_HELD_UP"
 
 
 class DeadLetterResolved(Conflict):
-    """This event is not set aside any longer: it was applied or discarded."""
+    """This event is no dead letter any longer: it was applied or discarded."""
 
     code = "DEAD_LETTER_RESOLVED"
 
@@ -130,14 +130,14 @@ class DeadLetterDesk:
     def _find(self, session: DatabaseSession, number: int) -> Row:
         letter = self._dead_letters.find(session, number)
         if letter is None:
-            raise NotFound(f"no event that was set aside has the number {number}")
+            raise NotFound(f"no dead letter has the number {number}")
         return letter
 
 
 def _number(call: Call) -> int:
     number = call.path["dead_letter_id"]
     if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
-        raise NotFound(f"no event that was set aside has the number {number[:40]!r}")
+        raise NotFound(f"no dead letter has the number {number[:40]!r}")
     return int(number)
 
 
@@ -149,12 +149,12 @@ def _asker(call: Call) -> Person:
 def _refuse_blocked(letter: Row) -> None:
     number, behind = letter["dead_letter_id"], letter["behind"]
     if behind is not None:
-        raise DeadLetterHeldUp(
+        raise DeadLetterBlocked(
             f"event {number} waits behind {behind} of the same player; replay or discard {behind}",
             details={"behind": behind},
         )
     if letter["reason"] == BLOCKED:
-        raise DeadLetterHeldUp(
+        raise DeadLetterBlocked(
             f"event {number} did not fail: it is applied when the player's event before it has come"
         )
 

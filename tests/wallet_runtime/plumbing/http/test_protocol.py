@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.wallet_runtime.serving import await_until, environment_for, free_port, start_process
-from wallet_runtime.plumbing.http.app import BODY_SECONDS_MAX
 from wallet_runtime.plumbing.http.protocol import (
     BODY_WIRE_BYTES_MAX,
     HEAD_BYTES_MAX,
     HEAD_SECONDS_MAX,
     HEADERS_MAX,
 )
+from wallet_runtime.plumbing.http.request import BODY_SECONDS_MAX
 
 pytestmark = pytest.mark.fault
 LINE = b"GET /health HTTP/1.1\r\nHost: here\r\n"

@@ -1,0 +1,80 @@
+"""The parts of a request as the house reads them: bounded body, path, query string, brand."""
+
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import anyio
+from starlette.types import Receive, Scope
+
+from wallet_runtime.plumbing.errors import (
+    BodyTooLarge,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RequestTooSlow,
+)
+from wallet_runtime.plumbing.http.auth import Identity
+from wallet_runtime.plumbing.http.body import BODY_BYTES_MAX
+from wallet_runtime.plumbing.http.headers import Headers
+
+BODY_SECONDS_MAX = 10.0
+DOT_PARTS = (".", "..")
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """Read the whole body, at most 64 KiB in at most ten seconds."""
+    announced = scope["headers_read"].get("Content-Length")
+    if announced is not None and (not announced.isdigit() or int(announced[:12]) > BODY_BYTES_MAX):
+        raise BodyTooLarge(
+            f"the body may hold {BODY_BYTES_MAX} bytes, {announced[:12]} were announced"
+        )
+    chunks: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(BODY_SECONDS_MAX):
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestTooSlow("the client went away before its body was complete")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > BODY_BYTES_MAX:
+                raise BodyTooLarge(f"the body may hold {BODY_BYTES_MAX} bytes")
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+    raise RequestTooSlow(f"the body did not arrive within {BODY_SECONDS_MAX:g} s")
+
+
+def path_of(scope: Scope) -> dict[str, str]:
+    """Return the parts of the path that its template names; NUL and dot parts are a 404."""
+    path: dict[str, str] = scope["path_params"]
+    # A dot part would lead a call that carries it on to another route.
+    if any("\0" in value or value in DOT_PARTS for value in path.values()):
+        raise NotFound
+    return path
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=32,
+            errors="strict",
+        )
+    except ValueError:
+        raise Invalid("the query string is not valid") from None
+    values = dict(pairs)
+    if len(values) != len(pairs) or any("\0" in value for value in values.values()):
+        raise Invalid("a query parameter was sent more than once, or holds a NUL character")
+    return values
+
+
+def brand_of(headers: Headers, identity: Identity) -> UUID | None:
+    """Take the brand from the header; a session's own brand must agree with it."""
+    brand_id = headers.brand_id()
+    if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
+        raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")
+    return brand_id
