@@ -1,4 +1,4 @@
-"""Closing an accepted bet as the operator: what settle and rollback share."""
+"""Shared parts of settling and rolling back an accepted bet as the operator."""
 
 from rubyops.errors import Refused
 from rubyops.ports import Read, Row
@@ -16,17 +16,16 @@ def stored_bet(read: Read, authorization_id: str) -> Row:
 
 
 def close_body(bet: Row) -> dict[str, object]:
-    """Name a bet as the wallet's settle and rollback routes want it named."""
+    """Build the body by which the wallet's settle and rollback routes find a bet."""
     return {name: bet[name] for name in ("player_id", "provider_id", "bet_id")}
 
 
 def closed_otherwise(bet: Row, wanted: str) -> Refused:
     """Build the refusal for a bet that ended another way."""
-    payout = (
-        ""
-        if bet["payout"] is None
-        else f" with payout {bet['payout']} minor units of {bet['currency']}"
-    )
+    payout = ""
+    if bet["payout"] is not None:
+        payout = f" with payout {bet['payout']} minor units of {bet['currency']}"
     return Refused(
-        f"Bet {bet['bet_id']} ({bet['authorization_id']}) is {bet['state']}{payout}, so it cannot be {wanted}; nothing was changed."
+        f"Bet {bet['bet_id']} ({bet['authorization_id']}) is {bet['state']}{payout}, "
+        f"so it cannot be {wanted}; nothing was changed."
     )

@@ -1,13 +1,14 @@
-"""How commands speak of events that were set aside."""
+"""Dead letters as commands find and word them: events that were set aside."""
 
 from rubyops.errors import Refused
 from rubyops.ports import Read, Row
 
 LIST = "rubyops events dead-letter list"
+BLOCKED = "HELD_UP"  # the reason of an event that did not fail and waits behind another
 
 
 def find(read: Read, number: int) -> Row:
-    """Find an event by its number, whatever became of it. Raises `Refused`."""
+    """Find a dead letter by its number, also a resolved one. Raises `Refused`."""
     rows = read.rows("facts_dead_letters", dead_letter_id=number, limit=1)
     if not rows:
         raise Refused(
@@ -18,21 +19,24 @@ def find(read: Read, number: int) -> Row:
 
 
 def shown(letter: Row) -> dict[str, object]:
-    """Pick what a plan shows of an event."""
+    """Pick the fields that a plan shows."""
     return {
         name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")
     }
 
 
 def waits(letter: Row) -> str:
-    """Say what an event that did not fail waits for."""
-    who = f"Event {letter['dead_letter_id']} did not fail, it waits behind an earlier one of player {letter['player_id']}"
+    """Say which event a blocked one waits for."""
+    who = (
+        f"Event {letter['dead_letter_id']} did not fail, it waits behind an earlier one of "
+        f"player {letter['player_id']}"
+    )
     if letter["behind"] is None:
         return f"{who}, which has not come yet."
     return f"{who}: replay or discard {letter['behind']}."
 
 
 def resolution(letter: Row) -> str:
-    """Say what became of an event that is not set aside any longer."""
+    """Say how a dead letter was resolved."""
     how = "discarded" if letter["discard_confirmed_by"] else "replayed"
     return f"event {letter['event_id']} was {how} at {letter['resolved_at']}"

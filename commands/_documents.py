@@ -1,4 +1,4 @@
-"""How a document file becomes the call that saves it."""
+"""Turns a document file into the call that saves it."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,8 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
     saved = {row["version"]: row["state"] for row in rows if row[key] == name}
     if saved.get(version, DRAFT) != DRAFT:
         raise Refused(
-            f"{kind.capitalize()} {name} v{version} is {saved[version]}, and only a draft may change: save it as v{max(saved) + 1} (A7-9).",
+            f"{kind.capitalize()} {name} v{version} is {saved[version]}, and only a draft may "
+            f"change: save it as v{max(saved) + 1} (A7-9).",
             next_command=f"rubyops {kind} show",
         )
     effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)

@@ -1,4 +1,4 @@
-"""What several commands read or want alike."""
+"""Facts and effects that several commands share."""
 
 from typing import get_args
 

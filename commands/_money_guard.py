@@ -1,4 +1,4 @@
-"""The money invariants that must hold around every changing step, and the brake when one breaks."""
+"""The money invariants around every changing step; a broken one freezes ingress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The pair of topology and policy versions that is one deployment unit (A7), and which pairs there are."""
+"""Pairs of a topology version and a policy version: a pair is one deployment unit (A7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ class Pair:
 
     def __str__(self) -> str:
         """Name the pair for a person."""
-        return f"{self.topology_code} v{self.topology_version} with policy {self.policy_key} v{self.policy_version}"
+        topology = f"{self.topology_code} v{self.topology_version}"
+        return f"{topology} with policy {self.policy_key} v{self.policy_version}"
 
     @classmethod
     def of(cls, row: Row) -> "Pair":
@@ -52,8 +53,8 @@ def refuse_unless_in_force(pair: Pair, read: Read) -> None:
 def pair_before(history: Sequence[Row]) -> Pair | None:
     """Return the pair that was active before the present one, or None.
 
-    Going back to an earlier pair takes the later ones off: after v1, v2, v1 nothing is before v1, so that rolling back twice
-    never leads forward again to the candidate.
+    Going back to an earlier pair removes the later ones: after v1, v2, v1 nothing is before v1, so
+    a second rollback never leads forward again to the candidate.
     """
     stack: list[Pair] = []
     for row in history:
@@ -66,11 +67,15 @@ def pair_before(history: Sequence[Row]) -> Pair | None:
 
 
 def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_version: int) -> Pair:
-    """Return the saved pair of a topology version; policy version 0 takes the newest one that is for it. Raises `Refused`."""
+    """Return the saved pair of a topology version. Raises `Refused`.
+
+    Policy version 0 takes the newest policy for that topology version.
+    """
     saved = [row["version"] for row in read.rows("facts_topologies") if row["code"] == code]
     if version not in saved:
         raise Refused(
-            f"Topology {code} v{version} is not saved here; saved versions: {', '.join(map(str, saved)) or 'none'}.",
+            f"Topology {code} v{version} is not saved here; "
+            f"saved versions: {', '.join(map(str, saved)) or 'none'}.",
             next_command="rubyops topology seed",
         )
     policies = [row for row in read.rows("facts_policies") if row["policy_key"] == policy_key]
@@ -81,17 +86,19 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
     ]
     wanted = policy_version or max(matching, default=0)
     if wanted not in matching:
-        found = (
-            ", ".join(
-                f"v{row['version']} for {row['topology_code']} v{row['topology_version']}"
-                for row in policies
-            )
-            or "none"
-        )
+        named = f"{policy_key} v{policy_version}" if policy_version else policy_key
         raise Refused(
-            f"No policy {policy_key}{f' v{policy_version}' if policy_version else ''} is for {code} v{version}; saved: {found} (A7-2)."
+            f"No policy {named} is for {code} v{version}; saved: {_list_policies(policies)} (A7-2)."
         )
     return Pair(code, version, policy_key, wanted)
+
+
+def _list_policies(policies: Sequence[Row]) -> str:
+    listed = (
+        f"v{row['version']} for {row['topology_code']} v{row['topology_version']}"
+        for row in policies
+    )
+    return ", ".join(listed) or "none"
 
 
 def saved_versions(read: Read, code: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""When a verification opens a freeze (K1, K18): one run, whole, newest, young, of this very state."""
+"""When a verification opens a freeze (K1, K18): one whole, newest, recent run on this state."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ def _newest_of(rows: Sequence[Row], run_id: str) -> list[Row]:
 
 
 def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
-    """Name parts of other runs that failed since the run's first part, whatever passed after them."""
+    """Name parts of other runs that failed since the run's first part, whatever passed later."""
     first = max(rows.index(part) for part in _newest_of(rows, run_id))
     return [
         f"{row['kind']} failed or did not end in run {row['run_id']}, after run {run_id} had begun"
@@ -65,9 +65,10 @@ def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
 def _faults_of(rows: Sequence[Row], run_id: str, state: Row) -> list[str]:
     faults = []
     for row in sorted(_newest_of(rows, run_id), key=lambda row: str(row["kind"])):
-        if row["age_seconds"] > AGE_SECONDS_MAX or row["age_seconds"] < 0:
+        age = row["age_seconds"]
+        if not 0 <= age <= AGE_SECONDS_MAX:
             faults.append(
-                f"{row['kind']} of run {run_id} is {row['age_seconds']} s old, allowed {AGE_SECONDS_MAX} s"
+                f"{row['kind']} of run {run_id} is {age} s old, allowed {AGE_SECONDS_MAX} s"
             )
         changed = differences(row["state"], state)
         if changed:

@@ -1,7 +1,8 @@
-"""Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger.
+"""Create missing wallet balances of legacy players, with opening money in the ledger.
 
-When: before the ledger decides withdrawals (LE-4). Blast radius: rows that are missing; existing ones are skipped and players
-that cannot be converted exactly are listed, never guessed. Undo: none needed while nothing decides by the ledger.
+When: before the ledger decides withdrawals (LE-4). Blast radius: missing rows. Existing rows are
+skipped. Players whose money cannot be converted exactly are listed, never guessed. Undo: none
+needed while nothing decides by the ledger.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
 
 @dataclass(frozen=True)
 class Params:
-    """Batch size, an optional tenant, and for a run without a recorded dry-run the number of rows it is to create."""
+    """Batch size, an optional tenant, and the expected count for a run without a dry-run."""
 
     batch_size: int = option("players in a batch", 1000)
     tenant_id: str | None = option("only this tenant (a UUID)", None)
@@ -28,12 +29,12 @@ class Params:
 
 
 def scope(tenant_id: str | None) -> str:
-    """Name what a backfill reaches, as its recorded dry-run is kept under."""
+    """Name the scope of a backfill, under which its dry-run is recorded."""
     return tenant_id or "all"
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the rows created; refuse a run whose scope was never shown by a dry-run, or whose typed count is wrong."""
+    """Want the rows created; refuse a scope without a dry-run, and a wrong typed count."""
     preview = read.one("backfill_preview", tenant_id=params.tenant_id)
     counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
     if not counts["created"] and not counts["errors"]:
@@ -42,9 +43,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         return NoOp(f"nothing to create: {held} players have their wallet balance")
     facts: dict[str, object] = {**counts}
     if not params.dry_run:
-        facts["differs from dry-run"] = _difference(
-            params, counts, read.results(DRY_RUN_PREFIX + scope(params.tenant_id))
-        )
+        evidence = read.results(DRY_RUN_PREFIX + scope(params.tenant_id))
+        facts["differs from dry-run"] = _difference(params, counts, evidence)
     return Planned((Backfill(params.batch_size, params.tenant_id),), facts)
 
 
@@ -68,16 +68,17 @@ def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> d
     if params.expect_created is not None:
         if params.expect_created != counts["created"]:
             raise Refused(
-                f"Backfill refused: {params.expect_created} rows were announced, {counts['created']} are missing; nothing was written."
+                f"Backfill refused: {params.expect_created} rows were announced, "
+                f"{counts['created']} are missing; nothing was written."
             )
         return {}
     shown = evidence.result
     if shown is None:
+        only = f" --tenant-id {params.tenant_id}" if params.tenant_id else ""
         raise Refused(
-            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for this commit{evidence.because()}; "
-            "nothing was written.",
-            next_command="rubyops backfill --dry-run"
-            + (f" --tenant-id {params.tenant_id}" if params.tenant_id else ""),
+            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for "
+            f"this commit{evidence.because()}; nothing was written.",
+            next_command=f"rubyops backfill --dry-run{only}",
         )
     return {
         name: f"{shown[name]} -> {counts[name]}"
@@ -87,11 +88,9 @@ def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> d
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:
-    """Name what a dry-run of this scope is kept under, for the real run to compare with."""
+    """Name the result of a dry-run of this scope, which the real run compares itself with."""
     del facts
     return DRY_RUN_PREFIX + scope(params.tenant_id)
 
 
-COMMAND = Command(
-    "backfill", "Create missing wallet balances of legacy players", Params, plan, records=records
-)
+COMMAND = Command("backfill", Params, plan, records=records)

@@ -1,6 +1,6 @@
-"""Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it.
+"""Roll one accepted bet back as the operator: the stake returns to where it came from.
 
-When: an open bet stands in the way of a rollback, and the provider has no result for it.
+When: an open bet blocks a rollback, and the provider has no result for it.
 Blast radius: that bet's player. Undo: none; the provider must take a new bet.
 """
 
@@ -40,4 +40,4 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     )
 
 
-COMMAND = Command("bets-rollback", "Roll one accepted bet back as the operator", Params, plan)
+COMMAND = Command("bets-rollback", Params, plan)

@@ -1,6 +1,6 @@
 """Settle one accepted bet as the operator, for a provider that cannot.
 
-When: an open bet stands in the way of a rollback, and the provider's own statement says how it ended.
+When: an open bet blocks a rollback, and the provider's own statement says how it ended.
 Blast radius: that bet's player. Undo: `rubyops bets rollback`, while the winnings are not spent.
 """
 
@@ -25,9 +25,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the bet settled unless it is; refuse one that was rolled back."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] == "SETTLED":
-        return NoOp(
-            f"bet {bet['bet_id']} is settled already, payout {bet['payout']} minor units of {bet['currency']}"
-        )
+        payout = f"{bet['payout']} minor units of {bet['currency']}"
+        return NoOp(f"bet {bet['bet_id']} is settled already, payout {payout}")
     if bet["state"] != "AUTHORIZED":
         raise closed_otherwise(bet, "settled")
     body = {**close_body(bet), "payout": params.payout}
@@ -46,7 +45,6 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 COMMAND = Command(
     "bets-settle",
-    "Settle one accepted bet as the operator",
     Params,
     plan,
     undo="rubyops bets rollback",

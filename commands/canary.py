@@ -1,6 +1,7 @@
-"""Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d).
+"""Canary: one deposit, bet, settlement and withdrawal, and agreeing ledger tips (PRD-4d).
 
-When: last before thaw, and whenever in doubt. It passes a freeze. Blast radius: one canary player. Undo: not needed.
+When: last before thaw, and whenever in doubt. The canary passes a freeze, and its money is real.
+Blast radius: one canary player. Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -23,4 +24,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned(effects, {})
 
 
-COMMAND = Command("canary", "Send one canary's money the whole way round", Params, plan)
+COMMAND = Command("canary", Params, plan)

@@ -1,6 +1,8 @@
-"""Confirm health: every process green and every worker making progress, and keep that as part of this freeze's verification.
+"""Confirm health: every process is green and every worker makes progress.
 
-When: after a restart, before thaw (PRD-4a). Blast radius: none but a line in `control`. Undo: not needed.
+The result is kept as part of this freeze's verification.
+
+When: after a restart, before thaw (PRD-4a). Blast radius: one row in `control`. Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -26,6 +28,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned((BeginVerification("health"), *waits, RecordVerification("health")), {})
 
 
-COMMAND = Command(
-    "confirm-health", "Confirm health and progress for this freeze", Params, plan, guard_money=False
-)
+COMMAND = Command("confirm-health", Params, plan, guard_money=False)

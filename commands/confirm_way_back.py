@@ -11,7 +11,11 @@ Blast radius: none. Undo: not needed.
 from dataclasses import dataclass
 
 from commands._pairs import active_pair
-from commands._way_back import pair_to_go_back_to, refuse_open_bets, refuse_what_activation_would
+from commands._previous_pair import (
+    pair_to_go_back_to,
+    refuse_open_bets,
+    refuse_what_activation_would,
+)
 from rubyops.model.step import Command, NoOp
 from rubyops.ports import Read
 
@@ -32,7 +36,6 @@ def plan(params: Params, read: Read) -> NoOp:
 
 COMMAND = Command(
     "confirm-way-back",
-    "Confirm that the pair before can be re-activated",
     Params,
     plan,
     guard_money=False,

@@ -1,13 +1,14 @@
-"""Ask for an event that was set aside never to be applied, so that those behind it go on.
+"""Ask for a dead letter never to be applied, so that the events behind it go on.
 
-When: `rubyops events dead-letter list` shows one that no replay can bring through.
-Blast radius: none until a person of the back office confirms it; then that event's turnover is lost, for good.
-Undo: none; until it is confirmed, `rubyops events dead-letter replay` still applies the event.
+When: `rubyops events dead-letter list` shows an event that no replay can bring through.
+Blast radius: none until a person of the back office confirms it. Then the turnover of that event is
+lost for good.
+Undo: none. Until it is confirmed, `rubyops events dead-letter replay` still applies the event.
 """
 
 from dataclasses import dataclass
 
-from commands._dead_letters import LIST, find, resolution, shown, waits
+from commands._dead_letters import BLOCKED, LIST, find, resolution, shown, waits
 from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
@@ -17,24 +18,25 @@ from wallet_runtime.contract.processes import ROLLING_SERVICE
 
 @dataclass(frozen=True)
 class Params:
-    """The number of the event that was set aside, and why it is never to be applied."""
+    """The number of the dead letter, and why it is never to be applied."""
 
     number: int = option("the number that `rubyops events dead-letter list` shows")
     reason: str = option("why the event is never to be applied; the person who confirms reads it")
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the discard asked for; refuse for one that waits behind another or that somebody asked for."""
+    """Want the discard asked for once; refuse it for an event that waits behind another."""
     reason = params.reason.strip()
     if not reason:
         raise UsageError("a discard needs a reason: the person who confirms it reads it")
     letter = find(read, params.number)
     if letter["resolved_at"] is not None:
         return NoOp(resolution(letter))
-    if letter["reason"] == "HELD_UP":
+    if letter["reason"] == BLOCKED:
         raise Refused(f"{waits(letter)} Nothing was changed.", next_command=LIST)
     if letter["discard_requested_by"] is not None:
-        asked = f"{letter['discard_requested_by']} has asked for it, because {letter['discard_reason']!r}"
+        who, why = letter["discard_requested_by"], letter["discard_reason"]
+        asked = f"{who} has asked for it, because {why!r}"
         return NoOp(f"{asked}; another person confirms it in the back office")
     effect = CallService(
         ROLLING_SERVICE,
@@ -47,7 +49,6 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 COMMAND = Command(
     "dead-letter-discard",
-    "Ask for an event that was set aside never to be applied",
     Params,
     plan,
     undo="none: once it is confirmed, the event is never applied",

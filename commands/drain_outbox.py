@@ -1,7 +1,10 @@
-"""Drain: prove that no event of money is left anywhere between a money transaction and its consumers.
+"""Drain: prove that every money event is published and applied.
 
-When: after freezing and before consumers stop, a pair is re-activated or a snapshot is restored (PRD-1a).
-Blast radius: none; the publisher and the consumers do their usual work, one canary event goes through. Undo: not needed.
+Nothing may be left between a money transaction and its consumers.
+
+When: after freezing and before consumers stop, a pair is re-activated or a snapshot is restored
+(PRD-1a). Blast radius: one canary event; the publisher and the consumers do their usual work.
+Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from wallet_runtime.contract.freeze import OPEN
 
 @dataclass(frozen=True)
 class Params:
-    """How long the backlog may take, in seconds."""
+    """The longest wait for the backlog, in seconds."""
 
     timeout_seconds: int = option("longest wait, in seconds", 60)
 
@@ -25,7 +28,8 @@ def plan(params: Params, read: Read) -> Planned:
     level = read.one("facts_freeze", database="control")["level"]
     if level == OPEN:
         raise Refused(
-            "Drain refused: money is not frozen, so new events keep coming and 'drained' would mean nothing.",
+            "Drain refused: money is not frozen, so new events keep coming and 'drained' would "
+            "mean nothing.",
             next_command="rubyops freeze",
         )
     outbox = read.one("facts_outbox")
@@ -42,7 +46,6 @@ def plan(params: Params, read: Read) -> Planned:
 
 COMMAND = Command(
     "drain-outbox",
-    "Prove that every event is published and consumed",
     Params,
     plan,
     guard_money=False,

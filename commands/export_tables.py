@@ -1,7 +1,7 @@
 """Export the wallet's tables in one snapshot, for an investigation (PRD-T2a, NPR-3).
 
-When: before a rollback changes what the investigation needs. Blast radius: reads only; files go to the environment's export
-folder with counts and digests. Undo: delete the folder.
+When: before a rollback changes data that the investigation needs. Blast radius: reads only. Files
+go to the environment's export folder, with counts and digests. Undo: delete the folder.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want all seven tables; refuse where each of them is empty, which is no copy of anything."""
+    """Want all seven tables; refuse when every one of them is empty."""
     del params
     there = read.one("reconcile_recorded")
     if not any(there[kind] for kind in ("topologies", "money_moved")):
@@ -40,6 +40,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned((ExportTables(TABLES),), {"tables": len(TABLES)})
 
 
-COMMAND = Command(
-    "export", "Export the seven wallet tables in one snapshot", Params, plan, guard_money=False
-)
+COMMAND = Command("export", Params, plan, guard_money=False)

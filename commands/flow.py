@@ -1,6 +1,6 @@
 """Play one end-to-end flow on players made for it (LOC-7, STG-3).
 
-When: on a rollout, or to look at one flow alone. Blast radius: canary players only. Undo: not needed.
+When: on a rollout, or to check one flow. Blast radius: canary players only. Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the flow played; an unknown name is wrong usage, and a flow of another topology has nothing to play here."""
+    """Want the flow played; a flow of another topology has nothing to play here.
+
+    Raises `UsageError` for an unknown name.
+    """
     if params.name not in FLOWS:
         raise UsageError(
             f"there is no flow {params.name!r}; known are {', '.join(FLOWS)}",
@@ -37,9 +40,9 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 
 def _refuse_unless_active(topology: str, read: Read) -> None:
-    """Raise `Refused` unless the environment's own topology is the one in force.
+    """Raise `Refused` unless the environment's own topology is in force.
 
-    A flow of another topology has nothing to play only where that other one is not active.
+    Otherwise the other topology may be active, and the flow would have something to play.
     """
     present = active_pair(read)
     if present is None or present.topology_code != topology:
@@ -57,6 +60,4 @@ def records(params: Params, facts: EnvironmentFacts) -> str:
     return FLOWS_PREFIX + facts.topology
 
 
-COMMAND = Command(
-    "flow", "Play one end-to-end flow on canary players", Params, plan, records=records
-)
+COMMAND = Command("flow", Params, plan, records=records)

@@ -1,8 +1,10 @@
 """Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`).
 
-When: at the first sign of an incident, before any change of state, and before a restore or re-activation. It needs no sign-off and no
-lock: it works while a run is under way, which then stops before its next effect.
-Blast radius: players and providers get 503 MAINTENANCE for what is refused; settle and rollback of accepted bets pass `ingress`.
+When: at the first sign of an incident, before any change of state, and before a restore or
+re-activation. It needs no sign-off and no lock: it works while a run is under way, which then stops
+before its next effect.
+Blast radius: players and providers get 503 MAINTENANCE for refused calls. Settlement and rollback
+of accepted bets pass `ingress`.
 Undo: `rubyops thaw`, after a verification.
 """
 
@@ -19,7 +21,7 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """The level to reach and why, kept in the freeze history; and a run whose freeze to take over."""
+    """The level and the reason, kept in the freeze history; and a run whose freeze to adopt."""
 
     level: Literal["ingress", "sealed"] = option(
         "ingress: nothing new starts; sealed: no money is written", "ingress"
@@ -29,7 +31,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want a layer of the level. It is wanted beside a stricter one, too: each freeze has an owner.
+    """Want a layer of this level, also beside a stricter one: each freeze has its owner.
 
     Only `control` is asked: the brake must work where the operated database does not answer.
     """
@@ -50,7 +52,6 @@ def plan(params: Params, read: Read) -> Planned:
 
 COMMAND = Command(
     "freeze",
-    "Freeze money, at ingress or sealed",
     Params,
     plan,
     undo="rubyops thaw",

@@ -1,6 +1,8 @@
-"""Probe one release gate that only a write can prove: on canary players, or with calls that must be refused.
+"""Probe one release gate that only a write can prove.
 
-When: as a step of `rubyops gate`. Blast radius: canary players only; what GATE-4 tries is rolled back.
+It plays on canary players, or makes calls that must be refused.
+
+When: as a step of `rubyops gate`. Blast radius: canary players only; GATE-4 rolls its tries back.
 Undo: not needed. In a dry-run it decides nothing.
 """
 
@@ -25,6 +27,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned((RunFlow(params.gate),), {})
 
 
-COMMAND = Command(
-    "gate-probe", "Probe one release gate on canary players", Params, plan, guard_money=False
-)
+COMMAND = Command("gate-probe", Params, plan, guard_money=False)

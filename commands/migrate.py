@@ -3,7 +3,7 @@
 When: after a deploy, before anything runs on the new schema (LOC-2, STG-1).
 Blast radius: both databases; each is changed in one transaction with a lock time-out.
 Undo: `migrate` of the older checkout brings its functions, views, triggers and grants back. Tables
-stay; in non-production a revision has a way down.
+stay; outside of production a revision has a way down.
 """
 
 from dataclasses import dataclass
@@ -33,4 +33,4 @@ def _step(found: Schema | None, wanted: Schema) -> str:
     return "as it is" if found == wanted else f"{found or 'empty'} -> {wanted}"
 
 
-COMMAND = Command("migrate", "Bring both databases to the newest schema", Params, plan)
+COMMAND = Command("migrate", Params, plan)

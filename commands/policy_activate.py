@@ -1,7 +1,7 @@
 """Activate another version of a policy that is for the active topology (A7-11).
 
-When: a change of funding, destinations or rolling rules that needs no other buckets. Blast radius: bets accepted from then
-on; accepted bets keep the policy they were accepted under. Undo: activate the version before.
+When: a change of funding, destinations or rolling rules that needs no other buckets. Blast radius:
+bets from then on; accepted bets keep their policy. Undo: activate the version before.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the version active unless it is; refuse one that is not saved or is for another topology."""
+    """Want the version active unless it is; refuse an unsaved one or another topology's."""
     present = active_pair(read)
     if present is None:
         raise Refused(
@@ -59,4 +59,4 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
 
 
-COMMAND = Command("policy-activate", "Activate a policy for the active topology", Params, plan)
+COMMAND = Command("policy-activate", Params, plan)

@@ -1,7 +1,10 @@
-"""Force a reconciliation cycle and see that it found nothing: tips, chains, records and conservation (PRD-T2c, PRD-4c).
+"""Force a reconciliation cycle and demand that it finds nothing (PRD-T2c, PRD-4c).
 
-When: after any change of state, before thaw. It never corrects: a drift that nobody has explained stays for a person.
-Blast radius: reads, one line in the reconciliation's history, one gauge. Undo: not needed.
+The cycle compares tips, chains, records and conservation. It corrects nothing: a drift stays until
+a person has explained it.
+
+When: after any change of state, before thaw. Blast radius: one row in the reconciliation's history,
+one gauge. Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})
 
 
-COMMAND = Command(
-    "reconcile-ledger", "Force a reconciliation and demand drift 0", Params, plan, guard_money=False
-)
+COMMAND = Command("reconcile-ledger", Params, plan, guard_money=False)

@@ -1,7 +1,7 @@
 """Make legacy players over the seed tenants, for rehearsals.
 
-When: on a fresh environment. Blast radius: the player tables of an environment that has no legacy player yet; never wallet
-tables. Undo: none; the environment's data folder is its own.
+When: on a fresh environment. Blast radius: the player tables of an environment that has no legacy
+player yet, never wallet tables. Undo: none; the environment's data folder is its own.
 """
 
 from dataclasses import dataclass
@@ -29,4 +29,4 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((SeedPlayers(count),), {"players": count})
 
 
-COMMAND = Command("seed-players", "Make legacy players for rehearsals", Params, plan)
+COMMAND = Command("seed-players", Params, plan)

@@ -1,6 +1,7 @@
 """End one session of the operated database that holds a freeze or a drain up.
 
-When: `rubyops freeze`, `rubyops drain-outbox` or `rubyops status` names it. It works while a run holds the lock.
+When: `rubyops freeze`, `rubyops drain-outbox` or `rubyops status` names the session. It works while
+a run holds the lock.
 Blast radius: that session; its transaction is rolled back. Undo: none, its client connects again.
 """
 
@@ -34,6 +35,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
 
 
-COMMAND = Command(
-    "sessions-end", "End a session that holds a freeze up", Params, plan, guard_money=False
-)
+COMMAND = Command("sessions-end", Params, plan, guard_money=False)

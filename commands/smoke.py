@@ -1,6 +1,7 @@
-"""Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).
+"""Smoke: health, endpoints, canary bets and duplicate requests (SMK-1 to SMK-8).
 
-When: after any rollout, restart or rollback (PRD-4b, LE-7d). Blast radius: canary players only. Undo: not needed.
+When: after any rollout, restart or rollback (PRD-4b, LE-7d). Blast radius: canary players only.
+Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the checks looked at and every case played, then the part of the verification recorded."""
+    """Want every check to hold and every case played, then this part of the verification kept."""
     del params, read
     checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
     cases = (RunFlow(case) for case in CASES)
@@ -36,4 +37,4 @@ def plan(params: Params, read: Read) -> Planned:
     return Planned(effects, {"cases": list(CASES)})
 
 
-COMMAND = Command("smoke", "Play the smoke checks on canary players", Params, plan)
+COMMAND = Command("smoke", Params, plan)

@@ -1,7 +1,8 @@
 """Start the processes that consume wallet events, and wait until they make progress.
 
-When: after the state change that they were stopped for (NPR-6, PRD-4a).
-Blast radius: waiting events are consumed; each was claimed at most once before, so none counts twice. Undo: `rubyops stop-consumers`.
+When: after the state change for which they were stopped (NPR-6, PRD-4a).
+Blast radius: waiting events are consumed. Each was claimed at most once before, so none counts
+twice. Undo: `rubyops stop-consumers`.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,6 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 COMMAND = Command(
     "start-consumers",
-    "Start the consumers of wallet events",
     Params,
     plan,
     undo="rubyops stop-consumers",

@@ -1,9 +1,9 @@
 """Start the platform: servers, newest schema, every process that does not run.
 
 When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit
-or a commit. Blast radius: the named environment alone; processes that run this checkout's code are
-left alone, and one that runs other code is restarted (everything, where the settings or the version
-that it was started with changed). Undo: `rubyops down`.
+or a commit. Blast radius: the named environment alone. Processes that run this checkout's code are
+left alone, and a process with other code is restarted. After a change of settings or of the version
+everything is restarted. Undo: `rubyops down`.
 """
 
 from collections import Counter
@@ -84,6 +84,4 @@ def _look(read: Read) -> tuple[Liveness | None, list[str]]:
     return life, life.troubles
 
 
-COMMAND = Command(
-    "up", "Start servers and every process", Params, plan, undo="rubyops down", guard_money=False
-)
+COMMAND = Command("up", Params, plan, undo="rubyops down", guard_money=False)

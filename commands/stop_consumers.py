@@ -1,7 +1,8 @@
 """Stop the processes that consume wallet events; the publisher stays up.
 
 When: the outbox is drained and a state change follows (PRD-1b, NPR-2).
-Blast radius: rollings neither progress nor complete; events wait in their streams. Undo: `rubyops start-consumers`.
+Blast radius: rollings neither progress nor complete; events wait in their streams.
+Undo: `rubyops start-consumers`.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,6 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 COMMAND = Command(
     "stop-consumers",
-    "Stop the consumers of wallet events",
     Params,
     plan,
     undo="rubyops start-consumers",

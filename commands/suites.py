@@ -1,7 +1,8 @@
-"""Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6).
+"""Run the unit and contract suites of this checkout and keep their result (LOC-6).
 
-When: on a local rollout, before money moves. Blast radius: none; the tests bring servers of their own. Undo: not needed. Suites that
-passed for this very commit, changes of tracked files included, are not run again.
+When: on a local rollout, before money moves. Blast radius: none; the tests bring their own servers.
+Undo: not needed. Suites that passed for this very commit, including changes of tracked files, are
+not run again.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from rubyops.ports import Read
 
 _WALLET = "tests/wallet_runtime/wallet"
 
-# The suites that the runbook names, each with its files; the coupon saga as far as the wallet and rolling take part in it.
+# The suites that the runbook names, each with its files. Of the coupon saga these are the parts of
+# the wallet and of rolling.
 SUITES: dict[str, tuple[str, ...]] = {
     "topology": (
         f"{_WALLET}/domain/test_structure.py",
@@ -64,6 +66,4 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((RunSuites(SUITES),), {})
 
 
-COMMAND = Command(
-    "suites", "Run the unit and contract suites of this checkout", Params, plan, guard_money=False
-)
+COMMAND = Command("suites", Params, plan, guard_money=False)

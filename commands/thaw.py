@@ -1,8 +1,10 @@
 """Thaw: let money start again, after this freeze was verified.
 
-When: the incident is over and one whole `rubyops verify` passed since the freeze and since the last change of any kind (PRD-4e).
-It lifts the freeze of the person who types it, or of the run that it is a step of; others stay and are named.
-Blast radius: players and providers get in again, every copy of every process. Undo: `rubyops freeze`.
+When: the incident is over and one whole `rubyops verify` passed since the freeze and since the last
+change of any kind (PRD-4e). It lifts the freeze of the person who types it, or of the run that it
+is a step of. Other freezes stay and are named.
+Blast radius: every copy of every process admits players and providers again.
+Undo: `rubyops freeze`.
 """
 
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the own freeze lifted; refuse unless one verification, whole, is of this very state.
+    """Want one's own freeze lifted; refuse without a whole verification of this very state.
 
     Money is frozen as long as `control` or the fence row says so. The state goes with the effect,
     which is refused on any other.
@@ -65,18 +67,19 @@ def _refuse_half_a_move(read: Read) -> None:
     for move in read.rows("topology_move_pending"):
         if not move["finished"]:
             raise Refused(
-                f"Thaw refused: topology move {move['run_id']} is not finished, so money lies in two topologies. Money stays frozen.",
+                f"Thaw refused: topology move {move['run_id']} is not finished, so money lies in "
+                "two topologies. Money stays frozen.",
                 next_command=f"rubyops runs resume {move['run_id']}",
             )
         raise Refused(
-            f"Thaw refused: {move['run_id']} moved money to {move['home']}, and {move['active']} is active. Money stays frozen.",
+            f"Thaw refused: {move['run_id']} moved money to {move['home']}, and {move['active']} "
+            "is active. Money stays frozen.",
             next_command=f"rubyops topology activate {move['home']} newest",
         )
 
 
 COMMAND = Command(
     "thaw",
-    "Let money start again after a verified freeze",
     Params,
     plan,
     undo="rubyops freeze",

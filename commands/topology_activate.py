@@ -1,7 +1,8 @@
-"""Activate a topology version together with its policy, in one transaction of wallet_service (A7).
+"""Activate a topology version together with its policy, in one transaction (A7).
 
-When: on a rollout (VERSION `current`, `newest` or a number), and on a tier 2 rollback (`previous`, PRD-T2b).
-Blast radius: every money command from then on; balances stay, because the buckets stay (A7-8 is checked by wallet_service).
+When: on a rollout (VERSION `current`, `newest` or a number), and on a tier 2 rollback (`previous`,
+PRD-T2b). Blast radius: every money command from then on. Balances stay, because the buckets stay:
+wallet_service checks A7-8.
 Undo: `rubyops rollback --tier 2`.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from commands._facts import money_in_reach
 from commands._pairs import Pair, active_pair, refuse_unless_in_force, saved_pair, saved_versions
-from commands._way_back import pair_to_go_back_to, refuse_open_bets
+from commands._previous_pair import pair_to_go_back_to, refuse_open_bets
 from rubyops.effects.service_call import CallService
 from rubyops.errors import UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
@@ -25,10 +26,11 @@ CURRENT = "current"
 
 @dataclass(frozen=True)
 class Params:
-    """Which pair: a version number, `newest`, `previous`, or `current` (the active one; where none is, the oldest saved one).
+    """Which pair: a version number, `newest`, `previous`, or `current`.
 
-    An empty code is the environment's own, policy version 0 the newest that is for the topology version. With `only_first`
-    nothing is done where any pair is active already.
+    `current` is the active version, or the oldest saved one where none is active. An empty code is
+    the environment's own. Policy version 0 is the newest for the topology version. With
+    `only_first` nothing is done where any pair is active already.
     """
 
     version: str = PREVIOUS
@@ -39,7 +41,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the pair active unless it is; going back refuses while accepted bets are open on the candidate."""
+    """Want the pair active unless it is; refuse to leave one that has open bets by going back."""
     present = active_pair(read)
     if params.only_first and present is not None:
         return _nothing_to_do(present, "is active, so no first pair is needed", read)
@@ -76,7 +78,8 @@ def _version(text: str, read: Read, code: str) -> int:
         return max(saved) if text == NEWEST else min(saved)
     if not (text.isascii() and text.isdigit()):
         raise UsageError(
-            f"topology version {text!r} is not known (allowed: a number, {NEWEST}, {PREVIOUS}, {CURRENT})"
+            f"topology version {text!r} is not known "
+            f"(allowed: a number, {NEWEST}, {PREVIOUS}, {CURRENT})"
         )
     return int(text)
 
@@ -95,7 +98,6 @@ def _activation(target: Pair, present: Pair | None) -> CallService:
 
 COMMAND = Command(
     "topology-activate",
-    "Activate a topology with its policy",
     Params,
     plan,
     undo="rubyops rollback --tier 2",

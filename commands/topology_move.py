@@ -1,9 +1,10 @@
-"""Move all that players hold in one topology's buckets to another's, or take such a move back (A7-8).
+"""Move everything in one topology's buckets to another's, or take a move back (A7-8).
 
-When: money is sealed and drained, before a topology of another code is activated; as part of a signed data-migration plan that names
-the digest of the mapping document, which the dry-run shows. Blast radius: every balance, coupon grant, bonus and rolling obligation of
-the topology; until the other one is active, nobody can reach them.
-Undo: `rubyops topology move --undo RUN`, while nothing has happened to what was moved.
+When: money is sealed and drained, before a topology of another code is activated. It is part of a
+signed data-migration plan that names the digest of the mapping document, which the dry-run shows.
+Blast radius: every balance, coupon grant, bonus and rolling obligation of the topology. Until the
+other topology is active, players cannot reach them.
+Undo: `rubyops topology move --undo RUN`, while nothing has happened to the moved money.
 """
 
 import json
@@ -37,7 +38,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the move, or its undo; refuse while money is not sealed and drained, or the digest is not the document's."""
+    """Want the move, or its undo; refuse a wrong digest and money that is not yet drained."""
     if bool(params.file) == bool(params.undo):
         raise UsageError(
             "name a mapping document, or with --undo the run to take back",
@@ -52,9 +53,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         return NoOp(str(facts["reason"]))
     obstacles = [*_not_still(read), *obstacles]
     if params.dry_run:
-        return Planned(
-            (effect,), facts | ({"must be settled first": obstacles} if obstacles else {})
-        )
+        more = {"must be settled first": obstacles} if obstacles else {}
+        return Planned((effect,), facts | more)
     if obstacles:
         listed = "\n".join(f"  {obstacle}" for obstacle in obstacles)
         raise Refused(
@@ -90,10 +90,10 @@ def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, objec
 
 
 def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
-    """Say per bucket and currency where what goes, and whose it is."""
+    """Say for each bucket and currency how much goes where, and how many players have it."""
     return [
-        f"{row['bucket']} -> {buckets.get(row['bucket'], 'not mapped')}: {row['players']} players, {row['amount']} minor units of "
-        f"{row['currency']}, {row['rollings']} rollings, {row['bonuses']} bonuses"
+        f"{row['bucket']} -> {buckets.get(row['bucket'], 'not mapped')}: {_money(row)}, "
+        f"{row['rollings']} rollings, {row['bonuses']} bonuses"
         for row in read.rows("topology_move_reach", code=code)
     ]
 
@@ -123,7 +123,11 @@ def _undo(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, objec
 
 
 def _moved(row: Row) -> str:
-    return f"{row['to_bucket']} -> {row['from_bucket']}: {row['players']} players, {row['amount']} minor units of {row['currency']}"
+    return f"{row['to_bucket']} -> {row['from_bucket']}: {_money(row)}"
+
+
+def _money(row: Row) -> str:
+    return f"{row['players']} players, {row['amount']} minor units of {row['currency']}"
 
 
 def _told(conflicts: list[Row]) -> list[str]:
@@ -136,7 +140,7 @@ def _told(conflicts: list[Row]) -> list[str]:
 
 
 def _not_still(read: Read) -> list[str]:
-    """Say what keeps money from standing still: it is not sealed, a copy has not confirmed it, or events are on their way."""
+    """Name what still moves money: no seal, a copy that has not confirmed it, or pending events."""
     level = read.one("facts_gate")["freeze_level"]
     if level != SEALED:
         return [
@@ -149,11 +153,8 @@ def _not_still(read: Read) -> list[str]:
 def _next(params: Params, read: Read) -> str:
     if read.one("facts_gate")["freeze_level"] != SEALED:
         return SEAL
-    return (
-        "rubyops topology move "
-        + (f"--undo {params.undo}" if params.undo else params.file)
-        + " --dry-run"
-    )
+    named = f"--undo {params.undo}" if params.undo else params.file
+    return f"rubyops topology move {named} --dry-run"
 
 
 def _mapping(file: str) -> dict[str, Any]:
@@ -195,7 +196,6 @@ def _is_version(side: dict[str, object]) -> bool:
 
 COMMAND = Command(
     "topology-move",
-    "Move money from one topology's buckets to another's",
     Params,
     plan,
     undo="rubyops topology move --undo RUN",

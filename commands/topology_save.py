@@ -1,7 +1,7 @@
 """Save a topology document as a draft (A7-9: never over a version that was active).
 
-When: before a new version is validated and activated. Blast radius: one draft; money moves by what is active.
-Undo: not needed, a draft that is never activated does nothing.
+When: before a new version is validated and activated. Blast radius: one draft; only the active pair
+moves money. Undo: not needed, a draft that is never activated does nothing.
 """
 
 from dataclasses import dataclass
@@ -23,4 +23,4 @@ def plan(params: Params, read: Read) -> Planned:
     return plan_save("topology", "code", params.file, read)
 
 
-COMMAND = Command("topology-save", "Save a topology draft", Params, plan)
+COMMAND = Command("topology-save", Params, plan)

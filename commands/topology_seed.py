@@ -1,7 +1,7 @@
 """Save the environment's topology seed and its policies as drafts.
 
-When: on a fresh environment, before the first activation (LOC-3). Blast radius: drafts only; money moves by what is active.
-Undo: not needed, a draft that is never activated does nothing.
+When: on a fresh environment, before the first activation (LOC-3). Blast radius: drafts only; only
+the active pair moves money. Undo: not needed, a draft that is never activated does nothing.
 """
 
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the drafts unless they are saved, each with its policy; refuse a second seed beside another one."""
+    """Want the drafts unless all are saved; refuse a seed beside another one."""
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
     others = sorted({row["code"] for row in saved} - {code})
     if others:
         raise Refused(
-            f"Seeding {code} refused: {', '.join(others)} is loaded here, and an environment has exactly one seed (LOC-3). "
-            "Show the other topology in an environment of its own.",
+            f"Seeding {code} refused: {', '.join(others)} is loaded here, and an environment has "
+            "exactly one seed (LOC-3). Show the other topology in an environment of its own.",
             next_command="rubyops --help",
         )
     shipped = SEED_VERSIONS[code]
@@ -57,8 +57,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     ]
     if taken:
         raise Refused(
-            f"Seeding {code} refused: policy {DEFAULT_POLICY_KEY} is stored as {', '.join(taken)}, so the seed would have no policy. "
-            "Show this topology in an environment of its own.",
+            f"Seeding {code} refused: policy {DEFAULT_POLICY_KEY} is stored as {', '.join(taken)}, "
+            "so the seed would have no policy. Show this topology in an environment of its own.",
             next_command="rubyops policy show",
         )
     without = {row["version"] for row in saved} & set(shipped) - {
@@ -73,4 +73,4 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
 
 
-COMMAND = Command("topology-seed", "Save the environment's topology seed as drafts", Params, plan)
+COMMAND = Command("topology-seed", Params, plan)

@@ -106,7 +106,9 @@ def shipped(name: str, given: Mapping[str, str]) -> Playbook:
 
 def single_step(name: str, params: object) -> Playbook:
     """Make the playbook of one step that a command typed by hand is."""
-    step = Step(name, find_command(name).summary, "command", name, params, (), 0)
+    _known(name, COMMANDS, "command")
+    title = COMMANDS[name].summary.rstrip(".")
+    step = Step(name, title, "command", name, params, (), 0)
     return Playbook(name, step.title, "task", (step,), {}, COMMAND_LINE)
 
 

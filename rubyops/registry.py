@@ -1,7 +1,8 @@
-"""Every command, check and playbook by name: all that `rubyops` knows of them before one is used.
+"""Every command, check, playbook and kind of effect by name.
 
-These are literal tables, so that help and completion import nothing; a test compares them with the folders. A summary is the
-first line of the module's docstring, or the playbook's title.
+These tables are literal, so that help and completion import nothing. Tests compare them with the
+folders. A summary is the first line of the module's docstring, or the playbook's title; it is also
+the title of a run of that one command.
 """
 
 from typing import NamedTuple
@@ -43,11 +44,11 @@ EFFECTS: dict[str, EffectFamily] = {
 COMMANDS: dict[str, Entry] = {
     "backfill": Entry(
         "commands.backfill",
-        "Backfill: create wallet balances for legacy players who have none, with their opening money in the ledger.",
+        "Create missing wallet balances of legacy players, with opening money in the ledger.",
     ),
     "bets-rollback": Entry(
         "commands.bets_rollback",
-        "Roll one accepted bet back as the operator: the stake returns to exactly the sources that paid it.",
+        "Roll one accepted bet back as the operator: the stake returns to where it came from.",
     ),
     "bets-settle": Entry(
         "commands.bets_settle",
@@ -55,11 +56,11 @@ COMMANDS: dict[str, Entry] = {
     ),
     "canary": Entry(
         "commands.canary",
-        "Canary: one real deposit, bet, settlement and withdrawal, with the ledger tip agreeing at the end (PRD-4d).",
+        "Canary: one deposit, bet, settlement and withdrawal, and agreeing ledger tips (PRD-4d).",
     ),
     "confirm-health": Entry(
         "commands.confirm_health",
-        "Confirm health: every process green and every worker making progress, and keep that as part of this freeze's verification.",
+        "Confirm health: every process is green and every worker makes progress.",
     ),
     "confirm-way-back": Entry(
         "commands.confirm_way_back",
@@ -67,15 +68,14 @@ COMMANDS: dict[str, Entry] = {
     ),
     "dead-letter-discard": Entry(
         "commands.dead_letter_discard",
-        "Ask for an event that was set aside never to be applied, so that those behind it go on.",
+        "Ask for a dead letter never to be applied, so that the events behind it go on.",
     ),
     "dead-letter-replay": Entry(
         "commands.dead_letter_replay",
-        "Have an event that was set aside tried again, and then those that wait behind it.",
+        "Try a dead letter again, and then the events that wait behind it.",
     ),
     "drain-outbox": Entry(
-        "commands.drain_outbox",
-        "Drain: prove that no event of money is left anywhere between a money transaction and its consumers.",
+        "commands.drain_outbox", "Drain: prove that every money event is published and applied."
     ),
     "export": Entry(
         "commands.export_tables",
@@ -89,8 +89,7 @@ COMMANDS: dict[str, Entry] = {
         "Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`).",
     ),
     "gate-probe": Entry(
-        "commands.gate_probe",
-        "Probe one release gate that only a write can prove: on canary players, or with calls that must be refused.",
+        "commands.gate_probe", "Probe one release gate that only a write can prove."
     ),
     "migrate": Entry(
         "commands.migrate", "Migrate both databases to the newest schema of this checkout."
@@ -105,7 +104,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "reconcile-ledger": Entry(
         "commands.reconcile_ledger",
-        "Force a reconciliation cycle and see that it found nothing: tips, chains, records and conservation (PRD-T2c, PRD-4c).",
+        "Force a reconciliation cycle and demand that it finds nothing (PRD-T2c, PRD-4c).",
     ),
     "seed-players": Entry(
         "commands.seed_players", "Make legacy players over the seed tenants, for rehearsals."
@@ -116,7 +115,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "smoke": Entry(
         "commands.smoke",
-        "Smoke: health, both endpoints, real bets on players made for it, duplicate requests (SMK-1 to SMK-8).",
+        "Smoke: health, endpoints, canary bets and duplicate requests (SMK-1 to SMK-8).",
     ),
     "start-consumers": Entry(
         "commands.start_consumers",
@@ -132,16 +131,16 @@ COMMANDS: dict[str, Entry] = {
     ),
     "suites": Entry(
         "commands.suites",
-        "Run the unit and contract suites of this checkout, and keep what they said for this commit (LOC-6).",
+        "Run the unit and contract suites of this checkout and keep their result (LOC-6).",
     ),
     "thaw": Entry("commands.thaw", "Thaw: let money start again, after this freeze was verified."),
     "topology-activate": Entry(
         "commands.topology_activate",
-        "Activate a topology version together with its policy, in one transaction of wallet_service (A7).",
+        "Activate a topology version together with its policy, in one transaction (A7).",
     ),
     "topology-move": Entry(
         "commands.topology_move",
-        "Move all that players hold in one topology's buckets to another's, or take such a move back (A7-8).",
+        "Move everything in one topology's buckets to another's, or take a move back (A7-8).",
     ),
     "topology-save": Entry(
         "commands.topology_save",
@@ -159,7 +158,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "conservation": Entry(
         "checks.money.conservation",
-        "Money from outside equals what players hold and have staked, per brand and currency (SPEC 1.3).",
+        "Money from outside equals what players hold and have staked, per brand and currency "
+        "(SPEC 1.3).",
     ),
     "ledger-covers-movements": Entry(
         "checks.money.ledger_covers_movements",
@@ -179,7 +179,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "outbox-drained": Entry(
         "checks.money.outbox_drained",
-        "Every event is published and applied, and every consumer group has acknowledged its streams.",
+        "Every event is published and applied, and every consumer group has acknowledged its "
+        "streams.",
     ),
     "records-agree": Entry(
         "checks.money.records_agree",
@@ -187,7 +188,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "snapshots-present": Entry(
         "checks.money.snapshots_present",
-        "Every transactional record names the topology and policy that it was made under, and they exist.",
+        "Every transactional record names the topology and policy that it was made under, "
+        "and they exist.",
     ),
     "code-current": Entry(
         "checks.platform.code_current",
@@ -195,19 +197,23 @@ CHECKS: dict[str, Entry] = {
     ),
     "forward-progress": Entry(
         "checks.platform.forward_progress",
-        "Every copy of each worker runs and does useful turns; heartbeats of running copies are fresh.",
+        "Every copy of each worker runs and does useful turns; heartbeats of running copies "
+        "are fresh.",
     ),
     "freeze-acknowledged": Entry(
         "checks.platform.freeze_acknowledged",
-        "The freeze level that `control` wants is in force: fence row and every copy that may act agree.",
+        "The freeze level that `control` wants is in force: fence row and every copy that "
+        "may act agree.",
     ),
     "migrations-current": Entry(
         "checks.platform.migrations_current",
-        "Both databases have the schema of this checkout: its newest revision, and its definitions.",
+        "Both databases have the schema of this checkout: its newest revision, and its "
+        "definitions.",
     ),
     "policy-endpoint": Entry(
         "checks.platform.policy_endpoint",
-        "The policy endpoint answers exactly the active policies, each bound to the active topology.",
+        "The policy endpoint answers exactly the active policies, each bound to the active "
+        "topology.",
     ),
     "service-health": Entry(
         "checks.platform.service_health",
@@ -227,7 +233,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "gate-02": Entry(
         "checks.release.gate_02",
-        "GATE-2: the local end-to-end flows passed for this very commit and this environment's topology.",
+        "GATE-2: the local end-to-end flows passed for this very commit and this "
+        "environment's topology.",
     ),
     "gate-03": Entry(
         "checks.release.gate_03",
@@ -238,11 +245,13 @@ CHECKS: dict[str, Entry] = {
     ),
     "gate-05": Entry(
         "checks.release.gate_05",
-        "GATE-5: settlement and rollback follow the breakdown of acceptance, never today's balances.",
+        "GATE-5: settlement and rollback follow the breakdown of acceptance, never today's "
+        "balances.",
     ),
     "gate-06": Entry(
         "checks.release.gate_06",
-        "GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance.",
+        "GATE-6: coupon grants stay rows of their own and are never collapsed into one "
+        "coupon balance.",
     ),
     "gate-07": Entry("checks.release.gate_07", "GATE-7: points can neither be bet nor withdrawn."),
     "gate-08": Entry(

@@ -127,7 +127,7 @@ class Unthought:
 
 def planted(name: str, plan: Any, params: type = Nothing) -> dict[str, Command[Any]]:
     """Make one command."""
-    return {name: Command(name, name, params, plan)}
+    return {name: Command(name, params, plan)}
 
 
 @in_world("empty")

@@ -1,6 +1,7 @@
-"""Every flow by its source id: real calls from the gateway on players made for it, judged by what they leave behind.
+"""Every flow by its source id: real calls from the gateway on, on players made for the flow.
 
-A flow raises `CheckFailed` with what was expected and what was found; what it returns goes to the journal.
+A flow raises `CheckFailed` with the expected and the found value. Its return value goes to the
+journal.
 """
 
 from collections.abc import Callable

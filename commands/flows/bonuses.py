@@ -1,4 +1,7 @@
-"""FLOW-4: a sports and a casino bonus are active at once, each pays at its own games, keeps its winnings and owes its own turnover."""
+"""FLOW-4: a sports and a casino bonus are active at once.
+
+Each bonus pays at its own games, keeps its winnings and owes its own turnover.
+"""
 
 from decimal import ROUND_CEILING, Decimal
 
@@ -14,7 +17,10 @@ SIDES = {"sports": ("mocksports",), "casino": ("mocklive", "mockslots")}
 
 
 def both_active(actor: Actor) -> dict[str, object]:
-    """FLOW-4 on one player who holds bonus money alone. Where all games share one bonus bucket, both bonuses lie in it."""
+    """FLOW-4 on one player who holds bonus money alone.
+
+    Both bonuses lie in one bucket where all games share it.
+    """
     script = begin("FLOW-4", actor)
     rollings = {side: _issue(script, side, providers[0]) for side, providers in SIDES.items()}
     for providers in SIDES.values():
@@ -67,7 +73,10 @@ def _play(script: Script, provider: str) -> None:
 
 
 def _owe(script: Script, rollings: dict[str, str]) -> None:
-    """Demand both rollings, active at the same time, each with the turnover of the bets that its bucket paid (the older one first)."""
+    """Demand both rollings, active at once, each with the turnover of its bucket's bets.
+
+    The older rolling counts first.
+    """
     stake = script.minor(STAKE)
     counted = {side: len(providers) * stake for side, providers in SIDES.items()}
     if _account(script, "mocksports") == _account(script, "mocklive"):

@@ -84,7 +84,8 @@ def _judge(tally: Tally, relations: int) -> dict[str, object]:
     }
     if tally.allowed:
         raise CheckFailed(
-            f"{TITLE}: writes that a role was not refused: {len(tally.allowed)}; first: {tally.allowed[0]}",
+            f"{TITLE}: writes that a role was not refused: {len(tally.allowed)}; "
+            f"first: {tally.allowed[0]}",
             details={**facts, "samples": tally.allowed[:SAMPLES]},
         )
     if tally.open or not tally.tried:

@@ -1,4 +1,7 @@
-"""STG-7: what pays for a bet is for the policy and the player to say; a callback that names it is refused and moves nothing."""
+"""STG-7: the policy and the player decide which money pays for a bet.
+
+A callback that names sources is refused and moves nothing.
+"""
 
 from commands.flows._script import WITHDRAWABLE, Script, begin
 from rubyops.ports import Actor, HttpAnswer
@@ -10,7 +13,10 @@ INVALID = "INVALID"
 
 
 def cannot_override(actor: Actor) -> dict[str, object]:
-    """Name sources, buckets and policy in every callback: each is a 422 that says which field, and the bet stays as it was."""
+    """Name sources, buckets and policy in every callback.
+
+    Each is a 422 that names the field, and the bet stays as it was.
+    """
     script = begin("STG-7", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(PROVIDER))
     named = _named(script)

@@ -1,7 +1,7 @@
 """The canary (PRD-4d): deposit, bet, settle, withdraw, and balances that agree with the ledger tip.
 
-It waits for no event, because a sealed wallet lets nothing but the canary's own calls pass: what is bet goes to a bucket and
-stays short of its rolling, what is withdrawn goes to cash.
+It waits for no event, because a sealed wallet lets only the canary's own calls pass. The stake
+comes from a bucket and stays below its rolling's turnover; the withdrawal comes from cash.
 """
 
 from commands.flows._script import begin

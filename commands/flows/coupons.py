@@ -1,4 +1,7 @@
-"""FLOW-5 to FLOW-7: a coupon pays at the games of its scope, is refused at the others, keeps its winnings, and is taken back whole."""
+"""FLOW-5 to FLOW-7: a coupon pays at the games of its scope and is refused at others.
+
+It keeps its winnings, and is taken back whole.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -75,7 +78,7 @@ def _issue(script: Script, scope: Mapping[str, object]) -> Mapping[str, Any]:
 
 
 def _take_back(script: Script, grant: Mapping[str, Any], held: int) -> None:
-    """Reverse the coupon: its own row says how much that is, and a caller who says it is refused (A8-5)."""
+    """Reverse the coupon: its own row holds the amount, and a caller may not name one (A8-5)."""
     path = "/api/v1/coupon-grants/reverse"
     named = script.actor.as_admin(
         "POST",

@@ -1,4 +1,7 @@
-"""The release gates that only a call can prove: GATE-5, GATE-7, GATE-8, GATE-10. Each first reads what its check reads."""
+"""The release gates that only a call can prove: GATE-5, GATE-7, GATE-8, GATE-10.
+
+Each reads the facts of its check first.
+"""
 
 import copy
 import re
@@ -25,7 +28,10 @@ _PATH_PART = re.compile(r"\{\w+\}")
 
 
 def stored_breakdown(actor: Actor) -> dict[str, object]:
-    """GATE-5: after a change of balances, rollback and settlement still follow the breakdown stored at acceptance."""
+    """GATE-5: rollback and settlement follow the breakdown stored at acceptance.
+
+    Balances change in between.
+    """
     _demand_no_breach("GATE-5", gate_05.audit(actor.read))
     rolled_back = begin("GATE-5", actor, "rollback")
     bet = bet_from_two_sources(rolled_back, "15.00")
@@ -51,7 +57,7 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
 
 
 def points(actor: Actor) -> dict[str, object]:
-    """GATE-7: a policy that funds bets with points or turns them into withdrawable money is refused; so are a bet and a withdrawal."""
+    """GATE-7: points fund no bet and no withdrawal, and no policy may allow it."""
     _demand_no_breach("GATE-7", gate_07.audit(actor.read))
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
@@ -93,7 +99,7 @@ def points(actor: Actor) -> dict[str, object]:
 
 
 def reachable(actor: Actor) -> dict[str, object]:
-    """GATE-8: a topology that lacks a bucket holding money, or changes its meaning, is refused by rule A7-8."""
+    """GATE-8: rule A7-8 refuses a topology that drops or redefines a bucket that holds money."""
     _demand_no_breach("GATE-8", gate_08.audit(actor.read))
     script = begin("GATE-8", actor)
     bucket = script.normal(PROVIDER)
@@ -112,7 +118,7 @@ def reachable(actor: Actor) -> dict[str, object]:
 
 
 def legacy_token(actor: Actor) -> dict[str, object]:
-    """GATE-10: no copy has the legacy shared token, and every process that others call answers 401 to a call that shows one."""
+    """GATE-10: no copy has the legacy shared token, and every called process answers it by 401."""
     demand("GATE-10", gate_10.audit(actor.read))
     script = begin("GATE-10", actor)
     doors = _doors(script)
@@ -129,7 +135,7 @@ def legacy_token(actor: Actor) -> dict[str, object]:
 
 
 def _doors(script: Script) -> dict[str, str]:
-    """Choose one internal route to GET of every process that has any; a credential is looked at before what the path names."""
+    """Choose one internal GET route of every process; credentials are checked before the path."""
     found: dict[str, str] = {}
     for process, method, path in ROUTE_CALLERS:
         if method == "GET":
@@ -167,7 +173,7 @@ def _validate(script: Script, topology: Mapping[str, Any], policy: Mapping[str, 
 def _keeps(
     script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str
 ) -> None:
-    """Demand that the unchanged pair keeps this rule, so that a refusal of the changed one means something.
+    """Demand that the unchanged pair keeps this rule: else a refusal of the changed one is void.
 
     Its other rules are other gates' business.
     """

@@ -13,10 +13,11 @@ FULL_RATIO_BPS = 10_000
 
 
 def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
-    """Deposit into the provider's normal bucket and bet it until its rolling releases it; return how often it was bet.
+    """Deposit into the provider's normal bucket and bet it until its rolling completes.
 
-    It is bet in two halves, of which one is lost and the other pays double: a bet that pays its stake back may count nothing.
-    How often it takes follows from the policy's multiplier and the brand's ratio, so the rolling itself is looked at. Each bet
+    Returns how often it was bet. It is bet in two halves: one is lost and the other pays double,
+    because a bet that pays its stake back may count nothing. The number of bets follows from the
+    policy's multiplier and the brand's ratio, so the rolling itself is read. Each bet
     is paid by this bucket alone, whatever else the player holds.
     """
     bucket, stake = script.normal(provider), script.minor(amount)
@@ -40,7 +41,8 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
             )
             return number
     raise CheckFailed(
-        f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of {amount}; it did not"
+        f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of "
+        f"{amount}; it did not"
     )
 
 
@@ -86,7 +88,8 @@ def pay_out(script: Script, amount: str) -> None:
             player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw")
         ),
     )
-    path = f"/api/v1/finance/withdrawals/{script.field('the withdrawal', answer, 'transaction', 'tx_id')}"
+    number = script.field("the withdrawal", answer, "transaction", "tx_id")
+    path = f"/api/v1/finance/withdrawals/{number}"
     review = {"action": "approve", "reason": f"{script.title} canary"}
     script.accepted(
         "approval of the withdrawal",
@@ -104,7 +107,7 @@ def pay_out(script: Script, amount: str) -> None:
 
 
 def first_rolling(script: Script, bucket: str) -> Row:
-    """Return the oldest rolling of the player's bucket; one that does not exist yet counts nothing."""
+    """Return the oldest rolling of the player's bucket; a missing one has counted nothing."""
     rows = script.actor.read.rows(
         "facts_first_rolling",
         brand_id=script.player.brand_id,
@@ -116,7 +119,7 @@ def first_rolling(script: Script, bucket: str) -> Row:
 
 
 def part_of_brand(script: Script, required: int) -> int:
-    """Return what of a required turnover (minor units) the player's brand asks for, rounded up (RS-10)."""
+    """Return the brand's part of a required turnover, in minor units, rounded up (RS-10)."""
     ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)[
         "completion_ratio_bps"
     ]
@@ -124,7 +127,7 @@ def part_of_brand(script: Script, required: int) -> int:
 
 
 def owed(script: Script, bucket: str, amount: int) -> int:
-    """Say what a deposit's rolling has to ask for: the active policy's multiple of it, in the part that the brand asks for."""
+    """Return the turnover that a deposit owes: the policy's multiple, in the brand's part."""
     multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
     return part_of_brand(
         script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))

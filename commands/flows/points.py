@@ -1,4 +1,7 @@
-"""FLOW-8: points are credited, become money in every bucket that the policy offers, and each transfer brings a rolling of its own."""
+"""FLOW-8: points are credited and become money in every bucket that the policy offers.
+
+Each transfer brings a rolling of its own.
+"""
 
 from decimal import ROUND_CEILING, Decimal
 

@@ -1,4 +1,7 @@
-"""Forced reconciliation (PRD-T2c, PRD-4c): a cycle of wallet_service finds nothing, its gauge says 0, and so do the views."""
+"""Forced reconciliation (PRD-T2c, PRD-4c): a cycle of wallet_service finds nothing.
+
+Its gauge says 0, and so do the views.
+"""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +21,13 @@ _LINE = re.compile(rf"^{GAUGE}(?:\{{[^}}]*\}})? (\S+)$", re.MULTILINE)
 
 
 def forced_cycle(actor: Actor) -> dict[str, object]:
-    """Force a cycle, then look for oneself in one snapshot."""
+    """Force a cycle, then run the checks of money, which must agree with it."""
     answer = actor.as_operator(WALLET_SERVICE, "POST", PATH, {}, key="cycle")
     body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
     if answer.status != 200:
+        reason = body.get("code") or answer.error or ""
         raise CheckFailed(
-            f"{TITLE}: expected 200 on {PATH}, found {answer.status} {body.get('code') or answer.error or ''}".rstrip()
+            f"{TITLE}: expected 200 on {PATH}, found {answer.status} {reason}".rstrip()
         )
     tips = ledger_tips.run(actor.read)
     for finding in (tips, conservation.run(actor.read), records_agree.run(actor.read)):
@@ -41,14 +45,15 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
 
 
 def _gauge(read: Read) -> str:
-    """Return what the copies' gauges say; each cycle sets it on the copy that ran it."""
+    """Return the gauge of every copy, which the cycle sets on the copy that ran it."""
     answers = ask_every_copy(read, "/metrics")
     if isinstance(answers, Finding):
         raise Inconclusive(f"{TITLE}: {answers.summary}", details=answers.details)
     values = [value for answer in answers.values() for value in _LINE.findall(_text(answer))]
     if not values or any(value not in ("0", "0.0") for value in values):
         raise CheckFailed(
-            f"{TITLE}: expected {GAUGE} 0 on wallet_service, found {', '.join(values) or 'no such gauge'}"
+            f"{TITLE}: expected {GAUGE} 0 on wallet_service, "
+            f"found {', '.join(values) or 'no such gauge'}"
         )
     return "0"
 

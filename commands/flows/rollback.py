@@ -30,7 +30,7 @@ def restores_breakdown(actor: Actor) -> dict[str, object]:
 
 
 def bet_from_two_sources(script: Script, stake: str) -> Bet:
-    """Earn withdrawable money, add normal money, and bet more than either: withdrawable pays last."""
+    """Earn withdrawable money, add normal money, bet more than either: withdrawable pays last."""
     roll_over(script, PROVIDER, PART, key="earn")
     script.deposit(PART, key="second-deposit", bucket=script.normal(PROVIDER))
     bet = script.bet(PROVIDER, stake, key="two")

@@ -1,4 +1,4 @@
-"""FLOW-1, FLOW-2, FLOW-3: a normal deposit, bets and settlements, rolling, and the money withdrawn."""
+"""FLOW-1, FLOW-2, FLOW-3: a normal deposit, bets, settlements, rolling, and a withdrawal."""
 
 from commands.flows._script import NORMAL_BUCKETS, WITHDRAWABLE, Script, begin
 from commands.flows.money import first_rolling, pay_out, roll_over, to_cash
@@ -57,7 +57,7 @@ def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
 
 
 def _hold_beside(script: Script, bucket: str) -> list[str]:
-    """Put some money into every other normal bucket that the topology has: what serves other games must stay as it is."""
+    """Put money into every other normal bucket: money for other games must stay as it is."""
     others = sorted(set(NORMAL_BUCKETS[script.topology].values()) - {bucket})
     for other in others:
         script.deposit(BESIDE, key=f"beside-{other}", bucket=other)

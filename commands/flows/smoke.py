@@ -6,7 +6,8 @@ from commands.flows._script import Script, begin
 from rubyops.ports import Actor
 from wallet_runtime.contract.codes import IDEMPOTENCY_PAYLOAD_MISMATCH
 
-# The stake is less than the deposit's rolling asks for, so that nothing completes: a sealed wallet would refuse the release.
+# The stake is less than the turnover that the deposit owes, so no rolling completes: a sealed
+# wallet would refuse the release.
 AMOUNT = "10.00"
 STAKE = "2.00"
 PAYOUT = "3.50"

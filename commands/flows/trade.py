@@ -21,7 +21,10 @@ PAYOUT = "3.00"
 
 
 def cash_to_bucket(actor: Actor) -> dict[str, object]:
-    """Move a part of the cash into a bucket: it owes what a deposit owes, and more than there is stays where it is."""
+    """Move a part of the cash into a bucket: it owes a deposit's turnover.
+
+    More than there is stays where it is.
+    """
     script = begin("cash-to-bucket", actor)
     bucket = script.normal(PROVIDER)
     script.deposit(CASH, key="deposit")
@@ -52,7 +55,7 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
 
 
 def expired_obligation(actor: Actor) -> dict[str, object]:
-    """Let a deposit's rolling lapse: a bet gives the stake back to the locked money, and the winnings alone can be withdrawn."""
+    """Let a deposit's rolling lapse: a stake returns to locked money, only winnings are free."""
     script = begin("expired-obligation", actor)
     bucket = script.normal(PROVIDER)
     script.deposit(LAPSING, key="deposit", bucket=bucket)
@@ -116,13 +119,14 @@ def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
 
 
 def _demand_that_it_lapses(script: Script, rolling: Mapping[str, Any]) -> None:
-    """Raise `Inconclusive` where the canaries' brand lets no rolling lapse while the flow can wait."""
+    """Raise `Inconclusive` where no rolling of the canaries' brand lapses in the flow's time."""
     expires_at = rolling["expires_at"]
     soon = datetime.now(UTC) + timedelta(seconds=EVENT_PATH_SECONDS)
     if expires_at is None or datetime.fromisoformat(str(expires_at)) > soon:
         raise Inconclusive(
-            f"{script.title}: rollings of the canaries' brand {script.player.brand_id} lapse at {expires_at or 'no time'}, and the flow "
-            f"waits {EVENT_PATH_SECONDS:g} s; `expires_after` of rolling.brand_config says when",
+            f"{script.title}: rollings of the canaries' brand {script.player.brand_id} lapse at "
+            f"{expires_at or 'no time'}, and the flow waits {EVENT_PATH_SECONDS:g} s; "
+            "`expires_after` of rolling.brand_config says when",
             next_command="rubyops flow --help",
         )
 

@@ -1,4 +1,7 @@
-"""FLOW-9, FLOW-10: a transfer between sports and casino takes its part of the open turnover along. FLOW-11: the legacy aliases."""
+"""FLOW-9, FLOW-10: a transfer between sports and casino takes its part of the open turnover along.
+
+FLOW-11: the legacy aliases.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +14,9 @@ ALIASES = ("sports-to-casino", "casino-to-sports")
 DEPOSIT = "9.00"
 STAKE = "3.00"
 PAYOUT = "4.00"
-PART = "3.33"  # of the 10.00 that the bucket then holds: a part of the turnover that is no whole number, so that rounding shows
+# Of the 10.00 that the bucket then holds. Its part of the turnover is no whole number, so that
+# rounding shows.
+PART = "3.33"
 THERE = "1.00"
 THERE_PAYOUT = "1.50"
 
@@ -130,7 +135,10 @@ def _move_part(script: Script, source: str, target: str) -> str:
 
 
 def _took_its_part(script: Script, inherited: str, target: str) -> None:
-    """Demand that the new rolling owes its part of what was open and the old one the rest, both rounded up."""
+    """Demand that the new rolling owes its part of the open turnover, and the old one the rest.
+
+    Both are rounded up.
+    """
     script.wait_until(
         f"rolling_service has the rolling inherited by {target}",
         lambda: inherited in script.rollings(),

@@ -1,4 +1,7 @@
-"""Wins beside a bet's payout: a free round of a campaign, and a jackpot on a settled bet; each paid once and taken back whole."""
+"""Wins beside a bet's payout: a free round of a campaign, and a jackpot on a settled bet.
+
+Each is paid once and taken back whole.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +18,7 @@ NEVER = "2999-01-01T00:00:00Z"
 
 
 def free_round(actor: Actor) -> dict[str, object]:
-    """Pay wins without a stake of a campaign: within its bounds, once per transaction, and taken back whole."""
+    """Pay a campaign's wins without a stake: bounded, once per transaction, taken back whole."""
     script = begin("free-round", actor)
     code = _campaign(script)
     target = _target(script)
@@ -56,7 +59,10 @@ def free_round(actor: Actor) -> dict[str, object]:
 
 
 def jackpot(actor: Actor) -> dict[str, object]:
-    """Pay a second win on a round after its bet is settled: where the bet's winnings go, and back before the bet goes back."""
+    """Pay a second win on a round after its bet is settled, to where the bet's winnings go.
+
+    It is taken back before the bet is.
+    """
     script = begin("jackpot", actor)
     bucket = script.account(script.normal(PROVIDER))
     script.deposit(DEPOSIT, key="deposit", bucket=script.normal(PROVIDER))

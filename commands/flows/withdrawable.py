@@ -1,4 +1,7 @@
-"""FLOW-12: a bet of a player who holds withdrawable money, under every withdrawable policy that the active policy configures."""
+"""FLOW-12: a bet of a player who holds withdrawable money.
+
+It is played under every withdrawable policy that the active policy configures.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -16,7 +19,7 @@ STAKE = "15.00"  # more than either part, so that the order shows
 
 
 def every_policy(actor: Actor) -> dict[str, object]:
-    """FLOW-12: for each provider type, withdrawable money pays last, first or not at all, as its rule says."""
+    """FLOW-12: withdrawable money pays last, first or not at all, by the provider type's rule."""
     demand_topology("FLOW-12", actor)
     played = {}
     for provider, provider_type in PROVIDERS.items():
@@ -53,7 +56,8 @@ def _earn(script: Script, policy: dict[str, Any], provider: str) -> None:
     ]
     if not combined:
         raise CheckFailed(
-            f"{script.title}: expected a provider type under a combined rule to earn withdrawable money with, found none"
+            f"{script.title}: expected a provider type under a combined rule to earn withdrawable "
+            "money with, found none"
         )
     roll_over(script, provider if provider in combined else combined[0], PART, key="earn")
     script.deposit(PART, key="beside", bucket=script.normal(provider))
@@ -73,7 +77,7 @@ def _in_order(script: Script, provider: str, use: str) -> Bet:
 
 
 def _pick(script: Script, provider: str, use: str) -> Bet:
-    """Pick the withdrawable bucket where the player picks; where it may not be picked, that is refused."""
+    """Pick the withdrawable bucket as the player; a forbidden choice is refused."""
     part, picked = (
         script.minor(PART),
         script.normal(provider) if use == "not_usable" else WITHDRAWABLE,
@@ -101,7 +105,10 @@ def _bet(script: Script, provider: str, amount: str, funding: dict[str, int]) ->
 
 
 def _destinations(script: Script, policy: dict[str, Any], bet: Bet) -> dict[str, int]:
-    """Say where a payout of just the stake goes: the deposit's rolling is still active, withdrawable money never has one."""
+    """Name the account that a payout of just the stake goes to.
+
+    The deposit's rolling is still active; withdrawable money never has one.
+    """
     due: dict[str, int] = {}
     for account, part in bet.funding.items():
         code = account.partition("/")[2]

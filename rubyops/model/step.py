@@ -47,7 +47,6 @@ class Command(Generic[P]):
     """
 
     name: str
-    summary: str
     params: type[P]
     plan: Callable[[P, Read], Planned | NoOp]
     undo: str | None = None

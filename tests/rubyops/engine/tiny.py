@@ -63,11 +63,11 @@ def _restart(params: Params, read: Read) -> Planned:
 
 
 COMMANDS: dict[str, Command[Any]] = {
-    "adopt": Command("adopt", "Take over the freeze of a run", Params, _adopt, guard_money=False),
-    "freeze": Command("freeze", "Freeze", Params, _freeze, guard_money=False),
-    "several": Command("several", "Call several times", Params, _several),
+    "adopt": Command("adopt", Params, _adopt, guard_money=False),
+    "freeze": Command("freeze", Params, _freeze, guard_money=False),
+    "several": Command("several", Params, _several),
     "suites": suites.COMMAND,
-    "restart": Command("restart", "Stop and start", Params, _restart),
+    "restart": Command("restart", Params, _restart),
 }
 CHECKS = {"fine": Check("fine", "Fine", ("GATE-1",), lambda read: passed("fine"))}
 LIBRARY = Library(tuple(COMMANDS), tuple(CHECKS), COMMANDS.__getitem__, CHECKS.__getitem__)

@@ -81,7 +81,6 @@ def test_a_suite_of_which_nothing_was_played(statuses: tuple[Any, ...], passed: 
     plan = Plan(Playbook("p", "p", "rollout", steps, {}, ""), plans, "p-1")
     command: Command[Any] = Command(
         "flow",
-        "f",
         object,
         lambda params, read: Planned((), {}),
         records=lambda params, facts: "flows",

@@ -1,4 +1,4 @@
-"""Going back to the pair that was active before: which one it is, and what forbids it (PRD-T2b)."""
+"""The previous pair: which one it is, and what forbids going back to it (PRD-T2b)."""
 
 from itertools import chain
 from urllib.parse import quote
@@ -18,16 +18,18 @@ def pair_to_go_back_to(read: Read) -> Pair:
     before = pair_before(read.rows("facts_activations"))
     if before is None:
         raise Refused(
-            "There is no pair to go back to: no other one was active before the present one, so tier 2 does not apply.",
+            "There is no pair to go back to: no other one was active before the present one, so "
+            "tier 2 does not apply.",
             next_command="rubyops topology show",
         )
     return before
 
 
 def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
-    """Raise `Refused` while accepted bets are open on the pair that is to be left.
+    """Raise `Refused` while accepted bets are open on the candidate, the pair to be left.
 
-    Names each bet and what to do with it. Without an active pair nobody knows which bets count.
+    The refusal names each bet and its next command. Without an active pair nobody knows which bets
+    count.
     """
     if candidate is None:
         raise Refused(
@@ -45,7 +47,8 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
     total, first = bets[0]["total"], bets[0]["authorization_id"]
     bets_are = "1 accepted bet is" if total == 1 else f"{total} accepted bets are"
     lines = [
-        f"Going back refused: {bets_are} open on {candidate} and would be stranded (PRD-T2b). Settle or roll back each:"
+        f"Going back refused: {bets_are} open on {candidate} and would be stranded (PRD-T2b). "
+        "Settle or roll back each:"
     ]
     for bet in bets:
         stake = f"stake {bet['stake']} minor units of {bet['currency']}"
@@ -55,7 +58,9 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
     lines += [f"  ... and {total - len(bets)} more"] if total > len(bets) else []
     raise Refused(
         "\n".join(lines),
-        next_command=f"rubyops bets settle {first} --payout AMOUNT   |   rubyops bets rollback {first}",
+        next_command=(
+            f"rubyops bets settle {first} --payout AMOUNT   |   rubyops bets rollback {first}"
+        ),
         details={"authorizations": [bet["authorization_id"] for bet in bets], "total": total},
     )
 
@@ -63,8 +68,8 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
 def refuse_what_activation_would(read: Read, target: Pair) -> None:
     """Raise `Refused` where wallet_service would refuse to activate this pair, with every reason.
 
-    The rules are asked of wallet_service, which applies them in the activation itself (A7-1 to
-    A7-8). Raises `Unreachable` where a copy does not say.
+    wallet_service answers by the rules of the activation itself (A7-1 to A7-8). Raises
+    `Unreachable` when a copy does not answer.
     """
     key = quote(target.policy_key, safe="")
     pair = f"{target.topology_version}/{key}/{target.policy_version}"
