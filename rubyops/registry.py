@@ -1,4 +1,4 @@
-"""Every command, check, playbook and kind of effect by name.
+"""Every command, check, playbook, kind of effect and driver by name.
 
 These tables are literal, so that help and completion import nothing. Tests compare them with the
 folders. A summary is the first line of the module's docstring, or the playbook's title; it is also
@@ -40,6 +40,8 @@ EFFECTS: dict[str, EffectFamily] = {
     "verification": _family("verification", "BeginVerification", "RecordVerification"),
     "wait": _family("wait", "WaitFor"),
 }
+
+DRIVERS: dict[str, str] = {"local": "rubyops.adapters.local.driver"}
 
 COMMANDS: dict[str, Entry] = {
     "backfill": Entry(

@@ -19,7 +19,6 @@ from rubyops.adapters.fence import EnvironmentFence
 from rubyops.adapters.host import this_process
 from rubyops.adapters.http import CallClient, encode
 from rubyops.adapters.journal_file import JournalFolder
-from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.read import Reader
 from rubyops.adapters.results import SealedResults
 from rubyops.adapters.suites import PytestSuites
@@ -34,7 +33,7 @@ from rubyops.model.finding import Finding
 from rubyops.model.recorded import Evidence
 from rubyops.model.step import Check, Command, Playbook
 from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
-from rubyops.registry import EFFECTS
+from rubyops.registry import DRIVERS, EFFECTS
 from rubyops.stop_signal import StopSignal
 
 OPERATORS_ROLE = "rubyops_ops"
@@ -99,7 +98,7 @@ def wire(
     environment: Environment, facts: EnvironmentFacts, results: SealedResults, names: Names
 ) -> EnvironmentServices:
     """Put an environment together."""
-    driver = LocalDriver(environment)
+    driver: Driver = import_module(DRIVERS[environment.driver]).connect(environment)
     journals = JournalFolder(environment.home / "journal")
     # A server that was late once is asked shortly by every link, so that bounds do not add up.
     patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}

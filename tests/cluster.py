@@ -17,7 +17,7 @@ import redis
 from psycopg import sql as composed
 
 from rubyops.adapters import migrations
-from rubyops.adapters.local.given import GivenPostgres, GivenRedis
+from rubyops.adapters.local.external_servers import ExternalPostgres, ExternalRedis
 from rubyops.adapters.local.keyring import LOGIN_ROLES, role_password
 from rubyops.adapters.local.servers import REDIS_USERS, SERVICES_USER, SUPERUSER
 from rubyops.model.secret import Secret
@@ -41,7 +41,7 @@ class TestDatabase:
 
     __test__ = False
 
-    postgres: GivenPostgres
+    postgres: ExternalPostgres
     name: str
 
     @property
@@ -79,9 +79,9 @@ class Cluster:
         return PREFIX + self.folder.name[-8:]
 
     @property
-    def postgres(self) -> GivenPostgres:
+    def postgres(self) -> ExternalPostgres:
         """The PostgreSQL."""
-        return GivenPostgres(Secret(f"{self.servers.postgres}/{self.prefix}"))
+        return ExternalPostgres(Secret(f"{self.servers.postgres}/{self.prefix}"))
 
     @property
     def superuser_dsn(self) -> str:
@@ -108,9 +108,9 @@ class Cluster:
         finally:
             self.run("DROP DATABASE {} WITH (FORCE)", name)
 
-    def redis(self, number: int) -> GivenRedis:
+    def redis(self, number: int) -> ExternalRedis:
         """One logical database."""
-        return GivenRedis(Secret(f"{self.servers.redis}/{number}"), self.prefix)
+        return ExternalRedis(Secret(f"{self.servers.redis}/{number}"), self.prefix)
 
     def redis_url(self, number: int, user: str = SERVICES_USER) -> str:
         """The URL of a user of one logical database that `take_logical_database` gave."""
@@ -141,7 +141,7 @@ class Cluster:
         database = self.database_name(home.name.replace("-", "_"))
         return {
             "database_url": self.postgres.dsn(SUPERUSER, PASSWORD, database),
-            "redis_url": self.redis(self.take_logical_database()).given.reveal(),
+            "redis_url": self.redis(self.take_logical_database()).admin_url.reveal(),
         }
 
     def run(self, text: str, *names: str) -> None:

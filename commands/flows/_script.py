@@ -1,7 +1,8 @@
-"""What flows are written with: one canary player's deposits, bets, withdrawals, and expectations that say what was found.
+"""The script of a flow: deposits, bets, withdrawals and expectations of one canary player.
 
-A flow may be played again under the same request ids after the operator's process died half-way, and every answer is then a
-replay. So what lies in between is judged by answers and by the ledger, which only grows; balances are judged at the end.
+A flow may be played again under the same request ids after the operator's process died half-way,
+and every answer is then a replay. So steps in between are judged by answers and by the ledger,
+which only grows; balances are judged at the end.
 """
 
 import time
@@ -11,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rubyops.errors import CheckFailed, Inconclusive
+from rubyops.polling import poll
 from rubyops.ports import Actor, CanaryPlayer, HttpAnswer, Row
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING, CURRENCY_EXPONENTS
@@ -18,9 +20,8 @@ from wallet_runtime.contract.processes import ROLLING_SERVICE
 from wallet_runtime.contract.providers import LIVE, PROVIDERS, SLOTS, SPORTS
 
 OK = (200, 201)
-EVENT_PATH_SECONDS = (
-    20.0  # outbox, stream, rolling, completion, wallet: usually well under one second
-)
+# Outbox, stream, rolling, completion, wallet: usually well under one second.
+EVENT_PATH_SECONDS = 20.0
 POLL_SECONDS = 0.05
 LEDGER_ROWS_MAX = 500
 WITHDRAWABLE = "WITHDRAWABLE"
@@ -37,7 +38,7 @@ ROLLING_AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
 
 @dataclass(frozen=True)
 class Bet:
-    """An accepted bet: its ids and its funding in minor units per account, as the wallet answered it."""
+    """An accepted bet as the wallet answered it: ids, and funding in minor units per account."""
 
     provider: str
     bet_id: str
@@ -49,7 +50,10 @@ class Bet:
 
 @dataclass(frozen=True)
 class Script:
-    """One flow's actor with one player. `title` opens every sentence about a failed expectation, `label` keeps players' ids apart."""
+    """One flow's actor with one player.
+
+    `title` opens every sentence about a failed expectation. `label` keeps players' ids apart.
+    """
 
     title: str
     label: str
@@ -62,16 +66,10 @@ class Script:
         return self.actor.read.environment.topology
 
     def active_documents(self) -> Row:
-        """Return the documents of the active pair.
-
-        Without one there is nothing that a flow could play on.
-        """
+        """Return the documents of the active pair. Raises `CheckFailed` when there is none."""
         rows = self.actor.read.rows("facts_active_documents")
-        self.expect(
-            "active pairs of a topology and a policy (`rubyops rollout local` activates one)",
-            len(rows),
-            1,
-        )
+        what = "active pairs of a topology and a policy (`rubyops rollout local` activates one)"
+        self.expect(what, len(rows), 1)
         return rows[0]
 
     def key(self, key: str) -> str:
@@ -87,7 +85,10 @@ class Script:
         return f"{self.topology}/{bucket}"
 
     def minor(self, amount: object) -> int:
-        """Turn an amount as the wire gives it (major units, text) into minor units; anything else fails the flow."""
+        """Turn an amount of the wire (text, major units) into minor units.
+
+        Raises `CheckFailed` for anything else.
+        """
         try:
             scaled = Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
         except InvalidOperation:
@@ -116,34 +117,23 @@ class Script:
 
     def accepted(self, what: str, answer: HttpAnswer) -> Mapping[str, Any]:
         """Return the body of an answer that must be a success."""
-        self.expect(
-            what,
-            _said(answer)
-            if answer.status not in OK or not isinstance(answer.body, Mapping)
-            else "accepted",
-            "accepted",
-        )
+        accepted = answer.status in OK and isinstance(answer.body, Mapping)
+        self.expect(what, "accepted" if accepted else _said(answer), "accepted")
         body: Mapping[str, Any] = answer.body
         return body
 
     def refused(
         self, what: str, answer: HttpAnswer, statuses: Sequence[int], code: str | None = None
     ) -> None:
-        """Demand a refusal with one of these statuses, and with this error code where one is given."""
-        self.expect(
-            what,
-            answer.status if answer.status in statuses else _said(answer),
-            answer.status if answer.status in statuses else f"one of {tuple(statuses)}",
-        )
+        """Demand a refusal with one of these statuses, and with this error code if there is one."""
+        if answer.status not in statuses:
+            self.expect(what, _said(answer), f"one of {tuple(statuses)}")
         if code is not None:
-            self.expect(
-                f"{what}: code",
-                answer.body.get("code") if isinstance(answer.body, Mapping) else None,
-                code,
-            )
+            found = answer.body.get("code") if isinstance(answer.body, Mapping) else None
+            self.expect(f"{what}: code", found, code)
 
     def field(self, what: str, body: object, *names: str) -> Any:
-        """Return what stands under these names in an answer; an answer without it fails the flow."""
+        """Return the value under these names in an answer. Raises `CheckFailed` without one."""
         found: Any = body
         for name in names:
             self.expect(f"{name} in {what}", isinstance(found, Mapping) and name in found, True)
@@ -179,28 +169,23 @@ class Script:
         answer = self.accepted(
             f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more)
         )
+        funding = self._funding(answer)
+        self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
+        bet_id = self.actor.derived_id(self.key(f"bet-{key}"))
+        round_id = self.actor.derived_id(self.key(f"round-{key}"))
+        authorization = str(self.field("the answer to the bet", answer, "authorization_id"))
+        return Bet(provider, bet_id, round_id, authorization, funding, answer)
+
+    def _funding(self, answer: Mapping[str, Any]) -> dict[str, int]:
         funding: dict[str, int] = {}
         for share in self.field("the answer to the bet", answer, "funding"):
-            account, part = (
-                self.field("a share", share, "account"),
-                self.field("a share", share, "amount"),
-            )
-            funding[account] = funding.get(account, 0) + self.minor(part)
-        self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
-        ids = (
-            self.actor.derived_id(self.key(f"bet-{key}")),
-            self.actor.derived_id(self.key(f"round-{key}")),
-        )
-        return Bet(
-            provider,
-            *ids,
-            str(self.field("the answer to the bet", answer, "authorization_id")),
-            funding,
-            answer,
-        )
+            account = self.field("a share", share, "account")
+            part = self.minor(self.field("a share", share, "amount"))
+            funding[account] = funding.get(account, 0) + part
+        return funding
 
     def choose(self, provider: str, source: str) -> HttpAnswer:
-        """Say as the player what bets at this provider are to be paid from, whatever the answer."""
+        """Choose as the player how bets at this provider are paid, whatever the answer."""
         body = {"provider_type": PROVIDERS[provider], "source": source}
         key = self.key(f"choose-{provider}-{source}")
         return self.actor.as_player(
@@ -236,7 +221,7 @@ class Script:
         )
 
     def holdings(self) -> dict[str, int]:
-        """Return what the snapshot says the player holds now: minor units per account, without empty ones."""
+        """Return the player's holdings by the snapshot: minor units per account, none empty."""
         where, snapshot, held = "the snapshot", self.snapshot(), dict[str, int]()
         for bucket in self.field(where, snapshot, "buckets"):
             held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(
@@ -256,37 +241,31 @@ class Script:
         )
 
     def rollings(self) -> dict[str, Row]:
-        """Return the player's rollings as rolling_service answers them, by id; amounts in minor units."""
+        """Return the player's rollings of rolling_service by id; amounts in minor units."""
         path = f"/internal/rolling/players/{self.player.player_id}"
         answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
-        rows = self.field(
-            "the player's rollings", self.accepted("the player's rollings", answer), "rollings"
-        )
-        return {
-            str(row["rolling_id"]): {
-                **row,
-                **{name: self.minor(row[name]) for name in ROLLING_AMOUNTS},
-            }
-            for row in rows
-        }
+        what = "the player's rollings"
+        rows = self.field(what, self.accepted(what, answer), "rollings")
+        return {str(row["rolling_id"]): {**row, **self._in_minor_units(row)} for row in rows}
+
+    def _in_minor_units(self, rolling: Row) -> dict[str, int]:
+        return {name: self.minor(rolling[name]) for name in ROLLING_AMOUNTS}
 
     def legs(self, bet: Bet, which: str) -> dict[str, int]:
-        """Return what a bet's `authorize` or `close` moved on the player's accounts: minor units per account."""
+        """Return the legs of a bet's `authorize` or `close`: minor units per account."""
         rows = self.actor.read.rows("facts_bet_legs", authorization_id=bet.authorization_id)
         return {row["account"]: row["delta"] for row in rows if row["which"] == which}
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Look until it holds; raise `CheckFailed` when it does not within the bound of the event path."""
-        deadline = time.monotonic() + EVENT_PATH_SECONDS
-        while not holds():
-            if time.monotonic() > deadline:
-                raise CheckFailed(
-                    f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; it did not happen"
-                )
-            time.sleep(POLL_SECONDS)
+        """Poll until it holds. Raises `CheckFailed` after the bound of the event path."""
+        if not poll(lambda: holds() or None, EVENT_PATH_SECONDS, lambda: time.sleep(POLL_SECONDS)):
+            raise CheckFailed(
+                f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; "
+                "it did not happen"
+            )
 
     def tips_agree(self) -> None:
-        """Demand that every account of the player equals the tip of its ledger, and that no row of it is missing."""
+        """Demand that every account of the player equals its ledger's tip, with no row missing."""
         rows = self.actor.read.rows(
             "reconcile_tips_of_player",
             brand_id=self.player.brand_id,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 # A quick call is never ended by the hook: the recap of a run that was stopped reads, too.
 HEARD_SECONDS = 0.5
 DOUBT_SECONDS = 2.0
@@ -78,7 +78,7 @@ def within(watch: Watch, act: Callable[[], T], left_behind: Callable[[T | None],
     work = _Work(act, left_behind)
     work.start()
     try:
-        while not work.done.wait(LOOK_SECONDS if watch.left > LOOK_SECONDS else watch.left):
+        while not work.done.wait(POLL_SECONDS if watch.left > POLL_SECONDS else watch.left):
             watch.look()
     except BaseException:
         work.leave()

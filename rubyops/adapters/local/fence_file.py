@@ -1,8 +1,8 @@
 """The highest fencing token that a supervisor was ever given, in a file that outlives it.
 
-Two programs write it: supervisord, and the driver where none runs. A lock keeps a writer that was held
-up from lowering the token. A writer that cannot take the lock at once is refused: supervisord must
-not wait.
+Two programs write it: supervisord, and the driver where none runs. A lock keeps a delayed writer
+from lowering the token. A writer that cannot take the lock at once is refused, because supervisord
+must not wait.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ def present(folder: Path) -> int:
         return 0
     except OSError as error:
         raise Refused(f"{file} cannot be read ({error.strerror}). {_REMEDY}") from error
-    # Bytes, because any may stand there; only ASCII digits are digits of bytes.
+    # The file may hold any bytes, and `bytes.isdigit` accepts ASCII digits alone.
     if not found.isdigit():
         shown = found[:40].decode("ascii", "backslashreplace")
         raise Refused(f"{file} holds {shown!r} where one fencing token belongs. {_REMEDY}")

@@ -1,7 +1,7 @@
 """supervisord's own fence: an interface that it loads, whose orders carry a fencing token.
 
-supervisord answers one call after the other, so nothing comes between looking at the token and the
-act. Its own interface stays for looking at states; the driver gives no order by it.
+supervisord answers one call at a time, so nothing comes between the look at the token and the act.
+The driver reads states by supervisord's own interface, and gives no order by it.
 """
 
 from pathlib import Path

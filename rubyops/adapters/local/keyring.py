@@ -1,4 +1,7 @@
-"""The passwords, tokens and keys of one environment: generated on first use, kept in `secrets.json` that only its owner reads."""
+"""The passwords, tokens and keys of one environment, in `secrets.json` (0600).
+
+They are generated on first use.
+"""
 
 import json
 import secrets
@@ -39,7 +42,7 @@ NAMES = (
 
 
 class Keyring:
-    """Reads one environment's secrets; those that are not there yet are made by `complete`."""
+    """Reads one environment's secrets; `complete` makes the missing ones."""
 
     def __init__(self, path: Path) -> None:
         """Read the file at `path`, if there is one. Raises `StateDamaged`."""
@@ -70,7 +73,11 @@ class Keyring:
                 f"No secret is named {name!r} in {self._path}; known are {', '.join(NAMES)}."
             ) from None
 
+    def role_passwords(self) -> dict[str, str]:
+        """Return the password of every role that logs in, except the superuser's."""
+        return {role: self[role_password(role)].reveal() for role in LOGIN_ROLES}
+
     def _keep_out(self) -> None:
-        """Keep every value out of what is printed and journaled, also those that nobody asks for here."""
+        """Mask every value in printed and journaled text, also values that nobody reads here."""
         for value in self._values.values():
             keep_out(value)

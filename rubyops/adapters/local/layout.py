@@ -1,11 +1,11 @@
-"""Every program of one environment, with its command line and environment variables, as the supervisor is told to keep it."""
+"""Every program of one environment, with its command line and environment variables."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from rubyops.adapters.local import keyring
-from rubyops.adapters.local.given import GivenPostgres, GivenRedis
+from rubyops.adapters.local.external_servers import ExternalPostgres, ExternalRedis
 from rubyops.adapters.local.keyring import Keyring
 from rubyops.adapters.local.servers import HOST, POSTGRES_ENVIRONMENT, REDIS_USERS, Postgres, Valkey
 from rubyops.model.environment import Environment
@@ -18,15 +18,20 @@ from wallet_runtime.contract.variables import ANCHOR_FILE_VARIABLE, BRAND_ENFORC
 POSTGRES = "postgres"
 VALKEY = "valkey"
 PLATFORM_GROUP = "platform"
-HOME_MARK = "RUBYOPS_ENVIRONMENT_HOME"  # by this variable a process of a dead supervisor is known
+PLATFORM_PRIORITY = 30
+# Every process carries this variable, so orphans of a dead supervisor can be found.
+HOME_LABEL = "RUBYOPS_ENVIRONMENT_HOME"
 BRAND_ENFORCEMENT = "enforce"
-PostgresServer = Postgres | GivenPostgres
-RedisServer = Valkey | GivenRedis
+PostgresServer = Postgres | ExternalPostgres
+RedisServer = Valkey | ExternalRedis
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program to keep: programs of one group stop together, groups stop from the highest priority to the lowest."""
+    """A program to keep.
+
+    Programs of one group stop together. The group of the highest priority stops first.
+    """
 
     name: str
     group: str
@@ -52,29 +57,14 @@ def copy_names(environment: Environment) -> list[tuple[str, int]]:
     return [(process, copy) for process in PROCESSES for copy in range(1, environment.copies + 1)]
 
 
-def server_programs(postgres: PostgresServer, valkey: RedisServer) -> list[Program]:
-    """Build the servers that are ours. SIGINT is PostgreSQL's fast shutdown: sessions are ended and everything is on disk."""
-    programs = []
-    if isinstance(postgres, Postgres):
-        programs.append(
-            Program(
-                POSTGRES,
-                POSTGRES,
-                10,
-                tuple(postgres.command()),
-                POSTGRES_ENVIRONMENT,
-                postgres.user,
-                "INT",
-            )
-        )
-    if isinstance(valkey, Valkey):
-        programs.append(Program(VALKEY, VALKEY, 20, tuple(valkey.command()), {}))
-    return programs
+def kept_copy(name: str) -> Program:
+    """Name a copy to the supervisor, which knows its command line already."""
+    return Program(name, PLATFORM_GROUP, PLATFORM_PRIORITY, (), {})
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What the processes of one environment are told: servers, secrets, each other's addresses."""
+    """One environment as it is to run: its servers, secrets and the ports of its copies."""
 
     environment: Environment
     keys: Keyring
@@ -83,19 +73,31 @@ class Platform:
     ports: dict[str, int]
     version: str
 
+    def servers(self) -> list[Program]:
+        """Build our own servers; external ones are not kept here."""
+        programs = []
+        if isinstance(self.postgres, Postgres):
+            command, user = tuple(self.postgres.command()), self.postgres.user
+            # SIGINT is the fast shutdown: it ends sessions, and everything is on disk.
+            programs.append(
+                Program(POSTGRES, POSTGRES, 10, command, POSTGRES_ENVIRONMENT, user, "INT")
+            )
+        if isinstance(self.valkey, Valkey):
+            programs.append(Program(VALKEY, VALKEY, 20, tuple(self.valkey.command()), {}))
+        return programs
+
     def programs(self) -> list[Program]:
         """Build every copy of every process."""
         return [self._program(process, copy) for process, copy in copy_names(self.environment)]
 
     def _program(self, process: str, copy: int) -> Program:
         command = (sys.executable, "-m", "wallet_runtime", process)
-        return Program(
-            copy_name(process, copy), PLATFORM_GROUP, 30, command, self._variables(process, copy)
-        )
+        name, variables = copy_name(process, copy), self._variables(process, copy)
+        return Program(name, PLATFORM_GROUP, PLATFORM_PRIORITY, command, variables)
 
     def _variables(self, process: str, copy: int) -> dict[str, str]:
         variables = {
-            HOME_MARK: str(self.environment.home),
+            HOME_LABEL: str(self.environment.home),
             "ENVIRONMENT": self.environment.kind,
             "VERSION": self.version,
             "PORT": str(self.ports[copy_name(process, copy)]),
@@ -105,21 +107,22 @@ class Platform:
             BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
         if process in REDIS_USERS:
-            variables["REDIS_URL"] = self.valkey.url(
-                process, self._reveal(keyring.redis_password(process))
-            )
+            password = self._reveal(keyring.redis_password(process))
+            variables["REDIS_URL"] = self.valkey.url(process, password)
         if process == WALLET_SERVICE:
-            variables[ANCHOR_FILE_VARIABLE] = str(
-                self.environment.home / "exports" / "ledger-anchors.ndjson"
-            )
-        # A copy calls the copy of the same number of every other process, so that all copies work without a balancer.
-        variables |= {
+            anchors = self.environment.home / "exports" / "ledger-anchors.ndjson"
+            variables[ANCHOR_FILE_VARIABLE] = str(anchors)
+        return variables | self._peers(copy) | self._secrets(process)
+
+    def _peers(self, copy: int) -> dict[str, str]:
+        """Give a copy the copies of its own number: all copies work without a balancer."""
+        return {
             f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)])
             for other in API_PROCESSES
         }
-        return variables | {
-            name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders
-        }
+
+    def _secrets(self, process: str) -> dict[str, str]:
+        return {name: self._reveal(name) for name, holders in HOLDERS.items() if process in holders}
 
     def _dsn(self, role: str, database: Database) -> str:
         return dsn(self.postgres, self.keys, role, database).reveal()
@@ -130,9 +133,8 @@ class Platform:
 
 def dsn(postgres: PostgresServer, keys: Keyring, role: str, database: Database) -> Secret:
     """Build the connection URL of a role."""
-    return Secret(
-        postgres.dsn(role, keys[keyring.role_password(role)].reveal(), postgres.databases[database])
-    )
+    password = keys[keyring.role_password(role)].reveal()
+    return Secret(postgres.dsn(role, password, postgres.databases[database]))
 
 
 def copy_url(port: int) -> str:

@@ -1,4 +1,4 @@
-"""Waits until started processes answer, and tells early which one cannot and why."""
+"""Waits until started processes answer; a process that cannot start ends the wait early."""
 
 import time
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import TimedOut, Unreachable
 
 LIVE_SECONDS = 60.0
-ANSWER_SECONDS = 2.0  # for each copy at each look
-LOOK_SECONDS = 0.1
+ANSWER_SECONDS = 2.0  # for each copy at each poll
+POLL_SECONDS = 0.1
 STARTS_MAX = 3
 LOG_LINES = 12
 
@@ -24,15 +24,16 @@ def await_live(
     urls: Mapping[str, str],
     waiting: Waiting,
 ) -> None:
-    """Wait until every copy answers /health with whatever status: it lives, and readiness is another question.
+    """Wait until every copy answers /health with any status: this is about life, not readiness.
 
-    `urls` is {copy name: address}. `Unreachable` for a copy that was given up or keeps ending, `TimedOut` after 60 s.
+    `urls` is {copy name: address}. Raises `Unreachable` for a copy that the supervisor gave up or
+    that keeps ending, `TimedOut` after 60 s.
     """
     silent, pids = dict(urls), {name: set[int]() for name in urls}
     deadline = time.monotonic() + LIVE_SECONDS
 
     def all_answer() -> bool:
-        # One that does not answer hangs for seconds; the others are asked again at the next look.
+        # A silent copy takes seconds; at the deadline the others are not asked any more.
         for name in list(silent):
             if time.monotonic() < deadline and _answers(silent[name], waiting.hear):
                 del silent[name]
@@ -40,7 +41,7 @@ def await_live(
             _refuse(supervisor, home, silent, pids)
         return not silent
 
-    if waiting.until(all_answer, LIVE_SECONDS, f"{len(urls)} copies to answer", LOOK_SECONDS):
+    if waiting.until(all_answer, LIVE_SECONDS, f"{len(urls)} copies to answer", POLL_SECONDS):
         return
     name = next(iter(silent))
     told = f"The end of the log of {name}:\n{_tail(home, name)}"
@@ -55,13 +56,14 @@ def _refuse(
         pids[name].add(states[name].pid)
         if states[name].state in ("fatal", "stopped") or len(pids[name] - {0}) > STARTS_MAX:
             raise Unreachable(
-                f"{name} keeps ending and does not answer on {url} ({states[name].state}). The end of its log:\n{_tail(home, name)}",
+                f"{name} keeps ending and does not answer on {url} ({states[name].state}). "
+                f"The end of its log:\n{_tail(home, name)}",
                 details={"copies": list(waiting)},
             )
 
 
 class _Late(Exception):
-    """A copy did not answer within its part of a look."""
+    """A copy did not answer in time."""
 
 
 def _answers(url: str, hear: Hook | None = None) -> bool:
@@ -79,10 +81,7 @@ def _answers(url: str, hear: Hook | None = None) -> bool:
 
 def _tail(home: Path, name: str) -> str:
     try:
-        return "\n".join(
-            log_file(home, name)
-            .read_text(encoding="utf-8", errors="replace")
-            .splitlines()[-LOG_LINES:]
-        )
+        text = log_file(home, name).read_text(encoding="utf-8", errors="replace")
     except OSError as fault:
         return f"(no log: {fault})"
+    return "\n".join(text.splitlines()[-LOG_LINES:])

@@ -1,16 +1,19 @@
-"""Programs of an environment that outlived their supervisor: found by what they are, never by a process id alone."""
+"""Programs of an environment that outlived their supervisor.
+
+Each is found by its command line or its variables, never by a process id alone.
+"""
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rubyops.adapters.local.layout import HOME_MARK
+from rubyops.adapters.local.layout import HOME_LABEL
+from rubyops.adapters.local.waiting import Waiting
 
 PROC = Path("/proc")
 GRACE_SECONDS = 10.0
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 def can_look() -> bool:
@@ -19,78 +22,83 @@ def can_look() -> bool:
 
 
 def alive(home: Path) -> list[int]:
-    """List the process ids of all that lives of an environment: supervisor, processes, servers."""
+    """List the process ids of an environment's supervisor, processes and servers that live."""
     folder = home / "supervisor"
     supervisor = pid_in(folder / "supervisord.pid", str(folder / "supervisord.conf"))
     found = {pid for pid in _processes(home) if is_alive(pid)} | dict(_servers(home)).keys()
     return sorted(found | ({supervisor} if supervisor is not None else set()))
 
 
-def end_leftovers(home: Path) -> int:
-    """End every program of the environment in `home`, gracefully and then by force; return how many there were."""
+def end_orphans(home: Path) -> int:
+    """End every program of the environment in `home`; return how many there were.
+
+    Processes go first, then servers.
+    """
     ended = end(dict.fromkeys(_processes(home), signal.SIGTERM))
     return ended + end(dict(_servers(home)))
 
 
 def end(programs: dict[int, signal.Signals]) -> int:
-    """Signal each process id, wait up to 10 s for all of them, and kill what is still there; return how many there were."""
+    """Signal each process id and wait up to 10 s; kill what still runs. Return how many there were.
+
+    A request to stop is not heard: servers that are half ended would have no keeper.
+    """
     for pid, wanted in programs.items():
         _signal(pid, wanted)
-    deadline = time.monotonic() + GRACE_SECONDS
-    while any(map(is_alive, programs)) and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-    for pid in filter(is_alive, programs):
+    ended = Waiting().until(
+        lambda: not any(map(is_alive, programs)), GRACE_SECONDS, "orphans", POLL_SECONDS
+    )
+    for pid in () if ended else filter(is_alive, programs):
         _signal(pid, signal.SIGKILL)
     return len(programs)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits for its parent does not."""
+    """Whether the process runs; a zombie, which waits for its parent alone, does not."""
     try:
         os.kill(pid, 0)
-        return (
-            (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-            if PROC.is_dir()
-            else True
-        )
+        return not can_look() or _state(pid) != "Z"
     except PermissionError:
         return True
     except (ProcessLookupError, FileNotFoundError):
         return False
 
 
-def pid_in(file: Path, mark: str) -> int | None:
-    """Return the process id that a pid file names, if that process still runs and its command line holds `mark`."""
+def pid_in(file: Path, words: str) -> int | None:
+    """Return the process id in a pid file if that process runs with `words` in its command line."""
     try:
         pid = int(file.read_text().split()[0])
-        command = (
-            (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
-            if PROC.is_dir()
-            else mark
-        )
+        command = _command(pid) if can_look() else words
     except (OSError, ValueError, IndexError):
         return None
-    return pid if is_alive(pid) and mark in command else None
+    return pid if is_alive(pid) and words in command else None
+
+
+def _state(pid: int) -> str:
+    return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _command(pid: int) -> str:
+    return (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
 
 
 def _servers(home: Path) -> Iterator[tuple[int, signal.Signals]]:
     postgres = pid_in(home / "postgres" / "postmaster.pid", str(home / "postgres"))
     if postgres is not None:
         yield postgres, signal.SIGINT
-    valkey = pid_in(home / "valkey" / "valkey.pid", "valkey-server") or pid_in(
-        home / "valkey" / "valkey.pid", "redis-server"
-    )
+    pid_file = home / "valkey" / "valkey.pid"
+    valkey = pid_in(pid_file, "valkey-server") or pid_in(pid_file, "redis-server")
     if valkey is not None:
         yield valkey, signal.SIGTERM
 
 
 def _processes(home: Path) -> Iterator[int]:
-    mark = f"{HOME_MARK}={home}".encode()
+    label = f"{HOME_LABEL}={home}".encode()
     for folder in PROC.glob("[0-9]*"):
         try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
+            if label in (folder / "environ").read_bytes().split(b"\0"):
                 yield int(folder.name)
-        except OSError:  # it ended meanwhile, or it is somebody else's: not ours in either case
+        except OSError:  # the process has ended, or is another user's
             continue
 
 

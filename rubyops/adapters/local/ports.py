@@ -1,4 +1,4 @@
-"""The TCP ports of one environment: free ones are found once and remembered, so that its addresses stay the same."""
+"""The TCP ports of one environment: found once and remembered, so its addresses stay the same."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import HOST
 from rubyops.errors import RubyopsError, StateDamaged
 
-# Below the kernel's range for outgoing connections, so that no connection borrows a port between two starts.
+# Below the kernel's range for outgoing connections: none borrows a port between two starts.
 FIRST, LAST = 20_000, 32_000
 ATTEMPTS = 200
 REMEDY = (
@@ -20,7 +20,10 @@ REMEDY = (
 
 
 class PortBook:
-    """Remembered ports in a JSON file, {name: port}. Environments beside this one keep theirs: they may be down just now."""
+    """Remembered ports in a JSON file, {name: port}.
+
+    Ports of the environments beside this one are left alone: one may be down just now.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the book at `path`, or begin an empty one. Raises `StateDamaged`."""
@@ -28,7 +31,10 @@ class PortBook:
         self._ports = read_state(path, dict[str, int], REMEDY) or {}
 
     def usable(self, name: str, *, ours: bool = False) -> int:
-        """Return the remembered port of `name` if nobody else listens on it (`ours`: we do); else find another and remember it."""
+        """Return the remembered port of `name`, or find and remember another if it is in use.
+
+        `ours` says that the listener is our own.
+        """
         port = self._ports.get(name)
         if port is None or not (ours or is_free(port)):
             port = self._find()
@@ -46,7 +52,8 @@ class PortBook:
             if port not in taken and is_free(port):
                 return port
         raise RubyopsError(
-            f"None of {ATTEMPTS} ports tried from {FIRST} to {LAST} is free on {HOST}. See what listens: `ss -ltn`."
+            f"None of {ATTEMPTS} ports tried from {FIRST} to {LAST} is free on {HOST}. "
+            "See what listens: `ss -ltn`."
         )
 
     def _taken(self) -> Container[int]:
@@ -57,8 +64,7 @@ class PortBook:
             try:
                 ports = read_state(book, dict[str, int], REMEDY)
             except StateDamaged:
-                # Its own environment says so. One that is down then finds its ports taken, if at
-                # all, and chooses others.
+                # The environment of that book reports the damage itself.
                 continue
             yield from (ports or {}).values()
 

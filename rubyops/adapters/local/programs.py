@@ -1,4 +1,4 @@
-"""Runs a program of somebody else's to its end, within a bound."""
+"""Runs another program to its end, within a bound."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ def run_program(
     user: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Return how the program ended and what it said. Raises `TimedOut`, after it was killed.
+    """Return the exit code and the output of a program. Raises `TimedOut` after killing it.
 
     It has a session of its own, so that its children are killed with it.
     """
@@ -50,6 +50,6 @@ def _kill(program: "subprocess.Popen[str]") -> None:
     try:
         program.communicate(timeout=KILL_SECONDS)
     except subprocess.TimeoutExpired:
-        # A child that left the session holds the pipes open: what it says is not waited for.
+        # A child that left the session holds the pipes open; its output is not waited for.
         for pipe in filter(None, (program.stdout, program.stderr)):
             pipe.close()

@@ -1,10 +1,13 @@
-"""Which servers an environment lives on: its own, or those that a URL named when it was first brought up. It does not change later."""
+"""Which servers an environment lives on: its own, or external ones that a URL named at first `up`.
+
+The choice does not change later.
+"""
 
 import json
 from pathlib import Path
 
 from rubyops.adapters.durable import read_state, replace_state
-from rubyops.adapters.local.given import GivenPostgres, GivenRedis
+from rubyops.adapters.local.external_servers import ExternalPostgres, ExternalRedis
 from rubyops.adapters.local.layout import POSTGRES, VALKEY
 from rubyops.errors import UsageError
 from rubyops.model.environment import Environment
@@ -17,18 +20,19 @@ REMEDY = (
 )
 
 
-class Places:
-    """The given servers of one environment; None where it has its own."""
+class ServerLocations:
+    """The external servers of one environment; None where it has its own."""
 
     def __init__(self, environment: Environment) -> None:
-        """Take the URLs of the environment, or those remembered.
+        """Take the URLs of the environment, or the remembered ones.
 
-        Raises `UsageError` when they name another place than was remembered, `StateDamaged`.
+        Raises `UsageError` when they name another server than the remembered one, `StateDamaged`.
         """
         self._file = environment.home / FILE
-        known = _read(self._file)
-        self.postgres = self._postgres(environment, known)
-        self.redis = self._redis(environment, known)
+        remembered = _read(self._file)
+        self.postgres = _postgres(environment, remembered)
+        owner = self.postgres.where if self.postgres else f"{environment.home}"
+        self.redis = _redis(environment, remembered, owner)
 
     @property
     def known(self) -> bool:
@@ -38,54 +42,49 @@ class Places:
     @property
     def own(self) -> list[str]:
         """The programs of the servers that are the environment's own."""
-        return [
-            name
-            for name, given in ((POSTGRES, self.postgres), (VALKEY, self.redis))
-            if given is None
-        ]
+        servers = ((POSTGRES, self.postgres), (VALKEY, self.redis))
+        return [name for name, external in servers if external is None]
 
     def remember(self) -> None:
-        """Keep the URLs (0600), so that later commands need not be told again, and cannot be led elsewhere."""
+        """Keep the URLs (0600): later commands need no URL, and cannot be led elsewhere."""
         urls = {
             "database_url": self.postgres.url.reveal() if self.postgres else None,
-            "redis_url": self.redis.given.reveal() if self.redis else None,
+            "redis_url": self.redis.admin_url.reveal() if self.redis else None,
         }
-        if urls == _read(self._file):
-            return
-        replace_state(self._file, json.dumps(urls, indent=2))
+        if urls != _read(self._file):
+            replace_state(self._file, json.dumps(urls, indent=2))
 
-    def _postgres(
-        self, environment: Environment, known: dict[str, str | None]
-    ) -> GivenPostgres | None:
-        named = GivenPostgres(environment.database_url) if environment.database_url else None
-        if "database_url" not in known:
-            return named
-        before = GivenPostgres(Secret(url)) if (url := known["database_url"]) else None
-        _refuse_move(
-            environment.name,
-            "PostgreSQL",
-            before.where if before else None,
-            named.where if named else None,
-        )
-        return named or before
 
-    def _redis(self, environment: Environment, known: dict[str, str | None]) -> GivenRedis | None:
-        owner = self.postgres.where if self.postgres else f"{environment.home}"
-        named = GivenRedis(environment.redis_url, owner) if environment.redis_url else None
-        if "redis_url" not in known:
-            return named
-        before = GivenRedis(Secret(url), owner) if (url := known["redis_url"]) else None
-        _refuse_move(
-            environment.name,
-            "Redis",
-            before.where if before else None,
-            named.where if named else None,
-        )
-        return named or before
+def _postgres(
+    environment: Environment, remembered: dict[str, str | None]
+) -> ExternalPostgres | None:
+    named = ExternalPostgres(environment.database_url) if environment.database_url else None
+    if "database_url" not in remembered:
+        return named
+    url = remembered["database_url"]
+    before = ExternalPostgres(Secret(url)) if url else None
+    _refuse_move(environment.name, "PostgreSQL", _where(before), _where(named))
+    return named or before
+
+
+def _redis(
+    environment: Environment, remembered: dict[str, str | None], owner: str
+) -> ExternalRedis | None:
+    named = ExternalRedis(environment.redis_url, owner) if environment.redis_url else None
+    if "redis_url" not in remembered:
+        return named
+    url = remembered["redis_url"]
+    before = ExternalRedis(Secret(url), owner) if url else None
+    _refuse_move(environment.name, "Redis", _where(before), _where(named))
+    return named or before
+
+
+def _where(server: ExternalPostgres | ExternalRedis | None) -> str | None:
+    return server.where if server else None
 
 
 def _refuse_move(name: str, server: str, before: str | None, named: str | None) -> None:
-    """Let a URL go that is not set any more; one that names another place would split the environment in two."""
+    """Accept a missing URL; refuse one that names another server and would split the data."""
     if named is not None and named != before:
         first = f"the {server} on {before}" if before else f"a {server} of its own"
         raise UsageError(

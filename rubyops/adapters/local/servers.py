@@ -1,6 +1,7 @@
-"""One PostgreSQL cluster and one Valkey server in folders of ours: made on first use, started by whoever keeps them.
+"""One PostgreSQL cluster and one Valkey server in folders of ours, made on first use.
 
-Both listen on 127.0.0.1 alone, by TCP: a unix socket's path is limited to 107 bytes and a state folder may be deeper.
+The supervisor starts them. Both listen on 127.0.0.1 alone, by TCP: the path of a unix socket is
+limited to 107 bytes, and a state folder may be deeper.
 """
 
 import hashlib
@@ -33,10 +34,11 @@ CONTROL_DATABASE = "control"
 SERVICES_USER = "ruby"
 READ_USER = "rubyops_read"
 INITDB_SECONDS = 120.0  # it writes 40 MB and syncs them
-ATTEMPT_SECONDS = 2.0  # for each try of a server that is being started
-LOOK_SECONDS = 0.05
+ATTEMPT_SECONDS = 2.0  # for each try to reach a server that starts
+POLL_SECONDS = 0.05
 
-# Sixteen processes with a pool for each database fit below max_connections; money is acknowledged only when it is on disk.
+# Sixteen processes with a pool for each database fit below max_connections. Money is acknowledged
+# only when it is on disk.
 POSTGRES_SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -49,23 +51,26 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "max_wal_size": "1GB",
 }
-# A session keeps 4 MB that it has freed. Without that, glibc gives them back to the kernel at the end of a transaction of more than
-# 128 kB and asks for them again in the next one, which is a tenth of what a bet takes.
+# A session keeps 4 MB that it has freed. Without this, glibc returns them to the kernel at the end
+# of a transaction of more than 128 kB and asks for them again in the next: a tenth of a bet's time.
 POSTGRES_ENVIRONMENT = {"MALLOC_TOP_PAD_": str(4 << 20)}
 # For the operators' roles. PostgreSQL 15 does not know it.
 RESERVED = {"reserved_connections": "20"}
 RESERVED_SINCE = 16
 # Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
 _ANY = "+ping +hello +auth +select +quit +client|setname +client|getname +client|id"
+_CONSUME = "+multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
 _PUBLISH = "+multi +exec +discard +xadd +xrange +xinfo +xpending +xtrim +exists"
 _WALLET, _ROLLING = f"~{WALLET_STREAM_PREFIX}*", f"~{ROLLING_STREAM}"
-# The operator's user does everything, its reader reads; a process has the commands and keys that it needs (ADR 20).
+# The operator's user does everything, its reader reads. A process has the commands and keys that it
+# needs (ADR 20).
 ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
-    READ_USER: f"%R~* resetchannels -@all +@read -@write {_ANY} +echo +time +info +xinfo +acl|whoami",
+    READ_USER: (
+        f"%R~* resetchannels -@all +@read -@write {_ANY} +echo +time +info +xinfo +acl|whoami"
+    ),
     WALLET_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_PUBLISH}",
-    ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} +multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
-    f" ({_ROLLING} {_PUBLISH})",
+    ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_CONSUME} ({_ROLLING} {_PUBLISH})",
     ROLLING_SERVICE: f"resetchannels -@all {_ANY}",
 }
 REDIS_USERS = tuple(ACCESS_RULES)
@@ -73,7 +78,7 @@ REDIS_USERS = tuple(ACCESS_RULES)
 
 @dataclass(frozen=True)
 class Postgres:
-    """A cluster in `data`, of the programs in `bin_dir`, on TCP `port`; `user` is whom it runs as when not ourselves."""
+    """A cluster in the folder `data`, run by the programs in `bin_dir`, on TCP `port`."""
 
     bin_dir: Path
     data: Path
@@ -92,11 +97,14 @@ class Postgres:
 
     @property
     def user(self) -> str | None:
-        """Whom the server has to run as; None is whoever we are."""
+        """The user that the server has to run as, None for our own."""
         return binaries.postgres_user()
 
     def create(self, password: str) -> bool:
-        """Make the cluster with `password` for the superuser, unless it is there; return whether it was made."""
+        """Make the cluster unless it is there; return whether it was made.
+
+        `password` becomes the superuser's.
+        """
         if (self.data / "PG_VERSION").exists():
             return False
         binaries.own_by_postgres(self.data)
@@ -104,26 +112,19 @@ class Postgres:
             secret.write(password)
             secret.flush()
             os.chown(secret.name, self.data.stat().st_uid, -1)
-            access = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret.name}"]
-            command = [
-                str(self.bin_dir / "initdb"),
-                "-D",
-                str(self.data),
-                "--no-locale",
-                "-E",
-                "UTF8",
-                *access,
-            ]
-            made = self._initdb(command)
+            made = self._initdb(secret.name)
         if made.returncode != 0:
             raise RubyopsError(
-                f"initdb could not make the PostgreSQL cluster in {self.data}: {made.stderr.strip()[-600:]}"
+                f"initdb could not make the PostgreSQL cluster in {self.data}: "
+                f"{made.stderr.strip()[-600:]}"
             )
         return True
 
-    def _initdb(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    def _initdb(self, password_file: str) -> "subprocess.CompletedProcess[str]":
+        where = [str(self.bin_dir / "initdb"), "-D", str(self.data), "--no-locale", "-E", "UTF8"]
+        access = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={password_file}"]
         try:
-            return run_program(command, INITDB_SECONDS, user=self.user)
+            return run_program([*where, *access], INITDB_SECONDS, user=self.user)
         except TimedOut:
             # A cluster that is half made would be taken for a whole one.
             shutil.rmtree(self.data, ignore_errors=True)
@@ -141,7 +142,7 @@ class Postgres:
         return int(version.read_text()) if version.exists() else 0
 
     def dsn(self, role: str, password: str, database: str) -> str:
-        """Build the connection URL of a role; passwords of ours hold no character that a URL would need to escape."""
+        """Build the connection URL of a role; our passwords need no escapes in a URL."""
         return f"postgresql://{role}:{password}@{HOST}:{self.port}/{database}"
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
@@ -158,28 +159,25 @@ class Postgres:
             return True
 
         what = f"PostgreSQL on {HOST}:{self.port}"
-        if not (waiting or Waiting()).until(answers, seconds, what, LOOK_SECONDS):
+        if not (waiting or Waiting()).until(answers, seconds, what, POLL_SECONDS):
             raise _never_answered("PostgreSQL", self.port, seconds, faults[0]) from faults[0]
 
 
 @dataclass(frozen=True)
 class Valkey:
-    """A Valkey server in `folder` on TCP `port`, with append-only file and the users of `ACCESS_RULES`."""
+    """A Valkey server in `folder` on TCP `port`: an append-only file, users of `ACCESS_RULES`."""
 
     program: Path
     folder: Path
     port: int
 
     def configure(self, passwords: Mapping[str, str]) -> None:
-        """Write the configuration (0600; of passwords only the digests)."""
+        """Write the configuration (0600), with digests in place of passwords."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digests = {
-            user: hashlib.sha256(password.encode()).hexdigest()
-            for user, password in passwords.items()
-        }
         users = [
-            f"user {user} reset on #{digest} {ACCESS_RULES[user]}"
-            for user, digest in digests.items()
+            f"user {user} reset on #{hashlib.sha256(password.encode()).hexdigest()} "
+            f"{ACCESS_RULES[user]}"
+            for user, password in passwords.items()
         ]
         lines = [
             f"bind {HOST}",
@@ -194,7 +192,7 @@ class Valkey:
             "user default off",
             *users,
         ]
-        # A running server goes on with it after a restart of its own: it must never be half there.
+        # A running server reads the file at its next restart, so it must never be half written.
         replace_state(self.config_file, "\n".join(lines) + "\n")
 
     @property
@@ -221,7 +219,10 @@ class Valkey:
         return f"redis://{user}:{password}@{HOST}:{self.port}/0"
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
-        """Wait until the services' user gets an answer and all data is loaded; `Unreachable` after `seconds`."""
+        """Wait until all data is loaded and the services' user gets an answer.
+
+        Raises `Unreachable` after `seconds`.
+        """
         import redis
 
         faults: list[Exception] = []
@@ -236,7 +237,7 @@ class Valkey:
                 return True
 
             what = f"Valkey on {HOST}:{self.port}"
-            if not (waiting or Waiting()).until(answers, seconds, what, LOOK_SECONDS):
+            if not (waiting or Waiting()).until(answers, seconds, what, POLL_SECONDS):
                 raise _never_answered("Valkey", self.port, seconds, faults[0]) from faults[0]
 
 

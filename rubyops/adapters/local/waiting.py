@@ -1,7 +1,9 @@
-"""The waits of the driver: each has a bound, says what it waits for, and hears a request to stop."""
+"""The waits of the driver: each has a bound, names its subject, and hears a request to stop."""
 
 import time
 from collections.abc import Callable
+
+from rubyops.polling import poll
 
 TOLD_SECONDS = 2.0  # a shorter wait says nothing
 AGAIN_SECONDS = 30.0
@@ -16,9 +18,9 @@ def _silence(words: str) -> None:
 
 
 class Waiting:
-    """Waits for one driver and its parts. Nothing may be half done where it is asked to wait.
+    """Waits for one driver and its parts. Nothing may be half done where it waits.
 
-    `hear` is asked at each look, and ends the wait by raising. `say` is given the words.
+    `hear` is called before each pause, and ends the wait by raising. `say` is given the words.
     """
 
     def __init__(self) -> None:
@@ -31,18 +33,19 @@ class Waiting:
         holds: Callable[[], bool],
         seconds: float,
         what: str,
-        look_seconds: float,
+        poll_seconds: float,
     ) -> bool:
-        """Return whether it held within the bound; look again after `look_seconds`."""
+        """Return whether it held within the bound; ask again after `poll_seconds`."""
         began = time.monotonic()
         next_word = TOLD_SECONDS
-        while not holds():
-            waited = time.monotonic() - began
-            if waited > seconds:
-                return False
+
+        def pause() -> None:
+            nonlocal next_word
             self.hear()
+            waited = time.monotonic() - began
             if waited >= next_word:
                 next_word = waited + AGAIN_SECONDS
                 self.say(f"waiting for {what} ({waited:.0f} s, at most {seconds:g} s)")
-            time.sleep(look_seconds)
-        return True
+            time.sleep(poll_seconds)
+
+        return poll(lambda: holds() or None, seconds, pause) is True

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from rubyops.adapters.http import CallClient, GetClient
-from rubyops.adapters.local import leftovers
-from rubyops.adapters.local.layout import HOME_MARK, Program
+from rubyops.adapters.local import orphans
+from rubyops.adapters.local.layout import HOME_LABEL, Program
 from rubyops.adapters.local.liveness import _answers
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.adapters.streams import StreamReader, redis_client
@@ -172,13 +172,13 @@ def kept(tmp_path: Path) -> Iterator[tuple[Supervisor, int]]:
     (tmp_path / "logs").mkdir()
     supervisor = Supervisor(tmp_path, SECONDS)
     sleep = (sys.executable, "-c", "import time; time.sleep(600)")
-    program = Program("kept", "platform", 30, sleep, {HOME_MARK: str(tmp_path)})
+    program = Program("kept", "platform", 30, sleep, {HOME_LABEL: str(tmp_path)})
     supervisor.launch(supervisor.configuration([program], Path("/")))
-    pid = leftovers.pid_in(tmp_path / "supervisor" / "supervisord.pid", str(tmp_path))
+    pid = orphans.pid_in(tmp_path / "supervisor" / "supervisord.pid", str(tmp_path))
     assert pid is not None
     yield supervisor, pid
     supervisor.shutdown(0)
-    leftovers.end_leftovers(tmp_path)
+    orphans.end_orphans(tmp_path)
 
 
 def test_a_stopped_supervisor_is_unreachable_within_the_bound(kept: tuple[Supervisor, int]) -> None:

@@ -16,7 +16,7 @@ from rubyops.adapters.connections import BoundConnection, _close, open_session, 
 from rubyops.adapters.control import ControlDatabase
 from rubyops.adapters.database import Bounds, Link
 from rubyops.adapters.effects.export import export_tables
-from rubyops.adapters.local import leftovers
+from rubyops.adapters.local import orphans
 from rubyops.adapters.long_statements import LONG_STATEMENTS
 from rubyops.errors import Interrupted, RubyopsError, Unreachable
 from rubyops.ports import EffectIdentity
@@ -65,7 +65,7 @@ def test_a_stopped_server_shortens_the_calls_that_follow(
     control_db: TestDatabase, cluster: Cluster
 ) -> None:
     link = link_to(control_db)
-    postmaster = leftovers.pid_in(cluster.folder / "postgres" / "postmaster.pid", "postgres")
+    postmaster = orphans.pid_in(cluster.folder / "postgres" / "postmaster.pid", "postgres")
     assert postmaster is not None
     with a_hung_backend(link, control_db), stopped(postmaster):
         with pytest.raises(Unreachable, match="facts_freeze"):

@@ -14,8 +14,8 @@ from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local import fence_file
 from rubyops.adapters.local.keyring import Keyring
 from rubyops.adapters.local.layout import Program
-from rubyops.adapters.local.places import Places
 from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.server_locations import ServerLocations
 from rubyops.adapters.local.servers import Valkey
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.config import CHECKOUT
@@ -27,7 +27,7 @@ from tests.full_disk import full_disk
 # Lock files hold nothing. A suite's output is no state. Results are written under another name
 # first, and believed by their seal.
 TRUNCATED = {
-    "driver.py: (self._home / 'up.lock').open('w')",
+    "up_lock.py: (environment.home / 'up.lock').open('w')",
     "fence_file.py: (folder / f'{NAME}.lock').open('w')",
     "suites.py: output.open('wb')",
     "results.py: unfinished.write_text(json.dumps(row, indent=2) + '\\n', encoding='utf-8')",
@@ -57,7 +57,7 @@ def write_secrets(home: Path) -> None:
 
 
 def write_servers(home: Path) -> None:
-    Places(an_environment(home, "postgresql://ann:word@127.0.0.1:1/ruby")).remember()
+    ServerLocations(an_environment(home, "postgresql://ann:word@127.0.0.1:1/ruby")).remember()
 
 
 def write_fence(home: Path) -> None:

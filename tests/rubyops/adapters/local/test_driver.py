@@ -16,7 +16,7 @@ import redis
 
 from rubyops import config
 from rubyops.adapters.http import GetClient
-from rubyops.adapters.local import leftovers
+from rubyops.adapters.local import orphans
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.ports import is_free
@@ -97,7 +97,7 @@ def test_up_twice_then_down_leaves_nothing(driver: LocalDriver) -> None:
     assert driver.down()
     assert not driver.down()
     assert all(map(is_free, known.values()))
-    assert leftovers.end_leftovers(home) == 0
+    assert orphans.end_orphans(home) == 0
 
 
 def test_ports_that_somebody_took_are_replaced_and_data_stays(driver: LocalDriver) -> None:
@@ -123,15 +123,15 @@ def test_killed_servers_and_a_killed_supervisor_are_mended(driver: LocalDriver) 
     os.kill(postmaster, signal.SIGKILL)
     driver.ensure_up(quiet)
     assert int((home / "postgres" / "postmaster.pid").read_text().split()[0]) != postmaster
-    orphans = [copy.pid for copy in driver.copies()]
-    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    left_behind = [copy.pid for copy in driver.copies()]
+    supervisor = orphans.pid_in(home / "supervisor" / "supervisord.pid", str(home))
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)
-    until(lambda: not leftovers.is_alive(supervisor))
+    until(lambda: not orphans.is_alive(supervisor))
     assert not driver.is_up()
     driver.ensure_up(quiet)
     assert driver.is_up()
-    assert not any(map(leftovers.is_alive, orphans))
+    assert not any(map(orphans.is_alive, left_behind))
     assert write(driver, "SELECT 1") == (1,)
 
 
@@ -152,7 +152,7 @@ def test_other_code_restarts_what_runs(
             "SELECT DISTINCT detail->>'code' FROM control.service_copy"
         ).fetchall()
     assert told == [(code_digest(),)]
-    monkeypatch.setattr("rubyops.adapters.local.driver.code_digest", lambda: "f" * 64)
+    monkeypatch.setattr("rubyops.adapters.local.code_version.code_digest", lambda: "f" * 64)
     said: list[str] = []
     driver.ensure_up(said.append)
     assert "settings or version changed: everything is restarted" in said
@@ -165,8 +165,10 @@ def checkout(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = homes / "checkout"  # PostgreSQL's user must be able to pass through
     for package in PACKAGES:
         shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns(LEFT_OUT))
-    monkeypatch.setattr("rubyops.adapters.local.driver.CHECKOUT", made)
-    monkeypatch.setattr("rubyops.adapters.local.driver.code_digest", lambda: code_digest(made))
+    monkeypatch.setattr("rubyops.adapters.local.code_version.CHECKOUT", made)
+    monkeypatch.setattr(
+        "rubyops.adapters.local.code_version.code_digest", lambda: code_digest(made)
+    )
     return made
 
 
@@ -234,10 +236,10 @@ def test_a_driver_that_does_not_answer_is_not_one_that_is_down(driver: LocalDriv
         driver.copies()
     away.rename(socket_file)
     assert {copy.state for copy in driver.copies()} <= {"running", "starting"}
-    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    supervisor = orphans.pid_in(home / "supervisor" / "supervisord.pid", str(home))
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)
-    until(lambda: not leftovers.is_alive(supervisor))
+    until(lambda: not orphans.is_alive(supervisor))
     with pytest.raises(Unreachable, match="nobody knows which copies run"):
         driver.copies()
     assert driver.down()
@@ -248,12 +250,12 @@ def test_a_driver_that_does_not_answer_is_not_one_that_is_down(driver: LocalDriv
 def test_a_machine_that_went_down_leaves_copies_that_are_stopped(driver: LocalDriver) -> None:
     driver.ensure_up(quiet)
     home = driver.environment.home
-    pids = leftovers.alive(home)
-    supervisor = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    pids = orphans.alive(home)
+    supervisor = orphans.pid_in(home / "supervisor" / "supervisord.pid", str(home))
     assert supervisor is not None and supervisor in pids
     # First the supervisor, which would bring the others back.
     for pid in sorted(pids, key=supervisor.__ne__):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not leftovers.alive(home))
+    until(lambda: not orphans.alive(home))
     assert (home / "supervisor" / "supervisord.pid").exists()
     assert {copy.state for copy in driver.copies()} == {"stopped"}

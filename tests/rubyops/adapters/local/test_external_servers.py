@@ -1,4 +1,4 @@
-"""An environment on servers that somebody else runs: what it takes there, what it refuses, and that it leaves them running."""
+"""An environment on external servers: what it makes there and refuses, and that they run on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ import redis
 from rubyops import config
 from rubyops.adapters import migrations
 from rubyops.adapters.local.driver import LocalDriver
-from rubyops.adapters.local.given import MARK, GivenPostgres, GivenRedis
+from rubyops.adapters.local.external_servers import OWNER_KEY, ExternalPostgres, ExternalRedis
 from rubyops.adapters.local.keyring import LOGIN_ROLES
 from rubyops.adapters.local.servers import READ_USER, SERVICES_USER, SUPERUSER
 from rubyops.errors import Refused, Unreachable, UsageError
@@ -32,10 +32,10 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture
-def given(platform_template: Cluster) -> GivenPostgres:
+def external(platform_template: Cluster) -> ExternalPostgres:
     """The run's PostgreSQL, which has the roles, with a database that is not there yet."""
-    database = platform_template.database_name("given")
-    return GivenPostgres(Secret(platform_template.postgres.dsn(SUPERUSER, PASSWORD, database)))
+    database = platform_template.database_name("external")
+    return ExternalPostgres(Secret(platform_template.postgres.dsn(SUPERUSER, PASSWORD, database)))
 
 
 @pytest.fixture
@@ -49,11 +49,13 @@ def environment(control_template: Cluster, homes: Path) -> Environment:
 
 
 @contextmanager
-def database_with(given: GivenPostgres, statement: str) -> Iterator[None]:
+def database_with(external: ExternalPostgres, statement: str) -> Iterator[None]:
     """Have somebody else use the database that is named."""
-    superuser = given.dsn(SUPERUSER, PASSWORD, migrations.MAINTENANCE_DATABASE)
-    migrations.ensure_database(superuser, given.databases["platform"])
-    with psycopg.connect(given.dsn(SUPERUSER, PASSWORD, given.databases["platform"])) as connection:
+    superuser = external.dsn(SUPERUSER, PASSWORD, migrations.MAINTENANCE_DATABASE)
+    migrations.ensure_database(superuser, external.databases["platform"])
+    with psycopg.connect(
+        external.dsn(SUPERUSER, PASSWORD, external.databases["platform"])
+    ) as connection:
         connection.execute(statement.encode())
     yield
 
@@ -96,13 +98,13 @@ def test_environment_comes_up_on_given_servers_and_leaves_them_running(
             connection.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone() is not None
         )
     with redis.Redis.from_url(driver.redis_url()) as client:
-        assert client.exists(MARK)
+        assert client.exists(OWNER_KEY)
 
 
 def test_environment_with_servers_of_its_own_is_not_led_to_given_ones(homes: Path) -> None:
     environment = config.environment("local")
     environment.home.mkdir()
-    LocalDriver(environment)._places.remember()
+    LocalDriver(environment)._addresses.locations.remember()
     with pytest.raises(
         UsageError,
         match="brought up with a PostgreSQL of its own, but is now told elsewhere:5432/ruby",
@@ -115,71 +117,73 @@ def test_environment_with_servers_of_its_own_is_not_led_to_given_ones(homes: Pat
 )
 def test_postgres_url_that_does_not_say_everything_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="DATABASE_URL"):
-        GivenPostgres(Secret(url))
+        ExternalPostgres(Secret(url))
 
 
 @pytest.mark.parametrize("url", ["", "http://a/0", "redis:///0", "redis://a/zero"])
 def test_redis_url_that_does_not_say_everything_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="REDIS_URL"):
-        GivenRedis(Secret(url), "me")
+        ExternalRedis(Secret(url), "me")
 
 
 def test_an_odd_password_of_the_superuser_is_kept_and_shown_to_nobody() -> None:
-    given = GivenPostgres(Secret("postgresql://boss:p%40ss%2F@db:6000/ruby?sslmode=require"))
+    external = ExternalPostgres(Secret("postgresql://boss:p%40ss%2F@db:6000/ruby?sslmode=require"))
     assert (
-        given.dsn(SUPERUSER, "", "postgres")
+        external.dsn(SUPERUSER, "", "postgres")
         == "postgresql://boss:p%40ss%2F@db:6000/postgres?sslmode=require"
     )
     assert (
-        given.dsn("gateway", "own", "ruby_control")
+        external.dsn("gateway", "own", "ruby_control")
         == "postgresql://gateway:own@db:6000/ruby_control?sslmode=require"
     )
-    assert (given.where, dict(given.databases)) == (
+    assert (external.where, dict(external.databases)) == (
         "db:6000/ruby",
         {"platform": "ruby", "control": "ruby_control"},
     )
 
 
-def test_empty_server_with_our_passwords_is_accepted(given: GivenPostgres) -> None:
-    given.accept(PASSWORDS)
+def test_empty_server_with_our_passwords_is_accepted(external: ExternalPostgres) -> None:
+    external.accept(PASSWORDS)
 
 
-def test_roles_of_another_environment_are_refused(given: GivenPostgres) -> None:
+def test_roles_of_another_environment_are_refused(external: ExternalPostgres) -> None:
     with pytest.raises(Refused, match="has the roles gateway with other passwords"):
-        given.accept({**PASSWORDS, "gateway": "another"})
+        external.accept({**PASSWORDS, "gateway": "another"})
 
 
-def test_database_of_somebody_else_is_refused(given: GivenPostgres) -> None:
+def test_database_of_somebody_else_is_refused(external: ExternalPostgres) -> None:
     with (
-        database_with(given, "CREATE TABLE theirs (n int)"),
+        database_with(external, "CREATE TABLE theirs (n int)"),
         pytest.raises(Refused, match=r"holds public\.theirs, which is not ours"),
     ):
-        given.accept(PASSWORDS)
+        external.accept(PASSWORDS)
 
 
-def test_whoever_is_no_superuser_is_refused(given: GivenPostgres) -> None:
-    url = given.dsn("gateway", PASSWORD, "ruby")
+def test_whoever_is_no_superuser_is_refused(external: ExternalPostgres) -> None:
+    url = external.dsn("gateway", PASSWORD, "ruby")
     with pytest.raises(Refused, match="'gateway' is no superuser"):
-        GivenPostgres(Secret(url)).accept(PASSWORDS)
+        ExternalPostgres(Secret(url)).accept(PASSWORDS)
 
 
 def test_servers_that_do_not_answer_are_unreachable() -> None:
     with pytest.raises(Unreachable, match="PostgreSQL on 127"):
-        GivenPostgres(Secret(f"postgresql://a:b@{NOBODY}/ruby")).accept(PASSWORDS)
+        ExternalPostgres(Secret(f"postgresql://a:b@{NOBODY}/ruby")).accept(PASSWORDS)
     with pytest.raises(Unreachable, match="Redis on 127"):
-        GivenRedis(Secret(f"redis://{NOBODY}/0"), "me").configure(USERS)
+        ExternalRedis(Secret(f"redis://{NOBODY}/0"), "me").configure(USERS)
 
 
 @pytest.fixture
-def logical(cluster: Cluster) -> Iterator[GivenRedis]:
-    """An empty logical database, given to a platform."""
-    given = GivenRedis(cluster.redis(cluster.take_logical_database()).given, "db:5432/ruby")
-    yield given
-    with redis.Redis.from_url(given.given) as client:
+def logical(cluster: Cluster) -> Iterator[ExternalRedis]:
+    """An empty logical database, named by its URL."""
+    external = ExternalRedis(
+        cluster.redis(cluster.take_logical_database()).admin_url, "db:5432/ruby"
+    )
+    yield external
+    with redis.Redis.from_url(external.admin_url) as client:
         client.flushdb()
 
 
-def test_logical_database_is_taken_once_and_its_users_are_its_own(logical: GivenRedis) -> None:
+def test_logical_database_is_taken_once_and_its_users_are_its_own(logical: ExternalRedis) -> None:
     for _ in range(2):
         logical.configure(USERS)
     with redis.Redis.from_url(logical.url(SERVICES_USER, "one")) as client:
@@ -190,21 +194,21 @@ def test_logical_database_is_taken_once_and_its_users_are_its_own(logical: Given
             reader.set("key", "other")
     logical.configure(USERS)
     with pytest.raises(Refused, match="belongs to the platform on db:5432/ruby"):
-        GivenRedis(logical.given, "db:5432/other").configure(USERS)
+        ExternalRedis(logical.admin_url, "db:5432/other").configure(USERS)
 
 
 def test_logical_database_with_keys_of_somebody_else_is_refused_and_left_alone(
-    logical: GivenRedis,
+    logical: ExternalRedis,
 ) -> None:
-    with redis.Redis.from_url(logical.given) as client:
+    with redis.Redis.from_url(logical.admin_url) as client:
         client.set("theirs", "1")
         with pytest.raises(Refused, match="holds keys that are not ours"):
             logical.configure(USERS)
         assert client.keys() == [b"theirs"]
 
 
-def test_redis_user_who_may_not_manage_users_is_refused(logical: GivenRedis) -> None:
+def test_redis_user_who_may_not_manage_users_is_refused(logical: ExternalRedis) -> None:
     logical.configure(USERS)
-    reader = GivenRedis(Secret(logical.url(READ_USER, "two")), logical.owner)
+    reader = ExternalRedis(Secret(logical.url(READ_USER, "two")), logical.owner)
     with pytest.raises(Refused, match="refused to make the environment's users"):
         reader.configure(USERS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rubyops.adapters.local import leftovers
+from rubyops.adapters.local import orphans
 from rubyops.adapters.local.programs import run_program
 from rubyops.adapters.local.servers import Postgres
 from rubyops.errors import TimedOut
@@ -22,7 +22,7 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
         run_program([sys.executable, "-c", script], 1.5)
     assert seconds[0] < 6
     deadline = time.monotonic() + 5
-    while any(leftovers.is_alive(int(pid)) for pid in mark.read_text().split()):
+    while any(orphans.is_alive(int(pid)) for pid in mark.read_text().split()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rubyops.adapters.local import leftovers
-from rubyops.adapters.local.layout import HOME_MARK, Program
+from rubyops.adapters.local import orphans
+from rubyops.adapters.local.layout import HOME_LABEL, Program
 from rubyops.adapters.local.supervisor import Supervisor
 from rubyops.errors import LockLost, Refused, Unreachable
 
@@ -20,7 +20,7 @@ LONG = "a-folder-whose-name-is-long-" * 4
 
 
 def program(home: Path, name: str, command: tuple[str, ...] = SLEEP) -> Program:
-    return Program(name, "platform", 30, command, {HOME_MARK: str(home), "ODD": "50% of 'it'"})
+    return Program(name, "platform", 30, command, {HOME_LABEL: str(home), "ODD": "50% of 'it'"})
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def supervisor(home: Path) -> Iterator[Supervisor]:
     supervisor = Supervisor(home)
     yield supervisor
     supervisor.shutdown(supervisor.fence())
-    leftovers.end_leftovers(home)
+    orphans.end_orphans(home)
 
 
 def until(supervisor: Supervisor, name: str, state: str) -> int:
@@ -76,15 +76,15 @@ def test_a_killed_program_comes_back_and_a_stopped_one_stays_away(
 def test_what_a_killed_supervisor_leaves_is_ended(home: Path, supervisor: Supervisor) -> None:
     launch(supervisor, [program(home, "orphan")])
     orphan = until(supervisor, "orphan", "running")
-    pid = leftovers.pid_in(home / "supervisor" / "supervisord.pid", str(home))
+    pid = orphans.pid_in(home / "supervisor" / "supervisord.pid", str(home))
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    while leftovers.is_alive(pid):
+    while orphans.is_alive(pid):
         time.sleep(0.02)
-    assert leftovers.is_alive(orphan)
+    assert orphans.is_alive(orphan)
     assert not supervisor.shutdown(0)
-    assert leftovers.end_leftovers(home) == 1
-    assert not leftovers.is_alive(orphan)
+    assert orphans.end_orphans(home) == 1
+    assert not orphans.is_alive(orphan)
     launch(supervisor, [program(home, "orphan")])
     until(supervisor, "orphan", "running")
 
@@ -104,9 +104,9 @@ def test_a_program_that_ignores_the_signal_is_killed_within_the_bound(
 def test_a_pid_file_of_another_program_is_not_believed(home: Path) -> None:
     file = home / "some.pid"
     file.write_text(f"{os.getpid()}\n")
-    assert leftovers.pid_in(file, "no-such-mark-in-our-command-line") is None
+    assert orphans.pid_in(file, "no-such-mark-in-our-command-line") is None
     file.write_text("nonsense")
-    assert leftovers.pid_in(file, "") is None
+    assert orphans.pid_in(file, "") is None
 
 
 def test_the_highest_token_outlives_the_supervisor(home: Path, supervisor: Supervisor) -> None:

@@ -18,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from rubyops import config
-from rubyops.adapters.local import driver as driving
-from rubyops.adapters.local import leftovers, waiting
+from rubyops.adapters.local import orphans, up_lock, waiting
 from rubyops.adapters.local.driver import LocalDriver
-from rubyops.adapters.local.layout import HOME_MARK, Program
+from rubyops.adapters.local.layout import HOME_LABEL, Program
 from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.servers import Postgres, Valkey
 from rubyops.adapters.local.supervisor import Supervisor
@@ -33,8 +32,7 @@ from tests.rubyops.adapters.peers import silent
 pytestmark = pytest.mark.fault
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 PROGRAM = Program("deaf", "platform", 30, (sys.executable, "-c", DEAF), {})
-# Leftovers are killed after 10 s: to leave them half ended would leave servers without a keeper.
-SLEEPERS = {"waiting.py", "leftovers.py"}
+SLEEPERS = {"waiting.py"}
 
 
 def stop() -> None:
@@ -61,7 +59,7 @@ def held(home: Path) -> Iterator[None]:
 def test_the_wait_for_another_rubyops_is_heard(
     homes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driving, "LOCK_SECONDS", 1.0)
+    monkeypatch.setattr(up_lock, "LOCK_SECONDS", 1.0)
     driver = LocalDriver(config.environment("local"))
     driver.listen(stop, lambda words: None)
     with held(homes / "local"):
@@ -89,7 +87,7 @@ def test_the_wait_for_the_end_of_programs_is_heard(wished: Waiting, homes: Path)
     home = homes / "home"
     (home / "logs").mkdir(parents=True)
     kept = Supervisor(home)
-    variables = {HOME_MARK: str(home)}
+    variables = {HOME_LABEL: str(home)}
     program = Program(PROGRAM.name, PROGRAM.group, 30, PROGRAM.command, variables)
     try:
         kept.launch(kept.configuration([program], Path("/")))
@@ -103,10 +101,10 @@ def test_the_wait_for_the_end_of_programs_is_heard(wished: Waiting, homes: Path)
             impatient.shutdown(0)
         assert not kept.is_alive()
         assert kept.shutdown(0)
-        assert leftovers.alive(home) == []
+        assert orphans.alive(home) == []
     finally:
         kept.shutdown(0)
-        leftovers.end_leftovers(home)
+        orphans.end_orphans(home)
 
 
 def test_a_wait_says_its_bound_and_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def command(name: str) -> Command[Any]:
         return found
 
     late = "known later" if name == "ask" else None
-    return Command(name, name, object, plan, undo=f"rubyops undo {name}", unplannable=late)
+    return Command(name, object, plan, undo=f"rubyops undo {name}", unplannable=late)
 
 
 def planned(*names: str) -> Plan:

@@ -1,0 +1,80 @@
+"""Prepares an environment for its start: folders, secrets, servers, ports."""
+
+from collections.abc import Callable, Collection
+
+from rubyops.adapters.local import binaries, keyring, layout
+from rubyops.adapters.local.addresses import Addresses
+from rubyops.adapters.local.code_version import code_version
+from rubyops.adapters.local.keyring import Keyring
+from rubyops.adapters.local.layout import (
+    POSTGRES,
+    VALKEY,
+    Platform,
+    PostgresServer,
+    RedisServer,
+    copy_name,
+)
+from rubyops.adapters.local.ports import PortBook
+from rubyops.adapters.local.servers import REDIS_USERS, SUPERUSER, Postgres, Valkey
+from rubyops.errors import RubyopsError
+
+FOLDERS = ("logs", "journal", "exports", "results")
+
+
+def prepare(addresses: Addresses, find_running: Callable[[], Collection[str]]) -> Platform:
+    """Make what is not there yet, and return the platform that is to run.
+
+    `find_running` names the programs that run already, which keep their ports.
+    """
+    for folder in FOLDERS:
+        (addresses.environment.home / folder).mkdir(mode=0o700, exist_ok=True)
+    keys = _complete_keys(addresses)
+    book, running = addresses.ports(), find_running()
+
+    postgres = _prepare_postgres(addresses, keys, book, running)
+    redis = _prepare_redis(addresses, keys, book, running)
+    addresses.locations.remember()
+
+    copies = [copy_name(*names) for names in layout.copy_names(addresses.environment)]
+    ports = {name: book.usable(name, ours=name in running) for name in copies}
+    return Platform(addresses.environment, keys, postgres, redis, ports, code_version())
+
+
+def _complete_keys(addresses: Addresses) -> Keyring:
+    """Generate missing secrets; databases whose passwords are gone are refused."""
+    home, keys = addresses.environment.home, addresses.keys()
+    if keys.empty and (addresses.locations.known or (home / POSTGRES / "PG_VERSION").exists()):
+        raise RubyopsError(
+            f"{home} has databases but secrets.json, which has their passwords, is gone. "
+            f"Put it back, or remove {home} to begin anew without its data."
+        )
+    keys.complete()
+    return keys
+
+
+def _prepare_postgres(
+    addresses: Addresses, keys: Keyring, book: PortBook, running: Collection[str]
+) -> PostgresServer:
+    """Make a cluster of our own, or have the external server accept the environment."""
+    external = addresses.locations.postgres
+    if external is not None:
+        external.accept(keys.role_passwords())
+        return external
+    home = addresses.environment.home
+    programs = binaries.runnable_postgres_bin(home.parent)
+    port = book.usable(POSTGRES, ours=POSTGRES in running)
+    postgres = Postgres(programs, home / POSTGRES, port)
+    postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
+    return postgres
+
+
+def _prepare_redis(
+    addresses: Addresses, keys: Keyring, book: PortBook, running: Collection[str]
+) -> RedisServer:
+    """Configure a server of our own, or make our users on the external one."""
+    redis: RedisServer | None = addresses.locations.redis
+    if redis is None:
+        port = book.usable(VALKEY, ours=VALKEY in running)
+        redis = Valkey(binaries.valkey_server(), addresses.environment.home / VALKEY, port)
+    redis.configure({user: keys[keyring.redis_password(user)].reveal() for user in REDIS_USERS})
+    return redis

@@ -1,0 +1,91 @@
+"""What runs of an environment: its supervisor, and the programs that may have outlived it."""
+
+from collections.abc import Callable
+
+from rubyops.adapters.local import code_version, orphans
+from rubyops.adapters.local.layout import Program, copy_name, kept_copy
+from rubyops.adapters.local.supervisor import ProgramState, Supervisor
+from rubyops.errors import Unreachable
+from rubyops.model.environment import Environment
+from rubyops.ports import CopyNames
+
+Progress = Callable[[str], None]
+
+
+class ProcessKeeper:
+    """Keeps the programs of one environment running. Each change takes a fencing token."""
+
+    def __init__(self, environment: Environment, supervisor: Supervisor) -> None:
+        """Keep them by this supervisor; nothing is started."""
+        self._environment = environment
+        self._home = environment.home
+        self._pid_file = self._home / "supervisor" / "supervisord.pid"
+        self.supervisor = supervisor
+
+    def states(self) -> dict[str, ProgramState]:
+        """Return the kept programs by name; none when the environment was taken down.
+
+        Raises `Unreachable` when the supervisor does not answer and a program lives.
+        """
+        try:
+            return self.supervisor.states()
+        except Unreachable as silence:
+            self._refuse_unless_down(silence)
+            return {}
+
+    def running(self, token: int) -> set[str]:
+        """Name the programs that run; orphans of a dead supervisor are ended first."""
+        if not self.supervisor.is_alive():
+            self.down(token)
+            return set()
+        return {name for name, state in self.supervisor.states().items() if state.pid}
+
+    def keep(self, programs: list[Program], progress: Progress, token: int) -> None:
+        """Have a supervisor with exactly these programs.
+
+        One with others is replaced: a port, or the version of the code, has changed.
+        """
+        wanted = self.supervisor.configuration(programs, code_version.CHECKOUT)
+        if self.supervisor.is_alive():
+            if self.supervisor.is_configured(wanted):
+                return
+            progress("settings or version changed: everything is restarted")
+            self.down(token)
+        self.supervisor.launch(wanted)
+
+    def stop_copies(self, copies: CopyNames, progress: Progress, token: int) -> None:
+        """Stop these copies where they still run; none does once everything was restarted."""
+        states = self.supervisor.states()
+        names = [copy_name(process, number) for process, number in copies]
+        running = [name for name in names if name in states and states[name].pid]
+        if running:
+            progress(f"restarting {', '.join(running)}")
+            self.supervisor.stop([kept_copy(name) for name in running], token)
+
+    def down(self, token: int) -> bool:
+        """Stop the supervisor with its programs, then orphans; return whether anything ran."""
+        ran = self.supervisor.shutdown(token)
+        ran = orphans.end_orphans(self._home) > 0 or ran
+        # A supervisor that was killed leaves its pid file, which would say "not down".
+        self._pid_file.unlink(missing_ok=True)
+        return ran
+
+    def _refuse_unless_down(self, silence: Unreachable) -> None:
+        """Raise `Unreachable` where a program of this environment lives.
+
+        A missing socket stops no process. A supervisor that ends in order removes its pid file, so
+        a pid file counts as life where no process can be looked at.
+        """
+        alive = orphans.alive(self._home)
+        if not alive and (orphans.can_look() or not self._pid_file.exists()):
+            return
+        name, pids = self._environment.name, ", ".join(map(str, alive))
+        living = f"{len(alive)} programs of it live (pids {pids})"
+        if not alive:
+            living = "it was not taken down"
+        raise Unreachable(
+            f"The driver of {name} does not answer, so nobody knows which copies run: "
+            f"{silence.message} Yet {living}. "
+            f"`rubyops up -e {name}` ends them and starts everything anew.",
+            next_command=f"rubyops up -e {name}",
+        ) from silence

@@ -1,0 +1,32 @@
+"""The lock that lets one process at a time bring an environment up or down."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rubyops.adapters.local.waiting import Waiting
+from rubyops.errors import LockHeld
+from rubyops.model.environment import Environment
+
+LOCK_SECONDS = 120.0
+POLL_SECONDS = 0.1
+
+
+@contextmanager
+def up_lock(environment: Environment, waiting: Waiting) -> Iterator[None]:
+    """Hold the lock of an environment whose folder exists. Raises `LockHeld` after 120 s."""
+    name = repr(environment.name)
+    with (environment.home / "up.lock").open("w") as file:
+
+        def is_taken() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        what = f"another rubyops, which starts or stops {name}"
+        if not waiting.until(is_taken, LOCK_SECONDS, what, POLL_SECONDS):
+            words = f"Another rubyops has been starting or stopping {name}"
+            raise LockHeld(f"{words} for {LOCK_SECONDS:g} s. See that it goes on, then repeat.")
+        yield
