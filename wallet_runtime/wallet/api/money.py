@@ -36,10 +36,10 @@ class AuthorizeBody(Body):
     """A stake to take, as game_service reports it."""
 
     player_id: UUID
-    provider_id: str
+    provider_id: ForeignId
     provider_type: str
-    bet_id: str
-    round_id: str
+    bet_id: ForeignId
+    round_id: ForeignId
     amount: str
     currency: str
     price: str | None = None
@@ -49,8 +49,8 @@ class SettleBody(Body):
     """A result; `payout` is zero for a lost bet."""
 
     player_id: UUID
-    provider_id: str
-    bet_id: str
+    provider_id: ForeignId
+    bet_id: ForeignId
     payout: str
 
 
@@ -70,8 +70,8 @@ class RollbackBody(Body):
     """A bet to take back."""
 
     player_id: UUID
-    provider_id: str
-    bet_id: str
+    provider_id: ForeignId
+    bet_id: ForeignId
 
 
 class DepositBody(Body):
@@ -131,10 +131,10 @@ def authorize(context: Context, call: Call) -> Answer:
             f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}"
         )
     command = bets.Authorize(
-        provider_id=_identifier("provider_id", body.provider_id),
+        provider_id=body.provider_id,
         provider_type=body.provider_type,
-        bet_id=_identifier("bet_id", body.bet_id),
-        round_id=_identifier("round_id", body.round_id),
+        bet_id=body.bet_id,
+        round_id=body.round_id,
         stake=parse_amount(body.amount, body.currency),
         currency=body.currency,
         price=None if body.price is None else parse_price(body.price),
@@ -190,9 +190,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
 def rollback(context: Context, call: Call) -> Answer:
     """Take a bet back (POST /internal/wallet/v2/bets/rollback)."""
     body: RollbackBody = call.body
-    command = bets.Rollback(
-        _identifier("provider_id", body.provider_id), _identifier("bet_id", body.bet_id)
-    )
+    command = bets.Rollback(body.provider_id, body.bet_id)
     return perform(
         context,
         call,
@@ -277,18 +275,10 @@ def show_snapshot(context: Context, call: Call) -> Answer:
 
 def _settlement(body: SettleBody) -> bets.Settle:
     return bets.Settle(
-        _identifier("provider_id", body.provider_id),
-        _identifier("bet_id", body.bet_id),
+        body.provider_id,
+        body.bet_id,
         canonical_amount(body.payout),
     )
-
-
-def _identifier(field: str, text: str) -> str:
-    if not 1 <= len(text) <= 128 or not text.isprintable() or not text.isascii():
-        raise Invalid(
-            f"{field} must be 1 to 128 printable ASCII characters, found {len(text)} characters"
-        )
-    return text
 
 
 ROUTES = (

@@ -70,14 +70,8 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
     if used is not None:
         return used
     if state.player is not None and state.player.status == "blocked":
-        return refuse(
-            ISSUE,
-            pair,
-            409,
-            "PLAYER_BLOCKED",
-            "the player is blocked; no bonus is issued",
-            starts_new=True,
-        )
+        message = "the player is blocked; no bonus is issued"
+        return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", message, starts_new=True)
     multiplier = pair.policy.rolling.bonus.get(bucket.code, "0")
     wanted = Turnover(
         bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair)

@@ -339,7 +339,7 @@ def _refuse_blocked(name: str, pair: ActivePair) -> Decision:
         pair,
         409,
         "PLAYER_BLOCKED",
-        "the player is blocked; his money stays where it is",
+        "the player is blocked; the money stays where it is",
         starts_new=True,
     )
 

@@ -1,6 +1,7 @@
-"""Coupon grants: rows with a balance and a scope of their own, never summed into one coupon balance (SPEC 1.3, A8).
+"""Coupon grants: rows with a balance and a scope each, never summed into one balance (SPEC 1.3, A8).
 
-A grant is named by its coupon log id. What it is worth stands in its own row: no command brings an amount once it is issued.
+A grant is named by its coupon log id. Its worth stands in its own row: no command brings an amount
+once it is issued.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -41,12 +42,8 @@ from wallet_runtime.wallet.domain.state import (
     is_grant,
 )
 
-ISSUE, REVERSE, EXPIRE, COMPLETE = (
-    "COUPON_ISSUE",
-    "COUPON_REVERSE",
-    "COUPON_EXPIRE",
-    "COUPON_COMPLETE",
-)
+ISSUE, REVERSE = "COUPON_ISSUE", "COUPON_REVERSE"
+EXPIRE, COMPLETE = "COUPON_EXPIRE", "COUPON_COMPLETE"
 TYPES_OF_SCOPE: dict[ScopeKind, tuple[str, ...]] = {
     "sports": (SPORTS,),
     "casino": (LIVE, SLOTS),
@@ -68,7 +65,10 @@ class GrantNotFound(NotFound):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """A coupon that promotion gives: its amount in minor units, its scope, and when it lapses (ISO 8601 with an offset), if ever."""
+    """A coupon that promotion gives: its amount in minor units, its scope, and when it lapses.
+
+    The time is ISO 8601 with an offset; None never lapses.
+    """
 
     coupon_log_id: str
     amount: int
@@ -84,7 +84,10 @@ class Close(msgspec.Struct, frozen=True):
 
 
 def read_scope(scope: Scope) -> Scope:
-    """Return the scope with its providers in order and once each; raise `ScopeInvalid` for one that names no game."""
+    """Return the scope with its providers in order and once each.
+
+    Raises `ScopeInvalid` for a scope that names no game.
+    """
     unknown = [provider for provider in scope.provider_ids if provider not in PROVIDERS]
     if (scope.kind == "provider") != bool(scope.provider_ids) or unknown:
         found = f"{scope.kind} with {', '.join(scope.provider_ids)[:80] or 'no providers'}"
@@ -124,49 +127,17 @@ def winnings(rule: CouponRule, provider_type: str) -> Destination:
 def issue(
     request: Request, command: Issue, state: State, pair: ActivePair, *, lapsed: bool = False
 ) -> Decision:
-    """PROMO -> a grant of its own, with the rolling that the policy asks for in the same command (A8-2).
+    """PROMO -> a grant of its own, with the rolling that the policy asks for (A8-2).
 
     `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody looks.
     """
-    if state.coupon is not None:
-        message = f"coupon log {command.coupon_log_id} has its grant already, and it is {state.coupon.state}"
-        return _refuse(
-            ISSUE, pair, "COUPON_ALREADY_ISSUED", message, starts_new=True, state=state.coupon.state
-        )
-    if lapsed:
-        message = f"the coupon would have lapsed at {command.expires_at}; nothing was issued"
-        return _refuse(
-            ISSUE, pair, "COUPON_LAPSED", message, starts_new=True, expires_at=command.expires_at
-        )
-    if state.player is not None and state.player.status == "blocked":
-        return _refuse(
-            ISSUE,
-            pair,
-            "PLAYER_BLOCKED",
-            "the player is blocked; no coupon is issued",
-            starts_new=True,
-        )
-    multiplier = pair.policy.coupons.rolling.get(command.scope.kind)
-    if multiplier is None:
-        offered = sorted(pair.policy.coupons.rolling)
-        message = f"the active policy offers no coupon of scope {command.scope.kind}; it offers {', '.join(offered) or 'none'}"
-        return _refuse(ISSUE, pair, "COUPON_NOT_OFFERED", message, starts_new=True, offered=offered)
-    grant_id, rolling_id = (
-        str(uuid5(request.transaction_id, "grant")),
-        str(uuid5(request.transaction_id, "rolling")),
-    )
-    account = f"{GRANT}/{grant_id}"
+    refused = _refuse_issue(command, state, pair, lapsed=lapsed)
+    if refused is not None:
+        return refused
+    multiplier = pair.policy.coupons.rolling[command.scope.kind]
     required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
-    body = {
-        "grant_id": grant_id,
-        "coupon_log_id": command.coupon_log_id,
-        "state": "ACTIVE",
-        "amount": format_amount(command.amount, command.currency),
-        "currency": command.currency,
-        "scope": msgspec.to_builtins(command.scope),
-        "expires_at": command.expires_at,
-        "rolling_id": rolling_id,
-    }
+    grant_id = str(uuid5(request.transaction_id, "grant"))
+    rolling_id = str(uuid5(request.transaction_id, "rolling"))
     owed = ObligationOpened(
         rolling_id=rolling_id,
         topology_code=pair.topology.code,
@@ -176,23 +147,58 @@ def issue(
         cap=_cap(command, pair.policy.coupons),
         grant_id=grant_id,
     )
-    grant = GrantOpened(
+    opened = GrantOpened(
         grant_id, command.coupon_log_id, command.scope, command.amount, command.expires_at
     )
     return Decision(
         command=ISSUE,
         status=200,
-        body=body,
+        body=_issued_body(command, grant_id, rolling_id),
         pair=pair.reference,
         starts_new=True,
         legs=(
             Leg(PROMO, -command.amount, command.currency),
-            Leg(account, command.amount, command.currency),
+            Leg(f"{GRANT}/{grant_id}", command.amount, command.currency),
         ),
-        grants_opened=(grant,),
+        grants_opened=(opened,),
         obligations_opened=(owed,),
         events=(_required(request, command, grant_id, rolling_id, multiplier, required),),
     )
+
+
+def _refuse_issue(
+    command: Issue, state: State, pair: ActivePair, *, lapsed: bool
+) -> Decision | None:
+    code = message = ""
+    details: dict[str, object] = {}
+    offered = sorted(pair.policy.coupons.rolling)
+    if state.coupon is not None:
+        code, details = "COUPON_ALREADY_ISSUED", {"state": state.coupon.state}
+        message = f"coupon log {command.coupon_log_id} has its grant already,"
+        message += f" and it is {state.coupon.state}"
+    elif lapsed:
+        code, details = "COUPON_LAPSED", {"expires_at": command.expires_at}
+        message = f"the coupon would have lapsed at {command.expires_at}; nothing was issued"
+    elif state.player is not None and state.player.status == "blocked":
+        code, message = "PLAYER_BLOCKED", "the player is blocked; no coupon is issued"
+    elif command.scope.kind not in pair.policy.coupons.rolling:
+        code, details = "COUPON_NOT_OFFERED", {"offered": offered}
+        message = f"the active policy offers no coupon of scope {command.scope.kind};"
+        message += f" it offers {', '.join(offered) or 'none'}"
+    return _refuse(ISSUE, pair, code, message, starts_new=True, **details) if code else None
+
+
+def _issued_body(command: Issue, grant_id: str, rolling_id: str) -> dict[str, object]:
+    return {
+        "grant_id": grant_id,
+        "coupon_log_id": command.coupon_log_id,
+        "state": "ACTIVE",
+        "amount": format_amount(command.amount, command.currency),
+        "currency": command.currency,
+        "scope": msgspec.to_builtins(command.scope),
+        "expires_at": command.expires_at,
+        "rolling_id": rolling_id,
+    }
 
 
 def reverse(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
@@ -201,7 +207,10 @@ def reverse(request: Request, command: Close, state: State, pair: ActivePair) ->
     staked = state.staked_on(grant.account)
     if grant.state == "ACTIVE" and staked:
         stake = format_amount(staked, grant.currency)
-        message = f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id}; settle or roll them back first"
+        message = (
+            f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id};"
+            " settle or roll them back first"
+        )
         return _refuse(REVERSE, pair, "COUPON_STAKED", message, open_stake=stake)
     return _take_back(request, REVERSE, grant, state, pair, "REVERSED")
 
@@ -210,7 +219,10 @@ def expire(request: Request, command: Close, state: State, pair: ActivePair) -> 
     """Take a lapsed grant back to PROMO; what open bets hold of it follows when they close."""
     grant = _named(request, state)
     if grant.state == "ACTIVE" and not grant.lapsed:
-        message = f"coupon log {grant.coupon_log_id} lapses at {grant.expires_at or 'no time at all'}; before that it can be reversed"
+        message = (
+            f"coupon log {grant.coupon_log_id} lapses at {grant.expires_at or 'no time at all'};"
+            " before that it can be reversed"
+        )
         return _refuse(EXPIRE, pair, "COUPON_NOT_LAPSED", message, expires_at=grant.expires_at)
     return _take_back(request, EXPIRE, grant, state, pair, "EXPIRED")
 
@@ -218,15 +230,20 @@ def expire(request: Request, command: Close, state: State, pair: ActivePair) -> 
 def complete(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
     """Release exactly the grant that this rolling was made for to WITHDRAWABLE (A8-3 to A8-5).
 
-    Raises `GrantNotFound` where that grant is not there to be released: no other grant, rolling or balance takes its place.
+    Raises `GrantNotFound` where that grant is not there to be released: no other grant, rolling or
+    balance takes its place.
     """
     grant = state.grant(owed.account)
     if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
         raise GrantNotFound(
-            f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active; nothing was released"
+            f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active;"
+            " nothing was released"
         )
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
-        message = f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state} on {owed.topology_code}"
+        message = (
+            f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state}"
+            f" on {owed.topology_code}"
+        )
         return _refuse(COMPLETE, pair, "ROLLING_NOT_COMPLETABLE", message, state=owed.state)
     if grant is None or owed.state == "COMPLETED":
         assert state.player is not None
@@ -240,8 +257,9 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
 def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
     """Return the accounts that money returning to `account` passes, the last of which keeps it.
 
-    A bucket or an active grant keeps it. To an expired or reversed grant it is credited and taken back to PROMO; to a
-    completed one it does not return, it goes to `withdrawable`. Raises `GrantNotFound` for a grant that is gone.
+    A bucket or an active grant keeps it. An expired or reversed grant is credited, and the money is
+    taken back to PROMO. Money of a completed grant goes to `withdrawable`. Raises `GrantNotFound` for
+    a grant that is gone.
     """
     if not is_grant(account):
         return (account,)
@@ -279,7 +297,10 @@ def _take_back(
     if grant.state == target:
         return unchanged(command, pair.reference, body)
     if grant.state != "ACTIVE":
-        message = f"coupon log {grant.coupon_log_id} is {grant.state}; only an active coupon can be {target.lower()}"
+        message = (
+            f"coupon log {grant.coupon_log_id} is {grant.state};"
+            f" only an active coupon can be {target.lower()}"
+        )
         return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)
     legs = (
         (Leg(grant.account, -taken, grant.currency), Leg(PROMO, taken, grant.currency))
@@ -357,13 +378,11 @@ def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str,
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:
-    """Return the most that completion may release, rounded down to a minor unit; None where the policy sets no cap."""
+    """Return the most that completion may release, rounded down; None where the policy sets no cap."""
     multiple = rule.release_cap.get(command.scope.kind)
-    return (
-        None
-        if multiple is None
-        else int((command.amount * Decimal(multiple)).to_integral_value(ROUND_FLOOR))
-    )
+    if multiple is None:
+        return None
+    return int((command.amount * Decimal(multiple)).to_integral_value(ROUND_FLOOR))
 
 
 def _refuse(

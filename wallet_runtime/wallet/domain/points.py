@@ -72,7 +72,7 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
             pair,
             409,
             "PLAYER_BLOCKED",
-            "the player is blocked; his points stay points",
+            "the player is blocked; the points stay points",
             starts_new=True,
         )
     if held < command.points:

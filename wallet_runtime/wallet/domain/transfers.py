@@ -79,7 +79,7 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
     if edge is None:
         return _refuse_edge(pair, command)
     if state.player is not None and state.player.status == "blocked":
-        return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; his money stays where it is")
+        return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the money stays where it is")
     account = topology.account(source.code)
     held = state.balance(account)
     if held < command.amount:
@@ -204,15 +204,11 @@ def _transferred(
     edge: TransferEdge,
     carried: _Carried,
 ) -> Decision:
-    source_account, target_account = (
-        pair.topology.account(command.from_bucket),
-        pair.topology.account(target.code),
-    )
-    generated = (
-        _generated(request, command, pair, target, carried)
-        if edge.rolling == "generate"
-        else Required()
-    )
+    source_account = pair.topology.account(command.from_bucket)
+    target_account = pair.topology.account(target.code)
+    generated = Required()
+    if edge.rolling == "generate":
+        generated = _generated(request, command, pair, target, carried)
     currency = command.currency
     body = {
         "transfer_id": str(request.transaction_id),

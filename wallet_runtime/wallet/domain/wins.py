@@ -7,6 +7,7 @@ has made; a further win belongs to the bet of its round and goes where that bet'
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict
 
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
@@ -314,10 +315,7 @@ def _paid(  # noqa: PLR0913
         currency=command.currency,
         amount=command.amount,
         shares=shares,
-        topology_code=pair.topology_code,
-        topology_version=pair.topology_version,
-        policy_key=pair.policy_key,
-        policy_version=pair.policy_version,
+        **asdict(pair),
         campaign_code=command.campaign,
         authorization_id=authorization_id,
         bet_id=command.bet_id,
