@@ -11,7 +11,8 @@ import redis
 
 from rubyops.adapters.local import binaries
 
-PROGRAM_VARIABLE = "RUBYOPS_REDIS_SERVER"  # the program to use, such as a redis-server 7.0; else the one that the product brings
+# The program to use, such as a redis-server 7.0; else the one that the product brings.
+PROGRAM_VARIABLE = "RUBYOPS_REDIS_SERVER"
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 20.0
 

@@ -67,7 +67,10 @@ class House:
         return self.served[route[0]].client.request(route[1], path, content=raw, headers=typed)
 
     def ask(self, route: Route, caller: str) -> httpx.Response:
-        """Send the real request of a route as a caller, under a new id; what it needs is made before."""
+        """Send the real request of a route as a caller, under a new id.
+
+        What it needs is made before.
+        """
         path, body = REQUESTS[route](self)
         return self.send(route, path, body, internal(caller, request_id=str(uuid4())))
 
@@ -156,7 +159,8 @@ class House:
         """Take drafts away, so that a seed has something to save."""
         self.look.execute("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT'")
         self.look.execute("DELETE FROM wallet.wallet_topology WHERE state = 'DRAFT'")
-        # The policy in force has the name that the seed's policy takes; only a superuser can give it another.
+        # The policy in force has the name that the seed's policy takes; only a superuser can give
+        # it another.
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(
             "UPDATE wallet.wallet_policy SET policy_key = 'other' WHERE state <> 'DRAFT'"

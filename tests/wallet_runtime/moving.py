@@ -41,7 +41,10 @@ SEED = json.loads(
     resources.files("wallet_runtime.wallet").joinpath("seeds", "ruby_unified_v1.1.json").read_text()
 )
 POLICIES = {RUBY_SPLIT_V1: 1, RUBY_UNIFIED_V1: 10}
-LIVE = "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference ORDER BY 1, 2, 3"
+LIVE = (
+    "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference"
+    " ORDER BY 1, 2, 3"
+)
 HELD = """
 SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint FROM wallet.wallet_bucket WHERE balance <> 0
  GROUP BY 1, 2 ORDER BY 1, 2
@@ -140,10 +143,12 @@ class Desk:
             *self.look(HELD),
             *self.look(ROLLINGS),
             *self.look(
-                "SELECT topology_code, topology_version, balance, state FROM wallet.wallet_coupon_grant ORDER BY grant_id"
+                "SELECT topology_code, topology_version, balance,"
+                " state FROM wallet.wallet_coupon_grant ORDER BY grant_id"
             ),
             *self.look(
-                "SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY bonus_id"
+                "SELECT topology_code, bucket_type_code, state FROM wallet.wallet_bonus ORDER BY"
+                " bonus_id"
             ),
         ]
 

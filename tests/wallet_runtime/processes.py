@@ -13,7 +13,10 @@ from wallet_runtime.plumbing.runtime.settings import read_settings
 def open_process(
     process: str, platform_db: TestDatabase, redis_url: str, **environ: str
 ) -> Iterator[Context]:
-    """Open the context that `process` would have; other processes are where nobody listens, unless `environ` names them."""
+    """Open the context that `process` would have.
+
+    Other processes are where nobody listens, unless `environ` names them.
+    """
     settings = read_settings(
         process,
         environment_for(process, 1024, platform_db.dsn(process), REDIS_URL=redis_url, **environ),

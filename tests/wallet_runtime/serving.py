@@ -1,4 +1,7 @@
-"""A service on a real socket for one test: settings, context and uvicorn in a thread; and a stand-in for a far service."""
+"""A service on a real socket for one test: settings, context and uvicorn in a thread.
+
+And a stand-in for a far service.
+"""
 
 import hashlib
 import hmac
@@ -172,7 +175,10 @@ class FarService:
 def internal(
     caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str
 ) -> dict[str, str]:
-    """Make the headers of an internal caller; the operator's have the fencing token of a platform that no run has touched."""
+    """Make the headers of an internal caller.
+
+    The operator's have the fencing token of a platform that no run has touched.
+    """
     fenced = {FENCE_HEADER: "0"} if caller == OPERATOR else {}
     headers = {
         CALLER_HEADER: caller,
@@ -199,7 +205,10 @@ def as_the_wallet(
     values: Sequence[object] = (),
     role: str = "wallet_owner",
 ) -> None:
-    """Change a record as one of the wallet's functions would, so that it is sealed; `role` is who writes records of another service."""
+    """Change a record as one of the wallet's functions would, so that it is sealed.
+
+    `role` is who writes records of another service.
+    """
     superuser.execute(f"SET SESSION AUTHORIZATION {role}".encode())
     try:
         superuser.execute(statement.encode(), values or None)

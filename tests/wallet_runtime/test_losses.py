@@ -196,7 +196,8 @@ def lose(stage: Stage, loss: str, dice: random.Random) -> None:
         broker.start()
     else:
         for stream in STREAMS:
-            # A stream that an earlier loss took and that has no event since, a group that the consumer made anew.
+            # A stream that an earlier loss took and that has no event since, a group that the
+            # consumer made anew.
             with suppress(redis.ResponseError):
                 _lose_of(broker.client, stream, loss, dice)
 

@@ -1,7 +1,9 @@
-"""What one credential alone can do to money at worst: each token, each database login, each Redis user (ADR 20).
+"""What one credential alone can do to money at worst.
 
-Each line of the tables below is tried on real servers. What a line does not name is refused. No line turns a bonus, or money that
-still owes turnover, into withdrawable money or cash.
+Each token, each database login, each Redis user (ADR 20).
+
+Each line of the tables below is tried on real servers. What a line does not name is refused. No
+line turns a bonus, or money that still owes turnover, into withdrawable money or cash.
 """
 
 import json
@@ -51,7 +53,8 @@ BONUS, FREE = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE"
 WINS = "it invents bets and wins: HOUSE pays them, and no provider's statement has them"
 DEPOSITS = "it invents deposits: PSP stands for them, and no PSP has them"
 
-# Of each caller's token: the worst, and the attempts that are not refused at the door, with their answers.
+# Of each caller's token: the worst, and the attempts that are not refused at the door, with their
+# answers.
 TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     GATEWAY: ("at the wallet nothing", {}),
     WALLET_SERVICE: ("nothing: it calls nobody", {}),
@@ -68,7 +71,10 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     GAME_SERVICE: (WINS, {"win": "done"}),
     PLAYER_SERVICE: (DEPOSITS, {"deposit": "done"}),
     ADMIN_SERVICE: (
-        f"{DEPOSITS}, it gives bonuses, and activates documents; adjustments need two persons with keys of their own",
+        (
+            f"{DEPOSITS}, it gives bonuses, and activates documents;"
+            " adjustments need two persons with keys of their own"
+        ),
         {"deposit": "done", "give": "done", "adjust": "PERSON_NOT_SIGNED"},
     ),
     PROMOTION_SERVICE: ("it gives bonuses, which owe turnover", {"give": "done"}),
@@ -76,7 +82,8 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     OBSERVER: ("nothing: it reads metrics", {}),
 }
 
-# Of each login of the platform's database: the worst, and the attempts that are not denied, with SQLSTATE or "done".
+# Of each login of the platform's database: the worst, and the attempts that are not denied, with
+# SQLSTATE or "done".
 LOGINS: dict[str, tuple[str, dict[str, str]]] = {
     GATEWAY: ("nothing of money", {}),
     WALLET_SERVICE: (
@@ -96,7 +103,10 @@ LOGINS: dict[str, tuple[str, dict[str, str]]] = {
 # Of each Redis user: the worst, and the attempts that are not denied.
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     SERVICES_USER: (
-        "the operator's: it loses events, which are sent again, and forges some, which count nothing",
+        (
+            "the operator's: it loses events, which are sent again, and forges some,"
+            " which count nothing"
+        ),
         ("all",),
     ),
     READ_USER: ("it reads events", ("read",)),
@@ -148,7 +158,8 @@ def world(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[World
         }
         bonus = made.money("bonuses/issue", **given)
         (deposit,) = made.look.execute(
-            "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'"
+            "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code"
+            " = 'SPORTS_NORMAL'"
         ).fetchall()[0]
         yield World(made, player, str(bonus["rolling_id"]), deposit)
 
@@ -221,7 +232,8 @@ def test_one_token(world: World, caller: str) -> None:
 
 def _command(world: World, legs: list[tuple[str, int]], **records: Any) -> Jsonb:
     version, activation, *pair = world.house.look.execute(
-        "SELECT p.version, g.activation_no, g.topology_code, g.topology_version, g.policy_key, g.policy_version"
+        "SELECT p.version, g.activation_no, g.topology_code, g.topology_version, g.policy_key,"
+        " g.policy_version"
         " FROM wallet.wallet_player p, wallet.wallet_gate g WHERE p.player_id = %s",
         [world.player],
     ).fetchall()[0]
@@ -316,7 +328,10 @@ def test_one_login_of_the_platform(
             ), name
         if "reach" in admitted:
             # What was reached by hand is asked of the wallet, which refuses.
-            retry = "INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) VALUES (%s, %s, %s)"
+            retry = (
+                "INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) VALUES (%s,"
+                " %s, %s)"
+            )
             assert (
                 _outcome(platform_db.dsn(role), (retry, [world.bonus, BRAND, world.player]))
                 == "done"
@@ -340,7 +355,10 @@ CONTROL: dict[str, Callable[[str], Statement]] = {
         [],
     ),
 }
-COPY = "INSERT INTO control.service_copy (process, copy, url, version, pid, acknowledged_epoch) VALUES (%s, 9, 'u', 'v', 1, 99)"
+COPY = (
+    "INSERT INTO control.service_copy (process, copy, url, version, pid,"
+    " acknowledged_epoch) VALUES (%s, 9, 'u', 'v', 1, 99)"
+)
 
 
 @pytest.mark.parametrize("role", PROCESSES)
@@ -353,7 +371,8 @@ def test_one_login_of_control(control_db: TestDatabase, role: str) -> None:
         ), name
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as superuser:
         superuser.execute(
-            "INSERT INTO control.service_copy (process, copy, url, version, pid) VALUES ('another', 1, 'u', 'v', 1)"
+            "INSERT INTO control.service_copy (process, copy, url, version,"
+            " pid) VALUES ('another', 1, 'u', 'v', 1)"
         )
         _outcome(
             control_db.dsn(role), ("UPDATE control.service_copy SET acknowledged_epoch = 99", [])

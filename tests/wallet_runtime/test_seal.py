@@ -1,4 +1,7 @@
-"""Sealed means sealed: each write of each service passes by a literal list, or is a 503 that leaves every row as it was."""
+"""Sealed means sealed.
+
+Each write of each service passes by a literal list, or is a 503 that leaves every row as it was.
+"""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +54,10 @@ ACTIVATIONS = (
     "/internal/wallet/policy/{policy_key}/activate",
 )
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
-TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s) AND relkind = 'r' ORDER BY 1"
+TABLES = (
+    "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s)"
+    " AND relkind = 'r' ORDER BY 1"
+)
 DIGEST = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = 'sealed'"
 OPEN = "UPDATE wallet.wallet_gate SET freeze_level = 'open'"
@@ -201,7 +207,10 @@ def _bet(process: str, kind: str, names: Body) -> Body:
 
 
 def _fields(process: str, route: Route) -> set[str]:
-    """Name the fields of a body; admin_service takes the one of the wallet's own route, and tells the person itself."""
+    """Name the fields of a body.
+
+    Admin_service takes the one of the wallet's own route, and tells the person itself.
+    """
     path = route.path.removeprefix("/api/v1")
     shape = (
         next(each.body for each in load(WALLET_SERVICE).routes if each.path.endswith(path))

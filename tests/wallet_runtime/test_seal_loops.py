@@ -1,4 +1,7 @@
-"""Under a seal the loops that begin something by themselves take no turn; no table that a process may write is left out."""
+"""Under a seal the loops that begin something by themselves take no turn.
+
+No table that a process may write is left out.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -47,7 +50,8 @@ SELECT DISTINCT c.oid::regclass::text,
 """
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
-# A rolling that has lapsed, one whose end the wallet does not know, and events and answers that were kept long enough.
+# A rolling that has lapsed, one whose end the wallet does not know, and events and answers that
+# were kept long enough.
 ROLLINGS = """
 INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
     multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)

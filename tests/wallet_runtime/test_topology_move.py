@@ -49,7 +49,10 @@ def desk(
     wallet_outbox: Outbox,
     superuser: psycopg.Connection[Any],
 ) -> Iterator[Desk]:
-    """A wallet with the split topology active and the unified one saved; sound in the end, whatever the test did."""
+    """A wallet with the split topology active and the unified one saved.
+
+    Sound in the end, whatever the test did.
+    """
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=4).open()
     activate_split(database)
     Documents(database).save_topology(RUBY_UNIFIED_V1, SEED["topology"], "test")
@@ -96,7 +99,8 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
         (f"{unified}/NORMAL", f"{unified}/NORMAL", sorted(everything)),
     ]
     legs = desk.look(
-        "SELECT account, delta FROM wallet.wallet_ledger WHERE command = 'TOPOLOGY_MOVE' AND currency = 'EUR' ORDER BY account, version"
+        "SELECT account, delta FROM wallet.wallet_ledger WHERE command = 'TOPOLOGY_MOVE' AND"
+        " currency = 'EUR' ORDER BY account, version"
     )
     assert legs == [
         ("RUBY_SPLIT_V1/CASINO_NORMAL", -500),
@@ -108,7 +112,8 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
     ]
     assert {code for code, *_ in desk.look(LIVE)} == {unified}
     recorded = desk.look(
-        "SELECT digest, confirmed_by, document->>'signed_plan', players, legs, referring FROM wallet.topology_move_run"
+        "SELECT digest, confirmed_by, document->>'signed_plan', players, legs,"
+        " referring FROM wallet.topology_move_run"
     )
     assert [row[1:] for row in recorded] == [("ann", "OPS-77", 1, 4, 6)]
     desk.activate(unified, RUBY_SPLIT_V1, "after the move")
@@ -148,14 +153,16 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
     assert desk.state() == before
     desk.activate(RUBY_SPLIT_V1, RUBY_UNIFIED_V1, "back")
     desk.seal("open")
-    # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the time.
+    # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the
+    # time.
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     reversed_ = player.perform(
         bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes=True
     )
     assert (reversed_[0], reversed_[1]["taken_back"]) == (200, "3.00")
     moves = desk.look(
-        "SELECT player_id, command, count(*) FROM wallet.wallet_ledger WHERE command LIKE 'TOPOLOGY%%' GROUP BY 1, 2 ORDER BY 2",
+        "SELECT player_id, command, count(*) FROM wallet.wallet_ledger WHERE command LIKE"
+        " 'TOPOLOGY%%' GROUP BY 1, 2 ORDER BY 2",
     )
     assert moves == [
         (player.player_id, "TOPOLOGY_MOVE", 8),
@@ -176,7 +183,8 @@ def test_locked_money_is_moved_and_brought_back_locked(desk: Desk) -> None:
     player = desk.rich_player()
     desk.line.run()
     for (name,) in desk.look(
-        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code LIKE '%%NORMAL' ORDER BY amount"
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code"
+        " LIKE '%%NORMAL' ORDER BY amount"
     ):
         assert (
             player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
@@ -315,10 +323,12 @@ def test_two_services_that_do_not_agree_stop_the_move(desk: Desk) -> None:
     desk.seal()
     before = desk.state()
     known = desk.look(
-        "SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'SPORTS_NORMAL'"
+        "SELECT rolling_id FROM wallet.wallet_rolling_obligation WHERE bucket_type_code ="
+        " 'SPORTS_NORMAL'"
     )[0]
     desk.superuser.execute(
-        "UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code = 'SPORTS_NORMAL'"
+        "UPDATE wallet.wallet_rolling_obligation SET state = 'CANCELED' WHERE bucket_type_code ="
+        " 'SPORTS_NORMAL'"
     )
     assert f"a live rolling of player {player.player_id} that the wallet does not know" in refused(
         lambda: desk.batch("run-1")
@@ -463,7 +473,8 @@ def test_what_completes_after_a_move_is_released_in_the_new_topology(desk: Desk)
         role="rolling_worker",
     )
     desk.look(
-        "UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}' RETURNING account"
+        "UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}' RETURNING"
+        " account"
     )
     for (rolling_id,) in desk.look(
         "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"

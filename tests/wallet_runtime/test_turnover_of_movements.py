@@ -1,4 +1,7 @@
-"""From the wallet's command to the rolling: what movements ask for, take along and take back, through outbox, stream and consumer."""
+"""From the wallet's command to the rolling.
+
+What movements ask for, take along and take back, through outbox, stream and consumer.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +24,10 @@ from wallet_runtime.wallet.domain import bets, bonus, cash, points, transfers
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
-ROLLINGS = "SELECT bucket_type_code, target_turnover, turnover, state FROM rolling.player_rolling ORDER BY 1 DESC, 2"
+ROLLINGS = (
+    "SELECT bucket_type_code, target_turnover, turnover, state FROM rolling.player_rolling ORDER"
+    " BY 1 DESC, 2"
+)
 OWED = """
 SELECT o.rolling_id FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
  WHERE (o.state = 'ACTIVE') IS DISTINCT FROM (r.state = 'ACTIVE') OR o.bucket_type_code IS DISTINCT FROM r.bucket_type_code

@@ -1,4 +1,7 @@
-"""Routes of the back office. Each changing one leaves an audit row, sends one command to its service and passes the answer on."""
+"""Routes of the back office.
+
+Each changing one leaves an audit row, sends one command to its service and passes the answer on.
+"""
 
 from functools import partial
 from typing import Any
@@ -33,7 +36,8 @@ MOVEMENTS = (
     "points/award",
     "points/expire",
 )
-# An adjustment takes two persons: the field by which its answer tells them. The token says who it is, so the body may not.
+# An adjustment takes two persons: the field by which its answer tells them. The token says who it
+# is, so the body may not.
 ADJUSTMENTS = {
     "adjustments/request": "requested_by",
     "adjustments/approve": "decided_by",
@@ -91,7 +95,10 @@ def save_topology(context: Context, call: Call) -> Answer:
 
 
 def validate_documents(context: Context, call: Call) -> Answer:
-    """Try a topology and a policy document against every rule; nothing is changed, so nothing is audited."""
+    """Try a topology and a policy document against every rule.
+
+    Nothing is changed, so nothing is audited.
+    """
     return ServiceClient(context).forward(
         call, WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body
     )
@@ -170,7 +177,10 @@ def mark_paid(context: Context, call: Call) -> Answer:
 
 
 def coupon(action: str, context: Context, call: Call) -> Answer:
-    """Issue, reverse or expire a coupon grant; wallet_service reads the body, and refuses an amount where it takes none (A8-5)."""
+    """Issue, reverse or expire a coupon grant.
+
+    Wallet_service reads the body, and refuses an amount where it takes none (A8-5).
+    """
     call.brand()
     about = str(call.body.get("coupon_log_id"))[:UUID_LENGTH]
     return _command(
@@ -185,7 +195,10 @@ def coupon(action: str, context: Context, call: Call) -> Answer:
 
 
 def create_campaign(context: Context, call: Call) -> Answer:
-    """Make a campaign that wins without a stake are drawn on, signed for the person; wallet_service reads the body."""
+    """Make a campaign that wins without a stake are drawn on, signed for the person.
+
+    Wallet_service reads the body.
+    """
     call.brand()
     about = str(call.body.get("code"))[:UUID_LENGTH]
     return _command(
@@ -194,7 +207,10 @@ def create_campaign(context: Context, call: Call) -> Answer:
 
 
 def payout_failed(context: Context, call: Call) -> Answer:
-    """Say that the PSP could not pay an approved withdrawal out; its money is the player's again."""
+    """Say that the PSP could not pay an approved withdrawal out.
+
+    Its money is the player's again.
+    """
     wanted: Payment = call.body
     return _withdrawal_command(
         context,
@@ -206,7 +222,10 @@ def payout_failed(context: Context, call: Call) -> Answer:
 
 
 def movement(path: str, context: Context, call: Call) -> Answer:
-    """Send a bonus or points on; wallet_service reads the body. The audit keeps whom it is about, and the reason."""
+    """Send a bonus or points on; wallet_service reads the body.
+
+    The audit keeps whom it is about, and the reason.
+    """
     return _movement(context, call, path, call.body)
 
 

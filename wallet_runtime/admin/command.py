@@ -20,7 +20,8 @@ from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
 
 Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
-# Refusals of a rule. What the form or the credentials were refused for is tried again, as at the wallet.
+# Refusals of a rule. What the form or the credentials were refused for is tried again, as at the
+# wallet.
 REFUSED_FOR_GOOD = (400, 409)
 TRIED_AGAIN = (
     IDEMPOTENCY_IN_FLIGHT,
@@ -44,10 +45,12 @@ def send(  # noqa: PLR0913
     check: Callable[[], None] = no_check,
     process: str = WALLET_SERVICE,
 ) -> Answer:
-    """Record the command, send it to a process at `path`, record the answer. Without its audit row a command is not sent.
+    """Record the command, send it to a process at `path`, record the answer.
 
-    A repeat under the person's key gets the first final answer. `check` looks at the state of today, so a repeat is not checked.
-    Raises `IdempotencyKeyRequired` (400) without a key,
+    Without its audit row a command is not sent.
+
+    A repeat under the person's key gets the first final answer. `check` looks at the state of
+    today, so a repeat is not checked. Raises `IdempotencyKeyRequired` (400) without a key,
     `PayloadMismatch` (409) for a key that this person used on this route for something else.
     """
     key = call.idempotency_key()
@@ -86,7 +89,8 @@ def _repeated(recorded: store.Recorded) -> Answer | None:
     if not earlier.is_same:
         raise PayloadMismatch(details={"first_audit_id": recorded.claimed_by})
     if earlier.status is None:
-        # Its answer was never learnt. The wallet knows the request ids of money; a document that is saved again is the same document.
+        # Its answer was never learnt. The wallet knows the request ids of money; a document that is
+        # saved again is the same document.
         return None
     if earlier.status >= 400:
         raise PassedThrough(

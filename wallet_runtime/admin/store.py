@@ -1,4 +1,7 @@
-"""The audit of commands: a row before a command is sent, its answer after it. A person's key is used once on a route."""
+"""The audit of commands: a row before a command is sent, its answer after it.
+
+A person's key is used once on a route.
+"""
 
 from dataclasses import dataclass
 from hashlib import sha256

@@ -1,7 +1,8 @@
 """Judges which freeze level is in force: the one rule that both programs use (SPEC 1.6).
 
 A level is in force when `control`, the fence row of the operated database and every copy that may
-still act agree on it. Until then it is "freezing" or "thawing", and the verdict names what is missing.
+still act agree on it. Until then it is "freezing" or "thawing", and the verdict names what is
+missing.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ FREEZE_LEVELS = (OPEN, INGRESS, SEALED)
 FRESH_MS_MAX = 3_000
 # A silent copy that no driver has told to be stopped may only be standing still.
 SILENT_MS_MAX = 60_000
-# Every fourth try to settle waits longer than a money command may wait for a lock, so that one under
-# way has ended. The others are short: money commands queue behind whoever waits.
+# Every fourth try to settle waits longer than a money command may wait for a lock, so that one
+# under way has ended. The others are short: money commands queue behind whoever waits.
 PATIENCE_MS = (250, 250, 250, 2_500)
 FREEZING, THAWING, UNKNOWN = "freezing", "thawing", "unknown"
 WORDS = (*FREEZE_LEVELS, FREEZING, THAWING, UNKNOWN)

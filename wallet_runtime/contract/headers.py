@@ -10,9 +10,9 @@ PROVIDER_HEADER = "X-Provider-Id"
 PROVIDER_SIGNATURE_HEADER = "X-Provider-Signature"
 IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
-# A provider's signature: HMAC-SHA256 with its secret over this text. `timestamp` is in Unix seconds,
-# `brand` and `request_id` are the headers as sent ("" for one that was not), `body_hash` is the
-# SHA-256 of the raw body; both digests are lower-case hex.
+# A provider's signature: HMAC-SHA256 with its secret over this text. `timestamp` is in Unix
+# seconds, `brand` and `request_id` are the headers as sent ("" for one that was not), `body_hash`
+# is the SHA-256 of the raw body; both digests are lower-case hex.
 PROVIDER_SIGNED_TEXT = "{method}\n{path}\n{brand}\n{timestamp}\n{request_id}\n{body_hash}"
 PROVIDER_SIGNATURE_VALUE = "t={timestamp},v1={digest}"
 # How far the timestamp may be from the gateway's clock, to either side.

@@ -14,13 +14,15 @@ from urllib.parse import quote, unquote
 
 from wallet_runtime.contract.processes import ROLLING_SERVICE, WALLET_SERVICE
 
-# A key of its own for each service that counts persons, which admin_service has too: PERSON_KEY_WALLET_SERVICE ...
+# A key of its own for each service that counts persons, which admin_service has too:
+# PERSON_KEY_WALLET_SERVICE ...
 PERSON_KEY_PREFIX = "PERSON_KEY_"
 COUNTING_PROCESSES = (WALLET_SERVICE, ROLLING_SERVICE)
 
 PERSON_HEADER = "X-Signed-Person"
-# HMAC-SHA256 over this text. `route` is the path as sent, `brand` is "" for an act that belongs to none, `timestamp` is in
-# Unix seconds, `body_hash` is the SHA-256 of the raw body; digests are lower-case hex. The first line is the version.
+# HMAC-SHA256 over this text. `route` is the path as sent, `brand` is "" for an act that belongs to
+# none, `timestamp` is in Unix seconds, `body_hash` is the SHA-256 of the raw body; digests are
+# lower-case hex. The first line is the version.
 SIGNED_TEXT = "rubyops-person-1\n{person}\n{key_id}\n{brand}\n{method}\n{route}\n{request_id}\n{timestamp}\n{body_hash}"
 HEADER_VALUE = "v1;person={person};key={key_id};t={timestamp};sig={digest}"
 SIGNATURE_SECONDS = 300  # how far the timestamp may be from the reader's clock, to either side
@@ -60,7 +62,10 @@ class Act:
 
 
 def normal_name(text: str) -> str:
-    """Return a name as it is compared: `Ann`, `ann ` and full-width letters are one. Raises `NoPerson` for an empty or too long one."""
+    """Return a name as it is compared: `Ann`, `ann ` and full-width letters are one.
+
+    Raises `NoPerson` for an empty or too long one.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     seen = "".join(" " if character.isspace() else character for character in folded)
     # Control and format characters show nothing, so they tell no two persons apart.
@@ -77,7 +82,10 @@ def normal_name(text: str) -> str:
 
 
 def key_id_of(token: bytes) -> str:
-    """Return the id of a person's key, by which one key under two names is known; the key cannot be read from it."""
+    """Return the id of a person's key, by which one key under two names is known.
+
+    The key cannot be read from it.
+    """
     return hashlib.sha256(_KEY_ID_TEXT + token).hexdigest()[:32]
 
 

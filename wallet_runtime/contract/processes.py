@@ -21,7 +21,8 @@ API_PROCESSES = (
 )
 WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
-PROMOTION_SERVICE = "promotion_service"  # a caller that is no process here yet; its token can be issued all the same
+# A caller that is no process here yet; its token can be issued all the same.
+PROMOTION_SERVICE = "promotion_service"
 OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
 OBSERVER = (
     "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else

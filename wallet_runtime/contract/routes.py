@@ -17,8 +17,8 @@ from wallet_runtime.contract.processes import (
 
 Route = tuple[str, str, str]
 
-# What a process tells of itself. Without credentials /health answers {process, status}, and /metrics
-# nothing.
+# What a process tells of itself. Without credentials /health answers {process, status}, and
+# /metrics nothing.
 HEALTH_PATH = "/health"
 METRICS_PATH = "/metrics"
 OBSERVED_PATHS = (HEALTH_PATH, METRICS_PATH)
@@ -182,9 +182,9 @@ KEYLESS_ROUTES: dict[Route, str] = {
 }
 
 # Routes that change what the platform is, and the callers whose call does: each moves
-# `wallet_fence.change_no` with its change, which takes back what was proved before. Documents count,
-# because they change what an activation would do. Money of players and of the back office does not;
-# nor does a new player, for whom every flow of a verification asks.
+# `wallet_fence.change_no` with its change, which takes back what was proved before. Documents
+# count, because they change what an activation would do. Money of players and of the back office
+# does not; nor does a new player, for whom every flow of a verification asks.
 CHANGING_ROUTES: dict[Route, tuple[str, ...]] = {
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),

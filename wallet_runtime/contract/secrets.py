@@ -56,8 +56,9 @@ def _holders_of_token(caller: str) -> tuple[str, ...]:
     )
 
 
-# Every secret that processes are given as an environment variable of this name, and the processes that are. The toolkit knows all of
-# them. Passwords of databases and Redis are in no variable of their own but in URLs; the toolkit's keyring names those.
+# Every secret that processes are given as an environment variable of this name, and the processes
+# that are. The toolkit knows all of them. Passwords of databases and Redis are in no variable of
+# their own but in URLs; the toolkit's keyring names those.
 HOLDERS: dict[str, tuple[str, ...]] = {
     **{token(caller): _holders_of_token(caller) for caller in CALLERS},
     **{provider_secret(provider): (GATEWAY,) for provider in PROVIDERS},
@@ -90,7 +91,10 @@ def masked(text: str) -> str:
 
 
 def _password_of(url: str) -> str:
-    """Return a URL's password. One that is the user's name is no secret, and masking it would hide words of ours."""
+    """Return a URL's password.
+
+    One that is the user's name is no secret, and masking it would hide words of ours.
+    """
     try:
         parts = urlsplit(url)
         password = unquote(parts.password or "")

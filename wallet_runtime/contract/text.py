@@ -2,7 +2,8 @@
 
 import re
 
-# The inside of a character class: control characters, and marks that turn the direction of writing or end a line.
+# The inside of a character class: control characters, and marks that turn the direction of writing
+# or end a line.
 ACTING = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _ACTING = re.compile(f"[{ACTING}]")
 # Lines and columns of our own texts, and our own colours, which change nothing but the colour.

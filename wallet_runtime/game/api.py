@@ -61,7 +61,10 @@ class Rollback(Body):
 
 
 class Win(Body):
-    """A win beside a bet's payout, in major units: of a campaign, or on a bet of a round. `transaction_id` is the provider's own."""
+    """A win beside a bet's payout, in major units: of a campaign, or on a bet of a round.
+
+    `transaction_id` is the provider's own.
+    """
 
     provider_id: str
     player_id: UUID
@@ -184,7 +187,10 @@ def show_statement(context: Context, call: Call) -> Answer:
 def _page(
     context: Context, call: Call, read: Callable[..., list[Row]]
 ) -> tuple[str, list[Row], str | None]:
-    """Read the page that a query of a provider's book asks for; return the provider, its rows and where the next page begins."""
+    """Read the page that a query of a provider's book asks for.
+
+    Return the provider, its rows and where the next page begins.
+    """
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
     limit = _number(call, "limit", PAGE_SIZE_MAX, lowest=1, highest=PAGE_SIZE_MAX)
@@ -250,9 +256,12 @@ def _callback(
 
 
 def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any]) -> Answer:
-    """Pass the command on and keep the final answer; an answer that decides nothing leaves the callback open.
+    """Pass the command on and keep the final answer.
 
-    To the wallet all providers are one caller: the provider's name in the request id keeps their ids apart.
+    An answer that decides nothing leaves the callback open.
+
+    To the wallet all providers are one caller: the provider's name in the request id keeps their
+    ids apart.
     """
     path = f"/internal/wallet/v2/bets/{callback.kind}"
     try:
@@ -305,7 +314,8 @@ def _number(call: Call, name: str, default: int, *, lowest: int, highest: int) -
         text.isascii() and text.isdigit() and len(text) <= 20 and lowest <= int(text) <= highest
     ):
         raise Invalid(
-            f"query parameter {name} must be a whole number from {lowest} to {highest}, found {text[:20]!r}"
+            f"query parameter {name} must be a whole number from {lowest} to {highest},"
+            f" found {text[:20]!r}"
         )
     return int(text)
 

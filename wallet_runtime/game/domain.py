@@ -1,4 +1,7 @@
-"""The rules of game_service: what a provider serves, and how a wallet's answer moves a bet in the provider's books."""
+"""The rules of game_service.
+
+What a provider serves, and how a wallet's answer moves a bet in the provider's books.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +22,8 @@ Kind = Literal["authorize", "settle", "rollback"]
 
 _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 404, 409, 422})
-# The request id carries another payload, a twin is at work under it, or its answer is no longer kept: none says how the command ended.
+# The request id carries another payload, a twin is at work under it, or its answer is no longer
+# kept: none says how the command ended.
 _UNDECIDED = frozenset(
     {
         IDEMPOTENCY_IN_FLIGHT,
@@ -30,7 +34,8 @@ _UNDECIDED = frozenset(
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
 _FROM_STATES = {
     "authorize": ("PENDING", "REFUSED"),
-    # PENDING and REFUSED, too: the wallet may have accepted a bet by a try whose answer never came here.
+    # PENDING and REFUSED, too: the wallet may have accepted a bet by a try whose answer never came
+    # here.
     "settle": ("PENDING", "REFUSED", "AUTHORIZED"),
     "rollback": ("PENDING", "REFUSED", "AUTHORIZED", "SETTLED"),
 }
@@ -50,7 +55,10 @@ class _Answered(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Terms:
-    """A bet's currency and amounts (minor units) as the wallet answered them; None for what it did not say."""
+    """A bet's currency and amounts (minor units) as the wallet answered them.
+
+    None for what it did not say.
+    """
 
     currency: str | None = None
     stake: int | None = None
@@ -68,7 +76,10 @@ def provider_type(provider_id: str) -> str:
 
 
 def read_terms(answer: bytes) -> Terms:
-    """Read a bet's terms from the wallet's answer; one that knows no stake, as of a rollback before its bet, knows none."""
+    """Read a bet's terms from the wallet's answer.
+
+    One that knows no stake, as of a rollback before its bet, knows none.
+    """
     said = msgspec.json.decode(answer, type=_Answered)
     stake = _minor(said.stake, said.currency)
     return Terms(said.currency, stake, _minor(said.payout, said.currency)) if stake else Terms()
@@ -83,14 +94,19 @@ def _minor(amount: str | None, currency: str | None) -> int | None:
 
 
 def is_final(status: int, code: str | None = None) -> bool:
-    """Tell whether an answer of the wallet settles the matter; 401, 403 and every 5xx leave it open for a repeat."""
+    """Tell whether an answer of the wallet settles the matter.
+
+    401, 403 and every 5xx leave it open for a repeat.
+    """
     return status in _SUCCESS or (status in _REFUSALS and code not in _UNDECIDED)
 
 
 def state_after(
     kind: Kind, status: int, code: str | None = None
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the bet's next state and the states it may come from; None where this answer does not move the bet.
+    """Return the bet's next state and the states it may come from.
+
+    None where this answer does not move the bet.
 
     That a bet exists already refuses this try only: an earlier one was accepted.
     """

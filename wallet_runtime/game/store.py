@@ -43,7 +43,10 @@ class Callback:
 def record_authorize(
     database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None
 ) -> None:
-    """Record the round, the callback and the bet before the wallet is asked. `stake` is in minor units."""
+    """Record the round, the callback and the bet before the wallet is asked.
+
+    `stake` is in minor units.
+    """
     with seal.writing(database, callback.canary_token) as session:
         session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
 

@@ -20,7 +20,10 @@ from wallet_runtime.plumbing.runtime.context import Context
 
 
 class Authorize(Body, omit_defaults=True):
-    """A provider's stake. There is no field for sources, buckets or policy: a callback cannot name them (STG-7)."""
+    """A provider's stake.
+
+    There is no field for sources, buckets or policy: a callback cannot name them (STG-7).
+    """
 
     player_id: UUID
     bet_id: ForeignId
@@ -141,7 +144,10 @@ def rollback(context: Context, call: Call) -> Answer:
 
 
 def win(context: Context, call: Call) -> Answer:
-    """Pass a win on. One of a campaign starts something new; one on a settled bet ends what was begun."""
+    """Pass a win on. One of a campaign starts something new.
+
+    One on a settled bet ends what was begun.
+    """
     wanted: Win = call.body
     return _provider_command(context, call, "wins", starts_new=wanted.campaign is not None)
 
@@ -212,7 +218,10 @@ def show_funding_choice(context: Context, call: Call) -> Answer:
 
 
 def choose_funding(context: Context, call: Call) -> Answer:
-    """Take the player's choice of a source; providers' callbacks have no way to say it. It starts nothing, so only a seal stops it."""
+    """Take the player's choice of a source; providers' callbacks have no way to say it.
+
+    It starts nothing, so only a seal stops it.
+    """
     return _player_command(context, call, "funding-choice", method="PUT", starts_new=False)
 
 
@@ -277,8 +286,9 @@ def _player_command(
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
     """Let the request on to the wallet, or refuse it (503 MAINTENANCE).
 
-    A canary token opens this door and no other: only commands that end at the wallet come by here, the token goes on with
-    them, and the wallet moves nothing for one that is no valid pass. A route that the wallet does not judge must not ask here.
+    A canary token opens this door and no other: only commands that end at the wallet come by here,
+    the token goes on with them, and the wallet moves nothing for one that is no valid pass. A route
+    that the wallet does not judge must not ask here.
     """
     is_canary = call.canary_token is not None
     confirm_open(context.control.freeze.level, starts_new=starts_new, is_canary=is_canary)

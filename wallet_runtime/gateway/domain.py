@@ -9,8 +9,9 @@ FROZEN_RETRY_SECONDS = 30
 def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
     """Refuse (503 MAINTENANCE) what the freeze level stops here.
 
-    Ingress stops what starts something new; sealed stops all money. A request with a canary token is let through to the
-    wallet, which alone can tell whether the token is good, and refuses one that is not at every level, also when open.
+    Ingress stops what starts something new; sealed stops all money. A request with a canary token
+    is let through to the wallet, which alone can tell whether the token is good, and refuses one
+    that is not at every level, also when open.
     """
     stopped = level == SEALED or (level == INGRESS and starts_new)
     if stopped and not is_canary:

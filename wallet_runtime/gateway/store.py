@@ -1,4 +1,7 @@
-"""The gateway's maintenance switch. Read for each request that starts something new, so that every copy obeys at once."""
+"""The gateway's maintenance switch.
+
+Read for each request that starts something new, so that every copy obeys at once.
+"""
 
 from dataclasses import asdict, dataclass
 
@@ -29,7 +32,9 @@ def read_maintenance(database: Database) -> Row:
 
 
 def write_maintenance(database: Database, switch: Switch) -> Row:
-    """Set the switch once per person and key; return {is_active, message, changed_at} as this wish left it.
+    """Set the switch once per person and key.
+
+    Return {is_active, message, changed_at} as this wish left it.
 
     Raises `PayloadMismatch` (409) for a key that came with another wish before.
     """

@@ -16,7 +16,10 @@ from wallet_runtime.plumbing.runtime.context import Context
 
 
 class NewPlayer(Body):
-    """A registration. Without `player_id` the brand and the request id decide it, so that a repeat finds it again."""
+    """A registration.
+
+    Without `player_id` the brand and the request id decide it, so that a repeat finds it again.
+    """
 
     currency: str
     brand_id: UUID | None = None
@@ -72,7 +75,10 @@ class PointsTransfer(Body):
 
 
 class FundingChoice(Body):
-    """The source that bets of one provider type are to be paid from; wallet_service knows which ones there are."""
+    """The source that bets of one provider type are to be paid from.
+
+    Wallet_service knows which ones there are.
+    """
 
     provider_type: str
     source: str
@@ -83,7 +89,10 @@ class Empty(Body):
 
 
 def register(context: Context, call: Call) -> Answer:
-    """Create a player here and at the wallet, once; answer {player_id, currency, session} with a fresh session."""
+    """Create a player here and at the wallet, once.
+
+    Answer {player_id, currency, session} with a fresh session.
+    """
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
     if wanted.currency not in CURRENCY_EXPONENTS:
@@ -127,7 +136,10 @@ def show_wallet(context: Context, call: Call) -> Answer:
 
 
 def deposit(context: Context, call: Call) -> Answer:
-    """Have a deposit captured at the PSP (the mock one captures at once) and credited; answer {transaction, balance}."""
+    """Have a deposit captured at the PSP (the mock one captures at once) and credited.
+
+    Answer {transaction, balance}.
+    """
     wanted: Deposit = call.body
     further = {"psp_reference": f"mockpsp-{call.command_id()}"}
     if wanted.bucket is not None:
@@ -181,7 +193,10 @@ def transfer(context: Context, call: Call) -> Answer:
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
-    """Move money between the normal wallets of sports and casino; the wallet answers a no-op where they are one."""
+    """Move money between the normal wallets of sports and casino.
+
+    The wallet answers a no-op where they are one.
+    """
     wanted: LegacyTransfer = call.body
     return _move(
         context,

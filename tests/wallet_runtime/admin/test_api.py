@@ -42,7 +42,8 @@ class Office:
     def audit(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.superuser_dsn) as connection:
             return connection.execute(
-                "SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY audit_id"
+                "SELECT command, target, reason, status, code FROM admin.command_audit ORDER BY"
+                " audit_id"
             ).fetchall()
 
     def actors(self) -> list[str]:

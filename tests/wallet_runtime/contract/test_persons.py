@@ -1,4 +1,7 @@
-"""Two persons are two names and two keys; a signature says who asked for one act, and for no other."""
+"""Two persons are two names and two keys.
+
+A signature says who asked for one act, and for no other.
+"""
 
 from dataclasses import replace
 from typing import Any

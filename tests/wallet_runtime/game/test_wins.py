@@ -121,7 +121,8 @@ def test_under_a_seal_the_book_takes_the_win_of_a_canary_alone(book: Book) -> No
     with psycopg.connect(book.dsn) as connection:
         connection.execute("UPDATE wallet.wallet_gate SET freeze_level = 'sealed', fence_token = 3")
         connection.execute(
-            "INSERT INTO wallet.wallet_canary_pass (token_hash, run_id, brand_id, player_id, fence_token, expires_at) "
+            "INSERT INTO wallet.wallet_canary_pass (token_hash, run_id, brand_id, player_id,"
+            " fence_token, expires_at) "
             "VALUES (sha256('pass'), 'r-1', %s, %s, 3, now() + interval '1 minute')",
             [BRAND, PLAYER],
         )

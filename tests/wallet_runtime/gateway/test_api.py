@@ -263,7 +263,10 @@ def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[s
     )
 
 
-PASS = "INSERT INTO wallet.wallet_canary_pass SELECT sha256('pass-1'), 'run', fence_token + %s, %s, %s, now() + %s FROM wallet.wallet_gate"
+PASS = (
+    "INSERT INTO wallet.wallet_canary_pass SELECT sha256('pass-1'), 'run', fence_token + %s, %s,"
+    " %s, now() + %s FROM wallet.wallet_gate"
+)
 
 
 def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(

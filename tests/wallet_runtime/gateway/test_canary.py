@@ -95,7 +95,10 @@ class Platform:
         with psycopg.connect(self.database.dsn("rubyops_ops"), autocommit=True) as operator:
             operator.execute("SELECT wallet.advance_fence(1)")
             operator.execute(
-                "SELECT wallet.issue_canary_pass(%s, 'run', 1, %s, %s, now() + interval '1 minute')",
+                (
+                    "SELECT wallet.issue_canary_pass(%s, 'run', 1, %s, %s,"
+                    " now() + interval '1 minute')"
+                ),
                 values,
             )
 

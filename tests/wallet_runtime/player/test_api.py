@@ -146,9 +146,12 @@ def test_legacy_players_are_the_same_every_time_and_some_do_not_convert(
         assert operator.execute("SELECT player.seed_legacy_players(5000)").fetchone() == (5000,)
         assert operator.execute("SELECT player.seed_legacy_players(5000)").fetchone() == (0,)
         figures = operator.execute(
-            "SELECT count(DISTINCT tenant_id), count(DISTINCT currency), count(*) FILTER (WHERE balance_real_available IS NULL),"
-            " count(*) FILTER (WHERE balance_real_available < 0), md5(string_agg(concat_ws('|', tenant_id, player_id, currency,"
-            " balance_real_available, balance_real_held), ',' ORDER BY player_id)) FROM player.player"
+            "SELECT count(DISTINCT tenant_id), count(DISTINCT currency),"
+            " count(*) FILTER (WHERE balance_real_available IS NULL),"
+            " count(*) FILTER (WHERE balance_real_available < 0), md5(string_agg(concat_ws('|',"
+            " tenant_id, player_id, currency,"
+            " balance_real_available, balance_real_held), ',' ORDER BY player_id)) FROM"
+            " player.player"
         ).fetchone()
     assert figures is not None
     assert figures[:4] == (20, 5, 4, 4)

@@ -27,14 +27,22 @@ from wallet_runtime.wallet.store.money import ATTEMPTS_MAX, money_of
 
 CODE = "RUBY_SPLIT_V1"
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
-# A session of the money's role gives up here. It waits for one switch at most, and for its commit on a busy machine.
+# A session of the money's role gives up here. It waits for one switch at most, and for its commit
+# on a busy machine.
 MONEY_WAITS_MILLISECONDS = 2 * SWITCH_MILLISECONDS
 ACTIVATIONS = 100
 ACTIVE = "SELECT topology_version, activation_no FROM wallet.wallet_gate"
-GATE_HELD = "SELECT count(*) FROM pg_locks WHERE relation = 'wallet.wallet_gate'::regclass AND mode = 'ExclusiveLock'"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE %s"
+GATE_HELD = (
+    "SELECT count(*) FROM pg_locks WHERE relation = 'wallet.wallet_gate'::regclass AND mode ="
+    " 'ExclusiveLock'"
+)
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname ="
+    " current_database() AND query LIKE %s"
+)
 
-# A money command that has the gate and has not committed yet: what it puts into a bucket is not seen by a validation.
+# A money command that has the gate and has not committed yet: what it puts into a bucket is not
+# seen by a validation.
 MONEY_ON_ITS_WAY = """
 LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE;
 INSERT INTO wallet.wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency, balance)
@@ -115,7 +123,8 @@ def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
         activation.start()
         _await(look, WAITING, seen)
         assert held or look.execute(GATE_HELD.encode()).fetchone() == (0,)
-        # That it gets through while the activation cannot is proof that the activation stood back by itself, or was not in the way.
+        # That it gets through while the activation cannot is proof that the activation stood back
+        # by itself, or was not in the way.
         assert player.perform(cash.deposit, DEPOSIT)[0] == 200
     activation.join(30)
     assert look.execute(ACTIVE.encode()).fetchone() == (2, 2)
@@ -139,7 +148,8 @@ def test_a_command_that_activations_overtake_again_and_again_is_still_carried_ou
     assert player.perform(overtaken_deposit, DEPOSIT)[0] == 200
     assert overtaken == [1, 2] * ATTEMPTS_MAX
     rows = look.execute(
-        "SELECT count(*), max(delta) FROM wallet.wallet_ledger WHERE account = 'RUBY_SPLIT_V1/SPORTS_NORMAL'"
+        "SELECT count(*), max(delta) FROM wallet.wallet_ledger WHERE account ="
+        " 'RUBY_SPLIT_V1/SPORTS_NORMAL'"
     ).fetchone()
     assert rows == (1, 10_000)
 
@@ -147,7 +157,10 @@ def test_a_command_that_activations_overtake_again_and_again_is_still_carried_ou
 def test_activations_back_to_back_fail_no_bet(
     wallet: Database, bounded: Database, look: psycopg.Connection
 ) -> None:
-    """Four players bet without a pause beside 100 activations; a bet that waited too long, or gave up, is an error here."""
+    """Four players bet without a pause beside 100 activations.
+
+    A bet that waited too long, or gave up, is an error here.
+    """
     players = [Player(money_of(bounded)) for _ in range(4)]
     for player in players:
         player.perform(cash.deposit, cash.Deposit(1_000_000, "EUR", "SPORTS_NORMAL"))
@@ -178,7 +191,8 @@ def test_activations_back_to_back_fail_no_bet(
         for thread in threads:
             thread.join()
     print(
-        f"{sum(placed.values())} bets beside {ACTIVATIONS} activations, no wait for a lock over {MONEY_WAITS_MILLISECONDS} ms"
+        f"{sum(placed.values())} bets beside {ACTIVATIONS} activations,"
+        f" no wait for a lock over {MONEY_WAITS_MILLISECONDS} ms"
     )
     assert not failed, (failed[0].code, failed[0].message)
     assert fewest > 0

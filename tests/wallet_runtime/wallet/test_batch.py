@@ -1,4 +1,7 @@
-"""Many commands in two trips: each keeps its own answer, refusal and request id, and none takes another's money with it."""
+"""Many commands in two trips.
+
+Each keeps its own answer, refusal and request id, and none takes another's money with it.
+"""
 
 import threading
 import time
@@ -211,7 +214,10 @@ def test_a_batch_does_not_add_up_what_it_waits_for_each_player(
 def test_a_batch_is_bounded(wallet: Database, look: psycopg.Connection) -> None:
     with pytest.raises(psycopg.Error, match="at most 50"):
         look.execute(
-            "SELECT wallet.apply_commands((SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, %s)))",
+            (
+                "SELECT wallet.apply_commands((SELECT jsonb_agg('{}'::jsonb) FROM"
+                " generate_series(1, %s)))"
+            ),
             [COMMANDS_MAX + 1],
         )
     assert perform_many(money_of(wallet), []) == []

@@ -1,4 +1,7 @@
-"""The settle-batch route over HTTP: each bet is answered as the settle route would have, under the same request id."""
+"""The settle-batch route over HTTP.
+
+Each bet is answered as the settle route would have, under the same request id.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -20,7 +20,8 @@ from wallet_runtime.wallet.store.outcomes import Outcome
 Struct = type[msgspec.Struct]
 READERS = re.compile(r"c jsonb\b")
 WRITERS = ("apply_command", "apply_commands", "choose_source", "create_campaign")
-# What `wallet.read_state` returns: each struct, the functions that build it, and the table whose row it is.
+# What `wallet.read_state` returns: each struct, the functions that build it, and the table whose
+# row it is.
 BUILT: dict[Struct, tuple[tuple[str, ...], str | None]] = {
     state.Gate: (("read_state",), None),
     state.Stored: (("read_state",), None),
@@ -135,7 +136,8 @@ def test_every_field_of_a_state_is_built() -> None:
     sql = sql_text.shipped()
     readers = [name for name in sql_text.functions(sql) if name.startswith("read_")]
     assert fields(state.State) - sql_text.keys_built(sql, *readers) == set()
-    # Obligations are built twice: those that are active, without what all of them have, and the named one.
+    # Obligations are built twice: those that are active, without what all of them have, and the
+    # named one.
     every = {"state", "player_id"}
     assert fields(state.Obligation) - every - sql_text.keys_built(sql, "read_debts") == set()
     assert fields(state.Obligation) - sql_text.keys_built(sql, "read_named") == set()

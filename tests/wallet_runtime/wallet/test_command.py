@@ -132,7 +132,10 @@ def played(player: Player, *, together: bool) -> list[int]:
 
 
 def left(look: psycopg.Connection, player: Player) -> str:
-    """Tell all that a player's commands left in every table, without what time and chance decide; ids by their first appearance."""
+    """Tell all that a player's commands left in every table, without what time and chance decide.
+
+    Ids by their first appearance.
+    """
     rows = []
     for table in TABLES:
         found = look.execute(

@@ -28,9 +28,15 @@ SELECT a.account, a.balance, a.version, t.balance_after, t.version FROM wallet.w
      WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account) ORDER BY l.version DESC LIMIT 1) t ON true
  WHERE (a.version, a.balance) IS DISTINCT FROM (coalesce(t.version, 0), coalesce(t.balance_after, 0))
 """
-LAPSE = "UPDATE wallet.wallet_coupon_grant SET expires_at = now() - interval '1 second' WHERE grant_id = %s"
+LAPSE = (
+    "UPDATE wallet.wallet_coupon_grant SET expires_at = now() - interval '1 second' WHERE grant_id"
+    " = %s"
+)
 GRANT = "SELECT state, balance FROM wallet.wallet_coupon_grant WHERE grant_id = %s"
-OWED = "SELECT rolling_id::text, grant_id::text, amount, bucket_type_code FROM wallet.wallet_rolling_obligation"
+OWED = (
+    "SELECT rolling_id::text, grant_id::text, amount, bucket_type_code FROM"
+    " wallet.wallet_rolling_obligation"
+)
 REFERENCES = (
     "SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference"
 )
@@ -113,7 +119,11 @@ class Holder:
 
 @pytest.fixture
 def holder(player: Player, look: psycopg.Connection) -> Any:
-    """A player to give coupons to; whatever the test does, money is conserved and every account stands at its ledger tip in the end."""
+    """A player to give coupons to.
+
+    Whatever the test does, money is conserved and every account stands at its ledger tip in the
+    end.
+    """
     yield Holder(player, look)
     assert [row for row in look.execute(CONSERVATION) if row != (0,)] == []
     assert look.execute(OFF_TIP).fetchall() == []

@@ -1,4 +1,7 @@
-"""Documents on a real database: each rule of activation refuses by itself, changes nothing, and says where (A7-1 to A7-13)."""
+"""Documents on a real database.
+
+Each rule of activation refuses by itself, changes nothing, and says where (A7-1 to A7-13).
+"""
 
 import copy
 import json
@@ -70,7 +73,8 @@ class Office:
         return [
             *gate,
             *self.look.execute(
-                "SELECT code, version, state FROM wallet.wallet_topology WHERE state <> 'DRAFT' ORDER BY 1, 2"
+                "SELECT code, version, state FROM wallet.wallet_topology WHERE state <> 'DRAFT'"
+                " ORDER BY 1, 2"
             ),
             *self.look.execute(
                 "SELECT to_jsonb(p) FROM wallet.wallet_policy p ORDER BY p.policy_key, p.version"
@@ -405,7 +409,8 @@ def test_a7_9_a_save_never_overwrites_an_active_or_superseded_version(
         draft["rolling"]["deposit"]["SPORTS_NORMAL"] = multiplier
         assert office.send("PUT", "policy/default", draft).status_code == 200
     kept = look.execute(
-        "SELECT document->'rolling'->'deposit'->>'SPORTS_NORMAL' FROM wallet.wallet_policy WHERE version = 8"
+        "SELECT document->'rolling'->'deposit'->>'SPORTS_NORMAL' FROM wallet.wallet_policy WHERE"
+        " version = 8"
     ).fetchone()
     assert kept == ("3",)
 

@@ -1,4 +1,7 @@
-"""Locked money on a real database: what frees it, what does not, and what the database itself refuses."""
+"""Locked money on a real database.
+
+What frees it, what does not, and what the database itself refuses.
+"""
 
 from typing import Any
 
@@ -26,7 +29,8 @@ def locked(look: psycopg.Connection) -> dict[str, int]:
 
 def owing(look: psycopg.Connection) -> list[str]:
     rows = look.execute(
-        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' ORDER BY created_at"
+        "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"
+        " ORDER BY created_at"
     ).fetchall()
     return [name for (name,) in rows]
 

@@ -31,7 +31,8 @@ def held(look: psycopg.Connection) -> dict[str, int]:
 
 def obligations(look: psycopg.Connection) -> list[Any]:
     return look.execute(
-        "SELECT bucket_type_code, amount, cap, state FROM wallet.wallet_rolling_obligation ORDER BY state, bucket_type_code, amount"
+        "SELECT bucket_type_code, amount, cap, state FROM wallet.wallet_rolling_obligation ORDER"
+        " BY state, bucket_type_code, amount"
     ).fetchall()
 
 
@@ -81,7 +82,8 @@ def test_a_transfer_moves_money_and_divides_what_it_owes(
         ("CASINO_NORMAL", 600, None, "ACTIVE"),
     ]
     events = look.execute(
-        "SELECT event_type, payload->'rollings'->0 FROM wallet.wallet_outbox WHERE event_type LIKE 'TRANSFER%'"
+        "SELECT event_type, payload->'rollings'->0 FROM wallet.wallet_outbox WHERE event_type"
+        " LIKE 'TRANSFER%'"
     ).fetchall()
     (_, part), (_, whole) = events
     assert part["rolling_id"] != part["becomes"] and whole["rolling_id"] == whole["becomes"]
@@ -288,7 +290,8 @@ def test_caps_of_two_bonuses_add_up(player: Player, look: psycopg.Connection) ->
     issue(player, 200, max_release=150)
     for _ in range(2):
         (rolling_id,) = look.execute(  # type: ignore[misc]
-            "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' ORDER BY amount"
+            "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE'"
+            " ORDER BY amount"
         ).fetchone()
         turn_over(look)
         player.perform(rolling.complete, rolling.Complete(rolling_id), rolling_id=rolling_id)

@@ -81,7 +81,10 @@ class Race:
             database.close()
 
     def run(self, *acts: Act, late: int = -1, by: float = 0.0) -> list[Answer]:
-        """Start every act at the same moment, but for the one that is late by some seconds; return their answers."""
+        """Start every act at the same moment, but for the one that is late by some seconds.
+
+        Return their answers.
+        """
         barrier = Barrier(len(acts))
 
         def start(number: int) -> Answer:
@@ -161,7 +164,10 @@ class Racer:
 
     def bet(self) -> tuple[Any, ...]:
         """Return state, payout and policy version of the player's only bet."""
-        statement = "SELECT state, payout, policy_version FROM wallet.wallet_bet_authorization WHERE brand_id = %s"
+        statement = (
+            "SELECT state, payout, policy_version FROM wallet.wallet_bet_authorization WHERE"
+            " brand_id = %s"
+        )
         rows = self.race.look.execute(statement, [self.brand]).fetchall()
         assert len(rows) == 1
         return tuple(rows[0])
@@ -182,7 +188,10 @@ def race(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Race]:
 
 
 def rollback_against_authorize(race: Race, number: int) -> str:
-    """The bet first: it is taken and given back. The rollback first: a tombstone, and the bet is refused."""
+    """The bet first: it is taken and given back.
+
+    The rollback first: a tombstone, and the bet is refused.
+    """
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
     authorize = racer.act(0, bets.authorize, command, "bet", **BET, without_debts=True)
@@ -202,7 +211,10 @@ def rollback_against_authorize(race: Race, number: int) -> str:
 
 
 def settle_against_rollback(race: Race, number: int) -> str:
-    """Both orders end rolled back with the stake where it was; the settlement comes first, or is refused."""
+    """Both orders end rolled back with the stake where it was.
+
+    The settlement comes first, or is refused.
+    """
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
     assert racer.act(0, bets.authorize, command, "bet", **BET, without_debts=True)() == (
@@ -273,7 +285,10 @@ def activation_against_bets(race: Race, number: int) -> str:
 
 
 def one_request_from_fifty_callers(race: Race, number: int) -> str:
-    """One effect and one answer. In every second race one copy's callers send another payload: one of the two is carried out."""
+    """One effect and one answer.
+
+    In every second race one copy's callers send another payload: one of the two is carried out.
+    """
     racer = race.player()
     payloads = (100, 100 if number % 2 else 200)
     acts = [

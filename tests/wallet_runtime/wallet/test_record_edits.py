@@ -1,4 +1,7 @@
-"""A superuser's edit of any record that decides money is found and named by the hourly cycle; undone, the next cycle is clean."""
+"""A superuser's edit of any record that decides money is found and named by the hourly cycle.
+
+Undone, the next cycle is clean.
+"""
 
 import os
 import threading
@@ -39,7 +42,10 @@ GUARDS = """
 SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname IN ('immutable_rows', 'immutable_table', 'protect_document')
 """
 # The function of the same name with a day of one second: what was made before is then old.
-A_SHORT_DAY = "CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$ SELECT interval '1 second' $$"
+A_SHORT_DAY = (
+    "CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$"
+    " SELECT interval '1 second' $$"
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +176,8 @@ def test_an_edit_of_an_old_record_is_named_within_a_round(
     assert (clean["drift_buckets"], clean["conservation_breaks"]) == (0, 0), clean["samples"]
 
 
-# What was changed is not acted on ----------------------------------------------------------------------------------------------------
+# What was changed is not acted on
+# ----------------------------------------------------------------------------------------------------
 
 
 def _refused(player: Player, rule: Any, command: Any, **reads: Any) -> str:
@@ -335,7 +342,8 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
     assert altered() == []
 
 
-# What was pruned is not missed ------------------------------------------------------------------------------------------------------
+# What was pruned is not missed
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
@@ -359,7 +367,8 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
         gone = "neither the answer nor the claim of its request is there"
         assert {sample["reason"] for sample in task.run("test", "hashes")["samples"]} == {gone}
         look.execute(
-            "INSERT INTO wallet.wallet_claim SELECT transaction_id FROM kept WHERE route = 'deposit'"
+            "INSERT INTO wallet.wallet_claim SELECT transaction_id FROM kept WHERE route ="
+            " 'deposit'"
         )
         assert task.run("test", "hashes")["samples"] == []
         look.execute("ALTER TABLE kept RENAME TO kept_answers")
@@ -376,7 +385,8 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
         look.execute("UPDATE wallet.wallet_retention SET kept_since = '-infinity'")
 
 
-# No false alarm ----------------------------------------------------------------------------------------------------------------------
+# No false alarm
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(

@@ -23,9 +23,15 @@ def test_only_published_events_past_their_time_go(
 ) -> None:
     for _ in range(4):
         wallet_outbox.write(EventPlayer(), "ROLLING_REQUIRED")
-    published = "UPDATE wallet.wallet_outbox SET published_at = now() - interval '8 days', publication_no = outbox_id WHERE outbox_id IN (1, 3)"
+    published = (
+        "UPDATE wallet.wallet_outbox SET published_at = now() - interval '8 days',"
+        " publication_no = outbox_id WHERE outbox_id IN (1, 3)"
+    )
     look.execute(published)
-    late = "UPDATE wallet.wallet_outbox SET published_at = now() - interval '1 day', occurred_at = now() - interval '1 year'"
+    late = (
+        "UPDATE wallet.wallet_outbox SET published_at = now() - interval '1 day',"
+        " occurred_at = now() - interval '1 year'"
+    )
     look.execute(f"{late} WHERE outbox_id = 2".encode())
     keeper = retention_of(as_role("wallet_worker"), streams, RetentionHours())
     assert keeper.turn() == 0, "no consumer is known to have any of them"
@@ -41,7 +47,8 @@ def test_old_answers_go_and_the_gate_looks_no_further_back(
 ) -> None:
     player.perform(cash.deposit, DEPOSIT, request_id="old")
     parts = look.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass"
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent ="
+        " 'wallet.wallet_ledger'::regclass"
     ).fetchall()
     for part in (*(name for (name,) in parts), "wallet.wallet_counter_entry"):
         look.execute(f"ALTER TABLE {part} DISABLE TRIGGER ALL".encode())

@@ -20,7 +20,10 @@ ROUND = 24  # hourly cycles that walk every account with every hash
 PLAYERS = 50
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
 NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
-PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass"
+PARTITIONS = (
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent ="
+    " 'wallet.wallet_ledger'::regclass"
+)
 COLUMNS = """
 SELECT table_name, min(column_name::text) FROM information_schema.columns
  WHERE table_schema = 'wallet' AND is_generated = 'NEVER' GROUP BY 1
@@ -65,9 +68,15 @@ AROUND = (
     "SET SESSION AUTHORIZATION wallet_owner",
     "DROP TRIGGER immutable_rows ON {0}",
     "ALTER TABLE wallet.wallet_ledger DETACH PARTITION {0}",
-    "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    (
+        "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NEW; END'"
+    ),
 )
-MARK = "SELECT rotated_brand = '00000000-0000-0000-0000-000000000000' FROM wallet.wallet_reconciliation_mark"
+MARK = (
+    "SELECT rotated_brand = '00000000-0000-0000-0000-000000000000' FROM"
+    " wallet.wallet_reconciliation_mark"
+)
 Edit = Callable[..., None]
 
 
@@ -120,12 +129,16 @@ def test_even_the_owner_cannot_change_the_ledger_without_dropping_its_guards(
         assert error.value.sqlstate == "RW002"
 
 
-# What a superuser rewrites -------------------------------------------------------------------------------------------------------
+# What a superuser rewrites
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
-    """Players with three ledger rows each, and one coupon, in the order of their keys; all was walked once, behind the mark."""
+    """Players with three ledger rows each, and one coupon, in the order of their keys.
+
+    All was walked once, behind the mark.
+    """
     made = [Player(money_of(wallet)) for _ in range(PLAYERS)]
     for player in made:
         for _ in range(3):
@@ -156,12 +169,18 @@ def edit(look: psycopg.Connection) -> Iterator[Edit]:
 
 
 def _of_ledger(cycle: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the walk found, and the running sums; what records say of the same edit is told beside them."""
+    """What the walk found, and the running sums.
+
+    What records say of the same edit is told beside them.
+    """
     return [sample for sample in cycle["samples"] if "record" not in sample]
 
 
 def _cycles_until_found(task: Reconciliation) -> tuple[int, dict[str, Any]]:
-    """Run hourly cycles until the ledger's own walk finds something; return its number and its first sample."""
+    """Run hourly cycles until the ledger's own walk finds something.
+
+    Return its number and its first sample.
+    """
     for number in range(1, ROUND + 1):
         task.hourly_turn()
         found = _of_ledger(task.last())
@@ -180,10 +199,14 @@ SELECT brand_id, {who}, account, version + 1, 5, balance_after + 5, currency, co
 OF_ROW = "WHERE player_id = %(player)s AND account LIKE '%%NORMAL' AND version = {version}"
 AT_ONCE, IN_A_ROUND = 1, ROUND
 PLACES = (0, PLAYERS // 2, PLAYERS - 1)
-# What is rewritten, how many cycles may pass, the version of the last good row, and what the drift is called.
+# What is rewritten, how many cycles may pass, the version of the last good row, and what the drift
+# is called.
 EDITS: dict[str, tuple[str, int, int | None, str]] = {
     "a bucket": (
-        "UPDATE wallet.wallet_bucket SET balance = balance + 1 WHERE player_id = %(player)s AND bucket_type_code = 'SPORTS_NORMAL'",
+        (
+            "UPDATE wallet.wallet_bucket SET balance = balance + 1 WHERE player_id = %(player)s"
+            " AND bucket_type_code = 'SPORTS_NORMAL'"
+        ),
         AT_ONCE,
         3,
         "the balance differs",
@@ -288,7 +311,10 @@ def test_a_counter_entry_that_is_rewritten_is_found_when_the_round_ends(
 ) -> None:
     task = Reconciliation(wallet)
     edit(
-        "UPDATE wallet.wallet_counter_entry SET delta = delta - 1 WHERE player_id = %(player)s AND account = 'PROMO'",
+        (
+            "UPDATE wallet.wallet_counter_entry SET delta = delta - 1 WHERE player_id ="
+            " %(player)s AND account = 'PROMO'"
+        ),
         players[3].player_id,
     )
     _, sample = _cycles_until_found(task)

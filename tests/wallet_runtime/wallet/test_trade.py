@@ -15,9 +15,15 @@ from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.store.seeds import SeedRefused
 
-HELD = "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0 ORDER BY account"
+HELD = (
+    "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0"
+    " ORDER BY account"
+)
 OWED = "SELECT bucket_type_code, amount FROM wallet.wallet_rolling_obligation WHERE player_id = %s"
-COUNTED = "SELECT payload->>'bet_id', payload->'counts' FROM wallet.wallet_outbox WHERE event_type = 'BET_SETTLED_CONFIRMED' AND player_id = %s"
+COUNTED = (
+    "SELECT payload->>'bet_id', payload->'counts' FROM wallet.wallet_outbox WHERE event_type ="
+    " 'BET_SETTLED_CONFIRMED' AND player_id = %s"
+)
 
 
 def held(look: psycopg.Connection, player: Player) -> dict[str, int]:
@@ -73,7 +79,10 @@ def test_cash_goes_into_a_bucket_and_owes_what_a_deposit_owes(
     )
     assert held(look, player) == {"CASH/AVAILABLE": 600, "SPORTS_NORMAL": 400}
     assert look.execute(OWED, [player.player_id]).fetchall() == [("SPORTS_NORMAL", 400)]
-    moved = "SELECT kind, from_account, to_account, amount FROM wallet.wallet_transfer WHERE player_id = %s"
+    moved = (
+        "SELECT kind, from_account, to_account, amount FROM wallet.wallet_transfer WHERE player_id"
+        " = %s"
+    )
     expected = [("DEPOSIT", "CASH/AVAILABLE", "RUBY_SPLIT_V1/SPORTS_NORMAL", 400)]
     assert look.execute(moved, [player.player_id]).fetchall() == expected
     assert look.execute(
@@ -148,7 +157,10 @@ def test_what_counts_as_turnover_is_said_once_by_the_wallet(
         "push": False,
         "won": True,
     }
-    fixed = "SELECT DISTINCT policy_snapshot->>'counts', policy_snapshot->>'price' FROM wallet.wallet_bet_authorization"
+    fixed = (
+        "SELECT DISTINCT policy_snapshot->>'counts', policy_snapshot->>'price' FROM"
+        " wallet.wallet_bet_authorization"
+    )
     assert look.execute(fixed).fetchall() == [("unless_push", "1.85")]
 
 

@@ -22,8 +22,14 @@ from wallet_runtime.wallet.store.money import money_of
 
 AUTHORIZE = bets.Authorize("mocksports", "SPORTS", "b2", "r", 100, "EUR")
 READS = {"provider_id": "mocksports", "bet_id": "b2"}
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wallet-test'"
-CALLS = "SELECT funcname, calls FROM pg_stat_user_functions WHERE schemaname = 'wallet' AND calls > 0 ORDER BY 1"
+SESSIONS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name"
+    " = 'wallet-test'"
+)
+CALLS = (
+    "SELECT funcname, calls FROM pg_stat_user_functions WHERE schemaname = 'wallet' AND calls > 0"
+    " ORDER BY 1"
+)
 
 
 @pytest.fixture
@@ -112,7 +118,8 @@ def test_a_bet_calls_no_function_that_it_does_not_need(
     wallet: Database, warm: Player, look: psycopg.Connection
 ) -> None:
     wallet.close()
-    # A session hands its counts over when it ends, which is a moment after its client has closed it.
+    # A session hands its counts over when it ends, which is a moment after its client has closed
+    # it.
     await_until(lambda: look.execute(SESSIONS).fetchone() == (0,))
     look.execute("SELECT pg_stat_force_next_flush()")
     look.execute("SELECT pg_stat_reset()")

@@ -1,4 +1,7 @@
-"""The wallet's own bound on turnover: what its settled bets cannot have turned over is not released, whoever says so (ADR 20)."""
+"""The wallet's own bound on turnover.
+
+What its settled bets cannot have turned over is not released, whoever says so (ADR 20).
+"""
 
 from typing import Any
 

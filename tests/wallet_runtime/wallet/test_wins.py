@@ -19,7 +19,10 @@ from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store import campaigns
 from wallet_runtime.wallet.store.money import InvariantRefused, money_of
 
-HELD = "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0 ORDER BY account"
+HELD = (
+    "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0"
+    " ORDER BY account"
+)
 SPENT = "SELECT spent FROM wallet.wallet_campaign"
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -120,10 +123,16 @@ def test_a_win_of_a_campaign_is_paid_once_and_drawn_on_its_cap(table: Table) -> 
     assert table.pay("t1", 299) == (409, "WIN_ALREADY_EXISTS")
     assert table.pay("t2", 401) == (409, "WIN_LIMIT")
     assert table.held() == {"WITHDRAWABLE": 300} and table.one(SPENT) == 300
-    counter = "SELECT delta FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND command = 'WIN_PAY'"
+    counter = (
+        "SELECT delta FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND command ="
+        " 'WIN_PAY'"
+    )
     assert table.look.execute(counter).fetchall() == [(-300,)]
     assert table.one("SELECT count(*) FROM wallet.conservation WHERE difference <> 0") == 0
-    events = "SELECT event_type, payload->>'amount' FROM wallet.wallet_outbox WHERE event_type LIKE 'WIN%'"
+    events = (
+        "SELECT event_type, payload->>'amount' FROM wallet.wallet_outbox WHERE event_type LIKE"
+        " 'WIN%'"
+    )
     assert table.look.execute(events).fetchall() == [("WIN_CONFIRMED", "300")]
 
 

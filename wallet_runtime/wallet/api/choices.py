@@ -20,7 +20,10 @@ class ChoiceBody(Body):
 
 
 def choose(context: Context, call: Call) -> Answer:
-    """Keep a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice); one not allowed today is a 422."""
+    """Keep a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice).
+
+    One not allowed today is a 422.
+    """
     body: ChoiceBody = call.body
     call.command_id()
     choice = choices.Choice(body.provider_type, body.source)

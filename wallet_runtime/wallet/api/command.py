@@ -18,7 +18,8 @@ from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import BatchItem, Result
 from wallet_runtime.wallet.store.money import money_of
 
-# Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a second one.
+# Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a
+# second one.
 TRANSACTIONS = UUID("6e0f6a4e-3f0b-5a0a-9d7e-5a6f1f0c7b11")
 PREFIX = "/internal/wallet/v2"
 FROZEN_RETRY_SECONDS = 5
@@ -40,7 +41,10 @@ def perform(
     reads: Reads,
     currency: str = "",
 ) -> Answer:
-    """Perform one command; the fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload."""
+    """Perform one command.
+
+    The fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload.
+    """
     call.command_id()
     request = name_request(call, player_id, command)
 
@@ -98,7 +102,10 @@ def batch_result(request_id: str, result: Result) -> dict[str, Any]:
 
 
 def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:
-    """Name who asks for what under which id; the transaction id derives from brand, caller, route and request id."""
+    """Name who asks for what under which id.
+
+    The transaction id derives from brand, caller, route and request id.
+    """
     brand, route = call.brand(), call.route
     payload = msgspec.json.encode([player_id, command], order="deterministic")
     transaction_id = uuid5(TRANSACTIONS, f"{brand}|{call.caller}|{route}|{call.request_id}")

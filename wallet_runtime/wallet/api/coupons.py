@@ -1,4 +1,7 @@
-"""Routes of coupon grants, for promotion_service and the back office; a closed grant is named by its coupon log id alone."""
+"""Routes of coupon grants, for promotion_service and the back office.
+
+A closed grant is named by its coupon log id alone.
+"""
 
 from datetime import datetime
 from functools import partial, wraps
@@ -40,7 +43,10 @@ class IssueBody(Body):
 
 
 class CloseBody(Body):
-    """A coupon to take back whole. It has no amount: the grant row's own counts, and one that is sent is a 422 (A8-5)."""
+    """A coupon to take back whole.
+
+    It has no amount: the grant row's own counts, and one that is sent is a 422 (A8-5).
+    """
 
     player_id: UUID
     coupon_log_id: UUID

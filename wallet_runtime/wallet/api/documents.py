@@ -28,7 +28,10 @@ class PolicyReference(Body):
 
 
 class PairStart(Body):
-    """The pair that an activation starts from; without its policy, any policy of that topology version will do."""
+    """The pair that an activation starts from.
+
+    Without its policy, any policy of that topology version will do.
+    """
 
     topology_code: str
     topology_version: Version
@@ -53,7 +56,10 @@ class ActivatePolicyBody(Body):
 
 
 class ValidateBody(Body):
-    """A pair of documents to try against every rule, whatever they are; without a policy, the topology's own rules."""
+    """A pair of documents to try against every rule, whatever they are.
+
+    Without a policy, the topology's own rules.
+    """
 
     topology_document: Any
     policy_document: Any = None
@@ -155,7 +161,10 @@ def seed(code: str, context: Context, call: Call) -> Answer:
 
 
 def validate(context: Context, call: Call) -> Answer:
-    """Try a pair against every rule (POST /internal/wallet/topology/validate); always 200, the violations say it."""
+    """Try a pair against every rule (POST /internal/wallet/topology/validate).
+
+    Always 200, the violations say it.
+    """
     body: ValidateBody = call.body
     violations = Documents(context.database).validate(body.topology_document, body.policy_document)
     return Answer(200, {"valid": not violations, "violations": violations})

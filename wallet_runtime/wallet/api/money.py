@@ -128,7 +128,8 @@ def authorize(context: Context, call: Call) -> Answer:
     body: AuthorizeBody = call.body
     if body.provider_type not in PROVIDER_TYPES:
         raise Invalid(
-            f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}"
+            f"provider_type must be one of {', '.join(PROVIDER_TYPES)},"
+            f" found {body.provider_type[:40]!r}"
         )
     command = bets.Authorize(
         provider_id=body.provider_id,
@@ -151,17 +152,23 @@ def authorize(context: Context, call: Call) -> Answer:
 
 
 def settle(context: Context, call: Call) -> Answer:
-    """Settle a bet (POST /internal/wallet/v2/bets/settle). The payout is in the bet's own currency."""
+    """Settle a bet (POST /internal/wallet/v2/bets/settle).
+
+    The payout is in the bet's own currency.
+    """
     body: SettleBody = call.body
     command = _settlement(body)
     return perform(context, call, body.player_id, command, bets.settle, bets.settle_reads(command))
 
 
 def settle_batch(context: Context, call: Call) -> Answer:
-    """Settle many bets (POST /internal/wallet/v2/bets/settle-batch): each as alone, in two trips and one commit for all.
+    """Settle many bets (POST /internal/wallet/v2/bets/settle-batch).
 
-    The answer is 200 with one result per bet in its order: `request_id`, `status` and `body`, which are those of the settle route; a
-    bet that was sent there under the same request id is the same request.
+    Each as alone, in two trips and one commit for all.
+
+    The answer is 200 with one result per bet in its order: `request_id`, `status` and `body`, which
+    are those of the settle route; a bet that was sent there under the same request id is the same
+    request.
     """
     body: SettleBatchBody = call.body
     if not 1 <= len(body.bets) <= COMMANDS_MAX:
@@ -237,7 +244,10 @@ def review(rule: Rule, context: Context, call: Call) -> Answer:
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
-    """Cancel a requested withdrawal (POST /internal/wallet/v2/withdrawals/cancel); another player's is not found."""
+    """Cancel a requested withdrawal (POST /internal/wallet/v2/withdrawals/cancel).
+
+    Another player's is not found.
+    """
     body: CancelBody = call.body
     command = cash.Review(str(body.transaction_id), call.caller)
     return perform(
@@ -251,7 +261,10 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
 
 
 def register_player(context: Context, call: Call) -> Answer:
-    """Open a player's wallet in one currency (POST /internal/wallet/v2/players); a repeat is no change, another currency a 422."""
+    """Open a player's wallet in one currency (POST /internal/wallet/v2/players).
+
+    A repeat is no change, another currency a 422.
+    """
     body: PlayerBody = call.body
     if body.currency not in CURRENCY_EXPONENTS:
         raise InvalidCurrency(

@@ -115,7 +115,10 @@ def transfer(context: Context, call: Call) -> Answer:
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
-    """Move money between sports and casino (POST /internal/wallet/v2/transfers/legacy); a no-op where they are one bucket."""
+    """Move money between sports and casino (POST /internal/wallet/v2/transfers/legacy).
+
+    A no-op where they are one bucket.
+    """
     body: LegacyTransferBody = call.body
     command = transfers.LegacyTransfer(
         body.from_side, parse_amount(body.amount, body.currency), body.currency
@@ -194,7 +197,10 @@ def request_adjustment(context: Context, call: Call) -> Answer:
 
 
 def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
-    """Apply or reject an adjustment (POST /internal/wallet/v2/adjustments/approve, .../reject); the player is its own."""
+    """Apply or reject an adjustment (POST /internal/wallet/v2/adjustments/approve, .../reject).
+
+    The player is its own.
+    """
     body: AdjustmentDecisionBody = call.body
     owner = money_of(context.database).owner_of_adjustment(call.brand(), body.adjustment_id)
     if owner is None:

@@ -55,7 +55,8 @@ def pay(context: Context, call: Call) -> Answer:
     body: WinBody = call.body
     if body.provider_type not in PROVIDER_TYPES:
         raise Invalid(
-            f"provider_type must be one of {', '.join(PROVIDER_TYPES)}, found {body.provider_type[:40]!r}"
+            f"provider_type must be one of {', '.join(PROVIDER_TYPES)},"
+            f" found {body.provider_type[:40]!r}"
         )
     is_further = body.bet_id is not None and body.round_id is not None
     if is_further == (body.campaign is not None) or (body.bet_id is None) != (
@@ -100,7 +101,8 @@ def create_campaign(context: Context, call: Call) -> Answer:
     )
     if per_win > cap:
         raise Invalid(
-            f"cap_per_win is at most the cap of {body.cap} {body.currency}, found {body.cap_per_win}"
+            f"cap_per_win is at most the cap of {body.cap} {body.currency},"
+            f" found {body.cap_per_win}"
         )
     ends = in_utc(body.expires_at, "expires_at")
     if ends.timestamp() <= context.clock():

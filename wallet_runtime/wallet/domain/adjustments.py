@@ -86,15 +86,24 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
 
 
 def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
-    """ADJ <-> the account, exactly as asked for; a debit that the account cannot bear is refused and stays asked for."""
+    """ADJ <-> the account, exactly as asked for.
+
+    A debit that the account cannot bear is refused and stays asked for.
+    """
     wanted = _named(request, state)
     if _is_same(Person(wanted.requested_by, wanted.requested_key), command.decided_by):
-        message = f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by}; another person, with a key of their own,"
+        message = (
+            f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by};"
+            " another person, with a key of their own,"
+        )
         raise SamePerson(f"{message} has to apply it")
     if wanted.state != "REQUESTED":
         return _again(APPROVE, wanted, pair, "APPLIED")
     if wanted.account != CASH_AVAILABLE and not wanted.account.startswith(f"{pair.topology.code}/"):
-        message = f"{wanted.account} is not of the active topology {pair.topology.code}; reject it and ask anew"
+        message = (
+            f"{wanted.account} is not of the active topology {pair.topology.code};"
+            " reject it and ask anew"
+        )
         return refuse(APPROVE, pair, 409, "ADJUSTMENT_OUT_OF_REACH", message, starts_new=False)
     held = (
         (state.cash.available if state.cash else 0)

@@ -1,4 +1,7 @@
-"""Authorize, settle and rollback of a bet; the last two look at its stored record alone (SPEC 1.3)."""
+"""Authorize, settle and rollback of a bet.
+
+The last two look at its stored record alone (SPEC 1.3).
+"""
 
 import msgspec
 from msgspec.structs import astuple
@@ -176,7 +179,8 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
         return unchanged(ROLLBACK, reference, bet_parts.body(bet, bet.state, bet.payout))
     if bet.state == "AUTHORIZED":
         resting, returned = bet_parts.landed(bet.funding, bet, state)
-        # The stake counted where it came from: only money that comes to rest elsewhere changes locks.
+        # The stake counted where it came from: only money that comes to rest elsewhere changes
+        # locks.
         moved = locks.relocked(
             state, bet_parts.changes((*bet_parts.negative(bet.funding), *resting))
         )

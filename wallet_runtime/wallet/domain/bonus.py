@@ -48,7 +48,10 @@ class BonusNotFound(NotFound):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """A bonus to give (minor units): what for, and the most that its rolling may release (None: all it has become)."""
+    """A bonus to give (minor units).
+
+    What for, and the most that its rolling may release (None: all it has become).
+    """
 
     bucket: str
     amount: int
@@ -117,7 +120,10 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
     whole = min(state.balance(bonus.account), bonus.low_water or 0)
     if whole < bonus.amount and bonus.state == "ISSUED":
         left = format_amount(whole, bonus.currency)
-        message = f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched; nothing was taken back"
+        message = (
+            f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched;"
+            " nothing was taken back"
+        )
         return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
     # An earlier bonus of the bucket that lapsed is taken back with the last rolling.
     lapsed = (
@@ -163,7 +169,10 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
 
 
 def _cap(command: Issue, pair: ActivePair) -> int | None:
-    """Return the lower of the campaign's cap and the policy's, which is rounded down; None without either."""
+    """Return the lower of the campaign's cap and the policy's, which is rounded down.
+
+    None without either.
+    """
     multiple = pair.policy.rolling.bonus_cap.get(command.bucket)
     caps = [] if multiple is None else [int(command.amount * Decimal(multiple))]
     return min(caps + ([] if command.max_release is None else [command.max_release]), default=None)
@@ -222,7 +231,10 @@ def _refuse_end(
     command: str, bonus: Bonus, state: State, pair: ActivePair, target: str
 ) -> Decision | None:
     if bonus.state not in ("ISSUED", target):
-        message = f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be {target.lower()}"
+        message = (
+            f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be"
+            f" {target.lower()}"
+        )
         return refuse(
             command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state
         )
@@ -230,12 +242,18 @@ def _refuse_end(
         o.rolling_id == bonus.rolling_id and o.account != bonus.account for o in state.obligations
     )
     if bonus.state == "ISSUED" and carried_off:
-        message = f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code}; what became of it is not taken back"
+        message = (
+            f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code};"
+            " what became of it is not taken back"
+        )
         return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
     staked = state.staked_on(bonus.account)
     if bonus.state == "ISSUED" and staked:
         stake = format_amount(staked, bonus.currency)
-        message = f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code}; settle or roll them back first"
+        message = (
+            f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code};"
+            " settle or roll them back first"
+        )
         return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False, open_stakes=stake)
     return None
 

@@ -24,7 +24,10 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ...]:
-    """List the sources that the player may pick today; a coupon counts where any provider of the type takes it."""
+    """List the sources that the player may pick today.
+
+    A coupon counts where any provider of the type takes it.
+    """
     rule = pair.policy.funding[provider_type]
     if rule.mode != "selection":
         return ()
@@ -44,11 +47,13 @@ def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
     sources = allowed(choice.provider_type, state, pair)
     if not sources:
         raise SourceInvalid(
-            f"bets of {choice.provider_type} are paid in the server's own order; a source cannot be named"
+            f"bets of {choice.provider_type} are paid in the server's own order;"
+            " a source cannot be named"
         )
     if choice.source not in sources:
         raise SourceInvalid(
-            f"bets of {choice.provider_type} can be paid from one of {', '.join(sources)}; found {choice.source[:64]!r}"
+            f"bets of {choice.provider_type} can be paid from one of {', '.join(sources)};"
+            f" found {choice.source[:64]!r}"
         )
 
 

@@ -129,7 +129,8 @@ def issue(
 ) -> Decision:
     """PROMO -> a grant of its own, with the rolling that the policy asks for (A8-2).
 
-    `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody looks.
+    `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody
+    looks.
     """
     refused = _refuse_issue(command, state, pair, lapsed=lapsed)
     if refused is not None:
@@ -258,8 +259,8 @@ def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
     """Return the accounts that money returning to `account` passes, the last of which keeps it.
 
     A bucket or an active grant keeps it. An expired or reversed grant is credited, and the money is
-    taken back to PROMO. Money of a completed grant goes to `withdrawable`. Raises `GrantNotFound` for
-    a grant that is gone.
+    taken back to PROMO. Money of a completed grant goes to `withdrawable`. Raises `GrantNotFound`
+    for a grant that is gone.
     """
     if not is_grant(account):
         return (account,)
@@ -327,7 +328,10 @@ def _take_back(
 def _required(  # noqa: PLR0913
     request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
 ) -> OutboxEvent:
-    """Ask for turnover. The grant is the rolling's funding source, so that only its own stakes count for it."""
+    """Ask for turnover.
+
+    The grant is the rolling's funding source, so that only its own stakes count for it.
+    """
     types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(
         TYPES_OF_SCOPE.get(command.scope.kind, ())
     )
@@ -378,7 +382,10 @@ def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str,
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:
-    """Return the most that completion may release, rounded down; None where the policy sets no cap."""
+    """Return the most that completion may release, rounded down.
+
+    None where the policy sets no cap.
+    """
     multiple = rule.release_cap.get(command.scope.kind)
     if multiple is None:
         return None

@@ -78,7 +78,10 @@ class WinTakenBack(WinTold, frozen=True):
 
 
 class RollingRequired(msgspec.Struct, frozen=True, kw_only=True):
-    """ROLLING_REQUIRED. `beside` names rollings whose open turnover is a part of what is required."""
+    """ROLLING_REQUIRED.
+
+    `beside` names rollings whose open turnover is a part of what is required.
+    """
 
     rolling_id: str
     topology_code: str

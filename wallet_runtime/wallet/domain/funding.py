@@ -60,8 +60,9 @@ def fund(
 ) -> tuple[Share, ...]:
     """Take a stake from the accounts that the rule allows, each as far as it reaches, in order.
 
-    A selection rule needs `source` (a bucket code, or a grant's account) and is never topped up from another; a combined rule
-    refuses one (`SourceNotAllowed`). Raises `NotEnough` when the accounts together hold less than the stake.
+    A selection rule needs `source` (a bucket code, or a grant's account) and is never topped up
+    from another; a combined rule refuses one (`SourceNotAllowed`). Raises `NotEnough` when the
+    accounts together hold less than the stake.
     """
     accounts = paying_order(topology, rule, coupons)
     if rule.mode == "selection":
@@ -126,7 +127,9 @@ def over_bonus_limit(
 
 
 def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
-    """Split a payout in proportion to the shares, by largest remainder; ties go to the earlier share.
+    """Split a payout in proportion to the shares, by largest remainder.
+
+    Ties go to the earlier share.
 
     The parts always sum to the payout.
     """

@@ -14,19 +14,28 @@ Locks = tuple[LockChange, ...]
 
 
 def unlocked(state: State, account: str) -> int:
-    """Return what of a balance may leave. What is locked may as well lie in open stakes: money of one account is all alike."""
+    """Return what of a balance may leave.
+
+    What is locked may as well lie in open stakes: money of one account is all alike.
+    """
     locked, balance = state.locked_on(account), state.balance(account)
     return min(balance, max(0, balance + state.staked_on(account) - locked)) if locked else balance
 
 
 def lock_share(state: State, owed: Obligation) -> Locks:
-    """Lock the part of an account that a closed rolling stood for, rounded up; the rest is other rollings' or was earned."""
+    """Lock the part of an account that a closed rolling stood for, rounded up.
+
+    The rest is other rollings' or was earned.
+    """
     share = _free(state, owed.account) - _others_part(state, owed)
     return (LockChange(owed.account, share),) if share else ()
 
 
 def earned_part(state: State, owed: Obligation) -> int:
-    """Return what completed rollings have earned of an account whose last rolling is closed; 0 while another one is active."""
+    """Return what completed rollings have earned of an account whose last rolling is closed.
+
+    0 while another one is active.
+    """
     if state.has_active_rolling(owed.account, besides=owed.rolling_id):
         return 0
     return min(state.balance(owed.account), _others_part(state, owed))

@@ -28,8 +28,9 @@ Ended = Literal["CANCELED", "EXPIRED"]
 class Turnover(msgspec.Struct, frozen=True):
     """Turnover to ask for money that came into a bucket (minor units).
 
-    `multiplier` times the amount, rounded up, is required; `cap` is the most that completing it will release.
-    `beside` names rollings whose open turnover counts toward it: it then asks only for what these do not ask for already.
+    `multiplier` times the amount, rounded up, is required; `cap` is the most that completing it
+    will release. `beside` names rollings whose open turnover counts toward it: it then asks only
+    for what these do not ask for already.
     """
 
     bucket: Bucket
@@ -43,7 +44,10 @@ class Turnover(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """What to write so that turnover is asked for; all of it is empty where a policy asks for none."""
+    """What to write so that turnover is asked for.
+
+    All of it is empty where a policy asks for none.
+    """
 
     rolling_id: str | None = None
     opened: tuple[ObligationOpened, ...] = ()
@@ -81,7 +85,10 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
 
 
 def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> OutboxEvent:
-    """Tell rolling_worker that what a rolling was for has been taken back; it ends as CANCELED or EXPIRED without completion."""
+    """Tell rolling_worker that what a rolling was for has been taken back.
+
+    It ends as CANCELED or EXPIRED without completion.
+    """
     payload = RollingRevoked(rolling_id, state, str(request.transaction_id))
     return event(request, payload, index)
 
@@ -89,7 +96,10 @@ def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> 
 def release(
     source: str, target: str, held: int, cap: int | None, currency: str
 ) -> tuple[int, tuple[Leg, ...]]:
-    """Move what an account holds to `target`, and what exceeds the cap to PROMO; return what was released, and the legs."""
+    """Move what an account holds to `target`, and what exceeds the cap to PROMO.
+
+    Return what was released, and the legs.
+    """
     released = held if cap is None else min(held, cap)
     legs = (
         Leg(source, -held, currency),
@@ -141,7 +151,10 @@ def refuse_open_turnover(
 ) -> Decision:
     """Refuse a release whose turnover the settled bets cannot have reached, whatever rolling_worker says (ADR 20)."""
     left = format_amount(open_turnover, currency)
-    message = f"settled bets leave at least {left} {currency} of {owed.account} to be turned over; nothing was released"
+    message = (
+        f"settled bets leave at least {left} {currency} of {owed.account} to be turned over;"
+        " nothing was released"
+    )
     return refuse(command, pair, 409, TURNOVER_OPEN, message, starts_new=False, open_turnover=left)
 
 

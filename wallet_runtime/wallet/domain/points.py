@@ -1,6 +1,9 @@
-"""Points: awarded, turned into money at the topology's rate, expired. They can neither be bet nor withdrawn (GATE-7).
+"""Points: awarded, turned into money at the topology's rate, expired.
 
-They are a currency of their own (PTS, whole), with counter-accounts of their own, so that they are conserved apart from money.
+They can neither be bet nor withdrawn (GATE-7).
+
+They are a currency of their own (PTS, whole), with counter-accounts of their own, so that they are
+conserved apart from money.
 """
 
 import msgspec
@@ -61,7 +64,10 @@ def expire(request: Request, command: Points, state: State, pair: ActivePair) ->
 
 
 def transfer(request: Request, command: PointsTransfer, state: State, pair: ActivePair) -> Decision:
-    """Points -> REDEEMED, and PROMO -> the target at the topology's rate, with its rolling; exact, or refused."""
+    """Points -> REDEEMED, and PROMO -> the target at the topology's rate, with its rolling.
+
+    Exact, or refused.
+    """
     target, rate = _target(pair, command.target)
     assert state.player is not None
     currency = state.player.currency
@@ -80,13 +86,19 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
     minor_units = rate.minor_units_per_point.get(currency)
     if minor_units is None:
         offered = sorted(rate.minor_units_per_point)
-        message = f"{target.code} has no rate for points into {currency}; it has one for {', '.join(offered) or 'nothing'}"
+        message = (
+            f"{target.code} has no rate for points into {currency};"
+            f" it has one for {', '.join(offered) or 'nothing'}"
+        )
         return refuse(
             TRANSFER, pair, 409, "POINTS_RATE_MISSING", message, starts_new=True, currencies=offered
         )
     value, rest = divmod(command.points * minor_units, rate.per_points)
     if rest or not value:
-        message = f"{command.points} points are no whole amount of {currency} at {minor_units} minor units per {rate.per_points} points"
+        message = (
+            f"{command.points} points are no whole amount of {currency} at {minor_units} minor"
+            f" units per {rate.per_points} points"
+        )
         return refuse(
             TRANSFER,
             pair,

@@ -5,10 +5,12 @@ from msgspec.structs import astuple
 
 
 class Reads(Struct, frozen=True, omit_defaults=True):
-    """What to read. A field has the very name that SQL looks for; `with_...` adds what most leave out.
+    """What to read. A field has the very name that SQL looks for.
 
-    `reference_of` is the command that uses `reference`, `win` a provider's transaction, `choice_for` a
-    provider type. Cash and rollings are read unless `without_debts` says otherwise.
+    `with_...` adds what most leave out.
+
+    `reference_of` is the command that uses `reference`, `win` a provider's transaction,
+    `choice_for` a provider type. Cash and rollings are read unless `without_debts` says otherwise.
     """
 
     provider_id: str | None = None

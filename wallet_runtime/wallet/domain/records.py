@@ -1,8 +1,8 @@
 """The records that a decision writes: one frozen struct per kind.
 
-The database takes each record apart by name, and a name that it does not find is a silent NULL. So a
-field has the very name that SQL reads, and `tests/wallet_runtime/wallet/test_boundaries.py` compares
-these structs with the SQL text. Amounts are minor units.
+The database takes each record apart by name, and a name that it does not find is a silent NULL. So
+a field has the very name that SQL reads, and `tests/wallet_runtime/wallet/test_boundaries.py`
+compares these structs with the SQL text. Amounts are minor units.
 """
 
 from typing import ClassVar, Literal
@@ -108,7 +108,10 @@ class ObligationClosed(msgspec.Struct, frozen=True):
 
 
 class ObligationChanged(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change of an active obligation. None changes nothing, except that a `cap` of None lifts it."""
+    """A change of an active obligation.
+
+    None changes nothing, except that a `cap` of None lifts it.
+    """
 
     rolling_id: str
     bucket_type_code: str | None = None

@@ -1,4 +1,7 @@
-"""References of awards and bonuses: each is used once per brand and command, whoever sends it (SPEC 1.3)."""
+"""References of awards and bonuses.
+
+Each is used once per brand and command, whoever sends it (SPEC 1.3).
+"""
 
 import msgspec
 
@@ -8,7 +11,9 @@ from wallet_runtime.wallet.domain.state import ActivePair, State
 
 
 def refuse_used(command: str, reference: str, state: State, pair: ActivePair) -> Decision | None:
-    """Refuse (409) a reference that was used before, also for the same player and amount; None for a new one.
+    """Refuse (409) a reference that was used before, also for the same player and amount.
+
+    None for a new one.
 
     The first sender repeats the request under its own key to get the first answer.
     """
@@ -17,7 +22,10 @@ def refuse_used(command: str, reference: str, state: State, pair: ActivePair) ->
     used = state.reference
     if used is None:
         return None
-    message = f"reference {reference} was used for player {used.player_id} in transaction {used.transaction_id}; nothing was moved"
+    message = (
+        f"reference {reference} was used for player {used.player_id} in transaction"
+        f" {used.transaction_id}; nothing was moved"
+    )
     told = {
         "reference": reference,
         "player_id": used.player_id,

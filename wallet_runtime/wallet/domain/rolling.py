@@ -1,4 +1,7 @@
-"""The end of a rolling at the wallet: completed, its account's money becomes withdrawable; closed, a bonus is lost (SPEC 1.5)."""
+"""The end of a rolling at the wallet: completed, its account's money becomes withdrawable.
+
+Closed, a bonus is lost (SPEC 1.5).
+"""
 
 from typing import Literal
 
@@ -37,7 +40,10 @@ class RollingNotFound(NotFound):
 
 
 class Complete(msgspec.Struct, frozen=True):
-    """rolling_service reports that a rolling's turnover is reached; it names no amount, the account's own balance decides."""
+    """rolling_service reports that a rolling's turnover is reached.
+
+    It names no amount, the account's own balance decides.
+    """
 
     rolling_id: str
 
@@ -50,12 +56,18 @@ class Close(msgspec.Struct, frozen=True):
 
 
 def complete(request: Request, command: Complete, state: State, pair: ActivePair) -> Decision:
-    """Close the obligation; with the last one of its bucket gone, release what is unlocked, up to its cap, to WITHDRAWABLE."""
+    """Close the obligation.
+
+    With the last one of its bucket gone, release what is unlocked, up to its cap, to WITHDRAWABLE.
+    """
     owed = _obligation(request, command.rolling_id, state)
     if owed.grant_id is not None:
         return coupons.complete(request, owed, state, pair)
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
-        message = f"rolling {command.rolling_id} is {owed.state} on {owed.topology_code}; {pair.topology.code} is active"
+        message = (
+            f"rolling {command.rolling_id} is {owed.state} on {owed.topology_code};"
+            f" {pair.topology.code} is active"
+        )
         return refuse(
             COMPLETE,
             pair,
@@ -76,10 +88,13 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
 
 
 def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
-    """End an obligation without release. A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
+    """End an obligation without release.
 
-    Locked money may be played with, and only its winnings become withdrawable, whatever rolling of the bucket is completed later.
-    The last rolling of a bucket also releases the part of rollings that were completed before it.
+    A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
+
+    Locked money may be played with, and only its winnings become withdrawable, whatever rolling of
+    the bucket is completed later. The last rolling of a bucket also releases the part of rollings
+    that were completed before it.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
@@ -150,7 +165,8 @@ def _last_completed(request: Request, owed: Obligation, state: State, pair: Acti
     if given and state.locked_on(owed.account) and state.staked_on(owed.account):
         return _staked(COMPLETE, owed, state, pair)
     free = locks.unlocked(state, owed.account)
-    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the last rolling.
+    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the
+    # last rolling.
     held = state.balance(owed.account) if given else free
     cap = free if owed.cap is None else min(free, owed.cap)
     released, legs = release(owed.account, target, held, cap, _currency(state))

@@ -12,7 +12,10 @@ from wallet_runtime.wallet.domain.state import ActivePair, Grant, State
 def snapshot(
     brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair
 ) -> dict[str, Any]:
-    """Show every account of a player; it carries no time, so two snapshots of unmoved money are equal."""
+    """Show every account of a player.
+
+    It carries no time, so two snapshots of unmoved money are equal.
+    """
     cash = state.cash
     buckets = [
         {
@@ -46,7 +49,10 @@ def snapshot(
 
 
 def _grant(grant: Grant) -> dict[str, Any]:
-    """Show one coupon grant; grants stand one by one, there is no coupon balance to show (GATE-6)."""
+    """Show one coupon grant.
+
+    Grants stand one by one, there is no coupon balance to show (GATE-6).
+    """
     return {
         "grant_id": grant.grant_id,
         "coupon_log_id": grant.coupon_log_id,

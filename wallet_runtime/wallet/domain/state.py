@@ -1,4 +1,7 @@
-"""What a decision is made on, as `wallet.read_state` returns it, and who asks. Amounts are minor units."""
+"""What a decision is made on, as `wallet.read_state` returns it, and who asks.
+
+Amounts are minor units.
+"""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -51,8 +54,8 @@ class Cash(msgspec.Struct, frozen=True):
 class Obligation(msgspec.Struct, frozen=True):
     """A rolling that a bucket or grant still owes, or one that was asked for by id.
 
-    `cap` is the most that completing it releases of its account; None for all there is. `earned` is the amount of completed
-    rollings whose release waits for this one.
+    `cap` is the most that completing it releases of its account; None for all there is. `earned` is
+    the amount of completed rollings whose release waits for this one.
     """
 
     rolling_id: str
@@ -82,7 +85,10 @@ class Obligation(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which games a coupon may be staked in; `provider_ids` belong to the scope `provider` alone."""
+    """Which games a coupon may be staked in.
+
+    `provider_ids` belong to the scope `provider` alone.
+    """
 
     kind: ScopeKind
     provider_ids: tuple[str, ...] = ()
@@ -94,7 +100,10 @@ def is_grant(account: str) -> bool:
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """A coupon grant: a row with its own balance. `lapsed` says that its time is over, whether or not it was expired yet."""
+    """A coupon grant: a row with its own balance.
+
+    `lapsed` says that its time is over, whether or not it was expired yet.
+    """
 
     grant_id: str
     player_id: str
@@ -124,9 +133,10 @@ class Share(msgspec.Struct, frozen=True):
 class PolicySnapshot(msgspec.Struct, frozen=True):
     """What settlement of a bet needs of the policy, fixed when the bet was authorized.
 
-    `destinations` maps each funding account to (account while its rolling is active, account after). `reaches` lists
-    every bucket account that settlement or rollback may pay, for A7-8. `withdrawable` is where a share goes whose grant is
-    completed. `counts` says how the bet counts as turnover, `price` what its provider called its price.
+    `destinations` maps each funding account to (account while its rolling is active, account
+    after). `reaches` lists every bucket account that settlement or rollback may pay, for A7-8.
+    `withdrawable` is where a share goes whose grant is completed. `counts` says how the bet counts
+    as turnover, `price` what its provider called its price.
     """
 
     destinations: dict[str, tuple[str, str]] = {}
@@ -170,7 +180,10 @@ class CashTransaction(msgspec.Struct, frozen=True):
 
 
 class Bonus(msgspec.Struct, frozen=True):
-    """A bonus as it was issued. `low_water` is the least that its bucket has held since (None: it never came there)."""
+    """A bonus as it was issued.
+
+    `low_water` is the least that its bucket has held since (None: it never came there).
+    """
 
     bonus_id: str
     player_id: str
@@ -218,7 +231,10 @@ class Campaign(msgspec.Struct, frozen=True):
 
 
 class Win(msgspec.Struct, frozen=True):
-    """A win as it was paid. `low_water` is the least that each account has held since it was paid there."""
+    """A win as it was paid.
+
+    `low_water` is the least that each account has held since it was paid there.
+    """
 
     win_id: str
     player_id: str
@@ -254,17 +270,20 @@ class ReferenceUse(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything one decision may look at; `cash` and `obligations` are empty for a bet's authorization, which reads neither.
+    """Everything one decision may look at.
 
-    `had_grants` says that the player has, or had, a coupon: an open bet may hold a part of a closed one.
-    Read only where the command asks for it: `round`, what open bets of the round at hand hold of each account (None: not read);
-    `staked`, what all open bets hold of each account (None: not read); `locked`, how much of
-    each account only winnings leave (None: not read); `low_water`, the least that each account has held since a settled bet's
-    winnings came there; `lifted`, what that settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was
-    made; `choice`, the source that the player picked (None: no one yet);
-    `further_wins`, what wins on that bet were paid and not taken back;
-    `reference`, the use of the reference that the command names (None: it is new); `open_turnover`, what the account of the named
-    rolling or bonus has still to turn over at the least.
+    `cash` and `obligations` are empty for a bet's authorization, which reads neither.
+
+    `had_grants` says that the player has, or had, a coupon: an open bet may hold a part of a closed
+    one. Read only where the command asks for it: `round`, what open bets of the round at hand hold
+    of each account (None: not read); `staked`, what all open bets hold of each account (None: not
+    read); `locked`, how much of each account only winnings leave (None: not read); `low_water`, the
+    least that each account has held since a settled bet's winnings came there; `lifted`, what that
+    settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was made;
+    `choice`, the source that the player picked (None: no one yet); `further_wins`, what wins on
+    that bet were paid and not taken back; `reference`, the use of the reference that the command
+    names (None: it is new); `open_turnover`, what the account of the named rolling or bonus has
+    still to turn over at the least.
     """
 
     gate: Gate

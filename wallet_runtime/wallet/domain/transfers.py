@@ -33,7 +33,8 @@ from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, 
 
 TRANSFER = "WALLET_TRANSFER"
 NOT_ALLOWED = "TRANSFER_NOT_ALLOWED"
-# A transfer of a part divides each rolling, so a player could multiply them by moving money to and fro.
+# A transfer of a part divides each rolling, so a player could multiply them by moving money to and
+# fro.
 ROLLINGS_MAX = 32
 TYPE_OF_SIDE = {"sports": SPORTS, "casino": LIVE}
 TARGET_KINDS = ("normal", "bonus")
@@ -93,14 +94,20 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
     owed = tuple(o for o in state.obligations if o.account == account)
     if owed and state.staked_on(account):
         staked = format_amount(state.staked_on(account), command.currency)
-        message = f"open bets hold {staked} {command.currency} of {source.code}, which still owes turnover; transfer when they are settled"
+        message = (
+            f"open bets hold {staked} {command.currency} of {source.code},"
+            " which still owes turnover; transfer when they are settled"
+        )
         return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
     beyond = (
         len(owed) + sum(o.account == topology.account(target.code) for o in state.obligations)
         > ROLLINGS_MAX
     )
     if owed and command.amount < held and beyond:
-        message = f"{target.code} would owe under more than {ROLLINGS_MAX} rollings; transfer the whole balance, or turn some over first"
+        message = (
+            f"{target.code} would owe under more than {ROLLINGS_MAX} rollings;"
+            " transfer the whole balance, or turn some over first"
+        )
         return _refuse(pair, "TOO_MANY_ROLLINGS", message, most=ROLLINGS_MAX)
     done = _transferred(
         request,
@@ -119,7 +126,10 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
 def legacy_transfer(
     request: Request, command: LegacyTransfer, state: State, pair: ActivePair
 ) -> Decision:
-    """Move between the normal wallets of sports and casino; where they are one bucket there is nothing to move (FLOW-11)."""
+    """Move between the normal wallets of sports and casino.
+
+    Where they are one bucket there is nothing to move (FLOW-11).
+    """
     to_side = "casino" if command.from_side == "sports" else "sports"
     source, target = _normal(pair.topology, command.from_side), _normal(pair.topology, to_side)
     if source != target:
@@ -172,7 +182,10 @@ def _carry(
 def _part(  # noqa: PLR0913
     request: Request, pair: ActivePair, target: Bucket, owed: Obligation, amount: int, held: int
 ) -> ObligationOpened:
-    """Hand on a part of a rolling. Amounts and a cap are rounded down, the turnover is rounded up."""
+    """Hand on a part of a rolling.
+
+    Amounts and a cap are rounded down, the turnover is rounded up.
+    """
     return ObligationOpened(
         rolling_id=str(uuid5(request.transaction_id, f"rolling/{owed.rolling_id}")),
         topology_code=pair.topology.code,
@@ -277,7 +290,10 @@ def _completed(
 
 
 def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | None:
-    """Find the active edge. Points are no money to transfer, and nothing becomes withdrawable by a transfer."""
+    """Find the active edge.
+
+    Points are no money to transfer, and nothing becomes withdrawable by a transfer.
+    """
     if source.kind not in SOURCE_KINDS or target.kind not in TARGET_KINDS:
         return None
     ends = (source.code, target.code)
@@ -295,7 +311,8 @@ def _bucket(topology: Topology, code: str) -> Bucket:
     bucket = topology.bucket(code)
     if bucket is None:
         raise BucketUnknown(
-            f"{code[:64]!r} is no bucket; the active topology has {', '.join(b.code for b in topology.buckets)}"
+            f"{code[:64]!r} is no bucket; the active topology has"
+            f" {', '.join(b.code for b in topology.buckets)}"
         )
     return bucket
 
@@ -315,7 +332,10 @@ def _refuse_edge(pair: ActivePair, command: Transfer) -> Decision:
         for edge in pair.topology.transfer_edges
         if edge.active
     ]
-    message = f"no active edge leads from {command.from_bucket} to {command.to_bucket}; active are {', '.join(edges) or 'none'}"
+    message = (
+        f"no active edge leads from {command.from_bucket} to {command.to_bucket};"
+        f" active are {', '.join(edges) or 'none'}"
+    )
     return _refuse(pair, NOT_ALLOWED, message, edges=edges)
 
 

@@ -17,7 +17,10 @@ class PriceInvalid(Invalid):
 
 
 def parse_price(text: str) -> str:
-    """Return the one spelling of a price ("1.5" and "1.50" are one); raise `PriceInvalid` (422) for anything else."""
+    """Return the one spelling of a price ("1.5" and "1.50" are one).
+
+    Raise `PriceInvalid` (422) for anything else.
+    """
     try:
         price = canonical_amount(text)
     except InvalidAmount:
@@ -30,7 +33,10 @@ def parse_price(text: str) -> str:
 
 
 def counting(rule: TurnoverRule, price: str | None) -> Counting:
-    """Say how a new bet will count. One without a price is not left out for its price: not every game has one."""
+    """Say how a new bet will count.
+
+    One without a price is not left out for its price: not every game has one.
+    """
     if (
         price is not None
         and rule.minimum_price is not None

@@ -1,6 +1,7 @@
 """The rules that a topology and its policy must keep before they may be activated (A7-1 to A7-8).
 
-Every rule is one generator of violations; all broken rules are reported together, each with its path in the document.
+Every rule is one generator of violations; all broken rules are reported together, each with its
+path in the document.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,7 +97,10 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
 def validate_live_state(
     topology: Topology, active: Topology | None, references: Sequence[LiveReference]
 ) -> list[Violation]:
-    """Return A7-8: what is held in a bucket that this topology lacks, or whose meaning it changes."""
+    """Return A7-8.
+
+    What is held in a bucket that this topology lacks, or whose meaning it changes.
+    """
     return [
         violation
         for reference in references
@@ -197,7 +201,10 @@ def _source(
         yield Violation(
             "A7-3",
             path,
-            "the withdrawable bucket is placed by the rule's `withdrawable`, not listed as a source",
+            (
+                "the withdrawable bucket is placed by the rule's `withdrawable`,"
+                " not listed as a source"
+            ),
         )
     elif provider_type not in bucket.provider_types:
         yield Violation(
@@ -243,19 +250,28 @@ def _destination(
         yield Violation(
             "A7-5",
             path,
-            f"destination {target_code!r} is not a bucket of {topology.code} version {topology.version}",
+            (
+                f"destination {target_code!r} is not a bucket of {topology.code} version"
+                f" {topology.version}"
+            ),
         )
     elif source.kind == "bonus" and not (target.code == source.code or target.kind == "normal"):
         yield Violation(
             "A7-5",
             path,
-            f"winnings of {source_code} stay there or go to a normal bucket, not to {target_code} ({target.kind})",
+            (
+                f"winnings of {source_code} stay there or go to a normal bucket,"
+                f" not to {target_code} ({target.kind})"
+            ),
         )
     elif source.kind != "bonus" and target.kind not in ("normal", "withdrawable"):
         yield Violation(
             "A7-5",
             path,
-            f"{source_code} winnings go to a normal or withdrawable bucket, not to {target_code} ({target.kind})",
+            (
+                f"{source_code} winnings go to a normal or withdrawable bucket,"
+                f" not to {target_code} ({target.kind})"
+            ),
         )
 
 
@@ -274,7 +290,10 @@ def _points_targets(topology: Topology, policy: Policy) -> Iterator[Violation]:
             yield Violation(
                 "A7-6",
                 path,
-                f"points target {code!r} is not a normal bucket of {topology.code} version {topology.version}",
+                (
+                    f"points target {code!r} is not a normal bucket of {topology.code} version"
+                    f" {topology.version}"
+                ),
             )
         elif code not in known:
             yield Violation("A7-6", path, f"points target {code!r} is not offered by the topology")
@@ -320,7 +339,10 @@ def _edges(topology: Topology) -> Iterator[Violation]:
 def _reachable(
     topology: Topology, active: Topology | None, reference: LiveReference
 ) -> Iterator[Violation]:
-    held = f"{reference.references_count} x {reference.held_by} in {reference.topology_code}/{reference.bucket_type_code or 'grants'}"
+    held = (
+        f"{reference.references_count} x {reference.held_by} in"
+        f" {reference.topology_code}/{reference.bucket_type_code or 'grants'}"
+    )
     if reference.topology_code != topology.code:
         yield Violation(
             "A7-8",

@@ -112,7 +112,10 @@ def reverse_reads(command: Reverse) -> Reads:
 
 
 def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay a win once; the same transaction again moves nothing, and another payload under it is refused."""
+    """Pay a win once.
+
+    The same transaction again moves nothing, and another payload under it is refused.
+    """
     if state.win is not None:
         return _again(request, command, state.win, pair)
     if command.campaign is not None:
@@ -250,7 +253,10 @@ def _refuse_campaign(
     elif campaign.currency != command.currency:
         code, message = (
             "CAMPAIGN_CURRENCY",
-            f"campaign {campaign.campaign_code} is in {campaign.currency}, not in {command.currency}",
+            (
+                f"campaign {campaign.campaign_code} is in {campaign.currency},"
+                f" not in {command.currency}"
+            ),
         )
     elif campaign.expired:
         code, message = (
@@ -266,7 +272,10 @@ def _refuse_campaign(
         details = {"limit": format_amount(campaign.cap_per_win, command.currency)}
         code, message = (
             "WIN_LIMIT",
-            f"a win of campaign {campaign.campaign_code} is at most {details['limit']} {command.currency}",
+            (
+                f"a win of campaign {campaign.campaign_code} is at most {details['limit']}"
+                f" {command.currency}"
+            ),
         )
     elif command.amount > left:
         details = {"left": format_amount(left, command.currency)}

@@ -40,9 +40,12 @@ class BatchItem:
 
 
 def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
-    """Carry every command out once and for all; return each one's final status and body, or the error it would have raised alone.
+    """Carry every command out once and for all.
 
-    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `ServiceBusy`; a repeat under the same request ids finishes it.
+    Return each one's final status and body, or the error it would have raised alone.
+
+    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `ServiceBusy`; a repeat
+    under the same request ids finishes it.
     """
     assert len(items) <= COMMANDS_MAX
     until = time.monotonic() + SECONDS_MAX
@@ -95,7 +98,9 @@ def _decided(
 
 
 def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | None:
-    """Translate an outcome as `Money.perform` does; None where the world moved on and the command is decided again.
+    """Translate an outcome as `Money.perform` does.
+
+    None where the world moved on and the command is decided again.
 
     An overtaken fencing token is the whole batch's, so it is raised.
     """

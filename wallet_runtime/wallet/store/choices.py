@@ -1,4 +1,7 @@
-"""Players' choices of a funding source. They move no money, so they are no command; the newest stands."""
+"""Players' choices of a funding source. They move no money, so they are no command.
+
+The newest stands.
+"""
 
 from uuid import UUID
 

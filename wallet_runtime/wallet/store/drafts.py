@@ -1,4 +1,7 @@
-"""Drafts, and the requests that save one: each is carried out once, for good, so that one that comes late undoes no newer draft."""
+"""Drafts, and the requests that save one.
+
+Each is carried out once, for good, so that one that comes late undoes no newer draft.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,9 +51,12 @@ class Asked:
 
 
 def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row]) -> Row:
-    """Save and keep the answer in one transaction; a repeat of the request gets the first answer and saves nothing.
+    """Save and keep the answer in one transaction.
 
-    None is asked by no request. Raises `PayloadMismatch` (409) for an id that came with another document before.
+    A repeat of the request gets the first answer and saves nothing.
+
+    None is asked by no request. Raises `PayloadMismatch` (409) for an id that came with another
+    document before.
     """
     if asked is None:
         return save()
@@ -70,7 +76,11 @@ def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row])
 def save_topology(
     session: DatabaseSession, code: str, document: dict[str, Any], saved_by: str
 ) -> Row:
-    """Save a draft; raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft` (409)."""
+    """Save a draft.
+
+    Raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft`
+    (409).
+    """
     topology = typed_topology(document)
     if topology.code != code:
         raise StructureInvalid(
@@ -85,7 +95,10 @@ def save_topology(
         saved_by=saved_by,
     )
     if row is None:
-        message = f"topology {code} version {topology.version} is not a draft; save the change under a new version (A7-9)"
+        message = (
+            f"topology {code} version {topology.version} is not a draft;"
+            " save the change under a new version (A7-9)"
+        )
         raise NotADraft(message, details=broken("A7-9", "topology.version", message))
     return row
 
@@ -93,10 +106,17 @@ def save_topology(
 def save_policy(
     session: DatabaseSession, policy_key: str, document: dict[str, Any], saved_by: str
 ) -> Row:
-    """Save a draft; raise `StructureInvalid` (422), also for another key than the request names, or `NotADraft` (409)."""
+    """Save a draft.
+
+    Raise `StructureInvalid` (422), also for another key than the request names, or `NotADraft`
+    (409).
+    """
     policy = typed_policy(document)
     if policy.policy_key != policy_key:
-        message = f"policy_key: the document is for {policy.policy_key!r}, the request names {policy_key!r}"
+        message = (
+            f"policy_key: the document is for {policy.policy_key!r},"
+            f" the request names {policy_key!r}"
+        )
         raise StructureInvalid(message, details={"path": "policy_key"})
     row = session.maybe(
         "wallet_save_policy",
@@ -108,7 +128,10 @@ def save_policy(
         saved_by=saved_by,
     )
     if row is None:
-        message = f"policy {policy_key} version {policy.version} is not a draft; save the change under a new version (A7-9)"
+        message = (
+            f"policy {policy_key} version {policy.version} is not a draft;"
+            " save the change under a new version (A7-9)"
+        )
         raise NotADraft(message, details=broken("A7-9", "policy.version", message))
     return row
 

@@ -1,9 +1,11 @@
 """The one path of every money command: read in one trip, decide by pure rules, apply in one trip.
 
-`perform`, and `perform_many` for a batch, are the only callers of `wallet.apply_command`. Both trips are single statements in
-autocommit, so nothing is held open while Python thinks; if the player or the activation moved in between, apply changes nothing and
-the command is decided again on the new state. A new bet is decided first on what this copy's last command left of the player, where
-it knows that: apply compares all the same, and whatever is not simply applied is read and decided anew.
+`perform`, and `perform_many` for a batch, are the only callers of `wallet.apply_command`. Both
+trips are single statements in autocommit, so nothing is held open while Python thinks; if the
+player or the activation moved in between, apply changes nothing and the command is decided again on
+the new state. A new bet is decided first on what this copy's last command left of the player, where
+it knows that: apply compares all the same, and whatever is not simply applied is read and decided
+anew.
 """
 
 import time
@@ -127,7 +129,10 @@ class Money:
     """Money commands of one wallet_service copy over its database."""
 
     def __init__(self, database: Database) -> None:
-        """Keep the database; documents of used pairs are kept too, they never change once active."""
+        """Keep the database.
+
+        Documents of used pairs are kept too, they never change once active.
+        """
         self.database = database
         self.player_cache = PlayerStateCache(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
@@ -135,10 +140,11 @@ class Money:
     def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, dict[str, Any]]:
         """Carry one command out once and for all; return its final status and body.
 
-        `reads` names what to read beside the player, as `wallet.read_state` and `wallet.read_movement` list it; a rule that
-        finds something missing has it read too.
-        Raises `Maintenance` (503) under a freeze, `PayloadMismatch`, `InFlight` and `AnswerPruned` (409), `PlayerNotFound` (404),
-        `ServiceBusy` (503) when the player moves faster than it can be decided; none of these is stored.
+        `reads` names what to read beside the player, as `wallet.read_state` and
+        `wallet.read_movement` list it; a rule that finds something missing has it read too. Raises
+        `Maintenance` (503) under a freeze, `PayloadMismatch`, `InFlight` and `AnswerPruned` (409),
+        `PlayerNotFound` (404), `ServiceBusy` (503) when the player moves faster than it can be
+        decided; none of these is stored.
         """
         with self.database.session() as session:
             known = self.player_cache.get(request) if reads.is_new_bet else None
@@ -150,7 +156,8 @@ class Money:
     ) -> tuple[int, dict[str, Any]]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
-        # A try that an activation overtook says nothing of the player, so it is not counted: only time bounds those.
+        # A try that an activation overtook says nothing of the player, so it is not counted: only
+        # time bounds those.
         while attempts < ATTEMPTS_MAX and time.monotonic() < until:
             basis = self.player_cache.basis()
             state = _read(session, request, reads)
@@ -173,15 +180,19 @@ class Money:
                     self.player_cache.put(request, state, decision, basis)
                 return answer(decision, outcome)
         raise ServiceBusy(
-            "the player's money moved too often to decide this request; repeat it under the same request id"
+            "the player's money moved too often to decide this request;"
+            " repeat it under the same request id"
         )
 
     def _optimistic(
         self, session: DatabaseSession, request: Request, known: CacheEntry, decide: Decide
     ) -> tuple[int, dict[str, Any]] | None:
-        """Decide a new bet on what this copy knows of the player, and apply it; None where it has to be read after all.
+        """Decide a new bet on what this copy knows of the player, and apply it.
 
-        Only what is applied counts. A refusal, a repeat or a freeze is told by what the database says when it is asked.
+        None where it has to be read after all.
+
+        Only what is applied counts. A refusal, a repeat or a freeze is told by what the database
+        says when it is asked.
         """
         state, basis = known
         assert state is not None
@@ -288,7 +299,10 @@ def _read(session: DatabaseSession, request: Request, reads: Reads) -> State:
 
 
 def _apply(session: DatabaseSession, request: Request, state: State, decision: Decision) -> Outcome:
-    """Apply a decision; `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed."""
+    """Apply a decision.
+
+    `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed.
+    """
     try:
         row = session.one(
             "wallet_apply_command", **parameters(command_of(request, state, decision))
@@ -304,7 +318,10 @@ def _apply(session: DatabaseSession, request: Request, state: State, decision: D
 
 
 def refusal(sqlstate: str, message: str) -> ApiError:
-    """Turn the database's own refusal into an error; count and log one that only a fault in the rules can cause."""
+    """Turn the database's own refusal into an error.
+
+    Count and log one that only a fault in the rules can cause.
+    """
     if sqlstate == sqlstates.ANSWER_PRUNED:
         return AnswerPruned()
     if sqlstate == OUT_OF_RANGE:

@@ -15,7 +15,10 @@ FROZEN_RETRY_SECONDS = 5
 
 
 class Outcome(Struct, frozen=True):
-    """How a write ended. A `failed` one of a batch says by which error; a `frozen` one at which level."""
+    """How a write ended. A `failed` one of a batch says by which error.
+
+    A `frozen` one at which level.
+    """
 
     outcome: Literal["applied", "frozen", "failed", "kept", "made", "repeated", "mismatch", "taken"]
     level: str = ""

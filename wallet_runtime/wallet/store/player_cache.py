@@ -47,7 +47,10 @@ class PlayerStateCache:
     def __init__(
         self, generation: Callable[[], int], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin empty. `generation` grows with every connection: it may lead to another database."""
+        """Begin empty.
+
+        `generation` grows with every connection: it may lead to another database.
+        """
         self._generation, self._clock = generation, clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[tuple[UUID, UUID], CacheEntry] = OrderedDict()

@@ -46,7 +46,10 @@ class NoCycleYet(NotFound):
 
 
 class Reconciliation:
-    """Reconciliation of one wallet_service copy over its database; without anchors no month is sealed or compared."""
+    """Reconciliation of one wallet_service copy over its database.
+
+    Without anchors no month is sealed or compared.
+    """
 
     def __init__(self, database: Database, anchors: Anchors | None = None) -> None:
         """Keep the database and the anchors."""
@@ -54,9 +57,12 @@ class Reconciliation:
         self._anchors = anchors
 
     def run(self, forced_by: str, mode: Mode = "hashes") -> Row:
-        """Run one cycle, the ledger and conservation in one snapshot; record it, set the gauges, return figures and samples.
+        """Run one cycle, the ledger and conservation in one snapshot.
 
-        `drift_buckets` counts accounts, records, running sums and sealed months together; each sample says which one it is.
+        Record it, set the gauges, return figures and samples.
+
+        `drift_buckets` counts accounts, records, running sums and sealed months together; each
+        sample says which one it is.
         """
         started_at = datetime.now(UTC)
         seals = self._check_seals(every=mode == "hashes")
@@ -111,14 +117,17 @@ class Reconciliation:
         return 0
 
     def seal_closed_months(self) -> list[str]:
-        """Seal every month that ended a day ago and anchor it; return the names. Without anchors nothing is sealed."""
+        """Seal every month that ended a day ago and anchor it; return the names.
+
+        Without anchors nothing is sealed.
+        """
         if self._anchors is None:
             return []
         with self._database.session() as session:
             months = [row["partition"] for row in session.all("reconciliation_closed_months")]
         for month in months:
-            # Anchored before it is committed: a seal without anchor is then always a fault, and a crash between the two
-            # is made good by sealing again, which gives the same digest.
+            # Anchored before it is committed: a seal without anchor is then always a fault, and a
+            # crash between the two is made good by sealing again, which gives the same digest.
             with self._database.transaction() as session:
                 self._anchors.keep(session.one("reconciliation_seal", partition=month))
         return months
@@ -151,7 +160,10 @@ class Reconciliation:
 
 
 def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
-    """Walk the ledger; return how many accounts drift, the first of them, and how many rows were walked."""
+    """Walk the ledger.
+
+    Return how many accounts drift, the first of them, and how many rows were walked.
+    """
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
     shown = [
@@ -163,7 +175,10 @@ def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
 
 
 def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row]]:
-    """Compare the records that decide money, one comparison after the other; return how many differ, and the first of each."""
+    """Compare the records that decide money, one comparison after the other.
+
+    Return how many differ, and the first of each.
+    """
     total, shown = 0, list[Row]()
     for name in [str(row["name"]) for row in session.all("reconciliation_comparisons")]:
         found = session.all("reconciliation_records", mode=mode, comparison=name, limit=SAMPLES_MAX)

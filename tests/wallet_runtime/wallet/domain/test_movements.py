@@ -1,4 +1,7 @@
-"""Transfers, bonuses, points, adjustments and releases: what each decision moves, and what is refused."""
+"""Transfers, bonuses, points, adjustments and releases.
+
+What each decision moves, and what is refused.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Points: credited, turned into money with a rolling at an exact rate or refused whole, expired; never money themselves."""
+"""Points: credited, turned into money with a rolling at an exact rate or refused whole, expired.
+
+Never money themselves.
+"""
 
 import msgspec
 import pytest

@@ -27,7 +27,8 @@ def answer(held: dict[str, int], stake: int, round: dict[str, int] | None) -> st
         (RICH, {BONUS: 6_000}, LIMIT - 6_000, "accepted"),
         (RICH, {BONUS: 6_000}, LIMIT - 5_999, "MAX_BET_UNDER_BONUS"),
         (RICH, {BONUS: 5_000, NORMAL: 5_000}, 1, "MAX_BET_UNDER_BONUS"),
-        # Money of his own counts beside a bonus that pays a part of the round, whichever came first.
+        # Money of his own counts beside a bonus that pays a part of the round, whichever came
+        # first.
         (RICH, {NORMAL: LIMIT}, 1, "MAX_BET_UNDER_BONUS"),
         (SPENT, {BONUS: 1}, LIMIT, "MAX_BET_UNDER_BONUS"),
         (SPENT, {BONUS: 1}, LIMIT - 1, "accepted"),

@@ -18,7 +18,10 @@ PRICED = ActivePair(
 
 
 def counted(pair: ActivePair, payout: str, price: str | None = None) -> tuple[bool, str]:
-    """Bet 1.00 under a pair and settle it under the seed's; return what the event says, and what was fixed."""
+    """Bet 1.00 under a pair and settle it under the seed's.
+
+    Return what the event says, and what was fixed.
+    """
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 100, "EUR", price)
     record: Any = bets.authorize(
         request(), command, state({"SPORTS_NORMAL": 100}), pair
