@@ -56,7 +56,7 @@ class PairStart(Body, omit_defaults=True):
 
 
 class Activation(Body, omit_defaults=True):
-    """Which version to activate, its policy, and the pair that the activation starts from (null: none was active)."""
+    """Which version to activate, its policy, and the pair that is active now (null: none)."""
 
     version: int
     policy_document: dict[str, Any] | None = None
@@ -230,30 +230,20 @@ def movement(path: str, context: Context, call: Call) -> Answer:
 
 
 def adjustment(path: str, person_field: str, context: Context, call: Call) -> Answer:
-    """Send on what a person wants adjusted, or decides over it, signed for the person whose token this is (SPEC 1.3, two persons)."""
+    """Send on an adjustment, or a decision over one, signed for the token's person (SPEC 1.3)."""
     if person_field in call.body:
-        raise Invalid(
-            f"{person_field} is the person who sends this; leave it out",
-            details={"field": person_field},
-        )
+        message = f"{person_field} is the person who sends this; leave it out"
+        raise Invalid(message, details={"field": person_field})
     return _movement(context, call, path, call.body)
 
 
 def discard(step: str, context: Context, call: Call) -> Answer:
-    """Ask for a dead letter to be discarded, or confirm it as a second person, signed for the person whose token this is."""
+    """Ask for a dead letter to be discarded, or confirm it, signed for the token's person."""
     path = f"{DEAD_LETTERS}/{_segment(call, 'dead_letter_id')}/{step}"
     audit = (call.path["dead_letter_id"][:UUID_LENGTH], call.body.reason if call.body else None)
     command = "dead-letter." + step.replace("/", ".")
-    return send(
-        context,
-        call,
-        command,
-        "POST",
-        path,
-        call.body or {},
-        audit,
-        process=ROLLING_SERVICE,
-    )
+    body = call.body or {}
+    return send(context, call, command, "POST", path, body, audit, process=ROLLING_SERVICE)
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:

@@ -1,8 +1,9 @@
-"""Persons who act together with another: who they are, and how admin_service signs that one of them asked.
+"""Persons of acts that take two: who they are, and how admin_service signs that one of them asked.
 
-Two strings are not two persons. A person is a name in its normal form together with the key by which the
-person was known; two acts are of two persons only when both differ. The service that counts them has this
-from a signature of admin_service, not from a field of a body: the internal token alone signs nothing.
+Two strings are not two persons. A person is a name in its normal form together with the key by
+which the person was known. Two acts are of two persons only when both differ. The service that counts
+persons knows them by a signature of admin_service, not by a field of a body: the internal token
+alone signs nothing.
 """
 
 import hashlib
@@ -23,7 +24,10 @@ PERSON_HEADER = "X-Signed-Person"
 # HMAC-SHA256 over this text. `route` is the path as sent, `brand` is "" for an act that belongs to
 # none, `timestamp` is in Unix seconds, `body_hash` is the SHA-256 of the raw body; digests are
 # lower-case hex. The first line is the version.
-SIGNED_TEXT = "rubyops-person-1\n{person}\n{key_id}\n{brand}\n{method}\n{route}\n{request_id}\n{timestamp}\n{body_hash}"
+SIGNED_TEXT = (
+    "rubyops-person-1\n{person}\n{key_id}\n{brand}\n{method}\n{route}\n"
+    "{request_id}\n{timestamp}\n{body_hash}"
+)
 HEADER_VALUE = "v1;person={person};key={key_id};t={timestamp};sig={digest}"
 SIGNATURE_SECONDS = 300  # how far the timestamp may be from the reader's clock, to either side
 NAME_LENGTH_MAX = 64
@@ -40,7 +44,7 @@ class NoPerson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person: the name in its normal form, and the id of the key by which the person was known."""
+    """A name in its normal form, and the id of the key by which the person was known."""
 
     name: str
     key_id: str

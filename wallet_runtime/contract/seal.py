@@ -60,7 +60,8 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
     ): "a drain ends with the events that are set aside",
 }
 
-# --- functions of the database that the operators' role calls. Those that are not here are refused: a backfill, and a seed of players.
+# Functions of the database that the operators' role calls. Those that are not here are refused: a
+# backfill, and a seed of players.
 _FREEZE = "is the freeze, or its way out"
 _FENCE = "is the fence, which every act of a run holds"
 PASSING_FUNCTIONS: dict[str, str] = {

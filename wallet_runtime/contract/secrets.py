@@ -1,4 +1,4 @@
-"""Secrets: their names, the processes that are given each, and how they are kept out of what is printed, logged or journaled."""
+"""Secrets: their names, the processes that hold each, and the mask over each that is shown."""
 
 import json
 from urllib.parse import quote, unquote, urlsplit
@@ -74,8 +74,8 @@ _kept: tuple[str, ...] = ()
 
 
 def keep_out(secret: str) -> None:
-    """Have `masked` take this secret out from now on: a password or token, or the password of a URL."""
-    global _kept  # noqa: PLW0603 - one process, one set of secrets; a reader sees the old tuple or the new one
+    """Have `masked` take out a password, a token, or the password of a URL from now on."""
+    global _kept  # noqa: PLW0603 - one process, one set of secrets
     found = _password_of(secret) if "://" in secret else secret
     if len(found) >= SHORTEST:
         forms = {found, quote(found, safe=""), json.dumps(found)[1:-1]}

@@ -1,4 +1,7 @@
-"""Characters that act on a terminal or turn the direction of writing: refused where somebody types them, shown escaped elsewhere."""
+"""Characters that act on a terminal or turn the direction of writing.
+
+They are refused where somebody types them, and shown escaped elsewhere.
+"""
 
 import re
 
@@ -22,5 +25,5 @@ def shown(text: str) -> str:
 
 
 def shown_in_json(text: str) -> str:
-    """Return a JSON text with the acting characters escaped that JSON itself lets stand in its strings."""
+    """Return a JSON text with those acting characters escaped that JSON lets stand."""
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

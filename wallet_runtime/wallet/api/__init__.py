@@ -24,7 +24,7 @@ FREEZE_LIMIT_SECONDS = 10
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the hourly `ledger_reconciliation`, the folding of counter-accounts, the freeze guard."""
+    """Make the loops: reconciliation, the folding of counter-accounts, the freeze guard."""
     task = reconciliation.reconciliation_of(context)
     guard = FreezeGuard(context.database, context.control)
     return (

@@ -1,4 +1,4 @@
-"""Routes of the player's choice of a funding source: the one place where a source can be named (SPEC 1.6)."""
+"""Routes of the player's choice of a funding source: no other route names one (SPEC 1.6)."""
 
 from typing import Literal
 

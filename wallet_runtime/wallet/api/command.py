@@ -89,7 +89,7 @@ def confirm_not_frozen(context: Context, request: Request, decision: Decision) -
 
 
 def batch_result(request_id: str, result: Result) -> dict[str, Any]:
-    """Tell one result of a batch: `request_id`, `status` and `body` as the command alone would have answered."""
+    """Tell one result of a batch: request id, status and body, as the command alone answers."""
     if isinstance(result, ApiError):
         body = msgspec.Raw(error_body(result, request_id))
         return {"request_id": request_id, "status": result.status, "body": body}

@@ -1,4 +1,4 @@
-"""Routes of transfers, bonuses, points, adjustments and the end of rollings: parse, perform, translate."""
+"""Routes of transfers, bonuses, points, adjustments and the end of rollings."""
 
 from functools import partial
 from typing import Literal
@@ -29,7 +29,7 @@ class TransferBody(Body):
 
 
 class LegacyTransferBody(Body):
-    """A transfer between the normal wallets of sports and casino, as the legacy aliases name them."""
+    """A transfer between the normal wallets of sports and casino, by the legacy aliases."""
 
     player_id: UUID
     from_side: Literal["sports", "casino"]

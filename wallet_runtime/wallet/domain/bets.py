@@ -1,7 +1,4 @@
-"""Authorize, settle and rollback of a bet.
-
-The last two look at its stored record alone (SPEC 1.3).
-"""
+"""Authorize, settle and rollback of a bet, the last two by its stored record alone (SPEC 1.3)."""
 
 import msgspec
 from msgspec.structs import astuple

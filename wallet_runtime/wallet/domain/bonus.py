@@ -1,4 +1,4 @@
-"""Bonuses: PROMO -> a bonus bucket with the rolling that the policy asks for, and back (SPEC 1.3)."""
+"""Bonuses: PROMO -> a bonus bucket with its rolling, and back (SPEC 1.3)."""
 
 from decimal import Decimal
 

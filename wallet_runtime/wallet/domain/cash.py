@@ -1,4 +1,4 @@
-"""Cash in and out: captured deposits, wallet withdrawals, and the withdrawal's states (SPEC 1.3 and section 4)."""
+"""Cash in and out: deposits, withdrawals and their states (SPEC 1.3 and section 4)."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class TransactionNotFound(NotFound):
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """A deposit that the PSP has captured (minor units), with the normal bucket it is meant for, if any."""
+    """A deposit that the PSP has captured (minor units), and its normal bucket, if any."""
 
     amount: int
     currency: str
@@ -219,7 +219,7 @@ def mark_paid(request: Request, command: Review, state: State, pair: ActivePair)
 
 
 def cancel(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> available again, at the player's request, until somebody approves the withdrawal."""
+    """Pending -> available again, at the player's request, before any approval."""
     return _move(request, command, state, pair, CANCEL, "canceled", (CASH_PENDING, CASH_AVAILABLE))
 
 

@@ -1,4 +1,4 @@
-"""What a player may pick his bets to be paid from: under a selection rule one allowed source, under a combined one nothing (SPEC 1.3)."""
+"""Sources that a player may pick to pay bets: one under a selection rule, else none (SPEC 1.3)."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
 
 
 def show(kept: dict[str, str], state: State, pair: ActivePair) -> list[dict[str, Any]]:
-    """Show per provider type its rule's mode, what may be picked today, and what was picked, allowed or not."""
+    """Show per provider type its mode, the sources allowed today, and the choice, allowed or not."""
     return [
         {
             "provider_type": provider_type,

@@ -1,7 +1,7 @@
-"""Coupon grants: rows with a balance and a scope each, never summed into one balance (SPEC 1.3, A8).
+"""Coupon grants: rows with a balance and a scope each, never one balance (SPEC 1.3, A8).
 
-A grant is named by its coupon log id. Its worth stands in its own row: no command brings an amount
-once it is issued.
+A grant is named by its coupon log id. Its worth stands in its own row; no later command brings an
+amount.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -236,10 +236,8 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
     """
     grant = state.grant(owed.account)
     if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
-        raise GrantNotFound(
-            f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not active;"
-            " nothing was released"
-        )
+        message = f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not"
+        raise GrantNotFound(f"{message} active; nothing was released")
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
         message = (
             f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state}"
@@ -258,9 +256,8 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
 def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
     """Return the accounts that money returning to `account` passes, the last of which keeps it.
 
-    A bucket or an active grant keeps it. An expired or reversed grant is credited, and the money is
-    taken back to PROMO. Money of a completed grant goes to `withdrawable`. Raises `GrantNotFound`
-    for a grant that is gone.
+    A bucket or an active grant keeps it. From an expired or reversed grant it goes on to PROMO, and
+    instead of a completed grant `withdrawable` gets it. Raises `GrantNotFound`.
     """
     if not is_grant(account):
         return (account,)
@@ -382,10 +379,7 @@ def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str,
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:
-    """Return the most that completion may release, rounded down.
-
-    None where the policy sets no cap.
-    """
+    """Return the most that completion may release, rounded down; None for all."""
     multiple = rule.release_cap.get(command.scope.kind)
     if multiple is None:
         return None

@@ -43,7 +43,7 @@ def refuse(
     starts_new: bool,
     **details: object,
 ) -> Decision:
-    """Build a business refusal: it is stored under the request id and repeated, and it moves nothing."""
+    """Build a business refusal: it moves nothing, and repeats get the same answer."""
     reference = pair if isinstance(pair, PairReference) else pair.reference
     body = {"status": status, "code": code, "message": message, "details": details}
     return Decision(
@@ -57,7 +57,7 @@ def unchanged(command: str, pair: PairReference, body: dict[str, Any]) -> Decisi
 
 
 def event(request: Request, payload: Payload, index: int = 0) -> OutboxEvent:
-    """Build an event whose id derives from its transaction: a command decided twice writes one event."""
+    """Build an event whose id derives from its transaction, so that it is written once."""
     event_type = EVENT_TYPES[type(payload)]
     event_id = uuid5(request.transaction_id, f"{event_type}/{index}")
     return OutboxEvent(event_id, event_type, request.player_id.int % PARTITIONS, payload)

@@ -21,9 +21,8 @@ ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
 VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
-# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the
-# published schemas, too, whose dialect of expressions has no sign for the very end: a `$` would let
-# a line break pass.
+# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the published schemas, too, whose dialect of
+# expressions has no sign for the very end: a `$` would let a line break pass.
 Code = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")
 ]
@@ -31,8 +30,7 @@ PolicyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")
 ]
 NO_LIMIT = "none"
-# As a destination: the coupon grant itself; so no bucket and no topology is called this.
-GRANT = "GRANT"
+GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
 D = TypeVar("D", "Topology", "Policy")
 
 
@@ -124,12 +122,11 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CouponRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How coupon grants are used.
 
-    `place` says whether grants pay before or after a combined rule's own sources; `withdrawable`
-    keeps its own place around both. `winnings` says per provider type where a grant's winnings go
-    while its rolling is active and after: `GRANT`, the grant itself (also where a provider type is
-    not named), or a normal bucket. `rolling` is the multiple of the amount that a coupon of each
-    scope asks for; a scope that is not named is not offered. `release_cap` is the most that
-    completing it releases, as a multiple of the amount; a scope that is not named has no cap.
+    `place` says whether grants pay before or after a combined rule's own sources; `withdrawable` keeps its own place around
+    both. `winnings` says per provider type where a grant's winnings go while its rolling is active and after: `GRANT`, the
+    grant itself (also where a provider type is not named), or a normal bucket. `rolling` is the multiple of the amount that a
+    coupon of each scope asks for; a scope that is not named is not offered. `release_cap` is the most that completing it
+    releases, as a multiple of the amount; a scope that is not named has no cap.
     """
 
     place: Literal["first", "last"] = "first"
@@ -155,9 +152,8 @@ class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which settled bets count as turnover.
 
-    Without `pushes`, a bet whose payout equals its stake is left out: a push, a void, both sides of
-    a game. A bet whose provider sent a price below `minimum_price` ("1.50") is left out, too; one
-    without a price is not.
+    Without `pushes`, a bet whose payout equals its stake is left out: a push, a void, both sides of a game. A bet whose
+    provider sent a price below `minimum_price` ("1.50") is left out, too; one without a price is not.
     """
 
     pushes: bool = True
@@ -167,9 +163,9 @@ class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be won beside the payout of a bet.
 
-    `winnings_of` names, per provider type, the source whose winnings a win without a stake counts
-    as: it goes to that source's destination. `further_max` is the most, per currency, that one
-    further win on a settled bet may be, or `none`. What is not named is not offered.
+    `winnings_of` names, per provider type, the source whose winnings a win without a stake counts as: it goes to that
+    source's destination. `further_max` is the most, per currency, that one further win on a settled bet may be, or `none`.
+    What is not named is not offered.
     """
 
     winnings_of: dict[str, str] = {}

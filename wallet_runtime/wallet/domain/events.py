@@ -1,4 +1,4 @@
-"""Payloads of the wallet's events: one frozen struct per event type, in the names that consumers read.
+"""Payloads of the wallet's events: one frozen struct per event type.
 
 rolling_worker reads them by structs of its own (`rolling/domain.py`), and reconciliation by name.
 Amounts are minor units, as text.

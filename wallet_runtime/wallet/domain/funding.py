@@ -83,7 +83,7 @@ def fund(
 
 
 def is_limited(topology: Topology, rule: FundingRule, state: State, currency: str) -> bool:
-    """Tell whether a limit under bonus may concern this player's bets: he has, or had, bonus money or a coupon."""
+    """Tell whether the player has, or had, bonus money or a coupon, so that a limit may hold."""
     limited = rule.max_bet_under_bonus.get(currency, NO_LIMIT) != NO_LIMIT
     return limited and (
         bool(state.grants)

@@ -1,4 +1,4 @@
-"""What money owes before it is withdrawable: asking for turnover, ending what was asked for, releasing what is done (SPEC 1.5)."""
+"""Turnover that money owes before it is withdrawable: asked for, ended, released (SPEC 1.5)."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -55,7 +55,7 @@ class Required:
 
 
 def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Required:
-    """Build the wallet's own obligation and the event that makes rolling_worker create the rolling (RS-2)."""
+    """Build the obligation, and the event that makes rolling_worker create the rolling (RS-2)."""
     required = int((wanted.amount * Decimal(wanted.multiplier)).to_integral_value(ROUND_CEILING))
     if required == 0:
         return Required()
@@ -149,7 +149,7 @@ def pass_earned_on(
 def refuse_open_turnover(
     command: str, owed: Obligation, open_turnover: int, currency: str, pair: ActivePair
 ) -> Decision:
-    """Refuse a release whose turnover the settled bets cannot have reached, whatever rolling_worker says (ADR 20)."""
+    """Refuse a release whose turnover the settled bets cannot have reached (ADR 20)."""
     left = format_amount(open_turnover, currency)
     message = (
         f"settled bets leave at least {left} {currency} of {owed.account} to be turned over;"

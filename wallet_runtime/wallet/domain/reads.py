@@ -1,4 +1,4 @@
-"""What a command reads beside the player: the words of `wallet.read_state`, which looks for what is there."""
+"""What a command reads beside the player, in the words of `wallet.read_state`."""
 
 from msgspec import Struct
 from msgspec.structs import astuple

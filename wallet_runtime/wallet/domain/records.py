@@ -15,7 +15,7 @@ from wallet_runtime.wallet.domain.state import PolicySnapshot, Scope, Share
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A struct that is only ever encoded: it holds one of several kinds, which no decoder could tell apart."""
+    """A struct that is never decoded: it holds one of several kinds without a tag."""
 
     only_written: ClassVar[bool] = True
 
@@ -201,7 +201,7 @@ class LockChange(msgspec.Struct, frozen=True):
 
 
 class SpentWinnings(msgspec.Struct, frozen=True):
-    """A settled bet that could not be taken back: its winnings are no longer whole in `accounts`."""
+    """A settled bet that was not taken back: its winnings are not whole in `accounts`."""
 
     bet_id: str
     provider_id: str

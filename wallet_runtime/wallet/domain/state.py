@@ -76,7 +76,7 @@ class Obligation(msgspec.Struct, frozen=True):
 
     @property
     def account(self) -> str:
-        """Name the account that owes: a bucket, or the coupon grant that the rolling was made for."""
+        """Name the account that owes: a bucket, or the coupon grant of the rolling."""
         return (
             f"{GRANT}/{self.grant_id}"
             if self.grant_id
@@ -147,7 +147,7 @@ class PolicySnapshot(msgspec.Struct, frozen=True):
 
 
 class Authorization(msgspec.Struct, frozen=True):
-    """A stored `wallet_bet_authorization`: its funding and snapshot decide settlement and rollback, nothing else does."""
+    """A stored bet. Its funding and snapshot alone decide settlement and rollback."""
 
     authorization_id: str
     player_id: str
@@ -344,7 +344,7 @@ class State(msgspec.Struct, frozen=True):
         return next((grant for grant in self.grants if grant.account == account), None)
 
     def has_active_rolling(self, account: str, *, besides: str | None = None) -> bool:
-        """Tell whether a rolling (other than `besides`) is still active on this bucket or grant account."""
+        """Tell whether a rolling other than `besides` is still active on this account."""
         return any(
             owed.account == account and owed.rolling_id != besides for owed in self.obligations
         )
@@ -379,7 +379,7 @@ class PairReference(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Who asks for a money command, under which request id, and with what payload (its fingerprint)."""
+    """Who asks for a money command, under which request id, with which fingerprint."""
 
     brand_id: UUID
     player_id: UUID

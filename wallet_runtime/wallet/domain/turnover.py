@@ -1,4 +1,4 @@
-"""Which bets count as turnover: fixed by the policy when a bet is authorized, decided once when it is settled (SPEC 1.5)."""
+"""Which bets count as turnover: fixed by authorize, decided once by settle (SPEC 1.5)."""
 
 from decimal import Decimal
 

@@ -1,7 +1,8 @@
-"""Wins beside a bet's payout: without a stake (free rounds, tournaments), and further ones on a settled bet (a jackpot) (SPEC 1.3).
+"""Wins beside a bet's payout: without a stake, and further ones on a settled bet (SPEC 1.3).
 
-HOUSE pays them once per transaction of the provider. A win without a stake is drawn on a campaign that a person of the back office
-has made; a further win belongs to the bet of its round and goes where that bet's winnings go. Either is taken back whole or not at all.
+HOUSE pays them once per transaction of the provider. A win without a stake (free rounds,
+tournaments) is drawn on a campaign that a person of the back office has made. A further win (a jackpot)
+belongs to the bet of its round and goes where that bet's winnings go. Either is taken back whole or not at all.
 """
 
 from datetime import datetime
@@ -176,7 +177,7 @@ def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decisi
 
 
 def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay from a campaign, as winnings of the source that the policy names for the provider type."""
+    """Pay from a campaign, as winnings of the source that the policy names."""
     campaign = state.campaign
     if campaign is None or campaign.provider_id != command.provider_id:
         raise CampaignNotFound
@@ -244,45 +245,29 @@ def _destination(bet: Authorization, share: Share, state: State) -> str:
 def _refuse_campaign(
     campaign: Campaign, command: Pay, state: State, pair: ActivePair, source: str | None
 ) -> Decision | None:
-    left = campaign.cap - campaign.spent
+    named = f"campaign {campaign.campaign_code}"
     code = message = ""
     details: dict[str, object] = {}
     if state.player is not None and state.player.status == "blocked":
         code = "PLAYER_BLOCKED"
         message = "the player is blocked and wins nothing without a stake"
     elif campaign.currency != command.currency:
-        code, message = (
-            "CAMPAIGN_CURRENCY",
-            (
-                f"campaign {campaign.campaign_code} is in {campaign.currency},"
-                f" not in {command.currency}"
-            ),
-        )
+        code = "CAMPAIGN_CURRENCY"
+        message = f"{named} is in {campaign.currency}, not in {command.currency}"
     elif campaign.expired:
-        code, message = (
-            "CAMPAIGN_EXPIRED",
-            f"campaign {campaign.campaign_code} ended at {campaign.expires_at}",
-        )
+        code, message = "CAMPAIGN_EXPIRED", f"{named} ended at {campaign.expires_at}"
     elif source is None:
-        code, message = (
-            "WIN_NOT_OFFERED",
-            f"the policy names no source for wins without a stake at {command.provider_type}",
-        )
+        code = "WIN_NOT_OFFERED"
+        message = "the policy names no source for wins without a stake at"
+        message += f" {command.provider_type}"
     elif command.amount > campaign.cap_per_win:
-        details = {"limit": format_amount(campaign.cap_per_win, command.currency)}
-        code, message = (
-            "WIN_LIMIT",
-            (
-                f"a win of campaign {campaign.campaign_code} is at most {details['limit']}"
-                f" {command.currency}"
-            ),
-        )
-    elif command.amount > left:
-        details = {"left": format_amount(left, command.currency)}
-        code, message = (
-            "CAMPAIGN_SPENT",
-            f"campaign {campaign.campaign_code} has {details['left']} {command.currency} left",
-        )
+        most = format_amount(campaign.cap_per_win, command.currency)
+        code, details = "WIN_LIMIT", {"limit": most}
+        message = f"a win of {named} is at most {most} {command.currency}"
+    elif command.amount > campaign.cap - campaign.spent:
+        left = format_amount(campaign.cap - campaign.spent, command.currency)
+        code, details = "CAMPAIGN_SPENT", {"left": left}
+        message = f"{named} has {left} {command.currency} left"
     return _refuse(pair, code, message, starts_new=True, **details) if code else None
 
 

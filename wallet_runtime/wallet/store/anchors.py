@@ -43,7 +43,7 @@ class Anchors:
             self._append(seal)
 
     def all(self) -> dict[str, list[Anchor]]:
-        """Return what each place says of each month: "control", and "file" where one is configured."""
+        """Return each month's anchor by place: "control", and "file" where one is configured."""
         with self._control() as session:
             kept = {"control": msgspec.convert(session.all("anchor_all"), list[Anchor])}
         return kept | ({"file": self._exported()} if self._file is not None else {})

@@ -30,7 +30,7 @@ Result = tuple[int, dict[str, Any]] | ApiError
 
 @dataclass
 class BatchItem:
-    """A command of a batch, as `Money.perform` takes it alone, and how often the player was too quick for it."""
+    """A command as `Money.perform` takes it, and how often the player moved meanwhile."""
 
     request: Request
     reads: Reads

@@ -25,7 +25,7 @@ class CampaignExists(Conflict):
 
 
 class CampaignRecord(Struct, frozen=True):
-    """A campaign and the request that makes it, in the names that `wallet.create_campaign` reads."""
+    """A campaign and its request, in the names that `wallet.create_campaign` reads."""
 
     brand_id: UUID
     caller: str

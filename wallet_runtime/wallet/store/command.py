@@ -1,4 +1,4 @@
-"""A decided command in the words of `wallet.command`: parameters of a statement, or JSON of a batch."""
+"""A decided command in the words of `wallet.command`: as parameters, or as JSON of a batch."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from wallet_runtime.wallet.domain.state import Request, State
 
 
 class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
-    """What `wallet.read_state` is asked: whose state, what was answered before, and what to read beside."""
+    """The input of `wallet.read_state`: whose state, under which request id, and what beside."""
 
     brand_id: UUID
     player_id: UUID
@@ -23,7 +23,7 @@ class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Command(Written, frozen=True):
-    """Who asks for what, on what it was decided, and what was decided: the fields of `wallet.command`."""
+    """The fields of `wallet.command`: who asks, on what it was decided, and the decision."""
 
     brand_id: UUID
     player_id: UUID

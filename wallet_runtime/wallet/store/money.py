@@ -339,7 +339,7 @@ def refusal(sqlstate: str, message: str) -> ApiError:
 
 
 def answer(decision: Decision, outcome: Outcome) -> tuple[int, dict[str, Any]]:
-    """Return the answer of an applied decision, or raise `Maintenance` for one that the freeze stopped."""
+    """Return an applied decision's answer; raise `Maintenance` for one that a freeze stopped."""
     if outcome.outcome == FROZEN:
         COMMANDS.labels(decision.command, "frozen").inc()
     confirm_done(outcome)

@@ -38,7 +38,7 @@ def read_outcomes(answered: object) -> list[Outcome]:
 
 
 def confirm_done(outcome: Outcome) -> None:
-    """Raise `Maintenance` (503) for a write that a freeze stopped, `PayloadMismatch` (409) for another payload."""
+    """Raise `Maintenance` (503) under a freeze, `PayloadMismatch` (409) for another payload."""
     if outcome.outcome == FROZEN:
         raise Maintenance(details={"freeze_level": outcome.level}, retry_after=FROZEN_RETRY_SECONDS)
     if outcome.outcome == MISMATCH:

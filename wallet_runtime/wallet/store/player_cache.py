@@ -1,4 +1,4 @@
-"""The states of players that a copy of wallet_service knows without asking: its own last commands left them.
+"""The states of players that a copy of wallet_service knows by its own last commands.
 
 A bet decided on such a state saves the read. Nothing rests on its being true: `wallet.apply_command`
 compares the player's version and the activation, and claims the request id. An overtaken state is a
