@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from checks.platform import migrations_current
+from commands import migrate
 from rubyops.adapters import migrations
 from rubyops.errors import LockLost
+from rubyops.model.step import NoOp, Planned
 from rubyops.ports import Database
 from sql import definitions
 from tests.checks.live import LiveRead
@@ -204,15 +206,20 @@ def test_a_changed_file_leaves_what_it_would_make_of_nothing(
     before = schema(platform_db)
     read = LiveRead(databases={"platform": platform_db, "control": control_db})
     assert migrations_current.run(read).ok
+    assert isinstance(migrate.COMMAND.plan(migrate.Params(), read), NoOp)
+    proved = str(migrations_current.schema_of(read, PLATFORM))
 
     change(files)
     assert "platform has other" in migrations_current.run(read).summary
+    assert isinstance(migrate.COMMAND.plan(migrate.Params(), read), Planned)
 
     assert set(upgrade(platform_db)) == kinds
     assert migrations_current.run(read).ok
     assert upgrade(platform_db) == ()
     after = schema(platform_db)
     assert after != before
+    # A verification stands for the definitions that it saw (K18).
+    assert str(migrations_current.schema_of(read, PLATFORM)) != proved
     assert after == from_base(platform_db)
 
 
