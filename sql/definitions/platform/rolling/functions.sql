@@ -98,8 +98,7 @@ BEGIN
     SELECT coalesce(jsonb_object_agg(r.rolling_id,
                                      jsonb_build_object('topology_code', r.topology_code,
                                                         'bucket_type_code', r.bucket_type_code,
-                                                                      'provider_types',
-                                                                      r.provider_types)),
+                                                        'provider_types', r.provider_types)),
                                                                       '{}') INTO records
       FROM (SELECT * FROM player_rolling held
              WHERE held.brand_id = p_brand AND held.player_id = p_player

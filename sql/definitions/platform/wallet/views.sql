@@ -32,10 +32,10 @@ CREATE OR REPLACE VIEW wallet.live_reference AS
 -- Every ledger row with the hash that its content has.
 CREATE OR REPLACE VIEW wallet.ledger_content AS
     SELECT l.*, wallet.ledger_hash(l.previous_hash, l.brand_id, l.player_id, l.account, l.version,
-                                   l.delta, l.balance_after, l.currency, l.command,
-                    l.request_id, l.transaction_id, l.topology_code, l.topology_version,
-                    l.policy_key, l.policy_version, l.restore_epoch,
-                    l.created_at) AS content_hash
+                                   l.delta, l.balance_after, l.currency, l.command, l.request_id,
+                                   l.transaction_id, l.topology_code, l.topology_version,
+                                   l.policy_key, l.policy_version, l.restore_epoch,
+                                   l.created_at) AS content_hash
       FROM wallet.wallet_ledger l;
 
 -- Walk every chain in order: versions without a gap, balances that follow from deltas, hashes over

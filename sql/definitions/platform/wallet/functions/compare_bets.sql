@@ -16,10 +16,10 @@ BEGIN
     -- Materialized, so that each hash is computed once.
     WITH held AS MATERIALIZED (
         SELECT a.*, opening_seal(a.authorization_id, a.brand_id, a.player_id, a.provider_id,
-                                 a.provider_type, a.bet_id, a.round_id, a.currency,
-                   a.stake, a.funding, a.policy_snapshot, a.topology_code, a.topology_version,
-                   a.policy_key, a.policy_version,
-                   a.authorize_transaction_id, a.canary, a.created_at) AS opened,
+                                 a.provider_type, a.bet_id, a.round_id, a.currency, a.stake,
+                                 a.funding, a.policy_snapshot, a.topology_code, a.topology_version,
+                                 a.policy_key, a.policy_version, a.authorize_transaction_id,
+                                 a.canary, a.created_at) AS opened,
                CASE WHEN a.state IN ('SETTLED', 'ROLLED_BACK') OR a.payout IS NOT NULL
                    OR a.payout_shares IS NOT NULL OR a.closed_at IS NOT NULL
                          OR a.close_transaction_id IS NOT NULL

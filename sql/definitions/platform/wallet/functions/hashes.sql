@@ -13,10 +13,11 @@ CREATE OR REPLACE FUNCTION wallet.ledger_hash(p_previous bytea, p_brand uuid, p_
 RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT sha256(p_previous
                   || record_send(ROW(p_brand, p_player, convert_to(p_account, 'UTF8'), p_version,
-                                     p_delta, p_balance_after,
-        p_currency, p_command, convert_to(p_request_id, 'UTF8'), p_transaction,
-        convert_to(p_topology, 'UTF8'), p_topology_version,
-        convert_to(p_policy, 'UTF8'), p_policy_version, p_restore_epoch, p_created_at)))
+                                     p_delta, p_balance_after, p_currency, p_command,
+                                     convert_to(p_request_id, 'UTF8'), p_transaction,
+                                     convert_to(p_topology, 'UTF8'), p_topology_version,
+                                     convert_to(p_policy, 'UTF8'), p_policy_version,
+                                     p_restore_epoch, p_created_at)))
 $$;
 
 -- The seal of a bet: 16 bytes for where its winnings go behind 32 for all else, so that a finding
@@ -31,9 +32,9 @@ CREATE OR REPLACE FUNCTION wallet.opening_seal(p_authorization uuid, p_brand uui
                                                p_canary boolean, p_created_at timestamptz)
 RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT sha256(record_send(ROW(p_authorization, p_brand, p_player, p_provider, p_provider_type,
-                                  p_bet, p_round, p_currency, p_stake, p_funding,
-               p_topology, p_topology_version, p_policy, p_policy_version, p_transaction, p_canary,
-               p_created_at)))
+                                  p_bet, p_round, p_currency, p_stake, p_funding, p_topology,
+                                  p_topology_version, p_policy, p_policy_version, p_transaction,
+                                  p_canary, p_created_at)))
         || substr(sha256(jsonb_send(p_snapshot)), 1, 16)
 $$;
 

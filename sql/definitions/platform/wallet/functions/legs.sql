@@ -41,9 +41,10 @@ BEGIN
                previous_available_hash = w.available_hash,
                available_hash = ledger_hash(w.available_hash, c.brand_id, c.player_id, p_account,
                                             w.available_version + 1, p_delta,
-                   w.balance_real_available + p_delta, p_currency, c.command, c.request_id,
-                   c.transaction_id, c.topology_code,
-                   c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+                                            w.balance_real_available + p_delta, p_currency,
+                                            c.command, c.request_id, c.transaction_id,
+                                            c.topology_code, c.topology_version, c.policy_key,
+                                            c.policy_version, p_restore_epoch, now())
          WHERE w.tenant_id = c.brand_id AND w.player_id = c.player_id AND w.currency = p_currency
         RETURNING w.balance_real_available, w.available_version, w.available_hash,
                   w.previous_available_hash INTO tip;
@@ -54,9 +55,10 @@ BEGIN
                previous_pending_hash = w.pending_hash,
                pending_hash = ledger_hash(w.pending_hash, c.brand_id, c.player_id, p_account,
                                           w.pending_version + 1, p_delta,
-                   w.balance_real_pending + p_delta, p_currency, c.command, c.request_id,
-                   c.transaction_id, c.topology_code,
-                   c.topology_version, c.policy_key, c.policy_version, p_restore_epoch, now())
+                                          w.balance_real_pending + p_delta, p_currency, c.command,
+                                          c.request_id, c.transaction_id, c.topology_code,
+                                          c.topology_version, c.policy_key, c.policy_version,
+                                          p_restore_epoch, now())
          WHERE w.tenant_id = c.brand_id AND w.player_id = c.player_id AND w.currency = p_currency
         RETURNING w.balance_real_pending, w.pending_version, w.pending_hash,
                   w.previous_pending_hash INTO tip;
@@ -64,9 +66,9 @@ BEGIN
         UPDATE wallet_coupon_grant g
            SET balance = g.balance + p_delta, version = g.version + 1, previous_hash = g.hash,
                hash = ledger_hash(g.hash, c.brand_id, c.player_id, p_account, g.version + 1,
-                                  p_delta, g.balance + p_delta, p_currency, c.command,
-                   c.request_id, c.transaction_id, c.topology_code, c.topology_version,
-                   c.policy_key, c.policy_version, p_restore_epoch, now())
+                                  p_delta, g.balance + p_delta, p_currency, c.command, c.request_id,
+                                  c.transaction_id, c.topology_code, c.topology_version,
+                                  c.policy_key, c.policy_version, p_restore_epoch, now())
          WHERE g.grant_id = substr(p_account, 7)::uuid AND g.brand_id = c.brand_id
            AND g.player_id = c.player_id AND g.currency = p_currency
         RETURNING g.balance, g.version, g.hash, g.previous_hash INTO tip;
@@ -150,9 +152,9 @@ BEGIN
                    SET balance = b.balance + amount, version = b.version + 1,
                        previous_hash = b.hash,
                        hash = ledger_hash(b.hash, c.brand_id, c.player_id, target, b.version + 1,
-                                          amount, b.balance + amount, unit, c.command,
-                           c.request_id, c.transaction_id, c.topology_code, c.topology_version,
-                           c.policy_key, c.policy_version, p_restore_epoch, now())
+                                          amount, b.balance + amount, unit, c.command, c.request_id,
+                                          c.transaction_id, c.topology_code, c.topology_version,
+                                          c.policy_key, c.policy_version, p_restore_epoch, now())
                  WHERE b.brand_id = c.brand_id AND b.player_id = c.player_id
                    AND b.topology_code = split_part(target, '/', 1)
                    AND b.bucket_type_code = split_part(target, '/', 2) AND b.currency = unit

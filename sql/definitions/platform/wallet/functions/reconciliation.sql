@@ -190,7 +190,7 @@ BEGIN
         SELECT * FROM compare_accounts(p_mode)
     ), moved AS (
         INSERT INTO wallet_reconciliation_checkpoint AS held (brand_id, player_id, account, version,
-            balance, hash, suspect)
+                                                              balance, hash, suspect)
         SELECT m.brand_id, m.player_id, m.account,
                CASE WHEN m.sound AND NOT m.jumbled THEN m.settled_version ELSE 0 END,
                CASE WHEN NOT m.sound OR m.jumbled THEN 0

@@ -51,8 +51,7 @@ RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT sha256(p_previous
                   || record_send(ROW(p_kind, convert_to(p_key::text, 'UTF8'), p_version, p_brand,
-                                     p_player,
-                                                convert_to(p_content::text, 'UTF8'), p_sealed_at)))
+                                     p_player, convert_to(p_content::text, 'UTF8'), p_sealed_at)))
 $$;
 
 -- Seal what was just written, for a session that could not have written it otherwise than by the

@@ -13,16 +13,17 @@ BEGIN
     IF b.state IN ('AUTHORIZED', 'TOMBSTONE') THEN
         INSERT INTO wallet_bet_authorization (authorization_id, brand_id, player_id, provider_id,
                                               provider_type, bet_id, round_id, currency, stake,
-            state, funding, policy_snapshot, topology_code, topology_version, policy_key,
-            policy_version, authorize_transaction_id, canary, seal)
+                                              state, funding, policy_snapshot, topology_code,
+                                              topology_version, policy_key, policy_version,
+                                              authorize_transaction_id, canary, seal)
         VALUES (b.authorization_id, c.brand_id, c.player_id, b.provider_id, b.provider_type,
                 b.bet_id, b.round_id, c.currency, b.stake,
             b.state, b.funding, b.policy_snapshot, c.topology_code, c.topology_version,
             c.policy_key, c.policy_version, c.transaction_id, c.canary,
             opening_seal(b.authorization_id, c.brand_id, c.player_id, b.provider_id,
-                         b.provider_type, b.bet_id, b.round_id, c.currency, b.stake,
-                b.funding, b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key,
-                c.policy_version, c.transaction_id, c.canary, now()));
+                         b.provider_type, b.bet_id, b.round_id, c.currency, b.stake, b.funding,
+                         b.policy_snapshot, c.topology_code, c.topology_version, c.policy_key,
+                         c.policy_version, c.transaction_id, c.canary, now()));
         IF p_stake_moved IS DISTINCT FROM b.stake THEN
             RAISE EXCEPTION 'stake % differs from the % moved', b.stake, p_stake_moved
                 USING ERRCODE = 'RW003';
@@ -61,10 +62,11 @@ BEGIN
     RETURNING CASE WHEN b.from_state = 'AUTHORIZED' THEN x.stake ELSE 0 END,
               x.close_seal IS NOT NULL
                   AND x.seal = opening_seal(x.authorization_id, x.brand_id, x.player_id,
-                                            x.provider_id, x.provider_type, x.bet_id,
-                  x.round_id, x.currency, x.stake, x.funding, x.policy_snapshot, x.topology_code,
-                  x.topology_version, x.policy_key, x.policy_version,
-                  x.authorize_transaction_id, x.canary, x.created_at)
+                                            x.provider_id, x.provider_type, x.bet_id, x.round_id,
+                                            x.currency, x.stake, x.funding, x.policy_snapshot,
+                                            x.topology_code, x.topology_version, x.policy_key,
+                                            x.policy_version, x.authorize_transaction_id, x.canary,
+                                            x.created_at)
       INTO closed_stake, intact;
     IF NOT intact THEN
         RAISE EXCEPTION 'bet % is not as it was authorized', b.authorization_id

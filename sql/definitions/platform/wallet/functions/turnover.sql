@@ -176,7 +176,7 @@ BEGIN
         edges := edges + 1;
     END LOOP;
     FOR opened IN SELECT * FROM jsonb_array_elements(coalesce(c.records->'obligations_opened',
-            '[]')) LOOP
+                                                              '[]')) LOOP
         IF (opened->>'required')::bigint IS NULL OR (opened ? 'part_of' AND edges <> 1) THEN
             RAISE EXCEPTION 'rolling % does not say what it asks for', opened->>'rolling_id'
                 USING ERRCODE = 'RW003';

@@ -33,8 +33,8 @@ LANGUAGE sql STABLE AS $$
                            'reversed', EXISTS (SELECT FROM wallet.wallet_win_reversal r
                                                 WHERE r.win_id = w.win_id),
                            'low_water', (SELECT coalesce(jsonb_object_agg(s->>'account',
-                                   coalesce(wallet.low_water(p_brand, w.player_id,
-                                                         s->>'account', w.win_id, w.created_at),
+                                   coalesce(wallet.low_water(p_brand, w.player_id, s->>'account',
+                                                             w.win_id, w.created_at),
                                                          0)), '{}')
                                            FROM jsonb_array_elements(w.shares) s))
                   FROM wallet.wallet_win w
@@ -125,14 +125,13 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO wallet_win (win_id, brand_id, player_id, provider_id, provider_transaction_id,
-                            campaign_code, authorization_id, bet_id, round_id,
-        currency, amount, shares, topology_code, topology_version, policy_key, policy_version,
-        canary)
+                            campaign_code, authorization_id, bet_id, round_id, currency, amount,
+                            shares, topology_code, topology_version, policy_key, policy_version,
+                            canary)
     VALUES (c.transaction_id, c.brand_id, c.player_id, w->>'provider_id',
-            w->>'provider_transaction_id', w->>'campaign_code',
-        (w->>'authorization_id')::uuid, w->>'bet_id', w->>'round_id', c.currency,
-        (w->>'amount')::bigint, w->'shares', c.topology_code,
-        c.topology_version, c.policy_key, c.policy_version, c.canary)
+            w->>'provider_transaction_id', w->>'campaign_code', (w->>'authorization_id')::uuid,
+            w->>'bet_id', w->>'round_id', c.currency, (w->>'amount')::bigint, w->'shares',
+            c.topology_code, c.topology_version, c.policy_key, c.policy_version, c.canary)
     RETURNING * INTO paid;
     IF house IS DISTINCT FROM -paid.amount THEN
         RAISE EXCEPTION 'a win of % differs from the % that left HOUSE', paid.amount, -house
