@@ -1,4 +1,4 @@
-"""A `Read` over a test's own databases, through the SELECT-only role and in read-only transactions, as checks get it."""
+"""A `Read` over a test's own databases, as checks get it: SELECT-only and read-only."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A platform database with an active pair, one player and real money moved through the wallet's one apply path."""
+"""A platform database with an active pair, one player, and money moved by the wallet itself."""
 
 import json
 import uuid
@@ -56,16 +56,19 @@ class Money:
                 [Jsonb(seed["topology"])],
             )
             connection.execute(
-                "INSERT INTO wallet.wallet_policy (policy_key, version, topology_code, topology_version, state, document, saved_by) "
+                "INSERT INTO wallet.wallet_policy (policy_key, version, topology_code, "
+                "topology_version, state, document, saved_by) "
                 "VALUES ('default', 1, 'RUBY_SPLIT_V1', 1, 'ACTIVE', %s, 'test')",
                 [Jsonb(seed["policy"])],
             )
             connection.execute(
-                "UPDATE wallet.wallet_gate SET topology_code = 'RUBY_SPLIT_V1', topology_version = 1, policy_key = 'default', "
+                "UPDATE wallet.wallet_gate SET topology_code = 'RUBY_SPLIT_V1', topology_version = "
+                "1, policy_key = 'default', "
                 "policy_version = 1, activation_no = 1"
             )
             connection.execute(
-                "INSERT INTO wallet.wallet_activation (activation_no, topology_code, topology_version, policy_key, policy_version, caller, "
+                "INSERT INTO wallet.wallet_activation (activation_no, topology_code, "
+                "topology_version, policy_key, policy_version, caller, "
                 "request_id) VALUES (1, 'RUBY_SPLIT_V1', 1, 'default', 1, 'test', 'activate')"
             )
 
@@ -74,7 +77,10 @@ class Money:
         return psycopg.connect(self.database.superuser_dsn, autocommit=True)
 
     def plant(self, *statements: str) -> None:
-        """Run statements as the superuser, with ordinary triggers off; those that always fire must be switched off by name."""
+        """Run statements as the superuser, with ordinary triggers off.
+
+        A trigger that always fires must be switched off by name.
+        """
         with self.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
             for statement in statements:
@@ -88,7 +94,7 @@ class Money:
         cash: Record = None,
         event: Record = None,
     ) -> str:
-        """Apply one command as wallet_service and return its transaction id, which is that of a bet that it opens."""
+        """Apply one command as wallet_service; return its transaction, whose id a bet gets."""
         opened = bet["authorization_id"] if bet and bet["state"] == "AUTHORIZED" else None
         transaction = opened or str(uuid.uuid4())
         records: dict[str, Any] = (
@@ -97,12 +103,26 @@ class Money:
         if event:
             records["events"] = [{"event_id": str(uuid.uuid4()), "partition_no": 1, **event}]
         body = {
-            "brand_id": BRAND, "player_id": PLAYER, "caller": "test", "route": command, "request_id": transaction, "fingerprint": "\\x00",
-            "status": 200, "body": {}, "transaction_id": transaction, "activation_no": 1, "player_version": self.history, "currency": "EUR",
-            "command": command, "starts_new": True, "canary": False, **self.pair,
-            "legs": [{"account": account, "delta": delta, "currency": "EUR"} for account, delta in legs],
-            "bet": bet, "records": records or None,
-        }  # fmt: skip
+            "brand_id": BRAND,
+            "player_id": PLAYER,
+            "caller": "test",
+            "route": command,
+            "request_id": transaction,
+            "fingerprint": "\\x00",
+            "status": 200,
+            "body": {},
+            "transaction_id": transaction,
+            "activation_no": 1,
+            "player_version": self.history,
+            "currency": "EUR",
+            "command": command,
+            "starts_new": True,
+            "canary": False,
+            **self.pair,
+            "legs": [{"account": name, "delta": delta, "currency": "EUR"} for name, delta in legs],
+            "bet": bet,
+            "records": records or None,
+        }
         with psycopg.connect(self.database.dsn("wallet_service"), autocommit=True) as connection:
             answer = connection.execute(
                 "SELECT wallet.apply_command(jsonb_populate_record(NULL::wallet.command, %s))",
@@ -112,7 +132,8 @@ class Money:
         if event:
             with self.superuser() as connection:
                 connection.execute(
-                    "UPDATE wallet.wallet_outbox SET published_at = now() WHERE published_at IS NULL"
+                    "UPDATE wallet.wallet_outbox SET published_at = now() WHERE published_at IS "
+                    "NULL"
                 )
         self.history += 1
         return transaction
@@ -132,20 +153,33 @@ class Money:
         """Take a stake from the sports bucket and return the authorization id."""
         authorization = str(uuid.uuid4())
         record = {
-            "authorization_id": authorization, "provider_id": "mocksports", "provider_type": "SPORTS", "bet_id": authorization,
-            "round_id": "r", "stake": amount, "state": "AUTHORIZED", "funding": [{"account": NORMAL, "amount": amount}],
+            "authorization_id": authorization,
+            "provider_id": "mocksports",
+            "provider_type": "SPORTS",
+            "bet_id": authorization,
+            "round_id": "r",
+            "stake": amount,
+            "state": "AUTHORIZED",
+            "funding": [{"account": NORMAL, "amount": amount}],
             "policy_snapshot": {"destinations": {NORMAL: [NORMAL, NORMAL]}, "reaches": [NORMAL]},
-        }  # fmt: skip
+        }
         self.move("BET_AUTHORIZE", [(NORMAL, -amount), ("STAKE", amount)], bet=record)
         return authorization
 
     def closed(self, kind: str, authorization: str, stake: int, payout: int = 0) -> dict[str, Any]:
         """Make the event of a bet's close."""
         payload = {
-            "authorization_id": authorization, "bet_id": authorization, "provider_id": "mocksports", "provider_type": "SPORTS",
-            "currency": "EUR", "stake": str(stake), "payout": str(payout), "funding": [{"account": NORMAL, "amount": str(stake)}],
-            "was": "AUTHORIZED", "counts": True,
-        }  # fmt: skip
+            "authorization_id": authorization,
+            "bet_id": authorization,
+            "provider_id": "mocksports",
+            "provider_type": "SPORTS",
+            "currency": "EUR",
+            "stake": str(stake),
+            "payout": str(payout),
+            "funding": [{"account": NORMAL, "amount": str(stake)}],
+            "was": "AUTHORIZED",
+            "counts": True,
+        }
         return {"event_type": kind, "payload": payload}
 
     def settle(self, authorization: str, stake: int, payout: int) -> str:

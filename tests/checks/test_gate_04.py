@@ -1,4 +1,4 @@
-"""Each planted way to write money turns GATE-4 red and is named; a clean platform is not flagged."""
+"""Each planted way to write money turns GATE-4 red and is named; a clean platform is green."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,10 @@ CASES = [
     pytest.param(item, id=item.name, marks=pytest.mark.alters_roles if item.undo else ())
     for item in (*ways_by_right.WAYS, *ways_by_function.WAYS, *ways_by_code.WAYS)
 ]
-PARTITION = "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass"
+PARTITION = (
+    "SELECT max(inhrelid::regclass::text) FROM pg_inherits "
+    "WHERE inhparent = 'wallet.wallet_ledger'::regclass"
+)
 ONLY = "only wallet_service's apply path can write"
 
 
@@ -85,7 +88,8 @@ def test_without_a_movement_the_records_show_nothing(platform_db: TestDatabase) 
 def test_a_closed_month_is_not_flagged(money: Money, read: LiveRead) -> None:
     part = a_partition(money.database).partition(".")[2]
     money.plant(
-        f"CREATE TRIGGER sealed BEFORE INSERT ON wallet.{part} FOR EACH ROW EXECUTE FUNCTION wallet.refuse_change()",
+        f"CREATE TRIGGER sealed BEFORE INSERT ON wallet.{part} FOR EACH ROW EXECUTE FUNCTION "
+        f"wallet.refuse_change()",
         f"ALTER TABLE wallet.{part} ENABLE ALWAYS TRIGGER sealed",
     )
     assert gate_04.audit(read).ok

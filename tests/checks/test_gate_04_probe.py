@@ -1,4 +1,4 @@
-"""GATE-4's probe on a real database: each role logs in, is refused everything, and leaves no trace."""
+"""GATE-4's probe on a real database: each role is refused everything and leaves no trace."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,7 +22,10 @@ from tests.checks.money import Money
 from tests.cluster import Cluster, TestDatabase
 
 BUCKET = {"table": ("wallet", "wallet_bucket")}
-TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'wallet'::regnamespace AND relkind = 'r'"
+TABLES = (
+    "SELECT oid::regclass::text FROM pg_class "
+    "WHERE relnamespace = 'wallet'::regnamespace AND relkind = 'r'"
+)
 # Functions that hide a right from the reader: it finds them before the server's own.
 BLIND = (
     *(

@@ -1,4 +1,4 @@
-"""Each money check is green on honest money and red, naming the row, under the fault it exists for."""
+"""Each money check is green on honest money, and under its fault red with the name of the row."""
 
 from collections.abc import Callable
 
@@ -101,7 +101,8 @@ def test_a_removed_authorization_is_found(money: Money, read: LiveRead) -> None:
 
 def test_an_emptied_policy_snapshot_is_found(money: Money, read: LiveRead) -> None:
     money.plant(
-        "UPDATE wallet.wallet_bet_authorization SET policy_snapshot = '{}' WHERE state = 'AUTHORIZED'"
+        "UPDATE wallet.wallet_bet_authorization SET policy_snapshot = '{}' WHERE state = "
+        "'AUTHORIZED'"
     )
     assert_red(snapshots_present.run(read), "authorization", PLAYER)
 
@@ -127,8 +128,10 @@ def test_open_bets_are_listed(money: Money, read: LiveRead) -> None:
 def test_an_old_unpublished_event_is_red(money: Money, read: LiveRead) -> None:
     money.plant(
         "INSERT INTO wallet.wallet_outbox "
-        "(event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload, occurred_at, restore_epoch) "
-        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now() - interval '1 minute', 0)"
+        "(event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, "
+        "payload, occurred_at, restore_epoch) "
+        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now() - "
+        f"interval '1 minute', 0)"
     )
     assert_red(outbox_age.run(read), "1 unpublished", "allowed 5000 ms")
 
@@ -258,9 +261,11 @@ def test_published_events_that_the_stream_lost_are_red_though_everything_is_publ
     money: Money, read: LiveRead
 ) -> None:
     published = (
-        "INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type,"
+        "INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, "
+        "player_version, event_no, event_type,"
         " payload, occurred_at, restore_epoch, published_at, publication_no, entry_id) "
-        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now(), 0, now(), 1, '1-0')"
+        f"VALUES (gen_random_uuid(), 0, '{BRAND}', '{PLAYER}', 1, 99, 'X', '{{}}', now(), 0, "
+        f"now(), 1, '1-0')"
     )
     money.plant(published)
     assert_red(outbox_drained.run(read), "published events are not applied by their consumer")

@@ -1,4 +1,4 @@
-"""A view is told as replaced when its plan keeps differing, not when a table changed between two."""
+"""A view is called replaced when its plan keeps differing, not when a table changed meanwhile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -8,16 +8,21 @@ TRIGGER_FUNCTION = (
 )
 PLAIN = TRIGGER_FUNCTION.format("")
 DEFINER = TRIGGER_FUNCTION.format("SECURITY DEFINER SET search_path = wallet, pg_temp")
-SLIP = "CREATE FUNCTION game.slip() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = wallet, pg_temp AS 'SELECT 1'"
+SLIP = (
+    "CREATE FUNCTION game.slip() RETURNS integer LANGUAGE sql "
+    "SECURITY DEFINER SET search_path = wallet, pg_temp AS 'SELECT 1'"
+)
 ANY_NUMBER = "CREATE FUNCTION game.any_number() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'"
 MIRROR = "CREATE FUNCTION game.mirror(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1'"
 SAME = (
-    "CREATE FUNCTION game.same(bigint, bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'",
+    "CREATE FUNCTION game.same(bigint, bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT "
+    "true'",
     "CREATE OPERATOR game.=== (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = game.same)",
 )
 COMPARE = "CREATE FUNCTION game.compare(bigint, bigint) RETURNS integer IMMUTABLE RETURN 0"
 CLASS = (
-    "CREATE OPERATOR CLASS game.slip_ops FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 <=, "
+    "CREATE OPERATOR CLASS game.slip_ops FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 "
+    "<=, "
     "OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 game.compare(bigint, bigint)"
 )
 FUNDS_VIEW = "CREATE VIEW game.funds AS SELECT * FROM wallet.wallet_bucket"

@@ -45,13 +45,15 @@ WAYS = (
     way(
         "a rule that also writes",
         "rule slip on game.bet writes, or keeps others from writing, wallet.wallet_bucket",
-        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO UPDATE wallet.wallet_bucket SET balance = balance + 1",
+        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO UPDATE wallet.wallet_bucket SET balance "
+        "= balance + 1",
     ),
     way(
         "a rule through a view",
         "rule slip on game.bet writes, or keeps others from writing, wallet.wallet_bucket",
         FUNDS_VIEW,
-        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO UPDATE game.funds SET balance = balance + 1",
+        "CREATE RULE slip AS ON INSERT TO game.bet DO ALSO UPDATE game.funds SET balance = balance "
+        "+ 1",
     ),
     way(
         "a rule that swallows writes",
@@ -146,7 +148,8 @@ WAYS = (
         "trigger version_follows on wallet.wallet_player is not one of ours as it stands",
         "DROP TRIGGER version_follows ON wallet.wallet_player",
         "CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary "
-        "ON wallet.wallet_player FOR EACH ROW WHEN (false) EXECUTE FUNCTION wallet.move_player_version()",
+        "ON wallet.wallet_player FOR EACH ROW WHEN (false) EXECUTE FUNCTION "
+        "wallet.move_player_version()",
     ),
     way(
         "a foreign key switched off",
@@ -245,7 +248,8 @@ WAYS = (
     ),
     way(
         "an index of a superuser's table by an operator class over a function of a service",
-        "function game.compare(bigint,bigint) runs as postgres for game.bet_slip_idx, and game_service",
+        "function game.compare(bigint,bigint) runs as postgres for game.bet_slip_idx, and "
+        "game_service",
         COMPARE,
         CLASS,
         "ALTER FUNCTION game.compare(bigint, bigint) OWNER TO game_service",
@@ -273,7 +277,8 @@ WAYS = (
     ),
     way(
         "an index of a superuser's table over a function of a service",
-        "game.mirror(bigint) runs as postgres for game.bet_mirror_idx, and game_service may replace",
+        "game.mirror(bigint) runs as postgres for game.bet_mirror_idx, and game_service may "
+        "replace",
         MIRROR,
         "ALTER FUNCTION game.mirror(bigint) OWNER TO game_service",
         "CREATE INDEX bet_mirror_idx ON game.bet (game.mirror(stake))",
@@ -310,7 +315,8 @@ WAYS = (
     way(
         "a function of the server with another body in SQL",
         "lower(text) is the server's own and was altered: its body is of no release",
-        "CREATE OR REPLACE FUNCTION pg_catalog.lower(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT 'x' $$",
+        "CREATE OR REPLACE FUNCTION pg_catalog.lower(text) RETURNS text LANGUAGE sql IMMUTABLE "
+        "STRICT PARALLEL SAFE AS $$ SELECT 'x' $$",
     ),
     way(
         "a function of the server that a service owns",
@@ -360,6 +366,7 @@ WAYS = (
     way(
         "a language without bounds",
         "is in language internal, which no grant bounds",
-        "CREATE FUNCTION game.write_file(oid, text) RETURNS integer LANGUAGE internal AS 'be_lo_export'",
+        "CREATE FUNCTION game.write_file(oid, text) RETURNS integer LANGUAGE internal AS "
+        "'be_lo_export'",
     ),
 )

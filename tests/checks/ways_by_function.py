@@ -25,7 +25,8 @@ WAYS = (
     way(
         "a procedure",
         "game_service has EXECUTE on admin.slip()",
-        "CREATE PROCEDURE admin.slip() LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_temp AS $$ BEGIN END $$",
+        "CREATE PROCEDURE admin.slip() LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_temp "
+        "AS $$ BEGIN END $$",
         "REVOKE ALL ON PROCEDURE admin.slip() FROM PUBLIC",
         "GRANT EXECUTE ON PROCEDURE admin.slip() TO game_service",
     ),
@@ -43,7 +44,8 @@ WAYS = (
     way(
         "a guard that lets pass",
         "function wallet.refuse_change() was replaced: its body",
-        "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+        "CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RETURN NEW; END $$",
     ),
     way(
         "a function that the wallet's owner calls, with the caller's rights",
@@ -126,7 +128,8 @@ WAYS = (
         "a default of a parameter",
         "function wallet.assert_fence(bigint) was replaced: its parameters",
         ANY_NUMBER,
-        "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('wallet.assert_fence(bigint)'::regprocedure), "
+        "DO $do$ BEGIN EXECUTE "
+        "replace(pg_get_functiondef('wallet.assert_fence(bigint)'::regprocedure), "
         "'p_token bigint', 'p_token bigint DEFAULT game.any_number()'); END $do$",
     ),
     way(
@@ -135,6 +138,7 @@ WAYS = (
         "DO $do$ DECLARE made text := replace(pg_get_functiondef("
         "'wallet.keeps_bucket(jsonb, jsonb)'::regprocedure), 'RETURNS boolean', "
         "'RETURNS SETOF boolean'); BEGIN DROP FUNCTION wallet.keeps_bucket(jsonb, jsonb); "
-        "EXECUTE made; ALTER FUNCTION wallet.keeps_bucket(jsonb, jsonb) OWNER TO wallet_owner; END $do$",
+        "EXECUTE made; ALTER FUNCTION wallet.keeps_bucket(jsonb, jsonb) OWNER TO wallet_owner; END "
+        "$do$",
     ),
 )

@@ -184,7 +184,8 @@ WAYS = (
     way(
         "a subscription",
         "subscription slip_{database} writes what another server publishes",
-        "CREATE SUBSCRIPTION slip_{database} CONNECTION 'dbname=nowhere password=x' PUBLICATION p WITH (connect = false)",
+        "CREATE SUBSCRIPTION slip_{database} CONNECTION 'dbname=nowhere password=x' PUBLICATION p "
+        "WITH (connect = false)",
         undo=(
             "ALTER SUBSCRIPTION slip_{database} SET (slot_name = NONE)",
             "DROP SUBSCRIPTION slip_{database}",

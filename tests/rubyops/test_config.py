@@ -37,7 +37,8 @@ def test_variables_name_servers_where_the_file_does_not(
     path = homes / "environments.yaml"
     path.write_text(
         HEAD
-        + "  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, database_url: 'postgresql://from-file/ruby'}\n"
+        + "  local: {kind: local, driver: local, topology: RUBY_SPLIT_V1, "
+        + "database_url: 'postgresql://from-file/ruby'}\n"
     )
     monkeypatch.setenv(config.FILE_VARIABLE, str(path))
     assert (config.environment().database_url, config.environment().redis_url) == (

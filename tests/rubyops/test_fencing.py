@@ -1,7 +1,7 @@
 """An overtaken run does nothing: per kind of effect, moments at which another run takes over.
 
-Each act is carried out by the engine's own hands, on a real platform, by a run that looked at its lease
-before it was overtaken. The world is compared: rows, processes, files, schemas.
+The engine carries each act out on a real platform, for a run that looked at its lease before it was
+overtaken. The world is compared: rows, processes, files, schemas.
 """
 
 import dataclasses
@@ -29,7 +29,8 @@ UNFENCED = {
 }
 SET_ASIDE = """
 INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)
-VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'MALFORMED', 'planted', 6) RETURNING dead_letter_id
+VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'MALFORMED', 'planted', 6)
+RETURNING dead_letter_id
 """
 NO_DOCUMENT: dict[str, object] = {"from": {"code": "RUBY_SPLIT_V1", "version": 1}}
 
@@ -109,7 +110,7 @@ def _start_all(stage: Stage) -> e.AnyEffect:
     return e.StartPlatform()
 
 
-# The last field: the same effect succeeds under the run that took over, so that what was refused was an act.
+# The last field: the same effect succeeds under the run that took over, so an act was refused.
 PREPARED: tuple[tuple[str, type[e.AnyEffect], Callable[[Stage], e.AnyEffect], bool], ...] = (
     ("start the platform", e.StartPlatform, _start_all, True),
     ("stop", e.StopProcesses, lambda stage: e.StopProcesses(("rolling_worker",)), True),

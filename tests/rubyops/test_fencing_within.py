@@ -276,7 +276,8 @@ def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> N
             assert stage.live.gate()["freeze_level"] == "ingress"
         finally:
             stage.live.rows(
-                "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s RETURNING 1",
+                "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s RETURNING "
+                "1",
                 epoch,
             )
 

@@ -1,4 +1,4 @@
-"""Each secret of an environment, planted wherever a text is printed, logged or journaled, shows in none of them."""
+"""No secret of an environment shows in a text that is printed, logged or journaled."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
 RAW = 'p"ss w/rd\\of somebody'  # a password that is another one in a URL and in JSON
-# A process of the runtime that holds one secret and has it in its log, in every way that a log line comes about.
+# A process of the runtime that logs its one secret in every way that a log line comes about.
 LOGS = """
 import logging, sys, threading, structlog
 from wallet_runtime.plumbing.runtime import logging as ours

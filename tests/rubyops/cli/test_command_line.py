@@ -63,15 +63,18 @@ def test_every_line_of_the_table_can_be_made() -> None:
 @pytest.mark.parametrize(("table", "folder"), [(COMMANDS, "commands"), (CHECKS, "checks")])
 def test_every_module_of_the_folder_is_in_the_table(table: dict[str, Entry], folder: str) -> None:
     marker = {"commands": "COMMAND", "checks": "CHECK"}[folder]
-    modules = {str(path.relative_to(CHECKOUT).with_suffix("")).replace(os.sep, ".") for path in (CHECKOUT / folder).rglob("*.py")
-               if f"\n{marker} = " in path.read_text(encoding="utf-8")}  # fmt: skip
-    assert modules == {entry.place for entry in table.values()}
+    texts = {path: path.read_text(encoding="utf-8") for path in (CHECKOUT / folder).rglob("*.py")}
+    docstrings = {
+        ".".join(path.relative_to(CHECKOUT).with_suffix("").parts): ast.get_docstring(
+            ast.parse(text)
+        )
+        for path, text in texts.items()
+        if f"\n{marker} = " in text
+    }
+    assert docstrings.keys() == {entry.place for entry in table.values()}
     for name, entry in table.items():
         assert getattr(import_module(entry.place), marker).name == name
-        path = CHECKOUT / (entry.place.replace(".", os.sep) + ".py")
-        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[
-            0
-        ] == entry.summary
+        assert (docstrings[entry.place] or "").splitlines()[0] == entry.summary
 
 
 def test_every_playbook_is_in_the_table_and_loads() -> None:
