@@ -145,7 +145,7 @@ class Liveness:
     driver_error: str | None = None
 
     def of(self, *processes: str) -> tuple[CopyLife, ...]:
-        """Return the copies of these processes, but for those of an earlier number of copies."""
+        """Return the copies of these processes, without ended ones of an earlier number."""
         mine = [copy for copy in self.copies if copy.process in processes]
         return tuple(copy for copy in mine if copy.state != "ended")
 

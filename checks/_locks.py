@@ -12,7 +12,7 @@ HARMLESS = {
     FENCE: ("AccessShareLock",),
     OUTBOX: ("AccessShareLock", "RowShareLock", "ShareLock"),
 }
-# A money command is done in a few milliseconds; whoever is older holds things up.
+# A money command is done in a few milliseconds; an older session holds things up.
 HOLDER_SECONDS = 0.5
 
 

@@ -44,6 +44,6 @@ def _freeze(control: Row, gate: Row) -> Row:
 
 
 def _process(copy: CopyLife) -> str:
-    """Name who acts: also the driver's process, whose heartbeat may still be that of a dead one."""
+    """Name the process that acts; a heartbeat may still be the one of a dead process."""
     reports = f"{copy.heartbeat_pid} of {copy.version}"
     return reports if copy.pid == copy.heartbeat_pid else f"{copy.pid}, and {reports} reports"

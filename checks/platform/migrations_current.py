@@ -42,7 +42,7 @@ class Schema:
 
 
 def run(read: Read) -> Finding:
-    """Compare the schema of each database with that of the files."""
+    """Compare the schema of each database with the files."""
     try:
         found = {name: schema_of(read, name) for name in DATABASES}
     except Refused as unreadable:

@@ -60,7 +60,7 @@ def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
 
 
 def _other_code(read: Read) -> list[str]:
-    """Name the copies of other code: those of the driver, and those that report by themselves."""
+    """Name the copies of other code, known to the driver or reporting by themselves."""
     wanted = read.environment.code
     ours = f"this checkout has {short_code(wanted)}"
     code, doubt = one_code(read)

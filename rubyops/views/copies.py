@@ -1,4 +1,4 @@
-"""Every copy of every process: what the driver, its heartbeat and its own /health say of it."""
+"""Every copy of every process, by its driver, its heartbeat and its own /health."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class LoopSeen(TypedDict):
 
 @dataclass(frozen=True)
 class CopyFacts:
-    """One copy. `pid` is 0 where none is known; None is what no source says."""
+    """One copy. `pid` is 0 where none is known; a field is None where no source tells it."""
 
     state: CopyState
     pid: int
@@ -54,7 +54,7 @@ class CopiesView:
 
 
 def read_copies(read: Read) -> CopiesView:
-    """Look at every copy but those of an earlier number. Raises `Unreachable` without `control`."""
+    """Look at every copy of today. Raises `Unreachable` without `control`."""
     life = liveness(read)
     shown = [copy_item(read, copy) for copy in life.copies if copy.state != "ended"]
     return CopiesView(None if life.driver_answers else life.driver_error, tuple(shown))

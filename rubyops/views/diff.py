@@ -1,4 +1,4 @@
-"""What differs between two saved versions of one document."""
+"""The lines in which two saved versions of one document differ."""
 
 import difflib
 import json

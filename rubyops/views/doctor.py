@@ -1,4 +1,4 @@
-"""What would stop rubyops from working on this machine, each with the line that mends it."""
+"""The parts that rubyops needs to work on this machine, each with the line that mends it."""
 
 import shutil
 import sys

@@ -10,7 +10,7 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class ErrorFacts:
-    """What happened; `next` is the line that goes on from there."""
+    """The error in words; `next` is the line that goes on from there."""
 
     message: str
     next: str | None

@@ -1,4 +1,4 @@
-"""The freeze in force, whose it is and what holds a change up: the money line of every screen."""
+"""The freeze in force, its owners and the causes of a delay: the money line of every screen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class MoneyFacts:
 
 @dataclass(frozen=True)
 class MoneyView:
-    """What is in force, as `sentence`; the layers and the causes of a delay, one sentence each."""
+    """The level in force as a `sentence`; each layer and each cause of a delay as another."""
 
     sentence: str
     layers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a playbook would do today, step by step."""
+"""The plan of a playbook: the effects that it would have today, step by step."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ def run_item(reading: Reading) -> Item[RunFacts | DamageFacts]:
 
 @dataclass(frozen=True)
 class Moment:
-    """One line of a journal in words; those of an effect are indented below its step."""
+    """One line of a journal in words; a line of an effect is indented below its step."""
 
     at: datetime
     words: str
@@ -117,7 +117,7 @@ class DamagedRun:
 
 @dataclass(frozen=True)
 class RunHead:
-    """What a run was for, when it began and how it stands."""
+    """A run's playbook, start and state."""
 
     id: str
     faults: tuple[str, ...]

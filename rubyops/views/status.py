@@ -1,4 +1,4 @@
-"""What runs, by forward progress, and what money is doing: the overview of an environment."""
+"""The overview of an environment: its money, processes, topology, outbox and lock."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

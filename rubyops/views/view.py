@@ -32,7 +32,7 @@ class Item(Generic[Details_co]):
 
 
 class View:
-    """What one page or one line shows."""
+    """Everything that one page or one line shows."""
 
     @property
     def schema(self) -> str:

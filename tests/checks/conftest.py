@@ -1,4 +1,4 @@
-"""What the money checks are tested on."""
+"""The platform with money on which the money checks are tested."""
 
 import pytest
 

@@ -109,7 +109,7 @@ def test_a_stop_ends_the_question_at_once(
 
 
 def test_what_is_typed_is_the_answer(asked: Asked, tmp_path: Path) -> None:
-    """A signal that nobody handles, such as that of a new window size, ends no question."""
+    """A signal without a handler, such as SIGWINCH, ends no question."""
     asked.run.send_signal(signal.SIGWINCH)
     os.write(asked.master, "caréful\n".encode())
     assert asked.end() == ExitCode.REFUSED

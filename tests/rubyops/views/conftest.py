@@ -1,4 +1,4 @@
-"""What the views are tested on: a platform with money, and its operators' memory."""
+"""A platform with money, and the control database of its operators."""
 
 import pytest
 
