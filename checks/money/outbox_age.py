@@ -7,7 +7,7 @@ not created and not counted. wallet_worker publishes lost events again by itself
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 
 AGE_LIMIT_MS = 5_000
@@ -28,30 +28,33 @@ def run(read: Read) -> Finding:
         "unpublished": depth,
         "oldest_age_ms": age_ms,
         "limit_ms": AGE_LIMIT_MS,
-        "unapplied": row["unapplied"],
-        "missing": row["missing"],
-        "compared_age_ms": row["compared_age_ms"],
-        "set_aside": row["set_aside"],
+        **{name: row[name] for name in ("unapplied", "missing", "compared_age_ms", "set_aside")},
     }
     if age_ms > AGE_LIMIT_MS:
         waited = f"has waited {age_ms} ms, allowed {AGE_LIMIT_MS} ms"
         return failed(f"the oldest of {depth} unpublished events {waited}", **details)
     if row["missing"]:
-        return failed(
-            f"{row['missing']} published events were lost by the stream and are not applied yet",
-            **details,
-        )
-    compared_ms = row["compared_age_ms"]
-    if row["unapplied"] and (compared_ms is None or compared_ms > COMPARED_LIMIT_MS):
-        since = "yet" if compared_ms is None else f"for {compared_ms // 1000} s"
-        waits = f"{row['unapplied']} published events are not applied"
-        return inconclusive(
-            f"{waits}, and wallet_worker has not looked for lost ones {since}", **details
-        )
-    unseen = _unseen(read)
-    if unseen is not None:
-        return inconclusive(f"{depth} unpublished, and {unseen}", **details)
+        lost = f"{row['missing']} published events were lost by the stream"
+        return failed(f"{lost} and are not applied yet", **details)
+    unseen = _not_compared(row) or _unread(read, depth)
+    if unseen:
+        return inconclusive(unseen, **details)
     return passed(f"{depth} unpublished, the oldest {age_ms} ms old", **details)
+
+
+def _not_compared(row: Row) -> str | None:
+    """Say that nobody has looked for lost events of late; None where it was done or needless."""
+    compared_ms = row["compared_age_ms"]
+    if not row["unapplied"] or (compared_ms is not None and compared_ms <= COMPARED_LIMIT_MS):
+        return None
+    since = "yet" if compared_ms is None else f"for {compared_ms // 1000} s"
+    waits = f"{row['unapplied']} published events are not applied"
+    return f"{waits}, and wallet_worker has not looked for lost ones {since}"
+
+
+def _unread(read: Read, depth: int) -> str | None:
+    unseen = _unseen(read)
+    return None if unseen is None else f"{depth} unpublished, and {unseen}"
 
 
 def _unseen(read: Read) -> str | None:
