@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from sql import definitions
+from sql.definitions import texts
 
 _WHOLE_LINES = re.DOTALL | re.MULTILINE
 _VIEW = re.compile(r"^CREATE OR REPLACE VIEW (\w+\.\w+) AS\b(.*?);[ \t]*$", _WHOLE_LINES)
@@ -23,7 +23,7 @@ def shipped_views() -> Mapping[str, str]:
     """Read every view of the platform's definitions, by name with schema."""
     return {
         name: _COMMENT.sub("", text).strip()
-        for file in definitions.texts("platform", "views")
+        for file in texts("platform", "views")
         for name, text in _VIEW.findall(file)
     }
 

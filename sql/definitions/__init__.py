@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from sql import owners
+from sql.owners import CONSUMERS, fill, fillings
 
 FOLDER = Path(__file__).parent
 # Views and functions may use each other whatever the order. Triggers need functions, rights all.
@@ -22,7 +22,7 @@ def schemas(database: str) -> list[str]:
     """Name the schemas of a database whose definitions the files give."""
     names = {path.name for path in _folders(database)}
     if CONSUMER in names:
-        names = names - {CONSUMER} | owners.CONSUMERS.keys()
+        names = names - {CONSUMER} | CONSUMERS.keys()
     return sorted(names)
 
 
@@ -31,7 +31,7 @@ def texts(database: str, kind: str) -> Iterator[str]:
     for path in files(database, kind):
         text = path.read_text(encoding="utf-8")
         if path.is_relative_to(FOLDER / database / CONSUMER):
-            yield from (owners.fill(text, names) for names in owners.fillings("{consumer}"))
+            yield from (fill(text, names) for names in fillings("{consumer}"))
         else:
             yield text
 
