@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
-from tests.wallet_runtime.wallet.histories.plants import InSql
+from tests.wallet_runtime.wallet.histories.planted import InSql
 from tests.wallet_runtime.wallet.histories.postgres import FAULTS
 from tests.wallet_runtime.wallet.histories.variants import variants
 from wallet_runtime.plumbing.errors import ApiError

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from tests.wallet_runtime.wallet.histories import actions
 from tests.wallet_runtime.wallet.histories.bets import TYPES
 from tests.wallet_runtime.wallet.histories.book import Bet, Campaign, Coupon, Outcome
-from tests.wallet_runtime.wallet.histories.memory import PAST, Answer
+from tests.wallet_runtime.wallet.histories.memory_rows import PAST, Answer
 from tests.wallet_runtime.wallet.histories.model import Action, Model, action
 from tests.wallet_runtime.wallet.histories.variants import Documents
 
@@ -104,7 +104,7 @@ class Machine(RuleBasedStateMachine):
             finally:
                 self.backend.close()
 
-    # How a command is played ------------------------------------------------------------------------------------------------------
+    # --- how a command is played
 
     def play(self, wanted: Action, meanwhile: Action | None = None) -> Answer:
         """Put a new command to both; `meanwhile` is another one that gets in between its decision and its application."""

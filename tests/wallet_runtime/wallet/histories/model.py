@@ -135,7 +135,7 @@ class Model(Wins, Promotions):
         self.unlock_what_is_gone(self.wallets[wanted.player])
         return outcome
 
-    # Cash --------------------------------------------------------------------------------------------------------------------
+    # --- cash
 
     def deposit(self, wallet: Wallet, tx: UUID, amount: int, bucket: str | None) -> Outcome:
         if bucket is not None and self.kinds.get(bucket) != "normal":
@@ -190,7 +190,7 @@ class Model(Wins, Promotions):
         held.state = target
         return Outcome(200)
 
-    # Between buckets -----------------------------------------------------------------------------------------------------------
+    # --- between buckets
 
     def transfer(self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int) -> Outcome:
         if source not in self.kinds or target not in self.kinds:
@@ -276,7 +276,7 @@ class Model(Wins, Promotions):
             else self.transfer(wallet, tx, source, target, amount)
         )
 
-    # By two persons --------------------------------------------------------------------------------------------------------------
+    # --- by two persons
 
     def ask_adjustment(
         self, wallet: Wallet, tx: UUID, account: str, direction: str, amount: int, by: str
@@ -330,7 +330,7 @@ class Model(Wins, Promotions):
         named = {"available_real": free, "held_real": waits, "total_real": free + waits}
         return {name: self.amount(value, wallet.currency) for name, value in named.items()}
 
-    # What must be there ----------------------------------------------------------------------------------------------------------
+    # --- what must be there
 
     def view(self) -> dict[str, Any]:
         """Everything that the product must hold after the same commands, in the words that both backends use."""

@@ -11,7 +11,7 @@ import psycopg
 
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.wallet.histories import actions
-from tests.wallet_runtime.wallet.histories.memory import PAST, Answer, Broken
+from tests.wallet_runtime.wallet.histories.memory_rows import PAST, Answer, Broken
 from tests.wallet_runtime.wallet.histories.model import Action
 from tests.wallet_runtime.wallet.histories.variants import Documents
 from wallet_runtime.plumbing.errors import ApiError

@@ -24,7 +24,7 @@ from tests.wallet_runtime.wallet.histories.model import REVIEWS, action
 class Steps(Machine):
     """Every command of the platform, and what happens around them."""
 
-    # Cash -------------------------------------------------------------------------------------------------------------------------
+    # --- cash
 
     @rule(who=WHO, amount=AMOUNT, pick=st.integers(0, 9))
     def deposit(self, who: int, amount: int, pick: int) -> None:
@@ -60,7 +60,7 @@ class Steps(Machine):
         name, held = last(self.model.withdrawals, pick)
         self.play(action("review", self._owner(held.owner, pick), withdrawal=name, verdict=verdict))
 
-    # Bets -------------------------------------------------------------------------------------------------------------------------
+    # --- bets
 
     @rule(who=WHO, provider=PROVIDER, part=PART, pick=PICK)
     def authorize(self, who: int, provider: str, part: str, pick: int) -> None:
@@ -168,7 +168,7 @@ class Steps(Machine):
             )
         )
 
-    # Between buckets ----------------------------------------------------------------------------------------------------------------
+    # --- between buckets
 
     @rule(who=WHO, part=PART, pick=PICK)
     def transfer(self, who: int, part: str, pick: int) -> None:
@@ -201,7 +201,7 @@ class Steps(Machine):
             action("legacy_transfer", who, from_side=side, amount=self._part(who, source, part))
         )
 
-    # What is given ------------------------------------------------------------------------------------------------------------------
+    # --- what is given
 
     @rule(who=WHO, amount=AMOUNT, pick=PICK, cap=st.sampled_from((None, 0, 51, 5000)))
     def issue_bonus(self, who: int, amount: int, pick: int, cap: int | None) -> None:
@@ -286,7 +286,7 @@ class Steps(Machine):
                 )
             )
 
-    # By two persons -----------------------------------------------------------------------------------------------------------------
+    # --- by two persons
 
     @rule(
         who=WHO, amount=AMOUNT, pick=PICK, direction=st.sampled_from(("credit", "debit")), by=PERSON
@@ -313,7 +313,7 @@ class Steps(Machine):
         name, held = last(self.model.wishes, pick)
         self.play(action(how, self._owner(held.owner, pick), wish=name, by=by))
 
-    # Requests that come twice -------------------------------------------------------------------------------------------------------
+    # --- requests that come twice
 
     @precondition(lambda self: self.done)
     @rule(pick=PICK)
@@ -342,7 +342,7 @@ class Steps(Machine):
         changed = {} if field is None else {field: changes[field]}
         self._compare(request_id, action(wanted.kind, wanted.player, **(says | changed)))
 
-    # Around the commands ------------------------------------------------------------------------------------------------------------
+    # --- around the commands
 
     @rule(pick=st.integers(0, 2), who=WHO, provider=PROVIDER, part=PART)
     def activate(self, pick: int, who: int, provider: str, part: str) -> None:

@@ -9,6 +9,7 @@ from tests.wallet_runtime.wallet.histories.batches import (
     POSTGRES_PLANTED,
     is_caught,
 )
+from tests.wallet_runtime.wallet.histories.planted import InRules, InSql
 from tests.wallet_runtime.wallet.histories.postgres import Product
 from tests.wallet_runtime.wallet.histories.variants import variants
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("bug", plants.STORE, ids=[bug.name for bug in plants.STORE])
 def test_a_bug_in_the_store_is_caught(
-    bug: plants.InRules, product: Product, monkeypatch: pytest.MonkeyPatch
+    bug: InRules, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bug.plant(monkeypatch)
     assert_caught(product, bug.first)
@@ -25,7 +26,7 @@ def test_a_bug_in_the_store_is_caught(
 
 @pytest.mark.parametrize("bug", plants.SQL, ids=[bug.name for bug in plants.SQL])
 def test_a_bug_in_the_database_is_caught(
-    bug: plants.InSql, product: Product, look: psycopg.Connection
+    bug: InSql, product: Product, look: psycopg.Connection
 ) -> None:
     bug.plant(look)
     assert_caught(product, bug.first)
