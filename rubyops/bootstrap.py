@@ -49,13 +49,13 @@ def open_environment(name: str | None) -> "EnvironmentServices":
     return wire(environment, facts, sealed_results(config.results_home()), names)
 
 
-def quiet_session(toolkit: "EnvironmentServices") -> "Session":
+def quiet_session(services: "EnvironmentServices") -> "Session":
     """Return the engine's front door for looking only."""
-    return toolkit.session(Silent(), StopSignal())
+    return services.session(Silent(), StopSignal())
 
 
 def server_programs() -> str:
-    """Say where PostgreSQL and Valkey are. Raises `UsageError` when one of them is not to be found."""
+    """Say where PostgreSQL and Valkey are. Raises `UsageError` when one is not found."""
     return f"PostgreSQL {binaries.postgres_bin()}, Valkey {binaries.valkey_server()}"
 
 

@@ -1,7 +1,8 @@
-"""What the engine, the commands and the checks need of the outside world, narrower than any driver.
+"""The outside world as the engine, the commands and the checks know it, narrower than any driver.
 
-`Read` is all that checks and planning get: it has no verb that changes anything, so a check cannot write, by type.
-`Actor` is what flows get: calls to live services as players and providers. `Operate` is what the engine alone gets.
+Checks and planning get `Read`, which has no verb that changes anything: a check cannot write, by
+type. Flows get `Actor`: calls to live services as players and providers. The engine alone gets
+`Control`. Each family of effects has a port of its own beside its effects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ class HttpAnswer:
 class Attempt:
     """A statement of `sql/queries` that a role must be refused.
 
-    `names` fills its places, each with the parts of one name.
+    `names` fills its placeholders, each with the parts of one name.
     """
 
     query: str
@@ -42,7 +43,7 @@ class Attempt:
 class AttemptAnswer:
     """How the database took an attempt: `refused` for want of a right, `allowed`, or `unanswered`.
 
-    `reason` is in its own words.
+    `reason` is the database's own text.
     """
 
     outcome: Literal["refused", "allowed", "unanswered"]
@@ -51,7 +52,7 @@ class AttemptAnswer:
 
 @dataclass(frozen=True)
 class Copy:
-    """One running copy of a process, as its driver sees it. `state` is the supervisor's word, in lower case."""
+    """One copy of a process as its driver sees it; `state` is the supervisor's, in lower case."""
 
     process: str
     number: int
@@ -64,7 +65,8 @@ class Copy:
 class EnvironmentFacts:
     """Facts that a step may know about the environment it acts on.
 
-    `code` is the digest of the platform's source files on the disk (`sql.code`); a copy that loaded others tells another.
+    `code` is the digest of the platform's source files on the disk (`sql.code`). A copy that loaded
+    other files tells another digest.
     """
 
     name: str
@@ -76,7 +78,7 @@ class EnvironmentFacts:
 
 
 class Read(Protocol):
-    """Everything that can be asked; nothing that can be changed. Raises `Unreachable` when a server does not answer."""
+    """Every question and no change. Raises `Unreachable` when a server does not answer."""
 
     @property
     def environment(self) -> EnvironmentFacts:
@@ -85,7 +87,7 @@ class Read(Protocol):
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object
     ) -> list[Row]:
-        """Run a named query of `sql/queries` as the SELECT-only role and return its rows as dicts."""
+        """Run a named query of `sql/queries` as the SELECT-only role; return its rows as dicts."""
 
     def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
         """Run a named query that always returns exactly one row."""
@@ -93,7 +95,7 @@ class Read(Protocol):
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """GET a route of a copy of a process as the operator; an unreachable copy is status 0, never an exception."""
+        """GET a route of a copy as the operator; an unreachable copy is status 0, not an error."""
 
     def copies(self) -> Sequence[Copy]:
         """List every copy that the driver keeps, running or not; empty when never brought up.
@@ -110,10 +112,10 @@ class Read(Protocol):
 
 
 class Actor(Protocol):
-    """A canary's hands: real calls to live services, each under a request id derived from the run."""
+    """Real calls to live services, each under a request id derived from the run."""
 
     def player(self, label: str, *, currency: str = "EUR") -> "CanaryPlayer":
-        """Create (or find again) the canary player of this run with that label, with a session and a canary pass."""
+        """Create, or find again, the run's canary player of that label, with session and pass."""
 
     def as_player(
         self,
@@ -124,7 +126,7 @@ class Actor(Protocol):
         *,
         key: str | None = None,
     ) -> HttpAnswer:
-        """Call the gateway as the player; `key` makes the Idempotency-Key (derived from run, flow and key)."""
+        """Call the gateway as the player; run, flow and `key` give the Idempotency-Key."""
 
     def as_provider(
         self,
@@ -135,7 +137,7 @@ class Actor(Protocol):
         *,
         key: str,
     ) -> HttpAnswer:
-        """Call a gateway provider route, signed as that provider; `key` makes the request id (derived from run, flow and key)."""
+        """Call a provider route of the gateway, signed; run, flow and `key` give the request id."""
 
     def as_admin(
         self,
@@ -146,7 +148,10 @@ class Actor(Protocol):
         key: str | None = None,
         player: "CanaryPlayer | None" = None,
     ) -> HttpAnswer:
-        """Call admin_service with the back-office bearer token; with a player, in his brand and under his canary pass."""
+        """Call admin_service with the back office's bearer token.
+
+        With a player the call goes to the player's brand, under the player's canary pass.
+        """
 
     def as_operator(
         self,
@@ -161,7 +166,7 @@ class Actor(Protocol):
         """Call an internal route as the operator."""
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
-        """GET a route of a process with these headers alone, without any token of ours: what must be refused."""
+        """GET a route with these headers alone and no token of ours: it must be refused."""
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
         """Log in to the platform's database as the role and try each statement, rolled back.
@@ -194,7 +199,7 @@ CheckRunner = Callable[[str], Finding]
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that carries out a run: enough to tell, on the same machine, whether it still lives.
+    """The process that carries out a run, described so that its machine can see if it still lives.
 
     `proves` are the results that the run would record, for this `commit`.
     """
@@ -210,11 +215,11 @@ class Holder:
 
 @dataclass(frozen=True)
 class EffectIdentity:
-    """Under what an effect acts: its own id, its run, the run's fencing token, the person behind it.
+    """The identity of an effect: its id, its run, the run's fencing token, the person behind it.
 
-    `owner` is whose a freeze becomes: `run:<id>`, or `person:<name>` for a line typed by hand.
-    `token` is 0 for a run that has no lock: it starts the platform before `control` answers.
-    `known_epoch` is the freeze epoch that the run works under; None for one that knows none.
+    `owner` becomes the owner of a freeze: `run:<id>`, or `person:<name>` for a command typed by
+    hand. `token` is 0 for a run without a lock: it starts the platform before `control` answers.
+    `known_epoch` is the freeze epoch that the run works under, None if it knows none.
     """
 
     effect_id: str
@@ -232,7 +237,7 @@ class EffectIdentity:
 
 @dataclass(frozen=True)
 class LockState:
-    """The one lock of an environment: who holds it, under which token, and whether its holder is known to be gone."""
+    """The one lock of an environment: holder, token, and whether the holder is known to be gone."""
 
     run_id: str
     holder: Holder
@@ -243,7 +248,7 @@ class LockState:
 
 
 class Control(Protocol):
-    """The operators' own memory, outside of the database operated on. Raises `Unreachable` when it does not answer."""
+    """The operators' own memory, outside of the operated database. Raises `Unreachable`."""
 
     def reachable(self) -> bool:
         """Whether the control database answers and has its schema."""
@@ -258,19 +263,19 @@ class Control(Protocol):
         """Count a change of what the platform is."""
 
     def acquire(self, run_id: str, holder: Holder) -> int:
-        """Take the environment's lock and return a new fencing token, or raise `LockHeld` naming who has it."""
+        """Take the environment's lock; return a new fencing token. Raises `LockHeld`."""
 
     def renew(self, run_id: str, token: int) -> None:
-        """Prolong the lease, or raise `LockLost` when it is no longer ours."""
+        """Prolong the lease. Raises `LockLost` when it is no longer ours."""
 
     def release(self, run_id: str, token: int) -> None:
         """Give the lock back; nothing happens when it is no longer ours."""
 
     def lock(self) -> LockState | None:
-        """Say who holds the lock."""
+        """Return the lock, None when it is free."""
 
     def anchor(self, run_id: str, sequence: int, digest: str) -> None:
-        """Keep the newest line of a journal, so that a cut-off one shows."""
+        """Keep the newest line of a journal, so that a missing end shows."""
 
     def head(self, run_id: str) -> tuple[int, str] | None:
         """Return the newest anchored line of a journal: its sequence number and digest."""

@@ -94,11 +94,17 @@ class EffectPorts:
         return self._made[place]
 
 
+def connect_driver(environment: Environment) -> Driver:
+    """Make the driver that the environment names."""
+    driver: Driver = import_module(DRIVERS[environment.driver]).connect(environment)
+    return driver
+
+
 def wire(
     environment: Environment, facts: EnvironmentFacts, results: SealedResults, names: Names
 ) -> EnvironmentServices:
     """Put an environment together."""
-    driver: Driver = import_module(DRIVERS[environment.driver]).connect(environment)
+    driver = connect_driver(environment)
     journals = JournalFolder(environment.home / "journal")
     # A server that was late once is asked shortly by every link, so that bounds do not add up.
     patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}

@@ -1,4 +1,7 @@
-"""A canary's hands: real calls from the gateway on, each under an id that this effect, flow and key always give."""
+"""The actor of a flow: real calls as players, providers, the back office and the operator.
+
+Each call goes under an id that its effect, flow and key always give.
+"""
 
 import hashlib
 import hmac
@@ -29,7 +32,7 @@ from wallet_runtime.contract.processes import ADMIN_SERVICE, GATEWAY, PLAYER_SER
 from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX, PROVIDER_SECRET_PREFIX
 
-# Canaries live under a brand of their own, so that no customer's brand ever sees one.
+# Canaries have a brand of their own, so that no customer's brand ever sees one.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
 PASS_SECONDS = 600
 ADMIN_TOKEN = f"{ADMIN_TOKEN_PREFIX}OPERATOR"
@@ -41,7 +44,7 @@ def derived(effect_id: str, flow: str, key: str) -> str:
 
 
 def provider_signature(secret: str, path: str, brand_id: str, request_id: str, raw: bytes) -> str:
-    """Sign a provider's POST as of now, the way the gateway checks it (`contract.headers.PROVIDER_SIGNED_TEXT`)."""
+    """Sign a provider's POST as of now (`contract.headers.PROVIDER_SIGNED_TEXT`)."""
     timestamp, body_hash = int(time.time()), hashlib.sha256(raw).hexdigest()
     text = PROVIDER_SIGNED_TEXT.format(
         method="POST",
@@ -64,15 +67,15 @@ class CanaryActor:
         client: CallClient,
         link: Link,
         read: Read,
-        mark: EffectIdentity,
+        identity: EffectIdentity,
         flow: str,
     ) -> None:  # noqa: PLR0913
-        """Act as whatever the flow needs; `link` is the operators' role, for canary passes."""
+        """Act under this identity; `link` is the operators' role, for canary passes."""
         self._driver = driver
         self._client = client
         self._link = link
         self._read = read
-        self._mark = mark
+        self._identity = identity
         self._flow = flow
 
     @property
@@ -82,13 +85,13 @@ class CanaryActor:
 
     def derived_id(self, key: str) -> str:
         """Return the id that this effect, flow and key always give."""
-        return derived(self._mark.effect_id, self._flow, key)
+        return derived(self._identity.effect_id, self._flow, key)
 
     def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
         """Create, or find again, the canary player of that label, with a session and a pass.
 
-        The pass goes with every call, at level open too: the wallet refuses that of a run that was
-        overtaken.
+        The pass goes with every call, also at level open: the wallet refuses the pass of an
+        overtaken run.
         """
         player_id = self.derived_id(f"player/{label}")
         body = {
@@ -107,7 +110,8 @@ class CanaryActor:
         )
         if answer.status not in (200, 201):
             raise CheckFailed(
-                f"{self._flow}: no canary player: player_service answered {answer.status} {answer.error or answer.body}, expected 201"
+                f"{self._flow}: no canary player: player_service answered {answer.status} "
+                f"{answer.error or answer.body}, expected 201"
             )
         return CanaryPlayer(
             CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id)
@@ -192,7 +196,7 @@ class CanaryActor:
         headers = {
             **self._client.operator_headers(brand_id),
             **self._ids(key, None),
-            FENCE_HEADER: str(self._mark.token),
+            FENCE_HEADER: str(self._identity.token),
         }
         return self._judged(self._client.send(process, method, path, headers, encode(body)))
 
@@ -201,13 +205,10 @@ class CanaryActor:
         return self._client.send(process, "GET", path, headers, None)
 
     def _judged(self, answer: HttpAnswer) -> HttpAnswer:
-        """Return the answer, or raise `LockLost`.
-
-        To the platform the pass of an overtaken run is none.
-        """
+        """Return the answer, or raise `LockLost`: the pass of an overtaken run is void."""
         if code_of(answer) in (MAINTENANCE, CANARY_TOKEN_INVALID):
-            self._link.rows("fence_hold", token=self._mark.token)
-        return not_overtaken(answer, self._mark)
+            self._link.rows("fence_hold", token=self._identity.token)
+        return not_overtaken(answer, self._identity)
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
         """Log in as the role and try each statement, rolled back whatever it does."""
@@ -222,8 +223,8 @@ class CanaryActor:
         self._link.rows(
             "ops_issue_canary_pass",
             token_hash=hashlib.sha256(token.encode()).digest(),
-            run_id=self._mark.run_id,
-            token=self._mark.token,
+            run_id=self._identity.run_id,
+            token=self._identity.token,
             brand_id=CANARY_BRAND,
             player_id=player_id,
             seconds=PASS_SECONDS,

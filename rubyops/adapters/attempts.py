@@ -1,4 +1,4 @@
-"""A session of one role that tries what it must be refused, and keeps nothing of it."""
+"""A session of one role that tries forbidden statements, and keeps nothing of them."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,8 +16,8 @@ from rubyops.ports import Attempt, AttemptAnswer
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
-# One trip: the attempt before is undone, whether it failed or not, and the next has a transaction of
-# its own. A role that is read-only by default must be refused for want of a right, too.
+# One trip undoes the attempt before, failed or not, and begins the transaction of the next. It is a
+# writing one, so that a role which is read-only by default is refused for want of a right as well.
 UNDO_AND_BEGIN = "ROLLBACK; BEGIN READ WRITE; "
 # SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")

@@ -1,4 +1,4 @@
-"""The lock, the freeze, the journal's anchor and the verifications in `control`, as the operators' role."""
+"""Lock, freeze, anchors of journals and verifications in `control`, as the operators' role."""
 
 import json
 from dataclasses import asdict
@@ -29,43 +29,43 @@ class ControlDatabase:
             return False
 
     def freeze(self) -> FreezeState:
-        """Read the freeze that is wanted."""
+        """Read the wanted freeze."""
         row = self._link.one("facts_freeze")
         return FreezeState(**row)
 
-    def raise_freeze(self, mark: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Raise the freeze by a layer of the mark's run, once per effect id. Needs no lock."""
+    def raise_freeze(self, identity: EffectIdentity, level: str, reason: str) -> FreezeChange:
+        """Raise the freeze by a layer of the effect's run, once per effect id. Needs no lock."""
         row = self._link.one(
             "control_raise_freeze",
-            effect_id=mark.effect_id,
-            run_id=mark.run_id,
-            owner=mark.owner,
+            effect_id=identity.effect_id,
+            run_id=identity.run_id,
+            owner=identity.owner,
             level=level,
             reason=reason,
-            by=mark.by,
-            known_epoch=mark.known_epoch,
+            by=identity.by,
+            known_epoch=identity.known_epoch,
         )
         return FreezeChange(**row)
 
-    def take_over_freeze(self, mark: EffectIdentity, from_run: str) -> FreezeChange:
+    def take_over_freeze(self, identity: EffectIdentity, from_run: str) -> FreezeChange:
         """Take over a run's freeze, once per effect id."""
         row = self._link.one(
             "control_take_over_freeze",
-            effect_id=mark.effect_id,
-            run_id=mark.run_id,
-            token=mark.token,
+            effect_id=identity.effect_id,
+            run_id=identity.run_id,
+            token=identity.token,
             from_run=from_run,
-            by=mark.by,
-            known_epoch=mark.known_epoch,
+            by=identity.by,
+            known_epoch=identity.known_epoch,
         )
         return FreezeChange(**row)
 
     def lift_freeze(
-        self, mark: EffectIdentity, reason: str, take_over: str, change_no: int | None
+        self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Lift what belongs to the mark's run or owner, or is taken over, once per effect id."""
+        """Lift the layers of the effect's run or owner, and a taken-over one, once per effect."""
         more = {"reason": reason, "take_over": take_over, "change_no": change_no}
-        return FreezeChange(**self._link.one("control_lift_freeze", **asdict(mark), **more))
+        return FreezeChange(**self._link.one("control_lift_freeze", **asdict(identity), **more))
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
         """Return epoch and level of the newest change that a run made to the freeze."""
@@ -77,7 +77,10 @@ class ControlDatabase:
         self._link.one("control_note_change", what=what, by=by)
 
     def acquire(self, run_id: str, holder: Holder) -> int:
-        """Take the lock: a free one, an expired one, or one whose holder died on this machine. Raises `LockHeld`."""
+        """Take the lock and return a new fencing token. Raises `LockHeld`.
+
+        The lock must be free or expired, or its holder must have died on this machine.
+        """
         held = self.lock()
         dead = held.token if held is not None and held.gone else NO_TOKEN
         taken = self._link.rows(
@@ -92,25 +95,15 @@ class ControlDatabase:
         present = self.lock()
         if present is None:
             return self.acquire(run_id, holder)
-        raise LockHeld(
-            f"run {present.run_id} of {present.holder.who} on {present.holder.host} (process {present.holder.pid}) holds the lock since "
-            f"{present.acquired_at:%Y-%m-%d %H:%M:%S} UTC; nothing was changed",
-            # The brake needs no lock.
-            next_command="rubyops lock show   |   rubyops freeze",
-            details={
-                "run": present.run_id,
-                "holder": asdict(present.holder),
-                "expires_at": present.expires_at.isoformat(),
-            },
-        )
+        raise _held(present)
 
     def renew(self, run_id: str, token: int) -> None:
         """Prolong the lease. Raises `LockLost`."""
-        if not self._link.rows(
-            "control_lock_renew", run_id=run_id, token=token, lease_seconds=LEASE_SECONDS
-        ):
+        lease = {"run_id": run_id, "token": token, "lease_seconds": LEASE_SECONDS}
+        if not self._link.rows("control_lock_renew", **lease):
             raise LockLost(
-                f"run {run_id} no longer holds the lock under token {token}; it changes nothing any more",
+                f"run {run_id} no longer holds the lock under token {token}; "
+                "it changes nothing any more",
                 next_command="rubyops lock show",
             )
 
@@ -119,7 +112,7 @@ class ControlDatabase:
         self._link.rows("control_lock_release", run_id=run_id, token=token)
 
     def lock(self) -> LockState | None:
-        """Say who holds the lock; `gone` when the lease ran out or the holder's process is known to be dead."""
+        """Return the lock's holder; `gone` when its lease ran out or its process is dead."""
         rows = self._link.rows("control_lock_show")
         if not rows:
             return None
@@ -143,23 +136,46 @@ class ControlDatabase:
         rows = self._link.rows("control_journal_head", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
-    def begin_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
+    def begin_verification(self, identity: EffectIdentity, kind: str, state: Row) -> None:
         """Begin a part of the verification on this state of the platform."""
         self._link.rows(
-            "control_begin_verification", **_part(mark, kind, state), effect_id=mark.effect_id
+            "control_begin_verification",
+            **_part(identity, kind, state),
+            effect_id=identity.effect_id,
         )
 
-    def pass_verification(self, mark: EffectIdentity, kind: str, state: Row) -> None:
-        """Let it pass. Raises `CheckFailed` when the platform is in another state than it began on."""
-        if self._link.rows("control_pass_verification", **_part(mark, kind, state)):
+    def pass_verification(self, identity: EffectIdentity, kind: str, state: Row) -> None:
+        """Record that a part passed. Raises `CheckFailed` when the platform changed meanwhile."""
+        if self._link.rows("control_pass_verification", **_part(identity, kind, state)):
             return
-        begun = self._link.rows("control_begun_state", run_id=mark.run_id, kind=kind)
+        begun = self._link.rows("control_begun_state", run_id=identity.run_id, kind=kind)
         changed = differences(begun[0]["state"], state) if begun else ["it was never begun"]
         raise CheckFailed(
-            f"{kind} is not recorded: the platform changed while it was verified ({'; '.join(changed)})",
+            f"{kind} is not recorded: the platform changed while it was verified "
+            f"({'; '.join(changed)})",
             details={"changed": changed},
         )
 
 
-def _part(mark: EffectIdentity, kind: str, state: Row) -> Row:
-    return {"run_id": mark.run_id, "token": mark.token, "kind": kind, "state": json.dumps(state)}
+def _held(lock: LockState) -> LockHeld:
+    holder = lock.holder
+    return LockHeld(
+        f"run {lock.run_id} of {holder.who} on {holder.host} (process {holder.pid}) holds the lock "
+        f"since {lock.acquired_at:%Y-%m-%d %H:%M:%S} UTC; nothing was changed",
+        # The brake needs no lock.
+        next_command="rubyops lock show   |   rubyops freeze",
+        details={
+            "run": lock.run_id,
+            "holder": asdict(holder),
+            "expires_at": lock.expires_at.isoformat(),
+        },
+    )
+
+
+def _part(identity: EffectIdentity, kind: str, state: Row) -> Row:
+    return {
+        "run_id": identity.run_id,
+        "token": identity.token,
+        "kind": kind,
+        "state": json.dumps(state),
+    }

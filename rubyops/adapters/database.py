@@ -37,7 +37,7 @@ from wallet_runtime.contract import sqlstates
 
 CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
-# A reader waits only for an exclusive lock; who holds it is found and named in that time.
+# A reader waits only for an exclusive lock, and names its holder after this time.
 READ_LOCK_TIMEOUT_MS = 500
 GUARDED = (
     sqlstates.FENCE_OVERTAKEN,
@@ -56,7 +56,7 @@ _READ_ONLY = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.Insufficient
 _BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 
 
-class Busy(TimedOut):
+class DatabaseBusy(TimedOut):
     """The database did not give a lock, or an answer, in time."""
 
 
@@ -86,9 +86,9 @@ class Link:
         bounds: Bounds | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """Remember where to connect; `where` names the database in messages. Nothing is connected yet.
+        """Connect to `dsn` at the first call; `where` names the database in messages.
 
-        Links of one server may share their patience: a call of one that was late shortens those of all.
+        Links of one server may share their patience: a late call of one shortens the calls of all.
         """
         self._dsn = dsn
         self._where = where
@@ -102,7 +102,10 @@ class Link:
         self.writes = 0
 
     def rows(self, name: str, /, **values: object) -> list[Row]:
-        """Run a named query in a transaction of its own and return its rows. A broken connection is replaced once."""
+        """Run a named query in a transaction of its own and return its rows.
+
+        A broken connection is replaced once.
+        """
         watch = self._watch(name, self._seconds(name))
         with self._turn(name, watch), self.translating(name):
             connection = self._opened(name, watch)
@@ -111,7 +114,8 @@ class Link:
             except psycopg.OperationalError:
                 if not connection.closed:
                     raise
-            # Every statement of ours may be sent twice: reads, and writes that are keyed by effect, run or token.
+            # Each of our statements may be sent twice: reads, and writes keyed by effect, run or
+            # token.
             return self._run(self._opened(name, watch), name, values)
 
     def one(self, name: str, /, **values: object) -> Row:
@@ -119,13 +123,14 @@ class Link:
         rows = self.rows(name, **values)
         if len(rows) != 1:
             raise RubyopsError(
-                f"query {name} on {self._where} returned {len(rows)} rows where exactly one was expected"
+                f"query {name} on {self._where} returned {len(rows)} rows where exactly one was "
+                "expected"
             )
         return rows[0]
 
     @contextmanager
     def blocks(self, name: str) -> Iterator[BoundConnection]:
-        """Give the connection for a query that is read block by block: each wait has a bound of its own."""
+        """Give the connection for a query that is read in blocks; each wait has its own bound."""
         watch = self._watch(name, self._seconds(name))
         with self._turn(name, watch), self.translating(name):
             connection = self._opened(name, watch)
@@ -170,7 +175,7 @@ class Link:
             if self.while_waiting is not None:
                 self.while_waiting()
         except BaseException:
-            # It had waited for a while, and nobody knows for how long it would have.
+            # The call had waited for a while, and could have waited longer.
             self._patience.doubts = True
             raise
 
@@ -195,9 +200,8 @@ class Link:
     def _opened(self, name: str, watch: Watch) -> BoundConnection:
         if self._connection is None or self._connection.closed:
             self._connection = self._connected(name, watch)
-            weakref.finalize(
-                self, self._connection.close
-            )  # whoever drops the link need not know that it was connected
+            # A caller may drop the link without closing it.
+            weakref.finalize(self, self._connection.close)
         self._connection.watch = lambda: watch
         return self._connection
 
@@ -244,7 +248,7 @@ class Link:
                 f"the reader tried to write with {name}, and {self._where} refused it: {first}"
             )
         if isinstance(error, _BUSY):
-            return Busy(f"{self._where} did not answer {name} in time: {first}")
+            return DatabaseBusy(f"{self._where} did not answer {name} in time: {first}")
         if isinstance(error, psycopg.OperationalError):
             return Unreachable(
                 f"{self._where} cannot be reached: {first}", next_command="rubyops up"

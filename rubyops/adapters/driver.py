@@ -1,4 +1,4 @@
-"""What the adapters need of an environment's driver, whichever it is."""
+"""The driver of an environment as the other adapters know it."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -32,9 +32,9 @@ class Driver(Protocol):
         """Call `hear` at each pause of a wait, which it ends by raising; `say` gets the words."""
 
     # Each changing method takes the run's fencing token, and raises `LockLost` at the act when the
-    # token was overtaken. None means that `control` gives no token: `start` and `stop` then act only
-    # where no token was ever given; `ensure_up`, `migrate` and `down` act under the token that the
-    # environment has as they begin.
+    # token was overtaken. None means that `control` gives no token: `start` and `stop` then act
+    # only where no token was ever given; `ensure_up`, `migrate` and `down` act under the token that
+    # the environment has as they begin.
 
     def advance_fence(self, token: int) -> None:
         """Refuse every lower token from now on."""

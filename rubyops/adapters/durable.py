@@ -1,4 +1,4 @@
-"""Files that must be there after a crash: what was said to be written is on the disk, and so is its name."""
+"""Files that survive a crash: after a write both the bytes and the name are on the disk."""
 
 import contextlib
 import os
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 def replace_state(path: Path, text: str) -> None:
-    """Give a file of state, which its owner alone reads, this text: all of it, or the one before.
+    """Replace a file of state (0600) as a whole. Raises `StateUnwritable`, and the old one stays.
 
-    A file that is truncated first is empty after a full disk or a crash. Raises `StateUnwritable`.
+    A file that is truncated first would be empty after a full disk or a crash.
     """
     unfinished = path.with_name(f"{path.name}.new")
     try:
@@ -35,9 +35,9 @@ def replace_state(path: Path, text: str) -> None:
 
 
 def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
-    """Return what a JSON file of state holds, None where there is none yet.
+    """Return the content of a JSON file of state, None where there is none yet.
 
-    Raises `StateDamaged`, which says how to go on, and no value: the file may hold secrets.
+    Raises `StateDamaged` with the remedy and no value: the file may hold secrets.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=shape)

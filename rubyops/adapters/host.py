@@ -1,4 +1,8 @@
-"""Who and where we are, told so that another process on this machine can see whether we still live."""
+"""The identity of this process: another one on this machine can see whether it still lives.
+
+Start times are ticks since boot, straight from the kernel. A library that turns them into times of
+the day would move with the clock, and a live holder of the lock would look dead.
+"""
 
 import os
 import pwd
@@ -21,9 +25,10 @@ def this_process() -> Holder:
 
 
 def is_gone(holder: Holder) -> bool:
-    """Whether the holder is known to be dead: it ran on this machine since this boot and its process is no more.
+    """Whether the holder ran on this machine since its boot, and its process has ended.
 
-    A process id that was given to another process since is told apart by its start time. Of another machine nothing is known.
+    The start time tells apart a process id that was given to another process. Nothing is known of
+    another machine.
     """
     if holder.host != socket.gethostname() or holder.boot != _boot() or not holder.boot:
         return False

@@ -1,4 +1,4 @@
-"""HTTP as the operator. The reader's client has GET and no other verb; only the engine's hands have the rest.
+"""HTTP as the operator. The reader's client has GET alone; effects have the other verbs.
 
 A call has one bound for connecting, sending and the whole answer: a server that drips bytes counts.
 """
@@ -45,7 +45,7 @@ class GetClient:
         seconds: float = TIMEOUT_SECONDS,
         doubt_seconds: float = DOUBT_SECONDS,
     ) -> None:
-        """Ask this driver for addresses and for the operator's token; a call takes at most `seconds`."""
+        """Take addresses and tokens from this driver; a call takes at most `seconds`."""
         self._driver = driver
         self._seconds = seconds
         self._doubt_seconds = doubt_seconds
@@ -59,8 +59,8 @@ class GetClient:
         """GET a route; a copy that does not answer gives status 0."""
         where = self._driver.process_url(process, copy)
         patience = self._patience.setdefault(where, Patience(self._doubt_seconds))
-        # One copy that hangs shortens the calls to all until it answers: copies are asked one after
-        # the other, and sixteen that hang would take the bound sixteen times.
+        # One copy that hangs shortens the calls to all until it answers: copies are asked one by
+        # one, and sixteen that hang would take the bound sixteen times.
         seconds = min(each.seconds(self._seconds) for each in self._patience.values())
         headers = (
             self.observer_headers() if path in OBSERVED_PATHS else self.operator_headers(brand_id)
@@ -76,9 +76,10 @@ class GetClient:
         return headers | ({BRAND_HEADER: brand_id} if brand_id else {})
 
     def observer_headers(self) -> dict[str, str]:
-        """Return the headers by which what a process tells of itself is shown.
+        """Return the headers that open the details of health and metrics.
 
-        An environment of an earlier version has no such token until `up` makes one; then only the status is told.
+        An environment of an earlier version has no such token until `up` makes one; a process then
+        shows its status alone.
         """
         try:
             token = self._driver.secret(OBSERVER_TOKEN_NAME).reveal()
@@ -99,7 +100,7 @@ class GetClient:
 
         hook = self.while_waiting if method == "GET" else None
         watch = Watch(seconds, _Late, hook)
-        # The driver's own limits are for each part of a call, and only end what was left behind.
+        # httpx has a limit for each part of a call; ours only ends an abandoned thread.
         limit = self._seconds + 1
         client = self._client or httpx.Client(timeout=limit, trust_env=False, verify=trust(url))
         if self._client is None:
@@ -112,12 +113,12 @@ class GetClient:
             patience.doubts = isinstance(error, httpx.TimeoutException)
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
         except _Late:
-            self._client = None  # the thread that was left behind still uses it, and closes it
+            self._client = None  # the abandoned thread still uses it, and closes it
             patience.doubts = True
             return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
         except BaseException:
             self._client = None
-            patience.doubts = True  # it had waited, and nobody knows for how long it would have
+            patience.doubts = True  # the call had waited, and could have waited longer
             raise
         patience.doubts = False
         return answer
@@ -152,10 +153,10 @@ def code_of(answer: HttpAnswer) -> object:
     return answer.body.get("code") if isinstance(answer.body, dict) else None
 
 
-def not_overtaken(answer: HttpAnswer, mark: EffectIdentity) -> HttpAnswer:
-    """Return the answer, or raise `LockLost` where the service refused the mark's token."""
+def not_overtaken(answer: HttpAnswer, identity: EffectIdentity) -> HttpAnswer:
+    """Return the answer, or raise `LockLost` where the service refused the effect's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, FENCING_TOKEN_OVERTAKEN):
-        token = f"fencing token {mark.token} was overtaken"
+        token = f"fencing token {identity.token} was overtaken"
         raise overtaken(f"{token}, so the service changed nothing")
     return answer
 

@@ -15,7 +15,10 @@ class JournalFile:
     """One run's file, open for appending by this process alone."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        """Open the file, which must be new when `create` is set. Raises `JournalUnwritable`, or `LockHeld` when a process has it."""
+        """Open the file, which must be new when `create` is set.
+
+        Raises `JournalUnwritable`, or `LockHeld` when another process has it open.
+        """
         self._path = path
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         try:
@@ -31,7 +34,8 @@ class JournalFile:
             ) from None
         except OSError as error:
             raise JournalUnwritable(
-                f"the journal {path} cannot be written ({error.strerror}), so nothing is done. Make room or mend the permissions."
+                f"the journal {path} cannot be written ({error.strerror}), so nothing is done. "
+                "Make room or mend the permissions."
             ) from error
 
     def append(self, line: str) -> None:
@@ -42,15 +46,20 @@ class JournalFile:
             os.fsync(self._descriptor)
         except OSError as error:
             raise JournalUnwritable(
-                f"the journal {self._path} cannot be written ({error.strerror}); nothing more is done"
+                f"the journal {self._path} cannot be written ({error.strerror}); "
+                "nothing more is done"
             ) from error
         if written != len(data):
             raise JournalUnwritable(
-                f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; nothing more is done"
+                f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; "
+                "nothing more is done"
             )
 
     def drop_torn_end(self) -> int:
-        """Cut what a killed process left of a line it never finished; return how many bytes. Such a line was never acted on."""
+        """Cut off an unfinished line of a killed process; return its length in bytes.
+
+        Nothing was done on such a line.
+        """
         text = self._path.read_bytes()
         whole = text.rfind(b"\n") + 1
         if whole < len(text):
@@ -116,7 +125,7 @@ class JournalFolder:
             raise JournalUnreadable(
                 f"the journal {path} cannot be read: {error.strerror}"
             ) from error
-        # Other characters at which text may be split stand inside of JSON strings.
+        # Split at newlines alone: other line separators may stand inside of JSON strings.
         return text.removesuffix("\n").split("\n") if text else [], text.endswith("\n") or not text
 
     def _looked_at(self, run_id: str, path: Path) -> os.stat_result:
@@ -151,5 +160,6 @@ def _refuse_shared(path: Path, found: os.stat_result) -> None:
         raise JournalUnreadable(f"the journal {path} is {kind}; one file stands for one run")
     if found.st_nlink > 1:
         raise JournalUnreadable(
-            f"the journal {path} has {found.st_nlink} names (hard links); one file stands for one run"
+            f"the journal {path} has {found.st_nlink} names (hard links); "
+            "one file stands for one run"
         )

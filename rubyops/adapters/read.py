@@ -83,12 +83,16 @@ class Reader:
         return self._results(suite)
 
     def proof(self) -> dict[str, object]:
-        """Say how much was read and that none of it was given a transaction id. Raises `WriteAttempted` when one was."""
+        """Prove that nothing was written: no transaction of the reader was given an id.
+
+        Raises `WriteAttempted` when one was.
+        """
         transactions = sum(link.transactions for link in self._links.values())
         writes = sum(link.writes for link in self._links.values())
         if writes:
             raise WriteAttempted(
-                f"{writes} of {transactions} transactions of the reader were given a transaction id: something was written"
+                f"{writes} of {transactions} transactions of the reader were given a transaction "
+                "id: something was written"
             )
         return {
             "database_role": ROLE,

@@ -53,7 +53,7 @@ class SealedResults:
         return {"commit": self._commit, "code": self._code}
 
     def newest(self, suite: str) -> Evidence:
-        """Return the kept result of a suite, or why what lies there is not believed."""
+        """Return the kept result of a suite, or the reason why the file is not believed."""
         path = self._path(suite)
         try:
             if path.stat().st_size > FILE_BYTES_MAX:
@@ -71,7 +71,7 @@ class SealedResults:
         return Evidence(row) if why is None else _doubt(path, why)
 
     def begun_at(self, suite: str) -> str | None:
-        """Tell when the run began whose row is kept; None where no sealed row tells it."""
+        """Return when the kept run began; None without a sealed row that says it."""
         try:
             row = json.loads(self._path(suite).read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -81,8 +81,8 @@ class SealedResults:
     def record(self, suite: str, *, passed: bool, **figures: Any) -> Path:
         """Seal a result and keep it; it replaces the file as a whole.
 
-        Raises `Refused`, and keeps nothing, where git does not tell the commit or the files are not
-        those any more that were there at the start.
+        Raises `Refused`, and keeps nothing, where git does not tell the commit or files have
+        changed since the start.
         """
         if self._commit == UNKNOWN_COMMIT:
             raise Refused(
@@ -90,7 +90,8 @@ class SealedResults:
             )
         if self._stamp is not None and self._stamp() != (self._commit, self._code):
             raise Refused(
-                "files of this checkout changed while its tests ran, so their result is of no commit and is not kept"
+                "files of this checkout changed while its tests ran, so their result is of no "
+                "commit and is not kept"
             )
         row: Row = {
             **figures,
@@ -117,8 +118,8 @@ class SealedResults:
         ):
             return False
         content = {name: value for name, value in row.items() if name != SEAL}
-        told = row[SEAL].encode(errors="backslashreplace")  # a text of JSON may be no Unicode
-        return hmac.compare_digest(told, _seal(self._key(), content).encode())
+        claimed = row[SEAL].encode(errors="backslashreplace")  # a JSON text may be no Unicode
+        return hmac.compare_digest(claimed, _seal(self._key(), content).encode())
 
     def _why_not(self, row: Any, suite: str) -> str | None:
         try:
@@ -129,14 +130,14 @@ class SealedResults:
         if not all(isinstance(row.get(name), str) for name in RESULT_FIELDS):
             return "it carries the seal and is no result"
         late = datetime.fromisoformat(row["recorded_at"]) > datetime.now(UTC) + CLOCKS_DIFFER_MAX
-        doubts = {
-            f"it is the result of commit {short_commit(row['commit'])}": row["commit"]
-            != self._commit,
-            "it is the result of other files of the platform": row["code"] != self._code,
-            f"it is the result of the suite {row['suite']!r}": row["suite"] != suite,
-            f"it was recorded at {row['recorded_at']}, which is yet to come": late,
-        }
-        return next((doubt for doubt, holds in doubts.items() if holds), None)
+        commit, recorded = short_commit(row["commit"]), row["recorded_at"]
+        doubts = (
+            (row["commit"] != self._commit, f"it is the result of commit {commit}"),
+            (row["code"] != self._code, "it is the result of other files of the platform"),
+            (row["suite"] != suite, f"it is the result of the suite {row['suite']!r}"),
+            (late, f"it was recorded at {recorded}, which is yet to come"),
+        )
+        return next((doubt for holds, doubt in doubts if holds), None)
 
     def _path(self, suite: str) -> Path:
         return self._home / self._commit / f"{quote(suite, safe='')}.json"
@@ -161,12 +162,14 @@ class SealedResults:
             or found.st_uid != os.geteuid()
         ):
             raise Refused(
-                f"{path}, by which results are sealed, must be a file that its owner alone can read; remove it"
+                f"{path}, by which results are sealed, must be a file that its owner alone can "
+                "read; remove it"
             )
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise Refused(
-                f"{path}, by which results are sealed, is damaged; remove it, and run the tests again"
+                f"{path}, by which results are sealed, is damaged; remove it, and run the tests "
+                "again"
             )
         return key
 

@@ -1,4 +1,4 @@
-"""Redis streams as their reader sees them: consumer groups with what each has to read and to acknowledge."""
+"""Consumer groups of the Redis streams, with their unread and unacknowledged entries."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ STREAMS = (
 def redis_client(url: str, seconds: float, *, text: bool = False) -> "redis.Redis":
     """Make a client whose every wait ends after `seconds`.
 
-    How often the driver tries again by itself differs by its version and by how it is made: never.
+    It never tries again by itself: the library's default differs by version.
     """
     import redis
     from redis.backoff import NoBackoff
@@ -58,9 +58,10 @@ class StreamReader:
         self.while_waiting: Hook | None = None
 
     def groups(self) -> list[Row]:
-        """List groups as {stream, group, lag, pending, length}; a stream that is not there has none. Raises `Unreachable`.
+        """List groups as {stream, group, lag, pending, length}. Raises `Unreachable`.
 
-        `lag` is how many entries the group has still to read, counted up to COUNTED_MAX.
+        `lag` counts the unread entries of the group, up to COUNTED_MAX. A missing stream has no
+        group.
         """
         import redis
 
@@ -75,7 +76,7 @@ class StreamReader:
                 f"Redis cannot be reached: {error}", next_command="rubyops up"
             ) from error
         except BaseException:
-            self._client = None  # the thread that was left behind still uses it, and closes it
+            self._client = None  # the abandoned thread still uses it, and closes it
             self._patience.doubts = True
             raise
         self._patience.doubts = False
@@ -115,7 +116,7 @@ def _of(client: "redis.Redis", stream: str) -> list[Row]:
 def _to_read(client: "redis.Redis", stream: str, read_to: str) -> int:
     """Count the entries after the last one delivered.
 
-    The server's own `lag` is not used: once entries were deleted, Redis 7.0 keeps a wrong figure for good.
+    The server's own `lag` is not used: after a deletion Redis 7.0 keeps a wrong figure for good.
     """
     counted, after = 0, read_to
     while counted < COUNTED_MAX:

@@ -1,6 +1,7 @@
-"""Runs this checkout's own test suites in one pytest process, and says per suite how many tests passed and which did not (LOC-6).
+"""Runs this checkout's own test suites in one pytest process, and counts the results (LOC-6).
 
-The tests bring their own servers: a suite never sees the environment that is being operated on, so it can harm no money.
+The tests bring their own servers. A suite never sees the operated environment, so it can harm no
+money.
 """
 
 import contextlib
@@ -27,8 +28,8 @@ STOP_SECONDS_MAX = 30.0
 KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
 FAILURES_NAMED_MAX = 5
-# Variables of this toolkit, of pytest and of Python (`PYTHONOPTIMIZE` drops every assert) must not steer the tests;
-# a PostgreSQL of one's own may.
+# Variables of this toolkit, of pytest and of Python (`PYTHONOPTIMIZE` drops every assert) must not
+# steer the tests. A chosen PostgreSQL may.
 _OURS = ("RUBYOPS_", "RUBY_", "PYTEST_", "PYTHON", "HYPOTHESIS_", "DATABASE_URL", "REDIS_URL")
 _KEPT = ("RUBYOPS_PG_BIN",)
 
@@ -44,10 +45,11 @@ class PytestSuites:
     def run(
         self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
     ) -> dict[str, Row]:
-        """Run every file of every suite once; return per suite {passed, failed, skipped, failures} and keep that for this commit.
+        """Run every file of every suite once, and keep the result for this commit.
 
-        A file that is not there, or a suite in which nothing passed, is a failure. Raises `TimedOut`, and whatever
-        `while_waiting` raises, after it has stopped the tests.
+        Returns {passed, failed, skipped, failures} for each suite. A missing file is a failure, and
+        so is a file in which nothing passed. Raises `TimedOut`, and the error of `while_waiting`,
+        after the tests were stopped.
         """
         files = sorted({file for named in suites.values() for file in named})
         there = [file for file in files if (self._checkout / file).is_file()]
@@ -72,29 +74,15 @@ class PytestSuites:
     def _pytest(
         self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]
     ) -> str:
-        options = [
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            PLUGIN,
-            "--dist",
-            "loadfile",
-            "-n",
-            str(min(WORKERS_MAX, os.cpu_count() or 1)),
-        ]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *options,
-            "-o",
-            "junit_family=xunit1",
-            f"--junitxml={report}",
-            *files,
-        ]
+        workers = str(min(WORKERS_MAX, os.cpu_count() or 1))
+        plugins = ["-p", "no:cacheprovider", "-p", PLUGIN]
+        reporting = ["-o", "junit_family=xunit1", f"--junitxml={report}"]
+        spread = ["--dist", "loadfile", "-n", workers]
+        options = ["-q", *plugins, *spread, *reporting]
+        command = [sys.executable, "-m", "pytest", *options, *files]
         with output.open("wb") as sink:
-            # A session of its own: Ctrl-C is for the engine, which stops the tests so that they can stop their servers.
+            # A session of its own: the engine hears Ctrl-C, and stops the tests in order, so that
+            # they can stop their servers.
             tests = subprocess.Popen(
                 command,
                 cwd=self._checkout,
@@ -142,31 +130,33 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
 
 
 def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
-    """Read the outcome of every test by its file; where pytest ended without a report, every file has failed with its last words."""
+    """Read the outcome of every test by its file.
+
+    Without a report every file has failed, with the last words of pytest (`told`) as the reason.
+    """
     if not report.exists():
-        return {
-            file: [{"outcome": "failed", "name": f"pytest gave no report: {told.strip()[-500:]}"}]
-            for file in files
-        }
+        name = f"pytest gave no report: {told.strip()[-500:]}"
+        return {file: [{"outcome": "failed", "name": name}] for file in files}
     by_module = {file.removesuffix(".py").replace("/", "."): file for file in files}
     cases: dict[str, list[Row]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
-        # A module that cannot be imported is a case that is named like the module and belongs to no class.
-        module = case.get("classname") or case.get("name") or ""
-        file = next(
-            (
-                by_module[known]
-                for known in by_module
-                if module == known or module.startswith(f"{known}.")
-            ),
-            None,
-        )
+        file = _file_of(case, by_module)
         if file is not None:
             outcome, reason = _outcome(case)
-            cases.setdefault(file, []).append(
-                {"outcome": outcome, "name": case.get("name", ""), "reason": reason}
-            )
+            row = {"outcome": outcome, "name": case.get("name", ""), "reason": reason}
+            cases.setdefault(file, []).append(row)
     return cases
+
+
+def _file_of(case: ElementTree.Element, by_module: Mapping[str, str]) -> str | None:
+    # A module that cannot be imported is a case without a class, named like the module.
+    named = case.get("classname") or case.get("name") or ""
+    found = (
+        file
+        for module, file in by_module.items()
+        if named == module or named.startswith(f"{module}.")
+    )
+    return next(found, None)
 
 
 def _outcome(case: ElementTree.Element) -> tuple[str, str]:
@@ -182,10 +172,6 @@ def _outcome(case: ElementTree.Element) -> tuple[str, str]:
 
 def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]) -> Row:
     found = [(file, case) for file in files for case in cases.get(file, [])]
-    count = {
-        outcome: sum(case["outcome"] == outcome for _, case in found)
-        for outcome in ("passed", "failed", "skipped")
-    }
     failures = [f"{file} is missing" for file in files if file not in there]
     failures += [
         f"{file} has no test that passed"
@@ -198,7 +184,15 @@ def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequen
         for file, case in found
         if case["outcome"] == "not run"
     ]
-    return {**count, "failures": failures[:FAILURES_NAMED_MAX]}
+    return {**count_outcomes(found), "failures": failures[:FAILURES_NAMED_MAX]}
+
+
+def count_outcomes(found: Sequence[tuple[str, Row]]) -> dict[str, int]:
+    """Count tests by outcome: {passed, failed, skipped}."""
+    return {
+        outcome: sum(case["outcome"] == outcome for _, case in found)
+        for outcome in ("passed", "failed", "skipped")
+    }
 
 
 def _any_passed(cases: Sequence[Row]) -> bool:

@@ -1,9 +1,8 @@
-"""Keeps how the test command ended: that all of it passed, what failed, or that it never ended.
+"""Keeps how the test command ended: all of it passed, some tests failed, or it never ended.
 
-The command says when it begins, which takes an earlier result of the same commit back, and hands
-its reports over when it ends. In between no file may have changed, and every test that pytest
-collects must stand in each report and have been called: a run of a part proves nothing to a release
-gate.
+The command notes its begin, which takes an earlier result of the same commit back, and hands its
+reports over at the end. No file may change in between. Every test that pytest collects must stand
+in each report and have been called: a partial run proves nothing to a release gate.
 """
 
 import json
@@ -16,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from rubyops.adapters.results import SealedResults
-from rubyops.adapters.suites import clean_environ, read_cases
+from rubyops.adapters.suites import clean_environ, count_outcomes, read_cases
 from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
 from rubyops.ports import Row
@@ -81,11 +80,13 @@ def _begun(results: SealedResults, note: Path) -> datetime:
         raise Refused(f"{note} was not written by the test command when it began; {BY_HAND}")
     if any(row.get(name) != value for name, value in results.stamped.items()):
         raise Refused(
-            "files of this checkout changed while its tests ran, so their result is of no commit and is not kept"
+            "files of this checkout changed while its tests ran, so their result is of no commit "
+            "and is not kept"
         )
     if results.begun_at(TESTS) not in (row["begun_at"], None):
         raise Refused(
-            "another whole run of this commit began since; its result counts, and this one is not kept"
+            "another whole run of this commit began since; its result counts, and this one is not "
+            "kept"
         )
     return datetime.fromisoformat(row["begun_at"])
 
@@ -104,9 +105,8 @@ def _collected(checkout: Path) -> dict[str, int]:
     )
     found = {file: int(count) for file, count in _COUNTED.findall(done.stdout)}
     if done.returncode != 0 or not found:
-        raise Refused(
-            f"pytest did not say which tests there are: {(done.stdout + done.stderr).strip()[-300:]}"
-        )
+        said = (done.stdout + done.stderr).strip()[-300:]
+        raise Refused(f"pytest did not say which tests there are: {said}")
     return found
 
 
@@ -118,21 +118,19 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
     except (OSError, ElementTree.ParseError) as error:
         raise Refused(f"the report {report.name} cannot be read: {error}") from None
     found = [(file, case) for file, of_file in cases.items() for case in of_file]
-    counts = {
-        outcome: sum(case["outcome"] == outcome for _, case in found)
-        for outcome in ("passed", "failed", "skipped")
-    }
+    counts = count_outcomes(found)
     missing = [file for file, count in wanted.items() if len(cases.get(file, [])) < count]
     if missing:
         ran = len(cases.get(missing[0], []))
         raise Refused(
-            f"the report {report.name} is of a part: {missing[0]} has {wanted[missing[0]]} tests, {ran} of them ran "
-            f"({len(missing)} files like that)"
+            f"the report {report.name} is of a part: {missing[0]} has {wanted[missing[0]]} tests, "
+            f"{ran} of them ran ({len(missing)} files like that)"
         )
     _refuse_unproved(report, found)
     if counts["failed"] or not counts["passed"]:
         raise Refused(
-            f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} passed tests"
+            f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} "
+            "passed tests"
         )
     return counts
 
@@ -142,7 +140,8 @@ def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
     idle = [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "not run"]
     if idle:
         raise Refused(
-            f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} was set up and never called"
+            f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} "
+            "was set up and never called"
         )
     skipped = [(file, case) for file, case in found if case["outcome"] == "skipped"]
     hidden = [
@@ -151,7 +150,8 @@ def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
     if hidden:
         file, case = hidden[0]
         raise Refused(
-            f"the report {report.name} tells of {len(hidden)} skipped tests whose marker does not declare it: "
+            f"the report {report.name} tells of {len(hidden)} skipped tests whose marker does not "
+            "declare it: "
             f"{file}::{case['name']} ({case['reason']}); mark it `embedded_only`, or have it run"
         )
 

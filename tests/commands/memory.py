@@ -1,4 +1,4 @@
-"""A `Read` whose every answer is data: what planning is tested on, and what checks are tested on where no database is asked."""
+"""A `Read` whose every answer is data, for tests of planning and of checks without a database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ ENVIRONMENT = EnvironmentFacts(
 
 @dataclass
 class MemoryRead:
-    """Rows by query name, copies, health answers by (process, copy, path), stream groups and recorded results.
+    """Rows by query name, copies, health by (process, copy, path), stream groups and results.
 
-    A query that was given no rows is an error of the test, so that no command reads what its case does not say.
+    A query without rows is an error of the test: a command reads only the facts of its case.
     """
 
     facts: Mapping[str, Sequence[Row]] = field(default_factory=dict)

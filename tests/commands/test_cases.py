@@ -1,4 +1,7 @@
-"""Every case file below tests/cases: facts and parameters, and exactly the effects, the refusal or the no-op they must give."""
+"""Every case file below tests/cases: facts, parameters, and the exact outcome.
+
+The outcome is a list of effects, a refusal or a no-op.
+"""
 
 import dataclasses
 import importlib

@@ -18,4 +18,4 @@ def stage(overtaken_platform: Stage) -> Iterator[Stage]:
     """The platform under a new run, with every process running; made so again after the test."""
     overtaken_platform.take_over()
     yield overtaken_platform
-    overtaken_platform.toolkit.driver.ensure_up(lambda words: None)
+    overtaken_platform.services.driver.ensure_up(lambda words: None)

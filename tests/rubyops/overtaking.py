@@ -58,7 +58,7 @@ class Stage:
     """
 
     live: Live
-    toolkit: EnvironmentServices
+    services: EnvironmentServices
     other: EnvironmentServices
     token: int = 0
     runs: int = 0
@@ -73,8 +73,8 @@ class Stage:
         self.token = self.other.control.acquire(f"r-{self.runs}", this_process())
         self.other.ports.fence.advance(self.token)
 
-    def mark(self, step: str = "step") -> EffectIdentity:
-        """The mark of an effect of the run in charge."""
+    def identity(self, step: str = "step") -> EffectIdentity:
+        """The identity of an effect of the run in charge."""
         return EffectIdentity(f"r-{self.runs}/{step}/1", f"r-{self.runs}", self.token, "ann")
 
     def act(
@@ -87,11 +87,11 @@ class Stage:
 
         A run held up after its look at the lease does not look again, so `hold` does nothing.
         """
-        return self.toolkit.ports.carry_out(effect, self.context(identity, hold))
+        return self.services.ports.carry_out(effect, self.context(identity, hold))
 
     def context(self, identity: EffectIdentity, hold: Callable[[], None]) -> EffectContext:
         """The context of an effect that nobody stops."""
-        ports = self.toolkit.ports
+        ports = self.services.ports
         return EffectContext(identity, ports.read, ports.check, StopSignal(), print, hold, print)
 
     def play(self, flow: Flow) -> Outcome:
@@ -102,12 +102,12 @@ class Stage:
             def script(self, name: str) -> Flow:
                 return flow
 
-        context = self.context(self.mark("flow"), lambda: None)
-        return e.RunFlow("planted").carry_out(Planted(self.toolkit.access), context)
+        context = self.context(self.identity("flow"), lambda: None)
+        return e.RunFlow("planted").carry_out(Planted(self.services.access), context)
 
     def do(self, effect: e.AnyEffect, step: str) -> Outcome:
         """Carry an effect out under the run in charge."""
-        return self.act(effect, self.mark(step))
+        return self.act(effect, self.identity(step))
 
     def world(self) -> dict[str, object]:
         """Everything that an act can change: rows, processes, files, schemas."""
@@ -124,7 +124,7 @@ class Stage:
         # The supervisor says `starting` for a second after every start; with the same pid nothing has changed.
         seen["processes"] = [
             (copy.process, copy.state.replace("starting", "running"), copy.pid)
-            for copy in self.toolkit.driver.copies()
+            for copy in self.services.driver.copies()
         ]
         seen["exports"] = sorted(
             path.name for path in (self.live.environment.home / "exports").iterdir()

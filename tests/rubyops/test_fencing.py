@@ -169,12 +169,12 @@ def test_an_act_of_an_overtaken_run_is_refused(
 ) -> None:
     effect = prepare(stage)
     assert type(effect) is kind
-    old = stage.mark("act")
+    old = stage.identity("act")
     stage.take_over()
     assert_refused(stage, lambda: stage.act(effect, old))
     if works:
         before = stage.world()
-        assert stage.act(effect, stage.mark("act")).status in ("ok", "noop")
+        assert stage.act(effect, stage.identity("act")).status in ("ok", "noop")
         assert stage.world() != before
 
 

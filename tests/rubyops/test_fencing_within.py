@@ -35,7 +35,7 @@ def test_what_is_not_stopped_yet_runs_on(stage: Stage, monkeypatch: pytest.Monke
     takes_over_before(stage, monkeypatch, Supervisor, "_order", when=2)
     with pytest.raises(LockLost, match="taken over"):
         stage.do(e.StopProcesses(("gateway", "rolling_worker")), "stop")
-    states = {copy.process: copy.state for copy in stage.toolkit.driver.copies()}
+    states = {copy.process: copy.state for copy in stage.services.driver.copies()}
     assert states["gateway"] in ("stopped", "stopping") and states["rolling_worker"] == "running"
 
 
@@ -53,7 +53,7 @@ def test_a_schema_is_not_changed_without_a_token_by_who_was_overtaken(
 ) -> None:
     older("platform", "0007")(stage)
     takes_over_before(stage, monkeypatch, migrations, "present_token")
-    assert_refused(stage, lambda: stage.toolkit.driver.migrate(lambda words: None, None))
+    assert_refused(stage, lambda: stage.services.driver.migrate(lambda words: None, None))
     stage.do(e.Migrate(), "migrate")
 
 
@@ -88,7 +88,11 @@ def test_a_second_try_of_a_call_asks_for_the_lease(
         return HttpAnswer(0, None, "planted")
 
     monkeypatch.setattr(CallClient, "send", unanswered)
-    effect, old, lost = next_pair(stage), stage.mark("act"), LockLost("another run has taken over")
+    effect, old, lost = (
+        next_pair(stage),
+        stage.identity("act"),
+        LockLost("another run has taken over"),
+    )
 
     def hold() -> None:
         if stage.token != old.token:
@@ -97,7 +101,7 @@ def test_a_second_try_of_a_call_asks_for_the_lease(
     assert_refused(stage, lambda: stage.act(effect, old, hold), OutcomeUnknown)
     assert len(sent) == 1
     sent.clear()
-    old = stage.mark("act")
+    old = stage.identity("act")
     assert_refused(stage, lambda: stage.act(effect, old), OutcomeUnknown)
     assert len(sent) == 2, "who does not ask is refused by the service"
 
@@ -169,7 +173,7 @@ def test_an_export_whose_fence_was_lost_before_the_commit_loses_its_name(
 def test_an_export_leaves_alone_what_its_resume_writes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, effect = stage.mark("export"), e.ExportTables(("wallet_policy",))
+    old, effect = stage.identity("export"), e.ExportTables(("wallet_policy",))
     final = exports(stage) / old.effect_id.replace("/", "-")
     real = export._publish
 
@@ -197,7 +201,7 @@ def test_a_backfill_ends_with_the_batch_before(stage: Stage) -> None:
             stage.take_over()
             looks.append(stage.world())
 
-    old = stage.mark("backfill")
+    old = stage.identity("backfill")
     with pytest.raises(LockLost, match="taken over"):
         stage.act(e.Backfill(7, None), old, hold)
     assert_same(stage.world(), looks[-1])
@@ -218,7 +222,7 @@ def test_down_stops_nothing_once_it_was_overtaken(
 ) -> None:
     old = stage.token if has_token else None
     takes_over_before(stage, monkeypatch, Supervisor, "shutdown")
-    assert_refused(stage, lambda: stage.toolkit.driver.down(old))
+    assert_refused(stage, lambda: stage.services.driver.down(old))
 
 
 def test_down_kills_nothing_where_the_supervisor_does_not_answer(
@@ -234,18 +238,18 @@ def test_down_kills_nothing_where_the_supervisor_does_not_answer(
 
 def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LockHeld, match=f"run r-{stage.runs} of .* holds the lock"):
-        take_down(stage.toolkit, print, StopSignal())
+        take_down(stage.services, print, StopSignal())
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     takes_over_before(stage, monkeypatch, LocalDriver, "down")
-    assert_refused(stage, lambda: take_down(stage.toolkit, print, StopSignal()))
+    assert_refused(stage, lambda: take_down(stage.services, print, StopSignal()))
     stage.live.rows("DELETE FROM control.run_lock RETURNING 1", database="control")
     monkeypatch.undo()
     token = stage.live.driver.fence()
     stage.live.close()
-    assert take_down(stage.toolkit, print, StopSignal())
-    assert not stage.toolkit.driver.is_up()
+    assert take_down(stage.services, print, StopSignal())
+    assert not stage.services.driver.is_up()
     assert stage.live.driver.fence() == token + 1
-    assert not take_down(stage.toolkit, print, StopSignal()), (
+    assert not take_down(stage.services, print, StopSignal()), (
         "control does not answer, and nothing runs"
     )
 
@@ -253,7 +257,7 @@ def test_the_line_down_is_a_run_among_runs(stage: Stage, monkeypatch: pytest.Mon
 def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
     old = stage.token
     stage.take_over()
-    assert_refused(stage, lambda: stage.toolkit.ports.fence.advance(old))
+    assert_refused(stage, lambda: stage.services.ports.fence.advance(old))
     assert (stage.live.gate()["fence_token"], stage.live.driver.fence()) == (
         stage.token,
         stage.token,
@@ -261,9 +265,9 @@ def test_a_lower_token_raises_no_fence(stage: Stage) -> None:
 
 
 def test_a_freeze_is_lowered_by_the_run_in_charge_alone(stage: Stage) -> None:
-    old, epoch = stage.mark("thaw"), stage.live.gate()["freeze_epoch"] + 1
+    old, epoch = stage.identity("thaw"), stage.live.gate()["freeze_epoch"] + 1
     stage.take_over()
-    port = freeze.connect(stage.toolkit.access)
+    port = freeze.connect(stage.services.access)
     assert_refused(stage, lambda: port.lower_fence_row(old, "open", epoch, None))
 
 
@@ -283,9 +287,9 @@ def test_a_long_act_does_not_keep_the_brake_from_being_raised(stage: Stage) -> N
 
 
 def test_who_has_no_token_starts_and_stops_nothing(stage: Stage) -> None:
-    assert_refused(stage, lambda: stage.toolkit.driver.stop(("gateway",), None))
+    assert_refused(stage, lambda: stage.services.driver.stop(("gateway",), None))
     stopped(stage)
-    assert_refused(stage, lambda: stage.toolkit.driver.start(("gateway",), None))
+    assert_refused(stage, lambda: stage.services.driver.start(("gateway",), None))
 
 
 def test_a_damaged_fence_is_refused_and_not_taken_for_none(stage: Stage) -> None:
@@ -294,6 +298,6 @@ def test_a_damaged_fence_is_refused_and_not_taken_for_none(stage: Stage) -> None
     file.write_text("junk")
     try:
         with pytest.raises(Refused, match="holds 'junk' where one fencing token belongs"):
-            stage.toolkit.driver.stop(("gateway",), stage.token)
+            stage.services.driver.stop(("gateway",), stage.token)
     finally:
         file.write_text(kept)

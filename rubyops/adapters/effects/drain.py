@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rubyops.adapters.access import Access, WalletRules
 from rubyops.adapters.actor import CANARY_BRAND, derived
-from rubyops.adapters.database import Busy, Link
+from rubyops.adapters.database import DatabaseBusy, Link
 from rubyops.effects.drain import DrainPort
 from rubyops.ports import EffectIdentity
 
@@ -20,7 +20,7 @@ class Outbox:
         """Count under a table lock; None when an open transaction kept the lock."""
         try:
             row = self.platform.one("ops_count_unpublished", lock_timeout_ms=lock_timeout_ms)
-        except Busy:
+        except DatabaseBusy:
             return None
         return int(row["unpublished"])
 

@@ -1,4 +1,4 @@
-"""Exports tables in one snapshot; nothing bears its final name before all of it is on the disk."""
+"""Exports tables in one snapshot; a folder has its final name once all of it is on the disk."""
 
 import hashlib
 import json
@@ -25,25 +25,26 @@ MANIFEST = "manifest.json"
 
 
 def export_tables(
-    link: Link, exports: Path, mark: EffectIdentity, tables: Sequence[str]
+    link: Link, exports: Path, identity: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, object]:
-    """Copy the tables as CSV into a folder named after the effect, with rows, bytes and sha256 of each in its manifest.
+    """Copy the tables as CSV into a folder named after the effect; return its manifest.
 
-    A repeat of the same effect finds the complete folder and returns its manifest. Raises `LockLost`,
-    and leaves nothing, when the mark's token is overtaken before the folder has its name.
+    The manifest has rows, bytes and sha256 of each table. A repeat of the same effect finds the
+    complete folder. Raises `LockLost`, and leaves nothing, when the effect's token is overtaken
+    before the folder has its name.
     """
-    final = exports / mark.effect_id.replace("/", "-")
+    final = exports / identity.effect_id.replace("/", "-")
     if final.exists():
         done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
         return done
-    # Named by the token too: a run that was overtaken and goes on must not touch what its resume
-    # writes under the same effect.
-    unfinished = final.with_name(f".{final.name}.{mark.token}.unfinished")
+    # The token is in the name: an overtaken run that goes on must not touch the files that its
+    # resume writes under the same effect.
+    unfinished = final.with_name(f".{final.name}.{identity.token}.unfinished")
     try:
-        return _write(link, unfinished, final, mark, tables)
+        return _write(link, unfinished, final, identity, tables)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        link.rows("fence_hold", token=mark.token)
+        link.rows("fence_hold", token=identity.token)
         left = [str(folder) for folder in (unfinished, final) if folder.exists()]
         told = "no file of it was left. Make room and repeat."
         if left:
@@ -55,22 +56,22 @@ def export_tables(
 
 
 def _write(
-    link: Link, unfinished: Path, final: Path, mark: EffectIdentity, tables: Sequence[str]
+    link: Link, unfinished: Path, final: Path, identity: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, object]:
     unfinished.mkdir(mode=0o700, parents=True)
     manifest: dict[str, object] = {
-        "effect": mark.effect_id,
+        "effect": identity.effect_id,
         "folder": str(final),
         "taken_at": datetime.now(UTC).isoformat(),
-        "tables": _copy_all(link, unfinished, mark, tables),
+        "tables": _copy_all(link, unfinished, identity, tables),
     }
     write_new(unfinished / MANIFEST, json.dumps(manifest, indent=2) + "\n")
     sync_folder(unfinished)
-    _publish(link, unfinished, final, mark)
+    _publish(link, unfinished, final, identity)
     return manifest
 
 
-def _publish(link: Link, unfinished: Path, final: Path, mark: EffectIdentity) -> None:
+def _publish(link: Link, unfinished: Path, final: Path, identity: EffectIdentity) -> None:
     """Give the folder its name, and have that on the disk, while the fence is held.
 
     A fence that was lost before the commit, and a disk that fails, take the name away again.
@@ -78,32 +79,32 @@ def _publish(link: Link, unfinished: Path, final: Path, mark: EffectIdentity) ->
     named = False
     try:
         with link.blocks("fence_hold_briefly") as connection, connection.transaction():
-            _hold(connection, mark)
+            _hold(connection, identity)
             unfinished.rename(final)
             named = True
             sync_folder(final.parent)
             # Again: psycopg keeps silent about a connection that it finds closed at the commit.
-            _hold(connection, mark)
+            _hold(connection, identity)
     except (RubyopsError, OSError):
         if named:
             shutil.rmtree(final, ignore_errors=True)
-        link.rows("fence_hold", token=mark.token)
+        link.rows("fence_hold", token=identity.token)
         raise
 
 
-def _hold(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
-    connection.execute(sql.query("fence_hold_briefly"), {"token": mark.token})
+def _hold(connection: psycopg.Connection[dict[str, object]], identity: EffectIdentity) -> None:
+    connection.execute(sql.query("fence_hold_briefly"), {"token": identity.token})
 
 
 def _copy_all(
-    link: Link, folder: Path, mark: EffectIdentity, tables: Sequence[str]
+    link: Link, folder: Path, identity: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, dict[str, object]]:
     with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
             with connection.transaction():
-                _confirm(connection, mark)
+                _confirm(connection, identity)
                 return {
                     table: _copy(connection, folder / f"{table}.csv", table) for table in tables
                 }
@@ -112,11 +113,11 @@ def _copy_all(
                 connection.isolation_level, connection.read_only = None, None
 
 
-def _confirm(connection: psycopg.Connection[dict[str, object]], mark: EffectIdentity) -> None:
-    """Raise `LockLost` unless the mark's token is the present one; a snapshot cannot hold it."""
+def _confirm(connection: psycopg.Connection[dict[str, object]], identity: EffectIdentity) -> None:
+    """Raise `LockLost` unless the effect's token is the present one; a snapshot cannot hold it."""
     present = connection.execute(sql.query("fence_present")).fetchone()
-    if present is None or present["token"] != mark.token:
-        token = f"fencing token {mark.token} was overtaken"
+    if present is None or present["token"] != identity.token:
+        token = f"fencing token {identity.token} was overtaken"
         raise overtaken(f"{token}, so nothing was exported")
 
 

@@ -4,7 +4,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from rubyops.adapters.access import Access, WalletRules
 from rubyops.adapters.control import ControlDatabase
-from rubyops.adapters.database import Busy, Link
+from rubyops.adapters.database import DatabaseBusy, Link
 from rubyops.adapters.driver import Driver
 from rubyops.effects.freeze import FreezePort
 from rubyops.model.freeze import FreezeChange, FreezeTruth
@@ -38,11 +38,11 @@ class FreezeLevels:
     def lift_wanted(
         self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Lift the layers of the run or owner, and those taken over, once per effect id."""
+        """Lift the layers of the run or owner, and a taken-over one, once per effect id."""
         return self._control.lift_freeze(identity, reason, take_over, change_no)
 
     def raise_fence_row(self, level: str, epoch: int, patience_ms: int) -> None:
-        """Mirror a raised freeze, then settle it. Raises `Busy` when held up."""
+        """Mirror a raised freeze, then wait for earlier money. Raises `DatabaseBusy`."""
         self._link.rows("ops_raise_freeze", level=level, epoch=epoch)
         self._link.rows("ops_settle_freeze", epoch=epoch, patience_ms=patience_ms)
 
@@ -51,7 +51,7 @@ class FreezeLevels:
     ) -> None:
         """Mirror a lowered freeze; the gate is asked for again while it is held."""
         patient = Retrying(
-            retry=retry_if_exception_type(Busy),
+            retry=retry_if_exception_type(DatabaseBusy),
             stop=stop_after_delay(GATE_SECONDS),
             wait=wait_fixed(GATE_PAUSE_SECONDS),
             reraise=True,

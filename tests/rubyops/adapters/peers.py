@@ -61,7 +61,10 @@ def stopped(pid: int) -> Iterator[None]:
 
 def backends(dsn: str) -> list[int]:
     """Name the server processes of the toolkit's connections to this database."""
-    question = "SELECT pid FROM pg_stat_activity WHERE application_name = 'rubyops' AND datname = current_database()"
+    question = (
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE application_name = 'rubyops' AND datname = current_database()"
+    )
     with psycopg.connect(dsn) as connection:
         return [int(row[0]) for row in connection.execute(question)]
 

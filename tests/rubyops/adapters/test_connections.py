@@ -17,7 +17,8 @@ def test_the_search_path_of_a_role_puts_nothing_before_the_built_in_functions(
             "CREATE FUNCTION public.version() RETURNS text LANGUAGE sql AS $$SELECT 'planted'$$"
         )
         person.execute(
-            f"ALTER ROLE {READER} IN DATABASE {platform_db.name} SET search_path = public, pg_catalog".encode()
+            f"ALTER ROLE {READER} IN DATABASE {platform_db.name} "
+            "SET search_path = public, pg_catalog".encode()
         )
     with psycopg.connect(platform_db.dsn(READER)) as plain:
         assert plain.execute("SELECT version()").fetchone() == ("planted",)

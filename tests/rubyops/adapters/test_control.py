@@ -60,69 +60,71 @@ def test_of_another_host_nothing_is_known_until_the_lease_ends(
     control.acquire("r-2", HERE)
 
 
-def mark_of(run_id: str, token: int = 0, *, owner: str = "", effect: str = "f/1") -> EffectIdentity:
+def identity_of(
+    run_id: str, token: int = 0, *, owner: str = "", effect: str = "f/1"
+) -> EffectIdentity:
     return EffectIdentity(f"{run_id}/{effect}", run_id, token, "me", owner or f"run:{run_id}")
 
 
 def test_the_brake_needs_no_lock_and_acts_once_per_effect(control: ControlDatabase) -> None:
     control.acquire("r-other", HERE)
-    first = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    first = control.raise_freeze(identity_of("r-1"), "ingress", "why")
     assert (first.epoch, first.level, first.applied) == (1, "ingress", True)
-    again = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    again = control.raise_freeze(identity_of("r-1"), "ingress", "why")
     assert (again.epoch, again.present, again.applied) == (1, 1, False)
-    sealed = control.raise_freeze(mark_of("r-1", effect="s/1"), "sealed", "why")
+    sealed = control.raise_freeze(identity_of("r-1", effect="s/1"), "sealed", "why")
     assert (sealed.epoch, sealed.level) == (2, "sealed")
-    down = control.raise_freeze(mark_of("r-1", effect="t/1"), "ingress", "why")
+    down = control.raise_freeze(identity_of("r-1", effect="t/1"), "ingress", "why")
     assert (down.level, down.applied) == ("sealed", False), "a layer never goes down"
     assert control.last_freeze_of("r-1") == (2, "sealed")
 
 
 def test_the_strictest_layer_is_in_force_and_each_lifts_its_own(control: ControlDatabase) -> None:
-    control.raise_freeze(mark_of("r-1"), "sealed", "rollback")
-    control.raise_freeze(mark_of("r-2", owner="person:ann"), "ingress", "fraud")
+    control.raise_freeze(identity_of("r-1"), "sealed", "rollback")
+    control.raise_freeze(identity_of("r-2", owner="person:ann"), "ingress", "fraud")
     token = control.acquire("r-3", HERE)
     with pytest.raises(Refused, match="belongs"):
-        control.lift_freeze(mark_of("r-3", token), "", "", 0)
-    lifted = control.lift_freeze(mark_of("r-3", token, owner="person:ann"), "all clear", "", 0)
+        control.lift_freeze(identity_of("r-3", token), "", "", 0)
+    lifted = control.lift_freeze(identity_of("r-3", token, owner="person:ann"), "all clear", "", 0)
     assert (lifted.level, lifted.applied) == ("sealed", True), "the run's freeze stays"
-    taken = control.take_over_freeze(mark_of("r-3", token, effect="o/1"), "r-1")
+    taken = control.take_over_freeze(identity_of("r-3", token, effect="o/1"), "r-1")
     assert taken.level == "sealed"
-    assert control.lift_freeze(mark_of("r-3", token, effect="l/2"), "", "", 0).level == "open"
+    assert control.lift_freeze(identity_of("r-3", token, effect="l/2"), "", "", 0).level == "open"
     with pytest.raises(Refused, match="no freeze to take over"):
-        control.take_over_freeze(mark_of("r-3", token, effect="o/2"), "r-1")
+        control.take_over_freeze(identity_of("r-3", token, effect="o/2"), "r-1")
 
 
 def test_only_the_holder_lifts(control: ControlDatabase) -> None:
     token = control.acquire("r-1", HERE)
-    control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    control.raise_freeze(identity_of("r-1"), "ingress", "why")
     with pytest.raises(LockLost):
-        control.lift_freeze(mark_of("r-1", token - 1, effect="l/1"), "", "", 0)
+        control.lift_freeze(identity_of("r-1", token - 1, effect="l/1"), "", "", 0)
     with pytest.raises(LockLost):
-        control.take_over_freeze(mark_of("r-0", token, effect="o/1"), "r-1")
+        control.take_over_freeze(identity_of("r-0", token, effect="o/1"), "r-1")
     assert control.freeze().level == "ingress"
 
 
 def test_a_repeat_after_somebody_lifted_it_tells_both_epochs(control: ControlDatabase) -> None:
     token = control.acquire("r-1", HERE)
-    control.raise_freeze(mark_of("r-1"), "ingress", "why")
-    control.lift_freeze(mark_of("r-1", token, effect="l/1"), "", "", 0)
-    again = control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    control.raise_freeze(identity_of("r-1"), "ingress", "why")
+    control.lift_freeze(identity_of("r-1", token, effect="l/1"), "", "", 0)
+    again = control.raise_freeze(identity_of("r-1"), "ingress", "why")
     assert (again.applied, again.epoch, again.present, again.level) == (False, 1, 2, "open")
 
 
 def test_a_second_freeze_of_a_person_is_a_freeze_of_its_own(control: ControlDatabase) -> None:
     ann = "person:ann"
-    control.raise_freeze(mark_of("r-1", owner=ann), "ingress", "test")
-    second = control.raise_freeze(mark_of("r-2", owner=ann), "ingress", "suspected fraud")
+    control.raise_freeze(identity_of("r-1", owner=ann), "ingress", "test")
+    second = control.raise_freeze(identity_of("r-2", owner=ann), "ingress", "suspected fraud")
     assert (second.applied, second.epoch) == (True, 2)
 
 
 def test_a_run_changes_only_the_freeze_that_it_knows(control: ControlDatabase) -> None:
     token = control.acquire("r-1", HERE)
-    control.raise_freeze(mark_of("r-0"), "ingress", "fraud")
+    control.raise_freeze(identity_of("r-0"), "ingress", "fraud")
 
     def stale(effect: str) -> EffectIdentity:
-        return replace(mark_of("r-1", token, effect=effect), known_epoch=0)
+        return replace(identity_of("r-1", token, effect=effect), known_epoch=0)
 
     with pytest.raises(Overruled, match="epoch 1, and this run knows epoch 0"):
         control.raise_freeze(stale("f/1"), "sealed", "why")
@@ -131,44 +133,44 @@ def test_a_run_changes_only_the_freeze_that_it_knows(control: ControlDatabase) -
     with pytest.raises(Overruled, match="in run r-0"):
         control.lift_freeze(stale("l/1"), "", "r-0", 0)
     assert control.freeze().level == "ingress"
-    now = replace(mark_of("r-1", token), known_epoch=1)
+    now = replace(identity_of("r-1", token), known_epoch=1)
     assert control.raise_freeze(now, "sealed", "why").epoch == 2
 
 
 def test_a_freeze_is_lifted_only_on_the_change_that_was_verified(control: ControlDatabase) -> None:
     token = control.acquire("r-1", HERE)
-    control.raise_freeze(mark_of("r-1"), "ingress", "why")
+    control.raise_freeze(identity_of("r-1"), "ingress", "why")
     control.note_change("stop processes", "me")
-    mark = mark_of("r-1", token, effect="l/1")
+    identity = identity_of("r-1", token, effect="l/1")
     with pytest.raises(Overruled, match="change 1, verified 0"):
-        control.lift_freeze(mark, "", "", 0)
+        control.lift_freeze(identity, "", "", 0)
     with pytest.raises(Overruled, match="not verified"):
-        control.lift_freeze(mark, "", "", None)
-    assert control.lift_freeze(mark, "", "", 1).level == "open"
+        control.lift_freeze(identity, "", "", None)
+    assert control.lift_freeze(identity, "", "", 1).level == "open"
     control.note_change("stop processes", "me")
     with pytest.raises(Overruled, match="change 2, verified 1"):
-        control.lift_freeze(mark, "", "", 1)  # the repeat of a resume
+        control.lift_freeze(identity, "", "", 1)  # the repeat of a resume
 
 
 def test_a_freeze_is_taken_over_and_lifted_in_one_act(control: ControlDatabase) -> None:
     token = control.acquire("r-2", HERE)
-    control.raise_freeze(mark_of("r-1"), "sealed", "why")
-    mark = mark_of("r-2", token, effect="l/1")
+    control.raise_freeze(identity_of("r-1"), "sealed", "why")
+    identity = identity_of("r-2", token, effect="l/1")
     with pytest.raises(Refused, match="run r-0 has no freeze to take over"):
-        control.lift_freeze(mark, "", "r-0", 0)
-    assert control.lift_freeze(mark, "", "r-1", 0).level == "open"
+        control.lift_freeze(identity, "", "r-0", 0)
+    assert control.lift_freeze(identity, "", "r-1", 0).level == "open"
 
 
 def test_a_verification_passes_only_on_the_state_that_it_began_on(control: ControlDatabase) -> None:
     token = control.acquire("r-1", HERE)
-    control.begin_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
+    control.begin_verification(identity_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
     with pytest.raises(CheckFailed, match="freeze epoch: 1 -> 2"):
-        control.pass_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 2}})
-    control.pass_verification(mark_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
+        control.pass_verification(identity_of("r-1", token), "smoke", {"freeze": {"epoch": 2}})
+    control.pass_verification(identity_of("r-1", token), "smoke", {"freeze": {"epoch": 1}})
     with pytest.raises(LockLost):
-        control.begin_verification(mark_of("r-1", token - 1), "smoke", {})
+        control.begin_verification(identity_of("r-1", token - 1), "smoke", {})
     with pytest.raises(LockLost):
-        control.pass_verification(mark_of("r-1", token - 1), "smoke", {"freeze": {"epoch": 1}})
+        control.pass_verification(identity_of("r-1", token - 1), "smoke", {"freeze": {"epoch": 1}})
 
 
 def test_the_anchor_never_goes_back(control: ControlDatabase) -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that hangs holds no call longer than its bound, and nothing waits for it afterwards."""
+"""A PostgreSQL that hangs holds no call longer than its bound, and no later call waits for it."""
 
 import contextlib
 import os
@@ -220,7 +220,7 @@ def test_another_call_of_this_process_is_named() -> None:
     assert seconds[0] < 3 * SHORT.call
 
 
-MARK = EffectIdentity("r-1/export/1", "r-1", 0, "ann")
+IDENTITY = EffectIdentity("r-1/export/1", "r-1", 0, "ann")
 
 
 @pytest.mark.embedded_only(reason=SERVERS_OF_OURS)
@@ -233,10 +233,10 @@ def test_an_export_is_bounded_by_the_block(platform_db: TestDatabase, tmp_path: 
         timed() as seconds,
         pytest.raises(Unreachable, match="did not answer ops_export_table"),
     ):
-        export_tables(link, tmp_path, MARK, ("wallet_currency",))
+        export_tables(link, tmp_path, IDENTITY, ("wallet_currency",))
     assert seconds[0] < 3 * SHORT.long
     assert list(tmp_path.glob("r-*")) == []
-    assert export_tables(link, tmp_path, MARK, ("wallet_currency",))["tables"]
+    assert export_tables(link, tmp_path, IDENTITY, ("wallet_currency",))["tables"]
     link.close()
 
 

@@ -24,8 +24,8 @@ from tests.cluster import TestDatabase
 TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
 
 
-def mark(effect: int) -> EffectIdentity:
-    """A mark of a run on a platform whose fence nobody has raised."""
+def identity(effect: int) -> EffectIdentity:
+    """The identity of an effect on a platform whose fence nobody has raised."""
     return EffectIdentity(f"r-1/export/{effect}", "r-1", 0, "ann")
 
 
@@ -42,20 +42,20 @@ def test_an_export_whose_name_is_not_on_the_disk_is_none(
     with monkeypatch.context() as broken:
         broken.setattr(export, "sync_folder", fail)
         with pytest.raises(RubyopsError, match=r"\(Input/output error\); no file of it was left"):
-            export_tables(link, tmp_path, mark(1), TABLES)
+            export_tables(link, tmp_path, identity(1), TABLES)
         assert list(tmp_path.iterdir()) == []
         broken.setattr(shutil, "rmtree", lambda folder, ignore_errors: None)
         with pytest.raises(RubyopsError, match="could not be removed. Remove that") as told:
-            export_tables(link, tmp_path, mark(1), TABLES)
+            export_tables(link, tmp_path, identity(1), TABLES)
         assert str(final) in told.value.message
     final.rename(tmp_path / "removed")
-    assert export_tables(link, tmp_path, mark(1), TABLES)["folder"] == str(final)
+    assert export_tables(link, tmp_path, identity(1), TABLES)["folder"] == str(final)
     link.close()
 
 
 def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Path) -> None:
     link = Link(lambda: platform_db.dsn("rubyops_ops"), "platform")
-    manifest = export_tables(link, tmp_path, mark(1), TABLES)
+    manifest = export_tables(link, tmp_path, identity(1), TABLES)
     folder = tmp_path / "r-1-export-1"
     assert sorted(path.name for path in folder.iterdir()) == [
         "manifest.json",
@@ -67,9 +67,9 @@ def test_an_export_is_whole_or_not_there(platform_db: TestDatabase, tmp_path: Pa
         len(list(csv.reader(data.decode().splitlines()))) - 1,
         hashlib.sha256(data).hexdigest(),
     )
-    assert export_tables(link, tmp_path, mark(1), TABLES) == manifest
+    assert export_tables(link, tmp_path, identity(1), TABLES) == manifest
     with pytest.raises(RubyopsError, match="has no schema|refused"):
-        export_tables(link, tmp_path, mark(2), ("wallet_topology", "no_such_table"))
+        export_tables(link, tmp_path, identity(2), ("wallet_topology", "no_such_table"))
     assert not (tmp_path / "r-1-export-2").exists()
     assert link.one("ops_has_money")["ready"], "the connection is as it was"
 

@@ -1,4 +1,7 @@
-"""The runner of suites on a checkout of the test's own: what passes, and every way in which a suite must not be taken for passed."""
+"""The runner of suites on a checkout of the test's own.
+
+One suite passes. Every other way to end must not be taken for passed.
+"""
 
 import os
 import time
@@ -19,8 +22,17 @@ FILES = {
     "test_unreadable.py": "import no_such_module\n",
     "test_empty.py": "x = 1\n",
     "test_skipped.py": "import pytest\n@pytest.mark.skip(reason='later')\ndef test_later(): pass\n",
-    "test_environment.py": "import os\ndef test_it(): assert not [n for n in os.environ if n in ('RUBYOPS_HOME', 'RUBYOPS_FAILPOINT')]\n",
-    "test_slow.py": "import pathlib, time\ndef test_it():\n    pathlib.Path('began').touch()\n    time.sleep(60)\n",
+    "test_environment.py": (
+        "import os\n"
+        "OURS = ('RUBYOPS_HOME', 'RUBYOPS_FAILPOINT')\n"
+        "def test_it(): assert not [n for n in os.environ if n in OURS]\n"
+    ),
+    "test_slow.py": (
+        "import pathlib, time\n"
+        "def test_it():\n"
+        "    pathlib.Path('began').touch()\n"
+        "    time.sleep(60)\n"
+    ),
 }
 
 
@@ -141,7 +153,7 @@ def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(
 
 
 def _processes_in(folder: Path) -> list[str]:
-    """Name every process that works in this folder; one that ends while it is looked at does not."""
+    """Name every process that works in this folder; one that ends meanwhile does not count."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

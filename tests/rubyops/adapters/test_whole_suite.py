@@ -20,7 +20,9 @@ from tests.conftest import EMBEDDED_ONLY
 
 COMMIT, CODE = "a" * 40, "c" * 64
 FILES = {
-    "tests/test_one.py": "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_it(n): pass\n",
+    "tests/test_one.py": (
+        "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_it(n): pass\n"
+    ),
     "tests/test_two.py": "def test_it(): pass\ndef test_that(): pass\n",
 }
 

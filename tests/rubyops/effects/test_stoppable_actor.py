@@ -15,7 +15,7 @@ from rubyops.stop_signal import StopSignal
 from rubyops.testing.reading import StillRead
 
 ANN = CanaryPlayer("brand", "player", "EUR", "session", None)
-MARK = EffectIdentity("r-1/flow/1", "r-1", 1, "ann")
+IDENTITY = EffectIdentity("r-1/flow/1", "r-1", 1, "ann")
 CALLS: dict[str, Callable[[Actor], object]] = {
     "read": lambda actor: actor.read,
     "player": lambda actor: actor.player("one"),
@@ -94,7 +94,7 @@ def test_a_flow_is_given_such_an_actor() -> None:
         actor.player("two")
 
     nothing: Any = None
-    context = EffectContext(MARK, nothing, nothing, stop, nothing, nothing, nothing)
+    context = EffectContext(IDENTITY, nothing, nothing, stop, nothing, nothing, nothing)
     with pytest.raises(Interrupted):
         RunFlow("x").carry_out(Port(), context)
     assert inner.asked == ["player"]

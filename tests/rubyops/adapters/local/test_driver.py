@@ -1,4 +1,4 @@
-"""The local driver on the real platform: up and down, taken ports, killed servers and supervisors."""
+"""The local driver on a real platform: up, down, taken ports, killed servers and supervisors."""
 
 import os
 import shutil

@@ -16,13 +16,14 @@ pytestmark = pytest.mark.fault
 
 
 def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
-    mark = tmp_path / "pids"
-    script = f"import os, time; os.fork(); open({str(mark)!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
+    pids = tmp_path / "pids"
+    note = f"open({str(pids)!r}, 'a').write(f'{{os.getpid()}}\\n')"
+    script = f"import os, time; os.fork(); {note}; time.sleep(600)"
     with timed() as seconds, pytest.raises(TimedOut, match=r"did not end within 1\.5 s"):
         run_program([sys.executable, "-c", script], 1.5)
     assert seconds[0] < 6
     deadline = time.monotonic() + 5
-    while any(orphans.is_alive(int(pid)) for pid in mark.read_text().split()):
+    while any(orphans.is_alive(int(pid)) for pid in pids.read_text().split()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -1,4 +1,7 @@
-"""The kept supervisor: groups stop together and within a bound, a killed supervisor's programs are found and ended."""
+"""The kept supervisor: groups stop together and within a bound.
+
+Programs of a killed supervisor are found and ended.
+"""
 
 import fcntl
 import os
@@ -93,7 +96,10 @@ def test_what_a_killed_supervisor_leaves_is_ended(home: Path, supervisor: Superv
 def test_a_program_that_ignores_the_signal_is_killed_within_the_bound(
     home: Path, supervisor: Supervisor
 ) -> None:
-    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(600)"
+    )
     launch(supervisor, [program(home, "deaf", (sys.executable, "-c", stubborn))])
     until(supervisor, "deaf", "running")
     began = time.monotonic()
