@@ -11,7 +11,7 @@ from commands._pairs import active_pair, refuse_unless_in_force
 from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned, option
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
@@ -37,6 +37,20 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want the drafts unless all are saved; refuse a seed beside another one."""
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
+    _refuse_second_seed(code, saved)
+    policies = _policies(code, read)
+    seeded = {row["version"] for row in saved} & set(SEED_VERSIONS[code])
+    without_policy = seeded - {row["version"] for row in policies}
+    if saved and not without_policy:
+        present = active_pair(read)
+        if present is not None:
+            refuse_unless_in_force(present, read)
+        versions = ", ".join(f"v{row['version']}" for row in saved)
+        return NoOp(f"{code} {versions} is saved, its policies too")
+    return Planned((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
+
+
+def _refuse_second_seed(code: str, saved: list[Row]) -> None:
     others = sorted({row["code"] for row in saved} - {code})
     if others:
         raise Refused(
@@ -44,11 +58,14 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
             "exactly one seed (LOC-3). Show the other topology in an environment of its own.",
             next_command="rubyops --help",
         )
-    shipped = SEED_VERSIONS[code]
+
+
+def _policies(code: str, read: Read) -> list[Row]:
+    """Return the saved policies of the seed. Raises `Refused` for another topology's."""
     policies = [
         row
         for row in read.rows("facts_policies")
-        if row["policy_key"] == DEFAULT_POLICY_KEY and row["version"] in shipped
+        if row["policy_key"] == DEFAULT_POLICY_KEY and row["version"] in SEED_VERSIONS[code]
     ]
     taken = [
         f"v{row['version']} for {row['topology_code']}"
@@ -61,16 +78,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
             "so the seed would have no policy. Show this topology in an environment of its own.",
             next_command="rubyops policy show",
         )
-    without = {row["version"] for row in saved} & set(shipped) - {
-        row["version"] for row in policies
-    }
-    if saved and not without:
-        present = active_pair(read)
-        if present is not None:
-            refuse_unless_in_force(present, read)
-        versions = ", ".join(f"v{row['version']}" for row in saved)
-        return NoOp(f"{code} {versions} is saved, its policies too")
-    return Planned((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
+    return policies
 
 
 COMMAND = Command("topology-seed", Params, plan)

@@ -240,6 +240,15 @@ class Script:
             limit=LEDGER_ROWS_MAX,
         )
 
+    def expect_moves(self, account: str, *deltas: int) -> None:
+        """Demand exactly these ledger rows of an account, in minor units, the oldest first."""
+        moved = [row["delta"] for row in self.ledger() if row["account"] == account]
+        self.expect(f"ledger rows of {account}", moved, list(deltas))
+
+    def expect_holdings(self, held: Mapping[str, int]) -> None:
+        """Demand the player's holdings at the end: minor units per account."""
+        self.expect("what the player holds at the end", self.holdings(), held)
+
     def rollings(self) -> dict[str, Row]:
         """Return the player's rollings of rolling_service by id; amounts in minor units."""
         path = f"/internal/rolling/players/{self.player.player_id}"

@@ -33,7 +33,7 @@ def both_active(actor: Actor) -> dict[str, object]:
         held[_account(script, SIDES[side][0])] = (
             held.get(_account(script, SIDES[side][0]), 0) + script.minor(AMOUNT) + gained
         )
-    script.expect("what the player holds at the end", script.holdings(), held)
+    script.expect_holdings(held)
     script.tips_agree()
     return {"player_id": script.player.player_id, "rollings": rollings}
 
@@ -91,17 +91,10 @@ def _owe(script: Script, rollings: dict[str, str]) -> None:
     known = script.rollings()
     multiples = script.active_documents()["policy"]["rolling"]["bonus"]
     for side, providers in SIDES.items():
-        rolling, bucket = (
-            known[rollings[side]],
-            BONUS_BUCKETS[script.topology][PROVIDERS[providers[0]]],
-        )
-        required = int(
-            (script.minor(AMOUNT) * Decimal(multiples[bucket])).to_integral_value(ROUND_CEILING)
-        )
-        found = {
-            name: rolling[name]
-            for name in ("bucket_type_code", "state", "amount", "turnover", "target_turnover")
-        }
+        rolling = known[rollings[side]]
+        bucket = BONUS_BUCKETS[script.topology][PROVIDERS[providers[0]]]
+        owed = script.minor(AMOUNT) * Decimal(multiples[bucket])
+        required = int(owed.to_integral_value(ROUND_CEILING))
         expected = {
             "bucket_type_code": bucket,
             "state": "ACTIVE",
@@ -109,6 +102,7 @@ def _owe(script: Script, rollings: dict[str, str]) -> None:
             "turnover": counted[side],
             "target_turnover": part_of_brand(script, required),
         }
+        found = {name: rolling[name] for name in expected}
         script.expect(f"the rolling of the {side} bonus", found, expected)
 
 

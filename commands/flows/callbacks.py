@@ -3,7 +3,7 @@
 A callback that names sources is refused and moves nothing.
 """
 
-from commands.flows._script import WITHDRAWABLE, Script, begin
+from commands.flows._script import WITHDRAWABLE, Bet, Script, begin
 from rubyops.ports import Actor, HttpAnswer
 
 PROVIDER = "mocksports"
@@ -21,48 +21,33 @@ def cannot_override(actor: Actor) -> dict[str, object]:
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(PROVIDER))
     named = _named(script)
     for field, value in named.items():
-        _refused(
-            script,
-            f"a bet that names {field}",
-            field,
-            script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value}),
-        )
+        answer = script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value})
+        _refused(script, f"a bet that names {field}", field, answer)
     bet = script.bet(PROVIDER, STAKE, key="plain")
     script.expect("the funding breakdown", bet.funding, {_normal(script): script.minor(STAKE)})
     for command, more in (("settle", {"payout": STAKE}), ("rollback", {})):
         for field, value in named.items():
-            body = {
-                "player_id": script.player.player_id,
-                "bet_id": bet.bet_id,
-                "round_id": bet.round_id,
-                **more,
-                field: value,
-            }
-            answer = actor.as_provider(
-                PROVIDER,
-                script.player,
-                f"/v2/bets/{command}",
-                body,
-                key=script.key(f"{command}-{field}"),
-            )
-            _refused(script, f"a {command} that names {field}", field, answer)
+            _close_is_refused(script, bet, command, field, {**more, field: value})
+
     script.rollback(bet, key="plain")
-    stake, moved = (
-        script.minor(STAKE),
-        [row["delta"] for row in script.ledger() if row["account"] == _normal(script)],
-    )
-    script.expect(f"ledger rows of {_normal(script)}", moved, [script.minor(AMOUNT), -stake, stake])
-    script.expect(
-        "what the player holds at the end",
-        script.holdings(),
-        {_normal(script): script.minor(AMOUNT)},
-    )
+    stake, amount = script.minor(STAKE), script.minor(AMOUNT)
+    script.expect_moves(_normal(script), amount, -stake, stake)
+    script.expect_holdings({_normal(script): amount})
     script.tips_agree()
     return {"player_id": script.player.player_id, "fields": list(named)}
 
 
+def _close_is_refused(
+    script: Script, bet: Bet, command: str, field: str, more: dict[str, object]
+) -> None:
+    ids = {"player_id": script.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
+    path, key = f"/v2/bets/{command}", script.key(f"{command}-{field}")
+    answer = script.actor.as_provider(PROVIDER, script.player, path, {**ids, **more}, key=key)
+    _refused(script, f"a {command} that names {field}", field, answer)
+
+
 def _named(script: Script) -> dict[str, object]:
-    """Say in every way that one could try that something else should pay."""
+    """Name other money in every field that a caller could try."""
     share = {"account": script.account(WITHDRAWABLE), "amount": STAKE}
     return {
         "source": WITHDRAWABLE,

@@ -24,9 +24,7 @@ def round_trip(actor: Actor) -> dict[str, object]:
     script.settle(bet, PAYOUT, key="trip")
     pay_out(script, DEPOSIT)
     left = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
-    script.expect(
-        "what the player holds at the end", script.holdings(), {script.account(bucket): left}
-    )
+    script.expect_holdings({script.account(bucket): left})
     script.tips_agree()
     return {
         "player_id": script.player.player_id,

@@ -59,7 +59,7 @@ def _in_scope_only(
         )
         held += payout - stake
     _take_back(script, grant, held)
-    script.expect("what the player holds at the end", script.holdings(), {})
+    script.expect_holdings({})
     script.expect(
         "coupons that the player holds at the end",
         script.field("the snapshot", script.snapshot(), "grants"),

@@ -99,11 +99,8 @@ def pay_out(script: Script, amount: str) -> None:
         "payment of the withdrawal",
         actor.as_admin("POST", f"{path}/mark-paid", {}, key=script.key("mark-paid"), player=player),
     )
-    moved, found = (
-        script.minor(amount),
-        [row["delta"] for row in script.ledger() if row["account"] == CASH_PENDING],
-    )
-    script.expect(f"ledger rows of {CASH_PENDING}", found, [moved, -moved])
+    moved = script.minor(amount)
+    script.expect_moves(CASH_PENDING, moved, -moved)
 
 
 def first_rolling(script: Script, bucket: str) -> Row:

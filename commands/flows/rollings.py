@@ -42,11 +42,7 @@ def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
         )
     to_cash(script, AMOUNT)
     pay_out(script, AMOUNT)
-    script.expect(
-        "what the player holds at the end",
-        script.holdings(),
-        {script.account(other): script.minor(BESIDE) for other in beside},
-    )
+    script.expect_holdings({script.account(other): script.minor(BESIDE) for other in beside})
     script.tips_agree()
     return {
         "player_id": script.player.player_id,

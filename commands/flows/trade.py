@@ -45,7 +45,7 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
     expected = {"amount": part, "target_turnover": owed(script, bucket, part), "turnover": 0}
     script.expect("the rolling", {name: rolling[name] for name in expected}, expected)
     left = {CASH_AVAILABLE: script.minor(CASH) - part, script.account(bucket): part}
-    script.expect("what the player holds at the end", script.holdings(), left)
+    script.expect_holdings(left)
     script.tips_agree()
     return {
         "player_id": script.player.player_id,
@@ -78,7 +78,7 @@ def expired_obligation(actor: Actor) -> dict[str, object]:
     )
     script.accepted("a withdrawal of the winnings", _to_cash(script, gained, key="winnings"))
     left = {script.account(bucket): script.minor(LAPSING), CASH_AVAILABLE: gained}
-    script.expect("what the player holds at the end", script.holdings(), left)
+    script.expect_holdings(left)
     script.expect(
         f"what is locked of {bucket} at the end", _locked(script, bucket), script.minor(LAPSING)
     )

@@ -57,11 +57,7 @@ def aliases_move_nothing(actor: Actor) -> dict[str, object]:
         [rolling["reason"] for rolling in script.rollings().values()],
         ["deposit"],
     )
-    script.expect(
-        "what the player holds at the end",
-        script.holdings(),
-        {script.account(bucket): script.minor(DEPOSIT)},
-    )
+    script.expect_holdings({script.account(bucket): script.minor(DEPOSIT)})
     script.tips_agree()
     return {"player_id": script.player.player_id, "bucket": bucket, "aliases": list(ALIASES)}
 
@@ -91,11 +87,7 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
         lambda: _of_deposit(script)["bucket_type_code"] == target,
     )
     gained = script.minor(THERE_PAYOUT) - script.minor(THERE)
-    script.expect(
-        "what the player holds at the end",
-        script.holdings(),
-        {script.account(target): rest + script.minor(PART) + gained},
-    )
+    script.expect_holdings({script.account(target): rest + script.minor(PART) + gained})
     script.tips_agree()
     return {
         "player_id": script.player.player_id,

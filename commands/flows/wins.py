@@ -45,15 +45,9 @@ def free_round(actor: Actor) -> dict[str, object]:
     )
     _take_back(script, "first")
     script.accepted(f"a win of {OTHER}", _win(script, "second", OTHER, campaign=code, key="second"))
-    moved = [row["delta"] for row in script.ledger() if row["account"] == target]
-    script.expect(
-        f"ledger rows of {target}",
-        moved,
-        [script.minor(WIN), -script.minor(WIN), script.minor(OTHER)],
-    )
-    script.expect(
-        "what the player holds at the end", script.holdings(), {target: script.minor(OTHER)}
-    )
+    win, other_win = script.minor(WIN), script.minor(OTHER)
+    script.expect_moves(target, win, -win, other_win)
+    script.expect_holdings({target: other_win})
     script.tips_agree()
     return {"player_id": script.player.player_id, "campaign": code, "account": target}
 
@@ -92,14 +86,9 @@ def jackpot(actor: Actor) -> dict[str, object]:
     )
     _take_back(script, "jackpot")
     script.rollback(bet, key="late")
-    stake, paid = script.minor(STAKE), script.minor(JACKPOT)
-    moved = [row["delta"] for row in script.ledger() if row["account"] == bucket]
-    script.expect(
-        f"ledger rows of {bucket}", moved, [script.minor(DEPOSIT), -stake, paid, -paid, stake]
-    )
-    script.expect(
-        "what the player holds at the end", script.holdings(), {bucket: script.minor(DEPOSIT)}
-    )
+    deposit, stake, paid = script.minor(DEPOSIT), script.minor(STAKE), script.minor(JACKPOT)
+    script.expect_moves(bucket, deposit, -stake, paid, -paid, stake)
+    script.expect_holdings({bucket: deposit})
     script.tips_agree()
     return {"player_id": script.player.player_id, "authorization_id": bet.authorization_id}
 
