@@ -27,9 +27,9 @@ from rubyops.model.secret import Secret
 from rubyops.model.step import Check, Command, NoOp, Planned
 from rubyops.ports import Copy, Database, HttpAnswer, Read, Row
 from rubyops.registry import CHECKS, COMMANDS
+from rubyops.testing.reading import FACTS
 from tests.checks.money import Money
 from tests.cluster import PASSWORD, Cluster, TestDatabase
-from tests.commands.memory import ENVIRONMENT
 from wallet_runtime.contract.processes import PROCESSES
 
 WORLDS = (
@@ -98,7 +98,7 @@ class Answer:
 class WorldRead:
     """A `Read` over real servers, or over ports that nothing listens on; services do not answer."""
 
-    environment = replace(ENVIRONMENT, code=CODE)
+    environment = replace(FACTS, code=CODE)
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
-"""A reader that answers from a table, and findings and proofs that never fail."""
+"""Readers that answer from data, and findings and proofs that never fail."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, passed
@@ -9,59 +10,73 @@ from rubyops.model.recorded import Evidence
 from rubyops.ports import Control, Copy, Database, EnvironmentFacts, HttpAnswer, Row
 from wallet_runtime.contract.freeze import CopySeen, Fence, Wanted, judge
 
-FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 0, "c0ffee")
+FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 100, "0123456789abcdef")
 
 
-class StillRead:
-    """A reader that answers from a table of query names.
+@dataclass
+class MemoryRead:
+    """Rows by query name, copies, health by (process, copy, path), stream groups and results.
 
-    A name that is not in it is `Unreachable`, as on a platform that is down.
+    A query without rows is an error of the test: a command reads only the facts of its case.
     """
 
-    def __init__(self, rows: Mapping[str, list[Row]] | None = None) -> None:
-        """Answer from this table."""
-        self.table = dict(rows or {})
-        self.running: list[Copy] = []
-
-    @property
-    def environment(self) -> EnvironmentFacts:
-        """The facts of an environment named test."""
-        return FACTS
+    facts: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    kept: Sequence[Copy] = ()
+    answers: Mapping[tuple[str, int, str], HttpAnswer] = field(default_factory=dict)
+    stream_groups: Sequence[Row] = ()
+    recorded: Mapping[str, Row] = field(default_factory=dict)
+    environment: EnvironmentFacts = FACTS
+    mute: str | None = None  # why the driver does not answer
+    asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object
     ) -> list[Row]:
-        """Return the table's rows."""
-        if query not in self.table:
-            raise Unreachable(f"the test's {database} database does not answer {query}")
-        return self.table[query]
+        """Return the rows of a query."""
+        self.asked.append((query, values))
+        if query not in self.facts:
+            raise self._unknown(query, database)
+        return [dict(row) for row in self.facts[query]]
 
     def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
-        """Return the table's only row."""
+        """Return the only row of a query."""
         (row,) = self.rows(query, database=database, **values)
         return row
 
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """Answer that nobody is there."""
-        return HttpAnswer(0, None, "a double")
+        """Return the answer of a copy; a copy without one does not answer."""
+        return self.answers.get((process, copy, path), HttpAnswer(0, None, "connection refused"))
 
     def copies(self) -> Sequence[Copy]:
-        """Return the running copies."""
-        return self.running
+        """Return the copies that the driver keeps. Raises `Unreachable` where it is mute."""
+        if self.mute is not None:
+            raise Unreachable(self.mute)
+        return self.kept
 
     def groups(self) -> list[Row]:
-        """Return no group."""
-        return []
+        """Return the consumer groups."""
+        return [dict(group) for group in self.stream_groups]
 
     def results(self, suite: str) -> Evidence:
-        """Return no result."""
-        return Evidence()
+        """Return a recorded result."""
+        return Evidence(self.recorded.get(suite))
+
+    def _unknown(self, query: str, database: Database) -> Exception:
+        del database
+        return AssertionError(f"the case gives no rows for query {query!r}")
+
+
+class StillRead(MemoryRead):
+    """A reader of a platform that is down: a query without rows is `Unreachable`."""
+
+    def _unknown(self, query: str, database: Database) -> Exception:
+        return Unreachable(f"the test's {database} database does not answer {query}")
 
 
 def in_force(control: Control) -> Callable[[], FreezeTruth]:
-    """Tell that whatever `control` wants is in force, with one copy that has confirmed it."""
+    """Say that the wanted freeze is in force, and that one copy has confirmed it."""
 
     def look() -> FreezeTruth:
         state = control.freeze()

@@ -8,7 +8,7 @@ from checks.platform import (
     topology_endpoint,
 )
 from rubyops.ports import Copy, HttpAnswer, Row
-from tests.commands.memory import MemoryRead
+from rubyops.testing.reading import MemoryRead
 from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
 from wallet_runtime.contract.processes import (
     PROCESSES,

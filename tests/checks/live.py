@@ -7,8 +7,8 @@ from psycopg.rows import dict_row
 
 import sql
 from rubyops.ports import Database, Row
+from rubyops.testing.reading import MemoryRead
 from tests.cluster import TestDatabase
-from tests.commands.memory import MemoryRead
 
 
 @dataclass

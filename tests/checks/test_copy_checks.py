@@ -13,6 +13,7 @@ from checks.platform import (
 )
 from checks.release import gate_10
 from rubyops.ports import Copy, HttpAnswer
+from rubyops.testing.reading import FACTS, MemoryRead
 from tests.checks.healthy import (
     LOOP,
     beat,
@@ -23,7 +24,6 @@ from tests.checks.healthy import (
     with_copy,
     with_fact,
 )
-from tests.commands.memory import ENVIRONMENT, MemoryRead
 from wallet_runtime.contract.processes import (
     GATEWAY,
     PROCESSES,
@@ -106,7 +106,7 @@ def two_copies(process: str, second: str | None) -> MemoryRead:
         kept=kept,
         facts=with_fact("facts_service_copies", *told),
         answers=answers,
-        environment=dataclasses.replace(ENVIRONMENT, copies=2),
+        environment=dataclasses.replace(FACTS, copies=2),
     )
 
 

@@ -18,6 +18,7 @@ from checks.platform import (
 )
 from checks.release import gate_01, gate_02, gate_06, gate_09, gate_10
 from rubyops.ports import HttpAnswer, Row
+from rubyops.testing.reading import FACTS, MemoryRead
 from tests.checks.healthy import (
     DRAINED,
     PAIR,
@@ -29,7 +30,6 @@ from tests.checks.healthy import (
 )
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
-from tests.commands.memory import ENVIRONMENT, MemoryRead
 from wallet_runtime.contract.processes import (
     PROCESSES,
     WALLET_SERVICE,
@@ -142,17 +142,17 @@ def test_recorded_results_decide_gates_1_and_2() -> None:
     assert gate_01.run(healthy(recorded={"tests": good})).ok
     assert gate_01.run(healthy(recorded={"tests": bad})).status == "failed"
     assert gate_02.run(healthy(recorded={"flows:RUBY_UNIFIED_V1": good})).status == "inconclusive"
-    assert gate_02.run(healthy(recorded={f"flows:{ENVIRONMENT.topology}": bad})).status == "failed"
+    assert gate_02.run(healthy(recorded={f"flows:{FACTS.topology}": bad})).status == "failed"
 
 
 def test_gate_2_asks_which_code_runs_now() -> None:
     recorded = {
-        f"flows:{ENVIRONMENT.topology}": {
+        f"flows:{FACTS.topology}": {
             "passed": True,
             "flows": {"FLOW-1": "ok", "FLOW-11": "noop"},
         }
     }
-    environment = dataclasses.replace(ENVIRONMENT, code="c0de")
+    environment = dataclasses.replace(FACTS, code="c0de")
     answers = {
         (process, 1, "/health"): HttpAnswer(200, {"process": process, "code": "c0de"})
         for process in PROCESSES
@@ -167,7 +167,7 @@ def test_gate_2_asks_which_code_runs_now() -> None:
     assert (
         "gateway 1 does not tell" in gate_02.run(dataclasses.replace(read, answers=silent)).summary
     )
-    other = dataclasses.replace(read, environment=ENVIRONMENT)
+    other = dataclasses.replace(read, environment=FACTS)
     assert gate_02.run(other).status == "inconclusive"
 
 

@@ -6,8 +6,8 @@ from itertools import chain, repeat
 
 from checks.release._shipped_views import replaced_views
 from rubyops.ports import Database, Row
+from rubyops.testing.reading import MemoryRead
 from sql.views import plan_of_found, shipped_views
-from tests.commands.memory import MemoryRead
 
 VIEW = "wallet.conservation"
 PLAN = ["CTE Scan on judged", "  CTE judged", "    ->  Seq Scan on wallet.wallet_gate"]

@@ -20,7 +20,7 @@ from rubyops.errors import RubyopsError
 from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
-from tests.commands.memory import ENVIRONMENT, MemoryRead
+from rubyops.testing.reading import FACTS, MemoryRead
 from wallet_runtime.contract.processes import WALLET_SERVICE, WORKER_PROCESSES
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -82,7 +82,7 @@ def _read(case: dict[str, Any]) -> MemoryRead:
         Copy(process, number, "http://127.0.0.1:1", 1, state)
         for process, number, state in case.get("copies", [])
     ]
-    environment = dataclasses.replace(ENVIRONMENT, **case.get("environment", {}))
+    environment = dataclasses.replace(FACTS, **case.get("environment", {}))
     caught_up = [
         {"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1}
         for stream, group in EXPECTED_GROUPS

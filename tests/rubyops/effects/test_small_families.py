@@ -78,7 +78,7 @@ def test_an_export_names_its_folder() -> None:
 
 def test_processes_are_named() -> None:
     recorder, around = Recorder(), Around()
-    around.read.running = [Copy("gateway", 1, "http://127.0.0.1:1", 7, "running")]
+    around.read.kept = [Copy("gateway", 1, "http://127.0.0.1:1", 7, "running")]
     platform = RecordingPlatform(recorder)
     started = StartPlatform((("gateway", 2),))
     assert started.describe().endswith("restart gateway copy 2")

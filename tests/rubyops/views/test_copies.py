@@ -7,12 +7,12 @@ import pytest
 from checks._liveness import CopyLife
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.running_code import REMEDY
+from rubyops.testing.reading import MemoryRead
 from rubyops.views.copies import RunningCopyFacts, copy_item, read_copies
 from rubyops.views.view import plain
 from tests.checks.live import LiveRead
 from tests.checks.test_liveness import beat
 from tests.cluster import TestDatabase
-from tests.commands.memory import MemoryRead
 from wallet_runtime.contract.processes import GATEWAY, ROLLING_WORKER
 
 LOOP = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}

@@ -7,9 +7,9 @@ import pytest
 
 from rubyops.errors import RubyopsError, Unreachable, UsageError
 from rubyops.ports import HttpAnswer
+from rubyops.testing.reading import MemoryRead
 from rubyops.views.diff import read_diff
 from rubyops.views.documents import read_documents, validate
-from tests.commands.memory import MemoryRead
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
 SAVED = {

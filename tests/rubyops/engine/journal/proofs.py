@@ -195,14 +195,9 @@ class WorldRead(StillRead):
 
     def __init__(self, world: World) -> None:
         """Read this world."""
-        super().__init__()
+        super().__init__(environment=world.facts)
         self.world = world
         self._link = Link(lambda: world.database.dsn(READER), "the test's control", read_only=True)
-
-    @property
-    def environment(self) -> EnvironmentFacts:
-        """The world's facts."""
-        return self.world.facts
 
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object

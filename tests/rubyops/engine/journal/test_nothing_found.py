@@ -34,7 +34,7 @@ def worker(state: str, pid: int) -> Copy:
 )
 def test_a_stop_is_applied_where_a_stopped_copy_is_seen(running: list[Copy], verdict: str) -> None:
     read = StillRead()
-    read.running = running
+    read.kept = running
     assert STOP.in_doubt(read) == verdict
 
 
