@@ -21,7 +21,7 @@ SQL = (
         "a lapse in between is not read", "read_movement", "o.closed_at >= a.created_at", "false"
     ),
     InSql("the oldest lock counts", "read_locks", "k.version DESC", "k.version"),
-    InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0"),
+    InSql("a settlement's unlocking is not read", "read_movement", "-k.delta", "0", first=1),
     InSql(
         "a round's settled bets count on",
         "read_round",
@@ -31,7 +31,7 @@ SQL = (
     InSql(
         "rounds of other providers count", "read_round", "a.provider_id = c->>'provider_id'", "true"
     ),
-    InSql("a reversed win is read as paid", "read_win", "r.win_id = w.win_id", "false"),
+    InSql("a reversed win is read as paid", "read_win", "r.win_id = w.win_id", "false", first=1),
     InSql(
         "a win that was spent counts as whole",
         "read_win",
