@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: real servers of the run's source, started once, on first use."""
+"""Fixtures for every test: real servers of the run's source, started once, on first use."""
 
 import os
 from collections.abc import Generator, Iterator

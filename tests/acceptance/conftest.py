@@ -42,7 +42,10 @@ def platform(first_rollout: tuple[Live, Answer]) -> Live:
 
 @pytest.fixture
 def live(platform: Live) -> Iterator[Live]:
-    """The split platform at version 1, open and well; made so again after the test, through the doors that a person has."""
+    """The split platform at version 1, open and well.
+
+    It is made so again after the test, through the doors that a person has.
+    """
     yield platform
     platform.make_open()
     platform.settle_down()

@@ -14,6 +14,9 @@ def results_of(folder: Path) -> SealedResults:
 
 
 def count_suites(folder: Path) -> None:
-    """Keep a result of the suites that a rollout asks for: they are a part of this very test run. `test_suites` runs them there."""
+    """Keep a result of the suites that a rollout asks for: they are a part of this test run.
+
+    `test_suites` runs them there.
+    """
     figures = dict.fromkeys(SUITES, {"passed": 1, "failed": 0, "skipped": 0, "failures": []})
     results_of(folder).record(RECORDED, passed=True, suites=figures)

@@ -42,7 +42,7 @@ class Crowd:
         return sum(start <= began < end and status == 200 for _, began, status in self.asked)
 
     def accepted_since(self, start: float) -> int:
-        """Count commands that began since and were answered 200, when every client has had its answers."""
+        """Count commands that began since and were accepted, when every client has its answers."""
         self._await_each(start)
         end = time.monotonic()
         self._await_each(end)

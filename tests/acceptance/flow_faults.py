@@ -55,7 +55,8 @@ SPLIT = (
         TRADE,
     ),
 )
-# One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and by whose rule, cannot differ.
+# One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and
+# by whose rule, cannot differ.
 ON_UNIFIED_TOO = {
     "snapshot without topology version",
     "repeat refused",
@@ -71,7 +72,7 @@ ON_UNIFIED_TOO = {
 }
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),
-    # Rules that have nothing to do with one another, broken together: each of these flows is about one of them.
+    # Rules that have nothing to do with one another, broken together: each flow is about one.
     Fault(
         WALLET_SERVICE,
         "one bonus at a time + points bring no rolling + alias is a transfer",

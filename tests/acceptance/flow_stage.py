@@ -1,4 +1,4 @@
-"""A platform with every flow of its topology: which flows a broken rule must turn red, and which not."""
+"""A platform with every flow of its topology, and which of them a broken rule turns red."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -50,7 +50,10 @@ WITH_BETS = tuple(name for name in HERE[RUBY_SPLIT_V1] if name not in WITHOUT_BE
 
 @dataclass(frozen=True)
 class Fault:
-    """A broken rule, and the flows that must notice; all others must pass, but those that notice it by the chance of ids."""
+    """A broken rule, and the flows that must notice.
+
+    All others must pass, but those that notice it by the chance of ids.
+    """
 
     process: str
     rule: str
@@ -60,7 +63,7 @@ class Fault:
 
 @dataclass
 class Stage:
-    """A live platform, the home that its toolkit is told of, and where what is seen on it is noted."""
+    """A live platform, the home of its toolkit, and the table of its flows."""
 
     home: Home
     live: Live
@@ -86,7 +89,10 @@ class Stage:
             mutant.heal()
 
     def red(self, expected: tuple[str, ...] = ()) -> dict[str, str]:
-        """Play all flows; return those that turned red, with what they said. Those that are expected to are not waited for so long."""
+        """Play all flows; return the red ones with their messages.
+
+        Those that are expected to turn red are not waited for so long.
+        """
         return self.play([name for name in HERE[self.topology] if name not in expected], expected)
 
     def play(self, passing: Sequence[str], expected: Sequence[str] = ()) -> dict[str, str]:
@@ -148,7 +154,7 @@ def assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]
 
 
 def save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> None:
-    """Save the first pair anew under another version, with other funding rules for some provider types."""
+    """Save the first pair under another version, with other funding rules for some types."""
     first = live.one(
         "SELECT t.document AS topology, p.document AS policy FROM wallet.wallet_topology t, wallet.wallet_policy p "
         "WHERE t.code = %s AND t.version = 1 AND p.topology_code = t.code AND p.topology_version = 1",
@@ -188,7 +194,7 @@ def lapsing_rollings(live: Live) -> Iterator[None]:
 
 @contextmanager
 def losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
-    """Have the database swallow the ledger rows of one command on one account, as a wrong partition or rule would."""
+    """Have the database swallow the ledger rows of one command on one account."""
     with closing(live.superuser()) as connection:
         connection.execute(
             "CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"

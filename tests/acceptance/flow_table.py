@@ -1,6 +1,6 @@
 """The table of broken rules and the flows that each turned red.
 
-The flow tests write it, a file for each topology; `python -m tests.acceptance.flow_table` prints it.
+The flow tests write a file for each topology; `python -m tests.acceptance.flow_table` prints them.
 It lies beside the other results of this commit.
 """
 
@@ -17,7 +17,7 @@ HEAD = ("topology", "broken rule", "in", "flow", "result")
 
 @dataclass
 class FlowTable:
-    """Rows of one topology: what each flow said under each broken rule, for flows that turned red."""
+    """Rows of one topology: what each red flow said under each broken rule."""
 
     topology: str
     rows: list[tuple[str, ...]] = field(default_factory=list)

@@ -47,7 +47,7 @@ class Forked:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, the negative number of the signal that ended it, or None while it lives."""
+        """The exit code, the negative number of the signal that ended it, or None."""
         return self._process.exitcode
 
     def poll(self) -> int | None:

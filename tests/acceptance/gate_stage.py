@@ -33,7 +33,10 @@ class Fault:
 
 
 def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
-    """Run statements as the superuser, and others when the block ends. `{partition}` is the ledger's present one, `{database}` ours."""
+    """Run statements as the superuser, and others when the block ends.
+
+    `{partition}` is the ledger's present one, `{database}` ours.
+    """
 
     @contextmanager
     def plant(stage: Stage) -> Iterator[None]:

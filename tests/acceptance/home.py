@@ -1,4 +1,4 @@
-"""The folder of state of one test worker: up to three small environments, of the kinds that ship."""
+"""The folder of state of a test worker: three small environments, of the kinds that ship."""
 
 import json
 import os
@@ -25,7 +25,7 @@ class Home:
     """A folder of state with its environments file, as two variables name them to rubyops."""
 
     def __init__(self) -> None:
-        """Make the folder below the run's; PostgreSQL may run as another user, who passes through."""
+        """Make the folder below the run's; PostgreSQL's user must be able to pass through."""
         self.folder = Path(tempfile.mkdtemp(prefix="live-", dir=os.environ[FOLDER_VARIABLE]))
         self.folder.chmod(0o711)
         self.file = self.folder / "environments.yaml"

@@ -17,7 +17,7 @@ STOP_SECONDS_MAX = 15.0
 
 
 class Mutant:
-    """The one copy of a process, stopped and replaced by one with a broken rule on the same port with the same secrets."""
+    """The one copy of a process, replaced by one with a broken rule, the same port and secrets."""
 
     def __init__(self, live: Live, process: str) -> None:
         """Stop the healthy one."""

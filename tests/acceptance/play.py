@@ -27,7 +27,7 @@ _own = threading.local()
 
 
 def play(name: str) -> str | None:
-    """Play one flow on players of its own; return None when it passed, else what it expected and found."""
+    """Play a flow on players of its own; return None, or what it expected and found."""
     toolkit = _own.toolkit
     run_id = f"test-{uuid4()}"
     token = toolkit.ports.read.one("facts_gate")["fence_token"]
@@ -52,7 +52,7 @@ def played_apart(
 
 
 def side_by_side(environment: str, names: str, at_once: int) -> dict[str, str | None]:
-    """Play flows, named in one text, so many at the same time; return {flow: None or its message}."""
+    """Play the named flows, so many at the same time; return {flow: None or its message}."""
     flows = [name for name in names.split(",") if name]
     with ThreadPoolExecutor(at_once, initializer=partial(_open, environment)) as pool:
         return dict(zip(flows, pool.map(play, flows), strict=True))

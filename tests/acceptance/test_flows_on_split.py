@@ -1,4 +1,4 @@
-"""Flows on the split topology: all pass on a healthy platform, and a broken rule turns its own red."""
+"""Flows on the split topology: all pass, and a broken rule turns its own flows red."""
 
 from collections.abc import Iterator
 

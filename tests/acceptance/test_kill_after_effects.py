@@ -1,4 +1,7 @@
-"""rubyops is killed after each effect of the tier 2 rollback: before its outcome is on the disk, and after (fault 36)."""
+"""rubyops is killed after each effect of the tier 2 rollback (fault 36).
+
+Its outcome is on the disk by then, or is not.
+"""
 
 import pytest
 

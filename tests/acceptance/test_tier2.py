@@ -52,7 +52,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A live platform under the candidate pair, with players who hold balances and have rollings that are not done."""
+    """A live platform under the candidate pair; its players have money and open rollings."""
 
     live: Live
     players: tuple[Player, ...]
@@ -65,7 +65,7 @@ class Candidate:
         )
 
     def assert_taken_back(self, before: Held) -> None:
-        """The pair before is active, money is open to everybody, and the players hold what they held."""
+        """The pair before is active, money is open, and the players hold what they held."""
         assert self.live.gate()["topology_version"] == CANDIDATE - 1
         assert (self.live.level(), self.live.gate()["freeze_level"]) == (OPEN, OPEN)
         assert self.held() == before

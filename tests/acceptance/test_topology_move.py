@@ -1,4 +1,4 @@
-"""A topology moved on a live platform by the command line: shown, refused, killed half-way, resumed, verified, and taken back."""
+"""A topology is moved on a live platform: shown, refused, killed, resumed, and taken back."""
 
 import json
 import signal
@@ -56,7 +56,10 @@ def _shown(answer: Answer) -> dict[str, Any]:
 
 
 def _killed_half_way(live: Live, *words: str) -> None:
-    """Kill the run while a batch waits for the last player, whom somebody else holds; all the others are moved by then."""
+    """Kill the run while a batch waits for the last player, whom somebody else holds.
+
+    All the others are moved by then.
+    """
     with live.superuser() as holder, holder.transaction():
         holder.execute(LAST_PLAYER)
         process = live.start(*words)

@@ -1,4 +1,4 @@
-"""Ordinary traffic of players and providers, which keeps on for as long as a test wants and remembers every answer."""
+"""Ordinary traffic of players and providers, for as long as a test wants it."""
 
 import random
 import threading
