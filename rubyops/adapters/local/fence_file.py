@@ -14,6 +14,8 @@ from rubyops.adapters.durable import replace_state
 from rubyops.errors import Refused, overtaken
 
 NAME = "fence"
+# The codes by which supervisord tells a refusal of the fence (fenced_rpc.py) to the driver.
+OVERTAKEN, REFUSED = 901, 902
 _REMEDY = "See that no run is at work (`rubyops lock show`), then delete it."
 
 

@@ -11,9 +11,8 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import RPCError
 
 from rubyops.adapters.local import fence_file
+from rubyops.adapters.local.fence_file import OVERTAKEN, REFUSED
 from rubyops.errors import LockLost, RubyopsError
-
-OVERTAKEN, REFUSED = 901, 902
 
 
 class FencedInterface:

@@ -31,8 +31,6 @@ SHUTDOWN_SECONDS = 45.0
 POLL_SECONDS = 0.05
 STARTED = ("running", "starting", "backoff")
 SHUTTING_DOWN, ALREADY_STARTED, NOT_RUNNING = 6, 60, 70
-# Faults of our own interface (fenced_rpc.py), which only supervisord imports.
-OVERTAKEN, REFUSED = 901, 902
 # Kept programs inherit these variables from the shell that started the supervisor, and no others.
 INHERITED = (
     "PATH",
@@ -195,9 +193,9 @@ class Supervisor:
         try:
             self._call(f"rubyops.{verb}", str(token), *arguments)
         except xmlrpc.client.Fault as fault:
-            if fault.faultCode == OVERTAKEN:
+            if fault.faultCode == fence_file.OVERTAKEN:
                 raise LockLost(fault.faultString, next_command="rubyops lock show") from fault
-            if fault.faultCode == REFUSED:
+            if fault.faultCode == fence_file.REFUSED:
                 raise Refused(fault.faultString) from fault
             raise
 
