@@ -16,7 +16,7 @@ class RubyopsError(Exception):
         details: dict[str, object] | None = None,
     ) -> None:
         """Say what happened, the command that goes on from here, and facts a program may read."""
-        self.message = message or (self.__doc__ or "").strip()
+        self.message = message or " ".join((self.__doc__ or "").split())
         self.next_command = next_command
         self.details = details or {}
         super().__init__(self.message)

@@ -1,4 +1,4 @@
-"""Measures the house: sizes of files and functions, long lines, dicts at boundaries, import circles.
+"""Measures the house: files, functions, long lines, dicts at boundaries, import circles.
 
     .venv/bin/python scripts/measure.py [FOLDER]
 

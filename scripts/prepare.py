@@ -1,7 +1,10 @@
-"""Make or renew `.venv` from a hashed lock file, with nothing but the standard library: `python3 scripts/prepare.py run|dev`.
+"""Makes or renews `.venv` from a hashed lock file: `python3 scripts/prepare.py run|dev`.
 
-A stamp in the virtual environment names what it was made from; while that stands nothing is done, so this may run before
-every command. Wheels only: no compiler is ever needed. Two of these at once wait for one another.
+It needs nothing but the standard library.
+
+A stamp in the virtual environment names what it was made from; while that stands nothing is done,
+so this may run before every command. Wheels only: no compiler is ever needed. Two of these at once
+wait for one another.
 """
 
 import fcntl
@@ -25,7 +28,8 @@ def main(kind: str) -> None:
     """Prepare for running the product (`run`) or for testing it too (`dev`)."""
     if sys.version_info < OLDEST:
         sys.exit(
-            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; python3 is {sys.version.split()[0]}."
+            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; "
+            f"python3 is {sys.version.split()[0]}."
         )
     with (ROOT / ".venv.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -2,9 +2,9 @@
 
 `rubyops gate` reads it for GATE-1.
 
-`scripts/test` calls this twice: `record_tests.py begin NOTE`, and `record_tests.py finish NOTE REPORT...` with the reports of
-pytest, or `record_tests.py fail NOTE PARTS REPORT...` with the parts that failed, divided by semicolons. Called otherwise it
-records nothing.
+`scripts/test` calls this twice: `record_tests.py begin NOTE`, and `record_tests.py finish NOTE
+REPORT...` with the reports of pytest, or `record_tests.py fail NOTE PARTS REPORT...` with the parts
+that failed, divided by semicolons. Called otherwise it records nothing.
 """
 
 import sys
@@ -14,11 +14,17 @@ from rubyops import bootstrap, config
 from rubyops.adapters import whole_suite
 from rubyops.errors import Refused
 
-USAGE = "usage: record_tests.py begin NOTE | record_tests.py finish NOTE REPORT... | record_tests.py fail NOTE PARTS REPORT..."
+USAGE = (
+    "usage: record_tests.py begin NOTE | record_tests.py finish NOTE REPORT... | "
+    "record_tests.py fail NOTE PARTS REPORT..."
+)
 
 
 def main(arguments: list[str]) -> int:
-    """Begin, finish or fail; return 2 for wrong usage, 3 where it is not recorded that the tests passed."""
+    """Begin, finish or fail.
+
+    Returns 2 for wrong usage, 3 where it is not recorded that the tests passed.
+    """
     results = bootstrap.sealed_results(config.results_home())
     try:
         match arguments:

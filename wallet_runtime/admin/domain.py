@@ -45,7 +45,10 @@ def review_path(action: str, reason: str) -> str:
 
 
 def confirm_already_active(code: str, version: int, active: Mapping[str, Any] | None) -> None:
-    """Refuse (422) an activation without a policy document, unless this very version is active already (A7-12, A7-10)."""
+    """Refuse (422) an activation without a policy document (A7-12).
+
+    A version that is active already needs none (A7-10).
+    """
     is_active = active is not None and (active["topology_code"], active["topology_version"]) == (
         code,
         version,

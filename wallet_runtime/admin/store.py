@@ -22,7 +22,9 @@ for _name in (_COMMAND, _ANSWER, _CLAIM, _REPEAT, _KEEP):
 
 @dataclass(frozen=True)
 class AuditedCommand:
-    """Who (`actor`) wants what (`command`) of whom (`target`), under which key on which route (`path` is the route filled in).
+    """One act of the back office: `actor` gives `command` on `target`, under a key.
+
+    `path` is the route filled in.
 
     `request_id` is the id that the command is sent under. `body` is kept as a digest only.
     """
@@ -42,7 +44,10 @@ class AuditedCommand:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The command that used the key before: whether it was the same, and its final answer (status None: not known yet)."""
+    """The command that used the key before: whether it was the same, and its final answer.
+
+    A status of None is not known yet.
+    """
 
     is_same: bool
     status: int | None
@@ -51,7 +56,7 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The audit id of a recorded command, that of the first one under its key, and that one where it is another."""
+    """The audit id of a recorded command, and the first command under its key."""
 
     audit_id: int
     claimed_by: int

@@ -1,9 +1,9 @@
 """Persons of acts that take two: who they are, and how admin_service signs that one of them asked.
 
 Two strings are not two persons. A person is a name in its normal form together with the key by
-which the person was known. Two acts are of two persons only when both differ. The service that counts
-persons knows them by a signature of admin_service, not by a field of a body: the internal token
-alone signs nothing.
+which the person was known. Two acts are of two persons only when both differ. The service that
+counts persons knows them by a signature of admin_service, not by a field of a body: the internal
+token alone signs nothing.
 """
 
 import hashlib

@@ -108,7 +108,10 @@ def authorize(context: Context, call: Call) -> Answer:
 
 
 def settle(context: Context, call: Call) -> Answer:
-    """Record the callback, then have the wallet settle the bet: it alone knows for certain in which currency the bet is."""
+    """Record the callback, then have the wallet settle the bet.
+
+    The wallet alone knows for certain in which currency the bet is.
+    """
     asked: Settle = call.body
     domain.provider_type(asked.provider_id)
     money.canonical_amount(asked.payout)
@@ -156,7 +159,10 @@ def reverse_win(context: Context, call: Call) -> Answer:
 
 
 def show_wins(context: Context, call: Call) -> Answer:
-    """Answer what the mock provider believes of its wins reported in [from, to), paged as a statement: {provider_id, wins, next_cursor}."""
+    """Answer the mock provider's books of wins that were reported in [from, to).
+
+    Paged as a statement: {provider_id, wins, next_cursor}.
+    """
     provider_id, rows, next_cursor = _page(context, call, store.read_wins)
     lines = [
         {
@@ -169,9 +175,12 @@ def show_wins(context: Context, call: Call) -> Answer:
 
 
 def show_statement(context: Context, call: Call) -> Answer:
-    """Answer what the mock provider believes of its bets placed in [from, to): {provider_id, bets, next_cursor}.
+    """Answer the mock provider's books of bets that were placed in [from, to).
 
-    `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without it; `limit` at most 500.
+    Paged as a statement: {provider_id, bets, next_cursor}.
+
+    `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without
+    it; `limit` at most 500.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_statement)
     return Answer(

@@ -60,7 +60,7 @@ def record_close(database: Database, callback: Callback) -> None:
 def record_outcome(
     database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms
 ) -> None:
-    """Keep the wallet's final answer and move the bet in the provider's books, to the terms that the wallet says it has."""
+    """Keep the wallet's final answer, and give the provider's bet the wallet's terms."""
     state, from_states = state_after(callback.kind, status, code)
     with seal.writing(database, callback.canary_token) as session:
         session.run(
@@ -77,7 +77,7 @@ def record_outcome(
 
 @dataclass(frozen=True, slots=True)
 class NamedWin:
-    """The win that a provider's call is about, in its own name for it, and the canary's token that came along."""
+    """The win that a provider's call is about, by the provider's own id, and the canary's token."""
 
     brand_id: UUID
     provider_id: str

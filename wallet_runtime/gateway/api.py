@@ -1,4 +1,4 @@
-"""Public routes: providers with a signature, players with a session, and the back office's maintenance switch."""
+"""Public routes: signed providers, players with a session, the back office's maintenance switch."""
 
 from functools import partial
 from typing import Literal
@@ -111,7 +111,7 @@ class PointsTransfer(Body):
 
 
 class FundingChoice(Body):
-    """What a player wants bets of one provider type to be paid from, where the policy lets him pick."""
+    """The player's choice of a source for bets of one provider type."""
 
     provider_type: Literal["SPORTS", "LIVE", "SLOTS"]
     source: ForeignId
@@ -198,7 +198,10 @@ def transfer(context: Context, call: Call) -> Answer:
 
 
 def legacy_transfer(from_side: str, context: Context, call: Call) -> Answer:
-    """Move a player's money between sports and casino by the old names: real in split, a no-op in unified (FLOW-11)."""
+    """Move a player's money between sports and casino by the old names (FLOW-11).
+
+    It moves money in split, and is a no-op in unified.
+    """
     wanted: Withdrawal = call.body
     body = {"from_side": from_side, "amount": wanted.amount, "currency": wanted.currency}
     return _player_command(context, call, "legacy-transfer", body=body)

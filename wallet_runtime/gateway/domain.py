@@ -19,7 +19,10 @@ def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
 
 
 def confirm_no_maintenance(is_active: bool, message: str) -> None:
-    """Refuse (503 MAINTENANCE) new business while the back office has closed the door, in its own words."""
+    """Refuse new business (503 MAINTENANCE) while the back office keeps the door closed.
+
+    The message is the back office's own.
+    """
     if is_active:
         raise Maintenance(
             message or None, details={"maintenance": True}, retry_after=FROZEN_RETRY_SECONDS

@@ -252,7 +252,7 @@ def _funding_choice(context: Context, call: Call, method: str) -> Answer:
 def _move(
     context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]
 ) -> Answer:
-    """Check the form of the money, that the player is of this brand, and let the wallet decide the rest."""
+    """Check the form of the money and the player's brand; the wallet decides the rest."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     call.command_id()
     money.parse_amount(amount, currency)

@@ -23,13 +23,16 @@ class PlayerNotFound(NotFound):
 
 
 class PlayerDiffers(Conflict):
-    """A player with this id exists already with another currency or canary mark; neither can change."""
+    """A player with this id exists already with another currency or canary mark.
+
+    Neither can change.
+    """
 
     code = "PLAYER_EXISTS"
 
 
 def choose_player_id(brand_id: UUID, named: UUID | None, request_id: str) -> UUID:
-    """Return the id that the caller named, or the one that this brand and request id always give."""
+    """Return the id that the caller named, or the one that brand and request id always give."""
     return named or uuid5(brand_id, request_id)
 
 

@@ -29,7 +29,7 @@ class ApiError(Exception):
         retry_after: int | None = None,
     ) -> None:
         """Say what happened; `details` are facts for a program, `retry_after` in whole seconds."""
-        self.message = message or (self.__doc__ or "").strip()
+        self.message = message or " ".join((self.__doc__ or "").split())
         self.details = dict(details or {})
         self.retry_after = retry_after
         super().__init__(self.message)
@@ -43,13 +43,19 @@ class BadRequest(ApiError):
 
 
 class IdempotencyKeyRequired(BadRequest):
-    """This route moves money: send an Idempotency-Key header, and the same one when you repeat the request."""
+    """This route moves money: send an Idempotency-Key header.
+
+    Send the same one when you repeat the request.
+    """
 
     code = "IDEMPOTENCY_KEY_REQUIRED"
 
 
 class RequestIdRequired(BadRequest):
-    """This route changes something: send an X-Request-Id header, and the same one when you repeat the request."""
+    """This route changes something: send an X-Request-Id header.
+
+    Send the same one when you repeat the request.
+    """
 
     code = "REQUEST_ID_REQUIRED"
 
@@ -75,13 +81,19 @@ class Forbidden(ApiError):
 
 
 class CanaryTokenInvalid(Forbidden):
-    """The canary token is no pass of the run in charge for this brand and player; nothing was changed."""
+    """The canary token is no pass of the run in charge for this brand and player.
+
+    Nothing was changed.
+    """
 
     code = CANARY_TOKEN_INVALID
 
 
 class PersonNotSigned(Forbidden):
-    """This act counts persons, and who asks for it is not signed: send it through admin_service. Nothing was changed."""
+    """This act counts persons, and who asks for it is not signed: send it through admin_service.
+
+    Nothing was changed.
+    """
 
     code = "PERSON_NOT_SIGNED"
 
@@ -127,7 +139,10 @@ class PayloadMismatch(Conflict):
 
 
 class AnswerPruned(Conflict):
-    """This request was answered before, so it is not carried out again; its answer is no longer kept."""
+    """This request was answered before, so it is not carried out again.
+
+    Its answer is no longer kept.
+    """
 
     code = IDEMPOTENCY_ANSWER_PRUNED
 
@@ -185,13 +200,19 @@ class ServiceBusy(Unavailable):
 
 
 class Maintenance(Unavailable):
-    """Money does not move now, by an operator's decision; nothing was changed. Repeat the request later."""
+    """Money does not move now, by an operator's decision; nothing was changed.
+
+    Repeat the request later.
+    """
 
     code = "MAINTENANCE"
 
 
 class OutcomeUnknown(ApiError):
-    """The other side took the request but its answer did not arrive: repeat it under the same request id to learn it."""
+    """The other side took the request, but its answer did not arrive.
+
+    Repeat it under the same request id to learn it.
+    """
 
     status = 504
     code = "OUTCOME_UNKNOWN"

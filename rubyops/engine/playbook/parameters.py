@@ -106,7 +106,7 @@ class Parameters:
     def _typed(
         self, name: str, node: Node, kind: str, given: str | None, default: Node | None
     ) -> Any:
-        """Convert the value: text that a person typed may be read as a number, a default may not."""
+        """Convert the value. Text that a person typed may be a number, a default may not."""
         found = default.plain() if default is not None and given is None else given
         place = default.place if default is not None and given is None else node.place
         try:

@@ -34,7 +34,8 @@ class DryRun:
     def run(self) -> RunReport:
         """Look.
 
-        Raises `Unreachable` where nothing is there to look at, `WriteAttempted` where looking wrote.
+        Raises `Unreachable` where nothing is there to look at, `WriteAttempted` where looking
+        wrote.
         """
         with _ended(self.journal):
             started = datetime.now(UTC)

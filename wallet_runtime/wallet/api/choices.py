@@ -36,7 +36,10 @@ def choose(context: Context, call: Call) -> Answer:
 
 
 def show(context: Context, call: Call) -> Answer:
-    """Show what a player may pick and has picked (GET /internal/wallet/v2/players/{player_id}/funding-choice)."""
+    """Show the sources that a player may pick and has picked.
+
+    GET /internal/wallet/v2/players/{player_id}/funding-choice.
+    """
     request = name_request(call, call.path_uuid("player_id"), None)
     state, pair = money_of(context.database).look(request)
     kept = store.kept(context.database, request.brand_id, request.player_id)

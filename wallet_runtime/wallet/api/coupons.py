@@ -32,7 +32,10 @@ COMPLETIONS_FAILED = Counter(
 
 
 class IssueBody(Body):
-    """A coupon to give: its log id, amount and scope, and when it lapses (RFC 3339 with an offset), if ever."""
+    """A coupon to give: its log id, amount and scope.
+
+    It lapses at a time (RFC 3339 with an offset), or never.
+    """
 
     player_id: UUID
     coupon_log_id: UUID
@@ -91,7 +94,10 @@ def close(rule: Rule, context: Context, call: Call) -> Answer:
 
 
 def loud(rule: Rule) -> Rule:
-    """Wrap the completion of rollings: one that is for a coupon and does not release its grant is counted and logged (A8-3)."""
+    """Wrap the completion of rollings (A8-3).
+
+    One that is for a coupon and does not release its grant is counted and logged.
+    """
 
     @wraps(rule)
     def complete(request: Request, command: Any, state: State, pair: ActivePair) -> Decision:

@@ -40,7 +40,10 @@ class PairStart(Body):
 
 
 class ActivateTopologyBody(Body):
-    """Which version to activate, with its policy by reference or as a document, and the pair it starts from (null: none)."""
+    """The version to activate, with its policy by reference or as a document.
+
+    `from` is the pair that it starts from (null: none).
+    """
 
     version: Version
     policy: PolicyReference | None = None

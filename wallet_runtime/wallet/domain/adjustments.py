@@ -1,6 +1,9 @@
-"""Adjustment of one account against ADJ: asked for by one person with a reason, applied by another (SPEC 1.3).
+"""Adjustment of one account against ADJ, by two persons (SPEC 1.3).
 
-The database holds it too: no ADJ leg without an adjustment that is applied with it, exactly as asked for, by two persons.
+One asks for it with a reason, another applies it.
+
+The database holds it too: no ADJ leg without an adjustment that is applied with it, exactly as
+asked for, by two persons.
 """
 
 from typing import Literal
@@ -24,7 +27,10 @@ COUNTER = "ADJ"
 
 
 class AccountInvalid(Invalid):
-    """Only available cash and money buckets of the active topology can be adjusted; points and grants have their own ways."""
+    """Only available cash and money buckets of the active topology can be adjusted.
+
+    Points and grants have their own ways.
+    """
 
     code = "ACCOUNT_INVALID"
 
@@ -42,7 +48,10 @@ class SamePerson(Forbidden):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """An amount (minor units, more than zero) to add to or take from an account: `CASH/AVAILABLE` or a bucket code."""
+    """An amount (minor units, more than zero) to add to or take from an account.
+
+    The account is `CASH/AVAILABLE` or a bucket code.
+    """
 
     account: str
     direction: Literal["credit", "debit"]

@@ -109,9 +109,12 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
 
 
 def reverse(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
-    """Take a bonus back to PROMO whole, or refuse: when a part of it was ever spent, released, transferred or is staked.
+    """Take a bonus back to PROMO whole, or refuse.
 
-    What was won with it stays in the bucket. A refill by other money does not make a spent bonus whole again.
+    It refuses when a part was ever spent, released or transferred, or is staked.
+
+    What was won with it stays in the bucket. A refill by other money does not make a spent bonus
+    whole again.
     """
     bonus = _named(request, state)
     refused = _refuse_end(REVERSE, bonus, state, pair, "REVERSED")
@@ -136,9 +139,12 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
-    """Take back to PROMO what is left of a bonus: with the bucket's last rolling all that it holds, else the bonus at most.
+    """Take the rest of a bonus back to PROMO.
 
-    The part that completed rollings of the bucket have earned is released with the last one: it was waiting for it.
+    With the bucket's last rolling that is all that it holds, else the bonus at most.
+
+    The part that completed rollings of the bucket have earned is released with the last one: it was
+    waiting for it.
     """
     bonus = _named(request, state)
     refused = _refuse_end(EXPIRE, bonus, state, pair, "EXPIRED")

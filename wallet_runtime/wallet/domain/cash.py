@@ -113,7 +113,10 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
 
 
 def to_bucket(request: Request, command: ToBucket, state: State, pair: ActivePair) -> Decision:
-    """Cash available -> the named bucket, whose rolling the policy asks for: a deposit of money that was captured before."""
+    """Move available cash to the named bucket, whose rolling the policy asks for.
+
+    It is a deposit of money that was captured before.
+    """
     bucket = _normal_bucket(pair, command.bucket)
     if _blocked(state):
         return _refuse_blocked(TO_BUCKET, pair)

@@ -17,7 +17,10 @@ class SourceInvalid(Invalid):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The source (a bucket code, or `GRANT/<grant_id>`) that bets of one provider type are to be paid from."""
+    """The source that pays bets of one provider type.
+
+    It is a bucket code, or `GRANT/<grant_id>`.
+    """
 
     provider_type: str
     source: str
@@ -58,7 +61,7 @@ def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
 
 
 def show(kept: dict[str, str], state: State, pair: ActivePair) -> list[dict[str, Any]]:
-    """Show per provider type its mode, the sources allowed today, and the choice, allowed or not."""
+    """Show per provider type its mode, the sources allowed today, and the choice."""
     return [
         {
             "provider_type": provider_type,

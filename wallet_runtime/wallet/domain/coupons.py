@@ -59,7 +59,7 @@ class ScopeInvalid(Invalid):
 
 
 class GrantNotFound(NotFound):
-    """This player has no coupon grant by that id; nothing else is taken in its place (A8-3, A8-4)."""
+    """This player has no coupon grant by that id; no other is taken in its place (A8-3, A8-4)."""
 
     code = "COUPON_GRANT_NOT_FOUND"
 

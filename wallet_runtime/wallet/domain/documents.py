@@ -1,7 +1,10 @@
-"""The two documents that shape a wallet, typed: a topology says which buckets there are, a policy how they are used (A7-1).
+"""The two documents that shape a wallet, typed (A7-1).
 
-A document is what was published and activated, so it is read strictly: an unknown field, a missing one or a wrong type is
-a `DocumentInvalid` that names the path. Rules between fields live in `validation`.
+A topology says which buckets there are, a policy how they are used.
+
+A document is what was published and activated, so it is read strictly: an unknown field, a missing
+one or a wrong type is a `DocumentInvalid` that names the path. Rules between fields live in
+`validation`.
 """
 
 from inspect import cleandoc
@@ -21,8 +24,9 @@ ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
 VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
-# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the published schemas, too, whose dialect of
-# expressions has no sign for the very end: a `$` would let a line break pass.
+# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the
+# published schemas, too, whose dialect of expressions has no sign for the very end: a `$` would let
+# a line break pass.
 Code = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")
 ]
@@ -30,7 +34,8 @@ PolicyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")
 ]
 NO_LIMIT = "none"
-GRANT = "GRANT"  # as a destination: the coupon grant itself; so no bucket and no topology is called this
+# As a destination it is the coupon grant itself, so no bucket and no topology is called this.
+GRANT = "GRANT"
 D = TypeVar("D", "Topology", "Policy")
 
 
@@ -63,7 +68,10 @@ class TransferEdge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PointsTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bucket that points may become money in, and its rate: so many minor units, per currency, for every `per_points` points."""
+    """A bucket that points may become money in, and its rate.
+
+    The rate is so many minor units, per currency, for every `per_points` points.
+    """
 
     bucket: str
     minor_units_per_point: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
@@ -101,9 +109,12 @@ class TopologyReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class FundingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a bet of one provider type is paid: from the sources in order, or from the one that the player picks.
+    """The way a bet of one provider type is paid.
 
-    `max_bet_under_bonus` names, for every currency, the most that a bet with any bonus or coupon money may stake, or `none`.
+    From the sources in order, or from the one that the player picks.
+
+    `max_bet_under_bonus` names, for every currency, the most that a bet with any bonus or coupon
+    money may stake, or `none`.
     """
 
     mode: Literal["combined", "selection"]
@@ -122,11 +133,12 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CouponRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How coupon grants are used.
 
-    `place` says whether grants pay before or after a combined rule's own sources; `withdrawable` keeps its own place around
-    both. `winnings` says per provider type where a grant's winnings go while its rolling is active and after: `GRANT`, the
-    grant itself (also where a provider type is not named), or a normal bucket. `rolling` is the multiple of the amount that a
-    coupon of each scope asks for; a scope that is not named is not offered. `release_cap` is the most that completing it
-    releases, as a multiple of the amount; a scope that is not named has no cap.
+    `place` says whether grants pay before or after a combined rule's own sources; `withdrawable`
+    keeps its own place around both. `winnings` says per provider type where a grant's winnings go
+    while its rolling is active and after: `GRANT`, the grant itself (also where a provider type is
+    not named), or a normal bucket. `rolling` is the multiple of the amount that a coupon of each
+    scope asks for; a scope that is not named is not offered. `release_cap` is the most that
+    completing it releases, as a multiple of the amount; a scope that is not named has no cap.
     """
 
     place: Literal["first", "last"] = "first"
@@ -136,10 +148,13 @@ class CouponRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Turnover that money must make before it is withdrawable, as a multiple of the amount ("1", "2.5").
+    """Turnover that money must make before it is withdrawable.
 
-    `transfer` is for edges that generate a rolling; a bucket that it does not name takes the multiple of a deposit.
-    `bonus_cap` is the most that completing a bonus releases, as a multiple of it; the rest goes back to PROMO.
+    It is a multiple of the amount ("1", "2.5").
+
+    `transfer` is for edges that generate a rolling; a bucket that it does not name takes the
+    multiple of a deposit. `bonus_cap` is the most that completing a bonus releases, as a multiple
+    of it; the rest goes back to PROMO.
     """
 
     deposit: dict[str, str] = {}
@@ -152,8 +167,9 @@ class RollingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which settled bets count as turnover.
 
-    Without `pushes`, a bet whose payout equals its stake is left out: a push, a void, both sides of a game. A bet whose
-    provider sent a price below `minimum_price` ("1.50") is left out, too; one without a price is not.
+    Without `pushes`, a bet whose payout equals its stake is left out: a push, a void, both sides of
+    a game. A bet whose provider sent a price below `minimum_price` ("1.50") is left out, too; one
+    without a price is not.
     """
 
     pushes: bool = True
@@ -163,9 +179,9 @@ class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be won beside the payout of a bet.
 
-    `winnings_of` names, per provider type, the source whose winnings a win without a stake counts as: it goes to that
-    source's destination. `further_max` is the most, per currency, that one further win on a settled bet may be, or `none`.
-    What is not named is not offered.
+    `winnings_of` names, per provider type, the source whose winnings a win without a stake counts
+    as: it goes to that source's destination. `further_max` is the most, per currency, that one
+    further win on a settled bet may be, or `none`. What is not named is not offered.
     """
 
     winnings_of: dict[str, str] = {}
@@ -204,7 +220,10 @@ def published_schema(kind: type[Topology] | type[Policy]) -> dict[str, Any]:
 
 
 def _dedented(part: Any) -> Any:
-    """Take the indentation out of descriptions, which are docstrings: Python 3.13 does so by itself, earlier ones do not."""
+    """Take the indentation out of descriptions, which are docstrings.
+
+    Python 3.13 does so by itself, earlier ones do not.
+    """
     if isinstance(part, dict):
         return {
             name: cleandoc(value)

@@ -1,4 +1,7 @@
-"""How a stake is paid and how a payout is split: pure arithmetic over a rule and balances, the same on every run."""
+"""Pays a stake and splits a payout: pure arithmetic over a rule and balances.
+
+The result is the same on every run.
+"""
 
 import msgspec
 
@@ -21,7 +24,10 @@ class NotEnough(Exception):
 
 
 class Coupons(msgspec.Struct, frozen=True):
-    """The accounts of the grants that may pay this bet, in the order they are used up, and whether they pay before the rule's sources."""
+    """The accounts of the grants that may pay this bet, in the order they are used up.
+
+    `before` says whether they pay before the rule's sources.
+    """
 
     accounts: tuple[str, ...] = ()
     pay_first: bool = True
@@ -33,7 +39,9 @@ NO_COUPONS = Coupons()
 def paying_order(
     topology: Topology, rule: FundingRule, coupons: Coupons = NO_COUPONS
 ) -> tuple[str, ...]:
-    """List the accounts that may pay, in order: grants before or after the rule's sources, withdrawable around both or not at all.
+    """List the accounts that may pay, in order.
+
+    Grants pay before or after the rule's sources, withdrawable around both or not at all.
 
     Points are never among them, whatever a document says.
     """
@@ -100,9 +108,12 @@ def over_round_limit(  # noqa: PLR0913
     round_id: str,
     currency: str,
 ) -> int | None:
-    """Return the limit that a bet and the open ones of its round exceed together, where bonus money pays a part of any of them.
+    """Return the limit that a bet and the open ones of its round exceed together, or None.
 
-    The round is read only where bonus money can be a part of it, so that other bets do not pay for the look.
+    It counts where bonus money pays a part of any of them.
+
+    The round is read only where bonus money can be a part of it, so that other bets do not pay for
+    the look.
     """
     if not is_limited(topology, rule, state, currency):
         return None
@@ -118,7 +129,10 @@ def over_round_limit(  # noqa: PLR0913
 def over_bonus_limit(
     topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str
 ) -> int | None:
-    """Return the limit in minor units that stakes with any bonus or grant share among them exceed together, or None."""
+    """Return the limit that stakes with a bonus or grant share exceed together, or None.
+
+    In minor units.
+    """
     limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
     if limit == NO_LIMIT or not any(_is_bonus(topology, share.account) for share in shares):
         return None
@@ -144,7 +158,7 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
 
 
 def by_source(accounts: tuple[str, ...]) -> dict[str, str]:
-    """Name accounts the way a player picks them: a bucket by its code, a coupon grant by its account."""
+    """Name accounts as a player picks them: a bucket by its code, a grant by its account."""
     return {
         account if is_grant(account) else account.partition("/")[2]: account for account in accounts
     }

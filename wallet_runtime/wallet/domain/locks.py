@@ -1,7 +1,10 @@
-"""Locked money: its rolling ended otherwise than by turnover, so only its winnings become withdrawable (SPEC 1.5).
+"""Locked money: only its winnings become withdrawable (SPEC 1.5).
 
-How much of an account is locked is a figure of its own, beside the balance. It counts what open bets hold of the account, too: a
-stake that comes back was locked and is locked. What is lost is locked no longer.
+Its rolling ended otherwise than by turnover.
+
+How much of an account is locked is a figure of its own, beside the balance. It counts what open
+bets hold of the account, too: a stake that comes back was locked and is locked. What is lost is
+locked no longer.
 """
 
 from collections.abc import Mapping
@@ -62,7 +65,9 @@ def moved(state: State, source: str, target: str, amount: int) -> Locks:
 
 
 def relocked(state: State, changes: Mapping[str, int], added: Mapping[str, int] = NOTHING) -> Locks:
-    """Return what a command does to locks: `added`, but never more than an account holds and has staked after it.
+    """Return the changes of locks by a command.
+
+    That is `added`, but never more than an account holds and has staked after it.
 
     `changes` says per account how much more, or less, it holds and has staked then.
     """

@@ -119,10 +119,13 @@ def release_record(
 
 
 def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[ObligationChanged, ...]:
-    """Let a completed rolling count for its bucket's release, which comes with the last of `others`: its amount and its cap.
+    """Let a completed rolling count for its bucket's release, with its amount and its cap.
 
-    Caps of one release add up. Money without a cap cannot be told apart from money with one, so one rolling without a cap
-    lifts the cap of the whole bucket. The heir is the same on every run, in whatever order the database lists rollings.
+    The release comes with the last of `others`.
+
+    Caps of one release add up. Money without a cap cannot be told apart from money with one, so one
+    rolling without a cap lifts the cap of the whole bucket. The heir is the same on every run, in
+    whatever order the database lists rollings.
     """
     heir = _heir(others)
     inherited = ObligationChanged(heir.rolling_id, earned=heir.earned + owed.weight)

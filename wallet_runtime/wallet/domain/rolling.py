@@ -49,7 +49,10 @@ class Complete(msgspec.Struct, frozen=True):
 
 
 class Close(msgspec.Struct, frozen=True):
-    """rolling_service reports that a rolling was canceled by a person, or lapsed, before its turnover was reached."""
+    """rolling_service reports a rolling that ended before its turnover was reached.
+
+    A person canceled it, or it lapsed.
+    """
 
     rolling_id: str
     state: Literal["CANCELED", "EXPIRED"]

@@ -338,7 +338,10 @@ class State(msgspec.Struct, frozen=True):
         return self.locked.get(account, 0)
 
     def grant(self, account: str) -> Grant | None:
-        """Find a coupon grant by its account, among those that are active or that the bet at hand was paid from."""
+        """Find a coupon grant by its account.
+
+        It is active, or the bet at hand was paid from it.
+        """
         if not is_grant(account):
             return None
         return next((grant for grant in self.grants if grant.account == account), None)

@@ -25,7 +25,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
-    """Compare two decoded documents: one difference per leaf, or per part that only one of them has."""
+    """Compare two decoded documents: one difference per leaf, or per part of one alone."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
             yield from differences(old.get(name), new.get(name), _join(path, name))
@@ -37,7 +37,10 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
 
 
 def faults(value: object, kind: Any, path: str = "") -> Iterator[Fault]:
-    """Compare a decoded document with a type: a `Struct` that forbids unknown fields, a tuple, a dict, or a leaf."""
+    """Compare a decoded document with a type.
+
+    The type is a `Struct` that forbids unknown fields, a tuple, a dict, or a leaf.
+    """
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _of_struct(value, kind, path)
     elif get_origin(kind) is tuple:

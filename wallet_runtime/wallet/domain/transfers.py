@@ -1,11 +1,14 @@
-"""A player's transfer along an active edge of the topology, and the legacy aliases that name games instead of buckets (SPEC 1.3).
+"""A player's transfer along an active edge of the topology (SPEC 1.3).
 
-Turnover that the money owes goes with it: with the whole balance the rollings themselves move to the other bucket, with a
-part of it each rolling hands on its part of what is still open. Both sides are rounded up, so many small transfers shed
-nothing. How much is open only rolling_worker knows, at
-the very place in the player's order of events where the transfer stands; so the wallet names the rollings, the amount and the
-balance, and rolling_worker does the division. An edge that generates a rolling does the same and then asks for a rolling by
-policy, over only as much turnover as the money did not bring along: what is owed is neither lost nor doubled.
+Legacy aliases name games instead of buckets.
+
+Turnover that the money owes goes with it: with the whole balance the rollings themselves move to
+the other bucket, with a part of it each rolling hands on its part of what is still open. Both sides
+are rounded up, so many small transfers shed nothing. How much is open only rolling_worker knows, at
+the very place in the player's order of events where the transfer stands; so the wallet names the
+rollings, the amount and the balance, and rolling_worker does the division. An edge that generates a
+rolling does the same and then asks for a rolling by policy, over only as much turnover as the money
+did not bring along: what is owed is neither lost nor doubled.
 """
 
 from typing import Literal
@@ -57,7 +60,7 @@ class Transfer(msgspec.Struct, frozen=True):
 
 
 class LegacyTransfer(msgspec.Struct, frozen=True):
-    """An amount (minor units) to move from the normal wallet of one side to that of the other, whatever buckets these are."""
+    """An amount (minor units) to move from the normal wallet of one side to that of the other."""
 
     from_side: Literal["sports", "casino"]
     amount: int
@@ -65,7 +68,10 @@ class LegacyTransfer(msgspec.Struct, frozen=True):
 
 
 class _Carried(msgspec.Struct, frozen=True):
-    """What goes along with the money: obligations that move or hand a part on, and under which id rolling_worker finds them."""
+    """The obligations that go along with the money: they move, or hand a part on.
+
+    rolling_worker finds them by this id.
+    """
 
     rollings: tuple[CarriedRolling, ...]
     opened: tuple[ObligationOpened, ...]

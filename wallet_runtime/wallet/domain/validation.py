@@ -48,10 +48,12 @@ class LiveReference(msgspec.Struct, frozen=True):
 def validate_documents(
     topology_document: object, policy_document: object
 ) -> tuple[Topology | None, list[Violation]]:
-    """Return every broken rule of A7-1 to A7-7 for two documents as they were sent, and the topology where it can be read.
+    """Return every broken rule of A7-1 to A7-7, and the topology where it can be read.
 
-    Faults of structure are listed whole, for both documents; rules that need a document which cannot be read, or a policy
-    where none (None) was sent, are left out.
+    The documents are as they were sent.
+
+    Faults of structure are listed whole, for both documents; rules that need a document which
+    cannot be read, or a policy where none (None) was sent, are left out.
     """
     topology, topology_faults = _read("topology", topology_document, read_topology)
     policy, policy_faults = (

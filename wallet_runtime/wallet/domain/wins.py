@@ -1,8 +1,9 @@
 """Wins beside a bet's payout: without a stake, and further ones on a settled bet (SPEC 1.3).
 
 HOUSE pays them once per transaction of the provider. A win without a stake (free rounds,
-tournaments) is drawn on a campaign that a person of the back office has made. A further win (a jackpot)
-belongs to the bet of its round and goes where that bet's winnings go. Either is taken back whole or not at all.
+tournaments) is drawn on a campaign that a person of the back office has made. A further win (a
+jackpot) belongs to the bet of its round and goes where that bet's winnings go. Either is taken back
+whole or not at all.
 """
 
 from datetime import datetime

@@ -1,6 +1,9 @@
-"""Anchors: digests of closed ledger months, kept where who can rewrite the wallet's database cannot reach (SPEC 1.3).
+"""Anchors: digests of closed ledger months (SPEC 1.3).
 
-One copy lies in `control`, one in a file that lines are only appended to; a seal that disagrees with either is a finding.
+They are kept out of reach of a person who can rewrite the wallet's database.
+
+One copy lies in `control`, one in a file that lines are only appended to; a seal that disagrees
+with either is a finding.
 """
 
 import os
@@ -23,7 +26,10 @@ class Anchor(msgspec.Struct, frozen=True):
 
 
 class Anchors:
-    """The anchors of one environment: `control_url` names the database, `file` the export (None: `control` alone)."""
+    """The anchors of one environment.
+
+    `control_url` names the database, `file` the export (None: `control` alone).
+    """
 
     def __init__(self, control_url: str, file: str | None) -> None:
         """Know where anchors are kept; nothing is opened before it is used."""

@@ -1,7 +1,10 @@
-"""Many commands in two trips: read for all, decide each by its own rule, apply each for itself in one transaction.
+"""Many commands in two trips and one transaction.
 
-A batch is a saving of trips and commits, nothing else: every command keeps its own request id, answer and refusal, exactly as if it
-had come alone. Commands of one player are taken one after the other, in the order given.
+It reads for all, decides each by its own rule, and applies each for itself.
+
+A batch is a saving of trips and commits, nothing else: every command keeps its own request id,
+answer and refusal, exactly as if it had come alone. Commands of one player are taken one after the
+other, in the order given.
 """
 
 import time
@@ -57,7 +60,10 @@ def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
 
 
 def _next_of_each_player(items: Sequence[BatchItem]) -> list[BatchItem]:
-    """Pick the first open command of each player, sorted by player: two batches lock players in one order and cannot deadlock."""
+    """Pick the first open command of each player, sorted by player.
+
+    So two batches lock players in one order and cannot deadlock.
+    """
     first = {
         (item.request.brand_id, item.request.player_id): item
         for item in reversed(items)

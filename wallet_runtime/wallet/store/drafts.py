@@ -42,7 +42,7 @@ class NotADraft(Conflict):
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asks to save what on which route (`path` is the route filled in), under which request id."""
+    """A person's wish to save on a route, under a request id; `path` is the route filled in."""
 
     caller: str
     path: str

@@ -93,13 +93,19 @@ class InFlight(Conflict):
 
 
 class InvariantRefused(ApiError):
-    """The database refused the command because it would break an invariant of money; nothing was changed."""
+    """The database refused the command, because it would break an invariant of money.
+
+    Nothing was changed.
+    """
 
     code = "INVARIANT_REFUSED"
 
 
 class RecordAltered(Conflict):
-    """A stored record of this command is not as the wallet left it, so nothing was done; reconciliation names it, and a person looks."""
+    """A stored record of this command is not as the wallet left it, so nothing was done.
+
+    Reconciliation names it, and a person looks.
+    """
 
     code = "RECORD_ALTERED"
 

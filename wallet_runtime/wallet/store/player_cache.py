@@ -1,8 +1,9 @@
 """The states of players that a copy of wallet_service knows by its own last commands.
 
-A bet decided on such a state saves the read. Nothing rests on its being true: `wallet.apply_command`
-compares the player's version and the activation, and claims the request id. An overtaken state is a
-wasted try, so a player whom another copy serves as well is suspended for a while.
+A bet decided on such a state saves the read. Nothing rests on its being true:
+`wallet.apply_command` compares the player's version and the activation, and claims the request id.
+An overtaken state is a wasted try, so a player whom another copy serves as well is suspended for a
+while.
 """
 
 import threading

@@ -1,9 +1,12 @@
-"""The reconciliation cycle: accounts against their ledger, records against their seals, months against anchors, conservation (SPEC 1.8).
+"""The reconciliation cycle (SPEC 1.8).
 
-It reports and never corrects. Modes: `incremental` walks what was written since the last cycle and sweeps every account;
-`rotation` does that and walks the next 24th of all players with every hash, so that 24 hourly cycles go round (ADR 10);
-`full` walks every version and balance; `hashes` walks every hash too, and recomputes running sums and every sealed month. Records
-are compared with what was made of the last day, in rotation also with a 24th of all time, otherwise all of them (ADR 18).
+Accounts against their ledger, records against their seals, months against anchors, conservation.
+
+It reports and never corrects. Modes: `incremental` walks what was written since the last cycle and
+sweeps every account; `rotation` does that and walks the next 24th of all players with every hash,
+so that 24 hourly cycles go round (ADR 10); `full` walks every version and balance; `hashes` walks
+every hash too, and recomputes running sums and every sealed month. Records are compared with what
+was made of the last day, in rotation also with a 24th of all time, otherwise all of them (ADR 18).
 """
 
 from datetime import UTC, datetime
@@ -100,7 +103,10 @@ class Reconciliation:
         return row
 
     def hourly_turn(self) -> int:
-        """See that the ledger has its coming months, seal the closed ones, and run a cycle: all hashes once, from then on in rotation."""
+        """See that the ledger has its coming months, seal the closed ones, and run a cycle.
+
+        All hashes once, from then on in rotation.
+        """
         with self._database.session() as session:
             made = int(
                 session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)["made"]
@@ -133,7 +139,7 @@ class Reconciliation:
         return months
 
     def _check_seals(self, *, every: bool) -> list[dict[str, Any]]:
-        """Compare seals with their anchors, and the oldest verified one (or all) with the rows of its month."""
+        """Compare seals with anchors, and the oldest verified one, or all, with its rows."""
         if self._anchors is None:
             return []
         anchored = self._anchors.all()
@@ -189,7 +195,10 @@ def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Ro
 
 
 def _recounts(session: DatabaseSession, mode: Mode) -> bool:
-    """Tell whether this cycle counts every entry of the counter-accounts again: with all hashes, and when a round of the rotation ends."""
+    """Tell whether this cycle counts every entry of the counter-accounts again.
+
+    It does with all hashes, and when a round of the rotation ends.
+    """
     return mode == "hashes" or (
         mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"])
     )
