@@ -1,9 +1,11 @@
 """Every path, name and command line that a page names exists, and every page has the house's form."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import click
@@ -102,6 +104,12 @@ def resolves(dotted: str) -> bool:
         except ImportError:
             return False
     return True
+
+
+def resolves_in(module: str, name: str) -> bool:
+    """Whether a module has this name, or is the package of a module so named."""
+    found = import_module(module)
+    return hasattr(found, name) or find_spec(f"{module}.{name}") is not None
 
 
 def missing_names(page: Path) -> list[str]:
@@ -219,3 +227,31 @@ def test_the_index_lists_every_decision_once() -> None:
 
     assert [(name, title) for _, title, name in listed] == list(titles.items())
     assert [int(number) for number, _, _ in listed] == list(range(1, len(titles) + 1))
+
+
+# --- the examples of CONTRIBUTING
+
+EXAMPLE = re.compile(r"^```python\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = dict(EXAMPLE.findall((CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+MADE_BY_THE_PAGE = {"REPORT_SERVICE"}
+
+
+def imported(text: str) -> Iterator[tuple[str, str]]:
+    """Yield module and name of each import that is of our packages."""
+    for node in ast.walk(ast.parse(text)):
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        if isinstance(node, ast.ImportFrom) and module and module.partition(".")[0] in TREES:
+            yield from ((module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("file", EXAMPLES)
+def test_an_example_imports_what_there_is(file: str) -> None:
+    made = {name.removesuffix(".py").replace("/", ".") for name in EXAMPLES}
+    gone = [
+        f"{module}.{name}"
+        for module, name in imported(EXAMPLES[file])
+        if not {module, f"{module}.{name}"} & made
+        and name not in MADE_BY_THE_PAGE
+        and not resolves_in(module, name)
+    ]
+    assert gone == []
