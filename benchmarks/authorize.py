@@ -1,8 +1,10 @@
 """A bet authorization against pgbench tpcb-like: its SQL alone, the whole store path, one player alone, batches, and other divisions.
 
-python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000] [--only sql,cold,path,hot,batch,trip,rules]
+python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000] [--only
+sql,cold,path,hot,batch,trip,rules]
 
-`trip` and `rules` are prototypes in `one_trip.sql`, nothing of the product: the same bet in one trip, its rule in Python or in SQL.
+`trip` and `rules` are prototypes in `one_trip.sql`, nothing of the product: the same bet in one
+trip, its rule in Python or in SQL.
 """
 
 import argparse

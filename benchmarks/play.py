@@ -1,6 +1,7 @@
 """Players to bench with, and what the service sends for one bet: as a command from Python, and as a script for pgbench.
 
-The script is made of the very statement and parameters that the store path sends for one authorization; ids vary.
+The script is made of the very statement and parameters that the store path sends for one
+authorization; ids vary.
 """
 
 import functools
@@ -136,7 +137,8 @@ def batch(size: int, players: int, money: Money, number: int) -> int:
 def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int) -> float:
     """Play in `clients` processes, each over players of its own unless there are fewer; return accepted bets a second.
 
-    As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until all of them are under way.
+    As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until
+    all of them are under way.
     """
     with Pool(clients) as pool:
         play = functools.partial(
@@ -230,7 +232,8 @@ def two_trips(bench: Bench, told: Sent) -> Path:
 def session(bench: Bench, told: Sent, bets_each: int) -> Path:
     """Write the script of players who bet `bets_each` times in a row; a transaction is a bet, and only the first of each reads.
 
-    A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its last command left.
+    A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its
+    last command left.
     """
     player, *ids = _sets()
     turn = f"\\set turn (:turn + 1) % {bets_each}"

@@ -1,9 +1,11 @@
 """Reconciliation beside the bare aggregate query: the version walk, the full walk with hashes, and a cycle after a few changes.
 
-python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes 1000] [--bets 100000]
+python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes
+1000] [--bets 100000]
 
-The bare query sums deltas per account, which is the least that any reconciliation of balances has to do. The comparisons of records
-(ADR 18) are counted apart, each with a figure of its own and no bound: all bets, and a cycle of which `--changes` bets are of the day.
+The bare query sums deltas per account, which is the least that any reconciliation of balances has
+to do. The comparisons of records (ADR 18) are counted apart, each with a figure of its own and no
+bound: all bets, and a cycle of which `--changes` bets are of the day.
 """
 
 import argparse

@@ -2,8 +2,9 @@
 
 python -m benchmarks.through_http [--rounds 10] [--seconds 5] [--clients 8] [--players 1000]
 
-CPU of a bet: database (the server's backends while the bets ran), rules (the pure decision, timed apart), store (encode, send, decode,
-timed apart in a process of its own), web (what is left of the service's process: HTTP, authentication, validation, threads).
+CPU of a bet: database (the server's backends while the bets ran), rules (the pure decision, timed
+apart), store (encode, send, decode, timed apart in a process of its own), web (what is left of the
+service's process: HTTP, authentication, validation, threads).
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """Whatever Redis forgets, every committed event is applied once within a minute, and turnover is exact.
 
-Real workers on a server that is flushed, killed with its last appends, trimmed, emptied, or loses a group or entries, under
-load and while a worker is stopped. `RUBYOPS_LOST=all` plays 100 seeds and `RUBYOPS_LOST=12` the first twelve, on the server
-of `RUBYOPS_REDIS_SERVER`; the test run plays four.
+Real workers on a server that is flushed, killed with its last appends, trimmed, emptied, or loses a
+group or entries, under load and while a worker is stopped. `RUBYOPS_LOST=all` plays 100 seeds and
+`RUBYOPS_LOST=12` the first twelve, on the server of `RUBYOPS_REDIS_SERVER`; the test run plays
+four.
 """
 
 import os

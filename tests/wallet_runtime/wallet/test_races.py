@@ -1,7 +1,8 @@
 """200 races of each kind on real PostgreSQL: two copies of the service, threads that start together, and the money counted afterwards.
 
-Every race must end legally whoever wins, and over the 200 every winner must have been seen: else it was no race. A fault planted in
-what decides the race (the version, the claim, the gate, the activation number) must turn it red.
+Every race must end legally whoever wins, and over the 200 every winner must have been seen: else it
+was no race. A fault planted in what decides the race (the version, the claim, the gate, the
+activation number) must turn it red.
 """
 
 import json

@@ -39,7 +39,10 @@ Edit = Callable[[str], None]
 
 @pytest.fixture
 def edit(look: psycopg.Connection) -> Edit:
-    """Change the ledger as only a superuser can: with its guards off. `{p}` is the partition of the newest row."""
+    """Change the ledger as only a superuser can: with its guards off.
+
+    `{p}` is the partition of the newest row.
+    """
 
     def carry_out(statement: str) -> None:
         found = look.execute(
