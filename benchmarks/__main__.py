@@ -1,4 +1,7 @@
-"""All benchmarks, one after the other: `python -m benchmarks [options of each]`; exits 1 when a ratio is outside its bound."""
+"""All benchmarks, one after the other.
+
+`python -m benchmarks [options of each]`; exits 1 when a ratio is outside its bound.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,6 @@
-"""A bet authorization against pgbench tpcb-like: its SQL alone, the whole store path, one player alone, batches, and other divisions.
+"""A bet authorization against pgbench tpcb-like.
+
+Its SQL alone, the whole store path, one player alone, batches, and other divisions.
 
 python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000] [--only
 sql,cold,path,hot,batch,trip,rules]

@@ -1,4 +1,7 @@
-"""What every benchmark needs: a PostgreSQL of its own, pgbench, and pairs of figures told as ratios."""
+"""What every benchmark needs.
+
+A PostgreSQL of its own, pgbench, and pairs of figures told as ratios.
+"""
 
 import os
 import re
@@ -114,7 +117,10 @@ def compare(
     measured: Callable[[], float],
     least: float | None = None,
 ) -> bool:
-    """Run both in turn `rounds` times, the order swapped each time; print every pair and the median. True unless it is below `least`."""
+    """Run both in turn `rounds` times, the order swapped each time.
+
+    Print every pair and the median. True unless it is below `least`.
+    """
     ratios = []
     for number in range(rounds):
         first = reference() if number % 2 == 0 else None

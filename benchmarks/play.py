@@ -1,4 +1,6 @@
-"""Players to bench with, and what the service sends for one bet: as a command from Python, and as a script for pgbench.
+"""Players to bench with, and what the service sends for one bet.
+
+As a command from Python, and as a script for pgbench.
 
 The script is made of the very statement and parameters that the store path sends for one
 authorization; ids vary.
@@ -49,12 +51,17 @@ Turn = Callable[[Money, int], int]
 
 
 def player_id(number: int) -> UUID:
-    """Return the id of the player with this number, counted from 0; pgbench writes it in the same way."""
+    """Return the id of the player with this number, counted from 0.
+
+    Pgbench writes it in the same way.
+    """
     return UUID(f"{PLAYERS_PREFIX}{FIRST_PLAYER + number}")
 
 
 def prepare(bench: Bench, players: int) -> None:
-    """Activate the split topology; give every player money to stake and some bets, as a platform has that is in use.
+    """Activate the split topology.
+
+    Give every player money to stake and some bets, as a platform has that is in use.
 
     Without them the first plans would be made for empty tables, and kept while these fill.
     """
@@ -135,7 +142,9 @@ def batch(size: int, players: int, money: Money, number: int) -> int:
 
 
 def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int) -> float:
-    """Play in `clients` processes, each over players of its own unless there are fewer; return accepted bets a second.
+    """Play in `clients` processes, each over players of its own unless there are fewer.
+
+    Return accepted bets a second.
 
     As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until
     all of them are under way.
@@ -162,7 +171,10 @@ def _play(
 
 
 class Sent(NamedTuple):
-    """What the service sends for one authorization: the text of its read, and the parameters of `wallet_apply_command`."""
+    """What the service sends for one authorization.
+
+    The text of its read, and the parameters of `wallet_apply_command`.
+    """
 
     read: str
     apply: dict[str, object]
@@ -186,7 +198,10 @@ def sent(bench: Bench) -> Sent:
 
 
 def variables(told: Sent) -> dict[str, str]:
-    """Return the parameters that are text for pgbench: as the service does, it sends each of them with every statement."""
+    """Return the parameters that are text for pgbench.
+
+    As the service does, it sends each of them with every statement.
+    """
     return {f"p_{name}": str(value) for name, value in told.apply.items() if value is not None}
 
 
@@ -225,12 +240,17 @@ def script(bench: Bench, *statements: str) -> Path:
 
 
 def two_trips(bench: Bench, told: Sent) -> Path:
-    """Write the script of an authorization of a player whom the copy does not know: a statement that reads and one that applies."""
+    """Write the script of an authorization of a player whom the copy does not know.
+
+    A statement that reads and one that applies.
+    """
     return script(bench, _read(told), _apply(told))
 
 
 def session(bench: Bench, told: Sent, bets_each: int) -> Path:
-    """Write the script of players who bet `bets_each` times in a row; a transaction is a bet, and only the first of each reads.
+    """Write the script of players who bet `bets_each` times in a row.
+
+    A transaction is a bet, and only the first of each reads.
 
     A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its
     last command left.

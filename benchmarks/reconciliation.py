@@ -1,4 +1,6 @@
-"""Reconciliation beside the bare aggregate query: the version walk, the full walk with hashes, and a cycle after a few changes.
+"""Reconciliation beside the bare aggregate query.
+
+The version walk, the full walk with hashes, and a cycle after a few changes.
 
 python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes
 1000] [--bets 100000]
@@ -30,7 +32,10 @@ INCREMENTAL_MOST = 0.05
 
 
 def prepare(connection: psycopg.Connection, rows: int, accounts: int) -> None:
-    """Write sound chains set by set: one version of every account at a time, as play would interleave them."""
+    """Write sound chains set by set.
+
+    One version of every account at a time, as play would interleave them.
+    """
     accounts_made, first_of_each, next_of_each, finish = (text.encode() for text in STATEMENTS[:4])
     connection.execute(accounts_made, {"accounts": accounts})
     connection.execute(first_of_each)
@@ -49,7 +54,10 @@ def change(connection: psycopg.Connection, version: int, changes: int) -> None:
 
 
 def cycle(connection: psycopg.Connection, mode: str, walked: int) -> float:
-    """Run one cycle, see that it found the ledger sound and walked what it should; return its seconds."""
+    """Run one cycle, see that it found the ledger sound and walked what it should.
+
+    Return its seconds.
+    """
     began = time.monotonic()
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

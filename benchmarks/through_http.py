@@ -1,4 +1,6 @@
-"""Bets through a real wallet_service over HTTP: the rate beside the store path, and the CPU of one bet, split.
+"""Bets through a real wallet_service over HTTP.
+
+The rate beside the store path, and the CPU of one bet, split.
 
 python -m benchmarks.through_http [--rounds 10] [--seconds 5] [--clients 8] [--players 1000]
 

@@ -1,4 +1,7 @@
-"""What tests of a topology move need: a wallet beside its rolling service, and the hands of everybody who has a part in it."""
+"""What tests of a topology move need.
+
+A wallet beside its rolling service, and the hands of everybody who has a part in it.
+"""
 
 import json
 from collections.abc import Callable

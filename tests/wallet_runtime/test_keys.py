@@ -1,4 +1,7 @@
-"""No write without a key or id of its caller's own: every route of every service, but for a literal list."""
+"""No write without a key or id of its caller's own.
+
+Every route of every service, but for a literal list.
+"""
 
 import itertools
 from copy import deepcopy

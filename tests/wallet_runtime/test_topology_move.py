@@ -1,4 +1,7 @@
-"""A topology moved and taken back on real servers: money, grants, bonuses and rollings, in both services at once, or not at all."""
+"""A topology moved and taken back on real servers.
+
+Money, grants, bonuses and rollings, in both services at once, or not at all.
+"""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,7 @@
-"""A canary token from the gateway to a real wallet: one that is no valid pass opens nothing, whichever door it got through."""
+"""A canary token from the gateway to a real wallet.
+
+One that is no valid pass opens nothing, whichever door it got through.
+"""
 
 import hashlib
 import json

@@ -117,7 +117,10 @@ def turn_over(look: psycopg.Connection) -> None:
 
 
 def await_all_older(look: psycopg.Connection) -> None:
-    """Wait until every row so far is older than any open transaction: a walk's mark stands there, and the server is shared."""
+    """Wait until every row so far is older than any open transaction.
+
+    A walk's mark stands there, and the server is shared.
+    """
     written = look.execute("SELECT pg_current_xact_id()::text").fetchone()
     older = b"SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"
     await_until(lambda: look.execute(older, written).fetchone() == (True,), 60)

@@ -1,4 +1,7 @@
-"""Every kind of edit by which a superuser could change what decides money: the table, the column, how, and what a cycle calls it."""
+"""Every kind of edit by which a superuser could change what decides money.
+
+The table, the column, how, and what a cycle calls it.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""What the SQL text of schema wallet takes apart by name: functions, tables, and the keys of a JSON value."""
+"""What the SQL text of schema wallet takes apart by name.
+
+Functions, tables, and the keys of a JSON value.
+"""
 
 import re
 from collections.abc import Iterator

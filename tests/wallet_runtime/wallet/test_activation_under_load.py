@@ -1,4 +1,7 @@
-"""Activations beside money on a real database: no money command fails for them, and none waits longer than PostgreSQL is told."""
+"""Activations beside money on a real database.
+
+No money command fails for them, and none waits longer than PostgreSQL is told.
+"""
 
 import threading
 import time
@@ -133,7 +136,10 @@ def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
 def test_a_command_that_activations_overtake_again_and_again_is_still_carried_out(
     wallet: Database, look: psycopg.Connection
 ) -> None:
-    """Tries lost to an activation are not tries lost to the player: more of them than those do not make a command BUSY."""
+    """Tries lost to an activation are not tries lost to the player.
+
+    More of them than those do not make a command BUSY.
+    """
     player, documents, overtaken = Player(money_of(wallet)), Documents(wallet), list[int]()
 
     def overtaken_deposit(
@@ -207,7 +213,10 @@ def test_activations_back_to_back_fail_no_bet(
 def test_money_that_came_in_after_the_validation_is_not_stranded(
     wallet: Database, platform_db: TestDatabase, look: psycopg.Connection
 ) -> None:
-    """A7-8 again under the gate: while the activation waits for it, money arrives in the bucket that the new version drops."""
+    """A7-8 again under the gate.
+
+    While the activation waits for it, money arrives in the bucket that the new version drops.
+    """
     documents, refused = Documents(wallet), list[ApiError]()
     gone = ("CASINO_BONUS", "SPORTS_BONUS", "CASINO_NORMAL")
     topology = documents.topology(CODE, 1) | {

@@ -110,7 +110,10 @@ def test_what_one_is_refused_takes_nothing_from_the_others(
 def test_a_command_that_the_database_refuses_is_alone_in_it(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """The rules saw a balance that is gone when the batch is applied: the constraint speaks, and only for that command."""
+    """The rules saw a balance that is gone when the batch is applied.
+
+    The constraint speaks, and only for that command.
+    """
     victim = bet(players[1], "b1")
     decide = victim.decide
 
@@ -168,7 +171,10 @@ def test_a_repeat_of_a_batch_gives_the_first_answers(
 def test_batches_and_single_commands_on_the_same_players_lose_nothing(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """Eight callers at once, in opposite orders: every bet is taken once, and none of them waits for another for ever."""
+    """Eight callers at once, in opposite orders.
+
+    Every bet is taken once, and none of them waits for another for ever.
+    """
     money, found = players[0].money, []
 
     def play(number: int) -> None:

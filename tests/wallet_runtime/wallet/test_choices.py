@@ -1,4 +1,7 @@
-"""The player's choice on a real database: who may say it, when it is kept, and that a bet obeys it and nothing a provider says."""
+"""The player's choice on a real database.
+
+Who may say it, when it is kept, and that a bet obeys it and nothing a provider says.
+"""
 
 import json
 from collections.abc import Iterator

@@ -97,7 +97,10 @@ def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player)
 
 
 def played(player: Player, *, together: bool) -> list[int]:
-    """Carry out one command of each shape: cash, a bet, its end, records of its own, a tombstone, a refusal."""
+    """Carry out one command of each shape.
+
+    Cash, a bet, its end, records of its own, a tombstone, a refusal.
+    """
     place = Reads(provider_id="mocksports", bet_id=AWKWARD)
     late = Reads(provider_id="mocksports", bet_id="late")
     big = Reads(provider_id="mocksports", bet_id="big")

@@ -1,4 +1,7 @@
-"""The routes of coupon grants: who may call them, what a body may say, and what one that says more is answered."""
+"""The routes of coupon grants.
+
+Who may call them, what a body may say, and what one that says more is answered.
+"""
 
 from collections.abc import Iterator
 from typing import Any

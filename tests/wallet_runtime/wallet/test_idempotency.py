@@ -1,4 +1,7 @@
-"""One request id, one effect, one answer: through every copy of the service, and after one is killed (SPEC 1.3)."""
+"""One request id, one effect, one answer.
+
+Through every copy of the service, and after one is killed (SPEC 1.3).
+"""
 
 import json
 from collections.abc import Callable, Iterator

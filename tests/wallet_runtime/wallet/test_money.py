@@ -1,4 +1,7 @@
-"""The one path of money on a real database: replays, races, freezes, fences, and what the database itself refuses."""
+"""The one path of money on a real database.
+
+Replays, races, freezes, fences, and what the database itself refuses.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

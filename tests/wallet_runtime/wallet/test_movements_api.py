@@ -1,4 +1,7 @@
-"""The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP: who may call, what they answer."""
+"""The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP.
+
+Who may call, what they answer.
+"""
 
 import json
 import time

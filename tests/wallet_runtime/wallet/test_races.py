@@ -1,4 +1,6 @@
-"""200 races of each kind on real PostgreSQL: two copies of the service, threads that start together, and the money counted afterwards.
+"""200 races of each kind on real PostgreSQL.
+
+Two copies of the service, threads that start together, and the money counted afterwards.
 
 Every race must end legally whoever wins, and over the 200 every winner must have been seen: else it
 was no race. A fault planted in what decides the race (the version, the claim, the gate, the

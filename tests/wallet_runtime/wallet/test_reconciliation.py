@@ -1,4 +1,7 @@
-"""Reconciliation on a real database: every edit of a superuser is found and named, and nothing that is sound is suspected."""
+"""Reconciliation on a real database.
+
+Every edit of a superuser is found and named, and nothing that is sound is suspected.
+"""
 
 import json
 import threading
@@ -68,7 +71,10 @@ def _found(cycle: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _accounts(cycle: dict[str, Any]) -> int:
-    """How many accounts the walk over the ledger found; what records say of the same edit is told beside them."""
+    """How many accounts the walk over the ledger found.
+
+    What records say of the same edit is told beside them.
+    """
     return sum("last_good_version" in sample for sample in cycle["samples"])
 
 
@@ -309,7 +315,10 @@ def test_counter_accounts_are_folded_once_and_an_edit_is_found(
 def _await_folded(
     task: Reconciliation, look: psycopg.Connection, sums: list[tuple[str, int]]
 ) -> None:
-    """Fold until the sums are these: a transaction that another test has open on the same server holds folding up, too."""
+    """Fold until the sums are these.
+
+    A transaction that another test has open on the same server holds folding up, too.
+    """
 
     def folded() -> bool:
         task.fold_turn()
@@ -377,7 +386,10 @@ def test_cycles_under_load_suspect_nobody(
 def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
     task: Reconciliation, player: Player, look: psycopg.Connection, platform_db: TestDatabase
 ) -> None:
-    """A long transaction takes its id, a bet goes past it, then it moves the same account: ids and versions are out of order."""
+    """A long transaction takes its id, a bet goes past it, then it moves the same account.
+
+    Ids and versions are out of order.
+    """
     player.perform(cash.deposit, DEPOSIT)
     task.run("test", "hashes")
     with (

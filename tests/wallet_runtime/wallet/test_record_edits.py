@@ -84,7 +84,10 @@ class Edited:
     """A table as a superuser has it: changed, and brought back to exactly what it was."""
 
     def __init__(self, look: psycopg.Connection, edit: Edit) -> None:
-        """Keep the table's rows, and carry the edit out: past the guards of immutable rows, with the trigger that seals in force."""
+        """Keep the table's rows, and carry the edit out.
+
+        Past the guards of immutable rows, with the trigger that seals in force.
+        """
         self.look, self.table = look, f"wallet.{edit.table}"
         (self.columns,) = look.execute(GENERATED.encode(), [self.table]).fetchall()[0]
         self.guards = [name for (name,) in look.execute(GUARDS.encode(), [self.table]).fetchall()]
@@ -149,7 +152,10 @@ def test_an_edit_of_the_last_day_is_named_by_the_next_cycle(
 
 @pytest.fixture(scope="module")
 def aged(world: World, look: psycopg.Connection) -> World:
-    """The same world, of which everything is older than a day: the day is made a second, and the second is waited for."""
+    """The same world, of which everything is older than a day.
+
+    The day is made a second, and the second is waited for.
+    """
     look.execute(A_SHORT_DAY.encode())
     time.sleep(1.1)
     return world

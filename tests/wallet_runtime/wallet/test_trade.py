@@ -1,4 +1,7 @@
-"""Rules of the trade on a real database: cash into a bucket, rounds under bonus, bets that count as turnover, seeds with policies."""
+"""Rules of the trade on a real database.
+
+Cash into a bucket, rounds under bonus, bets that count as turnover, seeds with policies.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

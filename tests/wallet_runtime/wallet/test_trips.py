@@ -44,7 +44,10 @@ def wallet(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Data
 
 @pytest.fixture
 def warm(player: Player) -> Player:
-    """A player with money, whose connection has each kind of command behind it: documents are read, statements prepared."""
+    """A player with money, whose connection has each kind of command behind it.
+
+    Documents are read, statements prepared.
+    """
     player.perform(cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"))
     play(player, "b1")
     perform_many(player.money, [bet(player, "warm")])

@@ -133,7 +133,10 @@ def test_transfers_shed_no_turnover(player: Player, look: psycopg.Connection) ->
 def test_the_database_refuses_by_itself(
     player: Player, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """wallet_service's own login goes no further: a release on its word, a payment past any rolling, one without its record."""
+    """wallet_service's own login goes no further.
+
+    A release on its word, a payment past any rolling, one without its record.
+    """
     player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign"))
     (name,) = owing(look)
     source, target = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE"

@@ -1,4 +1,7 @@
-"""Wins without a stake and further wins on a bet, on a real database: paid once, bounded, taken back whole, and what it refuses itself."""
+"""Wins without a stake and further wins on a bet, on a real database.
+
+Paid once, bounded, taken back whole, and what it refuses itself.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

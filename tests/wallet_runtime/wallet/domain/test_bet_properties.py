@@ -148,7 +148,10 @@ LATER = st.lists(st.sampled_from(ENDS), min_size=3, max_size=3)
 
 
 def _later(bet: Authorization, ends: list[str], rolls: bool, **more: Any) -> State:
-    """The player when the bet is closed: grants in other states, a rolling active or not, other balances."""
+    """The player when the bet is closed.
+
+    Grants in other states, a rolling active or not, other balances.
+    """
     owed = (Obligation("r", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1),) if rolls else ()
     grants = tuple(grant(f"g{index}", 0, state=end) for index, end in enumerate(ends))
     return state(

@@ -1,4 +1,7 @@
-"""What a player may pick, and what a bet does with it: one allowed source, never topped up, never the provider's word."""
+"""What a player may pick, and what a bet does with it.
+
+One allowed source, never topped up, never the provider's word.
+"""
 
 import msgspec
 import pytest

@@ -1,4 +1,7 @@
-"""The rules of coupon grants: scopes, order of payment, every refusal, and what a closed grant does with what returns to it."""
+"""The rules of coupon grants.
+
+Scopes, order of payment, every refusal, and what a closed grant does with what returns to it.
+"""
 
 from typing import Any
 

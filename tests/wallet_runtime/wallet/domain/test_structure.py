@@ -1,4 +1,7 @@
-"""The structure of documents: every fault is told, and the published schemas are those of the code."""
+"""The structure of documents.
+
+Every fault is told, and the published schemas are those of the code.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Which bets count as turnover: fixed when a bet is authorized, said once when it is settled, whatever the policy says by then."""
+"""Which bets count as turnover.
+
+Fixed when a bet is authorized, said once when it is settled, whatever the policy says by then.
+"""
 
 from typing import Any
 
