@@ -1,4 +1,7 @@
-"""Turns of tests, for one that must not run beside any other: roles belong to a whole PostgreSQL server."""
+"""Turns of tests, for one that must not run beside any other.
+
+Roles belong to a whole PostgreSQL server.
+"""
 
 import fcntl
 import os
@@ -12,7 +15,10 @@ from tests.cluster import FOLDER_VARIABLE
 
 @contextmanager
 def taking_ports() -> Iterator[None]:
-    """Start a platform while no other worker does: a port that was chosen is free to others until somebody listens."""
+    """Start a platform while no other worker does.
+
+    A port that was chosen is free to others until somebody listens.
+    """
     with (Path(os.environ[FOLDER_VARIABLE]) / "ports.lock").open("w") as own:
         fcntl.flock(own, fcntl.LOCK_EX)
         yield
@@ -22,7 +28,8 @@ def taking_ports() -> Iterator[None]:
 def turn(*, exclusive: bool, on_a_platform: bool) -> Iterator[None]:
     """Wait for the turn and keep it as long as the block lasts.
 
-    With embedded servers a platform has its own, and its tests wait for nobody; the others share one.
+    With embedded servers a platform has its own, and its tests wait for nobody; the others share
+    one.
     """
     if on_a_platform and sources.name() == "embedded":
         yield

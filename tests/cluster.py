@@ -117,7 +117,10 @@ class Cluster:
         return self.redis(number).url(user, PASSWORD)
 
     def take_logical_database(self) -> int:
-        """Find a logical database that is empty and that nobody else in this run has taken. Raises `NotUsable` when there is none."""
+        """Find a logical database that is empty and that nobody else in this run has taken.
+
+        Raises `NotUsable` when there is none.
+        """
         with _locked(self.folder / "redis.lock"):
             taken = self.taken()
             for number in itertools.count():
@@ -160,7 +163,10 @@ class Cluster:
 
 
 def make_folder() -> None:
-    """Choose the run's folder, in the process that starts the workers; they inherit its name. Raises `NotUsable`."""
+    """Choose the run's folder, in the process that starts the workers; they inherit its name.
+
+    Raises `NotUsable`.
+    """
     source = sources.chosen()
     folder = _place() / f"rubyops-tests-{secrets.token_hex(4)}"
     folder.mkdir()

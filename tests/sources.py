@@ -1,7 +1,10 @@
-"""Where the run's PostgreSQL and Redis come from: `RUBYOPS_TEST_SOURCE` is `embedded` (as when it is not set), `containers` or `urls`.
+"""Where the run's PostgreSQL and Redis come from.
 
-A source starts its servers and stops them; everything that tests do with them is the same for all three (`tests.cluster`).
-`python -m tests.sources containers` says by its exit code whether containers can be had here.
+`RUBYOPS_TEST_SOURCE` is `embedded` (as when it is not set), `containers` or `urls`.
+
+A source starts its servers and stops them; everything that tests do with them is the same for all
+three (`tests.cluster`). `python -m tests.sources containers` says by its exit code whether
+containers can be had here.
 """
 
 import os
@@ -57,7 +60,10 @@ class NotUsable(Exception):
 
 
 class Source(Protocol):
-    """One way to have servers. `shared` ones run on for somebody else, so that what the run made has to be taken out again."""
+    """One way to have servers.
+
+    `shared` ones run on for somebody else, so that what the run made has to be taken out again.
+    """
 
     shared: bool
 
@@ -119,7 +125,10 @@ class Embedded:
 
 
 class Containers:
-    """Containers by testcontainers, without Ryuk: the run ends them itself, by a label that holds its folder's name."""
+    """Containers by testcontainers, without Ryuk.
+
+    The run ends them itself, by a label that holds its folder's name.
+    """
 
     shared = False
 
@@ -162,7 +171,10 @@ class Containers:
 
     @staticmethod
     def refusal() -> str | None:
-        """Say why containers cannot be had here; None when they can. Images are fetched if they are not there."""
+        """Say why containers cannot be had here; None when they can.
+
+        Images are fetched if they are not there.
+        """
         try:
             client = _docker()
             client.ping()
@@ -182,7 +194,10 @@ class Containers:
 
 
 class Urls:
-    """Servers that somebody runs already. What is in them that the run did not make is never touched."""
+    """Servers that somebody runs already.
+
+    What is in them that the run did not make is never touched.
+    """
 
     shared = True
 

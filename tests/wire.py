@@ -16,9 +16,10 @@ Fault = Literal["refusing", "hanging", "cut"]
 class Wire:
     """Passes connections on to a port of this machine.
 
-    `refusing` closes every connection and the port, as a server that was stopped. `hanging` passes nothing on and goes on
-    with the same connections, as a server that stands still. `cut` passes nothing on and says nothing, and what was connected
-    is lost for good, as on a network that lost its state.
+    `refusing` closes every connection and the port, as a server that was stopped. `hanging` passes
+    nothing on and goes on with the same connections, as a server that stands still. `cut` passes
+    nothing on and says nothing, and what was connected is lost for good, as on a network that lost
+    its state.
     """
 
     def __init__(self, target_port: int) -> None:

@@ -15,7 +15,10 @@ CLIENTS = 8
 
 @dataclass
 class Crowd:
-    """Deposits that clients ask for at once: (client, began, status), by the monotonic clock; eight players of its own unless named."""
+    """Deposits that clients ask for at once.
+
+    (client, began, status), by the monotonic clock; eight players of its own unless named.
+    """
 
     live: Live
     players: Sequence[Player] = ()

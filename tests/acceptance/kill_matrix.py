@@ -1,8 +1,9 @@
 """kill -9 of rubyops at one point of every effect of the tier 2 rollback, a run and a resume for each, and what must come of it.
 
-One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every killed one must leave the
-same, once, whatever the point. The platform stays up throughout; the candidate is activated again between the rounds. To have
-fewer rounds a run is killed eight times, far apart: later kills hit a process that was itself resuming.
+One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every
+killed one must leave the same, once, whatever the point. The platform stays up throughout; the
+candidate is activated again between the rounds. To have fewer rounds a run is killed eight times,
+far apart: later kills hit a process that was itself resuming.
 """
 
 import json
@@ -153,7 +154,10 @@ def assert_one_export(live: Live, run_id: str, where: str) -> None:
 
 
 def _done_before_resume(point: Point, killed: int) -> int:
-    """How many effects a resumed process no longer counts: those before the killed one, and that one too once its outcome is there."""
+    """How many effects a resumed process no longer counts.
+
+    Those before the killed one, and that one too once its outcome is there.
+    """
     return killed if point == "after-outcome" else killed - 1
 
 

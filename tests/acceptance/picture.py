@@ -137,7 +137,10 @@ def _files(home: Path) -> dict[str, str]:
 
 @dataclass
 class ServerLog:
-    """What PostgreSQL logged of new sessions: the roles that rubyops took, and how each of its transactions began."""
+    """What PostgreSQL logged of new sessions.
+
+    The roles that rubyops took, and how each of its transactions began.
+    """
 
     roles: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
@@ -145,7 +148,10 @@ class ServerLog:
 
 @contextmanager
 def server_log(live: Live) -> Iterator[ServerLog]:
-    """Have PostgreSQL log every statement of new sessions of each role that rubyops could take; the log is read when the block ends."""
+    """Have PostgreSQL log every statement of new sessions of each role that rubyops could take.
+
+    The log is read when the block ends.
+    """
     log, path = ServerLog(), live.environment.home / "logs" / "postgres.log"
     before = path.stat().st_size
     with live.superuser() as connection:

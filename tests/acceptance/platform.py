@@ -1,4 +1,7 @@
-"""A live platform for acceptance tests: the real command line in processes of its own, its servers past every guard, its front door."""
+"""A live platform for acceptance tests.
+
+The real command line in processes of its own, its servers past every guard, its front door.
+"""
 
 import json
 import os
@@ -56,7 +59,10 @@ SETTLE_LOOK_SECONDS = 0.1  # each of these looks asks both servers and the drive
 
 @dataclass(frozen=True)
 class Answer:
-    """How one line of rubyops ended: its exit code, its JSON answer (empty when it was killed) and what it told a person."""
+    """How one line of rubyops ended.
+
+    Its exit code, its JSON answer (empty when it was killed) and what it told a person.
+    """
 
     code: int
     body: dict[str, Any]
@@ -140,7 +146,10 @@ class Live:
 
     @contextmanager
     def paused_before(self, step: str, *words: str) -> Iterator["Paused"]:
-        """Run a line until it stands still before a step; unless it was told to go on, it is killed when the block is left."""
+        """Run a line until it stands still before a step.
+
+        Unless it was told to go on, it is killed when the block is left.
+        """
         process = self.start(*words, failpoint=f"pause-before:{step}")
         try:
             wait_until(
@@ -312,7 +321,10 @@ class Live:
         return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
 
     def holdings(self, player: Player) -> dict[str, Any]:
-        """What the gateway says the player holds: the snapshot without the pair that it is held under."""
+        """What the gateway says the player holds.
+
+        The snapshot without the pair that it is held under.
+        """
         answer = self.as_player(player, "GET", "/api/v1/player/wallet")
         assert answer.status_code == 200, answer.text
         return {
@@ -394,7 +406,10 @@ class Live:
         )
 
     def is_green(self, since: datetime | None = None) -> bool:
-        """Whether every process says (since a time) that it is ready and at the level of `control`; false where nothing answers."""
+        """Whether every process says (since a time) that it is ready and at the level of `control`.
+
+        False where nothing answers.
+        """
         try:
             return self._is_well(events=False, since=since)
         except (psycopg.Error, redis.RedisError):

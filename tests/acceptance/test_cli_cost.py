@@ -1,4 +1,6 @@
-"""The price of asking rubyops for help or for the end of a word: no driver is imported, and little more CPU time than click takes.
+"""The price of asking rubyops for help or for the end of a word.
+
+No driver is imported, and little more CPU time than click takes.
 
 A freeze imports the driver of PostgreSQL and no other: it has to be in force within a second.
 """

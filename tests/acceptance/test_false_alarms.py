@@ -73,7 +73,10 @@ def suspected(cycles: list[dict[str, Any]]) -> list[object]:
 
 @contextmanager
 def flows_under_way(live: Live, home: Home) -> Iterator[list[dict[str, str]]]:
-    """Play every flow of money again and again as long as the block lasts; gives what each round said was red."""
+    """Play every flow of money again and again as long as the block lasts.
+
+    Gives what each round said was red.
+    """
     ending, said = threading.Event(), list[dict[str, str]]()
 
     def play() -> None:

@@ -1,6 +1,7 @@
 """Each built release gate is green on a healthy platform, and alone turns red under a fault planted for it on live services.
 
-No two faults of one gate follow one another, so that the run that shows a gate red also shows the one before green again.
+No two faults of one gate follow one another, so that the run that shows a gate red also shows the
+one before green again.
 """
 
 import json
@@ -72,7 +73,10 @@ def rule(process: str, name: str) -> Plant:
 
 @contextmanager
 def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
-    """Move a unit from one player's bucket to another's of the same brand, past the ledger: no total shows it."""
+    """Move a unit from one player's bucket to another's of the same brand, past the ledger.
+
+    No total shows it.
+    """
     other = _brand_mate(stage)
     assert stage.live.deposit(other, "10.00", BUCKET).status_code == 200
     change = "UPDATE wallet.wallet_bucket SET balance = balance + %s WHERE player_id = %s AND bucket_type_code = %s"
@@ -91,7 +95,10 @@ def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
-    """Change what a ledger row says of its policy: every amount stays as it is, and only the chain of hashes shows it."""
+    """Change what a ledger row says of its policy.
+
+    Every amount stays as it is, and only the chain of hashes shows it.
+    """
     change = "UPDATE wallet.wallet_ledger SET policy_version = policy_version + %s WHERE player_id = %s AND account = %s AND version = 1"
 
     def rewrite(versions: int) -> None:
@@ -107,7 +114,10 @@ def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def unbalanced_transactions(stage: Stage) -> Iterator[None]:
-    """Let the house lose a unit in one transaction and win it in another: in all, money is conserved."""
+    """Let the house lose a unit in one transaction and win it in another.
+
+    In all, money is conserved.
+    """
     found = stage.live.rows(
         "SELECT transaction_id FROM wallet.wallet_counter_entry WHERE player_id = %s",
         stage.holder.player_id,
@@ -403,7 +413,10 @@ FAULTS = (
 
 
 def spread(faults: Sequence[Fault]) -> list[Fault]:
-    """Order faults so that neighbours turn different gates: of those that most of the others may not follow, first."""
+    """Order faults so that neighbours turn different gates.
+
+    Of those that most of the others may not follow, first.
+    """
     left, ordered = list(faults), list[Fault]()
     while left:
         free = [fault for fault in left if not ordered or fault.turns.isdisjoint(ordered[-1].turns)]

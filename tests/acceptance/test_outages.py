@@ -1,8 +1,11 @@
-"""PostgreSQL or Redis away for a while, under traffic: every process is green again by itself, and nothing is lost or doubled.
+"""PostgreSQL or Redis away for a while, under traffic.
 
-The servers are reached by wires that break as a stopped server does, as one that stands still, and as a network that lost
-its connections. `RUBYOPS_OUTAGES=all` plays every outage, the short ones three times and ten minutes of each kind once, which
-takes about 40 minutes with `-n 3 --dist worksteal`; the test run plays two.
+Every process is green again by itself, and nothing is lost or doubled.
+
+The servers are reached by wires that break as a stopped server does, as one that stands still, and
+as a network that lost its connections. `RUBYOPS_OUTAGES=all` plays every outage, the short ones
+three times and ten minutes of each kind once, which takes about 40 minutes with `-n 3 --dist
+worksteal`; the test run plays two.
 """
 
 import json

@@ -1,7 +1,10 @@
-"""Faults of the servers themselves, under traffic: killed, full, used up, locked; everything is green again by itself.
+"""Faults of the servers themselves, under traffic.
 
-Nothing that was acknowledged is lost or doubled. `RUBYOPS_OUTAGES=all` kills PostgreSQL again and again, and refuses `control`
-for longer; the test run plays each fault once. The environment brings its own servers: a given one is not ours to kill.
+Killed, full, used up, locked; everything is green again by itself.
+
+Nothing that was acknowledged is lost or doubled. `RUBYOPS_OUTAGES=all` kills PostgreSQL again and
+again, and refuses `control` for longer; the test run plays each fault once. The environment brings
+its own servers: a given one is not ours to kill.
 """
 
 import os
@@ -40,7 +43,8 @@ POOL_MAX = 8
 def money_survives(live: Live, pause_seconds: float = 0.01) -> Iterator[Callable[[], None]]:
     """Keep a crowd at work, and look in the end that every accepted deposit is there once.
 
-    Gives a function that waits until every process has beaten since, is green, and money moves; call it when the fault is mended.
+    Gives a function that waits until every process has beaten since, is green, and money moves;
+    call it when the fault is mended.
     """
     live.settle_down()
     before = live.one(DEPOSITS)["number"]
@@ -69,7 +73,10 @@ def postmaster(live: Live) -> int:
 
 
 def test_postgresql_is_killed_in_the_middle_of_money(live: Live) -> None:
-    """Faults 19 and 20: an immediate stop commits nothing that was under way; the supervisor starts it again on its port."""
+    """Faults 19 and 20: an immediate stop commits nothing that was under way.
+
+    The supervisor starts it again on its port.
+    """
     spread = random.Random(20)  # noqa: S311
     with money_survives(live) as heal:
         for number in range(KILLS):
@@ -93,7 +100,10 @@ def _is_another(live: Live, killed: int) -> bool:
 
 @pytest.mark.parametrize("seconds", REFUSED_SECONDS)
 def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
-    """Every copy beats, and hears of the level, as before when it is there again. Money goes on meanwhile, the longer, the slower."""
+    """Every copy beats, and hears of the level, as before when it is there again.
+
+    Money goes on meanwhile, the longer, the slower.
+    """
     with money_survives(live, max(0.01, seconds / 600)) as heal, live.superuser() as connection:
         connection.execute("ALTER DATABASE control ALLOW_CONNECTIONS false")
         try:
@@ -107,7 +117,10 @@ def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
 
 
 def test_a_disk_without_room_when_postgresql_comes_back(live: Live) -> None:
-    """Fault 28: PostgreSQL stops, and cannot write one byte when it is started again; with room it comes back by itself."""
+    """Fault 28: PostgreSQL stops, and cannot write one byte when it is started again.
+
+    With room it comes back by itself.
+    """
     keeper = int((live.environment.home / "supervisor" / "supervisord.pid").read_text())
     with money_survives(live) as heal:
         with no_room(keeper):
@@ -144,7 +157,10 @@ def test_when_every_connection_is_taken_the_brake_still_works(live: Live) -> Non
 
 
 def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
-    """Fault 21: requests that wait for locked players leave no connection; others are told to come again, and `/health` answers."""
+    """Fault 21: requests that wait for locked players leave no connection.
+
+    Others are told to come again, and `/health` answers.
+    """
     players = [live.player() for _ in range(POOL_MAX)]
     for player in players:
         assert live.deposit(player, "1.00").status_code == 200

@@ -95,7 +95,10 @@ def back_to_one(live: Live) -> None:
 
 
 def typed(*lines: str) -> Change:
-    """Type these lines one after the other; a backfill of rows that cannot be converted ends with 1."""
+    """Type these lines one after the other.
+
+    A backfill of rows that cannot be converted ends with 1.
+    """
 
     def go(live: Live) -> None:
         for line in lines:

@@ -1,4 +1,7 @@
-"""The tier 2 rollback on a platform where players hold money under the candidate: what moves meanwhile, and that nothing is lost (PRD)."""
+"""The tier 2 rollback on a platform where players hold money under the candidate.
+
+What moves meanwhile, and that nothing is lost (PRD).
+"""
 
 import csv
 import hashlib

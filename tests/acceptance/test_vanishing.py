@@ -1,4 +1,6 @@
-"""The world vanishes in mid-run (K15): servers that hang, a terminal that closes, a pipe that fills.
+"""The world vanishes in mid-run (K15).
+
+Servers that hang, a terminal that closes, a pipe that fills.
 
 At a step of the tier 2 rollback something stands still or goes away. The run has an end in its
 journal, says what is true of the money, and is resumed to the same final state.

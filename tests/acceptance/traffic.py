@@ -18,7 +18,10 @@ WALLET = "/api/v1/player/wallet"
 
 @dataclass
 class Traffic:
-    """Players who deposit, bet, move and withdraw at random: answers by (action, status), and the first fault of each thread."""
+    """Players who deposit, bet, move and withdraw at random.
+
+    Answers by (action, status), and the first fault of each thread.
+    """
 
     live: Live
     pause_seconds: float

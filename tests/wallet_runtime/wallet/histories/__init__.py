@@ -1,1 +1,4 @@
-"""Histories of money commands: an executable model, the two things it is held against, and the bugs that it must catch."""
+"""Histories of money commands.
+
+An executable model, the two things it is held against, and the bugs that it must catch.
+"""

@@ -1,4 +1,7 @@
-"""How a command of the model is put to the product: the rule, the typed command, and what to read for it, as the API does it."""
+"""How a command of the model is put to the product.
+
+The rule, the typed command, and what to read for it, as the API does it.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -66,7 +69,10 @@ def request(brand: UUID, wanted: Action, request_id: str, put: Put) -> Request:
 
 
 def put(wanted: Action, currency: str) -> Put:
-    """Put a command to the product. Rules are looked up by name at every call, so that a planted bug is met."""
+    """Put a command to the product.
+
+    Rules are looked up by name at every call, so that a planted bug is met.
+    """
     return _PUTS[wanted.kind](dict(wanted.says), currency)
 
 

@@ -199,7 +199,10 @@ class Bets(Book):
         return payers[source]
 
     def _leaves_out(self, price: str | None) -> str:
-        """What a bet is left out of turnover for: being a push, everything (its price is too low), or nothing."""
+        """What a bet is left out of turnover for.
+
+        Being a push, everything (its price is too low), or nothing.
+        """
         rule = self.policy.get("turnover", {})
         least = rule.get("minimum_price")
         if price and least and Fraction(price) < Fraction(least):
@@ -239,7 +242,10 @@ class Bets(Book):
     def _give_back(
         self, wallet: Wallet, tx: UUID, bet: Bet, source: str, account: str, amount: int
     ) -> str:
-        """Pay to an account; a coupon that is closed keeps nothing. Returns where the money came to rest."""
+        """Pay to an account; a coupon that is closed keeps nothing.
+
+        Returns where the money came to rest.
+        """
         coupon = self.coupon_at(account)
         if coupon and coupon.state == "COMPLETED":
             account = bet.withdrawable

@@ -1,7 +1,8 @@
 """What a wallet must do, said a second time: the book of accounts that every command writes in.
 
-The model is held against the product, so nothing here, in `bets`, `promotions` or `model` may import it: a fault in a shared rule
-would cancel out. Amounts are minor units; accounts are named as the ledger names them.
+The model is held against the product, so nothing here, in `bets`, `promotions` or `model` may
+import it: a fault in a shared rule would cancel out. Amounts are minor units; accounts are named as
+the ledger names them.
 """
 
 from collections import Counter
@@ -21,7 +22,9 @@ PTS = "PTS"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command must answer: status, the code of a refusal, and fields that the body must show.
+    """What a command must answer.
+
+    Status, the code of a refusal, and fields that the body must show.
 
     What is not stored is decided anew when the same request comes again.
     """
@@ -43,9 +46,10 @@ class Refusal(Exception):
 
 @dataclass
 class Wallet:
-    """A player's accounts and his choice of sources. `moves` is each account's life: (transaction, change).
+    """A player's accounts and his choice of sources.
 
-    Only winnings leave `locked` money. The figure counts the account's open stakes.
+    `moves` is each account's life: (transaction, change). Only winnings leave `locked` money. The
+    figure counts the account's open stakes.
     """
 
     number: int
@@ -60,7 +64,10 @@ class Wallet:
 
 @dataclass
 class Turnover:
-    """What an account that owes has still to turn over at the least; `since` is when anything but a bet last changed it."""
+    """What an account that owes has still to turn over at the least.
+
+    `since` is when anything but a bet last changed it.
+    """
 
     open: int
     since: int
@@ -68,9 +75,12 @@ class Turnover:
 
 @dataclass
 class Rolling:
-    """Turnover that an account owes for an amount; `cap` is the most that completing it may release.
+    """Turnover that an account owes for an amount.
 
-    `earned` are the amounts of completed rollings whose release waits for this one. `ended` is when it ended.
+    `cap` is the most that completing it may release.
+
+    `earned` are the amounts of completed rollings whose release waits for this one. `ended` is when
+    it ended.
     """
 
     owner: int
@@ -102,7 +112,8 @@ class Coupon:
 class Bet:
     """A stake that was taken: from where, where its winnings go before and after rolling, and which transactions it had.
 
-    `counted` is None until it is settled, then whether it counts as turnover; `leaves_out` says what does not count.
+    `counted` is None until it is settled, then whether it counts as turnover; `leaves_out` says
+    what does not count.
     """
 
     owner: int
@@ -136,7 +147,10 @@ class Campaign:
 
 @dataclass
 class Win:
-    """A win that was paid beside a payout: what was said of it, where it came to rest, and by which transaction."""
+    """A win that was paid beside a payout.
+
+    What was said of it, where it came to rest, and by which transaction.
+    """
 
     owner: int
     said: tuple[Any, ...]
@@ -164,7 +178,10 @@ class Book:
         self.activate(documents)
 
     def activate(self, documents: dict[str, Any]) -> None:
-        """Make another version of the documents the active one; what was fixed before stays as it was fixed."""
+        """Make another version of the documents the active one.
+
+        What was fixed before stays as it was fixed.
+        """
         self.topology, self.policy = documents["topology"], documents["policy"]
         self.kinds: dict[str, str] = {
             bucket["code"]: bucket["kind"] for bucket in self.topology["buckets"]
@@ -210,7 +227,10 @@ class Book:
         cap: int | None = None,
         brought: int = 0,
     ) -> str | None:
-        """Ask for turnover, a multiple of the amount rounded up, less what the money brought along; none of it is no rolling."""
+        """Ask for turnover, a multiple of the amount rounded up, less what the money brought along.
+
+        None of it is no rolling.
+        """
         required = ceil(amount * Decimal(multiple))
         if not required:
             return None
@@ -220,7 +240,10 @@ class Book:
         return name
 
     def ask(self, wallet: Wallet, account: str, more: int) -> None:
-        """Change what an account has still to turn over; what was turned over beyond it counts for nothing later."""
+        """Change what an account has still to turn over.
+
+        What was turned over beyond it counts for nothing later.
+        """
         held = wallet.turnover.get(account)
         wallet.turnover[account] = Turnover(
             max(0, max(0, held.open if held else 0) + more), self.clock
@@ -238,7 +261,10 @@ class Book:
                 wallet.turnover[account].open -= amount
 
     def undo_play(self, wallet: Wallet, bet: Bet) -> None:
-        """Take that back where nothing but bets has happened since; else it is not known for which rolling the bet had counted."""
+        """Take that back where nothing but bets has happened since.
+
+        Else it is not known for which rolling the bet had counted.
+        """
         for account, amount in bet.funding:
             if account in wallet.turnover and bet.settled > wallet.turnover[account].since:
                 wallet.turnover[account].open += amount
@@ -291,7 +317,9 @@ class Book:
         return [share for bet in mine for share in bet.funding]
 
     def untouched(self, wallet: Wallet, account: str, tx: UUID) -> int:
-        """How much that came in with a transaction lies there still: never more than the least the account has held since.
+        """How much that came in with a transaction lies there still.
+
+        Never more than the least the account has held since.
 
         A bet that was made since and was rolled back counts as never made.
         """

@@ -1,4 +1,7 @@
-"""Let Hypothesis write histories: from a seed, until there are as many long and different ones as are wanted."""
+"""Let Hypothesis write histories.
+
+From a seed, until there are as many long and different ones as are wanted.
+"""
 
 from uuid import UUID, uuid5
 
@@ -16,9 +19,12 @@ ATTEMPTS_MAX = 20
 
 
 def play(backend: Open, pairs: list[Documents], histories: int, from_seed: int) -> int:
-    """Play so many different histories of `COMMANDS_MIN` commands or more; return how many commands they had in all.
+    """Play so many different histories of `COMMANDS_MIN` commands or more.
 
-    Raises what the first history found that the product and the model do not agree on, shrunk to its least commands.
+    Return how many commands they had in all.
+
+    Raises what the first history found that the product and the model do not agree on, shrunk to
+    its least commands.
     """
     full: set[tuple[Action, ...]] = set()
     for attempt in range(ATTEMPTS_MAX):
@@ -34,7 +40,10 @@ def play(backend: Open, pairs: list[Documents], histories: int, from_seed: int) 
 def explore(
     backend: Open, pairs: list[Documents], histories: int, from_seed: int, *, shrink: bool = True
 ) -> list[list[Action]]:
-    """Let Hypothesis write histories from a seed; return the commands of each, of whatever length it was."""
+    """Let Hypothesis write histories from a seed.
+
+    Return the commands of each, of whatever length it was.
+    """
     body = {
         "open": staticmethod(backend),
         "pairs": pairs,

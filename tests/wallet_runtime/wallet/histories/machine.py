@@ -107,7 +107,10 @@ class Machine(RuleBasedStateMachine):
     # --- how a command is played
 
     def play(self, wanted: Action, meanwhile: Action | None = None) -> Answer:
-        """Put a new command to both; `meanwhile` is another one that gets in between its decision and its application."""
+        """Put a new command to both.
+
+        `meanwhile` is another one that gets in between its decision and its application.
+        """
         self._unblock()
         self.count += 1
         request_id = str(self.count)
@@ -179,7 +182,10 @@ class Machine(RuleBasedStateMachine):
         return 1 - owner if pick == ODD else owner
 
     def _bet(self, who: int, provider: str, part: str, pick: int, name: str = "bet") -> Action:
-        """A bet of a part of what may pay it; where the player picks, mostly from where he has most."""
+        """A bet of a part of what may pay it.
+
+        Where the player picks, mostly from where he has most.
+        """
         wallet = self.model.wallets[who]
         payers = self.model.payers(wallet, provider)
         reach = sum(wallet.held[account] for account in payers.values())
@@ -209,7 +215,10 @@ class Machine(RuleBasedStateMachine):
         return action("authorize", who, provider=provider, **says)
 
     def _campaign(self, who: int, provider: str) -> str:
-        """Find the provider's campaign in a player's currency; the back office makes it when it is first asked for."""
+        """Find the provider's campaign in a player's currency.
+
+        The back office makes it when it is first asked for.
+        """
         currency = CURRENCIES[who]
         code = f"{provider}-{currency}"
         if code not in self.model.campaigns:
@@ -223,7 +232,10 @@ class Machine(RuleBasedStateMachine):
             self.backend.choose(who, provider_type, source)
 
     def _turn_over(self, rolling: str) -> None:
-        """Let the account of a rolling owe no more turnover: few histories have bets enough for that."""
+        """Let the account of a rolling owe no more turnover.
+
+        Few histories have bets enough for that.
+        """
         owed = self.model.rollings.get(rolling)
         if owed is not None and owed.state == "ACTIVE":
             self.model.wallets[owed.owner].turnover[owed.account].open = 0

@@ -58,7 +58,10 @@ def action(kind: str, player: int, /, **says: Any) -> Action:
 
 
 def _one_person(one: str, other: str) -> bool:
-    """Compare two persons, each `name/key` or a name whose key is its own: one name in any letters, or one key, is one person."""
+    """Compare two persons, each `name/key` or a name whose key is its own.
+
+    One name in any letters, or one key, is one person.
+    """
     (name, _, key), (other_name, _, other_key) = (
         by.partition("/") for by in (one.lower(), other.lower())
     )

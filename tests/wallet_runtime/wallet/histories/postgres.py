@@ -213,7 +213,10 @@ class Brand:
     def perform(
         self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
     ) -> Answer:
-        """Perform a command by one of two copies of the service; `meanwhile` happens after it was first decided."""
+        """Perform a command by one of two copies of the service.
+
+        `meanwhile` happens after it was first decided.
+        """
         put = actions.put(wanted, self.currencies[wanted.player])
         request = actions.request(self.brand, wanted, request_id, put)
         to_do = [] if meanwhile is None else [meanwhile]

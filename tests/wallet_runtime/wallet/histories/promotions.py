@@ -1,4 +1,7 @@
-"""The model of what is given: bonuses, coupons and points, and of the rolling that they and other money owe."""
+"""The model of what is given.
+
+Bonuses, coupons and points, and of the rolling that they and other money owe.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -245,7 +248,10 @@ class Promotions(Book):
             raise Refusal("REFERENCE_USED")
 
     def _bonus(self, wallet: Wallet, bonus: str, target: str) -> Bonus:
-        """Find a bonus that may go to the target state: not one that ended otherwise, was carried off, or is staked."""
+        """Find a bonus that may go to the target state.
+
+        Not one that ended otherwise, was carried off, or is staked.
+        """
         held = self.bonuses.get(bonus)
         if held is None or held.owner != wallet.number:
             raise Refusal("BONUS_NOT_FOUND", 404)
@@ -313,7 +319,10 @@ class Promotions(Book):
         return released
 
     def _lock(self, wallet: Wallet, tx: UUID, owed: Rolling, others: dict[str, Rolling]) -> int:
-        """Lock the part of an account that a rolling stood for, rounded up; release what was earned before the last one lapsed."""
+        """Lock the part of an account that a rolling stood for, rounded up.
+
+        Release what was earned before the last one lapsed.
+        """
         rest = owed.earned + sum(other.amount + other.earned for other in others.values())
         free, whole = self.free(wallet, owed.account), owed.amount + rest
         share = ceil(Fraction(free * owed.amount, whole)) if whole else free

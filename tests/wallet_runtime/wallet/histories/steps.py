@@ -1,4 +1,7 @@
-"""What one step of a history may be: one command, a repeat of one, or something around them with a command after it."""
+"""What one step of a history may be.
+
+One command, a repeat of one, or something around them with a command after it.
+"""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -354,7 +357,10 @@ class Steps(Machine):
 
     @rule(who=WHO, provider=PROVIDER, part=PART)
     def block(self, who: int, provider: str, part: str) -> None:
-        """Block a player for the next few commands; a bet comes before and two after, of which one meets a copy that knows him."""
+        """Block a player for the next few commands.
+
+        A bet comes before and two after, of which one meets a copy that knows him.
+        """
         self.play(self._bet(who, provider, "one", 0))
         self._block(who, True)
         for _ in range(2):

@@ -1,6 +1,9 @@
-"""The documents that histories are played under: the shipped pair of each topology, and pairs that use every other rule.
+"""The documents that histories are played under.
 
-Only funding, destinations, coupons, edges and rates differ, never the buckets, so that one may follow another in one history.
+The shipped pair of each topology, and pairs that use every other rule.
+
+Only funding, destinations, coupons, edges and rates differ, never the buckets, so that one may
+follow another in one history.
 """
 
 import json
@@ -26,7 +29,10 @@ def variants(code: str) -> list[Documents]:
 
 
 def _picking(seed: Documents) -> Documents:
-    """Players pick their source; each withdrawable rule is used once; edges generate and lead between bonuses."""
+    """Players pick their source.
+
+    Each withdrawable rule is used once; edges generate and lead between bonuses.
+    """
     pair = _version(seed, 2)
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
     for game, use in zip(TYPES, USES, strict=True):

@@ -1,4 +1,7 @@
-"""The model of wins beside a bet's payout: of a campaign, and on a settled bet; and of taking them back."""
+"""The model of wins beside a bet's payout.
+
+Of a campaign, and on a settled bet; and of taking them back.
+"""
 
 from fractions import Fraction
 from uuid import UUID
