@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,9 @@ from rubyops.views.diff import read_diff
 from rubyops.views.documents import Kind, read_documents, validate
 from rubyops.views.view import Item, Rows
 from rubyops.views.wallet import saved_documents
-from rubyops.wiring import EnvironmentServices
+
+if TYPE_CHECKING:
+    from rubyops.wiring import EnvironmentServices
 
 SCHEMAS = config.CHECKOUT / "docs" / "schemas"
 DOCUMENT_BYTES_MAX = 1_000_000
@@ -94,7 +96,7 @@ def policy_validate(
     return _validate(console, toolkit, file, document, policy)
 
 
-def _named_topology(toolkit: EnvironmentServices, file: Path, policy: Any) -> Any:
+def _named_topology(toolkit: "EnvironmentServices", file: Path, policy: Any) -> Any:
     """Return the saved topology that a policy names: without it no rule can judge the policy."""
     named = policy.get("topology") if isinstance(policy, dict) else None
     identity = named if isinstance(named, dict) else {}
@@ -117,7 +119,7 @@ def _named_topology(toolkit: EnvironmentServices, file: Path, policy: Any) -> An
 
 
 def _validate(
-    console: Console, toolkit: EnvironmentServices, file: Path, topology: Any, policy: Any
+    console: Console, toolkit: "EnvironmentServices", file: Path, topology: Any, policy: Any
 ) -> int:
     view = validate(toolkit.ask, topology, policy)
     for item in view.results:

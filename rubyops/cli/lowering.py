@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rubyops.adapters.host import this_process
 from rubyops.engine.journal.run_id import new_run_id
 from rubyops.engine.run.charge import raise_fence
 from rubyops.engine.run.lease import Lease
 from rubyops.stop_signal import StopSignal
-from rubyops.wiring import EnvironmentServices
+
+if TYPE_CHECKING:
+    from rubyops.wiring import EnvironmentServices
 
 
-def take_down(toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal) -> bool:
+def take_down(toolkit: "EnvironmentServices", say: Callable[[str], None], stop: StopSignal) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
     It holds the lock and raises the fence as a run does, so that it stops nothing once another run
@@ -24,7 +27,7 @@ def take_down(toolkit: EnvironmentServices, say: Callable[[str], None], stop: St
 
 @contextmanager
 def _lock(
-    toolkit: EnvironmentServices, say: Callable[[str], None], stop: StopSignal
+    toolkit: "EnvironmentServices", say: Callable[[str], None], stop: StopSignal
 ) -> Iterator[int | None]:
     if not toolkit.control.reachable():
         yield None

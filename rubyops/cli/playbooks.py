@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +21,9 @@ from rubyops.model.exit_code import ExitCode
 from rubyops.registry import PLAYBOOKS
 from rubyops.stop_signal import StopSignal
 from rubyops.views.plan import plan_view
-from rubyops.wiring import EnvironmentServices
+
+if TYPE_CHECKING:
+    from rubyops.wiring import EnvironmentServices
 
 STAGING = "staging"
 
@@ -195,7 +198,9 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _as_it_was(console: Console, toolkit: EnvironmentServices, *, keep_up: bool) -> Iterator[None]:
+def _as_it_was(
+    console: Console, toolkit: "EnvironmentServices", *, keep_up: bool
+) -> Iterator[None]:
     was_up = toolkit.driver.is_up()
     try:
         yield
@@ -207,14 +212,16 @@ def _as_it_was(console: Console, toolkit: EnvironmentServices, *, keep_up: bool)
             _lower(console, toolkit)
 
 
-def _lower(console: Console, toolkit: EnvironmentServices) -> None:
+def _lower(console: Console, toolkit: "EnvironmentServices") -> None:
     try:
         take_down(toolkit, console.say, StopSignal())
     except LockHeld as held:
         console.say(f"It stays up: {held.message}")
 
 
-def _try_next(console: Console, toolkit: EnvironmentServices, *, keep_up: bool, code: int) -> None:
+def _try_next(
+    console: Console, toolkit: "EnvironmentServices", *, keep_up: bool, code: int
+) -> None:
     if code != ExitCode.DONE:
         return
     named = (

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,13 +26,15 @@ from rubyops.model.step import Playbook
 from rubyops.stop_signal import StopSignal
 from rubyops.views.money import read_money
 from rubyops.views.report import ReportView, report_view
-from rubyops.wiring import EnvironmentServices
+
+if TYPE_CHECKING:
+    from rubyops.wiring import EnvironmentServices
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def carry_out(
-    console: Console, toolkit: EnvironmentServices, playbook: Playbook, options: RunOptions
+    console: Console, toolkit: "EnvironmentServices", playbook: Playbook, options: RunOptions
 ) -> int:
     """Rehearse or run a playbook, tell how it went, and return the exit code."""
     with stoppable(console) as stop:
@@ -58,7 +61,7 @@ def _exit_code(report: RunReport, options: RunOptions) -> ExitCode:
     return report.exit_code
 
 
-def go_on(console: Console, toolkit: EnvironmentServices, run_id: str) -> int:
+def go_on(console: Console, toolkit: "EnvironmentServices", run_id: str) -> int:
     """Resume a run and tell how it went."""
     with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
