@@ -16,8 +16,8 @@ from rubyops import config
 from rubyops.adapters.checkout import name_commit
 from rubyops.adapters.local import binaries
 from rubyops.adapters.results import SealedResults
-from rubyops.engine.playbook.library import Library, suggest
 from rubyops.engine.playbook.load import load_playbook
+from rubyops.engine.playbook.names import Library, suggest
 from rubyops.engine.report import Silent
 from rubyops.errors import UsageError
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rubyops.engine.playbook.library import suggest
+from rubyops.engine.playbook.names import suggest
 from rubyops.yaml_tree import Fault, Node, Place
 
 _KINDS: dict[type, str] = {

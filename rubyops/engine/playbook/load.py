@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from rubyops.engine.playbook.document import Document
-from rubyops.engine.playbook.library import Library
+from rubyops.engine.playbook.names import Library
 from rubyops.engine.playbook.parameters import Parameters
 from rubyops.engine.playbook.steps import StepReader
 from rubyops.errors import PlaybookInvalid, UsageError

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from rubyops.engine.playbook.document import Document, kind_of, part
-from rubyops.engine.playbook.library import suggest
+from rubyops.engine.playbook.names import suggest
 from rubyops.yaml_tree import Node, Place
 
 PARAMETER_KEYS = ("type", "default", "allowed", "help")

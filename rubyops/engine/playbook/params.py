@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from rubyops.engine.playbook.library import suggest
+from rubyops.engine.playbook.names import suggest
 from wallet_runtime.contract.text import acts
 
 SHOWN_LENGTH_MAX = 40

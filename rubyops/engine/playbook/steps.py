@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rubyops.engine.playbook.document import Document, kind_of, part
-from rubyops.engine.playbook.library import Library
+from rubyops.engine.playbook.names import Library
 from rubyops.engine.playbook.parameters import Parameters
 from rubyops.engine.playbook.params import type_params
 from rubyops.model.step import Step, StepKind

@@ -17,7 +17,7 @@ from rubyops.adapters.journal_file import JournalFolder
 from rubyops.effects.freeze import RaiseFreeze, TakeOverFreeze
 from rubyops.effects.platform import StartProcesses, StopProcesses
 from rubyops.effects.service_call import CallService
-from rubyops.engine.playbook.library import Library
+from rubyops.engine.playbook.names import Library
 from rubyops.engine.report import Silent
 from rubyops.engine.session import Session
 from rubyops.model.finding import passed
