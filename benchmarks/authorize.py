@@ -89,68 +89,48 @@ class Figures:
         )
 
 
+Pair = tuple[str, Callable[[], float], Callable[[], float]]
+
+
 def measure(figures: Figures, only: list[str]) -> bool:
-    """Compare what was asked for; tell whether every ratio that has a bound is above it."""
-    players = figures.asked.players
-    many = functools.partial(play.batch, BATCH, players)
-    pairs: dict[str, list[tuple[str, Callable[[], float], Callable[[], float]]]] = {
-        "sql": [
-            (
-                f"authorize, SQL of sessions of {SESSION_BETS} bets, against tpcb-like",
-                figures.tpcb,
-                figures.sql(figures.session),
-            )
-        ],
-        "cold": [
-            (
-                "authorize, SQL of players who are read for every bet, against tpcb-like",
-                figures.tpcb,
-                figures.sql(figures.bet),
-            )
-        ],
-        "path": [
-            (
-                "authorize, store path from Python, against tpcb-like",
-                figures.tpcb,
-                figures.path(play.single),
-            )
-        ],
-        "batch": [
-            (f"batches of {BATCH} against single", figures.path(play.single), figures.path(many))
-        ],
-        "hot": [
-            (
-                "one hot player against spread players",
-                figures.path(play.single),
-                figures.path(play.single, 1),
-            ),
-            (
-                "pgbench, one hot row against spread rows",
-                figures.rows("1 + :client_id"),
-                figures.rows("1"),
-            ),
-        ],
-        "trip": [
-            (
-                "one trip instead of two, SQL alone",
-                figures.sql(figures.bet),
-                figures.sql(figures.one_trip),
-            )
-        ],
-        "rules": [
-            (
-                "one trip with the rule in SQL, SQL alone",
-                figures.sql(figures.bet),
-                figures.sql(figures.rules),
-            )
-        ],
-    }
+    """Compare the chosen topics; tell whether every ratio that has a bound is above it."""
+    pairs = sql_pairs(figures) | path_pairs(figures)
     good = [
         compare(name, figures.asked.rounds, reference, measured, LEAST.get(topic))
         for topic in only
         for name, reference, measured in pairs[topic]
     ]
     return all(good)
+
+
+def sql_pairs(figures: Figures) -> dict[str, list[Pair]]:
+    """Pair the figures of SQL alone: a name, the reference and the measured rate."""
+    session, bet = figures.sql(figures.session), figures.sql(figures.bet)
+    sessions = f"authorize, SQL of sessions of {SESSION_BETS} bets, against tpcb-like"
+    cold = "authorize, SQL of players who are read for every bet, against tpcb-like"
+    one_trip, rules = figures.sql(figures.one_trip), figures.sql(figures.rules)
+    return {
+        "sql": [(sessions, figures.tpcb, session)],
+        "cold": [(cold, figures.tpcb, bet)],
+        "trip": [("one trip instead of two, SQL alone", bet, one_trip)],
+        "rules": [("one trip with the rule in SQL, SQL alone", bet, rules)],
+    }
+
+
+def path_pairs(figures: Figures) -> dict[str, list[Pair]]:
+    """Pair the figures of the store path from Python, and one hot player beside many."""
+    single, one_player = figures.path(play.single), figures.path(play.single, 1)
+    many = figures.path(functools.partial(play.batch, BATCH, figures.asked.players))
+    spread_rows, one_row = figures.rows("1 + :client_id"), figures.rows("1")
+    path = "authorize, store path from Python, against tpcb-like"
+    return {
+        "path": [(path, figures.tpcb, single)],
+        "batch": [(f"batches of {BATCH} against single", single, many)],
+        "hot": [
+            ("one hot player against spread players", single, one_player),
+            ("pgbench, one hot row against spread rows", spread_rows, one_row),
+        ],
+    }
 
 
 def main() -> None:

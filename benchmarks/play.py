@@ -78,9 +78,7 @@ def prepare(bench: Bench, players: int) -> None:
                 money.perform(
                     request,
                     Reads(),
-                    lambda state, pair, request=request: cash.deposit(
-                        request, DEPOSIT, state, pair
-                    ),
+                    functools.partial(cash.deposit, request, DEPOSIT),
                 )[0]
                 == 200
             )

@@ -11,6 +11,7 @@ bound: all bets, and a cycle of which `--changes` bets are of the day.
 """
 
 import argparse
+import functools
 import statistics
 import sys
 import time
@@ -143,9 +144,9 @@ def measure(bench: Bench, asked: argparse.Namespace) -> bool:
                 f"{mode} against bare",
                 asked.rounds,
                 lambda: bare(connection),
-                lambda mode=mode: cycle(connection, mode, rows),
+                functools.partial(cycle, connection, mode, rows),
             )
-            <= most  # type: ignore[misc]
+            <= most
             for mode, most in MOST.items()
         ]
         turn = [version]

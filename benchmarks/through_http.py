@@ -35,7 +35,7 @@ from wallet_runtime.contract.headers import (
     TOKEN_HEADER,
 )
 from wallet_runtime.contract.processes import CALLERS, GAME_SERVICE, PROCESSES, WALLET_SERVICE
-from wallet_runtime.plumbing.runtime.settings import token_variable
+from wallet_runtime.contract.secrets import HOLDERS, token
 from wallet_runtime.wallet.domain import bets
 from wallet_runtime.wallet.domain.state import State
 
@@ -49,7 +49,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def service(bench: Bench) -> Iterator[tuple[int, int]]:
     """Start wallet_service on the bench's databases; yield its port and process id."""
     port = PortBook(bench.postgres.data.parent / "ports.json").usable("wallet_service")
-    tokens = {token_variable(caller): f"{TOKEN}-{caller}" for caller in CALLERS}
+    held = [name for name, holders in HOLDERS.items() if WALLET_SERVICE in holders]
+    secrets = {name: f"{TOKEN}-{name}" for name in held}
+    tokens = {token(caller): f"{TOKEN}-{caller}" for caller in CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in PROCESSES}
     more = {"ENVIRONMENT": "bench", "PORT": str(port), "MULTI_BRAND_ENFORCEMENT": "enforce"}
     databases = {
@@ -60,7 +62,7 @@ def service(bench: Bench) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-m", "wallet_runtime", WALLET_SERVICE]
     process = subprocess.Popen(
         command,
-        env={**os.environ, **tokens, **urls, **more, **databases},
+        env={**os.environ, **secrets, **tokens, **urls, **more, **databases},
         stdout=subprocess.DEVNULL,
     )
     try:
