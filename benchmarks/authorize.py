@@ -30,7 +30,7 @@ ONE_ROW = "UPDATE pgbench_branches SET bbalance = bbalance + 1 WHERE bid = {bid}
 
 
 class Figures:
-    """What is measured, by name; each figure is a rate of something a second."""
+    """The figures, by name; each is a rate a second."""
 
     def __init__(self, bench: Bench, asked: argparse.Namespace) -> None:
         """Write the scripts and install the prototypes."""

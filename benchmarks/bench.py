@@ -1,4 +1,4 @@
-"""What every benchmark needs.
+"""The parts that every benchmark shares.
 
 A PostgreSQL of its own, pgbench, and pairs of figures told as ratios.
 """
@@ -138,7 +138,8 @@ def compare(
         else f", at least {least:.2f} wanted: {'ok' if median >= least else 'BELOW'}"
     )
     print(
-        f"{name}: median {median:.2f} (spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs){bound}",
+        f"{name}: median {median:.2f} "
+        f"(spread {min(ratios):.2f} to {max(ratios):.2f}, {rounds} pairs){bound}",
         flush=True,
     )
     return least is None or median >= least

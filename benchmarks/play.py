@@ -169,7 +169,7 @@ def _play(
 
 
 class Sent(NamedTuple):
-    """What the service sends for one authorization.
+    """The statements that the service sends for one authorization.
 
     The text of its read, and the parameters of `wallet_apply_command`.
     """
@@ -212,7 +212,7 @@ def read_in_sql(told: Sent) -> str:
 
 
 def apply_in_sql(told: Sent, call: str = "wallet.apply_command(") -> str:
-    """Write the statement that applies, calling another function if one is named, with pgbench's variables for its parameters."""
+    """Write the statement that applies, with pgbench's variables for its parameters."""
     return re.sub(
         r"%\((\w+)\)s",
         lambda found: _parameter(found[1], told.apply[found[1]]),
@@ -264,7 +264,8 @@ def _sets() -> list[str]:
 
 
 def _read(told: Sent) -> str:
-    return f"SELECT s->'player'->>'version' AS version, s::text AS state FROM wallet.read_state({read_in_sql(told)}) s \\gset"
+    read = f"wallet.read_state({read_in_sql(told)}) s"
+    return f"SELECT s->'player'->>'version' AS version, s::text AS state FROM {read} \\gset"
 
 
 def _apply(told: Sent) -> str:

@@ -90,7 +90,8 @@ def ratios(
         )
     median = statistics.median(found)
     print(
-        f"{name}: median {median:.3f} (spread {min(found):.3f} to {max(found):.3f}, {rounds} pairs)",
+        f"{name}: median {median:.3f} "
+        f"(spread {min(found):.3f} to {max(found):.3f}, {rounds} pairs)",
         flush=True,
     )
     return median

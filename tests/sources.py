@@ -206,7 +206,8 @@ class Urls:
         missing = [name for name in (DATABASE_VARIABLE, REDIS_VARIABLE) if not os.environ.get(name)]
         if missing:
             raise NotUsable(
-                f"{VARIABLE}=urls needs {' and '.join(missing)}: a superuser's and an administrator's URL without a database."
+                f"{VARIABLE}=urls needs {' and '.join(missing)}: a superuser's and an "
+                "administrator's URL without a database."
             )
         started = Started(
             *(os.environ[name].rstrip("/") for name in (DATABASE_VARIABLE, REDIS_VARIABLE))
@@ -214,7 +215,8 @@ class Urls:
         connections, roles = self._ask(started)
         if connections < CONNECTIONS_MIN:
             raise NotUsable(
-                f"PostgreSQL has max_connections = {connections}; the suite's live platforms need {CONNECTIONS_MIN}."
+                f"PostgreSQL has max_connections = {connections}; the suite's live platforms need "
+                f"{CONNECTIONS_MIN}."
             )
         if roles and not os.environ.get(OURS_VARIABLE):
             raise NotUsable(

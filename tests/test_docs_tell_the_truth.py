@@ -1,4 +1,4 @@
-"""Every path, name and command line that a page names exists, and every page has the house's form."""
+"""Every path, name and line that a page names exists, and every page has the house's form."""
 
 import ast
 import re

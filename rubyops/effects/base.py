@@ -1,4 +1,4 @@
-"""What every effect is: a frozen value that names a change, says it in words and carries it out.
+"""Effects: frozen values that name a change, say it in words and carry it out.
 
 A command yields effects and executes none, so the preview and the run are the same code. The
 engine carries one out through the port of its family, and treats every kind alike: whatever it
@@ -59,7 +59,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class EffectContext:
-    """What every effect is given beside its port: who acts, whom to ask, when to stop.
+    """The context of an effect beside its port: identity, reader, checks and the stop signal.
 
     `hold` raises when the lock is not this run's any more, or somebody else changed the freeze.
     `tell_taken_over` has another run's journal say that this run took over its freeze.

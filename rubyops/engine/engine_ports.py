@@ -1,4 +1,4 @@
-"""What the engine is given for one environment: ports, and commands and checks by name."""
+"""The ports of the engine for one environment, and commands and checks by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

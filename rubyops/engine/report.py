@@ -1,4 +1,4 @@
-"""What a run says while it goes on and when it has ended."""
+"""Reports of a run: each step while it goes on, and the whole at its end."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +49,7 @@ class RunReport:
 
 
 class Reporter(Protocol):
-    """Whoever follows a run: a person's terminal, a stream of JSON lines, or nobody."""
+    """The follower of a run: a person's terminal, a stream of JSON lines, or nobody."""
 
     def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
         """Show the plan."""

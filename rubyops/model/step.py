@@ -1,4 +1,4 @@
-"""What a command is, what a check is, and what a playbook makes of them."""
+"""Commands, checks, and the playbooks that are made of them."""
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field

@@ -9,7 +9,7 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class LockFacts:
-    """Who holds the lock, for a program."""
+    """The holder of the lock, for a program."""
 
     run: str
     gone: bool
@@ -17,7 +17,7 @@ class LockFacts:
 
 @dataclass(frozen=True)
 class LeaseFacts:
-    """Who holds the lock, under which fencing token, and until when without a renewal."""
+    """The holder of the lock, its fencing token, and its end without a renewal."""
 
     run: str
     token: int

@@ -215,7 +215,7 @@ SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config
                   WHERE brand_id = %(brand_id)s::uuid), 10000) AS completion_ratio_bps;
 
 -- name: facts_bet_legs
--- What a bet's acceptance and its close moved on the player's accounts.
+-- The movements of a bet's acceptance and close on the player's accounts.
 SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize'
             ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
   FROM wallet.wallet_bet_authorization a

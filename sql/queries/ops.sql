@@ -64,7 +64,7 @@ SELECT player.seed_legacy_players(%(count)s::integer) AS created
 COPY (SELECT * FROM {table}) TO STDOUT (FORMAT csv, HEADER);
 
 -- name: ops_trace_subject
--- What an id names: a bet by authorization or bet id, or a player.
+-- The thing that an id names: a bet by authorization or bet id, or a player.
 SELECT 'bet' AS kind, authorization_id::text AS id, brand_id::text, player_id::text
   FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(id)s OR bet_id = %(id)s
 UNION ALL

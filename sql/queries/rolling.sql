@@ -227,7 +227,7 @@ UPDATE rolling.rolling_retry
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_trouble
--- What a person has to look at: completions past their bound, events set aside, open findings.
+-- Matters for a person to look at: completions past their bound, events set aside, open findings.
 SELECT (SELECT count(*) FROM rolling.rolling_retry
          WHERE failures >= %(failures_bound)s) AS failed_completions,
        (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS dead_letters,

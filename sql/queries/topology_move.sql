@@ -4,7 +4,7 @@
 SELECT encode(sha256(convert_to(%(document)s::jsonb::text, 'UTF8')), 'hex') AS digest
 
 -- name: topology_move_obstacles
--- What keeps a move of this document from beginning.
+-- The obstacles that keep a move of this document from beginning.
 SELECT obstacle FROM wallet.topology_move_obstacles(%(document)s::jsonb) ORDER BY 1
 
 -- name: topology_move_reach
@@ -41,7 +41,7 @@ SELECT r.run_id, r.undoes, r.from_code, r.from_version, r.to_code, r.to_version,
  WHERE r.run_id = %(run_id)s::text
 
 -- name: topology_move_money
--- What a run moved, per pair of buckets and currency.
+-- The money that a run moved, per pair of buckets and currency.
 SELECT from_bucket, to_bucket, currency, count(*) AS players, sum(amount)::bigint AS amount
   FROM wallet.topology_move_leg
  WHERE run_id = %(run_id)s::text GROUP BY 1, 2, 3 ORDER BY 1, 2, 3

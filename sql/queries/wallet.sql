@@ -17,7 +17,7 @@ SELECT wallet.apply_command(ROW(
     %(records)s)::wallet.command) AS outcome
 
 -- name: wallet_read_states
--- What each of many decisions needs, in the order in which they were named.
+-- The state for each of many decisions, in the order in which they were named.
 SELECT wallet.read_state(c.wanted)::text AS state
   FROM jsonb_array_elements(%(commands)s::jsonb) WITH ORDINALITY c (wanted, place) ORDER BY c.place
 
@@ -41,7 +41,7 @@ SELECT wallet.choose_source(%(choice)s::jsonb) AS outcome
 SELECT wallet.create_campaign(%(campaign)s::jsonb) AS outcome
 
 -- name: wallet_funding_choices
--- What a player has chosen, per provider type.
+-- The choice of a player, per provider type.
 SELECT provider_type, source FROM wallet.wallet_funding_choice
  WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid
 
@@ -142,7 +142,7 @@ ON CONFLICT DO NOTHING
 RETURNING request_id
 
 -- name: wallet_claimed_draft
--- What a request id saved, and what it was answered.
+-- The document that a request id saved, and its answer.
 SELECT payload_sha256, answer FROM wallet.wallet_draft_request
  WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
 
@@ -152,12 +152,12 @@ UPDATE wallet.wallet_draft_request SET answer = %(answer)s::jsonb
  WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
 
 -- name: wallet_live_references
--- What money, grants, open stakes and rollings refer to (A7-8).
+-- The buckets that money, grants, open stakes and rollings refer to (A7-8).
 SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference
  ORDER BY 1, 2, 3
 
 -- name: wallet_activation_by_request
--- What an activation request was answered before.
+-- The answer that an activation request got before.
 SELECT activation_no, topology_code, topology_version, policy_key, policy_version,
        from_topology_code, from_topology_version
   FROM wallet.wallet_activation

@@ -1,4 +1,4 @@
--- What wallet_service's reconciliation cycle asks and records.
+-- The questions and records of wallet_service's reconciliation cycle.
 
 -- name: reconciliation_snapshot
 -- One snapshot for all that follows in this transaction.

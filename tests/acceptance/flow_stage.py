@@ -156,8 +156,10 @@ def assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]
 def save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> None:
     """Save the first pair under another version, with other funding rules for some types."""
     first = live.one(
-        "SELECT t.document AS topology, p.document AS policy FROM wallet.wallet_topology t, wallet.wallet_policy p "
-        "WHERE t.code = %s AND t.version = 1 AND p.topology_code = t.code AND p.topology_version = 1",
+        "SELECT t.document AS topology, p.document AS policy "
+        "FROM wallet.wallet_topology t, wallet.wallet_policy p "
+        "WHERE t.code = %s AND t.version = 1 "
+        "AND p.topology_code = t.code AND p.topology_version = 1",
         RUBY_SPLIT_V1,
     )
     policy = first["policy"] | {
@@ -197,7 +199,8 @@ def losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
     """Have the database swallow the ledger rows of one command on one account."""
     with closing(live.superuser()) as connection:
         connection.execute(
-            "CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+            "CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql "
+            "AS 'BEGIN RETURN NULL; END'"
         )
         connection.execute(
             "CREATE TRIGGER lose_row BEFORE INSERT ON wallet.wallet_ledger FOR EACH ROW "

@@ -77,7 +77,8 @@ class Matrix:
             done = _done_before_resume(point, killed[-1]) if killed else 0
             answer = live.run(*words, failpoint=f"{point}:{number - done}")
             assert answer.code == -signal.SIGKILL, (
-                f"{where}: not killed at effect {number}, but ended with {answer.code}: {answer.told}"
+                f"{where}: not killed at effect {number}, but ended with {answer.code}: "
+                f"{answer.told}"
             )
             run_id = run_id or live.newest_run()
             assert _begun(live, run_id) == self.effects[: number - (point == "before-intent")], (

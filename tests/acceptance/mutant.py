@@ -73,7 +73,8 @@ def _await_ready(child: "subprocess.Popen[bytes]", url: str, rule: str) -> None:
     with httpx.Client(timeout=2.0, trust_env=False) as client:
         while not _is_ready(client, url):
             assert child.poll() is None, (
-                f"the process with the rule {rule!r} ended with {child.returncode}; its log is beside the others"
+                f"the process with the rule {rule!r} ended with {child.returncode}; "
+                "its log is beside the others"
             )
             assert time.monotonic() < deadline, (
                 f"the process with the rule {rule!r} was not ready within {START_SECONDS_MAX:g} s"

@@ -130,7 +130,8 @@ def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
             time.sleep(REST_SECONDS)
     staging.settle_down()
     print(
-        f"{len(cycles)} cycles, {len(flows)} times {len(MONEY)} flows, answers {dict(sorted(traffic.answers.items()))}"
+        f"{len(cycles)} cycles, {len(flows)} times {len(MONEY)} flows, "
+        f"answers {dict(sorted(traffic.answers.items()))}"
     )
     assert not traffic.faults
     assert all(traffic.counted(action)[200] for action in ACTIONS), traffic.answers

@@ -1,4 +1,4 @@
-"""Each secret of a process, planted in every answer over HTTP that may repeat a text, shows in none."""
+"""Each secret of a process is planted in every answer that may repeat a text, and shows in none."""
 
 import json
 from collections.abc import Iterator

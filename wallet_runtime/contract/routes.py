@@ -24,7 +24,7 @@ METRICS_PATH = "/metrics"
 OBSERVED_PATHS = (HEALTH_PATH, METRICS_PATH)
 
 Callers = dict[tuple[str, str], tuple[str, ...]]
-# Who may call which internal route, by process. Code, tests and docs read `ROUTE_CALLERS`.
+# The callers of each internal route, by process. Code, tests and docs read `ROUTE_CALLERS`.
 _READERS = (
     GATEWAY,
     GAME_SERVICE,

@@ -1,8 +1,8 @@
-"""What may still write the operated database while money is sealed, each with its reason.
+"""The writers that a seal lets through, each with its reason.
 
 Everything else is refused.
 
-What is sealed may be dumped and restored, so what was confirmed meanwhile could be lost. Three
+A sealed database may be dumped and restored, so a write meanwhile could be lost. Three
 places judge by these lists: the door of every process by the level that it acknowledged (503
 MAINTENANCE), the database in the transaction of the write (`wallet.refuse_sealed`,
 `wallet.hold_unsealed`, RW012), and for money `wallet.apply_command`. A canary's pass of the run in

@@ -1,1 +1,1 @@
-"""What every service needs, once, in the rooms `runtime`, `http` and `events`."""
+"""Parts that every service shares, in the rooms `runtime`, `http` and `events`."""

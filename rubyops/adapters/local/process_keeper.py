@@ -1,4 +1,4 @@
-"""What runs of an environment: its supervisor, and the programs that may have outlived it."""
+"""The running parts of an environment: its supervisor, and programs that outlived it."""
 
 from collections.abc import Callable
 

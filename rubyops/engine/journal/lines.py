@@ -158,7 +158,7 @@ BY_TYPE: Mapping[str, type[Content]] = {
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Who writes a journal, where, and under which commit: the same on every line of a process."""
+    """The writer of a journal, its host and commit: the same on every line of a process."""
 
     run: str
     who: str = ""

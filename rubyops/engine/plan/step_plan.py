@@ -1,4 +1,4 @@
-"""What one step, and a whole playbook, would do on the facts of this moment."""
+"""Plans of one step and of a whole playbook, on the facts of this moment."""
 
 from dataclasses import dataclass, field
 from typing import Literal

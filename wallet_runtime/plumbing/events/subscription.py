@@ -1,4 +1,4 @@
-"""What one service does with another's events: whose they are, and what each of them changes."""
+"""A subscription: one service's effects of another's events."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

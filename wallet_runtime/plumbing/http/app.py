@@ -66,7 +66,7 @@ WAITING_MAX = 128
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler returns: status, a body for msgspec (or ready JSON bytes), further headers."""
+    """A handler's answer: status, a body for msgspec (or ready JSON bytes), further headers."""
 
     status: int
     body: Any

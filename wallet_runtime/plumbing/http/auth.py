@@ -1,4 +1,4 @@
-"""Who is calling: internal tokens, provider signatures, player sessions, back-office tokens.
+"""Callers and their proofs: tokens, provider signatures, player sessions, back-office tokens.
 
 A `Route` names its `access` function, which runs before the body is parsed. Missing, wrong and
 malformed credentials get one and the same 401; a valid caller on a route that does not admit it

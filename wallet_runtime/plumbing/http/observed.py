@@ -1,4 +1,4 @@
-"""What a process tells of itself over HTTP: `/health` and `/metrics`."""
+"""The routes by which a process tells of itself: `/health` and `/metrics`."""
 
 import msgspec
 from starlette.types import Receive, Scope, Send

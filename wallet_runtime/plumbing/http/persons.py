@@ -1,4 +1,4 @@
-"""Who asked: admin_service signs it, a service that counts persons reads it."""
+"""Signed persons: admin_service signs, a service that counts persons reads."""
 
 from urllib.parse import unquote
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What handlers and loops are given: the process's settings and its open resources."""
+"""The context of handlers and loops: the process's settings and open resources."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Freeze:
 
 @dataclass(frozen=True)
 class Report:
-    """What a copy says of itself: whether it is ready, and the figures behind that."""
+    """A copy's own report: whether it is ready, and the figures behind that."""
 
     ready: bool
     detail: dict[str, Any]

@@ -37,7 +37,7 @@ def check_database(context: Context) -> str:
 
 
 class Health:
-    """What a copy knows of itself: the checks of its service and of its loops."""
+    """The health of a copy: the checks of its service and of its loops."""
 
     def __init__(
         self, context: Context, checks: Mapping[str, Check], loops: Sequence[Loop]

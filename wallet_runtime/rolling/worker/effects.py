@@ -1,4 +1,4 @@
-"""What each event of the wallet does to rollings, in the transaction that claims it."""
+"""The effect of each wallet event on rollings, in the transaction that claims it."""
 
 from prometheus_client import Counter
 

@@ -1,4 +1,4 @@
-"""What every route of money shares: name the request, perform the command, translate the answer."""
+"""Steps that every route of money shares: name the request, perform, translate the answer."""
 
 from collections.abc import Callable
 from hashlib import sha256

@@ -40,7 +40,7 @@ class WinReversalBody(Body):
 
 
 class CampaignBody(Body):
-    """What a provider may let players win without a stake; the person who asks is signed."""
+    """A campaign of wins without a stake; the person who asks is signed."""
 
     code: ForeignId
     provider_id: ForeignId

@@ -1,4 +1,4 @@
-"""What several commands about a bet share: where its shares come to rest, and how it is shown."""
+"""Parts that commands about a bet share: the rest of its shares, and its body."""
 
 from collections.abc import Iterable
 

@@ -294,7 +294,7 @@ def _paid_event(request: Request, held: CashTransaction) -> tuple[OutboxEvent, .
 
 @dataclass(frozen=True, slots=True)
 class _PaidIn:
-    """What to write where cash goes into a bucket."""
+    """The records of cash that goes into a bucket."""
 
     legs: tuple[Leg, ...] = ()
     transfers: tuple[TransferRecord, ...] = ()

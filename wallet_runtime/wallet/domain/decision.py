@@ -1,4 +1,4 @@
-"""What the rules decide: an answer, and the records to write with it. A refusal writes none."""
+"""Decisions of the rules: an answer, and the records to write. A refusal writes none."""
 
 from typing import Any
 from uuid import uuid5

@@ -44,7 +44,7 @@ class Turnover(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """What to write so that turnover is asked for.
+    """The records that ask for turnover.
 
     All of it is empty where a policy asks for none.
     """

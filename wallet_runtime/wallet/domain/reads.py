@@ -1,11 +1,11 @@
-"""What a command reads beside the player, in the words of `wallet.read_state`."""
+"""The reads of a command beside the player, in the words of `wallet.read_state`."""
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 
 class Reads(Struct, frozen=True, omit_defaults=True):
-    """What to read. A field has the very name that SQL looks for.
+    """The parts to read. A field has the very name that SQL looks for.
 
     `with_...` adds what most leave out.
 

@@ -238,7 +238,7 @@ class OutboxEvent(Written, frozen=True):
 
 
 class Records(Written, frozen=True, omit_defaults=True):
-    """What only some commands write beside their legs and their bet; SQL looks for what is there.
+    """Records that only some commands write; SQL looks for those that are there.
 
     `reference` is used up by the command, for its brand.
     """

@@ -1,4 +1,4 @@
-"""What a player holds, with the active topology and policy it is held under (SMK-4)."""
+"""A player's holdings, with the active topology and policy that they are held under (SMK-4)."""
 
 from typing import Any
 from uuid import UUID

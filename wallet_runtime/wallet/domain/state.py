@@ -1,4 +1,4 @@
-"""What a decision is made on, as `wallet.read_state` returns it, and who asks.
+"""The state that a decision is made on, as `wallet.read_state` returns it.
 
 Amounts are minor units.
 """
@@ -131,7 +131,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class PolicySnapshot(msgspec.Struct, frozen=True):
-    """What settlement of a bet needs of the policy, fixed when the bet was authorized.
+    """The part of the policy that settles a bet, fixed when the bet was authorized.
 
     `destinations` maps each funding account to (account while its rolling is active, account
     after). `reaches` lists every bucket account that settlement or rollback may pay, for A7-8.
@@ -218,7 +218,7 @@ class Adjustment(msgspec.Struct, frozen=True):
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """What a provider may let players win without a stake. `expired` says that its time is over."""
+    """A campaign of wins without a stake. `expired` says that its time is over."""
 
     campaign_code: str
     provider_id: str
@@ -382,7 +382,7 @@ class PairReference(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Who asks for a money command, under which request id, with which fingerprint."""
+    """A request for a money command: its caller, request id and fingerprint."""
 
     brand_id: UUID
     player_id: UUID

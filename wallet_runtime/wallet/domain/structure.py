@@ -10,14 +10,14 @@ FAULTS_MAX = 100
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What is wrong at one path of a document, such as `buckets[0].kind`."""
+    """A fault at one path of a document, such as `buckets[0].kind`."""
 
     path: str
     message: str
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What stands at one path of two documents; None where the path is in one of them alone."""
+    """The values at one path of two documents; None where the path is in one alone."""
 
     path: str
     old: Any

@@ -18,7 +18,7 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, 
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """What was anchored of a month: how many rows, and the digest (hex) over all of them."""
+    """The anchor of a month: its number of rows, and the digest (hex) over all of them."""
 
     partition: str
     row_count: int

@@ -1,4 +1,4 @@
-"""What the functions of SQL that write answer: one outcome a command.
+"""Answers of the SQL functions that write: one outcome a command.
 
 `tests/wallet_runtime/wallet/test_boundaries.py` compares names and words with the SQL text.
 """

@@ -1,4 +1,4 @@
-"""What is stored of topologies and policies, and which rules a stored pair breaks now."""
+"""Stored topologies and policies, and the rules that a stored pair breaks now."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,5 @@
--- What every consumer of events offers to its publisher; `sql.owners` fills in the schemas.
+-- The functions that every consumer of events offers to its publisher; `sql.owners` fills in the
+-- schemas.
 
 -- Which of these events are neither applied nor dead letters. The publisher compares its outbox
 -- with this; reading is all that it gives.

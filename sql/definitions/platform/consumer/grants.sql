@@ -1,4 +1,4 @@
--- What every consumer of events may do; `sql.owners` fills in the schemas.
+-- The rights of every consumer of events; `sql.owners` fills in the schemas.
 GRANT USAGE ON SCHEMA {consumer} TO {consumer}_owner;
 GRANT SELECT ON {consumer}.{consumer}_position, {consumer}.{consumer}_dead_letter
     TO {consumer}_owner;

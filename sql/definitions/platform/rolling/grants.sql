@@ -16,13 +16,13 @@ GRANT USAGE ON SCHEMA rolling TO wallet_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA rolling TO rolling_service, rolling_worker, rubyops_read,
     rubyops_ops;
 
--- What both processes write.
+-- Tables that both processes write.
 GRANT UPDATE ON rolling.player_rolling TO rolling_service, rolling_worker;
 GRANT INSERT ON rolling.rolling_outbox, rolling.rolling_retry TO rolling_service, rolling_worker;
 GRANT EXECUTE ON FUNCTION rolling.closed_payload(rolling.player_rolling)
     TO rolling_service, rolling_worker;
 
--- What the worker writes.
+-- Tables that the worker writes.
 GRANT INSERT ON rolling.player_rolling, rolling.rolling_finding TO rolling_worker;
 GRANT INSERT, UPDATE ON rolling.rolling_turnover TO rolling_worker;
 GRANT INSERT, UPDATE, DELETE ON rolling.rolling_retry TO rolling_worker;
@@ -30,7 +30,7 @@ GRANT UPDATE ON rolling.rolling_outbox_partition TO rolling_worker;
 GRANT UPDATE (published_at, attempts, publication_no, entry_id, resends), DELETE
     ON rolling.rolling_outbox TO rolling_worker;
 
--- What the wallet may ask.
+-- Functions that the wallet may call.
 GRANT EXECUTE ON FUNCTION rolling.completion_ratio(uuid),
     rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) TO wallet_owner;
 GRANT EXECUTE ON FUNCTION rolling.rollings_between(timestamptz, timestamptz, timestamptz),

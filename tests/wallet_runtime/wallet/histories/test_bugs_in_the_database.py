@@ -1,4 +1,4 @@
-"""Bugs that are planted in the store and in SQL: histories on PostgreSQL must catch each of them."""
+"""Bugs planted in the store and in SQL: histories on PostgreSQL must catch each of them."""
 
 import psycopg
 import pytest

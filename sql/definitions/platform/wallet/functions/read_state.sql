@@ -1,4 +1,4 @@
--- What a decision needs: read_state, and the parts that it asks for.
+-- The state that a decision needs: read_state, and the parts that it asks for.
 
 -- A coupon grant as the rules see it.
 CREATE OR REPLACE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb

@@ -1,4 +1,5 @@
--- What reconciliation compares. It looks and reports; nothing in this platform corrects a drift.
+-- The comparisons of reconciliation. They look and report; nothing in this platform corrects a
+-- drift.
 
 -- One end of a link between two rows, salted so that nobody can make one up in advance.
 CREATE OR REPLACE FUNCTION wallet.link(p_version bigint, p_balance bigint, p_hash bytea,

@@ -1,4 +1,4 @@
--- What apply_command writes beside the ledger.
+-- Records that apply_command writes beside the ledger.
 
 -- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake.
 -- Returns the state it is in now. A bet that is not as it was sealed is closed by nobody (RW013):
