@@ -40,6 +40,14 @@ SET_ASIDE = "SELECT count(*) AS number FROM rolling.rolling_dead_letter"
 
 
 @pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    """A folder of its own: the worker's may hold a staging environment that another test used."""
+    made = Home()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
 def staging(home: Home) -> Iterator[Live]:
     """A staging environment with two copies of each process and the split pair active."""
     live = Live(home, "staging")
