@@ -73,16 +73,23 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
     currency = state.player.currency
     held = _held(state, pair)
     if state.player.status == "blocked":
-        return refuse(
-            TRANSFER,
-            pair,
-            409,
-            "PLAYER_BLOCKED",
-            "the player is blocked; the points stay points",
-            starts_new=True,
-        )
+        return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the points stay points")
     if held < command.points:
         return _short(TRANSFER, pair, held, starts_new=True)
+    value = _worth(command, target, rate, currency, pair)
+    if isinstance(value, Decision):
+        return value
+    multiplier = pair.policy.rolling.points.get(target.code, "0")
+    required = require_turnover(
+        request, pair, Turnover(target, value, currency, multiplier, "points")
+    )
+    return _redeemed(request, command, pair, value, currency, required)
+
+
+def _worth(
+    command: PointsTransfer, target: Bucket, rate: PointsTarget, currency: str, pair: ActivePair
+) -> int | Decision:
+    """Convert the points, minor units; or refuse where the topology has no exact amount."""
     minor_units = rate.minor_units_per_point.get(currency)
     if minor_units is None:
         offered = sorted(rate.minor_units_per_point)
@@ -90,29 +97,19 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
             f"{target.code} has no rate for points into {currency};"
             f" it has one for {', '.join(offered) or 'nothing'}"
         )
-        return refuse(
-            TRANSFER, pair, 409, "POINTS_RATE_MISSING", message, starts_new=True, currencies=offered
-        )
+        return _refuse(pair, "POINTS_RATE_MISSING", message, currencies=offered)
     value, rest = divmod(command.points * minor_units, rate.per_points)
-    if rest or not value:
-        message = (
-            f"{command.points} points are no whole amount of {currency} at {minor_units} minor"
-            f" units per {rate.per_points} points"
-        )
-        return refuse(
-            TRANSFER,
-            pair,
-            409,
-            "POINTS_NOT_EXACT",
-            message,
-            starts_new=True,
-            per_points=rate.per_points,
-        )
-    multiplier = pair.policy.rolling.points.get(target.code, "0")
-    required = require_turnover(
-        request, pair, Turnover(target, value, currency, multiplier, "points")
+    if value and not rest:
+        return value
+    message = (
+        f"{command.points} points are no whole amount of {currency} at {minor_units} minor"
+        f" units per {rate.per_points} points"
     )
-    return _redeemed(request, command, pair, value, currency, required)
+    return _refuse(pair, "POINTS_NOT_EXACT", message, per_points=rate.per_points)
+
+
+def _refuse(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
+    return refuse(TRANSFER, pair, 409, code, message, starts_new=True, **details)
 
 
 def _redeemed(

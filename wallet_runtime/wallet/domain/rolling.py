@@ -101,16 +101,7 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
-        message = f"rolling {command.rolling_id} is COMPLETED, its money is released"
-        return refuse(
-            CLOSE,
-            pair,
-            409,
-            "ROLLING_ALREADY_COMPLETED",
-            message,
-            starts_new=False,
-            state=owed.state,
-        )
+        return _refuse_released(owed, pair)
     if owed.state != "ACTIVE":
         return unchanged(CLOSE, pair.reference, _body(owed, state, 0, owed.state))
     currency = _currency(state)
@@ -124,27 +115,34 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     target = pair.topology.account(pair.topology.withdrawable.code)
     released, legs = release(owed.account, target, part, owed.cap, currency)
     taken = state.balance(owed.account) - part if given else 0
-    back = (Leg(owed.account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
-    locked = (
-        locks.relocked(state, {owed.account: -taken - part})
-        if given
-        else locks.lock_share(state, owed)
-    )
-    grants = _closed_grants(owed, command)
+    body = _body(owed, state, released, command.state)
     return Decision(
         command=CLOSE,
         status=200,
-        body=_body(owed, state, released, command.state)
-        | {"taken_back": format_amount(taken, currency)},
+        body=body | {"taken_back": format_amount(taken, currency)},
         pair=pair.reference,
         starts_new=False,
-        legs=(*legs, *back),
+        legs=(*legs, *_taken_back(owed.account, taken, currency)),
         transfers=release_record(request, owed.account, target, released),
-        grants_closed=grants,
+        grants_closed=_closed_grants(owed, command),
         obligations_changed=pass_earned_on(owed, _others(owed, state)),
-        locks=locked,
+        locks=(
+            locks.relocked(state, {owed.account: -taken - part})
+            if given
+            else locks.lock_share(state, owed)
+        ),
         obligations_closed=(ObligationClosed(owed.rolling_id, command.state),),
     )
+
+
+def _refuse_released(owed: Obligation, pair: ActivePair) -> Decision:
+    message = f"rolling {owed.rolling_id} is COMPLETED, its money is released"
+    code = "ROLLING_ALREADY_COMPLETED"
+    return refuse(CLOSE, pair, 409, code, message, starts_new=False, state=owed.state)
+
+
+def _taken_back(account: str, taken: int, currency: str) -> tuple[Leg, ...]:
+    return (Leg(account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
 
 
 def _closed_grants(owed: Obligation, command: Close) -> tuple[GrantClosed, ...]:
@@ -168,7 +166,7 @@ def _last_completed(request: Request, owed: Obligation, state: State, pair: Acti
     if given and state.locked_on(owed.account) and state.staked_on(owed.account):
         return _staked(COMPLETE, owed, state, pair)
     free = locks.unlocked(state, owed.account)
-    # What is locked stays in the bucket; in a bonus bucket it was given, and is taken back with the
+    # Locked money stays in the bucket. In a bonus bucket it was given, and is taken back with the
     # last rolling.
     held = state.balance(owed.account) if given else free
     cap = free if owed.cap is None else min(free, owed.cap)

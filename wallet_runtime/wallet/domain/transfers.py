@@ -85,48 +85,62 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
     edge = _edge(topology, source, target)
     if edge is None:
         return _refuse_edge(pair, command)
-    if state.player is not None and state.player.status == "blocked":
-        return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the money stays where it is")
-    account = topology.account(source.code)
+    account, other = topology.account(source.code), topology.account(target.code)
     held = state.balance(account)
-    if held < command.amount:
-        available = format_amount(held, command.currency)
-        return _refuse(
-            pair,
-            INSUFFICIENT_FUNDS,
-            f"bucket {source.code} holds {available} {command.currency}",
-            available=available,
-        )
     owed = tuple(o for o in state.obligations if o.account == account)
-    if owed and state.staked_on(account):
-        staked = format_amount(state.staked_on(account), command.currency)
-        message = (
-            f"open bets hold {staked} {command.currency} of {source.code},"
-            " which still owes turnover; transfer when they are settled"
-        )
-        return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
-    beyond = (
-        len(owed) + sum(o.account == topology.account(target.code) for o in state.obligations)
-        > ROLLINGS_MAX
+    refusal = (
+        _refuse_player(state, pair)
+        or _refuse_amount(command, held, pair)
+        or (_refuse_stakes(command, state, account, pair) if owed else None)
+        or (_refuse_rollings(command, state, other, len(owed), held, pair) if owed else None)
     )
-    if owed and command.amount < held and beyond:
-        message = (
-            f"{target.code} would owe under more than {ROLLINGS_MAX} rollings;"
-            " transfer the whole balance, or turn some over first"
-        )
-        return _refuse(pair, "TOO_MANY_ROLLINGS", message, most=ROLLINGS_MAX)
-    done = _transferred(
-        request,
-        command,
-        pair,
-        target,
-        held,
-        edge,
-        _carry(request, pair, target, owed, command.amount, held),
+    if refusal is not None:
+        return refusal
+    carried = _carry(request, pair, target, owed, command.amount, held)
+    done = _transferred(request, command, pair, target, held, edge, carried)
+    return msgspec.structs.replace(done, locks=locks.moved(state, account, other, command.amount))
+
+
+def _refuse_player(state: State, pair: ActivePair) -> Decision | None:
+    if state.player is None or state.player.status != "blocked":
+        return None
+    return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the money stays where it is")
+
+
+def _refuse_amount(command: Transfer, held: int, pair: ActivePair) -> Decision | None:
+    if held >= command.amount:
+        return None
+    available = format_amount(held, command.currency)
+    message = f"bucket {command.from_bucket} holds {available} {command.currency}"
+    return _refuse(pair, INSUFFICIENT_FUNDS, message, available=available)
+
+
+def _refuse_stakes(
+    command: Transfer, state: State, account: str, pair: ActivePair
+) -> Decision | None:
+    """Refuse while open bets hold a part of money that still owes turnover."""
+    if not state.staked_on(account):
+        return None
+    staked = format_amount(state.staked_on(account), command.currency)
+    message = (
+        f"open bets hold {staked} {command.currency} of {command.from_bucket},"
+        " which still owes turnover; transfer when they are settled"
     )
-    return msgspec.structs.replace(
-        done, locks=locks.moved(state, account, topology.account(target.code), command.amount)
+    return _refuse(pair, OPEN_STAKES, message, open_stakes=staked)
+
+
+def _refuse_rollings(
+    command: Transfer, state: State, target: str, moved: int, held: int, pair: ActivePair
+) -> Decision | None:
+    """Refuse a part that would leave the target with more rollings than an account may have."""
+    there = sum(o.account == target for o in state.obligations)
+    if command.amount >= held or moved + there <= ROLLINGS_MAX:
+        return None
+    message = (
+        f"{command.to_bucket} would owe under more than {ROLLINGS_MAX} rollings;"
+        " transfer the whole balance, or turn some over first"
     )
+    return _refuse(pair, "TOO_MANY_ROLLINGS", message, most=ROLLINGS_MAX)
 
 
 def legacy_transfer(
