@@ -5,6 +5,8 @@ A person may have one replayed; two persons may have one discarded.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
+from uuid import UUID
 
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.events.inbox import ERROR_LENGTH_MAX, ReceivedEvent
@@ -195,16 +197,28 @@ class DeadLetters:
         return f"{self._consumer}_{verb}"
 
 
-def _columns(fields: Mapping[str, str]) -> dict[str, object]:
+class _Columns(TypedDict):
+    """The parameters of `dead_letter_add` that come from the fields of an entry."""
+
+    fields: object
+    event_type: str | None
+    event_no: int | None
+    event_id: UUID | None
+    brand_id: UUID | None
+    player_id: UUID | None
+
+
+def _columns(fields: Mapping[str, str]) -> _Columns:
     """Return what is kept of an entry's fields; an id that cannot be read is NULL."""
     storable = {_storable(name): _storable(value) for name, value in fields.items()}
-    ids = {name: parse_uuid(fields.get(name, "")) for name in ("event_id", "brand_id", "player_id")}
-    return {
-        "fields": json(storable),
-        "event_type": storable.get("event_type"),
-        "event_no": _number(fields.get("event_no", "")),
-        **ids,
-    }
+    return _Columns(
+        fields=json(storable),
+        event_type=storable.get("event_type"),
+        event_no=_number(fields.get("event_no", "")),
+        event_id=parse_uuid(fields.get("event_id", "")),
+        brand_id=parse_uuid(fields.get("brand_id", "")),
+        player_id=parse_uuid(fields.get("player_id", "")),
+    )
 
 
 def _storable(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -40,7 +40,7 @@ class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     occurred_at: datetime
     restore_epoch: int
-    payload: dict[str, Any]
+    payload: msgspec.Raw
 
     @property
     def owner(self) -> tuple[UUID, UUID]:
@@ -54,8 +54,10 @@ def read_event(fields: Mapping[str, str]) -> StreamEvent:
     Raises MalformedEvent with the field that is missing or wrong.
     """
     try:
-        payload = msgspec.json.decode(fields.get("payload", "null"))
-        event = msgspec.convert({**fields, "payload": payload}, StreamEvent, strict=False)
+        payload = fields.get("payload", "")
+        msgspec.json.decode(payload, type=dict)
+        typed = {**fields, "payload": msgspec.Raw(payload)}
+        event = msgspec.convert(typed, StreamEvent, strict=False)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise MalformedEvent(f"the entry is not an event: {error}") from error
 
@@ -70,7 +72,7 @@ def read_event(fields: Mapping[str, str]) -> StreamEvent:
 def read_payload(event: StreamEvent, shape: type[Shape]) -> Shape:
     """Type an event's payload; amounts are strings of digits there. Raises MalformedEvent."""
     try:
-        return msgspec.convert(event.payload, shape, strict=False)
+        return msgspec.json.decode(event.payload, type=shape, strict=False)
     except msgspec.ValidationError as error:
         raise MalformedEvent(f"the payload of {event.event_type} is not valid: {error}") from error
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
 
 from wallet_runtime.plumbing.events.envelope import MalformedEvent, StreamEvent, content_hash
 from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLease
@@ -14,6 +16,22 @@ from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 ERROR_LENGTH_MAX = 500
 
 
+class ClaimColumns(TypedDict):
+    """The parameters of `claim` and `claim_replay` that come from an event and its entry."""
+
+    event_id: UUID
+    event_type: str
+    brand_id: UUID
+    player_id: UUID
+    player_version: int
+    event_no: int
+    schema_version: int
+    restore_epoch: int
+    occurred_at: datetime
+    stream: str
+    entry_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
     """An event with the place in its stream that has to be acknowledged."""
@@ -22,22 +40,22 @@ class ReceivedEvent:
     entry: StreamEntry
     event: StreamEvent
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> ClaimColumns:
         """Return what a claim stores of the event."""
         event = self.event
-        return {
-            "event_id": event.event_id,
-            "event_type": event.event_type,
-            "brand_id": event.brand_id,
-            "player_id": event.player_id,
-            "player_version": event.player_version,
-            "event_no": event.event_no,
-            "schema_version": event.schema_version,
-            "restore_epoch": event.restore_epoch,
-            "occurred_at": event.occurred_at,
-            "stream": self.stream,
-            "entry_id": self.entry.entry_id,
-        }
+        return ClaimColumns(
+            event_id=event.event_id,
+            event_type=event.event_type,
+            brand_id=event.brand_id,
+            player_id=event.player_id,
+            player_version=event.player_version,
+            event_no=event.event_no,
+            schema_version=event.schema_version,
+            restore_epoch=event.restore_epoch,
+            occurred_at=event.occurred_at,
+            stream=self.stream,
+            entry_id=self.entry.entry_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)
