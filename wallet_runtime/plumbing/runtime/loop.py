@@ -10,6 +10,7 @@ import structlog
 from wallet_runtime.plumbing.errors import Maintenance
 
 FAILURES_MAX = 5
+IDLE_AFTER_SECONDS = 1.0
 BACK_OFF_SECONDS_MAX = 2.0
 
 log = structlog.get_logger("loop")
@@ -28,6 +29,9 @@ class LoopState:
 class Loop:
     """Runs `turn() -> int` again and again: at once while it finds work, else at an interval.
 
+    A loop that looks often may look less often, every `idle_seconds`, once it has found nothing for
+    `IDLE_AFTER_SECONDS`.
+
     A turn returns how many things it moved (0 when there was nothing to do) and raises when it
     failed. The loop is well while its last good turn is at most `limit_seconds` old and fewer than
     `FAILURES_MAX` turns failed in a row. A turn that hangs makes it old. A turn that fails again
@@ -41,6 +45,7 @@ class Loop:
         interval_seconds: float,
         limit_seconds: float,
         *,
+        idle_seconds: float | None = None,
         checks: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
         """Name the loop; it does nothing before `start`.
@@ -52,14 +57,15 @@ class Loop:
         self.checks = dict(checks or {})
         self._turn = turn
         self._interval_seconds = interval_seconds
+        self._idle_seconds = interval_seconds if idle_seconds is None else idle_seconds
         self._failures = 0
-        self._good_at = time.monotonic()
+        self._good_at = self._moved_at = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
 
     def start(self) -> None:
         """Begin taking turns in a thread of its own."""
-        self._good_at = time.monotonic()
+        self._good_at = self._moved_at = time.monotonic()
         self._thread.start()
 
     def ask_to_stop(self) -> None:
@@ -115,6 +121,8 @@ class Loop:
             return 0
         self._failures = 0
         self._good_at = time.monotonic()
+        if moved:
+            self._moved_at = self._good_at
         return moved
 
     def _run(self) -> None:
@@ -129,6 +137,7 @@ class Loop:
         to a bound; that of an hourly turn is a minute, because it may be a heavy one.
         """
         if self._failures == 0:
-            return self._interval_seconds
+            idle = self._good_at - self._moved_at >= IDLE_AFTER_SECONDS
+            return self._idle_seconds if idle else self._interval_seconds
         back_off: float = self._interval_seconds * 2 ** min(self._failures, 10)
         return min(back_off, max(BACK_OFF_SECONDS_MAX, self._interval_seconds / 60))

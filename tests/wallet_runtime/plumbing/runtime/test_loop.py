@@ -3,7 +3,10 @@
 import threading
 import time
 
+import pytest
+
 from tests.wallet_runtime.serving import await_until
+from wallet_runtime.plumbing.runtime import loop as loop_module
 from wallet_runtime.plumbing.runtime.loop import FAILURES_MAX, Loop
 
 
@@ -23,6 +26,22 @@ def test_work_is_taken_at_once_and_idle_turns_wait() -> None:
     assert loop.join(2)
     assert turns[2] - turns[0] < 0.1
     assert turns[3] - turns[2] > 0.15
+
+
+def test_a_loop_without_work_looks_less_often_until_it_finds_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [0]
+    loop = Loop("test", lambda: found[0], 0.01, 60.0, idle_seconds=0.5)
+    loop.take_turn()
+    assert loop._pause_seconds() == 0.01
+    monkeypatch.setattr(loop_module, "IDLE_AFTER_SECONDS", 0.0)
+    loop.take_turn()
+    assert loop._pause_seconds() == 0.5
+    monkeypatch.setattr(loop_module, "IDLE_AFTER_SECONDS", 60.0)
+    found[0] = 1
+    loop.take_turn()
+    assert loop._pause_seconds() == 0.01
 
 
 def test_a_turn_that_fails_again_and_again_spends_the_budget_and_one_success_restores_it() -> None:
