@@ -21,7 +21,7 @@ from benchmarks.bench import PLATFORM, REFERENCE, Bench, compare, server
 SCALE = 50
 # As many as a player of slots makes in the minute for which a copy believes what it read.
 SESSION_BETS = 20
-# What a pgbench client begins with; its first bet is the first of a session.
+# Variables of a pgbench client at its start; its first bet is the first of a session.
 VARIABLES = {"turn": -1, "n": 0, "version": 0}
 BATCH = 50
 LEAST = {"sql": 0.80, "path": 0.40, "batch": 2.5}

@@ -53,7 +53,7 @@ SELECT token, run_id, holder ->> 'commit',
 RETURNING token;
 
 -- name: control_lock_show
--- Who holds the lock, and whether its lease has run out.
+-- The holder of the lock, and whether its lease has run out.
 SELECT run_id, holder, token, acquired_at, expires_at, expires_at <= clock_timestamp() AS expired
   FROM control.run_lock;
 

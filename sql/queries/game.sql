@@ -50,8 +50,8 @@ UPDATE game.bet
    AND state = ANY (%(from_states)s::text[]);
 
 -- name: game_statement
--- What a provider believes of its bets placed in [from, to), a page after the cursor, over all
--- brands or one.
+-- A provider's view of its bets placed in [from, to), a page after the cursor, over all brands or
+-- one.
 SELECT sequence, brand_id, bet_id, round_id, player_id, currency, stake, payout, state, placed_at,
        changed_at
   FROM game.bet
@@ -94,8 +94,8 @@ UPDATE game.win
    AND (%(state)s <> 'REFUSED' OR state = 'PENDING');
 
 -- name: game_wins
--- What a provider believes of its wins reported in [from, to), a page after the cursor, over all
--- brands or one.
+-- A provider's view of its wins reported in [from, to), a page after the cursor, over all brands or
+-- one.
 SELECT sequence, brand_id, transaction_id, player_id, campaign, bet_id, round_id, currency, amount,
        state, placed_at, changed_at
   FROM game.win

@@ -1,5 +1,5 @@
--- What the operators' role may do to the platform's database, and what an operator asks of one bet
--- or player.
+-- Statements of the operators' role on the platform's database, and questions about one bet or
+-- player.
 
 -- name: ops_has_money
 -- Whether the wallet's tables are there yet.

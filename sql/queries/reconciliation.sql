@@ -1,5 +1,5 @@
--- What the money checks ask. Each query answers only rows that break its rule; `total` counts all
--- of them beyond the sample.
+-- Money checks. Each query returns only rows that break its rule; `total` counts all of them beyond
+-- the sample.
 
 -- name: reconcile_ledger_drift
 -- Accounts that do not agree with their ledger, with the last row that can be trusted.
@@ -206,7 +206,7 @@ SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS to
 -- funding breakdown (GATE-5). Canaries are judged by what plays them: a release that was found
 -- wrong on a canary could else never be mended.
 WITH stored AS (
-    -- What a coupon grant paid that was completed before the rollback is withdrawable by then.
+    -- The share of a coupon grant that was completed before the rollback is withdrawable.
     SELECT a.authorization_id, CASE WHEN g.grant_id IS NULL THEN f.value->>'account'
                                     ELSE a.policy_snapshot->>'withdrawable' END AS account,
            sum((f.value->>'amount')::bigint) AS amount

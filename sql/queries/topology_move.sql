@@ -8,8 +8,8 @@ SELECT encode(sha256(convert_to(%(document)s::jsonb::text, 'UTF8')), 'hex') AS d
 SELECT obstacle FROM wallet.topology_move_obstacles(%(document)s::jsonb) ORDER BY 1
 
 -- name: topology_move_reach
--- What a move from this topology would reach, per bucket and currency: players and money (minor
--- units) by balances, rollings and bonuses.
+-- Players and money (minor units) that a move from this topology would reach, per bucket and
+-- currency: balances, rollings and bonuses.
 WITH part AS (
     SELECT bucket_type_code AS bucket, currency, brand_id, player_id, balance, 0 AS rolling,
            0 AS bonus FROM wallet.wallet_bucket
@@ -47,7 +47,7 @@ SELECT from_bucket, to_bucket, currency, count(*) AS players, sum(amount)::bigin
  WHERE run_id = %(run_id)s::text GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 
 -- name: topology_move_conflicts
--- Whose accounts forbid the undo of a run; `total` counts all.
+-- Accounts that forbid the undo of a run; `total` counts all.
 SELECT brand_id::text, player_id::text, subject, reason, count(*) OVER () AS total
   FROM wallet.topology_move_conflict
  WHERE run_id = %(run_id)s::text ORDER BY brand_id, player_id, subject LIMIT %(limit)s

@@ -28,7 +28,7 @@ COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
 DEAD_LETTERS = "/internal/rolling/dead-letters"
 CAMPAIGNS = "/internal/wallet/v2/campaigns"
 
-# What the back office asks of the wallet for a player, the same path behind both prefixes.
+# Commands of the back office for a player's wallet: the same path behind both prefixes.
 MOVEMENTS = (
     "bonuses/issue",
     "bonuses/reverse",

@@ -17,7 +17,7 @@ from wallet_runtime.contract.processes import (
 
 Route = tuple[str, str, str]
 
-# What a process tells of itself. Without credentials /health answers {process, status}, and
+# State and figures of a process. Without credentials /health answers {process, status}, and
 # /metrics nothing.
 HEALTH_PATH = "/health"
 METRICS_PATH = "/metrics"

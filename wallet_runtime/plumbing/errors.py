@@ -195,7 +195,7 @@ class ServiceBusy(Unavailable):
     """The service is at its limit; nothing was changed. Repeat the request later."""
 
     code = "BUSY"
-    # What the database was waiting for, in its own words; never shown to a caller.
+    # The database's own words for the lock it waited for; never shown to a caller.
     context = ""
 
 

@@ -134,7 +134,7 @@ class Delivery:
         """Compare a partition with every consumer; the slowest says what is applied."""
         each = [self._compare(partition_no, consumer) for consumer in self._consumers]
         resent = set().union(*(one.resent for one in each))
-        # What is sent again is counted as unpublished, by the statement that notes the comparison.
+        # Events sent again count as unpublished, in the statement that notes the comparison.
         missing = set().union(*(one.missing for one in each)) - resent
         return _Compared(
             min(one.applied_no for one in each),

@@ -177,11 +177,11 @@ class TurnoverRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be won beside the payout of a bet.
+    """Wins beside the payout of a bet.
 
     `winnings_of` names, per provider type, the source whose winnings a win without a stake counts
     as: it goes to that source's destination. `further_max` is the most, per currency, that one
-    further win on a settled bet may be, or `none`. What is not named is not offered.
+    further win on a settled bet may be, or `none`. Anything else is not offered.
     """
 
     winnings_of: dict[str, str] = {}

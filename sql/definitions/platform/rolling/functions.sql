@@ -1,7 +1,6 @@
 -- Wagering requirements: what rolling_service offers to the wallet, and what it keeps of its rows.
 
--- What ROLLING_COMPLETED and ROLLING_CANCELED say of a closed rolling; amounts are minor units as
--- strings.
+-- The payload of ROLLING_COMPLETED and ROLLING_CANCELED; amounts are minor units as strings.
 CREATE OR REPLACE FUNCTION rolling.closed_payload(r rolling.player_rolling) RETURNS jsonb
 LANGUAGE sql STABLE
 RETURN jsonb_build_object(

@@ -1,4 +1,4 @@
--- Who owns and who may call what. No role that can log in may write a table of money.
+-- Owners and callers of functions. No role that can log in may write a table of money.
 DO $$
 DECLARE
     item record;
@@ -46,7 +46,7 @@ GRANT UPDATE ON wallet.wallet_reconciliation_turn TO wallet_service;
 GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.walk_ledger(text, integer), wallet.fold_counters(),
     wallet.seal_month(text) TO wallet_service;
--- Who may read the tables may compare them.
+-- Roles that may read the tables may compare them.
 GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.month_digest(text),
     wallet.explain_drift(uuid, uuid, text, bigint, bigint, bytea),
     wallet.compare_records(text, text), wallet.comparisons(), wallet.compare_sealed(text),

@@ -59,7 +59,7 @@ CREATE OR REPLACE VIEW wallet.ledger_drift AS
                                         m.hash) e
      WHERE NOT m.sound;
 
--- What each counter-account gave (minus) or took: the running sums and what is not in them yet.
+-- Sums that each counter-account gave (minus) or took: the running ones, and later entries.
 CREATE OR REPLACE VIEW wallet.counter_total AS
     SELECT brand_id, currency, account, sum(amount)::bigint AS amount FROM (
         SELECT brand_id, currency, account, amount FROM wallet.wallet_counter_sum

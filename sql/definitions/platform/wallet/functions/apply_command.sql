@@ -200,8 +200,7 @@ BEGIN
             END IF;
             outcome := wallet.apply_command(jsonb_populate_record(NULL::wallet.command,
                     p_commands->place));
-            -- What is checked at the end of a transaction is checked at the end of each command
-            -- instead.
+            -- Deferred constraints are checked at the end of each command, not of the batch.
             SET CONSTRAINTS ALL IMMEDIATE;
             SET CONSTRAINTS ALL DEFERRED;
         EXCEPTION WHEN OTHERS THEN

@@ -1,7 +1,7 @@
 -- Funding choices: what a player wants bets to be paid from.
 
--- What authorize needs of it; read_state adds it where it is asked for (choice_for), so that other
--- commands do not pay for it.
+-- The choice and its date, for authorize; read_state adds them where `choice_for` asks for them, so
+-- that other commands do not pay for it.
 CREATE OR REPLACE FUNCTION wallet.read_choice(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('choice', (SELECT f.source FROM wallet.wallet_funding_choice f

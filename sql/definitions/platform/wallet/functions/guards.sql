@@ -1,8 +1,6 @@
--- What the database itself refuses: changing a ledger row, a counter entry, or a document that is
--- no draft any more.
+-- Triggers that refuse a change, whoever asks for it.
 
--- What the database itself refuses: changing a ledger row, a counter entry, or a document that is
--- no draft any more.
+-- Refuses to change a ledger row, a counter entry, or a document that is no draft any more.
 CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on % is refused: its rows are immutable', TG_OP, TG_TABLE_NAME

@@ -36,8 +36,8 @@ LANGUAGE sql STABLE AS $$
     SELECT s.balance_after + least(0, (SELECT min(moved) FROM held))::bigint FROM start s
 $$;
 
--- What decisions about bonuses, adjustments, transfers and winnings need beside the common state;
--- read_state adds it. Input: bonus_id, adjustment_id, with_stakes (open stakes per account),
+-- Facts for decisions about bonuses, adjustments, transfers and winnings; read_state adds them to
+-- the common state. Input: bonus_id, adjustment_id, with_stakes (open stakes per account),
 -- with_winnings (of a settled bet: the low water of its payout, what its settlement unlocked, and
 -- accounts where a rolling has lapsed since it was made).
 CREATE OR REPLACE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb

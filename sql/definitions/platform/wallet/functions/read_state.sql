@@ -35,7 +35,7 @@ BEGIN
                               'grants', p_grants || coalesce(closed, '[]'));
 END $$;
 
--- What a command names, or asks for, beside the player's own state. Open stakes are for a snapshot
+-- Records that a command names, beside the player's own state. Open stakes are for a snapshot
 -- alone: a bet must not become dearer with every bet that is open.
 CREATE OR REPLACE FUNCTION wallet.read_named(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$

@@ -1,7 +1,7 @@
 -- How a topology move, and its undo, is carried out: player by player, batch by batch.
 
--- What keeps a move of this document from beginning or going on: one row per obstacle. Nothing is
--- changed by looking.
+-- Obstacles that keep a move of this document from beginning or going on, a row each. It changes
+-- nothing.
 CREATE OR REPLACE FUNCTION wallet.topology_move_obstacles(d jsonb) RETURNS TABLE (obstacle text)
 LANGUAGE sql STABLE AS $$
     WITH wish AS (
