@@ -10,7 +10,10 @@ SCRIPTS = ("authorize", "through_http", "reconciliation")
 
 
 def main() -> int:
-    """Run each script; what is given goes to the two that play bets, reconciliation keeps its own sizes."""
+    """Run each script, with the given words for the two that play bets.
+
+    Reconciliation keeps its own sizes.
+    """
     failed = []
     for name in SCRIPTS:
         given = sys.argv[1:] if name != "reconciliation" else []

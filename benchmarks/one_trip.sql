@@ -2,8 +2,8 @@
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 
--- The same bet in one trip: read, and apply what was decided beforehand, on the version that was just read. The most that saving the
--- second trip could give: no rule runs in between.
+-- The same bet in one trip: read, and apply what was decided beforehand, on the version that was
+-- just read. The most that saving the second trip could give: no rule runs in between.
 CREATE FUNCTION bench.one_trip(p_read jsonb, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -13,8 +13,9 @@ BEGIN
     RETURN wallet.apply_command(c);
 END $$;
 
--- The same bet decided in SQL: lock the player, take the stake from the rule's sources in their order, apply. No coupons, no limits, no
--- selection: the least that a rule in SQL would have to do, so the most that it could give.
+-- The same bet decided in SQL: lock the player, take the stake from the rule's sources in their
+-- order, apply. No coupons, no limits, no selection: the least that a rule in SQL would have to do,
+-- so the most that it could give.
 CREATE FUNCTION bench.rules_in_sql(p_read jsonb, p_stake bigint, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -27,20 +28,26 @@ DECLARE
     shares  jsonb := '[]';
     source  record;
 BEGIN
-    SELECT p.version INTO seen FROM wallet.wallet_player p WHERE p.brand_id = brand AND p.player_id = player AND p.status = 'active' FOR UPDATE;
+    SELECT p.version INTO seen FROM wallet.wallet_player p
+     WHERE p.brand_id = brand AND p.player_id = player AND p.status = 'active' FOR UPDATE;
     FOR source IN SELECT b.account, b.balance FROM wallet.wallet_bucket b
-                   WHERE b.brand_id = brand AND b.player_id = player AND b.topology_code = 'RUBY_SPLIT_V1'
-                     AND b.bucket_type_code IN ('SPORTS_NORMAL', 'WITHDRAWABLE') ORDER BY b.bucket_type_code LOOP
+                   WHERE b.brand_id = brand AND b.player_id = player
+                     AND b.topology_code = 'RUBY_SPLIT_V1'
+                     AND b.bucket_type_code IN ('SPORTS_NORMAL', 'WITHDRAWABLE')
+                   ORDER BY b.bucket_type_code LOOP
         part := least(left_to, source.balance);
         CONTINUE WHEN part = 0;
-        legs := legs || jsonb_build_array(jsonb_build_object('account', source.account, 'delta', -part, 'currency', 'EUR'));
-        shares := shares || jsonb_build_array(jsonb_build_object('account', source.account, 'amount', part));
+        legs := legs || jsonb_build_array(jsonb_build_object(
+            'account', source.account, 'delta', -part, 'currency', 'EUR'));
+        shares := shares || jsonb_build_array(jsonb_build_object(
+            'account', source.account, 'amount', part));
         left_to := left_to - part;
     END LOOP;
     IF left_to > 0 THEN
         RAISE EXCEPTION 'insufficient funds';
     END IF;
-    legs := legs || jsonb_build_array(jsonb_build_object('account', 'STAKE', 'delta', p_stake, 'currency', 'EUR'));
+    legs := legs || jsonb_build_array(jsonb_build_object(
+        'account', 'STAKE', 'delta', p_stake, 'currency', 'EUR'));
     c.player_version := seen;
     c.legs := legs;
     c.bet.funding := shares;

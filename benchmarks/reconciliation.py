@@ -24,7 +24,10 @@ import psycopg
 from benchmarks.bench import Bench, server
 
 SCALE = 1
-BARE = "SELECT count(*), sum(total) FROM (SELECT sum(delta) AS total FROM wallet.wallet_ledger GROUP BY brand_id, player_id, account) a"
+BARE = (
+    "SELECT count(*), sum(total) FROM (SELECT sum(delta) AS total FROM wallet.wallet_ledger"
+    " GROUP BY brand_id, player_id, account) a"
+)
 CYCLE = "SELECT drift_total, walked_total FROM wallet.walk_ledger(%s, 20)"
 STATEMENTS = Path(__file__).with_name("reconciliation.sql").read_text(encoding="utf-8").split(";\n")
 RECORDS = Path(__file__).with_name("records.sql").read_text(encoding="utf-8").split(";\n")
@@ -98,7 +101,10 @@ def ratios(
 
 
 def records(bench: Bench, asked: argparse.Namespace) -> None:
-    """Measure each comparison of records over bets two days old and some of today, beside the bare sum over their ledger rows."""
+    """Measure each comparison of records, beside the bare sum over the ledger rows of their bets.
+
+    The bets are two days old, and some are of today.
+    """
     with psycopg.connect(bench.dsn(), autocommit=True) as connection:
         for first, last, ago in (
             (1, asked.bets, "2 days"),

@@ -143,13 +143,20 @@ def backends(bench: Bench) -> float:
 
 
 def of_python(bench: Bench, count: int) -> tuple[float, float]:
-    """Return the CPU seconds of one bet's rule and of one bet's store path without its rule, in this process."""
+    """Return the CPU seconds of one bet's rule, and of its store path without the rule.
+
+    Both are measured in this process.
+    """
     read = play.sent(bench).read
     with play.opened(bench.dsn()) as money:
         with money.database.session() as session:
             row = session.one("wallet_read_state", command=read)
             state = msgspec.json.decode(row["state"], type=State)
-            pair = money.decide(session, state, lambda _, active: active)  # type: ignore[arg-type, return-value]
+            pair = money.decide(
+                session,
+                state,
+                lambda _, active: active,  # type: ignore[arg-type, return-value]
+            )
         request = play.named(0, "rule")
         command = bets.Authorize("mocksports", "SPORTS", "b", "round", 10, "EUR")
         began = time.process_time()
@@ -163,7 +170,7 @@ def of_python(bench: Bench, count: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print the rate's ratio to the store path, and the split of one bet's CPU as medians over the rounds."""
+    """Print the rate against the store path, and the medians of how one bet's CPU is split."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, value in (("rounds", 10), ("seconds", 5), ("clients", 8), ("players", 1000)):
         parser.add_argument(f"--{name}", type=int, default=value)
