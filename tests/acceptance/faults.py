@@ -16,7 +16,7 @@ ACCOUNT = f"RUBY_SPLIT_V1/{BUCKET}"
 
 @dataclass(frozen=True)
 class Damage:
-    """Money of one account that was changed past the ledger, and what a report of it has to name."""
+    """Money of one account that was changed past the ledger, and the words of a report about it."""
 
     player: Player
     expected: int
@@ -24,7 +24,7 @@ class Damage:
     last_good_version: int
 
     def names(self) -> tuple[str, ...]:
-        """What must be readable in a report."""
+        """The words that must be readable in a report."""
         return (
             f"brand {self.player.brand_id}",
             f"player {self.player.player_id}",
@@ -39,7 +39,10 @@ class Damage:
 def edited_balance(live: Live, player: Player) -> Iterator[Damage]:
     """Give the player a unit that no ledger row knows of."""
     tip = _tip(live, player)
-    change = "UPDATE wallet.wallet_bucket SET balance = balance + %s WHERE player_id = %s AND bucket_type_code = %s"
+    change = (
+        "UPDATE wallet.wallet_bucket SET balance = balance + %s"
+        " WHERE player_id = %s AND bucket_type_code = %s"
+    )
     live.rows(change + " RETURNING balance", 1, player.player_id, BUCKET)
     try:
         yield Damage(player, tip["balance_after"], tip["balance_after"] + 1, tip["version"])
@@ -49,7 +52,7 @@ def edited_balance(live: Live, player: Player) -> Iterator[Damage]:
 
 @contextmanager
 def edited_ledger_row(live: Live, player: Player) -> Iterator[Damage]:
-    """Rewrite the newest ledger row of the player's bucket, as only somebody can who may switch its guards off."""
+    """Rewrite the newest ledger row of the player's bucket, with the ledger's guards off."""
     tip = _tip(live, player)
     _rewrite(live, player, tip, +1)
     try:
@@ -60,8 +63,9 @@ def edited_ledger_row(live: Live, player: Player) -> Iterator[Damage]:
 
 def _tip(live: Live, player: Player) -> dict[str, Any]:
     rows = live.rows(
-        "SELECT tableoid::regclass::text AS partition, version, balance_after FROM wallet.wallet_ledger "
-        "WHERE player_id = %s AND account = %s ORDER BY version DESC LIMIT 1",
+        "SELECT tableoid::regclass::text AS partition, version, balance_after "
+        "FROM wallet.wallet_ledger WHERE player_id = %s AND account = %s "
+        "ORDER BY version DESC LIMIT 1",
         player.player_id,
         ACCOUNT,
     )

@@ -51,7 +51,8 @@ SPLIT = (
     Fault(GATEWAY, "callbacks may say more", ("STG-7",)),
     Fault(
         WALLET_SERVICE,
-        "cash that goes into a bucket owes nothing + a reversed win stays paid + a bet goes back before its wins",
+        "cash that goes into a bucket owes nothing + a reversed win stays paid"
+        " + a bet goes back before its wins",
         TRADE,
     ),
 )
@@ -68,7 +69,8 @@ ON_UNIFIED_TOO = {
     "sports turnover not counted",
     "live turnover not counted",
     "slots turnover not counted",
-    "cash that goes into a bucket owes nothing + a reversed win stays paid + a bet goes back before its wins",
+    "cash that goes into a bucket owes nothing + a reversed win stays paid"
+    " + a bet goes back before its wins",
 }
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),

@@ -183,7 +183,8 @@ def lapsing_rollings(live: Live) -> Iterator[None]:
     """Have rollings of the canaries' brand lapse at once."""
     with closing(live.superuser()) as connection:
         connection.execute(
-            "INSERT INTO rolling.brand_config (brand_id, expires_after) VALUES (%s, interval '1 ms')",
+            "INSERT INTO rolling.brand_config (brand_id, expires_after)"
+            " VALUES (%s, interval '1 ms')",
             [CANARY_BRAND],
         )
         try:
@@ -204,7 +205,8 @@ def losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
         )
         connection.execute(
             "CREATE TRIGGER lose_row BEFORE INSERT ON wallet.wallet_ledger FOR EACH ROW "
-            f"WHEN (NEW.command = '{command}' AND NEW.account = '{account}') EXECUTE FUNCTION wallet.lose_row()"
+            f"WHEN (NEW.command = '{command}' AND NEW.account = '{account}') "
+            "EXECUTE FUNCTION wallet.lose_row()"
         )
         try:
             yield

@@ -20,7 +20,10 @@ def replaced_function(stage: Stage) -> Iterator[None]:
     text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")[
         "text"
     ]
-    empty = "CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    empty = (
+        "CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN RETURN NEW; END $$"
+    )
     with closing(stage.live.superuser()) as connection:
         connection.execute(empty)
         try:
@@ -79,7 +82,7 @@ FAULTS = (
         "a service is a member of the owner",
         "gate-04",
         "game_service has MEMBER on wallet_owner",
-        # As a member it also has every right of the owner: that this one is named among them is what counts.
+        # As a member it also has every right of the owner. The membership itself must be named.
         statements(
             "ALTER ROLE game_service NOINHERIT",
             "GRANT wallet_owner TO game_service",
@@ -141,9 +144,11 @@ FAULTS = (
     Fault(
         "a rule that writes money",
         "gate-04",
-        "rule also on game.bet writes, or keeps others from writing, wallet.wallet_rolling_obligation",
+        "rule also on game.bet writes, or keeps others from writing, "
+        "wallet.wallet_rolling_obligation",
         statements(
-            "CREATE RULE also AS ON DELETE TO game.bet DO ALSO DELETE FROM wallet.wallet_rolling_obligation",
+            "CREATE RULE also AS ON DELETE TO game.bet "
+            "DO ALSO DELETE FROM wallet.wallet_rolling_obligation",
             undo=("DROP RULE also ON game.bet",),
         ),
     ),

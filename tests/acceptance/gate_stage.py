@@ -14,9 +14,10 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault: the one gate that must change, to what, and words by which it shows that it changed for this fault.
+    """A planted fault, the one gate that must change by it, and to what.
 
-    `also` names gates that the plant itself turns red.
+    `words` show that the gate changed for this fault. `also` names gates that the plant itself
+    turns red.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""kill -9 of rubyops at one point of every effect of the tier 2 rollback, a run and a resume for each, and what must come of it.
+"""kill -9 of rubyops at one point of every effect of the tier 2 rollback, and a resume after each.
 
 One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every
 killed one must leave the same, once, whatever the point. The platform stays up throughout; the
@@ -20,20 +20,26 @@ PAIR_BEFORE, CANDIDATE = 1, 2
 FREEZES = ["ingress", "sealed", "open"]
 EXPORTED_TABLES = 7
 KILLS_A_RUN = 8
-# A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of cycles truthfully has both.
+# A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of
+# cycles truthfully has both.
 MEASURED_AGAIN = "reconcile/2"
-# What a canary's flows leave behind, by kind: each of their movements, events and stored answers, under one effect once.
+# Rows that a canary's flows leave behind, by kind: each of their movements, events and stored
+# answers, under one effect once.
 LEFT_BEHIND = """
-    SELECT 'ledger ' || command || ' ' || split_part(account, '/', 2) AS kind, sum(delta)::bigint AS amount, count(*) AS rows
+    SELECT 'ledger ' || command || ' ' || split_part(account, '/', 2) AS kind,
+           sum(delta)::bigint AS amount, count(*) AS rows
       FROM wallet.wallet_ledger WHERE brand_id = ANY(%s) GROUP BY 1
-    UNION ALL SELECT 'cash ' || type || ' ' || state, sum(amount)::bigint, count(*) FROM wallet.ledger_transactions
-     WHERE tenant_id = ANY(%s) GROUP BY 1
-    UNION ALL SELECT 'bet ' || state, sum(stake)::bigint, count(*) FROM wallet.wallet_bet_authorization WHERE brand_id = ANY(%s) GROUP BY 1
-    UNION ALL SELECT 'event ' || event_type, 0, count(*) FROM wallet.wallet_outbox WHERE brand_id = ANY(%s) GROUP BY 1
-    UNION ALL SELECT 'answer ' || route, 0, count(*) FROM wallet.wallet_idempotency WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'cash ' || type || ' ' || state, sum(amount)::bigint, count(*)
+      FROM wallet.ledger_transactions WHERE tenant_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'bet ' || state, sum(stake)::bigint, count(*)
+      FROM wallet.wallet_bet_authorization WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'event ' || event_type, 0, count(*)
+      FROM wallet.wallet_outbox WHERE brand_id = ANY(%s) GROUP BY 1
+    UNION ALL SELECT 'answer ' || route, 0, count(*)
+      FROM wallet.wallet_idempotency WHERE brand_id = ANY(%s) GROUP BY 1
     UNION ALL SELECT 'player', 0, count(*) FROM wallet.wallet_player WHERE brand_id = ANY(%s)
-    UNION ALL SELECT 'reconciliation', sum(drift_buckets + conservation_breaks)::bigint, count(*) FROM wallet.wallet_reconciliation
-     WHERE forced_by = 'rubyops'
+    UNION ALL SELECT 'reconciliation', sum(drift_buckets + conservation_breaks)::bigint, count(*)
+      FROM wallet.wallet_reconciliation WHERE forced_by = 'rubyops'
     UNION ALL SELECT 'activation', 0, count(*) FROM wallet.wallet_activation
 """
 Left = dict[str, tuple[int, int]]
@@ -64,9 +70,9 @@ class Matrix:
         assert sound >= {run_id for run_id, _ in runs}
 
     def kill_at(self, point: Point, numbers: Sequence[int]) -> tuple[str, list[int]]:
-        """Kill one rollback at this point of these effects, resume it each time, and demand the same end.
+        """Kill one rollback at this point of these effects, resume it, and demand the same end.
 
-        Returns the run's id and the effects at which it was killed.
+        It is resumed after each kill. Returns the run's id and the effects at which it was killed.
         """
         live, run_id, killed = self.live, "", list[int]()
         where = f"{point} of {', '.join(self.effects[number - 1] for number in numbers)}"
@@ -94,7 +100,7 @@ class Matrix:
         return run_id, killed
 
     def assert_same_end(self, run_id: str, before: Left, where: str, *, cycles: int = 1) -> None:
-        """Demand that the run ended as the undisturbed one did, with each of its effects done once."""
+        """Demand the end of the undisturbed run, with each of this run's effects done once."""
         live = self.live
         gate = live.gate()
         assert (
@@ -201,7 +207,7 @@ def _left_behind(live: Live) -> Left:
 
 
 def _difference(before: Left, after: Left) -> Left:
-    """What came to be in between, by kind; kinds of which nothing did are left out."""
+    """The growth in between, by kind, without the kinds that did not grow."""
     grown = {
         kind: (amount - before.get(kind, (0, 0))[0], rows - before.get(kind, (0, 0))[1])
         for kind, (amount, rows) in after.items()

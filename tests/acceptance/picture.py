@@ -1,4 +1,7 @@
-"""A picture of everything that an environment keeps, to show that a dry-run changed none of it, and the server's own word on that."""
+"""A picture of everything that an environment keeps, to show that a dry-run changed none of it.
+
+The server's own log says so too.
+"""
 
 import hashlib
 import os
@@ -14,7 +17,8 @@ from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.acceptance.platform import Live, wait_until
 
-# What the running platform changes by itself, by column and with the reason; every other column of these tables is compared.
+# Columns that the running platform changes by itself, with the reason. Every other column of these
+# tables is compared.
 CHANGED_BY_THE_PLATFORM = {
     "control.service_copy": {
         "heartbeat_at",
@@ -30,8 +34,9 @@ CHANGED_BY_THE_PLATFORM = {
         "folded_below"
     },  # the wallet folds its counters each minute, up to the newest transaction
 }
-# In an environment's folder. The journal is the one thing that a dry-run writes. The servers rewrite their own files for the
-# signs of life above, and what they keep is compared as tables and streams. Logs are where processes tell that they were asked.
+# In an environment's folder. The journal is the one thing that a dry-run writes. The servers
+# rewrite their own files for the signs of life above, and what they keep is compared as tables and
+# streams. Logs are where processes tell that they were asked.
 NOT_COMPARED = ("journal", "postgres", "valkey", "logs")
 ROLES = ("rubyops_read", "rubyops_ops", SUPERUSER)
 LOGGED = re.compile(
@@ -43,7 +48,7 @@ LOG_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Picture:
-    """Hashes of all tables and sequences of both databases, what the streams hold, and a hash of every file."""
+    """Hashes of all tables and sequences of both databases and of every file, and the streams."""
 
     tables: dict[str, str]
     streams: dict[str, list[Any]]
@@ -65,7 +70,7 @@ class Picture:
 
 
 def folded(live: Live) -> Picture:
-    """Fold the wallet's counters, so that the fold of the next minute finds nothing to move, and look at everything."""
+    """Fold the wallet's counters, so that the next minute's fold moves nothing, and look at all."""
     with live.superuser() as connection:
         connection.execute("SELECT wallet.fold_counters()")
     return take(live)
@@ -83,8 +88,10 @@ def _tables(live: Live, database: Database) -> dict[str, str]:
     columns: dict[str, list[str]] = {}
     for row in live.rows(
         "SELECT n.nspname || '.' || c.relname AS name, a.attname AS attribute "
-        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid "
-        "WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "JOIN pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped "
+        "AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
         "ORDER BY 1, a.attnum",
         database=database,
     ):
@@ -92,8 +99,9 @@ def _tables(live: Live, database: Database) -> dict[str, str]:
             columns.setdefault(row["name"], []).append(f'"{row["attribute"]}"')
     hashes = {
         name: live.one(
-            f"SELECT count(*) || ' ' || coalesce(md5(string_agg(line, '' ORDER BY line)), '') AS hash "
-            f"FROM (SELECT md5(ROW({', '.join(listed)})::text) AS line FROM {name}) AS lines",
+            f"SELECT count(*) || ' ' || coalesce(md5(string_agg(line, '' ORDER BY line)), '')"
+            f" AS hash FROM (SELECT md5(ROW({', '.join(listed)})::text) AS line FROM {name})"
+            " AS lines",
             database=database,
         )["hash"]
         for name, listed in columns.items()
@@ -120,7 +128,7 @@ def _streams(live: Live) -> dict[str, list[Any]]:
 
 
 def _files(home: Path) -> dict[str, str]:
-    """Hash every file below the folder of all environments, but in the folders that are not compared."""
+    """Hash every file below the folder of all environments, besides the folders left out."""
     found = {}
     for folder, folders, names in os.walk(home):
         inside = Path(folder).relative_to(home)
@@ -137,7 +145,7 @@ def _files(home: Path) -> dict[str, str]:
 
 @dataclass
 class ServerLog:
-    """What PostgreSQL logged of new sessions.
+    """PostgreSQL's log of new sessions.
 
     The roles that rubyops took, and how each of its transactions began.
     """

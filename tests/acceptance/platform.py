@@ -292,7 +292,7 @@ class Live:
         return Player(brand_id, player_id, answer.json()["session"])
 
     def deposit(self, player: Player, amount: str, bucket: str | None = None) -> httpx.Response:
-        """Ask for a deposit, to cash or on into a bucket, where the policy makes a rolling of it."""
+        """Ask for a deposit, to cash or on into a bucket, where the policy makes it a rolling."""
         body = {"amount": amount, "currency": CURRENCY, **({"bucket": bucket} if bucket else {})}
         return self.as_player(player, "POST", "/api/v1/player/wallet/deposit", body)
 
@@ -321,10 +321,7 @@ class Live:
         return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
 
     def holdings(self, player: Player) -> dict[str, Any]:
-        """What the gateway says the player holds.
-
-        The snapshot without the pair that it is held under.
-        """
+        """The gateway's snapshot of the player, without the pair that it is held under."""
         answer = self.as_player(player, "GET", "/api/v1/player/wallet")
         assert answer.status_code == 200, answer.text
         return {
@@ -336,8 +333,9 @@ class Live:
     def rollings(self, player: Player) -> list[dict[str, Any]]:
         """The player's rollings as their own service keeps them."""
         return self.rows(
-            "SELECT rolling_id::text, bucket_type_code, amount, target_turnover, turnover, state FROM rolling.player_rolling "
-            "WHERE brand_id = %s AND player_id = %s ORDER BY rolling_id",
+            "SELECT rolling_id::text, bucket_type_code, amount, target_turnover, turnover, state "
+            "FROM rolling.player_rolling WHERE brand_id = %s AND player_id = %s "
+            "ORDER BY rolling_id",
             player.brand_id,
             player.player_id,
         )
@@ -400,7 +398,7 @@ class Live:
             self.done("thaw", *(("--take-over", freezes[0]) if freezes else ()))
 
     def settle_down(self) -> None:
-        """Wait until every process is up, well and at the level that `control` has, and every event has gone the whole way."""
+        """Wait until all processes are well, at `control`'s level, and all events are through."""
         wait_until(
             self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS
         )
@@ -417,7 +415,7 @@ class Live:
             return False
 
     def _is_well(self, *, events: bool = True, since: datetime | None = None) -> bool:
-        # A beat each second: the row of a copy that is gone may still be fresh, and tells the pid of that one.
+        # A beat comes each second: the row of a copy that is gone, and its pid, may still be fresh.
         fresh = "ready AND heartbeat_at > greatest(clock_timestamp() - interval '2 seconds', %s)"
         # A test that opens money by hand asks no copy whether it has heard.
         heard = "acknowledged_epoch = (SELECT epoch FROM control.freeze_state)"
@@ -452,7 +450,7 @@ class Live:
 
     @contextmanager
     def stopped(self, process: str) -> Iterator[None]:
-        """Have every copy of a process stand still, alive but without a turn, as long as the block lasts."""
+        """Let every copy of a process stand still, alive but without a turn, within the block."""
         pids = self.pids(process)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)

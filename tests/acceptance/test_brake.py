@@ -160,7 +160,8 @@ def open_by_hand(live: Live) -> None:
         database="control",
     )
     live.one(
-        "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s, settled_epoch = %s RETURNING 1",
+        "UPDATE wallet.wallet_gate SET freeze_level = 'open', freeze_epoch = %s, settled_epoch = %s"
+        " RETURNING 1",
         row["epoch"],
         row["epoch"],
     )
@@ -191,7 +192,8 @@ def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live)
                 )
                 told = f"{name}, {frozen.word_at - frozen.asked_at:.2f} s: {frozen.answer.told}"
                 print(
-                    f"{name}: {frozen.answer.body['freeze']} after {frozen.word_at - frozen.asked_at:.2f} s"
+                    f"{name}: {frozen.answer.body['freeze']}"
+                    f" after {frozen.word_at - frozen.asked_at:.2f} s"
                 )
                 assert frozen.answer.code == 0 or name in HOLDING_UP, told
                 if name in DISTURBANCES:

@@ -17,7 +17,7 @@ import pytest
 from rubyops.config import CHECKOUT
 
 DRIVERS = {"psycopg", "psycopg_pool", "redis", "httpx", "sqlalchemy", "alembic", "supervisor"}
-# The only bound on time in the tests: a ratio of two measurements of the same machine in the same minute.
+# The only bound on time in the tests: a ratio of two measurements of one machine in one minute.
 CPU_TIMES_MAX = 3.0
 MEASUREMENTS = 9
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)

@@ -1,4 +1,7 @@
-"""`--dry-run` of the four lines that users live on writes nothing but its own journal, by everybody's account; a planted write shows."""
+"""`--dry-run` of the four lines that users live on writes nothing but its own journal.
+
+Everybody's account says so, and a planted write shows.
+"""
 
 import json
 import sys
@@ -18,7 +21,8 @@ from tests.alone import taking_ports
 
 pytestmark = [pytest.mark.slow]
 CANDIDATE = 2
-# Each line, the environment it acts on here, and how it ends: the gate has parts that only writing could decide.
+# Each line, the environment it acts on here, and how it ends. Some parts of the gate can decide
+# only by writing.
 LINES = [
     pytest.param(("rollout", "staging"), "staging", 0, id="rollout staging"),
     pytest.param(("rollback", "--tier", "2"), "local", 0, id="rollback --tier 2"),
@@ -26,15 +30,18 @@ LINES = [
     pytest.param(("gate",), "local", 5, id="gate"),
 ]
 EACH_LINE = pytest.mark.parametrize(("words", "name", "code"), LINES)
-# Whoever reads the freeze state as the SELECT-only role, as every dry-run does first, runs this function.
+# A reading of the freeze state as the SELECT-only role, which every dry-run begins with, runs this
+# function.
 PLANT = """
     CREATE EXTENSION dblink;
     CREATE TABLE control.planted (at timestamptz);
-    CREATE FUNCTION control.plant() RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$ BEGIN {body} RETURN true; END $$;
+    CREATE FUNCTION control.plant() RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+        AS $$ BEGIN {body} RETURN true; END $$;
     ALTER TABLE control.freeze_state ENABLE ROW LEVEL SECURITY;
     CREATE POLICY planted ON control.freeze_state TO rubyops_read USING (control.plant());
-    CREATE POLICY others ON control.freeze_state TO gateway, wallet_service, wallet_worker, rolling_service, rolling_worker, game_service,
-        player_service, admin_service, rubyops_ops USING (true);
+    CREATE POLICY others ON control.freeze_state TO gateway, wallet_service, wallet_worker,
+        rolling_service, rolling_worker, game_service, player_service, admin_service, rubyops_ops
+        USING (true);
 """
 UPROOT = """
     DROP POLICY planted ON control.freeze_state;
@@ -156,7 +163,7 @@ def test_planted_write_past_the_reader_fails_the_comparison(
 
 
 def rehearse(live: Live, home: Home, empty: Path, *words: str) -> Answer:
-    """Dry-run a line with an empty folder for its home, its temporary files and its working directory."""
+    """Dry-run a line with one empty folder as its home, for temporary files and to work in."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,6 @@
-"""No false alarm: on two copies of everything, no cycle suspects a record under traffic, and no event is taken for lost.
+"""No false alarm: on two copies of everything, no cycle suspects a record under traffic.
+
+No event is taken for lost either.
 
 `RUBYOPS_TRAFFIC_SECONDS=1800` plays for half an hour; the test run plays for fifteen seconds.
 """
@@ -27,7 +29,7 @@ SECONDS = float(os.environ.get("RUBYOPS_TRAFFIC_SECONDS", "15"))
 MODES = ("incremental", "rotation", "full", "hashes")
 LOOK_SECONDS = 0.5
 REST_SECONDS = SECONDS / 100  # between two rounds of cycles, and of flows
-# Gates try what is refused, the forced cycle is the test's own, and here no rolling lapses soon enough to be waited for.
+# Gates try what is refused, the forced cycle is the test's own, no rolling lapses soon enough.
 LEFT_OUT = ("GATE-", "reconciliation", "expired-obligation")
 MONEY = [
     name
@@ -152,9 +154,13 @@ def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
 
 
 def test_the_same_look_sees_a_planted_edit(staging: Live) -> None:
-    edit = "UPDATE wallet.wallet_bet_authorization SET stake = stake {} 1 WHERE authorization_id = %s RETURNING 1"
+    edit = (
+        "UPDATE wallet.wallet_bet_authorization SET stake = stake {} 1"
+        " WHERE authorization_id = %s RETURNING 1"
+    )
     bet = staging.one(
-        "SELECT authorization_id AS id FROM wallet.wallet_bet_authorization ORDER BY created_at DESC LIMIT 1"
+        "SELECT authorization_id AS id FROM wallet.wallet_bet_authorization"
+        " ORDER BY created_at DESC LIMIT 1"
     )["id"]
     staging.rows(edit.format("+"), bet)
     assert suspected([cycle(staging, "incremental")]) != []

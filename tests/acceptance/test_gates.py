@@ -1,7 +1,7 @@
-"""Each built release gate is green on a healthy platform, and alone turns red under a fault planted for it on live services.
+"""Each built release gate is green on a healthy platform, and alone turns red under its own fault.
 
-No two faults of one gate follow one another, so that the run that shows a gate red also shows the
-one before green again.
+The faults are planted on live services. No two of one gate follow one another, so that the run that
+shows a gate red also shows the one before green again.
 """
 
 import json
@@ -79,7 +79,10 @@ def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
     """
     other = _brand_mate(stage)
     assert stage.live.deposit(other, "10.00", BUCKET).status_code == 200
-    change = "UPDATE wallet.wallet_bucket SET balance = balance + %s WHERE player_id = %s AND bucket_type_code = %s"
+    change = (
+        "UPDATE wallet.wallet_bucket SET balance = balance + %s"
+        " WHERE player_id = %s AND bucket_type_code = %s"
+    )
 
     def move(connection: Connection, units: int) -> None:
         connection.execute(change, [-units, stage.holder.player_id, BUCKET])
@@ -99,7 +102,10 @@ def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
 
     Every amount stays as it is, and only the chain of hashes shows it.
     """
-    change = "UPDATE wallet.wallet_ledger SET policy_version = policy_version + %s WHERE player_id = %s AND account = %s AND version = 1"
+    change = (
+        "UPDATE wallet.wallet_ledger SET policy_version = policy_version + %s"
+        " WHERE player_id = %s AND account = %s AND version = 1"
+    )
 
     def rewrite(versions: int) -> None:
         with unguarded(stage.live) as connection:
@@ -127,8 +133,10 @@ def unbalanced_transactions(stage: Stage) -> Iterator[None]:
         for row, delta in zip(found, (-1, 1), strict=True):
             connection.execute(
                 "INSERT INTO wallet.wallet_counter_entry "
-                "(transaction_id, brand_id, player_id, currency, account, delta, command, request_id, restore_epoch, created_at) "
-                "SELECT transaction_id, brand_id, player_id, currency, 'HOUSE', %s, command, request_id, restore_epoch, created_at "
+                "(transaction_id, brand_id, player_id, currency, account, delta, command, "
+                "request_id, restore_epoch, created_at) "
+                "SELECT transaction_id, brand_id, player_id, currency, 'HOUSE', %s, command, "
+                "request_id, restore_epoch, created_at "
                 "FROM wallet.wallet_counter_entry WHERE transaction_id = %s",
                 [delta, row["transaction_id"]],
             )
@@ -137,14 +145,15 @@ def unbalanced_transactions(stage: Stage) -> Iterator[None]:
     finally:
         with unguarded(stage.live) as connection:
             connection.execute(
-                "DELETE FROM wallet.wallet_counter_entry WHERE account = 'HOUSE' AND player_id = %s",
+                "DELETE FROM wallet.wallet_counter_entry"
+                " WHERE account = 'HOUSE' AND player_id = %s",
                 [stage.holder.player_id],
             )
 
 
 @contextmanager
 def movement_by_hand(stage: Stage) -> Iterator[None]:
-    """Give a player money with every leg, version and hash in order, but not through wallet_service."""
+    """Give a player money with all legs, versions and hashes in order, but past wallet_service."""
     transaction_id = str(uuid4())
     gate = stage.live.gate()
     command = {
@@ -170,7 +179,7 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
             [json.dumps(command)],
         )
     try:
-        # The wallet folds its counters each minute. The fault looks and ends alike, whether it did so meanwhile or not.
+        # The wallet folds its counters each minute: the fault looks and ends alike either way.
         stage.live.rows("SELECT wallet.fold_counters()")
         yield
     finally:
@@ -181,9 +190,11 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
                     f"DELETE FROM {table} WHERE transaction_id = %s".encode(), [transaction_id]
                 )
             connection.execute(
-                "UPDATE wallet.wallet_bucket b SET balance = l.balance_after, version = l.version, hash = l.hash "
+                "UPDATE wallet.wallet_bucket b "
+                "SET balance = l.balance_after, version = l.version, hash = l.hash "
                 "FROM wallet.wallet_ledger l "
-                "WHERE (l.player_id, l.account, l.version) = (b.player_id, b.account, b.version - 1) "
+                "WHERE (l.player_id, l.account, l.version) "
+                "= (b.player_id, b.account, b.version - 1) "
                 "AND b.player_id = %s AND b.account = %s",
                 [stage.holder.player_id, ACCOUNT],
             )
@@ -193,13 +204,17 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
-    """Put points among the sources of the policy in force, past validation and past the guard of active documents."""
+    """Put points among the sources of the policy in force, past its validation and its guard."""
     held = stage.live.one(
-        "SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy WHERE state = 'ACTIVE'"
+        "SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy"
+        " WHERE state = 'ACTIVE'"
     )
     document = json.loads(held["document"])
     document["funding"]["SPORTS"]["sources"].append("POINTS")
-    change = "UPDATE wallet.wallet_policy SET document = %s::jsonb WHERE (policy_key, version) = (%s, %s)"
+    change = (
+        "UPDATE wallet.wallet_policy SET document = %s::jsonb"
+        " WHERE (policy_key, version) = (%s, %s)"
+    )
     key = [held["policy_key"], held["version"]]
     with closing(stage.live.superuser()) as connection:
         connection.execute("SET session_replication_role = replica")
@@ -218,7 +233,10 @@ def blind_live_references(stage: Stage) -> Iterator[None]:
     )
     with closing(stage.live.superuser()) as connection:
         connection.execute(
-            f"CREATE OR REPLACE VIEW wallet.live_reference AS SELECT * FROM ({view}) AS everything WHERE false".encode()
+            (
+                "CREATE OR REPLACE VIEW wallet.live_reference AS"
+                f" SELECT * FROM ({view}) AS everything WHERE false"
+            ).encode()
         )
         try:
             yield
@@ -231,7 +249,8 @@ def unguarded(live: Live) -> Iterator[Connection]:
     """Give the superuser one transaction in which rows of the ledger may be changed."""
     with closing(live.superuser()) as connection, connection.transaction():
         tables = connection.execute(
-            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'wallet.wallet_ledger'::regclass "
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
+            "WHERE inhparent = 'wallet.wallet_ledger'::regclass "
             "UNION ALL SELECT 'wallet.wallet_counter_entry'"
         ).fetchall()
         for word in ("DISABLE", "ENABLE ALWAYS"):
@@ -256,7 +275,8 @@ def _brand_mate(stage: Stage) -> Player:
 # --- the table
 
 GHOST = """
-INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code, bucket_type_code, currency, amount, required)
+INSERT INTO wallet.wallet_rolling_obligation (rolling_id, brand_id, player_id, topology_code,
+       bucket_type_code, currency, amount, required)
 """
 FAULTS = (
     Fault("no result of the tests", "gate-01", "no recorded result", no_result, "inconclusive"),
@@ -384,7 +404,8 @@ FAULTS = (
         "gate-08",
         "1 x rolling obligation in GHOST_V1/NORMAL",
         statements(
-            f"{GHOST} VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'GHOST_V1', 'NORMAL', 'EUR', 1, 1)",
+            f"{GHOST} VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'GHOST_V1',"
+            " 'NORMAL', 'EUR', 1, 1)",
             undo=("DELETE FROM wallet.wallet_rolling_obligation WHERE topology_code = 'GHOST_V1'",),
         ),
         also=("gate-03",),

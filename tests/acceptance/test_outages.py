@@ -105,7 +105,8 @@ def test_everything_heals_by_itself(
     live, line = wired.live, wired.wires[server]
     live.settle_down()
     before, pids = live.one(DEPOSITS)["number"], {copy.pid for copy in live.driver.copies()}
-    # Deposits go on while Redis is away: the longer, the fewer a second, so that their events are through within the time to settle.
+    # Deposits go on while Redis is away: the longer, the fewer a second, so that their events are
+    # through within the time to settle.
     with Crowd(live, pause_seconds=max(0.01, seconds / 600)).at_work() as crowd:
         crowd.await_accepted(0)
         line.break_by(fault)
@@ -120,6 +121,6 @@ def test_everything_heals_by_itself(
     assert green < GREEN_SECONDS_MAX
     assert {copy.pid for copy in live.driver.copies()} == pids, "nothing was restarted"
     assert live.rows(UNSOUND) == []
-    # A 503 may come of a connection that was lost in a commit: its sender has to repeat it to learn the outcome.
+    # A 503 may come of a connection lost in a commit: its sender repeats it to learn the outcome.
     accepted = [status for _, _, status in crowd.asked].count(200)
     assert accepted <= live.one(DEPOSITS)["number"] - before <= len(crowd.asked)

@@ -1,4 +1,4 @@
-"""The rollout on this machine: it proves that all is well, and finds what is not (LOC, SMK, FLOW)."""
+"""The rollout on this machine proves that all is well, and finds what is not (LOC, SMK, FLOW)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

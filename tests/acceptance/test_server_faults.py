@@ -62,7 +62,7 @@ def money_survives(live: Live, pause_seconds: float = 0.01) -> Iterator[Callable
         yield heal
     live.settle_down()
     assert live.rows(UNSOUND) == []
-    # A 503 may come of a connection that was lost in a commit: its sender has to repeat it to learn the outcome.
+    # A 503 may come of a connection lost in a commit: its sender repeats it to learn the outcome.
     accepted = [status for _, _, status in crowd.asked].count(200)
     assert accepted <= live.one(DEPOSITS)["number"] - before <= len(crowd.asked)
 
@@ -142,7 +142,7 @@ def no_room(keeper: int) -> Iterator[None]:
 
 
 def test_when_every_connection_is_taken_the_brake_still_works(live: Live) -> None:
-    """Fault 22: whoever takes the connections that the services may have takes none of the operators'."""
+    """Fault 22: taking all connections that the services may have takes none of the operators'."""
     taken: list[psycopg.Connection] = []
     try:
         with pytest.raises(psycopg.OperationalError, match=r"too many|remaining connection slots"):
@@ -179,13 +179,13 @@ def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
             )  # noqa: PLR2004
             answer = live._client.get(live.driver.process_url(WALLET_SERVICE) + "/health")
             assert answer.status_code in (200, 503) and answer.json()["process"] == WALLET_SERVICE
-    # 504: player_service did not wait longer for the wallet, and says that it does not know the outcome.
+    # 504: player_service waited no longer for the wallet, and says that the outcome is unknown.
     assert {status for _, _, status in crowd.asked} <= {503, 504}
     assert all(live.deposit(player, "1.00").status_code == 200 for player in players)
 
 
 def test_sigterm_under_load_leaves_nothing_unanswered(live: Live) -> None:
-    """Fault 34: a copy that is told to stop answers what it has begun; its keeper starts it again."""
+    """Fault 34: a copy told to stop answers what it has begun; its keeper starts it again."""
     with money_survives(live) as heal:
         for process in (WALLET_SERVICE, PLAYER_SERVICE):
             (before,) = live.pids(process)

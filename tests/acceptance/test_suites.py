@@ -20,7 +20,8 @@ def test_the_suites_are_run_kept_and_counted(live: Live, home: Home) -> None:
         figures["passed"] > 1 and not figures["failures"] for figures in kept["suites"].values()
     )
     assert (
-        f"gateway split-balance routes {kept['suites']['gateway split-balance routes']['passed']} passed"
+        "gateway split-balance routes"
+        f" {kept['suites']['gateway split-balance routes']['passed']} passed"
         in answer.step("suites")["summary"]
     )
     assert live.done("suites").step("suites")["status"] == "noop"

@@ -1,4 +1,4 @@
-"""One whole verification of this very state, by the freeze's owner, opens a freeze (K1, K14, K18)."""
+"""One whole verification of this state, by the freeze's owner, opens a freeze (K1, K14, K18)."""
 
 import os
 import signal
@@ -29,7 +29,8 @@ def as_admin(live: Live, method: str, path: str, body: dict[str, Any]) -> None:
 
 def activated_by_the_back_office(live: Live) -> None:
     found = live.one(
-        "SELECT document, (SELECT max(version) + 1 FROM wallet.wallet_policy) AS next FROM wallet.wallet_policy WHERE version = 1"
+        "SELECT document, (SELECT max(version) + 1 FROM wallet.wallet_policy) AS next "
+        "FROM wallet.wallet_policy WHERE version = 1"
     )
     document = {**found["document"], "version": found["next"]}
     as_admin(live, "PUT", "/api/v1/policy/default", document)
@@ -49,7 +50,8 @@ def killed(live: Live, process: str) -> None:
 
 def frozen_and_lifted_by_somebody_else(live: Live) -> None:
     live.rows(
-        "SELECT * FROM control.raise_freeze('r-x/f/1', 'r-x', 'person:ann', 'ingress', 'look', 'ann')",
+        "SELECT * FROM"
+        " control.raise_freeze('r-x/f/1', 'r-x', 'person:ann', 'ingress', 'look', 'ann')",
         database="control",
     )
     live.rows(

@@ -1,6 +1,6 @@
 """The tier 2 rollback on a platform where players hold money under the candidate.
 
-What moves meanwhile, and that nothing is lost (PRD).
+Some money moves meanwhile, and nothing is lost (PRD).
 """
 
 import csv
@@ -47,7 +47,7 @@ PROVED = {
 
 @dataclass(frozen=True)
 class Held:
-    """What some players hold: their snapshots and their rollings."""
+    """The snapshots and the rollings of some players."""
 
     snapshots: list[dict[str, Any]]
     rollings: list[list[dict[str, Any]]]
@@ -61,7 +61,7 @@ class Candidate:
     players: tuple[Player, ...]
 
     def held(self) -> Held:
-        """What the players hold now."""
+        """The holdings of the players now."""
         return Held(
             [self.live.holdings(player) for player in self.players],
             [self.live.rollings(player) for player in self.players],
@@ -79,7 +79,7 @@ class Candidate:
 
 @pytest.fixture
 def candidate(live: Live) -> Iterator[Candidate]:
-    """Version 2 active, with cash, sports, casino and withdrawable money, and rollings that are not done, all made under it."""
+    """Version 2 active, with money of every kind and open rollings that were made under it."""
     live.activate(CANDIDATE)
     made = Candidate(live, tuple(live.player() for _ in range(4)))
     sports, casino, both, earner = made.players
@@ -107,7 +107,8 @@ def candidate(live: Live) -> Iterator[Candidate]:
     } == {"ACTIVE"}
     yield made
     for row in live.rows(
-        "SELECT authorization_id::text AS id FROM wallet.wallet_bet_authorization WHERE state = 'AUTHORIZED'"
+        "SELECT authorization_id::text AS id FROM wallet.wallet_bet_authorization"
+        " WHERE state = 'AUTHORIZED'"
     ):
         live.run("bets", "rollback", row["id"])
 
@@ -224,7 +225,7 @@ def test_second_rollback_does_not_lead_forward_to_the_candidate(candidate: Candi
 
 
 def assert_refused(answer: Any) -> None:
-    """What an ingress freeze refuses says so, and when to come again."""
+    """A refusal by an ingress freeze says so, and when to come again."""
     assert (answer.status_code, answer.json()["code"]) == (503, "MAINTENANCE")
     assert int(answer.headers["Retry-After"]) > 0
 

@@ -17,7 +17,10 @@ BUCKETS = {source: target for target, sources in KINDS.items() for source in sou
     "WITHDRAWABLE": "WITHDRAWABLE",
     "POINTS": "POINTS",
 }
-PROGRESS = "SELECT players, finished_at FROM wallet.topology_move_run WHERE undoes IS NULL ORDER BY started_at DESC LIMIT 1"
+PROGRESS = (
+    "SELECT players, finished_at FROM wallet.topology_move_run WHERE undoes IS NULL"
+    " ORDER BY started_at DESC LIMIT 1"
+)
 CODES = "SELECT DISTINCT topology_code FROM wallet.live_reference"
 LAST_PLAYER = (
     b"SELECT FROM wallet.wallet_player ORDER BY brand_id DESC, player_id DESC LIMIT 1 FOR UPDATE"
