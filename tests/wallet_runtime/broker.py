@@ -71,7 +71,10 @@ class Broker:
     def version(self) -> str:
         """Return what it calls itself."""
         told = self.client.info("server")
-        return f"{told.get('server_name', 'redis')} {told.get('valkey_version') or told['redis_version']}"
+        return (
+            f"{told.get('server_name', 'redis')}"
+            f" {told.get('valkey_version') or told['redis_version']}"
+        )
 
     def appended(self) -> int:
         """Return how much its append-only file holds."""

@@ -16,8 +16,8 @@ from wallet_runtime.contract.events import (
 from wallet_runtime.contract.providers import SPORTS
 
 INSERT = """
-INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version, event_no, event_type, payload,
-                                  occurred_at, restore_epoch)
+INSERT INTO wallet.wallet_outbox (event_id, partition_no, brand_id, player_id, player_version,
+                                  event_no, event_type, payload, occurred_at, restore_epoch)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), 0)
 """
 

@@ -1,4 +1,4 @@
-"""Every service that an operator calls, on one database, and a real request for each changing route."""
+"""Every service that an operator calls, on one database, and a request for each changing route."""
 
 import itertools
 import json
@@ -49,7 +49,7 @@ RETURNING dead_letter_id
 
 @dataclass
 class House:
-    """wallet_service, rolling_service and player_service with the split pair active, and a superuser's eyes."""
+    """wallet_service, rolling_service and player_service under the split pair, and a superuser."""
 
     served: dict[str, Served]
     look: psycopg.Connection[Any]
@@ -57,7 +57,7 @@ class House:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(100))
 
     def send(self, route: Route, path: str, body: Body, headers: dict[str, str]) -> httpx.Response:
-        """Send one request to the service of a route, signed by Ann, or by Bob where it decides over what she asked for."""
+        """Send a request to a route's service, signed by Ann; Bob signs decisions on her wishes."""
         raw = json.dumps(body).encode()
         if REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
             headers = signed(
@@ -67,10 +67,7 @@ class House:
         return self.served[route[0]].client.request(route[1], path, content=raw, headers=typed)
 
     def ask(self, route: Route, caller: str) -> httpx.Response:
-        """Send the real request of a route as a caller, under a new id.
-
-        What it needs is made before.
-        """
+        """Send the real request of a route as a caller, under a new id, with its needs met."""
         path, body = REQUESTS[route](self)
         return self.send(route, path, body, internal(caller, request_id=str(uuid4())))
 
@@ -159,8 +156,7 @@ class House:
         """Take drafts away, so that a seed has something to save."""
         self.look.execute("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT'")
         self.look.execute("DELETE FROM wallet.wallet_topology WHERE state = 'DRAFT'")
-        # The policy in force has the name that the seed's policy takes; only a superuser can give
-        # it another.
+        # The policy in force has the name of the seed's. Only a superuser can give it another.
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(
             "UPDATE wallet.wallet_policy SET policy_key = 'other' WHERE state <> 'DRAFT'"
@@ -250,8 +246,14 @@ def _bonus(house: House) -> Body:
 
 
 def _adjustment(house: House) -> Body:
-    return {"player_id": house.player(), "account": "WITHDRAWABLE", "direction": "credit", "amount": "5", "reason": "found twice",
-            **EUR}  # fmt: skip
+    return {
+        "player_id": house.player(),
+        "account": "WITHDRAWABLE",
+        "direction": "credit",
+        "amount": "5",
+        "reason": "found twice",
+        **EUR,
+    }
 
 
 def _decision(house: House) -> Body:
@@ -301,8 +303,12 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
         "/internal/wallet/topology/validate",
         {"topology_document": house.draft()[0]},
     ),
-    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _seed("ruby-split-v1"),
-    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _seed("ruby-unified-v1"),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1"): _seed(
+        "ruby-split-v1"
+    ),
+    (WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-unified-v1"): _seed(
+        "ruby-unified-v1"
+    ),
     (WALLET_SERVICE, "PUT", "/internal/wallet/policy/{policy_key}"): lambda house: (
         "/internal/wallet/policy/default",
         house.draft()[1],
@@ -311,11 +317,19 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
         "/internal/wallet/policy/default/activate",
         {"version": house.saved(_active_policy(house))},
     ),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): lambda house: (
+    (
+        ROLLING_SERVICE,
+        "POST",
+        "/internal/rolling/dead-letters/{dead_letter_id}/replay",
+    ): lambda house: (
         f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/replay",
         {},
     ),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): lambda house: (
+    (
+        ROLLING_SERVICE,
+        "POST",
+        "/internal/rolling/dead-letters/{dead_letter_id}/discard",
+    ): lambda house: (
         f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/discard",
         {"reason": "it is no event"},
     ),
@@ -326,15 +340,32 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
     **dict(
         (
             _posts("bets/settle", _settlement),
-            _posts("bets/settle-batch", lambda house: {"bets": [_settlement(house) | {"request_id": str(uuid4())}]}),
+            _posts(
+                "bets/settle-batch",
+                lambda house: {"bets": [_settlement(house) | {"request_id": str(uuid4())}]},
+            ),
             _posts("bets/rollback", House.bet),
-            _posts("deposits/approve", lambda house: {"player_id": house.player(), "amount": "1.00", **EUR}),
+            _posts(
+                "deposits/approve",
+                lambda house: {"player_id": house.player(), "amount": "1.00", **EUR},
+            ),
             _posts("withdrawals/approve", lambda house: {"transaction_id": house.withdrawal()}),
-            _posts("withdrawals/reject", lambda house: {"transaction_id": house.withdrawal(), "reason": "no"}),
+            _posts(
+                "withdrawals/reject",
+                lambda house: {"transaction_id": house.withdrawal(), "reason": "no"},
+            ),
             _posts("withdrawals/mark-paid", lambda house: {"transaction_id": house.approved()}),
             _posts("withdrawals/payout-failed", lambda house: {"transaction_id": house.approved()}),
-            _posts("bonuses/issue", lambda house: {"player_id": house.player(), "bucket": "SPORTS_BONUS", "amount": "1.00",
-                                                   "reference": str(uuid4()), **EUR}),
+            _posts(
+                "bonuses/issue",
+                lambda house: {
+                    "player_id": house.player(),
+                    "bucket": "SPORTS_BONUS",
+                    "amount": "1.00",
+                    "reference": str(uuid4()),
+                    **EUR,
+                },
+            ),
             _posts("bonuses/reverse", _bonus),
             _posts("bonuses/expire", _bonus),
             _posts("points/award", _points),
@@ -342,15 +373,24 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
             _posts("adjustments/request", _adjustment),
             _posts("adjustments/approve", _decision),
             _posts("adjustments/reject", _decision),
-            _posts("campaigns", lambda house: {"code": str(uuid4()), "provider_id": "mocksports", "cap": "9.00", "cap_per_win": "3.00",
-                                               "expires_at": "2999-01-01T00:00:00Z", **EUR}),
+            _posts(
+                "campaigns",
+                lambda house: {
+                    "code": str(uuid4()),
+                    "provider_id": "mocksports",
+                    "cap": "9.00",
+                    "cap_per_win": "3.00",
+                    "expires_at": "2999-01-01T00:00:00Z",
+                    **EUR,
+                },
+            ),
             _posts("coupon-grants/issue", _coupon),
             _posts("coupon-grants/reverse", _grant),
             _posts("coupon-grants/expire", _grant),
             _posts("reconciliation/run", lambda house: {}),
         )
     ),
-}  # fmt: skip
+}
 CHANGING_VERBS = ("POST", "PUT")
 OPERATORS_ROUTES = tuple(
     route

@@ -1,7 +1,4 @@
-"""What tests of a topology move need.
-
-A wallet beside its rolling service, and the hands of everybody who has a part in it.
-"""
+"""A wallet beside its rolling service, and everybody who has a part in a topology move."""
 
 import json
 from collections.abc import Callable
@@ -49,12 +46,14 @@ LIVE = (
     " ORDER BY 1, 2, 3"
 )
 HELD = """
-SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint FROM wallet.wallet_bucket WHERE balance <> 0
+SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint
+  FROM wallet.wallet_bucket WHERE balance <> 0
  GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Where both services think that each live rolling counts; a coupon's counts at its grant.
 ROLLINGS = """
-SELECT o.topology_code || '/' || o.bucket_type_code, r.topology_code || '/' || r.bucket_type_code, r.provider_types, r.turnover
+SELECT o.topology_code || '/' || o.bucket_type_code, r.topology_code || '/' || r.bucket_type_code,
+       r.provider_types, r.turnover
   FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
  WHERE o.state = 'ACTIVE' AND o.bucket_type_code <> '' ORDER BY 1, r.created_at
 """
@@ -67,7 +66,7 @@ UNION ALL SELECT 'sum', transaction_id::text FROM wallet.transaction_sum WHERE d
 
 @dataclass
 class Desk:
-    """A wallet with its rolling service, an operator who holds the fence, and a superuser's eyes."""
+    """A wallet with its rolling service, an operator who holds the fence, and a superuser."""
 
     wallet: Database
     line: Line
@@ -87,7 +86,7 @@ class Desk:
         return player
 
     def rich_player(self) -> Player:
-        """A player with money in every kind of bucket, two rollings on one target, a bonus, a grant and points."""
+        """A player with all kinds of money, two rollings on one target, bonus, grant and points."""
         player = self.new_player()
         player.perform(cash.deposit, cash.Deposit(900, "EUR", "SPORTS_NORMAL"))
         player.perform(cash.deposit, cash.Deposit(500, "EUR", "CASINO_NORMAL"))

@@ -58,7 +58,7 @@ REPOSITORY = Path(__file__).parents[2]
 def environment_for(
     process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str
 ) -> dict[str, str]:
-    """Make the environment that starts a process, with a token of its own for every caller and far services that are absent."""
+    """Make the environment of a process, with a token for each caller and absent far services."""
     tokens = {names.token(caller): f"token-of-{caller}" for caller in CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in PROCESSES}
     secrets = {f"{PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in PROVIDERS}
@@ -101,7 +101,7 @@ class Served:
     client: httpx.Client
 
     def freeze(self, level: str, epoch: int = 1) -> None:
-        """Set the freeze level that this copy believes in, where the test runs no link to `control`."""
+        """Set the freeze level that this copy believes in: the test runs no link to `control`."""
         self.context.control._freeze = Freeze(level, epoch)
 
 
@@ -270,7 +270,7 @@ def provider(
 
 
 def start_process(process: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start `python -m wallet_runtime <process>` with this environment and nothing else of ours in it."""
+    """Start `python -m wallet_runtime <process>` with this environment and nothing else of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "wallet_runtime", process],

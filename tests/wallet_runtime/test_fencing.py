@@ -1,4 +1,4 @@
-"""The operators' fence in every route that an operator calls, and the counter of changes of what the platform is."""
+"""The operators' fence in every route that they call, and the counter of platform changes."""
 
 import threading
 import time
@@ -23,7 +23,10 @@ from wallet_runtime.contract.routes import (
 FENCE = FENCE_HEADER
 SETTLE = (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle")
 ACTIVATE = (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate")
-WAITS = b"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%advance_fence%'"
+WAITS = (
+    b"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    b" AND query LIKE '%advance_fence%'"
+)
 ASKED = [
     (route, caller)
     for route, callers in ROUTE_CALLERS.items()

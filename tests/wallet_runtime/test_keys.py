@@ -92,7 +92,7 @@ def test_no_route_that_writes_is_open_to_everybody() -> None:
 def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(
     platform_db: TestDatabase, control_db: TestDatabase
 ) -> None:
-    """The first answer was lost, another person has saved the same version since, and the first request comes again."""
+    """A request whose answer was lost comes again after another person saved the same version."""
     with house(platform_db, control_db) as home:
         for kind, caller in itertools.product(("topology", "policy"), (ADMIN_SERVICE, OPERATOR)):
             late_draft(home, kind, caller)
@@ -126,7 +126,7 @@ def late_draft(home: House, kind: str, caller: str) -> None:
 
 
 def stored(home: House, kind: str, version: int) -> list[tuple[Any, ...]]:
-    """What is kept of a draft, and when it was saved."""
+    """The draft as it is kept, and when it was saved."""
     rows = home.look.execute(
         f"SELECT document, saved_at FROM wallet.wallet_{kind} WHERE version = %s".encode(),
         [version],

@@ -1,9 +1,9 @@
-"""Whatever Redis forgets, every committed event is applied once within a minute, and turnover is exact.
+"""Every committed event is applied once within a minute, whatever Redis forgets.
 
-Real workers on a server that is flushed, killed with its last appends, trimmed, emptied, or loses a
-group or entries, under load and while a worker is stopped. `RUBYOPS_LOST=all` plays 100 seeds and
-`RUBYOPS_LOST=12` the first twelve, on the server of `RUBYOPS_REDIS_SERVER`; the test run plays
-four.
+Turnover stays exact. Real workers on a server that is flushed, killed with its last appends,
+trimmed, emptied, or loses a group or entries, under load and while a worker is stopped.
+`RUBYOPS_LOST=all` plays 100 seeds and `RUBYOPS_LOST=12` the first twelve, on the server of
+`RUBYOPS_REDIS_SERVER`; the test run plays four.
 """
 
 import os
@@ -216,7 +216,7 @@ def _lose_of(client: Any, stream: str, loss: str, dice: random.Random) -> None:
 
 
 def forget(stage: Stage, loss: str, situation: str, dice: random.Random) -> None:
-    """Have the server forget while a worker is stopped, or while the consumer is a little behind."""
+    """Let the server forget while a worker is stopped, or while the consumer is a little behind."""
     if situation == "worker stopped":
         stopped = dice.choice((WALLET_WORKER, ROLLING_WORKER))
         stage.stop(stopped)

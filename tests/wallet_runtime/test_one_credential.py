@@ -1,9 +1,9 @@
-"""What one credential alone can do to money at worst.
+"""One credential alone, and the worst that it can do to money.
 
 Each token, each database login, each Redis user (ADR 20).
 
-Each line of the tables below is tried on real servers. What a line does not name is refused. No
-line turns a bonus, or money that still owes turnover, into withdrawable money or cash.
+Each line of the tables below is tried on real servers. Acts that a line does not name are refused.
+No line turns a bonus, or money that still owes turnover, into withdrawable money or cash.
 """
 
 import json
@@ -121,7 +121,7 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass
 class World:
-    """A player with a bonus of 10.00 and a deposit of 9.00, which both owe turnover, and 9.00 in cash."""
+    """A player with 10.00 of bonus and 9.00 of deposit, which owe turnover, and 9.00 in cash."""
 
     house: House
     player: str
@@ -138,7 +138,7 @@ class World:
         return "done" if answer.status_code == 200 else str(answer.json()["code"])
 
     def held(self) -> dict[str, int]:
-        """What the player holds."""
+        """The amounts that the player holds."""
         rows = self.house.look.execute(
             "SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0"
         ).fetchall()
@@ -327,7 +327,7 @@ def test_one_login_of_the_platform(
                 name, DENIED
             ), name
         if "reach" in admitted:
-            # What was reached by hand is asked of the wallet, which refuses.
+            # A completion reached by hand is asked of the wallet, which refuses.
             retry = (
                 "INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) VALUES (%s,"
                 " %s, %s)"

@@ -1,4 +1,7 @@
-"""A superuser's edit of a rolling, or of what was counted for it, is named by the wallet's next cycle and acted on by nobody."""
+"""A superuser's edit of a rolling, or of its counted bets, is named by the wallet's next cycle.
+
+Nobody acts on the edit.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 @dataclass
 class Desk:
-    """A player with two rollings, one of which a bet counted toward, and the wallet's reconciliation."""
+    """A player with two rollings, one of which a bet counted toward, and the reconciliation."""
 
     player: Player
     line: Line

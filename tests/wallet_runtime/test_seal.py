@@ -82,10 +82,11 @@ JUDGED = [
 SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000_000)
 
 ROLLING = """
-INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
-    multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
-VALUES (%s, %s, %s, 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100, 'ACTIVE', 'r', 'bonus', gen_random_uuid(), 0,
-    now(), now() + interval '1 day')
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code,
+    bucket_type_code, provider_types, currency, amount, multiplier, required_turnover,
+    target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
+VALUES (%s, %s, %s, 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100, 'ACTIVE',
+    'r', 'bonus', gen_random_uuid(), 0, now(), now() + interval '1 day')
 """
 LEFT_OUT = {"max_release", "psp_reference", "expires_at"}
 PATHS = ("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id")
@@ -450,7 +451,7 @@ def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(seale
 
 
 def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> None:
-    """What was begun before the seal has ended when it is in force: no row comes after the dump."""
+    """A write begun before the seal ends before the seal holds: no row comes after the dump."""
     settle, player = (
         "SELECT wallet.settle_freeze(%s, 100)",
         "INSERT INTO player.player (tenant_id, player_id, currency) VALUES (%s, %s, 'EUR')",

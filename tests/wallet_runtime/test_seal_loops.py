@@ -28,7 +28,9 @@ WITHOUT_TRIGGER = {
     "wallet.wallet_reconciliation": "a cycle records what it found",
     "wallet.wallet_reconciliation_turn": "a cycle records what it found",
     "wallet.wallet_ledger_seal": "a cycle notes when it looked",
-    "rolling.player_rolling": "the consumer takes on what was committed; expiry and cancel hold the seal",
+    "rolling.player_rolling": (
+        "the consumer takes on what was committed; expiry and cancel hold the seal"
+    ),
     "rolling.rolling_turnover": "the consumer",
     "rolling.rolling_finding": "the consumer",
     "rolling.rolling_inbox": "the consumer; retention holds the seal",
@@ -36,7 +38,9 @@ WITHOUT_TRIGGER = {
     "rolling.rolling_dead_letter": "the consumer; a replay needs the fence",
     "rolling.rolling_consumer": "the consumer's lease",
     "rolling.rolling_partition": "the consumer's lease",
-    "rolling.rolling_outbox": "the consumer and the publisher; retention, expiry and cancel hold the seal",
+    "rolling.rolling_outbox": (
+        "the consumer and the publisher; retention, expiry and cancel hold the seal"
+    ),
     "rolling.rolling_outbox_partition": "the publisher's lease",
     "rolling.rolling_position": "the consumer",
     "rolling.rolling_retry": "the consumer; completion, expiry and cancel hold the seal",
@@ -46,29 +50,36 @@ SELECT DISTINCT c.oid::regclass::text,
        EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'unsealed')
   FROM pg_class c JOIN pg_roles r ON r.rolname = ANY (%s)
  WHERE c.relnamespace::regnamespace::text = ANY (%s) AND c.relkind IN ('r', 'p')
-   AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
+   AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+        OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
 """
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
 # A rolling that has lapsed, one whose end the wallet does not know, and events and answers that
 # were kept long enough.
 ROLLINGS = """
-INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code, bucket_type_code, provider_types, currency, amount,
-    multiplier, required_turnover, target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
-SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'SPORTS_BONUS', '{SPORTS}', 'EUR', 100, 1, 100, 100,
-       state, 'r', 'bonus', gen_random_uuid(), 0, now() - interval '2 days', now() - interval '1 day'
+INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code,
+    bucket_type_code, provider_types, currency, amount, multiplier, required_turnover,
+    target_turnover, state, reference_id, reason, event_id, restore_epoch, created_at, expires_at)
+SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'SPORTS_BONUS',
+       '{SPORTS}', 'EUR', 100, 1, 100, 100, state, 'r', 'bonus', gen_random_uuid(), 0,
+       now() - interval '2 days', now() - interval '1 day'
   FROM unnest('{ACTIVE,COMPLETING}'::text[]) AS state;
 INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
 SELECT rolling_id, brand_id, player_id FROM rolling.player_rolling WHERE state = 'COMPLETING';
 """
 WORK = """
-INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload, restore_epoch, published_at)
+INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_type, payload,
+    restore_epoch, published_at)
 VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'X', '{}', 0, now() - interval '9 days');
-INSERT INTO wallet.wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status, body, transaction_id, created_at)
-VALUES (gen_random_uuid(), 'c', 'r', 'i', '', 200, '{}', gen_random_uuid(), now() - interval '91 days');
+INSERT INTO wallet.wallet_idempotency (brand_id, caller, route, request_id, fingerprint, status,
+    body, transaction_id, created_at)
+VALUES (gen_random_uuid(), 'c', 'r', 'i', '', 200, '{}', gen_random_uuid(),
+    now() - interval '91 days');
 """
 COUNTS = """
-SELECT (SELECT count(*) FROM rolling.player_rolling WHERE state = 'ACTIVE'), (SELECT sum(attempts) FROM rolling.rolling_retry),
+SELECT (SELECT count(*) FROM rolling.player_rolling WHERE state = 'ACTIVE'),
+       (SELECT sum(attempts) FROM rolling.rolling_retry),
        (SELECT count(*) FROM rolling.rolling_outbox WHERE published_at < now() - interval '8 days'),
        (SELECT count(*) FROM wallet.wallet_idempotency)
 """

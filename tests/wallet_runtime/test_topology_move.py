@@ -177,7 +177,9 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
 
 
 LOCKED = """
-SELECT account, locked FROM (SELECT DISTINCT ON (account) account, locked FROM wallet.wallet_lock ORDER BY account, version DESC) l
+SELECT account, locked
+  FROM (SELECT DISTINCT ON (account) account, locked
+          FROM wallet.wallet_lock ORDER BY account, version DESC) l
  WHERE locked > 0 ORDER BY 1
 """
 
@@ -362,7 +364,7 @@ def _deposit(desk: Desk, player: Player) -> str:
 
 
 def _award(desk: Desk, player: Player) -> str:
-    """What moves one account and leaves no other trace: the version of that account alone tells."""
+    """An award moves one account and leaves no other trace: that account's version alone tells."""
     assert player.perform(points.award, points.Points(5, "another mission"))[0] == 200
     return str(player.player_id)
 

@@ -1,6 +1,6 @@
 """From the wallet's command to the rolling.
 
-What movements ask for, take along and take back, through outbox, stream and consumer.
+Movements ask for turnover, take it along and take it back, through outbox, stream and consumer.
 """
 
 from collections.abc import Iterator
@@ -29,8 +29,10 @@ ROLLINGS = (
     " BY 1 DESC, 2"
 )
 OWED = """
-SELECT o.rolling_id FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
- WHERE (o.state = 'ACTIVE') IS DISTINCT FROM (r.state = 'ACTIVE') OR o.bucket_type_code IS DISTINCT FROM r.bucket_type_code
+SELECT o.rolling_id
+  FROM wallet.wallet_rolling_obligation o FULL JOIN rolling.player_rolling r USING (rolling_id)
+ WHERE (o.state = 'ACTIVE') IS DISTINCT FROM (r.state = 'ACTIVE')
+    OR o.bucket_type_code IS DISTINCT FROM r.bucket_type_code
 """
 STAKES: dict[str, Any] = {"with_stakes": True}
 

@@ -1,4 +1,4 @@
-"""A person's key: no command without one, one use on a route, the first answer for every repeat (SPEC 1.3)."""
+"""A command needs a person's key, used once on a route; repeats get the first answer (SPEC 1.3)."""
 
 from typing import Any
 

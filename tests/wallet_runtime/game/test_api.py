@@ -1,4 +1,4 @@
-"""Callbacks are recorded before the wallet is asked, and the provider's books follow its final answers."""
+"""Callbacks are recorded before the wallet is asked; its final answers go into the books."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Wins are recorded before the wallet is asked, and the provider's book follows its final answers."""
+"""Wins are recorded before the wallet is asked; its final answers go into the provider's book."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -60,7 +60,7 @@ class Platform:
         )
 
     def ask_everything(self, token: str) -> dict[str, tuple[int, str]]:
-        """Ask for every command that moves money, each of which would be carried out but for the closed door."""
+        """Ask for every command that moves money; only the closed door keeps each from its end."""
         more = {"X-Canary-Token": token}
         bets = {
             command: self.bet(command, token, "b2" if command == "authorize" else "b1", **more)

@@ -101,10 +101,13 @@ def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
     player.perform(cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"))
     look.execute(
         """
-        INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id,
-               transaction_id, topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
-        SELECT gen_random_uuid(), gen_random_uuid(), account, v, 10, v * 10, currency, command, 'old-' || v, gen_random_uuid(),
-               topology_code, topology_version, policy_key, policy_version, 0, '', sha256(v::text::bytea), '2024-01-15 12:00Z'
+        INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta,
+               balance_after, currency, command, request_id, transaction_id, topology_code,
+               topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash,
+               created_at)
+        SELECT gen_random_uuid(), gen_random_uuid(), account, v, 10, v * 10, currency, command,
+               'old-' || v, gen_random_uuid(), topology_code, topology_version, policy_key,
+               policy_version, 0, '', sha256(v::text::bytea), '2024-01-15 12:00Z'
           FROM wallet.wallet_ledger, generate_series(1, 50) v WHERE account LIKE '%NORMAL'
         """
     )

@@ -33,7 +33,7 @@ STAKES: dict[str, Any] = {"with_stakes": True, "with_locks": True}
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit: the table and what of it is changed, the statement, the record that a finding names, and words of its reason."""
+    """One edit: the table and column, the statement, the record that a finding names, and why."""
 
     table: str
     what: str
@@ -43,7 +43,7 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """What the test is called."""
+        """The name of the test."""
         return f"{self.table}: {self.what}"
 
 
@@ -72,12 +72,14 @@ def _delete(table: str, where: str = "true", *, record: str = "", reason: str = 
 
 OPEN, SETTLED, BACK = "bet_id = 'open'", "bet_id = 'won'", "bet_id = 'back'"
 BET = "wallet_bet_authorization"
-ELSEWHERE = """'{"destinations": {"RUBY_SPLIT_V1/SPORTS_NORMAL": ["RUBY_SPLIT_V1/WITHDRAWABLE", "RUBY_SPLIT_V1/WITHDRAWABLE"]},
+ELSEWHERE = """'{"destinations": {"RUBY_SPLIT_V1/SPORTS_NORMAL":
+     ["RUBY_SPLIT_V1/WITHDRAWABLE", "RUBY_SPLIT_V1/WITHDRAWABLE"]},
  "reaches": [], "withdrawable": "RUBY_SPLIT_V1/WITHDRAWABLE"}'"""
 EDITS: tuple[Edit, ...] = (
     # Bets.
     _update(BET, "policy_snapshot", ELSEWHERE, OPEN, reason="policy_snapshot"),
-    _update(BET, "funding", """jsonb_set(funding, '{0,account}', '"RUBY_SPLIT_V1/WITHDRAWABLE"')""", OPEN, reason="funding"),
+    _update(BET, "funding", """jsonb_set(funding, '{0,account}', '"RUBY_SPLIT_V1/WITHDRAWABLE"')""",
+            OPEN, reason="funding"),
     _update(BET, "funding", "'{}'", "bet_id = 'lost'", reason="funding"),
     _update(BET, "stake", "stake + 1", OPEN, reason="stake, funding"),
     _update(BET, "player_id", "gen_random_uuid()", OPEN, reason="whose bet"),
@@ -88,9 +90,12 @@ EDITS: tuple[Edit, ...] = (
     _update(BET, "state", "'ROLLED_BACK'", OPEN, reason="state"),
     _update(BET, "seal", "sha256('x')", OPEN, reason="seal"),
     _update(BET, "payout", "payout * 10", SETTLED, reason="payout"),
-    _update(BET, "payout_shares", """jsonb_set(payout_shares, '{0,amount}', '7')""", SETTLED, reason="payout_shares"),
-    Edit(BET, "a settled bet opened again", f"UPDATE wallet.{BET} SET state = 'AUTHORIZED', payout = NULL, payout_shares = NULL,"
-         f" closed_at = NULL, close_transaction_id = NULL, first_close_transaction_id = NULL, close_seal = NULL WHERE {SETTLED}",
+    _update(BET, "payout_shares", """jsonb_set(payout_shares, '{0,amount}', '7')""", SETTLED,
+            reason="payout_shares"),
+    Edit(BET, "a settled bet opened again",
+         f"UPDATE wallet.{BET} SET state = 'AUTHORIZED', payout = NULL, payout_shares = NULL,"
+         " closed_at = NULL, close_transaction_id = NULL, first_close_transaction_id = NULL,"
+         f" close_seal = NULL WHERE {SETTLED}",
          "wallet_outbox", "a close that no bet had"),
     _update(BET, "state", "'SETTLED'", BACK, reason="state"),
     _delete(BET, OPEN, reason="its stake stands in the ledger"),
@@ -103,9 +108,11 @@ EDITS: tuple[Edit, ...] = (
     _update("ledger_transactions", "currency", "'USD'", "state = 'requested'"),
     _update("ledger_transactions", "reviewed_by", "'somebody'", "state = 'approved'"),
     _delete("ledger_transactions", "state = 'requested'"),
-    _update("wallet_balances", "currency", "'USD'", record="wallet_account", reason="the account's currency"),
-    _update("wallet_bucket", "currency", "'USD'", "bucket_type_code = 'SPORTS_NORMAL'", record="wallet_account", reason="currency"),
-    # What money owes.
+    _update("wallet_balances", "currency", "'USD'",
+            record="wallet_account", reason="the account's currency"),
+    _update("wallet_bucket", "currency", "'USD'", "bucket_type_code = 'SPORTS_NORMAL'",
+            record="wallet_account", reason="currency"),
+    # The turnover that money owes.
     _update("wallet_rolling_obligation", "cap", "NULL", "cap IS NOT NULL"),
     _update("wallet_rolling_obligation", "state", "'COMPLETED'", "state = 'ACTIVE'"),
     _update("wallet_rolling_obligation", "state", "'ACTIVE'", "state = 'EXPIRED'"),
@@ -131,7 +138,8 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_adjustment", "amount", "amount + 1", "state = 'APPLIED'"),
     Edit("wallet_adjustment", "an applied one asked for again",
          "UPDATE wallet.wallet_adjustment SET state = 'REQUESTED', decided_by = NULL,"
-         " decided_key = NULL, decided_at = NULL, transaction_id = NULL WHERE state = 'APPLIED'", "wallet_adjustment", "state"),
+         " decided_key = NULL, decided_at = NULL, transaction_id = NULL WHERE state = 'APPLIED'",
+         "wallet_adjustment", "state"),
     _delete("wallet_adjustment", "state = 'REQUESTED'"),
     _update("wallet_transfer", "amount", "amount + 1", "kind = 'EDGE'"),
     _update("wallet_reference", "reference", "'free again'", reason="is gone"),
@@ -139,7 +147,8 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_funding_choice", "source", "'WITHDRAWABLE'"),
     # Wins beside payouts.
     _update("wallet_win", "amount", "amount * 10", "provider_transaction_id = 'kept'"),
-    _update("wallet_win", "shares", """'[{"account": "PROMO", "amount": 1}]'""", "provider_transaction_id = 'kept'"),
+    _update("wallet_win", "shares", """'[{"account": "PROMO", "amount": 1}]'""",
+            "provider_transaction_id = 'kept'"),
     _delete("wallet_win", "provider_transaction_id = 'kept'"),
     _delete("wallet_win_reversal"),
     _update("wallet_campaign", "cap", "cap * 10"),
@@ -162,31 +171,38 @@ EDITS: tuple[Edit, ...] = (
     _delete("wallet_counter_entry", "account = 'HOUSE'", record=BET, reason="HOUSE entry"),
     _delete("wallet_idempotency", "route = 'deposit'", reason="the stored answer"),
     _delete("wallet_idempotency", "route = 'settle'", reason="the stored answer"),
-    _update("wallet_idempotency", "request_id", "request_id || 'x'", "route = 'deposit'", reason="the stored answer"),
+    _update("wallet_idempotency", "request_id", "request_id || 'x'", "route = 'deposit'",
+            reason="the stored answer"),
     _delete("wallet_outbox", "event_type = 'BET_SETTLED_CONFIRMED'", reason="is gone"),
     _delete("wallet_outbox", "event_type = 'ROLLING_REQUIRED'"),
-    _update("wallet_outbox", "payload", """jsonb_set(payload, '{stake}', '"900000"')""", "event_type = 'BET_SETTLED_CONFIRMED'",
-            reason="was changed"),
+    _update("wallet_outbox", "payload", """jsonb_set(payload, '{stake}', '"900000"')""",
+            "event_type = 'BET_SETTLED_CONFIRMED'", reason="was changed"),
     _update("wallet_outbox", "payload", """jsonb_set(payload, '{counts}', 'false')""",
-            "event_type = 'BET_SETTLED_CONFIRMED' AND payload->>'bet_id' = 'lost'", reason="was changed"),
-    _update("wallet_outbox", "payload", """jsonb_set(payload, '{required_turnover}', '"1"')""", "event_type = 'ROLLING_REQUIRED'"),
+            "event_type = 'BET_SETTLED_CONFIRMED' AND payload->>'bet_id' = 'lost'",
+            reason="was changed"),
+    _update("wallet_outbox", "payload", """jsonb_set(payload, '{required_turnover}', '"1"')""",
+            "event_type = 'ROLLING_REQUIRED'"),
     Edit("wallet_outbox", "a payload of another bet",
          """UPDATE wallet.wallet_outbox SET payload = '{"authorization_id": "nobody", "funding": 7}'
-             WHERE event_type = 'BET_SETTLED_CONFIRMED'""", "wallet_outbox", "a close that no bet had"),
-    # What nobody's command made, and the seals themselves.
+             WHERE event_type = 'BET_SETTLED_CONFIRMED'""",
+         "wallet_outbox", "a close that no bet had"),
+    # Rows that nobody's command made, and the seals themselves.
     Edit("wallet_lock", "a release made up",
-         "INSERT INTO wallet.wallet_lock (brand_id, player_id, account, version, delta, locked, command,"
-         " transaction_id) SELECT brand_id, player_id, account, version + 1, -locked, 0, 'ROLLING_COMPLETE', gen_random_uuid()"
-         " FROM wallet.wallet_lock ORDER BY version DESC LIMIT 1", "wallet_lock", "was not written by"),
+         "INSERT INTO wallet.wallet_lock (brand_id, player_id, account, version, delta, locked,"
+         " command, transaction_id) SELECT brand_id, player_id, account, version + 1, -locked, 0,"
+         " 'ROLLING_COMPLETE', gen_random_uuid() FROM wallet.wallet_lock ORDER BY version DESC"
+         " LIMIT 1", "wallet_lock", "was not written by"),
     Edit("ledger_transactions", "a withdrawal made up",
          "INSERT INTO wallet.ledger_transactions (transaction_id, tenant_id, player_id, type,"
-         " state, amount, currency, idempotency_key) SELECT gen_random_uuid(), brand_id, player_id, 'withdrawal', 'approved', 5, 'EUR', 'x'"
-         " FROM wallet.wallet_player LIMIT 1", "ledger_transactions", "was not written by"),
-    _delete("wallet_record_seal", "kind = 'wallet_bonus'", record="wallet_bonus", reason="was not written by"),
-    _update("wallet_record_seal", "content", """jsonb_set(content, '{amount}', '9')""", "kind = 'wallet_adjustment'",
-            record="wallet_adjustment", reason="amount"),
-    _update("wallet_record_seal", "brand_id", "gen_random_uuid()", "kind = 'wallet_transfer'", record="wallet_transfer",
-            reason="of the record was changed"),
+         " state, amount, currency, idempotency_key) SELECT gen_random_uuid(), brand_id, player_id,"
+         " 'withdrawal', 'approved', 5, 'EUR', 'x' FROM wallet.wallet_player LIMIT 1",
+         "ledger_transactions", "was not written by"),
+    _delete("wallet_record_seal", "kind = 'wallet_bonus'",
+            record="wallet_bonus", reason="was not written by"),
+    _update("wallet_record_seal", "content", """jsonb_set(content, '{amount}', '9')""",
+            "kind = 'wallet_adjustment'", record="wallet_adjustment", reason="amount"),
+    _update("wallet_record_seal", "brand_id", "gen_random_uuid()", "kind = 'wallet_transfer'",
+            record="wallet_transfer", reason="of the record was changed"),
 )  # fmt: skip
 
 
@@ -250,7 +266,10 @@ class World:
     def _owed(self) -> None:
         self.do(cash.deposit, cash.Deposit(40_000, "EUR", "SPORTS_NORMAL"))
         self.do(cash.deposit, cash.Deposit(9_000, "EUR", "CASINO_NORMAL"))
-        found = "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation WHERE bucket_type_code = 'CASINO_NORMAL' AND player_id = %s"
+        found = (
+            "SELECT rolling_id::text FROM wallet.wallet_rolling_obligation"
+            " WHERE bucket_type_code = 'CASINO_NORMAL' AND player_id = %s"
+        )
         (rolling_id,) = self.look.execute(found.encode(), [self.player.player_id]).fetchall()[0]
         self.do(
             rolling.close, rolling.Close(rolling_id, "EXPIRED"), rolling_id=rolling_id, **STAKES
@@ -310,7 +329,7 @@ def _of_rolling(table: str, change: str, reason: str) -> Edit:
     return Edit(f"rolling.{table}", change, change.format(t=f"rolling.{table}"), table, reason)
 
 
-# What rolling_service keeps: a rolling that 40.00 was counted toward, and one that nothing was.
+# Edits in rolling_service: of a rolling that 40.00 was counted toward, and of one that nothing was.
 ROLLING_EDITS: tuple[Edit, ...] = (
     _of_rolling(
         "player_rolling",

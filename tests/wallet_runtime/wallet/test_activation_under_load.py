@@ -48,7 +48,8 @@ WAITING = (
 # seen by a validation.
 MONEY_ON_ITS_WAY = """
 LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE;
-INSERT INTO wallet.wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency, balance)
+INSERT INTO wallet.wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency,
+    balance)
 VALUES (gen_random_uuid(), gen_random_uuid(), 'RUBY_SPLIT_V1', 'CASINO_NORMAL', 'EUR', 500);
 """
 
@@ -81,9 +82,15 @@ def _await(look: psycopg.Connection, question: str, *values: object) -> None:
 def bounded(
     wallet: Database, platform_db: TestDatabase, look: psycopg.Connection
 ) -> Iterator[Database]:
-    """The money's role, where every wait for a lock ends in an error after `MONEY_WAITS_MILLISECONDS`: PostgreSQL keeps the time."""
+    """The money's role, whose waits for a lock end in an error after `MONEY_WAITS_MILLISECONDS`.
+
+    PostgreSQL keeps the time.
+    """
     look.execute(
-        f"ALTER ROLE wallet_service IN DATABASE {platform_db.name} SET lock_timeout = {MONEY_WAITS_MILLISECONDS}".encode()
+        (
+            f"ALTER ROLE wallet_service IN DATABASE {platform_db.name}"
+            f" SET lock_timeout = {MONEY_WAITS_MILLISECONDS}"
+        ).encode()
     )
     database = Database(platform_db.dsn("wallet_service"), "bounded", pool_max=6).open()
     yield database

@@ -200,7 +200,7 @@ def test_batches_and_single_commands_on_the_same_players_lose_nothing(
 def test_a_batch_does_not_add_up_what_it_waits_for_each_player(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """It holds the players it has taken, and the gate that a freeze needs, while it waits for the next one."""
+    """A waiting batch holds the players that it has taken, and the gate that a freeze needs."""
     players.sort(key=lambda player: (player.brand_id, player.player_id))
     items = [bet(player, "b1") for player in players]
     with look.transaction():

@@ -1,6 +1,6 @@
 """The player's choice on a real database.
 
-Who may say it, when it is kept, and that a bet obeys it and nothing a provider says.
+The callers who may say it, the time when it is kept, and bets that obey it and no provider.
 """
 
 import json
@@ -35,7 +35,7 @@ BET = {
 
 
 class Table:
-    """wallet_service with live bets under a selection rule, all others combined, and one player with money for both."""
+    """A wallet where live bets have a selection rule and others combine; a player pays for all."""
 
     def __init__(self, client: httpx.Client) -> None:
         """Open the wallet and fill it."""

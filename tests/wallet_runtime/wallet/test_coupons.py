@@ -23,10 +23,13 @@ from wallet_runtime.wallet.store.money import InvariantRefused
 SPORTS = Scope("sports")
 CONSERVATION = "SELECT difference FROM wallet.conservation"
 OFF_TIP = """
-SELECT a.account, a.balance, a.version, t.balance_after, t.version FROM wallet.wallet_account a LEFT JOIN LATERAL (
+SELECT a.account, a.balance, a.version, t.balance_after, t.version
+  FROM wallet.wallet_account a LEFT JOIN LATERAL (
     SELECT l.version, l.balance_after FROM wallet.wallet_ledger l
-     WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account) ORDER BY l.version DESC LIMIT 1) t ON true
- WHERE (a.version, a.balance) IS DISTINCT FROM (coalesce(t.version, 0), coalesce(t.balance_after, 0))
+     WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account)
+     ORDER BY l.version DESC LIMIT 1) t ON true
+ WHERE (a.version, a.balance)
+       IS DISTINCT FROM (coalesce(t.version, 0), coalesce(t.balance_after, 0))
 """
 LAPSE = (
     "UPDATE wallet.wallet_coupon_grant SET expires_at = now() - interval '1 second' WHERE grant_id"
@@ -361,7 +364,7 @@ def test_an_unknown_coupon_is_not_found_and_not_stored(holder: Holder) -> None:
 
 
 def test_checks_know_where_a_share_of_a_closed_grant_returns_to(holder: Holder) -> None:
-    """GATE-5, LOC-8, LOC-10: rollbacks onto closed grants are right as they are, and a wrong one still shows."""
+    """GATE-5, LOC-8, LOC-10: rollbacks onto closed grants are right, and wrong ones still show."""
     completed, expired, active = holder.issue(100), holder.issue(100), holder.issue(100)
     for name, stake in (("b1", 50), ("b2", 100), ("b3", 100)):
         holder.bet(name, stake)

@@ -1,6 +1,6 @@
 """Locked money on a real database.
 
-What frees it, what does not, and what the database itself refuses.
+The acts that free it, those that do not, and the refusals of the database itself.
 """
 
 from typing import Any
@@ -19,7 +19,8 @@ from wallet_runtime.wallet.store.money import InvariantRefused
 
 SPORTS = "RUBY_SPLIT_V1/SPORTS_NORMAL"
 LOCKED = """
-SELECT DISTINCT ON (account) split_part(account, '/', 2), locked FROM wallet.wallet_lock ORDER BY account, version DESC
+SELECT DISTINCT ON (account) split_part(account, '/', 2), locked
+  FROM wallet.wallet_lock ORDER BY account, version DESC
 """
 
 

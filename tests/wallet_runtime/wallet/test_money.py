@@ -289,7 +289,8 @@ def test_the_database_refuses_what_rules_must_never_decide(
 
 
 CLAIM = """
-INSERT INTO wallet.wallet_idempotency VALUES (%s, 'test', 'deposit', 'twin', '\\xab', 200, '{}', gen_random_uuid())
+INSERT INTO wallet.wallet_idempotency
+VALUES (%s, 'test', 'deposit', 'twin', '\\xab', 200, '{}', gen_random_uuid())
 """
 
 

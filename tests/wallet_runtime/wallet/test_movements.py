@@ -1,4 +1,7 @@
-"""Transfers, bonuses, points, adjustments, caps and whole-or-refused rollbacks on a real database, and what it refuses by itself."""
+"""Transfers, bonuses, points, adjustments, caps and whole-or-refused rollbacks on a database.
+
+The database is a real one, and refuses some of them by itself.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,6 +1,6 @@
 """The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP.
 
-Who may call, what they answer.
+The callers that may call, and the answers that they get.
 """
 
 import json
@@ -212,7 +212,7 @@ def test_an_adjustment(wallet: Wallet) -> None:
 def test_the_internal_token_alone_makes_no_two_persons(
     wallet: Wallet, superuser: psycopg.Connection[Any]
 ) -> None:
-    """A caller with admin_service's token, but without its signing key, can name any two persons and is neither of them."""
+    """The token of admin_service, without its signing key, names two persons but is neither."""
     asked = wallet.as_person("ann", "adjustments/request", WISH)[1]
     named = {"adjustment_id": asked["adjustment_id"]}
     tries = [
@@ -223,7 +223,7 @@ def test_the_internal_token_alone_makes_no_two_persons(
         wallet.post("adjustments/approve", player=None, **named),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: _forged("bob")}),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: "v1;person=bob"}),
-        # What was signed for one act says nothing of another body, brand or request.
+        # A signature for one act says nothing of another body, brand or request.
         wallet.as_person("bob", "adjustments/approve", named, **{REQUEST_ID_HEADER: "another"}),
         wallet.as_person("bob", "adjustments/approve", named, **{BRAND_HEADER: str(uuid4())}),
     ]

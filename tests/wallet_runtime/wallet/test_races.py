@@ -49,7 +49,8 @@ BEGIN
     INSERT INTO public.witness SELECT NEW.brand_id, policy_version FROM wallet.wallet_gate;
     RETURN NEW;
 END $$;
-CREATE TRIGGER witness BEFORE INSERT ON wallet.wallet_bet_authorization FOR EACH ROW EXECUTE FUNCTION public.bear_witness();
+CREATE TRIGGER witness BEFORE INSERT ON wallet.wallet_bet_authorization
+   FOR EACH ROW EXECUTE FUNCTION public.bear_witness();
 """
 APPLIED_UNDER = "SELECT policy_version FROM public.witness WHERE brand_id = %s"
 HELD = "SELECT account, balance FROM wallet.wallet_account WHERE brand_id = %s AND balance <> 0"
@@ -260,7 +261,7 @@ def two_activations(race: Race, number: int) -> str:
 
 
 def activation_against_bets(race: Race, number: int) -> str:
-    """Each bet stands under the old pair and before the activation, or under the new one and after it."""
+    """Each bet stands under the old pair and before the activation, or under the new and after."""
     assert race.active is not None
     before, after = (
         race.active,

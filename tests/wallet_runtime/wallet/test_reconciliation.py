@@ -49,7 +49,8 @@ def edit(look: psycopg.Connection) -> Edit:
 
     def carry_out(statement: str) -> None:
         found = look.execute(
-            "SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1"
+            "SELECT tableoid::regclass::text FROM wallet.wallet_ledger"
+            " ORDER BY created_at DESC LIMIT 1"
         ).fetchone()
         assert found is not None
         for text in (
@@ -73,7 +74,7 @@ def _found(cycle: dict[str, Any]) -> list[tuple[str, str]]:
 def _accounts(cycle: dict[str, Any]) -> int:
     """How many accounts the walk over the ledger found.
 
-    What records say of the same edit is told beside them.
+    Records tell of the same edit beside them.
     """
     return sum("last_good_version" in sample for sample in cycle["samples"])
 
@@ -117,17 +118,20 @@ def test_an_incremental_cycle_walks_only_what_is_new(
     assert expected is not None and walked == (expected[0], 0)
 
 
-# What is changed, the mode that must find it, and what it is called. Cycles ran before the change, so the rows are old to them.
+# The change, the mode that must find it, and its name. Cycles ran before the change, so the rows
+# are old to them.
 OLD: tuple[tuple[str, str, tuple[Mode, ...], str], ...] = (
     (
         "a balance",
-        "UPDATE wallet.wallet_bucket SET balance = balance + 1 WHERE bucket_type_code = 'SPORTS_NORMAL'",
+        "UPDATE wallet.wallet_bucket SET balance = balance + 1"
+        " WHERE bucket_type_code = 'SPORTS_NORMAL'",
         MODES,
         "balance differs",
     ),
     (
         "a version",
-        "UPDATE wallet.wallet_bucket SET version = version + 1 WHERE bucket_type_code = 'SPORTS_NORMAL'",
+        "UPDATE wallet.wallet_bucket SET version = version + 1"
+        " WHERE bucket_type_code = 'SPORTS_NORMAL'",
         MODES,
         "version differs",
     ),
@@ -192,10 +196,12 @@ def test_an_edit_of_what_is_old_is_found_and_named(
 
 
 COPY = """
-INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id,
-       transaction_id, topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, created_at)
-SELECT brand_id, player_id, account, {version}, {delta}, balance_after + {delta}, currency, command, 'planted', gen_random_uuid(),
-       topology_code, topology_version, policy_key, policy_version, restore_epoch, hash, sha256(hash), created_at {when}
+INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after,
+       currency, command, request_id, transaction_id, topology_code, topology_version, policy_key,
+       policy_version, restore_epoch, previous_hash, hash, created_at)
+SELECT brand_id, player_id, account, {version}, {delta}, balance_after + {delta}, currency, command,
+       'planted', gen_random_uuid(), topology_code, topology_version, policy_key, policy_version,
+       restore_epoch, hash, sha256(hash), created_at {when}
   FROM wallet.wallet_ledger WHERE account LIKE '%NORMAL' AND version = 3
 """
 NEW = (
@@ -206,7 +212,8 @@ NEW = (
     ),
     (
         "a balance after",
-        "UPDATE {p} SET balance_after = balance_after + 1 WHERE account LIKE '%NORMAL' AND version = 3",
+        "UPDATE {p} SET balance_after = balance_after + 1"
+        " WHERE account LIKE '%NORMAL' AND version = 3",
         "ledger row 3 ",
     ),
     (
@@ -227,7 +234,8 @@ NEW = (
     ),
     (
         "a grown balance",
-        "UPDATE wallet.wallet_bucket SET balance = balance + 1 WHERE bucket_type_code = 'SPORTS_NORMAL'",
+        "UPDATE wallet.wallet_bucket SET balance = balance + 1"
+        " WHERE bucket_type_code = 'SPORTS_NORMAL'",
         "balance differs",
     ),
 )
@@ -274,7 +282,8 @@ def test_a_drift_names_its_last_good_row_and_ends_when_it_is_mended(
         and sample["last_good"]["transaction_id"]
     )
     edit(
-        "UPDATE {p} SET request_id = substr(request_id, 2) WHERE account LIKE '%NORMAL' AND version = 3"
+        "UPDATE {p} SET request_id = substr(request_id, 2)"
+        " WHERE account LIKE '%NORMAL' AND version = 3"
     )
     assert task.run("test", "full")["drift_buckets"] == 0
     assert task.run("test", "incremental")["drift_buckets"] == 0
@@ -285,9 +294,10 @@ def test_a_grant_is_an_account_like_any_other(
 ) -> None:
     task.run("test", "hashes")
     look.execute(
-        "INSERT INTO wallet.wallet_coupon_grant (grant_id, brand_id, player_id, topology_code, topology_version, policy_key,"
-        " policy_version, coupon_log_id, scope, currency, amount, balance, transaction_id)"
-        " VALUES (gen_random_uuid(), %s, %s, 'RUBY_SPLIT_V1', 1, 'default', 1, 'c1', '{}', 'EUR', 500, 500, gen_random_uuid())",
+        "INSERT INTO wallet.wallet_coupon_grant (grant_id, brand_id, player_id, topology_code,"
+        " topology_version, policy_key, policy_version, coupon_log_id, scope, currency, amount,"
+        " balance, transaction_id) VALUES (gen_random_uuid(), %s, %s, 'RUBY_SPLIT_V1', 1,"
+        " 'default', 1, 'c1', '{}', 'EUR', 500, 500, gen_random_uuid())",
         [player.brand_id, player.player_id],
     )
     cycle = task.run("test", "incremental")
@@ -333,8 +343,9 @@ def test_folding_waits_for_transactions_that_are_still_open(
     player: Player, look: psycopg.Connection, platform_db: TestDatabase, task: Reconciliation
 ) -> None:
     entry = (
-        "INSERT INTO wallet.wallet_counter_entry (transaction_id, brand_id, player_id, currency, account, delta, command, request_id,"
-        " restore_epoch, created_at) VALUES (gen_random_uuid(), %s, %s, 'EUR', 'PSP', -5, 'DEPOSIT', 'late', 0, now())"
+        "INSERT INTO wallet.wallet_counter_entry (transaction_id, brand_id, player_id, currency,"
+        " account, delta, command, request_id, restore_epoch, created_at)"
+        " VALUES (gen_random_uuid(), %s, %s, 'EUR', 'PSP', -5, 'DEPOSIT', 'late', 0, now())"
     )
     with psycopg.connect(platform_db.superuser_dsn) as slow:
         slow.execute(entry, [player.brand_id, player.player_id])
@@ -446,7 +457,7 @@ def test_after_a_restore_the_first_incremental_cycle_walks_everything(
     assert _accounts(task.run("test", "incremental")) == 1
 
 
-# Sealed months ---------------------------------------------------------------------------------------------------------------
+# Sealed months ------------------------------------------------------------------------------------
 
 
 def test_a_closed_month_is_sealed_and_anchored_outside(
@@ -471,11 +482,15 @@ def test_a_closed_month_is_sealed_and_anchored_outside(
 
 
 def _late_row() -> str:
-    columns = "brand_id, player_id, account, version, delta, balance_after, currency, command, request_id, transaction_id, topology_code,"
+    columns = (
+        "brand_id, player_id, account, version, delta, balance_after, currency, command,"
+        " request_id, transaction_id, topology_code,"
+    )
     columns += " topology_version, policy_key, policy_version, restore_epoch, hash"
     return (
-        f"INSERT INTO wallet.wallet_ledger ({columns}, created_at) SELECT {columns.replace('version, delta', 'version + 1000, delta')},"
-        " '2024-01-20' FROM wallet.wallet_ledger WHERE created_at < '2024-02-01' LIMIT 1"
+        f"INSERT INTO wallet.wallet_ledger ({columns}, created_at)"
+        f" SELECT {columns.replace('version, delta', 'version + 1000, delta')}, '2024-01-20'"
+        " FROM wallet.wallet_ledger WHERE created_at < '2024-02-01' LIMIT 1"
     )
 
 

@@ -39,7 +39,9 @@ SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
  WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
 GUARDS = """
-SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname IN ('immutable_rows', 'immutable_table', 'protect_document')
+SELECT tgname FROM pg_trigger
+ WHERE tgrelid = %s::regclass
+   AND tgname IN ('immutable_rows', 'immutable_table', 'protect_document')
 """
 # The function of the same name with a day of one second: what was made before is then old.
 A_SHORT_DAY = (
@@ -101,7 +103,10 @@ class Edited:
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(f"DELETE FROM {self.table}".encode())
         self.look.execute(
-            f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE SELECT {self.columns} FROM kept".encode()
+            (
+                f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE"
+                f" SELECT {self.columns} FROM kept"
+            ).encode()
         )
         self.look.execute("DROP TABLE kept")
         self.look.execute("RESET session_replication_role")
@@ -182,8 +187,8 @@ def test_an_edit_of_an_old_record_is_named_within_a_round(
     assert (clean["drift_buckets"], clean["conservation_breaks"]) == (0, 0), clean["samples"]
 
 
-# What was changed is not acted on
-# ----------------------------------------------------------------------------------------------------
+# Changed rows are not acted on
+# ----------------------------------------------------------------------------------------------
 
 
 def _refused(player: Player, rule: Any, command: Any, **reads: Any) -> str:
@@ -342,14 +347,17 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
         assert len(altered()) == 1
     finally:
         look.execute(
-            f"UPDATE kept SET open = open - 200, seal = seal || jsonb_build_object('open', open - 200) {mine}".encode()
+            (
+                "UPDATE kept SET open = open - 200,"
+                f" seal = seal || jsonb_build_object('open', open - 200) {mine}"
+            ).encode()
         )
         edited.undo()
     assert altered() == []
 
 
-# What was pruned is not missed
-# ------------------------------------------------------------------------------------------------------
+# Pruned rows are not missed
+# ----------------------------------------------------------------------------------------------
 
 
 def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
@@ -392,7 +400,7 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
 
 
 # No false alarm
-# ----------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------
 
 
 def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(

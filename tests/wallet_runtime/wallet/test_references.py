@@ -1,4 +1,4 @@
-"""A reference of an award or a bonus is used once per brand and command, whoever sends it and under which key."""
+"""A reference of an award or a bonus is used once per brand and command, by any sender and key."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""wallet_worker removes what is past its time, never what is unpublished, and no check misses what went."""
+"""wallet_worker removes old rows, never an unpublished one, and no check misses those that went."""
 
 import psycopg
 import pytest
@@ -57,7 +57,10 @@ def test_old_answers_go_and_the_gate_looks_no_further_back(
     ).fetchone()
     assert row is not None
     look.execute(
-        f"CREATE TABLE wallet.long_ago PARTITION OF wallet.wallet_ledger FOR VALUES FROM ('2000-01-01') TO ('{row[0]}')".encode()
+        (
+            "CREATE TABLE wallet.long_ago PARTITION OF wallet.wallet_ledger"
+            f" FOR VALUES FROM ('2000-01-01') TO ('{row[0]}')"
+        ).encode()
     )
     for table in ("wallet_ledger", "wallet_counter_entry", "wallet_idempotency"):
         look.execute(

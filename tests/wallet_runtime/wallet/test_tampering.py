@@ -1,4 +1,4 @@
-"""Nobody who may log in can rewrite money, and what a superuser rewrites is found by the hourly cycles alone and named (ADR 10)."""
+"""No login can rewrite money; hourly cycles alone find and name a superuser's rewrites (ADR 10)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -129,8 +129,8 @@ def test_even_the_owner_cannot_change_the_ledger_without_dropping_its_guards(
         assert error.value.sqlstate == "RW002"
 
 
-# What a superuser rewrites
-# -------------------------------------------------------------------------------------------------------
+# A superuser's rewrites
+# ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -169,9 +169,9 @@ def edit(look: psycopg.Connection) -> Iterator[Edit]:
 
 
 def _of_ledger(cycle: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the walk found, and the running sums.
+    """The findings of the walk, and of the running sums.
 
-    What records say of the same edit is told beside them.
+    Records tell of the same edit beside them.
     """
     return [sample for sample in cycle["samples"] if "record" not in sample]
 
@@ -190,17 +190,18 @@ def _cycles_until_found(task: Reconciliation) -> tuple[int, dict[str, Any]]:
 
 
 PLANTED_ROW = """
-INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after, currency, command, request_id,
-       transaction_id, topology_code, topology_version, policy_key, policy_version, restore_epoch, previous_hash, hash, xid, created_at)
-SELECT brand_id, {who}, account, version + 1, 5, balance_after + 5, currency, command, 'planted', gen_random_uuid(), topology_code,
-       topology_version, policy_key, policy_version, restore_epoch, hash, sha256(hash), {xid}, created_at
+INSERT INTO wallet.wallet_ledger (brand_id, player_id, account, version, delta, balance_after,
+       currency, command, request_id, transaction_id, topology_code, topology_version, policy_key,
+       policy_version, restore_epoch, previous_hash, hash, xid, created_at)
+SELECT brand_id, {who}, account, version + 1, 5, balance_after + 5, currency, command, 'planted',
+       gen_random_uuid(), topology_code, topology_version, policy_key, policy_version,
+       restore_epoch, hash, sha256(hash), {xid}, created_at
   FROM wallet.wallet_ledger WHERE player_id = %(player)s AND account LIKE '%%NORMAL' AND version = 3
 """
 OF_ROW = "WHERE player_id = %(player)s AND account LIKE '%%NORMAL' AND version = {version}"
 AT_ONCE, IN_A_ROUND = 1, ROUND
 PLACES = (0, PLAYERS // 2, PLAYERS - 1)
-# What is rewritten, how many cycles may pass, the version of the last good row, and what the drift
-# is called.
+# The rewrite, how many cycles may pass, the version of the last good row, and the drift's name.
 EDITS: dict[str, tuple[str, int, int | None, str]] = {
     "a bucket": (
         (

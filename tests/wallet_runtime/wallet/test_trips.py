@@ -1,4 +1,4 @@
-"""How many round trips, transactions and writes a command costs, counted on the wire and by the server."""
+"""The round trips, transactions and writes of a command, counted on the wire and by the server."""
 
 import tempfile
 from collections.abc import Callable, Iterator

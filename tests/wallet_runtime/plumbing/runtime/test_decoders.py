@@ -16,13 +16,19 @@ import msgspec
 from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 sys.setswitchinterval(1e-6)
 RAW = b'{"c": [{"d": {"e": {"k": {"c": [{"a": 1}]}}}}], "d": {"d": {"a": 2}}}'
-FIELDS = "  a: int = 0\\n  c: 'tuple[C{1}, ...]' = ()\\n  d: 'C{1} | None' = None\\n  e: 'dict[str, C{1}]' = {{}}\\n"
+FIELDS = (
+    "  a: int = 0\\n  c: 'tuple[C{1}, ...]' = ()\\n  d: 'C{1} | None' = None\\n"
+    "  e: 'dict[str, C{1}]' = {{}}\\n"
+)
 STRUCT = "class C{0}(msgspec.Struct):\\n" + FIELDS
 for number in range(60):
     module = types.ModuleType(f"made_{number}")
     sys.modules[module.__name__] = module
     module.msgspec = msgspec
-    exec("".join(STRUCT.format(i, i + 1) for i in range(6)) + "class C6(msgspec.Struct): pass", vars(module))
+    exec(
+        "".join(STRUCT.format(i, i + 1) for i in range(6)) + "class C6(msgspec.Struct): pass",
+        vars(module),
+    )
     warm_decoders()
     start = threading.Barrier(8)
     def decode():

@@ -1,4 +1,4 @@
-"""Properties of funding, split and the life of a bet, over every shape that rules, balances and grants can take."""
+"""Properties of funding, split and a bet's life, over all shapes of rules, balances and grants."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_a_stake_is_taken_in_order_each_source_as_far_as_it_reaches(
 
 
 def _accepted(amounts: tuple[int, ...]) -> tuple[Decision, Authorization]:
-    """Accept a bet of one bucket share, one withdrawable share and as many grant shares as there are further amounts."""
+    """Accept a bet of a bucket share, a withdrawable share and a grant share per further amount."""
     normal, own, *coupons = amounts
     held = state(
         {"SPORTS_NORMAL": normal, "WITHDRAWABLE": own},

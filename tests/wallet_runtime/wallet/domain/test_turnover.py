@@ -42,9 +42,7 @@ def test_the_seeds_leave_pushes_out() -> None:
         assert counted(SPLIT, payout) == (True, "unless_push")
 
 
-def test_a_policy_that_says_nothing_counts_every_bet_for_as_long_as_it_was_authorized_under_it() -> (
-    None
-):
+def test_a_policy_that_says_nothing_counts_every_bet_that_was_authorized_under_it() -> None:
     assert counted(OLD, "1.00") == (True, "always")
 
 

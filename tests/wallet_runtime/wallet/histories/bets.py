@@ -27,7 +27,7 @@ class Bets(Book):
     """Authorize, settle, rollback."""
 
     def payers(self, wallet: Wallet, provider: str) -> dict[str, str]:
-        """List what may pay a bet, in order: the name that a player picks it by, and its account."""
+        """List a bet's payers in order: the name that a player picks one by, and its account."""
         rule = self.policy["funding"][TYPES[provider]]
         own = {code: self.account(code) for code in rule["sources"]}
         grants = {
@@ -199,10 +199,7 @@ class Bets(Book):
         return payers[source]
 
     def _leaves_out(self, price: str | None) -> str:
-        """What a bet is left out of turnover for.
-
-        Being a push, everything (its price is too low), or nothing.
-        """
+        """The outcomes that count for no turnover: all (its price is too low), pushes, or none."""
         rule = self.policy.get("turnover", {})
         least = rule.get("minimum_price")
         if price and least and Fraction(price) < Fraction(least):
@@ -274,7 +271,7 @@ def _take(stake: int, payers: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def by_largest_remainder(payout: int, funding: list[tuple[str, int]]) -> list[int]:
-    """Split in proportion; units that rounding down leaves go to the largest fractions, the earlier source first."""
+    """Split in proportion; spare units go to the largest fractions, the earlier source first."""
     stake = sum(amount for _, amount in funding)
     exact = [Fraction(payout * amount, stake) for _, amount in funding]
     parts = [floor(each) for each in exact]

@@ -1,4 +1,4 @@
-"""What a wallet must do, said a second time: the book of accounts that every command writes in.
+"""The book of accounts that every command writes in: a wallet's duties, said a second time.
 
 The model is held against the product, so nothing here, in `bets`, `promotions` or `model` may
 import it: a fault in a shared rule would cancel out. Amounts are minor units; accounts are named as
@@ -22,11 +22,9 @@ PTS = "PTS"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command must answer.
+    """A command's right answer: status, code of a refusal, and fields that the body must show.
 
-    Status, the code of a refusal, and fields that the body must show.
-
-    What is not stored is decided anew when the same request comes again.
+    An answer that is not stored is decided anew when the same request comes again.
     """
 
     status: int
@@ -64,7 +62,7 @@ class Wallet:
 
 @dataclass
 class Turnover:
-    """What an account that owes has still to turn over at the least.
+    """The turnover that an account still owes at the least.
 
     `since` is when anything but a bet last changed it.
     """
@@ -110,10 +108,10 @@ class Coupon:
 
 @dataclass
 class Bet:
-    """A stake that was taken: from where, where its winnings go before and after rolling, and which transactions it had.
+    """A stake that was taken, with its sources and its transactions.
 
-    `counted` is None until it is settled, then whether it counts as turnover; `leaves_out` says
-    what does not count.
+    `destinations` says where its winnings go before and after rolling. `counted` is None until it
+    is settled, then whether it counts as turnover; `leaves_out` says what does not count.
     """
 
     owner: int
@@ -135,7 +133,7 @@ class Bet:
 
 @dataclass
 class Campaign:
-    """What a provider may let players win without a stake."""
+    """The limits of wins that a provider may let players have without a stake."""
 
     provider: str
     currency: str
@@ -149,7 +147,7 @@ class Campaign:
 class Win:
     """A win that was paid beside a payout.
 
-    What was said of it, where it came to rest, and by which transaction.
+    `said` is the provider's word of it; `rested` is where it came to rest, by transaction `paid`.
     """
 
     owner: int
@@ -180,7 +178,7 @@ class Book:
     def activate(self, documents: dict[str, Any]) -> None:
         """Make another version of the documents the active one.
 
-        What was fixed before stays as it was fixed.
+        Things that were fixed before stay as they were fixed.
         """
         self.topology, self.policy = documents["topology"], documents["policy"]
         self.kinds: dict[str, str] = {
@@ -197,7 +195,7 @@ class Book:
     def move(
         self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int, currency: str = ""
     ) -> None:
-        """Move an amount between two accounts, of which either may be a counter-account or the open stake."""
+        """Move an amount between accounts; either may be a counter-account or the open stake."""
         for account, change in ((source, -amount), (target, amount)):
             if not amount or account == STAKE:
                 continue
@@ -242,7 +240,7 @@ class Book:
     def ask(self, wallet: Wallet, account: str, more: int) -> None:
         """Change what an account has still to turn over.
 
-        What was turned over beyond it counts for nothing later.
+        Turnover beyond it counts for nothing later.
         """
         held = wallet.turnover.get(account)
         wallet.turnover[account] = Turnover(
@@ -270,7 +268,7 @@ class Book:
                 wallet.turnover[account].open += amount
 
     def end_turnover(self, wallet: Wallet, rolling: str, state: str) -> None:
-        """Forget what an ended rolling asked for; the account owes nothing more with the last one."""
+        """Forget an ended rolling's demand; with the last one the account owes nothing more."""
         owed = self.rollings[rolling]
         self.ask(wallet, owed.account, 0 if state == "COMPLETED" else -owed.required)
         if not self.owing(owed.account, wallet, besides=rolling):

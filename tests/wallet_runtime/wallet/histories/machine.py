@@ -1,4 +1,4 @@
-"""The state machine: histories of commands, each put to the product and to the model, and both must agree.
+"""The state machine: histories of commands, on which the product and the model must agree.
 
 One machine, two backends: the rules over a store in memory, and `Money.perform` over PostgreSQL.
 """
@@ -32,7 +32,7 @@ PERSON = st.sampled_from(("ann", "bob", "Ann/other", "bea/token of ann"))
 
 
 class Backend(Protocol):
-    """What the machine asks of the product."""
+    """The product as the machine asks it."""
 
     def perform(
         self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None

@@ -1,4 +1,4 @@
-"""The executable model: cash, transfers and adjustments, and the rules that hold for every command (SPEC 1.3)."""
+"""The executable model: cash, transfers, adjustments, and the rules of all commands (SPEC 1.3)."""
 
 import pickle
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.wallet_runtime.wallet.histories.book import (
 from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
 from tests.wallet_runtime.wallet.histories.wins import Wins
 
-# What an ingress freeze stops; the rest ends what was begun.
+# Commands that an ingress freeze stops; the rest ends what was begun.
 NEW = {
     "deposit",
     "authorize",
@@ -156,7 +156,7 @@ class Model(Wins, Promotions):
         return Outcome(200, "", {"balance": self._cash(wallet)})
 
     def to_bucket(self, wallet: Wallet, tx: UUID, amount: int, bucket: str) -> Outcome:
-        """What a deposit does, with cash that is there already."""
+        """Do as a deposit does, with cash that is there already."""
         if self.kinds.get(bucket) != "normal":
             raise Refusal("BUCKET_INVALID", 422)
         self._spend(wallet, AVAILABLE, amount)
@@ -336,7 +336,7 @@ class Model(Wins, Promotions):
     # --- what must be there
 
     def view(self) -> dict[str, Any]:
-        """Everything that the product must hold after the same commands, in the words that both backends use."""
+        """Everything that the product must hold after the same commands, in the backends' words."""
         return {
             "accounts": {
                 f"{one.number} {account}": held

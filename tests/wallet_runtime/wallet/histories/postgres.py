@@ -1,4 +1,4 @@
-"""The whole path: `Money.perform` over a real database, which is looked at with SQL of its own, not with the product's."""
+"""The whole path: `Money.perform` over a real database, which is looked at with other SQL."""
 
 import itertools
 import zlib
@@ -34,73 +34,98 @@ SELECT jsonb_build_object(
                    FROM wallet.wallet_account WHERE brand_id = %(brand)s AND balance <> 0),
     'counters', (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM (
                      SELECT currency || ' ' || account AS name, sum(delta)::bigint AS total
-                       FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s GROUP BY 1 HAVING sum(delta) <> 0) c),
+                       FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s
+                      GROUP BY 1 HAVING sum(delta) <> 0) c),
     'locked', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, total), '{}') FROM (
-                   SELECT player_id, account, sum(delta)::bigint AS total FROM wallet.wallet_lock WHERE brand_id = %(brand)s
+                   SELECT player_id, account, sum(delta)::bigint AS total
+                     FROM wallet.wallet_lock WHERE brand_id = %(brand)s
                     GROUP BY 1, 2 HAVING sum(delta) <> 0) l),
     'turnover', (SELECT coalesce(jsonb_object_agg(player_id || ' ' || account, open), '{}')
                    FROM wallet.wallet_turnover WHERE brand_id = %(brand)s),
-    'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id, jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
-                     jsonb_build_array(CASE WHEN grant_id IS NULL THEN topology_code || '/' || bucket_type_code
-                                            ELSE 'GRANT/' || grant_id END, cap, amount, earned, required)
-                     ELSE '[]' END), '{}') FROM wallet.wallet_rolling_obligation WHERE brand_id = %(brand)s),
-    'bets', (SELECT coalesce(jsonb_object_agg(provider_id || '/' || bet_id, jsonb_build_array(player_id, state, payout, (
+    'rollings', (SELECT coalesce(jsonb_object_agg(rolling_id,
+                     jsonb_build_array(player_id, state) || CASE state WHEN 'ACTIVE' THEN
+                     jsonb_build_array(CASE WHEN grant_id IS NULL
+                                            THEN topology_code || '/' || bucket_type_code
+                                            ELSE 'GRANT/' || grant_id END,
+                                       cap, amount, earned, required)
+                     ELSE '[]' END), '{}')
+                   FROM wallet.wallet_rolling_obligation WHERE brand_id = %(brand)s),
+    'bets', (SELECT coalesce(jsonb_object_agg(provider_id || '/' || bet_id,
+                 jsonb_build_array(player_id, state, payout, (
                      SELECT coalesce(jsonb_agg(jsonb_build_array(f->'account', f->'amount')), '[]')
                        FROM jsonb_array_elements(funding) f))), '{}')
                FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s),
-    'counted', (SELECT coalesce(jsonb_object_agg((payload->>'provider_id') || '/' || (payload->>'bet_id'), payload->'counts'), '{}')
-                  FROM wallet.wallet_outbox WHERE brand_id = %(brand)s AND event_type = 'BET_SETTLED_CONFIRMED'),
-    'campaigns', (SELECT coalesce(jsonb_object_agg(campaign_code, spent), '{}') FROM wallet.wallet_campaign WHERE brand_id = %(brand)s),
+    'counted', (SELECT coalesce(jsonb_object_agg(
+                           (payload->>'provider_id') || '/' || (payload->>'bet_id'),
+                           payload->'counts'), '{}')
+                  FROM wallet.wallet_outbox
+                 WHERE brand_id = %(brand)s AND event_type = 'BET_SETTLED_CONFIRMED'),
+    'campaigns', (SELECT coalesce(jsonb_object_agg(campaign_code, spent), '{}')
+                    FROM wallet.wallet_campaign WHERE brand_id = %(brand)s),
     'wins', (SELECT coalesce(jsonb_object_agg(w.provider_id || '/' || w.provider_transaction_id,
-                                              jsonb_build_array(w.player_id, w.amount, r.win_id IS NOT NULL)), '{}')
-               FROM wallet.wallet_win w LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id WHERE w.brand_id = %(brand)s),
-    'coupons', (SELECT coalesce(jsonb_object_agg(coupon_log_id, state), '{}') FROM wallet.wallet_coupon_grant WHERE brand_id = %(brand)s),
-    'bonuses', (SELECT coalesce(jsonb_object_agg(bonus_id, state), '{}') FROM wallet.wallet_bonus WHERE brand_id = %(brand)s),
+                        jsonb_build_array(w.player_id, w.amount, r.win_id IS NOT NULL)), '{}')
+               FROM wallet.wallet_win w
+               LEFT JOIN wallet.wallet_win_reversal r ON r.win_id = w.win_id
+              WHERE w.brand_id = %(brand)s),
+    'coupons', (SELECT coalesce(jsonb_object_agg(coupon_log_id, state), '{}')
+                  FROM wallet.wallet_coupon_grant WHERE brand_id = %(brand)s),
+    'bonuses', (SELECT coalesce(jsonb_object_agg(bonus_id, state), '{}')
+                  FROM wallet.wallet_bonus WHERE brand_id = %(brand)s),
     'withdrawals', (SELECT coalesce(jsonb_object_agg(transaction_id, state), '{}')
-                      FROM wallet.ledger_transactions WHERE tenant_id = %(brand)s AND type = 'withdrawal'),
-    'adjustments', (SELECT coalesce(jsonb_object_agg(adjustment_id, state), '{}') FROM wallet.wallet_adjustment WHERE brand_id = %(brand)s),
+                      FROM wallet.ledger_transactions
+                     WHERE tenant_id = %(brand)s AND type = 'withdrawal'),
+    'adjustments', (SELECT coalesce(jsonb_object_agg(adjustment_id, state), '{}')
+                      FROM wallet.wallet_adjustment WHERE brand_id = %(brand)s),
     'findings', (SELECT coalesce(jsonb_agg(name ORDER BY name), '[]') FROM (
-                     SELECT (details->>'provider_id') || '/' || coalesce(details->>'bet_id', details->>'transaction_id') AS name
+                     SELECT (details->>'provider_id') || '/'
+                            || coalesce(details->>'bet_id', details->>'transaction_id') AS name
                        FROM wallet.wallet_finding WHERE brand_id = %(brand)s) f))
 """
-# Rows that do not follow from the one before, accounts that are not their tip, and currencies that do not conserve.
+# Rows that do not follow from the one before, accounts that are not their tip, and currencies that
+# do not conserve.
 FAULTS = """
 SELECT 'row ' || account || ' ' || version FROM (
     SELECT account, version, balance_after = delta + lag(balance_after, 1, 0::bigint) OVER chain
                     AND version = 1 + lag(version, 1, 0::bigint) OVER chain
                     AND previous_hash = lag(hash, 1, ''::bytea) OVER chain AS follows
-      FROM wallet.wallet_ledger WHERE brand_id = %(brand)s WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
+      FROM wallet.wallet_ledger WHERE brand_id = %(brand)s
+    WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
  WHERE NOT follows
 UNION ALL
 SELECT 'tip ' || a.account FROM wallet.wallet_account a
-  LEFT JOIN LATERAL (SELECT balance_after, version, hash FROM wallet.wallet_ledger l
-                      WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account)
-                      ORDER BY version DESC LIMIT 1) tip ON true
+  LEFT JOIN LATERAL (
+       SELECT balance_after, version, hash FROM wallet.wallet_ledger l
+        WHERE (l.brand_id, l.player_id, l.account) = (a.brand_id, a.player_id, a.account)
+        ORDER BY version DESC LIMIT 1) tip ON true
  WHERE a.brand_id = %(brand)s
-   AND (a.balance, a.version, a.hash) IS DISTINCT FROM (coalesce(tip.balance_after, 0), coalesce(tip.version, 0), coalesce(tip.hash, ''))
+   AND (a.balance, a.version, a.hash) IS DISTINCT FROM
+       (coalesce(tip.balance_after, 0), coalesce(tip.version, 0), coalesce(tip.hash, ''))
 UNION ALL
 SELECT 'lock ' || account || ' ' || version FROM (
-    SELECT account, version, locked = sum(delta) OVER chain AND version = row_number() OVER chain AS follows
-      FROM wallet.wallet_lock WHERE brand_id = %(brand)s WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
+    SELECT account, version, locked = sum(delta) OVER chain
+                    AND version = row_number() OVER chain AS follows
+      FROM wallet.wallet_lock WHERE brand_id = %(brand)s
+    WINDOW chain AS (PARTITION BY player_id, account ORDER BY version)) walk
  WHERE NOT follows
 UNION ALL
 SELECT 'sum ' || currency FROM (
     SELECT currency, delta AS amount FROM wallet.wallet_counter_entry WHERE brand_id = %(brand)s
     UNION ALL SELECT currency, balance FROM wallet.wallet_account WHERE brand_id = %(brand)s
-    UNION ALL SELECT currency, stake FROM wallet.wallet_bet_authorization WHERE brand_id = %(brand)s AND state = 'AUTHORIZED') part
+    UNION ALL SELECT currency, stake FROM wallet.wallet_bet_authorization
+     WHERE brand_id = %(brand)s AND state = 'AUTHORIZED') part
  GROUP BY currency HAVING sum(amount) <> 0
 """
 
 
 class Product:
-    """A wallet database on which histories are played one after the other, each as a brand of its own."""
+    """A wallet database on which histories are played in turn, each as a brand of its own."""
 
     def __init__(self, database: Database, look: psycopg.Connection[Any]) -> None:
         """Keep the database and two copies of the service over it."""
         self.database, self.look = database, look
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
-            # Time that passes with every look, so that a player is trusted again within a history, and forgotten.
+            # Time passes with every look: a player is trusted again in a history, and forgotten.
             copy.player_cache = PlayerStateCache(
                 lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__
             )
@@ -177,7 +202,10 @@ class Brand:
         choices.keep(self.product.database, asked, Choice(provider_type, source))
 
     def lapse(self, coupon_log_id: str) -> None:
-        statement = "UPDATE wallet.wallet_coupon_grant SET expires_at = %s WHERE brand_id = %s AND coupon_log_id = %s"
+        statement = (
+            "UPDATE wallet.wallet_coupon_grant SET expires_at = %s"
+            " WHERE brand_id = %s AND coupon_log_id = %s"
+        )
         self._change(statement, PAST, self.brand, coupon_log_id)
 
     def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
@@ -199,12 +227,18 @@ class Brand:
         )
 
     def end_campaign(self, code: str) -> None:
-        statement = "UPDATE wallet.wallet_campaign SET expires_at = %s WHERE brand_id = %s AND campaign_code = %s"
+        statement = (
+            "UPDATE wallet.wallet_campaign SET expires_at = %s"
+            " WHERE brand_id = %s AND campaign_code = %s"
+        )
         self._change(statement, PAST, self.brand, code)
 
     def turn_over(self, player: int, account: str) -> None:
         """Let an account owe no more turnover, as if enough bets were settled."""
-        statement = "UPDATE wallet.wallet_turnover SET open = 0 WHERE brand_id = %s AND player_id = %s AND account = %s"
+        statement = (
+            "UPDATE wallet.wallet_turnover SET open = 0"
+            " WHERE brand_id = %s AND player_id = %s AND account = %s"
+        )
         self._change(statement, self.brand, actions.player_id(self.brand, player), account)
 
     def close(self) -> None:

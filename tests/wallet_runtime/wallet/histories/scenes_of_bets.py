@@ -18,7 +18,7 @@ class BetScenes(Steps):
 
     @rule(who=WHO, provider=PROVIDER, part=PART)
     def bet_overtaken_by_another(self, who: int, provider: str, part: str) -> None:
-        """Another bet gets in between the decision and its application: the first is decided again."""
+        """Another bet comes between decision and application: the first is decided again."""
         self.play(
             self._bet(who, provider, part, 0), meanwhile=self._bet(who, provider, "all", 0, "other")
         )

@@ -1,6 +1,6 @@
-"""What one step of a history may be.
+"""One step of a history.
 
-One command, a repeat of one, or something around them with a command after it.
+A command, a repeat of one, or something around them with a command after it.
 """
 
 from hypothesis import strategies as st
@@ -112,7 +112,7 @@ class Steps(Machine):
 
     @rule(who=WHO, provider=PROVIDER, amount=AMOUNT, pick=PICK)
     def win_without_a_stake(self, who: int, provider: str, amount: int, pick: int) -> None:
-        """Of the campaign of one's own currency, or, oddly, of another's, or of one that nobody made."""
+        """Win in a campaign of one's own currency, or, oddly, another's, or in one nobody made."""
         code = (
             "nobody's"
             if pick == ODD
@@ -321,7 +321,7 @@ class Steps(Machine):
     @precondition(lambda self: self.done)
     @rule(pick=PICK)
     def repeat(self, pick: int) -> None:
-        """The same id with the same payload: the first answer again, unless there was none to keep."""
+        """Repeat an id with its payload: the first answer again, unless there was none to keep."""
         self._compare(*self.done[-1 - pick % len(self.done)])
 
     @precondition(lambda self: self.done)

@@ -70,7 +70,7 @@ def _picking(seed: Documents) -> Documents:
 
 
 def _generous(seed: Documents) -> Documents:
-    """The server's order again, over every bucket; winnings go elsewhere than in the shipped pair."""
+    """The server's order again, over all buckets; winnings go elsewhere than as shipped."""
     pair = _version(seed, 3)
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
     for game, use in zip(TYPES, USES, strict=True):
