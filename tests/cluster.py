@@ -1,4 +1,7 @@
-"""A real PostgreSQL and a real Redis for the whole test run, from the run's source, shared by its workers and left as they were found."""
+"""A real PostgreSQL and a real Redis for the whole test run, shared by its workers.
+
+They come from the run's source, and are left as they were found.
+"""
 
 import fcntl
 import itertools
@@ -30,7 +33,8 @@ FOLDER_VARIABLE = "RUBYOPS_TEST_CLUSTER"
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
 FREE_BYTES_MIN = 4 << 30
 PREFIX = "rubyops_test_"
-# Made once, in the process that starts the workers; given servers may be open to others while the run's roles are there.
+# Made once, in the process that starts the workers. Given servers may be open to others while the
+# run's roles are there.
 PASSWORD = os.environ.setdefault("RUBYOPS_TEST_PASSWORD", secrets.token_hex(12))
 _database_numbers = itertools.count()
 
@@ -75,7 +79,7 @@ class Cluster:
 
     @property
     def prefix(self) -> str:
-        """What the names of this run's databases begin with."""
+        """The first part of the names of this run's databases."""
         return PREFIX + self.folder.name[-8:]
 
     @property
@@ -135,7 +139,10 @@ class Cluster:
         return list(json.loads(book.read_text())) if book.exists() else []
 
     def servers_for(self, home: Path) -> dict[str, str]:
-        """Give an environment, whose folder is made here, two databases and a logical one to be, and the passwords of the roles."""
+        """Give an environment two databases, a logical one to be, and the passwords of the roles.
+
+        Its folder is made here.
+        """
         home.mkdir(mode=0o711)
         (home / "secrets.json").touch(mode=0o600)
         (home / "secrets.json").write_text(
@@ -242,7 +249,10 @@ def versions() -> str:
 
 
 def stop() -> None:
-    """Stop the servers if any worker started them, or take everything of the run out of those that run on; remove the run's folder."""
+    """Stop the servers if any worker started them, and remove the run's folder.
+
+    Servers that run on are rid of everything of the run.
+    """
     if FOLDER_VARIABLE not in os.environ:
         return
     folder = Path(os.environ.pop(FOLDER_VARIABLE))

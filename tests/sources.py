@@ -49,7 +49,7 @@ LOGICAL_DATABASES = 64
 
 
 class Started(NamedTuple):
-    """The servers of a run: a superuser's URL of PostgreSQL and an administrator's of Redis, neither with a database."""
+    """A superuser's URL of PostgreSQL and an administrator's of Redis, neither with a database."""
 
     postgres: str
     redis: str
@@ -196,7 +196,7 @@ class Containers:
 class Urls:
     """Servers that somebody runs already.
 
-    What is in them that the run did not make is never touched.
+    Things in them that the run did not make are never touched.
     """
 
     shared = True
@@ -220,8 +220,9 @@ class Urls:
             )
         if roles and not os.environ.get(OURS_VARIABLE):
             raise NotUsable(
-                f"PostgreSQL has the roles {', '.join(roles)}: a platform lives there, or a run that was killed. Roles belong to the whole "
-                f"server, and the run would change their passwords and drop them. Give another server, or set {OURS_VARIABLE}=1."
+                f"PostgreSQL has the roles {', '.join(roles)}: a platform lives there, or a run"
+                " that was killed. Roles belong to the whole server, and the run would change their"
+                f" passwords and drop them. Give another server, or set {OURS_VARIABLE}=1."
             )
         return started
 
@@ -230,7 +231,8 @@ class Urls:
         try:
             with psycopg.connect(f"{started.postgres}/postgres", connect_timeout=5) as connection:
                 asked = connection.execute(
-                    "SELECT current_setting('max_connections')::int, array(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s))",
+                    "SELECT current_setting('max_connections')::int,"
+                    " array(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s))",
                     [list(MADE_BY_MIGRATIONS)],
                 ).fetchone()
             with redis.Redis.from_url(started.redis, socket_timeout=5) as client:

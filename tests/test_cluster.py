@@ -19,7 +19,8 @@ def test_every_role_that_the_migrations_use_is_known_and_can_be_dropped(
     for database in (platform_db, control_db):
         with psycopg.connect(database.superuser_dsn) as connection:
             used = connection.execute(
-                "SELECT DISTINCT refobjid::regrole::text FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass "
+                "SELECT DISTINCT refobjid::regrole::text FROM pg_shdepend "
+                "WHERE refclassid = 'pg_authid'::regclass "
                 "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
             ).fetchall()
             superuser = connection.info.user

@@ -1,4 +1,4 @@
-"""Every import contract is broken by the import that it forbids, and by the tree as it is none is."""
+"""Every import contract is broken by the import that it forbids, and by nothing in the tree."""
 
 import re
 import shutil
@@ -73,7 +73,7 @@ BREACHES = (
 
 
 class Verdict(NamedTuple):
-    """The exit code of the linter, and what it says in the section of each broken contract, by the contract's name."""
+    """The exit code of the linter, and the section of each broken contract, by its name."""
 
     code: int
     broken: dict[str, str]

@@ -1,4 +1,4 @@
-"""`scripts/test`: a whole run chooses no tests, and every end of it is kept; a part says nothing."""
+"""`scripts/test`: a whole run chooses no tests, and each end of it is kept; a part says nothing."""
 
 import os
 import shutil
@@ -14,7 +14,8 @@ from tests.signals import answered
 
 # Stands for python and for every tool: notes how it was called, and fails where it is told to.
 TOOL = """#!/bin/sh
-echo "$(basename "$0") $* [$(env | grep -E '^(PYTEST_|PYTHONOPTIMIZE|RUBYOPS_)' | sort | tr '\\n' ' ')]" >> "$CALLS"
+echo "$(basename "$0") $* [$(env | grep -E '^(PYTEST_|PYTHONOPTIMIZE|RUBYOPS_)' |
+    sort | tr '\\n' ' ')]" >> "$CALLS"
 for word in "$@"; do
     case $word in --junitxml=*) echo '<testsuites/>' > "${word#--junitxml=}" ;; esac
 done

@@ -64,7 +64,7 @@ class Wire:
             self._lost = set(self._ends)
         if fault == "refusing":
             if self._server is not None:
-                # A connection that is being accepted while the server closes would be nobody's: accept no more, then close.
+                # A connection accepted while the server closes would be nobody's, so none is.
                 for listener in self._server.sockets:
                     self._loop.remove_reader(listener.fileno())
                 await asyncio.sleep(SETTLE_SECONDS)

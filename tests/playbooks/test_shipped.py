@@ -1,4 +1,4 @@
-"""Every playbook that ships loads, keeps its kind's rules, and covers the lines of its runbook that are built."""
+"""Every shipped playbook loads, keeps its kind's rules, and covers its runbook's built lines."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A platform on which runs overtake one another, brought up once per test worker, until it leaves the package."""
+"""A platform on which runs overtake one another, brought up once per worker for the package."""
 
 from collections.abc import Iterator
 

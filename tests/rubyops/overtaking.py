@@ -121,7 +121,7 @@ class Stage:
         seen["canaries"] = self.live.one(
             "SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'"
         )["count"]
-        # The supervisor says `starting` for a second after every start; with the same pid nothing has changed.
+        # The supervisor says `starting` for a second after a start: the same pid means no change.
         seen["processes"] = [
             (copy.process, copy.state.replace("starting", "running"), copy.pid)
             for copy in self.services.driver.copies()
