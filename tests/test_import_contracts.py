@@ -28,6 +28,7 @@ class Breach(NamedTuple):
 BREACHES = (
     Breach("toolkit", "rubyops/ports.py", "rubyops.engine.run.runner"),
     Breach("toolkit", "rubyops/model/secret.py", "rubyops.config"),
+    Breach("model", "rubyops/model/freeze.py", "rubyops.model.platform_state"),
     Breach("stranger", "rubyops/adapters/host.py", "wallet_runtime.plumbing.money"),
     Breach("stranger", "checks/_liveness.py", "wallet_runtime.rolling.domain"),
     Breach("stranger_back", "wallet_runtime/plumbing/http/app.py", "rubyops.errors"),
