@@ -36,7 +36,7 @@ def turn(*, exclusive: bool, on_a_platform: bool) -> Iterator[None]:
         return
     folder = Path(os.environ[FOLDER_VARIABLE])
     with (folder / "turn.lock").open("w") as own:
-        # Whoever waits holds the gate, so that a stream of others cannot overtake it for ever.
+        # A waiting test holds the gate, so that a stream of others cannot overtake it for ever.
         with (folder / "gate.lock").open("w") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             fcntl.flock(own, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)

@@ -182,7 +182,7 @@ def wide_lines(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 class TestAPage:
-    """What holds for every page."""
+    """Rules for every page."""
 
     def test_names_paths_that_exist(self, page: Path) -> None:
         assert missing_paths(page, tracked()) == []

@@ -54,7 +54,7 @@ def live(platform: Live) -> Iterator[Live]:
 
 @pytest.fixture(scope="package")
 def undisturbed(platform: Live) -> Matrix:
-    """What a tier 2 rollback does that nobody disturbs."""
+    """The traces of a tier 2 rollback that nothing disturbs."""
     platform.make_open()
     platform.settle_down()
     return prepare(platform)

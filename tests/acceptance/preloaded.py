@@ -1,4 +1,4 @@
-"""What the processes of `forked` have imported when they begin: the toolkit with every driver."""
+"""Imports the toolkit with every driver, for the processes of `forked` to begin with."""
 
 from importlib import import_module
 from pkgutil import walk_packages

@@ -1,4 +1,4 @@
-"""What an owner of events gets from its name alone: the template of a consumer's tables."""
+"""The template of a consumer's tables, filled from the name of the owner alone."""
 
 import re
 from typing import Any

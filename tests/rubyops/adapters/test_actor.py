@@ -1,4 +1,4 @@
-"""What the canary's hands sign, the gateway accepts."""
+"""The gateway accepts what the canary's hands sign."""
 
 from rubyops.adapters.actor import provider_signature
 from tests.wallet_runtime.serving import BRAND, environment_for

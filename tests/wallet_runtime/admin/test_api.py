@@ -47,7 +47,7 @@ class Office:
             ).fetchall()
 
     def actors(self) -> list[str]:
-        """Whose commands these were, oldest first."""
+        """The persons who sent commands, oldest first."""
         with psycopg.connect(self.superuser_dsn) as connection:
             return [
                 str(row[0])

@@ -1,4 +1,4 @@
-"""What a stranger sent does not act on a terminal, in a log or in an answer."""
+"""Text of a stranger does not act on a terminal, in a log or in an answer."""
 
 import io
 import json
@@ -28,7 +28,7 @@ ACTING = [
 
 @dataclass(frozen=True)
 class Params:
-    """What a person types."""
+    """A line as a person types it."""
 
     reason: str = ""
 

@@ -1,4 +1,4 @@
-"""What the SQL text of schema wallet takes apart by name.
+"""Names that the SQL text of schema wallet takes apart.
 
 Functions, tables, and the keys of a JSON value.
 """

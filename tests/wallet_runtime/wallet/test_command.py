@@ -1,4 +1,4 @@
-"""What wallet_service sends is what `wallet.command` holds, name by name, alone and in a batch."""
+"""wallet_service sends the fields of `wallet.command`, name by name, alone and in a batch."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a copy knows of a player without asking: it saves a trip, and never the last word."""
+"""A copy's memory of a player saves a trip, and never has the last word."""
 
 from typing import Any
 from uuid import UUID, uuid4

@@ -93,7 +93,7 @@ class Table:
         return _said(self.player.perform(bets.rollback, bets.Rollback("mocksports", name), **named))
 
     def held(self) -> dict[str, int]:
-        """What the player has."""
+        """The player's balances."""
         rows = self.look.execute(HELD, [self.player.player_id]).fetchall()
         return {account.removeprefix("RUBY_SPLIT_V1/"): amount for account, amount in rows}
 

@@ -1,4 +1,4 @@
-"""What a process keeps, and that a trim never outruns a consumer."""
+"""Rows and entries that a process keeps; a trim never outruns a consumer."""
 
 import pytest
 import redis

@@ -1,4 +1,4 @@
-"""What the operators decide arrives within a second, and silence is told (SPEC 1.6)."""
+"""A decision of the operators arrives within a second, and silence is told (SPEC 1.6)."""
 
 import time
 from collections.abc import Iterator

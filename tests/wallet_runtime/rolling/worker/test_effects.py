@@ -1,4 +1,4 @@
-"""What each event of the wallet does to rollings, on real servers (RS-8)."""
+"""Each event of the wallet and its effect on rollings, on real servers (RS-8)."""
 
 from typing import Any
 

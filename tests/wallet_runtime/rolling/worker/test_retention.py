@@ -1,4 +1,4 @@
-"""What rolling_worker removes."""
+"""rolling_worker removes old rows and entries, and no others."""
 
 from tests.wallet_runtime.conftest import AsRole
 from tests.wallet_runtime.events import Player

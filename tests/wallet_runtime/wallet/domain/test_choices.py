@@ -1,4 +1,4 @@
-"""What a player may pick, and what a bet does with it.
+"""Choices that a player may make, and their effect on a bet.
 
 One allowed source, never topped up, never the provider's word.
 """

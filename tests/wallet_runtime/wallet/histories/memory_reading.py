@@ -1,4 +1,4 @@
-"""What a rule is handed of the store in memory, as `wallet.read_state` reads it."""
+"""Reads the store in memory for a rule, as `wallet.read_state` reads the database."""
 
 from collections import Counter
 from uuid import UUID

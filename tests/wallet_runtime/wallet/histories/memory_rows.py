@@ -1,4 +1,4 @@
-"""What the store in memory keeps, and what happens around the commands."""
+"""Rows of the store in memory, and changes that happen around the commands."""
 
 from collections import Counter
 from typing import Any

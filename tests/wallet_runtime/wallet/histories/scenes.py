@@ -30,7 +30,7 @@ BONUS_ENDS = ("COMPLETED", "CANCELED", "EXPIRED")
 
 
 class Choices(NamedTuple):
-    """What Hypothesis chose for the scene that a history begins with."""
+    """The choices of Hypothesis for the scene that a history begins with."""
 
     who: int
     pick: int
