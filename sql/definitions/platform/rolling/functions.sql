@@ -14,10 +14,11 @@ RETURN jsonb_build_object(
 -- The brand's completion ratio, for the wallet when it opens a rolling: its own bound on turnover
 -- must follow the brand's rule (ADR 20).
 CREATE OR REPLACE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
-    SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config
-                      WHERE brand_id = p_brand), 10000)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT completion_ratio_bps FROM rolling.brand_config
+                      WHERE brand_id = p_brand), 10000);
+END $$;
 
 -- Keep what a service writes. A superuser's own statement is not kept, so the row differs from its
 -- seal; no service acts on such a row.

@@ -123,6 +123,8 @@ class Product:
     def __init__(self, database: Database, look: psycopg.Connection[Any]) -> None:
         """Keep the database and two copies of the service over it."""
         self.database, self.look = database, look
+        # The same two questions after each command: planning them took longer than answering.
+        look.execute("SET plan_cache_mode = force_generic_plan")
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
             # Time passes with every look: a player is trusted again in a history, and forgotten.
@@ -272,12 +274,12 @@ class Brand:
             }
 
     def check(self) -> None:
-        found = self.product.look.execute(FAULTS, {"brand": self.brand}).fetchall()
+        found = self.product.look.execute(FAULTS, {"brand": self.brand}, prepare=True).fetchall()
         if found:
             raise Broken(f"brand {self.brand}: {found}")
 
     def view(self) -> dict[str, Any]:
-        row = self.product.look.execute(VIEW, {"brand": self.brand}).fetchone()
+        row = self.product.look.execute(VIEW, {"brand": self.brand}, prepare=True).fetchone()
         assert row is not None
         view: dict[str, Any] = row[0]
         named = {

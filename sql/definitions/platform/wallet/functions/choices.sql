@@ -3,11 +3,13 @@
 -- The choice and its date, for authorize; read_state adds them where `choice_for` asks for them, so
 -- that other commands do not pay for it.
 CREATE OR REPLACE FUNCTION wallet.read_choice(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('choice', (SELECT f.source FROM wallet.wallet_funding_choice f
-                                          WHERE f.brand_id = p_brand AND f.player_id = p_player
-                                            AND f.provider_type = c->>'choice_for'))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('choice', (
+        SELECT f.source FROM wallet.wallet_funding_choice f
+         WHERE f.brand_id = p_brand AND f.player_id = p_player
+           AND f.provider_type = c->>'choice_for'));
+END $$;
 
 -- Keep a choice; the newest stands. A repeat changes nothing, so that a late one does not bring an
 -- older choice back. It moves no money and starts nothing, so an ingress freeze lets it pass and a

@@ -94,14 +94,16 @@ END $$;
 -- be any.
 CREATE OR REPLACE FUNCTION wallet.knows_pass(p_token text, p_brand uuid, p_player uuid)
 RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
-    SELECT EXISTS (
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp
+    SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN EXISTS (
         SELECT FROM wallet_canary_pass k JOIN wallet_gate g ON k.fence_token = g.fence_token
          WHERE k.token_hash = sha256(convert_to(p_token, 'UTF8'))
            AND k.expires_at > clock_timestamp()
            AND (p_brand IS NULL OR k.brand_id = p_brand)
-           AND (p_player IS NULL OR k.player_id = p_player))
-$$;
+           AND (p_player IS NULL OR k.player_id = p_player));
+END $$;
 
 -- The same as a trigger of a table that services write. The run in charge passes where its fence is
 -- held, and for a row of a player only with a canary; so does a canary's pass that the transaction

@@ -8,8 +8,9 @@
 -- p_since, did not move it.
 CREATE OR REPLACE FUNCTION wallet.low_water(p_brand uuid, p_player uuid, p_account text,
                                             p_transaction uuid, p_since timestamptz) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    WITH start AS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH start AS (
         SELECT version, balance_after, created_at FROM wallet.wallet_ledger
          WHERE transaction_id = p_transaction AND brand_id = p_brand AND player_id = p_player
            AND account = p_account
@@ -33,16 +34,17 @@ LANGUAGE sql STABLE AS $$
         SELECT sum(delta) OVER (ORDER BY version) AS moved FROM later l
          WHERE NOT EXISTS (SELECT FROM undone u WHERE u.transaction_id = l.transaction_id)
     )
-    SELECT s.balance_after + least(0, (SELECT min(moved) FROM held))::bigint FROM start s
-$$;
+    SELECT s.balance_after + least(0, (SELECT min(moved) FROM held))::bigint FROM start s);
+END $$;
 
 -- Facts for decisions about bonuses, adjustments, transfers and winnings; read_state adds them to
 -- the common state. Input: bonus_id, adjustment_id, with_stakes (open stakes per account),
 -- with_winnings (of a settled bet: the low water of its payout, what its settlement unlocked, and
 -- accounts where a rolling has lapsed since it was made).
 CREATE OR REPLACE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'bonus', (SELECT to_jsonb(b) || jsonb_build_object('low_water',
                                                            wallet.low_water(p_brand, b.player_id,
                                                            b.topology_code || '/'
@@ -82,29 +84,31 @@ LANGUAGE sql STABLE AS $$
                                                  a.close_transaction_id, a.closed_at), 0)), '{}')
               FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.payout_shares) s
              WHERE a.brand_id = p_brand AND a.provider_id = c->>'provider_id'
-               AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END)
-$$;
+               AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END);
+END $$;
 
 -- How much is locked of each account of a player.
 CREATE OR REPLACE FUNCTION wallet.read_locks(p_brand uuid, p_player uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('locked',
-                              coalesce(jsonb_object_agg(account, locked) FILTER (WHERE locked > 0),
-                                       '{}'))
-      FROM (SELECT DISTINCT ON (k.account) k.account, k.locked FROM wallet.wallet_lock k
-             WHERE k.brand_id = p_brand AND k.player_id = p_player
-             ORDER BY k.account, k.version DESC) newest
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('locked', coalesce(
+                   jsonb_object_agg(account, locked) FILTER (WHERE locked > 0), '{}'))
+          FROM (SELECT DISTINCT ON (k.account) k.account, k.locked FROM wallet.wallet_lock k
+                 WHERE k.brand_id = p_brand AND k.player_id = p_player
+                 ORDER BY k.account, k.version DESC) newest);
+END $$;
 
 -- How much is locked of one account.
 CREATE OR REPLACE FUNCTION wallet.locked_on(p_brand uuid, p_player uuid, p_account text)
 RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT k.locked FROM wallet.wallet_lock k
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce((SELECT k.locked FROM wallet.wallet_lock k
                       WHERE k.brand_id = p_brand AND k.player_id = p_player
                         AND k.account = p_account
-                      ORDER BY k.version DESC LIMIT 1), 0)::bigint
-$$;
+                      ORDER BY k.version DESC LIMIT 1), 0);
+END $$;
 
 -- Write changes of what is locked: records.locks = [{account, delta}].
 CREATE OR REPLACE FUNCTION wallet.put_locks(c wallet.command) RETURNS void

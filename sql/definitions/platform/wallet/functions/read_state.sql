@@ -38,8 +38,9 @@ END $$;
 -- Records that a command names, beside the player's own state. Open stakes are for a snapshot
 -- alone: a bet must not become dearer with every bet that is open.
 CREATE OR REPLACE FUNCTION wallet.read_named(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'open_stakes', CASE WHEN c ? 'with_open_stakes' THEN (
                            SELECT coalesce(sum(s.stake), 0)::bigint
                              FROM wallet.wallet_bet_authorization s
@@ -57,19 +58,20 @@ LANGUAGE sql STABLE AS $$
                     WHERE g.brand_id = p_brand AND g.coupon_log_id = c->>'coupon_log_id'),
         'cash_transaction', (SELECT to_jsonb(t) FROM wallet.ledger_transactions t
                               WHERE t.transaction_id = (c->>'cash_transaction_id')::uuid
-                                AND t.tenant_id = p_brand))
-$$;
+                                AND t.tenant_id = p_brand));
+END $$;
 
 -- The use of a reference that an award or a bonus names (reference_of: its command), null if it is
 -- new.
 CREATE OR REPLACE FUNCTION wallet.read_reference(c jsonb, p_brand uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('reference', (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('reference', (
         SELECT jsonb_build_object('player_id', f.player_id, 'transaction_id', f.transaction_id)
           FROM wallet.wallet_reference f
          WHERE f.brand_id = p_brand AND f.command = c->>'reference_of'
-           AND f.reference = c->>'reference'))
-$$;
+           AND f.reference = c->>'reference'));
+END $$;
 
 -- The active coupon grants, in the order they are used up, of a player who has or had one.
 CREATE OR REPLACE FUNCTION wallet.read_grants(p_brand uuid, p_player uuid) RETURNS jsonb

@@ -100,7 +100,8 @@ END $$;
 -- Times and bytes are written as the caller's settings say, so a caller sets them as seal_record
 -- does.
 CREATE OR REPLACE FUNCTION wallet.put_seal(p_kind text, p_row jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     WITH known AS (
         SELECT (SELECT jsonb_agg(p_row->u.name ORDER BY u.place)
                   FROM unnest(k.keys) WITH ORDINALITY u(name, place)) AS key,
@@ -118,5 +119,5 @@ LANGUAGE sql AS $$
                                 coalesce((array_agg(s.hash ORDER BY s.version DESC))[1], '') AS hash
                            FROM (SELECT w.version, w.hash FROM wallet.wallet_record_seal w
                                   WHERE w.kind = p_kind AND w.key = k.key ORDER BY w.version DESC
-                                  LIMIT 1) s) n
-$$;
+                                  LIMIT 1) s) n;
+END $$;

@@ -32,11 +32,12 @@ $$;
 
 -- The least that an account has still to turn over.
 CREATE OR REPLACE FUNCTION wallet.open_turnover(p_brand uuid, p_player uuid, p_account text)
-RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT greatest(0, t.open) FROM wallet.wallet_turnover t
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce((SELECT greatest(0, t.open) FROM wallet.wallet_turnover t
                       WHERE (t.brand_id, t.player_id, t.account) = (p_brand, p_player, p_account)),
-                          0)::bigint
-$$;
+                    0);
+END $$;
 
 -- The turnover that is left on the account of the rolling, or of the bonus, that a command names.
 CREATE OR REPLACE FUNCTION wallet.read_turnover(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb

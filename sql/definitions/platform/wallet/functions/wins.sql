@@ -3,14 +3,15 @@
 -- The stakes that open bets of a round, by one player at one provider, hold of each account;
 -- read_state adds it for authorize (provider_id, round_id).
 CREATE OR REPLACE FUNCTION wallet.read_round(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('round', coalesce(jsonb_object_agg(account, amount), '{}'))
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('round', coalesce(jsonb_object_agg(account, amount), '{}'))
       FROM (SELECT f->>'account' AS account, sum((f->>'amount')::bigint)::bigint AS amount
               FROM wallet.wallet_bet_authorization a, jsonb_array_elements(a.funding) f
              WHERE a.brand_id = p_brand AND a.player_id = p_player AND a.state = 'AUTHORIZED'
                AND a.provider_id = c->>'provider_id' AND a.round_id = c->>'round_id'
-                   GROUP BY 1) open_stake
-$$;
+                   GROUP BY 1) open_stake);
+END $$;
 
 -- Whether a settled bet counts as turnover, by what was fixed when it was authorized. The rule
 -- decides it; this is for comparisons.
@@ -24,8 +25,9 @@ $$;
 -- A campaign by its code, and a win by its provider's transaction, with what still lies where it
 -- was paid; read_state adds them for a command of wins (provider_id, win, campaign).
 CREATE OR REPLACE FUNCTION wallet.read_win(c jsonb, p_brand uuid) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'campaign', (SELECT to_jsonb(g) || jsonb_build_object('expired', g.expires_at <= now())
                        FROM wallet.wallet_campaign g
                       WHERE g.brand_id = p_brand AND g.campaign_code = c->>'campaign'),
@@ -39,18 +41,19 @@ LANGUAGE sql STABLE AS $$
                                            FROM jsonb_array_elements(w.shares) s))
                   FROM wallet.wallet_win w
                  WHERE w.brand_id = p_brand AND w.provider_id = c->>'provider_id'
-                   AND w.provider_transaction_id = c->>'win'))
-$$;
+                   AND w.provider_transaction_id = c->>'win'));
+END $$;
 
 -- The wins on a bet that were paid and not taken back.
 CREATE OR REPLACE FUNCTION wallet.wins_on(p_brand uuid, p_provider text, p_bet text) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(w.amount), 0)::bigint
-      FROM wallet.wallet_bet_authorization a
-      JOIN wallet.wallet_win w ON w.authorization_id = a.authorization_id
-     WHERE a.brand_id = p_brand AND a.provider_id = p_provider AND a.bet_id = p_bet
-       AND NOT EXISTS (SELECT FROM wallet.wallet_win_reversal r WHERE r.win_id = w.win_id)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(sum(w.amount), 0)::bigint
+              FROM wallet.wallet_bet_authorization a
+              JOIN wallet.wallet_win w ON w.authorization_id = a.authorization_id
+             WHERE a.brand_id = p_brand AND a.provider_id = p_provider AND a.bet_id = p_bet
+               AND NOT EXISTS (SELECT FROM wallet.wallet_win_reversal r WHERE r.win_id = w.win_id));
+END $$;
 
 -- Make a campaign, once per request id; its code is used once per brand. Outcomes: made, repeated,
 -- mismatch (another payload), taken (the code stands for another campaign), frozen; RW011 as in
