@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 SECONDS = float(os.environ.get("RUBYOPS_TRAFFIC_SECONDS", "15"))
 MODES = ("incremental", "rotation", "full", "hashes")
 LOOK_SECONDS = 0.5
+LATE_SECONDS = 60.0
 REST_SECONDS = SECONDS / 100  # between two rounds of cycles, and of flows
 # Gates try what is refused, the forced cycle is the test's own, no rolling lapses soon enough.
 LEFT_OUT = ("GATE-", "reconciliation", "expired-obligation")
@@ -122,20 +123,24 @@ def alarms_noted(live: Live) -> Iterator[Counter[tuple[object, ...]]]:
         looker.join()
 
 
+def each_succeeded(traffic: Traffic) -> bool:
+    """Whether every kind of act was answered with 200 at least once."""
+    return all(traffic.counted(action)[200] for action in ACTIONS)
+
+
 def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
     staging.settle_down()
     # The players of half an hour take their time, so that events keep pace on any machine.
-    traffic, cycles, until = (
-        Traffic(staging, max(0.02, SECONDS / 10_000)),
-        list[dict[str, Any]](),
-        time.monotonic() + SECONDS,
-    )
+    traffic, cycles = Traffic(staging, max(0.02, SECONDS / 10_000)), list[dict[str, Any]]()
+    until = time.monotonic() + SECONDS
+    # A busy machine plays few acts in the time, and some are refused until others have succeeded.
+    longest = until + LATE_SECONDS
     with (
         alarms_noted(staging) as unwell,
         flows_under_way(staging, home) as flows,
         traffic.under_way(),
     ):
-        while time.monotonic() < until:
+        while time.monotonic() < (until if each_succeeded(traffic) else longest):
             cycles += [cycle(staging, mode) for mode in MODES]
             time.sleep(REST_SECONDS)
     staging.settle_down()
@@ -144,7 +149,7 @@ def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
         f"answers {dict(sorted(traffic.answers.items()))}"
     )
     assert not traffic.faults
-    assert all(traffic.counted(action)[200] for action in ACTIONS), traffic.answers
+    assert each_succeeded(traffic), traffic.answers
     assert not [answer for answer in traffic.answers if answer[1] >= 500], traffic.answers
     assert suspected(cycles) == []
     assert [red for red in flows if red] == []
