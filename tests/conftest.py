@@ -39,7 +39,17 @@ LONGEST = (
     "acceptance/test_mute_driver.py",
     "histories/test_bugs_in_the_database.py",
     "histories/test_bugs_in_the_rules.py",
+    "local/test_driver.py",
+    "wallet/test_races.py",
     "test_losses.py",
+    "adapters/test_whole_suite.py",
+    "checks/test_gate_04.py",
+    "adapters/test_suites.py",
+    "test_no_secret_answers.py",
+    "journal/test_evidence.py",
+    "journal/test_readers.py",
+    "cli/test_console.py",
+    "wallet/test_tampering.py",
 )
 
 

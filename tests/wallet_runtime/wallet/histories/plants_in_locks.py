@@ -179,7 +179,7 @@ def _parts_ask_for_no_turnover(patch: Patch) -> None:
 
 
 LOCKS = (
-    InRules("a release knows no cap", _no_cap_on_release),
+    InRules("a release knows no cap", _no_cap_on_release, first=2),
     InRules("what a transfer inherits is rounded up", _caps_rounded_up),
     InRules(
         "a transfer takes one rolling along and forgets the others", _turnover_lost_in_a_transfer

@@ -4,7 +4,7 @@ from tests.wallet_runtime.wallet.histories.planted import InSql
 
 SQL = (
     InSql("a stale version is accepted", "apply_command", " AND p.version = c.player_version", ""),
-    InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version", first=2),
+    InSql("a block moves no version", "move_player_version", "p.version + 1", "p.version", first=5),
     InSql("a freeze stops nothing", "passes_freeze", "g.freeze_level = 'open' OR", "true OR"),
     InSql(
         "a spent bonus counts as whole", "low_water", "least(0, (SELECT min(moved) FROM held))", "0"

@@ -104,8 +104,8 @@ WINS = (
     InRules("a campaign pays after its end", _a_campaign_knows_no_end),
     InRules("a campaign pays a win of any size", _a_campaign_pays_any_win),
     InRules("a further win has no bound", _a_jackpot_knows_no_bound),
-    InRules("a further win comes on any round", _a_jackpot_on_any_round),
+    InRules("a further win comes on any round", _a_jackpot_on_any_round, first=2),
     InRules("a win that was spent and refilled goes back", _spent_wins_go_back),
     InRules("a bet is taken back before its further wins", _a_bet_goes_back_before_its_wins),
-    InRules("a blocked player wins without a stake", _blocked_players_win),
+    InRules("a blocked player wins without a stake", _blocked_players_win, first=4),
 )
