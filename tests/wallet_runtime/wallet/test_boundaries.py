@@ -20,8 +20,8 @@ from wallet_runtime.wallet.store.outcomes import Outcome
 Struct = type[msgspec.Struct]
 READERS = re.compile(r"c jsonb\b")
 WRITERS = ("apply_command", "apply_commands", "choose_source", "create_campaign")
-# Structs that `wallet.read_state` returns: each one, the functions that build it, and the table that
-# has it as its row.
+# Structs that `wallet.read_state` returns: each one, the functions that build it, and the table
+# that has it as its row.
 BUILT: dict[Struct, tuple[tuple[str, ...], str | None]] = {
     state.Gate: (("read_state",), None),
     state.Stored: (("read_state",), None),
