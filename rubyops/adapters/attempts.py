@@ -5,6 +5,7 @@ from contextlib import closing
 
 import psycopg
 from psycopg import sql as composed
+from psycopg.types.json import Jsonb
 
 import sql
 from rubyops.adapters.connections import BoundConnection, open_session
@@ -19,6 +20,8 @@ UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the serv
 # One trip undoes the attempt before, failed or not, and begins the transaction of the next. It is a
 # writing one, so that a role which is read-only by default is refused for want of a right as well.
 UNDO_AND_BEGIN = "ROLLBACK; BEGIN READ WRITE; "
+TOGETHER_MAX = 200
+DONE, INSUFFICIENT_PRIVILEGE = "00000", "42501"
 # SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
@@ -50,29 +53,53 @@ def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[Atte
 
 def _answers(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     answers = list[AttemptAnswer]()
-    unanswered = 0
-    for attempt in attempts:
-        if unanswered >= UNANSWERED_MAX or connection.closed:
-            answers.append(AttemptAnswer("unanswered", "not tried after those before it"))
-            continue
-        answers.append(_answer(connection, attempt))
-        unanswered += answers[-1].outcome == "unanswered"
+    while len(answers) < len(attempts):
+        if _unanswered(answers) >= UNANSWERED_MAX or connection.closed:
+            rest = len(attempts) - len(answers)
+            return answers + [AttemptAnswer("unanswered", "not tried after those before it")] * rest
+        part = attempts[len(answers) : len(answers) + TOGETHER_MAX]
+        answers += _together(connection, part) or [_alone(connection, part[0])]
     return answers
 
 
-def _answer(connection: BoundConnection, attempt: Attempt) -> AttemptAnswer:
-    names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
-    statement = composed.SQL(sql.query(attempt.query)).format(**names)
+def _unanswered(answers: Sequence[AttemptAnswer]) -> int:
+    return sum(answer.outcome == "unanswered" for answer in answers)
+
+
+def _together(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
+    """Try statements in one trip; return no answer where the server gave none for them all."""
+    texts = [_statement(attempt).as_string(connection) for attempt in attempts]
     try:
-        connection.execute(composed.SQL(UNDO_AND_BEGIN) + statement)
-    except psycopg.errors.InsufficientPrivilege as error:
-        return AttemptAnswer("refused", _first_line(error))
+        connection.execute(UNDO_AND_BEGIN)
+        connection.execute(sql.query("attempts_given").encode(), {"statements": Jsonb(texts)})
+        connection.execute(sql.query("attempts_tried").encode())
+        row = connection.execute(sql.query("attempts_answers").encode()).fetchone()
+    except psycopg.Error:
+        return []
+    return [_judged(state, message) for state, message in row[0]] if row else []
+
+
+def _alone(connection: BoundConnection, attempt: Attempt) -> AttemptAnswer:
+    try:
+        connection.execute(composed.SQL(UNDO_AND_BEGIN) + _statement(attempt))
     except psycopg.Error as error:
-        state = error.sqlstate or ""
-        reason = f"{state or 'no answer'}: {_first_line(error)}"
-        had_the_right = state.startswith(_PAST_THE_RIGHTS)
-        return AttemptAnswer("allowed" if had_the_right else "unanswered", reason)
-    return AttemptAnswer("allowed", "done, and rolled back")
+        return _judged(error.sqlstate or "", _first_line(error))
+    return _judged(DONE, "done, and rolled back")
+
+
+def _statement(attempt: Attempt) -> composed.Composed:
+    names = {place: composed.Identifier(*parts) for place, parts in attempt.names.items()}
+    return composed.SQL(sql.query(attempt.query)).format(**names)
+
+
+def _judged(state: str, reason: str) -> AttemptAnswer:
+    if state == DONE:
+        return AttemptAnswer("allowed", reason)
+    if state == INSUFFICIENT_PRIVILEGE:
+        return AttemptAnswer("refused", reason)
+    had_the_right = state.startswith(_PAST_THE_RIGHTS)
+    told = f"{state or 'no answer'}: {reason}"
+    return AttemptAnswer("allowed" if had_the_right else "unanswered", told)
 
 
 def _first_line(error: psycopg.Error) -> str:

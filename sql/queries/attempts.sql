@@ -1,6 +1,38 @@
 -- Attempts that GATE-4 makes as each role and must see refused; each is rolled back.
 -- Names are put in as identifiers.
 
+-- name: attempts_given
+-- The statements of `attempts_tried`, an array of texts.
+SELECT set_config('rubyops.attempts', %(statements)s::jsonb::text, true);
+
+-- name: attempts_tried
+-- Tries each statement in a subtransaction that is undone, and keeps its SQLSTATE and message; 00000
+-- for one that was done. It ends early where statements wait for locks in vain.
+DO $$
+DECLARE
+    answers jsonb := '[]';
+    waited  integer := 0;
+    attempt text;
+BEGIN
+    FOR attempt IN
+        SELECT jsonb_array_elements_text(current_setting('rubyops.attempts')::jsonb) LOOP
+        BEGIN
+            EXECUTE attempt;
+            RAISE EXCEPTION 'done, and rolled back' USING ERRCODE = 'UNDO1';
+        EXCEPTION WHEN OTHERS THEN
+            answers := answers || jsonb_build_array(jsonb_build_array(
+                CASE SQLSTATE WHEN 'UNDO1' THEN '00000' ELSE SQLSTATE END, SQLERRM));
+            waited := waited + (SQLSTATE = '55P03')::integer;
+        END;
+        EXIT WHEN waited >= 3;
+    END LOOP;
+    PERFORM set_config('rubyops.answers', answers::text, true);
+END $$;
+
+-- name: attempts_answers
+-- The answers of `attempts_tried`, [[SQLSTATE, message]], in the order of the statements.
+SELECT current_setting('rubyops.answers')::jsonb AS answers;
+
 -- name: attempt_insert
 -- Needs INSERT on the table or on any of its columns.
 INSERT INTO {table} DEFAULT VALUES;
