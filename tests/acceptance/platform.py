@@ -425,12 +425,13 @@ class Live:
             database="control",
         )
         well = {(row["process"], row["copy"], row["pid"]) for row in rows}
+        if len(well) != len(PROCESSES) * self.environment.copies:
+            return False
         running = {
             (copy.process, copy.number, copy.pid) for copy in self.driver.copies() if copy.pid
         }
-        everything = len(PROCESSES) * self.environment.copies
-        green = len(well) == everything and running <= well
-        return green and (not events or (self._unpublished() == 0 and self._unread() == 0))
+        settled = not events or (self._unpublished() == 0 and self._unread() == 0)
+        return running <= well and settled
 
     def _unpublished(self) -> int:
         tables = ("wallet.wallet_outbox", "rolling.rolling_outbox")
