@@ -77,9 +77,10 @@ class Player:
             transaction_id,
             canary_token,
         )
-        return self.money.perform(
+        status, answer = self.money.perform(
             request, Reads(**reads), lambda state, pair: rule(request, command, state, pair)
         )
+        return status, dict(answer)
 
 
 @pytest.fixture

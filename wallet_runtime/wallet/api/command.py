@@ -57,10 +57,10 @@ def perform(
         confirm_not_frozen(context, request, decision)
         return decision
 
-    status, answer = money_of(context.database).perform(request, reads, decide)
+    status, told = money_of(context.database).perform(request, reads, decide)
     if status >= 400:
-        answer = answer | {"request_id": call.request_id}
-    return Answer(status, answer)
+        return Answer(status, {**told, "request_id": call.request_id})
+    return Answer(status, told)
 
 
 def batch_item(
@@ -97,7 +97,7 @@ def batch_result(request_id: str, result: Result) -> dict[str, Any]:
     return {
         "request_id": request_id,
         "status": status,
-        "body": answer if status < 400 else answer | {"request_id": request_id},
+        "body": answer if status < 400 else {**answer, "request_id": request_id},
     }
 
 

@@ -16,6 +16,7 @@ from wallet_runtime.contract.money import CASH_AVAILABLE
 from wallet_runtime.contract.persons import Person
 from wallet_runtime.plumbing.errors import Forbidden, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import AdjustmentAnswer
 from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
 from wallet_runtime.wallet.domain.locks import relocked
@@ -194,15 +195,15 @@ def _decided(
     return AdjustmentDecided(wanted.adjustment_id, state, person.name, person.key_id)
 
 
-def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> dict[str, object]:
-    return {
-        "adjustment_id": wanted.adjustment_id,
-        "state": state,
-        "account": wanted.account,
-        "direction": "credit" if wanted.amount > 0 else "debit",
-        "amount": format_amount(abs(wanted.amount), wanted.currency),
-        "currency": wanted.currency,
-        "reason": wanted.reason,
-        "requested_by": wanted.requested_by,
-        "decided_by": decided_by,
-    }
+def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> AdjustmentAnswer:
+    return AdjustmentAnswer(
+        adjustment_id=wanted.adjustment_id,
+        state=state,
+        account=wanted.account,
+        direction="credit" if wanted.amount > 0 else "debit",
+        amount=format_amount(abs(wanted.amount), wanted.currency),
+        currency=wanted.currency,
+        reason=wanted.reason,
+        requested_by=wanted.requested_by,
+        decided_by=decided_by,
+    )

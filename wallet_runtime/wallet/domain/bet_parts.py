@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons
+from wallet_runtime.wallet.domain.answers import BetAnswer
 from wallet_runtime.wallet.domain.decision import funding_parts, shares_json
 from wallet_runtime.wallet.domain.events import BetEnded
 from wallet_runtime.wallet.domain.obligations import PROMO
@@ -68,17 +69,17 @@ def negative(shares: Iterable[Share]) -> tuple[Share, ...]:
     return tuple(Share(share.account, -share.amount) for share in shares)
 
 
-def body(bet: Authorization, state: str, payout: int | None) -> dict[str, object]:
+def body(bet: Authorization, state: str, payout: int | None) -> BetAnswer:
     """Show a bet in an answer."""
-    return {
-        "authorization_id": bet.authorization_id,
-        "bet_id": bet.bet_id,
-        "state": state,
-        "stake": format_amount(bet.stake, bet.currency),
-        "payout": None if payout is None else format_amount(payout, bet.currency),
-        "currency": bet.currency,
-        "funding": shares_json(bet.funding, bet.currency),
-    }
+    return BetAnswer(
+        authorization_id=bet.authorization_id,
+        bet_id=bet.bet_id,
+        state=state,
+        stake=format_amount(bet.stake, bet.currency),
+        payout=None if payout is None else format_amount(payout, bet.currency),
+        currency=bet.currency,
+        funding=shares_json(bet.funding, bet.currency),
+    )
 
 
 def ended(bet: Authorization, payout: int) -> BetEnded:

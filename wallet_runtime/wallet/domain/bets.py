@@ -8,6 +8,7 @@ from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import bet_parts, coupons, funding, locks, turnover
+from wallet_runtime.wallet.domain.answers import BetAnswer
 from wallet_runtime.wallet.domain.bet_refusals import (
     AUTHORIZE,
     ROLLBACK,
@@ -262,14 +263,14 @@ def _authorized(
         funding=shares,
         policy_snapshot=snapshot,
     )
-    body = {
-        "authorization_id": str(request.transaction_id),
-        "bet_id": command.bet_id,
-        "state": "AUTHORIZED",
-        "stake": format_amount(command.stake, currency),
-        "currency": currency,
-        "funding": shares_json(shares, currency),
-    }
+    body = BetAnswer(
+        authorization_id=str(request.transaction_id),
+        bet_id=command.bet_id,
+        state="AUTHORIZED",
+        stake=format_amount(command.stake, currency),
+        currency=currency,
+        funding=shares_json(shares, currency),
+    )
     return Decision(
         command=AUTHORIZE,
         status=200,
@@ -315,12 +316,12 @@ def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePa
         funding=(),
         policy_snapshot=PolicySnapshot(),
     )
-    body = {
-        "authorization_id": str(request.transaction_id),
-        "bet_id": command.bet_id,
-        "state": "TOMBSTONE",
-        "currency": currency,
-    }
+    body = BetAnswer(
+        authorization_id=str(request.transaction_id),
+        bet_id=command.bet_id,
+        state="TOMBSTONE",
+        currency=currency,
+    )
     return Decision(
         command=ROLLBACK,
         status=200,

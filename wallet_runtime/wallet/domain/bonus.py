@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import BonusAnswer, BonusEndAnswer
 from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.locks import earned_part, relocked
@@ -81,15 +82,15 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
     )
     required = require_turnover(request, pair, wanted)
     record = BonusIssued(bucket.code, command.amount, command.reference, required.rolling_id)
-    body = {
-        "bonus_id": str(request.transaction_id),
-        "state": "ISSUED",
-        "bucket": bucket.code,
-        "amount": format_amount(command.amount, command.currency),
-        "currency": command.currency,
-        "reference": command.reference,
-        "rolling_id": required.rolling_id,
-    }
+    body = BonusAnswer(
+        bonus_id=str(request.transaction_id),
+        state="ISSUED",
+        bucket=bucket.code,
+        amount=format_amount(command.amount, command.currency),
+        currency=command.currency,
+        reference=command.reference,
+        rolling_id=required.rolling_id,
+    )
     account = pair.topology.account(bucket.code)
     return Decision(
         command=ISSUE,
@@ -164,10 +165,9 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
     if earned and left > 0:
         return refuse_open_turnover(EXPIRE, owed, left, bonus.currency, pair)
     released, legs = release(bonus.account, target, earned, owed.cap, bonus.currency)
-    ended = _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held - earned)
+    ended = _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held - earned, released)
     return replace(
         ended,
-        body=ended.body | {"released": format_amount(released, bonus.currency)},
         legs=(*legs, *ended.legs),
         locks=relocked(state, {bonus.account: -held}),
         transfers=release_record(request, bonus.account, target, released),
@@ -192,15 +192,18 @@ def _ended(  # noqa: PLR0913
     pair: ActivePair,
     target: str,
     amount: int,
+    released: int | None = None,
 ) -> Decision:
     taken = amount if bonus.state == "ISSUED" else 0
-    body = {
-        "bonus_id": bonus.bonus_id,
-        "state": target,
-        "taken_back": format_amount(taken, bonus.currency),
-        "currency": bonus.currency,
-        "reference": bonus.reference,
-    }
+    body = BonusEndAnswer(
+        bonus_id=bonus.bonus_id,
+        state=target,
+        taken_back=format_amount(taken, bonus.currency),
+        currency=bonus.currency,
+        reference=bonus.reference,
+    )
+    if released is not None:
+        body["released"] = format_amount(released, bonus.currency)
     if bonus.state == target:
         return unchanged(command, pair.reference, body)
     ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"

@@ -8,6 +8,7 @@ from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
 from wallet_runtime.contract.money import CASH_AVAILABLE, CASH_PENDING
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import CashAnswer, CashTransactionAnswer
 from wallet_runtime.wallet.domain.decision import Decision, cash_balance, event, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.events import DepositApproved, WithdrawApproved
@@ -98,10 +99,10 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
     return Decision(
         command=DEPOSIT,
         status=200,
-        body={
-            "transaction": _shown(request, "deposit", "captured", command.amount, money),
-            "balance": cash,
-        },
+        body=CashAnswer(
+            transaction=_shown(request, "deposit", "captured", command.amount, money),
+            balance=cash,
+        ),
         pair=pair.reference,
         starts_new=True,
         legs=(*captured, *paid_in.legs),
@@ -127,11 +128,11 @@ def to_bucket(request: Request, command: ToBucket, state: State, pair: ActivePai
     return Decision(
         command=TO_BUCKET,
         status=200,
-        body={
-            "transfer_id": str(request.transaction_id),
-            "bucket": bucket.code,
-            "balance": cash_balance(state, command.currency, available=-command.amount),
-        },
+        body=CashAnswer(
+            transfer_id=str(request.transaction_id),
+            bucket=bucket.code,
+            balance=cash_balance(state, command.currency, available=-command.amount),
+        ),
         pair=pair.reference,
         starts_new=True,
         legs=paid_in.legs,
@@ -152,10 +153,10 @@ def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair)
     return Decision(
         command=TO_CASH,
         status=200,
-        body={
-            "transfer_id": str(request.transaction_id),
-            "balance": cash_balance(state, command.currency, available=command.amount),
-        },
+        body=CashAnswer(
+            transfer_id=str(request.transaction_id),
+            balance=cash_balance(state, command.currency, available=command.amount),
+        ),
         pair=pair.reference,
         starts_new=True,
         legs=(
@@ -182,14 +183,14 @@ def request_withdrawal(
     return Decision(
         command=REQUEST,
         status=200,
-        body={
-            "transaction": _shown(
+        body=CashAnswer(
+            transaction=_shown(
                 request, "withdrawal", "requested", command.amount, command.currency
             ),
-            "balance": cash_balance(
+            balance=cash_balance(
                 state, command.currency, available=-command.amount, pending=command.amount
             ),
-        },
+        ),
         pair=pair.reference,
         starts_new=True,
         legs=(
@@ -251,7 +252,8 @@ def _move(
     held = state.cash_transaction
     if held is None or held.type != "withdrawal" or held.player_id != str(request.player_id):
         raise TransactionNotFound
-    answer = {"transaction": {"tx_id": held.transaction_id, "type": held.type, "state": target}}
+    moved = CashTransactionAnswer(tx_id=held.transaction_id, type=held.type, state=target)
+    answer = CashAnswer(transaction=moved)
     if held.state == target:
         return unchanged(name, pair.reference, answer)
     if target not in TRANSITIONS.get(held.state, ()):
@@ -327,9 +329,16 @@ def _normal_bucket(pair: ActivePair, code: str) -> Bucket:
     return bucket
 
 
-def _shown(request: Request, kind: str, state: str, amount: int, currency: str) -> dict[str, str]:
-    shown = {"tx_id": str(request.transaction_id), "type": kind, "state": state}
-    return shown | {"amount": format_amount(amount, currency), "currency": currency}
+def _shown(
+    request: Request, kind: str, state: str, amount: int, currency: str
+) -> CashTransactionAnswer:
+    return CashTransactionAnswer(
+        tx_id=str(request.transaction_id),
+        type=kind,
+        state=state,
+        amount=format_amount(amount, currency),
+        currency=currency,
+    )
 
 
 def _blocked(state: State) -> bool:

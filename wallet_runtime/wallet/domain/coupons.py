@@ -13,6 +13,7 @@ import msgspec
 from wallet_runtime.contract.providers import LIVE, PROVIDER_TYPES, PROVIDERS, SLOTS, SPORTS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import CouponAnswer, CouponEndAnswer, RollingAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
 from wallet_runtime.wallet.domain.events import RollingCompleted, RollingRequired
@@ -189,17 +190,17 @@ def _refuse_issue(
     return _refuse(ISSUE, pair, code, message, starts_new=True, **details) if code else None
 
 
-def _issued_body(command: Issue, grant_id: str, rolling_id: str) -> dict[str, object]:
-    return {
-        "grant_id": grant_id,
-        "coupon_log_id": command.coupon_log_id,
-        "state": "ACTIVE",
-        "amount": format_amount(command.amount, command.currency),
-        "currency": command.currency,
-        "scope": msgspec.to_builtins(command.scope),
-        "expires_at": command.expires_at,
-        "rolling_id": rolling_id,
-    }
+def _issued_body(command: Issue, grant_id: str, rolling_id: str) -> CouponAnswer:
+    return CouponAnswer(
+        grant_id=grant_id,
+        coupon_log_id=command.coupon_log_id,
+        state="ACTIVE",
+        amount=format_amount(command.amount, command.currency),
+        currency=command.currency,
+        scope=msgspec.to_builtins(command.scope),
+        expires_at=command.expires_at,
+        rolling_id=rolling_id,
+    )
 
 
 def reverse(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
@@ -285,13 +286,13 @@ def _take_back(
 ) -> Decision:
     """Close a grant and its rolling; a grant that was closed this way before stays as it is."""
     taken = grant.balance if grant.state == "ACTIVE" else 0
-    body = {
-        "grant_id": grant.grant_id,
-        "coupon_log_id": grant.coupon_log_id,
-        "state": target,
-        "taken_back": format_amount(taken, grant.currency),
-        "currency": grant.currency,
-    }
+    body = CouponEndAnswer(
+        grant_id=grant.grant_id,
+        coupon_log_id=grant.coupon_log_id,
+        state=target,
+        taken_back=format_amount(taken, grant.currency),
+        currency=grant.currency,
+    )
     if grant.state == target:
         return unchanged(command, pair.reference, body)
     if grant.state != "ACTIVE":
@@ -369,13 +370,13 @@ def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair
     )
 
 
-def _completed_body(owed: Obligation, released: int, currency: str) -> dict[str, object]:
-    return {
-        "rolling_id": owed.rolling_id,
-        "state": "COMPLETED",
-        "released": format_amount(released, currency),
-        "currency": currency,
-    }
+def _completed_body(owed: Obligation, released: int, currency: str) -> RollingAnswer:
+    return RollingAnswer(
+        rolling_id=owed.rolling_id,
+        state="COMPLETED",
+        released=format_amount(released, currency),
+        currency=currency,
+    )
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:

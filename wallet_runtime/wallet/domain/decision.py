@@ -1,10 +1,10 @@
 """Decisions of the rules: an answer, and the records to write. A refusal writes none."""
 
-from typing import Any
 from uuid import uuid5
 
 from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import AccountShare, Answer, CashBalance, Refusal
 from wallet_runtime.wallet.domain.events import EVENT_TYPES, FundingPart, Payload
 from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, OutboxEvent, Records
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, Share, State
@@ -21,7 +21,7 @@ class Decision(Records, frozen=True, kw_only=True):
 
     command: str
     status: int
-    body: dict[str, Any]
+    body: Answer
     pair: PairReference
     starts_new: bool
     legs: tuple[Leg, ...] = ()
@@ -45,13 +45,13 @@ def refuse(
 ) -> Decision:
     """Build a business refusal: it moves nothing, and repeats get the same answer."""
     reference = pair if isinstance(pair, PairReference) else pair.reference
-    body = {"status": status, "code": code, "message": message, "details": details}
+    body = Refusal(status=status, code=code, message=message, details=details)
     return Decision(
         command=command, status=status, body=body, pair=reference, starts_new=starts_new
     )
 
 
-def unchanged(command: str, pair: PairReference, body: dict[str, Any]) -> Decision:
+def unchanged(command: str, pair: PairReference, body: Answer) -> Decision:
     """Build the answer to a command that finds all done: it writes nothing."""
     return Decision(command=command, status=200, body=body, pair=pair, starts_new=False)
 
@@ -63,10 +63,10 @@ def event(request: Request, payload: Payload, index: int = 0) -> OutboxEvent:
     return OutboxEvent(event_id, event_type, request.player_id.int % PARTITIONS, payload)
 
 
-def shares_json(shares: tuple[Share, ...], currency: str) -> list[dict[str, str]]:
+def shares_json(shares: tuple[Share, ...], currency: str) -> list[AccountShare]:
     """Show shares on the wire: accounts with amounts in major units."""
     return [
-        {"account": share.account, "amount": format_amount(share.amount, currency)}
+        AccountShare(account=share.account, amount=format_amount(share.amount, currency))
         for share in shares
     ]
 
@@ -83,12 +83,12 @@ def _funding_part(share: Share) -> FundingPart:
 
 def cash_balance(
     state: State, currency: str, *, available: int = 0, pending: int = 0
-) -> dict[str, str]:
+) -> CashBalance:
     """Show the cash balance after a command that changes it by `available` and `pending`."""
     free = (state.cash.available if state.cash else 0) + available
     held = (state.cash.pending if state.cash else 0) + pending
-    return {
-        "available_real": format_amount(free, currency),
-        "held_real": format_amount(held, currency),
-        "total_real": format_amount(free + held, currency),
-    }
+    return CashBalance(
+        available_real=format_amount(free, currency),
+        held_real=format_amount(held, currency),
+        total_real=format_amount(free + held, currency),
+    )

@@ -12,6 +12,7 @@ from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
 from wallet_runtime.contract.money import POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
+from wallet_runtime.wallet.domain.answers import PointsAnswer, PointsTransferAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, PointsTarget
 from wallet_runtime.wallet.domain.events import PointsTransferred
@@ -121,12 +122,6 @@ def _redeemed(
     required: Required,
 ) -> Decision:
     source, target = _account(pair), pair.topology.account(command.target)
-    moved = {
-        "points": str(command.points),
-        "target": command.target,
-        "currency": currency,
-        "rolling_id": required.rolling_id,
-    }
     record = TransferRecord(str(request.transaction_id), "POINTS", source, target, value)
     announced = PointsTransferred(
         points=str(command.points),
@@ -138,12 +133,15 @@ def _redeemed(
     return Decision(
         command=TRANSFER,
         status=200,
-        body={
-            "transfer_id": str(request.transaction_id),
-            "state": "COMPLETED",
-            "amount": format_amount(value, currency),
-        }
-        | moved,
+        body=PointsTransferAnswer(
+            transfer_id=str(request.transaction_id),
+            state="COMPLETED",
+            amount=format_amount(value, currency),
+            points=str(command.points),
+            target=command.target,
+            currency=currency,
+            rolling_id=required.rolling_id,
+        ),
         pair=pair.reference,
         starts_new=True,
         legs=(
@@ -167,12 +165,12 @@ def _moved(
     delta: int,
     counter: str,
 ) -> Decision:
-    body = {
-        "transaction_id": str(request.transaction_id),
-        "points": str(command.points),
-        "held": str(_held(state, pair) + delta),
-        "reference": command.reference,
-    }
+    body = PointsAnswer(
+        transaction_id=str(request.transaction_id),
+        points=str(command.points),
+        held=str(_held(state, pair) + delta),
+        reference=command.reference,
+    )
     return Decision(
         command=name,
         status=200,

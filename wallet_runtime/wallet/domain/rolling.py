@@ -11,6 +11,7 @@ from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import coupons, locks
+from wallet_runtime.wallet.domain.answers import RollingAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.events import RollingCompleted
 from wallet_runtime.wallet.domain.obligations import (
@@ -116,10 +117,11 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     released, legs = release(owed.account, target, part, owed.cap, currency)
     taken = state.balance(owed.account) - part if given else 0
     body = _body(owed, state, released, command.state)
+    body["taken_back"] = format_amount(taken, currency)
     return Decision(
         command=CLOSE,
         status=200,
-        body=body | {"taken_back": format_amount(taken, currency)},
+        body=body,
         pair=pair.reference,
         starts_new=False,
         legs=(*legs, *_taken_back(owed.account, taken, currency)),
@@ -234,16 +236,14 @@ def _completed(
     )
 
 
-def _body(
-    owed: Obligation, state: State, released: int, ended: str = "COMPLETED"
-) -> dict[str, object]:
+def _body(owed: Obligation, state: State, released: int, ended: str = "COMPLETED") -> RollingAnswer:
     currency = _currency(state)
-    return {
-        "rolling_id": owed.rolling_id,
-        "state": ended,
-        "released": format_amount(released, currency),
-        "currency": currency,
-    }
+    return RollingAnswer(
+        rolling_id=owed.rolling_id,
+        state=ended,
+        released=format_amount(released, currency),
+        currency=currency,
+    )
 
 
 def _currency(state: State) -> str:

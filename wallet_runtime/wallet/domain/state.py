@@ -3,11 +3,12 @@
 Amounts are minor units.
 """
 
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from wallet_runtime.wallet.domain.answers import Answer
 from wallet_runtime.wallet.domain.documents import GRANT, Policy, ScopeKind, Topology
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 
@@ -32,7 +33,7 @@ class Stored(msgspec.Struct, frozen=True):
 
     fingerprint: str
     status: int
-    body: dict[str, Any]
+    body: Answer
 
 
 class Player(msgspec.Struct, frozen=True):

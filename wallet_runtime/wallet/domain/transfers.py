@@ -21,6 +21,7 @@ from wallet_runtime.contract.providers import LIVE, SPORTS
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain import locks
+from wallet_runtime.wallet.domain.answers import TransferAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, Topology, TransferEdge
 from wallet_runtime.wallet.domain.events import CarriedRolling, TransferCompleted
@@ -159,16 +160,15 @@ def legacy_transfer(
             state,
             pair,
         )
-    body = {
-        "transfer_id": str(request.transaction_id),
-        "state": "NOOP",
-        "from_bucket": source.code,
-        "to_bucket": target.code,
-    }
-    moved = {"amount": format_amount(0, command.currency), "currency": command.currency}
-    return Decision(
-        command=TRANSFER, status=200, body=body | moved, pair=pair.reference, starts_new=True
+    body = TransferAnswer(
+        transfer_id=str(request.transaction_id),
+        state="NOOP",
+        from_bucket=source.code,
+        to_bucket=target.code,
+        amount=format_amount(0, command.currency),
+        currency=command.currency,
     )
+    return Decision(command=TRANSFER, status=200, body=body, pair=pair.reference, starts_new=True)
 
 
 def _carry(
@@ -243,17 +243,17 @@ def _transferred(
     if edge.rolling == "generate":
         generated = _generated(request, command, pair, target, carried)
     currency = command.currency
-    body = {
-        "transfer_id": str(request.transaction_id),
-        "state": "COMPLETED",
-        "from_bucket": command.from_bucket,
-        "to_bucket": target.code,
-        "amount": format_amount(command.amount, currency),
-        "currency": currency,
-        "rolling": edge.rolling,
-        "rollings": [each.becomes for each in carried.rollings]
+    body = TransferAnswer(
+        transfer_id=str(request.transaction_id),
+        state="COMPLETED",
+        from_bucket=command.from_bucket,
+        to_bucket=target.code,
+        amount=format_amount(command.amount, currency),
+        currency=currency,
+        rolling=edge.rolling,
+        rollings=[each.becomes for each in carried.rollings]
         + ([generated.rolling_id] if generated.rolling_id else []),
-    }
+    )
     record = TransferRecord(
         str(request.transaction_id), "EDGE", source_account, target_account, command.amount
     )

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
 from wallet_runtime.wallet.domain import bet_parts, bets, funding, locks
+from wallet_runtime.wallet.domain.answers import WinAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse, shares_json, unchanged
 from wallet_runtime.wallet.domain.documents import NO_LIMIT
 from wallet_runtime.wallet.domain.events import WinConfirmed, WinTakenBack
@@ -351,15 +352,15 @@ def _event(request: Request, kind: type[WinConfirmed | WinTakenBack], win: Win) 
     return event(request, payload)
 
 
-def _body(win: Win, state: str) -> dict[str, object]:
-    return {
-        "win_id": win.win_id,
-        "transaction_id": win.provider_transaction_id,
-        "state": state,
-        "amount": format_amount(win.amount, win.currency),
-        "currency": win.currency,
-        "paid_to": shares_json(win.shares, win.currency),
-    }
+def _body(win: Win, state: str) -> WinAnswer:
+    return WinAnswer(
+        win_id=win.win_id,
+        transaction_id=win.provider_transaction_id,
+        state=state,
+        amount=format_amount(win.amount, win.currency),
+        currency=win.currency,
+        paid_to=shares_json(win.shares, win.currency),
+    )
 
 
 def _kept(account: str, win: Win, state: State) -> int:

@@ -10,7 +10,6 @@ other, in the order given.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -18,6 +17,7 @@ from wallet_runtime.contract import sqlstates
 from wallet_runtime.plumbing.errors import ApiError, FencingTokenOvertaken, ServiceBusy
 from wallet_runtime.plumbing.runtime import failpoint
 from wallet_runtime.plumbing.runtime.database import BUSY_STATES, DatabaseSession
+from wallet_runtime.wallet.domain.answers import Answer
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 from wallet_runtime.wallet.domain.state import Request, State
@@ -28,7 +28,7 @@ from wallet_runtime.wallet.store.outcomes import FAILED, Outcome, read_outcomes
 
 COMMANDS_MAX = 50
 SECONDS_MAX = 10.0
-Result = tuple[int, dict[str, Any]] | ApiError
+Result = tuple[int, Answer] | ApiError
 
 
 @dataclass

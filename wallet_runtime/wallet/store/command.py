@@ -1,11 +1,11 @@
 """A decided command in the words of `wallet.command`: as parameters, or as JSON of a batch."""
 
-from typing import Any
 from uuid import UUID
 
 from msgspec import json
 from msgspec.structs import asdict, astuple
 
+from wallet_runtime.wallet.domain.answers import Answer
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, Records, Written
@@ -45,7 +45,7 @@ class Command(Written, frozen=True):
     command: str
     starts_new: bool
     status: int
-    body: dict[str, Any]
+    body: Answer
     legs: tuple[Leg, ...]
     bet: BetOpened | BetClosed | None
     records: Records | None

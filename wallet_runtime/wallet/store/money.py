@@ -11,7 +11,6 @@ anew.
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -31,6 +30,7 @@ from wallet_runtime.plumbing.errors import (
 )
 from wallet_runtime.plumbing.runtime import failpoint, fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseError, DatabaseSession
+from wallet_runtime.wallet.domain.answers import Answer
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
@@ -143,7 +143,7 @@ class Money:
         self.player_cache = PlayerStateCache(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
-    def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, dict[str, Any]]:
+    def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, Answer]:
         """Carry one command out once and for all; return its final status and body.
 
         `reads` names what to read beside the player, as `wallet.read_state` and
@@ -159,7 +159,7 @@ class Money:
 
     def _by_reading(
         self, session: DatabaseSession, request: Request, reads: Reads, decide: Decide
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[int, Answer]:
         """Read, decide and apply until the world stands still in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
         # A try that an activation overtook says nothing of the player, so it is not counted: only
@@ -192,7 +192,7 @@ class Money:
 
     def _optimistic(
         self, session: DatabaseSession, request: Request, known: CacheEntry, decide: Decide
-    ) -> tuple[int, dict[str, Any]] | None:
+    ) -> tuple[int, Answer] | None:
         """Decide a new bet on what this copy knows of the player, and apply it.
 
         None where it has to be read after all.
@@ -344,7 +344,7 @@ def refusal(sqlstate: str, message: str) -> ApiError:
     return InvariantRefused(details={"sqlstate": sqlstate})
 
 
-def answer(decision: Decision, outcome: Outcome) -> tuple[int, dict[str, Any]]:
+def answer(decision: Decision, outcome: Outcome) -> tuple[int, Answer]:
     """Return an applied decision's answer; raise `Maintenance` for one that a freeze stopped."""
     if outcome.outcome == FROZEN:
         COMMANDS.labels(decision.command, "frozen").inc()
@@ -353,7 +353,7 @@ def answer(decision: Decision, outcome: Outcome) -> tuple[int, dict[str, Any]]:
     return decision.status, decision.body
 
 
-def replay(request: Request, stored: Stored) -> tuple[int, dict[str, Any]]:
+def replay(request: Request, stored: Stored) -> tuple[int, Answer]:
     """Return what this request id was answered before, or raise `PayloadMismatch`."""
     if stored.fingerprint != request.fingerprint:
         MISMATCHES.inc()

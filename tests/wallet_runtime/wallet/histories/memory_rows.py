@@ -1,6 +1,7 @@
 """Rows of the store in memory, and changes that happen around the commands."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from wallet_runtime.wallet.domain.state import (
     Win,
 )
 
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, Mapping[str, Any]]
 PAST = "2001-01-01T00:00:00Z"
 COUNTERS = ("PSP", "HOUSE", "PROMO", "OPENING", "ADJ", "ISSUED", "REDEEMED", "EXPIRED")
 
