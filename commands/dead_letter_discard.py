@@ -18,10 +18,10 @@ from wallet_runtime.contract.processes import ROLLING_SERVICE
 
 @dataclass(frozen=True)
 class Params:
-    """The number of the dead letter, and why it is never to be applied."""
+    """The number of the dead letter, and the reason for its discard."""
 
     number: int = option("the number that `rubyops events dead-letter list` shows")
-    reason: str = option("why the event is never to be applied; the person who confirms reads it")
+    reason: str = option("the reason for the discard; the person who confirms it reads it")
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:

@@ -1,7 +1,7 @@
-"""Every account agrees with the tip of its ledger, and every chain of ledger rows is sound.
+"""Every balance is that of the account's newest ledger row, and every chain of rows is intact.
 
-Accounts are buckets, grants and cash. When it fails, money was changed past the ledger, or a ledger
-row was rewritten. Nothing corrects this: find the cause first.
+Accounts are buckets, grants and cash. A failure means that a balance was changed without a ledger
+row, or that a ledger row was rewritten. No program corrects it: find the cause first.
 """
 
 from checks._answer import SAMPLES, account_of, none_may_break

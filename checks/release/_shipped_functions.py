@@ -1,4 +1,4 @@
-"""The functions that this checkout's files create, held against those that the database has.
+"""Compares the functions that this checkout's files create with those of the database.
 
 A replaced body writes what it likes under a trusted name, and so does a body that looks names up
 in another schema. The database is no witness of what a function should be; the files are.

@@ -1,4 +1,4 @@
-"""The views that this checkout's files create, held against those that the database has.
+"""Compares the views that this checkout's files create with those of the database.
 
 Reconciliation and the gates read drift, sums and conservation from views. A view that leaves rows
 out finds no drift, so money that was written past the wallet would stay unseen.

@@ -1,8 +1,8 @@
-"""GATE-5: settlement and rollback follow the breakdown of acceptance, never today's balances.
+"""GATE-5: settlement and rollback use the funding that was recorded when the bet was accepted.
 
-This check reads recorded bets. The proof needs a bet whose player's balances change in between;
-`rubyops gate` plays it on a canary. When it fails, a rollback gives money to a source that did not
-pay.
+This check reads recorded bets. `rubyops gate` also plays a bet of a canary player whose balances
+change between its acceptance and its end. A failure means that a rollback gives money to a source
+that did not pay.
 """
 
 from checks._answer import SAMPLES, none_may_break

@@ -78,7 +78,8 @@ def _digest(path: Path) -> bytes:
         elif stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
             content = path.read_bytes()
         else:
-            # Every command line comes here, and such a file is no code: size and time are enough.
+            # Every line of rubyops runs this, so it must be quick. A file so large, or one that is
+            # not regular, is no code: mode, size and time tell whether it has changed.
             content = f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
     except OSError as error:
         content = type(error).__name__.encode()

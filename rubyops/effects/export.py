@@ -19,7 +19,7 @@ class ExportPort(Protocol):
 class ExportTables(Effect[ExportPort]):
     """Copy these wallet tables, in one snapshot, into the environment's export folder.
 
-    A manifest has counts and digests.
+    A manifest beside them records row counts and digests.
     """
 
     tables: tuple[str, ...]

@@ -91,7 +91,7 @@ class RecordingPlatform:
 
 @dataclass(frozen=True)
 class RecordingFreeze:
-    """Changes the freeze in a real `control`; there is no fence row to follow it."""
+    """A test double: it changes the freeze in a real `control` database, and no fence row."""
 
     recorder: Recorder
     control: ControlDatabase

@@ -81,7 +81,7 @@ class DocumentsView(View):
 
 
 class Violation(TypedDict):
-    """A rule that a document breaks, and where, as wallet_service tells it."""
+    """A rule that a document breaks and the path in it, as wallet_service reports them."""
 
     rule: str
     path: str

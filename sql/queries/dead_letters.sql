@@ -1,8 +1,9 @@
--- Dead letters of a consumer, once for each of sql.owners.CONSUMERS: `{consumer}` is its schema.
+-- Dead letters: a template of statements. `sql.owners` fills it in once for each consumer of
+-- CONSUMERS; `{consumer}` is the name of its schema.
 
 -- name: {consumer}_dead_letter_add
--- Keep an entry that cannot be applied, or that waits behind one, while this copy holds the lease.
--- A repeat changes nothing.
+-- Keep an entry that cannot be applied, or that waits behind a dead letter of its player, if this
+-- copy of the process holds the lease of the partition. A repeat changes nothing.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s

@@ -2,7 +2,7 @@
 -- transaction.
 
 -- name: definitions_begin
--- Make the record of what is applied.
+-- Make the table that tells which definitions are applied, by digest.
 CREATE TABLE IF NOT EXISTS public.applied_definitions (
     kind       text PRIMARY KEY,
     digest     text NOT NULL,

@@ -16,7 +16,7 @@ ACCOUNT = f"RUBY_SPLIT_V1/{BUCKET}"
 
 @dataclass(frozen=True)
 class Damage:
-    """Money of one account that was changed past the ledger, and the words of a report about it."""
+    """Money of one account that was changed without a ledger row, and the words of its report."""
 
     player: Player
     expected: int

@@ -73,7 +73,7 @@ def rule(process: str, name: str) -> Plant:
 
 @contextmanager
 def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
-    """Move a unit from one player's bucket to another's of the same brand, past the ledger.
+    """Move a unit from one player's bucket to another's of the same brand, without a ledger row.
 
     No total shows it.
     """

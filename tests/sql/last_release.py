@@ -1,8 +1,8 @@
-"""The schema of the last release: its definitions in an archive, and its revisions by number.
+"""The schema of the last release. An archive keeps its definitions and its last revision's number.
 
 `python -m tests.sql.last_release` makes the archive of this checkout, when a release is cut. The
-revisions are not in it: a released one never changes (`test_revisions.py`), so the checkout's own
-are those of the release, up to the number that the archive keeps.
+archive has no revisions. A released one never changes (`test_revisions.py`), so those of the
+checkout up to that number are the release's.
 """
 
 import io

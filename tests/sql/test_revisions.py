@@ -21,7 +21,8 @@ ADVICE = (
     "statements. A revision that is new gets its lines in tests/data/revisions.sha256 "
     "(sha256sum FILE)."
 )
-# Indexes and constraints call these, so they belong to the tables; a change of one is a revision.
+# Indexes and constraints call these functions, so they are versioned with the tables: to change one
+# takes a new revision.
 OF_TABLES = {"wallet.position", "wallet.person_name"}
 UNVERSIONED = re.compile(
     r"^\s*(?:CREATE\b[^;(]*?\b(?:VIEW|TRIGGER|PROCEDURE)\b|GRANT\b(?!.*pg_)|ALTER FUNCTION\b).*$",

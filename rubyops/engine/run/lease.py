@@ -38,8 +38,8 @@ class Lease:
                 self._lost = error
                 return
             except RubyopsError:
-                # The lease may still hold: the next act asks again and gets the error there.
-                # A busy or hung control database must not end the heartbeat.
+                # The lease may still be valid, so a renewal that failed is no loss of it. The next
+                # effect asks `control` again, and raises the error if the lease is lost.
                 continue
 
     def __enter__(self) -> "Lease":

@@ -19,7 +19,7 @@ from wallet_runtime.rolling.worker.switches import read_switches
 
 @pytest.fixture
 def wallet_service() -> FarService:
-    """The wallet's place, where the test says what is answered."""
+    """A stub of wallet_service; the test sets its answers."""
     return FarService(WALLET_SERVICE)
 
 

@@ -1,6 +1,6 @@
 """Transfers, bonuses, points, adjustments and releases.
 
-What each decision moves, and what is refused.
+Each decision is compared with the balances that it must change; wrong commands are refused.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
 """Histories of money commands.
 
-An executable model, the two things it is held against, and the bugs that it must catch.
+An executable model, the two programs that are compared with it, and bugs that it must catch.
 """

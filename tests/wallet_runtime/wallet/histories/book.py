@@ -1,6 +1,6 @@
 """The book of accounts that every command writes in: a wallet's duties, said a second time.
 
-The model is held against the product, so nothing here, in `bets`, `promotions` or `model` may
+The model is compared with the product, so nothing here, in `bets`, `promotions` or `model` may
 import it: a fault in a shared rule would cancel out. Amounts are minor units; accounts are named as
 the ledger names them.
 """

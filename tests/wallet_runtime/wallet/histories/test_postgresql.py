@@ -1,4 +1,7 @@
-"""200 histories of 50 and more commands on PostgreSQL, held against the model (SPEC 1.2, 1.3)."""
+"""Plays 200 generated histories of 50 or more commands, and compares PostgreSQL with the model.
+
+SPEC 1.2 and 1.3.
+"""
 
 import psycopg
 import pytest

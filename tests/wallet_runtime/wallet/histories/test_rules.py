@@ -1,4 +1,7 @@
-"""2,000 histories of 50 and more commands on the rules, held against the model (SPEC 1.2, 1.3)."""
+"""Plays 2,000 generated histories of 50 or more commands, and compares the rules with the model.
+
+SPEC 1.2 and 1.3.
+"""
 
 import pytest
 

@@ -110,7 +110,8 @@ BEGIN
                       ORDER BY k.version DESC LIMIT 1), 0);
 END $$;
 
--- Write changes of what is locked: records.locks = [{account, delta}].
+-- Change the locked amount of accounts (money that may be staked and not withdrawn):
+-- records.locks = [{account, delta}].
 CREATE OR REPLACE FUNCTION wallet.put_locks(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
