@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import playbooks
+from commands import flows
 from rubyops import bootstrap
-from rubyops.registry import PLAYBOOKS
+from rubyops.registry import CHECKS, PLAYBOOKS
 
 FOLDER = Path(playbooks.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -74,6 +75,12 @@ def test_tier_2_follows_the_order_that_keeps_money_safe() -> None:
     assert [name for name in names if name in order[1:]] == order[1:]
     assert names[names.index("stop-consumers") + 1] == "freeze"
     assert names[-2:] == ["canary", "thaw"]
+
+
+def test_every_flow_and_every_gate_that_exists_is_a_step() -> None:
+    assert {name for name in flows.FLOWS if name.startswith("FLOW-")} == FLOWS
+    gates = {name.upper().replace("-0", "-") for name in CHECKS if name.startswith("gate-")}
+    assert gates == COVERS["gate"]
 
 
 def test_the_gate_asks_every_gate_once() -> None:
