@@ -37,6 +37,20 @@ SEALED = """
                             AND t.tgfoid = 'wallet.seal_record'::regproc
 """
 
+PLANNED_EACH_TIME = """
+    SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+     WHERE l.lanname = 'sql' AND p.prosrc ~ '\\m(FROM|INTO|UPDATE)\\s+(wallet|rolling|player)[._]'
+"""
+# Rare, or called once for many rows: these need no plan that is kept.
+RARE = {
+    "rolling.answer_to",
+    "rolling.rollings_between",
+    "rolling.turnover_between",
+    "wallet.compare_rules",
+    "wallet.explain_drift",
+    "wallet.topology_move_obstacles",
+}
+
 
 @pytest.mark.parametrize("kind", definitions.KINDS)
 @pytest.mark.parametrize("which", get_args(Database))
@@ -59,3 +73,12 @@ def test_a_sealed_record_has_its_trigger_on_every_column_but_the_unsealed_ones(
         kinds = connection.execute(SEALED.encode()).fetchall()
     assert len(kinds) > 15
     assert [kind for kind, sealed, watched in kinds if sealed != watched] == []
+
+
+def test_a_function_that_is_called_for_one_player_keeps_its_plan(
+    platform_db: TestDatabase,
+) -> None:
+    """PostgreSQL plans a LANGUAGE sql function that it cannot inline in every transaction."""
+    with psycopg.connect(platform_db.superuser_dsn) as connection:
+        found = connection.execute(PLANNED_EACH_TIME.encode()).fetchall()
+    assert {name.partition("(")[0] for (name,) in found} == RARE
