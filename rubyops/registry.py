@@ -169,7 +169,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "ledger-tips": Entry(
         "checks.money.ledger_tips",
-        "Every account agrees with the tip of its ledger, and every chain of ledger rows is sound.",
+        "Every balance is that of the account's newest ledger row, and every chain of rows is "
+        "intact.",
     ),
     "no-live-authorizations": Entry(
         "checks.money.no_live_authorizations",
@@ -247,8 +248,8 @@ CHECKS: dict[str, Entry] = {
     ),
     "gate-05": Entry(
         "checks.release.gate_05",
-        "GATE-5: settlement and rollback follow the breakdown of acceptance, never today's "
-        "balances.",
+        "GATE-5: settlement and rollback use the funding that was recorded when the bet was "
+        "accepted.",
     ),
     "gate-06": Entry(
         "checks.release.gate_06",
