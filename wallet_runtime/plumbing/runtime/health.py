@@ -44,6 +44,8 @@ class Health:
     ) -> None:
         """Know what to poll; nothing is polled before `start`."""
         self._context = context
+        _confirm_names([loop.name for loop in loops], "loops are named")
+        _confirm_names([name for loop in loops for name in loop.checks], "loops have the check")
         of_loops = {
             name: _without_context(check) for loop in loops for name, check in loop.checks.items()
         }
@@ -113,6 +115,13 @@ class Health:
         while not self._stopping.is_set():
             self.poll()
             self._stopping.wait(POLL_SECONDS)
+
+
+def _confirm_names(names: Sequence[str], what: str) -> None:
+    """Raise ValueError for a name that stands twice: `/health` would tell one of the two."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two {what} {', '.join(twice)}: one would hide the other")
 
 
 def _without_context(check: Callable[[], str]) -> Check:

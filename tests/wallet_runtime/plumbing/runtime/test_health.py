@@ -9,6 +9,7 @@ import pytest
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.control_link import Freeze
 from wallet_runtime.plumbing.runtime.health import OK, Degraded, Health
+from wallet_runtime.plumbing.runtime.loop import Loop
 
 
 def health_of(found: str) -> Health:
@@ -35,3 +36,13 @@ def test_every_verdict_can_be_written_down(found: str, status: str, ready: bool)
         ready,
         status,
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(("a", "a"), "two loops are named a"), (("a", "b"), "two loops have the check order")],
+)
+def test_a_loop_does_not_hide_another(names: tuple[str, str], words: str) -> None:
+    loops = [Loop(name, lambda: 0, 1.0, 1.0, checks={"order": lambda: OK}) for name in names]
+    with pytest.raises(ValueError, match=words):
+        Health(cast(Context, SimpleNamespace()), {}, loops)
