@@ -32,6 +32,9 @@ def fill(text: str, owners: dict[str, str]) -> str:
 
 
 def consumer_tables(consumer: str) -> str:
-    """Return the statements that make a consumer's tables, for the revision that makes one."""
+    """Return the statements that make a consumer's tables.
+
+    A revision that makes a consumer keeps this text: the template changes with later revisions.
+    """
     text = (TEMPLATES / "consumer.sql").read_text(encoding="utf-8")
     return fill(text, {"{consumer}": consumer, "{publisher}": CONSUMERS[consumer]})
