@@ -6,8 +6,8 @@
 SELECT set_config('rubyops.attempts', %(statements)s::jsonb::text, true);
 
 -- name: attempts_tried
--- Tries each statement in a subtransaction that is undone, and keeps its SQLSTATE and message; 00000
--- for one that was done. It ends early where statements wait for locks in vain.
+-- Tries each statement in a subtransaction that is undone, and keeps SQLSTATE and message: 00000
+-- for one that succeeded. It ends early where statements wait for locks in vain.
 DO $$
 DECLARE
     answers jsonb := '[]';
