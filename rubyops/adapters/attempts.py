@@ -53,12 +53,17 @@ def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[Atte
 
 def _answers(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     answers = list[AttemptAnswer]()
+    # Where the server gives no answer for a batch, such as after a timeout, the rest goes alone:
+    # a statement that hangs must not be tried again with each one before it.
+    in_batches = True
     while len(answers) < len(attempts):
         if _unanswered(answers) >= UNANSWERED_MAX or connection.closed:
             rest = len(attempts) - len(answers)
             return answers + [AttemptAnswer("unanswered", "not tried after those before it")] * rest
         part = attempts[len(answers) : len(answers) + TOGETHER_MAX]
-        answers += _together(connection, part) or [_alone(connection, part[0])]
+        told = _together(connection, part) if in_batches else []
+        in_batches = bool(told)
+        answers += told or [_alone(connection, part[0])]
     return answers
 
 

@@ -7,11 +7,11 @@ SELECT set_config('rubyops.attempts', %(statements)s::jsonb::text, true);
 
 -- name: attempts_tried
 -- Tries each statement in a subtransaction that is undone, and keeps SQLSTATE and message: 00000
--- for one that succeeded. It ends early where statements wait for locks in vain.
+-- for one that succeeded. It ends at a statement that waits for a lock in vain.
 DO $$
 DECLARE
     answers jsonb := '[]';
-    waited  integer := 0;
+    waited  boolean := false;
     attempt text;
 BEGIN
     FOR attempt IN
@@ -22,9 +22,9 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             answers := answers || jsonb_build_array(jsonb_build_array(
                 CASE SQLSTATE WHEN 'UNDO1' THEN '00000' ELSE SQLSTATE END, SQLERRM));
-            waited := waited + (SQLSTATE = '55P03')::integer;
+            waited := SQLSTATE = '55P03';
         END;
-        EXIT WHEN waited >= 3;
+        EXIT WHEN waited;
     END LOOP;
     PERFORM set_config('rubyops.answers', answers::text, true);
 END $$;

@@ -191,6 +191,40 @@ def test_a_lock_is_no_refusal_and_ends_the_trying(platform_db: TestDatabase) -> 
     assert try_as(platform_db, "wallet_service", tried[0])[0].outcome == "refused"
 
 
+def test_a_statement_that_hangs_is_tried_in_one_batch_alone(
+    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(
+        platform_db,
+        "CREATE TABLE wallet.slow (balance bigint)",
+        "CREATE FUNCTION public.sleep() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'",
+        "CREATE TRIGGER sleep BEFORE INSERT ON wallet.slow EXECUTE FUNCTION public.sleep()",
+        "GRANT INSERT ON wallet.slow TO wallet_service",
+    )
+    monkeypatch.setattr(attempts, "STATEMENT_TIMEOUT_MS", 200)
+    batches = list[int]()
+    together = attempts._together
+
+    def counted(connection: Any, part: Sequence[Attempt]) -> list[AttemptAnswer]:
+        batches.append(len(part))
+        return together(connection, part)
+
+    monkeypatch.setattr(attempts, "_together", counted)
+    refused, slow = Attempt("attempt_delete", BUCKET), {"table": ("wallet", "slow")}
+    answers = try_as(
+        platform_db,
+        "wallet_service",
+        *[refused] * 5,
+        Attempt("attempt_insert", slow),
+        *[refused] * 2,
+    )
+    told = [answer.outcome for answer in answers]
+    assert told == ["refused"] * 5 + ["unanswered"] + ["refused"] * 2
+    assert answers[5].reason.startswith("57014")
+    assert batches == [8]
+
+
 def test_a_fault_of_the_data_is_a_right_that_was_there(platform_db: TestDatabase) -> None:
     run(platform_db, "GRANT INSERT (balance) ON wallet.wallet_bucket TO wallet_service")
     (answer,) = try_as(platform_db, "wallet_service", Attempt("attempt_insert", BUCKET))
