@@ -48,14 +48,20 @@ class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
         return self.brand_id, self.player_id
 
 
+class _Payload(msgspec.Struct):
+    """The form of every payload, so that an error names the field."""
+
+    payload: Mapping[str, object]
+
+
 def read_event(fields: Mapping[str, str]) -> StreamEvent:
     """Type the fields of a stream entry.
 
     Raises MalformedEvent with the field that is missing or wrong.
     """
+    payload = fields.get("payload", "null")
     try:
-        payload = fields.get("payload", "")
-        msgspec.json.decode(payload, type=dict)
+        msgspec.convert({"payload": msgspec.json.decode(payload)}, _Payload)
         typed = {**fields, "payload": msgspec.Raw(payload)}
         event = msgspec.convert(typed, StreamEvent, strict=False)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:

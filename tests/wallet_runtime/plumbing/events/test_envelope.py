@@ -68,6 +68,12 @@ def test_a_wrong_value_is_no_event(name: str, value: str) -> None:
         read_event({**FIELDS, name: value})
 
 
+@pytest.mark.parametrize("payload", ["[]", "null"])
+def test_a_payload_that_is_no_object_is_named(payload: str) -> None:
+    with pytest.raises(MalformedEvent, match=r"Expected `object`.* at `\$\.payload`"):
+        read_event({**FIELDS, "payload": payload})
+
+
 @pytest.mark.parametrize("amount", ['"1.5"', '"NaN"', "1.5", "null", '"x"'])
 def test_an_amount_that_is_not_a_whole_number_is_refused(amount: str) -> None:
     with pytest.raises(MalformedEvent, match="BET_SETTLED_CONFIRMED"):
