@@ -13,8 +13,8 @@ from tests import cluster as servers
 from tests.cluster import Cluster, TestDatabase
 
 EMBEDDED_ONLY = "embedded_only"
-# Files that take a minute or more, the longest first. The third begins while the first two make
-# their platforms, and the platforms of others are copies of the first one's.
+# Files that take half a minute or more in a whole run, the longest first. The third begins while
+# the first two make their platforms, and the platforms of others are copies of the first one's.
 LONGEST = (
     "acceptance/test_flows_on_split.py",
     "histories/test_postgresql.py",

@@ -21,7 +21,7 @@ from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
 BATCH_ROWS_MAX = 200
 POLL_SECONDS = 0.015
-IDLE_POLL_SECONDS = 0.1  # where nothing happens, looking was a third of a platform's CPU time
+IDLE_POLL_SECONDS = 0.1  # sixty looks a second were a fifth of the CPU time of a platform at rest
 STALLED_SECONDS = 10.0  # several bounded waits for Redis and PostgreSQL
 HEALTH_WINDOW_SECONDS = 10.0
 BACKLOG_INTERVAL_SECONDS = 2.0

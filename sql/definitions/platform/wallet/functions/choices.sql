@@ -1,7 +1,7 @@
 -- Funding choices: what a player wants bets to be paid from.
 
--- The choice and its date, for authorize; read_state adds them where `choice_for` asks for them, so
--- that other commands do not pay for it.
+-- The choice for one provider type; read_state adds it for authorize, which asks for it by
+-- `choice_for`, so that other commands do not pay for it.
 CREATE OR REPLACE FUNCTION wallet.read_choice(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Triggers that refuse a change, whoever asks for it.
+-- Functions of triggers that refuse a change, whoever asks for it.
 
 -- Refuses to change a ledger row, a counter entry, or a document that is no draft any more.
 CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
