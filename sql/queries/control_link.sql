@@ -1,6 +1,10 @@
 -- name: control_read_freeze
--- The level that the operators set; every copy reads it five times a second.
+-- The level that the operators set. Every copy reads it each second and after a notification.
 SELECT level, epoch FROM control.freeze_state;
+
+-- name: control_listen
+-- Have PostgreSQL notify this session of every change of the freeze state.
+LISTEN freeze_state;
 
 -- name: control_write_heartbeat
 -- Register this copy, say which freeze epoch it acts on and whether it is ready. A new pid is a new

@@ -163,6 +163,11 @@ UPDATE rolling.player_rolling r
   FROM taken t
  WHERE r.rolling_id = t.rolling_id AND t.lowers;
 
+-- name: rolling_completion_is_due
+-- Whether any completion is due. The worker asks this ten times a second; a transaction that
+-- would take one costs much more.
+SELECT EXISTS (SELECT FROM rolling.rolling_retry WHERE next_at <= clock_timestamp()) AS is_due;
+
 -- name: rolling_completion_due
 -- Take the completion that is due longest for one try; the next is put off, in case this process
 -- dies in it. Materialized for the reason given at rolling_lease_take: this must take one.

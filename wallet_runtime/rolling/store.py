@@ -254,6 +254,11 @@ def _of(event: StreamEvent) -> dict[str, Any]:
 # --- completion, expiry, cancellation
 
 
+def completion_is_due(session: DatabaseSession) -> bool:
+    """Say whether any completion is due for a try."""
+    return bool(session.one("rolling_completion_is_due")["is_due"])
+
+
 def take_due_completion(session: DatabaseSession, lease_seconds: float) -> Completion | None:
     """Take the completion that is due longest for one try of at most `lease_seconds`."""
     row = session.maybe("rolling_completion_due", lease_seconds=lease_seconds)

@@ -1,6 +1,8 @@
 """The copy's link to `control`: it reads the freeze and writes its heartbeat (SPEC 1.6)."""
 
 import os
+import select
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +25,8 @@ from wallet_runtime.plumbing.runtime.database import (
 )
 from wallet_runtime.plumbing.runtime.settings import Settings
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # without notifications: behind a pooler, and while `control` does not answer
+FIRST_POLL_SECONDS = 0.02
 HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 5.0
 TCP_USER_TIMEOUT_MILLISECONDS = 2000
@@ -62,11 +65,12 @@ def _goodbye() -> Report:
 
 
 class ControlLink:
-    """Reads the freeze state every 100 ms and writes the copy's heartbeat every second.
+    """Reads the freeze state and writes the copy's heartbeat every second, and at once on a change.
 
-    It writes at once after a change. Until `control` was read once the level is sealed, which is
-    the safe side; while it does not answer the last known level stays, and after five seconds of
-    silence readiness turns red.
+    PostgreSQL notifies the link of a change. A pooler that shares sessions passes no notifications
+    on; behind one the link reads every 100 ms. The level is sealed until the first answer. While
+    `control` does not answer the last known level stays, and after five seconds of silence the
+    copy is not ready.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -79,6 +83,7 @@ class ControlLink:
         self._connection: psycopg.Connection[DictRow] | None = None
         self._watching = False
         self._copies: tuple[CopySeen, ...] = ()
+        self._notified = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
@@ -114,21 +119,38 @@ class ControlLink:
     def start(self, report: Callable[[], Report]) -> None:
         """Begin reading and writing; `report` is asked in the link's thread and answers at once."""
         self._report = report
+        # `stop` closes its end, which ends a wait of the link as a notification does.
+        self._stop_sender, self._stop_receiver = socket.socketpair()
         self._thread.start()
 
     def stop(self) -> None:
         """End the link, leaving a last heartbeat that says that this copy has ended."""
         self._stopping.set()
         if self._thread.ident is not None:
+            self._stop_sender.close()
             self._thread.join(1.0)
 
     def _run(self) -> None:
-        while not self._stopping.wait(POLL_SECONDS if self._written_at > float("-inf") else 0.02):
+        while not self._stopping.is_set():
             self._take_turn()
+            self._wait()
         self._report = _goodbye
         self._written_at = float("-inf")
         self._take_turn()
         self._disconnect()
+        self._stop_receiver.close()
+
+    def _wait(self) -> None:
+        """Wait until a turn is due, the freeze changes or the link is stopped."""
+        watch = select.poll()
+        watch.register(self._stop_receiver, select.POLLIN)
+        if self._connection is not None and self._notified:
+            watch.register(self._connection.fileno(), select.POLLIN)
+            seconds = max(0.0, self._written_at + HEARTBEAT_SECONDS - time.monotonic())
+        else:
+            began = self._written_at > float("-inf")
+            seconds = POLL_SECONDS if began else FIRST_POLL_SECONDS
+        watch.poll(seconds * 1000)
 
     def _take_turn(self) -> None:
         """Read, and write where it is due; after a failure use a new connection next time."""
@@ -141,6 +163,9 @@ class ControlLink:
             self._disconnect()
 
     def _exchange(self, session: DatabaseSession) -> None:
+        if not self._notified and self._settings.prepare_threshold is not None:
+            session.run("control_listen")
+            self._notified = True
         row = session.one("control_read_freeze")
         seen = Freeze(row["level"], row["epoch"])
         changed = seen != self._freeze
@@ -182,10 +207,13 @@ class ControlLink:
                 keepalives_count=KEEPALIVES["keepalives_count"],
             )
             prepare_connection(self._connection, self._settings.prepare_threshold)
+            # The link reads the state after every wait; without a handler notifications would pile
+            # up in the connection.
+            self._connection.add_notify_handler(lambda _: None)
         return self._connection
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._notified = self._connection, None, False
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()

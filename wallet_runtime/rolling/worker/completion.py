@@ -53,11 +53,10 @@ class CompletionRetry:
     def turn(self) -> int:
         """Try the completion that is due longest; 0 when none is.
 
-        A failed try is put off and recorded, never lost. Raises `Maintenance` under a seal.
+        A failed try is put off and recorded, never lost. Raises `Maintenance` where a completion is
+        due under a seal.
         """
-        with self._database.transaction() as session:
-            seal.hold(session)
-            completion = store.take_due_completion(session, TRY_SECONDS_MAX)
+        completion = self._take_due()
         if completion is None:
             return 0
         try:
@@ -78,6 +77,14 @@ class CompletionRetry:
     def health(self) -> str:
         """Say "ok", `Degraded` when some of the last minute's tries failed, or why all did."""
         return self._window.verdict()
+
+    def _take_due(self) -> Completion | None:
+        with self._database.session() as session:
+            if not store.completion_is_due(session):
+                return None
+        with self._database.transaction() as session:
+            seal.hold(session)
+            return store.take_due_completion(session, TRY_SECONDS_MAX)
 
     def _ask_wallet(self, completion: Completion) -> None:
         named = {"player_id": str(completion.player_id), "rolling_id": str(completion.rolling_id)}

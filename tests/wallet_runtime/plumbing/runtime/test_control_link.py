@@ -8,7 +8,9 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import NO_SERVER, await_until, environment_for
+from wallet_runtime.plumbing.runtime import control_link
 from wallet_runtime.plumbing.runtime.control_link import ControlLink, Freeze, Report
+from wallet_runtime.plumbing.runtime.database import DatabaseSession
 from wallet_runtime.plumbing.runtime.settings import read_settings
 
 
@@ -24,6 +26,17 @@ def link(control_db: TestDatabase) -> Iterator[ControlLink]:
     await_until(lambda: started.freeze == Freeze("open", 0))
     yield started
     started.stop()
+
+
+@pytest.fixture
+def pooled_link(control_db: TestDatabase) -> Iterator[ControlLink]:
+    """A link behind a pooler, which is given no notifications."""
+    variables = environment_for("gateway", 8000, control=control_db.dsn("gateway"))
+    link = ControlLink(read_settings("gateway", variables | {"PREPARE_THRESHOLD": "off"}))
+    link.start(lambda: Report(True, {}))
+    await_until(lambda: link.freeze == Freeze("open", 0))
+    yield link
+    link.stop()
 
 
 def set_level(control_db: TestDatabase, level: str) -> None:
@@ -49,6 +62,55 @@ def test_a_change_is_acknowledged_within_a_second(
         set_level(control_db, level)
         await_until(lambda epoch=epoch: copy_row(control_db)["acknowledged_epoch"] == epoch, 1.0)
         assert link.freeze == Freeze(level, epoch)
+
+
+def test_a_change_ends_the_wait_for_the_next_heartbeat(
+    link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
+    time.sleep(1.1)
+    for level in ("sealed", "ingress", "open"):
+        set_level(control_db, level)
+        await_until(lambda level=level: link.freeze.level == level, 1.0)
+
+
+def test_an_idle_link_reads_once_a_second(link: ControlLink, control_db: TestDatabase) -> None:
+    read: list[str] = []
+    execute = DatabaseSession.all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            DatabaseSession,
+            "all",
+            lambda session, name, **values: read.append(name) or execute(session, name, **values),
+        )
+        time.sleep(3.0)
+    assert 2 <= read.count("control_read_freeze") <= 4
+
+
+def test_a_lost_notification_is_made_up_for_within_a_second(
+    link: ControlLink, control_db: TestDatabase
+) -> None:
+    with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
+        connection.execute("ALTER TABLE control.freeze_state DISABLE TRIGGER notify")
+    set_level(control_db, "sealed")
+    await_until(lambda: link.freeze.level == "sealed", 1.5)
+
+
+def test_behind_a_pooler_a_change_is_read_without_a_notification(
+    pooled_link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
+    set_level(control_db, "sealed")
+    await_until(lambda: pooled_link.freeze.level == "sealed", 1.0)
+
+
+def test_a_stop_does_not_wait_for_the_next_heartbeat(
+    link: ControlLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
+    time.sleep(1.1)
+    link.stop()
+    assert not link._thread.is_alive()
 
 
 def test_the_copy_registers_itself_and_beats(link: ControlLink, control_db: TestDatabase) -> None:
