@@ -1,106 +1,37 @@
-"""One path for every request: bounded, authenticated, typed, answered in one shape.
+"""The path of every HTTP request: authenticated, bounded, counted, and answered in one shape.
 
-Real sockets throughout.
+All requests go over real sockets.
 """
 
 import asyncio
 import json
 import socket
-import threading
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.wallet_runtime.serving import BRAND, OBSERVER, Served, internal, serving
+from tests.wallet_runtime.plumbing.http.sample_service import (
+    SERVICE,
+    SETTLE,
+    Payload,
+    confirm_error,
+    echo,
+    gate,
+    post,
+    served,
+)
+from tests.wallet_runtime.serving import BRAND, OBSERVER, Served, internal
 from wallet_runtime.contract.headers import CALLER_HEADER, TOKEN_HEADER
 from wallet_runtime.contract.processes import OBSERVER as OBSERVER_CALLER
 from wallet_runtime.contract.processes import OPERATOR, ROLLING_WORKER, WALLET_SERVICE
 from wallet_runtime.contract.routes import OBSERVED_PATHS, ROUTE_CALLERS
 from wallet_runtime.contract.text import acts
-from wallet_runtime.plumbing.errors import Conflict
-from wallet_runtime.plumbing.http import app, auth
-from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service, build_app
-from wallet_runtime.plumbing.http.body import Body
-from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.http import app
+from wallet_runtime.plumbing.http.app import Route, Service, build_app
 from wallet_runtime.plumbing.runtime.health import Health
 
-SETTLE = "/internal/wallet/v2/bets/settle"
-SNAPSHOT = "/internal/wallet/v2/players/{player_id}/snapshot"
-gate = threading.Event()
-
-
-class Payload(Body):
-    """A body with one field of each kind."""
-
-    name: str
-    count: int = 0
-
-
-def echo(context: Context, call: Call) -> Answer:
-    """Answer what arrived."""
-    return Answer(
-        200,
-        {
-            "name": call.body.name,
-            "brand": call.brand(),
-            "caller": call.caller,
-            "request_id": call.command_id(),
-        },
-    )
-
-
-def look(context: Context, call: Call) -> Answer:
-    """Answer the path and the query."""
-    return Answer(200, {"player": call.path_uuid("player_id"), "query": dict(call.query)})
-
-
-def fail(context: Context, call: Call) -> Answer:
-    """Break."""
-    raise RuntimeError("broken inside")
-
-
-def refuse(context: Context, call: Call) -> Answer:
-    """Refuse as a rule would."""
-    raise Conflict("this does not fit", details={"state": "SETTLED"}, retry_after=3)
-
-
-def wait(context: Context, call: Call) -> Answer:
-    """Hold a thread until the test lets it go."""
-    gate.wait(120)
-    return Answer(200, {})
-
-
-SERVICE = Service(
-    WALLET_SERVICE,
-    routes=(
-        Route("POST", SETTLE, echo, Payload),
-        Route("GET", SNAPSHOT, look),
-        Route("GET", "/fail", fail, access=auth.public),
-        Route("GET", "/refuse", refuse, access=auth.public),
-        Route("GET", "/wait", wait, access=auth.public),
-        Route("PUT", "/document", lambda context, call: Answer(200, call.body), dict, auth.public),
-    ),
-)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serving(SERVICE) as running:
-        yield running
-
-
-def post(served: Served, content: bytes, **headers: str) -> httpx.Response:
-    given = {**internal("game_service"), "Content-Type": "application/json", **headers}
-    return served.client.post(SETTLE, content=content, headers=given)
-
-
-def confirm_error(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
-    body: dict[str, object] = answer.json()
-    assert (answer.status_code, body["status"], body["code"]) == (status, status, code), body
-    assert set(body) == {"status", "code", "message", "request_id", "details"}
-    return body
+__all__ = ["served"]
 
 
 def test_a_good_request_is_answered_under_its_own_id(served: Served) -> None:
@@ -112,88 +43,6 @@ def test_a_good_request_is_answered_under_its_own_id(served: Served) -> None:
         "request_id": "request-1",
     }
     assert answer.headers["X-Request-Id"] == "request-1"
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        (b"", "Input data was truncated|not valid"),
-        (b"[]", "Expected `object`"),
-        (b'{"name": 1}', "Expected `str`"),
-        (b'{"name": "a", "count": true}', "Expected `int`"),
-        (b'{"name": "a", "count": "1"}', "Expected `int`"),
-        (b'{"name": "a", "count": NaN}', "NaN"),
-        (b'{"name": "a", "count": 1e999}', "too large"),
-        (b'{"name": "a", "count": ' + b"9" * 5000 + b"}", "not valid"),
-        (b'{"name": "a", "name": "b"}', "twice"),
-        (b'{"name": "a", "source": "x"}', "unknown field `source`"),
-        (b'{"name": "\\ud800"}', "not valid"),
-        (b'{"name": "\\u0000"}', "NUL"),
-        (b'{"name": "\xff"}', "not valid"),
-        ('{"name": "a"}'.encode("utf-16"), "not valid"),
-        (b'\xef\xbb\xbf{"name": "a"}', "not valid"),
-        (b'{"name": "a"} x', "not valid"),
-    ],
-)
-def test_a_bad_body_is_a_422(served: Served, content: bytes, named: str) -> None:
-    message = str(confirm_error(post(served, content), 422, "INVALID")["message"])
-    assert any(word in message for word in named.split("|")), message
-
-
-def test_deep_nesting_is_a_422_also_in_a_free_document(served: Served) -> None:
-    nested = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
-    assert len(nested) < 64 * 1024
-    confirm_error(
-        served.client.put(
-            "/document", content=nested, headers={"Content-Type": "application/json"}
-        ),
-        422,
-        "INVALID",
-    )
-    confirm_error(post(served, b'{"name": ' + b"[" * 60_000), 422, "INVALID")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b'{"a": NaN}',
-        b'{"a": -Infinity}',
-        b'{"a": 1e999}',
-        b'{"a": {"b": 1, "b": 2}}',
-        b'{"a": "\\udead"}',
-    ],
-)
-def test_a_free_document_has_the_same_bounds(served: Served, content: bytes) -> None:
-    confirm_error(
-        served.client.put(
-            "/document", content=content, headers={"Content-Type": "application/json"}
-        ),
-        422,
-        "INVALID",
-    )
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""],
-)
-def test_a_wrong_content_type_is_a_415(served: Served, content_type: str) -> None:
-    confirm_error(
-        post(served, b'{"name": "a"}', **{"Content-Type": content_type}),
-        415,
-        "UNSUPPORTED_MEDIA_TYPE",
-    )
-
-
-def test_an_oversize_body_is_a_413_announced_or_not(served: Served) -> None:
-    large = b'{"name": "' + b"a" * 70_000 + b'"}'
-    confirm_error(post(served, large), 413, "BODY_TOO_LARGE")
-    headers = {**internal("game_service"), "Content-Type": "application/json"}
-    confirm_error(
-        served.client.post(SETTLE, content=iter([large[:40_000], large[40_000:]]), headers=headers),
-        413,
-        "BODY_TOO_LARGE",
-    )
 
 
 @pytest.mark.parametrize("request_id", ["", "a" * 256, "a b", "schl\xfcssel"])
