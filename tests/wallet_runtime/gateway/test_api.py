@@ -1,84 +1,15 @@
-"""The public door: who gets in, what a freeze stops, and what is passed on."""
+"""The routes of the gateway: the calls that they pass on, and the calls that a freeze stops."""
 
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
-import httpx
-import psycopg
 import pytest
 
-from tests.cluster import TestDatabase
-from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, provider, serving
-from wallet_runtime.contract.codes import CANARY_TOKEN_INVALID
-from wallet_runtime.contract.freeze import FREEZE_LEVELS
-from wallet_runtime.contract.headers import FENCE_HEADER
-from wallet_runtime.contract.processes import GAME_SERVICE, PLAYER_SERVICE
-from wallet_runtime.gateway.api import SERVICE
+from tests.wallet_runtime.gateway.door import BODIES, MONEY, SESSION, Door, code_of, door
+from tests.wallet_runtime.serving import BRAND, PLAYER, provider
 from wallet_runtime.plumbing.errors import PassedThrough
 from wallet_runtime.plumbing.http.app import Answer
-from wallet_runtime.plumbing.http.auth import issue_session
-from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
-BET = {"player_id": str(PLAYER), "bet_id": "b1", "round_id": "r1"}
-BODIES = {
-    "authorize": {**BET, "amount": "10.00", "currency": "EUR"},
-    "settle": {**BET, "payout": "0"},
-    "rollback": BET,
-}
-SESSION = issue_session(SecretBytes("session-key"), BRAND, PLAYER, int(time.time()) + 3600)
-MONEY = {"amount": "5.00", "currency": "EUR"}
-
-
-@dataclass
-class Door:
-    """The gateway, and the two services behind it."""
-
-    gateway: Served
-    game: FarService
-    player: FarService
-
-    def bet(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
-        raw, path = json.dumps(body or BODIES[command]).encode(), f"/v2/bets/{command}"
-        return self.gateway.client.post(
-            path, content=raw, headers=provider("mocksports", path, raw, **headers)
-        )
-
-    def pay(self, command: str, body: Any = None, **headers: str) -> httpx.Response:
-        given = {
-            "Authorization": f"Bearer {SESSION}",
-            "X-Brand-Id": str(BRAND),
-            "Idempotency-Key": "k1",
-            **headers,
-        }
-        return self.gateway.client.post(
-            f"/api/v1/player/wallet/{command}", json=body or MONEY, headers=given
-        )
-
-    def switch(self, body: dict[str, Any], **headers: str) -> httpx.Response:
-        given = {"Authorization": "Bearer admin-token", "Idempotency-Key": "k1", **headers}
-        return self.gateway.client.put("/api/v1/maintenance", json=body, headers=given)
-
-
-@pytest.fixture
-def door(platform_db: TestDatabase) -> Iterator[Door]:
-    game, player = FarService(GAME_SERVICE), FarService(PLAYER_SERVICE)
-    with serving(game.service()) as far_game, serving(player.service()) as far_player:
-        urls = {
-            "GAME_SERVICE_URL": str(far_game.client.base_url),
-            "PLAYER_SERVICE_URL": str(far_player.client.base_url),
-        }
-        with serving(
-            SERVICE, platform_db, **{name: url.rstrip("/") for name, url in urls.items()}
-        ) as gateway:
-            yield Door(gateway, game, player)
-
-
-def code_of(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+__all__ = ["door"]
 
 
 def test_a_bet_is_passed_on_with_its_provider_and_ids(door: Door) -> None:
@@ -188,38 +119,6 @@ def test_an_amount_that_is_a_number_is_a_422(door: Door) -> None:
     assert code_of(door.bet("settle", {**BODIES["settle"], "payout": 0})) == (422, "INVALID")
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X-Provider-Signature": ""},
-        {"X-Provider-Signature": "not a signature"},
-        {"X-Brand-Id": str(PLAYER)},
-        {"X-Request-Id": "another"},
-        {"X-Provider-Id": "mocklive"},
-        {"X-Provider-Id": "unknown"},
-        {"X-Provider-Id": ""},
-    ],
-)
-def test_a_signature_that_does_not_fit_is_a_401(door: Door, headers: dict[str, str]) -> None:
-    assert code_of(door.bet("authorize", **headers)) == (401, "UNAUTHORIZED")
-    assert not door.game.calls
-
-
-def test_a_signature_is_for_one_route_and_one_body(door: Door) -> None:
-    raw = json.dumps(BODIES["settle"]).encode()
-    headers = provider("mocksports", "/v2/bets/settle", raw)
-    client = door.gateway.client
-    assert client.post("/v2/bets/settle", content=raw, headers=headers).status_code == 200
-    assert (
-        client.post(
-            "/v2/bets/settle", content=raw.replace(b'"0"', b'"9"'), headers=headers
-        ).status_code
-        == 401
-    )
-    assert client.post("/v2/bets/rollback", content=raw, headers=headers).status_code == 401
-    assert len(door.game.calls) == 1
-
-
 def test_the_far_side_answers_with_its_own_words(door: Door) -> None:
     refusal = PassedThrough(
         409,
@@ -263,58 +162,6 @@ def test_what_passes_at_each_freeze_level(door: Door, level: str, passing: set[s
     )
 
 
-PASS = (
-    "INSERT INTO wallet.wallet_canary_pass SELECT sha256('pass-1'), 'run', fence_token + %s, %s,"
-    " %s, now() + %s FROM wallet.wallet_gate"
-)
-
-
-def test_a_canarys_pass_is_shown_on_for_the_wallet_to_judge(
-    door: Door, platform_db: TestDatabase
-) -> None:
-    door.gateway.freeze("sealed")
-    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
-        operator.execute(PASS, [0, BRAND, PLAYER, "1 minute"])
-    assert door.bet("authorize", **{"X-Canary-Token": "pass-1"}).status_code == 200
-    assert door.pay("deposit", **{"X-Canary-Token": "pass-1"}).status_code == 200
-    assert (door.game.calls[0].canary_token, door.player.calls[0].canary_token) == (
-        "pass-1",
-        "pass-1",
-    )
-
-
-@pytest.mark.parametrize("level", FREEZE_LEVELS)
-@pytest.mark.parametrize(
-    ("overtaken_by", "brand", "player", "lasts"),
-    [
-        (1, BRAND, PLAYER, "1 minute"),
-        (0, PLAYER, PLAYER, "1 minute"),
-        (0, BRAND, BRAND, "1 minute"),
-        (0, BRAND, PLAYER, "-1 minute"),
-    ],
-    ids=["another run", "another brand", "another player", "expired"],
-)
-def test_a_canary_token_that_is_no_pass_goes_no_further(
-    door: Door,
-    platform_db: TestDatabase,
-    level: str,
-    overtaken_by: int,
-    brand: UUID,
-    player: UUID,
-    lasts: str,
-) -> None:
-    door.gateway.freeze(level)
-    with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as operator:
-        operator.execute(PASS, [overtaken_by, brand, player, lasts])
-    for token in ("pass-1", "junk"):
-        answers = [
-            door.bet("authorize", **{"X-Canary-Token": token}),
-            door.pay("deposit", **{"X-Canary-Token": token}),
-        ]
-        assert [code_of(answer) for answer in answers] == [(403, CANARY_TOKEN_INVALID)] * 2
-    assert not door.game.calls and not door.player.calls
-
-
 @pytest.mark.parametrize(
     ("command", "path"),
     [("deposit", "deposit"), ("withdraw", "withdraw"), ("wallet-withdrawal", "wallet-withdrawal")],
@@ -329,42 +176,6 @@ def test_a_players_command_goes_on_for_the_sessions_own_player(
         {"player_id": str(PLAYER)},
     )
     assert (call.request_id, call.body) == (f"{PLAYER}.k1", MONEY)
-
-
-def test_an_error_names_the_key_that_the_player_sent(door: Door) -> None:
-    door.gateway.freeze("ingress")
-    for headers in ({}, {"X-Request-Id": "r-1"}):
-        assert door.pay("deposit", **headers).json()["request_id"] == "k1"
-    assert door.bet("authorize", request_id="r-2").json()["request_id"] == "r-2"
-
-
-def test_a_players_money_needs_an_idempotency_key(door: Door) -> None:
-    given = {"Authorization": f"Bearer {SESSION}", "X-Brand-Id": str(BRAND)}
-    answer = door.gateway.client.post("/api/v1/player/wallet/deposit", json=MONEY, headers=given)
-    assert code_of(answer) == (400, "IDEMPOTENCY_KEY_REQUIRED")
-    assert code_of(door.pay("deposit", **{"Idempotency-Key": "k" * 201})) == (422, "INVALID")
-
-
-@pytest.mark.parametrize(
-    "session",
-    [
-        ".",
-        "x",
-        "a.b.c.d",
-        SESSION[:-1] + ("0" if SESSION[-1] != "0" else "1"),
-        SESSION.replace(str(PLAYER), str(BRAND)),
-        issue_session(SecretBytes("session-key"), BRAND, PLAYER, int(time.time()) - 1),
-        issue_session(SecretBytes("another-key"), BRAND, PLAYER, int(time.time()) + 60),
-    ],
-)
-def test_a_session_that_is_not_good_is_a_401(door: Door, session: str) -> None:
-    assert code_of(door.pay("deposit", Authorization=f"Bearer {session}")) == (401, "UNAUTHORIZED")
-    assert code_of(door.pay("deposit", Authorization=session)) == (401, "UNAUTHORIZED")
-
-
-def test_a_session_of_another_brand_is_refused(door: Door) -> None:
-    assert code_of(door.pay("deposit", **{"X-Brand-Id": str(PLAYER)})) == (403, "FORBIDDEN")
-    assert not door.player.calls
 
 
 def test_the_back_office_closes_the_door_for_new_business(door: Door) -> None:
@@ -441,9 +252,3 @@ def test_a_withdrawal_can_be_taken_back_while_nothing_new_starts(door: Door) -> 
     )
     assert answer.status_code == 200
     assert door.player.calls[0].path == {"player_id": str(PLAYER), "transaction_id": str(PLAYER)}
-
-
-def test_a_fencing_token_of_an_outsider_goes_no_further(door: Door) -> None:
-    assert door.bet("settle", **{FENCE_HEADER: "7"}).status_code == 200
-    assert door.pay("deposit", **{FENCE_HEADER: "no number"}).status_code == 200
-    assert [call.fence_token for call in (*door.game.calls, *door.player.calls)] == [None, None]
