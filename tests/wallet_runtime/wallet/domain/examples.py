@@ -14,12 +14,19 @@ from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Authorization,
     Gate,
+    Obligation,
     Player,
     Request,
     State,
 )
 
 BRAND, PLAYER = UUID(int=1), UUID(int=2)
+SPORTS, CASINO = "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL"
+BONUS, WITHDRAWABLE, POINTS = (
+    "RUBY_SPLIT_V1/SPORTS_BONUS",
+    "RUBY_SPLIT_V1/WITHDRAWABLE",
+    "RUBY_SPLIT_V1/POINTS",
+)
 
 
 def pair(name: str) -> ActivePair:
@@ -57,6 +64,21 @@ def request(number: int = 1) -> Request:
 def plain(record: object) -> Any:
     """Show a record as SQL or a consumer sees it."""
     return msgspec.json.decode(msgspec.json.encode(record))
+
+
+def owed(name: str, bucket: str = "SPORTS_NORMAL", **more: Any) -> Obligation:
+    return Obligation(name, "RUBY_SPLIT_V1", bucket, 100, player_id=str(PLAYER), **more)
+
+
+def legs(decision: Decision) -> dict[str, int]:
+    assert sum(leg.delta for leg in decision.legs if leg.currency != "PTS") == 0
+    assert sum(leg.delta for leg in decision.legs if leg.currency == "PTS") == 0
+    return {leg.account: leg.delta for leg in decision.legs}
+
+
+def code(decision: Decision) -> tuple[int, str]:
+    assert not decision.legs and not decision.obligations_opened and not decision.events
+    return decision.status, decision.body["code"]
 
 
 def opened(decision: Decision) -> BetOpened:

@@ -6,7 +6,16 @@ import msgspec
 import pytest
 
 from tests.wallet_runtime.serving import a_person
-from tests.wallet_runtime.wallet.domain.examples import PLAYER, SPLIT, request, state
+from tests.wallet_runtime.wallet.domain.examples import (
+    BONUS,
+    CASINO,
+    PLAYER,
+    SPLIT,
+    SPORTS,
+    WITHDRAWABLE,
+    request,
+    state,
+)
 from wallet_runtime.wallet.domain import adjustments, bets, bonus, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
@@ -20,9 +29,6 @@ from wallet_runtime.wallet.domain.state import (
     Share,
     State,
 )
-
-SPORTS, CASINO = "RUBY_SPLIT_V1/SPORTS_NORMAL", "RUBY_SPLIT_V1/CASINO_NORMAL"
-BONUS, WITHDRAWABLE = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE"
 
 
 def owed(name: str, amount: int = 100, bucket: str = "SPORTS_NORMAL", **more: Any) -> Obligation:

@@ -6,29 +6,20 @@ Never money themselves.
 import msgspec
 import pytest
 
-from tests.wallet_runtime.wallet.domain.examples import SPLIT, request, state
+from tests.wallet_runtime.wallet.domain.examples import (
+    CASINO,
+    POINTS,
+    SPLIT,
+    SPORTS,
+    code,
+    legs,
+    request,
+    state,
+)
 from wallet_runtime.wallet.domain import points
-from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import PointsTarget
 from wallet_runtime.wallet.domain.state import ActivePair
 from wallet_runtime.wallet.domain.state import Player as Owner
-
-POINTS, SPORTS, CASINO = (
-    "RUBY_SPLIT_V1/POINTS",
-    "RUBY_SPLIT_V1/SPORTS_NORMAL",
-    "RUBY_SPLIT_V1/CASINO_NORMAL",
-)
-
-
-def legs(decision: Decision) -> dict[str, int]:
-    assert sum(leg.delta for leg in decision.legs if leg.currency != "PTS") == 0
-    assert sum(leg.delta for leg in decision.legs if leg.currency == "PTS") == 0
-    return {leg.account: leg.delta for leg in decision.legs}
-
-
-def code(decision: Decision) -> tuple[int, str]:
-    assert not decision.legs and not decision.obligations_opened and not decision.events
-    return decision.status, decision.body["code"]
 
 
 def test_points_are_awarded_and_expire_in_their_own_currency() -> None:
