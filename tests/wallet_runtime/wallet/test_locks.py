@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
-from tests.wallet_runtime.wallet.test_movements import STAKES, authorize, deposit, held, settle
+from tests.wallet_runtime.wallet.movements import STAKES, authorize, deposit, held, settle
 from wallet_runtime.wallet.domain import bets, bonus, cash, locks, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.snapshot import snapshot

@@ -9,15 +9,8 @@ import psycopg
 import pytest
 
 from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.movements import STAKES, authorize, code, deposit, held, settle
 from tests.wallet_runtime.wallet.test_locks import owing
-from tests.wallet_runtime.wallet.test_movements import (
-    STAKES,
-    authorize,
-    code,
-    deposit,
-    held,
-    settle,
-)
 from wallet_runtime.wallet.domain import bets, bonus, coupons, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.records import Leg
