@@ -1,12 +1,12 @@
-"""A superuser's edit of any record that decides money is found and named by the hourly cycle.
+"""The hourly cycle finds and names a superuser's edit of any record that decides money.
 
-Undone, the next cycle is clean.
+Once the edit is undone, the next cycle is clean.
 """
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,15 +17,16 @@ from msgspec.structs import asdict
 from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.serving import a_person
 from tests.wallet_runtime.wallet.conftest import Player, turn_over
+from tests.wallet_runtime.wallet.edited import Edited, undone
 from tests.wallet_runtime.wallet.pairs import activate_split
+from tests.wallet_runtime.wallet.reconciling import MODES
 from tests.wallet_runtime.wallet.record_edits import BET, EDITS, ELSEWHERE, Edit, World
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import adjustments, bets, cash, rolling
 from wallet_runtime.wallet.store.money import RecordAltered, money_of
-from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
+from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
 ROUND = 24
-MODES: tuple[Mode, ...] = ("incremental", "rotation", "full", "hashes")
 ALL = os.environ.get("RUBYOPS_EDITS") == "all"
 OLD_IN_CI = (
     "policy_snapshot",
@@ -34,15 +35,6 @@ OLD_IN_CI = (
     "deleted route = 'deposit'",
     "a release made up",
 )
-GENERATED = """
-SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
- WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-"""
-GUARDS = """
-SELECT tgname FROM pg_trigger
- WHERE tgrelid = %s::regclass
-   AND tgname IN ('immutable_rows', 'immutable_table', 'protect_document')
-"""
 # The function of the same name with a day of one second: what was made before is then old.
 A_SHORT_DAY = (
     "CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$"
@@ -80,39 +72,6 @@ def world(wallet: Database, look: psycopg.Connection) -> World:
     cycle = Reconciliation(wallet).run("test", "hashes")
     assert (cycle["drift_buckets"], cycle["conservation_breaks"], cycle["samples"]) == (0, 0, [])
     return world
-
-
-class Edited:
-    """A table as a superuser has it: changed, and brought back to exactly what it was."""
-
-    def __init__(self, look: psycopg.Connection, edit: Edit) -> None:
-        """Keep the table's rows, and carry the edit out.
-
-        Past the guards of immutable rows, with the trigger that seals in force.
-        """
-        self.look, self.table = look, f"wallet.{edit.table}"
-        (self.columns,) = look.execute(GENERATED.encode(), [self.table]).fetchall()[0]
-        self.guards = [name for (name,) in look.execute(GUARDS.encode(), [self.table]).fetchall()]
-        look.execute(f"CREATE TEMP TABLE kept AS SELECT {self.columns} FROM {self.table}".encode())
-        for guard in self.guards:
-            look.execute(f"ALTER TABLE {self.table} DISABLE TRIGGER {guard}".encode())
-        self.changed = look.execute(edit.statement.encode()).rowcount
-
-    def undo(self) -> None:
-        """Bring every row back as it was, unseen by any trigger, and every guard."""
-        self.look.execute("SET session_replication_role = replica")
-        self.look.execute(f"DELETE FROM {self.table}".encode())
-        self.look.execute(
-            (
-                f"INSERT INTO {self.table} ({self.columns}) OVERRIDING SYSTEM VALUE"
-                f" SELECT {self.columns} FROM kept"
-            ).encode()
-        )
-        self.look.execute("DROP TABLE kept")
-        self.look.execute("RESET session_replication_role")
-        for guard in self.guards:
-            always = "ALWAYS " if guard.startswith("immutable") else ""
-            self.look.execute(f"ALTER TABLE {self.table} ENABLE {always}TRIGGER {guard}".encode())
 
 
 def _naming(cycle: dict[str, Any], edit: Edit) -> list[dict[str, Any]]:
@@ -197,14 +156,6 @@ def _refused(player: Player, rule: Any, command: Any, **reads: Any) -> str:
     return refused.value.message
 
 
-def _undone(look: psycopg.Connection, table: str, statement: str, act: Callable[[], str]) -> str:
-    change = Edited(look, Edit(table, "", statement, "", ""))
-    try:
-        return act()
-    finally:
-        change.undo()
-
-
 def test_an_open_bet_whose_destinations_were_edited_pays_nothing(
     world: World, look: psycopg.Connection
 ) -> None:
@@ -216,7 +167,7 @@ def test_an_open_bet_whose_destinations_were_edited_pays_nothing(
             (bets.rollback, bets.Rollback("mocksports", "open")),
         ):
             act = partial(_refused, world.player, rule, command, **reads)
-            told = _undone(
+            told = undone(
                 look, BET, f"UPDATE wallet.{BET} SET {changed} WHERE bet_id = 'open'", act
             )
             assert "is not as it was authorized" in told and "nothing was done" in told
@@ -228,7 +179,7 @@ def test_a_settled_bet_whose_payout_was_edited_is_not_taken_back(
     reads = asdict(bets.rollback_reads(bets.Rollback("mocksports", "won")))
     less = "payout = 1, payout_shares = jsonb_set(payout_shares, '{0,amount}', '1')"
     again = f"UPDATE wallet.{BET} SET {less} WHERE bet_id = 'won'"
-    told = _undone(
+    told = undone(
         look,
         BET,
         again,
@@ -246,7 +197,7 @@ def test_a_withdrawal_whose_amount_was_edited_is_not_paid(
     act = partial(
         _refused, world.player, cash.mark_paid, cash.Review(named, "ann"), cash_transaction_id=named
     )
-    told = _undone(
+    told = undone(
         look,
         "ledger_transactions",
         "UPDATE wallet.ledger_transactions SET amount = 600 WHERE state = 'approved'",
@@ -263,7 +214,7 @@ def test_an_adjustment_whose_amount_was_multiplied_is_not_applied(
     ).fetchall()[0]
     decide = adjustments.Decide(named, a_person("bob"))
     act = partial(_refused, world.player, adjustments.approve, decide, adjustment_id=named)
-    told = _undone(
+    told = undone(
         look,
         "wallet_adjustment",
         "UPDATE wallet.wallet_adjustment SET amount = amount * 100 WHERE state = 'REQUESTED'",
@@ -282,7 +233,7 @@ def test_a_rolling_whose_cap_was_removed_releases_nothing(
         _refused, world.player, rolling.complete, rolling.Complete(named), rolling_id=named
     )
     turn_over(look)
-    told = _undone(
+    told = undone(
         look,
         "wallet_rolling_obligation",
         "UPDATE wallet.wallet_rolling_obligation SET cap = NULL WHERE cap IS NOT NULL",
@@ -303,8 +254,8 @@ def test_turnover_that_was_lowered_releases_nothing(world: World, look: psycopg.
         "UPDATE wallet.wallet_turnover SET open = open - 1",
         "UPDATE wallet.wallet_turnover SET seal = NULL",
     ):
-        assert "is not as the wallet left it" in _undone(look, "wallet_turnover", change, act)
-    assert "is gone" in _undone(look, "wallet_turnover", "DELETE FROM wallet.wallet_turnover", act)
+        assert "is not as the wallet left it" in undone(look, "wallet_turnover", change, act)
+    assert "is gone" in undone(look, "wallet_turnover", "DELETE FROM wallet.wallet_turnover", act)
 
 
 def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
