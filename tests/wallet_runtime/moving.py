@@ -1,7 +1,7 @@
 """A wallet beside its rolling service, and everybody who has a part in a topology move."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -10,18 +10,28 @@ import psycopg
 import pytest
 
 from sql import query
+from tests.cluster import TestDatabase
 from tests.freezing import set_fence_row
+from tests.wallet_runtime.conftest import AsRole
+from tests.wallet_runtime.events import Outbox
 from tests.wallet_runtime.line import Line
 from tests.wallet_runtime.serving import as_the_wallet
 from tests.wallet_runtime.test_turnover_of_movements import bet
 from tests.wallet_runtime.wallet.conftest import Player
+from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
+from wallet_runtime.plumbing.events.consumer import Consumer
+from wallet_runtime.plumbing.events.outbox import Publisher
+from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.database import Database
+from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 from wallet_runtime.wallet.domain import bonus, cash, coupons, points
 from wallet_runtime.wallet.domain.state import Scope
 from wallet_runtime.wallet.store.activation import ActivationRequest
 from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 Rows = list[tuple[Any, ...]]
 MAPPING: dict[str, Any] = {
@@ -159,6 +169,37 @@ class Desk:
             query("topology_move_conflicts").encode(), {"run_id": run_id, "limit": 50}
         ).fetchall()
         return [(row[1], row[2], row[3]) for row in rows]
+
+
+@pytest.fixture
+def desk(
+    platform_db: TestDatabase,
+    as_role: AsRole,
+    streams: Streams,
+    wallet_outbox: Outbox,
+    superuser: psycopg.Connection[Any],
+) -> Iterator[Desk]:
+    """A wallet with the split topology active and the unified one saved.
+
+    Sound in the end, whatever the test did.
+    """
+    database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=4).open()
+    activate_split(database)
+    Documents(database).save_topology(RUBY_UNIFIED_V1, SEED["topology"], "test")
+    Documents(database).save_policy(
+        "default", SEED["policy"] | {"version": POLICIES[RUBY_UNIFIED_V1]}, "test"
+    )
+    line = Line(
+        wallet_outbox,
+        Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams),
+        Consumer(SUBSCRIPTION, as_role("rolling_worker"), streams, "copy-1"),
+    )
+    with psycopg.connect(platform_db.dsn("rubyops_ops"), autocommit=True) as operator:
+        operator.execute("SELECT wallet.advance_fence(1)")
+        yield Desk(database, line, operator, superuser)
+    assert superuser.execute(UNSOUND.encode()).fetchall() == []
+    assert Reconciliation(database).run("test")["drift_buckets"] == 0
+    database.close()
 
 
 def refused(act: Callable[[], object]) -> str:
