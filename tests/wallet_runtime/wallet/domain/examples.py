@@ -1,4 +1,4 @@
-"""Ready pairs and states for the tests of the rules."""
+"""Pairs, states and records for the tests of the rules."""
 
 import json
 from importlib import resources
@@ -30,7 +30,7 @@ BONUS, WITHDRAWABLE, POINTS = (
 
 
 def pair(name: str) -> ActivePair:
-    """Read a seed as an active pair."""
+    """Return the documents of a seed file as an active pair."""
     document = json.loads(
         resources.files("wallet_runtime.wallet").joinpath("seeds", name).read_text()
     )
@@ -41,7 +41,7 @@ SPLIT = pair("ruby_split_v1.1.json")
 
 
 def state(buckets: dict[str, int], **more: Any) -> State:
-    """Build a player's state with balances per bucket code of the split topology."""
+    """Return a player's state with these balances, by bucket code of the split topology."""
     gate = Gate(
         activation_no=1,
         freeze_level="open",
@@ -55,14 +55,14 @@ def state(buckets: dict[str, int], **more: Any) -> State:
 
 
 def request(number: int = 1) -> Request:
-    """Build a request of the example player; the number makes its transaction id."""
+    """Return a request of the example player; its ids contain the number."""
     return Request(
         BRAND, PLAYER, "test", "route", f"request-{number}", "ab", UUID(int=100 + number)
     )
 
 
 def plain(record: object) -> Any:
-    """Show a record as SQL or a consumer sees it."""
+    """Return a record as the plain JSON value that SQL and consumers receive."""
     return msgspec.json.decode(msgspec.json.encode(record))
 
 
@@ -82,19 +82,19 @@ def code(decision: Decision) -> tuple[int, str]:
 
 
 def opened(decision: Decision) -> BetOpened:
-    """Return the bet that a decision opens."""
+    """Return the bet that the decision opens."""
     assert isinstance(decision.authorization, BetOpened), decision.body
     return decision.authorization
 
 
 def closed(decision: Decision) -> BetClosed:
-    """Return the close of a bet that a decision writes."""
+    """Return the end of the bet that the decision closes."""
     assert isinstance(decision.authorization, BetClosed), decision.body
     return decision.authorization
 
 
 def stored(record: BetOpened | BetClosed, **changes: Any) -> Authorization:
-    """Read a decision's authorization back as the database would return it."""
+    """Return a decision's authorization as the database would return it later."""
     row = plain(record) | {
         "player_id": str(PLAYER),
         "currency": "EUR",

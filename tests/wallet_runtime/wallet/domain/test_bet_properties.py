@@ -1,4 +1,4 @@
-"""Properties of funding, split and a bet's life, over all shapes of rules, balances and grants."""
+"""Properties of funding, of splits and of a bet's life, over generated rules and balances."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ SCOPES = st.sampled_from(
     [Scope("sports"), Scope("casino"), Scope("all_games"), Scope("provider", ("mocklive",))]
 )
 BALANCES = st.fixed_dictionaries(dict.fromkeys(BUCKETS, MONEY))
-# POINTS among the sources: validation forbids it, and funding must not take them even so.
+# Validation forbids POINTS as a source. Funding must skip such a source all the same.
 RULES = st.builds(
     FundingRule,
     st.just("combined"),
@@ -74,7 +74,10 @@ def _expected(
     grants: tuple[Grant, ...],
     provider: str,
 ) -> list[tuple[str, int]]:
-    """Say what may pay and how much it holds, in order, by reading the specification once more."""
+    """Return the accounts that may pay, in order, with their balances.
+
+    This is a second implementation of the specification, to compare the product with.
+    """
     reach = {
         "sports": ("mocksports",),
         "casino": ("mocklive", "mockslots"),
@@ -129,7 +132,7 @@ def test_a_stake_is_taken_in_order_each_source_as_far_as_it_reaches(
 
 
 def _accepted(amounts: tuple[int, ...]) -> tuple[Decision, Authorization]:
-    """Accept a bet of a bucket share, a withdrawable share and a grant share per further amount."""
+    """Accept a bet that a bucket, the withdrawable money and grants pay, each with one amount."""
     normal, own, *coupons = amounts
     held = state(
         {"SPORTS_NORMAL": normal, "WITHDRAWABLE": own},
@@ -148,9 +151,9 @@ LATER = st.lists(st.sampled_from(ENDS), min_size=3, max_size=3)
 
 
 def _later(bet: Authorization, ends: list[str], rolls: bool, **more: Any) -> State:
-    """The player when the bet is closed.
+    """Return a later state of the player, at the end of the bet.
 
-    Grants in other states, a rolling active or not, other balances.
+    The grants have these states, `rolls` adds an active rolling, and balances may differ.
     """
     owed = (Obligation("r", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1),) if rolls else ()
     grants = tuple(grant(f"g{index}", 0, state=end) for index, end in enumerate(ends))

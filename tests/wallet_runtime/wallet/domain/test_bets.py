@@ -1,4 +1,4 @@
-"""The life of a bet as a table: every state against every command, and what each decision moves."""
+"""The life of a bet: each state with each command, and the money that each decision moves."""
 
 from typing import cast
 
@@ -264,7 +264,7 @@ def test_every_decision_sums_to_zero() -> None:
 
 
 class _Blind:
-    """A state of which neither cash nor obligations were read."""
+    """A state that fails the test when a rule reads its cash or obligations."""
 
     def __init__(self, seen: State) -> None:
         self._seen = seen

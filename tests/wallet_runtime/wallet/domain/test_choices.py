@@ -1,6 +1,6 @@
-"""Choices that a player may make, and their effect on a bet.
+"""A player's choice of the account that pays bets of one provider type.
 
-One allowed source, never topped up, never the provider's word.
+Only that account pays, and a provider cannot change the choice.
 """
 
 import msgspec

@@ -1,7 +1,4 @@
-"""The rules of coupon grants.
-
-Scopes, order of payment, every refusal, and what a closed grant does with what returns to it.
-"""
+"""The rules of coupon grants: scopes, order of payment, refusals, and returning money."""
 
 from typing import Any
 
@@ -43,7 +40,7 @@ def owed(name: str = "g1", **changes: Any) -> Obligation:
 
 
 def policy(**rule: Any) -> ActivePair:
-    """The split pair with another coupon rule."""
+    """Return the split pair with these changes of the coupon rule."""
     changed = msgspec.structs.replace(SPLIT.policy.coupons, **rule)
     return msgspec.structs.replace(
         SPLIT, policy=msgspec.structs.replace(SPLIT.policy, coupons=changed)
@@ -51,7 +48,7 @@ def policy(**rule: Any) -> ActivePair:
 
 
 def rule_of(provider_type: str, **changes: Any) -> ActivePair:
-    """The split pair with another funding rule for one provider type."""
+    """Return the split pair with these changes of one provider type's funding rule."""
     funding = SPLIT.policy.funding
     changed = funding | {provider_type: msgspec.structs.replace(funding[provider_type], **changes)}
     return msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Funding and splits are arithmetic: examples, and properties over many shapes."""
+"""The arithmetic of funding a stake and splitting a payout: examples and properties."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A lapsed rolling locks money; a lock follows transfers, losses and rollbacks."""
+"""A lapsed rolling locks money, and the lock follows transfers, losses and rollbacks."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""Points: credited, turned into money with a rolling at an exact rate or refused whole, expired.
-
-Never money themselves.
-"""
+"""The rules of points: award, exchange into money at an exact rate, and expiry."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""The limit under bonus counts the open stakes of a round together (SPEC 1.3)."""
+"""The bet limit under bonus counts all open stakes of a round together (SPEC 1.3)."""
 
 import pytest
 
@@ -9,11 +9,11 @@ from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 BONUS, NORMAL = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/SPORTS_NORMAL"
 RICH = {"SPORTS_BONUS": 20_000, "SPORTS_NORMAL": 20_000}
 SPENT = {"SPORTS_BONUS": 0, "SPORTS_NORMAL": 20_000}
-LIMIT = 10_000  # of the seed, in EUR
+LIMIT = 10_000  # the seed's limit, in cents
 
 
 def answer(held: dict[str, int], stake: int, round: dict[str, int] | None) -> str:
-    """Bet in a round whose open bets hold something already."""
+    """Bet in a round that has open stakes, by account; return the refusal's code or "accepted"."""
     command = bets.Authorize("mocksports", "SPORTS", "b2", "r1", stake, "EUR")
     decision = bets.authorize(request(), command, state(held, round=round), SPLIT)
     return str(decision.body.get("code", "accepted"))
@@ -27,13 +27,13 @@ def answer(held: dict[str, int], stake: int, round: dict[str, int] | None) -> st
         (RICH, {BONUS: 6_000}, LIMIT - 6_000, "accepted"),
         (RICH, {BONUS: 6_000}, LIMIT - 5_999, "MAX_BET_UNDER_BONUS"),
         (RICH, {BONUS: 5_000, NORMAL: 5_000}, 1, "MAX_BET_UNDER_BONUS"),
-        # Money of his own counts beside a bonus that pays a part of the round, whichever came
-        # first.
+        # Once bonus money pays a part of the round, the player's own money counts too, in either
+        # order.
         (RICH, {NORMAL: LIMIT}, 1, "MAX_BET_UNDER_BONUS"),
         (SPENT, {BONUS: 1}, LIMIT, "MAX_BET_UNDER_BONUS"),
         (SPENT, {BONUS: 1}, LIMIT - 1, "accepted"),
         (SPENT, {"GRANT/g1": LIMIT}, 1, "MAX_BET_UNDER_BONUS"),
-        # No bonus money in the round, no limit.
+        # A round without bonus money has no limit.
         (SPENT, {NORMAL: LIMIT}, LIMIT, "accepted"),
     ],
 )

@@ -1,6 +1,6 @@
 """The structure of documents.
 
-Every fault is told, and the published schemas are those of the code.
+Validation names every fault, and the published schemas equal those of the code.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Which bets count as turnover.
+"""The bets that count as turnover.
 
-Fixed when a bet is authorized, said once when it is settled, whatever the policy says by then.
+The policy at authorization decides this. Later policies do not change it.
 """
 
 from typing import Any
@@ -21,9 +21,9 @@ PRICED = ActivePair(
 
 
 def counted(pair: ActivePair, payout: str, price: str | None = None) -> tuple[bool, str]:
-    """Bet 1.00 under a pair and settle it under the seed's.
+    """Bet 1.00 under this pair and settle the bet under the seed's pair.
 
-    Return what the event says, and what was fixed.
+    Return whether the event counts the bet, and the rule fixed at authorization.
     """
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 100, "EUR", price)
     record: Any = bets.authorize(

@@ -1,4 +1,4 @@
-"""Every rule of activation has its own refusal, with the path in the document."""
+"""Each rule of validation names its own violations, with their paths in the document."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where a further win goes, and what a policy and a topology must say for it."""
+"""The destination of a further win, and the rules for wins in a policy and a topology."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ OWED = (Obligation("o", "RUBY_SPLIT_V1", "SPORTS_NORMAL", 1, "ACTIVE", str(PLAYE
 
 
 def settled() -> Authorization:
-    """A lost bet of 0.60, of which normal money paid 0.50."""
+    """Return a lost bet of 0.60, of which SPORTS_NORMAL paid 0.50."""
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 60, "EUR")
     record: Any = bets.authorize(
         request(), command, state({"SPORTS_NORMAL": 50, "WITHDRAWABLE": 50}), SPLIT
