@@ -1,4 +1,4 @@
-"""Histories of money commands.
+"""Generated histories of money commands.
 
-An executable model, the two programs that are compared with it, and bugs that it must catch.
+They compare an executable model with the rules and with PostgreSQL, and must catch planted bugs.
 """

@@ -1,7 +1,4 @@
-"""How a command of the model is put to the product.
-
-The rule, the typed command, and what to read for it, as the API does it.
-"""
+"""Translates a command of the model into the rule, command and reads that the API would use."""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,7 +33,7 @@ Rule = Callable[[Request, Any, State, ActivePair], Decision]
 
 
 class Put(NamedTuple):
-    """A command as the product takes it."""
+    """A command of the product: its rule, its typed form, and the rows that the rule needs."""
 
     rule: Rule
     command: msgspec.Struct
@@ -44,17 +41,17 @@ class Put(NamedTuple):
 
 
 def player_id(brand: UUID, number: int) -> UUID:
-    """Name a player of a history."""
+    """Return the id of a history's player with this number."""
     return uuid5(brand, f"player {number}")
 
 
 def transaction_id(brand: UUID, kind: str, request_id: str) -> UUID:
-    """Name a transaction by its request, as the API does."""
+    """Derive a transaction id from the request, as the API does."""
     return uuid5(brand, f"{kind}|{request_id}")
 
 
 def request(brand: UUID, wanted: Action, request_id: str, put: Put) -> Request:
-    """Name who asks for what, with the fingerprint of the payload."""
+    """Return the request of a command, with the fingerprint of its payload."""
     who = player_id(brand, wanted.player)
     fingerprint = sha256(msgspec.json.encode([who, put.command], order="deterministic")).hexdigest()
     return Request(
@@ -69,9 +66,9 @@ def request(brand: UUID, wanted: Action, request_id: str, put: Put) -> Request:
 
 
 def put(wanted: Action, currency: str) -> Put:
-    """Put a command to the product.
+    """Translate a command of the model.
 
-    Rules are looked up by name at every call, so that a planted bug is met.
+    The function looks a rule up on every call, so that a planted bug takes effect.
     """
     return _PUTS[wanted.kind](dict(wanted.says), currency)
 
@@ -188,7 +185,7 @@ def _review(says: dict[str, Any], currency: str) -> Put:
 
 
 def _person(by: str) -> Person:
-    """Read `name/key`; a name alone has a key of its own."""
+    """Return the person of `name/key`; without a key, the key follows from the name."""
     name, _, key = by.partition("/")
     return a_person(name, key)
 

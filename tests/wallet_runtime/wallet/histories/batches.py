@@ -1,8 +1,7 @@
-"""Batches of histories: the seed and the topology that each begins with, the same on every run.
+"""The batches of histories, each with a seed and a topology that are the same on every run.
 
-`RUBYOPS_HISTORIES=10000 pytest tests/wallet_runtime/wallet/histories -k agree` plays that many on
-the rules and a tenth of it on PostgreSQL, others on every run. `RUBYOPS_HISTORIES_SEED` repeats a
-run that failed.
+`RUBYOPS_HISTORIES=10000 pytest tests/wallet_runtime/wallet/histories -k agree` plays 10,000 new
+histories on the rules and 1,000 on PostgreSQL. `RUBYOPS_HISTORIES_SEED` repeats a failed run.
 """
 
 import os
@@ -20,11 +19,11 @@ from tests.wallet_runtime.wallet.histories.variants import SEEDS, variants
 WANTED = os.environ.get("RUBYOPS_HISTORIES")
 HISTORIES = int(WANTED or 2000)
 CODES = tuple(SEEDS)
-SEED_OF_BATCH = 1000  # batches are this far apart, so that no two play the same
-# A few beginnings find more bugs than many histories from one.
+SEED_OF_BATCH = 1000  # distance between the seeds of two batches
+# Short batches from several seeds find more bugs than one long batch.
 PLANT_SEEDS = tuple(range(500_000, 510_000, 1000))
 PLANT_RULES, PLANT_POSTGRES = 100, 20
-# The histories that find the planted bugs are batches that must agree without one.
+# The batches that must find the planted bugs are also played without bugs, and must agree then.
 RULES_PLANTED = tuple(product_of(PLANT_SEEDS, CODES))
 POSTGRES_PLANTED = tuple(product_of(PLANT_SEEDS, CODES[:1]))
 BATCHES_RULES, BATCHES_POSTGRES = 20, 10
@@ -35,7 +34,7 @@ Beginning = tuple[int, str]
 
 @contextmanager
 def beginning(batch: int, planted: Sequence[Beginning]) -> Iterator[Beginning]:
-    """Choose the seed and the topology of a batch, and name the first seed when the batch fails."""
+    """Yield the seed and the topology of a batch; a failure names the seed that repeats the run."""
     chosen = os.environ.get("RUBYOPS_HISTORIES_SEED")
     first = int(chosen) if chosen else (secrets.randbelow(10**9) if WANTED else 1)
     fixed = () if chosen or WANTED else planted
@@ -53,11 +52,12 @@ def beginning(batch: int, planted: Sequence[Beginning]) -> Iterator[Beginning]:
 
 
 def is_caught(backend: Open, planted: Sequence[Beginning], histories: int, first: int) -> bool:
-    """Whether a batch disagrees: `first`, which is known to find the bug, then those after it."""
+    """Return whether a batch finds the planted bug; batch number `first` is known to find it."""
     for seed, code in (*planted[first:], *planted[:first]):
         try:
             explore(backend, variants(code), histories, seed, shrink=False)
-        # A bug may end a history at another command than before. Without a bug that fails, too.
+        # Hypothesis raises Flaky when a bug fails at another command on the second try. Without a
+        # bug, Flaky fails the test.
         except (AssertionError, Flaky):
             return True
     return False

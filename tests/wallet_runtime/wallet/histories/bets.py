@@ -1,4 +1,4 @@
-"""The model of a bet's life: what pays it, where its winnings go, what a rollback gives back."""
+"""The model of bets: the accounts that pay, the destinations of winnings, and rollbacks."""
 
 from fractions import Fraction
 from math import floor
@@ -24,10 +24,13 @@ GAMES = {
 
 
 class Bets(Book):
-    """Authorize, settle, rollback."""
+    """The commands authorize, settle and rollback."""
 
     def payers(self, wallet: Wallet, provider: str) -> dict[str, str]:
-        """List a bet's payers in order: the name that a player picks one by, and its account."""
+        """Return the accounts that may pay a bet, in order.
+
+        The keys are the names by which a player chooses them.
+        """
         rule = self.policy["funding"][TYPES[provider]]
         own = {code: self.account(code) for code in rule["sources"]}
         grants = {
@@ -117,7 +120,7 @@ class Bets(Book):
             if self.owing(account, wallet):
                 due.append((before, part))
             else:
-                # Of a locked stake only the surplus leaves.
+                # A locked stake returns to its account, and only the surplus goes on.
                 back = min(part, staked, wallet.locked[account])
                 due += [(account, back), (after, part - back)]
         for account in dict.fromkeys(account for account, part in due if part):
@@ -179,7 +182,7 @@ class Bets(Book):
         return held
 
     def _usable(self, wallet: Wallet) -> list[Coupon]:
-        """Coupons that may be staked at all, the one that lapses soonest first, then the oldest."""
+        """Return the player's usable coupons: soonest expiry first, then the oldest."""
         mine = [
             coupon
             for coupon in self.coupons.values()
@@ -199,7 +202,10 @@ class Bets(Book):
         return payers[source]
 
     def _leaves_out(self, price: str | None) -> str:
-        """The outcomes that count for no turnover: all (its price is too low), pushes, or none."""
+        """Return the outcomes that count no turnover: "all", "pushes", or "" for none.
+
+        "all" is for a price below the policy's minimum.
+        """
         rule = self.policy.get("turnover", {})
         least = rule.get("minimum_price")
         if price and least and Fraction(price) < Fraction(least):
@@ -207,7 +213,7 @@ class Bets(Book):
         return "" if rule.get("pushes", True) else "pushes"
 
     def _limit(self, rule: dict[str, Any], wallet: Wallet, funding: list[tuple[str, int]]) -> None:
-        """Refuse what exceeds the limit under bonus together with the open bets of its round."""
+        """Refuse a stake that, with the open stakes of its round, exceeds the limit under bonus."""
         stake = sum(amount for _, amount in funding)
         given = [
             account
@@ -223,7 +229,7 @@ class Bets(Book):
             raise Refusal("MAX_BET_UNDER_BONUS")
 
     def _destination(self, account: str, provider_type: str) -> tuple[str, str]:
-        """Where winnings of a source go while its rolling is active, and after it is done."""
+        """Return the accounts for winnings of a source: during its rolling, and afterwards."""
         if self.coupon_at(account):
             rule = self.policy["coupons"]["winnings"].get(
                 provider_type, {"before": "GRANT", "after": "GRANT"}
@@ -239,9 +245,9 @@ class Bets(Book):
     def _give_back(
         self, wallet: Wallet, tx: UUID, bet: Bet, source: str, account: str, amount: int
     ) -> str:
-        """Pay to an account; a coupon that is closed keeps nothing.
+        """Pay to an account and return the account where the money ends.
 
-        Returns where the money came to rest.
+        Money for a closed coupon goes on: to withdrawable money if it was completed, else to PROMO.
         """
         coupon = self.coupon_at(account)
         if coupon and coupon.state == "COMPLETED":
@@ -262,7 +268,7 @@ def _covers(coupon: Coupon, provider: str) -> bool:
 
 
 def _take(stake: int, payers: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Take a stake from each account as far as it reaches."""
+    """Take a stake from the accounts in order, from each as much as it holds."""
     taken: list[tuple[str, int]] = []
     for account, held in payers:
         part = min(held, stake - sum(amount for _, amount in taken))
@@ -271,7 +277,10 @@ def _take(stake: int, payers: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def by_largest_remainder(payout: int, funding: list[tuple[str, int]]) -> list[int]:
-    """Split in proportion; spare units go to the largest fractions, the earlier source first."""
+    """Split a payout in proportion to the funding.
+
+    Remaining units go to the largest fractions, and of equal ones to the earlier source.
+    """
     stake = sum(amount for _, amount in funding)
     exact = [Fraction(payout * amount, stake) for _, amount in funding]
     parts = [floor(each) for each in exact]

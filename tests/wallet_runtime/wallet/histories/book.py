@@ -1,8 +1,8 @@
-"""The book of accounts that every command writes in: a wallet's duties, said a second time.
+"""The model's book of accounts: a second, independent version of the wallet's rules.
 
-The model is compared with the product, so nothing here, in `bets`, `promotions` or `model` may
-import it: a fault in a shared rule would cancel out. Amounts are minor units; accounts are named as
-the ledger names them.
+Neither this module nor `bets`, `promotions`, `wins` or `model` may import the product, because a
+fault in shared code would show on neither side. Amounts are minor units, and accounts have the
+names of the ledger.
 """
 
 from collections import Counter
@@ -22,9 +22,9 @@ PTS = "PTS"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A command's right answer: status, code of a refusal, and fields that the body must show.
+    """The right answer to a command: status, refusal code, and fields that the body must contain.
 
-    An answer that is not stored is decided anew when the same request comes again.
+    With `stored` false, a repeat of the request is decided again.
     """
 
     status: int
@@ -34,20 +34,20 @@ class Outcome:
 
 
 class Refusal(Exception):
-    """The command must be refused, and nothing may move."""
+    """The command must be refused without moving money."""
 
     def __init__(self, code: str, status: int = 409, *, stored: bool = True) -> None:
-        """Name the refusal."""
+        """Keep the refusal's code and status."""
         super().__init__(code)
         self.outcome = Outcome(status, code, stored=stored)
 
 
 @dataclass
 class Wallet:
-    """A player's accounts and his choice of sources.
+    """A player's accounts and choices of sources.
 
-    `moves` is each account's life: (transaction, change). Only winnings leave `locked` money. The
-    figure counts the account's open stakes.
+    `moves` lists (transaction, change) for each account. `locked` is the locked amount of each
+    account, with its locked stakes. Only winnings from locked money become free.
     """
 
     number: int
@@ -62,9 +62,9 @@ class Wallet:
 
 @dataclass
 class Turnover:
-    """The turnover that an account still owes at the least.
+    """The least turnover that an account still owes.
 
-    `since` is when anything but a bet last changed it.
+    `since` is the time of the last change by anything but a bet.
     """
 
     open: int
@@ -73,12 +73,10 @@ class Turnover:
 
 @dataclass
 class Rolling:
-    """Turnover that an account owes for an amount.
+    """A rolling: the turnover that an account owes for an amount.
 
-    `cap` is the most that completing it may release.
-
-    `earned` are the amounts of completed rollings whose release waits for this one. `ended` is when
-    it ended.
+    `cap` is the most that its completion may release. `earned` is the amount of completed rollings
+    whose release waits for this rolling. `ended` is the time of its end.
     """
 
     owner: int
@@ -93,7 +91,7 @@ class Rolling:
 
 @dataclass
 class Coupon:
-    """A coupon grant: where it may be staked, and in which order it is used up."""
+    """A coupon grant: the providers that accept it, and its expiry, which orders the payments."""
 
     owner: int
     account: str
@@ -108,10 +106,11 @@ class Coupon:
 
 @dataclass
 class Bet:
-    """A stake that was taken, with its sources and its transactions.
+    """A bet with its sources and its transactions.
 
-    `destinations` says where its winnings go before and after rolling. `counted` is None until it
-    is settled, then whether it counts as turnover; `leaves_out` says what does not count.
+    `destinations` holds the accounts for winnings before and after rolling. `counted` is None until
+    settlement, then whether the bet counts as turnover. `leaves_out` names the outcomes that do not
+    count.
     """
 
     owner: int
@@ -133,7 +132,7 @@ class Bet:
 
 @dataclass
 class Campaign:
-    """The limits of wins that a provider may let players have without a stake."""
+    """A campaign: the limits of wins without a stake at one provider."""
 
     provider: str
     currency: str
@@ -147,7 +146,8 @@ class Campaign:
 class Win:
     """A win that was paid beside a payout.
 
-    `said` is the provider's word of it; `rested` is where it came to rest, by transaction `paid`.
+    `said` is the provider's request, `paid` the transaction, and `rested` the accounts where the
+    money ended.
     """
 
     owner: int
@@ -161,10 +161,10 @@ class Win:
 
 
 class Book:
-    """The accounts of one brand under the active documents, and what moves between them."""
+    """The accounts of one brand under the active documents, and moves between them."""
 
     def __init__(self, documents: dict[str, Any], currencies: Iterable[str]) -> None:
-        """Open a brand without money, with a wallet per currency."""
+        """Open a brand without money, with one wallet for each currency."""
         self.wallets = [Wallet(number, currency) for number, currency in enumerate(currencies)]
         self.counters: Counter[tuple[str, str]] = Counter()
         self.rollings: dict[str, Rolling] = {}
@@ -176,10 +176,7 @@ class Book:
         self.activate(documents)
 
     def activate(self, documents: dict[str, Any]) -> None:
-        """Make another version of the documents the active one.
-
-        Things that were fixed before stay as they were fixed.
-        """
+        """Activate another version of the documents; existing bets and coupons keep their rules."""
         self.topology, self.policy = documents["topology"], documents["policy"]
         self.kinds: dict[str, str] = {
             bucket["code"]: bucket["kind"] for bucket in self.topology["buckets"]
@@ -189,13 +186,13 @@ class Book:
         return f"{self.topology['code']}/{code}"
 
     def bucket_of(self, kind: str) -> str:
-        """Name the account of the only bucket of a kind: withdrawable, or points."""
+        """Return the account of the only bucket of a kind: withdrawable or points."""
         return self.account(next(code for code, its in self.kinds.items() if its == kind))
 
     def move(
         self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int, currency: str = ""
     ) -> None:
-        """Move an amount between accounts; either may be a counter-account or the open stake."""
+        """Move an amount between two accounts, which may be counter-accounts or the open stake."""
         for account, change in ((source, -amount), (target, amount)):
             if not amount or account == STAKE:
                 continue
@@ -207,7 +204,7 @@ class Book:
                 assert wallet.held[account] >= 0, f"the model itself took too much from {account}"
 
     def owing(self, account: str, wallet: Wallet, besides: str | None = None) -> dict[str, Rolling]:
-        """Find the rollings that are active on an account, in a fixed order."""
+        """Return the active rollings of an account by id, in a fixed order, without `besides`."""
         found = [
             (name, one)
             for name, one in self.rollings.items()
@@ -225,9 +222,10 @@ class Book:
         cap: int | None = None,
         brought: int = 0,
     ) -> str | None:
-        """Ask for turnover, a multiple of the amount rounded up, less what the money brought along.
+        """Open a rolling and return its id, or None where no turnover is required.
 
-        None of it is no rolling.
+        It requires the amount times `multiple`, rounded up. The account's open turnover grows by
+        that, less the turnover that the money `brought` along.
         """
         required = ceil(amount * Decimal(multiple))
         if not required:
@@ -238,9 +236,9 @@ class Book:
         return name
 
     def ask(self, wallet: Wallet, account: str, more: int) -> None:
-        """Change what an account has still to turn over.
+        """Add to the open turnover of an account.
 
-        Turnover beyond it counts for nothing later.
+        Surplus turnover of earlier bets is dropped: it does not count for later demands.
         """
         held = wallet.turnover.get(account)
         wallet.turnover[account] = Turnover(
@@ -252,40 +250,43 @@ class Book:
         return max(0, held.open) if held else 0
 
     def play_through(self, wallet: Wallet, bet: Bet) -> None:
-        """Count a settled bet for the accounts that paid it."""
+        """Count a settled bet as turnover of the accounts that paid it."""
         bet.settled = self.clock
         for account, amount in bet.funding:
             if account in wallet.turnover:
                 wallet.turnover[account].open -= amount
 
     def undo_play(self, wallet: Wallet, bet: Bet) -> None:
-        """Take that back where nothing but bets has happened since.
+        """Take the turnover of a bet back, where only bets have changed the account since.
 
-        Else it is not known for which rolling the bet had counted.
+        After another change it is unknown for which rolling the bet counted.
         """
         for account, amount in bet.funding:
             if account in wallet.turnover and bet.settled > wallet.turnover[account].since:
                 wallet.turnover[account].open += amount
 
     def end_turnover(self, wallet: Wallet, rolling: str, state: str) -> None:
-        """Forget an ended rolling's demand; with the last one the account owes nothing more."""
+        """Drop the open turnover of a rolling that ended without completion.
+
+        With the last rolling of an account, all its open turnover is dropped.
+        """
         owed = self.rollings[rolling]
         self.ask(wallet, owed.account, 0 if state == "COMPLETED" else -owed.required)
         if not self.owing(owed.account, wallet, besides=rolling):
             del wallet.turnover[owed.account]
 
     def free(self, wallet: Wallet, account: str) -> int:
-        """Balance and open stakes of an account, less its locked money."""
+        """Return balance and open stakes of an account, less its locked money."""
         return max(0, wallet.held[account] + self.staked(wallet, account) - wallet.locked[account])
 
     def wait_for(self, wallet: Wallet, account: str, earned: int, besides: str | None) -> None:
-        """Let what was earned be released with another rolling of the account, if there is one."""
+        """Add an earned amount to another active rolling of the account, if there is one."""
         for other in self.owing(account, wallet, besides).values():
             other.earned += earned
             return
 
     def unlock_what_is_gone(self, wallet: Wallet) -> dict[str, int]:
-        """Let no account lock more than it holds and has staked; return what was unlocked."""
+        """Reduce locks to balance and open stakes of each account; return the unlocked amounts."""
         gone = {}
         for account, locked in wallet.locked.items():
             left = wallet.held[account] + self.staked(wallet, account)
@@ -295,7 +296,7 @@ class Book:
         return gone
 
     def staked(self, wallet: Wallet, account: str) -> int:
-        """Sum what open bets hold of an account."""
+        """Return the sum of an account's open stakes."""
         open_bets = [
             bet
             for bet in self.bets.values()
@@ -306,7 +307,7 @@ class Book:
         )
 
     def staked_in_round(self, wallet: Wallet, round: tuple[str, str]) -> list[tuple[str, int]]:
-        """List what open bets of one round at one provider hold, and of which account."""
+        """Return the (account, amount) shares of the open bets of one round."""
         mine = [
             bet
             for bet in self.bets.values()
@@ -315,11 +316,10 @@ class Book:
         return [share for bet in mine for share in bet.funding]
 
     def untouched(self, wallet: Wallet, account: str, tx: UUID) -> int:
-        """How much that came in with a transaction lies there still.
+        """Return how much of a transaction's money is still in the account.
 
-        Never more than the least the account has held since.
-
-        A bet that was made since and was rolled back counts as never made.
+        This is at most the lowest balance since. Bets that were placed and rolled back since do not
+        count.
         """
         moves = wallet.moves.get(account, [])
         came = [index for index, (moved_by, _) in enumerate(moves) if moved_by == tx]
@@ -344,6 +344,6 @@ class Book:
         return next((coupon for coupon in self.coupons.values() if coupon.account == account), None)
 
     def amount(self, minor: int, currency: str) -> str:
-        """Write minor units as the wire does."""
+        """Return minor units as the decimal text of the API."""
         places = PLACES.get(currency, 0)
         return f"{Decimal(minor).scaleb(-places):.{places}f}"

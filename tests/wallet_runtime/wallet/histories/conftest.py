@@ -1,4 +1,4 @@
-"""A database to play histories on."""
+"""The wallet database on which histories are played."""
 
 from collections.abc import Iterator
 

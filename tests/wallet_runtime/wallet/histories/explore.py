@@ -1,7 +1,4 @@
-"""Let Hypothesis write histories.
-
-From a seed, until there are as many long and different ones as are wanted.
-"""
+"""Generates histories with Hypothesis until enough long and different ones exist."""
 
 from uuid import UUID, uuid5
 
@@ -13,18 +10,16 @@ from tests.wallet_runtime.wallet.histories.model import Action
 from tests.wallet_runtime.wallet.histories.scenes import Histories
 from tests.wallet_runtime.wallet.histories.variants import Documents
 
-STEPS = 42  # each of them plays a command at least, and a history begins with ten
+STEPS = 42  # each plays at least one command, after ten at the start
 COMMANDS_MIN = 50
 ATTEMPTS_MAX = 20
 
 
 def play(backend: Open, pairs: list[Documents], histories: int, from_seed: int) -> int:
-    """Play so many different histories of `COMMANDS_MIN` commands or more.
+    """Play this many different histories of at least `COMMANDS_MIN` commands.
 
-    Return how many commands they had in all.
-
-    Raises what the first history found that the product and the model do not agree on, shrunk to
-    its least commands.
+    Return the number of their commands. The first history on which product and model disagree
+    raises an error, shrunk to the fewest commands.
     """
     full: set[tuple[Action, ...]] = set()
     for attempt in range(ATTEMPTS_MAX):
@@ -40,10 +35,7 @@ def play(backend: Open, pairs: list[Documents], histories: int, from_seed: int) 
 def explore(
     backend: Open, pairs: list[Documents], histories: int, from_seed: int, *, shrink: bool = True
 ) -> list[list[Action]]:
-    """Let Hypothesis write histories from a seed.
-
-    Return the commands of each, of whatever length it was.
-    """
+    """Generate histories from a seed; return the commands of each, of any length."""
     body = {
         "open": staticmethod(backend),
         "pairs": pairs,

@@ -1,6 +1,6 @@
-"""The state machine: histories of commands, on which the product and the model must agree.
+"""The state machine: histories of commands on which product and model must agree.
 
-One machine, two backends: the rules over a store in memory, and `Money.perform` over PostgreSQL.
+It has two backends: the rules over a store in memory, and `Money.perform` over PostgreSQL.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from tests.wallet_runtime.wallet.histories.variants import Documents
 LOOK_EVERY = 16
 CURRENCIES = ("EUR", "KRW")
 FUTURES = (None, "2199-01-01T00:00:00Z", "2198-01-01T00:00:00Z", PAST)
-ODD = 41  # of 64 picks the one that does something unusual
+ODD = 41  # the one pick of 64 that does something unusual
 WHO = st.integers(0, 1)
 PICK = st.integers(0, 63)
 AMOUNT = st.sampled_from((1000, 1, 3, 7, 10, 100, 333, 5001))
 PART = st.sampled_from(("some", "all", "most", "one", "all", "over"))
 PROVIDER = st.sampled_from(tuple(TYPES))
 PRICES = (None, "1.2", None, "1.5", "1.49", "1.85")
-# One person may write a name in capitals, and one key may stand under two names.
+# The list has one person with two keys, and one key with two names.
 PERSON = st.sampled_from(("ann", "bob", "Ann/other", "bea/token of ann"))
 
 
 class Backend(Protocol):
-    """The product as the machine asks it."""
+    """The product, as the machine calls it."""
 
     def perform(
         self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
@@ -54,7 +54,7 @@ Open = Callable[[UUID, Documents, tuple[str, ...]], Backend]
 
 
 class Machine(RuleBasedStateMachine):
-    """One history: two players of one brand. Subclasses say what is played, and on what."""
+    """One history of two players of one brand. Subclasses add the steps, and set the backend."""
 
     open: ClassVar[Open]
     pairs: ClassVar[list[Documents]]
@@ -62,7 +62,7 @@ class Machine(RuleBasedStateMachine):
     start: ClassVar[UUID]
 
     def __init__(self) -> None:
-        """Begin an empty history."""
+        """Start an empty history."""
         super().__init__()
         cls = type(self)
         self.brand = uuid5(cls.start, f"history {len(cls.lives)}")
@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
     backend: Backend
 
     def begin(self, first: int) -> None:
-        """Open a brand under one of the pairs, and give its players something to begin with."""
+        """Open a brand under one of the pairs, and give its players some money."""
         cls = type(self)
         self.model = Model(cls.pairs[first], CURRENCIES)
         self.backend = cls.open(self.brand, cls.pairs[first], CURRENCIES)
@@ -97,19 +97,20 @@ class Machine(RuleBasedStateMachine):
             self.play(action("approve_adjustment", who, wish=list(self.model.wishes)[-1], by="bob"))
 
     def teardown(self) -> None:
-        """Look at everything once more and let go of the backend."""
+        """Check all rows once more and close the backend."""
         if self.begun:
             try:
                 self.backend.check()
             finally:
                 self.backend.close()
 
-    # --- how a command is played
+    # --- performing a command
 
     def play(self, wanted: Action, meanwhile: Action | None = None) -> Answer:
-        """Put a new command to both.
+        """Perform a new command on model and product, and compare them.
 
-        `meanwhile` is another one that gets in between its decision and its application.
+        The backend performs `meanwhile` after it has decided the command and before it applies the
+        decision.
         """
         self._unblock()
         self.count += 1
@@ -174,17 +175,17 @@ class Machine(RuleBasedStateMachine):
         return codes[pick % len(codes)]
 
     def _reference(self, amount: int) -> str:
-        """Mostly a reference of its own, now and then one that others have."""
+        """Return a new reference, or for one amount a reference that other commands share."""
         return f"reference-{1 if amount == 7 else self.count}"
 
     def _owner(self, owner: int, pick: int) -> int:
-        """Mostly the owner of what is asked for, now and then the other player."""
+        """Return the owner of the record; for one pick, the other player."""
         return 1 - owner if pick == ODD else owner
 
     def _bet(self, who: int, provider: str, part: str, pick: int, name: str = "bet") -> Action:
-        """A bet of a part of what may pay it.
+        """Return a bet whose stake is a part of the money that may pay it.
 
-        Where the player picks, mostly from where he has most.
+        Where the player chooses a source, this is mostly the richest.
         """
         wallet = self.model.wallets[who]
         payers = self.model.payers(wallet, provider)
@@ -215,10 +216,7 @@ class Machine(RuleBasedStateMachine):
         return action("authorize", who, provider=provider, **says)
 
     def _campaign(self, who: int, provider: str) -> str:
-        """Find the provider's campaign in a player's currency.
-
-        The back office makes it when it is first asked for.
-        """
+        """Return the provider's campaign in the player's currency, created on first use."""
         currency = CURRENCIES[who]
         code = f"{provider}-{currency}"
         if code not in self.model.campaigns:
@@ -232,9 +230,9 @@ class Machine(RuleBasedStateMachine):
             self.backend.choose(who, provider_type, source)
 
     def _turn_over(self, rolling: str) -> None:
-        """Let the account of a rolling owe no more turnover.
+        """Set the open turnover of a rolling's account to zero.
 
-        Few histories have bets enough for that.
+        Few histories have enough bets to reach that.
         """
         owed = self.model.rollings.get(rolling)
         if owed is not None and owed.state == "ACTIVE":
@@ -275,7 +273,7 @@ def _difference(held: dict[str, Any], must: dict[str, Any]) -> str:
 
 
 def last(named: dict[Any, Any], pick: int) -> tuple[Any, Any]:
-    """Pick one, mostly of the last few."""
+    """Pick an entry, mostly one of the last five."""
     names = list(named)
     name = names[-1 - pick % min(len(names), 5)] if pick < 48 else names[pick % len(names)]
     return name, named[name]
@@ -284,6 +282,6 @@ def last(named: dict[Any, Any], pick: int) -> tuple[Any, Any]:
 def pending(
     bets: dict[tuple[str, str], Bet], pick: int, *states: str
 ) -> tuple[tuple[str, str], Bet]:
-    """Pick a bet, mostly one in a state from which it can go on."""
+    """Pick a bet, mostly one in the given states."""
     going = {name: bet for name, bet in bets.items() if bet.state in states}
     return last(going if going and pick % 4 else bets, pick)

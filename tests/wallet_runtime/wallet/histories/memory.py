@@ -1,7 +1,7 @@
-"""The rules alone: a store in memory that reads states for them and applies their decisions.
+"""The rules without a database: a store in memory reads states and applies decisions.
 
-It decides nothing. It refuses what the database refuses too: legs that do not sum to zero, a
-balance below zero, a state that moved from another one than was seen.
+The store decides nothing. It refuses the same as the database: legs that do not sum to zero, a
+negative balance, and a change of state from any other than the expected state.
 """
 
 from collections import Counter
@@ -26,9 +26,9 @@ class Memory(Applying):
     def perform(
         self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
     ) -> Answer:
-        """Read, decide, apply, as `Money.perform` does.
+        """Read, decide and apply, as `Money.perform` does.
 
-        `meanwhile` happens between the first decision and its application.
+        `meanwhile` is called between the first decision and its application.
         """
         put = actions.put(
             wanted, self.players[actions.player_id(self.brand, wanted.player)].currency
@@ -67,7 +67,7 @@ class Memory(Applying):
                 return decision.status, decision.body
 
     def check(self) -> None:
-        """Accounts follow from their ledger; what counter-accounts gave is held or staked."""
+        """Confirm that each balance follows from its ledger, and that money is conserved."""
         total: Counter[str] = Counter()
         for (currency, _), amount in self.counters.items():
             total[currency] += amount
@@ -83,7 +83,7 @@ class Memory(Applying):
             raise Broken(f"not conserved: {dict(total)}")
 
     def view(self) -> dict[str, Any]:
-        """Everything held, in the words of `Model.view`."""
+        """Return all rows in the form of `Model.view`."""
         number = self.numbers
         return {
             "accounts": {

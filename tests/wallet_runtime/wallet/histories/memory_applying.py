@@ -1,4 +1,4 @@
-"""How the store in memory applies a decision, as `wallet.apply_command` does."""
+"""Applies decisions in memory, as `wallet.apply_command` does."""
 
 from collections import Counter
 from typing import Any
@@ -31,7 +31,7 @@ from wallet_runtime.wallet.domain.state import (
 
 
 class Applying(Turnover):
-    """Applies decisions, and refuses what the database refuses."""
+    """Applies decisions, and refuses the same decisions as the database."""
 
     def _apply(self, request: Request, decision: Decision) -> None:
         held = self.players[request.player_id]

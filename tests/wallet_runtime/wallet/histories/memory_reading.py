@@ -1,4 +1,4 @@
-"""Reads the store in memory for a rule, as `wallet.read_state` reads the database."""
+"""Reads states from memory, as `wallet.read_state` reads them from the database."""
 
 from collections import Counter
 from uuid import UUID
@@ -19,7 +19,7 @@ from wallet_runtime.wallet.domain.state import (
 
 
 class Reading(Rows):
-    """Reads the state that a command is decided on."""
+    """Reads the state for which a rule decides a command."""
 
     def _read(self, request: Request, reads: Reads) -> State:
         held, who = self.players[request.player_id], str(request.player_id)
@@ -153,9 +153,9 @@ class Reading(Rows):
         )
 
     def _low_water(self, who: str, account: str, transaction: UUID) -> int | None:
-        """Return the least that an account has held since a transaction.
+        """Return the lowest balance of an account since a transaction, or None without a row of it.
 
-        Bets that were made since and rolled back are left out.
+        Bets that were placed and rolled back since do not count.
         """
         rows = [row for row in self.players[UUID(who)].ledger if row[0] == account]
         last = max((index for index, row in enumerate(rows) if row[1] == transaction), default=None)

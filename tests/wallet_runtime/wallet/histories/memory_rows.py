@@ -1,4 +1,4 @@
-"""Rows of the store in memory, and changes that happen around the commands."""
+"""The rows in memory, and changes of them that no command makes."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -33,14 +33,11 @@ COUNTERS = ("PSP", "HOUSE", "PROMO", "OPENING", "ADJ", "ISSUED", "REDEEMED", "EX
 
 
 class Broken(AssertionError):
-    """The rules decided what the database would refuse."""
+    """The rules made a decision that the database would refuse."""
 
 
 class Held(msgspec.Struct):
-    """A player: the row, the accounts, and the ledger.
-
-    Its rows are (account, transaction, change, balance after).
-    """
+    """A player: row, balances and ledger rows (account, transaction, change, balance after)."""
 
     currency: str
     status: str = "active"
@@ -54,7 +51,7 @@ class Rows:
     """The rows of one brand."""
 
     def __init__(self, brand: UUID, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
-        """Open a brand without money, with a player per currency."""
+        """Open a brand without money, with one player for each currency."""
         self.brand = brand
         self.players = {
             actions.player_id(brand, number): Held(currency)
@@ -101,7 +98,7 @@ class Rows:
         )
 
     def choose(self, player: int, provider_type: str, source: str) -> None:
-        """Let a player pick what pays his bets."""
+        """Store a player's choice of the account that pays."""
         self.choices[str(actions.player_id(self.brand, player)), provider_type] = source
 
     def lapse(self, coupon_log_id: str) -> None:
@@ -111,7 +108,7 @@ class Rows:
         self.grants[grant.account] = msgspec.structs.replace(grant, expires_at=PAST, lapsed=True)
 
     def turn_over(self, player: int, account: str) -> None:
-        """Let an account owe no more turnover, as if enough bets were settled."""
+        """Set the open turnover of an account to zero, as if enough bets were settled."""
         key = str(actions.player_id(self.brand, player)), account
         self.turnover[key] = 0, self.turnover[key][1]
 
@@ -124,7 +121,7 @@ class Rows:
         self.campaigns[code] = msgspec.structs.replace(self.campaigns[code], expired=True)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Close nothing: the store in memory holds no connection."""
 
     def _owed_by(self, who: str) -> list[Obligation]:
         return [owed for owed in self.obligations.values() if owed.player_id == who]

@@ -1,4 +1,4 @@
-"""How the store in memory counts turnover, as `wallet.follow_turnover` and its like do."""
+"""Counts turnover in memory, as `wallet.follow_turnover` and related functions do."""
 
 from tests.wallet_runtime.wallet.histories.memory_reading import Reading
 from tests.wallet_runtime.wallet.histories.memory_rows import Broken, Held, owed_of
@@ -9,7 +9,7 @@ from wallet_runtime.wallet.domain.state import (
 
 
 class Turnover(Reading):
-    """Follows what accounts have to turn over."""
+    """Keeps the open turnover of each account."""
 
     def _count_turnover(self, bet: Authorization, state: str) -> None:
         for share in bet.funding:

@@ -1,4 +1,4 @@
-"""The executable model: cash, transfers, adjustments, and the rules of all commands (SPEC 1.3)."""
+"""The executable model: cash, transfers, adjustments, and dispatch of all commands (SPEC 1.3)."""
 
 import pickle
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.wallet_runtime.wallet.histories.book import (
 from tests.wallet_runtime.wallet.histories.promotions import Bonus, Promotions
 from tests.wallet_runtime.wallet.histories.wins import Wins
 
-# Commands that an ingress freeze stops; the rest ends what was begun.
+# The commands that an ingress freeze stops. The other commands only finish open business.
 NEW = {
     "deposit",
     "authorize",
@@ -31,7 +31,7 @@ NEW = {
     "to_cash",
 }
 NEW |= {"request_withdrawal", "to_bucket"}
-# Answered without being decided, so never stored: the same id may be tried again.
+# Statuses that are answered without a decision, so no answer is stored and the id stays free.
 UNSTORED = (401, 403, 404, 422, 503)
 ROLLINGS_MAX = 32
 REVIEWS = {
@@ -45,7 +45,7 @@ REVIEWS = {
 
 @dataclass(frozen=True)
 class Action:
-    """One command: its name, whose it is, and what it says."""
+    """One command: its kind, its player, and its parameters."""
 
     kind: str
     player: int
@@ -53,14 +53,14 @@ class Action:
 
 
 def action(kind: str, player: int, /, **says: Any) -> Action:
-    """Name a command."""
+    """Return a command with these parameters."""
     return Action(kind, player, tuple(says.items()))
 
 
 def _one_person(one: str, other: str) -> bool:
-    """Compare two persons, each `name/key` or a name whose key is its own.
+    """Return whether two texts `name/key` are one person: the same name in any case, or one key.
 
-    One name in any letters, or one key, is one person.
+    A name without a key has a key that follows from the name.
     """
     (name, _, key), (other_name, _, other_key) = (
         by.partition("/") for by in (one.lower(), other.lower())
@@ -72,7 +72,7 @@ def _one_person(one: str, other: str) -> bool:
 
 @dataclass
 class Withdrawal:
-    """Money on its way out."""
+    """A withdrawal: money between available cash and payout."""
 
     owner: int
     amount: int
@@ -81,7 +81,7 @@ class Withdrawal:
 
 @dataclass
 class Wish:
-    """An adjustment that somebody asked for."""
+    """A requested adjustment."""
 
     owner: int
     account: str
@@ -91,10 +91,10 @@ class Wish:
 
 
 class Model(Wins, Promotions):
-    """One brand's life as it must be."""
+    """The expected state of one brand after each command."""
 
     def __init__(self, documents: dict[str, Any], currencies: tuple[str, ...]) -> None:
-        """Open a brand without money, with a wallet per currency."""
+        """Open a brand without money, with one wallet for each currency."""
         super().__init__(documents, currencies)
         self.bonuses: dict[str, Bonus] = {}
         self.references: set[tuple[str, str]] = set()
@@ -105,7 +105,7 @@ class Model(Wins, Promotions):
         self.freeze = "open"
 
     def perform(self, request_id: str, wanted: Action, tx: UUID) -> Outcome:
-        """Say what must become of a command, and let it become so here."""
+        """Perform a command on the model; return the expected answer."""
         said = self.answers.get((wanted.kind, request_id))
         if said is not None:
             return said[1] if said[0] == wanted else Outcome(409, "IDEMPOTENCY_PAYLOAD_MISMATCH")
@@ -115,7 +115,7 @@ class Model(Wins, Promotions):
         if self.freeze == "sealed" or (self.freeze == "ingress" and is_new):
             twin: Model = pickle.loads(
                 pickle.dumps(self)
-            )  # what it would say, without letting it become so
+            )  # a copy, so that the try changes nothing here
             tried = twin._decide(wanted, tx)
             return (
                 tried
@@ -156,7 +156,7 @@ class Model(Wins, Promotions):
         return Outcome(200, "", {"balance": self._cash(wallet)})
 
     def to_bucket(self, wallet: Wallet, tx: UUID, amount: int, bucket: str) -> Outcome:
-        """Do as a deposit does, with cash that is there already."""
+        """Move available cash to a bucket, with the rolling of a deposit."""
         if self.kinds.get(bucket) != "normal":
             raise Refusal("BUCKET_INVALID", 422)
         self._spend(wallet, AVAILABLE, amount)
@@ -193,7 +193,7 @@ class Model(Wins, Promotions):
         held.state = target
         return Outcome(200)
 
-    # --- between buckets
+    # --- transfers
 
     def transfer(self, wallet: Wallet, tx: UUID, source: str, target: str, amount: int) -> Outcome:
         if source not in self.kinds or target not in self.kinds:
@@ -251,7 +251,10 @@ class Model(Wins, Promotions):
         return Outcome(200, "", {"state": "COMPLETED"})
 
     def _carry_turnover(self, wallet: Wallet, start: str, end: str, amount: int, held: int) -> int:
-        """Let turnover follow money in proportion, rounded up on both sides."""
+        """Move open turnover along with money, in proportion; return the amount that moved.
+
+        Both the moved and the remaining part are rounded up.
+        """
         if start not in wallet.turnover:
             return 0
         owed = Fraction(self.left(wallet, start) * amount, held)
@@ -279,7 +282,7 @@ class Model(Wins, Promotions):
             else self.transfer(wallet, tx, source, target, amount)
         )
 
-    # --- by two persons
+    # --- adjustments
 
     def ask_adjustment(
         self, wallet: Wallet, tx: UUID, account: str, direction: str, amount: int, by: str
@@ -333,10 +336,10 @@ class Model(Wins, Promotions):
         named = {"available_real": free, "held_real": waits, "total_real": free + waits}
         return {name: self.amount(value, wallet.currency) for name, value in named.items()}
 
-    # --- what must be there
+    # --- the expected rows
 
     def view(self) -> dict[str, Any]:
-        """Everything that the product must hold after the same commands, in the backends' words."""
+        """Return the expected rows, in the form of the backends' `view`."""
         return {
             "accounts": {
                 f"{one.number} {account}": held

@@ -1,4 +1,4 @@
-"""How a bug is planted: in the rules and the store, or in a function of the database."""
+"""Planted bugs: in the rules and their store, or in a function of the database."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,9 +10,9 @@ Patch = pytest.MonkeyPatch
 
 
 class InRules(NamedTuple):
-    """A fault in the rules, or in the store around them.
+    """A planted bug in the rules or in the store around them.
 
-    The batch `first` is known to find it, and is played before the others.
+    Batch number `first` is known to find the bug, and is played first.
     """
 
     name: str
@@ -21,9 +21,9 @@ class InRules(NamedTuple):
 
 
 class InSql(NamedTuple):
-    """A fault in a function of the database: what stands there, and what stands there instead.
+    """A planted bug in a database function: its text `right` becomes `wrong`.
 
-    `first` is as in `InRules`.
+    `first` has the meaning of `InRules.first`.
     """
 
     name: str
@@ -33,7 +33,7 @@ class InSql(NamedTuple):
     first: int = 0
 
     def plant(self, superuser: psycopg.Connection[Any]) -> None:
-        """Replace the function in this database alone."""
+        """Replace the function in the database of this connection only."""
         row = superuser.execute(
             "SELECT pg_get_functiondef(%s::regproc)", [f"wallet.{self.function}"]
         ).fetchone()

@@ -1,7 +1,4 @@
-"""The planted bugs: each is another way in which rules, store or SQL could be wrong.
-
-The machine must see every one of them.
-"""
+"""All planted bugs in rules, store and SQL. Histories must catch each of them."""
 
 from tests.wallet_runtime.wallet.histories.plants_in_bets import BETS
 from tests.wallet_runtime.wallet.histories.plants_in_locks import LOCKS

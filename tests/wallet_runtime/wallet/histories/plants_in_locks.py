@@ -1,4 +1,4 @@
-"""Bugs in the rules of rollings that end: what is locked, released and handed on."""
+"""Bugs in the rules for ended rollings: locks, releases, and amounts passed to other rollings."""
 
 from typing import Any
 

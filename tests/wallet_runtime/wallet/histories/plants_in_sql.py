@@ -1,4 +1,4 @@
-"""Bugs in functions of the database: what stands there, and what stands there instead."""
+"""Bugs in database functions: the right text, and the wrong text in its place."""
 
 from tests.wallet_runtime.wallet.histories.planted import InSql
 

@@ -1,4 +1,4 @@
-"""The whole path: `Money.perform` over a real database, which is looked at with other SQL."""
+"""The backend on PostgreSQL: `Money.perform`, with checks by independent SQL."""
 
 import itertools
 import zlib
@@ -81,8 +81,8 @@ SELECT jsonb_build_object(
                             || coalesce(details->>'bet_id', details->>'transaction_id') AS name
                        FROM wallet.wallet_finding WHERE brand_id = %(brand)s) f))
 """
-# Rows that do not follow from the one before, accounts that are not their tip, and currencies that
-# do not conserve.
+# This query lists ledger and lock rows that do not follow from the row before, accounts that differ
+# from their ledger tip, and currencies that are not conserved.
 FAULTS = """
 SELECT 'row ' || account || ' ' || version FROM (
     SELECT account, version, balance_after = delta + lag(balance_after, 1, 0::bigint) OVER chain
@@ -118,40 +118,42 @@ SELECT 'sum ' || currency FROM (
 
 
 class Product:
-    """A wallet database on which histories are played in turn, each as a brand of its own."""
+    """A wallet database. Each history on it has a brand of its own."""
 
     def __init__(self, database: Database, look: psycopg.Connection[Any]) -> None:
-        """Keep the database and two copies of the service over it."""
+        """Open two copies of the service on this database."""
         self.database, self.look = database, look
-        # The same two questions after each command: planning them took longer than answering.
+        # The same two queries run after each command, and planning them took longer than running
+        # them.
         look.execute("SET plan_cache_mode = force_generic_plan")
         self.copies = [Money(database), Money(database)]
         for copy in self.copies:
-            # Time passes with every look: a player is trusted again in a history, and forgotten.
+            # The cache's clock advances with each look-up, so cached players are reused and also
+            # expire within one history.
             copy.player_cache = PlayerStateCache(
                 lambda: 0, itertools.count(0, KEPT_SECONDS / LOOKS_KEPT).__next__
             )
         self.activations = itertools.count()
 
     def save(self, pairs: list[Documents]) -> None:
-        """Save every pair, so that it can be activated by name."""
+        """Save all pairs as drafts for later activations."""
         saved = store.Documents(self.database)
         for pair in pairs:
             saved.save_topology(pair["topology"]["code"], pair["topology"], "test")
             saved.save_policy(pair["policy"]["policy_key"], pair["policy"], "test")
 
     def open(self, brand: UUID, documents: Documents, currencies: tuple[str, ...]) -> "Brand":
-        """Begin a history."""
+        """Open a new brand for one history."""
         return Brand(self, brand, documents, currencies)
 
 
 class Brand:
-    """One history's brand in the database."""
+    """The brand of one history, in the database."""
 
     def __init__(
         self, product: Product, brand: UUID, documents: Documents, currencies: tuple[str, ...]
     ) -> None:
-        """Register the players and activate the documents."""
+        """Register one player for each currency, and activate the documents."""
         self.product, self.brand, self.currencies = product, brand, currencies
         self.choices = itertools.count()
         for number, currency in enumerate(currencies):
@@ -190,7 +192,7 @@ class Brand:
         )
 
     def choose(self, player: int, provider_type: str, source: str) -> None:
-        """Let a player pick what pays his bets, as the API keeps it."""
+        """Store a player's choice of the account that pays, as the API does."""
         name = f"choice-{next(self.choices)}"
         asked = Request(
             self.brand,
@@ -211,7 +213,7 @@ class Brand:
         self._change(statement, PAST, self.brand, coupon_log_id)
 
     def campaign(self, code: str, provider: str, currency: str, cap: int, per_win: int) -> None:
-        """Have the back office make a campaign, as the API does."""
+        """Create a campaign, as the API does for the back office."""
         asked = Request(
             self.brand,
             UUID(int=0),
@@ -236,7 +238,7 @@ class Brand:
         self._change(statement, PAST, self.brand, code)
 
     def turn_over(self, player: int, account: str) -> None:
-        """Let an account owe no more turnover, as if enough bets were settled."""
+        """Set the open turnover of an account to zero, as if enough bets were settled."""
         statement = (
             "UPDATE wallet.wallet_turnover SET open = 0"
             " WHERE brand_id = %s AND player_id = %s AND account = %s"
@@ -249,9 +251,9 @@ class Brand:
     def perform(
         self, request_id: str, wanted: Action, meanwhile: Callable[[], None] | None = None
     ) -> Answer:
-        """Perform a command by one of two copies of the service.
+        """Perform a command on one of the two copies, chosen by the request id.
 
-        `meanwhile` happens after it was first decided.
+        `meanwhile` is called after the first decision and before its application.
         """
         put = actions.put(wanted, self.currencies[wanted.player])
         request = actions.request(self.brand, wanted, request_id, put)

@@ -1,7 +1,4 @@
-"""The model of what is given.
-
-Bonuses, coupons and points, and of the rolling that they and other money owe.
-"""
+"""The model of bonuses, coupons, points and rollings."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,13 +16,13 @@ from tests.wallet_runtime.wallet.histories.book import (
     Wallet,
 )
 
-NOW = "2026"  # histories use times long ago or far ahead
+NOW = "2026"  # all other times are far before or after it
 ENDED = {"REVERSED": "CANCELED", "EXPIRED": "EXPIRED"}
 
 
 @dataclass
 class Bonus:
-    """A bonus as it was issued, by which transaction."""
+    """A bonus as it was issued, with its transaction."""
 
     owner: int
     account: str
@@ -36,7 +33,7 @@ class Bonus:
 
 
 class Promotions(Book):
-    """Issue and take back; complete and close rollings; award, redeem and expire points."""
+    """The commands for bonuses, coupons, points and rollings."""
 
     bonuses: dict[str, Bonus]
     references: set[tuple[str, str]]
@@ -248,9 +245,9 @@ class Promotions(Book):
             raise Refusal("REFERENCE_USED")
 
     def _bonus(self, wallet: Wallet, bonus: str, target: str) -> Bonus:
-        """Find a bonus that may go to the target state.
+        """Return a bonus that may change to the target state.
 
-        Not one that ended otherwise, was carried off, or is staked.
+        Refused are bonuses that ended otherwise, moved to another bucket, or have open stakes.
         """
         held = self.bonuses.get(bonus)
         if held is None or held.owner != wallet.number:
@@ -313,15 +310,15 @@ class Promotions(Book):
         free = min(held, self.free(wallet, owed.account))
         released = free if owed.cap is None else min(free, owed.cap)
         self.move(wallet, tx, owed.account, self.bucket_of("withdrawable"), released)
-        # A bonus bucket is emptied to PROMO. A normal bucket keeps its locked money.
+        # The rest of a bonus bucket goes to PROMO. A normal bucket keeps its locked money.
         given = self.kinds.get(owed.account.partition("/")[2], "bonus") == "bonus"
         self.move(wallet, tx, owed.account, "PROMO", (held if given else free) - released)
         return released
 
     def _lock(self, wallet: Wallet, tx: UUID, owed: Rolling, others: dict[str, Rolling]) -> int:
-        """Lock the part of an account that a rolling stood for, rounded up.
+        """Lock a lapsed rolling's share of the account, rounded up; return the released amount.
 
-        Release what was earned before the last one lapsed.
+        With the last rolling, the amounts that earlier rollings earned are released.
         """
         rest = owed.earned + sum(other.amount + other.earned for other in others.values())
         free, whole = self.free(wallet, owed.account), owed.amount + rest
@@ -336,7 +333,7 @@ class Promotions(Book):
         return released
 
     def _end_rolling(self, wallet: Wallet, rolling: str, state: str) -> None:
-        """End a rolling, and with it the coupon or bonus that it was for."""
+        """End a rolling together with its coupon or bonus."""
         owed = self.rollings[rolling]
         self.end_turnover(wallet, rolling, state)
         owed.state = state
@@ -350,7 +347,10 @@ class Promotions(Book):
 
 
 def _pass_cap_on(owed: Rolling, others: dict[str, Rolling]) -> None:
-    """Caps of one release add up; money without a cap lifts the cap of the whole account."""
+    """Add the cap of a completed rolling to the rolling that releases its amount.
+
+    A rolling without a cap removes the caps of all others on the account.
+    """
     if owed.cap is None:
         for other in others.values():
             other.cap = None

@@ -1,4 +1,4 @@
-"""Whole histories: a scene to begin with, then single steps and more scenes."""
+"""Whole histories: a scene at the start, then single steps and more scenes."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ BONUS_ENDS = ("COMPLETED", "CANCELED", "EXPIRED")
 
 
 class Choices(NamedTuple):
-    """The choices of Hypothesis for the scene that a history begins with."""
+    """The random choices for the scene at the start of a history."""
 
     who: int
     pick: int
@@ -40,7 +40,7 @@ class Choices(NamedTuple):
 
     @property
     def provider(self) -> str:
-        """The provider whose games are played."""
+        """The provider of the scene's bets."""
         return list(TYPES)[self.pick % len(TYPES)]
 
 
@@ -49,7 +49,8 @@ def _jackpot(play: Any, at: Choices) -> None:
     play.win_a_jackpot_and_take_it_back(at.who, at.provider, at.one, at.other, refilled, undone)
 
 
-# Every run of a few histories begins one with each of them, and two with a jackpot.
+# Scenes for the start of a history. The jackpot appears twice in the list, so that more histories
+# begin with it.
 SCENES: tuple[tuple[str, Callable[[Any, Choices], None]], ...] = (
     (
         "a bet is overtaken by another",
@@ -121,7 +122,7 @@ SCENES: tuple[tuple[str, Callable[[Any, Choices], None]], ...] = (
 
 
 class Histories(PromotionScenes):
-    """A history: money and a scene, then whatever Hypothesis writes."""
+    """One history: some money, a scene, then the steps that Hypothesis chooses."""
 
     @initialize(
         first=st.integers(0, 2),
@@ -135,14 +136,14 @@ class Histories(PromotionScenes):
     def prologue(
         self, first: int, scene: int, who: int, pick: int, part: str, one: bool, other: bool
     ) -> None:
-        """Begin with some money under one of the pairs, and with one scene."""
+        """Open the brand under one of the pairs, then play one scene."""
         self.begin(first)
         _, play = SCENES[scene]
         play(self, Choices(who, pick, part, one, other))
 
     @rule(who=WHO, part=PART, verdicts=st.sampled_from(REVIEWED))
     def withdraw_and_review(self, who: int, part: str, verdicts: tuple[str, ...]) -> None:
-        """A withdrawal that is reviewed more often than it can be."""
+        """Review a withdrawal more often than its states allow."""
         self.play(action("deposit", who, amount=500, bucket=None))
         self.play(action("request_withdrawal", who, amount=self._part(who, AVAILABLE, part)))
         if self.model.withdrawals:
@@ -152,7 +153,7 @@ class Histories(PromotionScenes):
 
     @rule(level=st.sampled_from(("ingress", "sealed")), who=WHO, amount=AMOUNT, pick=PICK)
     def freeze(self, level: str, who: int, amount: int, pick: int) -> None:
-        """Under a freeze come something new, the end of what was begun, and a repeat."""
+        """Under a freeze, send a deposit, a settlement, a win and a repeated request."""
         provider, owner = (
             (last(self.model.bets, pick)[0][0], last(self.model.bets, pick)[1].owner)
             if self.model.bets

@@ -1,4 +1,4 @@
-"""Scenes of bets: winnings are spent, rollings lapse, and bets are taken back."""
+"""Scenes of bets: spent winnings, lapsed rollings, and rollbacks."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -14,11 +14,14 @@ from tests.wallet_runtime.wallet.histories.steps import Steps
 
 
 class BetScenes(Steps):
-    """Several commands in a row around one bet."""
+    """Scenes of several commands around one bet."""
 
     @rule(who=WHO, provider=PROVIDER, part=PART)
     def bet_overtaken_by_another(self, who: int, provider: str, part: str) -> None:
-        """Another bet comes between decision and application: the first is decided again."""
+        """Apply another bet between the decision of a bet and its application.
+
+        The first bet must then be decided again.
+        """
         self.play(
             self._bet(who, provider, part, 0), meanwhile=self._bet(who, provider, "all", 0, "other")
         )
@@ -27,7 +30,7 @@ class BetScenes(Steps):
     def win_and_take_it_back(
         self, who: int, provider: str, part: str, spend: bool, refill: bool
     ) -> None:
-        """A won bet is rolled back; meanwhile winnings may be spent and other money may come."""
+        """Win a bet and roll it back; before that, perhaps spend the winnings or deposit more."""
         won = self._bet(who, provider, part, 0)
         bet = dict(won.says)["bet"]
         self.play(won)
@@ -65,7 +68,7 @@ class BetScenes(Steps):
         payout=st.sampled_from((1, 2, 101, 4003)),
     )
     def win_with_several_sources(self, who: int, provider: str, pair: int, payout: int) -> None:
-        """A bet of all there is wins, under another policy, a payout that does not divide."""
+        """Stake all money, change the policy, and settle with a payout that divides unevenly."""
         wanted = self._bet(who, provider, "all", 0)
         self.play(wanted)
         self.model.activate(type(self).pairs[pair])
@@ -76,9 +79,9 @@ class BetScenes(Steps):
 
     @rule(who=WHO, provider=PROVIDER, part=PART)
     def lose_lapse_and_take_it_back(self, who: int, provider: str, part: str) -> None:
-        """A bet is lost, the rollings of its bucket lapse, and the bet is taken back.
+        """Lose a bet, let the rollings of its bucket lapse, and roll the bet back.
 
-        Then another rolling completes.
+        Then complete another rolling.
         """
         bucket = self._normal(provider)
         self.play(action("deposit", who, amount=500, bucket=bucket))
@@ -95,9 +98,9 @@ class BetScenes(Steps):
     def play_with_locked_money(
         self, who: int, provider: str, part: str, times: int, undone: bool
     ) -> None:
-        """Rollings of a bucket lapse; a bet from it is lost, comes back or wins, and may be undone.
+        """Let the rollings of a bucket lapse, settle a bet from it, and perhaps roll the bet back.
 
-        Then another rolling completes.
+        Then complete another rolling.
         """
         bucket = self._normal(provider)
         self.play(action("deposit", who, amount=500, bucket=bucket))
@@ -120,9 +123,9 @@ class BetScenes(Steps):
         who=WHO, provider=PROVIDER, first=st.sampled_from(("bonus", "normal")), apart=st.booleans()
     )
     def fill_a_round_under_bonus(self, who: int, provider: str, first: str, apart: bool) -> None:
-        """Bets each keep the limit under bonus and together pass it, in one round or in several.
+        """Place bets that exceed the limit under bonus together, in one round or in several.
 
-        A push ends the first.
+        Then settle the first bet with its stake as payout.
         """
         rich = {"normal": self._normal(provider), "bonus": self._bonus(provider)}
         self.play(
@@ -151,7 +154,7 @@ class BetScenes(Steps):
         )
 
     def _bonus(self, provider: str) -> str:
-        """Name the bonus bucket that serves a provider."""
+        """Return the code of the bonus bucket for a provider."""
         buckets = [bucket for bucket in self.model.topology["buckets"] if bucket["kind"] == "bonus"]
         code: str = next(
             bucket["code"] for bucket in buckets if TYPES[provider] in bucket["provider_types"]
@@ -159,7 +162,7 @@ class BetScenes(Steps):
         return code
 
     def _normal(self, provider: str) -> str:
-        """Name the normal bucket that serves a provider."""
+        """Return the code of the normal bucket for a provider."""
         buckets = [
             bucket for bucket in self.model.topology["buckets"] if bucket["kind"] == "normal"
         ]
@@ -179,9 +182,9 @@ class BetScenes(Steps):
     def win_a_jackpot_and_take_it_back(
         self, who: int, provider: str, campaign: bool, spend: bool, refill: bool, undo: bool
     ) -> None:
-        """A further win on a settled bet, or one of a campaign, is taken back, and the bet too.
+        """Pay a win on a lost bet or of a campaign, then reverse the win and the bet.
 
-        Before that the win may be spent, and other money may come.
+        Before the reversal, the player may spend the win and deposit more money.
         """
         wanted = self._bet(who, provider, "some", 0)
         says = dict(wanted.says)

@@ -1,4 +1,4 @@
-"""Scenes of coupons and bonuses: they end while staked, are reversed, and are carried along."""
+"""Scenes of coupons and bonuses: their end during a bet, reversals, and transfers."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -17,7 +17,7 @@ from tests.wallet_runtime.wallet.histories.scenes_of_bets import BetScenes
 
 
 class PromotionScenes(BetScenes):
-    """Several commands in a row around one coupon, bonus or rolling."""
+    """Scenes of several commands around one coupon, bonus or rolling."""
 
     @rule(
         who=WHO,
@@ -26,7 +26,7 @@ class PromotionScenes(BetScenes):
         won=st.booleans(),
     )
     def close_a_staked_coupon(self, who: int, provider: str, how: str, won: bool) -> None:
-        """A coupon that ends while a bet holds a part of it: what comes back to it goes on."""
+        """End a coupon during a bet from it, then settle the bet or roll it back."""
         log = f"staked-{self.count}"
         self.play(
             action(
@@ -61,7 +61,7 @@ class PromotionScenes(BetScenes):
 
     @rule(who=WHO, provider=PROVIDER)
     def bet_around_the_lapse_of_a_coupon(self, who: int, provider: str) -> None:
-        """A coupon pays a part of two bets, lapses, and pays no part of the next one."""
+        """Place two bets from a coupon, let the coupon lapse, and bet again."""
         log = f"log-{self.count}"
         self.play(
             action(
@@ -82,7 +82,10 @@ class PromotionScenes(BetScenes):
 
     @rule(who=WHO, pick=PICK, spent=st.booleans(), refill=st.booleans())
     def spend_a_bonus_and_reverse_it(self, who: int, pick: int, spent: bool, refill: bool) -> None:
-        """A part of a bonus is bet, and is lost or comes back; other money may come to it since."""
+        """Stake a part of a bonus and lose it or roll the bet back; then reverse the bonus.
+
+        Before the reversal, another bonus may be issued to the same bucket.
+        """
         bucket = self._bucket("bonus", pick=pick)
         issued = action(
             "issue_bonus",
@@ -111,7 +114,7 @@ class PromotionScenes(BetScenes):
 
     @rule(who=WHO, pick=PICK, end=st.sampled_from(("COMPLETED", "CANCELED", "EXPIRED")))
     def end_a_bonus_by_its_rolling(self, who: int, pick: int, end: str) -> None:
-        """A bonus with a cap whose rolling ends, and that somebody wants back after that."""
+        """End a bonus with a cap by its rolling, then try to reverse the bonus."""
         self.play(
             action(
                 "issue_bonus",
@@ -140,7 +143,7 @@ class PromotionScenes(BetScenes):
 
     @rule(who=WHO, pick=PICK, part=PART)
     def carry_a_bonus_along(self, who: int, pick: int, part: str) -> None:
-        """Bonuses with a cap, of which parts go along an edge, where there is one."""
+        """Issue two bonuses with caps, and move parts of them along an edge, if there is one."""
         edges = [
             (edge["from_bucket"], edge["to_bucket"])
             for edge in self.model.topology["transfer_edges"]
@@ -174,7 +177,7 @@ class PromotionScenes(BetScenes):
     def complete_one_and_close_the_other(
         self, who: int, provider: str, first: bool, played: bool
     ) -> None:
-        """All rollings of a bucket but one complete on somebody's word, then the last lapses."""
+        """Try to complete all rollings of a bucket but one, then let the last one lapse."""
         bucket = self._normal(provider)
         for amount in (500, 50):
             self.play(action("deposit", who, amount=amount, bucket=bucket))

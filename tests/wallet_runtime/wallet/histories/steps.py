@@ -1,7 +1,4 @@
-"""One step of a history.
-
-A command, a repeat of one, or something around them with a command after it.
-"""
+"""The single steps of a history: commands, repeats, and changes around them."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -25,7 +22,7 @@ from tests.wallet_runtime.wallet.histories.model import REVIEWS, action
 
 
 class Steps(Machine):
-    """Every command of the platform, and what happens around them."""
+    """One step for each command, and steps that change the platform around them."""
 
     # --- cash
 
@@ -112,7 +109,7 @@ class Steps(Machine):
 
     @rule(who=WHO, provider=PROVIDER, amount=AMOUNT, pick=PICK)
     def win_without_a_stake(self, who: int, provider: str, amount: int, pick: int) -> None:
-        """Win in a campaign of one's own currency, or, oddly, another's, or in one nobody made."""
+        """Pay a win of a campaign, at times one of another currency or one that does not exist."""
         code = (
             "nobody's"
             if pick == ODD
@@ -171,7 +168,7 @@ class Steps(Machine):
             )
         )
 
-    # --- between buckets
+    # --- transfers
 
     @rule(who=WHO, part=PART, pick=PICK)
     def transfer(self, who: int, part: str, pick: int) -> None:
@@ -204,7 +201,7 @@ class Steps(Machine):
             action("legacy_transfer", who, from_side=side, amount=self._part(who, source, part))
         )
 
-    # --- what is given
+    # --- bonuses, coupons and points
 
     @rule(who=WHO, amount=AMOUNT, pick=PICK, cap=st.sampled_from((None, 0, 51, 5000)))
     def issue_bonus(self, who: int, amount: int, pick: int, cap: int | None) -> None:
@@ -289,7 +286,7 @@ class Steps(Machine):
                 )
             )
 
-    # --- by two persons
+    # --- adjustments
 
     @rule(
         who=WHO, amount=AMOUNT, pick=PICK, direction=st.sampled_from(("credit", "debit")), by=PERSON
@@ -316,18 +313,18 @@ class Steps(Machine):
         name, held = last(self.model.wishes, pick)
         self.play(action(how, self._owner(held.owner, pick), wish=name, by=by))
 
-    # --- requests that come twice
+    # --- repeated requests
 
     @precondition(lambda self: self.done)
     @rule(pick=PICK)
     def repeat(self, pick: int) -> None:
-        """Repeat an id with its payload: the first answer again, unless there was none to keep."""
+        """Repeat a request: it gets the stored answer, or is decided again if none was stored."""
         self._compare(*self.done[-1 - pick % len(self.done)])
 
     @precondition(lambda self: self.done)
     @rule(pick=PICK)
     def use_a_request_id_again(self, pick: int) -> None:
-        """The same id with another payload."""
+        """Send the id of an earlier request with another payload."""
         request_id, wanted = self.done[-1 - pick % len(self.done)]
         says = dict(wanted.says)
         changes = {
@@ -345,11 +342,11 @@ class Steps(Machine):
         changed = {} if field is None else {field: changes[field]}
         self._compare(request_id, action(wanted.kind, wanted.player, **(says | changed)))
 
-    # --- around the commands
+    # --- changes around the commands
 
     @rule(pick=st.integers(0, 2), who=WHO, provider=PROVIDER, part=PART)
     def activate(self, pick: int, who: int, provider: str, part: str) -> None:
-        """Activate another pair of the same topology, and bet under it."""
+        """Activate another pair of the same topology, then bet under it."""
         pair = type(self).pairs[pick]
         self.model.activate(pair)
         self.backend.activate(pair)
@@ -359,7 +356,8 @@ class Steps(Machine):
     def block(self, who: int, provider: str, part: str) -> None:
         """Block a player for the next few commands.
 
-        A bet comes before and two after, of which one meets a copy that knows him.
+        The player bets once before the block and twice after it. One copy still has the player
+        cached.
         """
         self.play(self._bet(who, provider, "one", 0))
         self._block(who, True)

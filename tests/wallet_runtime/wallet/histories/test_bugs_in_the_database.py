@@ -1,4 +1,4 @@
-"""Bugs planted in the store and in SQL: histories on PostgreSQL must catch each of them."""
+"""Histories on PostgreSQL catch each bug that is planted in the store or in SQL."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""Bugs that are planted in the rules: histories must catch each of them."""
+"""Histories on the rules catch each bug that is planted in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Plays 200 generated histories of 50 or more commands, and compares PostgreSQL with the model.
+"""PostgreSQL agrees with the model on 200 generated histories of 50 or more commands.
 
 SPEC 1.2 and 1.3.
 """
@@ -27,7 +27,7 @@ ANSWERS = "SELECT count(*), count(*) FILTER (WHERE status >= 400) FROM wallet.wa
 def test_postgresql_agrees_with_the_model(
     product: Product, look: psycopg.Connection, batch: int
 ) -> None:
-    """Two copies of `Money`, with chains, tips and sums read by SQL that is not the product's."""
+    """Two copies of `Money` give the model's answers, and independent SQL finds a sound ledger."""
     with beginning(batch, POSTGRES_PLANTED) as (seed, code):
         pairs = variants(code)
         product.save(pairs)
@@ -41,6 +41,6 @@ def test_postgresql_agrees_with_the_model(
 
 
 def test_what_finds_a_bug_in_the_database_agrees_without_one() -> None:
-    """Planted bugs prove something only because the same histories are among those above."""
+    """The batches that find planted bugs are among the batches that agree without one."""
     assert BATCH_POSTGRES == PLANT_POSTGRES or WANTED
     assert len(POSTGRES_PLANTED) <= BATCHES_POSTGRES

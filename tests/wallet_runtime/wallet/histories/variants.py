@@ -1,9 +1,6 @@
-"""The documents that histories are played under.
+"""The documents of the histories: the seeds, and pairs that use all other rules.
 
-The shipped pair of each topology, and pairs that use every other rule.
-
-Only funding, destinations, coupons, edges and rates differ, never the buckets, so that one may
-follow another in one history.
+The pairs of a topology have the same buckets, so a history can change from one to another.
 """
 
 import json
@@ -21,7 +18,7 @@ NO_LIMITS = dict.fromkeys(("KRW", "USD", "EUR", "TRY", "BTC"), "none")
 
 
 def variants(code: str) -> list[Documents]:
-    """Return the pairs of a topology, the shipped one first, in versions 1, 2 and 3."""
+    """Return the pairs of a topology in versions 1, 2 and 3; the first is the seed."""
     seed = json.loads(
         resources.files("wallet_runtime.wallet").joinpath("seeds", SEEDS[code]).read_text()
     )
@@ -29,9 +26,10 @@ def variants(code: str) -> list[Documents]:
 
 
 def _picking(seed: Documents) -> Documents:
-    """Players pick their source.
+    """Return a pair under which players choose the account that pays.
 
-    Each withdrawable rule is used once; edges generate and lead between bonuses.
+    It uses each rule for withdrawable money once, and has edges that generate rollings, and edges
+    between bonuses.
     """
     pair = _version(seed, 2)
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
@@ -70,7 +68,7 @@ def _picking(seed: Documents) -> Documents:
 
 
 def _generous(seed: Documents) -> Documents:
-    """The server's order again, over all buckets; winnings go elsewhere than as shipped."""
+    """Return a pair under which all buckets pay in order, and winnings have other destinations."""
     pair = _version(seed, 3)
     normal, bonus = _codes(pair, "normal"), _codes(pair, "bonus")
     for game, use in zip(TYPES, USES, strict=True):

@@ -1,7 +1,4 @@
-"""The model of wins beside a bet's payout.
-
-Of a campaign, and on a settled bet; and of taking them back.
-"""
+"""The model of wins beside a payout, from a campaign or on a settled bet, and their reversal."""
 
 from fractions import Fraction
 from uuid import UUID
@@ -11,7 +8,7 @@ from tests.wallet_runtime.wallet.histories.book import Outcome, Refusal, Wallet,
 
 
 class Wins(Bets):
-    """Pay a win, take it back."""
+    """The commands that pay a win and reverse it."""
 
     def pay_win(
         self,
