@@ -1,4 +1,4 @@
-"""A wallet database with the split topology active, and hands to try it with."""
+"""Fixtures of a wallet database with the split topology active, and a player to use it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +21,7 @@ Perform = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def wallet(platform_db: TestDatabase) -> Iterator[Database]:
-    """A wallet database with RUBY_SPLIT_V1 version 1 active, seen as wallet_service."""
+    """A wallet database with RUBY_SPLIT_V1 version 1 active, opened as wallet_service."""
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=8).open()
     activate_split(database)
     yield database
@@ -30,24 +30,24 @@ def wallet(platform_db: TestDatabase) -> Iterator[Database]:
 
 @pytest.fixture
 def look(platform_db: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A superuser's connection, for checks and planted faults."""
+    """A superuser's connection, to read rows and to plant faults."""
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def operator(platform_db: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the operators' role, holding fencing token 1."""
+    """A connection of the operators' role, which holds fencing token 1."""
     with psycopg.connect(platform_db.dsn("rubyops_ops"), autocommit=True) as connection:
         connection.execute("SELECT wallet.advance_fence(1)")
         yield connection
 
 
 class Player:
-    """A registered canary player in EUR, whose commands carry counted request ids."""
+    """A registered canary player in EUR. Each of the player's commands gets the next request id."""
 
     def __init__(self, money: Money) -> None:
-        """Register the player under a brand of his own."""
+        """Register the player under a new brand."""
         self.money = money
         self.brand_id, self.player_id = uuid4(), uuid4()
         self.count = 0
@@ -63,7 +63,7 @@ class Player:
         canary_token: str | None = None,
         **reads: Any,
     ) -> tuple[int, dict[str, Any]]:
-        """Perform one command under a new request id, or the given one."""
+        """Perform one command with the given request id, or the next one."""
         self.count += 1
         name = request_id or f"request-{self.count}"
         transaction_id: UUID = uuid5(self.player_id, f"{rule.__name__} {name}")
@@ -85,13 +85,13 @@ class Player:
 
 @pytest.fixture
 def player(wallet: Database) -> Player:
-    """A player to move money with."""
+    """A new player without money."""
     return Player(money_of(wallet))
 
 
 @pytest.fixture
 def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
-    """A closed month with a deposit in it, made by moving the rows there as a superuser could."""
+    """The partition of a closed month, with 50 ledger rows that a superuser copied there."""
     look.execute(
         "CREATE TABLE wallet.wallet_ledger_202401 PARTITION OF wallet.wallet_ledger"
         " FOR VALUES FROM ('2024-01-01 00:00Z') TO ('2024-02-01 00:00Z')"
@@ -116,14 +116,15 @@ def old_month(look: psycopg.Connection, player: Player) -> Iterator[str]:
 
 
 def turn_over(look: psycopg.Connection) -> None:
-    """Let no account owe turnover, as if enough bets were settled."""
+    """Set all open turnover to zero, as if enough bets were settled."""
     look.execute("UPDATE wallet.wallet_turnover SET open = 0, seal = seal || '{\"open\": 0}'")
 
 
 def await_all_older(look: psycopg.Connection) -> None:
-    """Wait until every row so far is older than any open transaction.
+    """Wait until all transactions that have started so far have ended.
 
-    A walk's mark stands there, and the server is shared.
+    A walk's mark stops before the oldest open transaction. Tests on the same server may hold one
+    open.
     """
     written = look.execute("SELECT pg_current_xact_id()::text").fetchone()
     older = b"SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"

@@ -18,12 +18,12 @@ SELECT tgname FROM pg_trigger
 
 
 class Edited:
-    """A table as a superuser has it: changed, and brought back to exactly what it was."""
+    """A table with a superuser's edit, which `undo` takes back exactly."""
 
     def __init__(self, look: psycopg.Connection, edit: Edit) -> None:
-        """Keep the table's rows, and carry the edit out.
+        """Copy the rows, and run the edit.
 
-        Past the guards of immutable rows, with the trigger that seals in force.
+        The guards against changes are off during the edit. The trigger that seals records stays on.
         """
         self.look, self.table = look, f"wallet.{edit.table}"
         (self.columns,) = look.execute(GENERATED.encode(), [self.table]).fetchall()[0]
@@ -34,7 +34,7 @@ class Edited:
         self.changed = look.execute(edit.statement.encode()).rowcount
 
     def undo(self) -> None:
-        """Bring every row back as it was, unseen by any trigger, and every guard."""
+        """Restore all rows without firing a trigger, and switch the guards on again."""
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(f"DELETE FROM {self.table}".encode())
         self.look.execute(

@@ -50,7 +50,7 @@ def code(answer: tuple[int, dict[str, Any]]) -> tuple[int, str | None]:
 
 
 def settled_winner(player: Player) -> None:
-    """A bet of 100 from SPORTS_NORMAL, settled with 250 that lie there."""
+    """Bet 1.00 from SPORTS_NORMAL and settle it with 2.50, paid into the same bucket."""
     deposit(player, 100)
     authorize(player, 100)
     settle(player, "2.50")

@@ -20,7 +20,7 @@ NEXT = 7
 
 
 def next_pair() -> tuple[Document, Document]:
-    """Return the active pair's documents as version 7 of both."""
+    """Return the topology and the policy of the active pair, both as version 7."""
     pair = json.loads(
         resources.files("wallet_runtime.wallet")
         .joinpath("seeds", "ruby_split_v1.1.json")
@@ -31,12 +31,12 @@ def next_pair() -> tuple[Document, Document]:
 
 
 class Office:
-    """wallet_service over HTTP, as admin_service calls it, and a look at what is stored."""
+    """wallet_service, called as admin_service calls it, and the documents in its database."""
 
     def __init__(
         self, client: httpx.Client, look: psycopg.Connection, platform: TestDatabase
     ) -> None:
-        """Count requests, so that none repeats another."""
+        """Start to count requests, because each needs an id of its own."""
         self.client, self.look, self.platform, self.count = client, look, platform, 0
 
     def send(self, method: str, path: str, body: Document | None = None) -> httpx.Response:
@@ -47,7 +47,7 @@ class Office:
     def activate(
         self, topology: Document, policy: Document, version: int | None = NEXT
     ) -> httpx.Response:
-        """Save the topology and activate it with its policy document, from the active pair."""
+        """Save the topology and activate it with the policy; return the second answer."""
         saved = self.send("PUT", f"topology/{topology['code']}", topology)
         assert saved.status_code == 200, saved.text
         start = {"topology_code": CODE, "topology_version": 1}
@@ -58,7 +58,7 @@ class Office:
         )
 
     def stored(self) -> list[Any]:
-        """Return everything that an activation could change."""
+        """Return all rows that an activation could change."""
         gate = self.look.execute("SELECT to_jsonb(g) FROM wallet.wallet_gate g").fetchall()
         return [
             *gate,
@@ -84,7 +84,7 @@ def office(
 
 
 def violations_of(refusal: httpx.Response) -> list[tuple[str, str]]:
-    """Every rule that a refusal names, with its path."""
+    """Return the (rule, path) pairs that a refusal names."""
     return [
         (violation["rule"], violation["path"])
         for violation in refusal.json()["details"]["violations"]

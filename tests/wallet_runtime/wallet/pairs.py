@@ -1,4 +1,4 @@
-"""Documents to begin a test with."""
+"""The first pair of documents for tests."""
 
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.store.activation import ActivationRequest
@@ -6,7 +6,7 @@ from wallet_runtime.wallet.store.documents import Documents
 
 
 def activate_split(database: Database) -> None:
-    """Seed and activate RUBY_SPLIT_V1 version 1."""
+    """Save the seed of RUBY_SPLIT_V1 and activate its version 1."""
     documents = Documents(database)
     documents.seed("RUBY_SPLIT_V1", "test")
     documents.activate(

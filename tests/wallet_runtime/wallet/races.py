@@ -23,11 +23,12 @@ from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import Money
 
 CALLERS = 50
-HEAD_STARTS = (0.0, 0.001, 0.0, 0.003, 0.0)  # seconds, given to one side and the other in turn
+HEAD_STARTS = (0.0, 0.001, 0.0, 0.003, 0.0)  # seconds that the late side waits
 CODE = "RUBY_SPLIT_V1"
 Answer = tuple[int, str]
 Act = Callable[[], Answer]
-# Which pair is active in the very transaction that writes a bet, whatever the bet says of itself.
+# A trigger that records the active policy version in the transaction that writes a bet. Races
+# compare it with the version that the bet names.
 WITNESS = """
 CREATE TABLE public.witness (brand_id uuid, policy_version integer);
 CREATE FUNCTION public.bear_witness() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -42,10 +43,10 @@ HELD = "SELECT account, balance FROM wallet.wallet_account WHERE brand_id = %s A
 
 
 class Race:
-    """Two copies of wallet_service over one database, and as many threads as ever race."""
+    """Two copies of wallet_service on one database, and a thread for each racing call."""
 
     def __init__(self, platform_db: TestDatabase, look: psycopg.Connection[Any]) -> None:
-        """Open the copies and save the pairs that activations race for."""
+        """Open both copies, save the pairs that the races activate, and activate the first."""
         self.look = look
         look.execute(WITNESS.encode())
         dsn = platform_db.dsn("wallet_service")
@@ -58,21 +59,21 @@ class Race:
         for pair in variants(CODE):
             self.documents[0].save_topology(CODE, pair["topology"], "test")
             self.documents[0].save_policy("default", pair["policy"], "test")
-        self.active: int | None = None  # the version that both documents have
+        self.active: int | None = None  # version of both documents
         assert self.activate(0, 1, "first") == (200, "1")
         self.active = 1
         self.threads = ThreadPoolExecutor(CALLERS)
 
     def close(self) -> None:
-        """Stop the threads and close the copies."""
+        """Stop the threads and close the databases of both copies."""
         self.threads.shutdown()
         for database in self.databases:
             database.close()
 
     def run(self, *acts: Act, late: int = -1, by: float = 0.0) -> list[Answer]:
-        """Start every act at the same moment, but for the one that is late by some seconds.
+        """Run all calls at the same moment and return their answers, in the order of the calls.
 
-        Return their answers.
+        The call with number `late` starts `by` seconds after the others.
         """
         barrier = Barrier(len(acts))
 
@@ -85,7 +86,7 @@ class Race:
         return list(self.threads.map(start, range(len(acts))))
 
     def player(self, available: int = 0, normal: int = 0) -> "Racer":
-        """Register a player of a brand of his own, with some money."""
+        """Register a player of a new brand; deposit amounts in minor units."""
         racer = Racer(self, uuid4())
         for amount, bucket in ((available, None), (normal, "SPORTS_NORMAL")):
             if amount:
@@ -98,7 +99,7 @@ class Race:
         return racer
 
     def activate(self, copy: int, version: int, request_id: str) -> Answer:
-        """Activate a version of both documents, starting from the one that is active now."""
+        """Activate this version of both documents, in place of the pair that is active now."""
         code = None if self.active is None else CODE
         wish = ActivationRequest(
             CODE, version, "default", version, code, self.active, "test", request_id
@@ -110,10 +111,10 @@ class Race:
 
 
 class Racer:
-    """A player whose commands race."""
+    """A player whose commands race with each other."""
 
     def __init__(self, race: Race, brand: UUID) -> None:
-        """Register the player."""
+        """Register the player through the first copy."""
         self.race, self.brand, self.player = race, brand, uuid5(brand, "player")
         race.money[0].register(brand, self.player, "EUR", False)
 
@@ -126,7 +127,7 @@ class Racer:
         fingerprint: str = "ab",
         **reads: Any,
     ) -> Act:
-        """Prepare a command by one copy of the service."""
+        """Return a call that performs the command on this copy and returns status and outcome."""
         transaction_id = uuid5(self.brand, f"{rule.__name__} {request_id}")
         request = Request(
             self.brand, self.player, "race", rule.__name__, request_id, fingerprint, transaction_id
@@ -146,7 +147,7 @@ class Racer:
         return perform
 
     def held(self) -> dict[str, int]:
-        """Return what the player holds, after the brand's ledger was found sound."""
+        """Confirm that the brand's ledger has no fault; return the player's balances by account."""
         faults = self.race.look.execute(FAULTS, {"brand": self.brand}).fetchall()
         assert not faults, faults
         return dict(self.race.look.execute(HELD, [self.brand]).fetchall())
@@ -163,6 +164,6 @@ class Racer:
 
 
 def refusal(error: ApiError) -> Answer:
-    """Return a refusal that a caller may get; anything else is a fault."""
+    """Return status and code of a conflict; any other error fails the test."""
     assert error.status == 409, f"{error.status} {error.code}: {error.message} {error.details}"
     return error.status, error.code

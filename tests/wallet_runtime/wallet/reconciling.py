@@ -34,9 +34,9 @@ Edit = Callable[[str], None]
 
 @pytest.fixture
 def edit(look: psycopg.Connection) -> Edit:
-    """Change the ledger as only a superuser can: with its guards off.
+    """Return a function that runs a superuser's statement with the ledger's guards off.
 
-    `{p}` is the partition of the newest row.
+    In the statement, `{p}` stands for the partition of the newest ledger row.
     """
 
     def carry_out(statement: str) -> None:
@@ -64,9 +64,9 @@ def found_in(cycle: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def accounts_in(cycle: dict[str, Any]) -> int:
-    """How many accounts the walk over the ledger found.
+    """Count the accounts that the walk over the ledger reports.
 
-    Records tell of the same edit beside them.
+    Other samples report the same edit as a fault of a record, and do not count here.
     """
     return sum("last_good_version" in sample for sample in cycle["samples"])
 

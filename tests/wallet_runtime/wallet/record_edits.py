@@ -1,6 +1,6 @@
-"""Every kind of edit by which a superuser could change what decides money.
+"""A list of edits by which a superuser could change each kind of record that decides money.
 
-The table, the column, how, and what a cycle calls it.
+Each entry names the finding that reconciliation must report.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ STAKES: dict[str, Any] = {"with_stakes": True, "with_locks": True}
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit: the table and column, the statement, the record that a finding names, and why."""
+    """One edit: its table, its statement, and the record and reason of the finding."""
 
     table: str
     what: str
@@ -43,7 +43,7 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """The name of the test."""
+        """The id of the parametrized test."""
         return f"{self.table}: {self.what}"
 
 
@@ -76,7 +76,6 @@ ELSEWHERE = """'{"destinations": {"RUBY_SPLIT_V1/SPORTS_NORMAL":
      ["RUBY_SPLIT_V1/WITHDRAWABLE", "RUBY_SPLIT_V1/WITHDRAWABLE"]},
  "reaches": [], "withdrawable": "RUBY_SPLIT_V1/WITHDRAWABLE"}'"""
 EDITS: tuple[Edit, ...] = (
-    # Bets.
     _update(BET, "policy_snapshot", ELSEWHERE, OPEN, reason="policy_snapshot"),
     _update(BET, "funding", """jsonb_set(funding, '{0,account}', '"RUBY_SPLIT_V1/WITHDRAWABLE"')""",
             OPEN, reason="funding"),
@@ -100,7 +99,6 @@ EDITS: tuple[Edit, ...] = (
     _update(BET, "state", "'SETTLED'", BACK, reason="state"),
     _delete(BET, OPEN, reason="its stake stands in the ledger"),
     _delete(BET, "state = 'TOMBSTONE'", record=BET, reason="is gone"),
-    # Cash.
     _update("ledger_transactions", "amount", "amount * 10", "state = 'requested'"),
     _update("ledger_transactions", "state", "'approved'", "state = 'requested'"),
     _update("ledger_transactions", "state", "'requested'", "state = 'approved'"),
@@ -112,7 +110,7 @@ EDITS: tuple[Edit, ...] = (
             record="wallet_account", reason="the account's currency"),
     _update("wallet_bucket", "currency", "'USD'", "bucket_type_code = 'SPORTS_NORMAL'",
             record="wallet_account", reason="currency"),
-    # The turnover that money owes.
+    # Rollings and turnover.
     _update("wallet_rolling_obligation", "cap", "NULL", "cap IS NOT NULL"),
     _update("wallet_rolling_obligation", "state", "'COMPLETED'", "state = 'ACTIVE'"),
     _update("wallet_rolling_obligation", "state", "'ACTIVE'", "state = 'EXPIRED'"),
@@ -124,7 +122,7 @@ EDITS: tuple[Edit, ...] = (
     _delete("wallet_turnover", "open > 0", reason="is gone: rollings"),
     _update("wallet_lock", "locked", "0"),
     _delete("wallet_lock"),
-    # Gifts and corrections.
+    # Coupons, bonuses, points and adjustments.
     _update("wallet_coupon_grant", "expires_at", "'2999-01-01'"),
     _update("wallet_coupon_grant", "amount", "amount * 2"),
     _update("wallet_coupon_grant", "scope", """'{"kind": "casino"}'"""),
@@ -145,7 +143,7 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_reference", "reference", "'free again'", reason="is gone"),
     _delete("wallet_reference"),
     _update("wallet_funding_choice", "source", "'WITHDRAWABLE'"),
-    # Wins beside payouts.
+    # Wins and campaigns.
     _update("wallet_win", "amount", "amount * 10", "provider_transaction_id = 'kept'"),
     _update("wallet_win", "shares", """'[{"account": "PROMO", "amount": 1}]'""",
             "provider_transaction_id = 'kept'"),
@@ -154,7 +152,7 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_campaign", "cap", "cap * 10"),
     _update("wallet_campaign", "spent", "0"),
     _update("wallet_campaign", "expires_at", "'3999-01-01Z'"),
-    # The players, the rules, and the gate.
+    # Players, documents, and the gate row.
     _update("wallet_player", "canary", "NOT canary"),
     _update("wallet_player", "currency", "'USD'"),
     _update("wallet_player", "status", "'blocked'"),
@@ -165,7 +163,7 @@ EDITS: tuple[Edit, ...] = (
     _update("wallet_policy", "document", "jsonb_set(document, '{funding}', '{}')"),
     _update("wallet_topology", "document", "jsonb_set(document, '{buckets}', '[]')"),
     _update("wallet_currency", "exponent", "0", "code = 'EUR'"),
-    # Entries, requests and events.
+    # Counter entries, stored answers and events.
     _update("wallet_counter_entry", "delta", "delta - 1", "account = 'PROMO'", reason="the entry"),
     _update("wallet_counter_entry", "account", "'ADJ'", "account = 'HOUSE'", reason="the entry"),
     _delete("wallet_counter_entry", "account = 'HOUSE'", record=BET, reason="HOUSE entry"),
@@ -186,7 +184,7 @@ EDITS: tuple[Edit, ...] = (
          """UPDATE wallet.wallet_outbox SET payload = '{"authorization_id": "nobody", "funding": 7}'
              WHERE event_type = 'BET_SETTLED_CONFIRMED'""",
          "wallet_outbox", "a close that no bet had"),
-    # Rows that nobody's command made, and the seals themselves.
+    # Forged rows, and the seals themselves.
     Edit("wallet_lock", "a release made up",
          "INSERT INTO wallet.wallet_lock (brand_id, player_id, account, version, delta, locked,"
          " command, transaction_id) SELECT brand_id, player_id, account, version + 1, -locked, 0,"
@@ -207,10 +205,10 @@ EDITS: tuple[Edit, ...] = (
 
 
 class World:
-    """One player who has done everything once, with commands of the wallet alone."""
+    """A player who has performed each command of the wallet once."""
 
     def __init__(self, wallet: Database, player: Player, look: psycopg.Connection) -> None:
-        """Play it all."""
+        """Perform all commands."""
         self.player, self.look = player, look
         self._cash()
         self._owed()
@@ -223,7 +221,7 @@ class World:
         choices.keep(wallet, request, Choice("SPORTS", "SPORTS_NORMAL"))
 
     def do(self, rule: Any, command: Any, **reads: Any) -> dict[str, Any]:
-        """Perform one command, which has to be carried out."""
+        """Perform one command, which must succeed, and return its answer."""
         status, body = self.player.perform(rule, command, **reads)
         assert status == 200, body
         return body
@@ -329,7 +327,7 @@ def _of_rolling(table: str, change: str, reason: str) -> Edit:
     return Edit(f"rolling.{table}", change, change.format(t=f"rolling.{table}"), table, reason)
 
 
-# Edits in rolling_service: of a rolling that 40.00 was counted toward, and of one that nothing was.
+# Edits in rolling_service. 40.00 was counted toward one rolling, and nothing toward the other.
 ROLLING_EDITS: tuple[Edit, ...] = (
     _of_rolling(
         "player_rolling",

@@ -1,7 +1,4 @@
-"""Names that the SQL text of schema wallet takes apart.
-
-Functions, tables, and the keys of a JSON value.
-"""
+"""Extracts function names, column names and JSON keys from the SQL text of schema wallet."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +12,7 @@ _FUNCTION = re.compile(
 _TABLE = re.compile(r"CREATE TABLE wallet\.(\w+) \((.*?)\n\)", re.S)
 _COLUMN = re.compile(r"^ +([a-z_0-9]+) ", re.M)
 _COMMENT = re.compile(r"--[^\n]*")
-# `jsonb_array_elements(c.records->'transfers') t`, with or without coalesce, as rows or in a loop.
+# Matches `jsonb_array_elements(c.records->'transfers') t`, also with coalesce or in a FOR loop.
 _ROWS = re.compile(
     r"(?:FOR (?P<each>\w+) IN SELECT \* FROM )?"
     r"jsonb_array_elements\((?:coalesce\()?(?:c\.records|r)->'(?P<record>\w+)'(?:, '\[\]'\))?\)"
@@ -28,7 +25,7 @@ _CHAINED = re.compile(r"c\.records->'(\w+)'->>?'(\w+)'")
 
 @cache
 def shipped() -> str:
-    """Return every statement that is shipped, without its comments; the newest file comes last."""
+    """Return all shipped SQL without comments, in the order of the file names."""
     files = sorted(_files(SQL), key=lambda file: file[0])
     return "\n".join(_COMMENT.sub("", text) for _, text in files)
 
@@ -43,7 +40,7 @@ def _files(folder: object) -> Iterator[tuple[str, str]]:
 
 @cache
 def functions(sql: str) -> dict[str, tuple[str, str]]:
-    """Return the functions of schema wallet: parameters and body by name, each on one line."""
+    """Return parameters and body of each function of schema wallet, each on one line."""
     return {name: (_line(given), _line(body)) for name, given, body in _FUNCTION.findall(sql)}
 
 
@@ -57,7 +54,7 @@ def columns(sql: str, table: str) -> set[str]:
 
 
 def keys(text: str, name: str) -> set[str]:
-    """Return the keys that a text reads of the JSON value `name`, or asks for."""
+    """Return the keys that SQL text reads or tests of the JSON value `name`."""
     read = re.findall(rf"\b{name}(?:->>?| \? )'(\w+)'", text)
     asked = re.findall(rf"\b{name} \?\| ARRAY\[(.*?)\]", text)
     return set(read) | {key for each in asked for key in re.findall(r"'(\w+)'", each)}
@@ -80,7 +77,7 @@ def keys_of_records(sql: str) -> dict[str, set[str]]:
 
 
 def _row_readers(body: str) -> Iterator[tuple[str, str, str]]:
-    """Yield a text, the record whose rows it reads, and the name that a row has there."""
+    """Yield (text, record, alias) for each place that reads the rows of a record."""
     for statement in body.split(";"):
         for row in _ROWS.finditer(statement):
             looped = row["each"]
@@ -92,7 +89,7 @@ def _row_readers(body: str) -> Iterator[tuple[str, str, str]]:
 
 
 def names_of_records(sql: str) -> set[str]:
-    """Return the kinds of records that SQL looks for."""
+    """Return the kinds of records that SQL reads from a command."""
     texts = [body for given, body in functions(sql).values() if "c wallet.command" in given]
     return set().union(
         *(keys(text, r"c\.records") for text in texts),
@@ -110,5 +107,5 @@ def keys_of_legs(sql: str) -> set[str]:
 
 
 def keys_built(sql: str, *names: str) -> set[str]:
-    """Return the keys of the JSON objects that functions build."""
+    """Return the keys of the JSON objects that these functions build."""
     return {key for name in names for key in re.findall(r"'(\w+)', ", functions(sql)[name][1])}

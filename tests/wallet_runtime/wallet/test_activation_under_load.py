@@ -1,6 +1,6 @@
-"""Activations beside money on a real database.
+"""Activations during money commands on a real database.
 
-No money command fails for them, and none waits longer than PostgreSQL is told.
+No money command fails because of an activation, or waits longer than the lock timeout.
 """
 
 import threading
@@ -30,8 +30,8 @@ from wallet_runtime.wallet.store.money import ATTEMPTS_MAX, money_of
 
 CODE = "RUBY_SPLIT_V1"
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
-# A session of the money's role gives up here. It waits for one switch at most, and for its commit
-# on a busy machine.
+# The lock timeout of money commands. It is long enough for one switch of the active pair and its
+# commit.
 MONEY_WAITS_MILLISECONDS = 2 * SWITCH_MILLISECONDS
 ACTIVATIONS = 100
 ACTIVE = "SELECT topology_version, activation_no FROM wallet.wallet_gate"
@@ -44,8 +44,8 @@ WAITING = (
     " current_database() AND query LIKE %s"
 )
 
-# A money command that has the gate and has not committed yet: what it puts into a bucket is not
-# seen by a validation.
+# The statements of a money command that holds the gate's lock and has not committed. Other
+# transactions, such as a validation, do not see its money yet.
 MONEY_ON_ITS_WAY = """
 LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE;
 INSERT INTO wallet.wallet_bucket (brand_id, player_id, topology_code, bucket_type_code, currency,
@@ -59,13 +59,13 @@ def _wish(version: int, start: int, name: str) -> ActivationRequest:
 
 
 def _flip(documents: Documents, number: int) -> None:
-    """Activate version 2 and version 1 in turn; numbers count from 0 on version 1."""
+    """Activate version 2 for an even number, and version 1 for an odd number."""
     documents.activate(_wish(2 - number % 2, 1 + number % 2, f"flip-{number}"))
 
 
 @contextmanager
 def _held(platform_db: TestDatabase, statement: str) -> Iterator[None]:
-    """Keep what a statement locks for as long as the block runs."""
+    """Hold the locks of a statement while the block runs."""
     with psycopg.connect(platform_db.superuser_dsn) as holder:
         holder.execute(statement.encode())
         yield
@@ -82,10 +82,7 @@ def _await(look: psycopg.Connection, question: str, *values: object) -> None:
 def bounded(
     wallet: Database, platform_db: TestDatabase, look: psycopg.Connection
 ) -> Iterator[Database]:
-    """The money's role, whose waits for a lock end in an error after `MONEY_WAITS_MILLISECONDS`.
-
-    PostgreSQL keeps the time.
-    """
+    """The database as wallet_service, with a lock timeout of `MONEY_WAITS_MILLISECONDS`."""
     look.execute(
         (
             f"ALTER ROLE wallet_service IN DATABASE {platform_db.name}"
@@ -104,17 +101,17 @@ def bounded(
             "LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE",
             "%switch_active%",
             1,
-        ),  # money that never ends has the gate
+        ),  # an open money command holds the gate
         (
             "SELECT FROM wallet.wallet_topology WHERE state = 'ACTIVE' FOR UPDATE",
             "%switch_active%",
             1,
-        ),  # the switch itself is kept waiting
+        ),  # the switch waits for a lock
         (
             "LOCK TABLE wallet.wallet_policy IN ACCESS EXCLUSIVE MODE",
             "%wallet_policy%",
             0,
-        ),  # the validation before it is
+        ),  # the validation before the switch waits
     ],
 )
 def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
@@ -133,8 +130,8 @@ def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
         activation.start()
         _await(look, WAITING, seen)
         assert held or look.execute(GATE_HELD.encode()).fetchone() == (0,)
-        # That it gets through while the activation cannot is proof that the activation stood back
-        # by itself, or was not in the way.
+        # The deposit succeeds while the activation is stuck. So the activation has released the
+        # gate row, or does not hold it yet.
         assert player.perform(cash.deposit, DEPOSIT)[0] == 200
     activation.join(30)
     assert look.execute(ACTIVE.encode()).fetchone() == (2, 2)
@@ -143,10 +140,7 @@ def test_an_activation_that_gets_nowhere_keeps_no_money_waiting(
 def test_a_command_that_activations_overtake_again_and_again_is_still_carried_out(
     wallet: Database, look: psycopg.Connection
 ) -> None:
-    """Tries lost to an activation are not tries lost to the player.
-
-    More of them than those do not make a command BUSY.
-    """
+    """Retries because of an activation do not count toward the limit for BUSY."""
     player, documents, overtaken = Player(money_of(wallet)), Documents(wallet), list[int]()
 
     def overtaken_deposit(
@@ -170,10 +164,7 @@ def test_a_command_that_activations_overtake_again_and_again_is_still_carried_ou
 def test_activations_back_to_back_fail_no_bet(
     wallet: Database, bounded: Database, look: psycopg.Connection
 ) -> None:
-    """Four players bet without a pause beside 100 activations.
-
-    A bet that waited too long, or gave up, is an error here.
-    """
+    """Four players bet without pause during 100 activations, and no bet gets an error."""
     players = [Player(money_of(bounded)) for _ in range(4)]
     for player in players:
         player.perform(cash.deposit, cash.Deposit(1_000_000, "EUR", "SPORTS_NORMAL"))
@@ -220,9 +211,9 @@ def test_activations_back_to_back_fail_no_bet(
 def test_money_that_came_in_after_the_validation_is_not_stranded(
     wallet: Database, platform_db: TestDatabase, look: psycopg.Connection
 ) -> None:
-    """A7-8 again under the gate.
+    """The activation checks buckets again once it holds the gate row (A7-8).
 
-    While the activation waits for it, money arrives in the bucket that the new version drops.
+    Money arrives in a bucket that the new version drops, after the first check.
     """
     documents, refused = Documents(wallet), list[ApiError]()
     gone = ("CASINO_BONUS", "SPORTS_BONUS", "CASINO_NORMAL")

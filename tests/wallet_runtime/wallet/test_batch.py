@@ -1,6 +1,6 @@
-"""Many commands in two trips.
+"""Batches: many commands in two round trips.
 
-Each keeps its own answer, refusal and request id, and none takes another's money with it.
+Each command keeps its own answer, refusal and request id, and a failed command changes no other.
 """
 
 import threading
@@ -25,7 +25,7 @@ MINUS_ALL = "UPDATE wallet.wallet_bucket SET balance = 0 WHERE player_id = %s"
 
 @pytest.fixture
 def players(wallet: Database) -> list[Player]:
-    """Four players with 10.00 to bet."""
+    """Four players with 10.00 each in SPORTS_NORMAL."""
     found = [Player(money_of(wallet)) for _ in range(4)]
     for one in found:
         one.perform(cash.deposit, cash.Deposit(1_000, "EUR", "SPORTS_NORMAL"))
@@ -35,7 +35,7 @@ def players(wallet: Database) -> list[Player]:
 def item(
     player: Player, rule: Any, command: Any, name: str, *, fingerprint: str = "ab"
 ) -> BatchItem:
-    """Make a command of a batch on a bet of this player."""
+    """Return a batch's command on a bet of this player."""
     transaction = uuid5(player.player_id, f"{rule.__name__} {name}")
     request = Request(
         player.brand_id, player.player_id, "test", rule.__name__, name, fingerprint, transaction
@@ -45,7 +45,7 @@ def item(
 
 
 def bet(player: Player, name: str, stake: int = 100, **how: Any) -> BatchItem:
-    """Make an authorization of a batch."""
+    """Return a batch's authorization."""
     return item(
         player,
         bets.authorize,
@@ -56,19 +56,19 @@ def bet(player: Player, name: str, stake: int = 100, **how: Any) -> BatchItem:
 
 
 def result(player: Player, name: str, payout: str = "2.50") -> BatchItem:
-    """Make a settlement of a batch."""
+    """Return a batch's settlement."""
     return item(
         player, bets.settle, bets.Settle("mocksports", f"{player.player_id}-{name}", payout), name
     )
 
 
 def statuses(results: list[Any]) -> list[Any]:
-    """Show each result by its status, or by its error's code."""
+    """Return the status of each result, or the code of its error."""
     return [found.code if isinstance(found, ApiError) else found[0] for found in results]
 
 
 def held(look: psycopg.Connection, player: Player) -> int:
-    """Read what the player's sports bucket holds."""
+    """Return the balance of the player's SPORTS_NORMAL."""
     row = look.execute(
         "SELECT balance FROM wallet.wallet_bucket WHERE player_id = %s", [player.player_id]
     ).fetchone()
@@ -110,9 +110,9 @@ def test_what_one_is_refused_takes_nothing_from_the_others(
 def test_a_command_that_the_database_refuses_is_alone_in_it(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """The rules saw a balance that is gone when the batch is applied.
+    """The rules decide on a balance that is gone when the batch is applied.
 
-    The constraint speaks, and only for that command.
+    The database's constraint refuses this command and no other command of the batch.
     """
     victim = bet(players[1], "b1")
     decide = victim.decide
@@ -171,9 +171,9 @@ def test_a_repeat_of_a_batch_gives_the_first_answers(
 def test_batches_and_single_commands_on_the_same_players_lose_nothing(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """Eight callers at once, in opposite orders.
+    """Eight concurrent callers send their players in opposite orders.
 
-    Every bet is taken once, and none of them waits for another for ever.
+    No bet is lost or doubled, and no deadlock stops a caller.
     """
     money, found = players[0].money, []
 
@@ -200,7 +200,7 @@ def test_batches_and_single_commands_on_the_same_players_lose_nothing(
 def test_a_batch_does_not_add_up_what_it_waits_for_each_player(
     players: list[Player], look: psycopg.Connection
 ) -> None:
-    """A waiting batch holds the players that it has taken, and the gate that a freeze needs."""
+    """One bound holds for all waits of a batch, because a waiting batch keeps its locks."""
     players.sort(key=lambda player: (player.brand_id, player.player_id))
     items = [bet(player, "b1") for player in players]
     with look.transaction():

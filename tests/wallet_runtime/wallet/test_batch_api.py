@@ -1,6 +1,6 @@
 """The settle-batch route over HTTP.
 
-Each bet is answered as the settle route would have, under the same request id.
+Each bet gets the answer of the settle route, under the same request id.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ BATCH = f"{ROOT}/bets/settle-batch"
 
 @pytest.fixture
 def client(platform_db: TestDatabase) -> Iterator[httpx.Client]:
-    """The service with a player who has 10.00 and two open bets, b1 and b2."""
+    """wallet_service with one player, who has 10.00 and the open bets b1 and b2."""
     database = Database(platform_db.dsn("wallet_service"), "seed", pool_max=2).open()
     activate_split(database)
     database.close()
@@ -60,7 +60,7 @@ def post(
     caller: str = GAME_SERVICE,
     **body: Any,
 ) -> tuple[int, Any]:
-    """Send one request."""
+    """Send a request to a route of the wallet."""
     answer = client.post(
         f"{ROOT}/{path}", json=body, headers=internal(caller, request_id=request_id)
     )
@@ -68,7 +68,7 @@ def post(
 
 
 def result(name: str, payout: str = "2.00", request_id: str = "") -> dict[str, str]:
-    """Make one result of a batch."""
+    """Return one settlement of a batch."""
     ids = {"request_id": request_id or f"s-{name}", "player_id": str(PLAYER)}
     return {**ids, "provider_id": "mocksports", "bet_id": name, "payout": payout}
 

@@ -1,6 +1,6 @@
-"""Records that one side writes and the other takes apart by name: both sides know the same names.
+"""Python and SQL use the same field names in the records that they exchange.
 
-A misspelt key is a silent NULL in SQL, and a default in Python.
+A misspelt key would be a silent NULL in SQL, or a default in Python.
 """
 
 import re
@@ -20,8 +20,8 @@ from wallet_runtime.wallet.store.outcomes import Outcome
 Struct = type[msgspec.Struct]
 READERS = re.compile(r"c jsonb\b")
 WRITERS = ("apply_command", "apply_commands", "choose_source", "create_campaign")
-# Structs that `wallet.read_state` returns: each one, the functions that build it, and the table
-# that has it as its row.
+# The structs in the answer of `wallet.read_state`, each with the functions that build its JSON, and
+# the table whose rows it holds.
 BUILT: dict[Struct, tuple[tuple[str, ...], str | None]] = {
     state.Gate: (("read_state",), None),
     state.Stored: (("read_state",), None),
@@ -52,7 +52,7 @@ def fields(*kinds: Struct) -> set[str]:
 
 
 def kinds_of_records() -> dict[str, tuple[Struct, ...]]:
-    """Return the structs of each field of `Records`, without the fields that are plain text."""
+    """Return the struct types of each field of `Records`, without the fields that hold text."""
     found = {}
     for name, hint in get_type_hints(records.Records).items():
         kinds = [kind for part in (hint, *get_args(hint)) for kind in (part, *get_args(part))]
@@ -65,7 +65,7 @@ def kinds_of_records() -> dict[str, tuple[Struct, ...]]:
 
 
 def differences(sql: str, kinds: dict[str, tuple[Struct, ...]]) -> dict[str, set[str]]:
-    """Return per kind of record the names that only one side knows."""
+    """Return for each kind of record the names that only Python or only SQL has."""
     read = sql_text.keys_of_records(sql)
     compared = {name: fields(*kinds[name]) ^ read.get(name, set()) for name in kinds}
     return {name: found for name, found in compared.items() if found}
@@ -73,7 +73,7 @@ def differences(sql: str, kinds: dict[str, tuple[Struct, ...]]) -> dict[str, set
 
 def test_sql_reads_every_record_by_the_names_that_it_has() -> None:
     sql, kinds = sql_text.shipped(), kinds_of_records()
-    assert len(kinds) == len(records.Records.__struct_fields__) - 1  # a reference is a text
+    assert len(kinds) == len(records.Records.__struct_fields__) - 1  # one field is text
     assert differences(sql, kinds) == {}
     assert sql_text.names_of_records(sql) == fields(records.Records)
     assert sql_text.keys_of_legs(sql) == fields(records.Leg)
@@ -136,8 +136,8 @@ def test_every_field_of_a_state_is_built() -> None:
     sql = sql_text.shipped()
     readers = [name for name in sql_text.functions(sql) if name.startswith("read_")]
     assert fields(state.State) - sql_text.keys_built(sql, *readers) == set()
-    # Obligations are built twice: those that are active, without what all of them have, and the
-    # named one.
+    # SQL builds obligations in two places. The active ones leave out `state` and `player_id`,
+    # because these are the same for all of them.
     every = {"state", "player_id"}
     assert fields(state.Obligation) - every - sql_text.keys_built(sql, "read_debts") == set()
     assert fields(state.Obligation) - sql_text.keys_built(sql, "read_named") == set()

@@ -1,7 +1,4 @@
-"""The player's choice on a real database.
-
-The callers who may say it, the time when it is kept, and bets that obey it and no provider.
-"""
+"""A player's choice of the account that pays bets, on a real database."""
 
 import json
 from collections.abc import Iterator
@@ -35,10 +32,10 @@ BET = {
 
 
 class Table:
-    """A wallet where live bets have a selection rule and others combine; a player pays for all."""
+    """A wallet in which the player chooses the account for live bets, and a player with money."""
 
     def __init__(self, client: httpx.Client) -> None:
-        """Open the wallet and fill it."""
+        """Register the player and deposit to two buckets."""
         self.client, self.version = client, 1
         player = {"player_id": str(PLAYER), "currency": "EUR"}
         assert self.send("POST", f"{PREFIX}/players", player).status_code == 200
@@ -80,7 +77,7 @@ class Table:
         return answer
 
     def activate(self, **rule: str) -> None:
-        """Make the next version active, with this rule for live bets."""
+        """Activate the next version of both documents, with this rule for live bets."""
         start, self.version = (
             {"topology_code": CODE, "topology_version": self.version},
             self.version + 1,

@@ -1,4 +1,4 @@
-"""wallet_service sends the fields of `wallet.command`, name by name, alone and in a batch."""
+"""wallet_service sends all fields of `wallet.command` by name, single and in a batch."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from wallet_runtime.wallet.store.command import NO_BET, Command, command_of, par
 FIELDS = (
     "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
 )
-# Everything that separates, quotes or escapes something on one of the two ways.
+# All characters that separate, quote or escape values in a parameter or in JSON.
 AWKWARD = """a"b'c\\d,(e){f}[g] %s %(h)s :i $1 NULL ú 💶"""
 TABLES = (
     "wallet_player",
@@ -65,7 +65,8 @@ def test_names_are_those_of_the_types_in_their_order(look: psycopg.Connection) -
     command, bet = names(look, "wallet.command"), names(look, "wallet.bet")
     assert list(Command.__struct_fields__) == command
     assert set(NO_BET) == set(bet) and not set(bet) & set(command)
-    # The statement's ROWs are positional: a parameter in another's place would be another field.
+    # The statement's ROW values are positional, so the parameters must stand in the order of the
+    # types.
     place = command.index("bet")
     assert re.findall(r"%\((\w+)\)s", query("wallet_apply_command")) == [
         *command[:place],
@@ -97,9 +98,9 @@ def test_integers_go_as_text_so_that_a_statement_is_planned_once(player: Player)
 
 
 def played(player: Player, *, together: bool) -> list[int]:
-    """Carry out one command of each shape.
+    """Perform commands of all shapes; return their statuses.
 
-    Cash, a bet, its end, records of its own, a tombstone, a refusal.
+    They are cash, a bet, its settlement, a tombstone, a bonus and a refused bet.
     """
     place = Reads(provider_id="mocksports", bet_id=AWKWARD)
     late = Reads(provider_id="mocksports", bet_id="late")
@@ -135,9 +136,9 @@ def played(player: Player, *, together: bool) -> list[int]:
 
 
 def left(look: psycopg.Connection, player: Player) -> str:
-    """Tell all that a player's commands left in every table, without what time and chance decide.
+    """Return all rows that a player's commands left, without times and random values.
 
-    Ids by their first appearance.
+    Each id is replaced by the order of its first appearance.
     """
     rows = []
     for table in TABLES:
@@ -160,7 +161,7 @@ def left(look: psycopg.Connection, player: Player) -> str:
 def test_commands_leave_the_same_rows_alone_and_in_a_batch(
     player: Player, look: psycopg.Connection
 ) -> None:
-    """With ids that hold whatever separates, quotes or escapes on either way."""
+    """The request ids contain all characters that need quoting."""
     other = Player(player.money)
     assert (
         played(player, together=False)

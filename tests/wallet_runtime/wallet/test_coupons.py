@@ -1,4 +1,4 @@
-"""Coupon grants on a real database: their whole life, and what the database itself keeps of it."""
+"""Coupon grants on a real database, and the constraints with which the database protects them."""
 
 import json
 from collections.abc import Callable
@@ -46,10 +46,10 @@ REFERENCES = (
 
 
 class Holder:
-    """A player with coupons, and short words for what happens to them."""
+    """A player with coupons, and methods for their commands."""
 
     def __init__(self, player: Player, look: psycopg.Connection) -> None:
-        """Keep the player and a superuser's eyes."""
+        """Keep the player, and a superuser's connection for reads."""
         self.player, self.look = player, look
 
     def issue(
@@ -122,10 +122,9 @@ class Holder:
 
 @pytest.fixture
 def holder(player: Player, look: psycopg.Connection) -> Any:
-    """A player to give coupons to.
+    """A player without coupons.
 
-    Whatever the test does, money is conserved and every account stands at its ledger tip in the
-    end.
+    After the test, money must be conserved, and each account must match its ledger tip.
     """
     yield Holder(player, look)
     assert [row for row in look.execute(CONSERVATION) if row != (0,)] == []
@@ -162,7 +161,7 @@ def test_a_coupon_log_has_one_grant_whoever_asks(holder: Holder) -> None:
     other = Player(holder.player.money)
     other.brand_id = holder.player.brand_id
     other.money.register(other.brand_id, other.player_id, "EUR", True)
-    other.count = 100  # request ids are the brand's, not the player's
+    other.count = 100  # request ids are unique per brand
     stranger = Holder(other, holder.look)
     assert stranger.issue(log_id=coupon["coupon_log_id"])["code"] == "COUPON_ALREADY_ISSUED"
     with pytest.raises(coupons.GrantNotFound):
@@ -364,7 +363,10 @@ def test_an_unknown_coupon_is_not_found_and_not_stored(holder: Holder) -> None:
 
 
 def test_checks_know_where_a_share_of_a_closed_grant_returns_to(holder: Holder) -> None:
-    """GATE-5, LOC-8, LOC-10: rollbacks onto closed grants are right, and wrong ones still show."""
+    """Two checks accept right rollbacks to closed grants, and report wrong ones.
+
+    They belong to GATE-5, LOC-8 and LOC-10.
+    """
     completed, expired, active = holder.issue(100), holder.issue(100), holder.issue(100)
     for name, stake in (("b1", 50), ("b2", 100), ("b3", 100)):
         holder.bet(name, stake)

@@ -1,7 +1,4 @@
-"""The routes of coupon grants.
-
-Who may call them, what a body may say, and what one that says more is answered.
-"""
+"""The routes of coupon grants: their callers, their bodies, and refusals of unknown fields."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +30,7 @@ FAILED = "wallet_coupon_completion_failed_total"
 
 
 class Desk:
-    """wallet_service on a socket, and one player of its."""
+    """wallet_service on a socket, and one player."""
 
     def __init__(self, client: httpx.Client, wallet: Database) -> None:
         """Register the player."""

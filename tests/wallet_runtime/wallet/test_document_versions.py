@@ -114,7 +114,7 @@ def test_a7_9_a_save_never_overwrites_an_active_or_superseded_version(
 ) -> None:
     topology, policy = next_pair()
     assert office.activate(topology, policy).status_code == 200
-    for version in (1, NEXT):  # superseded, active
+    for version in (1, NEXT):  # a superseded version, then the active one
         for kind, key, document in (("topology", CODE, topology), ("policy", "default", policy)):
             before = office.stored()
             refusal = office.send(

@@ -189,7 +189,7 @@ def test_what_would_refuse_an_activation_is_told_before_it(
     look: psycopg.Connection,
     what: str,
 ) -> None:
-    """The operator's question and the activation answer by the same rules."""
+    """The operator's preview reports the same violations as the activation."""
     _hold(player, what, look)
     documents = json.loads(json.dumps(next_pair()).replace("SPORTS_NORMAL", "SPORTS_OTHER"))
     for path, document in zip((f"topology/{CODE}", "policy/default"), documents, strict=True):
@@ -211,6 +211,6 @@ def test_what_would_refuse_an_activation_is_told_before_it(
 
 
 def _obstacles(office: Office, version: int) -> httpx.Response:
-    """Ask as the operator what would refuse the pair of this version of both documents."""
+    """Ask for the operator's preview of an activation of this version of both documents."""
     path = f"/internal/wallet/topology/{CODE}/activate/{version}/default/{version}"
     return office.client.get(path, headers=internal(OPERATOR, request_id=f"asked-{version}"))

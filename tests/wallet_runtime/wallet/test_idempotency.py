@@ -1,7 +1,4 @@
-"""One request id, one effect, one answer.
-
-Through every copy of the service, and after one is killed (SPEC 1.3).
-"""
+"""One request id has one effect and one answer, on all copies and after a kill (SPEC 1.3)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +39,7 @@ CASH = {"amount": "10", "currency": "EUR"}
 LEDGER = "SELECT count(*), sum(abs(delta))::bigint FROM wallet.wallet_ledger"
 STORED = "SELECT count(*) FROM wallet.wallet_idempotency"
 MISMATCHES = "wallet_idempotency_mismatch_total"
-# (route, caller, body, status), in an order in which each reaches its status.
+# (route, caller, body, status), in the order in which each request gets its status.
 LIFE: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("bets/authorize", GAME_SERVICE, STAKE | {"bet_id": "b0"}, 409),
     ("withdrawals/request", PLAYER_SERVICE, CASH, 400),
@@ -93,7 +90,7 @@ def _poster(client: httpx.Client) -> Post:
 
 @pytest.fixture
 def post(wallet: Database, platform_db: TestDatabase) -> Iterator[Post]:
-    """A copy of the service with the player registered; it answers within this process."""
+    """A function that posts to a copy in this process, with the player registered."""
     with serving(SERVICE, platform_db) as served:
         send = _poster(served.client)
         assert send("players", PLAYER_SERVICE, {"currency": "EUR"})[0] == 200
@@ -102,7 +99,7 @@ def post(wallet: Database, platform_db: TestDatabase) -> Iterator[Post]:
 
 @contextmanager
 def _process(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[Post]:
-    """Start another copy as a process of its own, and kill it in the end."""
+    """Start a second copy as a process, and kill it at the end of the block."""
     port = free_port()
     environment = environment_for(
         "wallet_service",
@@ -226,7 +223,7 @@ def test_a_repeat_after_retention_is_final_and_changes_nothing(
 
 
 def test_what_was_not_decided_is_never_stored(post: Post, look: psycopg.Connection) -> None:
-    """401, 403, 422 and 503 leave no trace: under the same id the right request is carried out."""
+    """After a 401, 403, 422 or 503, the right request succeeds under the same id."""
     wish = CASH | {
         "account": "CASH/AVAILABLE",
         "direction": "credit",

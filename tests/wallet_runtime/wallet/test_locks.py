@@ -1,7 +1,4 @@
-"""Locked money on a real database.
-
-The acts that free it, those that do not, and the refusals of the database itself.
-"""
+"""Locked money on a real database: the commands that release it, and the ones that are refused."""
 
 from typing import Any
 
@@ -37,7 +34,7 @@ def owing(look: psycopg.Connection) -> list[str]:
 
 
 def expire(player: Player, look: psycopg.Connection) -> None:
-    """Let every rolling of the player lapse."""
+    """Let all rollings of the player lapse."""
     for name in owing(look):
         assert (
             player.perform(rolling.close, rolling.Close(name, "EXPIRED"), rolling_id=name)[0] == 200
@@ -45,7 +42,7 @@ def expire(player: Player, look: psycopg.Connection) -> None:
 
 
 def complete(player: Player, look: psycopg.Connection) -> list[str]:
-    """Complete every rolling of the player; tell what each released."""
+    """Complete all rollings of the player; return the amounts that they release."""
     turn_over(look)
     return [
         player.perform(rolling.complete, rolling.Complete(name), rolling_id=name)[1]["released"]

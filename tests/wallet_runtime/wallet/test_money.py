@@ -1,6 +1,6 @@
-"""The one path of money on a real database.
+"""The path of each money command on a real database.
 
-Replays, races, freezes, fences, and what the database itself refuses.
+The tests cover replays, races, freezes, fencing tokens, and the database's own refusals.
 """
 
 import json

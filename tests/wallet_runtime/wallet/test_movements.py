@@ -121,7 +121,7 @@ def test_points_are_conserved_apart_from_money(player: Player, look: psycopg.Con
 
 
 def _forged(player: Player, *legs: Leg, **more: Any) -> str:
-    """Send a decision that no rule would make; return what the database says of it."""
+    """Send a decision that no rule would make; return the SQLSTATE of the database's refusal."""
 
     def forge(request: Any, command: Any, state: Any, pair: Any) -> Decision:
         return Decision(
@@ -270,7 +270,7 @@ def test_a_canceled_and_a_failed_payout_return_to_available(
     assert states == [("canceled",), ("payout_failed",)]
 
 
-# --- all of it together
+# --- all movements together
 
 
 def test_reconciliation_finds_nothing_after_every_movement(player: Player, wallet: Any) -> None:

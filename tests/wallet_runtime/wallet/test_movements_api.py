@@ -1,7 +1,4 @@
-"""The wallet's routes of transfers, bonuses, points, adjustments and withdrawals, over HTTP.
-
-The callers that may call, and the answers that they get.
-"""
+"""The routes for transfers, bonuses, points, adjustments and withdrawals: callers and answers."""
 
 import json
 import time
@@ -44,17 +41,17 @@ WISH: dict[str, Any] = {
 
 
 def _forged(name: str) -> str:
-    """Write a person of the right form, signed with a key that admin_service does not have."""
+    """Return a well-formed person header, signed with a wrong key."""
     return sign(
         b"a key of somebody else", a_person(name), Act("", "POST", "", "", b""), time.time()
     )
 
 
 class Wallet:
-    """The service with RUBY_SPLIT_V1 active and one player, asked by whoever may."""
+    """wallet_service with RUBY_SPLIT_V1 active and one player, and requests of any caller."""
 
     def __init__(self, client: httpx.Client) -> None:
-        """Open the player's wallet."""
+        """Register the player."""
         self.client = client
         assert self.post("players", PLAYER_SERVICE, **EUR)[0] == 200
 
@@ -65,7 +62,7 @@ class Wallet:
         player: UUID | None = PLAYER,
         **body: Any,
     ) -> Answered:
-        """Send one command under a new request id."""
+        """Send one command under a new request id; return status and body."""
         named = {"player_id": str(player)} if player else {}
         headers = internal(caller, request_id=str(uuid4()))
         answer = self.client.post(f"/internal/wallet/v2/{path}", json=named | body, headers=headers)
@@ -74,7 +71,7 @@ class Wallet:
     def as_person(
         self, who: str | Person, path: str, body: dict[str, Any], **more: str
     ) -> Answered:
-        """Send one command that admin_service signs for a person."""
+        """Send one command that admin_service signs for a person; return status and body."""
         raw, route = json.dumps(body).encode(), f"/internal/wallet/v2/{path}"
         headers = signed(
             WALLET_SERVICE,
@@ -88,7 +85,7 @@ class Wallet:
         return answer.status_code, answer.json()
 
     def deposit(self, amount: str, bucket: str) -> None:
-        """Credit a deposit to a bucket."""
+        """Deposit to a bucket."""
         assert (
             self.post("deposits/approve", PLAYER_SERVICE, amount=amount, bucket=bucket, **EUR)[0]
             == 200
@@ -212,7 +209,7 @@ def test_an_adjustment(wallet: Wallet) -> None:
 def test_the_internal_token_alone_makes_no_two_persons(
     wallet: Wallet, superuser: psycopg.Connection[Any]
 ) -> None:
-    """The token of admin_service, without its signing key, names two persons but is neither."""
+    """Without admin_service's signing key, its token alone can act for no person."""
     asked = wallet.as_person("ann", "adjustments/request", WISH)[1]
     named = {"adjustment_id": asked["adjustment_id"]}
     tries = [
@@ -223,7 +220,7 @@ def test_the_internal_token_alone_makes_no_two_persons(
         wallet.post("adjustments/approve", player=None, **named),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: _forged("bob")}),
         wallet.as_person("bob", "adjustments/approve", named, **{PERSON_HEADER: "v1;person=bob"}),
-        # A signature for one act says nothing of another body, brand or request.
+        # A signature is valid only for the request id and the brand that it covers.
         wallet.as_person("bob", "adjustments/approve", named, **{REQUEST_ID_HEADER: "another"}),
         wallet.as_person("bob", "adjustments/approve", named, **{BRAND_HEADER: str(uuid4())}),
     ]

@@ -1,4 +1,4 @@
-"""A copy's memory of a player saves a trip, and never has the last word."""
+"""The player cache of a copy saves a round trip, and the database still checks every decision."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,7 +31,7 @@ STATE = State(gate=Gate(1, "open", 0), buckets={"T/A": 5}, player=Held("EUR", "a
 
 
 class World:
-    """Seconds and connections, which pass and are made when they are told to."""
+    """A clock and a connection counter that the test sets."""
 
     now, made = 0.0, 1
 
@@ -61,13 +61,13 @@ def moved(*legs: Leg, **more: Any) -> Decision:
 
 
 def keep(known: PlayerStateCache, who: Request, version: int = 7, *legs: Leg, **more: Any) -> None:
-    """Keep what a command left that was decided on this version, and read just now."""
+    """Cache the state after a command that was decided on this version."""
     held = msgspec.structs.replace(STATE, player=Held("EUR", "active", False, version))
     known.put(who, held, moved(*legs, **more), known.basis())
 
 
 def version(known: PlayerStateCache, who: Request) -> int | None:
-    """Return the version of the state that is believed, if one is."""
+    """Return the version of the cached state, or None."""
     found = known.get(who)
     return found.state.player.version if found and found.state and found.state.player else None
 
@@ -175,7 +175,7 @@ def bet(player: Player, name: str, stake: int = 100, **more: str) -> tuple[int, 
 
 @pytest.fixture
 def known(player: Player) -> Player:
-    """A player with money, whom this copy knows."""
+    """A player with money and an open bet, cached by this copy."""
     player.perform(cash.deposit, DEPOSIT)
     assert bet(player, "b1")[0] == 200
     return player
@@ -189,7 +189,7 @@ def cached(player: Player) -> State | None:
 
 
 def confirm_known(player: Player, look: psycopg.Connection[Any]) -> None:
-    """See that what is known is what the database has."""
+    """Confirm that the cached state equals the database's rows."""
     state = cached(player)
     assert state is not None and state.player is not None
     rows = look.execute(
@@ -334,7 +334,7 @@ def test_a_batch_makes_the_player_unknown_and_no_more_trusted(known: Player) -> 
 
 
 def counted(counter: Counter, *labels: str) -> float:
-    """Return what a counter of this process stands at."""
+    """Return the value of a metric's counter in this process."""
     one = counter.labels(*labels) if labels else counter
     return sum(
         sample.value

@@ -25,16 +25,16 @@ APPLIED_UNDER = "SELECT policy_version FROM public.witness WHERE brand_id = %s"
 
 @pytest.fixture
 def race(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Race]:
-    """A database for races."""
+    """Two copies of the service, ready for races."""
     opened = Race(platform_db, look)
     yield opened
     opened.close()
 
 
 def rollback_against_authorize(race: Race, number: int) -> str:
-    """The bet first: it is taken and given back.
+    """If the bet comes first, it is authorized and rolled back.
 
-    The rollback first: a tombstone, and the bet is refused.
+    If the rollback comes first, it leaves a tombstone, and the bet is refused.
     """
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
@@ -55,9 +55,9 @@ def rollback_against_authorize(race: Race, number: int) -> str:
 
 
 def settle_against_rollback(race: Race, number: int) -> str:
-    """Both orders end rolled back with the stake where it was.
+    """In either order the bet ends rolled back, with the stake in its account.
 
-    The settlement comes first, or is refused.
+    A settlement after the rollback is refused.
     """
     racer = race.player(normal=5_000)
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
@@ -80,7 +80,7 @@ def settle_against_rollback(race: Race, number: int) -> str:
 
 
 def two_activations(race: Race, number: int) -> str:
-    """Both start from the same pair: one wins, the other is told that the pair has moved."""
+    """Both activations start from the same pair: one succeeds, the other gets ACTIVE_PAIR_MOVED."""
     assert race.active is not None
     first, second = sorted({1, 2, 3} - {race.active})
     acts = [
@@ -101,12 +101,12 @@ def two_activations(race: Race, number: int) -> str:
 
 
 def activation_against_bets(race: Race, number: int) -> str:
-    """Each bet stands under the old pair and before the activation, or under the new and after."""
+    """Each bet is written under the pair that decided it, before or after the activation."""
     assert race.active is not None
     before, after = (
         race.active,
         3 if race.active == 1 else 1,
-    )  # both pay sports in the server's order
+    )  # versions 1 and 3 both combine sources
     racers = [race.player(normal=5_000) for _ in range(4)]
     command = bets.Authorize("mocksports", "SPORTS", "b1", "r1", 4_000, "EUR")
     acts = [
@@ -129,9 +129,10 @@ def activation_against_bets(race: Race, number: int) -> str:
 
 
 def one_request_from_fifty_callers(race: Race, number: int) -> str:
-    """One effect and one answer.
+    """Fifty callers send one request: it has one effect, and all successes have the same answer.
 
-    In every second race one copy's callers send another payload: one of the two is carried out.
+    In every second race, the callers of one copy send another payload. Only one of the payloads may
+    take effect.
     """
     racer = race.player()
     payloads = (100, 100 if number % 2 else 200)
@@ -162,7 +163,7 @@ def one_request_from_fifty_callers(race: Race, number: int) -> str:
 
 
 def two_withdrawals(race: Race, number: int) -> str:
-    """The balance is enough for one of them."""
+    """The balance is enough for only one of the two withdrawals."""
     racer = race.player(available=1_000)
     acts = [
         racer.act(copy, cash.request_withdrawal, cash.Withdraw(800, "EUR"), f"out-{copy}")

@@ -53,8 +53,8 @@ def test_an_incremental_cycle_walks_only_what_is_new(
     assert expected is not None and walked == (expected[0], 0)
 
 
-# The change, the mode that must find it, and its name. Cycles ran before the change, so the rows
-# are old to them.
+# Name, statement, the modes that must find the edit, and its reason. Cycles ran before the edit, so
+# the rows are old for an incremental cycle.
 OLD: tuple[tuple[str, str, tuple[Mode, ...], str], ...] = (
     (
         "a balance",
@@ -126,7 +126,7 @@ def test_an_edit_of_what_is_old_is_found_and_named(
     assert any(part in text for _, text in found_in(cycle) for part in reason.split("|")), found_in(
         cycle
     )
-    # Once found it stays found, by the cheapest cycle too, though nothing is new.
+    # A found account stays suspect, so even an incremental cycle reports it again.
     assert task.run("test", "incremental")["drift_buckets"] == cycle["drift_buckets"]
 
 

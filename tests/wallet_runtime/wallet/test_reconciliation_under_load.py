@@ -46,9 +46,9 @@ def test_counter_accounts_are_folded_once_and_an_edit_is_found(
 def _await_folded(
     task: Reconciliation, look: psycopg.Connection, sums: list[tuple[str, int]]
 ) -> None:
-    """Fold until the sums are these.
+    """Fold counter entries until the running sums are `sums`.
 
-    A transaction that another test has open on the same server holds folding up, too.
+    Folding waits for open transactions, also those of other tests on the same server.
     """
 
     def folded() -> bool:
@@ -91,7 +91,7 @@ def test_cycles_under_load_suspect_nobody(
             while not stop.is_set():
                 play_bet(player, f"b{number}")
                 number += 1
-        except BaseException as error:  # the thread's fault is told by the test
+        except BaseException as error:  # the test reports it
             faults.append(error)
 
     threads = [threading.Thread(target=play, args=[player]) for player in players]
@@ -118,9 +118,9 @@ def test_cycles_under_load_suspect_nobody(
 def test_an_older_transaction_that_writes_after_a_younger_one_is_no_drift(
     task: Reconciliation, player: Player, look: psycopg.Connection, platform_db: TestDatabase
 ) -> None:
-    """A long transaction takes its id, a bet goes past it, then it moves the same account.
+    """A transaction with an older id may write a later version of an account.
 
-    Ids and versions are out of order.
+    Here a deposit commits first, and then the older transaction moves money of the same account.
     """
     player.perform(cash.deposit, DEPOSIT)
     task.run("test", "hashes")

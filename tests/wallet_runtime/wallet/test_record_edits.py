@@ -35,7 +35,8 @@ OLD_IN_CI = (
     "deleted route = 'deposit'",
     "a release made up",
 )
-# The function of the same name with a day of one second: what was made before is then old.
+# Replaces `wallet.recent_time` with one second instead of a day, so that all rows soon count as
+# old.
 A_SHORT_DAY = (
     "CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval LANGUAGE sql IMMUTABLE AS $$"
     " SELECT interval '1 second' $$"
@@ -44,14 +45,14 @@ A_SHORT_DAY = (
 
 @pytest.fixture(scope="module")
 def database(platform_template: Cluster) -> Iterator[TestDatabase]:
-    """One platform for the whole file: every edit is undone."""
+    """One platform for the whole file, because each edit is undone."""
     with platform_template.database("platform") as database:
         yield database
 
 
 @pytest.fixture(scope="module")
 def wallet(database: TestDatabase) -> Iterator[Database]:
-    """The platform as wallet_service, with the split pair active."""
+    """The platform's database as wallet_service, with the split pair active."""
     service = Database(database.dsn("wallet_service"), "wallet-edits", pool_max=8).open()
     activate_split(service)
     yield service
@@ -60,14 +61,14 @@ def wallet(database: TestDatabase) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def look(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A superuser's connection that no trigger but those that always fire holds up."""
+    """A superuser's connection."""
     with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
 def world(wallet: Database, look: psycopg.Connection) -> World:
-    """Everything played once, and found sound with every hash."""
+    """A player who has performed all commands. A cycle with all hashes has found no fault."""
     world = World(wallet, Player(money_of(wallet)), look)
     cycle = Reconciliation(wallet).run("test", "hashes")
     assert (cycle["drift_buckets"], cycle["conservation_breaks"], cycle["samples"]) == (0, 0, [])
@@ -116,9 +117,9 @@ def test_an_edit_of_the_last_day_is_named_by_the_next_cycle(
 
 @pytest.fixture(scope="module")
 def aged(world: World, look: psycopg.Connection) -> World:
-    """The same world, of which everything is older than a day.
+    """The same player, with all records older than a day.
 
-    The day is made a second, and the second is waited for.
+    A day is set to one second, and the fixture waits longer than that.
     """
     look.execute(A_SHORT_DAY.encode())
     time.sleep(1.1)
@@ -146,8 +147,7 @@ def test_an_edit_of_an_old_record_is_named_within_a_round(
     assert (clean["drift_buckets"], clean["conservation_breaks"]) == (0, 0), clean["samples"]
 
 
-# Changed rows are not acted on
-# ----------------------------------------------------------------------------------------------
+# --- commands refuse to act on altered records
 
 
 def _refused(player: Player, rule: Any, command: Any, **reads: Any) -> str:
@@ -307,8 +307,7 @@ def test_a_bet_is_settled_over_altered_turnover_and_leaves_it_altered_for_good(
     assert altered() == []
 
 
-# Pruned rows are not missed
-# ----------------------------------------------------------------------------------------------
+# --- rows that retention deleted are no fault
 
 
 def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
@@ -350,8 +349,7 @@ def test_a_pruned_answer_is_known_by_its_claim_and_a_pruned_event_is_not_missed(
         look.execute("UPDATE wallet.wallet_retention SET kept_since = '-infinity'")
 
 
-# No false alarm
-# ----------------------------------------------------------------------------------------------
+# --- no false alarm
 
 
 def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(
@@ -364,7 +362,7 @@ def test_cycles_of_every_mode_suspect_nothing_while_everything_is_played(
             with psycopg.connect(database.superuser_dsn, autocommit=True) as own:
                 while not stop.is_set():
                     World(wallet, Player(money_of(wallet)), own)
-        except BaseException as error:  # the thread's fault is told by the test
+        except BaseException as error:  # the test reports it
             faults.append(error)
 
     threads = [threading.Thread(target=play) for _ in range(2)]

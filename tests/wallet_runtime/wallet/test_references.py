@@ -1,4 +1,4 @@
-"""A reference of an award or a bonus is used once per brand and command, by any sender and key."""
+"""A reference is used once per brand and command, also by other callers and request ids."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,7 +25,7 @@ def given(look: psycopg.Connection) -> int:
 
 
 def of_one_brand(player: Player) -> Player:
-    """Another player of the same brand, with request ids of his own."""
+    """A second player of the same brand, with other request ids."""
     other = Player(player.money)
     other.count = 1000
     other.brand_id = player.brand_id

@@ -1,4 +1,4 @@
-"""wallet_worker removes old rows, never an unpublished one; checks stay green without them."""
+"""wallet_worker deletes old rows but no unpublished event, and checks stay green."""
 
 import psycopg
 import pytest

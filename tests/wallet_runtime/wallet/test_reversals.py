@@ -27,7 +27,7 @@ BET = {"provider_id": "mocksports", "bet_id": "b1"}
 TAKE_BACK: dict[str, Any] = BET | {"with_winnings": True}
 ROLLBACK = bets.Rollback("mocksports", "b1")
 
-# --- rollback of a settled bet
+# --- rollbacks of settled bets
 
 
 def test_whole_winnings_are_taken_back(player: Player, look: psycopg.Connection) -> None:

@@ -1,4 +1,4 @@
-"""No login can rewrite money; hourly cycles alone find and name a superuser's rewrites (ADR 10)."""
+"""No service can rewrite the ledger, and hourly cycles find a superuser's edits (ADR 10)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from wallet_runtime.wallet.domain.state import Scope
 from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
 
-ROUND = 24  # hourly cycles that walk every account with every hash
+ROUND = 24  # number of hourly cycles that walk all accounts
 PLAYERS = 50
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
 NORMAL = "RUBY_SPLIT_V1/SPORTS_NORMAL"
@@ -82,7 +82,7 @@ Edit = Callable[..., None]
 
 @pytest.fixture
 def sealed_month(look: psycopg.Connection, old_month: str) -> str:
-    """A closed month that is sealed."""
+    """The partition of a closed and sealed month."""
     look.execute("SELECT wallet.seal_month(%s)", [old_month])
     return old_month
 
@@ -129,15 +129,14 @@ def test_even_the_owner_cannot_change_the_ledger_without_dropping_its_guards(
         assert error.value.sqlstate == "RW002"
 
 
-# A superuser's rewrites
-# ----------------------------------------------------------------------------------------------
+# --- edits of a superuser
 
 
 @pytest.fixture
 def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
-    """Players with three ledger rows each, and one coupon, in the order of their keys.
+    """Players with three ledger rows and one coupon each, in the order of their keys.
 
-    All was walked once, behind the mark.
+    A cycle has walked all their rows, so the rows are old for an incremental cycle.
     """
     made = [Player(money_of(wallet)) for _ in range(PLAYERS)]
     for player in made:
@@ -153,7 +152,10 @@ def players(wallet: Database, look: psycopg.Connection) -> list[Player]:
 
 @pytest.fixture
 def edit(look: psycopg.Connection) -> Iterator[Edit]:
-    """Rewrite as only a superuser can; `{p}` is the partition of the newest row."""
+    """A function that runs a superuser's edit for one player, with the guards off.
+
+    In the statement, `{p}` stands for the partition of the newest ledger row.
+    """
     found = (
         "SELECT tableoid::regclass::text FROM wallet.wallet_ledger ORDER BY created_at DESC LIMIT 1"
     )
@@ -169,17 +171,17 @@ def edit(look: psycopg.Connection) -> Iterator[Edit]:
 
 
 def _of_ledger(cycle: dict[str, Any]) -> list[dict[str, Any]]:
-    """The findings of the walk, and of the running sums.
+    """Return the findings about the ledger and the running sums.
 
-    Records tell of the same edit beside them.
+    Other samples report the same edit as a fault of a record.
     """
     return [sample for sample in cycle["samples"] if "record" not in sample]
 
 
 def _cycles_until_found(task: Reconciliation) -> tuple[int, dict[str, Any]]:
-    """Run hourly cycles until the ledger's own walk finds something.
+    """Run hourly cycles until the walk over the ledger finds a fault.
 
-    Return its number and its first sample.
+    Return the number of cycles and the first sample.
     """
     for number in range(1, ROUND + 1):
         task.hourly_turn()
@@ -201,7 +203,8 @@ SELECT brand_id, {who}, account, version + 1, 5, balance_after + 5, currency, co
 OF_ROW = "WHERE player_id = %(player)s AND account LIKE '%%NORMAL' AND version = {version}"
 AT_ONCE, IN_A_ROUND = 1, ROUND
 PLACES = (0, PLAYERS // 2, PLAYERS - 1)
-# The rewrite, how many cycles may pass, the version of the last good row, and the drift's name.
+# The statement, the cycles that may pass until the finding, the version of the last good row, and
+# the reason.
 EDITS: dict[str, tuple[str, int, int | None, str]] = {
     "a bucket": (
         (
@@ -275,7 +278,7 @@ EDITS: dict[str, tuple[str, int, int | None, str]] = {
 }
 
 
-# Each edit hits a player of another place in the round: its first, its middle, its last.
+# The edits take turns with the first, a middle and the last player of the walk.
 CASES = [(PLACES[number % len(PLACES)], *case) for number, case in enumerate(EDITS.values())]
 
 

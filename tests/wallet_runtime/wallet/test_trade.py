@@ -1,7 +1,4 @@
-"""Rules of the trade on a real database.
-
-Cash into a bucket, rounds under bonus, bets that count as turnover, seeds with policies.
-"""
+"""Cash into a bucket, rounds under bonus, turnover of bets, and seeds, on a real database."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""The round trips, transactions and writes of a command, counted on the wire and by the server."""
+"""The round trips and function calls of a command, counted on the connection and by PostgreSQL."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ CALLS = (
 
 @pytest.fixture
 def wallet(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Database]:
-    """A wallet database on one connection, whose server counts calls of functions."""
+    """A wallet database with one connection, on which PostgreSQL counts function calls."""
     look.execute(f"ALTER DATABASE {look.info.dbname} SET track_functions = 'all'".encode())
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=1).open()
     activate_split(database)
@@ -44,9 +44,9 @@ def wallet(platform_db: TestDatabase, look: psycopg.Connection) -> Iterator[Data
 
 @pytest.fixture
 def warm(player: Player) -> Player:
-    """A player with money, whose connection has each kind of command behind it.
+    """A player with money, on a connection that has run each kind of command.
 
-    Documents are read, statements prepared.
+    The service has then read the documents, and the statements are prepared.
     """
     player.perform(cash.deposit, cash.Deposit(10_000, "EUR", "SPORTS_NORMAL"))
     play(player, "b1")
@@ -55,7 +55,7 @@ def warm(player: Player) -> Player:
 
 
 def play(player: Player, name: str) -> None:
-    """Play one bet from authorization to settlement."""
+    """Authorize and settle one bet."""
     reads = {"provider_id": "mocksports", "bet_id": name}
     command = bets.Authorize("mocksports", "SPORTS", name, "r", 100, "EUR")
     assert player.perform(bets.authorize, command, **reads, without_debts=True)[0] == 200
@@ -64,7 +64,7 @@ def play(player: Player, name: str) -> None:
 
 @contextmanager
 def counted(wallet: Database) -> Iterator[Callable[[], int]]:
-    """Count what the client waited for: each Sync that goes out is one round trip."""
+    """Count round trips: the client ends each with one Sync message."""
     with tempfile.NamedTemporaryFile("w+") as file:
         with wallet.session() as session:
             connection = cast(Any, session)._connection
@@ -121,8 +121,7 @@ def test_a_bet_calls_no_function_that_it_does_not_need(
     wallet: Database, warm: Player, look: psycopg.Connection
 ) -> None:
     wallet.close()
-    # A session hands its counts over when it ends, which is a moment after its client has closed
-    # it.
+    # A session reports its counts when it ends, a moment after the client has closed it.
     await_until(lambda: look.execute(SESSIONS).fetchone() == (0,))
     look.execute("SELECT pg_stat_force_next_flush()")
     look.execute("SELECT pg_stat_reset()")

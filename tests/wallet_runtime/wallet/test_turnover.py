@@ -1,6 +1,6 @@
-"""The wallet's own bound on turnover.
+"""The wallet keeps its own count of turnover from its settled bets (ADR 20).
 
-What its settled bets cannot have turned over is not released, whoever says so (ADR 20).
+It refuses a release that exceeds this count, whichever service asks for it.
 """
 
 from typing import Any
@@ -126,9 +126,9 @@ def test_transfers_shed_no_turnover(player: Player, look: psycopg.Connection) ->
 def test_the_database_refuses_by_itself(
     player: Player, look: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """wallet_service's own login goes no further.
+    """Even wallet_service's login cannot release money that owes turnover.
 
-    A release on its word, a payment past any rolling, one without its record.
+    The database refuses a forged release, a payment to cash, and a payment without its record.
     """
     player.perform(bonus.issue, bonus.Issue("SPORTS_BONUS", 100, "EUR", "campaign"))
     (name,) = owing(look)

@@ -1,6 +1,6 @@
-"""Wins without a stake and further wins on a bet, on a real database.
+"""Wins of campaigns and further wins on a bet, on a real database.
 
-Paid once, bounded, taken back whole, and what it refuses itself.
+Each win is paid once, within its limits, and taken back whole or not at all.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ LATER = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 class Table:
-    """One player of a brand at a provider that pays wins."""
+    """A player at a provider that reports wins, and commands for wins."""
 
     def __init__(self, wallet: Database, player: Player, look: psycopg.Connection) -> None:
-        """Keep the player and a superuser's eyes."""
+        """Keep the player, and a superuser's connection for reads."""
         self.wallet, self.player, self.look = wallet, player, look
 
     def campaign(self, code: str = "FREE", *, key: str = "", **changes: Any) -> None:
-        """Have the back office make a campaign of 10.00, of which a win takes at most 4.00."""
+        """Create a campaign with a cap of 10.00, and of 4.00 for each win."""
         row: dict[str, Any] = {
             "provider_id": "mocksports",
             "currency": "EUR",
@@ -59,7 +59,7 @@ class Table:
     def pay(
         self, name: str, amount: int, player: Player | None = None, **more: Any
     ) -> tuple[int, str]:
-        """Report a win, of the campaign where no bet is named."""
+        """Report a win: on the bet in `more`, else of the campaign FREE."""
         tie = {"campaign": "FREE"} if "bet_id" not in more else {"round_id": "r1"}
         request_id = more.pop("request_id", None)
         command = wins.Pay("mocksports", "SPORTS", name, amount, "EUR", **(tie | more))
@@ -70,14 +70,14 @@ class Table:
         )
 
     def reverse(self, name: str) -> tuple[int, str]:
-        """Take a win back."""
+        """Reverse a win."""
         command = wins.Reverse("mocksports", name)
         return _said(
             self.player.perform(wins.reverse, command, **asdict(wins.reverse_reads(command)))
         )
 
     def settled_bet(self, payout: str = "0", name: str = "b1") -> None:
-        """Bet 1.00 of two sources and settle it."""
+        """Deposit and bet 1.00, and settle the bet."""
         self.player.perform(cash.deposit, cash.Deposit(100, "EUR", "SPORTS_NORMAL"))
         command = bets.Authorize("mocksports", "SPORTS", name, "r1", 100, "EUR")
         named = {"provider_id": "mocksports", "bet_id": name}
@@ -88,17 +88,17 @@ class Table:
         )
 
     def roll_back(self, name: str = "b1") -> tuple[int, str]:
-        """Take the bet back."""
+        """Roll the bet back."""
         named = asdict(bets.rollback_reads(bets.Rollback("mocksports", name)))
         return _said(self.player.perform(bets.rollback, bets.Rollback("mocksports", name), **named))
 
     def held(self) -> dict[str, int]:
-        """The player's balances."""
+        """Return the player's balances in minor units, by account."""
         rows = self.look.execute(HELD, [self.player.player_id]).fetchall()
         return {account.removeprefix("RUBY_SPLIT_V1/"): amount for account, amount in rows}
 
     def one(self, statement: str) -> Any:
-        """The one value that a statement gives."""
+        """Return the only value of a statement's first row."""
         row = self.look.execute(statement.encode()).fetchone()
         assert row is not None
         return row[0]

@@ -1,4 +1,4 @@
-"""wallet_worker as a process's parts: its loop publishes, readiness tells the truth."""
+"""wallet_worker's process: its loop publishes events, and its health reports failures."""
 
 import pytest
 from structlog.testing import capture_logs
