@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, which forgets as real ones do."""
+"""A Redis server for one test, which can lose data as a real server does."""
 
 import os
 import shutil
@@ -11,17 +11,17 @@ import redis
 
 from rubyops.adapters.local import binaries
 
-# The program to use, such as a redis-server 7.0; else the one that the product brings.
+# The program to start, such as a redis-server 7.0. The default is the server that rubyops brings.
 PROGRAM_VARIABLE = "RUBYOPS_REDIS_SERVER"
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 20.0
 
 
 class Broker:
-    """A server with an append-only file, on a port that it keeps."""
+    """A Redis server with an append-only file. The server keeps its port over restarts."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Start it."""
+        """Start the server on this port, with its files in this folder."""
         self.folder, self.port = folder, port
         self.url = f"redis://{HOST}:{port}/0"
         self.client: Any = redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=5)
@@ -30,7 +30,7 @@ class Broker:
         self.start()
 
     def start(self) -> None:
-        """Start on what is in its folder, and wait until it answers."""
+        """Start the server on the files in its folder, and wait until it answers."""
         self.folder.mkdir(exist_ok=True)
         options = [
             "--port",
@@ -63,13 +63,13 @@ class Broker:
                 time.sleep(0.02)
 
     def kill(self) -> None:
-        """Kill it with SIGKILL."""
+        """Kill the server with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def version(self) -> str:
-        """Return what it calls itself."""
+        """Return the server's name and version."""
         told = self.client.info("server")
         return (
             f"{told.get('server_name', 'redis')}"
@@ -77,15 +77,15 @@ class Broker:
         )
 
     def appended(self) -> int:
-        """Return how much its append-only file holds."""
+        """Return the size of the append-only file in bytes."""
         return self._appends().stat().st_size
 
     def lose_appends_after(self, size: int) -> None:
-        """Cut the file of a killed server, as a machine does that loses what was not synced."""
+        """Cut the append-only file of the killed server to this size, as a power failure would."""
         os.truncate(self._appends(), size)
 
     def lose_everything(self) -> None:
-        """Take the files of a killed server away."""
+        """Delete all files of the killed server."""
         shutil.rmtree(self.folder)
 
     def _appends(self) -> Path:

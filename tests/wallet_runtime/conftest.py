@@ -1,4 +1,4 @@
-"""Fixtures of the runtime's event tests: real databases as their own roles, a real Valkey."""
+"""Fixtures for event tests: databases opened with the rights of one role, and a real Valkey."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,14 +22,14 @@ AsRole = Callable[[str], Database]
 
 @pytest.fixture
 def superuser(platform_db: TestDatabase) -> Iterator[psycopg.Connection[Any]]:
-    """A session that may see and change everything."""
+    """A superuser's session in autocommit."""
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def as_role(platform_db: TestDatabase) -> Iterator[AsRole]:
-    """Open the platform's database as a role, with the rights of that role alone."""
+    """A function that opens the platform's database with the rights of one role."""
     opened: list[Database] = []
 
     def open_as(role: str) -> Database:
@@ -43,7 +43,7 @@ def as_role(platform_db: TestDatabase) -> Iterator[AsRole]:
 
 @pytest.fixture
 def streams(redis_url: str) -> Iterator[Streams]:
-    """The test's Redis."""
+    """The streams of the test's Redis."""
     opened = Streams(redis_url)
     yield opened
     opened.close()
@@ -51,13 +51,13 @@ def streams(redis_url: str) -> Iterator[Streams]:
 
 @pytest.fixture
 def wallet_outbox(superuser: psycopg.Connection[Any]) -> Outbox:
-    """The wallet's outbox, to write events into."""
+    """The wallet's outbox, into which the test writes events."""
     return Outbox(superuser)
 
 
 @pytest.fixture
 def rolling_db(as_role: AsRole) -> Database:
-    """The platform's database as rolling_worker."""
+    """The platform's database with the rights of rolling_worker."""
     return as_role("rolling_worker")
 
 
@@ -73,7 +73,7 @@ def line(as_role: AsRole, rolling_db: Database, streams: Streams, wallet_outbox:
 
 @pytest.fixture
 def look(superuser: psycopg.Connection[Any]) -> Look:
-    """Look at rows as the superuser."""
+    """A function that returns the rows of a statement, run as superuser."""
 
     def rows(statement: str, *values: object) -> list[tuple[Any, ...]]:
         return superuser.execute(statement.encode(), values).fetchall()
@@ -85,7 +85,10 @@ def look(superuser: psycopg.Connection[Any]) -> Look:
 def impatient(
     line: Line, as_role: AsRole, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> Line:
-    """A line whose consumer tries again at once, and looks for replays at almost every turn."""
+    """A line whose consumer retries at once.
+
+    On almost every turn the consumer also looks for requested replays.
+    """
     monkeypatch.setattr(order, "FIRST_RETRY_SECONDS", 0.001)
     monkeypatch.setattr(consumer, "BLOCK_MS", 1)
     return Line(

@@ -1,4 +1,4 @@
-"""Writes events the way the wallet does: rows of its outbox, committed in its own transaction."""
+"""Writes events as the wallet does: as committed rows of its outbox."""
 
 import json
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), 0)
 
 @dataclass
 class Player:
-    """A player of the test's own, in one partition, with the version of its last event."""
+    """A test player in one partition. `version` is the version of the player's last event."""
 
     partition_no: int = 0
     player_id: UUID = field(default_factory=uuid4)
@@ -64,7 +64,7 @@ class Outbox:
     def require(
         self, player: Player, turnover: int, bucket: str = "SPORTS_NORMAL", **more: Any
     ) -> UUID:
-        """Ask for a rolling and return its id."""
+        """Add an event that requires a rolling; return the rolling's id."""
         rolling_id = uuid4()
         payload = {
             "rolling_id": str(rolling_id),
@@ -84,7 +84,7 @@ class Outbox:
     def settle(
         self, player: Player, stake: int, bucket: str = "SPORTS_NORMAL", **more: object
     ) -> str:
-        """Settle a bet paid from one bucket and return its authorization's id."""
+        """Add the event of a settled bet, paid from one bucket; return the authorization's id."""
         authorization_id = str(uuid4())
         funding = {
             "account": f"RUBY_SPLIT_V1/{bucket}",
@@ -105,7 +105,7 @@ class Outbox:
         return authorization_id
 
     def roll_back(self, player: Player, authorization_id: str, was: str = "SETTLED") -> UUID:
-        """Roll a bet back."""
+        """Add the event of a rolled-back bet; return the event's id."""
         payload = {
             "authorization_id": authorization_id,
             "bet_id": f"bet-{authorization_id}",
@@ -114,7 +114,7 @@ class Outbox:
         return self.write(player, BET_ROLLED_BACK_CONFIRMED, payload)
 
     def unpublished(self) -> int:
-        """Count the events that wait."""
+        """Count the events that are not published yet."""
         row = self.connection.execute(
             "SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL"
         ).fetchone()

@@ -1,4 +1,4 @@
-"""Every service that an operator calls, on one database, and a request for each changing route."""
+"""The services that an operator calls, on one database, and a request for each changing route."""
 
 import itertools
 import json
@@ -49,7 +49,7 @@ RETURNING dead_letter_id
 
 @dataclass
 class House:
-    """wallet_service, rolling_service and player_service under the split pair, and a superuser."""
+    """Three services with the split pair active, and connections as superuser and as operators."""
 
     served: dict[str, Served]
     look: psycopg.Connection[Any]
@@ -57,7 +57,7 @@ class House:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(100))
 
     def send(self, route: Route, path: str, body: Body, headers: dict[str, str]) -> httpx.Response:
-        """Send a request to a route's service, signed by Ann; Bob signs decisions on her wishes."""
+        """Send a request to a route's service. Bob signs decisions, Ann signs all else."""
         raw = json.dumps(body).encode()
         if REQUEST_ID_HEADER in headers and route[0] in persons.COUNTING_PROCESSES:
             headers = signed(
@@ -67,12 +67,12 @@ class House:
         return self.served[route[0]].client.request(route[1], path, content=raw, headers=typed)
 
     def ask(self, route: Route, caller: str) -> httpx.Response:
-        """Send the real request of a route as a caller, under a new id, with its needs met."""
+        """Create the records that a route needs, then send a valid request with a new id."""
         path, body = REQUESTS[route](self)
         return self.send(route, path, body, internal(caller, request_id=str(uuid4())))
 
     def money(self, path: str, caller: str = ADMIN_SERVICE, **body: Any) -> Body:
-        """Have a money command carried out."""
+        """Perform a money command and return its answer."""
         answer = self.send(
             (WALLET_SERVICE, "POST", ""),
             f"{WALLET}/{path}",
@@ -84,7 +84,7 @@ class House:
         return told
 
     def player(self) -> str:
-        """Open a wallet with money of every kind."""
+        """Register a player with 9.00 in cash and 9.00 in SPORTS_NORMAL; return the player's id."""
         player_id = str(uuid4())
         self.money("players", PLAYER_SERVICE, player_id=player_id, **EUR)
         for bucket in (None, "SPORTS_NORMAL"):
@@ -99,7 +99,7 @@ class House:
         return player_id
 
     def bet(self) -> Body:
-        """Have a bet accepted and name it."""
+        """Authorize a bet of 1.00; return the ids of player, provider and bet."""
         bet = {"player_id": self.player(), "provider_id": "mocksports", "bet_id": str(uuid4())}
         self.money(
             "bets/authorize",
@@ -113,20 +113,20 @@ class House:
         return bet
 
     def withdrawal(self) -> str:
-        """Have a withdrawal requested and name it."""
+        """Request a withdrawal; return its transaction id."""
         asked = self.money(
             "withdrawals/request", PLAYER_SERVICE, player_id=self.player(), amount="1.00", **EUR
         )
         return str(asked["transaction"]["tx_id"])
 
     def approved(self) -> str:
-        """Have a withdrawal approved and name it."""
+        """Request and approve a withdrawal; return its transaction id."""
         transaction = self.withdrawal()
         self.money("withdrawals/approve", transaction_id=transaction)
         return transaction
 
     def draft(self) -> tuple[Body, Body]:
-        """Make a new pair of documents, as the seed's."""
+        """Return the seed's topology and policy under a new version."""
         pair = json.loads(
             resources.files("wallet_runtime.wallet")
             .joinpath("seeds", "ruby_split_v1.1.json")
@@ -136,7 +136,7 @@ class House:
         return pair["topology"] | version, pair["policy"] | version
 
     def saved(self, document: Body) -> int:
-        """Have a draft saved and tell its version."""
+        """Save a draft; return its version."""
         kind, name = (
             ("policy", document["policy_key"])
             if "policy_key" in document
@@ -153,10 +153,10 @@ class House:
         return int(document["version"])
 
     def forget_documents(self) -> None:
-        """Take drafts away, so that a seed has something to save."""
+        """Delete all drafts, so that a seed route has documents to save."""
         self.look.execute("DELETE FROM wallet.wallet_policy WHERE state = 'DRAFT'")
         self.look.execute("DELETE FROM wallet.wallet_topology WHERE state = 'DRAFT'")
-        # The policy in force has the name of the seed's. Only a superuser can give it another.
+        # The active policy has the key of the seed's policy. Only a superuser can rename it.
         self.look.execute("SET session_replication_role = replica")
         self.look.execute(
             "UPDATE wallet.wallet_policy SET policy_key = 'other' WHERE state <> 'DRAFT'"
@@ -164,15 +164,15 @@ class House:
         self.look.execute("RESET session_replication_role")
 
     def advance(self, token: int) -> None:
-        """Raise the fence, as a run that takes over does."""
+        """Raise the fencing token, as a run does that takes over."""
         self.operators.execute("SELECT wallet.advance_fence(%s)", [token])
 
     def change_no(self) -> int:
-        """The number of changes of what the platform is."""
+        """Return the counter of platform changes."""
         return int(self.look.execute("SELECT change_no FROM wallet.wallet_fence").fetchall()[0][0])
 
     def everything(self) -> dict[str, str]:
-        """A digest of every table."""
+        """Return an MD5 checksum of the rows of each table, by table name."""
         tables = [name for (name,) in self.look.execute(TABLES).fetchall()]
         digest = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
         return {
@@ -183,7 +183,7 @@ class House:
 
 @contextmanager
 def house(platform: TestDatabase, control: TestDatabase) -> Iterator[House]:
-    """Serve the house."""
+    """Serve the three services, and activate the split pair."""
     with ExitStack() as stack:
         served: dict[str, Served] = {}
         urls: dict[str, str] = {}

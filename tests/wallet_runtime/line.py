@@ -1,4 +1,4 @@
-"""The way of an event in tests: written by the wallet, published, consumed as rolling_worker."""
+"""The path of an event in tests: the wallet's outbox, the stream, and a consumer."""
 
 import time
 from collections.abc import Callable
@@ -19,25 +19,25 @@ Look = Callable[..., list[tuple[Any, ...]]]
 
 @dataclass
 class Line:
-    """The wallet's outbox, its publisher and one consumer, moved by hand."""
+    """The wallet's outbox, its publisher and one consumer. Both run only when a test calls them."""
 
     wallet: Outbox
     publisher: Publisher
     consumer: Consumer
 
     def publish(self) -> int:
-        """Publish everything that waits."""
+        """Publish all events that wait; return their number."""
         return sum(iter(self.publisher.turn, 0))
 
     def run(self, turns: int = 3) -> None:
-        """Publish everything and let the consumer take some turns."""
+        """Publish all events, then let the consumer take `turns` turns."""
         self.publish()
         for _ in range(turns):
             self.consumer.turn()
 
 
 def turn_until(line: Line, look: Look, expected: list[tuple[str]]) -> None:
-    """Let the consumer take turns until these are the reasons of the open dead letters."""
+    """Let the consumer take turns until the open dead letters have the `expected` reasons."""
     deadline = time.monotonic() + 20
     while look(OPEN) != expected:
         assert time.monotonic() < deadline, f"open are {look(OPEN)}, expected {expected}"

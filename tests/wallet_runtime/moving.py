@@ -1,4 +1,4 @@
-"""A wallet beside its rolling service, and everybody who has a part in a topology move."""
+"""A wallet with its rolling service, and the connections that a topology move needs."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -60,7 +60,8 @@ SELECT topology_code || '/' || bucket_type_code, currency, sum(balance)::bigint
   FROM wallet.wallet_bucket WHERE balance <> 0
  GROUP BY 1, 2 ORDER BY 1, 2
 """
-# Where both services think that each live rolling counts; a coupon's counts at its grant.
+# For each active rolling: its bucket in the wallet's record and in rolling_service's. The rolling
+# of a coupon has no bucket and is left out.
 ROLLINGS = """
 SELECT o.topology_code || '/' || o.bucket_type_code, r.topology_code || '/' || r.bucket_type_code,
        r.provider_types, r.turnover
@@ -76,7 +77,7 @@ UNION ALL SELECT 'sum', transaction_id::text FROM wallet.transaction_sum WHERE d
 
 @dataclass
 class Desk:
-    """A wallet with its rolling service, an operator who holds the fence, and a superuser."""
+    """A wallet with its rolling service, an operator with fencing token 1, and a superuser."""
 
     wallet: Database
     line: Line
@@ -96,7 +97,7 @@ class Desk:
         return player
 
     def rich_player(self) -> Player:
-        """A player with all kinds of money, two rollings on one target, bonus, grant and points."""
+        """A player with money of every kind: two deposits, a bonus, a coupon grant and points."""
         player = self.new_player()
         player.perform(cash.deposit, cash.Deposit(900, "EUR", "SPORTS_NORMAL"))
         player.perform(cash.deposit, cash.Deposit(500, "EUR", "CASINO_NORMAL"))
@@ -150,7 +151,7 @@ class Desk:
         )
 
     def state(self) -> Rows:
-        """Everything that an undo has to bring back, versions and hashes aside."""
+        """Return all that an undo must restore, without versions and hashes."""
         return [
             *self.look(HELD),
             *self.look(ROLLINGS),
@@ -179,9 +180,9 @@ def desk(
     wallet_outbox: Outbox,
     superuser: psycopg.Connection[Any],
 ) -> Iterator[Desk]:
-    """A wallet with the split topology active and the unified one saved.
+    """A wallet with the split topology active and the unified one saved as a draft.
 
-    Sound in the end, whatever the test did.
+    After the test, the ledger must be sound.
     """
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=4).open()
     activate_split(database)
@@ -203,7 +204,7 @@ def desk(
 
 
 def refused(act: Callable[[], object]) -> str:
-    """Return the words of the database's refusal."""
+    """Return the message with which the database refuses the call."""
     with pytest.raises(psycopg.errors.DatabaseError) as error:
         act()
     assert error.value.sqlstate in ("RB001", "RB002", "RB003")

@@ -23,7 +23,11 @@ BONUS, FREE = "RUBY_SPLIT_V1/SPORTS_BONUS", "RUBY_SPLIT_V1/WITHDRAWABLE"
 
 @dataclass
 class World:
-    """A player with 10.00 of bonus and 9.00 of deposit, which owe turnover, and 9.00 in cash."""
+    """A player with 10.00 bonus money, 9.00 in a normal bucket, and 9.00 in cash.
+
+    The bonus money and the money in the normal bucket owe turnover. `bonus` and `deposit` are the
+    ids of their rollings.
+    """
 
     house: House
     player: str
@@ -31,7 +35,7 @@ class World:
     deposit: str
 
     def send(self, path: str, caller: str, **body: Any) -> str:
-        """Send a money command; tell the code of its refusal, or "done"."""
+        """Send a money command; return "done", or the code of its refusal."""
         headers = internal(caller, request_id=str(uuid4()))
         client = self.house.served[WALLET_SERVICE].client
         answer = client.post(
@@ -40,7 +44,7 @@ class World:
         return "done" if answer.status_code == 200 else str(answer.json()["code"])
 
     def held(self) -> dict[str, int]:
-        """The amounts that the player holds."""
+        """Return the player's balances in minor units, by account, without the empty accounts."""
         rows = self.house.look.execute(
             "SELECT account, balance FROM wallet.wallet_account WHERE balance <> 0"
         ).fetchall()
@@ -64,9 +68,6 @@ def world(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[World
             " = 'SPORTS_NORMAL'"
         ).fetchall()[0]
         yield World(made, player, str(bonus["rolling_id"]), deposit)
-
-
-# --- one Redis user
 
 
 def wallet_url(world: World) -> str:

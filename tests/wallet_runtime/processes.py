@@ -1,4 +1,4 @@
-"""A process's context on the test's servers, without starting the process."""
+"""The context of a process on the test's servers, without a start of the process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from wallet_runtime.plumbing.runtime.settings import read_settings
 def open_process(
     process: str, platform_db: TestDatabase, redis_url: str, **environ: str
 ) -> Iterator[Context]:
-    """Open the context that `process` would have.
+    """Open the context of `process`.
 
-    Other processes are where nobody listens, unless `environ` names them.
+    The URLs of other processes lead to closed ports, unless `environ` gives real ones.
     """
     settings = read_settings(
         process,

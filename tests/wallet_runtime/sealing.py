@@ -28,7 +28,7 @@ from wallet_runtime.plumbing.http.app import Route
 from wallet_runtime.services import load
 
 Body = dict[str, Any]
-# Far ends first: each is told where the others are.
+# A process comes after the processes that it calls, because it needs their URLs.
 STARTED = (
     WALLET_SERVICE,
     ROLLING_SERVICE,
@@ -60,14 +60,20 @@ LEFT_OUT = {"max_release", "psp_reference", "expires_at"}
 
 @dataclass
 class Sealed:
-    """Every service on one database, with something of each kind that a write can be about."""
+    """All API services on one database, and the ids that requests to them need.
+
+    `names` has values for body fields, `paths` values for path parameters.
+    """
 
     house: House
     names: Body
     paths: dict[str, str]
 
     def ask(self, process: str, route: Route) -> httpx.Response:
-        """Send a request that is carried out but for the seal, as somebody who may."""
+        """Send a valid request from an authorized caller.
+
+        Only a seal makes the service refuse it.
+        """
         letter = self.paths["asked_for" if route.path.endswith("/confirm") else "dead_letter_id"]
         path = route.path.format(**self.paths | {"dead_letter_id": letter})
         raw = json.dumps(self._body(process, route)).encode()
@@ -76,7 +82,7 @@ class Sealed:
         )
 
     def everything(self) -> dict[str, str]:
-        """A digest of every table of every schema."""
+        """Return an MD5 checksum of the rows of each table, by table name."""
         look = self.house.look
         return {
             name: str(look.execute(DIGEST.format(name).encode()).fetchall()[0][0])
@@ -97,7 +103,7 @@ class Sealed:
             return self.house.draft()["policy" in route.path]
         if route.body is None or "seed" in route.path:
             return {}
-        # A new player, and a bucket that deposits go to.
+        # The player must be new, and deposits need a normal bucket.
         new = {"players": {"player_id": str(uuid4())}}.get(kind, {}) | (
             {"bucket": "SPORTS_NORMAL"} if "deposit" in route.path else {}
         )
@@ -106,7 +112,7 @@ class Sealed:
         } | new
 
     def headers(self, process: str, route: Route, path: str, raw: bytes) -> dict[str, str]:
-        """Make the headers of somebody who may call the route."""
+        """Return headers of a caller that the route admits."""
         given = {
             "Content-Type": "application/json",
             BRAND_HEADER: str(BRAND),
@@ -174,9 +180,10 @@ def _bet(process: str, kind: str, names: Body) -> Body:
 
 
 def _fields(process: str, route: Route) -> set[str]:
-    """Name the fields of a body.
+    """Return the field names of a request body.
 
-    Admin_service takes the one of the wallet's own route, and tells the person itself.
+    A route of admin_service that passes its body on has the fields of the wallet's route.
+    admin_service adds the person itself.
     """
     path = route.path.removeprefix("/api/v1")
     shape = (
@@ -188,7 +195,7 @@ def _fields(process: str, route: Route) -> set[str]:
 
 
 def one_of_everything(house: House, worker_dsn: str) -> Sealed:
-    """Make one of everything, while the platform is open."""
+    """Create one record of each kind that a write needs, before the seal."""
     house.forget_documents()
     path, selection = REQUESTS[(WALLET_SERVICE, "PUT", ACTIVATIONS[0])](house)
     selection["policy_document"]["funding"]["LIVE"]["mode"] = "selection"

@@ -1,6 +1,6 @@
-"""A service on a real socket for one test: settings, context and uvicorn in a thread.
+"""A service on a real socket for one test, with uvicorn in a thread.
 
-And a stand-in for a far service.
+Stubs stand for the other services.
 """
 
 import hashlib
@@ -58,7 +58,10 @@ REPOSITORY = Path(__file__).parents[2]
 def environment_for(
     process: str, port: int, platform: str = NO_SERVER, control: str = NO_SERVER, **more: str
 ) -> dict[str, str]:
-    """Make the environment of a process, with a token for each caller and absent far services."""
+    """Return the environment of a process, with a token for each caller.
+
+    The URLs of other services lead to a closed port.
+    """
     tokens = {names.token(caller): f"token-of-{caller}" for caller in CALLERS}
     urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in PROCESSES}
     secrets = {f"{PROVIDER_SECRET_PREFIX}{name.upper()}": f"secret-of-{name}" for name in PROVIDERS}
@@ -86,7 +89,7 @@ def environment_for(
 
 
 def free_port() -> int:
-    """Find a port that nothing listens on."""
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -95,13 +98,13 @@ def free_port() -> int:
 
 @dataclass
 class Served:
-    """A service that is running: its context, and a client with the service's own url."""
+    """A running service: its context, and a client with the service's URL."""
 
     context: Context
     client: httpx.Client
 
     def freeze(self, level: str, epoch: int = 1) -> None:
-        """Set the freeze level that this copy believes in: the test runs no link to `control`."""
+        """Set the freeze level of this copy, because no link to `control` runs in tests."""
         self.context.control._freeze = Freeze(level, epoch)
 
 
@@ -109,7 +112,7 @@ class Served:
 def serving(
     service: Service, platform: TestDatabase | None = None, **more: str
 ) -> Iterator[Served]:
-    """Serve one service, at freeze level "open", with the database role of its process."""
+    """Serve a service at freeze level "open", with the database role of its process."""
     port = free_port()
     database = NO_SERVER if platform is None else platform.dsn(service.process)
     context = open_context(
@@ -126,7 +129,7 @@ def serving(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    # Plain HTTP: reading the machine's certificates takes longer than a test's calls.
+    # The tests use plain HTTP, and loading the system's certificates takes longer than their calls.
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, verify=False) as client:
         await_until(lambda: server.started)
         served = Served(context, client)
@@ -140,7 +143,7 @@ def serving(
 
 
 def await_until(condition: Any, seconds: float = START_SECONDS_MAX) -> None:
-    """Look until a condition holds, or fail."""
+    """Poll until the condition holds, or fail after so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the awaited state did not come in time"
@@ -149,14 +152,14 @@ def await_until(condition: Any, seconds: float = START_SECONDS_MAX) -> None:
 
 @dataclass
 class FarService:
-    """A far process whose answers the test chooses; it keeps every call that reached it."""
+    """A stub of another service: the test sets its answers, and the stub records all calls."""
 
     process: str
     answers: dict[str, Answer | PassedThrough] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def service(self) -> Service:
-        """Describe it as a service with every route that the contract gives it."""
+        """Return a service with all routes that the contract gives this process."""
         routes = [
             Route(method, path, self._answer, None if method == "GET" else dict)
             for process, method, path in ROUTE_CALLERS
@@ -175,9 +178,9 @@ class FarService:
 def internal(
     caller: str, *, brand: UUID | None = BRAND, request_id: str | None = "request-1", **more: str
 ) -> dict[str, str]:
-    """Make the headers of an internal caller.
+    """Return the headers of an internal caller.
 
-    The operator's have the fencing token of a platform that no run has touched.
+    The operator sends fencing token 0, because no run has raised the fence.
     """
     fenced = {FENCE_HEADER: "0"} if caller == OPERATOR else {}
     headers = {
@@ -205,9 +208,9 @@ def as_the_wallet(
     values: Sequence[object] = (),
     role: str = "wallet_owner",
 ) -> None:
-    """Change a record as one of the wallet's functions would, so that it is sealed.
+    """Change a record as a database function does, so that the trigger seals the record.
 
-    `role` is who writes records of another service.
+    `role` is the session's role. Records of another service need the role of its process.
     """
     superuser.execute(f"SET SESSION AUTHORIZATION {role}".encode())
     try:
@@ -217,7 +220,7 @@ def as_the_wallet(
 
 
 def a_person(name: str, key: str = "") -> Person:
-    """Make the identity of a person, whose key is their own unless one is named."""
+    """Return a person with this name. Without `key`, the key follows from the name."""
     return Person(
         persons.normal_name(name),
         persons.key_id_of((key or f"token of {persons.normal_name(name)}").encode()),
@@ -232,7 +235,7 @@ def signed(
     raw: bytes,
     headers: Mapping[str, str],
 ) -> dict[str, str]:
-    """Add to the headers of an internal call the person for whom admin_service signs it."""
+    """Add a person to the headers of an internal call, signed as admin_service signs."""
     who = a_person(person) if isinstance(person, str) else person
     act = Act(
         headers.get(BRAND_HEADER, ""),
@@ -253,7 +256,7 @@ def signed(
 def provider(
     name: str, path: str, raw: bytes, *, request_id: str = "request-1", **more: str
 ) -> dict[str, str]:
-    """Make the headers of a game provider's POST, signed as of now."""
+    """Return the headers of a game provider's POST, signed with the current time."""
     timestamp = int(time.time())
     text = "\n".join(
         ("POST", path, str(BRAND), str(timestamp), request_id, hashlib.sha256(raw).hexdigest())
@@ -270,7 +273,7 @@ def provider(
 
 
 def start_process(process: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start `python -m wallet_runtime <process>` with this environment and nothing else of ours."""
+    """Start `python -m wallet_runtime <process>` with this environment, plus PATH and HOME."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "wallet_runtime", process],

@@ -1,4 +1,4 @@
-"""The operators' fence in every route that they call, and the counter of platform changes."""
+"""Fencing tokens on every route that operators call, and the counter of platform changes."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ def home(platform_db: TestDatabase, control_db: TestDatabase) -> Iterator[House]
 
 
 def under(token: str, request_id: str) -> dict[str, str]:
-    """Make the headers of the operator under a fencing token."""
+    """Return the operator's headers with this fencing token."""
     return internal(OPERATOR, request_id=request_id) | {FENCE: token}
 
 

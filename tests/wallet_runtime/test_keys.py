@@ -1,7 +1,4 @@
-"""No write without a key or id of its caller's own.
-
-Every route of every service, but for a literal list.
-"""
+"""Every write needs an idempotency key or a request id, on all routes but a literal list."""
 
 import itertools
 from copy import deepcopy
@@ -36,7 +33,7 @@ SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000
 
 
 def headers_of(process: str, route: Route, path: str) -> dict[str, str]:
-    """Make the headers of somebody who may call the route, without any key or id."""
+    """Return headers of a caller that the route admits, without a key or id."""
     if route.access is auth.internal:
         return internal(ROUTE_CALLERS[(process, route.method, route.path)][0], request_id=None)
     if route.access is auth.provider:
@@ -55,7 +52,7 @@ def test_a_write_without_a_key_is_refused_before_anything_is_asked(process: str)
         asked.append(call.route)
         return Answer(200, {})
 
-    # The routes as they are; only what they would do is noted instead of done.
+    # All routes keep their access rules, and their handlers only record that they were called.
     with serving(
         replace(
             service,
@@ -92,14 +89,14 @@ def test_no_route_that_writes_is_open_to_everybody() -> None:
 def test_a_draft_that_is_saved_again_late_undoes_no_newer_one(
     platform_db: TestDatabase, control_db: TestDatabase
 ) -> None:
-    """A request whose answer was lost comes again after another person saved the same version."""
+    """A client repeats a save whose answer it lost, after another person saved the same version."""
     with house(platform_db, control_db) as home:
         for kind, caller in itertools.product(("topology", "policy"), (ADMIN_SERVICE, OPERATOR)):
             late_draft(home, kind, caller)
 
 
 def late_draft(home: House, kind: str, caller: str) -> None:
-    """Save a draft, a newer one, and the first again."""
+    """Save a draft, then a newer one, then repeat the first request: it changes nothing."""
     document = home.draft()[kind == "policy"]
     newer = deepcopy(document)
     if kind == "policy":
@@ -126,7 +123,7 @@ def late_draft(home: House, kind: str, caller: str) -> None:
 
 
 def stored(home: House, kind: str, version: int) -> list[tuple[Any, ...]]:
-    """The draft as it is kept, and when it was saved."""
+    """Return the stored draft and the time of its save."""
     rows = home.look.execute(
         f"SELECT document, saved_at FROM wallet.wallet_{kind} WHERE version = %s".encode(),
         [version],

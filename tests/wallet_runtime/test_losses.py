@@ -1,9 +1,11 @@
-"""Every committed event is applied once within a minute, whatever Redis forgets.
+"""Each committed event is applied once within a minute, whatever data Redis loses.
 
-Turnover stays exact. Real workers on a server that is flushed, killed with its last appends,
-trimmed, emptied, or loses a group or entries, under load and while a worker is stopped.
-`RUBYOPS_LOST=all` plays 100 seeds and `RUBYOPS_LOST=12` the first twelve, on the server of
-`RUBYOPS_REDIS_SERVER`; the test run plays four.
+Real workers run against a Redis server that is flushed, killed, emptied or trimmed, or that loses a
+consumer group or entries. The loss comes under load or while a worker is stopped. The turnover must
+stay exact.
+
+The test run plays four seeds, `RUBYOPS_LOST=12` the first twelve and `RUBYOPS_LOST=all` 100.
+`RUBYOPS_REDIS_SERVER` names another server program.
 """
 
 import os
@@ -41,7 +43,7 @@ STREAMS = tuple(wallet_stream(number) for number in range(PARTITIONS))
 GROUP = ROLLING_GROUP
 LOSSES = ("flushed", "group deleted", "killed", "emptied", "trimmed", "entries deleted")
 SITUATIONS = ("under load", "worker stopped")
-ENOUGH = 10**12  # no rolling completes: wallet_service is not there
+ENOUGH = 10**12  # too much to complete, since no wallet_service runs
 APPLIED = "SELECT count(*) FROM rolling.rolling_inbox WHERE brand_id = %s"
 TURNOVER = "SELECT player_id, turnover FROM rolling.player_rolling WHERE brand_id = %s"
 RESENT = "SELECT coalesce(sum(resends), 0) FROM wallet.wallet_outbox WHERE brand_id = %s"
@@ -55,7 +57,7 @@ def seeds() -> range:
 
 @dataclass
 class Stage:
-    """Two workers, their databases and a Redis of their own."""
+    """wallet_worker and rolling_worker as processes, their databases, and a Redis server."""
 
     database: TestDatabase
     control: TestDatabase
@@ -66,7 +68,7 @@ class Stage:
     ports: dict[str, int] = field(default_factory=dict)
 
     def start(self, process: str) -> None:
-        """Start a worker and return at once."""
+        """Start a worker without waiting until it is ready."""
         self.ports[process] = free_port()
         urls = (self.database.dsn(process), self.control.dsn(process))
         environment = environment_for(
@@ -83,21 +85,21 @@ class Stage:
             )
 
     def stop(self, process: str) -> None:
-        """Kill a worker."""
+        """Kill a worker and wait for its end."""
         self.running[process].kill()
         self.running.pop(process).wait()
 
     def stop_all(self) -> None:
-        """Kill every worker."""
+        """Kill both workers."""
         for process in list(self.running):
             self.stop(process)
 
     def is_green(self) -> bool:
-        """Say whether both workers report that nothing is wrong."""
+        """Return whether both workers report the status "ok"."""
         return all(self._status(port) == "ok" for port in self.ports.values())
 
     def value(self, statement: str, *values: object) -> int:
-        """Return the one figure of a statement."""
+        """Return the only number of a statement's only row."""
         return int(self.look.execute(statement.encode(), values).fetchall()[0][0])
 
     @staticmethod
@@ -129,10 +131,10 @@ def stage(control_template: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 
 
 class Load:
-    """A writer of events of new players of a brand of its own, which knows what they must count."""
+    """A thread that writes events of new players, and knows the turnover that they must count."""
 
     def __init__(self, database: TestDatabase, dice: random.Random) -> None:
-        """Begin to write."""
+        """Start the thread under a new brand."""
         self.brand = uuid4()
         self.turnover: dict[UUID, int] = {}
         self.events = 0
@@ -145,7 +147,7 @@ class Load:
         self._thread.start()
 
     def end(self) -> None:
-        """Write no more."""
+        """Stop the thread and wait for its end."""
         self._ending.set()
         self._thread.join(30)
         assert not self._thread.is_alive()
@@ -159,7 +161,10 @@ class Load:
                 time.sleep(0.002)
 
     def _event(self, outbox: Outbox, player: Player) -> None:
-        """Write one event; what a player stakes before its rolling is there counts for nothing."""
+        """Write one event of the player.
+
+        Bets that are settled before the player has a rolling count no turnover.
+        """
         has_rolling, bets = (
             player.player_id in self.turnover,
             self._bets.setdefault(player.player_id, []),
@@ -181,7 +186,7 @@ class Load:
 
 
 def lose(stage: Stage, loss: str, dice: random.Random) -> None:
-    """Have the server forget."""
+    """Make the server lose data in the way that `loss` names."""
     broker = stage.broker
     if loss == "flushed":
         broker.client.flushall()
@@ -197,8 +202,8 @@ def lose(stage: Stage, loss: str, dice: random.Random) -> None:
         broker.start()
     else:
         for stream in STREAMS:
-            # A stream that an earlier loss took and that has no event since, a group that the
-            # consumer made anew.
+            # Redis refuses when an earlier loss took the stream, or when the consumer has created
+            # the group again.
             with suppress(redis.ResponseError):
                 _lose_of(broker.client, stream, loss, dice)
 
@@ -216,7 +221,7 @@ def _lose_of(client: Any, stream: str, loss: str, dice: random.Random) -> None:
 
 
 def forget(stage: Stage, loss: str, situation: str, dice: random.Random) -> None:
-    """Let the server forget while a worker is stopped, or while the consumer is a little behind."""
+    """Make the server lose data while a worker is stopped, or while the consumer is paused."""
     if situation == "worker stopped":
         stopped = dice.choice((WALLET_WORKER, ROLLING_WORKER))
         stage.stop(stopped)

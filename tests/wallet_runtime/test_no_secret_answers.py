@@ -1,4 +1,4 @@
-"""Each secret of a process is planted in every answer that may repeat a text, and shows in none."""
+"""No answer of a process shows one of its secrets, wherever an error carries it."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ planted: list[str] = []
 
 
 def texts() -> list[str]:
-    """Return the texts that an exception may carry: a plain value, and one in a URL."""
+    """Return texts that contain secrets: as a plain value, and in a URL."""
     return [
         f"it was {planted[0]}",
         f"cannot reach postgresql://user:{quote(planted[0], safe='')}@host/ruby",
@@ -35,12 +35,12 @@ def a_refusal() -> ApiError:
 
 
 def refuse(context: Context, call: Call) -> Answer:
-    """Refuse, with a secret in the message and the details."""
+    """Raise a refusal with a secret in its message and details."""
     raise a_refusal()
 
 
 def fail(context: Context, call: Call) -> Answer:
-    """Break, with a secret in the exception."""
+    """Raise an unexpected error with a secret in its text."""
     raise RuntimeError(" ".join(texts()))
 
 
@@ -60,7 +60,7 @@ def served() -> Iterator[Served]:
 
 
 def answers(served: Served) -> dict[str, str]:
-    """Return every answer that repeats a text, by what it is."""
+    """Return the answers that could repeat the text of an error, by their kind."""
     told = {path: served.client.get(path).text for path in ("/refuse", "/fail")}
     result = batch_result("request-1", a_refusal())
     return told | {"a result of a batch": msgspec.json.encode(result).decode()}

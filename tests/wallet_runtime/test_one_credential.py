@@ -48,8 +48,8 @@ DENIED = "42501"
 WINS = "it invents bets and wins: HOUSE pays them, and no provider's statement has them"
 DEPOSITS = "it invents deposits: PSP stands for them, and no PSP has them"
 
-# Of each caller's token: the worst, and the attempts that are not refused at the door, with their
-# answers.
+# For each caller's token: the worst that a thief can do, and the answers to the attempts that get
+# past the check of callers.
 TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     GATEWAY: ("at the wallet nothing", {}),
     WALLET_SERVICE: ("nothing: it calls nobody", {}),
@@ -77,8 +77,8 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
     OBSERVER: ("nothing: it reads metrics", {}),
 }
 
-# Of each login of the platform's database: the worst, and the attempts that are not denied, with
-# SQLSTATE or "done".
+# For each database login: the worst that a thief can do, and the outcome of the attempts that are
+# not denied. An outcome is a SQLSTATE or "done".
 LOGINS: dict[str, tuple[str, dict[str, str]]] = {
     GATEWAY: ("nothing of money", {}),
     WALLET_SERVICE: (
@@ -258,7 +258,8 @@ def test_one_login_of_the_platform(
                 name, DENIED
             ), name
         if "reach" in admitted:
-            # A completion reached by hand is asked of the wallet, which refuses.
+            # The thief marks the rolling as complete. The retry then asks the wallet to release it,
+            # and the wallet refuses.
             retry = (
                 "INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id) VALUES (%s,"
                 " %s, %s)"
@@ -294,7 +295,7 @@ COPY = (
 
 @pytest.mark.parametrize("role", PROCESSES)
 def test_one_login_of_control(control_db: TestDatabase, role: str) -> None:
-    """A process speaks for its own copies alone; wallet_service anchors."""
+    """A process may report its own copies only, and wallet_service alone may write anchors."""
     admitted = {"own copy", *(["anchor"] if role == WALLET_SERVICE else [])}
     for name, statement in CONTROL.items():
         assert _outcome(control_db.dsn(role), statement(role)) == (

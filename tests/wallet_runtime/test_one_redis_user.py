@@ -19,7 +19,7 @@ from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.rolling.worker.completion import CompletionRetry
 
 __all__ = ["world"]
-# Of each Redis user: the worst, and the attempts that are not denied.
+# For each Redis user: the worst that a thief can do, and the attempts that Redis permits.
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     SERVICES_USER: (
         (
@@ -45,7 +45,7 @@ def test_every_redis_user_has_its_line() -> None:
 def test_each_worker_does_its_work_as_its_own_user(
     cluster: Cluster, logical_database: int, redis_url: str
 ) -> None:
-    """Every command that a worker sends, on every stream that it uses."""
+    """Each worker may send all commands that it needs, on all streams that it uses."""
     del redis_url
     stream, group = wallet_stream(0), ROLLING_GROUP
     wallet, rolling, service = (
@@ -70,7 +70,7 @@ def test_each_worker_does_its_work_as_its_own_user(
 
 
 def _forged(world: World) -> dict[str, str]:
-    """A settled bet that would be all the turnover that the bonus owes."""
+    """Return a forged event of a settled bet whose stake is all the turnover of the bonus."""
     funding = [
         {
             "account": BONUS,

@@ -1,6 +1,6 @@
-"""A superuser's edit of a rolling, or of its counted bets, is named by the wallet's next cycle.
+"""Reconciliation names a superuser's edit of a rolling or of its counted bets.
 
-Nobody acts on the edit.
+The edit releases no money.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from wallet_runtime.wallet.worker import WALLET_OUTBOX
 
 @dataclass
 class Desk:
-    """A player with two rollings, one of which a bet counted toward, and the reconciliation."""
+    """A player with two rollings, one of them with a counted bet, and the reconciliation task."""
 
     player: Player
     line: Line
@@ -38,7 +38,7 @@ class Desk:
     superuser: psycopg.Connection[Any]
 
     def bet(self, name: str, stake: int) -> None:
-        """Have a bet settled, and its event consumed."""
+        """Authorize and settle a bet, and let the consumer apply its event."""
         reads = {"provider_id": "mocksports", "bet_id": name}
         self.player.perform(
             bets.authorize, bets.Authorize("mocksports", "SPORTS", name, "r", stake, "EUR"), **reads
@@ -50,7 +50,7 @@ class Desk:
         self.line.run()
 
     def undo(self, table: str) -> None:
-        """Bring every row back as it was, unseen by any trigger."""
+        """Restore all rows of the table without firing a trigger."""
         self.superuser.execute("SET session_replication_role = replica")
         self.superuser.execute(f"DELETE FROM {table}".encode())
         self.superuser.execute(f"INSERT INTO {table} SELECT * FROM kept".encode())
@@ -66,7 +66,7 @@ def desk(
     wallet_outbox: Outbox,
     superuser: psycopg.Connection[Any],
 ) -> Iterator[Desk]:
-    """The wallet, its events consumed, everything sound."""
+    """A player whose events are all consumed, on a platform where reconciliation finds no fault."""
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=2).open()
     activate_split(database)
     publisher = Publisher(WALLET_OUTBOX, as_role("wallet_worker"), streams)

@@ -41,7 +41,7 @@ WRITES = [
     if route.method != "GET"
 ]
 NAMES = {(process, route.method, route.path) for process, route in WRITES}
-# The operator alone calls it, and under its fence it passes.
+# The replay passes a seal: only the operator may call it, under a fencing token.
 REPLAY = (
     ROLLING_SERVICE,
     "POST",
@@ -77,7 +77,7 @@ def opened(platform_template: Cluster, control_template: Cluster) -> Iterator[Se
 
 @pytest.fixture
 def sealed(opened: Sealed) -> Iterator[Sealed]:
-    """The platform with the fence row sealed, and every copy still believing that it is open."""
+    """The platform with a sealed gate row, while every copy still acts on level "open"."""
     opened.house.look.execute(SEAL)
     yield opened
     opened.house.look.execute(OPEN)
@@ -102,7 +102,7 @@ def test_the_lists_name_routes_and_loops_that_exist() -> None:
 def test_a_write_is_refused_and_changes_nothing(sealed: Sealed, process: str, route: Route) -> None:
     before = sealed.everything()
     answer = sealed.ask(process, route)
-    # A batch answers for each bet as the settle route does.
+    # A batch has one result per bet, in the form of the settle route's answer.
     told = answer.json()["results"][0]["body"] if "results" in answer.json() else answer.json()
     assert (told.get("status"), told.get("code"), told.get("details")) == (
         503,
@@ -117,7 +117,7 @@ def test_a_write_is_refused_and_changes_nothing(sealed: Sealed, process: str, ro
 
 @pytest.mark.parametrize("process", API_PROCESSES)
 def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) -> None:
-    """Before anything else is asked: no database answers here."""
+    """A sealed copy refuses a write before any query: the copy of this test has no database."""
     with serving(load(process)) as served:
         served.freeze(SEALED)
         asker = Sealed(cast(House, None), {"session": SESSION}, dict.fromkeys(PATHS, str(BRAND)))
@@ -165,7 +165,7 @@ def test_the_run_in_charge_saves_drafts_and_makes_canaries_under_its_fence(seale
 
 
 def test_a_seal_is_not_settled_while_a_write_is_under_way(opened: Sealed) -> None:
-    """A write begun before the seal ends before the seal holds: no row comes after the dump."""
+    """A seal is settled only after all earlier writes have ended, so a dump misses none."""
     settle, player = (
         "SELECT wallet.settle_freeze(%s, 100)",
         "INSERT INTO player.player (tenant_id, player_id, currency) VALUES (%s, %s, 'EUR')",

@@ -1,7 +1,4 @@
-"""Under a seal the loops that begin something by themselves take no turn.
-
-No table that a process may write is left out.
-"""
+"""Under a seal, paused loops change nothing, and every writable table is guarded."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +16,8 @@ from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.services import load
 
-# Tables that a process may write without the trigger `unsealed`, each with what keeps a seal there.
+# Tables that a process may write and that have no trigger `unsealed`, each with the reason why a
+# seal holds there too.
 WITHOUT_TRIGGER = {
     "game.round": "written together with a callback, in one statement",
     "game.bet": "written together with a callback, in one statement",
@@ -55,8 +53,8 @@ SELECT DISTINCT c.oid::regclass::text,
 """
 SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
-# A rolling that has lapsed, one whose end the wallet does not know, and events and answers that
-# were kept long enough.
+# Work for the paused loops: a lapsed rolling, one whose end the wallet does not know yet, and
+# events and answers past their retention.
 ROLLINGS = """
 INSERT INTO rolling.player_rolling (rolling_id, brand_id, player_id, topology_code,
     bucket_type_code, provider_types, currency, amount, multiplier, required_turnover,
@@ -89,7 +87,7 @@ SELECT (SELECT count(*) FROM rolling.player_rolling WHERE state = 'ACTIVE'),
 def loops(
     platform_db: TestDatabase, control_db: TestDatabase, redis_url: str
 ) -> Iterator[dict[tuple[str, str], Loop]]:
-    """Every loop of every process, none of them started."""
+    """The loops of all processes, by process and name; none is started."""
     found: dict[tuple[str, str], Loop] = {}
     with ExitStack() as stack:
         for process in PROCESSES:
@@ -118,7 +116,7 @@ def test_a_paused_loop_changes_nothing_under_a_seal_and_is_well(
         return tuple(superuser.execute(COUNTS.encode()).fetchall()[0])
 
     superuser.execute(WORK.encode())
-    # Nobody acts on a rolling that a superuser has written.
+    # rolling_worker must write these rows: the loops skip rows that a superuser wrote.
     with psycopg.connect(platform_db.dsn(ROLLING_WORKER)) as worker:
         worker.execute(ROLLINGS.encode())
     before = tuple(superuser.execute(COUNTS.encode()).fetchall()[0])

@@ -84,7 +84,7 @@ def test_the_whole_way_there_and_bets_work_from_moved_money(desk: Desk) -> None:
         bets.settle, bets.Settle("mocklive", "b2", "0"), provider_id="mocklive", bet_id="b2"
     )
     desk.line.run()
-    assert sum(row[3] for row in desk.look(ROLLINGS)) > 100  # turnover goes on from where it was
+    assert sum(row[3] for row in desk.look(ROLLINGS)) > 100  # later bets add to it
 
 
 def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk) -> None:
@@ -99,7 +99,7 @@ def test_a_move_takes_up_where_it_was_cut_off_and_moves_nothing_twice(desk: Desk
     )
     while not desk.batch("run-1", 3):
         pass
-    assert desk.batch("run-1", 3)  # repeated when all is done
+    assert desk.batch("run-1", 3)  # a repeat after the end
     assert desk.look("SELECT scanned, players, legs FROM wallet.topology_move_run") == [(7, 7, 7)]
     assert desk.look(HELD) == [("RUBY_UNIFIED_V1/NORMAL", "EUR", 700)]
 
@@ -295,5 +295,5 @@ def test_commands_decided_before_the_move_are_decided_again(desk: Desk) -> None:
     desk.seal()
     desk.batch("run-1")
     assert desk.look("SELECT version - 1 FROM wallet.wallet_player") == versions
-    with pytest.raises(ApiError):  # sealed for money commands all the while
+    with pytest.raises(ApiError):  # the seal still stops money commands
         player.perform(cash.deposit, cash.Deposit(1, "EUR"))

@@ -28,8 +28,7 @@ def test_the_undo_brings_everything_back_as_it_was(desk: Desk) -> None:
     assert desk.state() == before
     desk.activate(RUBY_SPLIT_V1, RUBY_UNIFIED_V1, "back")
     desk.seal("open")
-    # Winnings of before the move can still be taken back, and a bonus too: it lay whole all the
-    # time.
+    # The move and its undo left the bonus whole, so a reversal can still take it back.
     bonus_id = str(desk.look("SELECT bonus_id FROM wallet.wallet_bonus")[0][0])
     reversed_ = player.perform(
         bonus.reverse, bonus.End(bonus_id), bonus_id=bonus_id, with_stakes=True
@@ -94,13 +93,13 @@ def _deposit(desk: Desk, player: Player) -> str:
 
 
 def _award(desk: Desk, player: Player) -> str:
-    """An award moves one account and leaves no other trace: that account's version alone tells."""
+    """Award points: only the version of the points account shows that something happened."""
     assert player.perform(points.award, points.Points(5, "another mission"))[0] == 200
     return str(player.player_id)
 
 
 def _come_and_go(desk: Desk, player: Player) -> str:
-    """Money that came into an account which the move did not touch, and has left it again."""
+    """Award points to a new player and expire them: the account is empty again."""
     other = desk.new_player()
     for rule in (points.award, points.expire):
         assert other.perform(rule, points.Points(5, "mission"))[0] == 200

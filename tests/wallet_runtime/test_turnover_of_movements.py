@@ -1,6 +1,6 @@
-"""From the wallet's command to the rolling.
+"""From a movement in the wallet, by outbox and stream, to the turnover in rolling_service.
 
-Movements ask for turnover, take it along and take it back, through outbox, stream and consumer.
+Movements require turnover, carry it along or revoke it.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ STAKES: dict[str, Any] = {"with_stakes": True}
 
 @pytest.fixture
 def player(platform_db: TestDatabase) -> Iterator[Player]:
-    """A player of a wallet with the split topology."""
+    """A player in a wallet with the split topology active."""
     database = Database(platform_db.dsn("wallet_service"), "wallet-test", pool_max=2).open()
     activate_split(database)
     yield Player(money_of(database))

@@ -1,4 +1,4 @@
-"""The freeze in force: the one rule, on every way in which its sources can disagree (K2)."""
+"""The rule that judges which freeze is in force, for every disagreement of its sources (K2)."""
 
 import pytest
 

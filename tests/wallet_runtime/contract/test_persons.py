@@ -1,7 +1,4 @@
-"""Two persons are two names and two keys.
-
-A signature says who asked for one act, and for no other.
-"""
+"""Two persons differ in both name and key, and a person's signature is valid for one act only."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Text of a stranger does not act on a terminal, in a log or in an answer."""
+"""Characters that act on a terminal are shown escaped on a terminal, in a log and in an answer."""
 
 import io
 import json
@@ -28,7 +28,7 @@ ACTING = [
 
 @dataclass(frozen=True)
 class Params:
-    """A line as a person types it."""
+    """A parameter that a person types on the command line."""
 
     reason: str = ""
 

@@ -1,4 +1,4 @@
-"""Callbacks are recorded before the wallet is asked; its final answers go into the books."""
+"""game_service records a callback before it calls the wallet, and a final answer after it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BODIES: dict[str, dict[str, str]] = {
 
 @dataclass
 class Table:
-    """The game service, the wallet behind it, and a look at its books."""
+    """game_service, a stub of the wallet, and the recorded callbacks."""
 
     game: Served
     wallet: FarService

@@ -1,4 +1,4 @@
-"""How an answer of the wallet moves a bet in the provider's books."""
+"""The state of a bet in the provider's book, after each answer of the wallet."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Wins are recorded before the wallet is asked; its final answers go into the provider's book."""
+"""game_service records a win before it calls the wallet, and a final answer after it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,20 +28,20 @@ PAY, REVERSE = "/internal/wallet/v2/wins", "/internal/wallet/v2/wins/reverse"
 
 
 class Book:
-    """The game service, the wallet behind it, and a look at its book of wins."""
+    """game_service, a stub of the wallet, and the recorded wins."""
 
     def __init__(self, game: Served, wallet: FarService, dsn: str) -> None:
-        """Keep them."""
+        """Keep the served game service, the stub, and the DSN for reads."""
         self.game, self.wallet, self.dsn = game, wallet, dsn
 
     def send(self, path: str, body: dict[str, str], request_id: str = "q1") -> httpx.Response:
-        """Report a win or its reversal."""
+        """Send a win or a reversal to game_service."""
         return self.game.client.post(
             f"/internal/game/{path}", json=body, headers=internal("gateway", request_id=request_id)
         )
 
     def wins(self) -> list[tuple[Any, ...]]:
-        """The book."""
+        """Return the recorded wins, the oldest first."""
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(
                 "SELECT transaction_id, amount, state, attempts FROM game.win ORDER BY sequence"

@@ -28,7 +28,7 @@ MONEY = {"amount": "5.00", "currency": "EUR"}
 
 @dataclass
 class Door:
-    """The gateway, and the two services behind it."""
+    """The gateway, and stubs of the two services that it calls."""
 
     gateway: Served
     game: FarService

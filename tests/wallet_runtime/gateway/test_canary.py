@@ -1,7 +1,4 @@
-"""A canary token from the gateway to a real wallet.
-
-One that is no valid pass opens nothing, whichever door it got through.
-"""
+"""Canary tokens, sent from the gateway to a real wallet: an invalid token opens nothing."""
 
 import hashlib
 import json
@@ -34,7 +31,7 @@ LEDGER_ROWS = "SELECT count(*) FROM wallet.wallet_ledger"
 
 @dataclass
 class Platform:
-    """The gateway and all that stands behind it for players and providers, on one database."""
+    """The gateway and the services that it needs for players and providers, on one database."""
 
     gateway: Served
     database: TestDatabase
@@ -60,7 +57,10 @@ class Platform:
         )
 
     def ask_everything(self, token: str) -> dict[str, tuple[int, str]]:
-        """Ask for every command that moves money; only the closed door keeps each from its end."""
+        """Send every command that moves money with this token; return status and code by command.
+
+        All commands are valid, so only a freeze or the token can stop them.
+        """
         more = {"X-Canary-Token": token}
         bets = {
             command: self.bet(command, token, "b2" if command == "authorize" else "b1", **more)
@@ -73,7 +73,7 @@ class Platform:
         }
 
     def play(self) -> None:
-        """Bring money in and leave a bet open, while the door is."""
+        """Deposit money and leave one bet open, before the door is closed."""
         assert self.pay("deposit", "first").status_code == 200
         assert self.pay("deposit", "second", "SPORTS_NORMAL").status_code == 200
         assert self.bet("authorize", "first").status_code == 200

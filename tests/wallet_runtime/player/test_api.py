@@ -1,4 +1,7 @@
-"""Players are created once, on both sides, and only a brand's own players move money."""
+"""player_service creates each player once, also in the wallet.
+
+It moves the money of a player only for the player's own brand.
+"""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
 @dataclass
 class Desk:
-    """The player service, and the wallet behind it."""
+    """player_service and a stub of the wallet."""
 
     player: Served
     wallet: FarService

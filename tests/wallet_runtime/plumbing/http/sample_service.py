@@ -1,4 +1,4 @@
-"""A service with one route of each kind, served on a real socket, and requests to it."""
+"""A sample service on a real socket, with one route of each kind, and helpers to call it."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Payload(Body):
 
 
 def echo(context: Context, call: Call) -> Answer:
-    """Answer what arrived."""
+    """Return the body, brand, caller and request id that the handler received."""
     return Answer(
         200,
         {
@@ -40,22 +40,22 @@ def echo(context: Context, call: Call) -> Answer:
 
 
 def look(context: Context, call: Call) -> Answer:
-    """Answer the path and the query."""
+    """Return the path parameter and the query parameters."""
     return Answer(200, {"player": call.path_uuid("player_id"), "query": dict(call.query)})
 
 
 def fail(context: Context, call: Call) -> Answer:
-    """Break."""
+    """Raise an error that no handler expects."""
     raise RuntimeError("broken inside")
 
 
 def refuse(context: Context, call: Call) -> Answer:
-    """Refuse as a rule would."""
+    """Raise a conflict with details and a retry time."""
     raise Conflict("this does not fit", details={"state": "SETTLED"}, retry_after=3)
 
 
 def wait(context: Context, call: Call) -> Answer:
-    """Hold a thread until the test lets it go."""
+    """Block the thread until the test sets `gate`."""
     gate.wait(120)
     return Answer(200, {})
 

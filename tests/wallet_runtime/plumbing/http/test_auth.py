@@ -1,4 +1,7 @@
-"""A provider's signature: what it covers, and what is none (SPEC 1.6)."""
+"""The signature of a provider's callback (SPEC 1.6).
+
+The tests cover the signed parts and all invalid forms.
+"""
 
 import hashlib
 import hmac
@@ -24,7 +27,7 @@ GOOD = f"t={NOW},v1={DIGEST}"
 
 @pytest.fixture(autouse=True)
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand still at NOW."""
+    """Stop the clock at NOW."""
     set_clock(monkeypatch, NOW)
 
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: typed JSON within bounds, sent over real sockets."""
+"""Request bodies: typed JSON within bounds, sent over real sockets."""
 
 import pytest
 

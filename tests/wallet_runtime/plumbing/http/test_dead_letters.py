@@ -1,4 +1,4 @@
-"""The routes of dead letters: a person asks for a replay, two persons discard."""
+"""The routes for dead letters: one person may request a replay, a discard needs two persons."""
 
 import json
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _send(service: Served, path: str, person: str, body: dict[str, str] | None =
 def broken(
     impatient: Line, look: Look, superuser: psycopg.Connection
 ) -> Iterator[tuple[Line, Player, UUID]]:
-    """A player whose first rolling cannot be applied, with another rolling and a bet behind it."""
+    """A player whose first event cannot be applied, so that two later events wait behind it."""
     player = Player(3)
     superuser.execute(BREAK)
     impatient.wallet.require(player, 666)

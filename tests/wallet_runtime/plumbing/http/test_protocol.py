@@ -1,4 +1,4 @@
-"""A process bounds each connection: long and slow heads, half requests, silence; on a socket."""
+"""A process limits each connection: the size and time of a request's head, and idle time."""
 
 import json
 import socket
@@ -19,7 +19,8 @@ from wallet_runtime.plumbing.http.request import BODY_SECONDS_MAX
 
 pytestmark = pytest.mark.fault
 LINE = b"GET /health HTTP/1.1\r\nHost: here\r\n"
-# Nothing, an empty line, a word, a whole header, half of one.
+# Beginnings of a request after which the client sends nothing: empty, an empty line, a word, a
+# request line with a header, and half of a second header.
 SILENT = (b"", b"\r\n", b"GET ", LINE, LINE + b"X-Half: ")
 POST = (
     b"POST /api/v1/points/award HTTP/1.1\r\nHost: here\r\n"
@@ -29,7 +30,7 @@ POST = (
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """A process that has no database, which none of these reaches."""
+    """The port of admin_service without a database: these requests end before a query."""
     taken = free_port()
     process = start_process("admin_service", environment_for("admin_service", taken))
     try:
@@ -52,7 +53,7 @@ def connected(port: int) -> Iterator[socket.socket]:
 
 
 def told_at_the_end(line: socket.socket) -> tuple[int, str]:
-    """Read until the process closes the connection; return the status and code of its answer."""
+    """Read until the process closes the connection; return status and code of its answer."""
     said = b""
     while chunk := _received(line):
         said += chunk
@@ -61,7 +62,7 @@ def told_at_the_end(line: socket.socket) -> tuple[int, str]:
 
 
 def answered(line: socket.socket) -> bool:
-    """Read one whole answer of a connection that stays."""
+    """Read one answer from a connection that stays open; return whether it is HTTP/1.1."""
     said = b""
     while b"\r\n\r\n" not in said or len(said.partition(b"\r\n\r\n")[2]) < _length(said):
         said += line.recv(65_536)

@@ -1,4 +1,4 @@
-"""A process from start to stop, as its supervisor sees it: real processes, real signals."""
+"""A real process from start to stop, controlled by signals as a supervisor does."""
 
 import os
 import subprocess

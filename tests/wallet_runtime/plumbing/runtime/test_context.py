@@ -1,4 +1,4 @@
-"""How a process verifies the certificates of those that it calls."""
+"""A process verifies the TLS certificates of the services that it calls."""
 
 import ssl
 

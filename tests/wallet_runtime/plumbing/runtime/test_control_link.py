@@ -1,4 +1,7 @@
-"""A decision of the operators arrives within a second, and silence is told (SPEC 1.6)."""
+"""A freeze that operators set reaches a process within a second (SPEC 1.6).
+
+A process whose link to `control` is broken reports that.
+"""
 
 import time
 from collections.abc import Iterator

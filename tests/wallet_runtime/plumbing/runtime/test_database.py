@@ -1,4 +1,4 @@
-"""The database as stores see it: named statements, and the driver's errors in the house's words."""
+"""The database layer: named statements, and driver errors translated into errors of the API."""
 
 import threading
 import time
@@ -116,7 +116,7 @@ def test_a_lock_that_is_not_given_in_time_is_busy(platform_db: TestDatabase) -> 
 def test_a_server_without_room_is_a_503(
     platform_db: TestDatabase, state: str, expected: type[ApiError]
 ) -> None:
-    """Faults 24 and 28."""
+    """A full disk, an I/O error or too many connections become a 503 (faults 24 and 28)."""
     with (
         psycopg.connect(platform_db.dsn("player_service")) as connection,
         pytest.raises(expected, match="repeat"),
@@ -128,7 +128,7 @@ def test_a_server_without_room_is_a_503(
 
 
 def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
-    """Fault 23: one of the two goes through."""
+    """PostgreSQL ends one side of a deadlock, and the other side continues (fault 23)."""
     with (
         psycopg.connect(platform_db.superuser_dsn) as one,
         psycopg.connect(platform_db.dsn("player_service")) as other,
@@ -150,7 +150,7 @@ def test_a_deadlock_is_busy(platform_db: TestDatabase) -> None:
 
 @pytest.mark.parametrize("role", PROCESSES)
 def test_every_role_has_its_bounds(platform_db: TestDatabase, role: str) -> None:
-    """PostgreSQL bounds no statement, no wait for a lock, no silent transaction (faults 25, 26)."""
+    """By default PostgreSQL sets no such timeouts, so each role has its own (faults 25 and 26)."""
     with psycopg.connect(platform_db.dsn(role)) as connection:
         names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
         shown = [connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in names]

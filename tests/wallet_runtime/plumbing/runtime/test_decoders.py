@@ -1,4 +1,7 @@
-"""Decoders are warm before there are threads: a first decoding by many would end the process."""
+"""Decoders are built before threads start.
+
+msgspec can crash when several threads build the same decoder at once.
+"""
 
 import pkgutil
 import subprocess
@@ -8,8 +11,8 @@ from importlib import import_module
 import wallet_runtime
 from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
-# Nested structs that nobody has decoded yet, eight threads that do it at once, and a switch between
-# them at every step.
+# Eight threads decode new nested structs at the same moment. The interpreter switches threads after
+# almost every step.
 CROWD = """
 import sys, threading, types
 import msgspec

@@ -1,4 +1,4 @@
-"""A copy's report and its `/health` answer can be encoded, also while a check is degraded."""
+"""The report of a copy and its `/health` answer can be encoded, also with a degraded check."""
 
 from types import SimpleNamespace
 from typing import Any, cast

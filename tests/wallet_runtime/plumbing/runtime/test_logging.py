@@ -1,4 +1,4 @@
-"""Logs are JSON lines, and no secret gets into them by a field or by a traceback's variables."""
+"""Logs are JSON lines without secrets, also in fields and in the variables of a traceback."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ configure('gateway', 2)
 
 
 def line_of(program: str) -> dict[str, Any]:
-    """Run a program in a process of its own and return the one line that it logged."""
+    """Run a program in a new process; return the one line that it logs, decoded."""
     output = subprocess.run(
         [sys.executable, "-c", START + program], capture_output=True, text=True, check=True
     ).stdout

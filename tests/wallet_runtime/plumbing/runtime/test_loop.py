@@ -1,4 +1,4 @@
-"""A loop's truth about itself (RS-6)."""
+"""The state that a loop reports, and its pause between turns (RS-6)."""
 
 import threading
 import time
@@ -85,7 +85,10 @@ def test_failures_make_the_pauses_longer_up_to_a_bound() -> None:
 
 
 def test_a_loop_with_a_long_interval_that_failed_does_not_wait_for_it() -> None:
-    """After an outage wallet_worker stayed red for as long as retention waits between two turns."""
+    """After a failed turn the loop retries soon.
+
+    Else the process stays red for a whole interval.
+    """
     broken = True
     loop = Loop("test", lambda: 1 // 0 if broken else 0, 30.0, 60.0)
     loop.take_turn()

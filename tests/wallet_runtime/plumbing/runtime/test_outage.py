@@ -1,4 +1,4 @@
-"""A database that comes back is used again without a restart, however many clients gave up."""
+"""After an outage of the database, all clients are answered again without a restart."""
 
 import threading
 import time
@@ -20,10 +20,10 @@ HEALED_SECONDS_MAX = 10.0
 
 
 class Client:
-    """A thread that asks again and again, as a loop does, with the time of its last answer."""
+    """A thread that queries the database in a loop and keeps the time of its last answer."""
 
     def __init__(self, database: Database, stopping: threading.Event) -> None:
-        """Begin to ask."""
+        """Start the thread."""
         self.answered_at = 0.0
         self._database, self._stopping = database, stopping
         self.thread = threading.Thread(target=self._run)
@@ -53,7 +53,7 @@ def clients(database: Database) -> Iterator[list[Client]]:
 
 @contextmanager
 def reached_by_wire(dsn: str) -> Iterator[tuple[Wire, Database]]:
-    """Open a worker's small pool behind a wire."""
+    """Open a pool of two connections to PostgreSQL, through a proxy that the test can break."""
     parts = conninfo_to_dict(dsn)
     with wire(int(str(parts["port"]))) as line:
         database = Database(make_conninfo(dsn, port=line.port), "test", pool_max=2).open()
@@ -64,7 +64,7 @@ def reached_by_wire(dsn: str) -> Iterator[tuple[Wire, Database]]:
 
 
 def answered_since(asking: list[Client], moment: float) -> bool:
-    """Wait until every client was answered after a moment."""
+    """Wait until each client had an answer after `moment`; return whether that happened in time."""
     deadline = time.monotonic() + HEALED_SECONDS_MAX
     while time.monotonic() < deadline:
         if all(client.answered_at > moment for client in asking):

@@ -1,4 +1,4 @@
-"""A process refuses to start on settings that are at fault, and names all of them at once."""
+"""A process does not start with wrong settings, and its error names all of them."""
 
 from collections.abc import Callable
 

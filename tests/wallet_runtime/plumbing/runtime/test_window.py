@@ -1,4 +1,7 @@
-"""Health by recent outcomes: all failed is red, some failed degraded, none tried well (SPEC 4)."""
+"""The health of a process follows from its recent calls (SPEC 4).
+
+All failed is red, some failed is degraded, and no calls is well.
+"""
 
 from wallet_runtime.plumbing.runtime.health import OK, Degraded
 from wallet_runtime.plumbing.runtime.window import SlidingWindow
