@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.acceptance.platform import Live, Player, wait_until
+from tests.acceptance.front_door import Player
+from tests.acceptance.platform import Live, wait_until
 
 CLIENTS = 8
 

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql as composed
 
-from tests.acceptance.platform import Live, Player
+from tests.acceptance.front_door import Player
+from tests.acceptance.platform import Live
 
 BUCKET = "SPORTS_NORMAL"
 ACCOUNT = f"RUBY_SPLIT_V1/{BUCKET}"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rubyops.engine.run.failpoint import Point
-from tests.acceptance.platform import Live, Player
+from tests.acceptance.front_door import Player
+from tests.acceptance.platform import Live
 
 ROLLBACK = ("rollback", "--tier", "2")
 PAIR_BEFORE, CANDIDATE = 1, 2

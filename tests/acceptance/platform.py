@@ -8,49 +8,30 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import httpx
 import psycopg
 import redis
 from psycopg.rows import dict_row
 
 from rubyops import config
-from rubyops.adapters.actor import provider_signature
 from rubyops.adapters.local.driver import LocalDriver
 from rubyops.adapters.local.servers import SUPERUSER
 from rubyops.ports import Database
 from tests.acceptance.forked import Forked, run_line
+from tests.acceptance.front_door import FrontDoor, Player
 from tests.acceptance.home import Home
 from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY, RUBY_SPLIT_V1
 from wallet_runtime.contract.events import PARTITIONS, WALLET_STREAM_PREFIX
 from wallet_runtime.contract.freeze import OPEN
-from wallet_runtime.contract.headers import (
-    BRAND_HEADER,
-    CALLER_HEADER,
-    FENCE_HEADER,
-    PROVIDER_HEADER,
-    PROVIDER_SIGNATURE_HEADER,
-    REQUEST_ID_HEADER,
-    TOKEN_HEADER,
-)
-from wallet_runtime.contract.processes import (
-    GATEWAY,
-    OPERATOR,
-    PLAYER_SERVICE,
-    PROCESSES,
-    WALLET_SERVICE,
-)
-from wallet_runtime.contract.secrets import PROVIDER_SECRET_PREFIX, TOKEN_VARIABLE_PREFIX
+from wallet_runtime.contract.processes import PROCESSES, WALLET_SERVICE
 
-CURRENCY = "EUR"
 RUN_SECONDS_MAX = 180
 SETTLE_SECONDS_MAX = 90.0  # eight clients leave a backlog that a busy machine works off slowly
 LOOK_SECONDS = 0.02
@@ -88,31 +69,7 @@ class Answer:
         return str(self.body["run"]["id"])
 
 
-@dataclass(frozen=True)
-class Player:
-    """A player of a brand, with a session."""
-
-    brand_id: str
-    player_id: str
-    session: str
-
-
-@dataclass(frozen=True)
-class Bet:
-    """A bet that a provider asked for."""
-
-    provider: str
-    player: Player
-    bet_id: str
-    answer: httpx.Response
-
-    @property
-    def authorization_id(self) -> str:
-        """The id of the stored authorization."""
-        return str(self.answer.json()["authorization_id"])
-
-
-class Live:
+class Live(FrontDoor):
     """One environment of a home, and every way to act on it from outside."""
 
     def __init__(self, home: Home, name: str) -> None:
@@ -210,8 +167,7 @@ class Live:
     def close(self) -> None:
         """Let go of the servers; what is asked next connects anew."""
         self._let_go_of_servers()
-        if "_client" in self.__dict__:
-            self.__dict__.pop("_client").close()
+        super().close()
 
     def _let_go_of_servers(self) -> None:
         for connection in self.__dict__.pop("_connections", {}).values():
@@ -219,116 +175,7 @@ class Live:
         if "streams" in self.__dict__:
             self.__dict__.pop("streams").close()
 
-    # --- the front door
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        return httpx.Client(timeout=15, trust_env=False)
-
-    def as_operator(
-        self,
-        process: str,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        brand_id: str | None = None,
-    ) -> httpx.Response:
-        """Call an internal route as the operator, under a new request id and the present token."""
-        headers = {
-            CALLER_HEADER: OPERATOR,
-            TOKEN_HEADER: self.driver.secret(TOKEN_VARIABLE_PREFIX + OPERATOR.upper()).reveal(),
-            REQUEST_ID_HEADER: str(uuid4()),
-            FENCE_HEADER: str(self.gate()["fence_token"]),
-            **({BRAND_HEADER: brand_id} if brand_id else {}),
-        }
-        return self._client.request(
-            method, self.driver.process_url(process) + path, headers=headers, json=body
-        )
-
-    def as_player(
-        self, player: Player, method: str, path: str, body: object = None
-    ) -> httpx.Response:
-        """Call the gateway as a player, under a key of its own."""
-        headers = {
-            "Authorization": f"Bearer {player.session}",
-            BRAND_HEADER: player.brand_id,
-            "Idempotency-Key": str(uuid4()),
-            REQUEST_ID_HEADER: str(uuid4()),
-        }
-        return self._client.request(
-            method, self.driver.process_url(GATEWAY) + path, headers=headers, json=body
-        )
-
-    def as_provider(
-        self, provider: str, player: Player, path: str, body: Mapping[str, object]
-    ) -> httpx.Response:
-        """Call a provider's route of the gateway, signed as that provider."""
-        raw, request_id = json.dumps(body).encode(), str(uuid4())
-        secret = self.driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
-        headers = {
-            "Content-Type": "application/json",
-            PROVIDER_HEADER: provider,
-            PROVIDER_SIGNATURE_HEADER: provider_signature(
-                secret, path, player.brand_id, request_id, raw
-            ),
-            REQUEST_ID_HEADER: request_id,
-            BRAND_HEADER: player.brand_id,
-        }
-        return self._client.post(
-            self.driver.process_url(GATEWAY) + path, headers=headers, content=raw
-        )
-
-    # --- players and money
-
-    def player(self) -> Player:
-        """Register an ordinary player of a brand of his own."""
-        brand_id, player_id = str(uuid4()), str(uuid4())
-        body = {"brand_id": brand_id, "player_id": player_id, "currency": CURRENCY}
-        answer = self.as_operator(
-            PLAYER_SERVICE, "POST", "/internal/players", body, brand_id=brand_id
-        )
-        assert answer.status_code == 201, answer.text
-        return Player(brand_id, player_id, answer.json()["session"])
-
-    def deposit(self, player: Player, amount: str, bucket: str | None = None) -> httpx.Response:
-        """Ask for a deposit, to cash or on into a bucket, where the policy makes it a rolling."""
-        body = {"amount": amount, "currency": CURRENCY, **({"bucket": bucket} if bucket else {})}
-        return self.as_player(player, "POST", "/api/v1/player/wallet/deposit", body)
-
-    def bet(self, provider: str, player: Player, amount: str) -> Bet:
-        """Ask for a bet, whatever the answer."""
-        bet_id = str(uuid4())
-        body = {
-            "player_id": player.player_id,
-            "bet_id": bet_id,
-            "round_id": bet_id,
-            "amount": amount,
-            "currency": CURRENCY,
-        }
-        return Bet(
-            provider, player, bet_id, self.as_provider(provider, player, "/v2/bets/authorize", body)
-        )
-
-    def settle(self, bet: Bet, payout: str) -> httpx.Response:
-        """Ask for a settlement."""
-        body = {
-            "player_id": bet.player.player_id,
-            "bet_id": bet.bet_id,
-            "round_id": bet.bet_id,
-            "payout": payout,
-        }
-        return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
-
-    def holdings(self, player: Player) -> dict[str, Any]:
-        """The gateway's snapshot of the player, without the pair that it is held under."""
-        answer = self.as_player(player, "GET", "/api/v1/player/wallet")
-        assert answer.status_code == 200, answer.text
-        return {
-            name: value
-            for name, value in answer.json().items()
-            if name not in ("topology", "policy")
-        }
+    # --- the platform's state
 
     def rollings(self, player: Player) -> list[dict[str, Any]]:
         """The player's rollings as their own service keeps them."""
@@ -339,8 +186,6 @@ class Live:
             player.brand_id,
             player.player_id,
         )
-
-    # --- the platform's state
 
     def gate(self) -> dict[str, Any]:
         """The gate row."""

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from rubyops.adapters.results import SealedResults
 from rubyops.engine.journal.run_id import new_run_id
 from rubyops.model.recorded import TESTS
-from tests.acceptance.platform import Live, Player
+from tests.acceptance.front_door import Player
+from tests.acceptance.platform import Live
 from tests.chains import as_text, chained
 
 LOCK_TAKEN = (

@@ -16,10 +16,11 @@ from rubyops.model.recorded import TESTS
 from tests.acceptance import gate_04_faults
 from tests.acceptance.counted import results_of
 from tests.acceptance.faults import ACCOUNT, BUCKET, edited_balance
+from tests.acceptance.front_door import Player
 from tests.acceptance.gate_stage import Connection, Fault, statements
 from tests.acceptance.home import Home
 from tests.acceptance.mutant import mutated
-from tests.acceptance.platform import Answer, Live, Player
+from tests.acceptance.platform import Answer, Live
 from tests.acceptance.recorded import (
     Plant,
     Stage,

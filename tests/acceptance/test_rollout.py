@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.acceptance.faults import BUCKET, Damage, edited_balance, edited_ledger_row
+from tests.acceptance.front_door import Player
 from tests.acceptance.home import Home
-from tests.acceptance.platform import Answer, Live, Player
+from tests.acceptance.platform import Answer, Live
 from wallet_runtime.contract.freeze import INGRESS, OPEN
 from wallet_runtime.contract.processes import ROLLING_WORKER, WALLET_WORKER
 

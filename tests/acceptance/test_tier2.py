@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.platform import Answer, Live, Player, wait_until
+from tests.acceptance.front_door import Player
+from tests.acceptance.platform import Answer, Live, wait_until
 from wallet_runtime.contract.freeze import INGRESS, OPEN, SEALED
 from wallet_runtime.contract.processes import WALLET_SERVICE
 

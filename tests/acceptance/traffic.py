@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.acceptance.platform import CURRENCY, Live, Player
+from tests.acceptance.front_door import CURRENCY, Player
+from tests.acceptance.platform import Live
 from wallet_runtime.contract.providers import PROVIDERS
 
 GAMBLERS = 4
