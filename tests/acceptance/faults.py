@@ -1,4 +1,4 @@
-"""Faults that a superuser plants in a live platform's money, each undone when its block ends."""
+"""Faults that a superuser plants in the money of a live platform; each ends with its block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ ACCOUNT = f"RUBY_SPLIT_V1/{BUCKET}"
 
 @dataclass(frozen=True)
 class Damage:
-    """Money of one account that was changed without a ledger row, and the words of its report."""
+    """An account whose balance differs from its ledger, and the figures that a report must name."""
 
     player: Player
     expected: int
@@ -25,7 +25,7 @@ class Damage:
     last_good_version: int
 
     def names(self) -> tuple[str, ...]:
-        """The words that must be readable in a report."""
+        """The texts that a report of the damage must contain."""
         return (
             f"brand {self.player.brand_id}",
             f"player {self.player.player_id}",
@@ -38,7 +38,7 @@ class Damage:
 
 @contextmanager
 def edited_balance(live: Live, player: Player) -> Iterator[Damage]:
-    """Give the player a unit that no ledger row knows of."""
+    """Raise the player's balance by one unit without a ledger row."""
     tip = _tip(live, player)
     change = (
         "UPDATE wallet.wallet_bucket SET balance = balance + %s"
@@ -53,7 +53,7 @@ def edited_balance(live: Live, player: Player) -> Iterator[Damage]:
 
 @contextmanager
 def edited_ledger_row(live: Live, player: Player) -> Iterator[Damage]:
-    """Rewrite the newest ledger row of the player's bucket, with the ledger's guards off."""
+    """Add one unit to the newest ledger row of the player's bucket, past the ledger's triggers."""
     tip = _tip(live, player)
     _rewrite(live, player, tip, +1)
     try:

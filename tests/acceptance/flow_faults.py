@@ -1,4 +1,4 @@
-"""The broken rules that the flows of each topology must notice, and the flows that do."""
+"""The broken rules of each topology, with the flows that must fail under each rule."""
 
 from tests.acceptance.flow_stage import COUPONS, INHERITED, ROLL_OVER, TRADE, WITH_BETS, Fault
 from wallet_runtime.contract.processes import GAME_SERVICE, GATEWAY, ROLLING_WORKER, WALLET_SERVICE
@@ -56,8 +56,8 @@ SPLIT = (
         TRADE,
     ),
 )
-# One normal bucket serves all games there, and nothing issues a bonus yet: whose money pays, and
-# by whose rule, cannot differ.
+# The unified topology has one normal bucket for all games, and no bonus yet. Rules about which
+# bucket pays, or about whose bonus rule applies, make no difference there. These rules do:
 ON_UNIFIED_TOO = {
     "snapshot without topology version",
     "repeat refused",
@@ -74,7 +74,7 @@ ON_UNIFIED_TOO = {
 }
 UNIFIED = (
     *(fault for fault in SPLIT if fault.rule in ON_UNIFIED_TOO),
-    # Rules that have nothing to do with one another, broken together: each flow is about one.
+    # Independent rules, broken together to save time: each of these flows tests one of the rules.
     Fault(
         WALLET_SERVICE,
         "one bonus at a time + points bring no rolling + alias is a transfer",

@@ -1,4 +1,4 @@
-"""A platform with every flow of its topology, and which of them a broken rule turns red."""
+"""A live platform whose processes run with broken rules, and the flows that must then fail."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +18,7 @@ from wallet_runtime.contract.processes import WALLET_SERVICE
 ENVIRONMENTS = {RUBY_SPLIT_V1: "local", RUBY_UNIFIED_V1: "local-unified"}
 ROLL_OVER = ("FLOW-1", "FLOW-2", "FLOW-3")
 INHERITED = ("FLOW-9", "FLOW-10")
-# Flows of rules that no source names.
+# Flows that no runbook line names.
 TRADE = ("cash-to-bucket", "free-round", "jackpot")
 COUPONS = ("FLOW-5", "FLOW-6", "FLOW-7")
 HERE = {
@@ -50,9 +50,9 @@ WITH_BETS = tuple(name for name in HERE[RUBY_SPLIT_V1] if name not in WITHOUT_BE
 
 @dataclass(frozen=True)
 class Fault:
-    """A broken rule, and the flows that must notice.
+    """A broken rule of one process, and the flows that must fail under that rule.
 
-    All others must pass, but those that notice it by the chance of ids.
+    All other flows must pass. The flows in `by_chance` may pass or fail, because random ids decide.
     """
 
     process: str
@@ -63,7 +63,7 @@ class Fault:
 
 @dataclass
 class Stage:
-    """A live platform, the home of its toolkit, and the table of its flows."""
+    """A live platform, its home, the table of failed flows, and the process with a broken rule."""
 
     home: Home
     live: Live
@@ -72,37 +72,41 @@ class Stage:
 
     @property
     def topology(self) -> str:
-        """The code of its topology."""
+        """The topology code of the platform."""
         return self.live.environment.topology
 
     def break_rule(self, process: str, rule: str) -> None:
-        """Have one process break a rule; all others are healthy."""
+        """Run one process with a broken rule, and all other processes without one."""
         if self.mutant is None or self.mutant.process != process:
             self.heal()
             self.mutant = Mutant(self.live, process)
         self.mutant.run(rule)
 
     def heal(self) -> None:
-        """Have every process keep all rules."""
+        """Run every process without a broken rule."""
         mutant, self.mutant = self.mutant, None
         if mutant is not None:
             mutant.heal()
 
     def red(self, expected: tuple[str, ...] = ()) -> dict[str, str]:
-        """Play all flows; return the red ones with their messages.
+        """Play all flows of the topology; return {failed flow: message}.
 
-        Those that are expected to turn red are not waited for so long.
+        The flows in `expected` should fail, so they wait for a shorter time for each event.
         """
         return self.play([name for name in HERE[self.topology] if name not in expected], expected)
 
     def play(self, passing: Sequence[str], expected: Sequence[str] = ()) -> dict[str, str]:
-        """Play these flows and the ones that are expected to turn red; return those that did."""
+        """Play the flows that should pass and fail; return {failed flow: message}."""
         return played_apart(self.home, self.live.name, passing, expected)
 
 
 @contextmanager
 def standing(topology: str) -> Iterator[Stage]:
-    """Give a platform of its own: some faults leave damage in the ledger that nothing mends."""
+    """Roll out a platform for one test module.
+
+    The platform is not shared, because some faults leave damage in the ledger that cannot be
+    repaired.
+    """
     home = Home()
     live = Live(home, ENVIRONMENTS[topology])
     stage = Stage(home, live, FlowTable(topology))
@@ -120,7 +124,7 @@ def standing(topology: str) -> Iterator[Stage]:
 
 
 def by_process(faults: Sequence[Fault]) -> list[Fault]:
-    """Order faults so that each process is stopped and started again once."""
+    """Sort the faults by process, so that each process is replaced and restored only once."""
     return sorted(faults, key=lambda fault: fault.process)
 
 
@@ -132,7 +136,7 @@ def assert_noticed(stage: Stage, fault: Fault) -> None:
 
 
 def assert_a_lapse_is_noticed(stage: Stage) -> None:
-    """No rule that is broken by halves is needed: one that locks nothing turns the flow red."""
+    """Assert that the flow of lapsed rollings passes, and fails if a lapse locks no money."""
     with lapsing_rollings(stage.live):
         stage.heal()
         assert stage.play(["expired-obligation"]) == {}
@@ -141,7 +145,7 @@ def assert_a_lapse_is_noticed(stage: Stage) -> None:
 
 
 def assert_each_is_red_somewhere(topology: str, faults: Sequence[Fault]) -> None:
-    """Every flow of a source id, and of a rule that no source names, is turned red by a fault."""
+    """Assert that each flow fails under at least one fault, smoke cases and canary excepted."""
     noticed = {name for fault in faults for name in fault.red}
     named = {name for name in HERE[topology] if name.startswith(("FLOW-", "STG-", *TRADE))}
     assert named <= noticed
@@ -154,7 +158,7 @@ def assert_lost_rows_are_noticed(stage: Stage, bucket: str, red: tuple[str, ...]
 
 
 def save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> None:
-    """Save the first pair under another version, with other funding rules for some types."""
+    """Save a copy of the first pair as `version`, with `rules` for some provider types."""
     first = live.one(
         "SELECT t.document AS topology, p.document AS policy "
         "FROM wallet.wallet_topology t, wallet.wallet_policy p "
@@ -180,7 +184,7 @@ def save_pair(live: Live, version: int, rules: dict[str, dict[str, str]]) -> Non
 
 @contextmanager
 def lapsing_rollings(live: Live) -> Iterator[None]:
-    """Have rollings of the canaries' brand lapse at once."""
+    """Let new rollings of the canary brand expire after 1 ms, until the block ends."""
     with closing(live.superuser()) as connection:
         connection.execute(
             "INSERT INTO rolling.brand_config (brand_id, expires_after)"
@@ -197,7 +201,7 @@ def lapsing_rollings(live: Live) -> Iterator[None]:
 
 @contextmanager
 def losing_rows(live: Live, command: str, account: str) -> Iterator[None]:
-    """Have the database swallow the ledger rows of one command on one account."""
+    """Let a trigger drop the ledger rows of one command on one account, until the block ends."""
     with closing(live.superuser()) as connection:
         connection.execute(
             "CREATE FUNCTION wallet.lose_row() RETURNS trigger LANGUAGE plpgsql "

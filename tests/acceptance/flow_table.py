@@ -1,7 +1,7 @@
-"""The table of broken rules and the flows that each turned red.
+"""The table of broken rules, and the flows that failed under each rule.
 
-The flow tests write a file for each topology; `python -m tests.acceptance.flow_table` prints them.
-It lies beside the other results of this commit.
+The flow tests write one file per topology into the results folder of the commit. `python -m
+tests.acceptance.flow_table` prints the files.
 """
 
 import os
@@ -17,20 +17,20 @@ HEAD = ("topology", "broken rule", "in", "flow", "result")
 
 @dataclass
 class FlowTable:
-    """Rows of one topology: what each red flow said under each broken rule."""
+    """The rows of one topology: a broken rule, a flow that failed under it, and its message."""
 
     topology: str
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def note(self, rule: str, place: str, red: dict[str, str]) -> None:
-        """Note which flows turned red, and with which words."""
+        """Add one row per failed flow, or one row that says all flows passed."""
         self.rows += [
             (self.topology, rule, place, flow, f"red: {words}")
             for flow, words in sorted(red.items())
         ] or [(self.topology, rule, place, "all", "green")]
 
     def write(self) -> None:
-        """Replace this commit's rows of the topology."""
+        """Write the rows into the commit's file of the topology, in place of older rows."""
         path = newest_path(self.topology)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
@@ -39,12 +39,12 @@ class FlowTable:
 
 
 def newest_path(topology: str) -> Path:
-    """Name the file of this commit's rows."""
+    """The path of the topology's table for the current commit."""
     return config.results_home() / bootstrap.commit() / f"flow-table-{topology}.md"
 
 
 def main() -> int:
-    """Print the table, or say how to get one."""
+    """Print the tables of both topologies, or the command that makes them."""
     paths = [path for path in map(newest_path, (RUBY_SPLIT_V1, RUBY_UNIFIED_V1)) if path.exists()]
     if not paths:
         run = "python -m pytest tests/acceptance/test_flows_on_split.py"

@@ -1,4 +1,4 @@
-"""Ways to write money, each planted on the live platform for GATE-4 and taken back."""
+"""Faults for GATE-4, most of them forbidden ways to write money; each ends with its block."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +16,7 @@ TO_COME = "FOR ROLE wallet_owner IN SCHEMA wallet"
 
 @contextmanager
 def replaced_function(stage: Stage) -> Iterator[None]:
-    """Let every document be changed: the trigger stays where it was, and what it runs does not."""
+    """Replace the trigger function that protects documents by one that allows every change."""
     text = stage.live.one("SELECT pg_get_functiondef('wallet.protect_document'::regproc) AS text")[
         "text"
     ]
@@ -82,7 +82,8 @@ FAULTS = (
         "a service is a member of the owner",
         "gate-04",
         "game_service has MEMBER on wallet_owner",
-        # As a member it also has every right of the owner. The membership itself must be named.
+        # With NOINHERIT, game_service gets none of the owner's rights. The gate must report the
+        # membership itself.
         statements(
             "ALTER ROLE game_service NOINHERIT",
             "GRANT wallet_owner TO game_service",

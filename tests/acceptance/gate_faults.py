@@ -28,13 +28,13 @@ from wallet_runtime.contract.secrets import LEGACY_TOKEN_VARIABLE
 
 
 def rule(process: str, name: str) -> Plant:
-    """Run a process with a broken rule."""
+    """Make a fault that runs `process` with the broken rule `name`."""
     return lambda stage: mutated(stage.live, process, name)
 
 
 @contextmanager
 def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
-    """Put points among the sources of the policy in force, past its validation and its guard."""
+    """Add points to the funding sources of the active policy, past validation and trigger."""
     held = stage.live.one(
         "SELECT policy_key, version, document::text AS document FROM wallet.wallet_policy"
         " WHERE state = 'ACTIVE'"
@@ -57,7 +57,7 @@ def points_in_the_active_policy(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def blind_live_references(stage: Stage) -> Iterator[None]:
-    """Replace what tells validation where money is by something that sees nothing."""
+    """Make the view that shows where players hold money return no rows."""
     view = stage.live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(
         ";"
     )

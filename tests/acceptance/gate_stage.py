@@ -1,4 +1,4 @@
-"""A fault that is planted for a release gate, and how a superuser's statements plant one."""
+"""The description of a fault for a release gate, and faults that are made of SQL statements."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,10 +14,10 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault, the one gate that must change by it, and to what.
+    """A fault, the gate that must notice it, and the status that this gate must then have.
 
-    `words` show that the gate changed for this fault. `also` names gates that the plant itself
-    turns red.
+    `words` must stand in the gate's answer. `also` names other gates that fail under the same
+    fault.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Fault:
 
     @property
     def turns(self) -> set[str]:
-        """Every gate that is not green under the fault."""
+        """Every gate that must not pass under the fault."""
         return {self.gate, *self.also}
 
 
 def statements(*planted: str, undo: tuple[str, ...]) -> Plant:
-    """Run statements as the superuser, and others when the block ends.
+    """Run `planted` as the superuser, and `undo` when the block ends.
 
-    `{partition}` is the ledger's present one, `{database}` ours.
+    `{partition}` stands for the newest ledger partition, `{database}` for the current database.
     """
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Faults planted in the money of a live platform for the release gates, each undone at the end."""
+"""Faults in the money of a live platform for the release gates; each ends with its block."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from wallet_runtime.contract.processes import PLAYER_SERVICE
 
 @contextmanager
 def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
-    """Move a unit from one player's bucket to another's of the same brand, without a ledger row.
+    """Move one unit between two players of a brand without ledger rows.
 
-    No total shows it.
+    The totals of the brand stay the same.
     """
     other = _brand_mate(stage)
     assert stage.live.deposit(other, "10.00", BUCKET).status_code == 200
@@ -40,9 +40,9 @@ def balances_that_cancel_out(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
-    """Change what a ledger row says of its policy.
+    """Change the policy version in a ledger row.
 
-    Every amount stays as it is, and only the chain of hashes shows it.
+    No amount changes, so only the hash chain shows the change.
     """
     change = (
         "UPDATE wallet.wallet_ledger SET policy_version = policy_version + %s"
@@ -62,9 +62,9 @@ def a_rewritten_ledger_row(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def unbalanced_transactions(stage: Stage) -> Iterator[None]:
-    """Let the house lose a unit in one transaction and win it in another.
+    """Take one unit from HOUSE in one transaction, and add one to HOUSE in another.
 
-    In all, money is conserved.
+    Both transactions are unbalanced, but their sum is zero.
     """
     found = stage.live.rows(
         "SELECT transaction_id FROM wallet.wallet_counter_entry WHERE player_id = %s",
@@ -95,7 +95,7 @@ def unbalanced_transactions(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def movement_by_hand(stage: Stage) -> Iterator[None]:
-    """Give a player money with all legs, versions and hashes in order, but past wallet_service."""
+    """Move money with correct legs, versions and hashes, but not through wallet_service."""
     transaction_id = str(uuid4())
     gate = stage.live.gate()
     command = {
@@ -121,7 +121,8 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
             [json.dumps(command)],
         )
     try:
-        # The wallet folds its counters each minute: the fault looks and ends alike either way.
+        # The wallet folds its counters each minute. Fold them now, so that the fault looks the same
+        # whether or not the wallet has folded.
         stage.live.rows("SELECT wallet.fold_counters()")
         yield
     finally:
@@ -140,13 +141,14 @@ def movement_by_hand(stage: Stage) -> Iterator[None]:
                 "AND b.player_id = %s AND b.account = %s",
                 [stage.holder.player_id, ACCOUNT],
             )
-            # As after a restore, the running sums are made anew from all entries that are left.
+            # With another restore epoch, as after a restore, this fold computes all running sums
+            # again.
             connection.execute("SELECT wallet.fold_counters()")
 
 
 @contextmanager
 def unguarded(live: Live) -> Iterator[Connection]:
-    """Give the superuser one transaction in which rows of the ledger may be changed."""
+    """A superuser's transaction in which the triggers that protect ledger rows are disabled."""
     with closing(live.superuser()) as connection, connection.transaction():
         tables = connection.execute(
             "SELECT inhrelid::regclass::text AS name FROM pg_inherits "

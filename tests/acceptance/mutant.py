@@ -17,10 +17,10 @@ STOP_SECONDS_MAX = 15.0
 
 
 class Mutant:
-    """The one copy of a process, replaced by one with a broken rule, the same port and secrets."""
+    """A process with a broken rule, in place of the only healthy copy, on the same port."""
 
     def __init__(self, live: Live, process: str) -> None:
-        """Stop the healthy one."""
+        """Save the environment variables of the healthy process, then stop that process."""
         self.process = process
         self._live = live
         (pid,) = live.pids(process)
@@ -33,7 +33,10 @@ class Mutant:
         live.driver.stop((process,), live.driver.fence())
 
     def run(self, rule: str, **variables: str) -> None:
-        """Start it with this rule broken and these variables added, in place of the one before."""
+        """Start the process with this broken rule and these extra environment variables.
+
+        Stops the process of the previous rule first.
+        """
         self.end()
         command = [sys.executable, "-m", "tests.acceptance.mutations", rule, self.process]
         environ = {**self._environ, **variables}
@@ -44,7 +47,7 @@ class Mutant:
         _await_ready(self._child, f"{self._live.driver.process_url(self.process)}/health", rule)
 
     def end(self) -> None:
-        """End it, if it runs."""
+        """Stop the process with the broken rule, if one runs."""
         child, self._child = self._child, None
         if child is not None:
             child.terminate()
@@ -59,7 +62,7 @@ class Mutant:
 
 @contextmanager
 def mutated(live: Live, process: str, rule: str = "none", **variables: str) -> Iterator[None]:
-    """Replace the one copy of `process` as long as the block lasts."""
+    """Run `process` with a broken rule until the block ends."""
     mutant = Mutant(live, process)
     try:
         mutant.run(rule, **variables)

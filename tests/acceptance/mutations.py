@@ -1,7 +1,8 @@
 """Runs a process of the runtime with rules that are broken on purpose.
 
-`python -m tests.acceptance.mutations 'RULE + RULE' PROCESS` swaps one named thing for each rule
-before the process imports what uses it. A name that is not there any more stops the start.
+`python -m tests.acceptance.mutations 'RULE + RULE' PROCESS` replaces one function or constant per
+rule, before the process imports the code that uses it. The start fails if the name to replace does
+not exist.
 """
 
 import sys
@@ -28,7 +29,7 @@ __all__ = (
 
 
 def no_rule_is_broken() -> None:
-    """The process differs by its environment alone."""
+    """Break no rule, for tests that only change environment variables."""
 
 
 MUTATIONS["none"] = no_rule_is_broken
@@ -37,12 +38,12 @@ MUTATIONS["none"] = no_rule_is_broken
 @broken("other code", "sql.code", "code_digest", "f" * 64)
 @broken("no code told", "sql.code", "code_digest", "")
 def the_process_was_started_from_other_files(digest: str, code_digest: Rule) -> str:
-    """They are not those that lie there now."""
+    """The process reports the digest of other code than the code on disk."""
     return digest
 
 
 def main(rule: str, process: str) -> int:
-    """Break the rules, then be the process."""
+    """Break the rules, then run the process and return its exit code."""
     for each in rule.split(" + "):
         MUTATIONS[each]()
     return int(import_module("wallet_runtime.__main__").main([process]))

@@ -1,4 +1,4 @@
-"""Broken rules of bets: who pays a stake, and where it and its winnings go."""
+"""Broken rules of bets: which account pays a stake, and where refunds and winnings go."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -24,7 +24,7 @@ def a_rollback_gives_everything_to_the_first_source(
 def a_bet_ends_by_what_the_player_holds_today(
     end: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """A settlement or rollback funds the bet anew, by the present balances."""
+    """A settlement or rollback computes the bet's funding again, from today's balances."""
     return _with_funding(
         end, request, command, state, pair, lambda bet: _funded_today(bet, state, pair)
     )
@@ -50,7 +50,7 @@ def bets_of_one_type_are_paid_by_the_rule_of_another(
 def money_of_other_games_pays_first(
     provider_type: str, authorize: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """Normal buckets of other games pay before the bet's own."""
+    """Normal buckets of other games pay before the buckets that the policy allows."""
     rule = pair.policy.funding[provider_type]
     foreign = [
         bucket.code
@@ -66,7 +66,7 @@ def money_of_other_games_pays_first(
 def withdrawable_money_pays_first(
     provider_type: str, authorize: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """It pays before anything else, whatever the policy says."""
+    """Withdrawable money pays before all other money, whatever the policy says."""
     rule = msgspec.structs.replace(pair.policy.funding[provider_type], withdrawable="first")
     rules = {**pair.policy.funding, provider_type: rule}
     return authorize(request, command, state, _with_rules(pair, rules))
@@ -76,7 +76,7 @@ def withdrawable_money_pays_first(
 def winnings_are_released_before_the_rolling_is_done(
     due: Rule, bet: Any, share: Any, part: int, state: Any
 ) -> Any:
-    """They go where they would go once it is done."""
+    """Winnings become withdrawable before the rolling is complete."""
     released = bet.policy_snapshot.destinations[share.account][1]
     return (type(share)(released, part),) if part else ()
 
@@ -94,17 +94,17 @@ def the_answer_does_not_say_what_paid(
 def a_bet_goes_back_before_its_wins(
     rollback: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """A settled bet is taken back although further wins were paid on it."""
+    """A settled bet is rolled back although further wins were paid on it."""
     return rollback(request, command, msgspec.structs.replace(state, further_wins=0), pair)
 
 
 def _with_funding(
     rule: Rule, request: Any, command: Any, state: Any, pair: Any, funding: Callable[[Any], Any]
 ) -> Any:
-    """Decide as if the stored breakdown of an open bet were another one.
+    """Decide as if the open bet had another funding breakdown.
 
-    The event tells the right one: a wrong one would stay, and reconciliation would find it for as
-    long as the platform lives.
+    The events keep the right breakdown. A wrong one would stay in the tables of the consumers, and
+    reconciliation would report it for the rest of the platform's life.
     """
     bet = state.authorization
     if bet is None or bet.state != "AUTHORIZED":

@@ -1,4 +1,4 @@
-"""Broken rules of what processes take from others: repeats, points, tokens and bodies."""
+"""Broken rules for requests: repeats, withdrawals in points, tokens and unknown fields."""
 
 import json
 from importlib import import_module
@@ -25,7 +25,7 @@ def a_repeat_reaches_the_wallet_as_a_new_bet(
     body: Any = None,
     **more: Any,
 ) -> Any:
-    """A provider's repeat goes on under another bet id and another request id."""
+    """A provider's repeated request is forwarded as a new bet with a new request id."""
     if path.endswith("/authorize") and call.request_id in _seen:
         other = {**body, "bet_id": str(uuid4())}
         return forward(client, call, process, method, path, other, request_id=str(uuid4()))
@@ -37,14 +37,14 @@ def a_repeat_reaches_the_wallet_as_a_new_bet(
 def points_are_withdrawn_as_money(
     move: Rule, context: Any, call: Any, path: str, amount: str, currency: str, further: Any
 ) -> Any:
-    """A withdrawal in points is taken for one in the player's own money."""
+    """A withdrawal in points is treated as a withdrawal in EUR."""
     taken_for = "EUR" if currency == POINTS_CURRENCY else currency
     return move(context, call, path, amount, taken_for, further)
 
 
 @broken("any token will do", "wallet_runtime.plumbing.http.auth", "internal")
 def any_token_will_do(internal: Rule, settings: Settings, attempt: Any) -> Any:
-    """Internal routes admit who shows any token, as one that all share would be shown."""
+    """Internal routes accept any token, as if all services shared one."""
     auth = import_module("wallet_runtime.plumbing.http.auth")
     if not attempt.headers.get("X-Internal-Service-Token"):
         raise auth.Unauthorized
@@ -55,7 +55,7 @@ def any_token_will_do(internal: Rule, settings: Settings, attempt: Any) -> Any:
 def fields_that_nobody_knows_are_dropped(
     parse: Rule, raw: bytes, content_type: Any, shape: Any
 ) -> Any:
-    """The body is read as if they had not been said."""
+    """Unknown fields of a body are dropped instead of refused."""
     known: tuple[str, ...] = getattr(shape, "__struct_fields__", ())
     said = json.loads(raw) if known else None
     if said:

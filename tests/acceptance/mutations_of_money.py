@@ -15,7 +15,7 @@ replace = msgspec.structs.replace
 
 @broken("release missing", "wallet_runtime.wallet.domain.rolling", "complete")
 def a_completed_rolling_releases_nothing(complete: Rule, *given: Any) -> Any:
-    """The rolling is closed, and its bucket keeps the money."""
+    """The rolling completes, but its money stays in the bucket."""
     return replace(complete(*given), legs=(), transfers=())
 
 
@@ -23,7 +23,7 @@ def a_completed_rolling_releases_nothing(complete: Rule, *given: Any) -> Any:
 def a_deposit_to_cash_stays_pending(
     deposit: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """It is credited where no withdrawal reaches it."""
+    """A deposit to cash is credited to pending cash, which cannot be withdrawn."""
     decision = deposit(request, command, state, pair)
     if command.bucket is not None:
         return decision
@@ -36,25 +36,25 @@ def a_deposit_to_cash_stays_pending(
 
 @broken("paid without moving", CASH, "mark_paid")
 def a_withdrawal_is_paid_without_moving(mark_paid: Rule, *given: Any) -> Any:
-    """It is marked as paid, and its money stays pending."""
+    """A withdrawal is marked as paid, but its money stays in pending cash."""
     return replace(mark_paid(*given), legs=())
 
 
 @broken("cash that goes into a bucket owes nothing", CASH, "to_bucket")
 def cash_that_goes_into_a_bucket_owes_nothing(to_bucket: Rule, *given: Any) -> Any:
-    """Nothing has to be turned over for it."""
+    """Money that moves from cash into a bucket opens no rolling."""
     return replace(to_bucket(*given), obligations_opened=(), events=())
 
 
 @broken("a lapsed rolling locks nothing", "wallet_runtime.wallet.domain.locks", "lock_share")
 def a_lapsed_rolling_locks_nothing(lock_share: Rule, *given: Any) -> Any:
-    """Its money is as free as before."""
+    """A rolling lapses without locking its money."""
     return ()
 
 
 @broken("a reversed win stays paid", "wallet_runtime.wallet.domain.wins", "reverse")
 def a_reversed_win_stays_paid(reverse: Rule, *given: Any) -> Any:
-    """The reversal of a win is answered and moves nothing."""
+    """The reversal of a win is accepted but moves no money."""
     return replace(reverse(*given), legs=(), win=None, locks=(), events=())
 
 
@@ -66,7 +66,7 @@ def a_snapshot_names_no_topology_version(snapshot: Rule, *given: Any) -> Any:
 
 @broken("repeat refused", MONEY, "replay")
 def a_repeat_is_refused(replay: Rule, request: Any, stored: Any) -> Any:
-    """A request that comes twice is answered as if its payload had changed."""
+    """A repeated request is refused as if its payload had changed."""
     raise import_module("wallet_runtime.plumbing.errors").PayloadMismatch
 
 

@@ -34,7 +34,7 @@ def a_player_who_owes_turnover_gets_no_other_bonus(
 @broken("bonus brings no rolling", BONUS, "require_turnover", BONUS)
 @broken("points bring no rolling", POINTS, "require_turnover", POINTS)
 def money_comes_without_a_rolling(module: str, require_turnover: Rule, *given: Any) -> Any:
-    """Nothing has to be turned over for it."""
+    """Granted money requires no turnover."""
     return import_module(module).Required()
 
 
@@ -43,7 +43,7 @@ def money_comes_without_a_rolling(module: str, require_turnover: Rule, *given: A
 def transferred_money_leaves_its_turnover_behind(
     provider_type: str, carry: Rule, request: Any, pair: Any, target: Any, owed: Any, *amounts: int
 ) -> Any:
-    """Money goes to the bucket of these games, and its turnover stays where it was."""
+    """Money moves to the bucket of these games, but its open turnover stays in the old bucket."""
     left = () if provider_type in target.provider_types else owed
     return carry(request, pair, target, left, *amounts)
 
@@ -52,7 +52,7 @@ def transferred_money_leaves_its_turnover_behind(
 def a_legacy_alias_is_a_transfer(
     legacy_transfer: Rule, request: Any, command: Any, state: Any, pair: Any
 ) -> Any:
-    """It is one where there is nowhere to go, too."""
+    """A legacy transfer is executed even if both of its sides are the same bucket."""
     transfers = import_module(TRANSFERS)
     other = "casino" if command.from_side == "sports" else "sports"
     ends = (transfers._normal(pair.topology, side).code for side in (command.from_side, other))

@@ -1,4 +1,4 @@
-"""Broken rules of rolling_worker: what a rolling asks for, and which bets count toward it."""
+"""Broken rules of rolling_worker: the turnover of a rolling, and which bets count toward it."""
 
 import dataclasses
 from typing import Any
@@ -22,7 +22,7 @@ def bets_of_one_type_count_toward_no_rolling(
 def a_bet_counts_toward_every_rolling_of_its_currency(
     is_fed_by: Rule, rolling: Any, bet: Any, share: Any
 ) -> bool:
-    """Whatever bucket paid."""
+    """A bet counts toward a rolling whatever bucket paid its stake."""
     return bool(bet.currency == rolling.currency)
 
 
@@ -34,5 +34,5 @@ def a_rolling_asks_for_half_the_turnover(open_rolling: Rule, *given: Any, **more
 
 @broken("inherited turnover a unit too much", ROLLINGS, "hand_on")
 def a_part_takes_a_unit_too_much_along(hand_on: Rule, *given: Any) -> Any:
-    """A part of a rolling takes more turnover along than its part of the balance."""
+    """Each part of a split rolling carries one unit too much turnover."""
     return tuple(dataclasses.replace(part, turnover=part.turnover + 1) for part in hand_on(*given))

@@ -1,4 +1,4 @@
-"""Recorded evidence for gates on a live platform, and faults planted in it."""
+"""Recorded evidence for the gates on a live platform, and faults in that evidence."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ LOCK_TAKEN = (
 
 @dataclass(frozen=True)
 class Stage:
-    """The live platform, this commit's results and rollout, and a player with sports money."""
+    """A live platform, the commit's results, the rollout's run id, and a player with money."""
 
     live: Live
     results: SealedResults
@@ -33,7 +33,7 @@ Plant = Callable[[Stage], AbstractContextManager[object]]
 
 @contextmanager
 def no_result(stage: Stage) -> Iterator[None]:
-    """Forget the result of the tests."""
+    """Delete the recorded result of the tests."""
     stage.results.record(TESTS, passed=True).unlink()
     yield
     stage.results.record(TESTS, passed=True)
@@ -41,7 +41,7 @@ def no_result(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def failing_result(stage: Stage) -> Iterator[None]:
-    """Have the result of the tests be a failure."""
+    """Record that the tests failed."""
     stage.results.record(TESTS, passed=False)
     yield
     stage.results.record(TESTS, passed=True)
@@ -49,7 +49,7 @@ def failing_result(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def hand_written_result(stage: Stage) -> Iterator[None]:
-    """Write that the tests passed, without their seal."""
+    """Write a result file by hand that says the tests passed, without a seal."""
     path = stage.results.record(TESTS, passed=True)
     path.write_text(json.dumps({"passed": True, "recorded_at": datetime.now(UTC).isoformat()}))
     yield
@@ -58,7 +58,10 @@ def hand_written_result(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def newer_flows(stage: Stage, *, passed: bool, anchored: bool) -> Iterator[None]:
-    """Add the journal of a newer rollout, which took the lock and was anchored, or not."""
+    """Add the journal of a newer rollout whose flows passed or failed.
+
+    With `anchored`, `control` also holds the lock entry and the anchor of that rollout.
+    """
     run_id, now = new_run_id(), datetime.now(UTC).isoformat()
     lines = [{**line, "run": run_id, "time": now} for line in stage.live.journal(stage.rollout)]
     for line in lines:

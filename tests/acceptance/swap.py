@@ -1,4 +1,4 @@
-"""The act that every mutation is made of: something wrong takes the place of what is right."""
+"""Registers mutations: each replaces a function or constant of the runtime by a wrong one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import Any
 
 Rule = Callable[..., Any]
-# By the name of the broken rule.
+# {name of a broken rule: the function that breaks it}
 MUTATIONS: dict[str, Callable[[], None]] = {}
 
 
 def swap(module: str, name: str, make: Callable[[Any], Any]) -> None:
-    """Put what `make` makes of a module's thing, or of a class's (`Class.name`), in its place."""
+    """Replace `name` of a module (or `Class.name`) by the result of `make(old value)`."""
     owner: Any = import_module(module)
     *classes, last = name.split(".")
     for each in classes:
@@ -20,9 +20,9 @@ def swap(module: str, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def broken(rule: str, module: str, name: str, *given: object) -> Callable[[Rule], Rule]:
-    """Register a function as a mutation: it is called instead of `name`.
+    """Register the decorated function as a mutation that is called instead of `name`.
 
-    It is passed `given`, then the right function, then the arguments of the call.
+    Its arguments are `given`, the right function, and the arguments of the call.
     """
 
     def register(wrong: Rule) -> Rule:
