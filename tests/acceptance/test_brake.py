@@ -1,7 +1,8 @@
-"""The brake (K2, K4): it works whatever goes on, and the level is in force once that is said.
+"""The brake (K2, K4): a freeze works under every disturbance, and its reported level is true.
 
-`RUBYOPS_FREEZES=200 pytest tests/acceptance/test_brake.py` plays the whole campaign; the test run
-plays each disturbance that must not hold a freeze up, and each that does in a test of its own.
+`RUBYOPS_FREEZES=200 pytest tests/acceptance/test_brake.py` plays the whole campaign. The normal
+test run plays each disturbance that must not delay a freeze once, and each that may in its own
+test.
 """
 
 import itertools
@@ -38,7 +39,7 @@ def freezes() -> int:
 
 @contextmanager
 def session(live: Live, statement: str) -> Iterator[psycopg.Connection[Any]]:
-    """Hold locks in an open transaction of a person's own session."""
+    """Run a statement in an open transaction of a person's session, which keeps its locks."""
     dsn = live.driver.dsn(SUPERUSER, "platform")
     held = psycopg.connect(dsn, application_name="a-person")
     try:
@@ -50,7 +51,7 @@ def session(live: Live, statement: str) -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def repeated(work: Callable[[], object]) -> Iterator[None]:
-    """Do some work again and again in the background."""
+    """Repeat `work` in a thread until the block ends."""
     ending = threading.Event()
 
     def go() -> None:
@@ -88,7 +89,7 @@ def dump(live: Live) -> Iterator[None]:
 
 @contextmanager
 def a_run(live: Live) -> Iterator[None]:
-    """A run that holds the lock, stopped in front of one of its steps."""
+    """A run that holds the run lock, paused before one of its steps."""
     with live.paused_before("reconcile", "run", "verify"):
         yield
 
@@ -101,7 +102,7 @@ def killed(live: Live, process: str) -> Iterator[None]:
 
 
 def in_pieces(live: Live) -> AbstractContextManager[Any]:
-    """A short lock on a table that every money command needs, again and again."""
+    """Lock a table that every money command needs, again and again, for 0.3 seconds each time."""
 
     def lock() -> None:
         with session(live, "LOCK TABLE wallet.wallet_player IN ACCESS EXCLUSIVE MODE"):
@@ -110,7 +111,7 @@ def in_pieces(live: Live) -> AbstractContextManager[Any]:
     return repeated(lock)
 
 
-# Disturbances under which the freeze must be in force.
+# Disturbances that must not delay a freeze.
 DISTURBANCES: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
     "money commands alone": lambda live: nullcontext(),
     "a run that holds the lock": a_run,
@@ -120,7 +121,8 @@ DISTURBANCES: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
     "a killed service": lambda live: killed(live, "wallet_service"),
     "a killed gateway": lambda live: killed(live, "gateway"),
 }
-# Sessions that hold the fence row: each must be named, and the freeze gets through when it ends.
+# Statements by which a session locks the fence row. The freeze must name the session, and must come
+# into force when the session ends.
 HOLDERS = {
     "a row lock": "SELECT * FROM wallet.wallet_gate FOR SHARE",
     "a row lock for update": "SELECT * FROM wallet.wallet_gate FOR UPDATE",
@@ -128,7 +130,7 @@ HOLDERS = {
     "a row share lock": "LOCK TABLE wallet.wallet_gate IN ROW SHARE MODE",
     "an access exclusive lock": "LOCK TABLE wallet.wallet_gate IN ACCESS EXCLUSIVE MODE",
 }
-# Disturbances that may hold a freeze up: until the word changes to the level, it is `freezing`.
+# Disturbances that may delay a freeze. Until its level is in force, the report must say `freezing`.
 HOLDING_UP: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
     "a row lock": lambda live: session(live, HOLDERS["a row lock"]),
     "a table lock": lambda live: session(live, HOLDERS["an access exclusive lock"]),
@@ -139,7 +141,7 @@ HOLDING_UP: dict[str, Callable[[Live], AbstractContextManager[Any]]] = {
 
 @dataclass(frozen=True)
 class Frozen:
-    """How a freeze went: its answer, when it was asked for and when its word came."""
+    """The answer of a freeze, with the times at which the freeze began and was answered."""
 
     answer: Answer
     asked_at: float
@@ -153,7 +155,7 @@ def freeze(live: Live, level: str = "ingress") -> Frozen:
 
 
 def open_by_hand(live: Live) -> None:
-    """Open money past every guard: this test is not about the thaw."""
+    """Open money by SQL, because these tests are not about the thaw."""
     live.rows("DELETE FROM control.freeze_layer RETURNING 1", database="control")
     row = live.one(
         "UPDATE control.freeze_state SET level = 'open', epoch = epoch + 1 RETURNING epoch",
@@ -176,7 +178,7 @@ def opened(live: Live) -> Iterator[None]:
 
 
 def said(live: Live) -> str:
-    """The word of `status` for what is in force."""
+    """The freeze state that `status` reports."""
     rows = {row["id"]: row for row in live.run("status").body["results"]}
     return str(rows["freeze"]["details"]["in_force"])
 
@@ -206,13 +208,13 @@ def test_no_command_that_is_forbidden_passes_once_the_freeze_is_said(live: Live)
             word_at = time.monotonic() if frozen.answer.code else frozen.word_at
             assert crowd.accepted_since(word_at) == 0, told
             open_by_hand(live)
-            # The crowd goes on, so there are always events on their way.
+            # The crowd keeps making deposits, so do not wait until all events are delivered.
             wait_until(live.is_green, "every copy is well and open", 0.1)
             crowd.await_accepted(time.monotonic())
 
 
 def start_and_read_until(live: Live, wanted: str) -> Forked:
-    """Start a freeze and read what it tells until somebody is named."""
+    """Start a freeze and read its stderr until `wanted` appears."""
     process = live.start("freeze", "--reason", "the brake")
     told = ""
     assert process.stderr is not None
@@ -243,7 +245,7 @@ def test_a_freeze_that_gave_up_is_finished_by_the_platform(live: Live) -> None:
         crowd.await_accepted(0)
         frozen = freeze(live)
         assert (frozen.answer.code, frozen.answer.body["freeze"]) == (8, "freezing")
-        # New business is refused meanwhile, though the fence row could not be written.
+        # The services refuse new money commands although the fence row could not be written.
         assert crowd.accepted_since(frozen.word_at) == 0
         assert said(live) == "freezing"
     wait_until(lambda: said(live) == "ingress", "the platform finishes the freeze by itself")
@@ -282,7 +284,7 @@ def test_the_metric_tells_the_word_that_status_tells(live: Live) -> None:
 
     wait_until(lambda: both_say("open"), "both say open")
     with live.stopped("gateway"):
-        # The freeze waits for the copy that stands still; both are asked while it does.
+        # While the freeze waits for the suspended gateway, both reports must say `freezing`.
         freezing = live.start("freeze", "--level", "sealed", "--reason", "a test")
         wait_until(lambda: both_say("freezing"), "both say freezing")
         assert finish(freezing).code == 8

@@ -1,8 +1,7 @@
-"""The price of asking rubyops for help or for the end of a word.
+"""The cost of rubyops' help and shell completion, and of its imports.
 
-No driver is imported, and little more CPU time than click takes.
-
-A freeze imports the driver of PostgreSQL and no other: it has to be in force within a second.
+Help and completion import no driver, and take little more CPU time than click alone. A freeze must
+be in force within a second, so it imports no driver but PostgreSQL's.
 """
 
 import os
@@ -17,20 +16,20 @@ import pytest
 from rubyops.config import CHECKOUT
 
 DRIVERS = {"psycopg", "psycopg_pool", "redis", "httpx", "sqlalchemy", "alembic", "supervisor"}
-# The only bound on time in the tests: a ratio of two measurements of one machine in one minute.
+# The only limit on time in the tests. It is a ratio of two measurements on the same machine.
 CPU_TIMES_MAX = 3.0
 MEASUREMENTS = 9
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)
 
 
 class Asked(NamedTuple):
-    """One question to rubyops: its words, or the words that a shell wants completed."""
+    """A rubyops command line, or the words that a shell wants completed."""
 
     words: tuple[str, ...] = ()
     completing: str = ""
 
     def environ(self) -> dict[str, str]:
-        """The variables that a shell sets when it wants the last of some words completed."""
+        """The environment, with the variables by which a shell requests a completion."""
         if not self.completing:
             return dict(os.environ)
         wanted = {
@@ -78,7 +77,7 @@ def test_cpu_time_is_near_that_of_importing_click(asked: Asked) -> None:
 
 
 def imports_of(*words: str, environ: dict[str, str]) -> tuple[set[str], str]:
-    """Name the packages that one Python process imported, and return its output."""
+    """Run Python; return the names of the packages that it imported, and its output."""
     command = [sys.executable, "-X", "importtime", *words]
     done = subprocess.run(
         command, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=True
@@ -87,7 +86,7 @@ def imports_of(*words: str, environ: dict[str, str]) -> tuple[set[str], str]:
 
 
 def cpu_seconds(asked: Asked, *words: str) -> float:
-    """Return the user and system time that one Python process took."""
+    """Run Python; return the CPU seconds (user and system) that it took."""
     process = subprocess.Popen(
         [sys.executable, *words], env=asked.environ(), cwd=CHECKOUT, stdout=subprocess.DEVNULL
     )

@@ -1,6 +1,6 @@
-"""`--dry-run` of the four lines that users live on writes nothing but its own journal.
+"""`--dry-run` of the four main commands writes nothing but its own journal.
 
-Everybody's account says so, and a planted write shows.
+A comparison of all stored data and PostgreSQL's log show this. A planted write is detected.
 """
 
 import json
@@ -21,8 +21,8 @@ from tests.alone import taking_ports
 
 pytestmark = [pytest.mark.slow]
 CANDIDATE = 2
-# Each line, the environment it acts on here, and how it ends. Some parts of the gate can decide
-# only by writing.
+# Each command, its environment and its exit code. The gate exits with 5, because some of its checks
+# can decide only by writing.
 LINES = [
     pytest.param(("rollout", "staging"), "staging", 0, id="rollout staging"),
     pytest.param(("rollback", "--tier", "2"), "local", 0, id="rollback --tier 2"),
@@ -30,8 +30,8 @@ LINES = [
     pytest.param(("gate",), "local", 5, id="gate"),
 ]
 EACH_LINE = pytest.mark.parametrize(("words", "name", "code"), LINES)
-# A reading of the freeze state as the SELECT-only role, which every dry-run begins with, runs this
-# function.
+# Every dry-run first reads the freeze state as the SELECT-only role. The row policy below makes
+# this read call the planted function.
 PLANT = """
     CREATE EXTENSION dblink;
     CREATE TABLE control.planted (at timestamptz);
@@ -73,7 +73,7 @@ def staging(home: Home) -> Iterator[Live]:
 
 @pytest.fixture
 def environments(live: Live, staging: Live) -> dict[str, Live]:
-    """Both environments, quiet; the local one under the candidate, with money."""
+    """Both environments without pending events; the local one has money under the candidate."""
     player = live.player()
     assert live.deposit(player, "10.00", "SPORTS_NORMAL").status_code == 200
     live.activate(CANDIDATE)
@@ -163,7 +163,7 @@ def test_planted_write_past_the_reader_fails_the_comparison(
 
 
 def rehearse(live: Live, home: Home, empty: Path, *words: str) -> Answer:
-    """Dry-run a line with one empty folder as its home, for temporary files and to work in."""
+    """Dry-run a command with the empty folder as HOME, temporary and working directory."""
     command = [
         sys.executable,
         "-m",
@@ -196,7 +196,7 @@ def rehearse(live: Live, home: Home, empty: Path, *words: str) -> Answer:
 
 @contextmanager
 def planted(live: Live, body: str) -> Iterator[None]:
-    """Have the SELECT-only role's look at the freeze state run these statements, too."""
+    """Run `body` whenever the SELECT-only role reads the freeze state, until the block ends."""
     with live.superuser("control") as connection:
         connection.execute(PLANT.format(body=body).encode())
         try:

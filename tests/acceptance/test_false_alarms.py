@@ -1,8 +1,6 @@
-"""No false alarm: on two copies of everything, no cycle suspects a record under traffic.
+"""Under traffic on two copies of each process, reconciliation and lost-event checks stay silent.
 
-No event is taken for lost either.
-
-`RUBYOPS_TRAFFIC_SECONDS=1800` plays for half an hour; the test run plays for fifteen seconds.
+`RUBYOPS_TRAFFIC_SECONDS=1800` plays for half an hour. The normal test run plays 15 seconds.
 """
 
 import os
@@ -29,8 +27,9 @@ SECONDS = float(os.environ.get("RUBYOPS_TRAFFIC_SECONDS", "15"))
 MODES = ("incremental", "rotation", "full", "hashes")
 LOOK_SECONDS = 0.5
 LATE_SECONDS = 60.0
-REST_SECONDS = SECONDS / 100  # between two rounds of cycles, and of flows
-# Gates try what is refused, the forced cycle is the test's own, no rolling lapses soon enough.
+REST_SECONDS = SECONDS / 100  # pause between two rounds of cycles, and of flows
+# Left out: gate flows, because their writes are refused; reconciliation, because the test forces it
+# itself; expired-obligation, because no rolling lapses during the test.
 LEFT_OUT = ("GATE-", "reconciliation", "expired-obligation")
 MONEY = [
     name
@@ -44,7 +43,7 @@ SET_ASIDE = "SELECT count(*) AS number FROM rolling.rolling_dead_letter"
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """A folder of its own: the worker's may hold a staging environment that another test used."""
+    """A home for this module: another test may have used the worker's staging environment."""
     made = Home()
     yield made
     made.remove()
@@ -65,7 +64,7 @@ def staging(home: Home) -> Iterator[Live]:
 
 
 def cycle(live: Live, mode: str) -> dict[str, Any]:
-    """Force a cycle of reconciliation and give its figures."""
+    """Force a reconciliation cycle and return its figures."""
     answer = live.as_operator(
         WALLET_SERVICE, "POST", "/internal/wallet/v2/reconciliation/run", {"mode": mode}
     )
@@ -74,7 +73,7 @@ def cycle(live: Live, mode: str) -> dict[str, Any]:
 
 
 def suspected(cycles: list[dict[str, Any]]) -> list[object]:
-    """Give the samples of every cycle that found something."""
+    """The samples of every cycle that reported a drift or a break of conservation."""
     return [
         found["samples"]
         for found in cycles
@@ -84,9 +83,9 @@ def suspected(cycles: list[dict[str, Any]]) -> list[object]:
 
 @contextmanager
 def flows_under_way(live: Live, home: Home) -> Iterator[list[dict[str, str]]]:
-    """Play every flow of money again and again as long as the block lasts.
+    """Play every money flow in rounds until the block ends.
 
-    Gives what each round said was red.
+    Yields a list with {failed flow: message} of each round.
     """
     ending, said = threading.Event(), list[dict[str, str]]()
 
@@ -106,7 +105,7 @@ def flows_under_way(live: Live, home: Home) -> Iterator[list[dict[str, str]]]:
 
 @contextmanager
 def alarms_noted(live: Live) -> Iterator[Counter[tuple[object, ...]]]:
-    """Note each copy that says it is not ready, as long as the block lasts."""
+    """Count the heartbeats that say a copy is not ready, until the block ends."""
     ending, unwell = threading.Event(), Counter[tuple[object, ...]]()
 
     def look() -> None:
@@ -124,16 +123,16 @@ def alarms_noted(live: Live) -> Iterator[Counter[tuple[object, ...]]]:
 
 
 def each_succeeded(traffic: Traffic) -> bool:
-    """Whether every kind of act was answered with 200 at least once."""
+    """Whether each kind of action was answered with 200 at least once."""
     return all(traffic.counted(action)[200] for action in ACTIONS)
 
 
 def test_nothing_is_suspected_under_traffic(staging: Live, home: Home) -> None:
     staging.settle_down()
-    # The players of half an hour take their time, so that events keep pace on any machine.
+    # A longer test sends requests at a lower rate, so that any machine can deliver the events.
     traffic, cycles = Traffic(staging, max(0.02, SECONDS / 10_000)), list[dict[str, Any]]()
     until = time.monotonic() + SECONDS
-    # A busy machine plays few acts in the time, and some are refused until others have succeeded.
+    # A busy machine needs more time until each kind of action has succeeded once.
     longest = until + LATE_SECONDS
     with (
         alarms_noted(staging) as unwell,

@@ -1,4 +1,4 @@
-"""Flows on the split topology: all pass, and a broken rule turns its own flows red."""
+"""On the split topology all flows pass, and each broken rule makes its own flows fail."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ from wallet_runtime.contract.documents import RUBY_SPLIT_V1
 from wallet_runtime.contract.providers import LIVE, SLOTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
-# The account whose bets lose their ledger rows, and the flows that must notice.
+# Each bucket whose bets lose their ledger rows, and the flows that must then fail.
 LOST = (("SPORTS_NORMAL", SPORTS_MONEY), ("CASINO_NORMAL", CASINO_MONEY))
 
 
@@ -62,7 +62,7 @@ def test_flow_12_follows_whatever_the_policy_configures(
 
 
 def test_money_whose_rolling_lapsed_stays_locked(stage: Stage) -> None:
-    """Where rollings lapse the flow passes, and a rule that locks nothing turns it red."""
+    """The flow of lapsed rollings passes, and fails under a rule that locks no money."""
     assert_a_lapse_is_noticed(stage)
 
 

@@ -1,4 +1,4 @@
-"""Flows on the unified topology: all pass, and a broken rule turns its own flows red."""
+"""On the unified topology all flows pass, and each broken rule makes its own flows fail."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from tests.acceptance.flow_stage import (
 from wallet_runtime.contract.documents import RUBY_UNIFIED_V1
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
-# The account whose bets lose their ledger rows, and the flows that must notice.
+# Each bucket whose bets lose their ledger rows, and the flows that must then fail.
 LOST = (("NORMAL", tuple(name for name in WITH_BETS if name not in ("FLOW-4", *COUPONS))),)
 
 
@@ -41,7 +41,7 @@ def test_unified_flows_notice_a_broken_rule(stage: Stage, fault: Fault) -> None:
 
 
 def test_money_whose_rolling_lapsed_stays_locked(stage: Stage) -> None:
-    """Where rollings lapse the flow passes, and a rule that locks nothing turns it red."""
+    """The flow of lapsed rollings passes, and fails under a rule that locks no money."""
     assert_a_lapse_is_noticed(stage)
 
 

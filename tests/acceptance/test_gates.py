@@ -1,7 +1,7 @@
-"""Each built release gate is green on a healthy platform, and alone turns red under its own fault.
+"""Each built release gate passes on a healthy platform, and fails alone under its own fault.
 
-The faults are planted on live services. No two of one gate follow one another, so that the run that
-shows a gate red also shows the one before green again.
+Faults are planted on live services. Two neighbouring faults concern different gates, so that each
+run also shows that the gate of the previous fault passes again.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ HEALTHY = {
 
 @pytest.fixture(scope="module")
 def rollout(platform: Live) -> str:
-    """The run that proved the flows, newer than what other tests did to the platform."""
+    """The run id of a new rollout on the open platform; the gates read its recorded flows."""
     platform.make_open()
     return platform.done("rollout", "local", "--keep-up").run_id
 
 
 @pytest.fixture
 def stage(rollout: str, live: Live, home: Home) -> Stage:
-    """A healthy platform on which every built gate can be green."""
+    """A healthy platform on which every built gate can pass."""
     made = Stage(live, results_of(home.folder), rollout, live.player())
     made.results.record(TESTS, passed=True)
     for amount in ("30.00", "20.00"):
@@ -46,9 +46,9 @@ def stage(rollout: str, live: Live, home: Home) -> Stage:
 
 
 def spread(faults: Sequence[Fault]) -> list[Fault]:
-    """Order faults so that neighbours turn different gates.
+    """Order the faults so that two neighbours concern different gates.
 
-    Of those that most of the others may not follow, first.
+    Of the possible faults, the one that conflicts with most remaining faults comes first.
     """
     left, ordered = list(faults), list[Fault]()
     while left:

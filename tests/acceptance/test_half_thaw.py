@@ -1,4 +1,4 @@
-"""A thaw that was stopped half-way never opens money on a state that nobody verified (K4, K18)."""
+"""A thaw that stopped half-way never opens money on an unverified state (K4, K18)."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FENCE_LOCK = "LOCK TABLE wallet.wallet_fence IN ACCESS EXCLUSIVE MODE"
 
 
 def levels(live: Live) -> tuple[str, str]:
-    """The level that `control` wants, and that of the fence row."""
+    """The freeze level in `control`, and the level in the fence row."""
     return live.level(), live.gate()["freeze_level"]
 
 
@@ -29,7 +29,7 @@ def verified(live: Live) -> Live:
 
 @pytest.fixture
 def half_thawed(verified: Live) -> Iterator[Live]:
-    """`control` has lifted the freeze, and a session keeps the fence row from being lowered."""
+    """A platform that is open in `control`, while a locked fence row kept the level `sealed`."""
     live = verified
     with live.paused_before("thaw", "thaw") as run, session(live, ROW_LOCK):
         answer = run.go_on()

@@ -1,6 +1,6 @@
-"""rubyops is killed before each effect of the tier 2 rollback (fault 36).
+"""rubyops is killed before each effect of the tier 2 rollback, and resumes (fault 36).
 
-Its intent is on the disk by then, or is not.
+The kill comes before or after the effect's intent is written to the journal.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""A running platform whose driver does not answer is not taken for one that is stopped."""
+"""A running platform whose driver does not answer is not treated as stopped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
 @contextmanager
 def socket_gone(live: Live) -> Iterator[Path]:
-    """Take the supervisor's socket away from under its programs; they run on."""
+    """Rename the supervisor's socket, so that the driver gets no answer; its processes run on."""
     there = live.environment.home / "supervisor" / "supervisor.sock"
     away = there.with_suffix(".away")
     there.rename(away)

@@ -1,4 +1,4 @@
-"""A copy that loaded an edit, which was taken back since, does not stay behind `rubyops up`."""
+"""`rubyops up` restarts a copy that loaded an edit which was taken back since."""
 
 import shutil
 import subprocess
@@ -21,10 +21,10 @@ FOLDERS = ("checks", "commands", "playbooks", "rubyops", "sql", "wallet_runtime"
 
 
 class Edited(Live):
-    """A platform that is run from a checkout of the test's own."""
+    """A platform that runs from the test's own checkout."""
 
     def __init__(self, home: Home) -> None:
-        """Copy the checkout to where PostgreSQL's user can pass through."""
+        """Copy the checkout to a folder that PostgreSQL's own user can enter."""
         super().__init__(home, "local")
         self.checkout = home.folder / "checkout"
         for name in FOLDERS:
@@ -33,11 +33,11 @@ class Edited(Live):
 
     @property
     def edit(self) -> Path:
-        """A file whose presence is other code."""
+        """The path of an extra file, whose presence makes the checkout other code."""
         return self.checkout / "wallet_runtime" / "edit.py"
 
     def line(self, *words: str) -> Answer:
-        """Run one line of the checkout's rubyops, which must end well."""
+        """Run a command of the copied rubyops that must exit with 0."""
         command = [sys.executable, "-m", "rubyops", *words, "-e", self.name, "--output", "json"]
         process = subprocess.Popen(
             command,
@@ -65,7 +65,7 @@ class Edited(Live):
 
 @pytest.fixture
 def edited() -> Iterator[Edited]:
-    """A platform of its own."""
+    """A platform that runs from its own checkout."""
     home = Home()
     made = Edited(home)
     yield made

@@ -1,11 +1,10 @@
-"""PostgreSQL or Redis away for a while, under traffic.
+"""Every process recovers after an outage of PostgreSQL or Redis, and no deposit is lost.
 
-Every process is green again by itself, and nothing is lost or doubled.
-
-The servers are reached by wires that break as a stopped server does, as one that stands still, and
-as a network that lost its connections. `RUBYOPS_OUTAGES=all` plays every outage, the short ones
-three times and ten minutes of each kind once, which takes about 40 minutes with `-n 3 --dist
-worksteal`; the test run plays two.
+The services reach the servers through TCP proxies (`tests/wire.py`). A proxy can fail like a
+stopped server, like a suspended one, or like a network that lost its connections.
+`RUBYOPS_OUTAGES=all` plays every outage: the short ones three times, and ten minutes of each kind
+once. That takes about 40 minutes with `-n 3 --dist worksteal`. The normal test run plays two
+outages.
 """
 
 import json
@@ -47,7 +46,7 @@ DEPOSITS = "SELECT count(*) AS number FROM wallet.ledger_transactions WHERE type
 
 @dataclass(frozen=True)
 class Wired:
-    """A platform, and the wires to its servers."""
+    """A platform, and the TCP proxies between its processes and its servers."""
 
     live: Live
     wires: dict[str, Wire]
@@ -55,7 +54,7 @@ class Wired:
 
 @pytest.fixture(scope="module")
 def wired() -> Iterator[Wired]:
-    """A platform of its own behind two wires, with the split pair active."""
+    """A new platform behind two TCP proxies, with the split pair active."""
     home = Home()
     with ExitStack() as stack:
         stack.callback(home.remove)
@@ -105,8 +104,8 @@ def test_everything_heals_by_itself(
     live, line = wired.live, wired.wires[server]
     live.settle_down()
     before, pids = live.one(DEPOSITS)["number"], {copy.pid for copy in live.driver.copies()}
-    # Deposits go on while Redis is away: the longer, the fewer a second, so that their events are
-    # through within the time to settle.
+    # Deposits continue during the outage. A longer outage gets a lower rate of deposits, so that
+    # their events are delivered within the time limit of `settle_down`.
     with Crowd(live, pause_seconds=max(0.01, seconds / 600)).at_work() as crowd:
         crowd.await_accepted(0)
         line.break_by(fault)
@@ -121,6 +120,7 @@ def test_everything_heals_by_itself(
     assert green < GREEN_SECONDS_MAX
     assert {copy.pid for copy in live.driver.copies()} == pids, "nothing was restarted"
     assert live.rows(UNSOUND) == []
-    # A 503 may come of a connection lost in a commit: its sender repeats it to learn the outcome.
+    # A request whose connection broke during the commit gets a 503, though its deposit may be
+    # stored.
     accepted = [status for _, _, status in crowd.asked].count(200)
     assert accepted <= live.one(DEPOSITS)["number"] - before <= len(crowd.asked)

@@ -1,4 +1,4 @@
-"""The rollout on this machine proves that all is well, and finds what is not (LOC, SMK, FLOW)."""
+"""The local rollout passes on a healthy platform and finds planted faults (LOC, SMK, FLOW)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -84,7 +84,8 @@ def test_worker_that_stands_still_fails_forward_progress(live: Live, worker: str
     with live.stopped(worker):
         answer = live.run(*ROLLOUT)
     (failed,) = [row for row in answer.body["results"] if row["status"] == "failed"]
-    # Where the worker has been silent for long enough already, starting the platform waits for it.
+    # If the worker was already silent for long enough, the step that starts the platform waits for
+    # it and fails.
     assert (answer.code, failed["covers"]) in [(5, ["LOC-5"]), (8, ["LOC-1"])]
     assert worker in failed["summary"]
 
@@ -96,6 +97,6 @@ def assert_rolled_out(answer: Answer) -> None:
 
 
 def assert_named(damage: Damage, answer: Answer) -> None:
-    """The row is named to a program and to a person alike."""
+    """Assert that the JSON message and stderr both name the damaged account."""
     for text in (str(answer.body["message"]), answer.told):
         assert [name for name in damage.names() if name not in text] == []

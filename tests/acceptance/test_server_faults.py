@@ -1,10 +1,9 @@
-"""Faults of the servers themselves, under traffic.
+"""After a fault of a server under traffic, every process recovers, and no deposit is lost.
 
-Killed, full, used up, locked; everything is green again by itself.
-
-Nothing that was acknowledged is lost or doubled. `RUBYOPS_OUTAGES=all` kills PostgreSQL again and
-again, and refuses `control` for longer; the test run plays each fault once. The environment brings
-its own servers: a given one is not ours to kill.
+The faults: a killed PostgreSQL, a full disk, used up connections, locked rows. With
+`RUBYOPS_OUTAGES=all`, PostgreSQL is killed many times and `control` refuses connections for longer.
+The normal test run plays each fault once. The environment starts its own servers, because the tests
+must not kill servers of somebody else.
 """
 
 import os
@@ -41,10 +40,10 @@ POOL_MAX = 8
 
 @contextmanager
 def money_survives(live: Live, pause_seconds: float = 0.01) -> Iterator[Callable[[], None]]:
-    """Keep a crowd at work, and look in the end that every accepted deposit is there once.
+    """Make deposits until the block ends, then assert that each accepted one is stored once.
 
-    Gives a function that waits until every process has beaten since, is green, and money moves;
-    call it when the fault is mended.
+    Yields a function to call after the fault is repaired. It waits until every process has sent a
+    new heartbeat and is ready, and until a deposit is accepted.
     """
     live.settle_down()
     before = live.one(DEPOSITS)["number"]
@@ -62,20 +61,21 @@ def money_survives(live: Live, pause_seconds: float = 0.01) -> Iterator[Callable
         yield heal
     live.settle_down()
     assert live.rows(UNSOUND) == []
-    # A 503 may come of a connection lost in a commit: its sender repeats it to learn the outcome.
+    # A request whose connection broke during the commit gets a 503, though its deposit may be
+    # stored.
     accepted = [status for _, _, status in crowd.asked].count(200)
     assert accepted <= live.one(DEPOSITS)["number"] - before <= len(crowd.asked)
 
 
 def postmaster(live: Live) -> int:
-    """The process id of the PostgreSQL that listens."""
+    """The process id of the running PostgreSQL server."""
     return int((live.environment.home / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
 def test_postgresql_is_killed_in_the_middle_of_money(live: Live) -> None:
-    """Faults 19 and 20: an immediate stop commits nothing that was under way.
+    """Faults 19 and 20: after an immediate stop of PostgreSQL, all accepted deposits are there.
 
-    The supervisor starts it again on its port.
+    The supervisor starts PostgreSQL again on the same port.
     """
     spread = random.Random(20)  # noqa: S311
     with money_survives(live) as heal:
@@ -100,9 +100,9 @@ def _is_another(live: Live, killed: int) -> bool:
 
 @pytest.mark.parametrize("seconds", REFUSED_SECONDS)
 def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
-    """Every copy beats, and hears of the level, as before when it is there again.
+    """While `control` refuses connections, money moves; afterwards every copy recovers.
 
-    Money goes on meanwhile, the longer, the slower.
+    A longer outage gets a lower rate of deposits.
     """
     with money_survives(live, max(0.01, seconds / 600)) as heal, live.superuser() as connection:
         connection.execute("ALTER DATABASE control ALLOW_CONNECTIONS false")
@@ -117,10 +117,7 @@ def test_control_alone_refuses_connections(live: Live, seconds: int) -> None:
 
 
 def test_a_disk_without_room_when_postgresql_comes_back(live: Live) -> None:
-    """Fault 28: PostgreSQL stops, and cannot write one byte when it is started again.
-
-    With room it comes back by itself.
-    """
+    """Fault 28: PostgreSQL cannot restart on a full disk, and recovers once there is room."""
     keeper = int((live.environment.home / "supervisor" / "supervisord.pid").read_text())
     with money_survives(live) as heal:
         with no_room(keeper):
@@ -132,7 +129,7 @@ def test_a_disk_without_room_when_postgresql_comes_back(live: Live) -> None:
 
 @contextmanager
 def no_room(keeper: int) -> Iterator[None]:
-    """Let no file of a process, and of those that it starts, grow."""
+    """Let a process and its new children write no byte to any file, as on a full disk."""
     soft, hard = resource.prlimit(keeper, resource.RLIMIT_FSIZE)
     resource.prlimit(keeper, resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -142,7 +139,7 @@ def no_room(keeper: int) -> Iterator[None]:
 
 
 def test_when_every_connection_is_taken_the_brake_still_works(live: Live) -> None:
-    """Fault 22: taking all connections that the services may have takes none of the operators'."""
+    """Fault 22: when the services use up their connections, operators can still connect."""
     taken: list[psycopg.Connection] = []
     try:
         with pytest.raises(psycopg.OperationalError, match=r"too many|remaining connection slots"):
@@ -157,9 +154,9 @@ def test_when_every_connection_is_taken_the_brake_still_works(live: Live) -> Non
 
 
 def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
-    """Fault 21: requests that wait for locked players leave no connection.
+    """Fault 21: when all connections of a pool wait for locks, new requests are refused as busy.
 
-    Others are told to come again, and `/health` answers.
+    `/health` still answers.
     """
     players = [live.player() for _ in range(POOL_MAX)]
     for player in players:
@@ -179,13 +176,13 @@ def test_a_pool_that_is_used_up_answers_busy_and_lives(live: Live) -> None:
             )  # noqa: PLR2004
             answer = live._client.get(live.driver.process_url(WALLET_SERVICE) + "/health")
             assert answer.status_code in (200, 503) and answer.json()["process"] == WALLET_SERVICE
-    # 504: player_service waited no longer for the wallet, and says that the outcome is unknown.
+    # 504 comes from player_service: its call of the wallet timed out, so the outcome is unknown.
     assert {status for _, _, status in crowd.asked} <= {503, 504}
     assert all(live.deposit(player, "1.00").status_code == 200 for player in players)
 
 
 def test_sigterm_under_load_leaves_nothing_unanswered(live: Live) -> None:
-    """Fault 34: a copy told to stop answers what it has begun; its keeper starts it again."""
+    """Fault 34: after SIGTERM a copy finishes its open requests, and the supervisor restarts it."""
     with money_survives(live) as heal:
         for process in (WALLET_SERVICE, PLAYER_SERVICE):
             (before,) = live.pids(process)

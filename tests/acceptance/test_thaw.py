@@ -1,4 +1,4 @@
-"""One whole verification of this state, by the freeze's owner, opens a freeze (K1, K14, K18)."""
+"""A freeze opens only for its owner, after one full verification of this state (K1, K14, K18)."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ Change = Callable[[Live], None]
 
 
 def as_admin(live: Live, method: str, path: str, body: dict[str, Any]) -> None:
-    """Act as a person of the back office."""
+    """Send a request as a person of the back office; the request must succeed."""
     token = live.driver.secret(f"{ADMIN_TOKEN_PREFIX}OPERATOR").reveal()
     url = live.driver.process_url(ADMIN_SERVICE) + path
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": os.urandom(8).hex()}
@@ -89,7 +89,7 @@ def failed_verification(live: Live) -> None:
 
 
 def nothing(live: Live) -> None:
-    """There is nothing to undo."""
+    """The undo of a change that needs none."""
 
 
 def back_to_one(live: Live) -> None:
@@ -97,9 +97,9 @@ def back_to_one(live: Live) -> None:
 
 
 def typed(*lines: str) -> Change:
-    """Type these lines one after the other.
+    """Run these rubyops commands one after the other.
 
-    A backfill of rows that cannot be converted ends with 1.
+    Exit code 1 is allowed, because a backfill with rows that cannot be converted returns it.
     """
 
     def go(live: Live) -> None:
@@ -115,7 +115,7 @@ def taken_down_and_up(live: Live) -> None:
     typed("down", "up")(live)
 
 
-# Changes after a verification has passed, each with the way back.
+# Changes after a passed verification, each with its undo.
 CHANGES: dict[str, tuple[Change, Change]] = {
     "activated by a run": (typed(f"topology activate {RUBY_SPLIT_V1} 2"), back_to_one),
     "activated through the back office": (activated_by_the_back_office, the_first_policy_again),
@@ -228,7 +228,7 @@ def test_a_freeze_of_another_person_stays_with_that_person(
         "UPDATE control.freeze_layer SET owner = 'person:ann' RETURNING 1", database="control"
     )
     live.done("verify")
-    # Anybody can set these in a shell, so they make nobody another person.
+    # Anybody can set these variables in a shell, so they must not decide who the owner is.
     monkeypatch.setenv("LOGNAME", "ann")
     monkeypatch.setenv("USER", "ann")
     answer = live.run("thaw")

@@ -1,6 +1,6 @@
-"""The tier 2 rollback on a platform where players hold money under the candidate.
+"""The tier 2 rollback loses none of the money that players hold under the candidate (PRD).
 
-Some money moves meanwhile, and nothing is lost (PRD).
+Some of the money moves during the rollback.
 """
 
 import csv
@@ -48,7 +48,7 @@ PROVED = {
 
 @dataclass(frozen=True)
 class Held:
-    """The snapshots and the rollings of some players."""
+    """The wallets and the rollings of some players."""
 
     snapshots: list[dict[str, Any]]
     rollings: list[list[dict[str, Any]]]
@@ -62,14 +62,14 @@ class Candidate:
     players: tuple[Player, ...]
 
     def held(self) -> Held:
-        """The holdings of the players now."""
+        """The players' current wallets and rollings."""
         return Held(
             [self.live.holdings(player) for player in self.players],
             [self.live.rollings(player) for player in self.players],
         )
 
     def assert_taken_back(self, before: Held) -> None:
-        """The pair before is active, money is open, and the players hold what they held."""
+        """Assert that the previous pair is active, money is open, and no holdings changed."""
         assert self.live.gate()["topology_version"] == CANDIDATE - 1
         assert (self.live.level(), self.live.gate()["freeze_level"]) == (OPEN, OPEN)
         assert self.held() == before
@@ -80,7 +80,7 @@ class Candidate:
 
 @pytest.fixture
 def candidate(live: Live) -> Iterator[Candidate]:
-    """Version 2 active, with money of every kind and open rollings that were made under it."""
+    """A platform on version 2, with players who got money of every kind and rollings there."""
     live.activate(CANDIDATE)
     made = Candidate(live, tuple(live.player() for _ in range(4)))
     sports, casino, both, earner = made.players
@@ -165,7 +165,7 @@ def test_export_holds_every_row_of_the_seven_tables_and_nothing_is_written_while
 
 @contextmanager
 def held_in_a_bucket_of_the_candidate_alone(live: Live) -> Iterator[None]:
-    """Have the view that every activation asks tell of money in a bucket that v1 lacks."""
+    """Make the view that activations check report money in a bucket that version 1 lacks."""
     view = live.one("SELECT pg_get_viewdef('wallet.live_reference') AS text")["text"].rstrip(";")
     held = "SELECT 'RUBY_SPLIT_V1', 'EXTRA', 'balance', 3::bigint"
     with closing(live.superuser()) as connection:
@@ -226,13 +226,13 @@ def test_second_rollback_does_not_lead_forward_to_the_candidate(candidate: Candi
 
 
 def assert_refused(answer: Any) -> None:
-    """A refusal by an ingress freeze says so, and when to come again."""
+    """Assert a refusal by an ingress freeze: status 503, code MAINTENANCE, a Retry-After header."""
     assert (answer.status_code, answer.json()["code"]) == (503, "MAINTENANCE")
     assert int(answer.headers["Retry-After"]) > 0
 
 
 def assert_reconciled(live: Live, answer: Answer) -> None:
-    """The forced reconciliation of this run found nothing, by its own record."""
+    """Assert that the reconciliation which this run forced is recorded and found no error."""
     assert answer.step("reconcile")["status"] == "ok"
     last = live.as_operator(WALLET_SERVICE, "GET", "/internal/wallet/v2/reconciliation/last").json()
     assert (last["drift_buckets"], last["conservation_breaks"]) == (0, 0)

@@ -1,4 +1,4 @@
-"""A topology is moved on a live platform: shown, refused, killed, resumed, and taken back."""
+"""A topology move on a live platform: dry-run, refusal, kill, resume and undo."""
 
 import json
 import signal
@@ -59,10 +59,7 @@ def _shown(answer: Answer) -> dict[str, Any]:
 
 
 def _killed_half_way(live: Live, *words: str) -> None:
-    """Kill the run while a batch waits for the last player, whom somebody else holds.
-
-    All the others are moved by then.
-    """
+    """Kill the run while it waits for the locked last player, after all others were moved."""
     with live.superuser() as holder, holder.transaction():
         holder.execute(LAST_PLAYER)
         process = live.start(*words)

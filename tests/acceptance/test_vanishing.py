@@ -1,11 +1,9 @@
-"""The world vanishes in mid-run (K15).
+"""A server or the output fails in the middle of a run (K15).
 
-Servers that hang, a terminal that closes, a pipe that fills.
-
-At a step of the tier 2 rollback something stands still or goes away. The run has an end in its
-journal, says what is true of the money, and is resumed to the same final state.
-`RUBYOPS_VANISHING=all pytest tests/acceptance/test_vanishing.py` plays every fault at every step;
-the test run plays each fault at one or two of them.
+At a step of the tier 2 rollback a server hangs, the terminal closes or the output pipe fills. The
+run must still write its end to the journal and report the true freeze state, and a resume must
+reach the same final state. `RUBYOPS_VANISHING=all pytest tests/acceptance/test_vanishing.py` plays
+every fault at every step. The normal test run plays each fault at one or two steps.
 """
 
 import contextlib
@@ -79,12 +77,12 @@ def candidate(live: Live) -> Iterator[Live]:
 
 @contextlib.contextmanager
 def hanging(live: Live, what: str) -> Iterator[None]:
-    """Have every process of one server stand still as long as the block lasts."""
+    """Suspend every process of one server until the block ends."""
     live.close()
     standing: list[int] = []
     try:
         for pid in _pids(live, what):
-            # A session may end between the look and the signal.
+            # A server process may end before it gets the signal.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
                 standing.append(pid)
@@ -97,7 +95,7 @@ def hanging(live: Live, what: str) -> Iterator[None]:
 
 
 def _pids(live: Live, what: str) -> Iterator[int]:
-    """Name a server's processes, parents first: one that stands still starts no more."""
+    """The process ids of a server, parents first, since a suspended parent starts no child."""
     home = live.environment.home
     if what == "postgres":
         first = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -117,14 +115,14 @@ def _children(parent: int) -> list[int]:
 
 
 def ended(live: Live, run_id: str) -> dict[str, Any]:
-    """The end of a run in its own journal."""
+    """The last line of a run's journal, which must be the end of the run."""
     last = live.journal(run_id)[-1]
     assert last["type"] == "run_finished", f"{run_id} has no end in its journal: {last['type']}"
     return last
 
 
 def finish_rollback(live: Live, run_id: str, code: int) -> None:
-    """Resume until the rollback has come to its one final state."""
+    """Resume the rollback if it did not succeed, and assert its final state."""
     wait_until(lambda: _answers(live), "the platform answers again")
     if code == 0:
         live.settle_down()
@@ -186,7 +184,7 @@ def played(
     close: Callable[[], None],
     step: str,
 ) -> tuple[int, str]:
-    """Take the output away at a step, and return how the run ended and its id."""
+    """Break the output once the run reaches `step`; return the exit code and the run id."""
     try:
         wait_until(
             lambda: process.poll() is not None or stands_still(process.pid), f"{step} is reached"
@@ -208,7 +206,7 @@ def spawn(
     step: str,
     after: contextlib.ExitStack,
 ) -> tuple[Process, Callable[[], None]]:
-    """Start a rollback whose output is about to fail; return it and what makes it fail."""
+    """Start a rollback; return its process and a function that breaks its output."""
     command = [sys.executable, "-m", "rubyops", *ROLLBACK, "-e", live.name]
     environ = live.home.environ(f"pause-before:{step}")
     more: dict[str, Any] = {"env": environ, "cwd": CHECKOUT, "stdin": subprocess.DEVNULL}
@@ -235,7 +233,7 @@ def spawn(
             while True:
                 os.write(writing, b"." * 4096)
         os.set_blocking(writing, True)
-        # Its reader reads nothing, and stays until the run has ended.
+        # Keep the reading end open without reading until the run ends, so that the pipe stays full.
         after.callback(os.close, reading)
     process = subprocess.Popen(command, stdout=writing, stderr=writing, **more)
     os.close(writing)
