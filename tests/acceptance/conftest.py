@@ -1,6 +1,7 @@
-"""One live platform per test worker, rolled out or copied, and left open after each test.
+"""Fixtures that give each test worker one live platform, open and healthy before each test.
 
-It goes down when the worker leaves this package: a platform that nobody tests still takes CPU.
+The platform stops after the worker's last test of this package, because an idle platform still
+takes CPU time.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from tests.acceptance.snapshot import stand_up
 
 @pytest.fixture(scope="package")
 def home() -> Iterator[Home]:
-    """The worker's folder of environments."""
+    """The folder with the state of the worker's environments."""
     made = Home()
     yield made
     made.remove()
@@ -23,7 +24,7 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture(scope="package")
 def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
-    """The split platform, kept running, and how its rollout ended."""
+    """The running platform with the split topology, and the answer of its rollout."""
     platform = Live(home, "local")
     try:
         yield platform, stand_up(platform)
@@ -34,7 +35,7 @@ def first_rollout(home: Home) -> Iterator[tuple[Live, Answer]]:
 
 @pytest.fixture(scope="package")
 def platform(first_rollout: tuple[Live, Answer]) -> Live:
-    """The split platform, rolled out."""
+    """The platform with the split topology, after a successful rollout."""
     running, answer = first_rollout
     assert answer.code == 0, answer.told
     return running
@@ -42,9 +43,9 @@ def platform(first_rollout: tuple[Live, Answer]) -> Live:
 
 @pytest.fixture
 def live(platform: Live) -> Iterator[Live]:
-    """The split platform at version 1, open and well.
+    """The platform with version 1 of the split topology active, open and healthy.
 
-    It is made so again after the test, through the doors that a person has.
+    After the test, the fixture restores this state with commands and calls that an operator has.
     """
     yield platform
     platform.make_open()
@@ -54,7 +55,7 @@ def live(platform: Live) -> Iterator[Live]:
 
 @pytest.fixture(scope="package")
 def undisturbed(platform: Live) -> Matrix:
-    """The traces of a tier 2 rollback that nothing disturbs."""
+    """The results of a tier 2 rollback that runs without a kill."""
     platform.make_open()
     platform.settle_down()
     return prepare(platform)
@@ -62,6 +63,6 @@ def undisturbed(platform: Live) -> Matrix:
 
 @pytest.fixture
 def matrix(undisturbed: Matrix, live: Live) -> Matrix:
-    """The same, on a platform that is made open and well again after the test."""
+    """The kill matrix, on a platform that is open and healthy again after the test."""
     del live
     return undisturbed

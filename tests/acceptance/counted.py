@@ -1,4 +1,4 @@
-"""The suites of LOC-6 in a home of the acceptance tests."""
+"""Recorded results of the test suites that a rollout requires (LOC-6)."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from rubyops.model.recorded import SUITES as RECORDED
 
 
 def results_of(folder: Path) -> SealedResults:
-    """Return what a home has recorded for the commit at hand."""
+    """The sealed results that a home holds for the current commit."""
     return bootstrap.sealed_results(folder / ".results")
 
 
 def count_suites(folder: Path) -> None:
-    """Keep a result of the suites that a rollout asks for: they are a part of this test run.
+    """Record that all suites passed, so that a rollout does not run them again.
 
-    `test_suites` runs them there.
+    The suites run as part of this test run. `test_suites` tests the step that runs them.
     """
     figures = dict.fromkeys(SUITES, {"passed": 1, "failed": 0, "skipped": 0, "failures": []})
     results_of(folder).record(RECORDED, passed=True, suites=figures)

@@ -1,4 +1,4 @@
-"""Clients that ask for money commands all along, and remember when each began and how it ended."""
+"""Clients that send money commands continuously, with the start time and the status of each."""
 
 import threading
 import time
@@ -16,9 +16,10 @@ CLIENTS = 8
 
 @dataclass
 class Crowd:
-    """Deposits that clients ask for at once.
+    """Clients that make deposits in parallel, each for its own player.
 
-    (client, began, status), by the monotonic clock; eight players of its own unless named.
+    `asked` holds (client, start time of the monotonic clock, status) of each deposit. Without
+    `players`, the crowd registers eight.
     """
 
     live: Live
@@ -29,7 +30,7 @@ class Crowd:
 
     @contextmanager
     def at_work(self) -> Iterator["Crowd"]:
-        """Keep asking as long as the block lasts."""
+        """Send deposits until the block ends."""
         players = self.players or [self.live.player() for _ in range(CLIENTS)]
         threads = [threading.Thread(target=self._ask, args=item) for item in enumerate(players)]
         for thread in threads:
@@ -42,18 +43,18 @@ class Crowd:
                 thread.join(30)
 
     def accepted_between(self, start: float, end: float) -> int:
-        """Count commands that began in between and were answered 200."""
+        """Count the accepted deposits that began from `start` until `end`."""
         return sum(start <= began < end and status == 200 for _, began, status in self.asked)
 
     def accepted_since(self, start: float) -> int:
-        """Count commands that began since and were accepted, when every client has its answers."""
+        """Count the accepted deposits that began since `start`, once each has its answer."""
         self._await_each(start)
         end = time.monotonic()
         self._await_each(end)
         return self.accepted_between(start, end)
 
     def _await_each(self, since: float) -> None:
-        """Wait until every client has begun a command since and has its answer."""
+        """Wait until every client has the answer of a deposit that it began after `since`."""
 
         def clients() -> set[int]:
             return {client for client, began, _ in self.asked if began >= since}
@@ -61,7 +62,7 @@ class Crowd:
         wait_until(lambda: len(clients()) == CLIENTS, "every client goes on asking")
 
     def await_accepted(self, since: float) -> None:
-        """Wait until money moves."""
+        """Wait until a deposit that began after `since` is accepted."""
         wait_until(lambda: self.accepted_between(since, time.monotonic()) > 0, "money moves")
 
     def _ask(self, client: int, player: Player) -> None:

@@ -1,8 +1,9 @@
-"""Processes of the toolkit, forked from one that has imported it.
+"""Runs rubyops in processes that are forked from a process which has already imported it.
 
-Importing takes most of the processor time of a short line. Everything else is as in a process that
-a shell starts: id, signals, variables, streams, exit code. `test_cli_cost`, `test_dry_run`,
-`test_other_code` and `test_vanishing` start theirs from the command line.
+The import takes most of the CPU time of a short command. In everything else (id, signals,
+environment variables, streams, exit code) a forked process is like one that a shell starts.
+`test_cli_cost`, `test_dry_run`, `test_other_code` and `test_vanishing` start rubyops as a shell
+does.
 """
 
 import multiprocessing
@@ -23,13 +24,13 @@ Act = Callable[..., int | None]
 
 
 class Forked:
-    """A process of its own that calls `act(*words)`, with pipes for its streams.
+    """A forked process that calls `act(*words)`, with pipes for stdout and stderr.
 
-    It is used like a `subprocess.Popen` whose streams are text.
+    The tests use the process like a `subprocess.Popen` in text mode.
     """
 
     def __init__(self, act: Act, words: tuple[str, ...], environ: Mapping[str, str]) -> None:
-        """Start it with these variables, and with `words` as its command line."""
+        """Start the process with the variables `environ` and the command line `words`."""
         (out, out_end), (err, err_end) = _forking.Pipe(duplex=False), _forking.Pipe(duplex=False)
         self._process = _forking.Process(
             target=_begin, args=(act, words, dict(environ), out_end, err_end)
@@ -47,24 +48,27 @@ class Forked:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, the negative number of the signal that ended it, or None."""
+        """The exit code, the negative number of the signal that ended the process, or None."""
         return self._process.exitcode
 
     def poll(self) -> int | None:
-        """Return the exit code, or None while it lives."""
+        """The exit code, or None while the process runs."""
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send the process a signal, unless the process has ended."""
         if self.returncode is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it by force."""
+        """Send SIGKILL to the process."""
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
-        """Wait for its end and return what it wrote. Raises `TimeoutExpired`, and then ends it."""
+        """Wait until the process ends, and return its stdout and stderr.
+
+        After `timeout` seconds, kills the process and raises `TimeoutExpired`.
+        """
         with ThreadPoolExecutor(2) as readers, self.stdout, self.stderr:
             out, told = readers.submit(self.stdout.read), readers.submit(self.stderr.read)
             self._process.join(timeout)
@@ -75,7 +79,7 @@ class Forked:
 
 
 def run_line(*words: str) -> int:
-    """Be one line of rubyops."""
+    """Run one rubyops command in this process and return its exit code."""
     from rubyops.cli.main import run
 
     return run(list(words))
@@ -92,7 +96,7 @@ def _begin(
     for pipe, number in ((out, 1), (err, 2)):
         os.dup2(pipe.fileno(), number)
         pipe.close()
-    # Python asked the streams before them whether they can be sought in.
+    # Python cached whether the earlier descriptors 1 and 2 were seekable, so open new streams.
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     os.environ.clear()

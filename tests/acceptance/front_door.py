@@ -38,7 +38,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Bet:
-    """A bet that a provider asked for."""
+    """A bet that a provider requested, and the gateway's answer."""
 
     provider: str
     player: Player
@@ -78,7 +78,7 @@ class FrontDoor(ABC):
         *,
         brand_id: str | None = None,
     ) -> httpx.Response:
-        """Call an internal route as the operator, under a new request id and the present token."""
+        """Call an internal route as the operator, with the gate row's fencing token."""
         headers = {
             CALLER_HEADER: OPERATOR,
             TOKEN_HEADER: self.driver.secret(TOKEN_VARIABLE_PREFIX + OPERATOR.upper()).reveal(),
@@ -93,7 +93,7 @@ class FrontDoor(ABC):
     def as_player(
         self, player: Player, method: str, path: str, body: object = None
     ) -> httpx.Response:
-        """Call the gateway as a player, under a key of its own."""
+        """Call the gateway as a player, with a new idempotency key."""
         headers = {
             "Authorization": f"Bearer {player.session}",
             BRAND_HEADER: player.brand_id,
@@ -107,7 +107,7 @@ class FrontDoor(ABC):
     def as_provider(
         self, provider: str, player: Player, path: str, body: Mapping[str, object]
     ) -> httpx.Response:
-        """Call a provider's route of the gateway, signed as that provider."""
+        """Call a provider route of the gateway, signed with the provider's secret."""
         raw, request_id = json.dumps(body).encode(), str(uuid4())
         secret = self.driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
@@ -124,7 +124,7 @@ class FrontDoor(ABC):
         )
 
     def player(self) -> Player:
-        """Register an ordinary player of a brand of his own."""
+        """Register a player under a new brand id."""
         brand_id, player_id = str(uuid4()), str(uuid4())
         body = {"brand_id": brand_id, "player_id": player_id, "currency": CURRENCY}
         answer = self.as_operator(
@@ -134,12 +134,12 @@ class FrontDoor(ABC):
         return Player(brand_id, player_id, answer.json()["session"])
 
     def deposit(self, player: Player, amount: str, bucket: str | None = None) -> httpx.Response:
-        """Ask for a deposit, to cash or on into a bucket, where the policy makes it a rolling."""
+        """Deposit into cash, or through cash into `bucket`, which may open a rolling."""
         body = {"amount": amount, "currency": CURRENCY, **({"bucket": bucket} if bucket else {})}
         return self.as_player(player, "POST", "/api/v1/player/wallet/deposit", body)
 
     def bet(self, provider: str, player: Player, amount: str) -> Bet:
-        """Ask for a bet, whatever the answer."""
+        """Request a bet; the caller checks the answer."""
         bet_id = str(uuid4())
         body = {
             "player_id": player.player_id,
@@ -153,7 +153,7 @@ class FrontDoor(ABC):
         )
 
     def settle(self, bet: Bet, payout: str) -> httpx.Response:
-        """Ask for a settlement."""
+        """Request the settlement of a bet with this payout."""
         body = {
             "player_id": bet.player.player_id,
             "bet_id": bet.bet_id,
@@ -163,7 +163,7 @@ class FrontDoor(ABC):
         return self.as_provider(bet.provider, bet.player, "/v2/bets/settle", body)
 
     def holdings(self, player: Player) -> dict[str, Any]:
-        """The gateway's snapshot of the player, without the pair that it is held under."""
+        """The player's wallet as the gateway reports it, without topology and policy."""
         answer = self.as_player(player, "GET", "/api/v1/player/wallet")
         assert answer.status_code == 200, answer.text
         return {

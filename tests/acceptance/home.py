@@ -1,4 +1,4 @@
-"""The folder of state of a test worker: three small environments, of the kinds that ship."""
+"""The state folder of a test worker, with three small environments like the shipped ones."""
 
 import json
 import os
@@ -22,17 +22,17 @@ IN_COMMON: dict[str, object] = {"driver": "local", "seed_players": 2000, "confir
 
 
 class Home:
-    """A folder of state with its environments file, as two variables name them to rubyops."""
+    """A state folder and an environments file; environment variables lead rubyops to both."""
 
     def __init__(self) -> None:
-        """Make the folder below the run's; PostgreSQL's user must be able to pass through."""
+        """Create the folder with a mode that lets PostgreSQL's own user pass through."""
         self.folder = Path(tempfile.mkdtemp(prefix="live-", dir=os.environ[FOLDER_VARIABLE]))
         self.folder.chmod(0o711)
         self.file = self.folder / "environments.yaml"
         entries = {
             name: {**own, **IN_COMMON, **self._servers(name)} for name, own in ENVIRONMENTS.items()
         }
-        # JSON is YAML, too.
+        # Every JSON document is valid YAML.
         self.file.write_text(
             json.dumps({"schema": config.SCHEMA, "environments": entries}, indent=2),
             encoding="utf-8",
@@ -40,16 +40,16 @@ class Home:
         count_suites(self.folder)
 
     def environ(self, failpoint: str | None = None) -> dict[str, str]:
-        """The variables that rubyops is run with."""
+        """The environment variables of a rubyops process, with an optional failpoint."""
         named = {config.HOME_VARIABLE: str(self.folder), config.FILE_VARIABLE: str(self.file)}
         return {**os.environ, **named, **({VARIABLE: failpoint} if failpoint else {})}
 
     def _servers(self, name: str) -> dict[str, object]:
-        """Name the servers of an environment: the run's, or none where it brings its own."""
+        """The URLs of the test run's servers; nothing if the environment starts its own servers."""
         if sources.name() == "embedded":
             return {}
         return dict(connect().servers_for(self.folder / name))
 
     def remove(self) -> None:
-        """Delete everything."""
+        """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)

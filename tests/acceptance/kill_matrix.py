@@ -1,9 +1,10 @@
-"""kill -9 of rubyops at one point of every effect of the tier 2 rollback, and a resume after each.
+"""Kills rubyops with SIGKILL at one point of every effect of the tier 2 rollback, and resumes.
 
-One rollback that nobody disturbs says how many effects there are and what each leaves behind. Every
-killed one must leave the same, once, whatever the point. The platform stays up throughout; the
-candidate is activated again between the rounds. To have fewer rounds a run is killed eight times,
-far apart: later kills hit a process that was itself resuming.
+A first rollback without a kill shows the effects and the rows that each leaves. A rollback with
+kills must leave the same rows, none of them twice. The platform runs all the time, and the
+candidate pair is activated again before each rollback. One rollback is killed eight times, at
+effects that lie far apart, so that fewer rollbacks are needed. Its later kills hit a process that
+is itself resuming.
 """
 
 import json
@@ -21,11 +22,11 @@ PAIR_BEFORE, CANDIDATE = 1, 2
 FREEZES = ["ingress", "sealed", "open"]
 EXPORTED_TABLES = 7
 KILLS_A_RUN = 8
-# A reconciliation is a measurement: one whose outcome was lost is taken anew, and the history of
-# cycles truthfully has both.
+# A reconciliation only measures. If a kill loses its outcome, the resumed run measures again, and
+# the history then holds both cycles.
 MEASURED_AGAIN = "reconcile/2"
-# Rows that a canary's flows leave behind, by kind: each of their movements, events and stored
-# answers, under one effect once.
+# Counts the rows that the canary's flows leave: movements, events and stored answers, by kind. A
+# repeated effect would add rows to a kind.
 LEFT_BEHIND = """
     SELECT 'ledger ' || command || ' ' || split_part(account, '/', 2) AS kind,
            sum(delta)::bigint AS amount, count(*) AS rows
@@ -48,7 +49,7 @@ Left = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Matrix:
-    """A platform with players under the candidate, and what one undisturbed rollback did there."""
+    """A platform with players under the candidate, and the results of a rollback without a kill."""
 
     live: Live
     players: tuple[Player, ...]
@@ -57,7 +58,7 @@ class Matrix:
     left: Left
 
     def kill_at_each(self, point: Point) -> None:
-        """Kill at this point of every effect; afterwards each of these journals is sound."""
+        """Kill at this point of every effect, then assert that the journals are sound."""
         rounds = -(-len(self.effects) // KILLS_A_RUN)
         numbers = range(1, len(self.effects) + 1)
         runs = [self.kill_at(point, numbers[first::rounds]) for first in range(rounds)]
@@ -71,9 +72,10 @@ class Matrix:
         assert sound >= {run_id for run_id, _ in runs}
 
     def kill_at(self, point: Point, numbers: Sequence[int]) -> tuple[str, list[int]]:
-        """Kill one rollback at this point of these effects, resume it, and demand the same end.
+        """Kill one rollback at this point of each of these effects, and assert its end state.
 
-        It is resumed after each kill. Returns the run's id and the effects at which it was killed.
+        The rollback is resumed after each kill. Returns the run id and the effects at which it was
+        killed.
         """
         live, run_id, killed = self.live, "", list[int]()
         where = f"{point} of {', '.join(self.effects[number - 1] for number in numbers)}"
@@ -101,7 +103,7 @@ class Matrix:
         return run_id, killed
 
     def assert_same_end(self, run_id: str, before: Left, where: str, *, cycles: int = 1) -> None:
-        """Demand the end of the undisturbed run, with each of this run's effects done once."""
+        """Assert the end state of the rollback without a kill, with each effect done once."""
         live = self.live
         gate = live.gate()
         assert (
@@ -122,7 +124,7 @@ class Matrix:
 
 
 def prepare(live: Live) -> Matrix:
-    """Make players under the candidate and roll back once without disturbance."""
+    """Make players with money under the candidate pair, and roll back once without a kill."""
     live.activate(CANDIDATE)
     players = tuple(live.player() for _ in range(2))
     for player, bucket, provider in zip(
@@ -148,7 +150,7 @@ def prepare(live: Live) -> Matrix:
 
 
 def assert_one_export(live: Live, run_id: str, where: str) -> None:
-    """One finished export of all tables is there, and nothing half-done beside it."""
+    """Assert that the run left one complete export of all tables and no partial one."""
     (folder,) = [
         path for path in (live.environment.home / "exports").iterdir() if run_id in path.name
     ]
@@ -162,15 +164,15 @@ def assert_one_export(live: Live, run_id: str, where: str) -> None:
 
 
 def _done_before_resume(point: Point, killed: int) -> int:
-    """How many effects a resumed process no longer counts.
+    """How many effects the resumed process skips, because the journal has their outcome.
 
-    Those before the killed one, and that one too once its outcome is there.
+    These are the effects before the killed one, and the killed one if its outcome was written.
     """
     return killed if point == "after-outcome" else killed - 1
 
 
 def _begun(live: Live, run_id: str) -> tuple[str, ...]:
-    """Name the effects whose intent is in the journal, in order, without the run's id."""
+    """The ids of the effects whose intent is in the journal, in order, without the run id."""
     intents = [
         line["effect_id"].partition("/")[2]
         for line in live.journal(run_id)
@@ -180,7 +182,7 @@ def _begun(live: Live, run_id: str) -> tuple[str, ...]:
 
 
 def _ended_once(live: Live, run_id: str) -> dict[str, int]:
-    """Count, per effect, the outcomes that say it is done."""
+    """Count the successful outcomes of each effect."""
     counts: dict[str, int] = {}
     for line in live.journal(run_id):
         if line["type"] == "outcome" and line["status"] in ("ok", "noop"):
@@ -208,7 +210,7 @@ def _left_behind(live: Live) -> Left:
 
 
 def _difference(before: Left, after: Left) -> Left:
-    """The growth in between, by kind, without the kinds that did not grow."""
+    """The change of each kind from `before` to `after`, without the kinds that did not change."""
     grown = {
         kind: (amount - before.get(kind, (0, 0))[0], rows - before.get(kind, (0, 0))[1])
         for kind, (amount, rows) in after.items()

@@ -1,6 +1,6 @@
-"""A picture of everything that an environment keeps, to show that a dry-run changed none of it.
+"""Takes pictures of all stored data of an environment, to show that a dry-run changed nothing.
 
-The server's own log says so too.
+PostgreSQL's log shows in addition how each transaction of rubyops began.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ CHANGED_BY_THE_PLATFORM = {
     "control.service_copy": {
         "heartbeat_at",
         "detail",
-    },  # each copy's sign of life, five times a second, with the age of its loops' turns
-    "rolling.rolling_consumer": {"seen_at"},  # the consumer's own sign of life
-    "rolling.rolling_partition": {"expires_at"},  # the consumer prolongs its leases
+    },  # each copy's heartbeat, with the age of its loops' last turns
+    "rolling.rolling_consumer": {"seen_at"},  # the consumer's heartbeat
+    "rolling.rolling_partition": {"expires_at"},  # the consumer renews its leases
     "wallet.wallet_outbox_partition": {
         "compared_at",
         "applied_no",
-    },  # every two seconds the publisher looks what is applied
+    },  # every two seconds the publisher reads which events are applied
     "wallet.wallet_counter_fold": {
         "folded_below"
     },  # the wallet folds its counters each minute, up to the newest transaction
 }
-# In an environment's folder. The journal is the one thing that a dry-run writes. The servers
-# rewrite their own files for the signs of life above, and what they keep is compared as tables and
-# streams. Logs are where processes tell that they were asked.
+# Entries of an environment's folder that are not compared. A dry-run writes its own journal. The
+# servers rewrite their files for the columns above, and their data is compared as tables and
+# streams. The processes log each request.
 NOT_COMPARED = ("journal", "postgres", "valkey", "logs")
 ROLES = ("rubyops_read", "rubyops_ops", SUPERUSER)
 LOGGED = re.compile(
@@ -48,14 +48,14 @@ LOG_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Picture:
-    """Hashes of all tables and sequences of both databases and of every file, and the streams."""
+    """Hashes of every table, sequence and file of the environments, and the streams."""
 
     tables: dict[str, str]
     streams: dict[str, list[Any]]
     files: dict[str, str]
 
     def differences(self, other: "Picture") -> list[str]:
-        """Name everything that is not the same."""
+        """The names of all tables, streams and files that differ."""
         pairs = (
             (self.tables, other.tables),
             (self.streams, other.streams),
@@ -70,14 +70,17 @@ class Picture:
 
 
 def folded(live: Live) -> Picture:
-    """Fold the wallet's counters, so that the next minute's fold moves nothing, and look at all."""
+    """Fold the wallet's counters, then take a picture.
+
+    The wallet's own fold, once a minute, then finds nothing to change.
+    """
     with live.superuser() as connection:
         connection.execute("SELECT wallet.fold_counters()")
     return take(live)
 
 
 def take(live: Live) -> Picture:
-    """Look at everything now."""
+    """Take a picture of the current state."""
     tables: dict[str, str] = {}
     for database in ("platform", "control"):
         tables |= _tables(live, database)
@@ -128,7 +131,7 @@ def _streams(live: Live) -> dict[str, list[Any]]:
 
 
 def _files(home: Path) -> dict[str, str]:
-    """Hash every file below the folder of all environments, besides the folders left out."""
+    """The mode, time and hash of every file of all environments, except those in `NOT_COMPARED`."""
     found = {}
     for folder, folders, names in os.walk(home):
         inside = Path(folder).relative_to(home)
@@ -145,10 +148,7 @@ def _files(home: Path) -> dict[str, str]:
 
 @dataclass
 class ServerLog:
-    """PostgreSQL's log of new sessions.
-
-    The roles that rubyops took, and how each of its transactions began.
-    """
+    """The roles that new sessions used, and the statements that began their transactions."""
 
     roles: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
@@ -156,9 +156,9 @@ class ServerLog:
 
 @contextmanager
 def server_log(live: Live) -> Iterator[ServerLog]:
-    """Have PostgreSQL log every statement of new sessions of each role that rubyops could take.
+    """Make PostgreSQL log every statement of each role that rubyops can use.
 
-    The log is read when the block ends.
+    This applies to sessions that begin within the block. The log is read when the block ends.
     """
     log, path = ServerLog(), live.environment.home / "logs" / "postgres.log"
     before = path.stat().st_size
@@ -170,7 +170,7 @@ def server_log(live: Live) -> Iterator[ServerLog]:
         finally:
             for role in ROLES:
                 connection.execute(f"ALTER ROLE {role} RESET log_min_duration_statement".encode())
-    # The supervisor writes the file behind our back; it is complete when it has stopped growing.
+    # The supervisor writes the log file with a delay. The file is complete when it stops growing.
     wait_until(lambda: _is_still(path), "the server's log is written")
     logged = list(LOGGED.finditer(path.read_bytes()[before:].decode()))
     log.roles = {match["role"] for match in logged}

@@ -1,6 +1,7 @@
 """A live platform for acceptance tests.
 
-The real command line in processes of its own, its servers past every guard, its front door.
+A test runs the real command line in separate processes, and queries the servers as the superuser.
+`front_door` has the calls of the services.
 """
 
 import json
@@ -33,16 +34,16 @@ from wallet_runtime.contract.freeze import OPEN
 from wallet_runtime.contract.processes import PROCESSES, WALLET_SERVICE
 
 RUN_SECONDS_MAX = 180
-SETTLE_SECONDS_MAX = 90.0  # eight clients leave a backlog that a busy machine works off slowly
+SETTLE_SECONDS_MAX = 90.0  # a busy machine takes long to deliver the events of eight clients
 LOOK_SECONDS = 0.02
-SETTLE_LOOK_SECONDS = 0.1  # each of these looks asks both servers and the driver
+SETTLE_LOOK_SECONDS = 0.1  # each of these polls queries both servers and the driver
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How one line of rubyops ended.
+    """The result of one rubyops command.
 
-    Its exit code, its JSON answer (empty when it was killed) and what it told a person.
+    The exit code, the JSON of stdout (empty after a kill) and the text of stderr.
     """
 
     code: int
@@ -50,7 +51,7 @@ class Answer:
     told: str
 
     def covered(self) -> set[str]:
-        """The source ids of the steps that passed."""
+        """The ids of the runbook lines that the passed steps cover."""
         return {
             identity
             for row in self.body["results"]
@@ -70,10 +71,10 @@ class Answer:
 
 
 class Live(FrontDoor):
-    """One environment of a home, and every way to act on it from outside."""
+    """One environment of a home: its command line, its servers and its services."""
 
     def __init__(self, home: Home, name: str) -> None:
-        """Name the environment; nothing is started."""
+        """Load the environment without starting anything."""
         self.home = home
         known = config.load_environments(home.file)[name]
         self.environment = replace(known, home=home.folder / name)
@@ -87,25 +88,25 @@ class Live(FrontDoor):
     # --- the command line
 
     def start(self, *words: str, failpoint: str | None = None) -> Forked:
-        """Start one line of rubyops on this environment."""
+        """Start one rubyops command on this environment."""
         line = (*words, "-e", self.name, "--output", "json")
         return Forked(run_line, line, self.home.environ(failpoint))
 
     def run(self, *words: str, failpoint: str | None = None) -> Answer:
-        """Run one line of rubyops on this environment to its end."""
+        """Run one rubyops command on this environment until it ends."""
         return finish(self.start(*words, failpoint=failpoint))
 
     def done(self, *words: str) -> Answer:
-        """Run a line that must end well."""
+        """Run a command that must exit with 0."""
         answer = self.run(*words)
         assert answer.code == 0, f"{words} ended with {answer.code}: {answer.told}"
         return answer
 
     @contextmanager
     def paused_before(self, step: str, *words: str) -> Iterator["Paused"]:
-        """Run a line until it stands still before a step.
+        """Run a command until it pauses before `step`.
 
-        Unless it was told to go on, it is killed when the block is left.
+        A command that still runs when the block ends is killed.
         """
         process = self.start(*words, failpoint=f"pause-before:{step}")
         try:
@@ -128,13 +129,13 @@ class Live(FrontDoor):
         return [json.loads(line) for line in text.splitlines()]
 
     def newest_run(self) -> str:
-        """Name the run that began last."""
+        """The id of the newest run."""
         return max(path.stem for path in (self.environment.home / "journal").glob("r-*.ndjson"))
 
     # --- the servers
 
     def superuser(self, database: Database = "platform") -> psycopg.Connection[dict[str, Any]]:
-        """Connect past every guard: for planting faults and looking at everything."""
+        """Connect as the superuser, to plant faults and to read every table."""
         return psycopg.connect(
             self.driver.dsn(SUPERUSER, database), autocommit=True, row_factory=dict_row
         )
@@ -142,7 +143,7 @@ class Live(FrontDoor):
     def rows(
         self, statement: str, *values: object, database: Database = "platform"
     ) -> list[dict[str, Any]]:
-        """Ask as the superuser, on a connection that stays."""
+        """Run a query as the superuser, on a connection that stays open; return its rows."""
         connection = self._connections.get(database)
         if connection is None or connection.closed:
             connection = self._connections[database] = self.superuser(database)
@@ -151,7 +152,7 @@ class Live(FrontDoor):
     def one(
         self, statement: str, *values: object, database: Database = "platform"
     ) -> dict[str, Any]:
-        """Ask for exactly one row."""
+        """Run a query that must return exactly one row."""
         (row,) = self.rows(statement, *values, database=database)
         return row
 
@@ -161,11 +162,11 @@ class Live(FrontDoor):
 
     @cached_property
     def streams(self) -> redis.Redis:
-        """The services' own Valkey user."""
+        """A Valkey client with the user of the services."""
         return redis.Redis.from_url(self.driver.redis_url())
 
     def close(self) -> None:
-        """Let go of the servers; what is asked next connects anew."""
+        """Close all connections; the next query or call opens new ones."""
         self._let_go_of_servers()
         super().close()
 
@@ -178,7 +179,7 @@ class Live(FrontDoor):
     # --- the platform's state
 
     def rollings(self, player: Player) -> list[dict[str, Any]]:
-        """The player's rollings as their own service keeps them."""
+        """The player's rollings, from the tables of rolling_service."""
         return self.rows(
             "SELECT rolling_id::text, bucket_type_code, amount, target_turnover, turnover, state "
             "FROM rolling.player_rolling WHERE brand_id = %s AND player_id = %s "
@@ -192,18 +193,18 @@ class Live(FrontDoor):
         return self.one("SELECT * FROM wallet.wallet_gate")
 
     def freezes(self) -> list[str]:
-        """Name the runs that set a freeze which is still there."""
+        """The ids of the runs whose freeze layers still exist, oldest first."""
         rows = self.rows(
             "SELECT run_id FROM control.freeze_layer ORDER BY set_at", database="control"
         )
         return [str(row["run_id"]) for row in rows]
 
     def level(self) -> str:
-        """The freeze level that `control` has."""
+        """The freeze level in `control`."""
         return str(self.one("SELECT level FROM control.freeze_state", database="control")["level"])
 
     def activate(self, version: int) -> None:
-        """Make another version of the split seed's pair the active one, unless it is."""
+        """Activate topology and policy `version` of the split seed, unless they are active."""
         gate = self.gate()
         if gate["topology_version"] == version:
             return
@@ -220,7 +221,7 @@ class Live(FrontDoor):
         assert answer.status_code == 200, answer.text
 
     def open_with_the_seed(self) -> None:
-        """Seed the split pair and make it the active one, as a rollout would."""
+        """Save the split pair from its seed and activate it, as a rollout does."""
         seeded = self.as_operator(
             WALLET_SERVICE, "POST", "/internal/wallet/topology/seed-ruby-split-v1", {}
         )
@@ -235,7 +236,7 @@ class Live(FrontDoor):
         assert activated.status_code == 200, activated.text
 
     def make_open(self) -> None:
-        """Start what is stopped and thaw what is frozen, the way a person would."""
+        """Start stopped copies and lift every freeze, with the commands that an operator uses."""
         if any(copy.state != "running" for copy in self.driver.copies()):
             self.done("up")
         while (freezes := self.freezes()) or self.gate()["freeze_level"] != OPEN:
@@ -243,15 +244,15 @@ class Live(FrontDoor):
             self.done("thaw", *(("--take-over", freezes[0]) if freezes else ()))
 
     def settle_down(self) -> None:
-        """Wait until all processes are well, at `control`'s level, and all events are through."""
+        """Wait until every copy is ready at the level of `control` and no event is pending."""
         wait_until(
             self._is_well, "every process is well and every event is through", SETTLE_LOOK_SECONDS
         )
 
     def is_green(self, since: datetime | None = None) -> bool:
-        """Whether every process says (since a time) that it is ready and at the level of `control`.
+        """Whether every copy is ready at the level of `control`, by a heartbeat after `since`.
 
-        False where nothing answers.
+        False if a server does not answer.
         """
         try:
             return self._is_well(events=False, since=since)
@@ -260,9 +261,11 @@ class Live(FrontDoor):
             return False
 
     def _is_well(self, *, events: bool = True, since: datetime | None = None) -> bool:
-        # A beat comes each second: the row of a copy that is gone, and its pid, may still be fresh.
+        # Heartbeats come each second. A dead copy's row stays for a while, so old heartbeats do not
+        # count.
         fresh = "ready AND heartbeat_at > greatest(clock_timestamp() - interval '2 seconds', %s)"
-        # A test that opens money by hand asks no copy whether it has heard.
+        # Tests that open money by SQL do not wait for the copies, so compare each copy's epoch
+        # here.
         heard = "acknowledged_epoch = (SELECT epoch FROM control.freeze_state)"
         rows = self.rows(
             f"SELECT process, copy, pid FROM control.service_copy WHERE {fresh} AND {heard}",
@@ -296,7 +299,7 @@ class Live(FrontDoor):
 
     @contextmanager
     def stopped(self, process: str) -> Iterator[None]:
-        """Let every copy of a process stand still, alive but without a turn, within the block."""
+        """Suspend every copy of a process with SIGSTOP until the block ends."""
         pids = self.pids(process)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -309,30 +312,30 @@ class Live(FrontDoor):
 
 @dataclass(frozen=True)
 class Paused:
-    """A line of rubyops that stands still between two steps, while the platform goes on."""
+    """A rubyops command that is paused between two steps while the platform runs."""
 
     process: Forked
 
     def go_on(self) -> Answer:
-        """Let it go on to its end."""
+        """Continue the command until it ends."""
         self.process.send_signal(signal.SIGCONT)
         return finish(self.process)
 
 
 def finish(process: "Forked | subprocess.Popen[str]") -> Answer:
-    """Wait for a line of rubyops to end and read what it said."""
+    """Wait until a rubyops command ends, and return its result."""
     out, told = process.communicate(timeout=RUN_SECONDS_MAX)
     assert process.returncode is not None
     return Answer(process.returncode, json.loads(out) if out.strip() else {}, told)
 
 
 def stands_still(pid: int) -> bool:
-    """Whether a process is stopped, alive but without a turn."""
+    """Whether a process is suspended by SIGSTOP."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def wait_until(holds: Callable[[], bool], what: str, look_seconds: float = LOOK_SECONDS) -> None:
-    """Look until it holds; fail after the bound."""
+    """Poll until `holds` returns true; fail after `SETTLE_SECONDS_MAX`."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     while not holds():
         assert time.monotonic() < deadline, f"not within {SETTLE_SECONDS_MAX:g} s: {what}"

@@ -1,7 +1,8 @@
-"""Plays flows on a live platform, in a process of its own that prints what each of them said.
+"""Plays flows on a live platform, in a separate process that prints the result of each flow.
 
-Some are meant to pass, and may wait for an event as long as in a run. The others are meant to turn
-red, and wait in vain for less. The connections of a toolkit live as long as its process.
+Flows that should pass wait for an event as long as in a real run. Flows that should fail wait for a
+shorter time. The process is separate, because the connections that a flow opens close only when the
+process ends.
 """
 
 import json
@@ -21,13 +22,13 @@ from tests.acceptance.home import Home
 from tests.acceptance.platform import RUN_SECONDS_MAX
 from wallet_runtime.plumbing.runtime.decoders import warm_decoders
 
-IN_VAIN_SECONDS = 2.5  # an event takes well under a second
-AT_ONCE = 4  # flows that pass keep the processors busy; those that fail wait
+IN_VAIN_SECONDS = 2.5  # an event normally takes well under a second
+AT_ONCE = 4  # passing flows need CPU time; failing flows only wait, and run all at once
 _own = threading.local()
 
 
 def play(name: str) -> str | None:
-    """Play a flow on players of its own; return None, or what it expected and found."""
+    """Play a flow with new players; return None, or the message of its failure."""
     toolkit = _own.toolkit
     run_id = f"test-{uuid4()}"
     token = toolkit.ports.read.one("facts_gate")["fence_token"]
@@ -43,7 +44,10 @@ def play(name: str) -> str | None:
 def played_apart(
     home: Home, environment: str, passing: Sequence[str], failing: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Play these flows, and those that are expected to turn red; return {red flow: message}."""
+    """Play all these flows in a separate process; return {failed flow: message}.
+
+    The flows in `failing` should fail, so they wait for a shorter time for each event.
+    """
     words = (environment, ",".join(passing), ",".join(failing))
     played = Forked(main, words, home.environ())
     said, told = played.communicate(timeout=RUN_SECONDS_MAX)
@@ -52,20 +56,21 @@ def played_apart(
 
 
 def side_by_side(environment: str, names: str, at_once: int) -> dict[str, str | None]:
-    """Play the named flows, so many at the same time; return {flow: None or its message}."""
+    """Play the named flows, `at_once` in parallel; return {flow: None or its message}."""
     flows = [name for name in names.split(",") if name]
     with ThreadPoolExecutor(at_once, initializer=partial(_open, environment)) as pool:
         return dict(zip(flows, pool.map(play, flows), strict=True))
 
 
 def _open(environment: str) -> None:
-    # A toolkit for each thread: opening one, with its connections, takes as long as a short flow.
+    # One toolkit per thread, because opening its connections takes as long as a short flow.
     _own.toolkit = bootstrap.open_environment(environment)
 
 
 def main(environment: str, passing: str, failing: str) -> None:
-    """Print what every flow said."""
-    # Once by itself: several threads must not be the first to use the driver and its libraries.
+    """Print {flow: None or its message} of all flows as JSON."""
+    # Use the driver once before the threads start: its first use must not happen in several
+    # threads.
     bootstrap.open_environment(environment).ports.read.one("facts_gate")
     warm_decoders()
     said = side_by_side(environment, passing, AT_ONCE)

@@ -1,4 +1,4 @@
-"""Imports the toolkit with every driver, for the processes of `forked` to begin with."""
+"""Imports the toolkit and every driver once, before `forked` forks its processes."""
 
 from importlib import import_module
 from pkgutil import walk_packages

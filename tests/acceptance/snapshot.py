@@ -1,7 +1,7 @@
-"""The split platform as a rollout leaves it: rolled out once in a run, copied for all others.
+"""Rolls out a platform once per test run, and copies the result for all later uses.
 
-Only where the environment brings its own servers: their folders are the copy. Ports are left out,
-so that no two platforms ask for the same one while a process of theirs is down.
+This works only if the environment starts its own servers, since their folders are copied. A copy
+gets new ports, so that two platforms never compete for one.
 """
 
 import json
@@ -20,7 +20,7 @@ PORTS = "ports.json"
 
 
 def stand_up(live: Live) -> Answer:
-    """Bring the platform up as it is after its rollout; return how that rollout ended."""
+    """Start the platform in the state after a rollout; return the answer of that rollout."""
     with taking_ports():
         if sources.name() != "embedded":
             return live.run(*ROLLOUT)
@@ -50,5 +50,5 @@ def _told(kept: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    # With its owners: PostgreSQL's files may be another user's.
+    # Keep the owners of the files, because PostgreSQL may run as another user.
     subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)

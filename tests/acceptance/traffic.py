@@ -1,4 +1,4 @@
-"""Ordinary traffic of players and providers, for as long as a test wants it."""
+"""Random traffic of players and providers, until a test ends it."""
 
 import random
 import threading
@@ -19,9 +19,10 @@ WALLET = "/api/v1/player/wallet"
 
 @dataclass
 class Traffic:
-    """Players who deposit, bet, move and withdraw at random.
+    """Players who deposit, bet, transfer and withdraw at random.
 
-    Answers by (action, status), and the first fault of each thread.
+    `answers` counts the answers by (action, status). `faults` holds the exceptions that ended a
+    thread.
     """
 
     live: Live
@@ -32,7 +33,7 @@ class Traffic:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Keep playing as long as the block lasts."""
+        """Play in threads until the block ends."""
         threads = [
             threading.Thread(target=self._gamble, args=(number,)) for number in range(GAMBLERS)
         ]
@@ -62,13 +63,13 @@ class Traffic:
                 for status in ACTIONS[name](gambler):
                     self.answers[name, status] += 1
                 self._ending.wait(self.pause_seconds)
-        except BaseException as error:  # the test tells of the thread's fault
+        except BaseException as error:  # the test reports the exception
             self.faults.append(error)
 
 
 @dataclass
 class _Gambler:
-    """A player and the dice; each action gives the statuses of its answers."""
+    """A player and a random generator; each action returns the statuses of its answers."""
 
     live: Live
     chance: random.Random
