@@ -1,4 +1,4 @@
-"""The platform with money on which the money checks are tested."""
+"""Fixtures: a platform with money, for the tests of the money checks."""
 
 import pytest
 
@@ -25,5 +25,5 @@ def money(platform_db: TestDatabase) -> Money:
 
 @pytest.fixture
 def read(money: Money) -> LiveRead:
-    """The checks' view of that platform."""
+    """The read port of the checks, on the platform with money."""
     return LiveRead(databases={"platform": money.database}, stream_groups=CONSUMED)

@@ -1,4 +1,4 @@
-"""A healthy platform given as data, and the ways in which a test breaks one part of it."""
+"""The data of a healthy platform, and functions that break one part of it."""
 
 import dataclasses
 from typing import Any
@@ -100,7 +100,7 @@ def with_copy(process: str, state: str) -> list[Copy]:
 
 
 def beats(process: str, **changes: Any) -> dict[str, Any]:
-    """Let one process's heartbeat differ."""
+    """A healthy platform in which the heartbeat of one process has these changes."""
     rows = [beat(name, **(changes if name == process else {})) for name in PROCESSES]
     return with_fact("facts_service_copies", *rows)
 

@@ -1,4 +1,4 @@
-"""A `Read` over a test's own databases, as checks get it: SELECT-only and read-only."""
+"""A `Read` port on a test's databases, with a SELECT-only role and read-only transactions."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from tests.cluster import TestDatabase
 
 @dataclass
 class LiveRead(MemoryRead):
-    """Asks real databases; copies, health answers and groups stay data."""
+    """Queries real databases; copies, health answers and consumer groups come from data."""
 
     databases: dict[Database, TestDatabase] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""A platform database with an active pair, one player, and money moved by the wallet itself."""
+"""A platform database with an active pair and one player, and money that the wallet's SQL moves."""
 
 import json
 import uuid
@@ -46,7 +46,7 @@ class Money:
         return self
 
     def activate(self) -> None:
-        """Save and activate the seed's first pair; nobody holds anything yet."""
+        """Save and activate the seed's first pair, without any player."""
         seed = json.loads((SEEDS / "ruby_split_v1.1.json").read_text())
         with self.superuser() as connection:
             connection.execute("SET SESSION AUTHORIZATION wallet_owner")
@@ -73,13 +73,13 @@ class Money:
             )
 
     def superuser(self) -> psycopg.Connection[Any]:
-        """Connect past every guard: for planting faults."""
+        """Connect as the superuser, to plant faults."""
         return psycopg.connect(self.database.superuser_dsn, autocommit=True)
 
     def plant(self, *statements: str) -> None:
-        """Run statements as the superuser, with ordinary triggers off.
+        """Run statements as the superuser with ordinary triggers disabled.
 
-        A trigger that always fires must be switched off by name.
+        An ENABLE ALWAYS trigger still fires; a statement must disable it by name.
         """
         with self.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
@@ -94,7 +94,10 @@ class Money:
         cash: Record = None,
         event: Record = None,
     ) -> str:
-        """Apply one command as wallet_service; return its transaction, whose id a bet gets."""
+        """Apply one command as wallet_service; return its transaction id.
+
+        A new bet's transaction id is its authorization id.
+        """
         opened = bet["authorization_id"] if bet and bet["state"] == "AUTHORIZED" else None
         transaction = opened or str(uuid.uuid4())
         records: dict[str, Any] = (
@@ -139,7 +142,7 @@ class Money:
         return transaction
 
     def deposit(self, amount: int) -> str:
-        """Deposit to cash and on into the sports bucket."""
+        """Deposit through cash into the sports bucket."""
         cash = {"type": "deposit", "state": "captured", "amount": amount}
         legs = [
             ("PSP", -amount),
@@ -167,7 +170,7 @@ class Money:
         return authorization
 
     def closed(self, kind: str, authorization: str, stake: int, payout: int = 0) -> dict[str, Any]:
-        """Make the event of a bet's close."""
+        """The event of a bet's settlement or rollback."""
         payload = {
             "authorization_id": authorization,
             "bet_id": authorization,
@@ -204,7 +207,7 @@ class Money:
         )
 
     def roll_back(self, authorization: str, stake: int, account: str = NORMAL) -> str:
-        """Roll an open bet back, to its source or, as a planted fault, to another account."""
+        """Roll back an open bet to its source, or (as a planted fault) to another account."""
         record = {
             "authorization_id": authorization,
             "from_state": "AUTHORIZED",
@@ -216,7 +219,7 @@ class Money:
         )
 
     def partition(self) -> str:
-        """Name the ledger partition of this month."""
+        """The name of this month's ledger partition."""
         with self.superuser() as connection:
             row = connection.execute(
                 "SELECT tableoid::regclass::text FROM wallet.wallet_ledger LIMIT 1"

@@ -1,4 +1,4 @@
-"""Checks of the copies: red for one that is missing, stopped, silent, failing or another's."""
+"""The checks of copies fail for a missing, stopped, silent, failing or foreign copy."""
 
 import dataclasses
 from typing import Any
@@ -85,10 +85,10 @@ def test_progress_is_never_green_by_absence() -> None:
 
 
 def two_copies(process: str, second: str | None) -> MemoryRead:
-    """Two healthy copies of everything, but for the second copy of one process.
+    """Two healthy copies of every process, except for the second copy of `process`.
 
-    `second` is its state at the driver, None where the driver does not keep it. A copy that does
-    not run said goodbye, so that no heartbeat is in doubt.
+    `second` is the state of that copy at the driver, or None if the driver does not know it. A copy
+    that does not run has reported its end, so its last heartbeat is not in doubt.
     """
     one = healthy()
     copies = [dataclasses.replace(copy, number=number) for copy in one.kept for number in (1, 2)]

@@ -1,4 +1,4 @@
-"""A freeze is in force when fence row and every copy agree, and never by absence."""
+"""A freeze is in force only if the fence row and every copy confirm it."""
 
 from typing import Any
 

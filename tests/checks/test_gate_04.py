@@ -1,4 +1,4 @@
-"""Each planted way to write money turns GATE-4 red and is named; a clean platform is green."""
+"""GATE-4 fails and names each planted way to write money; it passes on a clean platform."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ ONLY = "only wallet_service's apply path can write"
 
 @contextmanager
 def planted(database: TestDatabase, way: Way, partition: str) -> Iterator[None]:
-    """Open the way, and close it again where it is not the database's own."""
+    """Open a way to write money, and close it if it would outlive the test's database."""
 
     def run(statements: tuple[str, ...]) -> None:
         with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:

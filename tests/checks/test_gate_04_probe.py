@@ -1,4 +1,4 @@
-"""GATE-4's probe on a real database: each role is refused everything and leaves no trace."""
+"""GATE-4's probe on a real database: every write of every role is refused and leaves no trace."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,7 +26,8 @@ TABLES = (
     "SELECT oid::regclass::text FROM pg_class "
     "WHERE relnamespace = 'wallet'::regnamespace AND relkind = 'r'"
 )
-# Functions that hide a right from the reader: it finds them before the server's own.
+# Functions that hide rights from the reading role. Its search path finds them before the functions
+# of PostgreSQL.
 BLIND = (
     *(
         f"CREATE FUNCTION public.{name} RETURNS boolean LANGUAGE sql AS 'SELECT false'"
@@ -55,13 +56,13 @@ class RoleActor:
 
 @pytest.fixture
 def actor(control_template: Cluster, money: Money, read: LiveRead) -> RoleActor:
-    """Every role of the platform, and money that has moved."""
+    """An actor on a database with every role of the platform and some money."""
     del control_template
     return RoleActor(read, money.database)
 
 
 def play(actor: RoleActor) -> dict[str, object]:
-    return bypasses.refused(cast(Actor, actor))  # its other verbs are not asked for
+    return bypasses.refused(cast(Actor, actor))  # the probe uses no other method of an actor
 
 
 def superuser(database: TestDatabase) -> psycopg.Connection[Any]:
@@ -75,7 +76,7 @@ def run(database: TestDatabase, *statements: str) -> None:
 
 
 def contents(database: TestDatabase) -> dict[str, object]:
-    """Every table's rows as one digest, every trigger and every function of schema wallet."""
+    """A digest of the rows of each wallet table, and the triggers and functions of the schema."""
     with superuser(database) as connection:
 
         def ask(query: str) -> list[Any]:

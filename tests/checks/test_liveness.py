@@ -1,4 +1,4 @@
-"""Liveness is told from the driver and from heartbeats in a real `control`."""
+"""The driver and the heartbeats in a real `control` decide whether a copy runs."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each money check is green on honest money, and under its fault red with the name of the row."""
+"""Each money check passes on correct money, and names the wrong row under its fault."""
 
 from collections.abc import Callable
 
@@ -215,7 +215,7 @@ def test_money_in_a_bucket_that_is_gone_turns_gate_8_red(money: Money, read: Liv
 
 @pytest.fixture
 def bare(platform_db: TestDatabase) -> LiveRead:
-    """The checks' view of a platform that never held money."""
+    """The read port of the checks, on a platform that never held money."""
     return LiveRead(databases={"platform": platform_db}, stream_groups=CONSUMED)
 
 

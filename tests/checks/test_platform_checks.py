@@ -1,4 +1,4 @@
-"""Each platform check on a healthy platform given as data, and red under its fault."""
+"""Each platform check passes on the data of a healthy platform and fails under its fault."""
 
 import dataclasses
 from typing import Any
@@ -136,7 +136,7 @@ def test_an_outbox_whose_published_events_nobody_has_is_not_drained() -> None:
 
 
 def test_recorded_results_decide_gates_1_and_2() -> None:
-    """`engine/journal/test_evidence.py` tries when a result is believed."""
+    """GATE-1 and GATE-2 follow recorded results; `test_evidence.py` tests which results count."""
     good, bad = {"passed": True}, {"passed": False}
     assert gate_01.run(healthy()).status == "inconclusive"
     assert gate_01.run(healthy(recorded={"tests": good})).ok

@@ -1,4 +1,4 @@
-"""A view is called replaced when its plan keeps differing, not when a table changed meanwhile."""
+"""A view counts as replaced if its plan differs every time, not if it differs once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ PLAN = ["CTE Scan on judged", "  CTE judged", "    ->  Seq Scan on wallet.wallet
 
 @dataclass
 class Planner(MemoryRead):
-    """Plans everything alike, but for what the database's view of that name does in turn."""
+    """A stub of the planner: `found` has the plans of the database's view, `plan` all others."""
 
     plan: list[str] = field(default_factory=lambda: PLAN)
     found: Iterator[list[str]] = field(default_factory=lambda: repeat(PLAN))

@@ -1,4 +1,4 @@
-"""The parts of a planted way to write money."""
+"""The description of a planted way to write money."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,10 @@ EACH = "FOR EACH ROW EXECUTE FUNCTION game.slip()"
 
 @dataclass(frozen=True)
 class Way:
-    """A superuser's statements that open a way, the words that must name it, and what closes it.
+    """Statements that open a way to write money, the words of its report, and the undo.
 
-    Changes without an undo go with the test's database; roles are the server's.
+    Most changes need no undo, because the test's database is dropped. Roles belong to the whole
+    server, so their changes must be undone.
     """
 
     name: str

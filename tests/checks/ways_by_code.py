@@ -1,4 +1,4 @@
-"""Ways to write money that views, rules, triggers and code behind them open."""
+"""Ways to write money through views, rules, triggers and the code that these run."""
 
 from tests.checks.ways import (
     ANY_NUMBER,
@@ -60,7 +60,7 @@ WAYS = (
         "rule slip on wallet.wallet_counter_entry",
         "CREATE RULE slip AS ON INSERT TO wallet.wallet_counter_entry DO INSTEAD NOTHING",
     ),
-    # --- views that judge
+    # --- views that the checks read
     way(
         "a view that finds nothing",
         "view wallet.ledger_drift was replaced",
@@ -169,7 +169,7 @@ WAYS = (
         "CREATE FUNCTION game.slip() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$",
         "CREATE EVENT TRIGGER slip ON ddl_command_start EXECUTE FUNCTION game.slip()",
     ),
-    # --- code that nobody calls
+    # --- code that runs without being called
     way(
         "a default",
         "game.any_number() runs whenever wallet.wallet_bucket is written",

@@ -1,11 +1,11 @@
-"""Ways to write money that functions open: their callers, texts, owners and attributes."""
+"""Ways to write money through functions: their callers, bodies, owners and attributes."""
 
 from tests.checks.ways import ANY_NUMBER, APPLY, SLIP, way
 
 SWITCH = "wallet.switch_active(bigint,text,integer,text,integer,text,text,bigint)"
 LEAD = "rolling.lead_rollings(uuid,uuid,jsonb,text,bigint)"
 WAYS = (
-    # --- functions that run as others
+    # --- functions that run with the rights of their owner
     way(
         "a caller more",
         f"admin_service has EXECUTE on {APPLY}",

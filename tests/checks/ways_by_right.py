@@ -1,4 +1,4 @@
-"""Ways to write money that rights, owners, parents, foreign keys, roles and other servers open."""
+"""Ways to write money through rights, owners, parent tables, foreign keys, roles and servers."""
 
 from tests.checks.ways import APPLY, EACH, PLAIN, way
 
@@ -75,7 +75,7 @@ WAYS = (
         "ALTER TABLE wallet.wallet_coupon_grant INHERIT wallet.above",
         "DROP TRIGGER closed_grant_is_empty ON wallet.wallet_coupon_grant",
     ),
-    # --- foreign keys that act
+    # --- foreign keys whose actions write money
     way(
         "a foreign key whose update cascades into money",
         "wallet_bucket_balance_fkey of wallet.wallet_bucket lets a change of game.sizes write",
@@ -104,7 +104,7 @@ WAYS = (
         "wallet.wallet_transfer is missing",
         "ALTER TABLE wallet.wallet_transfer SET SCHEMA admin",
     ),
-    # --- owners, and what they hand on
+    # --- owners and default privileges
     way(
         "an owner of a table",
         "game_service owns relation wallet.wallet_bucket",
@@ -160,7 +160,7 @@ WAYS = (
         "game_service gets EXECUTE on whatever postgres makes",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA wallet GRANT EXECUTE ON FUNCTIONS TO game_service",
     ),
-    # --- from outside
+    # --- other servers and policies
     way(
         "a foreign server",
         "foreign server elsewhere is defined",
@@ -201,7 +201,7 @@ WAYS = (
         "policy slip on wallet.wallet_bucket hides rows",
         "CREATE POLICY slip ON wallet.wallet_bucket USING (balance > 0)",
     ),
-    # --- roles; these are the server's, so each is undone
+    # --- roles: they belong to the whole server, so each change is undone
     way(
         "a member of the owner",
         "game_service has MEMBER on wallet_owner",

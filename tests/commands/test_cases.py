@@ -1,6 +1,6 @@
-"""Every case file below tests/cases: facts, parameters, and the exact outcome.
+"""Plans each case file below tests/cases, and compares the exact outcome.
 
-The outcome is a list of effects, a refusal or a no-op.
+A case has facts and parameters. Its outcome is a list of effects, a refusal or a no-op.
 """
 
 import dataclasses
@@ -34,9 +34,9 @@ def _command(name: str) -> Command[Any]:
 
 
 def _heartbeats(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """Write what the kept copies report: all of them but the stopped, unless the case says.
+    """The heartbeats of a case: every copy reports unless stopped or `reports` says otherwise.
 
-    `reported` is the code that a heartbeat tells.
+    `reported` holds the code digests of heartbeats.
     """
     beats = {(process, number): state != "stopped" for process, number, state in case["copies"]}
     for process, number, reports in case.get("reports", []):
@@ -57,7 +57,7 @@ def _loops(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
-    """Let workers' loops be as `progress` says, and wallet_service confirm the pair `confirmed`."""
+    """The HTTP answers of a case: loops as in `progress`, and the active pair as in `confirmed`."""
     loops = _loops(case)
     answers = {(process, 1, "/health"): HttpAnswer(200, loops) for process in WORKER_PROCESSES}
     answers |= {

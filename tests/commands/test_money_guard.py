@@ -1,4 +1,4 @@
-"""The guard of money: the first broken invariant is told, and braked where it is known."""
+"""The money guard reports the first broken invariant, and freezes ingress if one has failed."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Every shipped playbook loads, keeps its kind's rules, and covers its runbook's built lines."""
+"""Every shipped playbook loads, follows the rules of its kind, and covers its runbook lines."""
 
 from pathlib import Path
 
