@@ -1,4 +1,4 @@
-"""Peers that hang: they take a connection and stay silent, or send one byte now and then."""
+"""Servers that hang: they accept a connection, then stay silent or send a byte now and then."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ DRIP_SECONDS = 0.1
 
 @contextlib.contextmanager
 def silent() -> Iterator[int]:
-    """Listen on the port that is given; whoever connects never gets an answer."""
+    """Listen on a port without ever answering a client; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
 @contextlib.contextmanager
 def dripping(beginning: bytes, drop: bytes = b"x") -> Iterator[int]:
-    """Send a beginning at once, and then a drop again and again, to whoever connects."""
+    """Send each client `beginning` and then `drop` again and again; yield the port."""
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
@@ -51,7 +51,7 @@ def _drip(listener: socket.socket, ended: threading.Event, beginning: bytes, dro
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Stop a process, and let it go on at the end."""
+    """Suspend a process with SIGSTOP until the block ends."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -60,7 +60,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def backends(dsn: str) -> list[int]:
-    """Name the server processes of the toolkit's connections to this database."""
+    """The process ids of PostgreSQL's backends for the toolkit's connections to this database."""
     question = (
         "SELECT pid FROM pg_stat_activity "
         "WHERE application_name = 'rubyops' AND datname = current_database()"
@@ -71,7 +71,7 @@ def backends(dsn: str) -> list[int]:
 
 @contextlib.contextmanager
 def timed() -> Iterator[list[float]]:
-    """Measure the seconds of a block."""
+    """Yield a list that gets the duration of the block in seconds."""
     began, seconds = time.monotonic(), list[float]()
     try:
         yield seconds

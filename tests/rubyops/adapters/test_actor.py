@@ -1,4 +1,4 @@
-"""The gateway accepts what the canary's hands sign."""
+"""The gateway accepts the requests that the actor of a flow signs."""
 
 from rubyops.adapters.actor import provider_signature
 from tests.wallet_runtime.serving import BRAND, environment_for

@@ -1,4 +1,4 @@
-"""A service, a Redis and a supervisor that hang hold no call longer than its bound."""
+"""A call of a hung service, Redis or supervisor ends within its time limit."""
 
 import contextlib
 import socket
@@ -29,7 +29,7 @@ DRIPPED_HEADER = b"HTTP/1.1 200 OK\r\nX-Long: "
 
 
 class Address:
-    """A driver of which only the addresses of copies and the token are asked for."""
+    """A stub of the driver that knows only the addresses of copies and the token."""
 
     def __init__(self, *ports: int) -> None:  # noqa: D107
         self._ports = ports
@@ -75,7 +75,7 @@ def test_a_service_that_was_late_is_asked_shortly_until_it_answers() -> None:
 
 
 def test_one_copy_that_hangs_shortens_the_calls_to_all() -> None:
-    """Every copy is asked in turn, healthy ones between those that hang."""
+    """Once a copy has hung, other hung copies get a shorter limit; healthy copies answer."""
     with silent() as first, dripping(ANSWER, b"") as healthy, silent() as last:
         client = GetClient(Address(first, healthy, last), 0.6, 0.2)  # type: ignore[arg-type]
         told = [client.get("wallet_service", "/health", copy=copy).error for copy in (1, 2, 3)]
@@ -146,7 +146,7 @@ def test_ctrl_c_is_heard_while_redis_is_silent() -> None:
 
 
 def test_a_redis_that_hangs_up_is_asked_once() -> None:
-    """A driver that tries again by itself would take its bound several times."""
+    """The Redis client does not retry, because each retry would take the whole time limit again."""
     asked: list[int] = []
 
     def hang_up(listener: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The name of a commit and the digest of its code, on a repository of the test's own."""
+"""The name of a commit and the digest of its code, in a test repository."""
 
 import os
 import subprocess
@@ -92,7 +92,7 @@ def test_every_change_has_a_name_of_its_own(tmp_path: Path, repository: Path) ->
         assert names[what] == name_commit(copy), "it is the same when it is asked again"
     head = git(repository, "rev-parse", "HEAD")
     assert all(name.startswith(f"{head}-dirty-") for name in names.values()), names
-    # Two ways to keep the same change from git's eyes are the same change.
+    # Two of the changes hide the same edit from git, so these two get the same name.
     assert len(set(names.values())) == len(names) - 1
     assert short_commit(names["edited"]) == head[:12] + names["edited"][40:]
 
@@ -163,4 +163,4 @@ def test_code_can_be_asked_for_at_every_line() -> None:
     assert len(code_digest()) == 64
     assert (
         time.process_time() - began < 0.3
-    )  # some ten milliseconds; the rest is room for a busy machine
+    )  # takes some 10 ms; the rest is room for a busy machine

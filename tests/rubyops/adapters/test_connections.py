@@ -1,4 +1,4 @@
-"""A session of the toolkit has the toolkit's own settings, whatever its role was given."""
+"""A session of the toolkit uses the toolkit's settings, whatever defaults its role has."""
 
 import psycopg
 

@@ -149,7 +149,7 @@ def test_a_freeze_is_lifted_only_on_the_change_that_was_verified(control: Contro
     assert control.lift_freeze(identity, "", "", 1).level == "open"
     control.note_change("stop processes", "me")
     with pytest.raises(Overruled, match="change 2, verified 1"):
-        control.lift_freeze(identity, "", "", 1)  # the repeat of a resume
+        control.lift_freeze(identity, "", "", 1)  # a resumed run repeats the lift
 
 
 def test_a_freeze_is_taken_over_and_lifted_in_one_act(control: ControlDatabase) -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that hangs holds no call longer than its bound, and no later call waits for it."""
+"""A call of a hung PostgreSQL ends within its time limit, and delays no later call."""
 
 import contextlib
 import os
@@ -192,7 +192,7 @@ def test_threads_wait_for_each_other_within_the_bound(control_db: TestDatabase) 
                 thread.start()
             for thread in beats:
                 thread.join()
-    # One had the connection. The others waited for it, and then asked anew or gave up.
+    # One thread had the connection. The others waited for it, then queried again or gave up.
     assert seconds[0] < 3 * SHORT.call
     assert ended
     link.close()

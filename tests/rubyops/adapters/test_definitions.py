@@ -1,4 +1,4 @@
-"""A database comes to the definitions of the files whatever it had before, or stays as it was."""
+"""`upgrade` brings any database to the definitions of the files, or changes nothing."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ IDENTITIES = """
      WHERE p.pronamespace::regnamespace::text IN ('wallet', 'rolling') ORDER BY 1
 """
 RECORD = "SELECT kind, digest FROM public.applied_definitions ORDER BY kind"
-# As busy as money can be: an open transaction writes every table.
+# An open transaction that has written to every table, as on a busy platform.
 BUSY = """
     DO $$
     DECLARE
@@ -43,7 +43,7 @@ Change = Callable[[Path], None]
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the files, as those of another checkout, which is in force for this test."""
+    """A copy of the definition files that the test can edit; `upgrade` applies the copy."""
     folder = tmp_path / "definitions"
     shutil.copytree(definitions.FOLDER, folder)
     monkeypatch.setattr(definitions, "FOLDER", folder)
@@ -51,14 +51,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def edit(path: Path, found: str, instead: str) -> None:
-    """Replace a text that is in a file once."""
+    """Replace a text that occurs exactly once in a file."""
     text = path.read_text()
     assert text.count(found) == 1, (path, found)
     path.write_text(text.replace(found, instead))
 
 
 def without(path: Path, beginning: str) -> None:
-    """Take a statement out of a file, with its comment."""
+    """Remove a statement and its comment from a file."""
     text = path.read_text()
     left, count = re.subn(
         rf"(?:--[^\n]*\n)*{re.escape(beginning)}.*?;\n(?=\n|\Z|CREATE|GRANT|--)",
@@ -86,14 +86,14 @@ def upgrade(database: TestDatabase, token: int | None = None) -> tuple[str, ...]
 
 
 def from_base(database: TestDatabase) -> list[str]:
-    """Describe what these files make of nothing."""
+    """The schema that the files make in an empty database."""
     migrations.downgrade(database.superuser_dsn, PLATFORM, "local")
     upgrade(database)
     return schema(database)
 
 
 def schema(database: TestDatabase) -> list[str]:
-    """Describe a database, but for who may connect: a clone of a template is open to all."""
+    """The schema of a database without its connection rights, which a clone does not copy."""
     return [line for line in described(database.superuser_dsn) if not line.startswith("database |")]
 
 
@@ -202,7 +202,7 @@ def test_a_changed_file_leaves_what_it_would_make_of_nothing(
     change: Change,
     kinds: set[str],
 ) -> None:
-    """Whatever the change: the check sees it, `upgrade` applies it, nothing of before is left."""
+    """A check reports each change of the files, and `upgrade` applies it without leftovers."""
     before = schema(platform_db)
     read = LiveRead(databases={"platform": platform_db, "control": control_db})
     assert migrations_current.run(read).ok
@@ -218,7 +218,7 @@ def test_a_changed_file_leaves_what_it_would_make_of_nothing(
     assert upgrade(platform_db) == ()
     after = schema(platform_db)
     assert after != before
-    # A verification stands for the definitions that it saw (K18).
+    # Changed definitions change the schema digest, so an older verification no longer counts (K18).
     assert str(migrations_current.schema_of(read, PLATFORM)) != proved
     assert after == from_base(platform_db)
 
@@ -226,7 +226,7 @@ def test_a_changed_file_leaves_what_it_would_make_of_nothing(
 def test_a_release_of_functions_waits_for_no_table_and_keeps_their_identity(
     platform_db: TestDatabase, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commands that run, and prepared statements, go on while the platform is migrated."""
+    """Functions are replaced in place, while a transaction holds locks on every table."""
     before = rows(platform_db, IDENTITIES)
     _a_body(files)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "500ms")
@@ -279,7 +279,7 @@ def test_an_overtaken_token_leaves_the_definitions_of_before(
 def test_what_was_made_by_hand_goes_with_the_next_release(
     platform_db: TestDatabase, files: Path
 ) -> None:
-    """A right, a function, a view and a trigger that no file names; GATE-4 tells of them before."""
+    """`upgrade` removes rights, functions, views and triggers that no file defines."""
     do(platform_db, "GRANT INSERT, UPDATE (status) ON wallet.wallet_player TO gateway")
     do(
         platform_db,
@@ -305,7 +305,7 @@ def test_what_was_made_by_hand_goes_with_the_next_release(
 def test_a_month_keeps_its_triggers_whatever_the_files_say(
     platform_db: TestDatabase, files: Path
 ) -> None:
-    """Functions make a partition's guards, and the seal of a month that was closed."""
+    """`upgrade` keeps the triggers of ledger partitions, which functions create."""
     (month,) = rows(platform_db, "SELECT min(partition) FROM wallet.ledger_month")[0]
     do(
         platform_db,

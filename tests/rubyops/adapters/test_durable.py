@@ -1,6 +1,6 @@
-"""Files of state are whole or as before, and a damaged one is told in words.
+"""State files are replaced whole or not at all, and a damaged one gives a clear error.
 
-A new place that truncates a file before it writes turns the last test red.
+The last test fails for new code that truncates a file before it writes.
 """
 
 import ast
@@ -24,8 +24,8 @@ from rubyops.model.environment import Environment
 from rubyops.model.secret import Secret
 from tests.full_disk import full_disk
 
-# Lock files hold nothing. A suite's output is no state. Results are written under another name
-# first, and believed by their seal.
+# Calls that may truncate a file. Lock files are empty, and the output of a suite is no state.
+# Results are written under another name first, and only count with a valid seal.
 TRUNCATED = {
     "up_lock.py: (environment.home / 'up.lock').open('w')",
     "fence_file.py: (folder / f'{NAME}.lock').open('w')",
@@ -155,7 +155,7 @@ def test_state_is_read_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 def truncating(path: Path) -> Iterator[str]:
-    """Name the calls of a module that empty a file before they write it."""
+    """Yield the calls of a module that truncate a file before they write to it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue

@@ -25,7 +25,7 @@ TABLES = ("wallet_topology", "wallet_ledger", "wallet_currency")
 
 
 def identity(effect: int) -> EffectIdentity:
-    """The identity of an effect on a platform whose fence nobody has raised."""
+    """The identity of an effect with fencing token 0, as on a platform before its first run."""
     return EffectIdentity(f"r-1/export/{effect}", "r-1", 0, "ann")
 
 

@@ -1,4 +1,4 @@
-"""A statement that the toolkit gave up is undone by the server, and its locks are free again."""
+"""If the toolkit abandons a statement, the server ends the statement and frees its locks."""
 
 import time
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def lives(dsn: str, backend: int) -> bool:
 def test_a_session_that_is_given_up_keeps_no_lock(
     control_db: TestDatabase, error: Exception
 ) -> None:
-    """The statement alone would last a minute; a server that does not look would go on with it."""
+    """The server notices the closed connection and ends a statement that would take a minute."""
     dsn = control_db.superuser_dsn
     connection = open_session(dsn, "the server", hook=raising(error))
     backend = connection.pgconn.backend_pid

@@ -1,4 +1,4 @@
-"""The operator's name comes from the kernel or sudo, never from a variable that anybody can set."""
+"""The operator's name comes from the user id or from sudo, never from a variable like USER."""
 
 import os
 import pwd
@@ -16,14 +16,14 @@ As = Callable[..., str]
 
 
 def unnamed_uid() -> int:
-    """A user id that no passwd entry has."""
+    """A user id without a passwd entry."""
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     return next(uid for uid in range(23456, 65000) if uid not in taken)
 
 
 @pytest.fixture
 def named_as(monkeypatch: pytest.MonkeyPatch) -> As:
-    """Ask for the name of a process with this real user id, with SUDO_UID as given."""
+    """A function that returns the operator's name for a user id and a value of SUDO_UID."""
 
     def ask(uid: int, sudo_uid: str | None = None) -> str:
         monkeypatch.setattr(os, "getuid", lambda: uid)

@@ -1,4 +1,4 @@
-"""A database of the last release comes to the very schema that a new one gets."""
+"""An upgraded database of the last release has exactly the schema of a new database."""
 
 import shutil
 from collections.abc import Callable
@@ -34,7 +34,8 @@ def downgrade() -> None:
     """Take the change back."""
     run_statements(__file__, "down")
 '''
-# Views read the first, a function that a view calls takes the second, a trigger names the third.
+# Views read the first column, a function that a view calls uses the second, and a trigger names the
+# third.
 UP = """
     ALTER TABLE wallet.wallet_bucket ALTER COLUMN version TYPE numeric;
     ALTER TABLE wallet.wallet_ledger RENAME COLUMN request_id TO asked_as;
@@ -52,7 +53,7 @@ Make = Callable[[], str]
 
 @pytest.fixture
 def empty(platform_template: Cluster) -> Make:
-    """Make an empty database of the test's own, and return its URL."""
+    """A function that creates an empty database and returns its URL."""
 
     def make() -> str:
         name = platform_template.database_name("release")
@@ -64,12 +65,12 @@ def empty(platform_template: Cluster) -> Make:
 
 @pytest.fixture
 def last(tmp_path: Path) -> Folders:
-    """The revisions and definitions of the last release."""
+    """The folders of the last release's revisions and definitions."""
     return last_release.unpack(tmp_path / "last")
 
 
 def bring(dsn: str, which: Database, folders: Folders, patch: pytest.MonkeyPatch) -> None:
-    """Migrate a database with the files of another checkout."""
+    """Migrate a database with the revisions and definitions of another checkout."""
     with patch.context() as other:
         other.setattr(migrations, "FOLDER", folders[0])
         other.setattr(definitions, "FOLDER", folders[1])
@@ -89,7 +90,7 @@ def test_up_from_the_last_release_is_up_from_base(
 
 @pytest.fixture
 def following(tmp_path: Path) -> Folders:
-    """A release after this one, whose revision is in the way of this one's definitions."""
+    """A made-up next release, whose revision changes columns that this release's views use."""
     revisions, texts = tmp_path / "next" / "migrations", tmp_path / "next" / "definitions"
     shutil.copytree(migrations.FOLDER, revisions)
     shutil.copytree(definitions.FOLDER, texts)
@@ -111,7 +112,7 @@ def following(tmp_path: Path) -> Folders:
 def test_a_revision_may_change_what_definitions_stand_on(
     empty: Make, following: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No revision says which views and triggers are in its way: all are dropped and made again."""
+    """An upgrade drops all views and triggers before the revisions run, then creates them again."""
     old, new = empty(), empty()
     migrations.upgrade(old, "platform")
     before = described(old)
@@ -129,7 +130,7 @@ def test_a_revision_may_change_what_definitions_stand_on(
 def test_a_release_that_is_not_the_last_one_is_seen(
     empty: Make, following: Folders, last: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison sees a revision that only new databases get, as an edited one would be."""
+    """The comparison finds an edited revision, which only new databases would get."""
     released = following[0] / "platform" / "statements"
     edited = (released / "0005_game.up.sql").read_text()
     (released / "0005_game.up.sql").write_text(

@@ -1,4 +1,4 @@
-"""Migrations go up, down and up again (PRE-4), one at a time, and leave passwords in no log."""
+"""Migrations run up, down and up again (PRE-4), one at a time, and log no password."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
@@ -28,7 +28,7 @@ def value(dsn: str, text: str) -> object:
 
 @pytest.fixture
 def empty_dsn(platform_template: Cluster) -> str:
-    """An empty database of the test's own, beside the templates."""
+    """The URL of a new empty database."""
     name = platform_template.database_name("empty")
     assert migrations.ensure_database(platform_template.superuser_dsn, name)
     assert not migrations.ensure_database(platform_template.superuser_dsn, name)

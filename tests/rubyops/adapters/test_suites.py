@@ -1,7 +1,4 @@
-"""The runner of suites on a checkout of the test's own.
-
-One suite passes. Every other way to end must not be taken for passed.
-"""
+"""The suite runner on a test checkout: only a suite that ran and passed counts as passed."""
 
 import os
 import time
@@ -145,7 +142,7 @@ def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(
         suites.run({"slow": ("test_slow.py",)}, stop_once_begun)
     assert results.newest(SUITES).result is None
     assert time.monotonic() - began < 50
-    # They were killed, and the kernel ends them when it comes to it.
+    # The processes were killed, but the kernel may take a moment to end them.
     deadline = time.monotonic() + 10
     while left := _processes_in(tmp_path / "checkout"):
         assert time.monotonic() < deadline, left
@@ -153,7 +150,7 @@ def test_a_wish_to_stop_ends_the_tests_and_keeps_no_result(
 
 
 def _processes_in(folder: Path) -> list[str]:
-    """Name every process that works in this folder; one that ends meanwhile does not count."""
+    """The ids of the processes whose working directory is this folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""The test command's result is kept where pytest's reports show all of it, and only there."""
+"""A test result is recorded only if pytest's reports show a complete run of all tests."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def note(tmp_path: Path, results: SealedResults) -> Path:
 
 
 def run(checkout: Path, *words: str, **environ: str) -> Path:
-    """Run the tests of the checkout as the test command does, and return pytest's report."""
+    """Run the tests of the checkout as `scripts/test` does, and return pytest's report."""
     report = checkout.parent / "embedded.xml"
     command = [
         sys.executable,

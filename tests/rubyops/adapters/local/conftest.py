@@ -1,4 +1,4 @@
-"""A state home that any user may enter, whoever runs the tests."""
+"""Fixture: a state home that every user can enter, such as PostgreSQL's own."""
 
 import os
 import shutil

@@ -161,8 +161,8 @@ def test_other_code_restarts_what_runs(
 
 @pytest.fixture
 def checkout(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of the test's own, which it may edit while processes run from it."""
-    made = homes / "checkout"  # PostgreSQL's user must be able to pass through
+    """A copy of the checkout that the test can edit while processes run from it."""
+    made = homes / "checkout"  # a folder that PostgreSQL's own user can enter
     for package in PACKAGES:
         shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns(LEFT_OUT))
     monkeypatch.setattr("rubyops.adapters.local.code_version.CHECKOUT", made)
@@ -253,7 +253,7 @@ def test_a_machine_that_went_down_leaves_copies_that_are_stopped(driver: LocalDr
     pids = orphans.alive(home)
     supervisor = orphans.pid_in(home / "supervisor" / "supervisord.pid", str(home))
     assert supervisor is not None and supervisor in pids
-    # First the supervisor, which would bring the others back.
+    # Kill the supervisor first, because it would restart the others.
     for pid in sorted(pids, key=supervisor.__ne__):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not orphans.alive(home))

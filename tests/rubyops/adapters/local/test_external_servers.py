@@ -1,4 +1,4 @@
-"""An environment on external servers: what it makes there and refuses, and that they run on."""
+"""An environment on external servers creates its databases there and never stops the servers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def quiet(_: str) -> None:
 
 @pytest.fixture
 def external(platform_template: Cluster) -> ExternalPostgres:
-    """The run's PostgreSQL, which has the roles, with a database that is not there yet."""
+    """The run's PostgreSQL with its roles, and the name of a database that does not exist yet."""
     database = platform_template.database_name("external")
     return ExternalPostgres(Secret(platform_template.postgres.dsn(SUPERUSER, PASSWORD, database)))
 
@@ -50,7 +50,7 @@ def environment(control_template: Cluster, homes: Path) -> Environment:
 
 @contextmanager
 def database_with(external: ExternalPostgres, statement: str) -> Iterator[None]:
-    """Have somebody else use the database that is named."""
+    """Create the named database with a table of somebody else."""
     superuser = external.dsn(SUPERUSER, PASSWORD, migrations.MAINTENANCE_DATABASE)
     migrations.ensure_database(superuser, external.databases["platform"])
     with psycopg.connect(
@@ -79,7 +79,7 @@ def test_environment_comes_up_on_given_servers_and_leaves_them_running(
         assert not (environment.home / "postgres").exists()
         assert not (environment.home / "valkey").exists()
         assert (environment.home / "servers.json").stat().st_mode & 0o077 == 0
-        # Later commands find the servers by themselves, and are not led to others.
+        # Later commands find the servers by servers.json, and refuse the URLs of other servers.
         told_nothing = LocalDriver(replace(environment, database_url=None, redis_url=None))
         assert told_nothing.dsn("rubyops_read", "control") == driver.dsn("rubyops_read", "control")
         for other in (
@@ -174,7 +174,7 @@ def test_servers_that_do_not_answer_are_unreachable() -> None:
 
 @pytest.fixture
 def logical(cluster: Cluster) -> Iterator[ExternalRedis]:
-    """An empty logical database, named by its URL."""
+    """An empty logical Redis database, known by its URL."""
     external = ExternalRedis(
         cluster.redis(cluster.take_logical_database()).admin_url, "db:5432/ruby"
     )

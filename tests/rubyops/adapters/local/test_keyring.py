@@ -1,4 +1,4 @@
-"""Secrets are made once, differ, and only their owner reads them."""
+"""Secrets are made once, all differ, and only their owner can read the file."""
 
 from pathlib import Path
 

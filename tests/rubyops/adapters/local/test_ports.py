@@ -1,4 +1,4 @@
-"""Ports are remembered, and replaced when somebody else has them."""
+"""Chosen ports are remembered, and replaced if another process uses them."""
 
 import socket
 from pathlib import Path

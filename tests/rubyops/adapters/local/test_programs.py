@@ -1,4 +1,4 @@
-"""Programs of the servers are given a bound, and leave nothing behind when it passes."""
+"""Server programs run with a time limit, and a timeout leaves no process behind."""
 
 import sys
 import time

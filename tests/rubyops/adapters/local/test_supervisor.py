@@ -1,6 +1,6 @@
-"""The kept supervisor: groups stop together and within a bound.
+"""The supervisor stops groups of programs together and within a time limit.
 
-Programs of a killed supervisor are found and ended.
+After a kill of the supervisor, its programs are found and ended.
 """
 
 import fcntl
@@ -116,7 +116,7 @@ def test_a_pid_file_of_another_program_is_not_believed(home: Path) -> None:
 
 
 def test_the_highest_token_outlives_the_supervisor(home: Path, supervisor: Supervisor) -> None:
-    supervisor.advance(5)  # nothing runs yet
+    supervisor.advance(5)  # no program runs yet
     kept = program(home, "kept")
     with pytest.raises(LockLost, match="4 was overtaken by 5"):
         supervisor.advance(4)

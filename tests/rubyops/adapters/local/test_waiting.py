@@ -1,6 +1,6 @@
-"""Every wait of the driver hears a request to stop, and says what it waits for.
+"""Every wait of the driver reacts to a stop request and says why it waits.
 
-A new loop that sleeps by itself turns the last test red.
+The last test fails for a new loop that sleeps by itself.
 """
 
 import ast
@@ -41,7 +41,7 @@ def stop() -> None:
 
 @pytest.fixture
 def wished() -> Waiting:
-    """A wait that somebody wants to end."""
+    """A `Waiting` that has a pending stop request."""
     made = Waiting()
     made.hear = stop
     return made
@@ -49,7 +49,7 @@ def wished() -> Waiting:
 
 @contextmanager
 def held(home: Path) -> Iterator[None]:
-    """Start or stop the environment, as another rubyops would."""
+    """Hold the lock that another rubyops holds while it starts or stops the environment."""
     home.mkdir(exist_ok=True)
     with (home / "up.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -76,14 +76,14 @@ def test_the_wait_for_a_server_is_heard(wished: Waiting, tmp_path: Path) -> None
 
 
 def test_the_wait_for_copies_is_heard(wished: Waiting, tmp_path: Path) -> None:
-    """Within one look, too: sixteen copies that hang make it last half a minute."""
+    """A stop request ends the wait even within one poll of copies that hang."""
     with silent() as port, pytest.raises(Interrupted):
         await_live(Supervisor(tmp_path), tmp_path, {"x": f"http://127.0.0.1:{port}"}, wished)
 
 
 @pytest.mark.slow
 def test_the_wait_for_the_end_of_programs_is_heard(wished: Waiting, homes: Path) -> None:
-    """The supervisor goes on with the order that it was given."""
+    """A stop request ends the wait for programs; the supervisor still carries out its order."""
     home = homes / "home"
     (home / "logs").mkdir(parents=True)
     kept = Supervisor(home)
