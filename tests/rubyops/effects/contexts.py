@@ -1,4 +1,4 @@
-"""Contexts for effects that are carried out by themselves, with ports of the test's own."""
+"""Contexts for effects that a test carries out directly, without the engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,10 @@ def _holds(name: str) -> Finding:
 
 @dataclass
 class Around:
-    """Keeps what an effect says to its context; a test breaks what it wants to."""
+    """Makes contexts, and records what effects report to them.
+
+    A test replaces the part that must fail.
+    """
 
     check: CheckRunner = _holds
     hold: Callable[[], None] = lambda: None

@@ -1,4 +1,4 @@
-"""Polling and going on: what every effect may lean on."""
+"""The polling, stopping and repeating that all effects inherit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Work in batches: it stops between two, says how far it is, and sums up at its end."""
+"""Batched effects can stop between two batches, report progress, and return totals."""
 
 import pytest
 
@@ -11,18 +11,18 @@ from tests.rubyops.effects.contexts import Around
 
 
 class Players:
-    """Three batches of players, one of whom cannot be converted if the test says so."""
+    """A stub of the port with three batches, in each of which `errors` players fail."""
 
     def __init__(self, errors: int = 0) -> None:  # noqa: D107
         self.errors = errors
         self.batches = 0
 
     def seed_players(self, identity: EffectIdentity, count: int) -> int:
-        """Create none that are there."""
+        """Create the missing players; five exist already."""
         return max(0, count - 5)
 
     def batch(self, identity: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
-        """Do a batch."""
+        """Return the counts of the next batch."""
         self.batches += 1
         scanned = self.batches * limit
         last = None if self.batches == 3 else "key"  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""A drain is proved by an empty outbox, a canary that got through and quiet polls after it."""
+"""A drain succeeds after an empty outbox, an arrived canary event and quiet polls after it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tests.rubyops.effects.contexts import Around
 
 @dataclass
 class Outbox:
-    """An outbox whose counts and arrivals come from lists; the last one stays."""
+    """A stub of the outbox whose counts and arrivals come from lists; the last value repeats."""
 
     counts: list[int | None] = field(default_factory=lambda: [0])
     arrivals: list[bool] = field(default_factory=lambda: [True])
@@ -23,20 +23,20 @@ class Outbox:
     sent: list[str] = field(default_factory=list)
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
-        """Count by the list."""
+        """The next count of the list."""
         return self.counts.pop(0) if len(self.counts) > 1 else self.counts[0]
 
     def holders(self) -> tuple[str, ...]:
-        """Name the holders."""
+        """The sessions that hold the outbox."""
         return self.held_by
 
     def publish_canary(self, identity: EffectIdentity) -> str:
-        """Write it."""
+        """Record the effect that publishes the canary event."""
         self.sent.append(identity.effect_id)
         return "event-1"
 
     def canary_arrived(self, event_id: str) -> bool:
-        """Say by the list."""
+        """Whether the canary event arrived, by the list."""
         return self.arrivals.pop(0) if len(self.arrivals) > 1 else self.arrivals[0]
 
 

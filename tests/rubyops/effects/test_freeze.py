@@ -1,4 +1,4 @@
-"""Freezes: a level is in force when everybody says so, and a repeat finds its own change."""
+"""A freeze effect ends when its level is in force; a repeat finds its own earlier change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ def truth(level: str, *, settled: bool) -> FreezeTruth:
 
 @dataclass
 class Levels:
-    """A freeze that is in force after some pushes."""
+    """A stub of the freeze port, whose level is in force after `pushes_needed` pushes."""
 
     change: FreezeChange = CHANGE
     pushes_needed: int = 1
@@ -35,21 +35,21 @@ class Levels:
     now: Row = field(default_factory=dict)
 
     def raise_wanted(self, identity: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Tell the change."""
+        """Return the change."""
         return self.change
 
     def take_over(self, identity: EffectIdentity, from_run: str) -> FreezeChange:
-        """Tell the change."""
+        """Return the change."""
         return self.change
 
     def lift_wanted(
         self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Tell the change."""
+        """Return the change."""
         return self.change
 
     def raise_fence_row(self, level: str, epoch: int, patience_ms: int) -> None:
-        """Push once."""
+        """Record the push, or raise the fault."""
         self.pushes.append((level, epoch))
         if self.fault is not None:
             raise self.fault
@@ -57,28 +57,28 @@ class Levels:
     def lower_fence_row(
         self, identity: EffectIdentity, level: str, epoch: int, change_no: int | None
     ) -> None:
-        """Lower, or be late."""
+        """Do nothing, or raise the fault."""
         if self.fault is not None:
             raise self.fault
 
     def end_session(self, pid: int, started_at: str) -> bool:
-        """End nothing."""
+        """Report that no session was ended."""
         return False
 
     def truth(self) -> FreezeTruth:
-        """Tell the level in force."""
+        """The level, in force once there were enough pushes."""
         return truth(self.change.level, settled=len(self.pushes) >= self.pushes_needed)
 
     def whose(self, found: FreezeTruth) -> list[str]:
-        """Name nobody."""
+        """Return no names."""
         return []
 
     def state(self) -> Row:
-        """Tell the present state."""
+        """Return the present state."""
         return self.now
 
     def fence_holders(self) -> str:
-        """Name a session."""
+        """Return the name of a session."""
         return "session 9"
 
 

@@ -1,4 +1,4 @@
-"""Every kind of effect is registered, and its traits are those that somebody decided."""
+"""Every kind of effect is registered, and has the traits that this file lists."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -11,7 +11,7 @@ from rubyops.engine.effect_data import kinds
 from rubyops.registry import EFFECTS
 from tests import effects as e
 
-# Why these leave a verification as it was.
+# Effects after which a verification stays valid, each with the reason.
 LEAVES_IT = {
     e.RaiseFreeze: "the freeze has an epoch of its own, and a verification is of one epoch",
     e.TakeOverFreeze: "the same",

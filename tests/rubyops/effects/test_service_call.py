@@ -1,4 +1,4 @@
-"""A call ends as the service's answer says, and an answer that never came is unknown."""
+"""The outcome of a service call follows the answer; without an answer it is unknown."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ CALL = CallService("wallet_service", "PUT", "/internal/x", {"version": 1})
 
 
 class Answering:
-    """A service that gives this answer."""
+    """A stub of the port that returns a fixed answer."""
 
     def __init__(self, answer: HttpAnswer) -> None:  # noqa: D107
         self.answer = answer
@@ -21,7 +21,7 @@ class Answering:
     def call(
         self, identity: EffectIdentity, effect: CallService, before_each: Callable[[], None]
     ) -> HttpAnswer:
-        """Ask whether to go on, and answer."""
+        """Call `before_each` once, then return the answer."""
         before_each()
         assert (identity, effect) == (IDENTITY, CALL)
         return self.answer

@@ -1,4 +1,4 @@
-"""Waits, suites, verifications, exports and processes: each in its words and its outcome."""
+"""The messages and outcomes of waits, suites, verifications, exports and processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -30,7 +30,7 @@ def test_a_wait_in_vain_tells_the_last_finding() -> None:
 
 
 class Figures:
-    """Suites with these failures."""
+    """A stub of the suite runner that reports these failures."""
 
     def __init__(self, *failures: str) -> None:  # noqa: D107
         self.failures = list(failures)
@@ -38,7 +38,7 @@ class Figures:
     def run(
         self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
     ) -> dict[str, Row]:
-        """Give the figures."""
+        """Return the counts of each suite."""
         while_waiting()
         return {name: {"passed": 3, "failures": self.failures} for name in suites}
 

@@ -1,4 +1,4 @@
-"""A flow hears a request to stop before each of its calls, and at each look of its waits."""
+"""A stop request ends a flow before its next call, or at the next poll of a wait."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ CALLS: dict[str, Callable[[Actor], object]] = {
 
 
 class Played:
-    """An actor that notes what it was asked for."""
+    """A stub of the actor that records its calls."""
 
     def __init__(self) -> None:  # noqa: D107
         self.asked: list[str] = []
@@ -51,7 +51,7 @@ def stop() -> None:
 
 
 def test_every_call_is_here() -> None:
-    """`derived_id` asks nobody."""
+    """Every method that makes a call is tested here; `derived_id` makes none."""
     verbs = {name for name in vars(Actor) if not name.startswith("_")}
     assert verbs - CALLS.keys() == {"derived_id"}
 

@@ -1,4 +1,4 @@
-"""A world of evidence for each test."""
+"""Fixture: a checkout and an environment with evidence, for each test."""
 
 from pathlib import Path
 
@@ -10,5 +10,5 @@ from tests.rubyops.engine.journal.proofs import World
 
 @pytest.fixture
 def world(control_db: TestDatabase, tmp_path: Path) -> World:
-    """A checkout and an environment of the test's own."""
+    """A checkout and an environment for one test."""
     return World(control_db, tmp_path)

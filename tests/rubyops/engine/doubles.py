@@ -1,4 +1,4 @@
-"""The engine's ports for its own tests: recording effects, a real control and the real guard."""
+"""Ports for tests of the engine: recorded effects, a real `control`, the real money guard."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def engine_ports(
     command: Callable[[str], Command[Any]],
     port_of: Callable[[AnyEffect], object] | None = None,
 ) -> EnginePorts:
-    """Put the ports together; `port_of` replaces the recorder's."""
+    """Assemble the ports; `port_of` replaces the recorder's own."""
     return EnginePorts(
         read,
         control,

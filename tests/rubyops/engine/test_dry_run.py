@@ -1,4 +1,4 @@
-"""A dry-run has an end in its journal, however it ends."""
+"""A dry-run writes its end to the journal, however it ends."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The lease beats on while the control database refuses or hangs, and its end hides nothing."""
+"""The lease keeps trying to renew while `control` refuses or hangs, and hides no error."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A resume goes on only with the journal that control has seen, and washes nothing clean."""
+"""A resume accepts only the journal that `control` has anchored, and hides no failure."""
 
 import shutil
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Tamper = Callable[[World, str], str | None]
 
 
 def stopped(world: World) -> str:
-    """Leave a run whose second call was refused, as its journal and control tell of it."""
+    """Make a run whose second call is refused; return its id."""
     operate = Recorder()
     engine = tiny.session(world.database.dsn(OPS), world.home, operate)
 
@@ -75,7 +75,7 @@ def a_line_left_out(world: World, run_id: str) -> None:
 
 
 def replaced(world: World, run_id: str) -> None:
-    """Put another run's steps under this one's name, longer than it was."""
+    """Replace the run's journal by a longer one, made of another run's lines."""
     lines = world.lines(stopped(world))
     world.write(run_id, [line | {"run": run_id} for line in [*lines, *lines[1:]]])
 
@@ -207,7 +207,7 @@ def test_a_run_that_took_the_lock_waits_for_control(world: World) -> None:
 def test_a_chain_that_control_does_not_know_stops_the_run_when_it_takes_the_lock(
     world: World,
 ) -> None:
-    """Control comes back after the journal was compared: the run stops before any effect."""
+    """`control` is away while the journal is compared; the run then stops before any effect."""
     run_id = stopped(world)
     lines = world.lines(run_id)[:2]
     lines[0]["playbook"]["title"] = "Another"
@@ -268,7 +268,7 @@ def undisturbed(world: World) -> tuple[World, str]:
 def test_killed_between_any_line_and_its_anchor_each_effect_is_done_once(
     undisturbed: tuple[World, str],
 ) -> None:
-    """Go on with every beginning of a journal whose last line control has not seen."""
+    """A kill between any journal line and its anchor leads to no effect that is done twice."""
     world, run_id = undisturbed
     whole = world.lines(run_id)
     first = next(number for number, line in enumerate(whole) if line["type"] == "lock_taken")

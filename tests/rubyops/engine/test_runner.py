@@ -1,4 +1,4 @@
-"""The runner's promises, on a real control database and real journal files."""
+"""The runner, on a real control database and real journal files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`up` where a copy runs other code than the checkout's."""
+"""A copy that runs other code than the checkout is named and restarted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A run that takes over a freeze adds a line to the other run's journal, and washes none clean."""
+"""A run that takes over a freeze adds a line to the other run's journal, and hides no damage."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,31 +33,31 @@ TOUCHED_NOT = "was not told that this run took over its freeze"
 
 
 class Listening(Silent):
-    """Keeps what is noted."""
+    """A reporter that records notes."""
 
     def __init__(self) -> None:
-        """Have heard nothing."""
+        """Start without notes."""
         self.told: list[str] = []
 
     def note(self, text: str) -> None:
-        """Hear a note."""
+        """Record a note."""
         self.told.append(text)
 
 
 class AwayWhenAsked(ControlDatabase):
-    """A control that does not answer when it is asked for the journal of this run."""
+    """A control database that does not answer queries for the anchor of run `of`."""
 
     of = ""
 
     def head(self, run_id: str) -> tuple[int, str] | None:
-        """Answer for other runs alone."""
+        """Return the anchor of every run except `of`."""
         if run_id == self.of:
             raise Unreachable("control does not answer")
         return super().head(run_id)
 
 
 def adopt(world: World, run_id: str, *, away: bool = False) -> list[str]:
-    """Have another run take the freeze over, and return its notes."""
+    """Let another run take over the freeze of `run_id`; return its notes."""
     reporter = Listening()
     engine = tiny.session(world.database.dsn(OPS), world.home, Recorder())
     control = AwayWhenAsked(Link(lambda: world.database.dsn(OPS), "control"))

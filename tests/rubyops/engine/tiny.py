@@ -1,6 +1,7 @@
-"""A playbook of tiny commands, carried out by the engine on a real control database and files.
+"""Playbooks of tiny commands, for the engine on a real control database and real files.
 
-Run as a program it is what the kill tests kill: acts land in a file that survives the process.
+The kill tests run this module as a program and kill it. The program writes its acts to a file that
+outlives the process.
 """
 
 import json
@@ -31,7 +32,7 @@ from tests.rubyops.engine.doubles import engine_ports
 
 @dataclass(frozen=True)
 class Params:
-    """How often to call, and a word."""
+    """The number of calls, and a word."""
 
     calls: int = 1
     word: str = ""
@@ -90,7 +91,7 @@ def session(
     check: CheckRunner = always_ok,
     read: StillRead | None = None,
 ) -> Session:
-    """Wire the engine to a real control database and a real journal folder."""
+    """Make a session on a real control database and a real journal folder."""
     control = ControlDatabase(Link(lambda: control_dsn, "the test's control"))
     reader = read or StillRead({"facts_freeze": [{"level": "open"}]})
     ports = engine_ports(reader, control, operate, check, COMMANDS.__getitem__)

@@ -1,4 +1,4 @@
-"""Journals of a rollout that prove nothing, each with the words of its refusal."""
+"""Forged or damaged journals of a rollout, each with the words of its refusal."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ def recorded(world: World, run_id: str) -> dict[str, Any]:
 
 
 def edit(world: World, change: Callable[[list[dict[str, Any]]], None], *, hashed: bool) -> None:
-    """Roll out, and change the journal afterwards."""
+    """Roll out, then change the journal; with `hashed`, compute its hash chain again."""
     run_id = rolled_out(world)
     lines = world.lines(run_id)
     change(lines)
@@ -31,7 +31,7 @@ def edit(world: World, change: Callable[[list[dict[str, Any]]], None], *, hashed
 
 
 def damage(text: str | bytes, at: int = 5) -> Way:
-    """Put these bytes in place of a line."""
+    """Replace one line of the journal by this text or these bytes."""
 
     def way(world: World) -> None:
         path = world.path(rolled_out(world))
@@ -43,7 +43,7 @@ def damage(text: str | bytes, at: int = 5) -> Way:
 
 
 def misfit(**fields: Any) -> Way:
-    """Give a line fields that are none of a journal's."""
+    """Overwrite or add fields of one line, without new hashes."""
 
     def way(world: World) -> None:
         def change(lines: list[dict[str, Any]]) -> None:
@@ -174,7 +174,7 @@ def a_folder(world: World) -> None:
 
 
 def shift(world: World, run_id: str, hours: float) -> str:
-    """Have a run be one that was carried out while the operator's clock was off."""
+    """Shift the times of a run by `hours`, as if the operator's clock had been wrong."""
     lines = world.lines(run_id)
     for line in lines:
         line["time"] = (datetime.fromisoformat(line["time"]) + timedelta(hours=hours)).isoformat()
@@ -204,7 +204,7 @@ def hashes_made_anew(world: World) -> None:
 
 
 def failure_cut_off(world: World) -> None:
-    """Take away what came after the flows: here, that a check failed."""
+    """Cut off the journal after the flows, and with it the failure of a later check."""
     world.broken = {"snapshots-present"}
     run_id = world.roll_out().run_id
     lines = world.lines(run_id)
@@ -231,7 +231,7 @@ def control_forgot(world: World) -> None:
 
 
 def washed_by_a_resume(world: World) -> None:
-    """Append that all flows passed to a run that failed, and have the engine go on with it."""
+    """Append passed flows to the journal of a failed run, then resume that run."""
     world.broken = {"FLOW-1"}
     run_id = world.roll_out().run_id
     lines = world.lines(run_id)

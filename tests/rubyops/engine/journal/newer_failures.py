@@ -1,11 +1,11 @@
-"""Ways to hide that the newest rollout failed after an older one passed, each with the refusal."""
+"""Ways to hide a failed newer rollout behind an older passed one, each with its refusal."""
 
 from tests.rubyops.engine.journal.forgeries import recorded, rolled_out, shift
 from tests.rubyops.engine.journal.proofs import OTHER, Way, World
 
 
 def failed_after_a_pass(world: World) -> str:
-    """Roll out, then roll out again and fail; return the failed run."""
+    """Roll out, then roll out again and fail; return the id of the failed run."""
     rolled_out(world)
     world.broken = {"FLOW-3"}
     return world.roll_out().run_id
@@ -56,13 +56,13 @@ def a_result_damaged(world: World) -> None:
 
 
 def a_result_under_another_commit(world: World) -> None:
-    """Have the failure say that it was of another commit."""
+    """Change the commit in the journal of the failed run."""
     run_id = failed_after_a_pass(world)
     world.write(run_id, [line | {"commit": OTHER} for line in world.lines(run_id)])
 
 
 def killed_in_its_flows(world: World) -> None:
-    """Leave a newer run that was killed in the middle of a flow."""
+    """Leave the journal of a newer run that was killed in the middle of a flow."""
     run_id = failed_after_a_pass(world)
     lines = world.lines(run_id)
     last = next(

@@ -1,4 +1,4 @@
-"""Rollouts whose processes ran, or run now, other code than the checkout's, and the refusals."""
+"""Rollouts whose processes ran or now run other code than the checkout, and the refusals."""
 
 from tests.rubyops.engine.journal.forgeries import rolled_out
 from tests.rubyops.engine.journal.proofs import CODE, Way, World
@@ -6,7 +6,7 @@ from wallet_runtime.contract.processes import ROLLING_WORKER
 
 
 def copies_told(code: str | None, process: str = ROLLING_WORKER) -> Way:
-    """Roll out where one process tells this code."""
+    """Roll out while one process reports this code digest."""
 
     def way(world: World) -> None:
         world.told[process] = code
@@ -29,7 +29,7 @@ def all_ran_other_code(world: World) -> None:
 
 
 def now_told(code: str | None) -> Way:
-    """Have one process tell this code after the rollout."""
+    """Let one process report this code digest after the rollout."""
 
     def way(world: World) -> None:
         rolled_out(world)

@@ -1,7 +1,7 @@
-"""A shipped rollout by the real engine, on real files and a real control database.
+"""Runs the shipped rollout with the real engine, real files and a real control database.
 
-Commands are the shipped ones with a plan that changes nothing, flows pass without a platform, and
-processes are told by data.
+The shipped commands get plans that change nothing, flows pass without a platform, and the state of
+the processes is data.
 """
 
 import json
@@ -48,7 +48,7 @@ ELSEWHERE = ("FLOW-11",)
 
 @dataclass(frozen=True)
 class PlainFlows:
-    """Flows that need no platform: their actor is nobody."""
+    """Flows that need no platform; their actor is a dummy."""
 
     find: Callable[[str], Flow]
 
@@ -57,15 +57,15 @@ class PlainFlows:
         return self.find(flow)
 
     def actor(self, identity: object, flow: str) -> Any:
-        """Give a flow nobody to call with."""
+        """Return a dummy actor."""
         return self
 
 
 @dataclass
 class World:
-    """One checkout and one environment, as far as evidence is about them.
+    """A checkout and an environment, with all facts that evidence depends on.
 
-    A test changes what it wants to.
+    Tests change single fields.
     """
 
     database: TestDatabase
@@ -96,7 +96,7 @@ class World:
 
     @property
     def control(self) -> ControlDatabase:
-        """The control database as the operators' role."""
+        """The control database, connected as the operators' role."""
         return ControlDatabase(Link(lambda: self.database.dsn(OPS), "the test's control"))
 
     def read(self) -> "WorldRead":
@@ -104,7 +104,7 @@ class World:
         return WorldRead(self)
 
     def session(self, *, control: ControlDatabase | None = None) -> Session:
-        """The engine's front door."""
+        """A session of the engine on this world."""
 
         def check(name: str) -> Finding:
             return failed(f"{name} is broken") if name in self.broken else passed(f"{name} holds")
@@ -120,7 +120,7 @@ class World:
         return Session(ports, self.journals, this_process(), Silent(), StopSignal())
 
     def command(self, name: str) -> Command[Any]:
-        """The shipped command, with a plan that changes nothing but plays flows."""
+        """The shipped command, with a plan that needs no platform."""
 
         def plan(params: Any, read: object) -> Planned | NoOp:
             del read
@@ -133,7 +133,7 @@ class World:
         return replace(bootstrap.find_command(name), plan=plan)
 
     def flow(self, name: str) -> Callable[[object], object]:
-        """A flow that passes, unless the test breaks it."""
+        """A flow that passes, unless its name is in `broken`."""
 
         def play(actor: object) -> object:
             del actor
@@ -145,33 +145,33 @@ class World:
         return play
 
     def roll_out(self, playbook: Playbook | None = None) -> RunReport:
-        """Carry out the local rollout that ships, or another playbook."""
+        """Run the shipped local rollout, or another playbook."""
         return self.session().start(
             playbook or bootstrap.playbook("rollout-local"), lambda plan: None
         )
 
-    # --- the ways in which a person, a crash or a forger can leave a journal
+    # --- changes of journals, as a person, a crash or a forger makes them
 
     def path(self, run_id: str) -> Path:
-        """The file of a run."""
+        """The journal file of a run."""
         return self.home / "journal" / f"{run_id}.ndjson"
 
     def lines(self, run_id: str) -> Lines:
-        """The lines of a run."""
+        """The journal lines of a run."""
         return [json.loads(text) for text in self.path(run_id).read_text().splitlines()]
 
     def write(self, run_id: str, lines: Lines, *, hashed: bool = True) -> None:
-        """Write a journal anew, with a chain that is sound if wanted."""
+        """Replace a run's journal; with `hashed`, under a valid hash chain."""
         self.path(run_id).parent.mkdir(parents=True, exist_ok=True)
         self.path(run_id).write_text(as_text(chained(lines) if hashed else lines))
 
     def anchor(self, run_id: str, line: Mapping[str, Any]) -> None:
-        """Have control have seen this line last."""
+        """Make this line the run's anchor in `control`."""
         self.forget(run_id)
         self.control.anchor(run_id, line["seq"], line["hash"])
 
     def forget(self, run_id: str) -> None:
-        """Have control have seen nothing of a run."""
+        """Delete the run's anchor from `control`."""
         self.run("DELETE FROM control.journal_head WHERE run_id = %s", run_id)
 
     def run(self, statement: str, *values: object) -> None:
@@ -180,7 +180,7 @@ class World:
             connection.execute(statement.encode(), values)
 
     def report_copy(self, process: str, copy: int, code: str | None) -> None:
-        """Have a copy report its heartbeat by itself."""
+        """Write a heartbeat of this copy, with this code digest, into `control`."""
         self.run(
             "INSERT INTO control.service_copy (process, copy, url, version, pid, detail)"
             " VALUES (%s, %s, '', '', 1, %s)",
@@ -191,7 +191,7 @@ class World:
 
 
 class WorldRead(StillRead):
-    """Reads a world: its copies by data, control and evidence for real."""
+    """The read port of a world: copies come from data, `control` and evidence are real."""
 
     def __init__(self, world: World) -> None:
         """Read this world."""
@@ -202,7 +202,7 @@ class WorldRead(StillRead):
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object
     ) -> list[Row]:
-        """Ask the real control database; every copy of the world reports to it."""
+        """Query the real control database, except for heartbeats, which come from the world."""
         if query == "facts_service_copies":
             return [_beat(process) for process in self.world.told]
         if query == "facts_has_revision_table":
@@ -214,13 +214,13 @@ class WorldRead(StillRead):
         )
 
     def copies(self) -> list[Copy]:
-        """One copy of each process that the world tells of."""
+        """One running copy of each process of the world."""
         return [Copy(process, 1, "", 1, "running") for process in self.world.told]
 
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """Answer as the copy of the world would; one of which nothing is known does not."""
+        """Answer for a copy; a copy without a code digest times out."""
         code = self.world.told[process]
         if code is None:
             return HttpAnswer(0, None, "timed out")
@@ -229,7 +229,7 @@ class WorldRead(StillRead):
         return HttpAnswer(200, {"process": process, "code": code, "loops": loops})
 
     def results(self, suite: str) -> Evidence:
-        """Weigh the world's evidence."""
+        """The newest evidence of a suite in this world."""
         world = self.world
         sealed, shipped = world.sealed.newest, bootstrap.shipped
         book = EvidenceBook(

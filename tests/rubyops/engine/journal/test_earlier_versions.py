@@ -1,7 +1,7 @@
-"""Journals that earlier commits wrote are read, resumed and believed as they were then.
+"""Journals of earlier versions are still read, resumed and accepted as evidence.
 
-`tests/data/journals` keeps what the engine of each date wrote of the tiny playbooks, byte for byte.
-A new version of the line format adds a file; none is ever written anew.
+`tests/data/journals` holds journals exactly as the engine of each date wrote them. A new version of
+the line format adds a file; existing files never change.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ TAKEN_OVER, DRY = "2026-12-01-taken-over", "2026-12-01-dry-run"
 
 @dataclass(frozen=True)
 class Told:
-    """A run as its journal told it when it was written."""
+    """The expected reading of a stored journal."""
 
     run_id: str
     lines: int
@@ -65,7 +65,7 @@ def chain_of(name: str, text: str | None = None) -> Chain:
 
 
 def lay_down(world: World, name: str) -> str:
-    """Put the journal where this environment keeps them, and its anchor into control."""
+    """Copy a stored journal into this environment, and write its anchor into `control`."""
     run_id = TOLD[name].run_id
     world.path(run_id).parent.mkdir(parents=True, exist_ok=True)
     world.path(run_id).write_text(text_of(name))

@@ -1,4 +1,4 @@
-"""GATE-2 and a backfill believe the true proof, and refuse each way to forge one."""
+"""GATE-2 and a backfill accept genuine evidence, and refuse each forgery."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def a_playbook_of_ones_own(world: World) -> None:
 
 
 def a_hand_written_pass_of_later(world: World) -> None:
-    """Leave a file that is of the future, and of a run that control does not know."""
+    """Write a journal with a future date, of a run that `control` does not know."""
     lines = [
         line | {"run": "r-zzzz", "time": "2999-01-01T00:00:00+00:00"}
         for line in world.lines(world.journals.runs()[-1])
@@ -147,7 +147,7 @@ def test_a_resume_makes_an_older_run_the_newest_word(world: World) -> None:
     assert gate_02.run(world.read()).status == "failed"
 
 
-# --- a backfill: what its dry-run leaves behind
+# --- a backfill: the evidence of its dry-run
 
 DRY_RUN = f"{DRY_RUN_PREFIX}all"
 

@@ -1,4 +1,4 @@
-"""A changed, missing, reordered or cut-off line of a journal shows."""
+"""A changed, missing, reordered or cut-off line of a journal is detected."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A line comes back as it was written, and a reader passes over what a later version adds."""
+"""A journal line is read back as written; a reader ignores the fields of later versions."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The engine takes nothing found for nothing proved: in doubt, in results, and in what is kept."""
+"""Missing information proves nothing: not for an effect in doubt, nor for a recorded result."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ def worker(state: str, pid: int) -> Copy:
 @pytest.mark.parametrize(
     ("running", "verdict"),
     [
-        ([], "not applied"),  # a driver that keeps none of them has stopped none of them
+        ([], "not applied"),  # a driver without such copies has stopped none
         ([worker("running", 7)], "not applied"),
         ([worker("stopped", 0)], "applied"),
     ],
@@ -61,7 +61,7 @@ def test_an_inconclusive_effect_is_planned_afresh_by_a_resume() -> None:
 
 @dataclass
 class Kept:
-    """A journal that keeps what is recorded."""
+    """A stub of the journal that keeps recorded suites."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
 

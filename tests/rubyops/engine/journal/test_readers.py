@@ -1,4 +1,4 @@
-"""No journal ends a reader: each says what is wrong with one, and goes on with the others."""
+"""No damaged journal stops a reader: it reports the damage and reads the other journals."""
 
 import copy
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ANCHOR = (
     "INSERT INTO control.journal_head VALUES (%s, %s, %s)"
     " ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash"
 )
-GONE_SINCE = ("freeze_level", "freeze_epoch")  # lock_taken had the token alone at first
+GONE_SINCE = ("freeze_level", "freeze_epoch")  # the first version of lock_taken had only the token
 
 
 def one_of_each_type(lines: Lines) -> Lines:
@@ -33,7 +33,7 @@ def one_of_each_type(lines: Lines) -> Lines:
 
 
 def journals_with_one_fault(lines: Lines) -> Iterator[tuple[str, Lines]]:
-    """Take each field away, or give it another type."""
+    """Yield the lines once per fault: each field missing, or with a value of a wrong type."""
     for index, line in enumerate(lines):
         for name in line.keys() - {"prev", "hash", "seq"}:
             for value in (MISSING, *WRONG):
@@ -48,7 +48,7 @@ def journals_with_one_fault(lines: Lines) -> Iterator[tuple[str, Lines]]:
 def read_by_all(
     world: World, run_id: str, *, engine: Session | None = None, read: Read | None = None
 ) -> tuple[str, ...]:
-    """Have every reader read the run; return its faults."""
+    """Read the run with every reader; return the faults that the engine found."""
     engine = engine or tiny.session(world.database.dsn(OPS), world.home, Recorder())
     reading = engine.reading(run_id)
     read_runs(engine, 100)

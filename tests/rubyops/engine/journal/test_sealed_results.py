@@ -1,4 +1,4 @@
-"""GATE-1 believes a true result, and refuses each way to fake tests that were not run."""
+"""GATE-1 accepts a genuine test result, and refuses each way to fake one."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def keep_tests(world: World) -> Path:
 
 
 def rewritten(**changes: Any) -> Way:
-    """Change a sealed result by hand."""
+    """Change fields of a sealed result by hand, without a new seal."""
 
     def way(world: World) -> None:
         path = keep_tests(world)

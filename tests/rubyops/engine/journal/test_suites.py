@@ -1,4 +1,4 @@
-"""The suites step of a rollout (LOC-6): a real pytest on a checkout that has a fault planted."""
+"""The suites step of a rollout (LOC-6), with a real pytest on a checkout with a planted fault."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def roll_out(database: TestDatabase, home: Path, checkout: Path) -> RunReport:
-    """Carry out the rollout's step of that name."""
+    """Run only the `suites` step of the rollout, on this checkout."""
     whole = bootstrap.playbook("rollout-local")
     playbook = replace(whole, steps=tuple(step for step in whole.steps if step.id == "suites"))
     suites = PytestSuites(checkout, SealedResults(checkout.parent / "results", "c0ffee", ""))

@@ -1,4 +1,4 @@
-"""A plan asks every step on the facts of now, and says what it would do in the words of the run."""
+"""A plan computes each step from present facts and describes it in the words of a run."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ PLAYS = RunFlow("FLOW-1")
 
 
 def asking(read: Read) -> Planned:
-    """Plan by a question, which nobody answers while the platform is down."""
+    """A plan that reads the gate row, which fails while the platform is down."""
     read.one("facts_gate")
     return Planned((CALL,), {})
 

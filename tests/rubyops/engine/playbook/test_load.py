@@ -1,4 +1,4 @@
-"""A playbook is typed whole before it runs; a fault names its line, what was found, the allowed."""
+"""A playbook is validated before a run; an error names the line, the value and what is allowed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The rules of a run, without a port: scripted outcomes in, actions and results out."""
+"""The rules of a run as pure functions: scripted events in, actions and results out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -48,7 +48,7 @@ def run_of(kind: PlaybookKind, *steps: StepPlan, **records: StepRecord) -> RunSt
     return replace(state, steps=known)
 
 
-# Everything goes well, unless a script says otherwise by the name of a step.
+# The successful event of each action, unless a test scripts another event for a step.
 WELL: dict[type[Action], Callable[[Any], Event]] = {
     s.Enter: lambda action: s.Entered(),
     s.AskCheck: lambda action: s.Found(passed("fine")),
@@ -62,9 +62,9 @@ WELL: dict[type[Action], Callable[[Any], Event]] = {
 
 
 def play(state: RunState, **scripted: Callable[[Any], Event | None]) -> tuple[list[str], RunState]:
-    """Do every action; return their names and the last state.
+    """Play all actions; return their names and the last state.
 
-    A script is asked by step, and may leave an action to go well by giving None.
+    `scripted` has one function per step id. If the function returns None, the action succeeds.
     """
     told: list[str] = []
     while (action := next_action(state)) is not None:
@@ -78,7 +78,7 @@ def play(state: RunState, **scripted: Callable[[Any], Event | None]) -> tuple[li
 
 
 def at(kind: type[Action], event: Event) -> Callable[[Any], Event | None]:
-    """Let the first action of a kind end so."""
+    """A script that answers the first action of `kind` with `event`."""
     events: Iterator[Event] = iter([event])
     return lambda action: next(events, None) if isinstance(action, kind) else None
 
@@ -196,7 +196,7 @@ def test_a_no_op_may_become_work_behind_a_change_of_this_run() -> None:
 
 
 def begun(done: int, *, intent: bool) -> StepRecord:
-    """The record of a step of three effects, of which some are done, and one may be intended."""
+    """The record of a step with three effects: `done` ended, and with `intent` one more began."""
     numbers = range(1, done + 1)
     return StepRecord(
         effects=tuple(to_data(effect) for effect in (ONE, TWO, THREE)),
@@ -248,7 +248,7 @@ def test_a_step_that_is_done_is_not_entered_again() -> None:
 
 
 class History:
-    """As much of a history as a beginning asks for."""
+    """The part of a history that the start of a run uses."""
 
     def __init__(self, steps: dict[str, StepRecord]) -> None:  # noqa: D107
         self.steps = steps
